@@ -1,0 +1,359 @@
+"""Making a bundle: from a fitted estimator and its tables to a folder that can be served."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import skops.io
+from pydantic import ValidationError
+from sklearn.base import is_classifier, is_regressor
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, mean_absolute_error, r2_score, roc_auc_score
+from sklearn.metrics import root_mean_squared_error as rmse
+
+from app import bundles
+from app.bundles import Bundle, BundleInfo, Feature, Label, Performance, Sample
+from app.drift.baseline import (
+    PREDICTION,
+    PREDICTION_CLASS,
+    RESERVED,
+    WINDOW_SIZES,
+    Baseline,
+    Categories,
+    Kind,
+    Table,
+    build_baseline,
+    dumps,
+    joined,
+)
+from app.drift.bins import BoolArray, FloatArray, category_name
+from app.errors import BundleError, ModelFailed
+from app.serving import Batch, Predictor, verify
+from app.tables import categories, column, in_order, infer_kinds, numbers, read_table, require
+
+LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
+SAMPLES: Final = 3
+_ROWS_AT_ONCE: Final = 50_000
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """How a baseline is built of a table."""
+
+    time: str | None = None
+    """Column that puts the rows in order; with it the baseline knows its natural variation."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """Kinds of columns where inference is wrong."""
+    ignore: Sequence[str] = ()
+    """Columns to leave out."""
+    window_sizes: Sequence[int] = WINDOW_SIZES
+    """Sizes in rows of which the natural variation is measured."""
+    natural_variation_quantile: float = 1.0
+    """Quantile of the reference's own windows that counts as natural; 1 is the largest."""
+
+
+def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline:
+    """Build the baseline of a table alone, for a model that is served elsewhere."""
+    options = options or BaselineOptions()
+    table = _ordered(read_table(source), options)
+    names = _without(table.column_names, [*options.ignore, *([options.time] if options.time else [])])
+    kinds = infer_kinds(table, names, options.kinds)
+    return _baseline({name: column(table, name, kinds[name]) for name in names}, options)
+
+
+def create_bundle(
+    estimator: Any,
+    reference: Any,
+    target: str,
+    *,
+    name: str,
+    version: str,
+    out: Path | str,
+    evaluation: Any = None,
+    options: BaselineOptions | None = None,
+    category_codes: Mapping[str, Mapping[str, float]] | None = None,
+    trusted_types: Iterable[str] = (),
+    overwrite: bool = False,
+) -> Bundle:
+    """Make a bundle folder of a fitted estimator (or its .skops file) and the table it was fitted on.
+
+    `reference` and `evaluation` are a csv or parquet file, a DataFrame, an Arrow table or a dict of
+    columns. The score's distribution and the performance come from `evaluation`, rows that the
+    estimator was not fitted on; without it they are marked `in_sample`. `category_codes` gives for
+    each column of text the number that the estimator was fitted on in its place; a column of text
+    without codes is given to the estimator as text, in a DataFrame. Raises BundleError or TableError.
+    """
+    options = options or BaselineOptions()
+    out = Path(out)
+    _refuse_existing(out, overwrite)
+    model = bundles.load_model(Path(estimator), trusted_types) if isinstance(estimator, str | Path) else estimator
+    table = _ordered(read_table(reference), options)
+    require(table, [target], "the reference")
+    features = _features(model, table, target, options, category_codes or {})
+    columns = {f.name: column(table, f.name, f.kind) for f in features}
+    baseline = _baseline(columns, options)
+    info = _describe(model, features, name, version, target)
+    draft = _Draft(info, model, baseline)
+    held_out = table if evaluation is None else _ordered(read_table(evaluation), options)
+    require(held_out, [target, *columns], "the evaluation table")
+    bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None)
+    _write(bundle, out, trusted_types)
+    return bundle
+
+
+def _refuse_existing(out: Path, overwrite: bool) -> None:
+    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} exists already: choose another folder, or overwrite it (--overwrite)")
+
+
+def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
+    return table if options.time is None else in_order(table, options.time)
+
+
+def _without(names: Sequence[str], left_out: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in left_out]
+
+
+def _baseline(columns: Table, options: BaselineOptions) -> Baseline:
+    return build_baseline(
+        columns,
+        created=_now(),
+        ordered_by=options.time,
+        window_sizes=options.window_sizes,
+        natural_variation_quantile=options.natural_variation_quantile,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# ---------------------------------------------------------------- what the model takes
+
+
+def _features(
+    model: Any, table: pa.Table, target: str, options: BaselineOptions, codes: Mapping[str, Mapping[str, float]]
+) -> tuple[Feature, ...]:
+    own = getattr(model, "feature_names_in_", None)
+    left_out = [target, *options.ignore, *([options.time] if options.time else [])]
+    names = [str(name) for name in own] if own is not None else _without(table.column_names, left_out)
+    require(table, names, "the reference")
+    reserved = [name for name in names if name in RESERVED]
+    if reserved:
+        raise BundleError(f"{reserved[0]} is the name of the monitored score: rename the feature")
+    expected = getattr(model, "n_features_in_", len(names))
+    if expected != len(names):
+        raise BundleError(
+            f"the estimator was fitted on {expected} features, the reference has {len(names)} beside the target "
+            f"({', '.join(names)}): --ignore what is not a feature"
+        )
+    require(table, list(codes), "the reference")
+    kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **options.kinds})
+    return tuple(_feature(table, name, kinds[name], codes.get(name)) for name in names)
+
+
+def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] | None) -> Feature:
+    of = table.schema.field(name).type
+    if kind == "numeric":
+        return Feature(name=name, kind="numeric", boolean=pa.types.is_boolean(of))
+    data = categories(table, name)
+    if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of)):
+        known = numbers(table, name)
+        codes = {category_name(value) or "": float(value) for value in np.unique(known[~np.isnan(known)])}
+    if codes is None:
+        return Feature(name=name, kind="categorical", categories=data.names)
+    strange = [category for category in data.names if category not in codes]
+    if strange:
+        raise BundleError(f"{name}: the category codes do not cover {', '.join(strange[:5])}")
+    return Feature(
+        name=name, kind="categorical", categories=tuple(codes), codes=tuple(float(code) for code in codes.values())
+    )
+
+
+def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str, target: str) -> BundleInfo:
+    classes = _classes(model)
+    frame = any(f.kind == "categorical" and f.codes is None for f in features) or not _takes_matrix(model)
+    try:
+        return BundleInfo(
+            name=name,
+            version=version,
+            task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
+            features=features,
+            classes=classes or (),
+            accepts_missing=False,
+            input="dataframe" if frame else "matrix",
+            created=_now(),
+            libraries={library: library_version(library) for library in LIBRARIES},
+            target=target,
+        )
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise BundleError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+
+
+def _classes(model: Any) -> tuple[Label, ...] | None:
+    """Return a classifier's classes as plain values, None for a regressor."""
+    if is_regressor(model):
+        return None
+    if not is_classifier(model) or not hasattr(model, "classes_"):
+        raise BundleError("the estimator is neither a fitted classifier nor a fitted regressor")
+    if not hasattr(model, "predict_proba"):
+        raise BundleError("the classifier has no predict_proba: wrap it in CalibratedClassifierCV")
+    if len(model.classes_) < 2:
+        raise BundleError("the classifier knows only one class")
+    return tuple(np.asarray(model.classes_).tolist())
+
+
+def _takes_matrix(model: Any) -> bool:
+    """Say whether the estimator can be given a matrix: not where a step selects columns by name."""
+    return not any(hasattr(step, "transformers") for step in bundles.matrix_steps(model))
+
+
+# ---------------------------------------------------------------- what the model answers
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A bundle whose score columns, samples and performance are still to come."""
+
+    info: BundleInfo
+    model: Any
+    baseline: Baseline
+
+    def with_scores(self, table: pa.Table, target: str, options: BaselineOptions, *, in_sample: bool) -> Bundle:
+        info = self.info
+        model = bundles.strip_feature_names(self.model) if info.input == "matrix" else self.model
+        batch = _batch(table, info.features)
+        info = info.model_copy(update={"accepts_missing": self._accepts_missing(model, batch)})
+        predictor = Predictor(Bundle(info, model, self.baseline))
+        labels, scores = _predict_all(predictor, batch)
+        columns: dict[str, FloatArray | Categories] = {PREDICTION: scores}
+        if info.task == "multiclass":
+            columns[PREDICTION_CLASS] = categories(pa.table({"class": labels}), "class")
+        watched = joined(self.baseline, _baseline(columns, options), in_sample=in_sample)
+        truth = table[target].to_pylist()
+        info = info.model_copy(
+            update={
+                "samples": _samples(info.features, batch, labels, scores),
+                "performance": _performance(info, truth, labels, scores, in_sample),
+            }
+        )
+        return Bundle(info, model, watched)
+
+    def _accepts_missing(self, model: Any, batch: Batch) -> bool:
+        """Try the first row with nothing in it."""
+        info = self.info.model_copy(update={"accepts_missing": True})
+        empty = Batch(np.full((1, len(info.features)), np.nan), {place: [None] for place in batch.texts})
+        try:
+            Predictor(Bundle(info, model, self.baseline)).predict(empty)
+        except ModelFailed:
+            return False
+        return True
+
+
+def _batch(table: pa.Table, features: Sequence[Feature]) -> Batch:
+    cells = np.full((table.num_rows, len(features)), np.nan)
+    texts: dict[int, list[str | None]] = {}
+    for place, feature in enumerate(features):
+        data = column(table, feature.name, feature.kind)
+        if isinstance(data, Categories):
+            named = (*data.names, None)
+            texts[place] = [named[code] for code in data.codes.tolist()]
+        else:
+            cells[:, place] = data
+    return Batch(cells, texts)
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    return Batch(batch.cells[rows], {place: names[rows] for place, names in batch.texts.items()})
+
+
+def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], FloatArray]:
+    labels: list[Label] = []
+    scores = []
+    for first in range(0, len(batch), _ROWS_AT_ONCE):
+        answer = predictor.predict(_part(batch, slice(first, first + _ROWS_AT_ONCE)))
+        labels.extend(answer.labels)
+        scores.append(answer.scores)
+    return labels, np.concatenate(scores)
+
+
+def _samples(
+    features: Sequence[Feature], batch: Batch, labels: Sequence[Label], scores: FloatArray
+) -> tuple[Sample, ...]:
+    """Take rows spread over the table, complete ones first."""
+    complete = ~np.isnan(batch.cells[:, [i for i, f in enumerate(features) if f.kind == "numeric"]]).any(axis=1)
+    order = np.argsort(~complete, kind="stable")
+    spread = order[np.linspace(0, max(1, complete.sum()) - 1, min(SAMPLES, len(order))).astype(np.int64)]
+    return tuple(
+        Sample(
+            features={
+                f.name: batch.texts[i][row] if f.kind == "categorical" else _none_if_nan(batch.cells[row, i])
+                for i, f in enumerate(features)
+            },
+            prediction=labels[row],
+            score=float(scores[row]),
+        )
+        for row in dict.fromkeys(spread.tolist())
+    )
+
+
+def _none_if_nan(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _performance(
+    info: BundleInfo, truth: Sequence[Any], labels: Sequence[Label], scores: FloatArray, in_sample: bool
+) -> Performance:
+    """Measure the model on the rows whose truth is known."""
+    known = [row for row, value in enumerate(truth) if category_name(value) is not None]
+    metrics: dict[str, float] = {}
+    if known and info.task == "regression":
+        actual = np.array([float(truth[row]) for row in known])
+        metrics = {
+            "mean_absolute_error": mean_absolute_error(actual, scores[known]),
+            "root_mean_squared_error": rmse(actual, scores[known]),
+            "r2": r2_score(actual, scores[known]) if len(known) > 1 else 0.0,
+        }
+    elif known:
+        actual_names = [category_name(truth[row]) for row in known]
+        metrics = {"accuracy": accuracy_score(actual_names, [category_name(labels[row]) for row in known])}
+        if info.task == "binary":
+            metrics |= _binary_metrics(np.array(actual_names) == category_name(info.classes[1]), scores[known])
+    return Performance(rows=len(known), in_sample=in_sample, metrics={k: float(v) for k, v in metrics.items()})
+
+
+def _binary_metrics(positive: BoolArray, scores: FloatArray) -> dict[str, float]:
+    metrics = {
+        "positive_ratio": positive.mean(),
+        "brier": brier_score_loss(positive, scores),
+        "log_loss": log_loss(positive, scores, labels=[False, True]),
+    }
+    return metrics | ({"roc_auc": roc_auc_score(positive, scores)} if 0 < positive.sum() < len(positive) else {})
+
+
+# ---------------------------------------------------------------- on disk
+
+
+def _write(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
+    """Write the folder beside its place, read it back, and only then put it there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        draft = Path(folder) / "bundle"
+        draft.mkdir()
+        skops.io.dump(bundle.model, draft / bundles.MODEL_FILE)
+        (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
+        (draft / bundles.BUNDLE_FILE).write_text(bundle.info.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        again = bundles.load_bundle(draft, trusted_types)
+        verify(Predictor(again), again.info)
+        if out.exists():
+            shutil.rmtree(out)
+        draft.rename(out)

@@ -1,0 +1,209 @@
+"""Model bundles: a folder with `bundle.json`, `model.skops` and `baseline.json`, read and verified."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import skops.io
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from app.drift import baseline as baselines
+from app.drift.baseline import PREDICTION, RESERVED, Baseline, Kind
+from app.errors import BundleError
+
+SCHEMA_VERSION: Final = 1
+BUNDLE_FILE: Final = "bundle.json"
+MODEL_FILE: Final = "model.skops"
+BASELINE_FILE: Final = "baseline.json"
+SAMPLE_TOLERANCE: Final = 1e-6
+
+TRUSTED_TYPES: Final = frozenset(
+    {
+        "functools.partial",
+        "numpy.dtype",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels.ConstantKernel",
+        "sklearn.gaussian_process.kernels.Product",
+        "sklearn.gaussian_process.kernels.RBF",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
+        "sklearn.utils.validation.check_array",
+    }
+)
+"""Types beyond skops' own list that scikit-learn's estimators are made of; none of them runs code of
+the file's choosing. A forged tree can still crash the process: serve only files whose origin you know."""
+
+Task = Literal["binary", "multiclass", "regression"]
+Label = int | float | bool | str
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(_Part):
+    """One input of the model."""
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    """The categories that the model knows; empty for a number."""
+    codes: tuple[float, ...] | None = None
+    """The number that the model is given for each category; None where it is given the text itself."""
+    boolean: bool = False
+    """Whether the column held booleans, for the documentation."""
+
+
+class Sample(_Part):
+    """A row, and what the model answered when the bundle was made."""
+
+    features: dict[str, float | str | None]
+    prediction: Label
+    score: float
+
+
+class Performance(_Part):
+    """How well the model did on held-out rows (on its own training rows if `in_sample`)."""
+
+    rows: int
+    in_sample: bool
+    metrics: dict[str, float]
+
+
+class BundleInfo(_Part):
+    """The content of `bundle.json`."""
+
+    schema_version: Literal[1] = 1
+    name: Name
+    version: Name
+    task: Task
+    features: tuple[Feature, ...]
+    classes: tuple[Label, ...] = ()
+    """The model's classes in the order of its probabilities; the last of two is the positive one."""
+    accepts_missing: bool
+    input: Literal["matrix", "dataframe"]
+    """Whether the estimator is given a float64 matrix or a DataFrame with its columns' names."""
+    created: str
+    libraries: dict[str, str]
+    target: str | None = None
+    samples: tuple[Sample, ...] = ()
+    performance: Performance | None = None
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """The names of the columns that are monitored beside the features."""
+        return RESERVED if self.task == "multiclass" else (PREDICTION,)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle in memory."""
+
+    info: BundleInfo
+    model: Any
+    """The scikit-learn estimator."""
+    baseline: Baseline
+
+
+def load_bundle(folder: Path, trusted_types: Iterable[str] = ()) -> Bundle:
+    """Read and check a bundle; BundleError says what is wrong with it and what to do."""
+    if not folder.is_dir():
+        raise BundleError(f"there is no model bundle at {folder}: make one with `driftgauge bundle create`")
+    info = read_info(folder)
+    baseline = read_baseline(folder / BASELINE_FILE)
+    check_features(info, baseline)
+    model = load_model(folder / MODEL_FILE, trusted_types)
+    return Bundle(info, strip_feature_names(model) if info.input == "matrix" else model, baseline)
+
+
+def read_info(folder: Path) -> BundleInfo:
+    """Read `bundle.json`."""
+    path = folder / BUNDLE_FILE
+    text = _read(path)
+    try:
+        return BundleInfo.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'the file'}: {p['msg']}" for p in error.errors()[:3])
+        raise BundleError(
+            f"{path} cannot be used ({problems}): it is damaged or from another version of Driftgauge; "
+            "make the bundle again with `driftgauge bundle create`"
+        ) from error
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file."""
+    try:
+        return baselines.loads(_read(path))
+    except baselines.BaselineError as error:
+        raise BundleError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"cannot read {path}: {error}") from error
+
+
+def check_features(info: BundleInfo, baseline: Baseline) -> None:
+    """Raise BundleError unless the baseline has the model's features in order, and its score columns."""
+    expected = (*(feature.name for feature in info.features), *info.score_columns)
+    if baseline.names != expected:
+        absent = [name for name in expected if name not in baseline.names]
+        extra = [name for name in baseline.names if name not in expected]
+        what = "; ".join(
+            [f"without {', '.join(absent)}"] * bool(absent) + [f"with {', '.join(extra)} besides"] * bool(extra)
+        )
+        raise BundleError(
+            f"the baseline's columns do not match the model's features ({what or 'in another order'}): "
+            "build both from the same table with `driftgauge bundle create`"
+        )
+    for feature, column in zip(info.features, baseline.columns, strict=False):
+        if feature.kind != column.kind:
+            raise BundleError(
+                f"{feature.name} is {feature.kind} for the model and {column.kind} in the baseline: "
+                "build both from the same table with `driftgauge bundle create`"
+            )
+
+
+def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
+    """Load an estimator whose file holds only types of the allow-list, or that the operator trusts."""
+    try:
+        found = skops.io.get_untrusted_types(file=path)
+        unknown = sorted(set(found) - TRUSTED_TYPES - set(trusted_types))
+        if not unknown:
+            return skops.io.load(path, trusted=list(found))
+    except UntrustedTypesFoundException as error:
+        raise BundleError(f"{path}: {error}") from error
+    except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise BundleError(f"cannot read the model {path} ({error}): it is truncated or not a skops file") from error
+    raise BundleError(
+        f"{path} contains types that are not trusted: {', '.join(unknown)}. Loading them can run code. "
+        "If you made this file yourself, name them in the setting trusted_types "
+        f"(DRIFTGAUGE_TRUSTED_TYPES={','.join(unknown)})"
+    )
+
+
+def strip_feature_names(model: Any) -> Any:
+    """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
+    for part in matrix_steps(model):
+        vars(part).pop("feature_names_in_", None)
+    return model
+
+
+def matrix_steps(model: Any) -> Sequence[Any]:
+    """Return the estimators that look at the names of their input: a pipeline looks at its first step's."""
+    steps = getattr(model, "steps", None)
+    return [model] if steps is None else [model, *matrix_steps(steps[0][1])]

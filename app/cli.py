@@ -1,0 +1,329 @@
+"""The `driftgauge` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from app import __version__
+from app.bundle_create import BaselineOptions, baseline_of, create_bundle
+from app.bundles import BundleInfo, read_baseline, read_info
+from app.drift.baseline import WINDOW_SIZES, Baseline, BaselineError, Kind, dumps
+from app.drift.bins import number_name
+from app.errors import BundleError
+from app.logs import configure_logs
+from app.settings import SettingsError, load
+from app.tables import TableError
+
+app = typer.Typer(
+    name="driftgauge",
+    help="A prediction server that watches its own model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+bundle_app = typer.Typer(help="Make and look at model bundles: a model with the baseline it is watched against.")
+baseline_app = typer.Typer(help="Make and look at baselines: what is kept of the reference data.")
+app.add_typer(bundle_app, name="bundle", no_args_is_help=True)
+app.add_typer(baseline_app, name="baseline", no_args_is_help=True)
+
+EXPECTED = (BundleError, BaselineError, TableError, SettingsError)
+"""Errors that say all a person needs to know."""
+
+Kinds = Annotated[
+    str, typer.Option(help="Kinds where inference is wrong, e.g. zip=categorical,grade=numeric.", metavar="COL=KIND,…")
+]
+Ignore = Annotated[str, typer.Option(help="Columns that are not features.", metavar="COL,…")]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of times. With it the baseline learns how much the data varies by itself, "
+        "and thresholds allow for that. It is not a feature."
+    ),
+]
+Windows = Annotated[
+    str, typer.Option(help="Window sizes in rows of which the natural variation is measured.", metavar="N,…")
+]
+Quantile = Annotated[
+    float,
+    typer.Option(
+        help="Quantile of the reference's own windows that counts as natural; 1 is the largest.", min=0, max=1
+    ),
+]
+_SIZES = ",".join(map(str, WINDOW_SIZES))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def serve(
+    bundle: Annotated[Path | None, typer.Option(help="Folder of the model bundle.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on  [default: 8000]")] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="`arrival`, or `event` for replays  [default: arrival]", metavar="CLOCK")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="`json` or `console`  [default: json]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error  [default: info]")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings (or DRIFTGAUGE_CONFIG).", dir_okay=False)
+    ] = None,
+) -> None:
+    """Serve a model bundle over HTTP and watch what it sees.
+
+    Every setting can also come from the environment (DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15) or the TOML file; the
+    command line wins, then the environment. See docs/settings.md for all of them.
+    """
+    from app.main import create_app
+
+    flags = {
+        "bundle": bundle,
+        "host": host,
+        "port": port,
+        "clock": clock,
+        "log_format": log_format,
+        "log_level": log_level,
+    }
+    settings = load(flags, config)
+    configure_logs(settings.log_level, settings.log_format)
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+
+
+@app.command()
+def demo(
+    rows: Annotated[int | None, typer.Option(help="Flights to replay  [default: all from May on]", min=1)] = None,
+    exit: Annotated[bool, typer.Option("--exit", help="End after the replay instead of serving on.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    batch: Annotated[int, typer.Option(help="Most flights in one request.", min=1, max=10_000)] = 500,
+) -> None:
+    """Serve a model of flight delays and replay the flights of 2013 into it.
+
+    It was fitted on January to March; the replay starts in May. Watch the weather drift into summer at /drift/status
+    and /metrics. Needs the extra: pip install 'driftgauge[demo]'.
+    """
+    try:
+        from app.demo import run
+    except ModuleNotFoundError as error:
+        raise BundleError(f"the demo needs {error.name}: pip install 'driftgauge[demo]'") from error
+    raise typer.Exit(run(rows=rows, leave=exit, port=port, batch_rows=batch))
+
+
+@bundle_app.command("create")
+def bundle_create(
+    estimator: Annotated[Path, typer.Option(help="Fitted scikit-learn estimator, saved with skops.io.dump.")],
+    reference: Annotated[Path, typer.Option(help="Table it was fitted on, .csv or .parquet.")],
+    target: Annotated[str, typer.Option(help="Column that it predicts.")],
+    name: Annotated[str, typer.Option(help="Model name: letters, digits, . _ -")],
+    version: Annotated[str, typer.Option(help="Model version: letters, digits, . _ -")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(
+            help="Held-out table. The scores' distribution and the performance come from it; "
+            "without it they are marked in-sample, and the score is never judged."
+        ),
+    ] = None,
+    time: Time = None,
+    kinds: Kinds = "",
+    ignore: Ignore = "",
+    category_codes: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON file {"column": {"category": number}}: the numbers that the estimator was fitted on. '
+            "Columns of text without codes are given to it as text."
+        ),
+    ] = None,
+    trusted_types: Annotated[str, typer.Option(help="Further types that the file may contain.", metavar="TYPE,…")] = "",
+    windows: Windows = _SIZES,
+    natural_variation_quantile: Quantile = 1.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
+) -> None:
+    """Make a bundle of an estimator and the table it was fitted on."""
+    console = Console(stderr=True)
+    with console.status("reading the tables, counting, predicting the evaluation rows …"):
+        bundle = create_bundle(
+            estimator,
+            reference,
+            target,
+            name=name,
+            version=version,
+            out=out,
+            evaluation=evaluation,
+            options=_options(time, kinds, ignore, windows, natural_variation_quantile),
+            category_codes=_read_codes(category_codes),
+            trusted_types=_split(trusted_types),
+            overwrite=overwrite,
+        )
+    show_bundle(bundle.info, bundle.baseline, Console())
+    console.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
+
+
+@bundle_app.command("show")
+def bundle_show(
+    folder: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json's content.")] = False,
+) -> None:
+    """Say what a bundle contains."""
+    info = read_info(folder)
+    if as_json:
+        typer.echo(info.model_dump_json(indent=1))
+    else:
+        show_bundle(info, read_baseline(folder / "baseline.json"), Console())
+
+
+@baseline_app.command("build")
+def baseline_build(
+    table: Annotated[Path, typer.Argument(help="Reference table, .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("baseline.json"),
+    time: Time = None,
+    kinds: Kinds = "",
+    ignore: Ignore = "",
+    windows: Windows = _SIZES,
+    natural_variation_quantile: Quantile = 1.0,
+) -> None:
+    """Build the baseline of a table alone, for a model that is served elsewhere."""
+    console = Console(stderr=True)
+    with console.status("reading the table, counting …"):
+        baseline = baseline_of(table, _options(time, kinds, ignore, windows, natural_variation_quantile))
+        out.write_text(dumps(baseline), encoding="utf-8")
+    show_baseline(baseline, Console())
+    console.print(f"wrote {out}")
+
+
+@baseline_app.command("show")
+def baseline_show(
+    file: Annotated[Path, typer.Argument(help="A baseline.json.")],
+    column: Annotated[str | None, typer.Option(help="Show the bins of one column.")] = None,
+) -> None:
+    """Say what a baseline knows of its columns."""
+    baseline = read_baseline(file)
+    if column is None:
+        show_baseline(baseline, Console())
+        return
+    if column not in baseline.names:
+        raise BaselineError(f"there is no column {column}; there is {', '.join(baseline.names)}")
+    show_bins(baseline, column, Console())
+
+
+def _options(time: str | None, kinds: str, ignore: str, windows: str, quantile: float) -> BaselineOptions:
+    sizes = _split(windows)
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise BaselineError(f"--windows {windows}: give sizes in rows, e.g. {_SIZES}")
+    return BaselineOptions(
+        time=time,
+        kinds=_read_kinds(kinds),
+        ignore=_split(ignore),
+        window_sizes=[int(size) for size in sizes],
+        natural_variation_quantile=quantile,
+    )
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _read_kinds(text: str) -> dict[str, Kind]:
+    kinds: dict[str, Kind] = {}
+    for part in _split(text):
+        name, _, kind = part.partition("=")
+        if kind not in ("numeric", "categorical"):
+            raise TableError(f"--kinds {part}: write COLUMN=numeric or COLUMN=categorical")
+        kinds[name] = "numeric" if kind == "numeric" else "categorical"
+    return kinds
+
+
+def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
+    if path is None:
+        return None
+    try:
+        codes = json.loads(path.read_text(encoding="utf-8"))
+        return {name: {str(k): float(v) for k, v in known.items()} for name, known in codes.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise TableError(
+            f'cannot read {path} ({error}): it must be JSON like {{"column": {{"category": 1}}}}'
+        ) from error
+
+
+# ---------------------------------------------------------------- what a person sees
+
+
+def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
+    """Print what a bundle contains."""
+    facts = _facts()
+    facts.add_row("model", f"{info.name} {info.version}, {info.task}")
+    if info.classes:
+        facts.add_row("classes", ", ".join(map(str, info.classes)))
+    facts.add_row("missing values", "accepted" if info.accepts_missing else "refused")
+    facts.add_row("given to the model as", "a matrix" if info.input == "matrix" else "a DataFrame (slower)")
+    if info.performance:
+        measured = ", ".join(f"{name} {value:.4g}" for name, value in info.performance.metrics.items())
+        where = "its own training rows" if info.performance.in_sample else "held-out rows"
+        facts.add_row("performance", f"{measured} on {info.performance.rows} {where}")
+    facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
+    console.print(facts)
+    show_baseline(baseline, console)
+
+
+def show_baseline(baseline: Baseline, console: Console) -> None:
+    """Print a line for each column of a baseline."""
+    order = (
+        f"in order of {baseline.time_column}" if baseline.time_column else "without times: rows count as independent"
+    )
+    facts = _facts()
+    facts.add_row("baseline", f"{baseline.rows} rows, {order}")
+    facts.add_row("hash", baseline.hash)
+    console.print(facts)
+    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "natural variation", box=None)
+    for column in baseline.columns:
+        missing = column.counts[column.bins.special["missing"]] / column.rows
+        numbers = [_short(value) for value in (column.mean, column.std, column.min, column.max)]
+        varied = ", ".join(f"{size}: {value:.2g}" for size, value in column.natural_variation.items())
+        note = " (in-sample)" if column.in_sample else ""
+        table.add_row(
+            column.name + note,
+            column.kind,
+            str(len(column.bins.names)),
+            f"{missing:.1%}",
+            *numbers,
+            varied or "unknown",
+        )
+    console.print(table)
+
+
+def show_bins(baseline: Baseline, name: str, console: Console) -> None:
+    """Print the bins of a column with the reference's rows in each."""
+    column = baseline.columns[baseline.names.index(name)]
+    table = Table("bin", "rows", "share", box=None)
+    for bin_name, count in zip(column.bins.names, column.counts, strict=True):
+        table.add_row(bin_name, number_name(count), f"{count / column.rows:.2%}")
+    console.print(table)
+
+
+def _facts() -> Table:
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    return table
+
+
+def _short(value: float) -> str:
+    return "" if value != value else f"{value:.4g}"  # NaN
+
+
+def main() -> Any:
+    """Run the command; an expected error is one line on standard error and exit code 2."""
+    try:
+        return app()
+    except EXPECTED as error:
+        Console(stderr=True).print(f"[red]driftgauge:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)

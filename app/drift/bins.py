@@ -1,0 +1,266 @@
+"""Where a value counts: bins are decided once, on the reference, and reused live."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+CodeArray = npt.NDArray[np.uint8]
+
+Rule = Literal["interval", "value", "category"]
+
+BINS: Final = 10
+MAX_CATEGORIES: Final = 50
+MAX_TAIL: Final = 10_000
+
+MISSING: Final = "missing"
+BELOW: Final = "below"
+ABOVE: Final = "above"
+OTHER: Final = "other"
+UNSEEN: Final = "unseen"
+SPECIAL: Final = (BELOW, ABOVE, OTHER, UNSEEN, MISSING)
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins of one column; a value's code is its bin's place in `names`.
+
+    `interval`: right-closed `(edges[i-1], edges[i]]`, as `searchsorted(edges, x, side="left")`
+    counts, between `below` and `above`. `value`: one bin for each of `edges`, ordered, between
+    `below` and `above`, and `unseen` for what lies between them. `category`: one bin for each of
+    `categories`, then `other` (the known tail, kept as 64-bit hashes) and `unseen`. `missing` is
+    always last. With `tail_complete=False` the tail was too long to keep: whatever is not a kept
+    category is `other`, and nothing is ever `unseen`.
+    """
+
+    rule: Rule
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    tail: frozenset[int] = frozenset()
+    tail_complete: bool = True
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The bins' names in the order of their codes, unique within the column."""
+        if self.rule == "interval":
+            return (BELOW, *_interval_names(self.edges), ABOVE, MISSING)
+        if self.rule == "value":
+            return (BELOW, *map(number_name, self.edges), ABOVE, UNSEEN, MISSING)
+        return (*map(_quoted_if_special, self.categories), OTHER, UNSEEN, MISSING)
+
+    @cached_property
+    def special(self) -> dict[str, int]:
+        """The codes of the special bins that this column has, by name."""
+        return {name: self.names.index(name) for name in SPECIAL if name in self.names}
+
+    @property
+    def ordinary(self) -> slice:
+        """The codes of the bins that are not special."""
+        first = 0 if self.rule == "category" else 1
+        size = len(self.edges) - 1 if self.rule == "interval" else len(self.edges) or len(self.categories)
+        return slice(first, first + size)
+
+    def encode(self, values: Iterable[str | None]) -> FloatArray:
+        """Return the bin codes of categories, NaN for None: what a categorical column's cells hold."""
+        code = self.category_code
+        return np.fromiter((np.nan if v is None else code(v) for v in values), dtype=np.float64)
+
+    def category_code(self, category: str) -> int:
+        """Return the code of the bin that a category counts in."""
+        kept = self._codes.get(category)
+        if kept is not None:
+            return kept
+        known = not self.tail_complete or category_hash(category) in self.tail
+        return self.special[OTHER] if known else self.special[UNSEEN]
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {category: code for code, category in enumerate(self.categories)}
+
+
+def fit_numeric(values: FloatArray, bins: int = BINS) -> Bins:
+    """Choose the bins of a numeric column from its reference values (shape [m]; NaN is missing).
+
+    At most `2 * bins` distinct finite values get one bin each. Otherwise edges are numpy's linear
+    quantiles; a value that holds at least `1 / bins` of the finite rows gets a bin of its own, and
+    the quantiles are those of the remaining rows.
+    """
+    finite = values[np.isfinite(values)] + 0.0  # + 0.0 makes one zero of two
+    distinct, counts = np.unique(finite, return_counts=True)
+    if distinct.size <= 2 * bins:
+        return Bins("value", edges=tuple(distinct.tolist()))
+    heavy = distinct[counts * bins >= finite.size]
+    rest = np.repeat(distinct, np.where(np.isin(distinct, heavy), 0, counts))
+    parts = max(1, bins - heavy.size)
+    # Halved, so that the distance between two numbers never overflows.
+    inner = 2.0 * np.quantile(rest / 2.0, np.linspace(0.0, 1.0, parts + 1)[1:-1])
+    fixed = np.concatenate([[_below(distinct[0]), distinct[-1]], heavy, _below(heavy)])
+    edges = _without_empty(np.union1d(fixed, inner), fixed, distinct)
+    return Bins("interval", edges=tuple(edges.tolist()))
+
+
+def fit_categorical(counts: Sequence[int], categories: Sequence[str], rows: int) -> Bins:
+    """Choose the bins of a categorical column from the rows of each category, of `rows` in all.
+
+    A category is kept when its share is at least max(0.1 %, 20 / rows), at most 50 of them; the
+    rest, the tail, is merged into `other`.
+    """
+    ranked = sorted(zip(counts, categories, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    least = max(0.001 * rows, 20.0)
+    kept = [category for count, category in ranked[:MAX_CATEGORIES] if count >= least]
+    tail = [category for _, category in ranked[len(kept) :]]
+    complete = len(tail) <= MAX_TAIL
+    hashes = frozenset(map(category_hash, tail)) if complete else frozenset()
+    return Bins("category", categories=tuple(kept), tail=hashes, tail_complete=complete)
+
+
+def reference_counts(bins: Bins, counts: IntArray, singletons: int) -> FloatArray:
+    """Return the reference's rows in each bin, with what `unseen` is expected to hold.
+
+    `counts` has shape [len(bins.names)]. The reference's own `unseen` is empty by construction, so
+    its count is the number of categories seen exactly once (Good-Turing's estimate of the mass of
+    those never seen), taken from `other`; half a row in a column of two values.
+    """
+    expected = counts.astype(np.float64)
+    unseen = bins.special.get(UNSEEN)
+    if unseen is None or not bins.tail_complete:
+        return expected
+    if bins.ordinary.stop - bins.ordinary.start == 2 and not bins.tail:
+        expected[unseen] = 0.5
+    else:
+        expected[unseen] = singletons
+        if OTHER in bins.special:
+            expected[bins.special[OTHER]] -= singletons
+    return expected
+
+
+def category_hash(category: str) -> int:
+    """Return the 64-bit hash under which a category of the tail is remembered."""
+    return int.from_bytes(hashlib.blake2b(category.encode(), digest_size=8).digest(), "big")
+
+
+def category_name(value: str | float | bool | None) -> str | None:
+    """Return the one name that a category has, whether it came as text, number or boolean."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return None if np.isnan(value) else number_name(value)
+
+
+def number_name(value: float) -> str:
+    """Return the shortest text that reads back as the same number, without a trailing `.0`."""
+    return repr(float(value) + 0.0).removesuffix(".0")  # + 0.0 makes one zero of two
+
+
+def _interval_names(edges: Sequence[float]) -> list[str]:
+    names = []
+    for i, (low, high) in enumerate(pairwise(edges)):
+        if low == _below(high):
+            names.append(number_name(high))
+        elif i == 0:
+            names.append(f"[{number_name(np.nextafter(low, np.inf))}, {number_name(high)}]")
+        else:
+            names.append(f"({number_name(low)}, {number_name(high)}]")
+    return names
+
+
+def _quoted_if_special(category: str) -> str:
+    return f'"{category}"' if category in SPECIAL or category.startswith('"') else category
+
+
+def _below(values: npt.ArrayLike) -> FloatArray:
+    with np.errstate(over="ignore"):  # -inf lies below the lowest number
+        return np.asarray(np.nextafter(values, -np.inf))
+
+
+def _without_empty(edges: FloatArray, fixed: FloatArray, distinct: FloatArray) -> FloatArray:
+    """Drop the quantile edges that have no reference value between them and a fixed edge."""
+    filled = np.diff(np.searchsorted(distinct, edges, side="right")) > 0
+    movable = ~np.isin(edges, fixed)
+    drop = np.zeros(edges.size, dtype=bool)
+    drop[:-1] |= ~filled & movable[:-1]
+    drop[1:] |= ~filled & movable[1:] & ~movable[:-1]
+    return edges[~drop]
+
+
+class Binner:
+    """Turns rows of values into bin codes, all columns at once."""
+
+    def __init__(self, columns: Sequence[Bins]) -> None:
+        self.width: Final = max((len(bins.names) for bins in columns), default=1)
+        """The most bins that any column has, K."""
+        self.columns: Final = len(columns)
+        self._missing = np.array([bins.special[MISSING] for bins in columns], dtype=np.uint8)
+        self._offsets = np.arange(self.columns, dtype=np.int64) * self.width
+        self._intervals = _EdgeGroup(columns, "interval")
+        self._values = _EdgeGroup(columns, "value")
+        self._categories = np.flatnonzero([bins.rule == "category" for bins in columns])
+
+    def codes(self, values: FloatArray) -> CodeArray:
+        """Return the bin code of each cell; `values` and the result have shape [n, columns]."""
+        codes = np.empty(values.shape, dtype=np.uint8)
+        missing = np.isnan(values)
+        if self._intervals.columns.size:
+            codes[:, self._intervals.columns] = self._intervals.between(values)
+        if self._values.columns.size:
+            codes[:, self._values.columns] = self._values.matching(values)
+        if self._categories.size:
+            cells = values[:, self._categories]
+            codes[:, self._categories] = np.where(np.isnan(cells), 0.0, cells).astype(np.uint8)
+        return np.where(missing, self._missing, codes)
+
+    def counts(self, codes: CodeArray) -> IntArray:
+        """Return the rows in each bin, shape [columns, width], of codes of shape [n, columns]."""
+        flat = np.bincount((codes + self._offsets).ravel(), minlength=self.columns * self.width)
+        return flat.reshape(self.columns, self.width)
+
+
+class _EdgeGroup:
+    """The columns of one rule, with their edges side by side, padded with +inf."""
+
+    def __init__(self, columns: Sequence[Bins], rule: Rule) -> None:
+        members = [(i, bins) for i, bins in enumerate(columns) if bins.rule == rule]
+        self.columns = np.array([i for i, _ in members], dtype=np.int64)
+        most = max((len(bins.edges) for _, bins in members), default=0) + (rule == "value")
+        self._edges = np.full((most, len(members)), np.inf)
+        self._expected = np.full((len(members), most + 1), np.nan)
+        for place, (_, bins) in enumerate(members):
+            edges = np.asarray(bins.edges, dtype=np.float64)
+            if rule == "value" and edges.size:
+                self._expected[place, 1 : edges.size + 1] = edges
+                edges = np.concatenate([_below(edges[:1]), edges])
+            self._edges[: edges.size, place] = edges
+        self._size = np.array([len(bins.edges) for _, bins in members], dtype=np.int64)
+        self._unseen = np.array([bins.special.get(UNSEEN, 0) for _, bins in members], dtype=np.uint8)
+        self._place = np.arange(len(members))
+
+    def between(self, values: FloatArray) -> CodeArray:
+        """Return how many edges lie below each cell: 0 is `below`, the number of edges `above`."""
+        return self._passed(values[:, self.columns])
+
+    def matching(self, values: FloatArray) -> CodeArray:
+        """Return the code of the equal value, or `below`, `above`, `unseen`."""
+        cells = values[:, self.columns]
+        passed = self._passed(cells)
+        within = ((passed > 0) & (passed <= self._size)) | (self._size == 0)
+        unequal = self._expected[self._place, passed] != cells
+        return np.where(within & unequal, self._unseen, passed)
+
+    def _passed(self, cells: FloatArray) -> CodeArray:
+        passed = np.zeros(cells.shape, dtype=np.uint8)
+        for edge in self._edges:
+            passed += cells > edge
+        return passed

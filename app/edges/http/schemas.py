@@ -1,0 +1,269 @@
+"""What the bodies look like, for `/openapi.json` and `/docs`; tests hold the real bodies against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from app.bundles import BundleInfo, Feature, Label
+from app.drift.report import Status
+
+
+class Documented(BaseModel):
+    """A body whose every key is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Error(Documented):
+    """What went wrong."""
+
+    code: str
+    message: str
+    detail: dict[str, Any]
+
+
+class ErrorAnswer(Documented):
+    """The one shape of an error."""
+
+    error: Error
+
+
+class PredictionRow(Documented):
+    """The prediction of one row among many."""
+
+    prediction_id: str
+    prediction: Label
+    score: float
+
+
+class PredictAnswer(Documented):
+    """The answer to one row, or under `predictions` to many."""
+
+    model_name: str
+    model_version: str
+    latency_ms: float
+    prediction_id: str | None = None
+    prediction: Label | None = None
+    score: float | None = None
+    predictions: list[PredictionRow] | None = None
+
+
+class TestedSample(Documented):
+    """A sample of the bundle: what it answered then and now."""
+
+    features: dict[str, float | str | None]
+    prediction: Label
+    score: float
+    expected_prediction: Label
+    expected_score: float
+
+
+class TestAnswer(Documented):
+    """Whether the model answers its samples as when the bundle was made."""
+
+    ok: bool
+    samples: list[TestedSample]
+
+
+class Monitoring(Documented):
+    """Whether monitoring itself works."""
+
+    healthy: bool
+    problems: list[str]
+
+
+class Health(Documented):
+    """The server's state."""
+
+    health: Literal["ok", "starting"]
+    version: str
+    model_name: str
+    model_version: str
+    monitoring: Monitoring
+
+
+class Metadata(Documented):
+    """What the model takes and answers."""
+
+    model_name: str
+    model_version: str
+    task: str
+    created: str
+    accepts_missing: bool
+    features: list[dict[str, Any]]
+    data_type: dict[str, str]
+    data_structure: list[int | None]
+    data_sample: list[list[float | str | None]]
+    prediction_type: str
+    prediction_structure: list[int | None]
+    prediction_sample: list[Label]
+    performance: dict[str, Any] | None
+    libraries: dict[str, str]
+
+
+class Thresholds(Documented):
+    """A threshold for each severity."""
+
+    warning: float
+    critical: float
+
+
+class Statistics(Documented):
+    """A column in one window; null is what is not known (yet)."""
+
+    rows: int
+    psi: float | None
+    psi_debiased: float | None
+    psi_noise: float | None
+    psi_threshold: Thresholds
+    natural_variation: float
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    missing_ratio: float | None
+    unseen_ratio: float | None
+    out_of_range_ratio: float | None
+
+
+class Reference(Documented):
+    """A column in the reference."""
+
+    rows: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    in_sample: bool
+
+
+class Column(Statistics):
+    """The verdict on a column, and its statistics in the main window."""
+
+    kind: Literal["numeric", "categorical"]
+    status: Status
+    severity: Literal["warning", "critical"] | None
+    reason: str
+    since: str | None
+    reference: Reference
+    windows: dict[str, Statistics]
+
+
+class Window(Documented):
+    """What a window covers."""
+
+    model_config = ConfigDict(extra="allow")  # `from` is a word of Python
+    rows: int
+    capacity: int
+    to: str | None
+
+
+class BaselineAbout(Documented):
+    """Which baseline is compared with."""
+
+    hash: str
+    rows: int
+    created: str
+
+
+class DriftStatus(Documented):
+    """Whether what the model sees still looks like its baseline."""
+
+    model_name: str
+    model_version: str
+    status: Status
+    severity: Literal["warning", "critical"] | None
+    reason: str
+    evaluated_at: str
+    rows_observed: int
+    drift_score: float | None
+    recent_mean: float | None
+    reference_mean: float | None
+    drifted_features: list[str]
+    baseline: BaselineAbout
+    thresholds: Thresholds
+    windows: dict[str, Window]
+    features: dict[str, Column]
+    prediction: Column | None = None
+    prediction_class: Column | None = None
+    monitoring: Monitoring
+
+
+MODEL_PARAMETER: Final = {
+    "name": "model",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Which model, where several are watched.",
+}
+
+
+def responses(codes: Sequence[int], body: type[Documented] | None, path: str) -> dict[int | str, dict[str, Any]]:
+    """Return the answers of a route for the documentation."""
+    described: dict[int | str, dict[str, Any]] = {
+        code: {"model": ErrorAnswer, "description": _DESCRIPTIONS[code]} for code in codes if code >= 400
+    }
+    if body is not None:
+        described[200] = {"model": body}
+    elif path == "/metrics":
+        described[200] = {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
+    return described
+
+
+_DESCRIPTIONS: Final = {
+    400: "The body is not JSON, or not UTF-8",
+    404: "There is no such model",
+    413: "The body is too large",
+    422: "The rows cannot be used; the message names the field",
+    500: "The model failed on the rows",
+    503: "Not ready",
+}
+
+
+def predict_body(info: BundleInfo) -> dict[str, Any]:
+    """Return the schema of `POST /predict`'s body, with the model's features and samples."""
+    named = {
+        "type": "object",
+        "properties": {feature.name: _value(feature, info.accepts_missing) for feature in info.features},
+        "required": [] if info.accepts_missing else [feature.name for feature in info.features],
+        "additionalProperties": False,
+    }
+    count = len(info.features)
+    ordered = {"type": "array", "items": {}, "minItems": count, "maxItems": count}
+    row = {"anyOf": [named, ordered]}
+    rows = {"type": "array", "items": row, "minItems": 1}
+    time = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
+    one = _object(["features"], features=row, prediction_id={"type": "string"}, timestamp=time)
+    several = {
+        "prediction_ids": {"type": "array", "items": {"type": "string"}},
+        "timestamps": {"type": "array", "items": time},
+    }
+    shapes = [one, _object(["instances"], instances=rows, **several), _object(["data"], data=rows, **several)]
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": {"anyOf": shapes}, "examples": _examples(info)}},
+    }
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _value(feature: Feature, accepts_missing: bool) -> dict[str, Any]:
+    types = ["number", "boolean"] if feature.kind == "numeric" else ["string", "number", "boolean"]
+    return {"anyOf": [{"type": kind} for kind in [*types, *["null"] * accepts_missing]]}
+
+
+def _examples(info: BundleInfo) -> dict[str, Any]:
+    if not info.samples:
+        return {}
+    rows = [sample.features for sample in info.samples]
+    return {
+        "one row by name": {"value": {"features": rows[0]}},
+        "one row in order": {"value": {"features": list(rows[0].values())}},
+        "many rows": {"value": {"instances": rows}},
+        "many rows in order": {"value": {"data": [list(row.values()) for row in rows]}},
+    }

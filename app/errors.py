@@ -1,0 +1,79 @@
+"""Every reason code: at once the `code` of an error's body and the `reason` label of its metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """Why something was refused, failed or lost."""
+
+    # a request that is refused
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    BODY_TOO_LARGE = "body_too_large"
+    UNKNOWN_SHAPE = "unknown_shape"
+    WRONG_TYPE = "wrong_type"
+    NOT_FINITE = "not_finite"
+    WRONG_FEATURE_COUNT = "wrong_feature_count"
+    UNKNOWN_FEATURE = "unknown_feature"
+    MISSING_FEATURE = "missing_feature"
+    UNSEEN_CATEGORY = "unseen_category"
+    EMPTY_BATCH = "empty_batch"
+    TOO_MANY_ROWS = "too_many_rows"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    INVALID_PREDICTION_ID = "invalid_prediction_id"
+    # a prediction that fails
+    MODEL_FAILED = "model_failed"
+    # an observation that is lost
+    MONITORING_FAILED = "monitoring_failed"
+    # an observation whose time is not believed
+    AHEAD_OF_ARRIVAL = "ahead_of_arrival"
+    # the server itself
+    NOT_READY = "not_ready"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    INTERNAL_ERROR = "internal_error"
+
+
+REJECTIONS: Final = (
+    Reason.NOT_UTF8,
+    Reason.NOT_JSON,
+    Reason.BODY_TOO_LARGE,
+    Reason.UNKNOWN_SHAPE,
+    Reason.WRONG_TYPE,
+    Reason.NOT_FINITE,
+    Reason.WRONG_FEATURE_COUNT,
+    Reason.UNKNOWN_FEATURE,
+    Reason.MISSING_FEATURE,
+    Reason.UNSEEN_CATEGORY,
+    Reason.EMPTY_BATCH,
+    Reason.TOO_MANY_ROWS,
+    Reason.INVALID_TIMESTAMP,
+    Reason.INVALID_PREDICTION_ID,
+)
+"""Reasons for which a request to predict is refused."""
+FAILURES: Final = (Reason.MODEL_FAILED,)
+"""Reasons for which an accepted prediction fails."""
+DROPS: Final = (Reason.MONITORING_FAILED,)
+"""Reasons for which an observation is lost."""
+
+
+class Refused(Exception):
+    """Input that cannot be used: a reason code, a sentence that says what to do, and where."""
+
+    def __init__(self, reason: Reason, message: str, detail: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.reason: Final = reason
+        self.message: Final = message
+        self.detail: Final = dict(detail or {})
+
+
+class ModelFailed(Exception):
+    """The model raised on rows that had been accepted."""
+
+
+class BundleError(Exception):
+    """A model bundle that cannot be created or loaded; the message says what to do."""

@@ -1,0 +1,64 @@
+"""When evaluations run: on demand, by interval, off the event loop, and with a rest in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from app.monitor import Evaluation, Monitor
+from app.problems import Problems
+
+PROBLEM: Final = "evaluation_failed"
+
+
+class Evaluator:
+    """Keeps a monitor's report fresh.
+
+    A reader that finds rows newer than the last report starts one evaluation in a thread; readers
+    that come meanwhile wait for the same one. The next starts no sooner than `rest_factor` times
+    the CPU time of the last: until then readers get the last report.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        problems: Problems,
+        *,
+        clock: Callable[[], float] = time.time,
+        interval_seconds: float = 5.0,
+        rest_factor: float = 20.0,
+    ) -> None:
+        self._monitor = monitor
+        self._problems = problems
+        self._clock = clock
+        self._interval = interval_seconds
+        self._rest = rest_factor
+        self._resting_until = 0.0
+        self._running: asyncio.Task[None] | None = None
+
+    async def current(self) -> Evaluation:
+        """Return the newest evaluation, made now if rows came since the last and it has rested."""
+        if self._running is None and not self._monitor.is_current and time.monotonic() >= self._resting_until:
+            self._running = asyncio.create_task(self._evaluate())
+        if self._running is not None:
+            await asyncio.shield(self._running)
+        return self._monitor.last
+
+    async def run(self) -> None:
+        """Evaluate by interval until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval)
+            await self.current()
+
+    async def _evaluate(self) -> None:
+        try:
+            evaluation = await asyncio.to_thread(self._monitor.evaluate, self._clock())
+            self._resting_until = time.monotonic() + self._rest * evaluation.cpu_seconds
+            self._problems.over(PROBLEM)
+        except Exception as error:
+            self._resting_until = time.monotonic() + self._interval
+            self._problems.happened(PROBLEM, error)
+        finally:
+            self._running = None

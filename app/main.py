@@ -1,0 +1,135 @@
+"""The composition root: puts the parts of a server together, starts and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
+
+from app import __version__
+from app.bundles import Bundle, load_bundle
+from app.capture import Capture
+from app.drift.report import Policy
+from app.edges.formats.features import FeatureDecoder
+from app.edges.http.errors import install_error_handlers
+from app.edges.http.measure import HttpCounters, Measure
+from app.edges.http.routes import install_routes, measured
+from app.edges.http.service import Service
+from app.evaluation import Evaluator
+from app.metrics import monitor_series, score_buckets
+from app.monitor import Monitor, MonitorOptions, Registry
+from app.problems import Problems
+from app.serving import Predictor, verify
+from app.settings import Settings, SettingsError, load
+
+DESCRIPTION = "Serves a model and watches whether what it sees still looks like what it was trained on."
+
+
+def create_app(
+    settings: Settings | None = None, *, bundle: Bundle | None = None, clock: Callable[[], float] = time.time
+) -> FastAPI:
+    """Return the server as an ASGI application.
+
+    Without `settings` they are read from the environment, without `bundle` it is loaded from where
+    they say; `clock` gives the time of day in seconds since 1970. Raises SettingsError or
+    BundleError: a server that cannot work does not start.
+    """
+    settings = settings or load()
+    service = compose(settings, bundle or _load(settings), clock)
+    app = FastAPI(
+        title=f"Driftgauge: {service.info.name} {service.info.version}",
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=_lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        # The server's own metrics say what it does; OpenTelemetry's would cost on each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.service = service
+    install_routes(app, service.info)
+    install_error_handlers(app)
+    app.add_middleware(Measure, counters=service.http)
+    return app
+
+
+def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> Service:
+    """Put the parts together around a bundle; BundleError if its model does not answer as it should."""
+    predictor = Predictor(bundle)
+    verify(predictor, bundle.info)
+    problems = Problems(clock)
+    monitor = _monitor(settings, bundle, clock())
+    monitors = Registry()
+    monitors.add(monitor)
+    evaluator = Evaluator(
+        monitor,
+        problems,
+        clock=clock,
+        interval_seconds=settings.evaluation_interval_seconds,
+        rest_factor=settings.evaluation_rest_factor,
+    )
+    return Service(
+        settings=settings,
+        clock=clock,
+        info=bundle.info,
+        predictor=predictor,
+        decoder=FeatureDecoder(bundle.info),
+        monitors=monitors,
+        evaluators={(monitor.model_name, monitor.model_version): evaluator},
+        capture=Capture(monitor, problems),
+        problems=problems,
+        http=HttpCounters(measured()),
+        # OpenMP's limit holds for the thread that sets it, so the model's own thread does.
+        executor=ThreadPoolExecutor(
+            1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
+        ),
+    )
+
+
+def _load(settings: Settings) -> Bundle:
+    if settings.bundle is None:
+        raise SettingsError("no model to serve: name its bundle (--bundle DIR, or DRIFTGAUGE_BUNDLE)")
+    return load_bundle(settings.bundle, settings.trusted_types)
+
+
+def _monitor(settings: Settings, bundle: Bundle, now: float) -> Monitor:
+    score = bundle.baseline.columns[len(bundle.info.features)]
+    buckets = score_buckets(score.bins.edges) if bundle.info.task == "regression" else None
+    return Monitor(
+        bundle.baseline,
+        model_name=bundle.info.name,
+        model_version=bundle.info.version,
+        now=now,
+        options=MonitorOptions(
+            policy=Policy(
+                windows=settings.windows,
+                psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
+            ),
+            clock=settings.clock,
+            max_event_ahead_seconds=settings.max_event_ahead_seconds,
+        ),
+        series=monitor_series(buckets) if buckets else monitor_series(),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
+    service.ready = True
+    structlog.get_logger().info("started", model=service.info.name, version=service.info.version)
+    try:
+        yield
+    finally:
+        service.ready = False
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        service.executor.shutdown()
+        structlog.get_logger().info("stopped")

@@ -1,0 +1,140 @@
+"""Monitor: one for each model and version, fed by every edge through `observe`, read through its report."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+
+from app.drift.baseline import Baseline
+from app.drift.bins import FloatArray, IntArray
+from app.drift.report import DriftReport, Memory, Policy, evaluate
+from app.errors import Reason
+from app.metrics import CLAMPED, OBSERVATIONS, Stored, monitor_series
+from app.state import State
+
+Clock = Literal["arrival", "event"]
+
+
+@dataclass(frozen=True)
+class MonitorOptions:
+    """How a monitor is run; see the settings of the same names."""
+
+    policy: Policy = field(default_factory=Policy)
+    clock: Clock = "arrival"
+    max_event_ahead_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A report and what it took."""
+
+    report: DriftReport
+    cpu_seconds: float
+
+
+class Monitor:
+    """Watches the rows of one model and version against its baseline.
+
+    `observe` and the counters may be used from several threads. `evaluate` is called by one thread
+    at a time, without holding up observations.
+    """
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        *,
+        model_name: str,
+        model_version: str,
+        now: float,
+        options: MonitorOptions | None = None,
+        series: tuple[Stored, ...] | None = None,
+    ) -> None:
+        self.baseline: Final = baseline
+        self.model_name: Final = model_name
+        self.model_version: Final = model_version
+        self.options: Final = options or MonitorOptions()
+        window_rows = self.options.policy.windows[-1]
+        self.state: Final = State(baseline.binner, window_rows, series or monitor_series())
+        self._memory = Memory.empty(len(baseline.columns))
+        self._last = self._evaluate(now)
+
+    @property
+    def last(self) -> Evaluation:
+        """The newest evaluation; there is always one."""
+        return self._last
+
+    @property
+    def is_current(self) -> bool:
+        """Whether no row came since the last evaluation."""
+        return self.state.rows == self._last.report.rows_observed
+
+    def observe(
+        self, columns: FloatArray, *, arrival: float, event: FloatArray | None = None, source: str = "predict"
+    ) -> None:
+        """Count rows: `columns` in the baseline's order, shape [n, columns], categories as bin codes.
+
+        `arrival` and `event` (shape [n], NaN where unknown) are in seconds since 1970; an event
+        further ahead of its arrival than the options allow is replaced by the arrival and counted.
+        """
+        if len(columns) == 0:
+            return
+        believed, ahead = self._believed(arrival, event, len(columns))
+        self.state.append(columns, arrival, believed)
+        with self.state.counting() as counters:
+            counters.add(OBSERVATIONS.name, len(columns), source)
+            if ahead:
+                counters.add(CLAMPED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
+
+    def _believed(self, arrival: float, event: FloatArray | None, rows: int) -> tuple[FloatArray, int]:
+        if event is None:
+            return np.full(rows, arrival), 0
+        ahead = event > arrival + self.options.max_event_ahead_seconds
+        return np.where(ahead | np.isnan(event), arrival, event), int(ahead.sum())
+
+    def evaluate(self, now: float) -> Evaluation:
+        """Judge the windows as they are and keep the report; `now` is the time of day, seconds since 1970."""
+        self._last = self._evaluate(now)
+        return self._last
+
+    def _evaluate(self, now: float) -> Evaluation:
+        started = time.thread_time()
+        by_event = self.options.clock == "event"
+        rows, observed = self.state.newest(self.state.window_rows, by_event=by_event)
+        latest = self.state.latest_event
+        clock = latest if by_event and math.isfinite(latest) else now
+        report, self._memory = evaluate(self.baseline, rows, observed, self._memory, self.options.policy, clock)
+        return Evaluation(report, time.thread_time() - started)
+
+    def bin_rows(self) -> IntArray:
+        """Return the rows counted in each bin since the state began, shape [columns, K]."""
+        return self.state.bin_rows()
+
+
+class Registry:
+    """The monitors of a server, by model name and version."""
+
+    def __init__(self) -> None:
+        self._monitors: dict[tuple[str, str], Monitor] = {}
+
+    def add(self, monitor: Monitor) -> None:
+        """Add a monitor; ValueError if its model and version has one already."""
+        key = (monitor.model_name, monitor.model_version)
+        if key in self._monitors:
+            raise ValueError(f"{monitor.model_name} {monitor.model_version} is monitored already")
+        self._monitors[key] = monitor
+
+    def __iter__(self) -> Iterator[Monitor]:
+        return iter(self._monitors.values())
+
+    def __len__(self) -> int:
+        return len(self._monitors)
+
+    def find(self, model_name: str | None = None) -> Monitor | None:
+        """Return the newest added monitor of a model, or of any when no name is given."""
+        named = [m for m in self if model_name in (None, m.model_name)]
+        return named[-1] if named else None

@@ -1,0 +1,48 @@
+"""What is wrong with monitoring itself: counted elsewhere, shown here, logged once a minute at most."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+LOG_INTERVAL_SECONDS: Final = 60.0
+SHOWN_SECONDS: Final = 300.0
+"""How long after it last happened a problem is shown."""
+
+
+class Problems:
+    """The latest problem of each kind; `clock` gives the time of day in seconds since 1970."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._latest: dict[str, tuple[float, str]] = {}
+        self._logged: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def happened(self, kind: str, error: BaseException) -> None:
+        """Keep what happened, and log it with its traceback unless that was done within a minute."""
+        now = self._clock()
+        with self._lock:
+            self._latest[kind] = (now, f"{type(error).__name__}: {error}")
+            recent = now - self._logged.get(kind, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS
+            suppressed = self._suppressed.get(kind, 0)
+            self._suppressed[kind] = suppressed + 1 if recent else 0
+            if not recent:
+                self._logged[kind] = now
+        if not recent:
+            structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed)
+
+    def over(self, kind: str) -> None:
+        """Forget a problem that is known to have ended."""
+        with self._lock:
+            self._latest.pop(kind, None)
+
+    def current(self) -> list[str]:
+        """Return a sentence for each problem of the last five minutes."""
+        now = self._clock()
+        with self._lock:
+            return [f"{kind}: {text}" for kind, (at, text) in self._latest.items() if now - at < SHOWN_SECONDS]

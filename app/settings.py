@@ -1,0 +1,128 @@
+"""Every option of the server: its default, its unit in its name, and one sentence.
+
+Values come from the command line, then the environment (`DRIFTGAUGE_` and the name in capitals),
+then a TOML file, then the defaults. All are read and checked at start; an unknown one stops it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
+CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names each and says what is wrong."""
+
+
+class Settings(BaseSettings):
+    """The server's options."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
+
+    bundle: Path | None = Field(None, description="Folder of the model bundle to serve.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity of the log lines that are written."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="Log lines as JSON, or for a person's eyes.")
+
+    trusted_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Types beyond the built-in list that a model file may contain; each can run code."
+    )
+    model_threads: int = Field(
+        1, ge=1, description="BLAS and OpenMP threads of a prediction; more is slower for small batches."
+    )
+    max_body_bytes: int = Field(8_388_608, ge=1, description="Largest request body that is read.")
+    max_rows: int = Field(10_000, ge=1, description="Most rows in one request.")
+
+    clock: Literal["arrival", "event"] = Field(
+        "arrival", description="What time it is: of arrival, or the latest `timestamp` sent (for replays)."
+    )
+    max_event_ahead_seconds: float = Field(
+        300.0, ge=0, description="A `timestamp` further ahead of its arrival is replaced by the arrival and counted."
+    )
+    windows: Annotated[tuple[int, ...], NoDecode] = Field(
+        (1_000, 10_000), description="Rows of the sliding windows; the largest is the main one."
+    )
+    psi_threshold_warning: float = Field(0.1, gt=0, description="PSI, less its noise, from which drift is a warning.")
+    psi_threshold_critical: float = Field(0.2, gt=0, description="PSI, less its noise, from which drift is critical.")
+    evaluation_interval_seconds: float = Field(
+        5.0, gt=0, description="Time between evaluations when nobody reads the status or the metrics."
+    )
+    evaluation_rest_factor: float = Field(
+        20.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
+    )
+
+    @field_validator("windows", "trusted_types", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("windows")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or min(value) < 1:
+            raise ValueError("give at least one window of at least 1 row, e.g. 1000,10000")
+        return tuple(sorted(set(value)))
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Settings:
+        if self.psi_threshold_critical < self.psi_threshold_warning:
+            raise ValueError("psi_threshold_critical must not be below psi_threshold_warning")
+        return self
+
+
+def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:
+    """Return the settings from flags, environment and TOML file; flags that are None are not set.
+
+    The file is `config` or the one that DRIFTGAUGE_CONFIG names. Raises SettingsError.
+    """
+    path = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    _refuse_unknown_variables()
+    from_file = {name: value for name, value in _read(path).items() if variable(name) not in os.environ}
+    try:
+        return Settings(**{**from_file, **given})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_problem(problem) for problem in error.errors())) from error
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that sets an option."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def _refuse_unknown_variables() -> None:
+    known = {CONFIG_VARIABLE, *map(variable, Settings.model_fields)}
+    unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown in the environment: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {name}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message

@@ -1,0 +1,104 @@
+"""Tables of rows, from csv, parquet, Arrow or DataFrames, as the columns that a baseline is built of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from app.drift.baseline import Categories, Kind
+from app.drift.bins import FloatArray, category_name
+
+
+class TableError(ValueError):
+    """A table that cannot be used; the message names the column and says what to do."""
+
+
+def read_table(source: Any) -> pa.Table:
+    """Return a table from a csv or parquet file's path, a DataFrame, an Arrow table or a dict of columns."""
+    if not isinstance(source, str | Path):
+        return pa.table(source)
+    path = Path(source)
+    try:
+        if path.suffix == ".csv":
+            return pyarrow.csv.read_csv(path)
+        if path.suffix == ".parquet":
+            return pyarrow.parquet.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise TableError(f"cannot read the table {path}: {error}") from error
+    raise TableError(f"{path}: the table must be a .csv or a .parquet file")
+
+
+def require(table: pa.Table, columns: Sequence[str], what: str) -> None:
+    """Raise TableError unless the table has all of `columns`."""
+    absent = [name for name in columns if name not in table.column_names]
+    if absent:
+        raise TableError(f"{what} has no column {', '.join(absent)}; it has {', '.join(table.column_names)}")
+
+
+def in_order(table: pa.Table, time_column: str) -> pa.Table:
+    """Return the rows in order of a column of times (timestamps, dates, numbers or ISO 8601 text)."""
+    require(table, [time_column], "the table")
+    if table[time_column].null_count:
+        raise TableError(f"{time_column}: {table[time_column].null_count} rows have no time; fill or drop them")
+    return table.take(pc.sort_indices(table, sort_keys=[(time_column, "ascending")]))
+
+
+def infer_kinds(table: pa.Table, columns: Sequence[str], stated: Mapping[str, Kind]) -> dict[str, Kind]:
+    """Return each column's kind: as stated, else numeric for numbers and booleans, categorical for text."""
+    require(table, list(stated), "the table")
+    return {name: stated.get(name) or _kind(name, table.schema.field(name).type) for name in columns}
+
+
+def _kind(name: str, of: pa.DataType) -> Kind:
+    value = of.value_type if pa.types.is_dictionary(of) else of
+    if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
+        return "categorical"
+    if pa.types.is_dictionary(of):
+        return "categorical"
+    if pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of) or pa.types.is_decimal(of):
+        return "numeric"
+    if pa.types.is_null(of):
+        return "numeric"
+    raise TableError(f"{name}: {of} is neither a number nor text; ignore the column or convert it")
+
+
+def column(table: pa.Table, name: str, kind: Kind) -> FloatArray | Categories:
+    """Return a column as numbers (NaN is missing) or as categories."""
+    return numbers(table, name) if kind == "numeric" else categories(table, name)
+
+
+def numbers(table: pa.Table, name: str) -> FloatArray:
+    """Return a column as float64, shape [rows], NaN for null; TableError where it holds text."""
+    chunked = table[name]
+    try:
+        cells = chunked.cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TableError(f"{name}: cannot be read as numbers ({error}); state its kind as categorical") from error
+    return np.asarray(cells, dtype=np.float64)
+
+
+def categories(table: pa.Table, name: str) -> Categories:
+    """Return a column as categories, each named as a request would send it."""
+    encoded = table[name].combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = pc.dictionary_encode(encoded)
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    named = [_named(value) for value in encoded.dictionary.to_pylist()]
+    codes = np.asarray(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    names = tuple(sorted({name for name in named if name is not None}))
+    place = {name: i for i, name in enumerate(names)}
+    renamed = np.array([-1 if name is None else place[name] for name in named] + [-1], dtype=np.int64)
+    return Categories(renamed[codes], names)
+
+
+def _named(value: object) -> str | None:
+    plain = value is None or isinstance(value, str | int | float | bool)
+    return category_name(value) if plain else str(value)  # type: ignore[arg-type]  # narrowed by `plain`

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.drift.baseline import (
+    QUANTILES,
+    Baseline,
+    BaselineError,
+    Categories,
+    Table,
+    build_baseline,
+    dumps,
+    joined,
+    loads,
+)
+from app.drift.bins import MAX_TAIL, FloatArray
+from app.drift.statistics import Folding, psi, psi_clip
+from app.drift.variation import SPANS, STEPS
+
+CREATED = "2026-01-01T00:00:00Z"
+SIZE = 5 * STEPS
+
+unhurried = settings(deadline=None, max_examples=40)
+
+
+def _categories(values: list[str | None]) -> Categories:
+    names = tuple(sorted({value for value in values if value is not None}))
+    return Categories(np.array([-1 if v is None else names.index(v) for v in values], dtype=np.int64), names)
+
+
+def _table(rows: int = max(400, 40 * STEPS), seed: int = 0) -> dict[str, FloatArray | Categories]:
+    rng = np.random.default_rng(seed)
+    number = np.where(rng.random(rows) < 0.1, math.nan, np.sin(np.arange(rows) / SIZE) + rng.normal(size=rows))
+    letters = [None if rng.random() < 0.05 else str(rng.choice(list("aaaabbbc"))) for _ in range(rows)]
+    return {"number": number, "flag": (rng.random(rows) < 0.3).astype(np.float64), "letter": _categories(letters)}
+
+
+@pytest.fixture
+def baseline() -> Baseline:
+    return build_baseline(_table(), created=CREATED, ordered_by="time", window_sizes=(SIZE, 2 * SIZE))
+
+
+numbers = st.lists(st.floats(), min_size=7, max_size=7).map(lambda values: np.array(values, dtype=np.float64))
+letters = st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=7, max_size=7).map(_categories)
+tables = st.dictionaries(st.text(max_size=5), st.one_of(numbers, letters), min_size=1, max_size=4)
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def test_moments_and_quantiles_are_numpys(baseline: Baseline) -> None:
+    values = _table()["number"]
+    assert isinstance(values, np.ndarray)
+    column = baseline.columns[0]
+    assert (column.mean, column.std) == pytest.approx((np.nanmean(values), np.nanstd(values)))
+    assert (column.min, column.max) == (np.nanmin(values), np.nanmax(values))
+    np.testing.assert_allclose(column.quantiles, np.nanquantile(values, np.linspace(0, 1, QUANTILES)), rtol=1e-12)
+    assert column.rows == baseline.rows == len(values)
+
+
+def test_counts_are_the_references_rows_by_bin(baseline: Baseline) -> None:
+    table = _table()
+    number, flag, letter = (dict(zip(c.bins.names, c.counts, strict=True)) for c in baseline.columns)
+    values, flags = table["number"], table["flag"]
+    assert isinstance(values, np.ndarray)
+    assert isinstance(flags, np.ndarray)
+    edges = baseline.columns[0].bins.edges
+    between = [((values > low) & (values <= high)).sum() for low, high in pairwise(edges)]
+    assert list(number.values()) == [0, *between, 0, np.isnan(values).sum()]
+    assert flag == {"below": 0, "0": (flags == 0).sum(), "1": flags.sum(), "above": 0, "unseen": 0.5, "missing": 0}
+    assert isinstance(table["letter"], Categories)
+    recount = Counter(table["letter"].codes.tolist())
+    assert letter == {
+        "a": recount[0],
+        "b": recount[1],
+        "c": recount[2],
+        "other": 0,
+        "unseen": 0,
+        "missing": recount[-1],
+    }
+
+
+def test_categories_seen_once_are_what_unseen_expects() -> None:
+    values = ["often"] * 100 + [f"once {i}" for i in range(7)] + ["twice"] * 2 + [None]
+    column = build_baseline({"x": _categories(values)}, created=CREATED).columns[0]
+    assert dict(zip(column.bins.names, column.counts, strict=True)) == {
+        "often": 100, "other": 2, "unseen": 7, "missing": 1,
+    }  # fmt: skip
+
+
+def test_a_category_called_missing_is_not_a_missing_value() -> None:
+    column = build_baseline({"x": _categories(["missing"] * 60 + [None] * 40)}, created=CREATED).columns[0]
+    assert dict(zip(column.bins.names, column.counts, strict=True)) == {
+        '"missing"': 60, "other": 0, "unseen": 0, "missing": 40,
+    }  # fmt: skip
+
+
+def test_a_tail_too_long_to_keep_is_counted_as_other() -> None:
+    codes = np.concatenate([np.zeros(200_000, dtype=np.int64), np.arange(1, MAX_TAIL + 2)])
+    names = ("often", *(str(i) for i in range(MAX_TAIL + 1)))
+    column = build_baseline({"x": Categories(codes, names)}, created=CREATED).columns[0]
+    assert not column.bins.tail_complete
+    assert column.counts == (200_000, MAX_TAIL + 1, 0, 0)
+
+
+def test_a_column_that_is_all_missing_has_no_numbers() -> None:
+    column = build_baseline({"x": np.full(10, math.nan)}, created=CREATED).columns[0]
+    assert np.isnan([column.mean, column.std, column.min, column.max]).all()
+    assert column.quantiles == ()
+    assert dict(zip(column.bins.names, column.counts, strict=True))["missing"] == 10
+
+
+def test_names_a_table_does_not_use_are_not_categories() -> None:
+    column = build_baseline({"x": Categories(np.zeros(50, dtype=np.int64), ("a", "b"))}, created=CREATED).columns[0]
+    assert column.bins.names == ("a", "other", "unseen", "missing")
+    assert column.bins.category_code("b") == column.bins.special["unseen"]
+
+
+@pytest.mark.parametrize("table", [{}, {"x": np.empty(0)}, {"x": Categories(np.empty(0, dtype=np.int64), ())}])
+def test_a_table_without_columns_or_rows_is_refused(table: Table) -> None:
+    with pytest.raises(BaselineError, match=r"the reference has no (columns|rows): "):
+        build_baseline(table, created=CREATED)
+
+
+# ---------------------------------------------------------------- what is compared
+
+
+def test_counts_side_by_side_are_padded_with_zeros(baseline: Baseline) -> None:
+    assert baseline.counts.shape == (3, baseline.binner.width)
+    for row, column in zip(baseline.counts, baseline.columns, strict=True):
+        assert row.tolist() == [*column.counts, *[0] * (baseline.binner.width - len(column.counts))]
+
+
+def test_psi_is_that_of_the_baselines_own_formula(baseline: Baseline) -> None:
+    counts = np.random.default_rng(1).integers(0, 50, (4, *baseline.counts.shape)) * np.sign(baseline.counts)
+    folded = Folding(baseline.bins)
+    np.testing.assert_array_equal(baseline.psi(counts).psi, psi(counts.astype(np.float64), baseline.counts).psi)
+    clipped = psi_clip(folded(counts.astype(np.float64)), folded(baseline.counts))
+    np.testing.assert_array_equal(replace(baseline, zero_bin="clip").psi(counts).psi, clipped.psi)
+
+
+def test_facts_of_the_columns_stand_side_by_side(baseline: Baseline) -> None:
+    assert baseline.names == ("number", "flag", "letter")
+    assert baseline.numeric.tolist() == [True, True, False]
+    assert baseline.in_sample.tolist() == [False, False, False]
+    assert baseline.special_codes["other"].tolist() == [-1, -1, 3]
+    maxima = baseline.numbers("max")
+    assert maxima[:2].tolist() == [baseline.columns[0].max, 1.0]
+    assert math.isnan(maxima[2])
+
+
+@pytest.mark.parametrize("zero_bin", ["jeffreys", "clip"])
+def test_variation_is_the_furthest_of_the_references_own_windows(zero_bin: Any) -> None:
+    table = {"x": _table()["number"]}
+    built = build_baseline(table, created=CREATED, ordered_by="t", window_sizes=(SIZE,), zero_bin=zero_bin)
+    assert isinstance(table["x"], np.ndarray)
+    codes = built.binner.codes(table["x"][:, None])
+    furthest = 0.0
+    for rows in (round(SIZE * span) for span in SPANS):
+        starts = [*range(0, len(codes) - rows + 1, rows // STEPS), len(codes) - rows]
+        windows = [codes[start : start + rows // (rows // STEPS) * (rows // STEPS)] for start in starts]
+        furthest = max(furthest, *(built.psi(built.binner.counts(window)).debiased[0] for window in windows))
+    assert built.columns[0].natural_variation == {SIZE: pytest.approx(furthest, rel=1e-12)}
+    assert furthest > 0
+
+
+def test_without_an_order_no_variation_is_known() -> None:
+    built = build_baseline(_table(), created=CREATED)
+    assert [column.natural_variation for column in built.columns] == [{}, {}, {}]
+    assert built.natural_variation(1_000).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, 100), (100, 100), (199, 100), (200, 200), (10_000, 200)])
+def test_a_window_varies_as_the_largest_known_size_that_it_holds(baseline: Baseline, rows: int, size: int) -> None:
+    known = {100: 0.3, 200: 0.1}
+    varying = replace(baseline, columns=tuple(replace(c, natural_variation=known) for c in baseline.columns))
+    assert varying.natural_variation(rows).tolist() == [known[size]] * 3
+
+
+def test_a_size_that_a_column_lacks_varies_as_its_next_smaller_one(baseline: Baseline) -> None:
+    variations: list[dict[int, float]] = [{100: 0.3, 300: 0.1}, {200: 0.2}, {}]
+    pairs = zip(baseline.columns, variations, strict=True)
+    varying = replace(baseline, columns=tuple(replace(c, natural_variation=v) for c, v in pairs))
+    assert varying.natural_variation(100).tolist() == [0.3, 0.2, 0.0]
+    assert varying.natural_variation(250).tolist() == [0.3, 0.2, 0.0]
+    assert varying.natural_variation(300).tolist() == [0.1, 0.2, 0.0]
+
+
+def test_joined_scores_stand_behind_the_features(baseline: Baseline) -> None:
+    scores = build_baseline({"prediction": np.linspace(0.0, 1.0, 50)}, created="later")
+    both = joined(baseline, scores, in_sample=True)
+    assert both.names == (*baseline.names, "prediction")
+    assert both.in_sample.tolist() == [False, False, False, True]
+    assert (both.created, both.rows, both.time_column) == (CREATED, baseline.rows, "time")
+    assert both.columns[:3] == baseline.columns
+
+
+# ---------------------------------------------------------------- as text
+
+
+@unhurried
+@given(tables, st.booleans())
+def test_a_baseline_survives_being_text(table: Table, ordered: bool) -> None:
+    built = build_baseline(table, created=CREATED, ordered_by="t" if ordered else None, window_sizes=(1, 2, 3))
+    read = loads(dumps(built))
+    assert read.hash == built.hash
+    assert dumps(read) == dumps(built)
+    assert read.bins == built.bins
+    np.testing.assert_array_equal(read.counts, built.counts)
+    for rows in range(5):
+        np.testing.assert_array_equal(read.natural_variation(rows), built.natural_variation(rows))
+
+
+def test_a_baseline_of_numbers_reads_back_as_an_equal_one() -> None:
+    table = {name: data for name, data in _table().items() if name != "letter"}
+    built = build_baseline(table, created=CREATED, ordered_by="time", window_sizes=(SIZE,))
+    assert loads(dumps(built)) == built
+
+
+def test_baselines_of_different_content_have_different_hashes(baseline: Baseline) -> None:
+    others = [
+        replace(baseline, created="later"),
+        replace(baseline, rows=1),
+        replace(baseline, time_column=None),
+        replace(baseline, zero_bin="clip"),
+        replace(baseline, columns=baseline.columns[::-1]),
+        replace(baseline, columns=baseline.columns[:-1]),
+    ]
+    assert len({baseline.hash, *(other.hash for other in others)}) == len(others) + 1
+    rebuilt = build_baseline(_table(), created=CREATED, ordered_by="time", window_sizes=(2 * SIZE, SIZE))
+    assert rebuilt.hash == baseline.hash
+
+
+@pytest.mark.parametrize("kept", [0, 1, 200, -3])
+def test_truncated_text_is_refused(baseline: Baseline, kept: int) -> None:
+    with pytest.raises(BaselineError, match="truncated: build or copy it again"):
+        loads(dumps(baseline)[:kept])
+
+
+@pytest.mark.parametrize("key", ["created", "rows", "time_column"])
+def test_edited_content_is_refused(baseline: Baseline, key: str) -> None:
+    content = json.loads(dumps(baseline))
+    content[key] = "edited"
+    with pytest.raises(BaselineError, match=r"does not match its hash: .*build it again"):
+        loads(json.dumps(content))
+
+
+def test_an_edited_count_is_refused(baseline: Baseline) -> None:
+    content = json.loads(dumps(baseline))
+    content["columns"][0]["counts"][3] += 1
+    with pytest.raises(BaselineError, match="does not match its hash"):
+        loads(json.dumps(content))
+
+
+def test_content_without_its_hash_is_refused(baseline: Baseline) -> None:
+    content = json.loads(dumps(baseline))
+    del content["hash"]
+    with pytest.raises(BaselineError, match="does not match its hash"):
+        loads(json.dumps(content))
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_schema_version_is_refused_and_says_how_to_build_this_one(baseline: Baseline, version: object) -> None:
+    content = {**json.loads(dumps(baseline)), "schema_version": version}
+    with pytest.raises(BaselineError, match=r"schema version .*this Driftgauge reads 1: build it again with `drift"):
+        loads(json.dumps(content))
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '"text"', "{}"])
+def test_json_that_is_no_baseline_is_refused(text: str) -> None:
+    with pytest.raises(BaselineError, match="build it again"):
+        loads(text)
+
+
+def _without(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda content: content.pop(key)
+
+
+def _column_with(**changes: object) -> Callable[[dict[str, Any]], object]:
+    return lambda content: content["columns"][0].update(changes)
+
+
+def _bins_with(**changes: object) -> Callable[[dict[str, Any]], object]:
+    return lambda content: content["columns"][0]["bins"].update(changes)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _without("columns"),
+        _without("rows"),
+        lambda content: content.update(unknown=1),
+        lambda content: content.update(columns=5),
+        lambda content: content.update(columns=[None]),
+        _column_with(bins=None),
+        _column_with(counts=[1.0]),
+        _column_with(mean="high"),
+        _column_with(mean=10**400),
+        _column_with(natural_variation=None),
+        _column_with(natural_variation={"day": 1.0}),
+        _column_with(unknown=1),
+        _bins_with(edges=None),
+        _bins_with(edges=["low"]),
+        _bins_with(tail=[1, "a"]),
+        lambda content: content["columns"][0]["bins"].pop("rule"),
+    ],
+)
+def test_malformed_content_is_refused(baseline: Baseline, damage: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(dumps(baseline))
+    damage(content)
+    with pytest.raises(BaselineError, match=r"malformed .*: build it again"):
+        loads(json.dumps(content))
