@@ -35,6 +35,7 @@ from app.drift.baseline import (
     joined,
 )
 from app.drift.bins import BoolArray, FloatArray, category_name
+from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed
 from app.serving import Batch, Predictor, verify
 from app.tables import categories, column, in_order, infer_kinds, numbers, read_table, require
@@ -58,6 +59,8 @@ class BaselineOptions:
     """Sizes in rows of which the natural variation is measured."""
     natural_variation_quantile: float = 1.0
     """Quantile of the reference's own windows that counts as natural; 1 is the largest."""
+    zero_bin: ZeroBin = "jeffreys"
+    """How PSI counts an empty bin: Jeffreys' half row in each bin, or shares clipped at 1e-4."""
 
 
 def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline:
@@ -129,6 +132,7 @@ def _baseline(columns: Table, options: BaselineOptions) -> Baseline:
         ordered_by=options.time,
         window_sizes=options.window_sizes,
         natural_variation_quantile=options.natural_variation_quantile,
+        zero_bin=options.zero_bin,
     )
 
 

@@ -17,6 +17,7 @@ from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BundleInfo, read_baseline, read_info
 from app.drift.baseline import WINDOW_SIZES, Baseline, BaselineError, Kind, dumps
 from app.drift.bins import number_name
+from app.drift.statistics import ZeroBin
 from app.errors import BundleError
 from app.logs import configure_logs
 from app.settings import SettingsError, load
@@ -56,6 +57,10 @@ Quantile = Annotated[
     typer.Option(
         help="Quantile of the reference's own windows that counts as natural; 1 is the largest.", min=0, max=1
     ),
+]
+ZeroBinOption = Annotated[
+    ZeroBin,
+    typer.Option(help="How PSI counts an empty bin: half a row in each bin, or shares clipped at 1e-4 as is common."),
 ]
 _SIZES = ",".join(map(str, WINDOW_SIZES))
 
@@ -147,6 +152,7 @@ def bundle_create(
     trusted_types: Annotated[str, typer.Option(help="Further types that the file may contain.", metavar="TYPE,…")] = "",
     windows: Windows = _SIZES,
     natural_variation_quantile: Quantile = 1.0,
+    zero_bin: ZeroBinOption = "jeffreys",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
 ) -> None:
     """Make a bundle of an estimator and the table it was fitted on."""
@@ -160,7 +166,7 @@ def bundle_create(
             version=version,
             out=out,
             evaluation=evaluation,
-            options=_options(time, kinds, ignore, windows, natural_variation_quantile),
+            options=_options(time, kinds, ignore, windows, natural_variation_quantile, zero_bin),
             category_codes=_read_codes(category_codes),
             trusted_types=_split(trusted_types),
             overwrite=overwrite,
@@ -191,11 +197,12 @@ def baseline_build(
     ignore: Ignore = "",
     windows: Windows = _SIZES,
     natural_variation_quantile: Quantile = 1.0,
+    zero_bin: ZeroBinOption = "jeffreys",
 ) -> None:
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     console = Console(stderr=True)
     with console.status("reading the table, counting …"):
-        baseline = baseline_of(table, _options(time, kinds, ignore, windows, natural_variation_quantile))
+        baseline = baseline_of(table, _options(time, kinds, ignore, windows, natural_variation_quantile, zero_bin))
         out.write_text(dumps(baseline), encoding="utf-8")
     show_baseline(baseline, Console())
     console.print(f"wrote {out}")
@@ -216,7 +223,9 @@ def baseline_show(
     show_bins(baseline, column, Console())
 
 
-def _options(time: str | None, kinds: str, ignore: str, windows: str, quantile: float) -> BaselineOptions:
+def _options(
+    time: str | None, kinds: str, ignore: str, windows: str, quantile: float, zero_bin: ZeroBin
+) -> BaselineOptions:
     sizes = _split(windows)
     if not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise BaselineError(f"--windows {windows}: give sizes in rows, e.g. {_SIZES}")
@@ -226,6 +235,7 @@ def _options(time: str | None, kinds: str, ignore: str, windows: str, quantile: 
         ignore=_split(ignore),
         window_sizes=[int(size) for size in sizes],
         natural_variation_quantile=quantile,
+        zero_bin=zero_bin,
     )
 
 

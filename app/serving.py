@@ -97,11 +97,11 @@ class Predictor:
         _require_finite(probabilities)
         top = probabilities.argmax(axis=1)
         labels = [self.info.classes[place] for place in top.tolist()]
-        if self._class_codes is None:
-            scores = probabilities[:, 1].copy()
-            return Predictions(labels, scores, np.column_stack([observed, scores]))
-        scores = probabilities.max(axis=1)
-        return Predictions(labels, scores, np.column_stack([observed, scores, self._class_codes[top]]))
+        scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
+        watched = [observed, scores]
+        if self._class_codes is not None:  # not yet known while a bundle is being made
+            watched.append(self._class_codes[top])
+        return Predictions(labels, scores, np.column_stack(watched))
 
 
 def _require_finite(values: FloatArray) -> None:
@@ -172,9 +172,16 @@ def check_samples(predictor: Predictor, info: BundleInfo) -> list[tuple[Sample, 
 
 def verify(predictor: Predictor, info: BundleInfo) -> None:
     """Raise BundleError if the model answers its own samples otherwise than when the bundle was made."""
-    for sample, _, score, agrees in check_samples(predictor, info):
+    made = ", ".join(f"{name} {version}" for name, version in sorted(info.libraries.items()))
+    try:
+        checked = check_samples(predictor, info)
+    except (ModelFailed, Refused) as error:
+        raise BundleError(
+            f"the model fails on a sample of its bundle ({error}). The bundle was made "
+            f"with {made}: install those versions, or make the bundle again"
+        ) from error
+    for sample, _, score, agrees in checked:
         if not agrees:
-            made = ", ".join(f"{name} {version}" for name, version in sorted(info.libraries.items()))
             raise BundleError(
                 f"the model answers a sample with {score:.9g}, its bundle says {sample.score:.9g}. The bundle was made "
                 f"with {made}: install those versions, or make the bundle again"

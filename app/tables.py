@@ -23,7 +23,7 @@ class TableError(ValueError):
 def read_table(source: Any) -> pa.Table:
     """Return a table from a csv or parquet file's path, a DataFrame, an Arrow table or a dict of columns."""
     if not isinstance(source, str | Path):
-        return pa.table(source)
+        return _table(source)
     path = Path(source)
     try:
         if path.suffix == ".csv":
@@ -35,24 +35,38 @@ def read_table(source: Any) -> pa.Table:
     raise TableError(f"{path}: the table must be a .csv or a .parquet file")
 
 
+def _table(source: Any) -> pa.Table:
+    try:
+        return pa.table(source)
+    except (pa.ArrowInvalid, TypeError) as error:
+        raise TableError(f"cannot read the table: {error}") from error
+
+
 def require(table: pa.Table, columns: Sequence[str], what: str) -> None:
     """Raise TableError unless the table has all of `columns`."""
     absent = [name for name in columns if name not in table.column_names]
     if absent:
         raise TableError(f"{what} has no column {', '.join(absent)}; it has {', '.join(table.column_names)}")
+    twice = [name for name in columns if table.column_names.count(name) > 1]
+    if twice:
+        raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")
 
 
 def in_order(table: pa.Table, time_column: str) -> pa.Table:
     """Return the rows in order of a column of times (timestamps, dates, numbers or ISO 8601 text)."""
     require(table, [time_column], "the table")
-    if table[time_column].null_count:
-        raise TableError(f"{time_column}: {table[time_column].null_count} rows have no time; fill or drop them")
-    return table.take(pc.sort_indices(table, sort_keys=[(time_column, "ascending")]))
+    timeless = pc.sum(pc.is_null(table[time_column], nan_is_null=True)).as_py()
+    if timeless:
+        raise TableError(f"{time_column}: {timeless} rows have no time; fill or drop them")
+    try:
+        return table.take(pc.sort_indices(table, sort_keys=[(time_column, "ascending")]))
+    except (pa.ArrowNotImplementedError, TypeError) as error:
+        raise TableError(f"{time_column}: rows cannot be put in order of it ({error})") from error
 
 
 def infer_kinds(table: pa.Table, columns: Sequence[str], stated: Mapping[str, Kind]) -> dict[str, Kind]:
     """Return each column's kind: as stated, else numeric for numbers and booleans, categorical for text."""
-    require(table, list(stated), "the table")
+    require(table, [*columns, *stated], "the table")
     return {name: stated.get(name) or _kind(name, table.schema.field(name).type) for name in columns}
 
 
@@ -88,7 +102,10 @@ def categories(table: pa.Table, name: str) -> Categories:
     """Return a column as categories, each named as a request would send it."""
     encoded = table[name].combine_chunks()
     if not pa.types.is_dictionary(encoded.type):
-        encoded = pc.dictionary_encode(encoded)
+        try:
+            encoded = pc.dictionary_encode(encoded)
+        except pa.ArrowNotImplementedError as error:
+            raise TableError(f"{name}: {encoded.type} cannot be categories; ignore the column or convert it") from error
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     named = [_named(value) for value in encoded.dictionary.to_pylist()]

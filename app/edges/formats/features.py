@@ -83,17 +83,16 @@ def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
         column = np.array([math.inf if isinstance(v, int) and abs(v) > 1e308 else v for v in values], dtype=np.float64)
     if np.isfinite(column).sum() + values.count(None) < len(values):
         row = next(i for i, v in enumerate(values) if v is not None and not math.isfinite(column[i]))
-        raise Refused(
-            Reason.NOT_FINITE,
-            f"{feature.name}: {values[row]} is not a finite number; send null where the value is missing",
-            {"field": feature.name, "row": row},
-        )
+        raise _not_finite(feature, values, row)
     return column
 
 
 def _names(feature: Feature, values: Sequence[Any]) -> list[str | None]:
     if set(map(type, values)) - _CATEGORY_TYPES:
         raise _wrong_type(feature, values, _CATEGORY_TYPES, "a text, a number, a boolean or null")
+    for row, value in enumerate(values):
+        if type(value) is float and not math.isfinite(value):
+            raise _not_finite(feature, values, row)
     return [value if type(value) is str else category_name(value) for value in values]
 
 
@@ -102,6 +101,14 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
     return Refused(
         Reason.WRONG_TYPE,
         f"{feature.name}: expected {wanted}, got {_json_type(values[row])}",
+        {"field": feature.name, "row": row},
+    )
+
+
+def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
+    return Refused(
+        Reason.NOT_FINITE,
+        f"{feature.name}: {str(values[row])[:40]} is not a finite number; send null where the value is missing",
         {"field": feature.name, "row": row},
     )
 

@@ -137,7 +137,8 @@ def _time(field: str, row: int, value: Any) -> float:
     try:
         if isinstance(value, str):
             at = datetime.fromisoformat(value)
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+            # Through UTC, so that what comes out can be written as a time again.
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC).timestamp()
     except (ValueError, OverflowError, OSError):

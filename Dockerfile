@@ -1,0 +1,28 @@
+# The server with its locked requirements, as an unprivileged user. Mount a model bundle at /bundle:
+#   docker build -t driftgauge . && docker run -p 8000:8000 -v ./my-bundle:/bundle:ro driftgauge
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements/build.txt requirements/runtime.txt requirements/
+RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
+ && python -m venv /opt/driftgauge \
+ && /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
+COPY pyproject.toml README.md ./
+COPY app app
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+ && /opt/driftgauge/bin/pip install --no-cache-dir --no-deps /tmp/wheel/*.whl
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --no-create-home driftgauge
+COPY --from=build /opt/driftgauge /opt/driftgauge
+ENV PATH=/opt/driftgauge/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DRIFTGAUGE_HOST=0.0.0.0 \
+    DRIFTGAUGE_PORT=8000 \
+    DRIFTGAUGE_BUNDLE=/bundle
+USER driftgauge
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['DRIFTGAUGE_PORT']}/health/ready\", timeout=2)"]
+ENTRYPOINT ["driftgauge"]
+CMD ["serve"]

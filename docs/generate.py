@@ -1,0 +1,72 @@
+"""Write the pages of docs/ that list what the code declares; `--check` only says whether they are current."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from app.metrics import catalogue
+from app.settings import Settings, variable
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py; change the code it reads, then run `make docs`. -->"
+
+
+def metrics_page() -> str:
+    """Return the table of all metrics."""
+    rows = [f"| `{name}` | {kind} | {labels} | {text} |" for name, kind, labels, text in catalogue()]
+    return _page(
+        "Metrics",
+        "Served at `GET /metrics` as Prometheus text or OpenMetrics, by the `Accept` header; beside these, "
+        "prometheus-client's own `process_*` and `python_info`. Counters and histograms are at zero from the start "
+        "for every combination of labels; a gauge without a value (too few rows, a column of categories that has no "
+        "mean) is absent. `window` is the size of a count window in rows.",
+        ["metric", "type", "labels", "what it says"],
+        rows,
+    )
+
+
+def settings_page() -> str:
+    """Return the table of all settings."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, PydanticUndefined, ()) else f"`{_plain(default)}`"
+        rows.append(f"| `{name}` | `{variable(name)}` | {shown} | {field.description} |")
+    return _page(
+        "Settings",
+        "Each can be given in the environment, or by its name in a TOML file (`--config FILE`, or "
+        "`DRIFTGAUGE_CONFIG`); the most common ones are also options of `driftgauge serve`. The command line wins, "
+        "then the environment, then the file. All are checked at start: an unknown name or a wrong value stops the "
+        "server with a message.",
+        ["setting", "in the environment", "default", "what it does"],
+        rows,
+    )
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _page(title: str, text: str, head: list[str], rows: list[str]) -> str:
+    table = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
+    return "\n".join([f"# {title}", NOTE, "", text, "", *table, ""])
+
+
+def main(check: bool) -> int:
+    """Write the pages, or compare them; returns the exit code."""
+    pages = {"metrics.md": metrics_page(), "settings.md": settings_page()}
+    if not check:
+        for name, text in pages.items():
+            (HERE / name).write_text(text, encoding="utf-8")
+        return 0
+    stale = [name for name, text in pages.items() if (HERE / name).read_text(encoding="utf-8") != text]
+    if stale:
+        sys.stderr.write(f"docs/{', docs/'.join(stale)} are not what the code declares: run `make docs`\n")
+    return bool(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

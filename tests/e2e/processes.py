@@ -1,0 +1,68 @@
+"""Real processes for end-to-end tests: each is started by the test and ended by it, by its id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+
+COMMAND = [sys.executable, "-m", "app"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run(
+    *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=seconds, env={**os.environ, **(env or {})}
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str, log: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the command in a session of its own, so that a signal reaches what it started too."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+
+def until(condition: object, process: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> None:
+    """Wait until a condition holds; fails with the process's output if it ends first or takes too long."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,71 @@
+"""A small baseline with every kind of column, and rows and monitors for it."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from app.drift.baseline import Baseline, Categories, build_baseline
+from app.drift.bins import FloatArray
+from app.drift.report import Policy
+from app.monitor import Monitor, MonitorOptions
+
+CREATED = "2026-01-01T00:00:00Z"
+REFERENCE_ROWS = 4_000
+AWKWARD = 'back\\slash "quote"\nnew line'
+"""A category that has to be escaped wherever it is written."""
+START = 1_700_000_000.0
+
+
+@functools.cache
+def small_baseline() -> Baseline:
+    """Return a baseline of intervals, single values, categories with a tail, and scores."""
+    generator = np.random.default_rng(1)
+    age = generator.normal(40.0, 10.0, REFERENCE_ROWS)
+    age[::50] = np.nan
+    city = generator.choice(5, REFERENCE_ROWS, p=[0.5, 0.3, 0.195, 0.0025, 0.0025])
+    return build_baseline(
+        {
+            "age": age,
+            "flag": generator.integers(0, 2, REFERENCE_ROWS).astype(np.float64),
+            "city": Categories(city, ("north", "south", AWKWARD, "hamlet", "farm")),
+            "prediction": generator.beta(2.0, 3.0, REFERENCE_ROWS),
+        },
+        created=CREATED,
+    )
+
+
+def some_rows(count: int, seed: int = 0, *, age: float = 40.0) -> FloatArray:
+    """Return rows for the small baseline, with cells that are missing, unseen and out of range."""
+    generator = np.random.default_rng(seed)
+    codes = len(small_baseline().bins[2].names) - 1
+    rows = np.column_stack(
+        [
+            generator.normal(age, 10.0, count),
+            generator.choice([0.0, 1.0, 2.0, 0.5], count, p=[0.48, 0.48, 0.02, 0.02]),
+            generator.integers(0, codes, count),
+            generator.beta(2.0, 3.0, count),
+        ]
+    )
+    rows[generator.random((count, 4)) < [0.05, 0.01, 0.02, 0.0]] = np.nan
+    rows[generator.random(count) < 0.01, 0] = np.inf
+    return rows
+
+
+def small_options(*windows: int) -> MonitorOptions:
+    """Return options with these windows and a clock of arrival."""
+    return MonitorOptions(policy=Policy(windows=windows))
+
+
+def small_monitor(
+    model_name: str = "churn", model_version: str = "1", options: MonitorOptions | None = None
+) -> Monitor:
+    """Return a monitor of the small baseline with windows of 200 and 1,000 rows."""
+    return Monitor(
+        small_baseline(),
+        model_name=model_name,
+        model_version=model_version,
+        now=START,
+        options=options or small_options(200, 1_000),
+    )
