@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,9 +37,9 @@ from app.drift.baseline import (
 )
 from app.drift.bins import BoolArray, FloatArray, category_name
 from app.drift.statistics import ZeroBin
-from app.errors import BundleError, ModelFailed
+from app.errors import BundleError, ModelFailed, Refused
 from app.serving import Batch, Predictor, verify
-from app.tables import categories, column, in_order, infer_kinds, numbers, read_table, require
+from app.tables import categories, column, in_order, infer_kinds, is_text, numbers, read_table, require
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
 SAMPLES: Final = 3
@@ -97,7 +98,9 @@ def create_bundle(
     options = options or BaselineOptions()
     out = Path(out)
     _refuse_existing(out, overwrite)
-    model = bundles.load_model(Path(estimator), trusted_types) if isinstance(estimator, str | Path) else estimator
+    by_file = isinstance(estimator, str | Path)
+    # A copy, because the bundle's model forgets its features' names and the caller's must not.
+    model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     table = _ordered(read_table(reference), options)
     require(table, [target], "the reference")
     features = _features(model, table, target, options, category_codes or {})
@@ -107,14 +110,20 @@ def create_bundle(
     draft = _Draft(info, model, baseline)
     held_out = table if evaluation is None else _ordered(read_table(evaluation), options)
     require(held_out, [target, *columns], "the evaluation table")
+    if not held_out.num_rows:
+        raise BundleError("the evaluation table has no rows")
     bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None)
     _write(bundle, out, trusted_types)
     return bundle
 
 
 def _refuse_existing(out: Path, overwrite: bool) -> None:
-    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not overwrite:
         raise BundleError(f"{out} exists already: choose another folder, or overwrite it (--overwrite)")
+    if not (out / bundles.BUNDLE_FILE).is_file():
+        raise BundleError(f"{out} is not a bundle and is not overwritten: choose another folder")
 
 
 def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
@@ -172,6 +181,11 @@ def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] 
     if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of)):
         known = numbers(table, name)
         codes = {category_name(value) or "": float(value) for value in np.unique(known[~np.isnan(known)])}
+    if codes is None and pa.types.is_dictionary(of) and not is_text(of.value_type):
+        raise BundleError(
+            f"{name}: its categories are {of.value_type}, a request sends them as text or numbers: fit the estimator "
+            "on categories of text, or on plain numbers"
+        )
     if codes is None:
         return Feature(name=name, kind="categorical", categories=data.names)
     strange = [category for category in data.names if category not in codes]
@@ -238,16 +252,20 @@ class _Draft:
         batch = _batch(table, info.features)
         info = info.model_copy(update={"accepts_missing": self._accepts_missing(model, batch)})
         predictor = Predictor(Bundle(info, model, self.baseline))
-        labels, scores = _predict_all(predictor, batch)
+        try:
+            labels, scores = _predict_all(predictor, batch)
+        except (ModelFailed, Refused) as error:
+            raise BundleError(
+                f"the model cannot answer the {'reference' if in_sample else 'evaluation table'}: {error}"
+            ) from error
         columns: dict[str, FloatArray | Categories] = {PREDICTION: scores}
         if info.task == "multiclass":
             columns[PREDICTION_CLASS] = categories(pa.table({"class": labels}), "class")
         watched = joined(self.baseline, _baseline(columns, options), in_sample=in_sample)
-        truth = table[target].to_pylist()
         info = info.model_copy(
             update={
                 "samples": _samples(info.features, batch, labels, scores),
-                "performance": _performance(info, truth, labels, scores, in_sample),
+                "performance": _performance(info, table, target, labels, scores, in_sample),
             }
         )
         return Bundle(info, model, watched)
@@ -315,24 +333,48 @@ def _none_if_nan(value: float) -> float | None:
 
 
 def _performance(
-    info: BundleInfo, truth: Sequence[Any], labels: Sequence[Label], scores: FloatArray, in_sample: bool
+    info: BundleInfo, table: pa.Table, target: str, labels: Sequence[Label], scores: FloatArray, in_sample: bool
 ) -> Performance:
     """Measure the model on the rows whose truth is known."""
-    known = [row for row, value in enumerate(truth) if category_name(value) is not None]
-    metrics: dict[str, float] = {}
-    if known and info.task == "regression":
-        actual = np.array([float(truth[row]) for row in known])
-        metrics = {
-            "mean_absolute_error": mean_absolute_error(actual, scores[known]),
-            "root_mean_squared_error": rmse(actual, scores[known]),
-            "r2": r2_score(actual, scores[known]) if len(known) > 1 else 0.0,
-        }
-    elif known:
-        actual_names = [category_name(truth[row]) for row in known]
-        metrics = {"accuracy": accuracy_score(actual_names, [category_name(labels[row]) for row in known])}
-        if info.task == "binary":
-            metrics |= _binary_metrics(np.array(actual_names) == category_name(info.classes[1]), scores[known])
-    return Performance(rows=len(known), in_sample=in_sample, metrics={k: float(v) for k, v in metrics.items()})
+    measure = _regression_metrics if info.task == "regression" else _class_metrics
+    rows, metrics = measure(info, table, target, labels, scores)
+    return Performance(rows=rows, in_sample=in_sample, metrics={k: float(v) for k, v in metrics.items()})
+
+
+def _regression_metrics(
+    _: BundleInfo, table: pa.Table, target: str, __: Sequence[Label], scores: FloatArray
+) -> tuple[int, dict[str, float]]:
+    truth = numbers(table, target)
+    known = ~np.isnan(truth)
+    actual, answered = truth[known], scores[known]
+    if not known.any():
+        return 0, {}
+    return len(actual), {
+        "mean_absolute_error": mean_absolute_error(actual, answered),
+        "root_mean_squared_error": rmse(actual, answered),
+        "r2": r2_score(actual, answered) if len(actual) > 1 else 0.0,
+    }
+
+
+def _class_metrics(
+    info: BundleInfo, table: pa.Table, target: str, labels: Sequence[Label], scores: FloatArray
+) -> tuple[int, dict[str, float]]:
+    truth = categories(table, target)
+    classes = [category_name(label) or "" for label in info.classes]
+    if truth.names and not set(truth.names) & set(classes):
+        raise BundleError(
+            f"{target} holds {', '.join(truth.names[:5])}, but the model's classes are {', '.join(classes[:5])}: "
+            "write the target as the model was fitted on it"
+        )
+    known = truth.codes >= 0
+    if not known.any():
+        return 0, {}
+    actual = np.array(truth.names)[truth.codes[known]]
+    answered = np.array([category_name(label) for label in labels])[known]
+    metrics = {"accuracy": accuracy_score(actual, answered)}
+    if info.task == "binary":
+        metrics |= _binary_metrics(actual == classes[1], scores[known])
+    return len(actual), metrics
 
 
 def _binary_metrics(positive: BoolArray, scores: FloatArray) -> dict[str, float]:
@@ -349,6 +391,13 @@ def _binary_metrics(positive: BoolArray, scores: FloatArray) -> dict[str, float]
 
 def _write(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
     """Write the folder beside its place, read it back, and only then put it there."""
+    try:
+        _write_and_check(bundle, out, trusted_types)
+    except OSError as error:
+        raise BundleError(f"cannot write {out}: {error}") from error
+
+
+def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         draft = Path(folder) / "bundle"

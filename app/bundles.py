@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -46,7 +46,7 @@ the file's choosing. A forged tree can still crash the process: serve only files
 
 Task = Literal["binary", "multiclass", "regression"]
 Label = int | float | bool | str
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
 
 
 class _Part(BaseModel):
@@ -187,7 +187,9 @@ def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
             return skops.io.load(path, trusted=list(found))
     except UntrustedTypesFoundException as error:
         raise BundleError(f"{path}: {error}") from error
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except ImportError as error:
+        raise BundleError(f"cannot read the model {path}: {error}; install what it was made with") from error
+    except (OSError, EOFError, zipfile.BadZipFile, AttributeError, LookupError, ValueError, TypeError) as error:
         raise BundleError(f"cannot read the model {path} ({error}): it is truncated or not a skops file") from error
     raise BundleError(
         f"{path} contains types that are not trusted: {', '.join(unknown)}. Loading them can run code. "
@@ -198,9 +200,26 @@ def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
 
 def strip_feature_names(model: Any) -> Any:
     """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
-    for part in matrix_steps(model):
+    for part in _parts(model, set()):
         vars(part).pop("feature_names_in_", None)
     return model
+
+
+def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield an estimator and all that it is made of: steps, members, the encoder inside a boosting."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inner: Iterable[Any] = ()
+    if isinstance(value, list | tuple):
+        inner = value
+    elif isinstance(value, dict):
+        inner = list(value.values())
+    elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
+        inner = list(vars(value).values())
+        yield value
+    for part in inner:
+        yield from _parts(part, seen)
 
 
 def matrix_steps(model: Any) -> Sequence[Any]:

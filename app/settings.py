@@ -104,7 +104,7 @@ def variable(name: str) -> str:
 
 def _refuse_unknown_variables() -> None:
     known = {CONFIG_VARIABLE, *map(variable, Settings.model_fields)}
-    unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
+    unknown = sorted(name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"unknown in the environment: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
@@ -113,7 +113,7 @@ def _read(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
     except ValueError as error:

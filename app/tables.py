@@ -70,11 +70,13 @@ def infer_kinds(table: pa.Table, columns: Sequence[str], stated: Mapping[str, Ki
     return {name: stated.get(name) or _kind(name, table.schema.field(name).type) for name in columns}
 
 
+def is_text(of: pa.DataType) -> bool:
+    """Say whether a type is one of Arrow's types of text."""
+    return bool(pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of))
+
+
 def _kind(name: str, of: pa.DataType) -> Kind:
-    value = of.value_type if pa.types.is_dictionary(of) else of
-    if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
-        return "categorical"
-    if pa.types.is_dictionary(of):
+    if is_text(of) or pa.types.is_dictionary(of):
         return "categorical"
     if pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of) or pa.types.is_decimal(of):
         return "numeric"

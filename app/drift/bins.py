@@ -211,16 +211,15 @@ class Binner:
 
     def codes(self, values: FloatArray) -> CodeArray:
         """Return the bin code of each cell; `values` and the result have shape [n, columns]."""
-        codes = np.empty(values.shape, dtype=np.uint8)
-        missing = np.isnan(values)
-        if self._intervals.columns.size:
-            codes[:, self._intervals.columns] = self._intervals.between(values)
-        if self._values.columns.size:
-            codes[:, self._values.columns] = self._values.matching(values)
+        by_column = np.ascontiguousarray(values.T)  # so that a column is compared with one number
+        codes = np.empty(by_column.shape, dtype=np.uint8)
+        self._intervals.between(by_column, codes)
+        self._values.matching(by_column, codes)
         if self._categories.size:
-            cells = values[:, self._categories]
-            codes[:, self._categories] = np.where(np.isnan(cells), 0.0, cells).astype(np.uint8)
-        return np.where(missing, self._missing, codes)
+            own = by_column[self._categories]
+            codes[self._categories] = np.where(np.isnan(own), 0.0, own)
+        np.copyto(codes, self._missing[:, None], where=np.isnan(by_column))
+        return np.ascontiguousarray(codes.T)
 
     def counts(self, codes: CodeArray) -> IntArray:
         """Return the rows in each bin, shape [columns, width], of codes of shape [n, columns]."""
@@ -229,38 +228,47 @@ class Binner:
 
 
 class _EdgeGroup:
-    """The columns of one rule, with their edges side by side, padded with +inf."""
+    """The columns of one rule, with their edges side by side, padded with +inf.
+
+    Cells and codes have shape [columns, n] here.
+    """
 
     def __init__(self, columns: Sequence[Bins], rule: Rule) -> None:
         members = [(i, bins) for i, bins in enumerate(columns) if bins.rule == rule]
-        self.columns = np.array([i for i, _ in members], dtype=np.int64)
+        self._columns = np.array([i for i, _ in members], dtype=np.int64)
         most = max((len(bins.edges) for _, bins in members), default=0) + (rule == "value")
-        self._edges = np.full((most, len(members)), np.inf)
+        self._edges = np.full((most, len(members), 1), np.inf)
         self._expected = np.full((len(members), most + 1), np.nan)
         for place, (_, bins) in enumerate(members):
             edges = np.asarray(bins.edges, dtype=np.float64)
             if rule == "value" and edges.size:
                 self._expected[place, 1 : edges.size + 1] = edges
                 edges = np.concatenate([_below(edges[:1]), edges])
-            self._edges[: edges.size, place] = edges
-        self._size = np.array([len(bins.edges) for _, bins in members], dtype=np.int64)
-        self._unseen = np.array([bins.special.get(UNSEEN, 0) for _, bins in members], dtype=np.uint8)
-        self._place = np.arange(len(members))
+            self._edges[: edges.size, place, 0] = edges
+        self._size = np.array([[len(bins.edges)] for _, bins in members], dtype=np.int64)
+        self._unseen = np.array([[bins.special.get(UNSEEN, 0)] for _, bins in members], dtype=np.uint8)
+        self._place = np.arange(len(members))[:, None]
 
-    def between(self, values: FloatArray) -> CodeArray:
-        """Return how many edges lie below each cell: 0 is `below`, the number of edges `above`."""
-        return self._passed(values[:, self.columns])
+    def between(self, cells: FloatArray, codes: CodeArray) -> None:
+        """Set the codes to how many edges lie below each cell: 0 is `below`, the number of edges `above`."""
+        if self._columns.size:
+            codes[self._columns] = self._passed(cells[self._columns])
 
-    def matching(self, values: FloatArray) -> CodeArray:
-        """Return the code of the equal value, or `below`, `above`, `unseen`."""
-        cells = values[:, self.columns]
-        passed = self._passed(cells)
+    def matching(self, cells: FloatArray, codes: CodeArray) -> None:
+        """Set the codes to that of the equal value, or `below`, `above`, `unseen`."""
+        if self._columns.size == 0:
+            return
+        own = cells[self._columns]
+        passed = self._passed(own)
         within = ((passed > 0) & (passed <= self._size)) | (self._size == 0)
-        unequal = self._expected[self._place, passed] != cells
-        return np.where(within & unequal, self._unseen, passed)
+        unequal = self._expected[self._place, passed] != own
+        codes[self._columns] = np.where(within & unequal, self._unseen, passed)
 
     def _passed(self, cells: FloatArray) -> CodeArray:
         passed = np.zeros(cells.shape, dtype=np.uint8)
+        greater = np.empty(cells.shape, dtype=np.bool_)
+        as_number = greater.view(np.uint8)  # adding booleans would convert them first
         for edge in self._edges:
-            passed += cells > edge
+            np.greater(cells, edge, out=greater)
+            np.add(passed, as_number, out=passed)
         return passed

@@ -88,11 +88,13 @@ def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
 
 
 def _names(feature: Feature, values: Sequence[Any]) -> list[str | None]:
-    if set(map(type, values)) - _CATEGORY_TYPES:
+    types = set(map(type, values))
+    if types - _CATEGORY_TYPES:
         raise _wrong_type(feature, values, _CATEGORY_TYPES, "a text, a number, a boolean or null")
-    for row, value in enumerate(values):
-        if type(value) is float and not math.isfinite(value):
-            raise _not_finite(feature, values, row)
+    if float in types:
+        strange = [row for row, v in enumerate(values) if type(v) is float and not math.isfinite(v)]
+        if strange:
+            raise _not_finite(feature, values, strange[0])
     return [value if type(value) is str else category_name(value) for value in values]
 
 

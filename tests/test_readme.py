@@ -1,0 +1,60 @@
+"""What the README tells a new user to do works as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.processes import COMMAND, answers, free_port, running, until
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.e2e
+def test_ones_own_model_is_served_in_ten_lines(tmp_path: Path) -> None:
+    (code,) = _blocks("python")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
+    create, serve = next(block for block in _blocks("sh") if "bundle create" in block).replace("\\\n", " ").splitlines()
+    subprocess.run([*COMMAND, *create.split()[1:]], cwd=tmp_path, check=True, timeout=120, capture_output=True)
+    port, log = free_port(), tmp_path / "log"
+    bundle = str(tmp_path / serve.split()[-1])
+    with running("serve", "--bundle", bundle, "--port", str(port), log=log) as process:
+        address = f"http://127.0.0.1:{port}"
+        until(lambda: answers(address), process, log)
+        row = httpx.get(f"{address}/metadata").json()["data_sample"][0]
+        answer = httpx.post(f"{address}/predict", json={"data": [row]}).json()
+        assert 0.0 <= answer["predictions"][0]["score"] <= 1.0
+        assert httpx.get(f"{address}/drift/status").json()["rows_observed"] == 1
+
+
+def test_its_two_commands_exist_and_its_links_lead_somewhere() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)$", README, flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    for link in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / link).is_file(), link
+    for path in re.findall(r"`(app/[\w/.]+)`", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_generated_pages_are_what_the_code_declares() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
