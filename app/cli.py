@@ -28,6 +28,7 @@ app = typer.Typer(
     help="A prediction server that watches its own model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 bundle_app = typer.Typer(help="Make and look at model bundles: a model with the baseline it is watched against.")
@@ -74,21 +75,22 @@ def version() -> None:
 @app.command()
 def serve(
     bundle: Annotated[Path | None, typer.Option(help="Folder of the model bundle.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on  [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on  [default: 8000]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
     clock: Annotated[
-        str | None, typer.Option(help="`arrival`, or `event` for replays  [default: arrival]", metavar="CLOCK")
+        str | None,
+        typer.Option(help="`arrival`, or `event` for replays.", metavar="CLOCK", show_default="arrival"),
     ] = None,
-    log_format: Annotated[str | None, typer.Option(help="`json` or `console`  [default: json]")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error  [default: info]")] = None,
+    log_format: Annotated[str | None, typer.Option(help="`json` or `console`.", show_default="json")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default="info")] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings (or DRIFTGAUGE_CONFIG).", dir_okay=False)
     ] = None,
 ) -> None:
     """Serve a model bundle over HTTP and watch what it sees.
 
-    Every setting can also come from the environment (DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15) or the TOML file; the
-    command line wins, then the environment. See docs/settings.md for all of them.
+    Every setting can also come from the environment (`DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15`) or the TOML file; the
+    command line wins, then the environment. docs/settings.md lists all of them.
     """
     from app.main import create_app
 
@@ -107,7 +109,7 @@ def serve(
 
 @app.command()
 def demo(
-    rows: Annotated[int | None, typer.Option(help="Flights to replay  [default: all from May on]", min=1)] = None,
+    rows: Annotated[int | None, typer.Option(help="Flights to replay.", min=1, show_default="all from May on")] = None,
     exit: Annotated[bool, typer.Option("--exit", help="End after the replay instead of serving on.")] = False,
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     batch: Annotated[int, typer.Option(help="Most flights in one request.", min=1, max=10_000)] = 500,
@@ -293,21 +295,19 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
     facts = _facts()
     facts.add_row("baseline", f"{baseline.rows} rows, {order}")
     facts.add_row("hash", baseline.hash)
+    size = max((size for column in baseline.columns for size in column.natural_variation), default=None)
+    if size is not None:
+        facts.add_row("varies", f"how far the reference's own windows of {size:,} rows lie from it: debiased PSI")
     console.print(facts)
-    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "natural variation", box=None)
-    for column in baseline.columns:
+    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "varies", box=None)
+    for text in table.columns[:2]:
+        text.no_wrap = True
+    for column, varies in zip(baseline.columns, baseline.natural_variation(size or 0).tolist(), strict=True):
         missing = column.counts[column.bins.special["missing"]] / column.rows
         numbers = [_short(value) for value in (column.mean, column.std, column.min, column.max)]
-        varied = ", ".join(f"{size}: {value:.2g}" for size, value in column.natural_variation.items())
-        note = " (in-sample)" if column.in_sample else ""
-        table.add_row(
-            column.name + note,
-            column.kind,
-            str(len(column.bins.names)),
-            f"{missing:.1%}",
-            *numbers,
-            varied or "unknown",
-        )
+        name = column.name + (" (in-sample)" if column.in_sample else "")
+        known = f"{varies:.2g}" if column.natural_variation else "unknown"
+        table.add_row(name, column.kind, str(len(column.bins.names)), f"{missing:.1%}", *numbers, known)
     console.print(table)
 
 

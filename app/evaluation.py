@@ -17,8 +17,9 @@ class Evaluator:
     """Keeps a monitor's report fresh.
 
     A reader that finds rows newer than the last report starts one evaluation in a thread; readers
-    that come meanwhile wait for the same one. The next starts no sooner than `rest_factor` times
-    the CPU time of the last: until then readers get the last report.
+    that come meanwhile wait for the same one, and for one more if it began before their rows came.
+    The next starts no sooner than `rest_factor` times the CPU time of the last: until then readers
+    get the last report.
     """
 
     def __init__(
@@ -40,11 +41,16 @@ class Evaluator:
 
     async def current(self) -> Evaluation:
         """Return the newest evaluation, made now if rows came since the last and it has rested."""
-        if self._running is None and not self._monitor.is_current and time.monotonic() >= self._resting_until:
-            self._running = asyncio.create_task(self._evaluate())
-        if self._running is not None:
+        rows = self._monitor.state.rows
+        for _ in range(2):
+            if self._running is None and not self._due(rows):
+                break
+            self._running = self._running or asyncio.create_task(self._evaluate())
             await asyncio.shield(self._running)
         return self._monitor.last
+
+    def _due(self, rows: int) -> bool:
+        return self._monitor.last.report.rows_observed < rows and time.monotonic() >= self._resting_until
 
     async def run(self) -> None:
         """Evaluate by interval until cancelled."""

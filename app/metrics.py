@@ -434,7 +434,7 @@ def _bin_rows(known: Iterable[tuple[Labels, MonitorFacts]]) -> Family:
 
 
 def catalogue() -> list[tuple[str, str, str, str]]:
-    """Return (name, type, labels, help) of every series but prometheus_client's own `process_*`."""
+    """Return (name, type, labels, help) of every series but prometheus_client's own."""
     stored = [
         (s.name, s.type, (*base, *s.labels), s.help)
         for base, group in (((), server_series(())), (_MODEL, monitor_series()))

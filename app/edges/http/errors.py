@@ -72,4 +72,6 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 async def _internal(request: Request, error: Exception) -> Response:
     structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
-    return error_response(Reason.INTERNAL_ERROR, "the server failed to answer; its log says why")
+    message = "the server failed to answer; its log says why"
+    # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
+    return error_response(Reason.INTERNAL_ERROR, message, headers={"connection": "close"})

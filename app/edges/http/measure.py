@@ -56,5 +56,6 @@ class Measure:
         try:
             await self._app(scope, receive, remember)
         finally:
-            template = getattr(scope.get("route"), "path", None)
+            # FastAPI names the route of its own routes alone; the path of the others is their template.
+            template = getattr(scope.get("route"), "path", None) or scope.get("path")
             self._counters.count(scope["method"], template, code, time.perf_counter() - started)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.bundles import BundleInfo
@@ -24,7 +25,7 @@ class Route:
     answers: Handler
     codes: tuple[int, ...]
     tag: str
-    body: type[schemas.Documented] | None = None
+    body: type[BaseModel] | None = None
     """The shape of its answer."""
 
 
@@ -34,10 +35,10 @@ ROUTES: Final = (
     Route("GET", "/drift/status", watch.status, (200, 404), "watch", schemas.DriftStatus),
     Route("GET", "/metrics", watch.metrics, (200,), "watch"),
     Route("GET", "/metadata", about.metadata, (200,), "model", schemas.Metadata),
-    Route("GET", "/label", about.label, (200,), "model"),
+    Route("GET", "/label", about.label, (200,), "model", schemas.ClassNames),
     Route("GET", "/health", about.health, (200,), "health", schemas.Health),
-    Route("GET", "/health/live", about.live, (200,), "health"),
-    Route("GET", "/health/ready", about.ready, (200, 503), "health"),
+    Route("GET", "/health/live", about.live, (200,), "health", schemas.Alive),
+    Route("GET", "/health/ready", about.ready, (200, 503), "health", schemas.Alive),
     Route("GET", "/", about.root, (307,), "docs"),
 )
 DOCUMENTATION: Final = (("GET", "/docs", (200,)), ("GET", "/openapi.json", (200,)))

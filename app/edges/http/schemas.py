@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from app.bundles import BundleInfo, Feature, Label
 from app.drift.report import Status
+from app.edges.formats.predict_json import ID_LENGTH
 
 
 class Documented(BaseModel):
@@ -83,6 +84,16 @@ class Health(Documented):
     model_name: str
     model_version: str
     monitoring: Monitoring
+
+
+class Alive(Documented):
+    """The answer of a probe that succeeds."""
+
+    health: Literal["ok"]
+
+
+class ClassNames(RootModel[dict[str, str]]):
+    """The name of each class by its place."""
 
 
 class Metadata(Documented):
@@ -201,7 +212,7 @@ MODEL_PARAMETER: Final = {
 }
 
 
-def responses(codes: Sequence[int], body: type[Documented] | None, path: str) -> dict[int | str, dict[str, Any]]:
+def responses(codes: Sequence[int], body: type[BaseModel] | None, path: str) -> dict[int | str, dict[str, Any]]:
     """Return the answers of a route for the documentation."""
     described: dict[int | str, dict[str, Any]] = {
         code: {"model": ErrorAnswer, "description": _DESCRIPTIONS[code]} for code in codes if code >= 400
@@ -235,11 +246,13 @@ def predict_body(info: BundleInfo) -> dict[str, Any]:
     ordered = {"type": "array", "items": {}, "minItems": count, "maxItems": count}
     row = {"anyOf": [named, ordered]}
     rows = {"type": "array", "items": row, "minItems": 1}
-    time = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
-    one = _object(["features"], features=row, prediction_id={"type": "string"}, timestamp=time)
+    nothing = {"type": "null"}
+    id_ = {"type": "string", "minLength": 1, "maxLength": ID_LENGTH}
+    time = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, nothing]}
+    one = _object(["features"], features=row, prediction_id={"anyOf": [id_, nothing]}, timestamp=time)
     several = {
-        "prediction_ids": {"type": "array", "items": {"type": "string"}},
-        "timestamps": {"type": "array", "items": time},
+        "prediction_ids": {"anyOf": [{"type": "array", "items": id_}, nothing]},
+        "timestamps": {"anyOf": [{"type": "array", "items": time}, nothing]},
     }
     shapes = [one, _object(["instances"], instances=rows, **several), _object(["data"], data=rows, **several)]
     return {

@@ -66,12 +66,14 @@ class Service:
 
 def _facts(monitor: Monitor, task: str, healthy: bool) -> MonitorFacts:
     last = monitor.last
+    with monitor.state.counting() as counters:  # so that no histogram is copied half counted
+        arrays = counters.copy()
     return MonitorFacts(
         model_name=monitor.model_name,
         model_version=monitor.model_version,
         task=task,
         series=monitor.state.counters.series,
-        arrays=monitor.state.counters.copy(),
+        arrays=arrays,
         report=last.report,
         bin_rows=monitor.bin_rows(),
         evaluation_seconds=last.cpu_seconds,

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from app.bundle_create import create_bundle
+from tests.e2e.processes import answers, free_port, run, running, until
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2_000, 2))
+    y = (x[:, 0] + rng.normal(size=2_000) > 0).astype(np.int64)
+    table = {"a": x[:, 0], "b": x[:, 1], "y": y}
+    model = LogisticRegression().fit(x[:1_000], y[:1_000])
+    folder = tmp_path_factory.mktemp("serve") / "bundle"
+    halves = ({name: column[part] for name, column in table.items()} for part in (slice(0, 1_000), slice(1_000, None)))
+    create_bundle(model, next(halves), "y", name="coin", version="7", out=folder, evaluation=next(halves))
+    return folder
+
+
+@pytest.fixture
+def address() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def test_a_shifted_feature_is_found_and_recovers(bundle: Path, address: str, tmp_path: Path) -> None:
+    log, port = tmp_path / "log", address.rpartition(":")[2]
+    env = {"DRIFTGAUGE_WINDOWS": "1000,2000", "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0"}
+    with running("serve", "--bundle", str(bundle), "--port", port, log=log, env=env) as process:
+        until(lambda: answers(address), process, log)
+        rng = np.random.default_rng(1)
+        verdicts = [_send(address, rng.normal(shift, 1.0, (2_000, 2))) for shift in (0.0, 1.0, 0.0)]
+        assert [verdict["status"] for verdict in verdicts] == ["normal", "drift_detected", "normal"]
+        assert sorted(verdicts[1]["drifted_features"]) == ["a", "b"]
+        metrics = httpx.get(f"{address}/metrics").text
+        assert 'model_predictions_total{model_name="coin",model_version="7"} 6000.0' in metrics
+        assert 'model_feature_drift_severity{feature_name="a",model_name="coin",model_version="7"} 0.0' in metrics
+
+
+def test_sigterm_ends_it_in_good_order_with_json_log_lines(bundle: Path, address: str, tmp_path: Path) -> None:
+    log, port = tmp_path / "log", address.rpartition(":")[2]
+    with running("serve", "--bundle", str(bundle), "--port", port, log=log) as process:
+        until(lambda: answers(address), process, log)
+        process.send_signal(signal.SIGTERM)
+        # uvicorn ends itself by the signal once everything is stopped
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+    lines = [orjson.loads(line) for line in log.read_text().splitlines()]
+    assert {line["level"] for line in lines} == {"info"}
+    events = [line["event"] for line in lines]
+    assert events.index("started") < events.index("stopped")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "said"),
+    [
+        ((), {}, "name its bundle"),
+        (("--bundle", "nowhere"), {}, "there is no model bundle at nowhere"),
+        (("--bundle", "nowhere", "--clock", "sundial"), {}, "clock"),
+        (("--bundle", "nowhere"), {"DRIFTGAUGE_WINDOW": "5"}, "DRIFTGAUGE_WINDOW;"),
+        (("--bundle", "nowhere"), {"DRIFTGAUGE_WINDOWS": "0"}, "windows: give at least one window"),
+        (("--config", "nowhere.toml"), {}, "nowhere.toml"),
+    ],
+)
+def test_what_cannot_work_stops_the_start_with_one_line(
+    arguments: tuple[str, ...], env: dict[str, str], said: str
+) -> None:
+    done = run("serve", *arguments, env=env)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _send(address: str, rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> dict[str, Any]:
+    httpx.post(f"{address}/predict", json={"data": rows.tolist()}).raise_for_status()
+    verdict: dict[str, Any] = httpx.get(f"{address}/drift/status").json()
+    assert verdict["rows_observed"]
+    return verdict

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from app.capture import PROBLEM, Capture, batch_size
+from app.drift.bins import FloatArray
+from app.errors import DROPS, FAILURES, REJECTIONS, Reason
+from app.metrics import (
+    DROPPED,
+    FAILED,
+    INPUT_SIZE,
+    LATENCY,
+    LATENCY_BUCKETS,
+    OBSERVATIONS,
+    PREDICTIONS,
+    REJECTED,
+    SCORE,
+    SCORE_BUCKETS,
+)
+from app.monitor import Monitor
+from app.problems import LOG_INTERVAL_SECONDS, Problems
+from app.serving import Predictions
+from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FailingMonitor(Monitor):
+    """A monitor that cannot take rows while `error` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100))
+        self.error: Exception | None = RuntimeError("ring torn")
+
+    def observe(
+        self, columns: FloatArray, *, arrival: float, event: FloatArray | None = None, source: str = "predict"
+    ) -> None:
+        if self.error is not None:
+            raise self.error
+        super().observe(columns, arrival=arrival, event=event, source=source)
+
+
+def _predictions(rows: int, seed: int = 0) -> Predictions:
+    columns = some_rows(rows, seed)
+    scores = columns[:, 3].copy()
+    return Predictions(labels=["yes"] * rows, scores=scores, columns=columns)
+
+
+def _child(monitor: Monitor, name: str, *labels: str) -> FloatArray:
+    spec = next(spec for spec in monitor.state.counters.series if spec.name == name)
+    numbers: FloatArray = monitor.state.counters.copy()[name][spec.children.index(labels)]
+    return numbers
+
+
+def _count(monitor: Monitor, name: str, *labels: str) -> float:
+    return float(_child(monitor, name, *labels)[0])
+
+
+def test_answered_rows_are_counted_and_observed() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    answers = [_predictions(rows, seed) for seed, rows in enumerate((1, 9, 10, 99, 100, 700))]
+    for answer in answers:
+        capture.answered(answer, arrival=START, event=None, latency_seconds=0.003)
+    assert _count(monitor, PREDICTIONS.name) == 919
+    assert _count(monitor, OBSERVATIONS.name, "predict") == 919
+    assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 0
+    newest, observed = monitor.state.newest(1_000)
+    assert observed == 919
+    np.testing.assert_array_equal(newest.values, np.concatenate([answer.columns for answer in answers]))
+
+
+def test_latency_is_observed_once_a_request_by_its_size() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    for rows, seconds in ((1, 0.0005), (9, 0.004), (10, 0.02), (99, 0.02), (100, 10.0)):
+        capture.answered(_predictions(rows), arrival=START, event=None, latency_seconds=seconds)
+    for size, expected in (("small", [0.0005, 0.004]), ("medium", [0.02, 0.02]), ("large", [10.0])):
+        row = _child(monitor, LATENCY.name, size)
+        assert row[:-1].cumsum()[:-1].tolist() == [sum(v <= edge for v in expected) for edge in LATENCY_BUCKETS]
+        assert row[:-1].sum() == len(expected)
+        assert row[-1] == pytest.approx(sum(expected))
+
+
+def test_scores_and_sizes_are_observed_in_their_histograms() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    answers = [_predictions(rows, rows) for rows in (3, 40, 200)]
+    for answer in answers:
+        capture.answered(answer, arrival=START, event=None, latency_seconds=0.01)
+    scores = np.concatenate([answer.scores for answer in answers])
+    row = _child(monitor, SCORE)
+    assert row[:-1].cumsum()[:-1].tolist() == [(scores <= edge).sum() for edge in SCORE_BUCKETS]
+    assert row[-1] == pytest.approx(scores.sum())
+    sizes = _child(monitor, INPUT_SIZE.name)
+    assert (sizes[:-1].sum(), sizes[-1]) == (3, 243)
+
+
+def test_times_of_the_rows_are_handed_on() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    capture.answered(_predictions(2), arrival=START + 4, event=np.array([5.0, np.nan]), latency_seconds=0.01)
+    assert monitor.state.newest(2, by_event=True)[0].at.tolist() == [5.0, START + 4]
+    assert monitor.state.newest(2)[0].at.tolist() == [START + 4, START + 4]
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"),
+    [(1, "small"), (9, "small"), (10, "medium"), (99, "medium"), (100, "large"), (10_000, "large")],
+)
+def test_requests_are_small_medium_or_large(rows: int, size: str) -> None:
+    assert batch_size(rows) == size
+
+
+@pytest.mark.parametrize("reason", REJECTIONS)
+def test_a_refused_request_is_counted_by_its_reason(reason: Reason) -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).refused(reason)
+    assert _count(monitor, REJECTED.name, reason) == 1
+    assert monitor.state.counters.copy()[REJECTED.name].sum() == 1
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - set(REJECTIONS)))
+def test_what_is_no_refusal_is_not_counted_as_one(reason: Reason) -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).refused(reason)
+    assert monitor.state.counters.copy()[REJECTED.name].sum() == 0
+
+
+def test_rows_that_the_model_failed_on_are_counted() -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).failed(17)
+    assert [_count(monitor, FAILED.name, reason) for reason in FAILURES] == [17]
+    assert monitor.state.rows == 0
+
+
+# ---------------------------------------------------------------- when monitoring fails
+
+
+def test_a_failing_monitor_never_raises_and_what_it_lost_is_counted_and_shown() -> None:
+    monitor = FailingMonitor()
+    problems = Problems(Clock())
+    Capture(monitor, problems).answered(_predictions(25), arrival=START, event=None, latency_seconds=0.01)
+    assert [_count(monitor, DROPPED.name, reason) for reason in DROPS] == [25]
+    assert _count(monitor, OBSERVATIONS.name, "predict") == 0
+    assert _count(monitor, PREDICTIONS.name) == 25  # they were answered all the same
+    assert problems.current() == [f"{PROBLEM}: RuntimeError: ring torn"]
+
+
+def test_rows_of_another_width_are_lost_without_harm_to_the_others() -> None:
+    monitor = small_monitor()
+    problems = Problems(Clock())
+    capture = Capture(monitor, problems)
+    good = _predictions(6)
+    capture.answered(good, arrival=START, event=None, latency_seconds=0.01)
+    odd = Predictions(good.labels, good.scores, good.columns[:, :2])
+    capture.answered(odd, arrival=START, event=None, latency_seconds=0.01)
+    capture.answered(good, arrival=START, event=None, latency_seconds=0.01)
+    assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 6
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.state.rows == 12
+    assert len(problems.current()) == 1
+    newest, _ = monitor.state.newest(100)
+    np.testing.assert_array_equal(newest.values, np.concatenate([good.columns, good.columns]))
+
+
+def test_a_failing_monitor_is_logged_once_a_minute_at_most() -> None:
+    monitor, clock = FailingMonitor(), Clock()
+    capture = Capture(monitor, Problems(clock))
+    with capture_logs() as logs:
+        for _ in range(int(2 * LOG_INTERVAL_SECONDS) + 1):
+            capture.answered(_predictions(1), arrival=START, event=None, latency_seconds=0.01)
+            clock.now += 1.0
+    assert [(line["event"], line["log_level"], line["suppressed_before"]) for line in logs] == [
+        (PROBLEM, "error", 0),
+        (PROBLEM, "error", 59),
+        (PROBLEM, "error", 59),
+    ]
+    assert all(line["exc_info"] is monitor.error for line in logs)
+
+
+def test_capture_goes_on_when_the_monitor_works_again() -> None:
+    monitor, clock = FailingMonitor(), Clock()
+    problems = Problems(clock)
+    capture = Capture(monitor, problems)
+    capture.answered(_predictions(2), arrival=START, event=None, latency_seconds=0.01)
+    monitor.error = None
+    capture.answered(_predictions(3), arrival=START, event=None, latency_seconds=0.01)
+    assert (_count(monitor, PREDICTIONS.name), monitor.state.rows) == (5, 3)
+    assert len(problems.current()) == 1
+    clock.now += 300.0
+    assert problems.current() == []

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.errors import DROPS, FAILURES, REJECTIONS, BundleError, ModelFailed, Reason, Refused
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
+    assert str(reason) == reason.value == reason.name.lower()
+    assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", reason)
+
+
+def test_a_reason_belongs_to_one_metric_at_most() -> None:
+    grouped = [*REJECTIONS, *FAILURES, *DROPS]
+    assert len(set(grouped)) == len(grouped)
+
+
+def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
+    assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS} == {
+        Reason.AHEAD_OF_ARRIVAL,
+        Reason.NOT_READY,
+        Reason.NOT_FOUND,
+        Reason.METHOD_NOT_ALLOWED,
+        Reason.INTERNAL_ERROR,
+    }
+
+
+def test_a_refusal_says_why_what_and_where() -> None:
+    detail = {"field": "age", "row": 3}
+    refused = Refused(Reason.WRONG_TYPE, "age: give a number", detail)
+    assert (refused.reason, refused.message, str(refused)) == (Reason.WRONG_TYPE, *["age: give a number"] * 2)
+    detail["row"] = 4
+    assert refused.detail == {"field": "age", "row": 3}
+
+
+def test_a_refusal_without_detail_has_an_empty_one() -> None:
+    assert Refused(Reason.NOT_JSON, "send JSON").detail == {}
+
+
+def test_failures_of_model_and_bundle_are_no_refusals() -> None:
+    assert not issubclass(ModelFailed, Refused)
+    assert not issubclass(BundleError, Refused)

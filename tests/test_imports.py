@@ -1,0 +1,158 @@
+"""Imports point inward: drift ← state, monitor, capture, serving ← edges ← main, cli."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "app"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which importers may import what; both are judged by dotted names."""
+
+    name: str
+    concerns: Callable[[str], bool]
+    """Whether an imported module falls under the rule."""
+    allowed: Callable[[str], bool]
+    """Whether a module may import such a one."""
+
+
+def _within(*packages: str) -> Callable[[str], bool]:
+    """Return what says whether a module is one of these, or inside of one."""
+    return lambda module: any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def _impure(module: str) -> bool:
+    top = module.partition(".")[0]
+    if top == "app":
+        return not (module == "app" or _within("app.drift")(module))
+    return top not in {"numpy", "scipy"} and (top not in sys.stdlib_module_names or top in SIDE_EFFECTS)
+
+
+SIDE_EFFECTS = {
+    *("asyncio", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil"),
+    *("socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib", "uuid"),
+}
+"""Of the standard library, what a pure core has no use for: clocks, files, networks, threads, chance."""
+
+ENTRANCES = ("app.main", "app.cli", "app.demo")
+RULES = (
+    Rule("the core is pure", _impure, lambda module: not _within("app.drift")(module)),
+    Rule("metrics alone knows prometheus_client", _within("prometheus_client"), _within("app.metrics")),
+    Rule("nothing inside knows the edges", _within("app.edges"), _within("app.edges", *ENTRANCES)),
+    Rule("only the HTTP edge knows the web", _within("fastapi", "starlette"), _within("app.edges.http", "app.main")),
+    Rule("nobody imports the command line", _within("app.cli"), _within("app.__main__")),
+    Rule("nobody imports the entrances", _within("app.main", "app.demo"), _within("app.cli")),
+    Rule("settings are handed on", _within("app.settings"), _within(*ENTRANCES, "app.edges.http")),
+)
+
+
+def imported(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    """Yield all that a module imports, wherever in it: `from a import b` is both `a` and `a.b`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            above = parts[: len(parts) - node.level + is_package] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def violations(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """Return a sentence for each rule that a module breaks."""
+    found = set(imported(source, module, is_package=is_package))
+    return [
+        f"{rule.name}: {module} imports {name}"
+        for rule in RULES
+        if not rule.allowed(module)
+        for name in sorted(found)
+        if rule.concerns(name)
+    ]
+
+
+def _modules() -> dict[str, Path]:
+    paths = sorted(ROOT.rglob("*.py"))
+    return {
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in paths
+    }
+
+
+def test_the_modules_of_the_design_are_looked_at() -> None:
+    assert {"app", "app.main", "app.state", "app.metrics", "app.drift.bins", "app.edges.http.predict"} <= set(
+        _modules()
+    )
+
+
+@pytest.mark.parametrize("module", _modules())
+def test_imports_point_inward(module: str) -> None:
+    path = _modules()[module]
+    assert violations(path.read_text("utf-8"), module, is_package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "rule"),
+    [
+        ("app.drift.bins", "import pandas", "the core is pure"),
+        ("app.drift.bins", "import sklearn.metrics as m", "the core is pure"),
+        ("app.drift.bins", "from app.errors import Reason", "the core is pure"),
+        ("app.drift.bins", "from app import errors", "the core is pure"),
+        ("app.drift.bins", "from .. import errors", "the core is pure"),
+        ("app.drift.bins", "from ..errors import Reason", "the core is pure"),
+        ("app.drift.report", "def now():\n    import time\n    return time.time()", "the core is pure"),
+        ("app.drift.report", "from datetime import datetime", "the core is pure"),
+        ("app.drift.report", "import structlog", "the core is pure"),
+        ("app.state", "from prometheus_client import Counter", "metrics alone knows prometheus_client"),
+        ("app.edges.http.watch", "import prometheus_client.core", "metrics alone knows prometheus_client"),
+        ("app.monitor", "from app.edges.http.errors import json_response", "nothing inside knows the edges"),
+        ("app.monitor", "from app import edges", "nothing inside knows the edges"),
+        ("app.monitor", "if TYPE_CHECKING:\n    import app.edges.http.service", "nothing inside knows the edges"),
+        ("app.serving", "from fastapi import Request", "only the HTTP edge knows the web"),
+        ("app.cli", "import starlette", "only the HTTP edge knows the web"),
+        ("app.edges.formats.features", "import starlette.types", "only the HTTP edge knows the web"),
+        ("app.main", "from app.cli import app", "nobody imports the command line"),
+        ("app.demo", "import app.cli", "nobody imports the command line"),
+        ("app.demo", "from app.main import create_app", "nobody imports the entrances"),
+        ("app.__main__", "from app import demo", "nobody imports the entrances"),
+        ("app.edges.http.service", "from app.main import compose", "nobody imports the entrances"),
+        ("app.monitor", "from app.settings import Settings", "settings are handed on"),
+        ("app.serving", "from app import settings", "settings are handed on"),
+        ("app.edges.formats.features", "from ...settings import load", "settings are handed on"),
+    ],
+)
+def test_a_forbidden_import_is_found(module: str, source: str, rule: str) -> None:
+    found = violations(source, module)
+    assert found
+    assert all(sentence.startswith(f"{rule}: {module} imports ") for sentence in found)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("app.drift.report", "import math, numpy as np\nfrom scipy import stats\nfrom app.drift import bins"),
+        ("app.drift.report", "from . import bins\nfrom .window import Rows\nfrom app.drift.bins import Bins"),
+        ("app.metrics", "from prometheus_client.core import Metric"),
+        ("app.main", "from fastapi import FastAPI\nfrom app.edges.http.routes import install_routes"),
+        ("app.cli", "def serve():\n    from app.main import create_app\n    from app.demo import run"),
+        ("app.__main__", "from app.cli import main"),
+        ("app.edges.http.service", "from app.settings import Settings\nfrom fastapi import Request"),
+        ("app.state", "import prometheus_clients\nimport app.settings_of_others"),
+        ("app.monitor", "text = 'import app.edges'"),
+    ],
+)
+def test_an_allowed_import_is_let_through(module: str, source: str) -> None:
+    assert violations(source, module) == []
+
+
+def test_relative_imports_of_a_package_are_its_own() -> None:
+    assert set(imported("from . import http", "app.edges", is_package=True)) == {"app.edges", "app.edges.http"}
+    assert set(imported("from . import bins", "app.drift.report")) == {"app.drift", "app.drift.bins"}
+    assert set(imported("from ..state import State", "app.edges.http")) == {"app.state", "app.state.State"}

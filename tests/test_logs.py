@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import structlog
+
+from app.logs import Level, configure_logs
+
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Give structlog and the root logger back as they were."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    known = structlog.get_config() if structlog.is_configured() else None
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+    if known is not None:
+        structlog.configure(**known)
+
+
+def _lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    out, err = captured.readouterr()
+    assert out == ""
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_our_lines_are_json_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    before = datetime.now(UTC)
+    structlog.get_logger().info("started", model="churn", rows=3)
+    (line,) = _lines(capsys)
+    assert before <= datetime.fromisoformat(line.pop("timestamp")) <= datetime.now(UTC)
+    assert line == {"event": "started", "level": "info", "model": "churn", "rows": 3}
+
+
+def test_lines_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    logging.getLogger("uvicorn.error").warning("listening on %s", "127.0.0.1")
+    (line,) = _lines(capsys)
+    assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
+    assert line == {"event": "listening on 127.0.0.1", "level": "warning"}
+
+
+def test_a_line_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    structlog.get_logger().error("odd\nevent", name='"\u2028\x1b[31m', value=object())
+    (line,) = _lines(capsys)
+    assert (line["event"], line["name"]) == ("odd\nevent", '"\u2028\x1b[31m')
+
+
+def _raised() -> ValueError:
+    try:
+        raise ValueError("no such bin")
+    except ValueError as error:
+        return error
+
+
+def test_errors_come_with_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    error = _raised()
+    structlog.get_logger().error("observation_failed", exc_info=error)
+    logging.getLogger("library").error("failed", exc_info=error)
+    for line in _lines(capsys):
+        assert line["exception"].startswith("Traceback")
+        assert line["exception"].endswith("ValueError: no such bin")
+        assert "exc_info" not in line
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_lines_below_the_level_are_left_out(level: Level, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(level, "json")
+    for name in LEVELS:
+        getattr(structlog.get_logger(), name)(f"our {name}")
+        getattr(logging.getLogger("library"), name)(f"their {name}")
+    written = [line["event"] for line in _lines(capsys)]
+    wanted = LEVELS[LEVELS.index(level) :]
+    assert written == [f"{whose} {name}" for name in wanted for whose in ("our", "their")]
+
+
+def test_lines_for_a_person_are_text_without_colours_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("info", "console")
+    structlog.get_logger().info("started", model="churn")
+    logging.getLogger("library").error("failed")
+    out, err = capsys.readouterr()
+    assert out == ""
+    ours, theirs = err.splitlines()
+    assert "started" in ours
+    assert "model=churn" in ours
+    assert "failed" in theirs
+    assert "\x1b" not in err
+
+
+def test_configuring_again_does_not_write_lines_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        configure_logs("info", "json")
+    structlog.get_logger().info("ours")
+    logging.getLogger("library").info("theirs")
+    assert [line["event"] for line in _lines(capsys)] == ["ours", "theirs"]

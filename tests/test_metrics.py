@@ -1,0 +1,603 @@
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from prometheus_client import parser
+from prometheus_client.core import Metric as Family
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from app.drift.baseline import Baseline
+from app.drift.report import SEVERITIES, DriftReport, Status, WindowReport
+from app.errors import DROPS, FAILURES, REJECTIONS
+from app.metrics import (
+    BATCH_SIZES,
+    BIN_ROWS,
+    HTTP_DURATION,
+    HTTP_REQUESTS,
+    INPUT_SIZE,
+    INPUT_SIZE_BUCKETS,
+    LATENCY,
+    LATENCY_BUCKETS,
+    OBSERVATIONS,
+    PREDICTIONS,
+    REPORTED,
+    SCORE,
+    SCORE_BUCKETS,
+    MonitorFacts,
+    Stored,
+    catalogue,
+    monitor_series,
+    render,
+    score_buckets,
+    server_series,
+)
+from app.monitor import Monitor
+from app.state import Counters
+from tests.monitors import AWKWARD, START, small_baseline, small_monitor, small_options, some_rows
+
+TEXT = "text/plain;version=0.0.4"
+TEXT_1 = "text/plain;version=1.0.0;escaping=allow-utf-8"
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+PROMETHEUS = f"{OPENMETRICS};escaping=underscores,{TEXT_1};q=0.5,{TEXT};q=0.3,*/*;q=0.2"
+"""What a Prometheus server asks for."""
+FORMATS = (TEXT, TEXT_1, OPENMETRICS)
+ROUTES = (("POST", "/predict", (200, 422)), ("GET", "/metrics", (200,)))
+PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
+
+Children = dict[tuple[str, ...], float]
+
+
+class Exposition:
+    """An exposition, rendered for an `Accept` and parsed back with prometheus_client's own parsers."""
+
+    def __init__(self, accept: str, monitors: Sequence[MonitorFacts], server: Counters | None = None) -> None:
+        counters = server or Counters.in_memory(server_series(ROUTES))
+        body, self.content_type = render(accept, monitors, (counters.series, counters.copy()))
+        self.text = body.decode()
+        parse: Callable[[str], Iterable[Family]] = (
+            openmetrics_parser.text_string_to_metric_families
+            if self.content_type.startswith("application/openmetrics-text")
+            else parser.text_string_to_metric_families
+        )
+        self.list = list(parse(self.text))
+        self.families = {family.name: family for family in self.list}
+
+    def family(self, name: str) -> Family:
+        return self.families[name.removesuffix("_total")]
+
+    def children(self, name: str, *labels: str, **where: str) -> Children:
+        """Return a sample's values by the values of some labels, where others are as said."""
+        family = next(f for f in self.list if name in {f.name, *(s.name for s in f.samples)})
+        samples = [s for s in family.samples if s.name == name and where.items() <= s.labels.items()]
+        found = {tuple(sample.labels[label] for label in labels): sample.value for sample in samples}
+        assert len(found) == len(samples), f"{name}: {labels} do not tell its samples apart"
+        return found
+
+    def value(self, name: str, **where: str) -> float:
+        (value,) = self.children(name, **where).values()
+        return value
+
+
+def _facts(monitor: Monitor, *, healthy: bool = True, task: str = "binary") -> MonitorFacts:
+    return MonitorFacts(
+        model_name=monitor.model_name,
+        model_version=monitor.model_version,
+        task=task,
+        series=monitor.state.counters.series,
+        arrays=monitor.state.counters.copy(),
+        report=monitor.last.report,
+        bin_rows=monitor.bin_rows(),
+        evaluation_seconds=0.25,
+        healthy=healthy,
+    )
+
+
+def _drifted() -> Monitor:
+    """Return a monitor whose `age` has moved, with something in every gauge."""
+    monitor = small_monitor()
+    monitor.observe(some_rows(3_000, age=65.0), arrival=START + 5)
+    monitor.evaluate(START + 10)
+    return monitor
+
+
+def _idle() -> Monitor:
+    return small_monitor()
+
+
+def _declared() -> list[tuple[str, str, tuple[str, ...], str]]:
+    return [(name, kind, tuple(filter(None, labels.split(", "))), text) for name, kind, labels, text in catalogue()]
+
+
+# ---------------------------------------------------------------- what is declared
+
+
+def test_no_series_is_declared_twice() -> None:
+    written = []
+    for name, kind, _, _ in _declared():
+        base = name.removesuffix("_total")
+        written += [base, *(base + suffix for suffix in PER_SAMPLE[kind] if suffix)]
+    assert len(set(written)) == len(written)
+
+
+def test_the_catalogue_is_sorted_and_names_every_declared_series() -> None:
+    names = [name for name, *_ in catalogue()]
+    assert names == sorted(names)
+    stored = {spec.name for spec in (*monitor_series(), *server_series(ROUTES))}
+    assert stored | {gauge.name for gauge in REPORTED} <= set(names)
+
+
+@pytest.mark.parametrize("declared", _declared(), ids=lambda declared: str(declared[0]))
+def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, tuple[str, ...], str]) -> None:
+    name, kind, labels, text = declared
+    assert re.fullmatch(r"(model|http)_[a-z0-9]+(_[a-z0-9]+)*", name)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", label) and label not in ("le", "quantile") for label in labels)
+    assert len(set(labels)) == len(labels)
+    assert labels[:2] == ("model_name", "model_version") if name.startswith("model_") else "model_name" not in labels
+    assert name.endswith("_total") == (kind == "counter")
+    assert not name.endswith(("_count", "_sum", "_bucket", "_created"))
+    if name != "model_input_size":  # a name from common practice, kept exactly
+        assert name.endswith("_seconds") == bool(re.search(r"\b[Tt]ime\b|^When\b", text))
+    assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
+    assert name.endswith("_ratio") == text.startswith("Share of")
+    assert name.endswith("_info") == ("always 1" in text)
+    assert not re.search(r"_(ms|millis\w*|minutes?|hours?|days?|percent\w*|kb|mb|kilo\w*|mega\w*)(_|$)", name)
+    assert not text[0].islower()
+    assert text.endswith(".")
+
+
+REQUIRED = {
+    "model_predictions_total": "counter",
+    "model_prediction_latency_seconds": "histogram",
+    "model_prediction_score": "histogram",
+    "model_input_size": "histogram",
+    "model_feature_value": "gauge",
+    "model_feature_reference_mean": "gauge",
+    "model_feature_reference_std": "gauge",
+}
+
+
+def test_names_of_common_practice_are_kept_exactly() -> None:
+    kinds = {name: kind for name, kind, *_ in catalogue()}
+    assert {name: kinds.get(name) for name in REQUIRED} == REQUIRED
+
+
+def test_buckets_hold_the_edges_that_dashboards_ask_for() -> None:
+    assert {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5} <= set(LATENCY_BUCKETS)
+    assert min(LATENCY_BUCKETS) == 0.0005
+    assert SCORE_BUCKETS == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    for spec in (*monitor_series(), *server_series(ROUTES)):
+        assert list(spec.buckets) == sorted(set(spec.buckets))
+        assert bool(spec.buckets) == (spec.type == "histogram")
+        assert all(map(math.isfinite, spec.buckets))
+
+
+def test_reasons_are_the_closed_sets_of_the_errors() -> None:
+    children = {spec.name: spec.children for spec in monitor_series()}
+    assert children["model_predictions_rejected_total"] == tuple((str(reason),) for reason in REJECTIONS)
+    assert children["model_prediction_failures_total"] == tuple((str(reason),) for reason in FAILURES)
+    assert children["model_observations_dropped_total"] == tuple((str(reason),) for reason in DROPS)
+
+
+def test_children_have_a_value_for_each_label_and_are_distinct() -> None:
+    for spec in (*monitor_series(), *server_series(ROUTES)):
+        assert all(len(child) == len(spec.labels) for child in spec.children)
+        assert len(set(spec.children)) == len(spec.children)
+
+
+@pytest.mark.parametrize(
+    ("edges", "buckets"),
+    [
+        ((0.0, 1.5, 3.0), (0.0, 1.5, 3.0)),
+        ((-math.inf, 2.0, 1.0, 2.0, math.inf), (1.0, 2.0)),
+        ((), SCORE_BUCKETS),
+        ((-math.inf, math.inf), SCORE_BUCKETS),
+    ],
+)
+def test_a_regression_takes_its_score_buckets_from_the_bins(
+    edges: tuple[float, ...], buckets: tuple[float, ...]
+) -> None:
+    assert score_buckets(edges) == buckets
+    scored = next(spec for spec in monitor_series(score_buckets(edges)) if spec.name == SCORE)
+    assert scored.buckets == buckets
+
+
+# ---------------------------------------------------------------- formats
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        (TEXT, "text/plain; version=0.0.4; charset=utf-8"),
+        (TEXT_1, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"),
+        (OPENMETRICS, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
+        (PROMETHEUS, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
+        ("application/json", "text/plain; version=0.0.4; charset=utf-8"),
+    ],
+)
+def test_the_format_is_the_one_that_is_accepted(accept: str, content_type: str) -> None:
+    exposition = Exposition(accept, [_facts(_drifted())])
+    assert exposition.content_type == content_type
+    assert exposition.text.endswith("# EOF\n") == ("openmetrics" in content_type)
+
+
+def test_every_format_says_the_same() -> None:
+    facts = [_facts(_drifted())]
+    ours = [
+        [
+            (sample.name, sorted(sample.labels.items()), sample.value)
+            for family in Exposition(accept, facts).list
+            if family.name.startswith(("model_", "http_"))
+            for sample in family.samples
+        ]
+        for accept in FORMATS
+    ]
+    assert ours[0] == ours[1] == ours[2]
+    assert len(ours[0]) > 300
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+@pytest.mark.parametrize("make", [_idle, _drifted])
+def test_every_declared_series_is_there_with_its_type_and_help(accept: str, make: Callable[[], Monitor]) -> None:
+    exposition = Exposition(accept, [_facts(make())])
+    for name, kind, _, text in _declared():
+        family = exposition.family(name)
+        assert (family.type, family.documentation) == (kind, text)
+        assert exposition.text.count(f"# HELP {name if accept != OPENMETRICS else family.name} ") == 1
+    assert all(family.documentation for family in exposition.list)
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_every_family_is_declared(accept: str) -> None:
+    exposition = Exposition(accept, [_facts(_drifted())])
+    declared = {name.removesuffix("_total") for name, *_ in catalogue()}
+    others = {family.name for family in exposition.list} - declared
+    assert "process_cpu_seconds" in others
+    assert {name for name in others if not name.startswith("process_")} == {"python_info"}
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_samples_have_exactly_the_declared_labels(accept: str) -> None:
+    exposition = Exposition(accept, [_facts(_drifted())])
+    for name, kind, labels, _ in _declared():
+        family = exposition.family(name)
+        assert family.samples, f"{name} has no sample"
+        for sample in family.samples:
+            assert sample.name.removeprefix(family.name) in PER_SAMPLE[kind]
+            le = {"le"} if sample.name.endswith("_bucket") else set()
+            assert set(sample.labels) == set(labels) | le, sample
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_no_sample_comes_twice(accept: str) -> None:
+    exposition = Exposition(accept, [_facts(_drifted()), _facts(small_monitor("fraud"))])
+    samples = [(s.name, tuple(sorted(s.labels.items()))) for family in exposition.list for s in family.samples]
+    assert len(set(samples)) == len(samples)
+
+
+def test_a_server_without_monitors_shows_its_own_series() -> None:
+    exposition = Exposition(TEXT, [])
+    assert {name for name in exposition.families if name.startswith("http_")} == {
+        HTTP_REQUESTS.removesuffix("_total"),
+        HTTP_DURATION,
+    }
+    assert not [name for name in exposition.families if name.startswith("model_")]
+
+
+def test_rendering_again_gives_the_same() -> None:
+    facts = _facts(_drifted())
+    ours = [
+        [line for line in Exposition(TEXT, [facts]).text.splitlines() if line.startswith(("model_", "http_"))]
+        for _ in range(2)
+    ]
+    assert ours[0] == ours[1]
+
+
+# ---------------------------------------------------------------- from the start
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_every_child_that_is_counted_is_zero_from_the_start(accept: str) -> None:
+    exposition = Exposition(accept, [_facts(_idle())])
+    for spec in (*monitor_series(), *server_series(ROUTES)):
+        family = exposition.family(spec.name)
+        assert {tuple(s.labels[label] for label in spec.labels) for s in family.samples} == set(spec.children)
+        assert not any(sample.value for sample in family.samples)
+        per_child = len(spec.buckets) + 3 if spec.type == "histogram" else 1
+        assert len(family.samples) == per_child * len(spec.children)
+
+
+def test_every_route_and_code_is_zero_from_the_start() -> None:
+    expected = {(m, handler, code) for m, handler, codes in ROUTES for code in (*map(str, codes), "other")}
+    assert expected == set(Exposition(TEXT, []).children(HTTP_REQUESTS, "method", "handler", "code"))
+
+
+def _bins(baseline: Baseline) -> set[tuple[str, str]]:
+    return {(column.name, name) for column in baseline.columns for name in column.bins.names}
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_every_bin_is_zero_from_the_start(accept: str) -> None:
+    children = Exposition(accept, [_facts(_idle())]).children(BIN_ROWS, "feature_name", "bin")
+    assert set(children) == _bins(small_baseline())
+    assert AWKWARD in {name for _, name in children}
+    assert not any(children.values())
+
+
+def test_before_the_first_row_there_is_a_verdict_but_no_statistic() -> None:
+    exposition = Exposition(TEXT, [_facts(_idle())])
+    assert exposition.value("model_drift_severity") == exposition.value("model_drifted_features") == 0.0
+    assert exposition.value("model_judged_features") == 0.0
+    assert exposition.children("model_feature_psi", "feature_name", "window") == {}
+    assert exposition.children("model_window_rows", "window") == {("200",): 0.0, ("1000",): 0.0}
+    assert set(exposition.children("model_feature_drift_severity", "feature_name").values()) == {0.0}
+    assert len(exposition.children("model_feature_psi_threshold", "feature_name", "window", "severity")) == 4 * 2 * 2
+
+
+# ---------------------------------------------------------------- what was counted
+
+
+def _counted(buckets: Sequence[float], values: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return how many values lie at or below each bucket, counted by numpy on the mirrored values."""
+    counts, _ = np.histogram(-values, bins=[-np.inf, *(-np.array(buckets[::-1])), np.inf])
+    bounds = [*map(str, map(float, buckets)), "+Inf"]
+    return dict(zip(bounds, np.cumsum(counts[::-1]).astype(float).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "labels", "buckets", "spread"),
+    [
+        (LATENCY.name, {"batch_size_bucket": "medium"}, LATENCY_BUCKETS, 1.0),
+        (SCORE, {}, SCORE_BUCKETS, 0.5),
+        (INPUT_SIZE.name, {}, INPUT_SIZE_BUCKETS, 4_000.0),
+    ],
+)
+def test_histograms_are_cumulative_and_count_like_numpy(
+    accept: str, name: str, labels: Mapping[str, str], buckets: tuple[float, ...], spread: float
+) -> None:
+    monitor = _idle()
+    values = np.concatenate([np.random.default_rng(3).exponential(spread, 500), buckets, [0.0, 2 * buckets[-1]]])
+    with monitor.state.counting() as counters:
+        counters.observe(name, values, *labels.values())
+    exposition = Exposition(accept, [_facts(monitor)])
+    found = {le: value for (le,), value in exposition.children(f"{name}_bucket", "le", **labels).items()}
+    assert found == _counted(buckets, values)
+    assert list(found.values()) == sorted(found.values())
+    assert exposition.value(f"{name}_count", **labels) == found["+Inf"] == len(values)
+    assert exposition.value(f"{name}_sum", **labels) == pytest.approx(values.sum())
+    if labels:
+        others = set(BATCH_SIZES) - set(labels.values())
+        assert all(exposition.value(f"{name}_count", batch_size_bucket=other) == 0 for other in others)
+
+
+def test_counters_show_what_was_added() -> None:
+    monitor = _drifted()
+    with monitor.state.counting() as counters:
+        counters.add(PREDICTIONS.name, 3_000)
+        counters.add("model_predictions_rejected_total", 2, "not_json")
+    exposition = Exposition(TEXT, [_facts(monitor)])
+    assert exposition.value(PREDICTIONS.name) == 3_000
+    assert exposition.value(OBSERVATIONS.name, source="predict") == 3_000
+    rejected = exposition.children("model_predictions_rejected_total", "reason")
+    assert rejected.pop(("not_json",)) == 2
+    assert not any(rejected.values())
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_bin_counters_are_those_of_the_monitor(accept: str) -> None:
+    monitor = _drifted()
+    monitor.observe(some_rows(777, seed=9), arrival=START)
+    children = Exposition(accept, [_facts(monitor)]).children(BIN_ROWS, "feature_name", "bin")
+    assert set(children) == _bins(monitor.baseline)
+    for column, row in zip(monitor.baseline.columns, monitor.bin_rows().tolist(), strict=True):
+        assert [children[column.name, name] for name in column.bins.names] == row[: len(column.bins.names)]
+        assert sum(row) == sum(children[column.name, name] for name in column.bins.names) == 3_777
+
+
+def test_the_servers_own_counters_have_no_model() -> None:
+    counters = Counters.in_memory(server_series(ROUTES))
+    counters.add(HTTP_REQUESTS, 4, "POST", "/predict", "200")
+    counters.observe(HTTP_DURATION, 0.05, "POST", "/predict", "200")
+    exposition = Exposition(OPENMETRICS, [], counters)
+    assert exposition.value(HTTP_REQUESTS, method="POST", handler="/predict", code="200") == 4
+    buckets = exposition.children(f"{HTTP_DURATION}_bucket", "le", method="POST", handler="/predict", code="200")
+    assert {le: value for (le,), value in buckets.items()} == _counted(LATENCY_BUCKETS, np.array([0.05]))
+
+
+# ---------------------------------------------------------------- what the report says
+
+PER_COLUMN: dict[str, Callable[[WindowReport], npt.NDArray[np.float64]]] = {
+    "model_feature_psi": lambda window: window.psi.psi,
+    "model_feature_psi_debiased": lambda window: window.psi.debiased,
+    "model_feature_psi_noise": lambda window: window.psi.noise,
+    "model_feature_psi_natural_variation": lambda window: window.natural_variation,
+    "model_feature_missing_ratio": lambda window: window.shares.missing,
+    "model_feature_unseen_ratio": lambda window: window.shares.unseen,
+    "model_feature_out_of_range_ratio": lambda window: window.shares.out_of_range,
+}
+
+
+def _known(children: Mapping[tuple[str, ...], float]) -> Children:
+    return {labels: value for labels, value in children.items() if not math.isnan(value)}
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+@pytest.mark.parametrize("name", PER_COLUMN)
+def test_statistics_of_a_column_are_those_of_the_report(accept: str, name: str) -> None:
+    monitor = _drifted()
+    report = monitor.last.report
+    expected: Children = {
+        (column, str(capacity)): float(number)
+        for capacity, window in report.windows.items()
+        for column, number in zip(monitor.baseline.names, PER_COLUMN[name](window), strict=True)
+    }
+    assert _known(expected)
+    assert Exposition(accept, [_facts(monitor)]).children(name, "feature_name", "window") == _known(expected)
+
+
+def _of_columns(names: Iterable[str], values: Mapping[str, npt.NDArray[np.float64]]) -> Children:
+    names = list(names)
+    return {(name, stat): float(v) for stat, row in values.items() for name, v in zip(names, row, strict=True)}
+
+
+def test_values_of_a_feature_are_those_of_the_newest_rows() -> None:
+    monitor = _drifted()
+    newest = some_rows(3_000, age=65.0)[-1_000:]
+    cells = np.where(np.isfinite(newest), newest, np.nan)
+    cells[:, 2] = np.nan  # categories have no mean
+    names = [name for name in monitor.baseline.names if name != "city"]
+    cells = np.delete(cells, 2, axis=1)
+    expected = _of_columns(
+        names,
+        {
+            "mean": np.nanmean(cells, axis=0),
+            "std": np.nanstd(cells, axis=0),
+            "min": np.nanmin(cells, axis=0),
+            "max": np.nanmax(cells, axis=0),
+            **dict(zip(("p05", "p50", "p95"), np.nanquantile(cells, (0.05, 0.5, 0.95), axis=0), strict=True)),
+        },
+    )
+    found = Exposition(TEXT, [_facts(monitor)]).children("model_feature_value", "feature_name", "stat")
+    assert found == pytest.approx(expected)
+
+
+def test_the_reference_is_that_of_the_baseline() -> None:
+    baseline = small_baseline()
+    exposition = Exposition(TEXT, [_facts(_drifted())])
+    for moment in ("mean", "std"):
+        found = exposition.children(f"model_feature_reference_{moment}", "feature_name")
+        assert found == _known({(column.name,): getattr(column, moment) for column in baseline.columns})
+        assert set(found) == {("age",), ("flag",), ("prediction",)}
+    ratios = exposition.children("model_feature_reference_ratio", "feature_name", "bin")
+    assert set(ratios) == _bins(baseline)
+    for column in baseline.columns:
+        shares = [ratios[column.name, name] for name in column.bins.names]
+        assert sum(shares) == pytest.approx(1.0)
+        assert shares == pytest.approx([count / sum(column.counts) for count in column.counts])
+
+
+def test_a_threshold_lies_beside_each_statistic() -> None:
+    monitor = _drifted()
+    exposition = Exposition(TEXT, [_facts(monitor)])
+    found = exposition.children("model_feature_psi_threshold", "feature_name", "window", "severity")
+    expected = {
+        (column, str(capacity), severity): float(number)
+        for capacity, window in monitor.last.report.windows.items()
+        for severity in SEVERITIES
+        for column, number in zip(monitor.baseline.names, window.thresholds[severity], strict=True)
+    }
+    assert found == expected
+    debiased = exposition.children("model_feature_psi_debiased", "feature_name", "window")
+    assert {(column, window) for column, window, _ in found} == set(debiased)
+
+
+def test_verdicts_are_those_of_the_report() -> None:
+    monitor = _drifted()
+    report = monitor.last.report
+    exposition = Exposition(OPENMETRICS, [_facts(monitor)])
+    assert report.verdicts[0].status is Status.DRIFT_DETECTED
+    assert exposition.value("model_feature_drift_severity", feature_name="age") == 2.0
+    assert exposition.children("model_feature_drift_since_timestamp_seconds", "feature_name") == {
+        (verdict.name,): verdict.since for verdict in report.verdicts if verdict.since is not None
+    }
+    assert exposition.value("model_feature_drift_since_timestamp_seconds", feature_name="age") == START + 10
+    assert exposition.value("model_drift_severity") == 2.0
+    assert exposition.value("model_drifted_features") == len(report.drifted)
+    assert exposition.value("model_judged_features") == 4.0
+    assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
+
+
+def _with_severity(report: DriftReport, severity: str | None) -> DriftReport:
+    known = {None: None, "warning": SEVERITIES[0], "critical": SEVERITIES[1]}[severity]
+    return replace(
+        report, severity=known, verdicts=tuple(replace(verdict, severity=known) for verdict in report.verdicts)
+    )
+
+
+@pytest.mark.parametrize(("severity", "number"), [(None, 0.0), ("warning", 1.0), ("critical", 2.0)])
+def test_severities_are_numbered_from_none_to_critical(severity: str | None, number: float) -> None:
+    facts = _facts(_drifted())
+    exposition = Exposition(TEXT, [replace(facts, report=_with_severity(facts.report, severity))])
+    assert exposition.value("model_drift_severity") == number
+    assert set(exposition.children("model_feature_drift_severity", "feature_name").values()) == {number}
+
+
+def test_windows_show_their_rows_beside_their_capacity() -> None:
+    monitor = small_monitor(options=small_options(300, 5_000))
+    monitor.observe(some_rows(700), arrival=START)
+    monitor.evaluate(START)
+    exposition = Exposition(TEXT, [_facts(monitor)])
+    assert exposition.children("model_window_rows", "window") == {("300",): 300.0, ("5000",): 700.0}
+    assert exposition.children("model_window_capacity_rows", "window") == {("300",): 300.0, ("5000",): 5_000.0}
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_the_monitors_own_state_is_shown(healthy: bool) -> None:
+    exposition = Exposition(TEXT, [_facts(_drifted(), healthy=healthy)])
+    assert exposition.value("model_monitoring_healthy") == float(healthy)
+    assert exposition.value("model_evaluation_duration_seconds") == 0.25
+    info = exposition.children("model_info", "model_name", "model_version", "task", "baseline_hash")
+    assert info == {("churn", "1", "binary", small_baseline().hash): 1.0}
+
+
+# ---------------------------------------------------------------- several monitors
+
+
+def _other() -> Monitor:
+    """Return a monitor with windows and score buckets of its own."""
+    monitor = Monitor(
+        small_baseline(),
+        model_name="price",
+        model_version="2.0",
+        now=START,
+        options=small_options(600),
+        series=monitor_series((-5.0, 0.0, 1e6)),
+    )
+    monitor.observe(some_rows(1_000, seed=5), arrival=START)
+    monitor.evaluate(START + 1)
+    return monitor
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_two_monitors_keep_one_family_each(accept: str) -> None:
+    pair = [_facts(_drifted()), _facts(_other(), task="regression")]
+    exposition = Exposition(accept, pair)
+    names = [family.name for family in exposition.list]
+    assert len(set(names)) == len(names)
+    typed = re.findall(r"^# TYPE (\S+)", exposition.text, re.MULTILINE)
+    assert len(set(typed)) == len(typed)
+    alone = [Exposition(accept, [facts]) for facts in pair]
+    for name, _, labels, _ in _declared():
+        if "model_name" in labels:
+            separate = [sample for one in alone for sample in one.family(name).samples]
+            assert exposition.family(name).samples == separate
+
+
+def test_each_monitor_has_its_own_windows_and_buckets() -> None:
+    exposition = Exposition(OPENMETRICS, [_facts(_drifted()), _facts(_other())])
+    windows = exposition.children("model_window_rows", "model_name", "window")
+    assert windows == {("churn", "200"): 200.0, ("churn", "1000"): 1_000.0, ("price", "600"): 600.0}
+    bounds = {le for (le,) in exposition.children(f"{SCORE}_bucket", "le", model_name="price")}
+    assert {float(bound) for bound in bounds} == {-5.0, 0.0, 1e6, math.inf}
+    assert exposition.value(OBSERVATIONS.name, model_name="churn", model_version="1") == 3_000
+    assert exposition.value(OBSERVATIONS.name, model_name="price", model_version="2.0") == 1_000
+
+
+def test_two_versions_of_one_model_are_told_apart() -> None:
+    first, second = small_monitor("churn", "1"), small_monitor("churn", "2")
+    second.observe(some_rows(5), arrival=START)
+    exposition = Exposition(TEXT, [_facts(first), _facts(second)])
+    assert exposition.children(OBSERVATIONS.name, "model_version") == {("1",): 0.0, ("2",): 5.0}
+
+
+def test_a_stored_series_keeps_numbers_for_its_children() -> None:
+    histogram = Stored("a_seconds", "histogram", "A.", buckets=(1.0, 2.0))
+    assert (histogram.width, Stored("a_total", "counter", "A.").width) == (4, 1)

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, Settings, SettingsError, load, variable
+
+UNITS = ("_seconds", "_bytes", "_rows", "_threads", "_factor")
+WITHOUT_UNIT = {"port", "windows", "psi_threshold_warning", "psi_threshold_critical"}
+"""Numbers that are no time or size, or (windows) are known by their field to be rows."""
+
+OPTIONS: list[tuple[str, str, object]] = [
+    ("bundle", "some/folder", Path("some/folder")),
+    ("host", "::1", "::1"),
+    ("port", "0", 0),
+    ("log_level", "warning", "warning"),
+    ("log_format", "console", "console"),
+    ("trusted_types", "a.B, c.D", ("a.B", "c.D")),
+    ("model_threads", "3", 3),
+    ("max_body_bytes", "1024", 1_024),
+    ("max_rows", "7", 7),
+    ("clock", "event", "event"),
+    ("max_event_ahead_seconds", "0", 0.0),
+    ("windows", "50,500", (50, 500)),
+    ("psi_threshold_warning", "0.15", 0.15),
+    ("psi_threshold_critical", "0.4", 0.4),
+    ("evaluation_interval_seconds", "0.5", 0.5),
+    ("evaluation_rest_factor", "0", 0.0),
+]
+WRONG: list[tuple[str, str]] = [
+    ("port", "65536"),
+    ("port", "-1"),
+    ("port", "http"),
+    ("log_level", "loud"),
+    ("log_format", "xml"),
+    ("model_threads", "0"),
+    ("max_body_bytes", "0"),
+    ("max_rows", "0"),
+    ("clock", "wall"),
+    ("max_event_ahead_seconds", "-1"),
+    ("max_event_ahead_seconds", "nan"),
+    ("windows", ""),
+    ("windows", ","),
+    ("windows", "0,100"),
+    ("windows", "-5"),
+    ("windows", "1000;10000"),
+    ("windows", "1.5"),
+    ("psi_threshold_warning", "0"),
+    ("psi_threshold_critical", "nan"),
+    ("evaluation_interval_seconds", "0"),
+    ("evaluation_rest_factor", "-1"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Callable[[str], Path]:
+    """Return what writes a settings file."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "driftgauge.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+def _as_toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_as_toml, value))}]"
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+# ---------------------------------------------------------------- what there is
+
+
+def test_defaults_are_those_of_the_design() -> None:
+    settings = load()
+    assert settings == Settings()
+    assert settings.bundle is None
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert (settings.windows, settings.clock) == ((1_000, 10_000), "arrival")
+    assert (settings.psi_threshold_warning, settings.psi_threshold_critical) == (0.1, 0.2)
+    assert (settings.evaluation_interval_seconds, settings.evaluation_rest_factor) == (5.0, 20.0)
+    assert settings.max_event_ahead_seconds == 300.0
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_option_has_a_default_and_a_sentence(name: str) -> None:
+    field = Settings.model_fields[name]
+    assert not field.is_required()
+    assert re.fullmatch(r"[A-Z].{15,}\.", field.description or "")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_number_has_its_unit_in_its_name(name: str) -> None:
+    default = Settings.model_fields[name].default
+    is_number = isinstance(default, int | float) or (isinstance(default, tuple) and any(default))
+    if is_number and name not in WITHOUT_UNIT:
+        assert f"_{name}".endswith(UNITS)
+    if re.match(r"Time|Seconds", Settings.model_fields[name].description or ""):
+        assert name.endswith("_seconds")
+
+
+def test_every_option_is_tried_here() -> None:
+    assert [name for name, *_ in OPTIONS] == list(Settings.model_fields)
+
+
+def test_settings_do_not_change_once_read() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load().port = 9  # type: ignore[misc]
+
+
+# ---------------------------------------------------------------- where they come from
+
+
+@pytest.mark.parametrize(("name", "text", "value"), OPTIONS)
+def test_every_option_can_come_from_the_environment(
+    name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable(name), text)
+    assert variable(name) == f"DRIFTGAUGE_{name.upper()}"
+    assert getattr(load(), name) == value
+
+
+@pytest.mark.parametrize(("name", "text", "value"), OPTIONS)
+def test_every_option_can_come_from_a_file(
+    name: str, text: str, value: object, toml: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = toml(f"{name} = {_as_toml(value)}\n")
+    assert getattr(load(config=path), name) == value
+    monkeypatch.setenv(CONFIG_VARIABLE, str(path))
+    assert getattr(load(), name) == value
+
+
+@pytest.mark.parametrize(("name", "text", "value"), OPTIONS)
+def test_every_option_can_come_from_a_flag(name: str, text: str, value: object) -> None:
+    assert getattr(load({name: text}), name) == value
+    assert getattr(load({name: value}), name) == value
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize("from_environment", [False, True])
+@pytest.mark.parametrize("from_flag", [False, True])
+def test_flags_win_over_the_environment_over_the_file_over_the_defaults(
+    from_file: bool,
+    from_environment: bool,
+    from_flag: bool,
+    toml: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = toml("port = 1\nwindows = [1]\n") if from_file else None
+    if from_environment:
+        monkeypatch.setenv("DRIFTGAUGE_PORT", "2")
+        monkeypatch.setenv("DRIFTGAUGE_WINDOWS", "2")
+    flags: dict[str, Any] = {"port": 3, "windows": (3,)} if from_flag else {"port": None}
+    settings = load(flags, path)
+    expected = 3 if from_flag else 2 if from_environment else 1 if from_file else None
+    assert (settings.port, settings.windows) == ((expected, (expected,)) if expected else (8000, (1_000, 10_000)))
+    assert settings.host == "127.0.0.1"
+
+
+def test_a_config_flag_wins_over_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, port in (("flag", 1), ("variable", 2)):
+        (tmp_path / name).write_text(f"port = {port}")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "variable"))
+    assert load(config=tmp_path / "flag").port == 1
+    assert load().port == 2
+
+
+def test_an_empty_config_variable_names_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONFIG_VARIABLE, "")
+    assert load() == Settings()
+
+
+def test_a_file_is_read_as_utf_8(toml: Callable[[str], Path]) -> None:
+    assert load(config=toml('bundle = "módèle"')).bundle == Path("módèle")
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("1000,10000", (1_000, 10_000)),
+        (" 10000 , 1000 ,", (1_000, 10_000)),
+        ("500,500", (500,)),
+        ("1", (1,)),
+    ],
+)
+def test_windows_are_numbers_between_commas_sorted_and_distinct(
+    text: str, windows: tuple[int, ...], monkeypatch: pytest.MonkeyPatch, toml: Callable[[str], Path]
+) -> None:
+    assert load({"windows": text}).windows == windows
+    assert load(config=toml(f'windows = "{text}"')).windows == windows
+    monkeypatch.setenv("DRIFTGAUGE_WINDOWS", text)
+    assert load().windows == windows
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(("name", "text"), WRONG)
+def test_a_wrong_value_is_refused_by_name_wherever_it_comes_from(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch, toml: Callable[[str], Path]
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}\b.*: "):
+        load({name: text})
+    with pytest.raises(SettingsError, match=rf"^{name}\b.*: "):
+        load(config=toml(f'{name} = "{text}"'))
+    monkeypatch.setenv(variable(name), text)
+    with pytest.raises(SettingsError, match=rf"^{name}\b.*: "):
+        load()
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"^port: .*; clock: "):
+        load({"port": -1, "clock": "wall"})
+
+
+def test_critical_below_warning_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^psi_threshold_critical must not be below psi_threshold_warning$"):
+        load({"psi_threshold_warning": 0.3})
+    same = load({"psi_threshold_warning": 0.2})
+    assert same.psi_threshold_warning == same.psi_threshold_critical
+
+
+@pytest.mark.parametrize("name", ["DRIFTGAUGE_PROT", "DRIFTGAUGE_", "DRIFTGAUGE_port", "driftgauge_port"])
+def test_an_unknown_variable_is_refused_by_name_with_those_that_are_known(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "9000")
+    with pytest.raises(SettingsError, match=rf"^unknown in the environment: {name}; known are .*DRIFTGAUGE_PORT"):
+        load()
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("MY_DRIFTGAUGE_PORT", "9000")
+    assert load().port == 8000
+
+
+@pytest.mark.parametrize("text", ["prot = 9000", "[prot]\nport = 9000", "prot.port = 9000"])
+def test_an_unknown_key_of_the_file_is_refused_by_name(text: str, toml: Callable[[str], Path]) -> None:
+    with pytest.raises(SettingsError, match=r"^unknown setting prot$"):
+        load(config=toml(text))
+
+
+def test_an_unknown_flag_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match=r"^unknown setting prot$"):
+        load({"prot": 9000})
+
+
+@pytest.mark.parametrize("content", [b"port 9000", b"port = 1\nport = 2", b'host = "\xff"'])
+def test_a_file_that_is_not_toml_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"the settings file .*broken\.toml is not TOML: "):
+        load(config=path)
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"cannot read the settings file .*absent\.toml: No such file"):
+        load(config=tmp_path / "absent.toml")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path))
+    with pytest.raises(SettingsError, match=r"cannot read the settings file .*: Is a directory"):
+        load()
