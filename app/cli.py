@@ -11,6 +11,7 @@ import typer
 import uvicorn
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app import __version__
 from app.bundle_create import BaselineOptions, baseline_of, create_bundle
@@ -158,7 +159,7 @@ def bundle_create(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
 ) -> None:
     """Make a bundle of an estimator and the table it was fitted on."""
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     with console.status("reading the tables, counting, predicting the evaluation rows …"):
         bundle = create_bundle(
             estimator,
@@ -173,7 +174,7 @@ def bundle_create(
             trusted_types=_split(trusted_types),
             overwrite=overwrite,
         )
-    show_bundle(bundle.info, bundle.baseline, Console())
+    show_bundle(bundle.info, bundle.baseline, _console())
     console.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
 
 
@@ -187,7 +188,7 @@ def bundle_show(
     if as_json:
         typer.echo(info.model_dump_json(indent=1))
     else:
-        show_bundle(info, read_baseline(folder / "baseline.json"), Console())
+        show_bundle(info, read_baseline(folder / "baseline.json"), _console())
 
 
 @baseline_app.command("build")
@@ -202,11 +203,14 @@ def baseline_build(
     zero_bin: ZeroBinOption = "jeffreys",
 ) -> None:
     """Build the baseline of a table alone, for a model that is served elsewhere."""
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     with console.status("reading the table, counting …"):
         baseline = baseline_of(table, _options(time, kinds, ignore, windows, natural_variation_quantile, zero_bin))
-        out.write_text(dumps(baseline), encoding="utf-8")
-    show_baseline(baseline, Console())
+        try:
+            out.write_text(dumps(baseline), encoding="utf-8")
+        except OSError as error:
+            raise BaselineError(f"cannot write {out}: {error}") from error
+    show_baseline(baseline, _console())
     console.print(f"wrote {out}")
 
 
@@ -218,11 +222,11 @@ def baseline_show(
     """Say what a baseline knows of its columns."""
     baseline = read_baseline(file)
     if column is None:
-        show_baseline(baseline, Console())
+        show_baseline(baseline, _console())
         return
     if column not in baseline.names:
         raise BaselineError(f"there is no column {column}; there is {', '.join(baseline.names)}")
-    show_bins(baseline, column, Console())
+    show_bins(baseline, column, _console())
 
 
 def _options(
@@ -320,6 +324,11 @@ def show_bins(baseline: Baseline, name: str, console: Console) -> None:
     console.print(table)
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """Return a console that prints names as they are, whatever brackets and colons they hold."""
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
 def _facts() -> Table:
     table = Table(box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
@@ -335,5 +344,6 @@ def main() -> Any:
     try:
         return app()
     except EXPECTED as error:
-        Console(stderr=True).print(f"[red]driftgauge:[/red] {error}", highlight=False, soft_wrap=True)
+        line = " ".join(str(error).split())
+        _console(stderr=True).print(Text.assemble(("driftgauge:", "red"), f" {line}"), soft_wrap=True)
         sys.exit(2)

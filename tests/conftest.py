@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
+
+from tests.examples import MAKERS, Example
+
+ExampleOf = Callable[[str], Example]
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Keep small fits from fighting other tests for the cores."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def example_of(tmp_path_factory: pytest.TempPathFactory) -> ExampleOf:
+    """Give the example of a name, made once."""
+    made: dict[str, Example] = {}
+
+    def example(name: str) -> Example:
+        if name not in made:
+            made[name] = MAKERS[name](tmp_path_factory.mktemp("bundles") / name)
+        return made[name]
+
+    return example
+
+
+@pytest.fixture(scope="session")
+def binary(example_of: ExampleOf) -> Example:
+    """A logistic regression of two classes: it takes no missing values."""
+    return example_of("binary")
+
+
+@pytest.fixture(scope="session")
+def tolerant(example_of: ExampleOf) -> Example:
+    """A boosting of two classes: it takes missing values."""
+    return example_of("tolerant")
+
+
+@pytest.fixture(scope="session")
+def multiclass(example_of: ExampleOf) -> Example:
+    """A logistic regression of three classes."""
+    return example_of("multiclass")
+
+
+@pytest.fixture(scope="session")
+def regression(example_of: ExampleOf) -> Example:
+    """A ridge regression."""
+    return example_of("regression")
+
+
+@pytest.fixture(scope="session")
+def text(example_of: ExampleOf) -> Example:
+    """A pipeline that selects and encodes a column of text itself: it takes no missing values."""
+    return example_of("text")
+
+
+@pytest.fixture(scope="session")
+def category(example_of: ExampleOf) -> Example:
+    """A boosting that takes a column of dtype category, and missing values."""
+    return example_of("category")
+
+
+@pytest.fixture(scope="session")
+def coded(example_of: ExampleOf) -> Example:
+    """A boosting that takes a number in place of each category, and missing values."""
+    return example_of("coded")

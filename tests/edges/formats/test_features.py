@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.bundles import BundleInfo, Feature
+from app.drift.bins import category_name
+from app.edges.formats.features import FeatureDecoder
+from app.errors import Reason, Refused
+
+NAMES = ("size", "shape", "flag")
+
+
+def info(*, accepts_missing: bool = True) -> BundleInfo:
+    return BundleInfo(
+        name="m",
+        version="1",
+        task="binary",
+        features=(
+            Feature(name="size", kind="numeric"),
+            Feature(name="shape", kind="categorical", categories=("round", "flat")),
+            Feature(name="flag", kind="numeric", boolean=True),
+        ),
+        classes=(0, 1),
+        accepts_missing=accepts_missing,
+        input="matrix",
+        created="2026-01-01T00:00:00Z",
+        libraries={},
+    )
+
+
+DECODER = FeatureDecoder(info())
+STRICT = FeatureDecoder(info(accepts_missing=False))
+
+# What orjson makes of numbers: integers within 64 bits, else floats.
+json_numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+json_categories = st.text() | json_numbers
+rows = st.lists(
+    st.tuples(st.none() | json_numbers, st.none() | json_categories, st.none() | json_numbers).map(list), min_size=1
+)
+
+
+def refused(decoder: FeatureDecoder, given_rows: list[Any]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        decoder.decode(given_rows)
+    return caught.value
+
+
+@given(rows)
+def test_cells_are_what_numpy_makes_of_them(values: list[list[Any]]) -> None:
+    batch = DECODER.decode(values)
+    expected = np.array([[row[0], row[2]] for row in values], dtype=np.float64)
+    assert len(batch) == len(values)
+    assert np.array_equal(batch.cells[:, [0, 2]], expected, equal_nan=True)
+    assert list(batch.texts) == [1]
+    assert list(batch.texts[1]) == [category_name(row[1]) for row in values]
+
+
+@given(rows, st.randoms(use_true_random=False))
+def test_rows_by_name_are_the_rows_in_order(values: list[list[Any]], random: Any) -> None:
+    named = []
+    for row in values:
+        pairs = [
+            (name, value) for name, value in zip(NAMES, row, strict=True) if value is not None or random.random() > 0.5
+        ]
+        random.shuffle(pairs)
+        named.append(dict(pairs))
+    mixed = [random.choice(pair) for pair in zip(values, named, strict=True)]
+    expected = DECODER.decode(values)
+    for other in (DECODER.decode(named), DECODER.decode(mixed)):
+        assert np.array_equal(other.cells[:, [0, 2]], expected.cells[:, [0, 2]], equal_nan=True)
+        assert other.texts == expected.texts
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [("1", "1"), (1, "1"), (1.0, "1"), (1.5, "1.5"), (True, "true"), ("", ""), (-0.0, "0"), (None, None)],
+)
+def test_a_category_has_one_name_however_it_is_sent(value: Any, name: str | None) -> None:
+    assert DECODER.decode([[1, value, 0]]).texts[1] == [name]
+
+
+def test_a_boolean_is_a_number_for_a_numeric_feature() -> None:
+    assert DECODER.decode([[True, "round", False]]).cells[0, [0, 2]].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("row", [5, "text", None, True, 1.5])
+def test_a_row_that_is_neither_object_nor_list_is_refused(row: Any) -> None:
+    error = refused(DECODER, [[1, "round", 0], row])
+    assert error.reason is Reason.WRONG_TYPE
+    assert error.detail == {"row": 1}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_a_list_of_another_length_is_refused_with_the_features_names(count: int) -> None:
+    error = refused(DECODER, [[1, "round", 0], [0] * count])
+    assert error.reason is Reason.WRONG_FEATURE_COUNT
+    assert error.detail == {"row": 1, "expected": 3, "given": count}
+    assert "size, shape, flag" in error.message
+
+
+def test_an_unknown_feature_is_named() -> None:
+    error = refused(DECODER, [{"size": 1}, {"size": 1, "sise": 2}])
+    assert error.reason is Reason.UNKNOWN_FEATURE
+    assert error.detail == {"field": "sise", "row": 1}
+    assert "sise" in error.message
+    assert "size, shape, flag" in error.message
+
+
+@pytest.mark.parametrize("value", ["3", [1], {}, "nan"])
+@pytest.mark.parametrize(("place", "name"), [(0, "size"), (2, "flag")])
+def test_a_number_that_is_no_number_is_refused(value: Any, place: int, name: str) -> None:
+    row: list[Any] = [1, "round", 0]
+    row[place] = value
+    error = refused(DECODER, [[1, "round", 0], row])
+    assert error.reason is Reason.WRONG_TYPE
+    assert error.detail == {"field": name, "row": 1}
+
+
+@pytest.mark.parametrize("value", [[1], {}, [None]])
+def test_a_category_that_is_a_list_or_an_object_is_refused(value: Any) -> None:
+    error = refused(DECODER, [[1, value, 0]])
+    assert error.reason is Reason.WRONG_TYPE
+    assert error.detail == {"field": "shape", "row": 0}
+
+
+@pytest.mark.parametrize("decoder", [DECODER, STRICT])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("place", "name"), [(0, "size"), (1, "shape"), (2, "flag")])
+def test_a_number_that_is_not_finite_is_refused_wherever_it_stands(
+    decoder: FeatureDecoder, value: float, place: int, name: str
+) -> None:
+    row: list[Any] = [1, "round", 0]
+    row[place] = value
+    error = refused(decoder, [[1, "round", 0], row])
+    assert error.reason is Reason.NOT_FINITE
+    assert error.detail == {"field": name, "row": 1}
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**4000])
+def test_an_integer_beyond_every_float_is_not_finite(value: int) -> None:
+    error = refused(DECODER, [[None, "round", 0], [value, "round", 0]])
+    assert error.reason is Reason.NOT_FINITE
+    assert error.detail == {"field": "size", "row": 1}
+    assert len(error.message) < 200
+
+
+def test_a_large_integer_is_the_nearest_float() -> None:
+    values = [2**53 + 1, 2**64 - 1, 10**30, -(10**300)]
+    cells = DECODER.decode([[value, None, 0] for value in values]).cells[:, 0]
+    assert cells.tolist() == [float(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    "row", [[None, "round", 0], {"shape": "round", "flag": 0}, {"size": None, "shape": "", "flag": 1}]
+)
+def test_a_missing_value_is_refused_where_the_model_takes_none(row: Any) -> None:
+    error = refused(STRICT, [[1, "round", 0], row])
+    assert error.reason is Reason.MISSING_FEATURE
+    assert error.detail == {"field": "size", "row": 1}
+
+
+def test_a_missing_category_is_refused_where_the_model_takes_none() -> None:
+    assert refused(STRICT, [{"size": 1, "flag": 0}]).detail == {"field": "shape", "row": 0}
+
+
+def test_a_row_of_nothing_is_accepted_where_the_model_takes_missing_values() -> None:
+    batch = DECODER.decode([{}])
+    assert np.isnan(batch.cells[0, [0, 2]]).all()
+    assert batch.texts[1] == [None]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from app.edges.http.measure import HttpCounters, Measure
+from app.metrics import HTTP_DURATION, HTTP_REQUESTS
+from tests.examples import Example
+from tests.served import Served, served, total
+
+ROUTES = [("GET", "/a", (200, 404)), ("POST", "/a/{id}", (200,))]
+
+
+@pytest.fixture
+def server(binary: Example) -> Iterator[Served]:
+    with served(binary) as running:
+        yield running
+
+
+def requests_of(counters: HttpCounters) -> dict[tuple[str, ...], float]:
+    spec = next(spec for spec in counters.series if spec.name == HTTP_REQUESTS)
+    rows = counters.counters.copy()[HTTP_REQUESTS]
+    return {child: row[0] for child, row in zip(spec.children, rows, strict=True) if row[0]}
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "code", "counted"),
+    [
+        ("GET", "/a", 200, ("GET", "/a", "200")),
+        ("GET", "/a", 404, ("GET", "/a", "404")),
+        ("GET", "/a", 418, ("GET", "/a", "other")),
+        ("POST", "/a/{id}", 200, ("POST", "/a/{id}", "200")),
+        ("POST", "/a", 405, ("other", "unmatched", "405")),
+        ("GET", None, 404, ("other", "unmatched", "404")),
+        ("BREW", "/pot", 418, ("other", "unmatched", "other")),
+    ],
+)
+def test_a_request_counts_under_its_template_and_only_known_labels(
+    method: str, template: str | None, code: int, counted: tuple[str, ...]
+) -> None:
+    counters = HttpCounters(ROUTES)
+    counters.count(method, template, code, 0.003)
+    assert requests_of(counters) == {counted: 1}
+    assert counters.counters.copy()[HTTP_DURATION][:, -1].sum() == pytest.approx(0.003)
+
+
+def answer_of(app: Any, scope: Scope) -> list[Message]:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+def test_an_application_that_raises_is_counted_as_500() -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError
+
+    counters = HttpCounters(ROUTES)
+    with pytest.raises(RuntimeError):
+        answer_of(Measure(broken, counters), {"type": "http", "method": "GET"})
+    assert requests_of(counters) == {("other", "unmatched", "other"): 1}
+
+
+def test_what_is_no_http_request_passes_uncounted() -> None:
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": scope["type"]})
+
+    counters = HttpCounters(ROUTES)
+    assert answer_of(Measure(echo, counters), {"type": "websocket"}) == [{"type": "websocket"}]
+    assert requests_of(counters) == {}
+
+
+def test_requests_are_counted_by_route_template_and_code(server: Served, binary: Example) -> None:
+    row = binary.rows(1)[0]
+    for _ in range(3):
+        server.predict({"features": row})
+    server.predict({})
+    server.client.get("/drift/status?model=nobody")
+    for path in ("/docs", "/openapi.json", "/"):
+        server.client.get(path)
+    series = server.metrics()
+    assert total(series, "http_requests_total", method="POST", handler="/predict", code="200") == 3
+    assert total(series, "http_requests_total", method="POST", handler="/predict", code="422") == 1
+    assert total(series, "http_requests_total", method="GET", handler="/drift/status", code="404") == 1
+    assert total(series, "http_requests_total", method="GET", handler="/", code="307") == 1
+    for handler in ("/docs", "/openapi.json"):
+        assert total(series, "http_requests_total", method="GET", handler=handler, code="200") == 1
+    assert total(series, "http_requests_total") == 8
+    assert total(series, "http_request_duration_seconds_count") == 8
+    assert total(server.metrics(), "http_requests_total", handler="/metrics", code="200") == 1
+
+
+def test_unmatched_paths_and_methods_make_no_new_series(server: Served) -> None:
+    before = server.metrics()
+    for i in range(5):
+        assert server.client.get(f"/nowhere/{i}").status_code == 404
+    assert server.client.delete("/predict").status_code == 405
+    after = server.metrics()
+
+    def counted(series: Any) -> set[Any]:
+        return {key for key in series if key[0].startswith("http_")}
+
+    assert counted(after) == counted(before)
+    assert total(after, "http_requests_total", method="other", handler="unmatched", code="404") == 5
+    assert total(after, "http_requests_total", method="other", handler="unmatched", code="405") == 1

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.bundles import BundleInfo
+from app.edges.formats.features import FeatureDecoder
+from app.edges.formats.predict_json import ID_LENGTH, read_request
+from app.edges.http.routes import install_routes
+from app.edges.http.schemas import ErrorAnswer, PredictAnswer, predict_body
+from app.errors import Refused
+from tests.conftest import ExampleOf
+from tests.edges.formats.test_features import info
+from tests.examples import MAKERS
+from tests.json_schema import problems
+
+ROW = [1.5, "round", True]
+NAMED = {"size": 1.5, "shape": "round", "flag": True}
+
+
+def schema_of(about: BundleInfo) -> Any:
+    return predict_body(about)["content"]["application/json"]["schema"]
+
+
+def fits(body: Any, about: BundleInfo) -> bool:
+    return problems(body, schema_of(about), {}) == []
+
+
+def is_accepted(body: Any, about: BundleInfo) -> bool:
+    try:
+        read_request(json.dumps(body).encode(), FeatureDecoder(about), 100)
+    except Refused:
+        return False
+    return True
+
+
+ACCEPTED: list[Any] = [
+    {"features": NAMED},
+    {"features": ROW},
+    {"features": {**NAMED, "size": True, "shape": 5, "flag": 0}},
+    {"instances": [NAMED, ROW]},
+    {"data": [ROW, NAMED]},
+    {"features": ROW, "prediction_id": "a", "timestamp": "2026-01-31T12:00:00Z"},
+    {"features": ROW, "prediction_id": None, "timestamp": None},
+    {"features": ROW, "timestamp": 1.5},
+    {"data": [ROW, ROW], "prediction_ids": ["a", "b"], "timestamps": [None, 5]},
+    {"data": [ROW], "prediction_ids": None, "timestamps": None},
+]
+REFUSED: list[Any] = [
+    {},
+    [],
+    {"features": {**NAMED, "colour": 1}},
+    {"features": [1]},
+    {"features": NAMED, "surprise": 1},
+    {"features": {**NAMED, "size": "wide"}},
+    {"features": {**NAMED, "shape": []}},
+    {"features": NAMED, "prediction_id": 5},
+    {"features": NAMED, "prediction_id": ""},
+    {"features": NAMED, "prediction_id": "a" * (ID_LENGTH + 1)},
+    {"features": NAMED, "timestamp": True},
+    {"data": []},
+    {"data": [ROW], "prediction_ids": [None]},
+    {"data": [ROW], "timestamp": 5},
+    {"features": ROW, "data": [ROW]},
+]
+
+
+@pytest.mark.parametrize("accepts_missing", [True, False])
+@pytest.mark.parametrize("body", ACCEPTED, ids=json.dumps)
+def test_an_accepted_body_is_documented(body: Any, accepts_missing: bool) -> None:
+    about = info(accepts_missing=accepts_missing)
+    assert is_accepted(body, about)
+    assert fits(body, about)
+
+
+@pytest.mark.parametrize("accepts_missing", [True, False])
+@pytest.mark.parametrize("body", REFUSED, ids=lambda body: json.dumps(body)[:60])
+def test_a_refused_body_is_not_documented(body: Any, accepts_missing: bool) -> None:
+    about = info(accepts_missing=accepts_missing)
+    assert not is_accepted(body, about)
+    assert not fits(body, about)
+
+
+@pytest.mark.parametrize("row", [{}, {**NAMED, "size": None}])
+def test_missing_values_are_documented_where_the_model_takes_them(row: Any) -> None:
+    for accepts_missing in (True, False):
+        about = info(accepts_missing=accepts_missing)
+        assert is_accepted({"features": row}, about) is fits({"features": row}, about) is accepts_missing
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+some_rows = st.lists(values, min_size=2, max_size=4) | st.dictionaries(
+    st.sampled_from(["size", "shape", "flag", "other"]), values, max_size=4
+)
+some_bodies = st.fixed_dictionaries({"features": some_rows}) | st.fixed_dictionaries(
+    {"data": st.lists(some_rows, max_size=3)},
+    optional={"timestamps": st.none() | st.lists(st.none() | st.integers(0, 9))},
+)
+
+
+@given(some_bodies, st.booleans())
+def test_every_accepted_body_fits_the_documentation(body: Any, accepts_missing: bool) -> None:
+    about = info(accepts_missing=accepts_missing)
+    assert fits(body, about) or not is_accepted(body, about)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_documented_examples_are_accepted_and_fit(name: str, example_of: ExampleOf) -> None:
+    about = example_of(name).bundle.info
+    examples = predict_body(about)["content"]["application/json"]["examples"]
+    assert len(examples) == 4
+    for example in examples.values():
+        assert is_accepted(example["value"], about)
+        assert fits(example["value"], about)
+
+
+def test_a_model_without_samples_has_no_examples() -> None:
+    assert predict_body(info())["content"]["application/json"]["examples"] == {}
+
+
+def test_the_openapi_document_is_made_of_the_models_features() -> None:
+    app = FastAPI(telemetry={"auto_configure": False})
+    install_routes(app, info(accepts_missing=False))
+    body = app.openapi()["paths"]["/predict"]["post"]["requestBody"]
+    assert body["required"] is True
+    assert body["content"]["application/json"]["schema"] == schema_of(info(accepts_missing=False))
+    assert [parameter["name"] for parameter in app.openapi()["paths"]["/drift/status"]["get"]["parameters"]] == [
+        "model"
+    ]
+
+
+def test_a_key_that_is_not_documented_does_not_pass_for_an_answer() -> None:
+    good = {"model_name": "m", "model_version": "1", "latency_ms": 1.0, "prediction": 1, "score": 0.5}
+    assert PredictAnswer.model_validate(good).prediction == 1
+    with pytest.raises(ValueError, match="surprise"):
+        PredictAnswer.model_validate({**good, "surprise": 1})
+    with pytest.raises(ValueError, match="detail"):
+        ErrorAnswer.model_validate({"error": {"code": "a", "message": "b"}})

@@ -1,0 +1,85 @@
+"""An example's bundle behind a real server, with a look at its parts and its metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.edges.http.service import Service
+from app.main import create_app
+from app.monitor import Monitor
+from tests.examples import Example, quiet
+from tests.servers import serving
+
+Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: its client, its application, and what it is composed of."""
+
+    client: httpx.Client
+    app: FastAPI
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.app.state.service
+        return service
+
+    @property
+    def monitor(self) -> Monitor:
+        return self.service.monitor(None)
+
+    def predict(self, body: Any) -> httpx.Response:
+        return self.client.post("/predict", json=body)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.client.get("/drift/status").json()
+        return status
+
+    def metrics(self) -> Series:
+        """Every sample of `/metrics`, by name and labels."""
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        return total(self.metrics(), name, **labels)
+
+
+def total(series: Series, name: str, **labels: str) -> float:
+    """The sum of a metric's samples that have these labels."""
+    wanted = set(labels.items())
+    return sum(value for (found, has), value in series.items() if found == name and wanted <= has)
+
+
+@contextlib.contextmanager
+def served(
+    example: Example, *, model: Any = None, now: Callable[[], float] = time.time, **settings: Any
+) -> Iterator[Served]:
+    """Serve an example, with another model in place of its own if one is given."""
+    bundle = example.bundle if model is None else replace(example.bundle, model=model)
+    app = create_app(quiet(**settings), bundle=bundle, clock=now)
+    with serving(app) as client:
+        yield Served(client, app)
+
+
+class Failing:
+    """An estimator that raises on rows whose first number is above a limit, and on all while it is `broken`."""
+
+    def __init__(self, estimator: Any, limit: float = 1e6) -> None:
+        self._estimator = estimator
+        self._limit = limit
+        self.broken = False
+
+    def predict_proba(self, x: Any) -> Any:
+        if self.broken or x[:, 0].max() > self._limit:
+            raise ArithmeticError("the number is too large")
+        return self._estimator.predict_proba(x)

@@ -1,0 +1,487 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from app.bundle_create import BaselineOptions, baseline_of, create_bundle
+from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
+from app.drift.baseline import PREDICTION, PREDICTION_CLASS, BaselineError, ColumnBaseline
+from app.errors import BundleError
+from app.serving import Predictor, check_samples
+from app.tables import TableError
+from tests.conftest import ExampleOf
+from tests.examples import (
+    MAKERS,
+    SHAPE_CODES,
+    TARGET,
+    Example,
+    boosting,
+    categorical,
+    cells,
+    coded,
+    flowers,
+    logistic,
+    patients,
+    shapes,
+)
+from tests.test_bundles import FOREIGN, Foreign
+
+CELLS = cells()
+INPUTS = CELLS.drop(columns=TARGET)
+LOGISTIC = logistic().fit(INPUTS, CELLS[TARGET])
+
+
+def create(out: Path, estimator: Any = LOGISTIC, reference: Any = CELLS, **options: Any) -> Bundle:
+    return create_bundle(estimator, reference, TARGET, **{"name": "m", "version": "1", "out": out, **options})
+
+
+def column_of(bundle: Bundle, name: str) -> ColumnBaseline:
+    return bundle.baseline.columns[bundle.baseline.names.index(name)]
+
+
+def performance_of(bundle: Bundle) -> Performance:
+    assert bundle.info.performance is not None
+    return bundle.info.performance
+
+
+# ---------------------------------------------------------------- what is made
+
+
+def test_performance_of_two_classes_is_that_of_scikit_learn(binary: Example) -> None:
+    truth = binary.evaluation[TARGET]
+    positive = binary.estimator.predict_proba(binary.held_out)[:, 1]
+    found = performance_of(binary.bundle)
+    assert found.rows == len(truth)
+    assert not found.in_sample
+    assert found.metrics == pytest.approx(
+        {
+            "accuracy": accuracy_score(truth, binary.estimator.predict(binary.held_out)),
+            "positive_ratio": truth.mean(),
+            "brier": brier_score_loss(truth, positive),
+            "log_loss": log_loss(truth, positive),
+            "roc_auc": roc_auc_score(truth, positive),
+        }
+    )
+
+
+def test_performance_of_many_classes_is_that_of_scikit_learn(multiclass: Example) -> None:
+    accuracy = accuracy_score(multiclass.evaluation[TARGET], multiclass.estimator.predict(multiclass.held_out))
+    assert performance_of(multiclass.bundle).metrics == pytest.approx({"accuracy": accuracy})
+
+
+def test_performance_of_a_regression_is_that_of_scikit_learn(regression: Example) -> None:
+    truth, answer = regression.evaluation[TARGET], regression.estimator.predict(regression.held_out)
+    assert performance_of(regression.bundle).metrics == pytest.approx(
+        {
+            "mean_absolute_error": mean_absolute_error(truth, answer),
+            "root_mean_squared_error": root_mean_squared_error(truth, answer),
+            "r2": r2_score(truth, answer),
+        }
+    )
+
+
+def test_rows_without_truth_are_left_out_of_the_performance(tmp_path: Path) -> None:
+    evaluation = CELLS.astype({TARGET: "Int64"})
+    evaluation.loc[evaluation.index[::3], TARGET] = pd.NA
+    found = performance_of(create(tmp_path / "b", evaluation=evaluation))
+    known = evaluation[TARGET].notna()
+    assert found.rows == known.sum()
+    assert found.metrics["accuracy"] == pytest.approx(LOGISTIC.score(INPUTS[known], CELLS[TARGET][known]))
+
+
+def test_without_any_truth_there_is_no_performance(tmp_path: Path) -> None:
+    found = performance_of(create(tmp_path / "b", evaluation=CELLS.assign(**{TARGET: None})))
+    assert (found.rows, found.metrics) == (0, {})
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_truth_of_a_single_class_has_no_auc_and_is_measured_otherwise(kept: int, tmp_path: Path) -> None:
+    evaluation = CELLS[CELLS[TARGET] == kept]
+    metrics = performance_of(create(tmp_path / "b", evaluation=evaluation)).metrics
+    positive = LOGISTIC.predict_proba(evaluation.drop(columns=TARGET))[:, 1]
+    assert "roc_auc" not in metrics
+    assert metrics["positive_ratio"] == kept
+    assert metrics["brier"] == pytest.approx(np.mean((positive - kept) ** 2))
+
+
+@pytest.mark.parametrize("name", ["binary", "multiclass", "regression"])
+def test_the_baseline_of_the_score_comes_from_the_evaluation_table(name: str, example_of: ExampleOf) -> None:
+    example = example_of(name)
+    column = column_of(example.bundle, PREDICTION)
+    if name == "regression":
+        scores = example.estimator.predict(example.held_out)
+    else:
+        probabilities = example.estimator.predict_proba(example.held_out)
+        scores = probabilities[:, 1] if name == "binary" else probabilities.max(axis=1)
+    assert column.rows == len(example.evaluation)
+    assert column.mean == pytest.approx(scores.mean())
+    assert column.min == pytest.approx(scores.min())
+    assert column.max == pytest.approx(scores.max())
+    assert not column.in_sample
+    assert column_of(example.bundle, example.names[0]).rows == len(example.reference)
+
+
+def test_the_baseline_of_the_class_counts_the_predicted_ones(multiclass: Example) -> None:
+    column = column_of(multiclass.bundle, PREDICTION_CLASS)
+    predicted, counts = np.unique(multiclass.estimator.predict(multiclass.held_out), return_counts=True)
+    expected = {name: count for name, count in zip(predicted, counts, strict=True) if count >= 20}
+    kept = dict(zip(column.bins.categories, column.counts, strict=False))
+    assert column.kind == "categorical"
+    assert kept == {name: pytest.approx(count) for name, count in expected.items()}
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_without_an_evaluation_table_the_score_is_marked_in_sample(task: str, tmp_path: Path) -> None:
+    table = {"binary": CELLS, "multiclass": flowers(), "regression": patients()}[task]
+    estimator = {"binary": logistic(), "multiclass": LogisticRegression(max_iter=500), "regression": Ridge()}[task]
+    estimator.fit(table.drop(columns=TARGET), table[TARGET])
+    bundle = create(tmp_path / "b", estimator, table)
+    assert bundle.info.task == task
+    assert performance_of(bundle).in_sample
+    marked = [column.name for column in bundle.baseline.columns if column.in_sample]
+    assert tuple(marked) == bundle.info.score_columns
+    assert load_bundle(tmp_path / "b").baseline == bundle.baseline
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_samples_are_rows_of_the_table_and_answered_as_the_estimator_answers(
+    name: str, example_of: ExampleOf
+) -> None:
+    example = example_of(name)
+    rows = example.rows()
+    checked = check_samples(Predictor(example.bundle), example.bundle.info)
+    assert len(checked) == 3
+    for sample, label, score, agrees in checked:
+        place = rows.index(dict(sample.features))
+        one = example.inputs(example.held_out.iloc[[place]])
+        assert agrees
+        if name == "regression":
+            assert score == sample.score == pytest.approx(example.estimator.predict(one)[0])
+        else:
+            assert label == sample.prediction == example.estimator.predict(one)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        ("binary", False),
+        ("tolerant", True),
+        ("multiclass", False),
+        ("regression", False),
+        ("text", False),
+        ("category", True),
+        ("coded", True),
+    ],
+)
+def test_whether_missing_values_are_accepted_is_found_out(name: str, accepted: bool, example_of: ExampleOf) -> None:
+    assert example_of(name).bundle.info.accepts_missing is accepted
+
+
+@pytest.mark.parametrize(("name", "given"), [("binary", "matrix"), ("text", "dataframe"), ("category", "dataframe")])
+def test_only_estimators_that_need_a_dataframe_get_one(name: str, given: str, example_of: ExampleOf) -> None:
+    assert example_of(name).bundle.info.input == given
+
+
+def test_features_keep_the_order_that_the_estimator_was_fitted_in(tmp_path: Path) -> None:
+    turned = CELLS[[TARGET, *reversed(INPUTS.columns)]].assign(unused=1.0)
+    bundle = create(tmp_path / "b", reference=turned)
+    assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
+
+
+def test_features_of_an_estimator_without_names_are_the_columns_that_are_not_ignored(tmp_path: Path) -> None:
+    estimator = logistic().fit(INPUTS.to_numpy(), CELLS[TARGET])
+    table = CELLS.assign(id=range(len(CELLS)), at=range(len(CELLS)))
+    bundle = create(
+        tmp_path / "b", estimator, table, options=BaselineOptions(time="at", ignore=["id"], window_sizes=[20])
+    )
+    assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
+    assert bundle.baseline.time_column == "at"
+    assert all(column.natural_variation for column in bundle.baseline.columns)
+
+
+def test_a_boolean_column_is_a_number_that_the_documentation_calls_boolean(text: Example) -> None:
+    kinds = {feature.name: (feature.kind, feature.boolean) for feature in text.bundle.info.features}
+    assert kinds == {"radius": ("numeric", False), "shape": ("categorical", False), "smooth": ("numeric", True)}
+
+
+def test_category_codes_are_kept_and_bar_the_text_from_the_model(coded: Example) -> None:
+    shape = coded.bundle.info.features[1]
+    assert coded.bundle.info.input == "matrix"
+    assert dict(zip(shape.categories, shape.codes or (), strict=True)) == SHAPE_CODES
+
+
+def test_a_category_of_numbers_is_given_to_the_model_as_that_number(tmp_path: Path) -> None:
+    frame = shapes().assign(shape=shapes()["shape"].map({"flat": 5, "oval": 7, "round": 6}))
+    rows = frame.drop(columns=TARGET)
+    estimator = boosting(categorical_features=[1]).fit(rows.to_numpy(dtype=float), frame[TARGET])
+    options = BaselineOptions(kinds={"shape": "categorical"})
+    bundle = create(tmp_path / "b", estimator, frame, options=options)
+    shape = bundle.info.features[1]
+    assert (shape.categories, shape.codes) == (("5", "6", "7"), (5.0, 6.0, 7.0))
+    accuracy = estimator.score(rows.to_numpy(dtype=float), frame[TARGET])
+    assert performance_of(bundle).metrics["accuracy"] == pytest.approx(accuracy)
+
+
+@pytest.mark.parametrize("given", ["file", "text of its path"])
+def test_the_same_bundle_comes_from_files_and_from_memory(given: str, binary: Example, tmp_path: Path) -> None:
+    skops.io.dump(binary.estimator, tmp_path / "m.skops")
+    binary.reference.to_csv(tmp_path / "r.csv", index=False)
+    pyarrow.parquet.write_table(pa.table(binary.evaluation), tmp_path / "e.parquet")
+    as_given = str if given == "text of its path" else Path
+    paths = [as_given(tmp_path / name) for name in ("m.skops", "r.csv", "e.parquet")]
+    bundle = create(tmp_path / "b", paths[0], paths[1], evaluation=paths[2])
+    assert bundle.info.samples == binary.bundle.info.samples
+    assert performance_of(bundle).metrics == pytest.approx(performance_of(binary.bundle).metrics)
+    assert bundle.baseline.columns == binary.bundle.baseline.columns
+
+
+def test_the_callers_estimator_is_left_as_it_was(tmp_path: Path) -> None:
+    create(tmp_path / "b")
+    assert list(LOGISTIC.feature_names_in_) == list(INPUTS.columns)
+    LOGISTIC.predict_proba(INPUTS)  # a warning is an error here
+
+
+def test_a_boosting_with_categories_by_name_answers_without_a_warning(tmp_path: Path) -> None:
+    frame = shapes()
+    rows = frame.drop(columns=TARGET)
+    codes = rows.assign(shape=rows["shape"].map(SHAPE_CODES))
+    estimator = boosting(categorical_features=["shape"]).fit(codes, frame[TARGET])
+    bundle = create(tmp_path / "b", estimator, frame, category_codes={"shape": SHAPE_CODES})
+    assert bundle.info.input == "matrix"
+    assert performance_of(bundle).metrics["accuracy"] == pytest.approx(estimator.score(codes, frame[TARGET]))
+
+
+def test_a_trusted_type_lets_a_foreign_estimator_through(tmp_path: Path) -> None:
+    skops.io.dump(Foreign().fit(INPUTS, CELLS[TARGET]), tmp_path / "m.skops")
+    with pytest.raises(BundleError, match="not trusted"):
+        create(tmp_path / "b", tmp_path / "m.skops")
+    assert not (tmp_path / "b").exists()
+    bundle = create(tmp_path / "b", tmp_path / "m.skops", trusted_types=[FOREIGN])
+    assert set(bundle.info.features)
+    assert column_of(bundle, PREDICTION).mean == 0.5
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def without(name: str) -> pd.DataFrame:
+    return CELLS.drop(columns=name)
+
+
+def fitted_on(frame: pd.DataFrame, estimator: Any, **options: Any) -> Any:
+    return estimator.fit(frame.drop(columns=TARGET), frame[TARGET], **options)
+
+
+RESERVED_NAME = CELLS.rename(columns={"mean radius": "prediction"})
+REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
+    "target missing": ({"reference": without(TARGET)}, rf"the reference has no column {TARGET}"),
+    "target missing in the evaluation": (
+        {"evaluation": without(TARGET)},
+        rf"the evaluation table has no column {TARGET}",
+    ),
+    "feature missing": ({"reference": without("mean area")}, "the reference has no column mean area"),
+    "feature missing in the evaluation": (
+        {"evaluation": without("mean area")},
+        "the evaluation table has no column mean area",
+    ),
+    "too few columns": (
+        {"estimator": logistic().fit(INPUTS.to_numpy(), CELLS[TARGET]), "reference": without("mean area")},
+        "fitted on 6 features, the reference has 5 .* --ignore",
+    ),
+    "too many columns": (
+        {"estimator": logistic().fit(INPUTS.to_numpy(), CELLS[TARGET]), "reference": CELLS.assign(id=1)},
+        "fitted on 6 features, the reference has 7 .*id.* --ignore",
+    ),
+    "reserved name": (
+        {"estimator": fitted_on(RESERVED_NAME, logistic()), "reference": RESERVED_NAME},
+        "prediction is the name of the monitored score: rename the feature",
+    ),
+    "no probabilities": ({"estimator": fitted_on(CELLS, RidgeClassifier())}, "no predict_proba: wrap it in Calibrated"),
+    "not fitted": ({"estimator": LogisticRegression()}, "neither a fitted classifier nor a fitted regressor"),
+    "no model at all": ({"estimator": fitted_on(CELLS, StandardScaler())}, "neither a fitted classifier nor"),
+    "bad name": ({"name": "a b"}, r"^name: .*match"),
+    "bad version": ({"version": "../1"}, r"^version: .*match"),
+    "a name that leaves its folder": ({"name": ".."}, r"^name: "),
+    "codes that do not cover": (
+        {
+            "estimator": boosting().fit(coded(shapes())[:, :3], shapes()[TARGET]),
+            "reference": shapes(),
+            "category_codes": {"shape": {"flat": 0.0, "oval": 1.0}},
+        },
+        "shape: the category codes do not cover round",
+    ),
+    "codes of an absent column": ({"category_codes": {"shade": {"a": 1.0}}}, "has no column shade"),
+    "kinds of an absent column": ({"options": BaselineOptions(kinds={"shade": "numeric"})}, "has no column shade"),
+    "time absent": ({"options": BaselineOptions(time="at")}, "has no column at"),
+    "no rows": ({"reference": CELLS.head(0)}, "the reference has no rows"),
+    "no rows to evaluate": ({"evaluation": CELLS.head(0)}, "the evaluation table has no rows"),
+    "missing values that the model cannot take": (
+        {"evaluation": CELLS.assign(**{"mean area": np.where(CELLS["mean area"] > 900, np.nan, 1.0)})},
+        "the model cannot answer the evaluation table: .*NaN",
+    ),
+    "infinite values": (
+        {"evaluation": CELLS.assign(**{"mean area": np.inf})},
+        "the model cannot answer the evaluation table: .*infinity",
+    ),
+    "another spelling of the classes": (
+        {"reference": CELLS.assign(**{TARGET: CELLS[TARGET] == 1})},
+        f"{TARGET} holds false, true, but the model's classes are 0, 1",
+    ),
+    "a text as target of a regression": (
+        {"estimator": fitted_on(CELLS, Ridge()), "reference": CELLS.assign(**{TARGET: "yes"})},
+        f"{TARGET}: cannot be read as numbers",
+    ),
+    "an estimator file that is not there": ({"estimator": "nowhere.skops"}, r"cannot read the model nowhere\.skops"),
+    "a table that is not there": ({"reference": "nowhere.csv"}, r"cannot read the table nowhere\.csv"),
+    "categories that are numbers": (
+        {
+            "estimator": fitted_on(
+                shapes().assign(shape=pd.Categorical(shapes()["shape"].map({"flat": 5, "oval": 7, "round": 6}))),
+                boosting(categorical_features="from_dtype"),
+            ),
+            "reference": shapes().assign(
+                shape=pd.Categorical(shapes()["shape"].map({"flat": 5, "oval": 7, "round": 6}))
+            ),
+        },
+        "shape: its categories are int64.* fit the estimator on categories of text, or on plain numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_a_bundle_is_refused_with_what_to_do_and_leaves_no_folder(case: str, tmp_path: Path) -> None:
+    options, message = REFUSED[case]
+    with pytest.raises((BundleError, TableError, BaselineError), match=message):
+        create(tmp_path / "b", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_category_that_only_the_evaluation_has_is_named_where_the_model_cannot_take_it(
+    text: Example, tmp_path: Path
+) -> None:
+    evaluation = text.evaluation.assign(shape="square")
+    with pytest.raises(BundleError, match=r"cannot answer the evaluation table: shape: .*'square'"):
+        create(tmp_path / "b", text.estimator, text.reference, evaluation=evaluation)
+
+
+def test_a_category_that_only_the_evaluation_has_is_missing_where_the_model_takes_it(
+    category: Example, tmp_path: Path
+) -> None:
+    strange, missing = (category.evaluation.assign(shape=shape) for shape in ("square", None))
+    made = [
+        create(tmp_path / str(i), category.estimator, categorical(category.reference), evaluation=evaluation)
+        for i, evaluation in enumerate((strange, missing))
+    ]
+    assert performance_of(made[0]) == performance_of(made[1])
+
+
+class Moody(Foreign):
+    """An estimator that answers otherwise once it was saved and read."""
+
+    calls = 0
+
+    def predict_proba(self, x: Any) -> Any:
+        Moody.calls += 1
+        moved = 0.01 * Moody.calls
+        return np.tile([0.5 - moved, 0.5 + moved], (len(x), 1))
+
+
+def test_a_model_that_answers_its_samples_otherwise_is_refused_and_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"answers a sample with .* its bundle says .* scikit-learn"):
+        create(tmp_path / "b", Moody().fit(INPUTS, CELLS[TARGET]), trusted_types=[f"{Moody.__module__}.Moody"])
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def test_an_existing_folder_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "mine.txt").write_text("mine")
+    with pytest.raises(BundleError, match=r"exists already: choose another folder, or overwrite it \(--overwrite\)"):
+        create(tmp_path / "b")
+    with pytest.raises(BundleError, match="is not a bundle and is not overwritten"):
+        create(tmp_path / "b", overwrite=True)
+    assert (tmp_path / "b" / "mine.txt").read_text() == "mine"
+
+
+def test_a_file_in_the_folders_place_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(BundleError, match="choose another folder"):
+            create(tmp_path / "b", overwrite=overwrite)
+    assert (tmp_path / "b").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(BundleError, match=r"cannot write .*file/b"):
+        create(tmp_path / "file" / "b")
+
+
+def test_an_empty_folder_is_used_and_absent_parents_are_made(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    create(tmp_path / "empty")
+    create(tmp_path / "a" / "b" / "c")
+    assert load_bundle(tmp_path / "empty").info.samples == load_bundle(tmp_path / "a" / "b" / "c").info.samples
+
+
+def test_overwriting_replaces_the_bundle_and_a_failure_keeps_the_old_one(tmp_path: Path) -> None:
+    create(tmp_path / "b", version="1")
+    with pytest.raises(BundleError):
+        create(tmp_path / "b", version="no version", overwrite=True)
+    assert load_bundle(tmp_path / "b").info.version == "1"
+    create(tmp_path / "b", version="2", overwrite=True)
+    assert load_bundle(tmp_path / "b").info.version == "2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted([BUNDLE_FILE, MODEL_FILE, BASELINE_FILE])
+
+
+def test_bundle_json_is_what_the_bundle_says(binary: Example) -> None:
+    content = json.loads((binary.folder / BUNDLE_FILE).read_text())
+    assert (content["name"], content["version"], content["task"]) == ("binary", "1.2", "binary")
+    assert content["classes"] == [0, 1]
+    assert content["target"] == TARGET
+    assert set(content["libraries"]) == {"scikit-learn", "numpy", "skops"}
+
+
+# ---------------------------------------------------------------- the baseline alone
+
+
+def test_a_baseline_alone_has_every_column_that_is_not_ignored() -> None:
+    table = shapes().assign(id=range(569), at=range(569, 0, -1))
+    baseline = baseline_of(table, BaselineOptions(time="at", ignore=["id"], window_sizes=[100]))
+    assert baseline.names == ("radius", "shape", "smooth", TARGET)
+    assert baseline.rows == 569
+    assert [column.kind for column in baseline.columns] == ["numeric", "categorical", "numeric", "numeric"]
+    assert all(set(column.natural_variation) == {100} for column in baseline.columns)
+
+
+def test_a_baseline_without_times_knows_no_variation_of_its_own() -> None:
+    assert all(not column.natural_variation for column in baseline_of(shapes()).columns)
+
+
+def test_missing_probabilities_do_not_pass_for_accepting_missing_values(tmp_path: Path) -> None:
+    estimator = KNeighborsClassifier(3).fit(INPUTS, CELLS[TARGET])
+    assert create(tmp_path / "b", estimator).info.accepts_missing is False

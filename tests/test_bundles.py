@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skops.io
+from pydantic import ValidationError
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from app.bundles import (
+    BASELINE_FILE,
+    BUNDLE_FILE,
+    MODEL_FILE,
+    BundleInfo,
+    check_features,
+    load_bundle,
+    load_model,
+    read_baseline,
+    read_info,
+    strip_feature_names,
+)
+from app.drift.baseline import PREDICTION, PREDICTION_CLASS, dumps
+from app.errors import BundleError
+from tests.conftest import ExampleOf
+from tests.examples import MAKERS, TARGET, Example, boosting, cells, logistic
+
+FILES = (BUNDLE_FILE, MODEL_FILE, BASELINE_FILE)
+
+
+class Foreign(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """An estimator that is not scikit-learn's."""
+
+    def fit(self, x: Any, y: Any) -> Foreign:
+        self.classes_, self.n_features_in_ = np.unique(y), np.shape(x)[1]
+        return self
+
+    def predict_proba(self, x: Any) -> Any:
+        return np.full((len(x), len(self.classes_)), 1 / len(self.classes_))
+
+
+FOREIGN = f"{Foreign.__module__}.{Foreign.__qualname__}"
+
+
+@pytest.fixture
+def folder(binary: Example, tmp_path: Path) -> Path:
+    """A copy of a bundle, to be spoilt."""
+    return Path(shutil.copytree(binary.folder, tmp_path / "bundle"))
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+# ---------------------------------------------------------------- as they were written
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_bundle_reads_back_as_it_was_made(name: str, example_of: ExampleOf) -> None:
+    example = example_of(name)
+    again = load_bundle(example.folder)
+    assert again.info == example.bundle.info
+    assert again.baseline == example.bundle.baseline
+    assert again.baseline.hash == example.bundle.baseline.hash
+    assert sorted(path.name for path in example.folder.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize(
+    ("name", "scores"),
+    [("binary", (PREDICTION,)), ("multiclass", (PREDICTION, PREDICTION_CLASS)), ("regression", (PREDICTION,))],
+)
+def test_the_baseline_has_the_features_in_order_and_the_scores(
+    name: str, scores: tuple[str, ...], example_of: ExampleOf
+) -> None:
+    bundle = example_of(name).bundle
+    assert bundle.baseline.names == (*(feature.name for feature in bundle.info.features), *scores)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_an_absent_folder_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"there is no model bundle at .*driftgauge bundle create"):
+        load_bundle(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_absent_file_is_named(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_named(name: str, folder: Path) -> None:
+    whole = (folder / name).read_bytes()
+    end = len(whole.rstrip())
+    for length in {0, 1, 2, *np.linspace(3, end - 1, 12).astype(int).tolist()}:
+        (folder / name).write_bytes(whole[:length])
+        with pytest.raises(BundleError, match=name):
+            load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"null", b"[]", b"{}", b"{", b"\x00" * 1000])
+def test_a_file_with_another_content_is_named(name: str, content: bytes, folder: Path) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=name):
+        load_bundle(folder)
+
+
+def test_a_damaged_byte_of_the_model_is_noticed(folder: Path) -> None:
+    path = folder / MODEL_FILE
+    whole = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        first = archive.infolist()[0]
+    at = first.header_offset + 30 + len(first.filename) + first.compress_size // 2
+    whole[at] ^= 0xFF
+    path.write_bytes(bytes(whole))
+    with pytest.raises(BundleError, match="model"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [BUNDLE_FILE, BASELINE_FILE])
+@pytest.mark.parametrize("version", [0, 2, 99, "1.0", None])
+def test_another_schema_version_is_refused(name: str, version: object, folder: Path) -> None:
+    edit(folder / name, lambda content: content.update(schema_version=version))
+    with pytest.raises(BundleError, match=rf"{name}.*schema.version.*driftgauge"):
+        load_bundle(folder)
+
+
+def test_an_edited_baseline_is_refused(folder: Path) -> None:
+    edit(folder / BASELINE_FILE, lambda content: content["columns"][0].update(mean=0.0))
+    with pytest.raises(BundleError, match="does not match its hash"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("task", "clustering"),
+        ("features", [{"name": "a"}]),
+        ("accepts_missing", "maybe"),
+        ("name", "a/b"),
+        ("version", ""),
+        ("surprise", 1),
+    ],
+)
+def test_a_wrong_entry_of_bundle_json_is_named(key: str, value: object, folder: Path) -> None:
+    edit(folder / BUNDLE_FILE, lambda content: content.update({key: value}))
+    with pytest.raises(BundleError, match=rf"{BUNDLE_FILE} cannot be used \({key}"):
+        read_info(folder)
+
+
+@pytest.mark.parametrize("name", ["a", "flights-2013", "v1.2_x", "1", "..a", "-"])
+def test_a_name_of_letters_digits_and_signs_is_accepted(name: str, binary: Example) -> None:
+    content = binary.bundle.info.model_dump()
+    assert BundleInfo.model_validate({**content, "name": name}).name == name
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "a\n", "ä", "a" * 129])
+def test_a_name_that_is_no_path_or_leaves_its_folder_is_refused(name: str, binary: Example) -> None:
+    with pytest.raises(ValidationError):
+        BundleInfo.model_validate({**binary.bundle.info.model_dump(), "name": name})
+
+
+# ---------------------------------------------------------------- parts that do not belong together
+
+
+def test_the_baseline_of_another_model_is_refused(binary: Example, multiclass: Example, folder: Path) -> None:
+    shutil.copy(multiclass.folder / BASELINE_FILE, folder / BASELINE_FILE)
+    with pytest.raises(BundleError, match=r"without mean radius.* with sepal length \(cm\).*driftgauge bundle create"):
+        load_bundle(folder)
+
+
+def test_a_baseline_without_the_score_is_refused(binary: Example) -> None:
+    baseline = binary.bundle.baseline
+    short = type(baseline)(baseline.columns[:-1], rows=baseline.rows, created=baseline.created)
+    with pytest.raises(BundleError, match=r"without prediction\)"):
+        check_features(binary.bundle.info, short)
+
+
+def test_a_baseline_in_another_order_is_refused(binary: Example) -> None:
+    baseline = binary.bundle.baseline
+    turned = type(baseline)(
+        (*reversed(baseline.columns[:-1]), baseline.columns[-1]), rows=baseline.rows, created=baseline.created
+    )
+    with pytest.raises(BundleError, match="in another order"):
+        check_features(binary.bundle.info, turned)
+
+
+def test_a_baseline_of_another_kind_is_refused(text: Example, folder: Path) -> None:
+    info = text.bundle.info
+    features = tuple(feature.model_copy(update={"kind": "numeric"}) for feature in info.features)
+    with pytest.raises(BundleError, match="shape is numeric for the model and categorical in the baseline"):
+        check_features(info.model_copy(update={"features": features}), text.bundle.baseline)
+
+
+# ---------------------------------------------------------------- what a model file may contain
+
+
+def test_a_type_that_is_not_trusted_is_named_with_the_setting_that_trusts_it(folder: Path) -> None:
+    data = cells()
+    skops.io.dump(Foreign().fit(data.drop(columns=TARGET), data[TARGET]), folder / MODEL_FILE)
+    with pytest.raises(BundleError, match="types that are not trusted") as caught:
+        load_bundle(folder)
+    assert f"DRIFTGAUGE_TRUSTED_TYPES={FOREIGN}" in str(caught.value)
+    assert isinstance(load_bundle(folder, [FOREIGN]).model, Foreign)
+
+
+def test_a_trusted_type_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    skops.io.dump(Foreign().fit([[0.0], [1.0]], [0, 1]), path)
+    forged = tmp_path / "forged.skops"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(forged, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(Foreign.__module__.encode(), b"nowhere_to_be_found"))
+    with pytest.raises(BundleError, match=r"forged\.skops.*nowhere_to_be_found"):
+        load_model(forged, ["nowhere_to_be_found.Foreign"])
+
+
+ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "logistic": logistic,
+    "boosting": boosting,
+    "forest": lambda: RandomForestClassifier(3, random_state=0),
+    "extra trees": lambda: ExtraTreesClassifier(3, random_state=0),
+    "gradient boosting": lambda: GradientBoostingClassifier(n_estimators=3, random_state=0),
+    "tree": lambda: DecisionTreeClassifier(max_depth=3, random_state=0),
+    "calibrated": lambda: CalibratedClassifierCV(GaussianNB(), cv=2),
+    "voting": lambda: VotingClassifier([("a", GaussianNB()), ("b", logistic())], voting="soft"),
+    "stacking": lambda: StackingClassifier([("a", GaussianNB())], LogisticRegression(), cv=2),
+    "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(3)),
+    "network": lambda: make_pipeline(
+        StandardScaler(), MLPClassifier((3,), max_iter=20, solver="adam", tol=10.0, random_state=0)
+    ),
+    "ada boost": lambda: AdaBoostClassifier(n_estimators=3, random_state=0),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_usual_estimators_load_and_take_a_matrix_without_a_warning(name: str, tmp_path: Path) -> None:
+    data = cells().head(120)
+    rows = data.drop(columns=TARGET)
+    estimator = ESTIMATORS[name]().fit(rows, data[TARGET])
+    expected = estimator.predict_proba(rows)
+    path = tmp_path / MODEL_FILE
+    skops.io.dump(estimator, path)
+    model = strip_feature_names(load_model(path))
+    assert np.allclose(model.predict_proba(rows.to_numpy()), expected, rtol=1e-12)  # a warning is an error here
+
+
+def test_a_baseline_file_is_read_alone(binary: Example, tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(dumps(binary.bundle.baseline))
+    assert read_baseline(path) == binary.bundle.baseline
+    with pytest.raises(BundleError, match=r"absent\.json"):
+        read_baseline(tmp_path / "absent.json")

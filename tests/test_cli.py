@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import skops.io
+import structlog
+
+from app import __version__, cli
+from app.bundles import read_baseline, read_info
+from app.drift.baseline import dumps
+from tests.examples import TARGET, Example
+
+
+class Result:
+    """What a run of the command left."""
+
+    def __init__(self, code: object, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def says(self, *parts: str) -> bool:
+        """Whether it failed as an expected error does: code 2 and one line that has all of these."""
+        lines = self.err.strip().splitlines()
+        assert self.code == 2, self.err
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("driftgauge: ")
+        return all(part in lines[0] for part in parts)
+
+
+class Driftgauge:
+    """Runs the command in this process, as its entry point does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._captured = monkeypatch, capfd
+
+    def __call__(self, *arguments: object) -> Result:
+        self._monkeypatch.setattr(sys, "argv", ["driftgauge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return Result(left.value.code or 0, *self._captured.readouterr())
+
+
+@pytest.fixture
+def driftgauge(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Driftgauge]:
+    monkeypatch.setenv("COLUMNS", "200")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield Driftgauge(monkeypatch, capfd)
+    root.handlers[:] = handlers  # `serve` sends logs to a standard error that ends with the test
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def files(binary: Example, tmp_path: Path) -> Path:
+    """A folder with an estimator and its tables."""
+    skops.io.dump(binary.estimator, tmp_path / "model.skops")
+    binary.reference.to_csv(tmp_path / "reference.csv", index=False)
+    pyarrow.parquet.write_table(pa.table(binary.evaluation), tmp_path / "evaluation.parquet")
+    return tmp_path
+
+
+def create(files: Path, **options: object) -> list[object]:
+    given: dict[str, object] = {
+        "estimator": files / "model.skops",
+        "reference": files / "reference.csv",
+        "target": TARGET,
+        "name": "m",
+        "version": "7",
+        "out": files / "bundle",
+        **options,
+    }
+    flags = [[f"--{name.replace('_', '-')}", value] for name, value in given.items() if value is not None]
+    return ["bundle", "create", *(part for flag in flags for part in flag)]
+
+
+COMMANDS: list[Sequence[str]] = [
+    (),
+    ("version",),
+    ("serve",),
+    ("demo",),
+    ("bundle",),
+    ("bundle", "create"),
+    ("bundle", "show"),
+    ("baseline",),
+    ("baseline", "build"),
+    ("baseline", "show"),
+]
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command: Sequence[str], option: str, driftgauge: Driftgauge) -> None:
+    result = driftgauge(*command, option)
+    assert result.code == 0
+    assert "Usage: driftgauge" in result.out
+    assert result.err == ""
+
+
+def test_the_version_is_printed_alone(driftgauge: Driftgauge) -> None:
+    assert driftgauge("version").out == f"{__version__}\n"
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "app", "version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
+    failed = subprocess.run([sys.executable, "-m", "app", "serve"], capture_output=True, text=True, timeout=60)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("driftgauge: no model to serve")
+    assert len(failed.stderr.splitlines()) == 1
+
+
+# ---------------------------------------------------------------- bundles
+
+
+def test_a_bundle_is_made_and_shown(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    made = driftgauge(*create(files, evaluation=files / "evaluation.parquet"))
+    assert made.code == 0, made.err
+    assert f"driftgauge serve --bundle {files / 'bundle'}" in " ".join(made.err.split())
+    shown = driftgauge("bundle", "show", files / "bundle")
+    assert shown.code == 0
+    for part in ("m 7, binary", "on 190 held-out rows", "379 rows, without times", "refused", *binary.names):
+        assert part in shown.out
+        assert part in made.out
+    listed = json.loads(driftgauge("bundle", "show", files / "bundle", "--json").out)
+    assert listed == json.loads(read_info(files / "bundle").model_dump_json())
+    assert [sample["score"] for sample in listed["samples"]] == [s.score for s in binary.bundle.info.samples]
+
+
+def test_options_of_create_reach_the_bundle(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    table = binary.reference.assign(at=range(379), note="x")
+    table.to_csv(files / "timed.csv", index=False)
+    result = driftgauge(*create(files, reference=files / "timed.csv", time="at", ignore="note, ", windows="20,30"))
+    assert result.code == 0, result.err
+    info, baseline = read_info(files / "bundle"), read_baseline(files / "bundle" / "baseline.json")
+    assert info.performance is not None
+    assert info.performance.in_sample
+    assert baseline.time_column == "at"
+    assert set(baseline.columns[0].natural_variation) <= {20, 30}
+    assert "(in-sample)" in result.out
+
+
+def test_category_codes_are_read_of_a_file(files: Path, coded: Example, driftgauge: Driftgauge) -> None:
+    skops.io.dump(coded.estimator, files / "coded.skops")
+    coded.reference.to_csv(files / "coded.csv", index=False)
+    (files / "codes.json").write_text('{"shape": {"flat": 0, "oval": 1, "round": 2}}')
+    options = {"estimator": files / "coded.skops", "reference": files / "coded.csv"}
+    result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
+    assert result.code == 0, result.err
+    assert read_info(files / "bundle").features == coded.bundle.info.features
+    for content in ("[1]", "{", '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
+        (files / "codes.json").write_text(content)
+        failed = driftgauge(*create(files, **options, out=files / "other", category_codes=files / "codes.json"))
+        assert failed.says("codes.json", "it must be JSON like")
+
+
+REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
+    ({"target": "income"}, ("the reference has no column income",)),
+    ({"name": "a b"}, ("name: ",)),
+    ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
+    ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
+    ({"reference": "table.xlsx"}, (".csv or a .parquet",)),
+    ({"kinds": "mean area=text"}, ("--kinds mean area=text", "COLUMN=numeric")),
+    ({"kinds": "shade=numeric"}, ("no column shade",)),
+    ({"windows": "ten"}, ("--windows ten", "500,1000")),
+    ({"windows": "0"}, ("--windows 0",)),
+    ({"category_codes": "nowhere.json"}, ("cannot read nowhere.json",)),
+    ({"time": "at"}, ("no column at",)),
+    ({"out": "/dev/null/bundle"}, ("cannot write /dev/null/bundle",)),
+    ({"out": "/dev"}, ("/dev exists already", "--overwrite")),
+]
+
+
+@pytest.mark.parametrize(("options", "parts"), REFUSED, ids=lambda value: str(value)[:40])
+def test_what_cannot_be_made_is_one_line_and_code_2(
+    options: dict[str, object], parts: tuple[str, ...], files: Path, driftgauge: Driftgauge
+) -> None:
+    before = sorted(files.iterdir())
+    assert driftgauge(*create(files, **options)).says(*parts)
+    assert sorted(files.iterdir()) == before
+
+
+def test_missing_values_that_the_model_cannot_take_are_one_line(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    binary.evaluation.assign(**{"mean area": None}).to_csv(files / "holes.csv", index=False)
+    assert driftgauge(*create(files, evaluation=files / "holes.csv")).says("cannot answer the evaluation table", "NaN")
+
+
+def test_names_with_brackets_and_colons_are_printed_as_they_are(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    columns = {"[bold]x[/bold]": ["[red]", "[/red]", ":smile:"] * 30, "a [m]": range(90)}
+    pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
+    made = driftgauge("baseline", "build", tmp_path / "t.csv", "--out", tmp_path / "b.json")
+    assert made.code == 0, made.err
+    assert "[bold]x[/bold]" in made.out
+    assert "a [m]" in made.out
+    shown = driftgauge("baseline", "show", tmp_path / "b.json", "--column", "[bold]x[/bold]")
+    assert all(f"{name} " in shown.out for name in ("[red]", "[/red]", ":smile:"))
+    assert driftgauge("bundle", "show", tmp_path / "[red]").says(str(tmp_path / "[red]"))
+
+
+# ---------------------------------------------------------------- baselines
+
+
+def test_a_baseline_is_built_and_shown(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    out = files / "baseline.json"
+    made = driftgauge(
+        "baseline", "build", files / "reference.csv", "--out", out, "--ignore", TARGET, "--kinds", "mean area=numeric"
+    )
+    assert made.code == 0, made.err
+    baseline = read_baseline(out)
+    assert list(baseline.names) == binary.names
+    shown = driftgauge("baseline", "show", out)
+    assert all(part in shown.out for part in (baseline.hash, *binary.names))
+    bins = driftgauge("baseline", "show", out, "--column", "mean area").out
+    assert all(name in bins for name in baseline.columns[3].bins.names)
+    assert driftgauge("baseline", "show", out, "--column", "shade").says("no column shade", "mean area")
+
+
+def test_the_zero_bin_formula_is_kept(files: Path, driftgauge: Driftgauge) -> None:
+    out = files / "b.json"
+    assert driftgauge("baseline", "build", files / "reference.csv", "--out", out, "--zero-bin", "clip").code == 0
+    assert read_baseline(out).zero_bin == "clip"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("build", "nowhere.csv"), ("cannot read the table nowhere.csv",)),
+        (("build", "{files}/reference.csv", "--out", "/dev/null/b.json"), ("cannot write /dev/null/b.json",)),
+        (("build", "{files}/reference.csv", "--out", "/dev"), ("cannot write /dev",)),
+        (("show", "nowhere.json"), ("cannot read nowhere.json",)),
+        (("show", "{files}/reference.csv"), ("reference.csv", "not complete JSON")),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_baseline_that_cannot_be_is_one_line(
+    arguments: tuple[str, ...], parts: tuple[str, ...], files: Path, driftgauge: Driftgauge
+) -> None:
+    assert driftgauge("baseline", *(argument.format(files=files) for argument in arguments)).says(*parts)
+
+
+# ---------------------------------------------------------------- what is asked wrongly
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("predict",), "predict"),
+        (("--bundel",), "--bundel"),
+        (("serve", "--prot", "5"), "--prot"),
+        (("serve", "--port", "many"), "--port"),
+        (("bundle", "create", "--name", "x"), "--estimator"),
+        (("bundle", "show"), "folder"),
+        (("baseline", "build", "t.csv", "--natural-variation-quantile", "2"), "--natural-variation-quantile"),
+        (("demo", "--rows", "0"), "--rows"),
+    ],
+    ids=str,
+)
+def test_an_unknown_option_or_value_is_named_with_code_2(
+    arguments: tuple[str, ...], part: str, driftgauge: Driftgauge
+) -> None:
+    result = driftgauge(*arguments)
+    assert result.code == 2
+    assert part in result.err
+    assert "Traceback" not in result.err
+    assert "Usage: driftgauge" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ((), ("no model to serve", "--bundle")),
+        (("--bundle", "nowhere"), ("there is no model bundle at nowhere",)),
+        (("--port", "70000"), ("port",)),
+        (("--clock", "noon"), ("clock", "arrival")),
+        (("--log-level", "loud"), ("log_level",)),
+        (("--config", "nowhere.toml"), ("nowhere.toml",)),
+    ],
+    ids=str,
+)
+def test_a_server_that_cannot_start_says_why_in_one_line(
+    arguments: tuple[str, ...], parts: tuple[str, ...], driftgauge: Driftgauge
+) -> None:
+    assert driftgauge("serve", *arguments).says(*parts)
+
+
+def test_an_unknown_variable_of_the_environment_stops_the_start(
+    driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTGAUGE_BUNDEL", "x")
+    assert driftgauge("serve").says("DRIFTGAUGE_BUNDEL")
+
+
+def test_no_command_shows_the_help(driftgauge: Driftgauge) -> None:
+    result = driftgauge()
+    assert "Usage: driftgauge" in result.out + result.err
+
+
+def test_a_baseline_written_by_hand_is_shown(binary: Example, tmp_path: Path, driftgauge: Driftgauge) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(dumps(binary.bundle.baseline))
+    os.chmod(path, 0o444)
+    assert binary.bundle.baseline.hash in driftgauge("baseline", "show", path).out

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.drift.baseline import Categories
+from app.drift.bins import category_name
+from app.tables import TableError, categories, column, in_order, infer_kinds, numbers, read_table, require
+
+COLUMNS = {"size": [1.5, None, 2.5], "name": ["a", None, "b"], "count": [1, 2, 3], "flag": [True, False, None]}
+
+
+def named(data: Categories) -> list[str | None]:
+    return [None if code < 0 else data.names[code] for code in data.codes.tolist()]
+
+
+# ---------------------------------------------------------------- reading
+
+
+def csv_of(folder: Path) -> Any:
+    path = folder / "table.csv"
+    path.write_text("size,name,count,flag\n1.5,a,1,true\n,,2,false\n2.5,b,3,\n")
+    return path
+
+
+def parquet_of(folder: Path) -> Any:
+    path = folder / "table.parquet"
+    pyarrow.parquet.write_table(pa.table(COLUMNS), path)
+    return str(path)
+
+
+SOURCES: dict[str, Callable[[Path], Any]] = {
+    "csv": csv_of,
+    "parquet": parquet_of,
+    "frame": lambda _: pd.DataFrame(COLUMNS),
+    "categories": lambda _: pd.DataFrame(COLUMNS).astype({"name": "category"}),
+    "arrow": lambda _: pa.table(COLUMNS),
+    "dict": lambda _: COLUMNS,
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_gives_the_same_numbers_and_kinds(source: str, tmp_path: Path) -> None:
+    table = read_table(SOURCES[source](tmp_path))
+    assert table.column_names == list(COLUMNS)
+    assert np.array_equal(numbers(table, "size"), [1.5, math.nan, 2.5], equal_nan=True)
+    assert np.array_equal(numbers(table, "count"), [1.0, 2.0, 3.0])
+    kinds = infer_kinds(table, ["size", "name", "count"], {})
+    assert kinds == {"size": "numeric", "name": "categorical", "count": "numeric"}
+    # csv reads an empty cell of text as text: there is no other way to write one.
+    assert named(categories(table, "name")) == ["a", "" if source == "csv" else None, "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(b"", "empty.csv"), (b"a,b\n1\n", "ragged.csv"), (b"PAR1", "short.parquet"), (None, "absent.csv")],
+)
+def test_a_file_that_cannot_be_read_is_named(content: bytes | None, name: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=name):
+        read_table(tmp_path / name)
+
+
+def test_a_truncated_parquet_file_is_named(tmp_path: Path) -> None:
+    path = Path(parquet_of(tmp_path))
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(TableError, match=r"table\.parquet"):
+            read_table(path)
+
+
+def test_another_kind_of_file_is_refused_with_what_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"\.csv or a \.parquet"):
+        read_table(tmp_path / "table.xlsx")
+
+
+@pytest.mark.parametrize("source", [5, {"a": [1, 2], "b": [1]}, {"a": [1, "x"]}, pd.DataFrame({"a": [1, "x"]})])
+def test_what_is_no_table_is_refused(source: Any) -> None:
+    with pytest.raises(TableError, match="cannot read the table"):
+        read_table(source)
+
+
+# ---------------------------------------------------------------- columns
+
+
+def test_an_absent_column_is_named_with_those_there_are() -> None:
+    with pytest.raises(TableError, match="the reference has no column x, y; it has a, b"):
+        require(pa.table({"a": [1], "b": [1]}), ["x", "a", "y"], "the reference")
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    with pytest.raises(TableError, match="several columns a"):
+        infer_kinds(table, ["a"], {})
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array([1]), "numeric"),
+        (pa.array([1], pa.uint8()), "numeric"),
+        (pa.array([1.5], pa.float32()), "numeric"),
+        (pa.array([True]), "numeric"),
+        (pa.array([Decimal("1.5")]), "numeric"),
+        (pa.nulls(1), "numeric"),
+        (pa.array(["a"]), "categorical"),
+        (pa.array(["a"], pa.large_string()), "categorical"),
+        (pa.array(["a"], pa.string_view()), "categorical"),
+        (pa.array(["a"]).dictionary_encode(), "categorical"),
+        (pa.array([1]).dictionary_encode(), "categorical"),
+    ],
+)
+def test_numbers_are_numeric_and_text_is_categorical(values: pa.Array, kind: str) -> None:
+    assert infer_kinds(pa.table({"a": values}), ["a"], {}) == {"a": kind}
+
+
+def test_a_stated_kind_wins() -> None:
+    table = pa.table({"zip": [8001, 8002, 8001], "grade": ["1", "2", None], "rest": [1, 2, 3]})
+    kinds = infer_kinds(table, table.column_names, {"zip": "categorical", "grade": "numeric"})
+    assert kinds == {"zip": "categorical", "grade": "numeric", "rest": "numeric"}
+    assert named(categories(table, "zip")) == ["8001", "8002", "8001"]
+    assert np.array_equal(numbers(table, "grade"), [1.0, 2.0, math.nan], equal_nan=True)
+
+
+def test_a_kind_stated_for_an_absent_column_is_refused() -> None:
+    with pytest.raises(TableError, match="no column zap"):
+        infer_kinds(pa.table({"zip": [1]}), ["zip"], {"zap": "categorical"})
+
+
+@pytest.mark.parametrize(
+    "values", [[datetime(2026, 1, 1)], [date(2026, 1, 1)], [[1]], [{"x": 1}], [b"bytes"]], ids=lambda v: str(v[0])
+)
+def test_a_type_that_is_neither_number_nor_text_is_named(values: list[Any]) -> None:
+    table = pa.table({"when": values})
+    with pytest.raises(TableError, match=r"when: .*neither a number nor text; ignore the column or convert it"):
+        infer_kinds(table, ["when"], {})
+    with pytest.raises(TableError, match="when: cannot be read as numbers"):
+        numbers(table, "when")
+
+
+@pytest.mark.parametrize("values", [[[1]], [{"x": 1}]])
+def test_nested_values_are_no_categories(values: list[Any]) -> None:
+    with pytest.raises(TableError, match=r"nest: .*cannot be categories"):
+        categories(pa.table({"nest": values}), "nest")
+
+
+@pytest.mark.parametrize("values", [["1", "x"], [2**60 + 1]])
+def test_what_is_no_number_names_its_column_and_what_to_do(values: list[Any]) -> None:
+    with pytest.raises(TableError, match=r"code: cannot be read as numbers .* state its kind as categorical"):
+        numbers(pa.table({"code": values}), "code")
+
+
+@given(st.lists(st.none() | st.floats() | st.booleans().map(float) | st.integers(-(2**53), 2**53).map(float)))
+def test_numbers_are_those_of_numpy_with_nan_for_null(values: list[float | None]) -> None:
+    found = numbers(pa.table({"a": pa.array(values, pa.float64())}), "a")
+    assert np.array_equal(found, np.array(values, dtype=np.float64), equal_nan=True)
+
+
+def test_booleans_and_nothing_are_numbers_too() -> None:
+    table = pa.table({"flag": [True, None, False], "nothing": pa.nulls(3)})
+    assert np.array_equal(numbers(table, "flag"), [1.0, math.nan, 0.0], equal_nan=True)
+    assert np.isnan(numbers(table, "nothing")).all()
+
+
+same_type = st.one_of(
+    st.lists(st.none() | st.text()),
+    st.lists(st.none() | st.floats()),
+    st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
+    st.lists(st.none() | st.booleans()),
+)
+
+
+@given(same_type)
+def test_a_category_is_named_as_a_request_would_send_it(values: list[Any]) -> None:
+    data = categories(pa.table({"a": pa.array(values) if values else pa.array([], pa.string())}), "a")
+    assert named(data) == [category_name(value) for value in values]
+    assert list(data.names) == sorted(set(data.names))
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([1.0, 1.5, -0.0, 0.0, math.nan], ["1", "1.5", "0", "0", None]),
+        ([10, -2, None], ["10", "-2", None]),
+        ([True, False, None], ["true", "false", None]),
+        (["true", "1", ""], ["true", "1", ""]),
+    ],
+)
+def test_a_category_has_the_name_that_json_would_give_it(values: list[Any], names: list[str | None]) -> None:
+    assert named(categories(pa.table({"a": values}), "a")) == names
+
+
+def test_categories_in_chunks_with_dictionaries_of_their_own_are_one_column() -> None:
+    chunks = [pa.array(part).dictionary_encode() for part in (["b", "a"], ["c", None, "b"])]
+    data = categories(pa.table({"a": pa.chunked_array(chunks)}), "a")
+    assert named(data) == ["b", "a", "c", None, "b"]
+    assert data.names == ("a", "b", "c")
+
+
+def test_a_column_is_read_by_its_kind() -> None:
+    table = pa.table({"a": [2, 1]})
+    assert np.array_equal(np.asarray(column(table, "a", "numeric")), [2.0, 1.0])
+    assert isinstance(column(table, "a", "categorical"), Categories)
+
+
+# ---------------------------------------------------------------- order of time
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2026-01-03", "2026-01-01", "2026-01-02", "2026-01-01"],
+        ["2026-01-01T10:00:03Z", "2026-01-01T10:00:01Z", "2026-01-01T10:00:02Z", "2026-01-01T10:00:01Z"],
+        [datetime(2026, 1, 3), datetime(2026, 1, 1), datetime(2026, 1, 2), datetime(2026, 1, 1)],
+        [date(2026, 1, 3), date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 1)],
+        [30, 10, 20, 10],
+        [0.3, 0.1, 0.2, 0.1],
+    ],
+)
+def test_rows_come_in_order_of_time_and_ties_as_they_were(times: list[Any]) -> None:
+    ordered = in_order(pa.table({"at": times, "row": [0, 1, 2, 3]}), "at")
+    assert ordered["row"].to_pylist() == [1, 3, 2, 0]
+
+
+def test_times_of_a_csv_file_are_put_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("at,row\n2026-01-02T00:00:00,1\n2025-12-31T23:00:00,0\n2026-01-10T00:00:00,2\n")
+    assert in_order(read_table(path), "at")["row"].to_pylist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("times", [[1, None, None], ["a", None, None], [1.0, math.nan, None], pa.nulls(2)])
+def test_rows_without_a_time_are_refused_and_counted(times: Any) -> None:
+    with pytest.raises(TableError, match="at: 2 rows have no time"):
+        in_order(pa.table({"at": times}), "at")
+
+
+def test_a_time_column_without_an_order_is_refused() -> None:
+    with pytest.raises(TableError, match="at: rows cannot be put in order"):
+        in_order(pa.table({"at": [[1], [2]]}), "at")
+
+
+def test_an_absent_time_column_is_named() -> None:
+    with pytest.raises(TableError, match="no column at"):
+        in_order(pa.table({"a": [1]}), "at")
