@@ -59,9 +59,24 @@ def in_order(table: pa.Table, time_column: str) -> pa.Table:
     if timeless:
         raise TableError(f"{time_column}: {timeless} rows have no time; fill or drop them")
     try:
-        return table.take(pc.sort_indices(table, sort_keys=[(time_column, "ascending")]))
+        return table.take(pc.sort_indices(_times(table[time_column], time_column)))
     except (pa.ArrowNotImplementedError, TypeError) as error:
         raise TableError(f"{time_column}: rows cannot be put in order of it ({error})") from error
+
+
+def _times(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Return text as the times that it stands for, anything else as it is."""
+    if not is_text(column.type):
+        return column
+    for zone in (None, "UTC"):  # all without an offset, or all with one
+        try:
+            return column.cast(pa.timestamp("us", zone))
+        except pa.ArrowInvalid as error:
+            problem = error
+    raise TableError(
+        f"{name}: not every text is an ISO 8601 time such as 2026-01-31 or 2026-01-31T12:00:00Z, with an offset or "
+        f"without ({problem})"
+    ) from problem
 
 
 def infer_kinds(table: pa.Table, columns: Sequence[str], stated: Mapping[str, Kind]) -> dict[str, Kind]:

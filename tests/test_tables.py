@@ -236,6 +236,21 @@ def test_rows_come_in_order_of_time_and_ties_as_they_were(times: list[Any]) -> N
     assert ordered["row"].to_pylist() == [1, 3, 2, 0]
 
 
+@pytest.mark.parametrize("of", [pa.string(), pa.large_string()])
+def test_texts_of_time_are_ordered_as_times_not_as_texts(of: pa.DataType) -> None:
+    texts = ["2026-01-31T23:30:00-05:00", "2026-02-01T01:00:00+00:00", "2026-02-01T02:00:00+03:00"]
+    table = pa.table({"at": pa.array(texts, of), "row": [0, 1, 2]})
+    assert in_order(table, "at")["row"].to_pylist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "texts", [["31.12.2025", "01.01.2026"], ["2026-01-01", "soon"], ["2026-01-01T00:00:00", "2026-01-01T00:00:00Z"]]
+)
+def test_texts_that_are_no_times_are_refused(texts: list[str]) -> None:
+    with pytest.raises(TableError, match="at: not every text is an ISO 8601 time"):
+        in_order(pa.table({"at": texts}), "at")
+
+
 def test_times_of_a_csv_file_are_put_in_order(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("at,row\n2026-01-02T00:00:00,1\n2025-12-31T23:00:00,0\n2026-01-10T00:00:00,2\n")

@@ -210,6 +210,8 @@ def _why_not(i: int, baseline: Baseline, windows: Mapping[int, WindowReport]) ->
         return "not judged: the reference holds scores of the model's own training rows (build it with --evaluation)"
     window = max(windows.values(), key=lambda w: w.rows)
     needed = max(JUDGED_ROWS, 10 * int(window.psi.bins[i]))
+    if max(windows) < needed:
+        return f"the largest window holds {max(windows)} rows, a verdict needs {needed}: make it larger"
     if window.rows >= needed:
         return f"nothing to compare: the last {window.rows} rows, or the reference's, are all missing"
     return f"{window.rows} of the {needed} rows that a verdict needs"

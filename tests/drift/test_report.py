@@ -382,3 +382,10 @@ def test_score_means_are_of_the_main_window_and_the_reference() -> None:
 def test_a_model_without_a_score_has_no_score_means() -> None:
     baseline = _flags("x")
     assert np.isnan(score_means(_judge(baseline, _ones(baseline, 10)))).all()
+
+
+def test_windows_too_small_for_any_verdict_say_so() -> None:
+    baseline = _flags("x")
+    report = _judge(baseline, _ones(baseline, 100), Policy(windows=(50, 100)))
+    assert report.status is Status.INSUFFICIENT_DATA
+    assert report.reason == "the largest window holds 100 rows, a verdict needs 500: make it larger"
