@@ -17,11 +17,9 @@ import pyarrow as pa
 import skops.io
 from pydantic import ValidationError
 from sklearn.base import is_classifier, is_regressor
-from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, mean_absolute_error, r2_score, roc_auc_score
-from sklearn.metrics import root_mean_squared_error as rmse
 
 from app import bundles
-from app.bundles import Bundle, BundleInfo, Feature, Label, Performance, Sample
+from app.bundles import Bundle, BundleInfo, Feature, Label, Sample
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
@@ -35,9 +33,10 @@ from app.drift.baseline import (
     dumps,
     joined,
 )
-from app.drift.bins import BoolArray, FloatArray, category_name
+from app.drift.bins import FloatArray, category_name
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
+from app.held_out import measure_performance
 from app.serving import Batch, Predictor, verify
 from app.tables import categories, column, in_order, infer_kinds, is_text, numbers, read_table, require
 
@@ -265,7 +264,7 @@ class _Draft:
         info = info.model_copy(
             update={
                 "samples": _samples(info.features, batch, labels, scores),
-                "performance": _performance(info, table, target, labels, scores, in_sample),
+                "performance": measure_performance(info, table, target, labels, scores, in_sample),
             }
         )
         return Bundle(info, model, watched)
@@ -330,60 +329,6 @@ def _samples(
 
 def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _performance(
-    info: BundleInfo, table: pa.Table, target: str, labels: Sequence[Label], scores: FloatArray, in_sample: bool
-) -> Performance:
-    """Measure the model on the rows whose truth is known."""
-    measure = _regression_metrics if info.task == "regression" else _class_metrics
-    rows, metrics = measure(info, table, target, labels, scores)
-    return Performance(rows=rows, in_sample=in_sample, metrics={k: float(v) for k, v in metrics.items()})
-
-
-def _regression_metrics(
-    _: BundleInfo, table: pa.Table, target: str, __: Sequence[Label], scores: FloatArray
-) -> tuple[int, dict[str, float]]:
-    truth = numbers(table, target)
-    known = ~np.isnan(truth)
-    actual, answered = truth[known], scores[known]
-    if not known.any():
-        return 0, {}
-    return len(actual), {
-        "mean_absolute_error": mean_absolute_error(actual, answered),
-        "root_mean_squared_error": rmse(actual, answered),
-        "r2": r2_score(actual, answered) if len(actual) > 1 else 0.0,
-    }
-
-
-def _class_metrics(
-    info: BundleInfo, table: pa.Table, target: str, labels: Sequence[Label], scores: FloatArray
-) -> tuple[int, dict[str, float]]:
-    truth = categories(table, target)
-    classes = [category_name(label) or "" for label in info.classes]
-    if truth.names and not set(truth.names) & set(classes):
-        raise BundleError(
-            f"{target} holds {', '.join(truth.names[:5])}, but the model's classes are {', '.join(classes[:5])}: "
-            "write the target as the model was fitted on it"
-        )
-    known = truth.codes >= 0
-    if not known.any():
-        return 0, {}
-    actual = np.array(truth.names)[truth.codes[known]]
-    answered = np.array([category_name(label) for label in labels])[known]
-    metrics = {"accuracy": accuracy_score(actual, answered)}
-    if info.task == "binary":
-        metrics |= _binary_metrics(actual == classes[1], scores[known])
-    return len(actual), metrics
-
-
-def _binary_metrics(positive: BoolArray, scores: FloatArray) -> dict[str, float]:
-    metrics = {
-        "positive_ratio": positive.mean(),
-        "brier": brier_score_loss(positive, scores),
-        "log_loss": log_loss(positive, scores, labels=[False, True]),
-    }
-    return metrics | ({"roc_auc": roc_auc_score(positive, scores)} if 0 < positive.sum() < len(positive) else {})
 
 
 # ---------------------------------------------------------------- on disk

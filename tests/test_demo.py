@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import orjson
 import pandas as pd
@@ -9,104 +7,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from app import demo
-from app.bundles import Bundle, load_bundle
-from app.demo import CLASSES, FEATURES, SCHEDULE, WEATHER
-
-KNOWN_ONLY_LATER = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
+from app.flights import CLASSES, FEATURES, load_flights
 
 
 @pytest.fixture(scope="module")
 def flights() -> pd.DataFrame:
-    return demo.load_flights()
-
-
-@pytest.fixture(scope="module")
-def bundle(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("demo") / "bundle"
-    demo.make_bundle(flights, folder)
-    assert demo.is_complete(folder)
-    return load_bundle(folder)
-
-
-def test_every_flight_is_there_in_the_order_of_the_schedule(flights: pd.DataFrame) -> None:
-    assert len(flights) == len(demo.read_data("flights.csv.zip")) == 336_776
-    assert flights["time"].is_monotonic_increasing
-
-
-def test_no_feature_is_known_only_after_departure(flights: pd.DataFrame) -> None:
-    assert not KNOWN_ONLY_LATER & set(FEATURES)
-    assert list(flights.columns) == ["time", "month", "late", *FEATURES]
-    # Flights of the same minute are in an order that says nothing of how they went.
-    ties = flights.groupby(["time", "origin"])["carrier"]
-    assert all(part.is_monotonic_increasing for _, part in list(ties)[:2_000])
-
-
-def test_the_weather_is_that_of_the_origin_and_the_scheduled_hour(flights: pd.DataFrame) -> None:
-    weather = demo.read_data("weather.csv").set_index(["origin", "time_hour"])
-    rng = np.random.default_rng(0)
-    for place in rng.integers(0, len(flights), 300):
-        flight = flights.iloc[int(place)]
-        key = (flight["origin"], flight["time"].strftime("%Y-%m-%dT%H:00:00Z"))
-        for name in WEATHER:
-            expected = weather.loc[key, name] if key in weather.index else np.nan
-            np.testing.assert_equal(flight[name], expected)
-
-
-def test_missing_weather_stays_missing_and_the_schedule_is_complete(flights: pd.DataFrame) -> None:
-    assert flights["temp"].isna().sum() == 1_573
-    assert flights["wind_gust"].isna().mean() > 0.7
-    assert not flights[list(SCHEDULE)].isna().any().any()
-
-
-def test_a_flight_is_late_after_more_than_fifteen_minutes_and_unknown_without_arrival(flights: pd.DataFrame) -> None:
-    delays = demo.read_data("flights.csv.zip")["arr_delay"]
-    assert (flights["late"] == CLASSES[1]).sum() == (delays > 15).sum()
-    assert flights["late"].isna().sum() == delays.isna().sum() == 9_430
-
-
-def test_the_weekday_is_the_local_one(flights: pd.DataFrame) -> None:
-    late_evening = flights[(flights["hour"] == 23) & (flights["month"] == 1)]
-    local = late_evening["time"].dt.tz_convert("America/New_York")
-    assert (late_evening["weekday"] == local.dt.day_of_week).all()
-    assert (late_evening["time"].dt.day_of_week != late_evening["weekday"]).all()
-
-
-def test_codes_ascend_with_the_share_of_late_flights(flights: pd.DataFrame) -> None:
-    training = flights[flights["month"].isin(demo.TRAINING_MONTHS)]
-    codes = demo.category_codes(training)
-    for name in demo.CATEGORIES:
-        assert set(codes[name]) == set(training[name])
-        assert sorted(codes[name].values()) == list(range(len(codes[name])))
-    share = (training["late"] == CLASSES[1])[training["late"].notna()].groupby(training["origin"]).mean()
-    assert sorted(codes["origin"], key=lambda name: codes["origin"][name]) == list(share.sort_values().index)
-
-
-def test_the_matrix_holds_the_codes_and_nan_for_what_has_none(flights: pd.DataFrame) -> None:
-    rows = flights.head(3).assign(dest=["ORD", "nowhere", "ORD"])
-    cells = demo.matrix(rows, {"carrier": {}, "origin": {}, "dest": {"ORD": 7.0}})
-    assert cells.shape == (3, len(FEATURES))
-    np.testing.assert_equal(cells[:, FEATURES.index("dest")], [7.0, np.nan, 7.0])
-    assert cells[:, FEATURES.index("distance")].tolist() == rows["distance"].tolist()
-
-
-def test_the_model_is_measured_on_april_alone(bundle: Bundle, flights: pd.DataFrame) -> None:
-    performance = bundle.info.performance
-    assert performance is not None
-    april = flights[(flights["month"] == 4) & flights["late"].notna()]
-    assert (performance.rows, performance.in_sample) == (len(april), False)
-    codes = demo.category_codes(flights[flights["month"].isin(demo.TRAINING_MONTHS)])
-    scores = bundle.model.predict_proba(demo.matrix(april, codes))[:, 1]
-    expected = roc_auc_score(april["late"] == CLASSES[1], scores)
-    assert performance.metrics["roc_auc"] == pytest.approx(expected)
-    assert expected > 0.6
-
-
-def test_the_baseline_knows_its_natural_variation(bundle: Bundle) -> None:
-    columns = {column.name: column for column in bundle.baseline.columns}
-    assert columns["temp"].rows == 80_789
-    assert columns["prediction"].rows == 28_330
-    assert columns["temp"].natural_variation[10_000] > 1.0
-    assert columns["distance"].natural_variation[10_000] < 0.1
+    return load_flights()
 
 
 def test_a_request_holds_the_flights_of_one_hour(flights: pd.DataFrame) -> None:
@@ -132,17 +38,3 @@ def test_auc_by_month_is_that_of_the_arrived_flights(flights: pd.DataFrame) -> N
     assert set(by_month) == {5, 6}
     assert by_month[5][0] == may.sum()
     assert by_month[5][1] == pytest.approx(roc_auc_score(part["late"][may] == CLASSES[1], scores[may.to_numpy()]))
-
-
-def test_the_cache_is_a_new_one_when_the_recipe_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = demo.cache_folder()
-    assert first == demo.cache_folder()
-    assert first.parent == tmp_path / "driftgauge"
-    monkeypatch.setattr(demo, "MODEL", {**demo.MODEL, "max_iter": 1})
-    assert demo.cache_folder() != first
-
-
-def test_an_incomplete_bundle_is_not_taken_for_one(tmp_path: Path) -> None:
-    (tmp_path / "bundle.json").write_text("{}")
-    assert not demo.is_complete(tmp_path)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from app import demo
+from app.flights import FIRST_REPLAYED_MONTH, TRAINING_MONTHS, load_flights, make_bundle
 from tests.e2e.processes import answers, free_port, run, running, until
 
 pytestmark = pytest.mark.e2e
@@ -23,13 +24,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def flights() -> pd.DataFrame:
-    return demo.load_flights()
+    return load_flights()
 
 
 @pytest.fixture(scope="module")
 def bundle(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "bundle"
-    demo.make_bundle(flights, folder)
+    make_bundle(flights, folder)
     return folder
 
 
@@ -77,7 +78,7 @@ def test_a_taken_port_is_said_and_nothing_else_is_stopped(cache: dict[str, str],
 
 
 def test_replaying_the_reference_itself_ends_normal(client: httpx.Client, flights: pd.DataFrame) -> None:
-    reference = flights[flights["month"].isin(demo.TRAINING_MONTHS)]
+    reference = flights[flights["month"].isin(TRAINING_MONTHS)]
     seen = demo.replay(client, reference, batch_rows=500)
     assert seen.status["rows_observed"] == len(reference)
     assert (seen.status["status"], seen.status["severity"]) == ("normal", None), seen.status["reason"]
@@ -85,7 +86,7 @@ def test_replaying_the_reference_itself_ends_normal(client: httpx.Client, flight
 
 
 def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Client, flights: pd.DataFrame) -> None:
-    reports = _reports(client, flights[flights["month"] >= demo.FIRST_REPLAYED_MONTH])
+    reports = _reports(client, flights[flights["month"] >= FIRST_REPLAYED_MONTH])
     judged = [report for report in reports if report["status"] != "insufficient_data"]
     assert len(judged) > 80
     for name in ("distance", "minute", "carrier", "origin"):
