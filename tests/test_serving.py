@@ -189,7 +189,9 @@ def test_a_model_that_answers_with_too_few_rows_has_failed(rows: int, binary: Ex
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_bundle_verifies(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)
-    verify(predictor_of(example), example.bundle.info)
+    predictor = predictor_of(example)
+    verify(predictor, example.bundle.info)
+    assert [agrees for *_, agrees in check_samples(predictor, example.bundle.info)] == [True] * 3
 
 
 def test_a_model_that_answers_its_samples_otherwise_is_refused(binary: Example) -> None:

@@ -45,19 +45,17 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 def install_error_handlers(app: FastAPI) -> None:
     """Give every error of the application the one shape."""
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _internal)
+    app.exception_handler(Refused)(_refused)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(ClientDisconnect)(_gone)
+    app.exception_handler(Exception)(_internal)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101  # registered for this type
+async def _refused(_: Request, error: Refused) -> Response:
     return error_response(error.reason, error.message, error.detail)
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this type
+async def _http(request: Request, error: HTTPException) -> Response:
     reason = _BY_STATUS.get(error.status_code, Reason.INTERNAL_ERROR)
     message = {
         Reason.NOT_FOUND: f"there is nothing at {request.url.path}; see /docs",
@@ -66,7 +64,7 @@ async def _http(request: Request, error: Exception) -> Response:
     return error_response(reason, message, headers=error.headers)
 
 
-async def _gone(_: Request, __: Exception) -> Response:
+async def _gone(_: Request, __: ClientDisconnect) -> Response:
     return Response(status_code=400)  # nobody reads it
 
 

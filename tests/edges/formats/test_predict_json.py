@@ -209,7 +209,7 @@ bodies = json_values | st.dictionaries(
 )
 
 
-def is_understood_or_refused(body: bytes) -> None:
+def assert_understood_or_refused(body: bytes) -> None:
     for decoder in (DECODER, STRICT):
         try:
             request = read_request(body, decoder, MAX_ROWS)
@@ -223,7 +223,7 @@ def is_understood_or_refused(body: bytes) -> None:
 
 @given(bodies)
 def test_any_json_value_is_understood_or_refused(value: Any) -> None:
-    is_understood_or_refused(json.dumps(value).encode())
+    assert_understood_or_refused(json.dumps(value).encode())
 
 
 @given(st.binary())
@@ -231,7 +231,7 @@ def test_any_json_value_is_understood_or_refused(value: Any) -> None:
 @example(b'{"features":' * 2000)
 @example(b'"\\udfff"')
 def test_any_bytes_are_understood_or_refused(body: bytes) -> None:
-    is_understood_or_refused(body)
+    assert_understood_or_refused(body)
 
 
 @given(json_values)
