@@ -14,7 +14,7 @@ demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 200
 	@$(BIN)/driftgauge demo $(ARGS)
 
 test: .venv/dev lint types ## Run every check and every test.
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 lint: .venv/dev ## Check the code's form.
 	$(BIN)/ruff check .
