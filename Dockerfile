@@ -3,10 +3,10 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY requirements/build.txt requirements/runtime.txt requirements/
+COPY requirements/build.txt requirements/server.txt requirements/
 RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
  && python -m venv /opt/driftgauge \
- && /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
+ && /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/server.txt
 COPY pyproject.toml README.md ./
 COPY app app
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \

@@ -28,7 +28,7 @@ docs: .venv/dev ## Write the generated pages of docs/.
 
 lock: .venv/dev ## Lock the dependencies anew into requirements/.
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra pandas -o requirements/server.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
 
@@ -40,13 +40,13 @@ clean: ## Remove the environment and what tools left behind.
 # An environment with the locked requirements; the file marks that it is complete.
 .venv/demo: requirements/demo.txt pyproject.toml | .venv/python
 	@echo "installing the locked requirements of the demo ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements/demo.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev: requirements/dev.txt pyproject.toml | .venv/python
 	@echo "installing the locked requirements of the tests ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

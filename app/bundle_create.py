@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,12 +34,23 @@ from app.drift.baseline import (
     dumps,
     joined,
 )
-from app.drift.bins import FloatArray, category_name
+from app.drift.bins import BoolArray, FloatArray, category_name
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
 from app.held_out import measure_performance
 from app.serving import Batch, Predictor, verify
-from app.tables import categories, column, in_order, infer_kinds, is_text, numbers, read_table, require
+from app.tables import (
+    categories,
+    column,
+    in_order,
+    infer_kinds,
+    is_csv,
+    is_text,
+    number_of,
+    numbers,
+    read_table,
+    require,
+)
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
 SAMPLES: Final = 3
@@ -66,7 +78,7 @@ class BaselineOptions:
 def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline:
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
-    table = _ordered(read_table(source), options)
+    table = _ordered(read_table(source, _stated_text(options)), options)
     names = _without(table.column_names, [*options.ignore, *([options.time] if options.time else [])])
     kinds = infer_kinds(table, names, options.kinds)
     return _baseline({name: column(table, name, kinds[name]) for name in names}, options)
@@ -92,7 +104,9 @@ def create_bundle(
     columns. The score's distribution and the performance come from `evaluation`, rows that the
     estimator was not fitted on; without it they are marked `in_sample`. `category_codes` gives for
     each column of text the number that the estimator was fitted on in its place; a column of text
-    without codes is given to the estimator as text, in a DataFrame. Raises BundleError or TableError.
+    without codes is given to the estimator as text, in a DataFrame. A csv file's column that is stated
+    categorical is read as text; if it spells numbers only, and no encoder in the estimator knows them as
+    text, the estimator is given those numbers. Raises BundleError or TableError.
     """
     options = options or BaselineOptions()
     out = Path(out)
@@ -100,20 +114,31 @@ def create_bundle(
     by_file = isinstance(estimator, str | Path)
     # A copy, because the bundle's model forgets its features' names and the caller's must not.
     model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
-    table = _ordered(read_table(reference), options)
+    codes = category_codes or {}
+    stated = [*_stated_text(options), *codes]
+    table = _ordered(read_table(reference, stated), options)
     require(table, [target], "the reference")
-    features = _features(model, table, target, options, category_codes or {})
+    features = _features(model, table, target, options, codes)
+    if is_csv(reference):
+        features = tuple(_as_fitted(f, model) if f.name in stated else f for f in features)
     columns = {f.name: column(table, f.name, f.kind) for f in features}
     baseline = _baseline(columns, options)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
-    held_out = table if evaluation is None else _ordered(read_table(evaluation), options)
+    if evaluation is None:
+        held_out = table
+    else:
+        held_out = _ordered(read_table(evaluation, [f.name for f in features if f.kind == "categorical"]), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
     bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None)
     _write(bundle, out, trusted_types)
     return bundle
+
+
+def _stated_text(options: BaselineOptions) -> list[str]:
+    return [name for name, kind in options.kinds.items() if kind == "categorical"]
 
 
 def _refuse_existing(out: Path, overwrite: bool) -> None:
@@ -177,7 +202,9 @@ def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] 
     if kind == "numeric":
         return Feature(name=name, kind="numeric", boolean=pa.types.is_boolean(of))
     data = categories(table, name)
-    if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of)):
+    if codes is None and pa.types.is_boolean(of):
+        codes = {"false": 0.0, "true": 1.0}
+    if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of)):
         known = numbers(table, name)
         codes = {category_name(value) or "": float(value) for value in np.unique(known[~np.isnan(known)])}
     if codes is None and pa.types.is_dictionary(of) and not is_text(of.value_type):
@@ -195,9 +222,27 @@ def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] 
     )
 
 
+def _as_fitted(feature: Feature, model: Any) -> Feature:
+    """Give a category of a csv file its number as code, if it is one and no part of the estimator knows the text."""
+    numbers = [number_of(category) for category in feature.categories]
+    codes = tuple(number for number in numbers if number is not None)
+    if feature.kind == "numeric" or feature.codes is not None or len(codes) < len(feature.categories):
+        return feature
+    known = {category for part in bundles.parts(model) for category in _encoded_texts(part)}
+    return feature if known & set(feature.categories) else feature.model_copy(update={"codes": codes})
+
+
+def _encoded_texts(part: Any) -> list[str]:
+    """Return the texts that an encoder was fitted on."""
+    try:
+        return [category for one in getattr(part, "categories_", ()) for category in one if isinstance(category, str)]
+    except TypeError:
+        return []
+
+
 def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str, target: str) -> BundleInfo:
     classes = _classes(model)
-    frame = any(f.kind == "categorical" and f.codes is None for f in features) or not _takes_matrix(model)
+    frame = any(f.kind == "categorical" and f.codes is None for f in features) or _selects_by_name(model)
     try:
         return BundleInfo(
             name=name,
@@ -205,7 +250,6 @@ def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str
             task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
             features=features,
             classes=classes or (),
-            accepts_missing=False,
             input="dataframe" if frame else "matrix",
             created=_now(),
             libraries={library: library_version(library) for library in LIBRARIES},
@@ -229,9 +273,19 @@ def _classes(model: Any) -> tuple[Label, ...] | None:
     return tuple(np.asarray(model.classes_).tolist())
 
 
-def _takes_matrix(model: Any) -> bool:
-    """Say whether the estimator can be given a matrix: not where a step selects columns by name."""
-    return not any(hasattr(step, "transformers") for step in bundles.matrix_steps(model))
+def _selects_by_name(model: Any) -> bool:
+    """Say whether any part of the estimator selects its columns by name, or by a function of a DataFrame."""
+    lists = [getattr(part, "transformers", None) for part in bundles.parts(model)]
+    chosen = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
+    return any(_is_by_name(columns) for columns in chosen)
+
+
+def _is_by_name(columns: Any) -> bool:
+    if isinstance(columns, slice):
+        return isinstance(columns.start, str) or isinstance(columns.stop, str)
+    if isinstance(columns, str) or callable(columns):
+        return True
+    return any(isinstance(column, str) for column in np.asarray(columns, dtype=object).ravel())
 
 
 # ---------------------------------------------------------------- what the model answers
@@ -246,10 +300,10 @@ class _Draft:
     baseline: Baseline
 
     def with_scores(self, table: pa.Table, target: str, options: BaselineOptions, *, in_sample: bool) -> Bundle:
-        info = self.info
-        model = bundles.strip_feature_names(self.model) if info.input == "matrix" else self.model
-        batch = _batch(table, info.features)
-        info = info.model_copy(update={"accepts_missing": self._accepts_missing(model, batch)})
+        batch = _batch(table, self.info.features)
+        usual = _usual_row(self.info.features, batch)
+        info, model = self._with_input(usual)
+        info = _with_missing(info, model, self.baseline, usual)
         predictor = Predictor(Bundle(info, model, self.baseline))
         try:
             labels, scores = _predict_all(predictor, batch)
@@ -269,15 +323,63 @@ class _Draft:
         )
         return Bundle(info, model, watched)
 
-    def _accepts_missing(self, model: Any, batch: Batch) -> bool:
-        """Try the first row with nothing in it."""
-        info = self.info.model_copy(update={"accepts_missing": True})
-        empty = Batch(np.full((1, len(info.features)), np.nan), {place: [None] for place in batch.texts})
-        try:
-            Predictor(Bundle(info, model, self.baseline)).predict(empty)
-        except ModelFailed:
-            return False
-        return True
+    def _with_input(self, row: Batch) -> tuple[BundleInfo, Any]:
+        """Return what the model is given, and the model: without its names if it is to take a matrix."""
+        if self.info.input == "dataframe":
+            return self.info, self.model
+        frame = self.info.model_copy(update={"input": "dataframe"})
+        stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
+        if _answers(_lenient(self.info, stripped, self.baseline), row) or find_spec("pandas") is None:
+            return self.info, stripped
+        works = _answers(_lenient(frame, self.model, self.baseline), row)
+        return (frame, self.model) if works else (self.info, stripped)
+
+
+def _usual_row(features: Sequence[Feature], batch: Batch) -> Batch:
+    """Return the first row without a missing value, or the first of all."""
+    row = int(np.argmax(~_lacking(features, batch).any(axis=1)))
+    return _part(batch, slice(row, row + 1))
+
+
+def _lacking(features: Sequence[Feature], batch: Batch) -> BoolArray:
+    """Say which values the model is given as missing, shape [n, features]."""
+    lacking = np.isnan(batch.cells)
+    for place, names in batch.texts.items():
+        known = set(features[place].categories)
+        lacking[:, place] = [name not in known for name in names]
+    return lacking
+
+
+def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
+    """Return a predictor that keeps nothing from the model, to find out what it takes."""
+    features = tuple(feature.model_copy(update={"accepts_missing": True}) for feature in info.features)
+    return Predictor(Bundle(info.model_copy(update={"features": features}), model, baseline))
+
+
+def _answers(predictor: Predictor, rows: Batch) -> bool:
+    try:
+        predictor.predict(rows)
+    except ModelFailed:
+        return False
+    return True
+
+
+def _with_missing(info: BundleInfo, model: Any, baseline: Baseline, row: Batch) -> BundleInfo:
+    """Find out which features the model does without: try a row once for each feature, with only that one missing."""
+    count = len(info.features)
+    cells = np.repeat(row.cells, count, axis=0)
+    np.fill_diagonal(cells, np.nan)
+    texts = {place: [None if i == place else names[0] for i in range(count)] for place, names in row.texts.items()}
+    rows = Batch(cells, texts)
+    predictor = _lenient(info, model, baseline)
+    together = _answers(predictor, rows)
+    features = tuple(
+        feature.model_copy(
+            update={"accepts_missing": together or _answers(predictor, _part(rows, slice(place, place + 1)))}
+        )
+        for place, feature in enumerate(info.features)
+    )
+    return info.model_copy(update={"features": features})
 
 
 def _batch(table: pa.Table, features: Sequence[Feature]) -> Batch:
@@ -310,10 +412,13 @@ def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], Float
 def _samples(
     features: Sequence[Feature], batch: Batch, labels: Sequence[Label], scores: FloatArray
 ) -> tuple[Sample, ...]:
-    """Take rows spread over the table, complete ones first."""
-    complete = ~np.isnan(batch.cells[:, [i for i, f in enumerate(features) if f.kind == "numeric"]]).any(axis=1)
-    order = np.argsort(~complete, kind="stable")
-    spread = order[np.linspace(0, max(1, complete.sum()) - 1, min(SAMPLES, len(order))).astype(np.int64)]
+    """Take rows spread over the table that a request may send: complete ones if there are any."""
+    lacking = _lacking(features, batch)
+    refused = np.isinf(batch.cells) | (lacking & [not feature.accepts_missing for feature in features])
+    usable = ~refused.any(axis=1)
+    complete = usable & ~lacking.any(axis=1)
+    order = np.flatnonzero(complete if complete.any() else usable)
+    spread = order[np.linspace(0, max(1, len(order)) - 1, min(SAMPLES, len(order))).astype(np.int64)]
     return tuple(
         Sample(
             features={

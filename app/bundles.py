@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import skops.io
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from app.drift import baseline as baselines
@@ -34,6 +34,9 @@ TRUSTED_TYPES: Final = frozenset(
         "sklearn.gaussian_process.kernels.Product",
         "sklearn.gaussian_process.kernels.RBF",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._scorer._PassthroughScorer",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.neighbors._kd_tree.KDTree",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.tree._tree.Tree",
@@ -64,6 +67,16 @@ class Feature(_Part):
     """The number that the model is given for each category; None where it is given the text itself."""
     boolean: bool = False
     """Whether the column held booleans, for the documentation."""
+    accepts_missing: bool = False
+    """Whether the model answers a row without it; an unseen category is then given to it as missing."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Feature:
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError("a category is named twice")
+        if self.codes is not None and len(self.codes) != len(self.categories):
+            raise ValueError(f"{len(self.codes)} codes for {len(self.categories)} categories")
+        return self
 
 
 class Sample(_Part):
@@ -92,7 +105,6 @@ class BundleInfo(_Part):
     features: tuple[Feature, ...]
     classes: tuple[Label, ...] = ()
     """The model's classes in the order of its probabilities; the last of two is the positive one."""
-    accepts_missing: bool
     input: Literal["matrix", "dataframe"]
     """Whether the estimator is given a float64 matrix or a DataFrame with its columns' names."""
     created: str
@@ -100,6 +112,11 @@ class BundleInfo(_Part):
     target: str | None = None
     samples: tuple[Sample, ...] = ()
     performance: Performance | None = None
+
+    @property
+    def accepts_missing(self) -> bool:
+        """Whether the model takes a missing value in each of its features."""
+        return all(feature.accepts_missing for feature in self.features)
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -200,13 +217,17 @@ def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
 
 def strip_feature_names(model: Any) -> Any:
     """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
-    for part in _parts(model, set()):
+    for part in parts(model):
         vars(part).pop("feature_names_in_", None)
     return model
 
 
+def parts(model: Any) -> Iterator[Any]:
+    """Yield an estimator and all of scikit-learn's that it is made of: steps, members, a boosting's encoder."""
+    return _parts(model, set())
+
+
 def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield an estimator and all that it is made of: steps, members, the encoder inside a boosting."""
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -220,9 +241,3 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
         yield value
     for part in inner:
         yield from _parts(part, seen)
-
-
-def matrix_steps(model: Any) -> Sequence[Any]:
-    """Return the estimators that look at the names of their input: a pipeline looks at its first step's."""
-    steps = getattr(model, "steps", None)
-    return [model] if steps is None else [model, *matrix_steps(steps[0][1])]

@@ -280,7 +280,7 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     facts.add_row("model", f"{info.name} {info.version}, {info.task}")
     if info.classes:
         facts.add_row("classes", ", ".join(map(str, info.classes)))
-    facts.add_row("missing values", "accepted" if info.accepts_missing else "refused")
+    facts.add_row("missing values", _missing_values(info))
     facts.add_row("given to the model as", "a matrix" if info.input == "matrix" else "a DataFrame (slower)")
     if info.performance:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in info.performance.metrics.items())
@@ -289,6 +289,15 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
     console.print(facts)
     show_baseline(baseline, console)
+
+
+def _missing_values(info: BundleInfo) -> str:
+    refusing = [feature.name for feature in info.features if not feature.accepts_missing]
+    if not refusing:
+        return "accepted"
+    if len(refusing) == len(info.features):
+        return "refused"
+    return f"accepted, but not of {', '.join(refusing[:10])}" + ("…" if len(refusing) > 10 else "")
 
 
 def show_baseline(baseline: Baseline, console: Console) -> None:

@@ -130,7 +130,7 @@ def replay(client: httpx.Client, flights: pd.DataFrame, batch_rows: int, progres
         seen.rows += rows
         if seen.rows >= next_status or seen.rows == len(flights):
             next_status = seen.rows + STATUS_EVERY_ROWS
-            _look(client, seen, date)
+            _look(client, seen)
         seen.seconds = time.perf_counter() - started
         if progress and task is not None:
             note = f"{date}  {seen.rows / seen.seconds:,.0f} rows/s  {_in_short(seen.status)}"
@@ -138,13 +138,13 @@ def replay(client: httpx.Client, flights: pd.DataFrame, batch_rows: int, progres
     return seen
 
 
-def _look(client: httpx.Client, seen: Replay, date: str) -> None:
+def _look(client: httpx.Client, seen: Replay) -> None:
     """Read the status and remember what drifted."""
     seen.status = client.get("/drift/status").raise_for_status().json()
     seen.reports += 1
-    for name, column in {**seen.status["features"], "prediction": seen.status["prediction"]}.items():
+    for name, column in _columns(seen.status).items():
         if column["status"] == "drift_detected":
-            seen.first_drift.setdefault(name, date)
+            seen.first_drift.setdefault(name, column["since"][:10])
             seen.ever[name] = seen.ever.get(name, 0) + 1
 
 
@@ -174,19 +174,21 @@ def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
     """Train once, serve, replay, report; returns the exit code."""
     console = Console()
     with _progress(console) as progress:
-        task = progress.add_task("flights", total=2, note="reading the flights of 2013")
+        task = progress.add_task("train", total=1.0, note="reading the flights of 2013")
         flights = load_flights()
         bundle = cache_folder()
-        progress.update(task, advance=1, note="fitting the model on January to March, April held out")
         if not is_complete(bundle):
-            make_bundle(flights, bundle)
-        progress.update(task, advance=1, note=f"model and baseline: {bundle}")
+            make_bundle(flights, bundle, lambda part, what: progress.update(task, completed=part, note=what))
+        progress.update(task, completed=1.0, note=f"model and baseline: {bundle}")
     replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(rows or len(flights))
     log = bundle.parent / "demo-server.log"
     with contextlib.suppress(KeyboardInterrupt), server(bundle, port, log) as (address, process):
         _print_addresses(console, address)
         with _progress(console) as progress, httpx.Client(base_url=address, timeout=60.0) as client:
-            seen = replay(client, replayed, batch_rows, progress)
+            try:
+                seen = replay(client, replayed, batch_rows, progress)
+            except httpx.HTTPError as error:
+                raise BundleError(f"the server stopped answering ({error}); its log is {log}") from error
         print_summary(console, seen, replayed, orjson.loads((bundle / BUNDLE_FILE).read_bytes()))
         if not leave:
             _print_addresses(console, address)
@@ -229,25 +231,28 @@ def print_summary(console: Console, seen: Replay, flights: pd.DataFrame, info: M
     for month, (arrived, auc) in auc_by_month(flights, seen.scores).items():
         months.add_row(f"{month:02d}", f"{arrived:,}", f"{auc:.3f}")
     console.print(months)
-    console.print(f"\n[bold]What drifted when[/bold] (PSI and threshold of the last {_main_rows(seen):,} rows)")
-    columns = Table("column", "first drifted", "share of time", "now", "PSI", "threshold", box=None)
-    for name, column in {**seen.status["features"], "prediction": seen.status["prediction"]}.items():
+    console.print("\n[bold]What drifted when[/bold]")
+    table = Table("column", "first drifted", "share of time", "now", "PSI", "threshold", "of the last", box=None)
+    for name, column in _columns(seen.status).items():
         share = seen.ever.get(name, 0) / max(1, seen.reports)
         now = column["severity"] or column["status"]
-        columns.add_row(
+        window = max(column["windows"].values(), key=_effect)
+        table.add_row(
             name,
             seen.first_drift.get(name, "–"),
             f"{share:.0%}" if share else "",
             now,
-            _short(column["psi_debiased"]),
-            _short(column["psi_threshold"]["warning"]),
+            "" if window["psi_debiased"] is None else f"{window['psi_debiased']:.3f}",
+            f"{window['psi_threshold']['warning']:.3f}",
+            f"{window['rows']:,} rows",
         )
-    console.print(columns)
+    console.print(table)
 
 
-def _main_rows(seen: Replay) -> int:
-    return max(int(window["rows"]) for window in seen.status["windows"].values())
+def _columns(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {**status["features"], "prediction": status["prediction"]}
 
 
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _effect(window: Mapping[str, Any]) -> float:
+    """Return a window's PSI in units of its threshold: the largest decides."""
+    return float((window["psi_debiased"] or 0.0) / window["psi_threshold"]["warning"])

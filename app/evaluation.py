@@ -45,18 +45,22 @@ class Evaluator:
         for _ in range(2):
             if self._running is None and not self._due(rows):
                 break
-            self._running = self._running or asyncio.create_task(self._evaluate())
-            await asyncio.shield(self._running)
+            await self._joined()
         return self._monitor.last
 
     def _due(self, rows: int) -> bool:
         return self._monitor.last.report.rows_observed < rows and time.monotonic() >= self._resting_until
 
     async def run(self) -> None:
-        """Evaluate by interval until cancelled."""
+        """Evaluate by interval until cancelled, rows or not: so that a dead evaluator can be told from a quiet one."""
         while True:
-            await asyncio.sleep(self._interval)
-            await self.current()
+            await asyncio.sleep(max(self._interval, self._resting_until - time.monotonic()))
+            await self._joined()
+
+    async def _joined(self) -> None:
+        """Wait for the evaluation that runs, or for a new one."""
+        self._running = self._running or asyncio.create_task(self._evaluate())
+        await asyncio.shield(self._running)
 
     async def _evaluate(self) -> None:
         try:

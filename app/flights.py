@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as library_version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,9 @@ LATE_MINUTES: Final = 15
 TRAINING_MONTHS: Final = (1, 2, 3)
 EVALUATION_MONTH: Final = 4
 FIRST_REPLAYED_MONTH: Final = 5
-MODEL: Final = {
+FIT_STEP: Final = 10
+"""Trees that are fitted between two steps of the progress bar."""
+MODEL: Final[dict[str, Any]] = {
     "max_iter": 100,
     "learning_rate": 0.05,
     "max_leaf_nodes": 4,
@@ -114,15 +116,26 @@ def _sources() -> list[Path]:
     return [*(here / f"{name}.py" for name in names), *sorted((here / "drift").glob("*.py"))]
 
 
-def make_bundle(flights: pd.DataFrame, out: Path) -> None:
-    """Fit the model on the training months and write its bundle."""
+def make_bundle(
+    flights: pd.DataFrame, out: Path, progress: Callable[[float, str], None] = lambda part, what: None
+) -> None:
+    """Fit the model on the training months and write its bundle.
+
+    `progress` is told which part of it is done, from 0 to 1, and what is done next.
+    """
     training = flights[flights["month"].isin(TRAINING_MONTHS)]
     held_out = flights[flights["month"] == EVALUATION_MONTH]
     codes = category_codes(training)
     fitted = training[training["late"].notna()]
-    model = HistGradientBoostingClassifier(**MODEL).fit(matrix(fitted, codes), fitted["late"].to_numpy(dtype=object))
+    progress(0.1, "fitting the model on January to March")
+    model = HistGradientBoostingClassifier(**{**MODEL, "warm_start": True})
+    cells, late = matrix(fitted, codes), fitted["late"].to_numpy(dtype=object)
+    for trees in range(FIT_STEP, MODEL["max_iter"] + 1, FIT_STEP):
+        model.set_params(max_iter=trees).fit(cells, late)
+        progress(0.1 + 0.6 * trees / MODEL["max_iter"], f"fitted {trees} of {MODEL['max_iter']} trees")
+    progress(0.7, "counting the baseline, scoring April, which is held out")
     create_bundle(
-        model,
+        model.set_params(warm_start=False),
         training.drop(columns="month"),
         "late",
         name=NAME,

@@ -36,6 +36,7 @@ def configure_logs(level: Level, form: Literal["json", "console"]) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LEVELS[level])

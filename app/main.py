@@ -84,6 +84,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         evaluators={(monitor.model_name, monitor.model_version): evaluator},
         capture=Capture(monitor, problems),
         problems=problems,
+        failures=Problems(clock),
         http=HttpCounters(measured()),
         # OpenMP's limit holds for the thread that sets it, so the model's own thread does.
         executor=ThreadPoolExecutor(

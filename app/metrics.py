@@ -105,7 +105,7 @@ REJECTED: Final = Stored(
 LATENCY: Final = Stored(
     "model_prediction_latency_seconds",
     "histogram",
-    "Time from a request's arrival to its answer, by the rows of the request (small < 10, medium < 100, large).",
+    "Time from a request's arrival until its rows are predicted, by its rows (small < 10, medium < 100, large).",
     ("batch_size_bucket",),
     each(BATCH_SIZES),
     LATENCY_BUCKETS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,12 @@ from app.bundles import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sa
 from app.drift.baseline import PREDICTION_CLASS
 from app.drift.bins import Bins, FloatArray, category_name
 from app.errors import BundleError, ModelFailed, Reason, Refused
+
+ECHO_LENGTH: Final = 40
+"""Characters of a name or a category of a request that an answer repeats."""
+
+SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
+"""The largest number of 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Predictor:
     """Turns batches of rows into predictions with the model of a bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
+        if bundle.info.input == "dataframe" and find_spec("pandas") is None:
+            raise BundleError(
+                "the model takes a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
+            )
         self.info: Final = bundle.info
         self._model = bundle.model
         self._encoders = {
@@ -56,12 +67,26 @@ class Predictor:
             self._class_codes = bins.encode(map(category_name, bundle.info.classes))
 
     def predict(self, batch: Batch) -> Predictions:
-        """Predict all rows or none: Refused for a category that the model cannot take, else ModelFailed."""
+        """Predict all rows or none: Refused for a cell that the model cannot take, else ModelFailed."""
         inputs, observed = self._encode(batch)
         try:
             return self._answer(inputs, observed)
         except Exception as error:
+            self._refuse_huge(batch.cells)
             raise ModelFailed(f"the model raised {type(error).__name__}: {error}") from error
+
+    def _refuse_huge(self, cells: FloatArray) -> None:
+        """Raise Refused for a number beyond single precision, which is what many models work in."""
+        for place, feature in enumerate(self.info.features):
+            magnitude = np.abs(cells[:, place])
+            huge = np.isfinite(magnitude) & (magnitude > SINGLE_PRECISION)
+            if feature.kind == "numeric" and huge.any():
+                row = int(huge.argmax())
+                raise Refused(
+                    Reason.NOT_FINITE,
+                    f"{feature.name}: {cells[row, place]:g} is too large for the model; send null where it is missing",
+                    {"field": feature.name, "row": row},
+                )
 
     def _encode(self, batch: Batch) -> tuple[Any, FloatArray]:
         """Return what the model is given, and what of it is watched, shape [n, features]."""
@@ -69,7 +94,7 @@ class Predictor:
         texts: dict[str, list[str | None]] = {}
         for place, encoder in self._encoders.items():
             names = batch.texts[place]
-            if not self.info.accepts_missing:
+            if not encoder.feature.accepts_missing:
                 encoder.refuse_unknown(names)
             inputs[:, place], observed[:, place] = encoder.encode(names)
             if encoder.feature.codes is None:
@@ -139,11 +164,16 @@ class _CategoryEncoder:
             if name not in self._known:
                 raise Refused(
                     Reason.UNSEEN_CATEGORY,
-                    f"{self.feature.name}: the model does not know the category {name!r}, and takes no missing "
-                    f"values; it knows {', '.join(self.feature.categories[:10])}"
+                    f"{self.feature.name}: the model does not know the category {shortened(str(name))!r}, and takes "
+                    f"no missing value there; it knows {', '.join(self.feature.categories[:10])}"
                     + ("…" if len(self.feature.categories) > 10 else ""),
                     {"field": self.feature.name, "row": row},
                 )
+
+
+def shortened(text: str) -> str:
+    """Return a text of a request as short as a message can repeat it."""
+    return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
 
 
 def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | str | None]]) -> Batch:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
+MAX_WINDOW_ROWS: Final = 1_000_000
 CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
 
 
@@ -73,6 +74,8 @@ class Settings(BaseSettings):
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or min(value) < 1:
             raise ValueError("give at least one window of at least 1 row, e.g. 1000,10000")
+        if max(value) > MAX_WINDOW_ROWS:
+            raise ValueError(f"a window of {max(value)} rows is too large to hold: give at most {MAX_WINDOW_ROWS}")
         return tuple(sorted(set(value)))
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,77 @@ class TableError(ValueError):
     """A table that cannot be used; the message names the column and says what to do."""
 
 
-def read_table(source: Any) -> pa.Table:
-    """Return a table from a csv or parquet file's path, a DataFrame, an Arrow table or a dict of columns."""
+def read_table(source: Any, text_columns: Sequence[str] = ()) -> pa.Table:
+    """Return a table from a csv or parquet file's path, a DataFrame, an Arrow table or a dict of columns.
+
+    `text_columns` are read as text where the source is a csv file, which does not say what it holds.
+    """
     if not isinstance(source, str | Path):
         return _table(source)
     path = Path(source)
     try:
-        if path.suffix == ".csv":
-            return pyarrow.csv.read_csv(path)
+        if is_csv(path):
+            return _read_csv(path, text_columns)
         if path.suffix == ".parquet":
             return pyarrow.parquet.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise TableError(f"cannot read the table {path}: {error}") from error
     raise TableError(f"{path}: the table must be a .csv or a .parquet file")
+
+
+def is_csv(source: Any) -> bool:
+    """Say whether a source of a table is a csv file."""
+    return isinstance(source, str | Path) and Path(source).suffix == ".csv"
+
+
+def _read_csv(path: Path, text_columns: Sequence[str]) -> pa.Table:
+    """Read numbers as Arrow infers them, and text a second time: there only an empty cell without quotes is missing."""
+    table = pyarrow.csv.read_csv(path)
+    names = [name for name in table.column_names if _is_read_as_text(table, name, text_columns)]
+    if not names:
+        return table
+    texts = pyarrow.csv.read_csv(
+        path,
+        convert_options=pyarrow.csv.ConvertOptions(
+            include_columns=names,
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    for name in names:
+        inferred, text = table[name], texts[name]
+        if pa.types.is_integer(inferred.type) or pa.types.is_floating(inferred.type):
+            # Beside numbers NA is no text, and whole numbers with gaps are often written as 5.0.
+            text = _as_named(pc.if_else(pc.is_null(inferred), pa.scalar(None, pa.string()), text))
+        table = table.set_column(table.column_names.index(name), name, text)
+    return table
+
+
+def _is_read_as_text(table: pa.Table, name: str, text_columns: Sequence[str]) -> bool:
+    if table.column_names.count(name) > 1:
+        return False
+    of = table.schema.field(name).type
+    return is_text(of) or (name in text_columns and not pa.types.is_boolean(of))
+
+
+def _as_named(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts as requests name the numbers that they spell, unless one spells another than a plain number."""
+    spelled = pc.unique(text.drop_null()).to_pylist()
+    names = {cell: category_name(value) for cell in spelled if (value := number_of(cell)) is not None}
+    if any(cell not in names or cell not in (names[cell], f"{names[cell]}.0") for cell in spelled):
+        return text  # 02134, 1.10 or an integer beyond 2**53: the text is not the number's
+    return pa.chunked_array([pa.array([names.get(cell) for cell in text.to_pylist()], pa.string())])
+
+
+def number_of(text: str) -> float | None:
+    """Return the finite number that a text spells, None if it spells none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text else None
 
 
 def _table(source: Any) -> pa.Table:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import skops.io
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import VotingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import (
     accuracy_score,
@@ -21,14 +25,19 @@ from sklearn.metrics import (
     roc_auc_score,
     root_mean_squared_error,
 )
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS, BaselineError, ColumnBaseline
-from app.errors import BundleError
-from app.serving import Predictor, check_samples
+from app.edges.formats.features import FeatureDecoder
+from app.errors import BundleError, Refused
+from app.serving import Predictor, batch_of, check_samples
 from app.tables import TableError
 from tests.conftest import ExampleOf
 from tests.examples import (
@@ -41,7 +50,10 @@ from tests.examples import (
     cells,
     coded,
     flowers,
+    json_rows,
     logistic,
+    make,
+    one_hot,
     patients,
     shapes,
 )
@@ -195,7 +207,48 @@ def test_the_samples_are_rows_of_the_table_and_answered_as_the_estimator_answers
     ],
 )
 def test_whether_missing_values_are_accepted_is_found_out(name: str, accepted: bool, example_of: ExampleOf) -> None:
-    assert example_of(name).bundle.info.accepts_missing is accepted
+    info = example_of(name).bundle.info
+    assert info.accepts_missing is accepted
+    assert {feature.accepts_missing for feature in info.features} == {accepted}
+
+
+def imputing() -> Any:
+    """A pipeline that fills a missing radius alone, and gives a missing or unseen shape no share."""
+    encode = ColumnTransformer(
+        [
+            ("text", OneHotEncoder(handle_unknown="ignore"), ["shape"]),
+            ("filled", SimpleImputer(), ["radius"]),
+            ("bare", StandardScaler(), ["smooth"]),
+        ]
+    )
+    return make_pipeline(encode, LogisticRegression())
+
+
+def test_whether_missing_values_are_accepted_is_found_out_for_each_feature(tmp_path: Path) -> None:
+    example = make(tmp_path / "b", imputing(), shapes())
+    info, predictor, row = example.bundle.info, Predictor(example.bundle), example.rows(1)[0]
+    assert {feature.name: feature.accepts_missing for feature in info.features} == {
+        "radius": True,
+        "shape": True,
+        "smooth": False,
+    }
+    assert info.accepts_missing is False
+    for change in ({"radius": None}, {"shape": None}, {"shape": "square"}):
+        predictor.predict(FeatureDecoder(info).decode([{**row, **change}]))
+    with pytest.raises(Refused, match="smooth is missing"):
+        FeatureDecoder(info).decode([{**row, "smooth": None}])
+
+
+def test_samples_are_rows_that_a_request_may_send(tmp_path: Path) -> None:
+    estimator = boosting().fit(INPUTS, CELLS[TARGET])
+    holes = CELLS.assign(**{"mean area": np.where(CELLS.index % 2, np.inf, np.nan)})
+    info = create(tmp_path / "b", estimator, evaluation=holes).info
+    assert len(info.samples) == 3
+    assert all(sample.features["mean area"] is None for sample in info.samples)
+    FeatureDecoder(info).decode([dict(sample.features) for sample in info.samples])
+    whole = CELLS.assign(**{"mean area": np.where(CELLS.index == 500, 700.0, np.nan)})
+    info = create(tmp_path / "c", estimator, evaluation=whole).info
+    assert [sample.features["mean area"] for sample in info.samples] == [700.0]
 
 
 @pytest.mark.parametrize(("name", "given"), [("binary", "matrix"), ("text", "dataframe"), ("category", "dataframe")])
@@ -241,6 +294,130 @@ def test_a_category_of_numbers_is_given_to_the_model_as_that_number(tmp_path: Pa
     assert (shape.categories, shape.codes) == (("5", "6", "7"), (5.0, 6.0, 7.0))
     accuracy = estimator.score(rows.to_numpy(dtype=float), frame[TARGET])
     assert performance_of(bundle).metrics["accuracy"] == pytest.approx(accuracy)
+
+
+def scaled(inner: Any) -> Any:
+    """A pipeline whose first step selects a column by name, and takes no text."""
+    return make_pipeline(ColumnTransformer([("n", StandardScaler(), ["radius"])], remainder="passthrough"), inner)
+
+
+WRAPPED: dict[str, Callable[[], Any]] = {
+    "grid search": lambda: GridSearchCV(scaled(LogisticRegression()), {"logisticregression__C": [0.1, 1.0]}, cv=2),
+    "calibrated": lambda: CalibratedClassifierCV(scaled(GaussianNB()), cv=2),
+    "voting": lambda: VotingClassifier([("a", GaussianNB()), ("b", scaled(LogisticRegression()))], voting="soft"),
+    "transformed target": lambda: TransformedTargetRegressor(scaled(Ridge()), transformer=StandardScaler()),
+}
+SEARCHED = ("sklearn.metrics._scorer._PassthroughScorer", "sklearn.model_selection._split.StratifiedKFold")
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_an_estimator_around_one_that_selects_by_name_gets_a_dataframe(name: str, tmp_path: Path) -> None:
+    frame = shapes()
+    codes = frame.drop(columns=TARGET).assign(shape=frame["shape"].map(SHAPE_CODES))
+    estimator = WRAPPED[name]().fit(codes, frame[TARGET])
+    create(
+        tmp_path / "b", estimator, frame, category_codes={"shape": SHAPE_CODES}, trusted_types=SEARCHED, overwrite=True
+    )
+    bundle = load_bundle(tmp_path / "b", SEARCHED)
+    rows = json_rows(frame.drop(columns=TARGET))
+    answer = Predictor(bundle).predict(batch_of(bundle.info.features, rows))
+    expected = estimator.predict(codes) if name == "transformed target" else estimator.predict_proba(codes)[:, 1]
+    assert bundle.info.input == "dataframe"
+    assert np.allclose(answer.scores, expected, rtol=1e-12)
+
+
+def test_an_estimator_that_selects_by_place_gets_a_matrix(tmp_path: Path) -> None:
+    by_place = ColumnTransformer([("n", StandardScaler(), [0, 2])], remainder="passthrough")
+    estimator = make_pipeline(by_place, StandardScaler(), LogisticRegression()).fit(INPUTS, CELLS[TARGET])
+    bundle = create(tmp_path / "b", estimator)
+    assert bundle.info.input == "matrix"
+    assert performance_of(bundle).metrics["accuracy"] == pytest.approx(estimator.score(INPUTS, CELLS[TARGET]))
+
+
+class Naming(Foreign):
+    """An estimator that looks its columns up by name."""
+
+    def predict_proba(self, x: Any) -> Any:
+        return super().predict_proba(x[["mean area"]])
+
+
+def test_an_estimator_that_only_a_dataframe_satisfies_gets_one(tmp_path: Path) -> None:
+    trusted = [f"{Naming.__module__}.Naming"]
+    estimator = Naming().fit(INPUTS, CELLS[TARGET])
+    assert create(tmp_path / "b", estimator, trusted_types=trusted).info.input == "dataframe"
+
+
+def test_booleans_can_be_categories(tmp_path: Path) -> None:
+    frame = shapes()
+    rows = coded(frame.drop(columns=TARGET))
+    estimator = boosting(categorical_features=[2]).fit(rows, frame[TARGET])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    made = [
+        create(
+            tmp_path / str(i),
+            estimator,
+            table,
+            options=BaselineOptions(kinds={"smooth": "categorical"}),
+            category_codes={"shape": SHAPE_CODES},
+        )
+        for i, table in enumerate((frame, tmp_path / "t.csv"))
+    ]
+    for bundle in made:
+        smooth = bundle.info.features[2]
+        assert (smooth.categories, smooth.codes) == (("false", "true"), (0.0, 1.0))
+        assert performance_of(bundle).metrics["accuracy"] == pytest.approx(estimator.score(rows, frame[TARGET]))
+    assert made[0].baseline.columns == made[1].baseline.columns
+
+
+ZIPS = {"flat": "02134", "oval": "10001", "round": "9007199254740993"}
+
+
+def zips_of_csv(folder: Path) -> tuple[pd.DataFrame, Path]:
+    frame = shapes().assign(shape=shapes()["shape"].map(ZIPS))
+    frame.to_csv(folder / "t.csv", index=False)
+    return frame, folder / "t.csv"
+
+
+def test_a_zip_code_of_a_csv_is_text_and_its_number_is_given_to_a_model_of_numbers(tmp_path: Path) -> None:
+    frame, path = zips_of_csv(tmp_path)
+    rows = frame.drop(columns=TARGET).to_numpy(dtype=float)
+    tree = DecisionTreeClassifier(max_depth=4, random_state=0).fit(rows, frame[TARGET])
+    bundle = create(
+        tmp_path / "b", tree, path, evaluation=path, options=BaselineOptions(kinds={"shape": "categorical"})
+    )
+    shape = bundle.info.features[1]
+    assert shape.categories == tuple(sorted(ZIPS.values()))
+    assert shape.codes == (2134.0, 10001.0, float(2**53))
+    assert performance_of(bundle).metrics["accuracy"] == pytest.approx(tree.score(rows, frame[TARGET]))
+
+
+@pytest.mark.parametrize("inner", ["encoder", "boosting"])
+def test_a_zip_code_of_a_csv_is_given_as_text_to_a_model_of_texts(inner: str, tmp_path: Path) -> None:
+    frame, path = zips_of_csv(tmp_path)
+    if inner == "boosting":
+        frame = frame.assign(shape=frame["shape"].astype("category"))
+    estimator = fitted_on(frame, one_hot() if inner == "encoder" else boosting(categorical_features="from_dtype"))
+    bundle = create(
+        tmp_path / "b", estimator, path, evaluation=path, options=BaselineOptions(kinds={"shape": "categorical"})
+    )
+    assert bundle.info.features[1].codes is None
+    accuracy = estimator.score(frame.drop(columns=TARGET), frame[TARGET])
+    assert performance_of(bundle).metrics["accuracy"] == pytest.approx(accuracy)
+
+
+def test_a_missing_text_is_the_same_in_a_frame_and_in_a_csv(tmp_path: Path) -> None:
+    frame = shapes()
+    frame.loc[frame.index % 5 == 0, "shape"] = None
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    columns = [baseline_of(table).columns for table in (frame, tmp_path / "t.csv")]
+    assert columns[0] == columns[1]
+    estimator = fitted_on(
+        frame.assign(shape=frame["shape"].astype("category")), boosting(categorical_features="from_dtype")
+    )
+    made = [create(tmp_path / str(i), estimator, table) for i, table in enumerate((frame, tmp_path / "t.csv"))]
+    assert made[0].info.features == made[1].info.features
+    assert made[0].info.samples == made[1].info.samples
+    assert made[0].baseline.columns == made[1].baseline.columns
 
 
 @pytest.mark.parametrize("given", ["file", "text of its path"])

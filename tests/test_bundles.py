@@ -163,7 +163,10 @@ def test_an_edited_baseline_is_refused(folder: Path) -> None:
     [
         ("task", "clustering"),
         ("features", [{"name": "a"}]),
-        ("accepts_missing", "maybe"),
+        ("features", [{"name": "a", "kind": "numeric", "accepts_missing": "maybe"}]),
+        ("features", [{"name": "a", "kind": "categorical", "categories": ["x", "y"], "codes": [1]}]),
+        ("features", [{"name": "a", "kind": "categorical", "categories": ["x", "x"]}]),
+        ("accepts_missing", True),
         ("name", "a/b"),
         ("version", ""),
         ("surprise", 1),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ import structlog
 from app import __version__, cli
 from app.bundles import read_baseline, read_info
 from app.drift.baseline import dumps
-from tests.examples import TARGET, Example
+from tests.examples import SHAPE_CODES, TARGET, Example
 
 
 class Result:
@@ -161,6 +162,38 @@ def test_category_codes_are_read_of_a_file(files: Path, coded: Example, driftgau
         (files / "codes.json").write_text(content)
         failed = driftgauge(*create(files, **options, out=files / "other", category_codes=files / "codes.json"))
         assert failed.says("codes.json", "it must be JSON like")
+
+
+def test_a_bundle_says_which_features_take_no_missing_value(
+    files: Path, coded: Example, driftgauge: Driftgauge
+) -> None:
+    shutil.copytree(coded.folder, files / "bundle")
+    path = files / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    for refusing, said in ((0, "accepted"), (2, "accepted, but not of radius, shape"), (3, "refused")):
+        for place, feature in enumerate(content["features"]):
+            feature["accepts_missing"] = place >= refusing
+        path.write_text(json.dumps(content))
+        lines = driftgauge("bundle", "show", files / "bundle").out.splitlines()
+        assert [line.split("values")[1].strip() for line in lines if "missing values" in line] == [said]
+
+
+def test_a_server_without_pandas_says_in_one_line_what_to_install(
+    text: Example, driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert driftgauge("serve", "--bundle", text.folder).says("pip install 'driftgauge[pandas]'")
+
+
+def test_a_boolean_column_can_be_stated_categorical(files: Path, coded: Example, driftgauge: Driftgauge) -> None:
+    skops.io.dump(coded.estimator, files / "coded.skops")
+    coded.reference.to_csv(files / "coded.csv", index=False)
+    (files / "codes.json").write_text(json.dumps({"shape": SHAPE_CODES}))
+    options = {"estimator": files / "coded.skops", "reference": files / "coded.csv", "kinds": "smooth=categorical"}
+    result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
+    assert result.code == 0, result.err
+    smooth = read_info(files / "bundle").features[2]
+    assert dict(zip(smooth.categories, smooth.codes or (), strict=True)) == {"false": 0.0, "true": 1.0}
 
 
 REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [

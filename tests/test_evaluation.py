@@ -289,10 +289,14 @@ def test_without_readers_rows_are_evaluated_by_interval(monitor: SteeredMonitor,
                 monitor.rows_come()
                 await _until(lambda: monitor.last.report.rows_observed == monitor.state.rows)
                 assert monitor.last.report.rows_observed == rows
-            evaluations = monitor.began
-            for _ in range(5):
-                await asyncio.sleep(0.002)
-            assert monitor.began == evaluations
+
+    _run(scenario())
+
+
+def test_a_quiet_monitor_is_evaluated_by_interval_too(monitor: SteeredMonitor, problems: Problems) -> None:
+    async def scenario() -> None:
+        async with _watching(Evaluator(monitor, problems, interval_seconds=0.001, rest_factor=0.0)):
+            await _until(lambda: monitor.began >= 3)
 
     _run(scenario())
 

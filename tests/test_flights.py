@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from app import flights as data
@@ -86,6 +87,15 @@ def test_the_matrix_holds_the_codes_and_nan_for_what_has_none(flights: pd.DataFr
     assert cells.shape == (3, len(FEATURES))
     np.testing.assert_equal(cells[:, FEATURES.index("dest")], [7.0, np.nan, 7.0])
     assert cells[:, FEATURES.index("distance")].tolist() == rows["distance"].tolist()
+
+
+def test_fitting_in_steps_gives_the_model_of_one_fit(bundle: Bundle, flights: pd.DataFrame) -> None:
+    training = flights[flights["month"].isin(data.TRAINING_MONTHS)]
+    codes = data.category_codes(training)
+    fitted = training[training["late"].notna()]
+    cells = data.matrix(fitted, codes)
+    at_once = HistGradientBoostingClassifier(**data.MODEL).fit(cells, fitted["late"].to_numpy(dtype=object))
+    np.testing.assert_array_equal(bundle.model.predict_proba(cells[:5_000]), at_once.predict_proba(cells[:5_000]))
 
 
 def test_the_model_is_measured_on_april_alone(bundle: Bundle, flights: pd.DataFrame) -> None:

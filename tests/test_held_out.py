@@ -19,7 +19,6 @@ def _info(task: Task, classes: tuple[Label, ...] = ()) -> BundleInfo:
         task=task,
         features=(),
         classes=classes,
-        accepts_missing=True,
         input="matrix",
         created="2026-01-01T00:00:00Z",
         libraries={},

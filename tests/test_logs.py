@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ def _logs_as_before() -> Iterator[None]:
     known = structlog.get_config() if structlog.is_configured() else None
     yield
     root.handlers, root.level = handlers, level
+    logging.captureWarnings(False)
     structlog.reset_defaults()
     if known is not None:
         structlog.configure(**known)
@@ -48,6 +50,17 @@ def test_lines_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[str
     (line,) = _lines(capsys)
     assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
     assert line == {"event": "listening on 127.0.0.1", "level": "warning"}
+
+
+def test_warnings_of_libraries_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        configure_logs("info", "json")
+        warnings.warn("overflow encountered", RuntimeWarning, stacklevel=1)
+        logging.captureWarnings(False)
+    (line,) = _lines(capsys)
+    assert line["level"] == "warning"
+    assert "RuntimeWarning: overflow encountered" in line["event"]
 
 
 def test_a_line_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,11 +132,23 @@ def test_the_clock_of_events_stands_at_now_while_there_is_no_row() -> None:
 
 
 def test_rows_without_an_event_happened_when_they_arrived() -> None:
-    monitor = _with_clock("event")
+    monitor = _with_clock("arrival")
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
     newest, _ = monitor.state.newest(10, by_event=True)
     assert newest.at.tolist() == [START, START, START + 4, START + 3]
+    assert _count(monitor, CLAMPED.name) == 0
+
+
+def test_in_a_replay_rows_without_an_event_happened_with_the_latest_one() -> None:
+    monitor = _with_clock("event")
+    years = 10 * 365 * 86_400.0
+    monitor.observe(some_rows(1), arrival=START + years, event=np.array([START]))
+    monitor.observe(some_rows(2), arrival=START + years, event=np.array([math.nan, START + 3]))
+    monitor.observe(some_rows(1), arrival=START + years)
+    newest, _ = monitor.state.newest(10, by_event=True)
+    assert newest.at.tolist() == [START, START, START + 3, START + 3]
+    assert monitor.evaluate(START + years).report.evaluated_at == START + 3
     assert _count(monitor, CLAMPED.name) == 0
 
 

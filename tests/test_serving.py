@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from app.bundles import Bundle, Sample
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS
 from app.errors import BundleError, ModelFailed, Reason, Refused
-from app.serving import Batch, Predictor, check_samples, verify
+from app.serving import Batch, Predictor, check_samples, shortened, verify
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 
@@ -140,6 +141,45 @@ def test_an_unseen_category_is_refused_where_the_model_takes_no_missing_values(t
     assert no.value.detail == {"field": "shape", "row": 2}
 
 
+def test_a_long_category_is_repeated_in_part(text: Example) -> None:
+    row = {**text.rows(1)[0], "shape": "square" * 1000}
+    with pytest.raises(Refused, match=r"the category 'squaresquare.*…'") as no:
+        predictor_of(text).predict(text.batch([row]))
+    assert len(no.value.message) < 200
+
+
+def test_an_unseen_category_is_refused_where_its_own_feature_takes_no_missing_value(coded: Example) -> None:
+    features = [feature.model_copy(update={"accepts_missing": False}) for feature in coded.bundle.info.features]
+    for place, refused in ((0, True), (1, False)):  # the radius takes a missing value, or the shape does
+        accepting = tuple(
+            feature.model_copy(update={"accepts_missing": True}) if i == place else feature
+            for i, feature in enumerate(features)
+        )
+        info = coded.bundle.info.model_copy(update={"features": accepting})
+        predictor = Predictor(replace(coded.bundle, info=info))
+        batch = coded.batch([{**coded.rows(1)[0], "shape": "square"}])
+        if refused:
+            with pytest.raises(Refused, match="does not know the category 'square'"):
+                predictor.predict(batch)
+        else:
+            assert len(predictor.predict(batch).labels) == 1
+
+
+@pytest.mark.parametrize(("count", "cut"), [(0, False), (40, False), (41, True), (8_000_000, True)])
+def test_a_text_of_a_request_is_cut_to_forty_characters(count: int, cut: bool) -> None:
+    text = "é" * count
+    assert shortened(text) == ("é" * 39 + "…" if cut else text)
+
+
+def test_a_model_of_a_dataframe_says_what_to_install_without_pandas(
+    text: Example, binary: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(BundleError, match=r"pip install 'driftgauge\[pandas\]'"):
+        predictor_of(text)
+    predictor_of(binary)
+
+
 def test_a_category_without_rows_in_the_reference_is_known_to_the_model_alone(coded: Example) -> None:
     info = coded.bundle.info
     shape = info.features[1]
@@ -181,6 +221,25 @@ def test_a_model_that_answers_with_too_few_rows_has_failed(rows: int, binary: Ex
 
     with pytest.raises(ModelFailed):
         Predictor(with_model(binary, Short(0))).predict(binary.batch(binary.rows(2)))
+
+
+class Single:
+    """A model that, as trees do, takes numbers of 32 bits only."""
+
+    def predict_proba(self, rows: Any) -> Any:
+        if np.abs(rows).max() > np.finfo(np.float32).max:
+            raise ValueError("too large for dtype('float32')")
+        return np.full((len(rows), 2), 0.5)
+
+
+def test_a_number_too_large_for_the_model_is_refused_by_name(binary: Example) -> None:
+    predictor = Predictor(with_model(binary, Single()))
+    batch = binary.batch(binary.rows(3))
+    batch.cells[2, 1] = -1e39
+    with pytest.raises(Refused, match="is too large for the model") as refused:
+        predictor.predict(batch)
+    assert refused.value.reason is Reason.NOT_FINITE
+    assert refused.value.detail == {"field": binary.bundle.info.features[1].name, "row": 2}
 
 
 # ---------------------------------------------------------------- samples

@@ -49,6 +49,7 @@ WRONG: list[tuple[str, str]] = [
     ("windows", ","),
     ("windows", "0,100"),
     ("windows", "-5"),
+    ("windows", "1000,1000001"),
     ("windows", "1000;10000"),
     ("windows", "1.5"),
     ("psi_threshold_warning", "0"),

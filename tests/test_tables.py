@@ -59,8 +59,73 @@ def test_every_source_gives_the_same_numbers_and_kinds(source: str, tmp_path: Pa
     assert np.array_equal(numbers(table, "count"), [1.0, 2.0, 3.0])
     kinds = infer_kinds(table, ["size", "name", "count"], {})
     assert kinds == {"size": "numeric", "name": "categorical", "count": "numeric"}
-    # csv reads an empty cell of text as text: there is no other way to write one.
-    assert named(categories(table, "name")) == ["a", "" if source == "csv" else None, "b"]
+    assert named(categories(table, "name")) == ["a", None, "b"]
+    assert named(categories(table, "flag")) == ["true", "false", None]
+
+
+def csv_with(folder: Path, content: str) -> Path:
+    path = folder / "some.csv"
+    path.write_text(content)
+    return path
+
+
+AS_WRITTEN = {
+    "numbers": [1.5, None, -2.0],
+    "texts": ["a", None, "b"],
+    "not available": ["NA", None, "a"],
+    "flags": [True, False, None],
+    "whole numbers with gaps": [5.0, None, 7.0],
+    "fractions": [0.5, 1.0, None],
+    "integers": [10, -3, 10],
+    "nothing": [None, None, None],
+}
+
+
+@pytest.mark.parametrize("stated", [[], list(AS_WRITTEN)], ids=["inferred", "stated as text"])
+@pytest.mark.parametrize("name", AS_WRITTEN)
+def test_rows_are_the_same_as_a_frame_and_as_its_csv(name: str, stated: list[str], tmp_path: Path) -> None:
+    frame = pd.DataFrame(AS_WRITTEN)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    of_frame, of_csv = read_table(frame), read_table(tmp_path / "t.csv", stated)
+    assert named(categories(of_csv, name)) == named(categories(of_frame, name))
+    kinds = [infer_kinds(table, [name], {}) for table in (of_csv, of_frame)]
+    if not stated and name != "nothing":  # a frame calls a column of nothing an object
+        assert kinds[0] == kinds[1]
+    if kinds[1] == {name: "numeric"} and not stated:
+        assert np.array_equal(numbers(of_csv, name), numbers(of_frame, name), equal_nan=True)
+
+
+def test_only_an_empty_cell_without_quotes_is_missing_text_and_any_spelling_of_na_a_missing_number(
+    tmp_path: Path,
+) -> None:
+    path = csv_with(tmp_path, 'text,number,code\na,1,5\n,,\n"",NA,NA\nNA,null,6\nnan,nan,7\n')
+    table = read_table(path, ["code", "absent"])
+    assert named(categories(table, "text")) == ["a", None, "", "NA", "nan"]
+    assert np.array_equal(numbers(table, "number"), [1.0, *[math.nan] * 4], equal_nan=True)
+    assert named(categories(table, "code")) == ["5", None, None, "6", "7"]
+    assert table.column_names == ["text", "number", "code"]
+    countries = csv_with(tmp_path, "country,rows\nNA,1\n,2\n")
+    assert named(categories(read_table(countries, ["country"]), "country")) == ["NA", None]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["02134", "10001"], ["9007199254740993", "9007199254740992"], ["1.10", "1.1"], ["99999999999999999999", "1"]],
+)
+def test_a_number_stated_as_text_stays_as_it_is_written(cells: list[str], tmp_path: Path) -> None:
+    table = read_table(csv_with(tmp_path, "\n".join(["a,b", *(f"{cell},1" for cell in cells)])), ["a"])
+    assert named(categories(table, "a")) == cells
+
+
+def test_text_columns_are_those_of_csv_alone(tmp_path: Path) -> None:
+    assert read_table(parquet_of(tmp_path), ["count"])["count"].to_pylist() == [1, 2, 3]
+
+
+def test_a_column_that_a_csv_has_twice_is_refused_where_it_is_used(tmp_path: Path) -> None:
+    table = read_table(csv_with(tmp_path, "a,a,b\nx,y,z\n"))
+    assert named(categories(table, "b")) == ["z"]
+    with pytest.raises(TableError, match="several columns a"):
+        require(table, ["a"], "the table")
 
 
 @pytest.mark.parametrize(

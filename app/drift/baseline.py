@@ -98,8 +98,9 @@ class Baseline:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over the content, by which a baseline is told from another."""
-        return hashlib.sha256(json.dumps(_content(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 over all but the date of creation, by which a baseline is told from another."""
+        content = {**_content(self), "created": None}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def binner(self) -> Binner:

@@ -178,7 +178,7 @@ def _interval_names(edges: Sequence[float]) -> list[str]:
 
 
 def _quoted_if_special(category: str) -> str:
-    return f'"{category}"' if category in SPECIAL or category.startswith('"') else category
+    return f'"{category}"' if category in ("", *SPECIAL) or category.startswith('"') else category
 
 
 def _below(values: npt.ArrayLike) -> FloatArray:

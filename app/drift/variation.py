@@ -21,6 +21,12 @@ SPANS: Final = (1.0, 0.9, 0.8)
 """A size is measured with windows of these parts of it too. A window of so many rows does not
 always span the time that it spans in the reference: when traffic grows by a quarter it spans a
 fifth less, and it goes in and out of step with days and weeks."""
+WINDOWS: Final = 8
+"""A size is measured where the reference holds so many windows of it: with fewer they make up too
+much of the whole that they are compared with, and the variation is understated (a window of half
+the reference, by 40 % of fresh ones)."""
+WINDOWS_OF_SMALLEST: Final = 2
+"""For the smallest size, because some allowance is better than none."""
 _BLOCKS_AT_ONCE: Final = 1_000
 
 
@@ -35,14 +41,14 @@ def natural_variation(
 
     `codes` (shape [m, columns]) are the reference's rows in order of time. A variation is the given
     quantile of `psi_debiased` over windows slid by a twentieth of their size (rounded down to whole
-    steps), the last one ending at the last row; sizes of which the reference does not hold two are
-    left out. A smaller window varies at least as much as a larger one, so no size is given less
+    steps), the last one ending at the last row; sizes of which the reference does not hold enough
+    are left out. A smaller window varies at least as much as a larger one, so no size is given less
     than the next.
     """
     found: dict[int, FloatArray] = {}
     floor = np.zeros(binner.columns)
     for size in sorted({int(size) for size in sizes}, reverse=True):
-        if 2 * size <= len(codes):
+        if size * (WINDOWS_OF_SMALLEST if size == min(sizes) else WINDOWS) <= len(codes):
             for span in SPANS:
                 debiased = _debiased(binner, codes, psi, max(1, round(size * span)))
                 floor = np.maximum(floor, np.quantile(debiased, quantile, axis=0))

@@ -8,14 +8,14 @@ import pytest
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray, fit_numeric
 from app.drift.statistics import Folding, Psi, psi, psi_clip
-from app.drift.variation import SPANS, STEPS, natural_variation
+from app.drift.variation import SPANS, STEPS, WINDOWS, WINDOWS_OF_SMALLEST, natural_variation
 
 SMALL, MIDDLE, LARGE = 3 * STEPS, 10 * STEPS, 40 * STEPS
 
 Formula = Callable[[IntArray], Psi]
 
 
-def _reference(rows: int = 100 * STEPS + 7, seed: int = 0) -> FloatArray:
+def _reference(rows: int = WINDOWS * LARGE + 7, seed: int = 0) -> FloatArray:
     """Return rows in order of time: independent ones, slow waves and a step."""
     rng = np.random.default_rng(seed)
     time = np.arange(rows)
@@ -93,10 +93,25 @@ def test_no_size_is_given_less_than_the_next() -> None:
         assert (found[MIDDLE] >= found[LARGE]).all()
 
 
-def test_sizes_that_the_reference_does_not_hold_twice_are_left_out() -> None:
-    binner, codes, formula = _counted(_reference(rows=2 * MIDDLE))
+def test_sizes_that_the_reference_does_not_hold_often_enough_are_left_out() -> None:
+    binner, codes, formula = _counted(_reference(rows=WINDOWS * MIDDLE))
     assert list(natural_variation(binner, codes, formula, (SMALL, MIDDLE, MIDDLE + 1, LARGE))) == [SMALL, MIDDLE]
-    assert natural_variation(binner, codes, formula, (LARGE,)) == {}
+    smallest = len(codes) // WINDOWS_OF_SMALLEST
+    assert list(natural_variation(binner, codes, formula, (smallest, smallest + 1))) == [smallest]
+    assert natural_variation(binner, codes, formula, (smallest + 1,)) == {}
+
+
+def test_fresh_windows_of_the_same_process_are_seldom_beyond_what_is_known() -> None:
+    rng = np.random.default_rng(3)
+    beyond = 0
+    for _ in range(40):
+        days = np.repeat(rng.normal(size=80), 100)[:, None]  # every hundred rows are alike
+        binner, codes, formula = _counted(days + 0.5 * rng.normal(size=days.shape))
+        size = len(days) // WINDOWS
+        fresh = np.repeat(rng.normal(size=size // 100), 100)[:, None] + 0.5 * rng.normal(size=(size, 1))
+        known = natural_variation(binner, codes, formula, (100, size))
+        beyond += formula(binner.counts(binner.codes(fresh))).debiased[0] > known[size][0]
+    assert beyond <= 8
 
 
 def test_a_size_allows_for_windows_of_a_fifth_fewer_rows() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray, category_name
 from app.errors import Reason, Refused
-from app.serving import Batch
+from app.serving import Batch, shortened
 
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
 _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
@@ -24,7 +24,6 @@ class FeatureDecoder:
     def __init__(self, info: BundleInfo) -> None:
         self._features: Final = info.features
         self._names: Final = tuple(feature.name for feature in info.features)
-        self._accepts_missing = info.accepts_missing
 
     def decode(self, rows: Sequence[Any]) -> Batch:
         """Return the batch of rows that are mappings by name or lists in the bundle's order.
@@ -35,7 +34,7 @@ class FeatureDecoder:
         cells = np.empty((len(lists), len(self._features)))
         texts: dict[int, list[str | None]] = {}
         for place, (feature, values) in enumerate(zip(self._features, zip(*lists, strict=True), strict=True)):
-            if not self._accepts_missing and None in values:
+            if not feature.accepts_missing and None in values:
                 raise _missing(feature.name, values.index(None))
             if feature.kind == "numeric":
                 cells[:, place] = _numbers(feature, values)
@@ -64,7 +63,7 @@ class FeatureDecoder:
         values = [row.get(name) for name in self._names]
         known = sum(name in row for name in self._names)
         if known < len(row):
-            unknown = next(name for name in row if name not in self._names)
+            unknown = shortened(next(name for name in row if name not in self._names))
             raise Refused(
                 Reason.UNKNOWN_FEATURE,
                 f"{unknown} is not a feature of the model; it takes {', '.join(self._names)}",
@@ -110,7 +109,7 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
 def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
     return Refused(
         Reason.NOT_FINITE,
-        f"{feature.name}: {str(values[row])[:40]} is not a finite number; send null where the value is missing",
+        f"{feature.name}: {shortened(str(values[row]))} is not a finite number; send null where the value is missing",
         {"field": feature.name, "row": row},
     )
 
@@ -118,13 +117,13 @@ def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
 def _missing(name: str, row: int) -> Refused:
     return Refused(
         Reason.MISSING_FEATURE,
-        f"{name} is missing, and the model takes no missing values: send it",
+        f"{name} is missing, and the model takes no missing value there: send it",
         {"field": name, "row": row},
     )
 
 
 def _json_type(value: object) -> str:
     if isinstance(value, str):
-        return f"the text {value[:40]!r}"
+        return f"the text {shortened(value)!r}"
     names = {dict: "an object", list: "a list", bool: "a boolean", NoneType: "null"}
     return names.get(type(value), "a number")

@@ -17,9 +17,11 @@ from app.drift.bins import FloatArray
 from app.edges.formats.features import FeatureDecoder
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
-from app.serving import Batch, Predictions
+from app.serving import Batch, Predictions, shortened
 
 ID_LENGTH: Final = 128
+READ_AGAIN_BYTES: Final = 65_536
+"""Up to which size a body that is not quite JSON is read again, slowly, to say what is wrong where."""
 _SHAPES: Final = ("features", "instances", "data")
 _SINGLE: Final = frozenset({"features", "prediction_id", "timestamp"})
 _MANY: Final = frozenset({"instances", "data", "prediction_ids", "timestamps"})
@@ -72,8 +74,8 @@ def read_request(body: bytes, decoder: FeatureDecoder, max_rows: int) -> Predict
 def read_json(body: bytes) -> Any:
     """Return the JSON value of a body; raises Refused.
 
-    NaN and infinite numbers, which JSON does not have but some writers send, are read as numbers,
-    so that the field that holds one can be named.
+    NaN and infinite numbers, which JSON does not have but some writers send, are read as numbers in
+    a body that is not too large for it, so that the field that holds one can be named.
     """
     try:
         return orjson.loads(body)
@@ -83,6 +85,12 @@ def read_json(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    if len(body) > READ_AGAIN_BYTES:
+        if "NaN" in text or "Infinity" in text:
+            raise Refused(
+                Reason.NOT_FINITE, f"NaN and Infinity are not JSON ({problem}): send null for a missing value"
+            )
+        raise Refused(Reason.NOT_JSON, f"the body is not JSON: {problem}")
     try:
         content = json.loads(text)
         json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be written back
@@ -94,11 +102,11 @@ def read_json(body: bytes) -> Any:
 def _refuse_strangers(content: dict[str, Any], known: frozenset[str]) -> None:
     strangers = sorted(set(content) - known)
     if strangers:
+        name = shortened(strangers[0])
         raise Refused(
             Reason.UNKNOWN_SHAPE,
-            f"{strangers[0]} is not known here; beside the rows a request may have "
-            f"{', '.join(sorted(known - set(_SHAPES)))}",
-            {"field": strangers[0]},
+            f"{name} is not known here; beside the rows a request may have {', '.join(sorted(known - set(_SHAPES)))}",
+            {"field": name},
         )
 
 

@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import __version__
-from app.bundles import BundleInfo, Feature
+from app.bundles import BundleInfo, Feature, Sample
 from app.edges.http.errors import error_response, json_response
 from app.edges.http.service import service_of
 from app.errors import ModelFailed, Reason
@@ -51,7 +51,7 @@ async def ready(request: Request) -> Response:
 async def metadata(request: Request) -> Response:
     """Describe what the model takes and what it answers: types, shapes, samples."""
     info = service_of(request).info
-    samples = info.samples
+    samples = info.samples[:1]
     return json_response(
         {
             "model_name": info.name,
@@ -62,10 +62,10 @@ async def metadata(request: Request) -> Response:
             "features": [_feature(feature) for feature in info.features],
             "data_type": {feature.name: _data_type(feature) for feature in info.features},
             "data_structure": [None, len(info.features)],
-            "data_sample": [list(sample.features.values()) for sample in samples[:1]],
+            "data_sample": [_values(info, sample) for sample in samples],
             "prediction_type": prediction_type(info),
             "prediction_structure": [None],
-            "prediction_sample": [sample.prediction for sample in samples[:1]],
+            "prediction_sample": [sample.prediction for sample in samples],
             "performance": info.performance.model_dump() if info.performance else None,
             "libraries": info.libraries,
         }
@@ -73,8 +73,19 @@ async def metadata(request: Request) -> Response:
 
 
 def _feature(feature: Feature) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": feature.name, "kind": feature.kind, "type": _data_type(feature)}
+    described: dict[str, Any] = {
+        "name": feature.name,
+        "kind": feature.kind,
+        "type": _data_type(feature),
+        "accepts_missing": feature.accepts_missing,
+    }
     return {**described, "categories": list(feature.categories)} if feature.kind == "categorical" else described
+
+
+def _values(info: BundleInfo, sample: Sample) -> list[bool | float | str | None]:
+    """Return a sample in the features' order, booleans as such."""
+    values = [(feature, sample.features.get(feature.name)) for feature in info.features]
+    return [bool(value) if feature.boolean and value in (0.0, 1.0) else value for feature, value in values]
 
 
 def _data_type(feature: Feature) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from typing import Final
 
 from fastapi import Request
 from starlette.responses import Response
@@ -12,6 +14,9 @@ from app.edges.http.errors import error_response
 from app.edges.http.service import Service, service_of
 from app.errors import ModelFailed, Reason, Refused
 
+INLINE_BYTES: Final = 65_536
+"""Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
+
 
 async def predict(request: Request) -> Response:
     """Predict one row or many: all rows are answered, or none."""
@@ -20,11 +25,19 @@ async def predict(request: Request) -> Response:
     arrival = service.clock()
     try:
         body = await read_body(request, service.settings.max_body_bytes)
-        asked = read_request(body, service.decoder, service.settings.max_rows)
+        asked = await _read(body, service)
         return await _answer(service, asked, arrival, started)
     except Refused as error:
         service.capture.refused(error.reason)
         raise
+
+
+async def _read(body: bytes, service: Service) -> PredictRequest:
+    """Understand a body, a large one in a thread, so that the event loop goes on answering others."""
+    arguments = (body, service.decoder, service.settings.max_rows)
+    if len(body) <= INLINE_BYTES:
+        return read_request(*arguments)
+    return await asyncio.to_thread(read_request, *arguments)
 
 
 async def _answer(service: Service, asked: PredictRequest, arrival: float, started: float) -> Response:
@@ -32,7 +45,7 @@ async def _answer(service: Service, asked: PredictRequest, arrival: float, start
         predictions = await service.predict(asked.batch)
     except ModelFailed as error:
         service.capture.failed(len(asked.batch))
-        service.problems.happened("model_failed", error)
+        service.failures.happened(Reason.MODEL_FAILED, error)
         return error_response(Reason.MODEL_FAILED, f"{error}; nothing was predicted")
     latency = time.perf_counter() - started
     answer = write_answer(asked, predictions, service.info, arrival, latency)

@@ -28,6 +28,11 @@ class Route:
     body: type[BaseModel] | None = None
     """The shape of its answer."""
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Its method, and for the probes that some load balancers send, HEAD."""
+        return (self.method, "HEAD") if self.tag == "health" else (self.method,)
+
 
 ROUTES: Final = (
     Route("POST", "/predict", predict.predict, (200, 400, 413, 422, 500), "predict", schemas.PredictAnswer),
@@ -47,7 +52,8 @@ DOCUMENTATION: Final = (("GET", "/docs", (200,)), ("GET", "/openapi.json", (200,
 
 def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
     """Return every route as (method, template, codes)."""
-    return [*((route.method, route.path, route.codes) for route in ROUTES), *DOCUMENTATION]
+    declared = [(method, route.path, route.codes) for route in ROUTES for method in route.methods]
+    return [*declared, *DOCUMENTATION]
 
 
 def install_routes(app: FastAPI, info: BundleInfo) -> None:
@@ -68,3 +74,5 @@ def install_routes(app: FastAPI, info: BundleInfo) -> None:
             include_in_schema=route.path != "/",
             **extra,
         )
+        for method in route.methods[1:]:
+            app.add_api_route(route.path, route.answers, methods=[method], include_in_schema=False)

@@ -107,7 +107,7 @@ class Metadata(Documented):
     features: list[dict[str, Any]]
     data_type: dict[str, str]
     data_structure: list[int | None]
-    data_sample: list[list[float | str | None]]
+    data_sample: list[list[bool | float | str | None]]
     prediction_type: str
     prediction_structure: list[int | None]
     prediction_sample: list[Label]
@@ -238,8 +238,8 @@ def predict_body(info: BundleInfo) -> dict[str, Any]:
     """Return the schema of `POST /predict`'s body, with the model's features and samples."""
     named = {
         "type": "object",
-        "properties": {feature.name: _value(feature, info.accepts_missing) for feature in info.features},
-        "required": [] if info.accepts_missing else [feature.name for feature in info.features],
+        "properties": {feature.name: _value(feature) for feature in info.features},
+        "required": [feature.name for feature in info.features if not feature.accepts_missing],
         "additionalProperties": False,
     }
     count = len(info.features)
@@ -265,9 +265,9 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _value(feature: Feature, accepts_missing: bool) -> dict[str, Any]:
+def _value(feature: Feature) -> dict[str, Any]:
     types = ["number", "boolean"] if feature.kind == "numeric" else ["string", "number", "boolean"]
-    return {"anyOf": [{"type": kind} for kind in [*types, *["null"] * accepts_missing]]}
+    return {"anyOf": [{"type": kind} for kind in [*types, *["null"] * feature.accepts_missing]]}
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:

@@ -35,6 +35,9 @@ class Service:
     evaluators: Mapping[tuple[str, str], Evaluator]
     capture: Capture
     problems: Problems
+    """Of monitoring."""
+    failures: Problems
+    """Of the model: logged, and counted as failed predictions, but no fault of monitoring."""
     http: HttpCounters
     executor: Executor
     """Where the model runs: one thread, so that the event loop goes on answering."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,18 @@ from app.errors import Reason, Refused
 NAMES = ("size", "shape", "flag")
 
 
-def info(*, accepts_missing: bool = True) -> BundleInfo:
+def info(*, accepts_missing: bool | Sequence[bool] = True) -> BundleInfo:
+    size, shape, flag = [accepts_missing] * 3 if isinstance(accepts_missing, bool) else accepts_missing
     return BundleInfo(
         name="m",
         version="1",
         task="binary",
         features=(
-            Feature(name="size", kind="numeric"),
-            Feature(name="shape", kind="categorical", categories=("round", "flat")),
-            Feature(name="flag", kind="numeric", boolean=True),
+            Feature(name="size", kind="numeric", accepts_missing=size),
+            Feature(name="shape", kind="categorical", categories=("round", "flat"), accepts_missing=shape),
+            Feature(name="flag", kind="numeric", boolean=True, accepts_missing=flag),
         ),
         classes=(0, 1),
-        accepts_missing=accepts_missing,
         input="matrix",
         created="2026-01-01T00:00:00Z",
         libraries={},
@@ -173,3 +174,21 @@ def test_a_row_of_nothing_is_accepted_where_the_model_takes_missing_values() -> 
     batch = DECODER.decode([{}])
     assert np.isnan(batch.cells[0, [0, 2]]).all()
     assert batch.texts[1] == [None]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_missing_value_is_refused_only_for_a_feature_that_takes_none(place: int) -> None:
+    decoder = FeatureDecoder(info(accepts_missing=[i != place for i in range(3)]))
+    row: list[Any] = [1, "round", 0]
+    for other in {0, 1, 2} - {place}:
+        decoder.decode([[None if i == other else value for i, value in enumerate(row)]])
+    error = refused(decoder, [row, [None, None, None]])
+    assert error.reason is Reason.MISSING_FEATURE
+    assert error.detail == {"field": NAMES[place], "row": 1}
+
+
+@pytest.mark.parametrize("row", [{"x" * 8_000_000: 1}, ["x" * 8_000_000, "round", 0]], ids=["name", "value"])
+def test_a_long_text_of_a_request_is_repeated_in_part(row: Any) -> None:
+    error = refused(DECODER, [row])
+    assert "x" * 39 + "…" in error.message
+    assert len(error.message) + len(str(error.detail)) < 300

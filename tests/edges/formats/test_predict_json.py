@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from app.drift.bins import FloatArray
 from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.predict_json import ID_LENGTH, PredictRequest, read_json, read_request, write_answer
+from app.edges.formats.predict_json import (
+    ID_LENGTH,
+    READ_AGAIN_BYTES,
+    PredictRequest,
+    read_json,
+    read_request,
+    write_answer,
+)
 from app.errors import Reason, Refused
 from app.serving import Predictions
 from tests.edges.formats.test_features import DECODER, STRICT, info
@@ -232,6 +239,25 @@ def test_any_json_value_is_understood_or_refused(value: Any) -> None:
 @example(b'"\\udfff"')
 def test_any_bytes_are_understood_or_refused(body: bytes) -> None:
     assert_understood_or_refused(body)
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"), [("NaN", Reason.NOT_FINITE), ("-Infinity", Reason.NOT_FINITE), ("nothing", Reason.NOT_JSON)]
+)
+def test_a_large_body_that_is_not_json_is_refused_without_reading_it_again(cell: str, reason: Reason) -> None:
+    rows = ",".join(["[1.0,2.0]"] * (READ_AGAIN_BYTES // 8))
+    body = f'{{"data":[[{cell},1.0],{rows}]}}'.encode()
+    assert len(body) > READ_AGAIN_BYTES
+    with pytest.raises(Refused) as refused:
+        read_request(body, DECODER, MAX_ROWS)
+    assert refused.value.reason == reason
+    assert len(refused.value.message) < 200
+
+
+def test_a_long_name_is_not_sent_back_whole() -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(json.dumps({"features": [], "x" * 100_000: 1}).encode(), DECODER, MAX_ROWS)
+    assert len(refused.value.message) + len(str(refused.value.detail)) < 1_000
 
 
 @given(json_values)

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import __version__
 from app.bundles import BundleInfo, Label
 from app.edges.http.about import prediction_type
+from app.edges.http.schemas import Metadata
 from app.main import create_app
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example, quiet
@@ -96,10 +97,18 @@ def test_metadata_names_the_categories_and_the_booleans(category: Example) -> No
         sample = {"data": about["data_sample"]}
         assert running.predict(sample).json()["predictions"][0]["prediction"] == about["prediction_sample"][0]
     assert about["features"] == [
-        {"name": "radius", "kind": "numeric", "type": "float"},
-        {"name": "shape", "kind": "categorical", "type": "string", "categories": ["flat", "oval", "round"]},
-        {"name": "smooth", "kind": "numeric", "type": "boolean"},
+        {"name": "radius", "kind": "numeric", "type": "float", "accepts_missing": True},
+        {
+            "name": "shape",
+            "kind": "categorical",
+            "type": "string",
+            "accepts_missing": True,
+            "categories": ["flat", "oval", "round"],
+        },
+        {"name": "smooth", "kind": "numeric", "type": "boolean", "accepts_missing": True},
     ]
+    assert [type(value) for value in about["data_sample"][0]] == [float, str, bool]
+    assert Metadata.model_validate(about).model_dump()["data_sample"] == about["data_sample"]
     assert about["accepts_missing"] is True
 
 

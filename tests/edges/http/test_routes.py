@@ -122,7 +122,14 @@ def test_the_root_leads_to_the_documentation(server: Served) -> None:
 
 def test_every_route_is_measured() -> None:
     routes = {(method, path) for method, path, _ in measured()}
-    assert routes == {(route.method, route.path) for route in ROUTES} | {(m, p) for m, p, _ in DOCUMENTATION}
+    declared = {(method, route.path) for route in ROUTES for method in route.methods}
+    assert routes == declared | {(method, path) for method, path, _ in DOCUMENTATION}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
+def test_health_is_told_without_a_body_too(path: str, server: Served) -> None:
+    answer = server.client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 @pytest.mark.parametrize("path", ["/health/", "/predict/", "/drift/status/", "//health"])
