@@ -20,7 +20,7 @@ import orjson
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from sklearn.metrics import roc_auc_score
 
 from app.bundles import BUNDLE_FILE
@@ -200,7 +200,7 @@ def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=6)),
         BarColumn(bar_width=20),
         TaskProgressColumn(),
         TextColumn("{task.fields[note]}"),
