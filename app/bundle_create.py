@@ -17,14 +17,12 @@ import numpy as np
 import pyarrow as pa
 import skops.io
 from pydantic import ValidationError
-from sklearn.base import is_classifier, is_regressor
 
 from app import bundles
 from app.bundles import Bundle, BundleInfo, Feature, Label, Sample
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
-    RESERVED,
     WINDOW_SIZES,
     Baseline,
     Categories,
@@ -34,9 +32,10 @@ from app.drift.baseline import (
     dumps,
     joined,
 )
-from app.drift.bins import BoolArray, FloatArray, category_name
+from app.drift.bins import BoolArray, FloatArray
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
+from app.estimators import as_fitted, classes_of, features_of, selects_by_name
 from app.held_out import measure_performance
 from app.serving import Batch, Predictor, verify
 from app.tables import (
@@ -45,9 +44,6 @@ from app.tables import (
     in_order,
     infer_kinds,
     is_csv,
-    is_text,
-    number_of,
-    numbers,
     read_table,
     require,
 )
@@ -79,7 +75,7 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = _ordered(read_table(source, _stated_text(options)), options)
-    names = _without(table.column_names, [*options.ignore, *([options.time] if options.time else [])])
+    names = [name for name in table.column_names if name not in _not_features(options)]
     kinds = infer_kinds(table, names, options.kinds)
     return _baseline({name: column(table, name, kinds[name]) for name in names}, options)
 
@@ -118,17 +114,15 @@ def create_bundle(
     stated = [*_stated_text(options), *codes]
     table = _ordered(read_table(reference, stated), options)
     require(table, [target], "the reference")
-    features = _features(model, table, target, options, codes)
+    features = features_of(model, table, _not_features(options, target), options.kinds, codes)
     if is_csv(reference):
-        features = tuple(_as_fitted(f, model) if f.name in stated else f for f in features)
+        features = tuple(as_fitted(f, model) if f.name in stated else f for f in features)
     columns = {f.name: column(table, f.name, f.kind) for f in features}
     baseline = _baseline(columns, options)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
-    if evaluation is None:
-        held_out = table
-    else:
-        held_out = _ordered(read_table(evaluation, [f.name for f in features if f.kind == "categorical"]), options)
+    texts = [f.name for f in features if f.kind == "categorical"]
+    held_out = table if evaluation is None else _ordered(read_table(evaluation, texts), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
@@ -154,8 +148,8 @@ def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
     return table if options.time is None else in_order(table, options.time)
 
 
-def _without(names: Sequence[str], left_out: Sequence[str]) -> list[str]:
-    return [name for name in names if name not in left_out]
+def _not_features(options: BaselineOptions, *others: str) -> list[str]:
+    return [*others, *options.ignore, *([options.time] if options.time else [])]
 
 
 def _baseline(columns: Table, options: BaselineOptions) -> Baseline:
@@ -173,76 +167,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-# ---------------------------------------------------------------- what the model takes
-
-
-def _features(
-    model: Any, table: pa.Table, target: str, options: BaselineOptions, codes: Mapping[str, Mapping[str, float]]
-) -> tuple[Feature, ...]:
-    own = getattr(model, "feature_names_in_", None)
-    left_out = [target, *options.ignore, *([options.time] if options.time else [])]
-    names = [str(name) for name in own] if own is not None else _without(table.column_names, left_out)
-    require(table, names, "the reference")
-    reserved = [name for name in names if name in RESERVED]
-    if reserved:
-        raise BundleError(f"{reserved[0]} is the name of the monitored score: rename the feature")
-    expected = getattr(model, "n_features_in_", len(names))
-    if expected != len(names):
-        raise BundleError(
-            f"the estimator was fitted on {expected} features, the reference has {len(names)} beside the target "
-            f"({', '.join(names)}): --ignore what is not a feature"
-        )
-    require(table, list(codes), "the reference")
-    kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **options.kinds})
-    return tuple(_feature(table, name, kinds[name], codes.get(name)) for name in names)
-
-
-def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] | None) -> Feature:
-    of = table.schema.field(name).type
-    if kind == "numeric":
-        return Feature(name=name, kind="numeric", boolean=pa.types.is_boolean(of))
-    data = categories(table, name)
-    if codes is None and pa.types.is_boolean(of):
-        codes = {"false": 0.0, "true": 1.0}
-    if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of)):
-        known = numbers(table, name)
-        codes = {category_name(value) or "": float(value) for value in np.unique(known[~np.isnan(known)])}
-    if codes is None and pa.types.is_dictionary(of) and not is_text(of.value_type):
-        raise BundleError(
-            f"{name}: its categories are {of.value_type}, a request sends them as text or numbers: fit the estimator "
-            "on categories of text, or on plain numbers"
-        )
-    if codes is None:
-        return Feature(name=name, kind="categorical", categories=data.names)
-    strange = [category for category in data.names if category not in codes]
-    if strange:
-        raise BundleError(f"{name}: the category codes do not cover {', '.join(strange[:5])}")
-    return Feature(
-        name=name, kind="categorical", categories=tuple(codes), codes=tuple(float(code) for code in codes.values())
-    )
-
-
-def _as_fitted(feature: Feature, model: Any) -> Feature:
-    """Give a category of a csv file its number as code, if it is one and no part of the estimator knows the text."""
-    numbers = [number_of(category) for category in feature.categories]
-    codes = tuple(number for number in numbers if number is not None)
-    if feature.kind == "numeric" or feature.codes is not None or len(codes) < len(feature.categories):
-        return feature
-    known = {category for part in bundles.parts(model) for category in _encoded_texts(part)}
-    return feature if known & set(feature.categories) else feature.model_copy(update={"codes": codes})
-
-
-def _encoded_texts(part: Any) -> list[str]:
-    """Return the texts that an encoder was fitted on."""
-    try:
-        return [category for one in getattr(part, "categories_", ()) for category in one if isinstance(category, str)]
-    except TypeError:
-        return []
-
-
 def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str, target: str) -> BundleInfo:
-    classes = _classes(model)
-    frame = any(f.kind == "categorical" and f.codes is None for f in features) or _selects_by_name(model)
+    classes = classes_of(model)
+    frame = any(f.kind == "categorical" and f.codes is None for f in features) or selects_by_name(model)
     try:
         return BundleInfo(
             name=name,
@@ -258,34 +185,6 @@ def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str
     except ValidationError as error:
         problem = error.errors()[0]
         raise BundleError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
-
-
-def _classes(model: Any) -> tuple[Label, ...] | None:
-    """Return a classifier's classes as plain values, None for a regressor."""
-    if is_regressor(model):
-        return None
-    if not is_classifier(model) or not hasattr(model, "classes_"):
-        raise BundleError("the estimator is neither a fitted classifier nor a fitted regressor")
-    if not hasattr(model, "predict_proba"):
-        raise BundleError("the classifier has no predict_proba: wrap it in CalibratedClassifierCV")
-    if len(model.classes_) < 2:
-        raise BundleError("the classifier knows only one class")
-    return tuple(np.asarray(model.classes_).tolist())
-
-
-def _selects_by_name(model: Any) -> bool:
-    """Say whether any part of the estimator selects its columns by name, or by a function of a DataFrame."""
-    lists = [getattr(part, "transformers", None) for part in bundles.parts(model)]
-    chosen = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
-    return any(_is_by_name(columns) for columns in chosen)
-
-
-def _is_by_name(columns: Any) -> bool:
-    if isinstance(columns, slice):
-        return isinstance(columns.start, str) or isinstance(columns.stop, str)
-    if isinstance(columns, str) or callable(columns):
-        return True
-    return any(isinstance(column, str) for column in np.asarray(columns, dtype=object).ravel())
 
 
 # ---------------------------------------------------------------- what the model answers

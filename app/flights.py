@@ -112,7 +112,7 @@ def cache_folder() -> Path:
 def _sources() -> list[Path]:
     """Return the files that decide what a bundle of the demo looks like."""
     here = Path(__file__).parent
-    names = ("flights", "bundle_create", "bundles", "held_out", "serving", "tables")
+    names = ("flights", "bundle_create", "bundles", "estimators", "held_out", "serving", "tables")
     return [*(here / f"{name}.py" for name in names), *sorted((here / "drift").glob("*.py"))]
 
 

@@ -1,0 +1,118 @@
+"""What a fitted estimator takes and answers, found out from itself and the table it was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.base import is_classifier, is_regressor
+
+from app import bundles
+from app.bundles import Feature, Label
+from app.drift.baseline import RESERVED, Kind
+from app.drift.bins import category_name
+from app.errors import BundleError
+from app.tables import categories, infer_kinds, is_text, number_of, numbers, require
+
+
+def features_of(
+    model: Any,
+    table: pa.Table,
+    left_out: Sequence[str],
+    stated: Mapping[str, Kind],
+    codes: Mapping[str, Mapping[str, float]],
+) -> tuple[Feature, ...]:
+    """Return the features in the order that the estimator was fitted on: by its own names, or the table's.
+
+    `left_out` are columns that are no features, `stated` their kinds where inference is wrong, `codes`
+    the numbers that stand for categories. Raises BundleError or TableError.
+    """
+    own = getattr(model, "feature_names_in_", None)
+    beside = [name for name in table.column_names if name not in left_out]
+    names = beside if own is None else [str(name) for name in own]
+    require(table, names, "the reference")
+    reserved = [name for name in names if name in RESERVED]
+    if reserved:
+        raise BundleError(f"{reserved[0]} is the name of the monitored score: rename the feature")
+    expected = getattr(model, "n_features_in_", len(names))
+    if expected != len(names):
+        raise BundleError(
+            f"the estimator was fitted on {expected} features, the reference has {len(names)} beside the target "
+            f"({', '.join(names)}): --ignore what is not a feature"
+        )
+    require(table, list(codes), "the reference")
+    kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **stated})
+    return tuple(_feature(table, name, kinds[name], codes.get(name)) for name in names)
+
+
+def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] | None) -> Feature:
+    of = table.schema.field(name).type
+    if kind == "numeric":
+        return Feature(name=name, kind="numeric", boolean=pa.types.is_boolean(of))
+    data = categories(table, name)
+    if codes is None and pa.types.is_boolean(of):
+        codes = {"false": 0.0, "true": 1.0}
+    if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of)):
+        known = numbers(table, name)
+        codes = {category_name(value) or "": float(value) for value in np.unique(known[~np.isnan(known)])}
+    if codes is None and pa.types.is_dictionary(of) and not is_text(of.value_type):
+        raise BundleError(
+            f"{name}: its categories are {of.value_type}, a request sends them as text or numbers: fit the estimator "
+            "on categories of text, or on plain numbers"
+        )
+    if codes is None:
+        return Feature(name=name, kind="categorical", categories=data.names)
+    strange = [category for category in data.names if category not in codes]
+    if strange:
+        raise BundleError(f"{name}: the category codes do not cover {', '.join(strange[:5])}")
+    return Feature(
+        name=name, kind="categorical", categories=tuple(codes), codes=tuple(float(code) for code in codes.values())
+    )
+
+
+def as_fitted(feature: Feature, model: Any) -> Feature:
+    """Give a category of a csv file its number as code, if it is one and no part of the estimator knows the text."""
+    numbers = [number_of(category) for category in feature.categories]
+    codes = tuple(number for number in numbers if number is not None)
+    if feature.kind == "numeric" or feature.codes is not None or len(codes) < len(feature.categories):
+        return feature
+    known = {category for part in bundles.parts(model) for category in _encoded_texts(part)}
+    return feature if known & set(feature.categories) else feature.model_copy(update={"codes": codes})
+
+
+def _encoded_texts(part: Any) -> list[str]:
+    """Return the texts that an encoder was fitted on."""
+    try:
+        return [category for one in getattr(part, "categories_", ()) for category in one if isinstance(category, str)]
+    except TypeError:
+        return []
+
+
+def classes_of(model: Any) -> tuple[Label, ...] | None:
+    """Return a classifier's classes as plain values, None for a regressor."""
+    if is_regressor(model):
+        return None
+    if not is_classifier(model) or not hasattr(model, "classes_"):
+        raise BundleError("the estimator is neither a fitted classifier nor a fitted regressor")
+    if not hasattr(model, "predict_proba"):
+        raise BundleError("the classifier has no predict_proba: wrap it in CalibratedClassifierCV")
+    if len(model.classes_) < 2:
+        raise BundleError("the classifier knows only one class")
+    return tuple(np.asarray(model.classes_).tolist())
+
+
+def selects_by_name(model: Any) -> bool:
+    """Say whether any part of the estimator selects its columns by name, or by a function of a DataFrame."""
+    lists = [getattr(part, "transformers", None) for part in bundles.parts(model)]
+    chosen = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
+    return any(_is_by_name(columns) for columns in chosen)
+
+
+def _is_by_name(columns: Any) -> bool:
+    if isinstance(columns, slice):
+        return isinstance(columns.start, str) or isinstance(columns.stop, str)
+    if isinstance(columns, str) or callable(columns):
+        return True
+    return any(isinstance(column, str) for column in np.asarray(columns, dtype=object).ravel())
