@@ -53,7 +53,7 @@ Table = Mapping[str, FloatArray | Categories]
 """Columns of equal length: float64 with NaN for missing, or categories."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnBaseline:
     """What is kept of one column of the reference."""
 
@@ -74,6 +74,13 @@ class ColumnBaseline:
     """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
     in_sample: bool = False
     """True for scores of the rows that the model was fitted on: they are never judged."""
+
+    def __eq__(self, other: object) -> bool:
+        # By content: a moment that is not known equals one that is not known, which NaN does not.
+        return isinstance(other, ColumnBaseline) and _column_content(self) == _column_content(other)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.rows, self.counts))
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,15 @@ def test_variation_is_the_furthest_of_the_references_own_windows(zero_bin: Any) 
     assert furthest > 0
 
 
+def test_columns_are_equal_by_content_even_where_a_moment_is_not_known() -> None:
+    first, again = (build_baseline(_table(), created=CREATED) for _ in range(2))
+    assert math.isnan(first.columns[-1].mean)
+    assert first == again
+    assert hash(first.columns[-1]) == hash(again.columns[-1])
+    assert first.columns[-1] != replace(first.columns[-1], counts=(*first.columns[-1].counts[:-1], 1.0))
+    assert first.columns[-1] != "a column"
+
+
 def test_without_an_order_no_variation_is_known() -> None:
     built = build_baseline(_table(), created=CREATED)
     assert [column.natural_variation for column in built.columns] == [{}, {}, {}]
