@@ -107,7 +107,14 @@ def variable(name: str) -> str:
 
 def _refuse_unknown_variables() -> None:
     known = {CONFIG_VARIABLE, *map(variable, Settings.model_fields)}
-    unknown = sorted(name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX) and name not in known)
+    ours = {name: value for name, value in os.environ.items() if name.upper().startswith(ENVIRONMENT_PREFIX)}
+    linked = sorted(name for name, value in ours.items() if value.startswith("tcp://"))
+    if linked:
+        raise SettingsError(
+            f"{', '.join(linked)} in the environment is an address, not a setting: Kubernetes sets it for a Service "
+            "named driftgauge. Set enableServiceLinks: false in the pod's spec, or name the Service otherwise"
+        )
+    unknown = sorted(name for name in ours if name not in known)
     if unknown:
         raise SettingsError(f"unknown in the environment: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 

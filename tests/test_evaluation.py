@@ -297,6 +297,7 @@ def test_a_quiet_monitor_is_evaluated_by_interval_too(monitor: SteeredMonitor, p
     async def scenario() -> None:
         async with _watching(Evaluator(monitor, problems, interval_seconds=0.001, rest_factor=0.0)):
             await _until(lambda: monitor.began >= 3)
+            assert monitor.last.report.rows_observed == monitor.state.rows == 0
 
     _run(scenario())
 

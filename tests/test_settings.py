@@ -244,6 +244,13 @@ def test_an_unknown_variable_is_refused_by_name_with_those_that_are_known(
         load()
 
 
+def test_what_kubernetes_sets_for_a_service_of_that_name_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTGAUGE_SERVICE_HOST", "10.0.0.7")
+    monkeypatch.setenv("DRIFTGAUGE_PORT", "tcp://10.0.0.7:8000")
+    with pytest.raises(SettingsError, match=r"^DRIFTGAUGE_PORT in the environment .* enableServiceLinks: false"):
+        load()
+
+
 def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("MY_DRIFTGAUGE_PORT", "9000")
