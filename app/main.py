@@ -111,6 +111,8 @@ def _monitor(settings: Settings, bundle: Bundle, now: float) -> Monitor:
             policy=Policy(
                 windows=settings.windows,
                 psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
+                missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
+                unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
             ),
             clock=settings.clock,
             max_event_ahead_seconds=settings.max_event_ahead_seconds,

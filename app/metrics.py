@@ -19,12 +19,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 
-from app.drift.bins import FloatArray
-from app.drift.report import SEVERITIES, DriftReport, Status, WindowReport
+from app.drift.bins import MISSING, UNSEEN, FloatArray
+from app.drift.report import JUDGED_ROWS, SEVERITIES, DriftReport, Policy, Status, WindowReport
 from app.errors import DROPS, FAILURES, REJECTIONS, Reason
 
 Labels = tuple[str, ...]
 Arrays = Mapping[str, npt.NDArray[Any]]
+Children = Iterable[tuple[Labels, float]]
+"""The label values and the number of each child of a gauge."""
 
 BATCH_SIZES: Final = ("small", "medium", "large")
 SOURCES: Final = ("predict",)
@@ -57,7 +59,7 @@ class Reported:
     name: str
     help: str
     labels: Labels
-    values: Callable[[DriftReport], Iterable[tuple[Labels, float]]]
+    values: Callable[[DriftReport], Children]
 
 
 def each(values: Iterable[object]) -> tuple[Labels, ...]:
@@ -184,6 +186,20 @@ def _thresholds(report: DriftReport) -> Iterator[tuple[Labels, float]]:
                 yield (column, str(capacity), severity), number
 
 
+def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], Children]:
+    """Return the limits of a special bin's ratio: so many points above the reference's own ratio."""
+
+    def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
+        for column, code in zip(report.baseline.columns, report.baseline.special_codes[special].tolist(), strict=True):
+            if code < 0:
+                continue
+            own = column.counts[code] / sum(column.counts)
+            for severity, more in zip(SEVERITIES, points(report.policy), strict=True):
+                yield (column.name, severity), own + more
+
+    return values
+
+
 def _feature_values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
     moments = report.main.moments
     stats = {"mean": moments.mean, "std": moments.std, "min": moments.min, "max": moments.max}
@@ -237,10 +253,22 @@ REPORTED: Final = (
         lambda w: w.natural_variation,
     ),
     _columns("model_feature_missing_ratio", "Share of the window's rows without a value.", lambda w: w.shares.missing),
+    Reported(
+        "model_feature_missing_ratio_threshold",
+        "Missing ratio from which it is an alert: the reference's own and the points of the setting.",
+        ("feature_name", "severity"),
+        _limits(MISSING, lambda policy: policy.missing_thresholds),
+    ),
     _columns(
         "model_feature_unseen_ratio",
         "Share of the window's rows with a value or category that the reference does not have.",
         lambda w: w.shares.unseen,
+    ),
+    Reported(
+        "model_feature_unseen_ratio_threshold",
+        "Unseen ratio from which it is an alert: the one to expect and the points of the setting.",
+        ("feature_name", "severity"),
+        _limits(UNSEEN, lambda policy: policy.unseen_thresholds),
     ),
     _columns(
         "model_feature_out_of_range_ratio",
@@ -311,10 +339,10 @@ REPORTED: Final = (
         lambda report: [((str(size),), float(size)) for size in report.windows],
     ),
     Reported(
-        "model_evaluation_timestamp_seconds",
-        "Time of the last evaluation, by the monitor's clock.",
-        (),
-        lambda report: [((), report.evaluated_at)],
+        "model_window_required_rows",
+        "Rows from which on the window gives verdicts (10 for each bin of a column, where that is more).",
+        ("window",),
+        lambda report: [((str(size),), float(JUDGED_ROWS)) for size in report.windows],
     ),
 )
 
@@ -322,13 +350,64 @@ INFO: Final = "model_info"
 INFO_HELP: Final = "The model that is served and the baseline it is compared with; always 1."
 BIN_ROWS: Final = "model_feature_bin_rows_total"
 BIN_ROWS_HELP: Final = "Rows counted in each of the baseline's bins since the state began."
-DURATION: Final = "model_evaluation_duration_seconds"
-DURATION_HELP: Final = "CPU time of the last evaluation."
-HEALTHY: Final = "model_monitoring_healthy"
-HEALTHY_HELP: Final = "1 while monitoring works, 0 while it has a problem (see /drift/status)."
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A gauge of the monitor itself, whatever its report says."""
+
+    name: str
+    help: str
+    labels: Labels
+    values: Callable[[MonitorFacts], Children]
+
+
+STATED: Final = (
+    Stated(
+        "model_evaluation_timestamp_seconds",
+        "Time of the last evaluation, by the server's clock.",
+        (),
+        lambda facts: [((), facts.evaluated_at)],
+    ),
+    Stated(
+        "model_evaluation_age_threshold_seconds",
+        "Time since the last evaluation from which on its verdict is stale.",
+        (),
+        lambda facts: [((), facts.limits.evaluation_age_seconds)],
+    ),
+    Stated(
+        "model_evaluation_duration_seconds",
+        "CPU time of the last evaluation.",
+        (),
+        lambda facts: [((), facts.evaluation_seconds)],
+    ),
+    Stated(
+        "model_prediction_latency_threshold_seconds",
+        "Time that the 95th percentile of a prediction's latency may take before it is an alert.",
+        ("severity",),
+        lambda facts: zip(each(SEVERITIES), facts.limits.latency_seconds, strict=True),
+    ),
+    Stated(
+        "model_monitoring_healthy",
+        "1 while monitoring works, 0 while it has a problem (see /drift/status).",
+        (),
+        lambda facts: [((), float(facts.healthy))],
+    ),
+)
+ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
+ERROR_BUDGET_HELP: Final = "Share of predict requests that may fail by the server's fault."
 
 
 # ---------------------------------------------------------------- rendering
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is too slow and too old; see the settings of similar names."""
+
+    latency_seconds: tuple[float, float]
+    """For warning and critical."""
+    evaluation_age_seconds: float
 
 
 @dataclass(frozen=True)
@@ -343,11 +422,24 @@ class MonitorFacts:
     report: DriftReport
     bin_rows: npt.NDArray[np.int64]
     """Shape [columns, K]."""
+    evaluated_at: float
+    """By the server's clock, seconds since 1970."""
     evaluation_seconds: float
+    """CPU time of the last evaluation."""
     healthy: bool
+    limits: Limits
 
 
-def render(accept: str, monitors: Sequence[MonitorFacts], server: tuple[Sequence[Stored], Arrays]) -> tuple[bytes, str]:
+@dataclass(frozen=True)
+class ServerFacts:
+    """All that the exposition says of the server itself."""
+
+    series: Sequence[Stored]
+    arrays: Arrays
+    error_budget_ratio: float
+
+
+def render(accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts) -> tuple[bytes, str]:
     """Return the exposition and its content type, in the format that `accept` asks for."""
     encoder, content_type = choose_encoder(accept)
     return encoder(_Snapshot(monitors, server)), content_type
@@ -356,7 +448,7 @@ def render(accept: str, monitors: Sequence[MonitorFacts], server: tuple[Sequence
 class _Snapshot(CollectorRegistry):
     """What prometheus_client's encoders take for a registry: the families of one moment."""
 
-    def __init__(self, monitors: Sequence[MonitorFacts], server: tuple[Sequence[Stored], Arrays]) -> None:
+    def __init__(self, monitors: Sequence[MonitorFacts], server: ServerFacts) -> None:
         super().__init__(auto_describe=False)
         ProcessCollector(registry=self)
         PlatformCollector(registry=self)
@@ -366,8 +458,8 @@ class _Snapshot(CollectorRegistry):
     def collect(self) -> Iterator[Family]:
         """Yield every family, each name once."""
         yield from super().collect()
-        specs, arrays = self._server
-        yield from (_stored([((), spec, arrays)], ()) for spec in specs)
+        yield from (_stored([((), spec, self._server.arrays)], ()) for spec in self._server.series)
+        yield GaugeMetricFamily(ERROR_BUDGET, ERROR_BUDGET_HELP, value=self._server.error_budget_ratio)
         if self._monitors:
             yield from _model_families(self._monitors)
 
@@ -386,13 +478,11 @@ def _model_families(monitors: Sequence[MonitorFacts]) -> Iterator[Family]:
     yield _bin_rows(known)
     for reported in REPORTED:
         yield _gauge(reported.name, reported.help, reported.labels, [(i, reported.values(m.report)) for i, m in known])
-    yield _gauge(DURATION, DURATION_HELP, (), [(i, [((), m.evaluation_seconds)]) for i, m in known])
-    yield _gauge(HEALTHY, HEALTHY_HELP, (), [(i, [((), float(m.healthy))]) for i, m in known])
+    for stated in STATED:
+        yield _gauge(stated.name, stated.help, stated.labels, [(i, stated.values(m)) for i, m in known])
 
 
-def _gauge(
-    name: str, help: str, labels: Labels, members: Iterable[tuple[Labels, Iterable[tuple[Labels, float]]]]
-) -> Family:
+def _gauge(name: str, help: str, labels: Labels, members: Iterable[tuple[Labels, Children]]) -> Family:
     family = GaugeMetricFamily(name, help, labels=(*_MODEL, *labels))
     for identity, samples in members:
         for child, value in samples:
@@ -440,11 +530,10 @@ def catalogue() -> list[tuple[str, str, str, str]]:
         for base, group in (((), server_series(())), (_MODEL, monitor_series()))
         for s in group
     ]
-    reported = [(r.name, "gauge", (*_MODEL, *r.labels), r.help) for r in REPORTED]
+    reported = [(r.name, "gauge", (*_MODEL, *r.labels), r.help) for r in (*REPORTED, *STATED)]
     others = [
         (INFO, "gauge", (*_MODEL, "task", "baseline_hash"), INFO_HELP),
         (BIN_ROWS, "counter", (*_MODEL, "feature_name", "bin"), BIN_ROWS_HELP),
-        (DURATION, "gauge", _MODEL, DURATION_HELP),
-        (HEALTHY, "gauge", _MODEL, HEALTHY_HELP),
+        (ERROR_BUDGET, "gauge", (), ERROR_BUDGET_HELP),
     ]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(stored + reported + others)]

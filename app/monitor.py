@@ -34,6 +34,8 @@ class Evaluation:
     """A report and what it took."""
 
     report: DriftReport
+    at: float
+    """By the server's clock, seconds since 1970."""
     cpu_seconds: float
 
 
@@ -113,7 +115,7 @@ class Monitor:
         latest = self.state.latest_event
         clock = latest if by_event and math.isfinite(latest) else now
         report, self._memory = evaluate(self.baseline, rows, observed, self._memory, self.options.policy, clock)
-        return Evaluation(report, time.thread_time() - started)
+        return Evaluation(report, now, time.thread_time() - started)
 
     def bin_rows(self) -> IntArray:
         """Return the rows counted in each bin since the state began, shape [columns, K]."""

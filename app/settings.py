@@ -20,6 +20,15 @@ MAX_WINDOW_ROWS: Final = 1_000_000
 CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
 
 
+LEVELLED: Final = (
+    "psi_threshold_{}",
+    "missing_threshold_{}",
+    "unseen_threshold_{}",
+    "latency_threshold_{}_seconds",
+)
+"""Settings that come as a pair: the one for `critical` is not below that for `warning`."""
+
+
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names each and says what is wrong."""
 
@@ -57,6 +66,30 @@ class Settings(BaseSettings):
     )
     psi_threshold_warning: float = Field(0.1, gt=0, description="PSI, less its noise, from which drift is a warning.")
     psi_threshold_critical: float = Field(0.2, gt=0, description="PSI, less its noise, from which drift is critical.")
+    missing_threshold_warning: float = Field(
+        0.05, gt=0, le=1, description="Missing ratio above the reference's own from which it is a warning."
+    )
+    missing_threshold_critical: float = Field(
+        0.1, gt=0, le=1, description="Missing ratio above the reference's own from which it is critical."
+    )
+    unseen_threshold_warning: float = Field(
+        0.01, gt=0, le=1, description="Ratio of unseen values above the expected from which it is a warning."
+    )
+    unseen_threshold_critical: float = Field(
+        0.05, gt=0, le=1, description="Ratio of unseen values above the expected from which it is critical."
+    )
+    latency_threshold_warning_seconds: float = Field(
+        0.5, gt=0, description="Latency from which on its 95th percentile is a warning."
+    )
+    latency_threshold_critical_seconds: float = Field(
+        1.0, gt=0, description="Latency from which on its 95th percentile is critical."
+    )
+    error_budget_ratio: float = Field(
+        0.001, gt=0, lt=1, description="Share of predict requests that may fail: 0.001 promises 99.9 %."
+    )
+    evaluation_stale_seconds: float = Field(
+        120.0, gt=0, description="Age of the last evaluation from which its verdict is stale."
+    )
     evaluation_interval_seconds: float = Field(
         5.0, gt=0, description="Time between evaluations when nobody reads the status or the metrics."
     )
@@ -80,8 +113,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ordered(self) -> Settings:
-        if self.psi_threshold_critical < self.psi_threshold_warning:
-            raise ValueError("psi_threshold_critical must not be below psi_threshold_warning")
+        for name in LEVELLED:
+            warning, critical = name.format("warning"), name.format("critical")
+            if getattr(self, critical) < getattr(self, warning):
+                raise ValueError(f"{critical} must not be below {warning}")
+        if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
+            raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self
 
 

@@ -63,7 +63,13 @@ def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def quiet(**options: Any) -> Settings:
     """Settings of a test: small windows, and an evaluation for every reader."""
     return Settings(
-        **{"windows": (50, 1000), "evaluation_rest_factor": 0.0, "evaluation_interval_seconds": 600, **options}
+        **{
+            "windows": (50, 1000),
+            "evaluation_rest_factor": 0.0,
+            "evaluation_interval_seconds": 600,
+            "evaluation_stale_seconds": 1200,
+            **options,
+        }
     )
 
 

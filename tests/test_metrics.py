@@ -13,11 +13,12 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from app.drift.baseline import Baseline
-from app.drift.report import SEVERITIES, DriftReport, Status, WindowReport
+from app.drift.report import SEVERITIES, DriftReport, Policy, Status, WindowReport
 from app.errors import DROPS, FAILURES, REJECTIONS
 from app.metrics import (
     BATCH_SIZES,
     BIN_ROWS,
+    ERROR_BUDGET,
     HTTP_DURATION,
     HTTP_REQUESTS,
     INPUT_SIZE,
@@ -29,7 +30,9 @@ from app.metrics import (
     REPORTED,
     SCORE,
     SCORE_BUCKETS,
+    Limits,
     MonitorFacts,
+    ServerFacts,
     Stored,
     catalogue,
     monitor_series,
@@ -37,7 +40,7 @@ from app.metrics import (
     score_buckets,
     server_series,
 )
-from app.monitor import Monitor
+from app.monitor import Monitor, MonitorOptions
 from app.state import Counters
 from tests.monitors import AWKWARD, START, small_baseline, small_monitor, small_options, some_rows
 
@@ -58,7 +61,7 @@ class Exposition:
 
     def __init__(self, accept: str, monitors: Sequence[MonitorFacts], server: Counters | None = None) -> None:
         counters = server or Counters.in_memory(server_series(ROUTES))
-        body, self.content_type = render(accept, monitors, (counters.series, counters.copy()))
+        body, self.content_type = render(accept, monitors, ServerFacts(counters.series, counters.copy(), 0.001))
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (
             openmetrics_parser.text_string_to_metric_families
@@ -93,8 +96,10 @@ def _facts(monitor: Monitor, *, healthy: bool = True, task: str = "binary") -> M
         arrays=monitor.state.counters.copy(),
         report=monitor.last.report,
         bin_rows=monitor.bin_rows(),
+        evaluated_at=monitor.last.at,
         evaluation_seconds=0.25,
         healthy=healthy,
+        limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
     )
 
 
@@ -287,6 +292,7 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
     assert {name for name in exposition.families if name.startswith("http_")} == {
         HTTP_REQUESTS.removesuffix("_total"),
         HTTP_DURATION,
+        ERROR_BUDGET,
     }
     assert not [name for name in exposition.families if name.startswith("model_")]
 
@@ -513,6 +519,35 @@ def test_verdicts_are_those_of_the_report() -> None:
     assert exposition.value("model_drifted_features") == len(report.drifted)
     assert exposition.value("model_judged_features") == 4.0
     assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
+
+
+def test_limits_stand_beside_what_they_limit() -> None:
+    monitor = _drifted()
+    exposition = Exposition(OPENMETRICS, [_facts(monitor)])
+    baseline = monitor.baseline
+    missing = {c.name: c.counts[c.bins.names.index("missing")] / c.rows for c in baseline.columns}
+    assert exposition.children("model_feature_missing_ratio_threshold", "feature_name", "severity") == pytest.approx(
+        {(n, s): own + more for n, own in missing.items() for s, more in (("warning", 0.05), ("critical", 0.1))}
+    )
+    unseen = {c.name: c.counts[c.bins.names.index("unseen")] / sum(c.counts) for c in baseline.columns[1:3]}
+    assert exposition.children("model_feature_unseen_ratio_threshold", "feature_name", "severity") == pytest.approx(
+        {(n, s): own + more for n, own in unseen.items() for s, more in (("warning", 0.01), ("critical", 0.05))}
+    )
+    assert exposition.children("model_prediction_latency_threshold_seconds", "severity") == {
+        ("warning",): 0.5,
+        ("critical",): 1.0,
+    }
+    assert exposition.value("model_evaluation_age_threshold_seconds") == 120.0
+    assert exposition.children("model_window_required_rows", "window") == {("200",): 500.0, ("1000",): 500.0}
+    assert exposition.value("http_requests_error_budget_ratio") == 0.001
+
+
+def test_the_time_of_an_evaluation_is_the_servers_whatever_clock_the_rows_have() -> None:
+    monitor = small_monitor(options=MonitorOptions(policy=Policy(windows=(200,)), clock="event"))
+    monitor.observe(some_rows(600), arrival=START + 5, event=np.full(600, START - 1e8))
+    monitor.evaluate(START + 10)
+    assert monitor.last.report.evaluated_at == START - 1e8
+    assert Exposition(TEXT, [_facts(monitor)]).value("model_evaluation_timestamp_seconds") == START + 10
 
 
 def _with_severity(report: DriftReport, severity: str | None) -> DriftReport:

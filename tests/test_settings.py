@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from app.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, Settings, SettingsError, load, variable
 
-UNITS = ("_seconds", "_bytes", "_rows", "_threads", "_factor")
-WITHOUT_UNIT = {"port", "windows", "psi_threshold_warning", "psi_threshold_critical"}
+UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor")
+LIMITED = ("psi", "missing", "unseen")
+WITHOUT_UNIT = {"port", "windows", *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical"))}
 """Numbers that are no time or size, or (windows) are known by their field to be rows."""
 
 OPTIONS: list[tuple[str, str, object]] = [
@@ -30,6 +31,14 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("windows", "50,500", (50, 500)),
     ("psi_threshold_warning", "0.15", 0.15),
     ("psi_threshold_critical", "0.4", 0.4),
+    ("missing_threshold_warning", "0.02", 0.02),
+    ("missing_threshold_critical", "0.2", 0.2),
+    ("unseen_threshold_warning", "0.005", 0.005),
+    ("unseen_threshold_critical", "0.5", 0.5),
+    ("latency_threshold_warning_seconds", "0.05", 0.05),
+    ("latency_threshold_critical_seconds", "2", 2.0),
+    ("error_budget_ratio", "0.01", 0.01),
+    ("evaluation_stale_seconds", "30", 30.0),
     ("evaluation_interval_seconds", "0.5", 0.5),
     ("evaluation_rest_factor", "0", 0.0),
 ]
@@ -54,6 +63,11 @@ WRONG: list[tuple[str, str]] = [
     ("windows", "1.5"),
     ("psi_threshold_warning", "0"),
     ("psi_threshold_critical", "nan"),
+    ("missing_threshold_warning", "0"),
+    ("unseen_threshold_critical", "1.5"),
+    ("latency_threshold_warning_seconds", "0"),
+    ("error_budget_ratio", "1"),
+    ("evaluation_stale_seconds", "0"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
 ]
@@ -233,6 +247,24 @@ def test_critical_below_warning_is_refused() -> None:
         load({"psi_threshold_warning": 0.3})
     same = load({"psi_threshold_warning": 0.2})
     assert same.psi_threshold_warning == same.psi_threshold_critical
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("missing_threshold_critical", "missing_threshold_warning"),
+        ("unseen_threshold_critical", "unseen_threshold_warning"),
+        ("latency_threshold_critical_seconds", "latency_threshold_warning_seconds"),
+    ],
+)
+def test_other_critical_limits_are_not_below_their_warnings(low: str, high: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{low} must not be below {high}$"):
+        load({low: 0.1, high: 0.2})
+
+
+def test_an_evaluation_is_not_stale_before_the_next_is_due() -> None:
+    with pytest.raises(SettingsError, match=r"^evaluation_stale_seconds must be longer than"):
+        load({"evaluation_interval_seconds": 120.0})
 
 
 @pytest.mark.parametrize("name", ["DRIFTGAUGE_PROT", "DRIFTGAUGE_", "DRIFTGAUGE_port", "driftgauge_port"])

@@ -42,6 +42,10 @@ class Policy:
     """Rows of the count windows, ascending; the last one is the main window."""
     psi_thresholds: tuple[float, float] = (0.1, 0.2)
     """`psi_debiased` from which drift is a warning, and critical."""
+    missing_thresholds: tuple[float, float] = (0.05, 0.1)
+    """Missing ratio above the reference's own that is a warning, and critical."""
+    unseen_thresholds: tuple[float, float] = (0.01, 0.05)
+    """Unseen ratio above the one to expect that is a warning, and critical."""
 
 
 @dataclass(frozen=True)

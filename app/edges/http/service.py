@@ -15,7 +15,7 @@ from app.edges.formats.features import FeatureDecoder
 from app.edges.http.measure import HttpCounters
 from app.errors import Reason, Refused
 from app.evaluation import Evaluator
-from app.metrics import MonitorFacts
+from app.metrics import Limits, MonitorFacts, ServerFacts
 from app.monitor import Monitor, Registry
 from app.problems import Problems
 from app.serving import Batch, Predictions, Predictor
@@ -64,24 +64,38 @@ class Service:
         for monitor in self.monitors:
             await self.evaluator(monitor).current()
         healthy = not self.problems.current()
-        return await asyncio.to_thread(lambda: [_facts(monitor, self.info.task, healthy) for monitor in self.monitors])
+        return await asyncio.to_thread(lambda: [self._facts(monitor, healthy) for monitor in self.monitors])
 
+    def _facts(self, monitor: Monitor, healthy: bool) -> MonitorFacts:
+        last = monitor.last
+        with monitor.state.counting() as counters:  # so that no histogram is copied half counted
+            arrays = counters.copy()
+        return MonitorFacts(
+            model_name=monitor.model_name,
+            model_version=monitor.model_version,
+            task=self.info.task,
+            series=monitor.state.counters.series,
+            arrays=arrays,
+            report=last.report,
+            bin_rows=monitor.bin_rows(),
+            evaluated_at=last.at,
+            evaluation_seconds=last.cpu_seconds,
+            healthy=healthy,
+            limits=self.limits,
+        )
 
-def _facts(monitor: Monitor, task: str, healthy: bool) -> MonitorFacts:
-    last = monitor.last
-    with monitor.state.counting() as counters:  # so that no histogram is copied half counted
-        arrays = counters.copy()
-    return MonitorFacts(
-        model_name=monitor.model_name,
-        model_version=monitor.model_version,
-        task=task,
-        series=monitor.state.counters.series,
-        arrays=arrays,
-        report=last.report,
-        bin_rows=monitor.bin_rows(),
-        evaluation_seconds=last.cpu_seconds,
-        healthy=healthy,
-    )
+    def server_facts(self) -> ServerFacts:
+        """Return what `/metrics` says of the server itself."""
+        return ServerFacts(self.http.series, self.http.counters.copy(), self.settings.error_budget_ratio)
+
+    @property
+    def limits(self) -> Limits:
+        """What is too slow and too old for a monitor."""
+        settings = self.settings
+        return Limits(
+            latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
+            evaluation_age_seconds=settings.evaluation_stale_seconds,
+        )
 
 
 def service_of(request: Request) -> Service:

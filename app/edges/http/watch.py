@@ -25,6 +25,6 @@ async def metrics(request: Request) -> Response:
     """Give every metric, as Prometheus text or OpenMetrics, by the `Accept` header."""
     service = service_of(request)
     facts = await service.facts()
-    http = (service.http.series, service.http.counters.copy())
-    body, content_type = await asyncio.to_thread(render, request.headers.get("accept", ""), facts, http)
+    server = service.server_facts()
+    body, content_type = await asyncio.to_thread(render, request.headers.get("accept", ""), facts, server)
     return Response(body, headers={"content-type": content_type})
