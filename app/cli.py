@@ -19,8 +19,10 @@ from app.bundles import BundleInfo, read_baseline, read_info
 from app.drift.baseline import WINDOW_SIZES, Baseline, BaselineError, Kind, dumps
 from app.drift.bins import number_name
 from app.drift.statistics import ZeroBin
-from app.errors import BundleError
+from app.errors import BundleError, MonitoringError
 from app.logs import configure_logs
+from app.monitoring.options import MonitoringOptions
+from app.monitoring.render import write
 from app.settings import SettingsError, load
 from app.tables import TableError
 
@@ -34,10 +36,12 @@ app = typer.Typer(
 )
 bundle_app = typer.Typer(help="Make and look at model bundles: a model with the baseline it is watched against.")
 baseline_app = typer.Typer(help="Make and look at baselines: what is kept of the reference data.")
+monitoring_app = typer.Typer(help="Set up Prometheus, Alertmanager and Grafana.")
 app.add_typer(bundle_app, name="bundle", no_args_is_help=True)
 app.add_typer(baseline_app, name="baseline", no_args_is_help=True)
+app.add_typer(monitoring_app, name="monitoring", no_args_is_help=True)
 
-EXPECTED = (BundleError, BaselineError, TableError, SettingsError)
+EXPECTED = (BundleError, BaselineError, MonitoringError, SettingsError, TableError)
 """Errors that say all a person needs to know."""
 
 Kinds = Annotated[
@@ -112,19 +116,33 @@ def serve(
 def demo(
     rows: Annotated[int | None, typer.Option(help="Flights to replay.", min=1, show_default="all from May on")] = None,
     exit: Annotated[bool, typer.Option("--exit", help="End after the replay instead of serving on.")] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     batch: Annotated[int, typer.Option(help="Most flights in one request.", min=1, max=10_000)] = 500,
+    pace: Annotated[
+        int | None,
+        typer.Option(help="Flights per second.", min=1, show_default="as fast as it goes; 2000 with --stack"),
+    ] = None,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="Run Prometheus and Alertmanager beside it; both must be installed.")
+    ] = False,
+    prometheus_port: Annotated[int, typer.Option(help="Port of Prometheus, with --stack.")] = 9090,
+    alertmanager_port: Annotated[int, typer.Option(help="Port of Alertmanager, with --stack.")] = 9093,
 ) -> None:
     """Serve a model of flight delays and replay the flights of 2013 into it.
 
     It was fitted on January to March; the replay starts in May. Watch the weather drift into summer at /drift/status
-    and /metrics. Needs the extra: pip install 'driftgauge[demo]'.
+    and /metrics, and with --stack the alerts. Needs the extra: pip install 'driftgauge[demo]'.
     """
     try:
-        from app.demo import run
+        from app.demo import DemoOptions, run
+        from app.stack import Place, Places
     except ModuleNotFoundError as error:
         raise BundleError(f"the demo needs {error.name}: pip install 'driftgauge[demo]'") from error
-    raise typer.Exit(run(rows=rows, leave=exit, port=port, batch_rows=batch))
+    places = Places(Place(prometheus_port, "--prometheus-port"), Place(alertmanager_port, "--alertmanager-port"))
+    listen = Place(port, host=host)
+    options = DemoOptions(listen, rows, leave=exit, batch_rows=batch, pace=pace, stack=places if stack else None)
+    raise typer.Exit(run(options))
 
 
 @bundle_app.command("create")
@@ -227,6 +245,85 @@ def baseline_show(
     if column not in baseline.names:
         raise BaselineError(f"there is no column {column}; there is {', '.join(baseline.names)}")
     show_bins(baseline, column, _console())
+
+
+@monitoring_app.command("render")
+def monitoring_render(
+    out: Annotated[Path, typer.Option(help="Folder to write into.", file_okay=False)],
+    scrape_interval: Annotated[str, typer.Option(help="Time between scrapes and evaluations of rules.")] = "15s",
+    window: Annotated[str, typer.Option(help="How long a gauge is looked back at before it can alert.")] = "5m",
+    hold: Annotated[str, typer.Option("--for", help="How long a condition holds before its alert fires.")] = "5m",
+    base_url: Annotated[str, typer.Option(help="Address of the server, as people reach it.")] = "http://localhost:8000",
+    runbook_url: Annotated[
+        str | None, typer.Option(help="Folder of the runbooks.", show_default="BASE_URL/runbooks")
+    ] = None,
+    grafana_url: Annotated[str, typer.Option(help="Address of Grafana, as people reach it.")] = "http://localhost:3000",
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="A server to scrape, as Prometheus reaches it; repeatable.", show_default="app:8000"),
+    ] = None,
+    prometheus: Annotated[str, typer.Option(help="Prometheus, as it reaches itself.")] = "localhost:9090",
+    alertmanager: Annotated[str, typer.Option(help="Alertmanager, as Prometheus reaches it.")] = "alertmanager:9093",
+    job: Annotated[str, typer.Option(help="Name of the servers' scrape job.")] = "driftgauge",
+    by: Annotated[str, typer.Option(help="Labels of targets that tell deployments apart.", metavar="LABEL,…")] = "job",
+    slack_url_file: Annotated[
+        str | None, typer.Option(help="File with the address of a Slack webhook, as Alertmanager reaches it.")
+    ] = None,
+    slack_channel: Annotated[str | None, typer.Option(help="Channel, if not the webhook's own.")] = None,
+    email_to: Annotated[str | None, typer.Option(help="Address that is written to.")] = None,
+    email_from: Annotated[str, typer.Option(help="Address that it comes from.")] = "driftgauge@localhost",
+    smtp_host: Annotated[str, typer.Option(help="Mail server, host:port.")] = "localhost:25",
+    smtp_user: Annotated[str | None, typer.Option(help="User at the mail server.")] = None,
+    smtp_password_file: Annotated[
+        str | None, typer.Option(help="File with the user's password, as Alertmanager reaches it.")
+    ] = None,
+    smtp_tls: Annotated[bool, typer.Option(help="Whether the mail server must speak TLS.")] = True,
+    webhook_url: Annotated[str | None, typer.Option(help="Address that notifications are posted to as JSON.")] = None,
+    group_wait: Annotated[str, typer.Option(help="How long the first notification waits for others.")] = "30s",
+    group_interval: Annotated[str, typer.Option(help="Time between notifications of changes.")] = "5m",
+    repeat_interval: Annotated[str, typer.Option(help="Time after which a critical alert is sent again.")] = "4h",
+    compatibility: Annotated[
+        bool,
+        typer.Option("--compatibility", help="Also record feature_psi_score and model_prediction_score."),
+    ] = False,
+) -> None:
+    """Write the configuration of Prometheus and Alertmanager, their rules, dashboards and runbooks.
+
+    Neither program reads the environment or merges files: what differs from the defaults is written out. Secrets stay
+    in files of their own. docs/alerting.md says how to use the result.
+    """
+    options = MonitoringOptions(
+        scrape_interval=scrape_interval,
+        window=window,
+        hold=hold,
+        base_url=base_url,
+        runbook_url=runbook_url,
+        grafana_url=grafana_url,
+        targets=tuple(target or MonitoringOptions.targets),
+        prometheus=prometheus,
+        alertmanager=alertmanager,
+        job=job,
+        by=tuple(_split(by)),
+        slack_url_file=slack_url_file,
+        slack_channel=slack_channel,
+        email_to=email_to,
+        email_from=email_from,
+        smtp_host=smtp_host,
+        smtp_user=smtp_user,
+        smtp_password_file=smtp_password_file,
+        smtp_tls=smtp_tls,
+        webhook_url=webhook_url,
+        group_wait=group_wait,
+        group_interval=group_interval,
+        repeat_interval=repeat_interval,
+        compatibility=compatibility,
+    )
+    written = write(options, out)
+    console = _console(stderr=True)
+    console.print(f"wrote {len(written)} files to {out}")
+    if not (slack_url_file or email_to or webhook_url):
+        given = "--slack-url-file, --email-to or --webhook-url"
+        console.print(f"no receiver is given, alerts show at Alertmanager's own page: {given}", soft_wrap=True)
 
 
 def _options(

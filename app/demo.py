@@ -1,16 +1,19 @@
-"""The demo: a server of the flights' model, and the flights from May on replayed into it over HTTP."""
+"""The demo: a server of the flights' model, and the flights from May on replayed into it over HTTP.
+
+With the stack, Prometheus and Alertmanager run beside it and say which alerts fire.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,58 +37,67 @@ from app.flights import (
     load_flights,
     make_bundle,
 )
+from app.monitoring.options import MonitoringOptions
 from app.settings import variable
+from app.stack import Alert, Place, Places, alerts, alerts_page, programs, refuse_taken, running, stack, total
 
 STATUS_EVERY_ROWS: Final = 2_500
+STACK_PACE: Final = 2_000
+"""Rows per second that give Prometheus the time to see what happens."""
+HOLD: Final = "5s"
+SETTLE_SECONDS: Final = 10.0
+"""After the last row, until every alert that it caused fires: a scrape, an evaluation, and the time that it holds."""
 
 
 # ---------------------------------------------------------------- the server
 
 
 @contextlib.contextmanager
-def server(bundle: Path, port: int, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def server(
+    bundle: Path, port: int, log: Path, host: str = "127.0.0.1"
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `driftgauge serve` while the block runs; gives its address and its process."""
-    _refuse_taken(port)
-    command = [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), "--port", str(port), "--clock", "event"]
-    address = f"http://127.0.0.1:{port}"
+    place = Place(port, host=host)
+    refuse_taken(place)
     # Without a rest between evaluations each report is of just the rows that were sent: replays agree.
     env = {**os.environ, variable("evaluation_rest_factor"): "0"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own
-        try:
-            _wait_until_ready(address, process, log)
-            yield address, process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    ready = f"{place.address}/health/ready"
+    with running("the server", serve_command(bundle, place), ready, log, env) as process:
+        yield place.address, process
 
 
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise BundleError(f"port {port} is taken ({error.strerror}): choose another with --port") from error
-
-
-def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise BundleError(f"the server ended by itself; its log is {log}:\n{log.read_text()[-2000:]}")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{address}/health/ready").status_code == 200:
-                return
-        time.sleep(0.05)
-    raise BundleError(f"the server was not ready after {seconds:.0f} s; its log is {log}")
+def serve_command(bundle: Path, place: Place) -> list[str]:
+    """Return the command that serves the bundle there."""
+    listen = ["--host", place.host, "--port", str(place.port)]
+    return [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), *listen, "--clock", "event"]
 
 
 # ---------------------------------------------------------------- the replay
+
+
+class Pace:
+    """Rows per second, kept from the start on: what one wait is late, the next makes good."""
+
+    def __init__(
+        self,
+        rows_per_second: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rows_per_second = rows_per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._started: float | None = None
+
+    def wait(self, rows: int) -> None:
+        """Wait until that many rows should have been sent; the first call starts the time."""
+        if self._started is None:
+            self._started = self._clock()
+        if self._rows_per_second is None:
+            return
+        early = self._started + rows / self._rows_per_second - self._clock()
+        if early > 0:
+            self._sleep(early)
 
 
 @dataclass
@@ -117,12 +129,20 @@ def requests(flights: pd.DataFrame, batch_rows: int) -> Iterator[tuple[bytes, in
             yield orjson.dumps({"data": rows, "timestamps": times[part]}), len(rows), times[first][:10]
 
 
-def replay(client: httpx.Client, flights: pd.DataFrame, batch_rows: int, progress: Progress | None = None) -> Replay:
-    """Send the flights in order and read the verdict as they go."""
-    seen = Replay()
+def replay(
+    client: httpx.Client,
+    flights: pd.DataFrame,
+    batch_rows: int,
+    progress: Progress | None = None,
+    pace: Pace | None = None,
+    look: Callable[[str], None] | None = None,
+) -> Replay:
+    """Send the flights in order and read the verdict as they go; `look` is called with the date as often."""
+    seen, pace = Replay(), pace or Pace()
     task = progress.add_task("replay", total=len(flights), note="") if progress else None
     started, next_status = time.perf_counter(), STATUS_EVERY_ROWS
     for body, rows, date in requests(flights, batch_rows):
+        pace.wait(seen.rows)
         answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
         if answer.status_code != 200:
             raise BundleError(f"the server refused a batch: {answer.text}")
@@ -131,6 +151,8 @@ def replay(client: httpx.Client, flights: pd.DataFrame, batch_rows: int, progres
         if seen.rows >= next_status or seen.rows == len(flights):
             next_status = seen.rows + STATUS_EVERY_ROWS
             _look(client, seen)
+            if look:
+                look(date)
         seen.seconds = time.perf_counter() - started
         if progress and task is not None:
             note = f"{date}  {seen.rows / seen.seconds:,.0f} rows/s  {_in_short(seen.status)}"
@@ -167,12 +189,125 @@ def auc_by_month(flights: pd.DataFrame, scores: Sequence[float]) -> dict[int, tu
     }
 
 
+# ---------------------------------------------------------------- the alerts
+
+
+class AlertLog:
+    """Says which alerts began or ceased to fire since it last looked."""
+
+    def __init__(self, ask: Callable[[], Iterable[Alert]], say: Callable[[str], None]) -> None:
+        self._ask = ask
+        self._say = say
+        self._firing: set[Alert] = set()
+
+    def look(self, date: str) -> None:
+        """Ask for the alerts and say what changed, with the date that the replay is at."""
+        firing = {alert for alert in self._ask() if alert.state == "firing"}
+        for change, changed in (("fires", firing - self._firing), ("fires no more", self._firing - firing)):
+            for name, severity, _, features in by_alert(changed):
+                self._say(f"{date}  {name} ({severity}) {change}{': ' if features else ''}{features}")
+        self._firing = firing
+
+
+def by_alert(found: Iterable[Alert]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield name, severity, state and features of the alerts, those that differ in the feature alone together."""
+    for key, group in groupby(
+        sorted(found, key=lambda alert: (alert.name, alert.severity, alert.state, alert.feature)),
+        key=lambda alert: (alert.name, alert.severity, alert.state),
+    ):
+        features = dict.fromkeys(alert.feature for alert in group if alert.feature)
+        yield *key, ", ".join(features)
+
+
+def print_alerts(console: Console, found: Sequence[Alert], counted: float) -> None:
+    """Print how many predictions Prometheus counted, and the alerts that fire or are about to."""
+    console.print("\n[bold]What Prometheus says[/bold]")
+    console.print(f"{counted:,.0f} predictions counted; an alert fires once its condition held for {HOLD}")
+    table = Table("alert", "severity", "state", "about", box=None)
+    for row in by_alert(found):
+        table.add_row(*row)
+    console.print(table)
+
+
 # ---------------------------------------------------------------- the command
 
 
-def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
+@dataclass(frozen=True)
+class DemoOptions:
+    """What `driftgauge demo` was asked to do."""
+
+    place: Place
+    """Where the server listens."""
+    rows: int | None = None
+    """Flights to replay; None for all."""
+    leave: bool = False
+    """Whether it ends after the replay."""
+    batch_rows: int = 500
+    pace: float | None = None
+    """Rows per second; None for as fast as it goes, or STACK_PACE with the stack."""
+    stack: Places | None = None
+    """Where Prometheus and Alertmanager listen; None for neither."""
+
+    def rows_per_second(self) -> float | None:
+        """Return the pace that holds."""
+        return self.pace or (STACK_PACE if self.stack else None)
+
+    def places(self) -> list[Place]:
+        """Return where something will listen."""
+        return [self.place, *([self.stack.prometheus, self.stack.alertmanager] if self.stack else [])]
+
+    def monitoring(self, places: Places) -> MonitoringOptions:
+        """Return a configuration that is fast enough to be watched."""
+        listen = [place.address.removeprefix("http://") for place in (self.place, places.prometheus)]
+        return MonitoringOptions(
+            scrape_interval="1s",
+            window="15s",
+            hold=HOLD,
+            base_url=self.place.address,
+            targets=(listen[0],),
+            prometheus=listen[1],
+            alertmanager=places.alertmanager.address.removeprefix("http://"),
+            group_wait="1s",
+            group_interval="5s",
+        )
+
+
+def run(options: DemoOptions) -> int:
     """Train once, serve, replay, report; returns the exit code."""
     console = Console()
+    found = programs() if options.stack else None
+    for place in options.places():
+        refuse_taken(place)
+    flights, bundle = _prepare(console)
+    log = bundle.parent / "demo-server.log"
+    with contextlib.suppress(KeyboardInterrupt), _sigterm_interrupts(), contextlib.ExitStack() as started:
+        serving = server(bundle, options.place.port, log, options.place.host)
+        _, process = started.enter_context(serving)
+        if options.stack and found:
+            started.enter_context(stack(found, options.stack, options.monitoring(options.stack), bundle.parent))
+        print_addresses(console, options)
+        _replay_and_report(console, options, flights, bundle, log)
+        if not options.leave:
+            print_addresses(console, options)
+            staying = ("servers stay", "them") if options.stack else ("server stays", "it")
+            console.print("The {} up. Ctrl-C ends {}.".format(*staying))
+            process.wait()
+            raise BundleError(f"the server ended by itself; its log is {log}")
+    return 0
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does, with everything that it started."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _prepare(console: Console) -> tuple[pd.DataFrame, Path]:
+    """Return the flights and the folder of their bundle, which is made if it is not there."""
     with _progress(console) as progress:
         task = progress.add_task("train", total=1.0, note="reading the flights of 2013")
         flights = load_flights()
@@ -180,22 +315,25 @@ def run(rows: int | None, leave: bool, port: int, batch_rows: int) -> int:
         if not is_complete(bundle):
             make_bundle(flights, bundle, lambda part, what: progress.update(task, completed=part, note=what))
         progress.update(task, completed=1.0, note=f"model and baseline: {bundle}")
-    replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(rows or len(flights))
-    log = bundle.parent / "demo-server.log"
-    with contextlib.suppress(KeyboardInterrupt), server(bundle, port, log) as (address, process):
-        _print_addresses(console, address)
-        with _progress(console) as progress, httpx.Client(base_url=address, timeout=60.0) as client:
-            try:
-                seen = replay(client, replayed, batch_rows, progress)
-            except httpx.HTTPError as error:
-                raise BundleError(f"the server stopped answering ({error}); its log is {log}") from error
-        print_summary(console, seen, replayed, orjson.loads((bundle / BUNDLE_FILE).read_bytes()))
-        if not leave:
-            _print_addresses(console, address)
-            console.print("The server stays up. Ctrl-C ends it.")
-            process.wait()
-            raise BundleError(f"the server ended by itself; its log is {log}")
-    return 0
+    return flights, bundle
+
+
+def _replay_and_report(console: Console, options: DemoOptions, flights: pd.DataFrame, bundle: Path, log: Path) -> None:
+    replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(options.rows or len(flights))
+    prometheus = options.stack.prometheus.address if options.stack else None
+    watch = AlertLog(lambda: alerts(prometheus), console.print).look if prometheus else None
+    client = httpx.Client(base_url=options.place.address, timeout=60.0)
+    with _progress(console) as progress, client:
+        try:
+            pace = Pace(options.rows_per_second())
+            seen = replay(client, replayed, options.batch_rows, progress, pace, watch)
+        except httpx.HTTPError as error:
+            raise BundleError(f"the server stopped answering ({error}); its log is {log}") from error
+    print_summary(console, seen, replayed, orjson.loads((bundle / BUNDLE_FILE).read_bytes()))
+    if prometheus:
+        with console.status("waiting until the last alerts fire"):
+            time.sleep(SETTLE_SECONDS)
+        print_alerts(console, alerts(prometheus), total(prometheus, "model_predictions_total"))
 
 
 def _progress(console: Console) -> Progress:
@@ -208,11 +346,15 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _print_addresses(console: Console, address: str) -> None:
+def print_addresses(console: Console, options: DemoOptions) -> None:
+    """Print the address of every page."""
     table = Table(box=None, show_header=False)
-    table.add_row("verdict", f"{address}/drift/status")
-    table.add_row("metrics", f"{address}/metrics")
-    table.add_row("documentation", f"{address}/docs")
+    table.add_row("verdict", f"{options.place.address}/drift/status")
+    table.add_row("metrics", f"{options.place.address}/metrics")
+    table.add_row("documentation", f"{options.place.address}/docs")
+    if options.stack:
+        table.add_row("alerts", alerts_page(options.stack.prometheus.address))
+        table.add_row("Alertmanager", f"{options.stack.alertmanager.address}/#/alerts")
     console.print(table)
 
 

@@ -77,3 +77,7 @@ class ModelFailed(Exception):
 
 class BundleError(Exception):
     """A model bundle that cannot be created or loaded; the message says what to do."""
+
+
+class MonitoringError(Exception):
+    """Prometheus or Alertmanager cannot be configured or started as asked; the message says what to do."""

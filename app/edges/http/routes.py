@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.bundles import BundleInfo
-from app.edges.http import about, predict, schemas, watch
+from app.edges.http import about, predict, runbooks, schemas, watch
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -39,6 +39,8 @@ ROUTES: Final = (
     Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
     Route("GET", "/drift/status", watch.status, (200, 404), "watch", schemas.DriftStatus),
     Route("GET", "/metrics", watch.metrics, (200,), "watch"),
+    Route("GET", "/runbooks", runbooks.contents, (200,), "watch"),
+    Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "watch"),
     Route("GET", "/metadata", about.metadata, (200,), "model", schemas.Metadata),
     Route("GET", "/label", about.label, (200,), "model", schemas.ClassNames),
     Route("GET", "/health", about.health, (200,), "health", schemas.Health),
@@ -64,6 +66,8 @@ def install_routes(app: FastAPI, info: BundleInfo) -> None:
             extra["openapi_extra"] = {"requestBody": schemas.predict_body(info)}
         elif route.path == "/drift/status":
             extra["openapi_extra"] = {"parameters": [schemas.MODEL_PARAMETER]}
+        elif route.path == "/runbooks/{alert}":
+            extra["openapi_extra"] = {"parameters": [schemas.ALERT_PARAMETER]}
         app.add_api_route(
             route.path,
             route.answers,

@@ -211,6 +211,14 @@ MODEL_PARAMETER: Final = {
     "description": "Which model, where several are watched.",
 }
 
+ALERT_PARAMETER: Final = {
+    "name": "alert",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The alert's name, e.g. ModelFeatureDrift.",
+}
+
 
 def responses(codes: Sequence[int], body: type[BaseModel] | None, path: str) -> dict[int | str, dict[str, Any]]:
     """Return the answers of a route for the documentation."""
@@ -221,12 +229,14 @@ def responses(codes: Sequence[int], body: type[BaseModel] | None, path: str) -> 
         described[200] = {"model": body}
     elif path == "/metrics":
         described[200] = {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
+    elif path.startswith("/runbooks"):
+        described[200] = {"content": {"text/markdown": {}, "text/html": {}}}
     return described
 
 
 _DESCRIPTIONS: Final = {
     400: "The body is not JSON, or not UTF-8",
-    404: "There is no such model",
+    404: "There is nothing of that name",
     413: "The body is too large",
     422: "The rows cannot be used; the message names the field",
     500: "The model failed on the rows",

@@ -1,0 +1,1 @@
+"""What Prometheus and Alertmanager are told: scraping, recording rules, alerts, routes, as files for them."""

@@ -1,0 +1,330 @@
+"""Alerts: what is wrong, for whom, since when, and what to read first.
+
+Symptoms that users feel are critical; drift follows the verdict's severity. Limits are metrics, not
+numbers in rules. A gauge is looked at over a window (`min_over_time`), so that one failed scrape
+neither resets an alert nor hides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from app.drift.baseline import RESERVED
+from app.drift.report import SEVERITIES
+from app.monitoring.options import MonitoringOptions, duration, milliseconds
+from app.monitoring.rules import ERROR_RATIO, Scope
+
+Level = Literal["critical", "warning", "info", "none"]
+
+BURN_RATES: Final = (
+    ("14.4", "1h", "5m", "2m", "critical"),
+    ("6", "6h", "30m", "15m", "critical"),
+    ("3", "1d", "2h", "1h", "warning"),
+    ("1", "3d", "6h", "3h", "warning"),
+)
+"""How many times faster than allowed the error budget burns, over which windows, for how long, how bad.
+
+Two windows each, a long one to be sure and a short one to be over soon: chapter 5 of the Site Reliability
+Workbook, for a budget of 30 days.
+"""
+LATENCY_REQUESTS: Final = 20
+"""Fewest requests that a 95th percentile is judged by."""
+SCORES: Final = "|".join(RESERVED)
+OVERVIEW: Final = "driftgauge-overview"
+FEATURE: Final = "driftgauge-feature-drift"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alerting rule."""
+
+    name: str
+    severity: Level
+    expr: str
+    hold: str
+    """`for`, or empty."""
+    summary: str
+    description: str
+    dashboard: str = OVERVIEW
+    keeps: tuple[str, ...] = ()
+    """Labels of the alert that its dashboard and its page can be opened with."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
+    """Return the content of the alerting rules' file."""
+    groups = {
+        "driftgauge-server": _server(options),
+        "driftgauge-drift": _drift(options),
+        "driftgauge-data": _data(options),
+        "driftgauge-monitoring": _monitoring(options),
+    }
+    return {
+        "groups": [
+            {"name": name, "rules": [_rule(alert, options) for alert in alerts]} for name, alerts in groups.items()
+        ]
+    }
+
+
+def alert_names() -> tuple[str, ...]:
+    """Return the names of all alerts, each once."""
+    rules = [rule for group in alert_rules(MonitoringOptions())["groups"] for rule in group["rules"]]
+    return tuple(dict.fromkeys(rule["alert"] for rule in rules))
+
+
+def _rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
+    page = f"{options.base_url.rstrip('/')}/drift/status"
+    known = ("job", *alert.keeps) if alert.severity != "none" else ()
+    query = "&".join(f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in known)
+    return {
+        "alert": alert.name,
+        "expr": alert.expr,
+        **({"for": alert.hold} if alert.hold else {}),
+        "labels": {"severity": alert.severity, **alert.labels},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": f"{options.runbooks}/{quote(alert.name)}",
+            "dashboard_url": f"{options.grafana_url.rstrip('/')}/d/{alert.dashboard}" + (f"?{query}" if query else ""),
+            "page_url": page + ("?model={{ $labels.model_name | urlquery }}" if "model_name" in alert.keeps else ""),
+        },
+    }
+
+
+# ---------------------------------------------------------------- the server
+
+
+def _server(options: MonitoringOptions) -> Iterator[Alert]:
+    scope, up = Scope(options.by), f'up{{job="{options.job}"}}'
+    down = _shorter(options.hold, "1m")
+    yield Alert(
+        "DriftgaugeDown",
+        "critical",
+        f"max by ({scope.job()}) ({up}) == 0\n  or absent({up})",
+        down,
+        "No server answers: no predictions, and nobody watches.",
+        "No server of {{ $labels.job }} has answered Prometheus for " + _words(down) + ".",
+    )
+    yield Alert(
+        "DriftgaugeServerDown",
+        "warning",
+        f"{up} == 0",
+        down,
+        "A server does not answer.",
+        "{{ $labels.instance }} of {{ $labels.job }} has not answered Prometheus for " + _words(down) + ".",
+        keeps=("instance",),
+    )
+    yield from _burn_rates(scope)
+    yield from _latency(options, scope)
+
+
+def _burn_rates(scope: Scope) -> Iterator[Alert]:
+    budget = f"on ({scope.job()}) group_left () {{rate}} * max by ({scope.job()}) (http_requests_error_budget_ratio)"
+    for rate, long, short, hold, severity in BURN_RATES:
+        limit = budget.format(rate=rate)
+        yield Alert(
+            "DriftgaugeErrorBudgetBurn",
+            "critical" if severity == "critical" else "warning",
+            f"{ERROR_RATIO}{long} > {limit}\n  and {ERROR_RATIO}{short} > {limit}",
+            hold,
+            "Predictions fail faster than the error budget allows.",
+            "{{ $value | humanizePercentage }} of the predict requests to {{ $labels.job }} failed in the last "
+            f"{long}: {rate} times what the error budget allows, and it still goes on in the last {short}.",
+            labels={"burn_rate": rate},
+        )
+
+
+def _latency(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
+    labels = scope.model("batch_size_bucket")
+    bucket = "model_prediction_latency_seconds"
+    for severity in SEVERITIES:
+        limit = f'max by ({scope.model()}) (model_prediction_latency_threshold_seconds{{severity="{severity}"}})'
+        yield Alert(
+            "DriftgaugeLatencyHigh",
+            severity,
+            f"histogram_quantile(0.95, sum by ({labels}, le) (rate({bucket}_bucket[5m])))\n"
+            f"  > on ({scope.model()}) group_left () {limit}\n"
+            f"  and sum by ({labels}) (increase({bucket}_count[5m])) >= {LATENCY_REQUESTS}",
+            options.hold,
+            "Predictions are slow.",
+            "95 % of the {{ $labels.batch_size_bucket }} requests to {{ $labels.model_name }} "
+            "{{ $labels.model_version }} were predicted within {{ $value | humanizeDuration }}, which is above the "
+            f"limit for {severity}.",
+            keeps=("model_name", "model_version"),
+        )
+
+
+# ---------------------------------------------------------------- drift
+
+
+def _drift(options: MonitoringOptions) -> Iterator[Alert]:
+    for severity in SEVERITIES:
+        yield Alert(
+            "ModelFeatureDrift",
+            severity,
+            _verdict(options, severity, f'feature_name!~"{SCORES}"'),
+            options.hold,
+            "A feature no longer looks like what the model was trained on.",
+            "{{ $labels.feature_name }} of {{ $labels.model_name }} {{ $labels.model_version }} has drifted: "
+            + _how_far(options, severity)
+            + _since(options),
+            dashboard=FEATURE,
+            keeps=("model_name", "model_version", "feature_name"),
+        )
+        yield Alert(
+            "ModelPredictionDrift",
+            severity,
+            _verdict(options, severity, f'feature_name=~"{SCORES}"'),
+            options.hold,
+            "The model's answers no longer look like those on held-out rows.",
+            "{{ $labels.feature_name }} of {{ $labels.model_name }} {{ $labels.model_version }} has drifted: "
+            + _how_far(options, severity)
+            + _since(options),
+            dashboard=FEATURE,
+            keeps=("model_name", "model_version", "feature_name"),
+        )
+
+
+def _verdict(options: MonitoringOptions, severity: str, which: str) -> str:
+    """Return a severity's drift on some replica, valued by how many times its threshold PSI is."""
+    scope, window = Scope(options.by), options.window
+    level = 1 + SEVERITIES.index("critical" if severity == "critical" else "warning")
+    on = f"on ({scope.feature('instance', 'window')})"
+    return (
+        f"max by ({scope.feature()}) (\n"
+        f"  last_over_time(model_feature_psi_debiased{{{which}}}[{window}])\n"
+        f'  / {on} last_over_time(model_feature_psi_threshold{{{which}, severity="{severity}"}}[{window}])\n'
+        f")\n"
+        f"and max by ({scope.feature()}) (min_over_time(model_feature_drift_severity{{{which}}}[{window}])) == {level}"
+    )
+
+
+def _how_far(options: MonitoringOptions, severity: str) -> str:
+    psi = _asked("max", f"last_over_time(model_feature_psi_debiased{{%s}}[{options.window}])", options)
+    return (
+        f'PSI is {{{{ $value | printf "%.2f" }}}} times its limit for {severity}'
+        f'{{{{ with {psi} }}}}, {{{{ . | first | value | printf "%.2f" }}}} at most{{{{ end }}}}'
+    )
+
+
+def _since(options: MonitoringOptions) -> str:
+    began = f"last_over_time(model_feature_drift_since_timestamp_seconds{{%s}}[{options.window}])"
+    asked = _asked("min", began, options)
+    return f"{{{{ with {asked} }}}}, since {{{{ . | first | value | humanizeTimestamp }}}}{{{{ end }}}}."
+
+
+def _asked(operation: str, series: str, options: MonitoringOptions) -> str:
+    """Return a query of an alert's own feature, as an alert's template asks it."""
+    labels = (*options.by, "model_name", "model_version", "feature_name")
+    matchers = ", ".join(f"{label}=%q" for label in labels)
+    values = " ".join(f"$labels.{label}" for label in labels)
+    text = f"{operation}({series % matchers})"
+    return f"printf `{text}` {values} | query"
+
+
+# ---------------------------------------------------------------- the data
+
+
+def _data(options: MonitoringOptions) -> Iterator[Alert]:
+    for severity in SEVERITIES:
+        for name, kind, summary, words in (
+            ("ModelMissingValues", "missing", "More values are missing than in the reference.", "have no value"),
+            (
+                "ModelUnseenCategories",
+                "unseen",
+                "Values arrive that the reference does not have.",
+                "have a value that the reference does not have",
+            ),
+        ):
+            yield Alert(
+                name,
+                severity,
+                _above(options, f"model_feature_{kind}_ratio", severity),
+                options.hold,
+                summary,
+                "{{ $value | humanizePercentage }} of the rows of {{ $labels.feature_name }} at "
+                f"{{{{ $labels.model_name }}}} {{{{ $labels.model_version }}}} {words}"
+                + _limit(options, f"model_feature_{kind}_ratio_threshold", severity),
+                dashboard=FEATURE,
+                keeps=("model_name", "model_version", "feature_name"),
+            )
+
+
+def _above(options: MonitoringOptions, metric: str, severity: str) -> str:
+    """Return where a ratio is above its limit, on some replica, in a window with enough rows."""
+    scope, window = Scope(options.by), options.window
+    limit = f'last_over_time({metric}_threshold{{severity="{severity}"}}[{window}])'
+    rows = f"min_over_time(model_window_rows[{window}]) >= last_over_time(model_window_required_rows[{window}])"
+    return (
+        f"max by ({scope.feature()}) (\n"
+        f"  min_over_time({metric}[{window}])\n"
+        f"  > on ({scope.feature('instance')}) group_left () {limit}\n"
+        f"  and on ({scope.model('instance', 'window')}) {rows}\n"
+        f")"
+    )
+
+
+def _limit(options: MonitoringOptions, metric: str, severity: str) -> str:
+    asked = _asked("max", f'last_over_time({metric}{{%s, severity="{severity}"}}[{options.window}])', options)
+    return (
+        f"{{{{ with {asked} }}}}; the limit for {severity} is "
+        "{{ . | first | value | humanizePercentage }}{{ end }}."
+    )
+
+
+# ---------------------------------------------------------------- the watcher itself
+
+
+def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
+    scope, window = Scope(options.by), options.window
+    yield Alert(
+        "ModelEvaluationStale",
+        "critical",
+        f"time() - max by ({scope.model('instance')}) (last_over_time(model_evaluation_timestamp_seconds[{window}]))\n"
+        f"  > max by ({scope.model('instance')}) (last_over_time(model_evaluation_age_threshold_seconds[{window}]))",
+        options.hold,
+        "Nobody judges the windows any more: the verdict is old.",
+        "{{ $labels.instance }} last evaluated {{ $labels.model_name }} {{ $labels.model_version }} "
+        "{{ $value | humanizeDuration }} ago. Its drift metrics are those of then.",
+        keeps=("model_name", "model_version", "instance"),
+    )
+    yield Alert(
+        "ModelObservationsDropped",
+        "warning",
+        f"sum by ({scope.model('reason')}) (increase(model_observations_dropped_total[5m])) > 0",
+        "",
+        "Monitoring loses rows.",
+        "About {{ $value | humanize }} rows of {{ $labels.model_name }} {{ $labels.model_version }} were predicted in "
+        "the last 5m but not watched: {{ $labels.reason }}.",
+        keeps=("model_name", "model_version"),
+    )
+    yield Alert(
+        "ModelWindowUnderfilled",
+        "info",
+        f"max by ({scope.model()}) (max_over_time(model_window_rows[{window}]))\n"
+        f"  < max by ({scope.model()}) (last_over_time(model_window_required_rows[{window}]))",
+        duration(12 * milliseconds(options.hold)),
+        "Too few rows for a verdict.",
+        "The windows of {{ $labels.model_name }} {{ $labels.model_version }} hold {{ $value | humanize }} rows at "
+        "most, which is too few for a verdict: drift would not be seen.",
+        keeps=("model_name", "model_version"),
+    )
+    yield Alert(
+        "Watchdog",
+        "none",
+        "vector(1)",
+        "",
+        "Always fires: it shows that alerts arrive.",
+        "Prometheus evaluates rules and Alertmanager takes them. Have something outside complain when this stops.",
+    )
+
+
+def _shorter(one: str, other: str) -> str:
+    return min(one, other, key=milliseconds)
+
+
+def _words(time: str) -> str:
+    return duration(milliseconds(time))
