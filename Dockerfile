@@ -9,19 +9,38 @@ RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --req
  && /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/server.txt
 COPY pyproject.toml README.md ./
 COPY app app
+COPY monitoring monitoring
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && /opt/driftgauge/bin/pip install --no-cache-dir --no-deps /tmp/wheel/*.whl
 
-FROM python:3.13-slim
+FROM build AS build-demo
+COPY requirements/demo.txt requirements/
+RUN /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/demo.txt
+
+FROM python:3.13-slim AS base
 RUN useradd --system --uid 10001 --no-create-home driftgauge
-COPY --from=build /opt/driftgauge /opt/driftgauge
 ENV PATH=/opt/driftgauge/bin:$PATH \
-    PYTHONUNBUFFERED=1 \
-    DRIFTGAUGE_HOST=0.0.0.0 \
-    DRIFTGAUGE_PORT=8000 \
-    DRIFTGAUGE_BUNDLE=/bundle
+    PYTHONUNBUFFERED=1
 USER driftgauge
 EXPOSE 8000
+
+# The demo: it keeps its model in a volume and replays flights into a server of it. What compose runs.
+FROM base AS demo
+USER root
+RUN install --directory --owner 10001 --group 0 /var/lib/driftgauge
+COPY --from=build-demo /opt/driftgauge /opt/driftgauge
+USER driftgauge
+ENV XDG_CACHE_HOME=/var/lib/driftgauge
+VOLUME /var/lib/driftgauge
+ENTRYPOINT ["driftgauge"]
+CMD ["demo", "--host", "0.0.0.0"]
+
+# The last stage is what `docker build .` makes.
+FROM base AS server
+COPY --from=build /opt/driftgauge /opt/driftgauge
+ENV DRIFTGAUGE_HOST=0.0.0.0 \
+    DRIFTGAUGE_PORT=8000 \
+    DRIFTGAUGE_BUNDLE=/bundle
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['DRIFTGAUGE_PORT']}/health/ready\", timeout=2)"]
 ENTRYPOINT ["driftgauge"]

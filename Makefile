@@ -4,17 +4,29 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test lint types docs lock clean
+.PHONY: help demo stack test servers lint types docs monitoring generated-check lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 20000 --exit" ends by itself.
 	@$(BIN)/driftgauge demo $(ARGS)
 
-test: .venv/dev lint types ## Run every check and every test.
+stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.
+	@$(BIN)/driftgauge demo --stack $(ARGS)
+
+test: .venv/dev servers lint types ## Run every check and every test.
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+# Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.
+servers:
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v amtool >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Prometheus and Alertmanager for the tests ..."; \
+	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; } >/dev/null || \
+	    echo "apt-get could not install them" >&2; \
+	fi
 
 lint: .venv/dev ## Check the code's form.
 	$(BIN)/ruff check .
@@ -25,6 +37,18 @@ types: .venv/dev ## Check the types.
 
 docs: .venv/dev ## Write the generated pages of docs/.
 	$(BIN)/python docs/generate.py
+
+monitoring: .venv/dev ## Write monitoring/ anew: configuration, rules, dashboards.
+	$(BIN)/python monitoring/grafana/dashboards.py
+	$(BIN)/driftgauge monitoring render --out monitoring
+
+generated-check: .venv/dev ## Hold all generated files against their sources and schemas. Needs npm.
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/python monitoring/grafana/dashboards.py --check
+	rm -rf .venv/rendered && $(BIN)/driftgauge monitoring render --out .venv/rendered
+	cd .venv/rendered && find . -type f | xargs -I{} diff -u ../../monitoring/{} {}
+	monitoring/grafana/schema/check.sh
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 lock: .venv/dev ## Lock the dependencies anew into requirements/.
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt

@@ -6,13 +6,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
+from tests.e2e.programs import say_what_was_skipped, servers
 from tests.examples import MAKERS, Example
+
+__all__ = ["servers"]  # a fixture of all tests
 
 ExampleOf = Callable[[str], Example]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name at the end what was not tested."""
+    say_what_was_skipped(terminalreporter)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import socket
+import sys
+from pathlib import Path
+
+import httpx
 import numpy as np
 import orjson
 import pandas as pd
@@ -7,7 +12,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from app import demo
+from app.demo import DemoOptions
+from app.errors import MonitoringError
 from app.flights import CLASSES, FEATURES, load_flights
+from app.stack import Alert, Place, Places
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +46,143 @@ def test_auc_by_month_is_that_of_the_arrived_flights(flights: pd.DataFrame) -> N
     assert set(by_month) == {5, 6}
     assert by_month[5][0] == may.sum()
     assert by_month[5][1] == pytest.approx(roc_auc_score(part["late"][may] == CLASSES[1], scores[may.to_numpy()]))
+
+
+# ---------------------------------------------------------------- the pace
+
+
+class FakeTime:
+    """A clock that goes on when something sleeps or works."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def test_a_pace_is_kept_from_the_start_on() -> None:
+    time = FakeTime()
+    pace = demo.Pace(100, time.clock, time.sleep)
+    starts = []
+    for batch, work in enumerate([0.25, 0.0, 1.75, 0.5, 0.125]):
+        pace.wait(batch * 50)
+        starts.append(time.now - 1_000.0)
+        time.now += work
+    # the third batch takes longer than its share; the fourth is late, the fifth on time again
+    assert starts == [0.0, 0.5, 1.0, 2.75, 3.25]
+    pace.wait(500)
+    assert time.now == 1_005.0
+
+
+def test_without_a_pace_nothing_waits() -> None:
+    time = FakeTime()
+    pace = demo.Pace(None, time.clock, time.sleep)
+    for rows in (0, 1_000_000):
+        pace.wait(rows)
+    assert time.slept == []
+
+
+def test_a_replay_keeps_the_pace_and_tells_the_date(flights: pd.DataFrame) -> None:
+    part = flights[flights["month"] == 5].head(6_000)
+    time, dates, sent = FakeTime(), list[str](), list[float]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/drift/status":
+            return httpx.Response(200, json={"features": {}, "prediction": {"status": "normal"}})
+        rows = orjson.loads(request.content)["data"]
+        sent.extend([time.now - 1_000.0] * len(rows))
+        return httpx.Response(200, json={"predictions": [{"score": 0.5}] * len(rows)})
+
+    with httpx.Client(base_url="http://server", transport=httpx.MockTransport(answer)) as client:
+        pace = demo.Pace(1_000, time.clock, time.sleep)
+        seen = demo.replay(client, part, batch_rows=100, pace=pace, look=dates.append)
+    assert seen.rows == len(sent) == 6_000
+    # a row leaves with its batch, at the time of the batch's first row
+    behind = np.arange(6_000) / 1_000 - np.array(sent)
+    assert behind.min() >= -1e-9
+    assert behind.max() < 0.1
+    assert len(dates) == seen.reports == 3
+    assert dates == sorted(dates)
+    assert dates[-1] == part["time"].iloc[-1].strftime("%Y-%m-%d")
+
+
+# ---------------------------------------------------------------- the alerts
+
+
+def test_the_log_of_alerts_says_what_changed() -> None:
+    hot = [Alert("ModelFeatureDrift", "critical", name, "firing") for name in ("temp", "dewp")]
+    soon = Alert("ModelFeatureDrift", "warning", "humid", "pending")
+    watchdog = Alert("Watchdog", "info", "", "firing")
+    answers = iter([[watchdog], [watchdog, soon, *hot], [watchdog, *hot], [watchdog, hot[0]]])
+    said: list[str] = []
+    log = demo.AlertLog(lambda: next(answers), said.append)
+    for day in range(1, 5):
+        log.look(f"2013-05-0{day}")
+    assert said == [
+        "2013-05-01  Watchdog (info) fires",
+        "2013-05-02  ModelFeatureDrift (critical) fires: dewp, temp",
+        "2013-05-04  ModelFeatureDrift (critical) fires no more: dewp",
+    ]
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def test_the_server_is_told_its_host_and_port() -> None:
+    command = demo.serve_command(Path("bundle"), Place(81, host="0.0.0.0"))  # noqa: S104  # it is not started
+    assert command[:4] == [sys.executable, "-m", "app", "serve"]
+    assert "--host 0.0.0.0 --port 81" in " ".join(command)
+
+
+@pytest.mark.parametrize(
+    ("pace", "stack", "kept"),
+    [(None, None, None), (None, Places(), 2_000), (50, Places(), 50), (50, None, 50)],
+)
+def test_the_stack_has_a_pace_by_itself(pace: float | None, stack: Places | None, kept: float | None) -> None:
+    assert DemoOptions(Place(8000), pace=pace, stack=stack).rows_per_second() == kept
+
+
+def test_prometheus_is_told_where_everything_listens() -> None:
+    places = Places(Place(1), Place(2))
+    made = DemoOptions(Place(3, host="::1"), stack=places).monitoring(places)
+    assert (made.targets, made.prometheus, made.alertmanager) == (("[::1]:3",), "127.0.0.1:1", "127.0.0.1:2")
+    assert made.base_url == "http://[::1]:3"
+
+
+OPTIONS = ("--port", "--prometheus-port", "--alertmanager-port")
+
+
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test whose demo gets as far as its data."""
+
+    def load() -> pd.DataFrame:
+        raise AssertionError("the flights must not be read yet")
+
+    monkeypatch.setattr(demo, "load_flights", load)
+
+
+@pytest.mark.usefixtures("untouched")
+def test_missing_programs_are_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MonitoringError, match=r"^Prometheus and Alertmanager are not installed\. .*apt-get install"):
+        demo.run(DemoOptions(Place(8000), stack=Places()))
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_taken_port_is_said_before_any_work(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("prometheus", "alertmanager"):
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        places = [Place(port if option == each else 0, each) for each in OPTIONS]
+        with pytest.raises(MonitoringError, match=rf"^port {port} is taken .* {option}$"):
+            demo.run(DemoOptions(places[0], stack=Places(*places[1:])))

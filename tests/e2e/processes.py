@@ -66,3 +66,12 @@ def answers(address: str) -> bool:
         return httpx.get(f"{address}/health/ready").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def anything_answers(address: str) -> bool:
+    """Whether anything answers there, whatever it says."""
+    try:
+        httpx.get(address)
+    except httpx.TransportError:
+        return False
+    return True

@@ -32,7 +32,7 @@ def check(answer: httpx.Response, document: Any, method: str, path: str) -> None
         assert problems(answer.json(), schema, document) == []
 
 
-GETS = [route.path for route in ROUTES if route.method == "GET" and route.path != "/"]
+GETS = [route.path for route in ROUTES if route.method == "GET" and route.path != "/" and "{" not in route.path]
 
 
 @pytest.mark.parametrize("name", MAKERS)

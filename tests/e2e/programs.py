@@ -1,0 +1,47 @@
+"""Prometheus and Alertmanager for tests: what needs them is skipped loudly without them, and fails in CI."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from app.stack import SERVERS, TOOLS, Programs, missing, programs
+
+NOT_TESTED = "real servers missing"
+"""How the reason of a skip for missing programs begins."""
+
+needs_servers = pytest.mark.usefixtures("servers")
+"""Marks a test that starts Prometheus or Alertmanager, or asks promtool or amtool."""
+
+
+@pytest.fixture(scope="session")
+def servers() -> Programs:
+    """Give the programs; without them the test is skipped, or fails in CI."""
+    require(missing({**SERVERS, **TOOLS}), in_ci=os.environ.get("CI", "").lower() in {"true", "1"})
+    return programs()
+
+
+def require(sentence: str | None, *, in_ci: bool) -> None:
+    """Skip the test for this sentence, or fail it in CI; None lets it run."""
+    if sentence and in_ci:
+        pytest.fail(f"{NOT_TESTED}: {sentence}", pytrace=False)
+    if sentence:
+        pytest.skip(f"{NOT_TESTED}: {sentence}")
+
+
+def say_what_was_skipped(terminalreporter: TerminalReporter) -> None:
+    """Name at the end of a run the tests that did not run for missing programs; call it in pytest_terminal_summary."""
+    skipped = {
+        report.nodeid: reason
+        for report in terminalreporter.stats.get("skipped", [])
+        if NOT_TESTED in (reason := str(report.longrepr))
+    }
+    if not skipped:
+        return
+    terminalreporter.section("NOT TESTED: real servers missing", sep="!", red=True, bold=True)
+    for test in skipped:
+        terminalreporter.line(test)
+    reason = next(iter(skipped.values()))
+    terminalreporter.line(reason[reason.index(NOT_TESTED) :].strip("')"), yellow=True)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import stack
+from app.errors import MonitoringError
+from app.monitoring.options import MonitoringOptions
+from app.stack import Place, Places, Programs
+from tests.e2e.processes import anything_answers, free_port, run, running, until
+from tests.e2e.programs import needs_servers, servers
+
+__all__ = ["servers"]  # a fixture
+
+pytestmark = [pytest.mark.e2e, needs_servers]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    return {name: free_port() for name in ("--port", "--prometheus-port", "--alertmanager-port")}
+
+
+@pytest.fixture
+def arguments(ports: dict[str, int]) -> list[str]:
+    return ["demo", "--stack", *(part for name, port in ports.items() for part in (name, str(port)))]
+
+
+@pytest.fixture
+def address(ports: dict[str, int]) -> dict[str, str]:
+    return {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+
+
+def test_the_stack_scrapes_the_demo_and_ends(
+    arguments: list[str], address: dict[str, str], cache: dict[str, str]
+) -> None:
+    done = run(*arguments, "--rows", "12000", "--exit", env=cache)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for page in (
+        f"{address['--port']}/drift/status",
+        f"{address['--port']}/metrics",
+        f"{address['--port']}/docs",
+        f"{address['--alertmanager-port']}/#/alerts",
+    ):
+        assert page in done.stdout
+    _, _, end = done.stdout.partition("What Prometheus says")
+    assert "12,000 predictions counted" in end
+    rows = [line.split() for line in end.splitlines()]
+    assert [*rows[-1][:1], *rows[-1][2:]] == ["Watchdog", "firing"]
+    drift = next(row for row in rows if row[:3] == ["ModelFeatureDrift", "critical", "firing"])
+    assert "temp" in " ".join(drift)
+    assert not [where for where in address.values() if anything_answers(where)]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_stack_stays_up_until_it_is_ended(
+    stop: signal.Signals, arguments: list[str], address: dict[str, str], cache: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "demo.log"
+    with running(*arguments, "--rows", "1000", log=log, env=cache) as process:
+        until(lambda: "The servers stay up. Ctrl-C ends them." in log.read_text(), process, log)
+        assert stack.total(address["--prometheus-port"], "model_predictions_total") == 1_000
+        assert stack.total(address["--prometheus-port"], "up") >= 1
+        page = stack.alerts_page(address["--prometheus-port"])
+        assert f"alerts         {page}" in log.read_text()
+        assert httpx.get(page).status_code == 200
+        found = httpx.get(f"{address['--alertmanager-port']}/api/v2/alerts").json()
+        assert "Watchdog" in {alert["labels"]["alertname"] for alert in found}
+        if stop is signal.SIGINT:
+            os.killpg(process.pid, stop)  # as the terminal does
+        else:
+            process.send_signal(stop)
+        assert process.wait(timeout=30) == 0, log.read_text()
+        assert not [where for where in address.values() if anything_answers(where)]
+
+
+@pytest.fixture
+def places(ports: dict[str, int]) -> Places:
+    return Places(*(Place(ports[option], option) for option in ("--prometheus-port", "--alertmanager-port")))
+
+
+def test_a_server_without_its_configuration_is_said_with_its_log(
+    servers: Programs, places: Places, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with (
+        pytest.raises(MonitoringError, match=r"(?s)^Prometheus ended by itself; its log is .*prometheus\.yml"),
+        stack.prometheus(servers.prometheus, tmp_path / "nowhere", tmp_path / "data", places.prometheus, log),
+    ):
+        raise AssertionError("it must not be taken for ready")
+
+
+def test_alertmanager_ends_when_prometheus_cannot_start(servers: Programs, places: Places, tmp_path: Path) -> None:
+    broken = Programs("false", servers.alertmanager)
+    with (
+        pytest.raises(MonitoringError, match="Prometheus ended by itself"),
+        stack.stack(broken, places, MonitoringOptions(), tmp_path),
+    ):
+        raise AssertionError("it must not be taken for ready")
+    assert not anything_answers(places.alertmanager.address)

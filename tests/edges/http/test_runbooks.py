@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from app.edges.http.runbooks import page
+from app.runbooks import runbooks
+from tests.examples import Example
+from tests.served import Served, served
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def server(binary: Example) -> Iterator[Served]:
+    with served(binary) as running:
+        yield running
+
+
+def assert_not_found(answer: httpx.Response) -> None:
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "", "text/markdown", "text/plain"])
+def test_a_runbook_is_markdown(accept: str, server: Served) -> None:
+    answer = server.client.get("/runbooks/ModelFeatureDrift", headers={"accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert answer.text == runbooks().page("ModelFeatureDrift")
+
+
+@pytest.mark.parametrize("alert", runbooks().names)
+def test_a_runbook_is_a_page_for_browsers(alert: str, server: Served) -> None:
+    answer = server.client.get(f"/runbooks/{alert}", headers=BROWSER)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["vary"] == "Accept"
+    assert f"<h1>{alert}</h1>" in answer.text
+    assert f"<title>{alert} – Driftgauge</title>" in answer.text
+
+
+def test_the_policy_lets_the_pages_style_through_and_no_script(server: Served) -> None:
+    answer = server.client.get("/runbooks", headers=BROWSER)
+    style = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "<script" not in answer.text
+    assert "style=" not in answer.text
+
+
+def test_html_in_markdown_is_shown_as_text() -> None:
+    assert "<script>" not in page("<b>", "<script>alert(1)</script>")
+    assert "<title>&lt;b&gt;" in page("<b>", "")
+
+
+def test_the_list_leads_to_every_runbook(server: Served) -> None:
+    html = server.client.get("/runbooks", headers=BROWSER)
+    targets = re.findall('href="([^"]+)"', html.text)
+    assert [target.removeprefix("runbooks/") for target in targets] == list(runbooks().names)
+    for target in targets:
+        assert server.client.get(html.url.join(target).path).status_code == 200
+    assert server.client.get("/runbooks").text == runbooks().contents()
+
+
+def test_links_between_runbooks_lead_on(server: Served) -> None:
+    html = server.client.get("/runbooks/ModelPredictionDrift", headers=BROWSER)
+    targets = re.findall('href="([^"]+)"', html.text)
+    assert targets
+    for target in targets:
+        assert server.client.get(html.url.join(target).path).status_code == 200
+
+
+def test_an_unknown_alert_is_not_found(server: Served) -> None:
+    answer = server.client.get("/runbooks/Nothing", headers=BROWSER)
+    assert_not_found(answer)
+    assert "ModelFeatureDrift" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "..%2f..%2fpyproject.toml",
+        "..%252f..%252fpyproject.toml",
+        "%2e%2e%2fgrafana",
+        "..%5c..%5cpyproject.toml",
+        "%2fetc%2fpasswd",
+        "ModelFeatureDrift%00",
+        "ModelFeatureDrift%2f",
+        "%2e%2e",
+    ],
+)
+def test_no_path_leads_out_of_the_folder(path: str, server: Served) -> None:
+    assert_not_found(server.client.get(f"/runbooks/{path}", headers=BROWSER))
+
+
+def test_requests_are_counted_by_the_routes_template(server: Served) -> None:
+    before = server.metric("http_requests_total", handler="/runbooks/{alert}", code="200")
+    server.client.get("/runbooks/Watchdog")
+    assert server.metric("http_requests_total", handler="/runbooks/{alert}", code="200") == before + 1

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+
+from app.metrics import catalogue
+from tests.monitoring.queries import VALUES, Question, dashboard_queries, filled, load, panels
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "monitoring" / "grafana" / "dashboards.py"
+BOARDS = load()
+PANELS = [(uid, panel) for uid, board in BOARDS.items() for panel in panels(board)]
+SHOWN = [pytest.param(panel, id=f"{uid}: {panel['title']}") for uid, panel in PANELS if panel["type"] != "row"]
+QUERIES = dashboard_queries()
+
+
+def test_they_are_what_their_source_makes() -> None:
+    done = subprocess.run([sys.executable, SOURCE, "--check"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_their_uids_never_change() -> None:
+    assert sorted(BOARDS) == ["driftgauge-feature-drift", "driftgauge-overview"]
+    for uid, board in BOARDS.items():
+        assert board["id"] is None
+        assert board["tags"] == ["driftgauge"]
+        assert "__inputs" not in board
+        assert (ROOT / "monitoring" / "grafana" / "dashboards" / f"{uid}.json").is_file()
+
+
+@pytest.mark.parametrize("panel", SHOWN)
+def test_a_panel_says_what_it_shows_and_in_which_unit(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert len(panel["description"]) > 40
+    assert re.search(r"\b[Bb]ad\b", panel["description"]), "what is bad?"
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"]["uid"] == "${datasource}"
+    assert panel["targets"]
+    assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])
+    references = [target["refId"] for target in panel["targets"]]
+    assert len(set(references)) == len(references)
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_panels_do_not_overlap(uid: str) -> None:
+    every = list(panels(BOARDS[uid]))
+    ids = [panel["id"] for panel in every]
+    assert len(set(ids)) == len(ids)
+    for panel in every:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+    for one, other in combinations(every, 2):
+        a, b = one["gridPos"], other["gridPos"]
+        apart = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+        apart = apart or a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+        assert apart, (one["title"], other["title"])
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_the_variables_that_queries_use_exist(uid: str) -> None:
+    variables = {variable["name"]: variable for variable in BOARDS[uid]["templating"]["list"]}
+    assert {"datasource", "job", "model_name", "model_version", "instance"} <= set(variables)
+    assert variables["datasource"]["type"] == "datasource"
+    assert variables["instance"]["multi"]
+    assert variables["instance"]["includeAll"]
+    for panel in panels(BOARDS[uid]):
+        for target in panel.get("targets", []):
+            used = set(re.findall(r"\$([A-Za-z]\w*)", target["expr"]))
+            assert used <= set(variables), panel["title"]
+    for variable in variables.values():
+        if variable["type"] == "query":
+            selector = filled(variable["query"]["query"], VALUES).removeprefix("label_values(").rpartition(",")[0]
+            _names(selector)
+
+
+@pytest.mark.parametrize(
+    "question", [pytest.param(q, id=f"{q.dashboard}: {q.panel} {i}") for i, q in enumerate(QUERIES)]
+)
+def test_a_query_asks_for_metrics_that_exist(question: Question) -> None:
+    unknown = _names(question.expr) - _known()
+    assert not unknown
+
+
+def test_annotations_ask_for_metrics_that_exist() -> None:
+    for board in BOARDS.values():
+        for annotation in board["annotations"]["list"]:
+            assert _names(filled(annotation["expr"], VALUES)) <= _known()
+
+
+def test_rates_follow_the_interval_of_the_screen() -> None:
+    for _, panel in PANELS:
+        for target in panel.get("targets", []):
+            for span in re.findall(r"(?:rate|increase)\([^()]*\[([^]]+)\]", target["expr"]):
+                assert span == "$__rate_interval", panel["title"]
+
+
+def test_links_lead_to_dashboards_that_exist() -> None:
+    for uid, board in BOARDS.items():
+        linked = set(re.findall(r"/d/([\w-]+)", SOURCE_TEXT[uid]))
+        assert linked
+        assert linked <= set(BOARDS)
+        to = [link["url"].removeprefix("/d/") for link in board["links"] if link["url"].startswith("/d/")]
+        assert to == [other for other in BOARDS if other != uid]
+        assert any("runbooks" in link["url"] for link in board["links"])
+
+
+SOURCE_TEXT = {uid: (SOURCE.parent / "dashboards" / f"{uid}.json").read_text(encoding="utf-8") for uid in BOARDS}
+
+
+def _names(expr: str) -> set[str]:
+    """Return the metrics that an expression asks for; what does not parse fails."""
+    promql_parser.parse(expr)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', expr)
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on|ignoring|without|group_left|group_right)\s*\([^)]*\)", " ", bare)
+    words = re.findall(r"(?<![\w:.])[A-Za-z_:][\w:]*(?!\s*[\w:(])", bare)
+    return set(words) - {
+        "and",
+        "or",
+        "unless",
+        "on",
+        "by",
+        "bool",
+        "offset",
+        "sum",
+        "max",
+        "min",
+        "group",
+        "count",
+        "avg",
+    }
+
+
+def _known() -> set[str]:
+    """Return every name that a server exposes or that a rule records."""
+    known = {"up", "ALERTS"} | {f"process_{name}" for name in PROCESS}
+    for name, kind, _, _ in catalogue():
+        known |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
+    return known | _recorded()
+
+
+PROCESS = ("cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds")
+
+
+def _recorded() -> set[str]:
+    if find_spec("app.monitoring.render") is None:
+        return {name for question in QUERIES for name in _names(question.expr) if ":" in name}
+    from app.monitoring.options import MonitoringOptions
+    from app.monitoring.render import render
+
+    return set(re.findall(r"record: (\S+)", "\n".join(render(MonitoringOptions()).values())))
