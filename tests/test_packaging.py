@@ -1,0 +1,43 @@
+"""What the wheel brings along: an installed Driftgauge renders and explains what a checkout does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a wheel's content."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "content")
+    return folder / "content"
+
+
+def test_a_wheel_renders_all_that_the_repository_holds(unpacked: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app", "monitoring", "render", "--out", str(tmp_path / "out")]
+    subprocess.run(command, cwd=unpacked, check=True, capture_output=True, timeout=120)
+    written = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {path.name for path in written} >= {"prometheus.yml", "alertmanager.yml", "driftgauge.tmpl", "Watchdog.md"}
+    for path in written:
+        assert (tmp_path / "out" / path).read_bytes() == (ROOT / "monitoring" / path).read_bytes(), path
+    for folder in ("runbooks", "grafana/dashboards", "grafana/provisioning", "alertmanager/templates"):
+        kept = {p.relative_to(ROOT / "monitoring") for p in (ROOT / "monitoring" / folder).rglob("*") if p.is_file()}
+        assert kept
+        assert kept <= written
+
+
+def test_a_wheel_brings_the_runbooks_that_a_server_shows(unpacked: Path) -> None:
+    code = "from app.runbooks import runbooks; print(*runbooks().names)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=unpacked, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == sorted(path.stem for path in (ROOT / "monitoring" / "runbooks").glob("*.md"))
