@@ -10,6 +10,8 @@ from app.errors import MonitoringError
 
 UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATIONS: Final = ("scrape_interval", "window", "hold", "group_wait", "group_interval", "repeat_interval")
+FLEET_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
+"""Each with its evaluation interval in scrape intervals: long ranges are dear, and change slowly."""
 LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 URL: Final = re.compile(r"https?://[^\s/]+\S*")
@@ -53,6 +55,8 @@ class MonitoringOptions:
     group_wait: str = "30s"
     group_interval: str = "5m"
     repeat_interval: str = "4h"
+    fleet_windows: tuple[str, ...] = ("5m", "1h", "24h")
+    """Over which times the bins of all replicas are added up; long ones are dear in large fleets."""
     compatibility: bool = False
     """Whether to record series under the names that home-grown rules use."""
 
@@ -66,6 +70,9 @@ class MonitoringOptions:
         for name in ("targets", "prometheus", "alertmanager", "smtp_host"):
             self._matching(name, ADDRESS, "host:port")
         self._matching("by", LABEL, "names of labels, like job,namespace")
+        if not set(self.fleet_windows) <= set(FLEET_WINDOWS):
+            known = ",".join(FLEET_WINDOWS)
+            raise MonitoringError(f"--fleet-windows {','.join(self.fleet_windows)}: choose from {known}")
         if "job" not in self.by:
             raise MonitoringError("--by must contain job: the alert of a server that is down knows no other label")
         self._matching("job", re.compile(r"[^\s\"'\\]+"), "the name of a scrape job")

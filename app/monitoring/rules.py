@@ -14,11 +14,9 @@ from app.drift.bins import MISSING
 from app.drift.report import JUDGED_ROWS
 from app.drift.statistics import CLIP
 from app.metrics import BIN_ROWS, HTTP_REQUESTS
-from app.monitoring.options import MonitoringOptions, duration, milliseconds
+from app.monitoring.options import FLEET_WINDOWS, MonitoringOptions, duration, milliseconds
 
 MODEL: Final = ("model_name", "model_version")
-FLEET_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
-"""Each with its evaluation interval in scrape intervals: long ranges are dear, and change slowly."""
 LONGEST_INTERVAL: Final = "4m"
 """Prometheus forgets an instant value after five minutes."""
 ERROR_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
@@ -60,8 +58,8 @@ def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
         _group("driftgauge-requests", None, _requests(scope)),
         _group("driftgauge-reference", None, _reference(scope)),
     ]
-    for window, factor in FLEET_WINDOWS.items():
-        interval = min(factor * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
+    for window in options.fleet_windows:
+        interval = min(FLEET_WINDOWS[window] * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
         groups.append(_group(f"driftgauge-fleet-{window}", duration(interval), _fleet(scope, window)))
     if options.compatibility:
         groups.append(_group("driftgauge-compatibility", None, _compatibility(scope, options.window)))
