@@ -79,10 +79,10 @@ class Settings(BaseSettings):
         0.05, gt=0, le=1, description="Ratio of unseen values above the expected from which it is critical."
     )
     latency_threshold_warning_seconds: float = Field(
-        0.5, gt=0, description="Latency from which on its 95th percentile is a warning."
+        0.5, gt=0, lt=5, description="Latency from which on its 95th percentile is a warning."
     )
     latency_threshold_critical_seconds: float = Field(
-        1.0, gt=0, description="Latency from which on its 95th percentile is critical."
+        1.0, gt=0, lt=5, description="Latency from which on its 95th percentile is critical."
     )
     error_budget_ratio: float = Field(
         0.001, gt=0, lt=1, description="Share of predict requests that may fail: 0.001 promises 99.9 %."

@@ -52,6 +52,8 @@ class Alert:
     keeps: tuple[str, ...] = ()
     """Labels of the alert that its dashboard and its page can be opened with."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    keeps_firing: str = ""
+    """How long it goes on after its condition ended: `keep_firing_for`, or empty."""
 
 
 def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
@@ -83,6 +85,7 @@ def _rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
         "alert": alert.name,
         "expr": alert.expr,
         **({"for": alert.hold} if alert.hold else {}),
+        **({"keep_firing_for": alert.keeps_firing} if alert.keeps_firing else {}),
         "labels": {"severity": alert.severity, **alert.labels},
         "annotations": {
             "summary": alert.summary,
@@ -189,16 +192,22 @@ def _drift(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _verdict(options: MonitoringOptions, severity: str, which: str) -> str:
-    """Return a severity's drift on some replica, valued by how many times its threshold PSI is."""
+    """Return drift of at least a severity on some replica, valued by how many times its threshold PSI is.
+
+    At least: the warning goes on beside the critical alert, which silences it, so that no change of severity
+    leaves a gap in which neither fires.
+    """
     scope, window = Scope(options.by), options.window
     level = 1 + SEVERITIES.index("critical" if severity == "critical" else "warning")
-    on = f"on ({scope.feature('instance', 'window')})"
+    # Aggregated before they are joined: a replaced server's old series are in the range beside the new ones.
+    each = f"max by ({scope.feature('instance', 'window')})"
+    limit = f'model_feature_psi_threshold{{{which}, severity="{severity}"}}'
     return (
         f"max by ({scope.feature()}) (\n"
-        f"  last_over_time(model_feature_psi_debiased{{{which}}}[{window}])\n"
-        f'  / {on} last_over_time(model_feature_psi_threshold{{{which}, severity="{severity}"}}[{window}])\n'
+        f"  {each} (last_over_time(model_feature_psi_debiased{{{which}}}[{window}]))\n"
+        f"  / {each} (last_over_time({limit}[{window}]))\n"
         f")\n"
-        f"and max by ({scope.feature()}) (min_over_time(model_feature_drift_severity{{{which}}}[{window}])) == {level}"
+        f"and max by ({scope.feature()}) (min_over_time(model_feature_drift_severity{{{which}}}[{window}])) >= {level}"
     )
 
 
@@ -250,6 +259,8 @@ def _data(options: MonitoringOptions) -> Iterator[Alert]:
                 + _limit(options, f"model_feature_{kind}_ratio_threshold", severity),
                 dashboard=FEATURE,
                 keeps=("model_name", "model_version", "feature_name"),
+                # The drift that comes of it ends a little later, and is no news while this one lasts.
+                keeps_firing=options.hold,
             )
 
 
@@ -258,10 +269,11 @@ def _above(options: MonitoringOptions, metric: str, severity: str) -> str:
     scope, window = Scope(options.by), options.window
     limit = f'last_over_time({metric}_threshold{{severity="{severity}"}}[{window}])'
     rows = f"min_over_time(model_window_rows[{window}]) >= last_over_time(model_window_required_rows[{window}])"
+    # The limit is aggregated, for a replaced server's old series are in the range beside the new ones.
     return (
         f"max by ({scope.feature()}) (\n"
         f"  min_over_time({metric}[{window}])\n"
-        f"  > on ({scope.feature('instance')}) group_left () {limit}\n"
+        f"  > on ({scope.feature('instance')}) group_left () max by ({scope.feature('instance')}) ({limit})\n"
         f"  and on ({scope.model('instance', 'window')}) {rows}\n"
         f")"
     )
@@ -284,7 +296,8 @@ def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
         "ModelEvaluationStale",
         "critical",
         f"time() - max by ({scope.model('instance')}) (last_over_time(model_evaluation_timestamp_seconds[{window}]))\n"
-        f"  > max by ({scope.model('instance')}) (last_over_time(model_evaluation_age_threshold_seconds[{window}]))",
+        f"  > max by ({scope.model('instance')}) (last_over_time(model_evaluation_age_threshold_seconds[{window}]))\n"
+        f'  and on ({scope.job("instance")}) up{{job="{options.job}"}}',
         options.hold,
         "Nobody judges the windows any more: the verdict is old.",
         "{{ $labels.instance }} last evaluated {{ $labels.model_name }} {{ $labels.model_version }} "

@@ -12,9 +12,12 @@ UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_00
 DURATIONS: Final = ("scrape_interval", "window", "hold", "group_wait", "group_interval", "repeat_interval")
 FLEET_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
 """Each with its evaluation interval in scrape intervals: long ranges are dear, and change slowly."""
+SLOWEST_SCRAPE: Final = "2m"
+"""A rate over five minutes wants two samples, also after a failed scrape."""
+TAKEN: Final = ("model_name", "model_version", "feature_name", "instance", "window", "severity", "bin", "le")
 LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
-URL: Final = re.compile(r"https?://[^\s/]+\S*")
+URL: Final = re.compile(r"https?://[^\s/{}]+[^\s{}]*")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,15 @@ class MonitoringOptions:
             raise MonitoringError(f"--fleet-windows {','.join(self.fleet_windows)}: choose from {known}")
         if "job" not in self.by:
             raise MonitoringError("--by must contain job: the alert of a server that is down knows no other label")
-        self._matching("job", re.compile(r"[^\s\"'\\]+"), "the name of a scrape job")
+        if len({*self.by, *TAKEN}) < len(self.by) + len(TAKEN):
+            raise MonitoringError(f"--by {','.join(self.by)}: name each label once, and none of {', '.join(TAKEN)}")
+        self._matching("job", re.compile(r"[^\s\"'\\{}]+"), "the name of a scrape job")
+        if self.job in ("prometheus", "alertmanager"):
+            raise MonitoringError(f"--job {self.job}: that is the job of {self.job} itself")
+        if milliseconds(self.scrape_interval) > milliseconds(SLOWEST_SCRAPE):
+            raise MonitoringError(
+                f"--scrape-interval {self.scrape_interval}: rates over 5m want {SLOWEST_SCRAPE} or less"
+            )
 
     def _matching(self, name: str, pattern: re.Pattern[str], wanted: str) -> None:
         value = getattr(self, name)
@@ -99,7 +110,9 @@ def milliseconds(duration: str, named: str = "duration") -> int:
     """Return a duration like `1h30m` in milliseconds; MonitoringError if it is not one, or zero."""
     parts = re.findall(r"(\d+)(ms|[smhd])", duration)
     total = sum(int(count) * UNITS[unit] for count, unit in parts)
-    if "".join(count + unit for count, unit in parts) != duration or total == 0:
+    sizes = [UNITS[unit] for _, unit in parts]
+    ordered = sizes == sorted(set(sizes), reverse=True)
+    if "".join(count + unit for count, unit in parts) != duration or not ordered or total == 0:
         raise MonitoringError(f"{named} {duration}: give a time like 500ms, 15s, 5m or 1h30m")
     return total
 

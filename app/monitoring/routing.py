@@ -9,8 +9,6 @@ from app.monitoring.rules import MODEL
 
 PEOPLE: Final = "people"
 NOBODY: Final = "nobody"
-DRIFT: Final = "Model(Feature|Prediction)Drift"
-OF_THE_MODEL: Final = f"{DRIFT}|ModelMissingValues|ModelUnseenCategories|ModelWindowUnderfilled"
 
 
 def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
@@ -45,21 +43,12 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
 
 def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
     """Return what is silent because of what: the worse of two, causes over consequences."""
-    job, model = [*options.by], [*options.by, *MODEL]
-    feature = [*model, "feature_name"]
+    feature = [*options.by, *MODEL, "feature_name"]
     return [
         _inhibit('severity="critical"', 'severity=~"warning|info"', ["alertname", *feature, "batch_size_bucket"]),
-        _inhibit('alertname="DriftgaugeDown"', 'alertname!="DriftgaugeDown"', job),
-        _inhibit('alertname="DriftgaugeServerDown"', 'alertname="ModelEvaluationStale"', [*job, "instance"]),
-        _inhibit('alertname="ModelEvaluationStale"', f'alertname=~"{OF_THE_MODEL}"', model),
-        *(
-            _inhibit(
-                f'alertname=~"ModelMissingValues|ModelUnseenCategories", severity="{source}"',
-                f'alertname="ModelFeatureDrift", severity=~"{target}"',
-                feature,
-            )
-            for source, target in (("critical", "critical|warning"), ("warning", "warning"))
-        ),
+        _inhibit('alertname="DriftgaugeDown"', 'alertname!="DriftgaugeDown"', ["job"]),
+        _inhibit('alertname="DriftgaugeServerDown"', 'alertname="ModelEvaluationStale"', [*options.by, "instance"]),
+        _inhibit('alertname=~"ModelMissingValues|ModelUnseenCategories"', 'alertname="ModelFeatureDrift"', feature),
     ]
 
 

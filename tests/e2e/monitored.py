@@ -1,0 +1,159 @@
+"""Servers with Prometheus and Alertmanager beside them, all real, for tests of what is told and recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+from typing import Any, Final, TypeVar
+
+import httpx
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from app.bundle_create import create_bundle
+from tests.e2e.processes import answers, running, until
+
+FEATURES: Final = tuple(f"f{i}" for i in range(12))
+MODEL: Final = "coin"
+ENV: Final = {"DRIFTGAUGE_WINDOWS": "1000,2000", "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0"}
+SECONDS: Final = 60.0
+"""Longest wait for anything."""
+
+Rows = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Seen = TypeVar("Seen")
+
+
+# ---------------------------------------------------------------- waiting
+
+
+def seen(look: Callable[[], Seen], wanted: Callable[[Seen], Any] = bool, also: object = "") -> Seen:
+    """Look until it is what is wanted, and return it; fails with what was seen last, and `also`."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        last = look()
+        if wanted(last):
+            return last
+        assert time.monotonic() < deadline, f"last seen: {last}\n{also}"
+        time.sleep(0.05)
+
+
+def stays(look: Callable[[], Any], seconds: float, also: object = "") -> None:
+    """Check that nothing is seen for a while; fails with what is, and `also`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        assert not found, f"seen: {found}\n{also}"
+        time.sleep(0.05)
+
+
+# ---------------------------------------------------------------- the server
+
+
+def rows(seed: int, count: int, *, shift: float = 0.0, missing: float = 0.0) -> Rows:
+    """Rows like the reference; `shift` moves the last feature, `missing` is the share without it; one is discrete."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, len(FEATURES)))
+    x[:, -2] = np.round(x[:, -2])
+    x[:, -1] += shift
+    x[rng.random(count) < missing, -1] = np.nan
+    return x
+
+
+def make_bundle(folder: Path, version: str) -> Path:
+    """Make the bundle of a model that accepts missing values and looks at its first feature only."""
+    rng = np.random.default_rng(0)
+    x = rows(0, 3_000)
+    y = (x[:, 0] + 0.5 * rng.normal(size=len(x)) > 0).astype(np.int64)
+    model = HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=6, random_state=0).fit(x[:2_000], y[:2_000])
+    table = {**{name: x[:, i] for i, name in enumerate(FEATURES)}, "y": y}
+    reference, held_out = (
+        {name: column[part] for name, column in table.items()} for part in (slice(0, 2_000), slice(2_000, None))
+    )
+    create_bundle(model, reference, "y", name=MODEL, version=version, out=folder, evaluation=held_out)
+    return folder
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `driftgauge serve`."""
+
+    process: Popen[bytes]
+    log: Path
+    target: str
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.target}"
+
+    def send(self, x: Rows) -> None:
+        """Have rows predicted, in one request."""
+        data = [[None if np.isnan(value) else value for value in row] for row in x.tolist()]
+        httpx.post(f"{self.address}/predict", json={"data": data}, timeout=SECONDS).raise_for_status()
+
+    def kill(self) -> None:
+        """End it at once, by its id."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=SECONDS)
+
+
+@contextlib.contextmanager
+def server(bundle: Path, port: int, log: Path) -> Iterator[Server]:
+    """Serve a bundle while the block runs; does not wait until it answers."""
+    arguments = ("serve", "--bundle", str(bundle), "--port", str(port))
+    with running(*arguments, log=log, env=ENV) as process:
+        yield Server(process, log, f"127.0.0.1:{port}")
+
+
+def await_answer(*servers: Server) -> None:
+    """Wait until all are ready."""
+    for each in servers:
+        until(lambda each=each: answers(each.address), each.process, each.log)
+
+
+# ---------------------------------------------------------------- Prometheus and Alertmanager
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A running Prometheus."""
+
+    address: str
+
+    def ask(self, query: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Return what a query finds: series with their value, or values."""
+        parameters = {"query": query, **({} if at is None else {"time": f"{at:.3f}"})}
+        answer = httpx.get(f"{self.address}/api/v1/query", params=parameters, timeout=SECONDS).json()
+        assert answer["status"] == "success", f"{query}: {answer}"
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    def value(self, query: str) -> float:
+        """Return the sum of what a query finds, zero for nothing."""
+        return sum(float(series["value"][1]) for series in self.ask(query))
+
+    def alerts(self, **labels: str) -> list[dict[str, Any]]:
+        """Alerts with these labels, pending or firing."""
+        found = httpx.get(f"{self.address}/api/v1/alerts", timeout=SECONDS).json()["data"]["alerts"]
+        return [alert for alert in found if labels.items() <= alert["labels"].items()]
+
+
+@dataclass(frozen=True)
+class Alertmanager:
+    """A running Alertmanager."""
+
+    address: str
+
+    def alerts(self, *names: str) -> list[dict[str, Any]]:
+        """Alerts of these names that have not ended, whether told or suppressed."""
+        found = httpx.get(f"{self.address}/api/v2/alerts", timeout=SECONDS).json()
+        return [alert for alert in found if alert["labels"]["alertname"] in names]
+
+    def states(self, *names: str) -> set[str]:
+        """What becomes of these alerts: unprocessed, active or suppressed."""
+        return {alert["status"]["state"] for alert in self.alerts(*names)}

@@ -1,0 +1,306 @@
+"""From traffic to a notification: a real server, Prometheus, Alertmanager and a receiver of webhooks."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import promql_parser
+import pytest
+import yaml
+
+from app import stack
+from app.monitoring.options import MonitoringOptions
+from app.monitoring.render import render, write
+from app.stack import Place, Programs
+from tests.e2e.monitored import (
+    FEATURES,
+    MODEL,
+    Alertmanager,
+    Prometheus,
+    Server,
+    await_answer,
+    make_bundle,
+    rows,
+    seen,
+    server,
+    stays,
+)
+from tests.e2e.processes import free_port
+from tests.e2e.programs import needs_servers, servers
+from tests.e2e.webhooks import Inbox, webhook
+from tests.monitoring.queries import dashboard_queries
+
+__all__ = ["servers"]  # a fixture
+
+pytestmark = [pytest.mark.e2e, needs_servers]
+
+DISCRETE, SHIFTED = FEATURES[-2:]
+DRIFT: Final = "ModelFeatureDrift"
+MISSING: Final = "ModelMissingValues"
+OF_THE_MODEL: Final = (DRIFT, MISSING, "ModelPredictionDrift", "ModelUnseenCategories")
+IDENTITY: Final = {"job": "driftgauge", "model_name": MODEL, "model_version": "7"}
+
+
+def quick(port: int, prometheus: int, alertmanager: int, told: str) -> MonitoringOptions:
+    """Options that make the chain fast, and nothing else different.
+
+    The window is so long because what the server's end ends must outlive the hold of DriftgaugeDown.
+    """
+    return MonitoringOptions(
+        scrape_interval="500ms",
+        window="4s",
+        hold="1s",
+        group_wait="1s",
+        group_interval="1s",
+        base_url=f"http://127.0.0.1:{port}",
+        targets=(f"127.0.0.1:{port}",),
+        prometheus=f"127.0.0.1:{prometheus}",
+        alertmanager=f"127.0.0.1:{alertmanager}",
+        webhook_url=told,
+    )
+
+
+@dataclass(frozen=True)
+class Chain:
+    """All that lies between traffic and people."""
+
+    server: Server
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    inbox: Inbox
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("alerting") / "bundle", "7")
+
+
+@pytest.fixture(scope="module")
+def whole_chain(bundle: Path, servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    tmp_path = tmp_path_factory.mktemp("chain")
+    port, prometheus, alertmanager = free_port(), free_port(), free_port()
+    with contextlib.ExitStack() as started:
+        app = started.enter_context(server(bundle, port, tmp_path / "server.log"))
+        inbox = started.enter_context(webhook())
+        write(quick(port, prometheus, alertmanager, inbox.address), tmp_path)
+        addresses = [
+            started.enter_context(
+                run(program, tmp_path / name, tmp_path / f"{name}-data", place, tmp_path / f"{name}.log")
+            )
+            for name, run, program, place in (
+                ("alertmanager", stack.alertmanager, servers.alertmanager, Place(alertmanager)),
+                ("prometheus", stack.prometheus, servers.prometheus, Place(prometheus)),
+            )
+        ]
+        await_answer(app)
+        yield Chain(app, Prometheus(addresses[1]), Alertmanager(addresses[0]), inbox)
+
+
+@pytest.fixture
+def chain(whole_chain: Chain) -> Chain:
+    """Give the chain with windows full of undrifted rows, and nothing that fires but the Watchdog."""
+    whole_chain.server.send(rows(1, 2_000))
+    seen(lambda: whole_chain.alertmanager.alerts("Watchdog"))
+    seen(lambda: whole_chain.prometheus.value('up{job="driftgauge"}'))
+    seen(lambda: whole_chain.prometheus.alerts(state="firing", **IDENTITY), lambda alerts: not alerts)
+    seen(lambda: whole_chain.alertmanager.alerts(*OF_THE_MODEL), lambda alerts: not alerts)
+    return whole_chain
+
+
+# ---------------------------------------------------------------- what is tested is what is shipped
+
+
+def test_the_tested_files_differ_from_the_defaults_in_times_addresses_and_the_receiver_only() -> None:
+    told = "http://127.0.0.1:4/alerts"
+    # Lists and names of receivers depend on whether there is one; the default with one has the same shape.
+    default, tested = (_parsed(options) for options in (MonitoringOptions(webhook_url=told), quick(1, 2, 3, told)))
+    assert default.keys() == tested.keys()
+    for path in default:
+        assert _leaves(default[path]).keys() == _leaves(tested[path]).keys()
+    differing = {
+        (path, *where): (value, _leaves(tested[path])[where])
+        for path in default
+        for where, value in _leaves(default[path]).items()
+        if value != _leaves(tested[path])[where]
+    }
+    assert differing
+    for where, (one, other) in differing.items():
+        assert _normal(one) == _normal(other), where
+    without = _parsed(MonitoringOptions())
+    assert {path for path in default if default[path] != without[path]} == {"alertmanager/alertmanager.yml"}
+    routing, silent = default["alertmanager/alertmanager.yml"], without["alertmanager/alertmanager.yml"]
+    assert routing["receivers"][:-1] == silent["receivers"]
+    for config in (routing, silent):
+        for route in (config["route"], *config["route"]["routes"]):
+            if route["receiver"] == "people":
+                route["receiver"] = "nobody"
+    assert {**routing, "receivers": []} == {**silent, "receivers": []}
+
+
+def _parsed(options: MonitoringOptions) -> dict[str, Any]:
+    return {path: yaml.safe_load(text) for path, text in render(options).items()}
+
+
+def _leaves(content: Any) -> dict[tuple[Any, ...], Any]:
+    if not isinstance(content, dict | list):
+        return {(): content}
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    return {(key, *rest): leaf for key, part in items for rest, leaf in _leaves(part).items()}
+
+
+def _normal(text: str) -> str:
+    """The text without its times and addresses."""
+    without = re.sub(r"(http://)?[\w.]+:\d+", "ADDRESS", text)
+    return re.sub(r"\b(\d+(ms|s|m|h|d))+\b", "TIME", without)
+
+
+# ---------------------------------------------------------------- from traffic to a notification
+
+
+def test_all_features_missing_is_one_notification_and_silences_their_drift(chain: Chain) -> None:
+    empty = rows(2, 2_000)
+    empty[:] = float("nan")
+    chain.server.send(empty)
+    features = set(FEATURES)
+    seen(
+        lambda: {alert["labels"]["feature_name"] for alert in chain.inbox.alerts(MISSING, "firing")},
+        lambda told: told == features,
+        chain.inbox,
+    )
+    # Drift of the same features has reached Alertmanager too, where it stays.
+    seen(
+        lambda: {alert["labels"]["feature_name"] for alert in chain.alertmanager.alerts(DRIFT)},
+        lambda drifted: drifted == features,
+        chain.inbox,
+    )
+    assert chain.alertmanager.states(DRIFT) == {"suppressed"}
+    stays(lambda: chain.inbox.alerts(DRIFT, "firing"), 2.5, chain.inbox)
+    (told,) = [body for body in chain.inbox.bodies if _about(body, MISSING)]
+    assert told["status"] == "firing"
+    assert told["groupLabels"] == IDENTITY
+    about = [alert["labels"] for alert in told["alerts"] if alert["labels"]["alertname"] == MISSING]
+    assert sorted(labels["feature_name"] for labels in about) == sorted(features)
+    assert {labels["severity"] for labels in about} == {"critical"}
+
+
+def test_drift_of_a_feature_is_told_with_how_far_and_since_when_and_its_end_too(chain: Chain) -> None:
+    first = len(chain.inbox.bodies)
+    stays(lambda: [alert for name in OF_THE_MODEL for alert in chain.inbox.alerts(name, "firing", first)], 2.0)
+    chain.server.send(rows(3, 2_000, shift=1.5))
+    alert = seen(lambda: chain.inbox.alerts(DRIFT, "firing", first), also=chain.inbox)[0]
+    body = next(body for body in chain.inbox.bodies[first:] if _about(body, DRIFT))
+    assert body["version"] == "4"
+    assert alert["labels"] == {**IDENTITY, "alertname": DRIFT, "feature_name": SHIFTED, "severity": "critical"}
+    _check_texts(alert["annotations"], chain.server.address)
+    before = len(chain.inbox.bodies)
+    chain.server.send(rows(4, 2_000))
+    seen(lambda: _over(chain, before), also=chain.inbox)
+    told = {alert["labels"].get("feature_name") for alert in chain.inbox.alerts(DRIFT, "firing", first)}
+    assert told == {SHIFTED}
+
+
+def _check_texts(annotations: Mapping[str, str], address: str) -> None:
+    description = annotations["description"]
+    found = re.search(
+        rf"^{SHIFTED} of {MODEL} 7 has drifted: PSI is ([0-9.]+) times its limit for critical"
+        r", ([0-9.]+) at most, since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* \+0000 UTC\.$",
+        description,
+    )
+    assert found, description
+    times, psi, since = float(found[1]), float(found[2]), datetime.fromisoformat(found[3]).replace(tzinfo=UTC)
+    assert times > 1
+    assert psi > 0.2
+    assert 0 <= (datetime.now(UTC) - since).total_seconds() < 60
+    assert annotations["runbook_url"] == f"{address}/runbooks/{DRIFT}"
+    assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}"
+    for url in (annotations["runbook_url"], annotations["page_url"]):
+        assert httpx.get(url).status_code == 200, url
+
+
+def _about(body: Mapping[str, Any], name: str) -> bool:
+    return any(alert["labels"]["alertname"] == name for alert in body["alerts"])
+
+
+# ---------------------------------------------------------------- every query, every address
+
+
+def test_every_query_runs_and_finds_something(chain: Chain) -> None:
+    chain.server.send(rows(7, 2_000, shift=1.5))
+    asked = {(expr,) for expr in _recorded() | _alert_selectors()} | _asked_by_dashboards()
+    assert len(asked) > 50
+    seen(lambda: [either[0] for either in asked if not _found(chain, either)], lambda empty: not empty)
+
+
+def _found(chain: Chain, either: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [series for query in either for series in chain.prometheus.ask(query)]
+
+
+def _asked_by_dashboards() -> set[tuple[str, ...]]:
+    """Each query for a continuous and for a discrete feature: only the discrete one can have unseen values."""
+    values = {"model_name": MODEL, "model_version": "7", "window": "2000"}
+    both = (dashboard_queries({**values, "feature_name": name}) for name in (SHIFTED, DISCRETE))
+    return {tuple(question.expr for question in questions) for questions in zip(*both, strict=True)}
+
+
+def test_every_alert_names_a_runbook_that_the_server_has(chain: Chain) -> None:
+    options = MonitoringOptions(base_url=chain.server.address)
+    rules = yaml.safe_load(render(options)["prometheus/alerts/driftgauge.yml"])
+    urls = {rule["annotations"]["runbook_url"] for group in rules["groups"] for rule in group["rules"]}
+    assert {url: httpx.get(url).status_code for url in urls} == dict.fromkeys(urls, 200)
+
+
+def _recorded() -> set[str]:
+    return {rule["expr"] for rule in _rules("rules")}
+
+
+def _alert_selectors() -> set[str]:
+    """What the alerts look at: they themselves find nothing when all is well."""
+    return {selector for rule in _rules("alerts") for selector in _selectors(rule["expr"])}
+
+
+def _rules(kind: str) -> list[dict[str, Any]]:
+    content = yaml.safe_load(render(MonitoringOptions())[f"prometheus/{kind}/driftgauge.yml"])
+    return [rule for group in content["groups"] for rule in group["rules"]]
+
+
+def _selectors(expr: str) -> set[str]:
+    found: set[str] = set()
+
+    def visit(part: promql_parser.Expr) -> None:
+        if isinstance(part, promql_parser.VectorSelector):
+            found.add(part.prettify())
+
+    promql_parser.walk(promql_parser.parse(expr), visit)
+    return found
+
+
+# ---------------------------------------------------------------- last, for the server is gone then
+
+
+def test_a_dead_server_is_told_and_silences_what_it_said(chain: Chain) -> None:
+    first = len(chain.inbox.bodies)
+    chain.server.send(rows(5, 2_000, shift=1.5))
+    seen(lambda: chain.inbox.alerts(DRIFT, "firing", first), also=chain.inbox)
+    before = len(chain.inbox.bodies)
+    chain.server.kill()
+    seen(lambda: chain.alertmanager.alerts("DriftgaugeDown"), also=chain.inbox)
+    seen(lambda: chain.alertmanager.states(DRIFT), lambda states: states == {"suppressed"}, chain.inbox)
+    down = seen(lambda: chain.inbox.alerts("DriftgaugeDown", "firing"), also=chain.inbox)[0]
+    assert down["labels"] == {"alertname": "DriftgaugeDown", "job": "driftgauge", "severity": "critical"}
+    # Without the server its drift ends in Prometheus; that is no news that anybody should hear.
+    seen(lambda: chain.prometheus.alerts(alertname=DRIFT), lambda alerts: not alerts)
+    stays(lambda: _over(chain, before), 3.0, chain.inbox)
+    assert not chain.inbox.alerts("DriftgaugeServerDown", "firing", before)
+
+
+def _over(chain: Chain, first: int) -> list[dict[str, Any]]:
+    """The end of the feature's drift; Prometheus repeats for a while that older alerts have ended."""
+    ended = chain.inbox.alerts(DRIFT, "resolved", first)
+    return [alert for alert in ended if alert["labels"]["feature_name"] == SHIFTED]
