@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 from app.errors import Reason, Refused
-
-INSTALLED: Final = Path(__file__).parent / "monitoring" / "files" / "runbooks"
-"""Where the package brings them along."""
-CHECKOUT: Final = Path(__file__).parents[1] / "monitoring" / "runbooks"
+from app.monitoring import shipped_folder
 
 
 @dataclass(frozen=True)
@@ -50,4 +46,4 @@ def read_runbooks(folder: Path) -> Runbooks:
 @cache
 def runbooks() -> Runbooks:
     """Return the pages that came with the package, or lie beside it in a checkout; read once."""
-    return read_runbooks(INSTALLED if INSTALLED.is_dir() else CHECKOUT)
+    return read_runbooks(shipped_folder() / "runbooks")

@@ -10,11 +10,11 @@ from markdown_it import MarkdownIt
 from app.errors import Reason, Refused
 from app.metrics import catalogue
 from app.monitoring.alerts import alert_names
-from app.runbooks import CHECKOUT, Runbooks, read_runbooks, runbooks
+from app.runbooks import Runbooks, read_runbooks, runbooks
 from app.settings import CONFIG_VARIABLE, Settings, variable
 
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-PAGES = read_runbooks(CHECKOUT)
+PAGES = read_runbooks(Path(__file__).parents[1] / "monitoring" / "runbooks")
 each_page = pytest.mark.parametrize("alert", PAGES.names)
 
 

@@ -165,30 +165,22 @@ def _latency(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
 
 def _drift(options: MonitoringOptions) -> Iterator[Alert]:
     for severity in SEVERITIES:
-        yield Alert(
-            "ModelFeatureDrift",
-            severity,
-            _verdict(options, severity, f'feature_name!~"{SCORES}"'),
-            options.hold,
-            "A feature no longer looks like what the model was trained on.",
-            "{{ $labels.feature_name }} of {{ $labels.model_name }} {{ $labels.model_version }} has drifted: "
-            + _how_far(options, severity)
-            + _since(options),
-            dashboard=FEATURE,
-            keeps=("model_name", "model_version", "feature_name"),
-        )
-        yield Alert(
-            "ModelPredictionDrift",
-            severity,
-            _verdict(options, severity, f'feature_name=~"{SCORES}"'),
-            options.hold,
-            "The model's answers no longer look like those on held-out rows.",
-            "{{ $labels.feature_name }} of {{ $labels.model_name }} {{ $labels.model_version }} has drifted: "
-            + _how_far(options, severity)
-            + _since(options),
-            dashboard=FEATURE,
-            keeps=("model_name", "model_version", "feature_name"),
-        )
+        for name, which, summary in (
+            ("ModelFeatureDrift", "!~", "A feature no longer looks like what the model was trained on."),
+            ("ModelPredictionDrift", "=~", "The model's answers no longer look like those on held-out rows."),
+        ):
+            yield Alert(
+                name,
+                severity,
+                _verdict(options, severity, f'feature_name{which}"{SCORES}"'),
+                options.hold,
+                summary,
+                "{{ $labels.feature_name }} of {{ $labels.model_name }} {{ $labels.model_version }} has drifted: "
+                + _how_far(options, severity)
+                + _since(options),
+                dashboard=FEATURE,
+                keeps=("model_name", "model_version", "feature_name"),
+            )
 
 
 def _verdict(options: MonitoringOptions, severity: str, which: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from app.errors import MonitoringError
+from app.monitoring import shipped_folder
 from app.monitoring.alerts import alert_rules
 from app.monitoring.options import MonitoringOptions
 from app.monitoring.routing import alertmanager_config
@@ -46,7 +47,7 @@ def write(options: MonitoringOptions, out: Path) -> list[Path]:
 
 
 def _copied(out: Path) -> list[Path]:
-    source = verbatim_folder()
+    source = shipped_folder()
     copied = []
     for folder in VERBATIM:
         for path in sorted((source / folder).rglob("*")):
@@ -56,12 +57,6 @@ def _copied(out: Path) -> list[Path]:
                 shutil.copyfile(path, target)
                 copied.append(target)
     return copied
-
-
-def verbatim_folder() -> Path:
-    """Return where runbooks, dashboards and templates are: in the package, or in the checkout around it."""
-    packaged = Path(__file__).parent / "files"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "monitoring"
 
 
 class _Dumper(yaml.SafeDumper):
