@@ -33,11 +33,9 @@ from tests.e2e.monitored import (
     stays,
 )
 from tests.e2e.processes import free_port
-from tests.e2e.programs import needs_servers, servers
+from tests.e2e.programs import needs_servers
 from tests.e2e.webhooks import Inbox, webhook
 from tests.monitoring.queries import dashboard_queries
-
-__all__ = ["servers"]  # a fixture
 
 pytestmark = [pytest.mark.e2e, needs_servers]
 

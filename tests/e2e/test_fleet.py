@@ -21,9 +21,7 @@ from app.monitoring.rules import FLEET_MISSING, FLEET_PSI, ROWS_INCREASE
 from app.stack import Place, Programs
 from tests.e2e.monitored import FEATURES, Prometheus, Server, await_answer, make_bundle, rows, seen, server
 from tests.e2e.processes import free_port
-from tests.e2e.programs import needs_servers, servers
-
-__all__ = ["servers"]  # a fixture
+from tests.e2e.programs import needs_servers
 
 pytestmark = [pytest.mark.e2e, needs_servers]
 

@@ -12,9 +12,7 @@ from app.errors import MonitoringError
 from app.monitoring.options import MonitoringOptions
 from app.stack import Place, Places, Programs
 from tests.e2e.processes import anything_answers, free_port, run, running, until
-from tests.e2e.programs import needs_servers, servers
-
-__all__ = ["servers"]  # a fixture
+from tests.e2e.programs import needs_servers
 
 pytestmark = [pytest.mark.e2e, needs_servers]
 
