@@ -41,6 +41,12 @@ from app.monitoring.options import MonitoringOptions
 from app.settings import variable
 from app.stack import Alert, Place, Places, alerts, alerts_page, programs, refuse_taken, running, stack, total
 
+REPLAY_SETTINGS: Final = {
+    # Without a rest between evaluations each report is of just the rows that were sent: replays agree.
+    "evaluation_rest_factor": "0",
+    # The 10,000 flights of the main window are those of ten days or more.
+    "max_age_seconds": str(30 * 86_400),
+}
 STATUS_EVERY_ROWS: Final = 2_500
 STACK_PACE: Final = 2_000
 """Rows per second that give Prometheus the time to see what happens."""
@@ -59,8 +65,7 @@ def server(
     """Run `driftgauge serve` while the block runs; gives its address and its process."""
     place = Place(port, host=host)
     refuse_taken(place)
-    # Without a rest between evaluations each report is of just the rows that were sent: replays agree.
-    env = {**os.environ, variable("evaluation_rest_factor"): "0"}
+    env = {**os.environ, **{variable(name): value for name, value in REPLAY_SETTINGS.items()}}
     ready = f"{place.address}/health/ready"
     with running("the server", serve_command(bundle, place), ready, log, env) as process:
         yield place.address, process
@@ -378,7 +383,8 @@ def print_summary(console: Console, seen: Replay, flights: pd.DataFrame, info: M
     for name, column in _columns(seen.status).items():
         share = seen.ever.get(name, 0) / max(1, seen.reports)
         now = column["severity"] or column["status"]
-        window = max(column["windows"].values(), key=_effect)
+        judged = [window for window in column["windows"].values() if window["psi_threshold"]]
+        window = max(judged, key=_effect)
         table.add_row(
             name,
             seen.first_drift.get(name, "–"),

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from app import __version__
 from app.bundles import Bundle, load_bundle
 from app.capture import Capture
+from app.drift.buckets import TimeSpan
 from app.drift.report import Policy
 from app.edges.formats.features import FeatureDecoder
 from app.edges.http.errors import install_error_handlers
@@ -110,6 +111,8 @@ def _monitor(settings: Settings, bundle: Bundle, now: float) -> Monitor:
         options=MonitorOptions(
             policy=Policy(
                 windows=settings.windows,
+                time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
+                max_age_seconds=settings.max_age_seconds,
                 psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
                 missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
                 unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),

@@ -84,6 +84,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[St
         OBSERVATIONS,
         DROPPED,
         CLAMPED,
+        LATE,
     )
 
 
@@ -135,6 +136,13 @@ CLAMPED: Final = Stored(
 )
 
 
+LATE: Final = Stored(
+    "model_observations_late_total",
+    "counter",
+    "Rows older, when they came, than the longest window reaches back: only windows of a number of rows hold them.",
+)
+
+
 def score_buckets(edges: Sequence[float]) -> tuple[float, ...]:
     """Return the score histogram's buckets for a regression: the distinct inner edges of its bins."""
     return tuple(sorted({float(edge) for edge in edges if math.isfinite(edge)})) or SCORE_BUCKETS
@@ -171,19 +179,24 @@ def _columns(name: str, help: str, value: Callable[[WindowReport], FloatArray], 
     """Declare a gauge of every column in every window; columns without a number are left out."""
 
     def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-        for capacity, window in report.windows.items():
+        for window in report.windows.values():
             for column, number in zip(report.baseline.names, value(window).tolist(), strict=True):
                 if not math.isnan(number):
-                    yield (column, str(capacity)), number
+                    yield (column, window.name), float(number)
 
     return Reported(name, help, ("feature_name", "window", *more), values)
 
 
 def _thresholds(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-    for capacity, window in report.windows.items():
+    for window in _counted(report):
         for severity in SEVERITIES:
             for column, number in zip(report.baseline.names, window.thresholds[severity].tolist(), strict=True):
-                yield (column, str(capacity), severity), number
+                yield (column, window.name, severity), number
+
+
+def _counted(report: DriftReport) -> list[WindowReport]:
+    """Return the count windows, which verdicts rest on."""
+    return [window for window in report.windows.values() if window.capacity is not None]
 
 
 def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], Children]:
@@ -201,7 +214,7 @@ def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Ca
 
 
 def _feature_values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-    moments = report.main.moments
+    moments = report.main.sample
     stats = {"mean": moments.mean, "std": moments.std, "min": moments.min, "max": moments.max}
     stats |= dict(zip(("p05", "p50", "p95"), moments.quantiles, strict=True))
     for stat, numbers in stats.items():
@@ -225,6 +238,14 @@ def _reference_ratios(report: DriftReport) -> Iterator[tuple[Labels, float]]:
         total = sum(column.counts)
         for name, count in zip(column.bins.names, column.counts, strict=True):
             yield (column.name, name), count / total
+
+
+def _correlation_changes(report: DriftReport) -> Iterator[tuple[Labels, float]]:
+    if report.correlation is None:
+        return
+    for column, number in zip(report.baseline.names, report.correlation.by_column.tolist(), strict=True):
+        if not math.isnan(number):
+            yield (column,), number
 
 
 def _severity(severity: str | None) -> float:
@@ -274,6 +295,54 @@ REPORTED: Final = (
         "model_feature_out_of_range_ratio",
         "Share of the window's rows outside the reference's range.",
         lambda w: w.shares.out_of_range,
+    ),
+    _columns(
+        "model_feature_value_rows",
+        "Rows of the window that have a number in the column: KS, Wasserstein and the mean come from them.",
+        lambda w: np.where(w.sample.rows > 0, w.sample.rows, np.nan),
+    ),
+    _columns(
+        "model_feature_ks_statistic",
+        "Largest distance of the window's cumulative distribution from the reference's (Kolmogorov-Smirnov).",
+        lambda w: w.sample.ks_statistic,
+    ),
+    _columns(
+        "model_feature_wasserstein_ratio",
+        "Area between the two cumulative distributions, in standard deviations of the reference.",
+        lambda w: w.sample.wasserstein_ratio,
+    ),
+    _columns(
+        "model_feature_js_distance",
+        "Jensen-Shannon distance of the window's bins from the reference's: 0 the same, 1 nothing in common.",
+        lambda w: w.js_distance,
+    ),
+    _columns(
+        "model_feature_mean_shift_ratio",
+        "Mean of the window less the reference's, in standard deviations of the reference.",
+        lambda w: w.sample.mean_shift,
+    ),
+    _columns(
+        "model_feature_chi_squared_ratio",
+        "Pearson's statistic of the window's bins against the reference's, by its degrees of freedom: 1 by chance.",
+        lambda w: w.significance.chi_squared / w.significance.degrees,
+    ),
+    _columns(
+        "model_feature_drift_pvalue",
+        "Chance of bins at least as unlike the reference's with nothing changed, if rows are independent.",
+        lambda w: w.significance.p_value,
+    ),
+    Reported(
+        "model_feature_correlation_change_zscore",
+        "Largest change of the column's correlation with another one, in standard errors (main window); "
+        "the pair that changed most are the two columns at the top.",
+        ("feature_name",),
+        _correlation_changes,
+    ),
+    Reported(
+        "model_correlation_change_zscore",
+        "Largest change of any two columns' correlation, in standard errors (main window); for people, no verdict.",
+        (),
+        lambda report: [] if report.correlation is None else [((), abs(report.correlation.z))],
     ),
     Reported(
         "model_feature_value",
@@ -330,19 +399,31 @@ REPORTED: Final = (
         "model_window_rows",
         "Rows in the window.",
         ("window",),
-        lambda report: [((str(size),), float(window.rows)) for size, window in report.windows.items()],
+        lambda report: [((window.name,), float(window.rows)) for window in report.windows.values()],
     ),
     Reported(
         "model_window_capacity_rows",
         "Rows that the window holds when it is full.",
         ("window",),
-        lambda report: [((str(size),), float(size)) for size in report.windows],
+        lambda report: [((window.name,), float(window.capacity or 0)) for window in _counted(report)],
     ),
     Reported(
         "model_window_required_rows",
         "Rows from which on the window gives verdicts (10 for each bin of a column, where that is more).",
         ("window",),
-        lambda report: [((str(size),), float(JUDGED_ROWS)) for size in report.windows],
+        lambda report: [((window.name,), float(JUDGED_ROWS)) for window in _counted(report)],
+    ),
+    Reported(
+        "model_window_span_seconds",
+        "Time that a window of time reaches back.",
+        ("window",),
+        lambda report: [((w.name,), float(w.seconds)) for w in report.windows.values() if w.seconds is not None],
+    ),
+    Reported(
+        "model_window_max_age_seconds",
+        "Time after which a row is too old for the windows of a number of rows.",
+        (),
+        lambda report: [((), report.policy.max_age_seconds)],
     ),
 )
 

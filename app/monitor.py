@@ -13,6 +13,7 @@ import numpy as np
 from app.drift.baseline import Baseline
 from app.drift.bins import FloatArray, IntArray
 from app.drift.report import DriftReport, Memory, Policy, evaluate
+from app.drift.window import count_windows, time_windows
 from app.errors import Reason
 from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, Stored, monitor_series
 from app.state import State
@@ -60,8 +61,15 @@ class Monitor:
         self.model_name: Final = model_name
         self.model_version: Final = model_version
         self.options: Final = options or MonitorOptions()
-        window_rows = self.options.policy.windows[-1]
-        self.state: Final = State(baseline.binner, window_rows, series or monitor_series())
+        policy = self.options.policy
+        self.state: Final = State(
+            baseline.binner,
+            baseline.scales,
+            policy.windows[-1],
+            series or monitor_series(),
+            spans=policy.time_windows,
+            by_event=self.options.clock == "event",
+        )
         self._memory = Memory.empty(len(baseline.columns))
         self._last = self._evaluate(now)
 
@@ -110,11 +118,14 @@ class Monitor:
 
     def _evaluate(self, now: float) -> Evaluation:
         started = time.thread_time()
-        by_event = self.options.clock == "event"
-        rows, observed = self.state.newest(self.state.window_rows, by_event=by_event)
-        latest = self.state.latest_event
-        clock = latest if by_event and math.isfinite(latest) else now
-        report, self._memory = evaluate(self.baseline, rows, observed, self._memory, self.options.policy, clock)
+        policy = self.options.policy
+        held = self.state.snapshot(now)
+        clock = held.latest_event if self.options.clock == "event" and math.isfinite(held.latest_event) else now
+        windows = [
+            *count_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
+            *time_windows(held.totals, held.rows, clock),
+        ]
+        report, self._memory = evaluate(self.baseline, windows, held.observed, self._memory, policy, clock)
         return Evaluation(report, now, time.thread_time() - started)
 
     def bin_rows(self) -> IntArray:

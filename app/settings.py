@@ -15,6 +15,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.drift.buckets import TimeSpan
+
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
 MAX_WINDOW_ROWS: Final = 1_000_000
 CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
@@ -64,6 +66,12 @@ class Settings(BaseSettings):
     windows: Annotated[tuple[int, ...], NoDecode] = Field(
         (1_000, 10_000), description="Rows of the sliding windows; the largest is the main one."
     )
+    time_windows: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("2m", "1h", "24h"), description="Times that further windows reach back (s, m, h, d), for people to read."
+    )
+    max_age_seconds: float = Field(
+        86_400.0, gt=0, description="Age from which on a row is no longer part of a window of a number of rows."
+    )
     psi_threshold_warning: float = Field(0.1, gt=0, description="PSI, less its noise, from which drift is a warning.")
     psi_threshold_critical: float = Field(0.2, gt=0, description="PSI, less its noise, from which drift is critical.")
     missing_threshold_warning: float = Field(
@@ -97,7 +105,7 @@ class Settings(BaseSettings):
         20.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
     )
 
-    @field_validator("windows", "trusted_types", mode="before")
+    @field_validator("windows", "time_windows", "trusted_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -110,6 +118,12 @@ class Settings(BaseSettings):
         if max(value) > MAX_WINDOW_ROWS:
             raise ValueError(f"a window of {max(value)} rows is too large to hold: give at most {MAX_WINDOW_ROWS}")
         return tuple(sorted(set(value)))
+
+    @field_validator("time_windows")
+    @classmethod
+    def _by_length(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        spans = sorted({TimeSpan.named(text).seconds: text for text in value}.items())
+        return tuple(text for _, text in spans)
 
     @model_validator(mode="after")
     def _ordered(self) -> Settings:

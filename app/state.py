@@ -6,18 +6,22 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.buckets import Block, Ring, Standardiser, TimeSpan, Totals, bucket_shapes
+from app.drift.samples import Scales
 from app.drift.window import Rows
-from app.metrics import Stored
+from app.metrics import LATE, Stored
 
-BLOCK_ROWS: Final = 512
+BLOCK_ROWS: Final = 2_048
 """Rows written at once, and the most that wait to be binned."""
+CELLS_AT_ONCE: Final = 65_536
+"""Cells binned at once: few enough to stay in the processor's cache."""
 SLACK_ROWS: Final = 4 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
 _ALIGNMENT: Final = 64
@@ -68,8 +72,10 @@ def counter_fields(series: Sequence[Stored]) -> list[Field]:
     return [Field(spec.name, "f8", (len(spec.children), spec.width)) for spec in series]
 
 
-def state_layout(columns: int, bins: int, window_rows: int, series: Sequence[Stored]) -> Layout:
-    """Return the layout of a monitor's state, for windows of up to `window_rows` rows."""
+def state_layout(
+    columns: int, bins: int, window_rows: int, series: Sequence[Stored], spans: Sequence[TimeSpan] = ()
+) -> Layout:
+    """Return the layout of a monitor's state, for windows of up to `window_rows` rows and of these times."""
     capacity = window_rows + SLACK_ROWS
     return Layout(
         [
@@ -79,6 +85,7 @@ def state_layout(columns: int, bins: int, window_rows: int, series: Sequence[Sto
             Field("codes", "u1", (capacity, columns)),
             Field("arrival", "f8", (capacity,)),
             Field("event", "f8", (capacity,)),
+            *(Field(*shape) for shape in bucket_shapes(spans, columns, bins)),
             *counter_fields(series),
         ]
     )
@@ -120,8 +127,22 @@ class Counters:
         return {name: array.copy() for name, array in self._arrays.items()}
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a state holds at one moment."""
+
+    rows: Rows
+    """The newest, by the clock that was asked for."""
+    observed: int
+    """Rows appended since the state began."""
+    latest_event: float
+    """Seconds since 1970; -inf without rows."""
+    totals: tuple[Totals, ...]
+    """What each time window holds."""
+
+
 class State:
-    """A ring of the newest rows with their bin codes, cumulative bin counts, and counters.
+    """A ring of the newest rows with their bin codes, buckets of time, cumulative bin counts, and counters.
 
     The ring is append-only. A writer first reserves the places it is about to overwrite, then
     writes, then commits; a reader copies, looks at the reservation again, and copies anew if its
@@ -129,20 +150,36 @@ class State:
     when somebody wants to read.
     """
 
-    def __init__(self, binner: Binner, window_rows: int, series: Sequence[Stored]) -> None:
-        self.layout: Final = state_layout(binner.columns, binner.width, window_rows, series)
+    def __init__(
+        self,
+        binner: Binner,
+        scales: Scales,
+        window_rows: int,
+        series: Sequence[Stored],
+        *,
+        spans: Sequence[TimeSpan] = (),
+        by_event: bool = False,
+    ) -> None:
+        """Make an empty state; `by_event` says whose time rows have: that of their event, or of their arrival."""
+        self.layout: Final = state_layout(binner.columns, binner.width, window_rows, series, spans)
         self.window_rows: Final = window_rows
         self._binner = binner
+        self._rows_at_once = max(1, CELLS_AT_ONCE // max(1, binner.columns))
+        self._standardised = Standardiser(scales)
         self._arrays = self.layout.arrays(bytearray(self.layout.size_bytes))
         self._header: FloatArray = self._arrays["header"]
         self._values: FloatArray = self._arrays["values"]
         self._codes: CodeArray = self._arrays["codes"]
         self._arrival: FloatArray = self._arrays["arrival"]
         self._event: FloatArray = self._arrays["event"]
+        self._at = self._event if by_event else self._arrival
         self._bin_rows: IntArray = self._arrays["bin_rows"]
         self._capacity = len(self._arrival)
         self._header[_LATEST] = -math.inf
         self._writing = threading.Lock()
+        self._rings = tuple(Ring(span, binner, *self._bucket_arrays(span)) for span in spans)
+        for ring in self._rings:
+            ring.clear()
         self.counters: Final = Counters(series, self._arrays)
 
     @property
@@ -178,46 +215,77 @@ class State:
     def _digest(self) -> None:
         """Bin the rows that wait; the caller holds the writing lock."""
         begin, end = int(self._header[_DIGESTED]), self.rows
-        for ring, _ in self._parts(begin, end):
+        for ring, _ in self._parts(begin, end, at_once=self._rows_at_once):
             codes = self._binner.codes(self._values[ring])
+            counts = self._binner.counts(codes)
             self._codes[ring] = codes
-            self._bin_rows += self._binner.counts(codes)
+            self._bin_rows += counts
+            self._count_in_time(ring, codes, counts)
         self._header[_DIGESTED] = end
 
-    def _parts(self, begin: int, end: int) -> Iterator[tuple[slice, slice]]:
-        """Yield the one or two stretches of the ring that rows `begin` to `end` lie in, oldest first."""
-        start, rows = begin % self._capacity, end - begin
-        before_wrap = min(rows, self._capacity - start)
-        if before_wrap:
-            yield slice(start, start + before_wrap), slice(0, before_wrap)
-        if rows > before_wrap:
-            yield slice(0, rows - before_wrap), slice(before_wrap, rows)
+    def _bucket_arrays(self, span: TimeSpan) -> list[npt.NDArray[Any]]:
+        return [self._arrays[name] for name, *_ in bucket_shapes([span], self._binner.columns, self._binner.width)]
 
-    def newest(self, rows: int, *, by_event: bool = False) -> tuple[Rows, int]:
-        """Return a copy of the newest `rows` rows (at most `window_rows`) and how many came in all.
+    def _count_in_time(self, ring: slice, codes: CodeArray, counts: IntArray) -> None:
+        """Count digested rows in the buckets of the time windows, and those that the longest has no place for."""
+        if not self._rings:
+            return
+        block = Block(codes, self._at[ring], counts.astype(np.uint32), self._standardised(self._values[ring]))
+        sums = block.sums()
+        late = [buckets.add(block, sums) for buckets in self._rings]
+        if late[-1] and self.counters.has(LATE.name):
+            self.counters.add(LATE.name, late[-1])
 
-        The rows' times are those of their arrival, or of their event.
+    def _parts(self, begin: int, end: int, *, at_once: int | None = None) -> Iterator[tuple[slice, slice]]:
+        """Yield the stretches of the ring that rows `begin` to `end` lie in, oldest first.
+
+        There are one or two, or as many as make no more than so many rows at once.
+        """
+        first = begin
+        while first < end:
+            start = first % self._capacity
+            rows = min(end - first, self._capacity - start, at_once or self._capacity)
+            yield slice(start, start + rows), slice(first - begin, first - begin + rows)
+            first += rows
+
+    def snapshot(self, now: float, *, rows: int | None = None) -> Snapshot:
+        """Return a copy of the newest `rows` rows (all that are held, by default) and the time windows at `now`.
+
+        By the clock of events the time windows end with the latest one, `now` or not.
         """
         for _ in range(_TRIES):
-            with self._writing:
-                self._digest()
-                end = self.rows
-            begin = max(0, end - min(rows, self.window_rows))
-            copied = self._copy(begin, end, by_event)
-            if int(self._header[_RESERVED]) - begin <= self._capacity:
-                return copied, end
+            taken = self._begin(now)
+            copied = self._copy(taken, rows)
+            if int(self._header[_RESERVED]) - (taken.observed - len(copied)) <= self._capacity:
+                return replace(taken, rows=copied)
         with self._writing:  # writers were faster all along: hold them up once
-            self._digest()
-            end = self.rows
-            return self._copy(max(0, end - min(rows, self.window_rows)), end, by_event), end
+            taken = self._frozen(now)
+            return replace(taken, rows=self._copy(taken, rows))
 
-    def _copy(self, begin: int, end: int, by_event: bool) -> Rows:
-        times = self._event if by_event else self._arrival
-        parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
+    def _begin(self, now: float) -> Snapshot:
+        with self._writing:
+            return self._frozen(now)
+
+    def _frozen(self, now: float) -> Snapshot:
+        """Return all but the rows, which are the most; the caller holds the writing lock."""
+        self._digest()
+        latest = self.latest_event
+        clock = latest if self._at is self._event and math.isfinite(latest) else now
+        return Snapshot(
+            rows=Rows(self._values[:0], self._codes[:0], self._at[:0]),
+            observed=self.rows,
+            latest_event=latest,
+            totals=tuple(ring.totals(clock) for ring in self._rings),
+        )
+
+    def _copy(self, taken: Snapshot, rows: int | None) -> Rows:
+        wanted = self.window_rows if rows is None else min(rows, self.window_rows)
+        begin = max(0, taken.observed - wanted)
+        parts = [ring for ring, _ in self._parts(begin, taken.observed)] or [slice(0, 0)]
         return Rows(
             values=np.concatenate([self._values[ring] for ring in parts]),
             codes=np.concatenate([self._codes[ring] for ring in parts]),
-            at=np.concatenate([times[ring] for ring in parts]),
+            at=np.concatenate([self._at[ring] for ring in parts]),
         )
 
     def bin_rows(self) -> IntArray:

@@ -22,7 +22,7 @@ def metrics_page() -> str:
         "Served at `GET /metrics` as Prometheus text or OpenMetrics, by the `Accept` header; beside these, "
         "prometheus-client's own `process_*` and `python_info`. Counters and histograms are at zero from the start "
         "for every combination of labels; a gauge without a value (too few rows, a column of categories that has no "
-        "mean) is absent. `window` is the size of a count window in rows.",
+        "mean) is absent. `window` is the rows of a count window (`1000`) or the length of a time window (`1h`).",
         ["metric", "type", "labels", "what it says"],
         rows,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from app.drift.baseline import Baseline, Categories, build_baseline
 from app.drift.bins import FloatArray
 from app.drift.report import Policy
 from app.monitor import Monitor, MonitorOptions
+from app.serving import Predictor
+from tests.examples import Example
 
 CREATED = "2026-01-01T00:00:00Z"
 REFERENCE_ROWS = 4_000
@@ -69,3 +72,18 @@ def small_monitor(
         now=START,
         options=options or small_options(200, 1_000),
     )
+
+
+def monitor_of(example: Example) -> Monitor:
+    """Return a monitor of an example's baseline with windows of 50 and 1,000 rows."""
+    return Monitor(
+        example.bundle.baseline, model_name="m", model_version="1", now=START, options=small_options(50, 1_000)
+    )
+
+
+def observed(example: Example, rows: list[dict[str, Any]], at: float = START) -> Monitor:
+    """Return such a monitor that has seen rows, all at one time, and was evaluated then."""
+    monitor = monitor_of(example)
+    monitor.observe(Predictor(example.bundle).predict(example.batch(rows)).columns, arrival=at)
+    monitor.evaluate(at)
+    return monitor

@@ -144,8 +144,14 @@ def test_a_damaged_byte_of_the_model_is_noticed(folder: Path) -> None:
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("name", [BUNDLE_FILE, BASELINE_FILE])
-@pytest.mark.parametrize("version", [0, 2, 99, "1.0", None])
+OTHER_VERSIONS: list[object] = [0, 99, "1.0", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [(BUNDLE_FILE, version) for version in (2, *OTHER_VERSIONS)]
+    + [(BASELINE_FILE, version) for version in (1, 3, *OTHER_VERSIONS)],
+)
 def test_another_schema_version_is_refused(name: str, version: object, folder: Path) -> None:
     edit(folder / name, lambda content: content.update(schema_version=version))
     with pytest.raises(BundleError, match=rf"{name}.*schema.version.*driftgauge"):

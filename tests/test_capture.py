@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from app import monitor as monitoring
 from app.capture import PROBLEM, Capture, batch_size
 from app.drift.bins import FloatArray
 from app.errors import DROPS, FAILURES, REJECTIONS, Reason
@@ -73,9 +76,9 @@ def test_answered_rows_are_counted_and_observed() -> None:
     assert _count(monitor, PREDICTIONS.name) == 919
     assert _count(monitor, OBSERVATIONS.name, "predict") == 919
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 0
-    newest, observed = monitor.state.newest(1_000)
-    assert observed == 919
-    np.testing.assert_array_equal(newest.values, np.concatenate([answer.columns for answer in answers]))
+    held = monitor.state.snapshot(START)
+    assert held.observed == 919
+    np.testing.assert_array_equal(held.rows.values, np.concatenate([answer.columns for answer in answers]))
 
 
 def test_latency_is_observed_once_a_request_by_its_size() -> None:
@@ -104,12 +107,12 @@ def test_scores_and_sizes_are_observed_in_their_histograms() -> None:
     assert (sizes[:-1].sum(), sizes[-1]) == (3, 243)
 
 
-def test_times_of_the_rows_are_handed_on() -> None:
-    monitor = small_monitor()
+@pytest.mark.parametrize(("clock", "times"), [("event", [5.0, START + 4]), ("arrival", [START + 4, START + 4])])
+def test_times_of_the_rows_are_handed_on(clock: monitoring.Clock, times: list[float]) -> None:
+    monitor = small_monitor(options=replace(small_options(200, 1_000), clock=clock))
     capture = Capture(monitor, Problems(Clock()))
     capture.answered(_predictions(2), arrival=START + 4, event=np.array([5.0, np.nan]), latency_seconds=0.01)
-    assert monitor.state.newest(2, by_event=True)[0].at.tolist() == [5.0, START + 4]
-    assert monitor.state.newest(2)[0].at.tolist() == [START + 4, START + 4]
+    assert monitor.state.snapshot(START).rows.at.tolist() == times
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_rows_of_another_width_are_lost_without_harm_to_the_others() -> None:
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 6
     assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.state.rows == 12
     assert len(problems.current()) == 1
-    newest, _ = monitor.state.newest(100)
+    newest = monitor.state.snapshot(START, rows=100).rows
     np.testing.assert_array_equal(newest.values, np.concatenate([good.columns, good.columns]))
 
 

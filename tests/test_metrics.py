@@ -13,6 +13,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from app.drift.baseline import Baseline
+from app.drift.buckets import TimeSpan
 from app.drift.report import SEVERITIES, DriftReport, Policy, Status, WindowReport
 from app.errors import DROPS, FAILURES, REJECTIONS
 from app.metrics import (
@@ -23,6 +24,7 @@ from app.metrics import (
     HTTP_REQUESTS,
     INPUT_SIZE,
     INPUT_SIZE_BUCKETS,
+    LATE,
     LATENCY,
     LATENCY_BUCKETS,
     OBSERVATIONS,
@@ -149,7 +151,9 @@ def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, 
     if name != "model_input_size":  # a name from common practice, kept exactly
         assert name.endswith("_seconds") == bool(re.search(r"\b[Tt]ime\b|^When\b", text))
     assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
-    assert name.endswith("_ratio") == text.startswith("Share of")
+    in_units = text.endswith(("in standard deviations of the reference.", "by its degrees of freedom: 1 by chance."))
+    assert name.endswith("_ratio") == (text.startswith("Share of") or in_units)
+    assert name.endswith("_zscore") == ("in standard errors" in text)
     assert name.endswith("_info") == ("always 1" in text)
     assert not re.search(r"_(ms|millis\w*|minutes?|hours?|days?|percent\w*|kb|mb|kilo\w*|mega\w*)(_|$)", name)
     assert not text[0].islower()
@@ -342,7 +346,12 @@ def test_before_the_first_row_there_is_a_verdict_but_no_statistic() -> None:
     assert exposition.value("model_drift_severity") == exposition.value("model_drifted_features") == 0.0
     assert exposition.value("model_judged_features") == 0.0
     assert exposition.children("model_feature_psi", "feature_name", "window") == {}
-    assert exposition.children("model_window_rows", "window") == {("200",): 0.0, ("1000",): 0.0}
+    for name in NEW_PER_COLUMN:
+        assert exposition.children(name, "feature_name", "window") == {}
+    assert exposition.children("model_feature_correlation_change_zscore", "feature_name") == {}
+    assert exposition.children("model_correlation_change_zscore", "model_name") == {}
+    names = ("200", "1000", *TIME_WINDOWS)
+    assert exposition.children("model_window_rows", "window") == {(name,): 0.0 for name in names}
     assert set(exposition.children("model_feature_drift_severity", "feature_name").values()) == {0.0}
     assert len(exposition.children("model_feature_psi_threshold", "feature_name", "window", "severity")) == 4 * 2 * 2
 
@@ -420,6 +429,16 @@ def test_the_servers_own_counters_have_no_model() -> None:
 
 # ---------------------------------------------------------------- what the report says
 
+TIME_WINDOWS = {"2m": 120.0, "1h": 3_600.0, "24h": 86_400.0}
+NEW_PER_COLUMN = (
+    "model_feature_value_rows",
+    "model_feature_ks_statistic",
+    "model_feature_wasserstein_ratio",
+    "model_feature_js_distance",
+    "model_feature_mean_shift_ratio",
+    "model_feature_chi_squared_ratio",
+    "model_feature_drift_pvalue",
+)
 PER_COLUMN: dict[str, Callable[[WindowReport], npt.NDArray[np.float64]]] = {
     "model_feature_psi": lambda window: window.psi.psi,
     "model_feature_psi_debiased": lambda window: window.psi.debiased,
@@ -428,6 +447,13 @@ PER_COLUMN: dict[str, Callable[[WindowReport], npt.NDArray[np.float64]]] = {
     "model_feature_missing_ratio": lambda window: window.shares.missing,
     "model_feature_unseen_ratio": lambda window: window.shares.unseen,
     "model_feature_out_of_range_ratio": lambda window: window.shares.out_of_range,
+    "model_feature_value_rows": lambda window: np.where(window.sample.rows == 0, np.nan, window.sample.rows),
+    "model_feature_ks_statistic": lambda window: window.sample.ks_statistic,
+    "model_feature_wasserstein_ratio": lambda window: window.sample.wasserstein_ratio,
+    "model_feature_js_distance": lambda window: window.js_distance,
+    "model_feature_mean_shift_ratio": lambda window: window.sample.mean_shift,
+    "model_feature_chi_squared_ratio": lambda window: window.significance.chi_squared / window.significance.degrees,
+    "model_feature_drift_pvalue": lambda window: window.significance.p_value,
 }
 
 
@@ -441,12 +467,55 @@ def test_statistics_of_a_column_are_those_of_the_report(accept: str, name: str) 
     monitor = _drifted()
     report = monitor.last.report
     expected: Children = {
-        (column, str(capacity)): float(number)
-        for capacity, window in report.windows.items()
+        (column, window.name): float(number)
+        for window in report.windows.values()
         for column, number in zip(monitor.baseline.names, PER_COLUMN[name](window), strict=True)
     }
-    assert _known(expected)
+    assert {window for _, window in _known(expected)} == set(_windows_that_know(name))
     assert Exposition(accept, [_facts(monitor)]).children(name, "feature_name", "window") == _known(expected)
+
+
+def _windows_that_know(name: str) -> list[str]:
+    """Return the windows of the drifted monitor that have a number: 2,000 of its 3,000 rows are no longer held."""
+    if name == "model_feature_psi_natural_variation":  # what a verdict takes into account
+        return ["200", "1000"]
+    if name in ("model_feature_ks_statistic", "model_feature_wasserstein_ratio"):  # from the rows themselves
+        return ["200", "1000"]
+    return ["200", "1000", *TIME_WINDOWS]
+
+
+def test_statistics_of_numbers_leave_categories_out() -> None:
+    exposition = Exposition(TEXT, [_facts(_drifted())])
+    for name in NEW_PER_COLUMN:
+        of_numbers = name in {
+            "model_feature_value_rows",
+            "model_feature_ks_statistic",
+            "model_feature_wasserstein_ratio",
+            "model_feature_mean_shift_ratio",
+        }
+        columns = {column for column, _ in exposition.children(name, "feature_name", "window")}
+        assert columns == {"age", "flag", "prediction"} | ({"city"} if not of_numbers else set())
+
+
+def test_rows_of_a_feature_are_those_with_a_number() -> None:
+    sent = some_rows(3_000, age=65.0)
+    found = Exposition(TEXT, [_facts(_drifted())]).children("model_feature_value_rows", "feature_name", "window")
+    for place, name in ((0, "age"), (1, "flag"), (3, "prediction")):
+        for window, rows in (("200", 200), ("1000", 1_000), ("2m", 3_000), ("24h", 3_000)):
+            assert found[name, window] == (~np.isnan(sent[-rows:, place])).sum()
+
+
+def test_the_change_of_a_correlation_is_that_of_the_report() -> None:
+    monitor = _drifted()
+    change = monitor.last.report.correlation
+    assert change is not None
+    exposition = Exposition(OPENMETRICS, [_facts(monitor)])
+    found = exposition.children("model_feature_correlation_change_zscore", "feature_name")
+    by_column = dict(zip(monitor.baseline.names, change.by_column.tolist(), strict=True))
+    assert found == {(name,): by_column[name] for name in ("age", "flag", "prediction")}
+    assert exposition.value("model_correlation_change_zscore") == abs(change.z) == max(found.values())
+    top = sorted(found.values())[-2:]
+    assert top == [abs(change.z)] * 2
 
 
 def _of_columns(names: Iterable[str], values: Mapping[str, npt.NDArray[np.float64]]) -> Children:
@@ -494,15 +563,20 @@ def test_a_threshold_lies_beside_each_statistic() -> None:
     monitor = _drifted()
     exposition = Exposition(TEXT, [_facts(monitor)])
     found = exposition.children("model_feature_psi_threshold", "feature_name", "window", "severity")
+    windows = monitor.last.report.windows
     expected = {
-        (column, str(capacity), severity): float(number)
-        for capacity, window in monitor.last.report.windows.items()
+        (column, name, severity): float(number)
+        for name in ("200", "1000")
         for severity in SEVERITIES
-        for column, number in zip(monitor.baseline.names, window.thresholds[severity], strict=True)
+        for column, number in zip(monitor.baseline.names, windows[name].thresholds[severity], strict=True)
     }
     assert found == expected
     debiased = exposition.children("model_feature_psi_debiased", "feature_name", "window")
-    assert {(column, window) for column, window, _ in found} == set(debiased)
+    # No verdict rests on a time window: nothing is to be compared with what it says.
+    assert {(column, window) for column, window, _ in found} == {
+        (column, window) for column, window in debiased if window not in TIME_WINDOWS
+    }
+    assert set(TIME_WINDOWS) < {window for _, window in debiased}
 
 
 def test_verdicts_are_those_of_the_report() -> None:
@@ -570,8 +644,34 @@ def test_windows_show_their_rows_beside_their_capacity() -> None:
     monitor.observe(some_rows(700), arrival=START)
     monitor.evaluate(START)
     exposition = Exposition(TEXT, [_facts(monitor)])
-    assert exposition.children("model_window_rows", "window") == {("300",): 300.0, ("5000",): 700.0}
+    assert exposition.children("model_window_rows", "window") == {
+        ("300",): 300.0,
+        ("5000",): 700.0,
+        **{(name,): 700.0 for name in TIME_WINDOWS},
+    }
     assert exposition.children("model_window_capacity_rows", "window") == {("300",): 300.0, ("5000",): 5_000.0}
+
+
+def test_time_windows_show_how_far_they_reach_back_and_count_windows_how_old_their_rows_may_be() -> None:
+    spans = (TimeSpan("90s", 90), TimeSpan("7d", 604_800))
+    options = MonitorOptions(Policy(windows=(200,), time_windows=spans, max_age_seconds=5_400.0))
+    monitor = small_monitor(options=options)
+    monitor.observe(some_rows(300), arrival=START)
+    monitor.evaluate(START + 6_000.0)
+    exposition = Exposition(TEXT, [_facts(monitor)])
+    assert exposition.children("model_window_span_seconds", "window") == {("90s",): 90.0, ("7d",): 604_800.0}
+    assert exposition.value("model_window_max_age_seconds") == 5_400.0
+    assert exposition.children("model_window_rows", "window") == {("200",): 0.0, ("90s",): 0.0, ("7d",): 300.0}
+    for of_count_windows in ("model_window_capacity_rows", "model_window_required_rows"):
+        assert set(exposition.children(of_count_windows, "window")) == {("200",)}
+
+
+def test_rows_that_came_too_late_for_every_time_window_are_counted() -> None:
+    monitor = small_monitor(options=replace(small_options(200, 1_000), clock="event"))
+    monitor.observe(some_rows(9), arrival=START, event=np.full(9, START))
+    monitor.observe(some_rows(4), arrival=START, event=np.full(4, START - 90_000.0))
+    monitor.evaluate(START)
+    assert Exposition(TEXT, [_facts(monitor)]).value(LATE.name) == 4.0
 
 
 @pytest.mark.parametrize("healthy", [True, False])
@@ -619,7 +719,13 @@ def test_two_monitors_keep_one_family_each(accept: str) -> None:
 def test_each_monitor_has_its_own_windows_and_buckets() -> None:
     exposition = Exposition(OPENMETRICS, [_facts(_drifted()), _facts(_other())])
     windows = exposition.children("model_window_rows", "model_name", "window")
-    assert windows == {("churn", "200"): 200.0, ("churn", "1000"): 1_000.0, ("price", "600"): 600.0}
+    assert windows == {
+        ("churn", "200"): 200.0,
+        ("churn", "1000"): 1_000.0,
+        ("price", "600"): 600.0,
+        **{("churn", name): 3_000.0 for name in TIME_WINDOWS},
+        **{("price", name): 1_000.0 for name in TIME_WINDOWS},
+    }
     bounds = {le for (le,) in exposition.children(f"{SCORE}_bucket", "le", model_name="price")}
     assert {float(bound) for bound in bounds} == {-5.0, 0.0, 1e6, math.inf}
     assert exposition.value(OBSERVATIONS.name, model_name="churn", model_version="1") == 3_000

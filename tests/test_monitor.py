@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from app.drift.baseline import build_baseline
 from app.drift.bins import FloatArray
+from app.drift.buckets import TimeSpan, Totals
 from app.drift.report import DriftReport, Memory, Policy, Status, evaluate
-from app.drift.window import Rows
-from app.metrics import CLAMPED, OBSERVATIONS
+from app.drift.window import Rows, count_windows, time_windows
+from app.metrics import CLAMPED, LATE, OBSERVATIONS
 from app.monitor import Clock, Monitor, MonitorOptions, Registry
 from tests.monitors import CREATED, START, small_baseline, small_monitor, small_options, some_rows
 
 AHEAD = 300.0
 POLICY = Policy(windows=(200, 1_000))
+HOUR, DAY = 3_600.0, 86_400.0
 
 
 def _with_clock(clock: Clock) -> Monitor:
@@ -31,7 +33,13 @@ def _count(monitor: Monitor, name: str) -> float:
 
 
 def _assert_same(found: DriftReport, expected: DriftReport) -> None:
-    np.testing.assert_equal(asdict(found), asdict(expected))
+    ours, theirs = asdict(found), asdict(expected)
+    for report in (ours, theirs):
+        for window in report["windows"].values():
+            # Where only sums are left, they were added up in another order.
+            sample = window.pop("sample")
+            window["sample"] = {name: np.asarray(numbers).round(6) for name, numbers in sample.items()}
+    np.testing.assert_equal(ours, theirs)
 
 
 # ---------------------------------------------------------------- observe
@@ -135,8 +143,17 @@ def test_rows_without_an_event_happened_when_they_arrived() -> None:
     monitor = _with_clock("arrival")
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
-    newest, _ = monitor.state.newest(10, by_event=True)
-    assert newest.at.tolist() == [START, START, START + 4, START + 3]
+    held = monitor.state.snapshot(START + 4)
+    assert held.rows.at.tolist() == [START, START, START + 4, START + 4]
+    assert held.latest_event == START + 4
+    assert _count(monitor, CLAMPED.name) == 0
+
+
+def test_by_the_clock_of_events_a_first_row_without_one_happened_when_it_arrived() -> None:
+    monitor = _with_clock("event")
+    monitor.observe(some_rows(2), arrival=START)
+    monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
+    assert monitor.state.snapshot(START + 4).rows.at.tolist() == [START, START, START, START + 3]
     assert _count(monitor, CLAMPED.name) == 0
 
 
@@ -146,7 +163,7 @@ def test_in_a_replay_rows_without_an_event_happened_with_the_latest_one() -> Non
     monitor.observe(some_rows(1), arrival=START + years, event=np.array([START]))
     monitor.observe(some_rows(2), arrival=START + years, event=np.array([math.nan, START + 3]))
     monitor.observe(some_rows(1), arrival=START + years)
-    newest, _ = monitor.state.newest(10, by_event=True)
+    newest = monitor.state.snapshot(START, rows=10).rows
     assert newest.at.tolist() == [START, START, START + 3, START + 3]
     assert monitor.evaluate(START + years).report.evaluated_at == START + 3
     assert _count(monitor, CLAMPED.name) == 0
@@ -166,7 +183,7 @@ def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: lis
     monitor.observe(some_rows(len(sent)), arrival=START, event=np.array(sent))
     ahead = [event > START + AHEAD for event in sent]
     expected = [START if too_far or math.isnan(event) else event for event, too_far in zip(sent, ahead, strict=True)]
-    newest, _ = monitor.state.newest(len(sent), by_event=True)
+    newest = monitor.state.snapshot(START, rows=len(sent)).rows
     assert newest.at.tolist() == expected
     assert _count(monitor, CLAMPED.name) == sum(ahead)
     assert monitor.evaluate(0.0).report.evaluated_at == max(expected)
@@ -191,11 +208,26 @@ def _reports(clock: Clock, batches: Iterable[tuple[FloatArray, FloatArray]]) -> 
         arrivals = np.concatenate([arrivals, np.full(len(batch), START + step)])
         events = np.concatenate([events, event])
         newest = slice(max(0, len(values) - 1_000), None)
-        at = (events if clock == "event" else arrivals)[newest]
-        rows = Rows(values[newest], baseline.binner.codes(values[newest]), at)
-        now = events.max() if clock == "event" else START + step
-        report, memory = evaluate(baseline, rows, len(values), memory, POLICY, float(now))
+        at = events if clock == "event" else arrivals
+        codes = baseline.binner.codes(values)
+        rows = Rows(values[newest], codes[newest], at[newest])
+        now = float(events.max() if clock == "event" else START + step)
+        windows = [
+            *count_windows(rows, POLICY.windows, now - POLICY.max_age_seconds, baseline.binner),
+            *time_windows([_recounted(values, at, span, now) for span in POLICY.time_windows], rows, now),
+        ]
+        report, memory = evaluate(baseline, windows, len(values), memory, POLICY, now)
         yield report
+
+
+def _recounted(values: FloatArray, at: FloatArray, span: TimeSpan, now: float) -> Totals:
+    """Return what a time window holds, from all rows that there were."""
+    baseline = small_baseline()
+    start = (math.floor(now / span.width) - span.buckets + 1) * float(span.width)
+    inside = values[at >= start]
+    z = np.nan_to_num(baseline.scales.standardised(inside))
+    sums = np.stack([z.sum(axis=0), (z * z).sum(axis=0)])
+    return Totals(span, start, len(inside), baseline.binner.counts(baseline.binner.codes(inside)), sums)
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
@@ -253,10 +285,10 @@ def test_rows_may_come_while_they_are_evaluated() -> None:
         assert rows == min(700, report.rows_observed)
         if rows:
             # Consecutive numbers up to the last one that the report claims to have seen.
-            moments = report.main.moments
-            assert moments.max[0] == report.rows_observed - 1
-            assert moments.min[0] == report.rows_observed - rows
-            assert moments.mean[0] == pytest.approx(report.rows_observed - (rows + 1) / 2)
+            sample = report.main.sample
+            assert sample.max[0] == report.rows_observed - 1
+            assert sample.min[0] == report.rows_observed - rows
+            assert sample.mean[0] == pytest.approx(report.rows_observed - (rows + 1) / 2)
             assert report.main.end == (report.rows_observed - 1) // size * size
         if ended:
             break
@@ -264,6 +296,110 @@ def test_rows_may_come_while_they_are_evaluated() -> None:
     assert not failures, failures
     assert monitor.last.report.rows_observed == total
     assert _is_current(monitor)
+
+
+# ---------------------------------------------------------------- rows that are too old, and windows of time
+
+
+def _rows_by_window(report: DriftReport) -> dict[str, int]:
+    return {name: window.rows for name, window in report.windows.items()}
+
+
+def test_a_quiet_service_has_no_current_rows() -> None:
+    monitor = small_monitor()
+    monitor.observe(some_rows(1_000, age=70.0), arrival=START)
+    assert monitor.evaluate(START).report.severity == "critical"
+    almost = monitor.evaluate(START + DAY).report
+    assert (almost.severity, almost.main.rows) == ("critical", 1_000)
+    assert almost.verdicts[0].since == START
+    quiet = monitor.evaluate(START + DAY + HOUR).report
+    assert (quiet.status, quiet.severity) == (Status.INSUFFICIENT_DATA, None)
+    assert quiet.reason == "0 of the 500 rows that a verdict needs are of the last 24 h (max_age_seconds)"
+    assert set(_rows_by_window(quiet).values()) == {0}
+    assert (quiet.rows_observed, quiet.main.expired, quiet.main.start, quiet.main.end) == (1_000, 1_000, None, None)
+    assert np.isnan(quiet.main.sample.mean).all()
+
+
+def test_when_rows_come_again_only_they_are_judged() -> None:
+    monitor = small_monitor()
+    monitor.observe(some_rows(1_000, age=70.0), arrival=START)
+    monitor.evaluate(START)
+    monitor.observe(some_rows(600, seed=1), arrival=START + 2 * DAY)
+    report = monitor.evaluate(START + 2 * DAY).report
+    assert (report.main.rows, report.main.expired) == (600, 400)
+    assert report.verdicts[0].severity is None
+    assert report.main.sample.mean[0] == pytest.approx(40.0, abs=2.0)
+
+
+def test_by_the_clock_of_events_no_row_grows_old_without_a_later_one() -> None:
+    monitor = _with_clock("event")
+    monitor.observe(some_rows(700), arrival=START, event=np.full(700, START - 500 * DAY))
+    report = monitor.evaluate(START + 90 * DAY).report
+    assert _rows_by_window(report) == {"200": 200, "1000": 700, "2m": 700, "1h": 700, "24h": 700}
+    monitor.observe(some_rows(1), arrival=START, event=np.array([START - 400 * DAY]))
+    report = monitor.evaluate(START + 90 * DAY).report
+    assert _rows_by_window(report) == {"200": 1, "1000": 1, "2m": 1, "1h": 1, "24h": 1}
+    assert (report.main.expired, report.evaluated_at) == (700, START - 400 * DAY)
+
+
+@pytest.mark.parametrize("clock", ["arrival", "event"])
+def test_time_windows_hold_the_rows_of_their_time_however_many(clock: Clock) -> None:
+    monitor = _with_clock(clock)
+    second = START // DAY * DAY  # where a bucket of every window begins
+    for hours, rows in ((0.0, 3_000), (10.0, 2_000), (23.5, 1_500), (23.9, 40), (24.0 - 1 / 3_600, 7)):
+        at = second + hours * HOUR
+        monitor.observe(some_rows(rows), arrival=at, event=np.full(rows, at))
+    report = monitor.evaluate(second + DAY - 1.0).report
+    assert _rows_by_window(report) == {"200": 200, "1000": 1_000, "2m": 7, "1h": 1_547, "24h": 6_547}
+    assert report.main.name == "1000"
+    for name, seconds in (("2m", 120), ("1h", 3_600), ("24h", 86_400)):
+        window = report.windows[name]
+        assert window.start is not None
+        assert (window.end, window.seconds, window.capacity) == (second + DAY - 1.0, seconds, None)
+        assert seconds * (1 - 1 / 60) <= second + DAY - 1.0 - window.start <= seconds
+    for name, are_held in (("2m", True), ("1h", False), ("24h", False)):
+        # Rows that are still held bring their extremes, of others only the sums are known.
+        assert bool(np.isnan(report.windows[name].sample.max[0])) is not are_held
+        assert not np.isnan(report.windows[name].sample.mean[0])
+
+
+def test_the_clock_of_events_ends_time_windows_with_the_latest_event() -> None:
+    monitor = _with_clock("event")
+    monitor.observe(some_rows(3), arrival=START, event=START - np.array([0.0, 300.0, 2 * HOUR]))
+    report = monitor.evaluate(START + 5 * DAY).report
+    assert {window.end for window in report.windows.values()} == {START}
+    assert _rows_by_window(report) == {"200": 3, "1000": 3, "2m": 1, "1h": 2, "24h": 3}
+
+
+def test_the_clock_of_arrival_ends_time_windows_now() -> None:
+    monitor = _with_clock("arrival")
+    monitor.observe(some_rows(3), arrival=START, event=START - np.array([0.0, 300.0, 2 * HOUR]))
+    report = monitor.evaluate(START + 300).report
+    assert [report.windows[name].end for name in ("2m", "1h", "24h")] == [START + 300] * 3
+    assert _rows_by_window(report) == {"200": 3, "1000": 3, "2m": 0, "1h": 3, "24h": 3}
+
+
+def test_late_rows_are_counted_and_stay_out_of_time_windows_only() -> None:
+    monitor = _with_clock("event")
+    monitor.observe(some_rows(5), arrival=START, event=np.full(5, START))
+    monitor.observe(some_rows(3), arrival=START, event=np.full(3, START - 2 * DAY))
+    monitor.observe(some_rows(2), arrival=START, event=np.full(2, START - 2 * HOUR))
+    report = monitor.evaluate(START).report
+    assert _rows_by_window(report) == {"200": 7, "1000": 7, "2m": 5, "1h": 5, "24h": 7}
+    assert (report.main.expired, report.rows_observed) == (3, 10)
+    assert _count(monitor, LATE.name) == 3
+    assert _count(monitor, OBSERVATIONS.name) == 10
+
+
+def test_time_windows_are_those_of_the_policy() -> None:
+    spans = (TimeSpan("30s", 30), TimeSpan("7d", 7 * 86_400))
+    monitor = small_monitor(options=MonitorOptions(Policy((200,), time_windows=spans)))
+    assert list(monitor.last.report.windows) == ["200", "30s", "7d"]
+    without = small_monitor(options=MonitorOptions(Policy((200,), time_windows=())))
+    assert list(without.last.report.windows) == ["200"]
+    for each_monitor in (monitor, without):
+        each_monitor.observe(some_rows(10), arrival=START)
+        assert set(_rows_by_window(each_monitor.evaluate(START).report).values()) == {10}
 
 
 # ---------------------------------------------------------------- the registry

@@ -29,6 +29,8 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("clock", "event", "event"),
     ("max_event_ahead_seconds", "0", 0.0),
     ("windows", "50,500", (50, 500)),
+    ("time_windows", "90s,36h,7d", ("90s", "36h", "7d")),
+    ("max_age_seconds", "3600", 3_600.0),
     ("psi_threshold_warning", "0.15", 0.15),
     ("psi_threshold_critical", "0.4", 0.4),
     ("missing_threshold_warning", "0.02", 0.02),
@@ -61,6 +63,24 @@ WRONG: list[tuple[str, str]] = [
     ("windows", "1000,1000001"),
     ("windows", "1000;10000"),
     ("windows", "1.5"),
+    ("time_windows", "9s"),
+    ("time_windows", "32d"),
+    ("time_windows", "45000m"),
+    ("time_windows", "0m"),
+    ("time_windows", "01h"),
+    ("time_windows", "1.5h"),
+    ("time_windows", "-1h"),
+    ("time_windows", "60"),
+    ("time_windows", "h"),
+    ("time_windows", "1w"),
+    ("time_windows", "1H"),
+    ("time_windows", "1h 30m"),
+    ("time_windows", "2m;1h"),
+    ("time_windows", "2m,1x"),
+    ("max_age_seconds", "0"),
+    ("max_age_seconds", "-1"),
+    ("max_age_seconds", "nan"),
+    ("max_age_seconds", "day"),
     ("psi_threshold_warning", "0"),
     ("psi_threshold_critical", "nan"),
     ("missing_threshold_warning", "0"),
@@ -106,6 +126,7 @@ def test_defaults_are_those_of_the_design() -> None:
     assert settings.bundle is None
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert (settings.windows, settings.clock) == ((1_000, 10_000), "arrival")
+    assert (settings.time_windows, settings.max_age_seconds) == (("2m", "1h", "24h"), 86_400.0)
     assert (settings.psi_threshold_warning, settings.psi_threshold_critical) == (0.1, 0.2)
     assert (settings.evaluation_interval_seconds, settings.evaluation_rest_factor) == (5.0, 20.0)
     assert settings.max_event_ahead_seconds == 300.0
@@ -121,10 +142,13 @@ def test_every_option_has_a_default_and_a_sentence(name: str) -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_number_has_its_unit_in_its_name(name: str) -> None:
     default = Settings.model_fields[name].default
-    is_number = isinstance(default, int | float) or (isinstance(default, tuple) and any(default))
+    values = default if isinstance(default, tuple) else (default,)
+    is_number = any(isinstance(value, int | float) for value in values)
+    say_their_unit = any(values) and all(re.fullmatch(r"\d+[smhd]", str(value)) for value in values)
+    assert say_their_unit == (name == "time_windows")
     if is_number and name not in WITHOUT_UNIT:
         assert f"_{name}".endswith(UNITS)
-    if re.match(r"Time|Seconds", Settings.model_fields[name].description or ""):
+    if re.match(r"Time|Seconds", Settings.model_fields[name].description or "") and not say_their_unit:
         assert name.endswith("_seconds")
 
 
@@ -219,6 +243,33 @@ def test_windows_are_numbers_between_commas_sorted_and_distinct(
     assert load(config=toml(f'windows = "{text}"')).windows == windows
     monkeypatch.setenv("DRIFTGAUGE_WINDOWS", text)
     assert load().windows == windows
+
+
+@pytest.mark.parametrize(
+    ("text", "time_windows"),
+    [
+        ("2m,1h,24h", ("2m", "1h", "24h")),
+        (" 1h , 90s ,10s,", ("10s", "90s", "1h")),
+        ("1d,2m,24h,1440m", ("2m", "1440m")),  # of the same length, the one that is written last
+        ("10s,31d", ("10s", "31d")),
+        ("", ()),
+        (",", ()),
+    ],
+)
+def test_time_windows_are_times_between_commas_by_length_and_distinct(
+    text: str, time_windows: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, toml: Callable[[str], Path]
+) -> None:
+    assert load({"time_windows": text}).time_windows == time_windows
+    assert load(config=toml(f'time_windows = "{text}"')).time_windows == time_windows
+    monkeypatch.setenv("DRIFTGAUGE_TIME_WINDOWS", text)
+    assert load().time_windows == time_windows
+
+
+def test_a_time_window_that_is_none_says_what_to_write() -> None:
+    with pytest.raises(SettingsError, match=r"^time_windows: '1w' is not a time: write .* such as 2m, 1h or 7d$"):
+        load({"time_windows": "1h,1w"})
+    with pytest.raises(SettingsError, match=r"^time_windows: 32d is not between 10s and 31d$"):
+        load({"time_windows": "1h,32d"})
 
 
 # ---------------------------------------------------------------- what is refused

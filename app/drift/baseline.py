@@ -14,21 +14,28 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from app.drift.bins import (
+    ABOVE,
+    BELOW,
+    MISSING,
     Binner,
     Bins,
     BoolArray,
+    CodeArray,
     FloatArray,
     IntArray,
     fit_categorical,
     fit_numeric,
     reference_counts,
 )
+from app.drift.correlation import CorrelationComparison, Correlations, NormalScores
+from app.drift.samples import ReferenceSample, SampleComparison, Scales, describe
+from app.drift.significance import SignificanceTest
 from app.drift.statistics import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
 from app.drift.variation import natural_variation
-from app.drift.window import moments
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 QUANTILES: Final = 512
+_ROWS_AT_ONCE: Final = 65_536
 WINDOW_SIZES: Final = (500, 1_000, 2_000, 5_000, 10_000)
 PREDICTION: Final = "prediction"
 PREDICTION_CLASS: Final = "prediction_class"
@@ -69,7 +76,8 @@ class ColumnBaseline:
     min: float = math.nan
     max: float = math.nan
     quantiles: tuple[float, ...] = ()
-    """512 quantiles of the finite values at equal steps from 0 to 1; empty where there are none."""
+    """Quantiles of the finite values at the middles of 512 equal shares, or the values themselves where
+    they are fewer: a sample that stands for the reference. Empty where there are none."""
     natural_variation: Mapping[int, float] = field(default_factory=dict)
     """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
     in_sample: bool = False
@@ -81,6 +89,40 @@ class ColumnBaseline:
 
     def __hash__(self) -> int:
         return hash((self.name, self.rows, self.counts))
+
+
+@dataclass(frozen=True)
+class CorrelationTable:
+    """How the reference's numeric columns go together: each pair once, (0, 1), (0, 2), … (1, 2), …"""
+
+    columns: tuple[str, ...]
+    values: tuple[float, ...]
+    """Correlations of normal scores, to six decimals; 0 where the pair has none."""
+    rows: tuple[int, ...]
+    """Rows that each comes from, 0 where the pair has none; one number where all are the same."""
+
+    @classmethod
+    def of(cls, columns: tuple[str, ...], found: Correlations) -> CorrelationTable:
+        """Keep what was found of these columns."""
+        pairs = np.triu_indices(len(columns), k=1)
+        unknown = np.isnan(found.values[pairs])
+        values = np.where(unknown, 0.0, np.round(found.values[pairs], 6))
+        rows = np.where(unknown, 0.0, found.rows[pairs]).astype(np.int64).tolist()
+        same = len(set(rows)) == 1
+        return cls(columns, tuple(values.tolist()), tuple(rows[:1] if same else rows))
+
+    def correlations(self) -> Correlations:
+        """Return the correlations as matrices, shapes [columns, columns]."""
+        size = len(self.columns)
+        pairs = np.triu_indices(size, k=1)
+        values, rows = np.full((size, size), np.nan), np.zeros((size, size))
+        counted = np.array(self.rows if len(self.rows) != 1 else self.rows * len(self.values), dtype=np.float64)
+        values[pairs] = np.where(counted > 0, self.values, np.nan)
+        rows[pairs] = counted
+        return Correlations(np.fmax(values, values.T), rows + rows.T)
+
+
+NO_CORRELATIONS: Final = CorrelationTable((), (), ())
 
 
 @dataclass(frozen=True)
@@ -96,6 +138,8 @@ class Baseline:
     """The column that put the reference in order; without one no natural variation is known."""
     zero_bin: ZeroBin = "jeffreys"
     """The formula that the natural variation was computed with."""
+    correlations: CorrelationTable = NO_CORRELATIONS
+    """Of the columns that came in one table; scores from another table are not among them."""
     schema_version: int = SCHEMA_VERSION
 
     @cached_property
@@ -173,6 +217,39 @@ class Baseline:
             return psi(current, self.counts)
         return psi_clip(self._folding(current), self._folding(self.counts))
 
+    @cached_property
+    def significance(self) -> SignificanceTest:
+        """The test whether counts can come from the reference's distribution."""
+        return SignificanceTest(self.bins, self.counts)
+
+    @cached_property
+    def scales(self) -> Scales:
+        """What values are standardised with."""
+        low, high = self.numbers("min"), self.numbers("max")
+        return Scales.of(self.numbers("mean"), self.numbers("std"), low, high, self.numeric)
+
+    @cached_property
+    def sample_comparison(self) -> SampleComparison:
+        """What compares raw rows with the reference."""
+        known = np.array([max(1.0, c.rows - c.counts[c.bins.special[MISSING]]) for c in self.columns])
+        below, above = (
+            np.array([c.counts[c.bins.special[end]] if end in c.bins.special else 0.0 for c in self.columns]) / known
+            for end in (BELOW, ABOVE)
+        )
+        quantiles = [column.quantiles for column in self.columns]
+        return SampleComparison(ReferenceSample.of(quantiles, below, above, self.numeric), self.scales)
+
+    @cached_property
+    def normal_scores(self) -> NormalScores:
+        """What correlates rows given as codes."""
+        taken = np.isin(self.names, self.correlations.columns)
+        return NormalScores(self.bins, self.counts, taken)
+
+    @cached_property
+    def correlation_comparison(self) -> CorrelationComparison:
+        """What compares correlations with the reference's."""
+        return CorrelationComparison(self.normal_scores.columns, len(self.columns), self.correlations.correlations())
+
     def numbers(self, name: Literal["mean", "std", "min", "max"]) -> FloatArray:
         """Return one reference moment of every column, shape [columns]; NaN for categories."""
         return np.array([getattr(column, name) for column in self.columns], dtype=np.float64)
@@ -203,15 +280,32 @@ def build_baseline(
     if rows == 0:
         raise BaselineError("the reference has no rows: a baseline needs at least one")
     baseline = Baseline(columns, rows=rows, created=created, time_column=ordered_by, zero_bin=zero_bin)
+    codes = _codes(baseline.binner, cells)
+    baseline = _with_correlations(baseline, codes)
     if ordered_by is None:
         return baseline
-    codes = baseline.binner.codes(np.stack(cells, axis=1))
     found = natural_variation(baseline.binner, codes, baseline.psi, window_sizes, natural_variation_quantile)
     varying = (
         replace(column, natural_variation={size: float(values[i]) for size, values in found.items()})
         for i, column in enumerate(columns)
     )
     return replace(baseline, columns=tuple(varying))
+
+
+def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:
+    """Return the codes of a table's rows, shape [rows, columns], some rows after the other."""
+    starts = range(0, len(cells[0]), _ROWS_AT_ONCE)
+    parts = (np.stack([own[first : first + _ROWS_AT_ONCE] for own in cells], axis=1) for first in starts)
+    return np.concatenate([binner.codes(part) for part in parts])
+
+
+def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
+    names = tuple(column.name for column in baseline.columns if column.kind == "numeric")
+    if len(names) < 2:
+        return baseline
+    scores = NormalScores(baseline.bins, baseline.counts, baseline.numeric)
+    parts = (codes[first : first + _ROWS_AT_ONCE] for first in range(0, len(codes), _ROWS_AT_ONCE))
+    return replace(baseline, correlations=CorrelationTable.of(names, scores.accumulated(parts)))
 
 
 def _nearest(variation: Mapping[int, float], size: int) -> float:
@@ -233,22 +327,37 @@ def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, F
     if isinstance(data, Categories):
         return _categorical(name, data)
     bins = fit_numeric(data)
-    values = moments(data[:, None], levels=tuple(np.linspace(0.0, 1.0, QUANTILES)))
+    values = describe(data)
     counts = _counts(bins, data)
     singletons = int((counts[bins.ordinary] == 1).sum()) if bins.rule == "value" else 0
-    known = np.isfinite(values.mean[0])
     return ColumnBaseline(
         name=name,
         kind="numeric",
         rows=len(data),
         bins=bins,
         counts=tuple(reference_counts(bins, counts, singletons).tolist()),
-        mean=float(values.mean[0]),
-        std=float(values.std[0]),
-        min=float(values.min[0]),
-        max=float(values.max[0]),
-        quantiles=tuple(values.quantiles[:, 0].tolist()) if known else (),
+        mean=values.mean,
+        std=values.std,
+        min=values.min,
+        max=values.max,
+        quantiles=tuple(reference_quantiles(data).tolist()),
     ), data
+
+
+def reference_quantiles(values: FloatArray) -> FloatArray:
+    """Return the quantiles of the finite values at the middles of 512 equal shares (Hazen's definition).
+
+    Of at most 512 values they are the values themselves, in order.
+    """
+    finite = np.sort(values[np.isfinite(values)])
+    if finite.size <= QUANTILES:
+        return finite
+    with np.errstate(over="ignore"):
+        # Halved where the distance between two numbers would overflow; the smallest have no half.
+        unit = 2.0 if np.isinf(finite[-1] - finite[0]) else 1.0
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    found: FloatArray = unit * np.quantile(finite / unit, levels, method="hazen")
+    return found
 
 
 def _categorical(name: str, data: Categories) -> tuple[ColumnBaseline, FloatArray]:
@@ -311,6 +420,7 @@ def _content(baseline: Baseline) -> dict[str, Any]:
         "rows": baseline.rows,
         "time_column": baseline.time_column,
         "zero_bin": baseline.zero_bin,
+        "correlations": {key: list(value) for key, value in vars(baseline.correlations).items()},
         "columns": [_column_content(column) for column in baseline.columns],
     }
 
@@ -335,7 +445,9 @@ def _plain(value: Any) -> Any:
 
 
 def _from_content(content: Mapping[str, Any]) -> Baseline:
-    return Baseline(**{**content, "columns": tuple(_column_from(column) for column in content["columns"])})
+    found = {key: tuple(value) for key, value in content["correlations"].items()}
+    columns = tuple(_column_from(column) for column in content["columns"])
+    return Baseline(**{**content, "columns": columns, "correlations": CorrelationTable(**found)})
 
 
 def _column_from(content: Mapping[str, Any]) -> ColumnBaseline:

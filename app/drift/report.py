@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
@@ -10,9 +10,14 @@ from typing import Final, Literal
 import numpy as np
 
 from app.drift.baseline import PREDICTION, RESERVED, Baseline
-from app.drift.bins import BoolArray, FloatArray
-from app.drift.statistics import Psi, Shares, shares
-from app.drift.window import Moments, Rows, moments
+from app.drift.bins import MISSING, BoolArray, FloatArray, IntArray
+from app.drift.buckets import TimeSpan
+from app.drift.correlation import CorrelationChange
+from app.drift.reasons import DAY_SECONDS, Effect, ago_in_words, since_in_words, what_moved
+from app.drift.samples import SampleStatistics
+from app.drift.significance import Significance
+from app.drift.statistics import Psi, Shares, js_distance, shares
+from app.drift.window import Rows, Window
 
 Severity = Literal["warning", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
@@ -40,6 +45,10 @@ class Policy:
 
     windows: tuple[int, ...] = (1_000, 10_000)
     """Rows of the count windows, ascending; the last one is the main window."""
+    time_windows: tuple[TimeSpan, ...] = (TimeSpan("2m", 120), TimeSpan("1h", 3_600), TimeSpan("24h", 86_400))
+    """How far the time windows reach back; they are reported, verdicts rest on count windows."""
+    max_age_seconds: float = DAY_SECONDS
+    """Older rows are no part of a count window."""
     psi_thresholds: tuple[float, float] = (0.1, 0.2)
     """`psi_debiased` from which drift is a warning, and critical."""
     missing_thresholds: tuple[float, float] = (0.05, 0.1)
@@ -50,22 +59,38 @@ class Policy:
 
 @dataclass(frozen=True)
 class WindowReport:
-    """Everything known of one window; arrays have shape [columns]."""
+    """Everything known of one window; arrays have shape [columns], NaN where there is nothing to say."""
 
-    capacity: int
+    name: str
     rows: int
     start: float | None
-    """Time of the oldest and of the newest row, seconds since 1970; None without rows."""
+    """Since when and until when, seconds since 1970; None for a count window without rows."""
     end: float | None
+    capacity: int | None
+    """Rows that a count window holds when full; None for a time window."""
+    seconds: int | None
+    """How far a time window reaches back; None for a count window."""
+    expired: int
+    """Rows that a count window leaves out because they are too old."""
+    counts: IntArray
+    """Rows in each bin, shape [columns, K]."""
     psi: Psi
-    """NaN below 200 rows."""
+    """Like everything that compares, NaN below 200 rows."""
+    js_distance: FloatArray
+    significance: Significance
+    """NaN below 100 rows."""
+    sample: SampleStatistics
+    shares: Shares
     natural_variation: FloatArray
     thresholds: Mapping[Severity, FloatArray]
-    """The effective ones: the larger of the policy's and the natural variation."""
+    """The effective ones: the larger of the policy's and the natural variation; NaN for a time window."""
     judged: BoolArray
-    """Whether the window holds enough rows for a verdict on the column."""
-    shares: Shares
-    moments: Moments
+    """Whether a verdict on the column may rest on the window: a count window with rows enough."""
+
+    @property
+    def slides(self) -> bool:
+        """Whether these are the newest of a stream of rows, rather than all rows of a table."""
+        return self.name == str(self.capacity)
 
     def effect(self, severity: Severity) -> FloatArray:
         """Return `psi_debiased` in units of the effective threshold; NaN where nothing is judged."""
@@ -114,29 +139,37 @@ class DriftReport:
     reason: str
     verdicts: tuple[ColumnVerdict, ...]
     """One a column, in the baseline's order."""
-    windows: Mapping[int, WindowReport]
-    """By capacity, ascending."""
+    windows: Mapping[str, WindowReport]
+    """By name: count windows, ascending, then time windows."""
+    correlation: CorrelationChange | None
+    """In the main window; never part of a verdict."""
+    worst_first: tuple[int, ...]
+    """Places of the columns in the order of their verdicts and effects."""
     drifted: tuple[str, ...] = field(default=())
     """Names of the drifted features, worst first."""
 
     @property
+    def rank(self) -> int:
+        """How bad the verdict is, 0 being one without data enough."""
+        return RANK[self.status, self.severity]
+
+    @property
     def main(self) -> WindowReport:
         """The largest count window."""
-        return self.windows[self.policy.windows[-1]]
+        return [window for window in self.windows.values() if window.capacity is not None][-1]
 
 
 def evaluate(
-    baseline: Baseline, rows: Rows, rows_observed: int, previous: Memory, policy: Policy, now: float
+    baseline: Baseline, windows: Sequence[Window], rows_observed: int, previous: Memory, policy: Policy, now: float
 ) -> tuple[DriftReport, Memory]:
-    """Judge the newest rows against the baseline; returns the report and what the next call needs.
+    """Judge windows against the baseline; returns the report and what the next call needs.
 
-    `rows` holds as many rows as the largest window, or all there are; `now` is in seconds since
-    1970 by the clock of `rows.at`.
+    The last count window is the main one; `now` is in seconds since 1970 by the clock of the windows.
     """
-    windows = {size: _window(baseline, rows.newest(size), size, policy) for size in policy.windows}
-    memory = _remember(windows, previous, now)
-    verdicts = tuple(_verdict(i, baseline, windows, memory) for i in range(len(baseline.columns)))
-    order = _worst_first(verdicts, windows)
+    compared = _compare(baseline, windows, policy)
+    memory, effects = _remember(compared, previous, now)
+    verdicts = _verdicts(baseline, compared, memory, effects, policy, now)
+    order = _worst_first(verdicts, effects)
     worst = [verdicts[i] for i in order]
     drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in RESERVED)
     report = DriftReport(
@@ -148,93 +181,171 @@ def evaluate(
         severity=worst[0].severity,
         reason=_model_reason(worst),
         verdicts=verdicts,
-        windows=windows,
+        windows={window.name: window for window in compared},
+        correlation=_correlation(baseline, windows),
+        worst_first=tuple(order),
         drifted=drifted,
     )
     return report, memory
 
 
-def _window(baseline: Baseline, rows: Rows, capacity: int, policy: Policy) -> WindowReport:
-    counts = baseline.binner.counts(rows.codes)
+def _compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> list[WindowReport]:
+    """Compute every statistic: from the counts of all windows at once, from the rows of each where they are held."""
+    counts = np.stack([window.counts for window in windows])
     psi = baseline.psi(counts)
-    n = len(rows)
-    variation = baseline.natural_variation(n)
-    reported = n >= REPORTED_ROWS
+    distance = js_distance(counts.astype(np.float64), baseline.counts)
+    significance = baseline.significance(counts.astype(np.float64))
+    samples = _samples(baseline, windows)
+    return [
+        _window_report(
+            baseline,
+            window,
+            policy,
+            Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i]),
+            distance[i],
+            Significance(significance.p_value[i], significance.chi_squared[i], significance.degrees[i]),
+            samples[i],
+        )
+        for i, window in enumerate(windows)
+    ]
+
+
+def _samples(baseline: Baseline, windows: Sequence[Window]) -> list[SampleStatistics]:
+    """Compare the rows of each window, those that several windows share but once."""
+    found: list[SampleStatistics] = []
+    seen: list[tuple[Rows, SampleStatistics]] = []
+    for window in windows:
+        known = [earlier for rows, earlier in seen if window.sample is not None and rows.same_as(window.sample)]
+        if known:
+            found.append(known[0])
+        elif window.sample is not None:
+            found.append(baseline.sample_comparison(window.sample.values))
+            seen.append((window.sample, found[-1]))
+        else:
+            missing = window.counts[np.arange(len(baseline.columns)), baseline.special_codes[MISSING]]
+            sums = np.zeros((2, len(baseline.columns))) if window.sums is None else window.sums
+            found.append(baseline.sample_comparison.of_sums(window.rows - missing, sums))
+    return found
+
+
+def _window_report(
+    baseline: Baseline,
+    window: Window,
+    policy: Policy,
+    psi: Psi,
+    distance: FloatArray,
+    significance: Significance,
+    sample: SampleStatistics,
+) -> WindowReport:
+    n = window.rows
+    counted = window.capacity is not None
     hidden = np.full(len(baseline.columns), np.nan)
+    variation = baseline.natural_variation(n) if counted else hidden
+    if n < REPORTED_ROWS:
+        psi = replace(psi, psi=hidden, noise=hidden, debiased=hidden)
+        distance = hidden
+        sample = replace(sample, ks_statistic=hidden, wasserstein_ratio=hidden, mean_shift=hidden)
     return WindowReport(
-        capacity=capacity,
+        name=window.name,
         rows=n,
-        start=float(rows.at.min()) if n else None,
-        end=float(rows.at.max()) if n else None,
-        psi=psi if reported else replace(psi, psi=hidden, noise=hidden, debiased=hidden),
+        start=window.start,
+        end=window.end,
+        capacity=window.capacity,
+        seconds=window.seconds,
+        expired=window.expired,
+        counts=window.counts,
+        psi=psi,
+        js_distance=distance,
+        significance=significance,
+        sample=sample,
+        shares=shares(window.counts, baseline.special_codes),
         natural_variation=variation,
         thresholds={
             # A hair above, so that the reference's own most extreme window does not reach it.
             severity: np.maximum(threshold, variation * (1.0 + 1e-9))
             for severity, threshold in zip(SEVERITIES, policy.psi_thresholds, strict=True)
         },
-        judged=(n >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi) & ~baseline.in_sample,
-        shares=shares(counts, baseline.special_codes),
-        moments=moments(np.where(baseline.numeric, rows.values, np.nan)),
+        judged=counted & (n >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi) & ~baseline.in_sample,
     )
 
 
-def _remember(windows: Mapping[int, WindowReport], previous: Memory, now: float) -> Memory:
-    """Update which thresholds are reached: from an effect of 1 on, until it falls below 0.8."""
-    reached = np.zeros_like(previous.reached)
-    for i, severity in enumerate(SEVERITIES):
-        effect = _largest([window.effect(severity) for window in windows.values()])
-        reached[i] = (effect >= 1.0) | (previous.reached[i] & (effect >= CLEARED))
-    drifted = reached.any(axis=0)
+def _correlation(baseline: Baseline, windows: Sequence[Window]) -> CorrelationChange | None:
+    main = [window for window in windows if window.capacity is not None][-1]
+    if main.sample is None or main.rows < REPORTED_ROWS or not baseline.correlations.columns:
+        return None
+    return baseline.correlation_comparison(baseline.normal_scores.correlations(main.sample.codes))
+
+
+def _remember(windows: Sequence[WindowReport], previous: Memory, now: float) -> tuple[Memory, FloatArray]:
+    """Update which thresholds are reached: from an effect of 1 on, until it falls below 0.8.
+
+    Returns the effects too, shape [severities, windows, columns].
+    """
+    effects = np.stack([[window.effect(severity) for window in windows] for severity in SEVERITIES])
+    largest = np.fmax.reduce(effects, axis=1)  # NaN, which reaches nothing, only where all are
+    reached = (largest >= 1.0) | (previous.reached & (largest >= CLEARED))
     began = np.where(np.isnan(previous.since), now, previous.since)
-    return Memory(reached, np.where(drifted, began, np.nan))
+    return Memory(reached, np.where(reached.any(axis=0), began, np.nan)), effects
 
 
-def _largest(effects: list[FloatArray]) -> FloatArray:
-    """Return the largest of several effects, NaN (which reaches nothing) only where all are."""
-    stacked = np.stack(effects)
-    return np.where(np.isnan(stacked).all(axis=0), np.nan, np.fmax.reduce(stacked))
+def _verdicts(
+    baseline: Baseline,
+    windows: Sequence[WindowReport],
+    memory: Memory,
+    effects: FloatArray,
+    policy: Policy,
+    now: float,
+) -> tuple[ColumnVerdict, ...]:
+    judged = ~np.isnan(effects[0]).all(axis=0)
+    telling = np.argmax(np.nan_to_num(effects, nan=-1.0), axis=1)  # the window with the largest effect
+    verdicts = []
+    for i, column in enumerate(baseline.columns):
+        if not judged[i]:
+            reason = f"{column.name}: {_why_not(i, baseline, windows, policy)}"
+            verdicts.append(ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, reason, None))
+        elif not memory.reached[:, i].any():
+            words = _effect(i, windows[telling[0, i]], "warning", held=False).in_words()
+            verdicts.append(ColumnVerdict(column.name, Status.NORMAL, None, f"{column.name}: {words}", None))
+        else:
+            severity: Severity = "critical" if memory.reached[1, i] else "warning"
+            window = windows[telling[SEVERITIES.index(severity), i]]
+            since = float(memory.since[i])
+            words = _effect(i, window, severity, held=True).in_words()
+            moved = what_moved(column, window.counts[i].astype(np.float64))
+            began = f" {since_in_words(since, now)}" if since < now else ""
+            reason = f"{column.name}: {words}{began}; {moved}"
+            verdicts.append(ColumnVerdict(column.name, Status.DRIFT_DETECTED, severity, reason, since))
+    return tuple(verdicts)
 
 
-def _verdict(i: int, baseline: Baseline, windows: Mapping[int, WindowReport], memory: Memory) -> ColumnVerdict:
-    column = baseline.columns[i]
-    judged = [window for window in windows.values() if window.judged[i]]
-    if not judged:
-        return ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, _why_not(i, baseline, windows), None)
-    severity: Severity = "critical" if memory.reached[1, i] else "warning"
-    window = max(judged, key=lambda w: float(w.effect(severity)[i]))
-    if not memory.reached[:, i].any():
-        return ColumnVerdict(column.name, Status.NORMAL, None, _effect_in_words(i, window), None)
-    reason = _effect_in_words(i, window, severity)
-    return ColumnVerdict(column.name, Status.DRIFT_DETECTED, severity, reason, float(memory.since[i]))
-
-
-def _why_not(i: int, baseline: Baseline, windows: Mapping[int, WindowReport]) -> str:
+def _why_not(i: int, baseline: Baseline, windows: Sequence[WindowReport], policy: Policy) -> str:
     if baseline.columns[i].in_sample:
         return "not judged: the reference holds scores of the model's own training rows (build it with --evaluation)"
-    window = max(windows.values(), key=lambda w: w.rows)
+    counted = [window for window in windows if window.capacity is not None]
+    window = max(counted, key=lambda w: w.rows)
     needed = max(JUDGED_ROWS, 10 * int(window.psi.bins[i]))
-    if max(windows) < needed:
-        return f"the largest window holds {max(windows)} rows, a verdict needs {needed}: make it larger"
+    largest = max(w.capacity or 0 for w in counted)
+    if largest < needed and window.slides:
+        return f"the largest window holds {largest} rows, a verdict needs {needed}: make it larger"
     if window.rows >= needed:
         return f"nothing to compare: the last {window.rows} rows, or the reference's, are all missing"
-    return f"{window.rows} of the {needed} rows that a verdict needs"
+    young = f" are of the last {ago_in_words(policy.max_age_seconds)} (max_age_seconds)" if window.expired else ""
+    return f"{window.rows} of the {needed} rows that a verdict needs{young}"
 
 
-def _effect_in_words(i: int, window: WindowReport, raised: Severity | None = None) -> str:
-    debiased, threshold = window.psi.debiased[i], window.thresholds[raised or "warning"][i]
-    sign = "≥" if debiased >= threshold else "<"
-    held = f", held until below {_short(CLEARED * threshold)}" if raised and debiased < threshold else ""
-    natural = window.natural_variation[i]
-    least = f", the reference's own windows reach {_short(natural)}" if natural > 0 else ""
-    return f"PSI {_short(debiased)} {sign} {_short(threshold)} in the last {window.rows} rows{held}{least}"
+def _effect(i: int, window: WindowReport, severity: Severity, *, held: bool) -> Effect:
+    debiased, threshold = float(window.psi.debiased[i]), float(window.thresholds[severity][i])
+    return Effect(
+        psi_debiased=debiased,
+        noise=float(window.psi.noise[i]),
+        threshold=threshold,
+        held_until=CLEARED * threshold if held and debiased < threshold else None,
+        natural_variation=float(window.natural_variation[i]),
+        rows=f"last {window.rows} rows" if window.slides else f"{window.rows} rows",
+    )
 
 
-def _short(value: float) -> str:
-    return f"{value:.3g}"
-
-
-_RANK: Final[dict[tuple[Status, Severity | None], int]] = {
+RANK: Final[dict[tuple[Status, Severity | None], int]] = {
     (Status.INSUFFICIENT_DATA, None): 0,
     (Status.NORMAL, None): 1,
     (Status.WARNING, "warning"): 2,
@@ -243,22 +354,22 @@ _RANK: Final[dict[tuple[Status, Severity | None], int]] = {
 }
 
 
-def _worst_first(verdicts: tuple[ColumnVerdict, ...], windows: Mapping[int, WindowReport]) -> list[int]:
-    effect = np.nan_to_num(_largest([window.effect("warning") for window in windows.values()]))
-    return sorted(range(len(verdicts)), key=lambda i: (-_RANK[verdicts[i].status, verdicts[i].severity], -effect[i]))
+def _worst_first(verdicts: tuple[ColumnVerdict, ...], effects: FloatArray) -> list[int]:
+    effect = np.nan_to_num(np.fmax.reduce(effects[0], axis=0))
+    return sorted(range(len(verdicts)), key=lambda i: (-RANK[verdicts[i].status, verdicts[i].severity], -effect[i]))
 
 
 def _model_reason(worst: list[ColumnVerdict]) -> str:
     """Say in a sentence what moved, or why nothing can be said yet; `worst` is in that order."""
     first = worst[0]
     if first.status is Status.INSUFFICIENT_DATA:
-        return first.reason
+        return first.reason.removeprefix(f"{first.name}: ")
     if first.status is Status.NORMAL:
-        return f"no column moved; nearest to its threshold is {first.name}: {first.reason}"
+        return f"no column moved; nearest to its threshold is {first.reason}"
     moved = [verdict.name for verdict in worst if verdict.status is Status.DRIFT_DETECTED]
     also = f"; also {', '.join(moved[1:4])}" if len(moved) > 1 else ""
     more = f" and {len(moved) - 4} more" if len(moved) > 4 else ""
-    return f"{first.name} moved: {first.reason}{also}{more}"
+    return f"{first.reason}{also}{more}"
 
 
 def score_means(report: DriftReport) -> tuple[float, float]:
@@ -266,4 +377,4 @@ def score_means(report: DriftReport) -> tuple[float, float]:
     if PREDICTION not in report.baseline.names:
         return float("nan"), float("nan")
     place = report.baseline.names.index(PREDICTION)
-    return float(report.main.moments.mean[place]), report.baseline.columns[place].mean
+    return float(report.main.sample.mean[place]), report.baseline.columns[place].mean

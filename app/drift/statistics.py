@@ -69,6 +69,24 @@ def _debias(value: FloatArray, k: IntArray, n: FloatArray, m: FloatArray) -> Psi
     )
 
 
+def js_distance(current: FloatArray, reference: FloatArray) -> FloatArray:
+    """Return the Jensen-Shannon distance of the shares, from 0 (the same) to 1 (nothing in common).
+
+    The square root of the divergence with logarithms of base 2; NaN where a side is empty.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = current / current.sum(axis=-1, keepdims=True)
+        q = reference / reference.sum(axis=-1, keepdims=True)
+        divergence = (_relative_entropy(p, (p + q) / 2.0) + _relative_entropy(q, (p + q) / 2.0)) / 2.0
+    return np.sqrt(np.clip(divergence, 0.0, 1.0))
+
+
+def _relative_entropy(p: FloatArray, q: FloatArray) -> FloatArray:
+    terms = np.where(p == 0.0, 0.0, p * np.log2(p / np.where(q == 0.0, 1.0, q)))
+    entropy: FloatArray = terms.sum(axis=-1)
+    return entropy
+
+
 class Folding:
     """Folds `below` and `above` into the outermost bins and drops `missing`: the classical bins."""
 

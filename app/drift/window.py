@@ -1,15 +1,14 @@
-"""What a window holds: the newest rows of a monitor, and what can be said of them exactly."""
+"""What a window holds: the newest rows of a monitor, or what its buckets say of a stretch of time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
-from app.drift.bins import CodeArray, FloatArray, IntArray
-
-QUANTILES: Final = (0.05, 0.5, 0.95)
+from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.buckets import Totals
 
 
 @dataclass(frozen=True)
@@ -29,60 +28,85 @@ class Rows:
 
     def newest(self, rows: int) -> Rows:
         """Return the newest `rows` rows, or all where there are fewer, without copying."""
-        first = max(0, len(self) - rows)
-        return Rows(self.values[first:], self.codes[first:], self.at[first:])
+        return self._from(max(0, len(self) - rows))
+
+    def since(self, start: float) -> Rows:
+        """Return the rows that are not older than `start`, without copying where they are the newest ones."""
+        fresh = self.at >= start
+        first = int(np.argmax(fresh)) if fresh.any() else len(self)
+        if fresh[first:].all():
+            return self._from(first)
+        return Rows(self.values[fresh], self.codes[fresh], self.at[fresh])
+
+    def _from(self, first: int) -> Rows:
+        return self if first == 0 else Rows(self.values[first:], self.codes[first:], self.at[first:])
+
+    def same_as(self, other: Rows) -> bool:
+        """Say whether both are the same stretch of the same rows, without looking at them."""
+        ours, theirs = (rows.values.__array_interface__["data"][0] for rows in (self, other))
+        return len(self) == len(other) and ours == theirs
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Moments and quantiles of each column's finite values, shapes [columns]; NaN without any."""
+class Window:
+    """What one window holds, to be compared with the baseline."""
 
-    mean: FloatArray
-    std: FloatArray
-    """Population standard deviation (divided by n)."""
-    min: FloatArray
-    max: FloatArray
-    quantiles: FloatArray
-    """Shape [len(levels), columns]; numpy's linear interpolation."""
-
-
-def moments(values: FloatArray, levels: tuple[float, ...] = QUANTILES) -> Moments:
-    """Compute the moments of each column of `values` (shape [n, columns]) over its finite cells."""
-    ordered = np.array(values.T, order="C")  # always a copy: it is sorted in place
-    np.copyto(ordered, np.nan, where=np.isinf(ordered))
-    ordered.sort(axis=1)  # NaN goes last
-    n = ordered.shape[1] - np.isnan(ordered).sum(axis=1)
-    if ordered.shape[1] == 0:
-        ordered = np.full((ordered.shape[0], 1), np.nan)
-    mean, std = _mean_and_std(ordered, n)
-    last = np.maximum(n - 1, 0)
-    row = np.arange(len(n))
-    return Moments(
-        mean=mean,
-        std=std,
-        min=ordered[:, 0],
-        max=ordered[row, last],
-        quantiles=np.stack([_quantile(ordered, last, level) for level in levels]) if levels else np.empty((0, len(n))),
-    )
+    name: str
+    """As the metrics' `window` label: `1000`, `1h`."""
+    rows: int
+    start: float | None
+    """Since when and until when, seconds since 1970; None for a count window without rows."""
+    end: float | None
+    counts: IntArray
+    """Rows in each bin, shape [columns, K]."""
+    sample: Rows | None = None
+    """The rows themselves, where they are held."""
+    sums: FloatArray | None = None
+    """Sums of the standardised values and their squares, shape [2, columns]: what is told of the rest."""
+    capacity: int | None = None
+    """Rows that a count window holds when full; verdicts rest on count windows alone."""
+    seconds: int | None = None
+    """How far a time window reaches back."""
+    expired: int = 0
+    """Rows that a count window would hold if they were not too old."""
 
 
-def _mean_and_std(ordered: FloatArray, n: IntArray) -> tuple[FloatArray, FloatArray]:
-    finite = np.where(np.isnan(ordered), 0.0, ordered)
-    # Scaled by the largest magnitude, so that neither the sum nor the squares overflow.
-    scale = np.maximum(np.abs(finite).max(axis=1), np.finfo(np.float64).tiny)
-    scaled = finite / scale[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = scaled.sum(axis=1) / n
-        deviation = np.where(np.isnan(ordered), 0.0, scaled - mean[:, None])
-        std = np.sqrt((deviation**2).sum(axis=1) / n)
-    return mean * scale, std * scale
+def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
+    """Return the windows of the newest rows that are not older than `oldest`, one for each size."""
+    windows = []
+    for size in sizes:
+        newest = rows.newest(size)
+        fresh = newest.since(oldest)
+        windows.append(
+            Window(
+                name=str(size),
+                rows=len(fresh),
+                start=float(fresh.at.min()) if len(fresh) else None,
+                end=float(fresh.at.max()) if len(fresh) else None,
+                counts=binner.counts(fresh.codes),
+                sample=fresh,
+                capacity=size,
+                expired=len(newest) - len(fresh),
+            )
+        )
+    return windows
 
 
-def _quantile(ordered: FloatArray, last: IntArray, level: float) -> FloatArray:
-    place = level * last
-    low = np.floor(place).astype(np.int64)
-    row = np.arange(len(last))
-    below, above = ordered[row, low], ordered[row, np.minimum(low + 1, last)]
-    part = place - low
-    # Clipped, so that rounding never leaves the two neighbours: a tied value is its own quantile.
-    return np.asarray(np.clip(below * (1.0 - part) + above * part, below, above))
+def time_windows(totals: Sequence[Totals], rows: Rows, now: float) -> list[Window]:
+    """Return the windows of time; those whose rows are all among `rows` bring them."""
+    windows = []
+    for total in totals:
+        held = rows.since(total.start)
+        windows.append(
+            Window(
+                name=total.span.name,
+                rows=total.rows,
+                start=total.start,
+                end=now,
+                counts=total.counts,
+                sample=held if len(held) == total.rows else None,
+                sums=total.sums,
+                seconds=total.span.seconds,
+            )
+        )
+    return windows

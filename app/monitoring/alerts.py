@@ -204,7 +204,11 @@ def _verdict(options: MonitoringOptions, severity: str, which: str) -> str:
 
 
 def _how_far(options: MonitoringOptions, severity: str) -> str:
-    psi = _asked("max", f"last_over_time(model_feature_psi_debiased{{%s}}[{options.window}])", options)
+    # Only windows with a threshold: PSI of a window of time may be larger, and no verdict rests on it.
+    window = options.window
+    debiased = f"last_over_time(model_feature_psi_debiased{{%s}}[{window}])"
+    limit = f'last_over_time(model_feature_psi_threshold{{%s, severity="{severity}"}}[{window}])'
+    psi = _asked("max", f"{debiased} and ignoring (severity) {limit}", options)
     return (
         f'PSI is {{{{ $value | printf "%.2f" }}}} times its limit for {severity}'
         f'{{{{ with {psi} }}}}, {{{{ . | first | value | printf "%.2f" }}}} at most{{{{ end }}}}'
@@ -218,11 +222,11 @@ def _since(options: MonitoringOptions) -> str:
 
 
 def _asked(operation: str, series: str, options: MonitoringOptions) -> str:
-    """Return a query of an alert's own feature, as an alert's template asks it."""
+    """Return a query of an alert's own feature, as an alert's template asks it; `%s` is where its labels go."""
     labels = (*options.by, "model_name", "model_version", "feature_name")
-    matchers = ", ".join(f"{label}=%q" for label in labels)
+    matchers = ", ".join(f"{label}=%[{place}]q" for place, label in enumerate(labels, start=1))
     values = " ".join(f"$labels.{label}" for label in labels)
-    text = f"{operation}({series % matchers})"
+    text = f"{operation}({series.replace('%s', matchers)})"
     return f"printf `{text}` {values} | query"
 
 
@@ -257,7 +261,10 @@ def _data(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _above(options: MonitoringOptions, metric: str, severity: str) -> str:
-    """Return where a ratio is above its limit, on some replica, in a window with enough rows."""
+    """Return where a ratio is above its limit, on some replica, in a window with as many rows as it requires.
+
+    Windows of time require none: they have few rows or many, and no alert rests on them.
+    """
     scope, window = Scope(options.by), options.window
     limit = f'last_over_time({metric}_threshold{{severity="{severity}"}}[{window}])'
     rows = f"min_over_time(model_window_rows[{window}]) >= last_over_time(model_window_required_rows[{window}])"
@@ -306,15 +313,20 @@ def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
         "the last 5m but not watched: {{ $labels.reason }}.",
         keeps=("model_name", "model_version"),
     )
+    required = f"last_over_time(model_window_required_rows[{window}])"
     yield Alert(
         "ModelWindowUnderfilled",
         "info",
-        f"max by ({scope.model()}) (max_over_time(model_window_rows[{window}]))\n"
-        f"  < max by ({scope.model()}) (last_over_time(model_window_required_rows[{window}]))",
+        # Windows of time require no rows, because no verdict rests on them: theirs do not count.
+        f"max by ({scope.model()}) (\n"
+        f"  max_over_time(model_window_rows[{window}])\n"
+        f"  and on ({scope.model('instance', 'window')}) {required}\n"
+        f")\n"
+        f"  < max by ({scope.model()}) ({required})",
         duration(12 * milliseconds(options.hold)),
         "Too few rows for a verdict.",
-        "The windows of {{ $labels.model_name }} {{ $labels.model_version }} hold {{ $value | humanize }} rows at "
-        "most, which is too few for a verdict: drift would not be seen.",
+        "The count windows of {{ $labels.model_name }} {{ $labels.model_version }} hold {{ $value | humanize }} rows "
+        "at most, which is too few for a verdict: drift would not be seen.",
         keeps=("model_name", "model_version"),
     )
     yield Alert(

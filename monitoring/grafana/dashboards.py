@@ -39,6 +39,12 @@ COLUMN: Final = 'feature_name="$feature_name"'
 COLUMN_IS: Final = f"{MODEL_IS}, {COLUMN}"
 COLUMN_FLEET_IS: Final = f"{FLEET_IS}, {COLUMN}"
 
+OF_A_SERVER: Final = "job, instance, model_name, model_version"
+COUNTED: Final = f"and on ({OF_A_SERVER}, window) model_window_required_rows{{{MODEL_IS}}}"
+"""Of all windows those of a number of rows, which verdicts and alerts rest on."""
+TIMED: Final = f"and on ({OF_A_SERVER}, window) model_window_span_seconds{{{MODEL_IS}}}"
+CHOSEN: Final = 'window=~"$window"'
+
 RATIO: Final = "percentunit"
 SECONDS: Final = "s"
 NUMBER: Final = "short"
@@ -92,14 +98,20 @@ def dress(panel: AnyPanel, text: Text, size: tuple[int, int], queries: Sequence[
     return panel
 
 
-def lines(text: Text, *queries: Query, width: int = 8, height: int = 8, soft_max: float | None = None) -> AnyPanel:
-    """Return curves over time; those whose legend ends in `limit` are dashed."""
+def lines(
+    text: Text, *queries: Query, width: int = 8, height: int = 8, soft_max: float | None = None, log: bool = False
+) -> AnyPanel:
+    """Return curves over time, by the logarithm if asked to; those whose legend ends in `limit` are dashed."""
     panel = timeseries.Panel().fill_opacity(4).axis_soft_min(0).show_points(look.VisibilityMode.NEVER)
     panel.legend(common.VizLegendOptions().show_legend(True).display_mode(look.LegendDisplayMode.LIST)
                  .placement(look.LegendPlacement.BOTTOM).calcs(["lastNotNull"]))  # fmt: skip
     panel.tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.DESCENDING))
     if soft_max is not None:
         panel.axis_soft_max(soft_max)
+    if log:  # symmetric: a logarithm that has a place for 0
+        panel.scale_distribution(
+            common.ScaleDistributionConfig().type(look.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
+        )
     panel.override_by_regexp("/(^| )limit$/", _dashed("red"))
     panel.override_by_regexp("/^warning limit$/", _dashed("orange"))
     panel.override_by_regexp("/^reference/", _dashed("blue"))
@@ -374,17 +386,32 @@ def capture() -> list[AnyPanel]:
             Query(f"sum({rate('model_predictions_total', MODEL_IS)})", "predicted"),
         ),
         lines(
-            Text("Dropped and clamped rows", "Rows that monitoring lost, and rows whose timestamp was not believed. "
-                 "Any drop is bad; clamps mean a caller's clock runs ahead.", ROWS),
+            Text("Dropped, clamped and late rows", "Rows that monitoring lost, rows whose timestamp was not believed, "
+                 "and rows older than the longest window of time when they came. Any drop is bad; clamps mean a "
+                 "caller's clock runs ahead, late rows that the windows of time lack them.", ROWS),
             Query(increases.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
             Query(increases.format("model_observations_clamped_total", MODEL_IS), "clamped: {{reason}}"),
+            Query(f"sum(increase(model_observations_late_total{{{MODEL_IS}}}[$__rate_interval]))", "late"),
         ),
         lines(
-            Text("Window rows beside capacity", "Rows in each window, on the emptiest server. Bad: below the required "
-                 "rows for long: no verdict is possible.", ROWS),
-            Query(f"min by (window) (model_window_rows{{{MODEL_IS}}})", "{{window}}"),
+            Text("Rows of count windows beside capacity", "Rows in each window of a number of rows, on the emptiest "
+                 "server. Bad: below the required rows for long: no verdict is possible.", ROWS),
+            Query(f"min by (window) (model_window_rows{{{MODEL_IS}}} {COUNTED})", "{{window}}"),
             Query(f"max by (window) (model_window_capacity_rows{{{MODEL_IS}}})", "reference: capacity of {{window}}"),
             Query(f"max(model_window_required_rows{{{MODEL_IS}}})", "required rows limit"),
+        ),
+        lines(
+            Text("Rows of time windows", "Rows in each window of time, on the emptiest server. They are for people to "
+                 "read: no verdict rests on them. Bad: the short ones are empty while the long ones are not: traffic "
+                 "has stopped.", ROWS),
+            Query(f"min by (window) (model_window_rows{{{MODEL_IS}}} {TIMED})", "{{window}}"), width=12, log=True,
+        ),
+        lines(
+            Text("Time to fill a count window", "Time in which present traffic fills each window of a number of rows, "
+                 "on the server with the least, beside the age from which on rows leave it. Bad: above that limit: the "
+                 "window never gets full. (A replay by the clock of events ages by its own time.)", SECONDS),
+            Query(f"max by (window) ({_time_to_fill()})", "{{window}}"),
+            Query(f"max(model_window_max_age_seconds{{{MODEL_IS}}})", "age limit"), width=12, log=True,
         ),
         lines(
             Text("Age of the last evaluation", "Time since the oldest server's last verdict. Bad: above the limit: "
@@ -400,6 +427,11 @@ def capture() -> list[AnyPanel]:
     ]  # fmt: skip
 
 
+def _time_to_fill() -> str:
+    observed = f"sum by ({OF_A_SERVER}) ({rate('model_observations_total', MODEL_IS)}) > 0"
+    return f"model_window_capacity_rows{{{MODEL_IS}}} / on ({OF_A_SERVER}) group_left () ({observed})"
+
+
 def drift() -> list[AnyPanel]:
     """What has moved away from the reference?"""
     bands = timeline(
@@ -413,10 +445,31 @@ def drift() -> list[AnyPanel]:
         Query(f"topk(10, max by (feature_name) ({EFFECT}))", "{{feature_name}}"),
         Query("vector(1)", "limit"), width=12, height=9,
     )  # fmt: skip
-    for panel in (bands, effects):
+    change = f"max by (feature_name) (model_feature_correlation_change_zscore{{{MODEL_IS}}})"
+    together = lines(
+        Text("Largest changes of a correlation", "How much the column's correlation with some other one differs from "
+             "the reference's, in standard errors: the ten largest columns, main window. No verdict rests on it. Bad: "
+             "far above the rest for long: columns that went together no longer do.", NUMBER),
+        Query(f"topk(10, {change})", "{{feature_name}}"), width=16, height=9,
+    )  # fmt: skip
+    for panel in (bands, effects, together):
         link = build.DashboardLink("Feature drift").url(feature_url("${__field.labels.feature_name}"))
         panel.data_links([link])
-    return [bands, effects, _drifted()]
+    return [bands, effects, _drifted(), together, _pair(change)]
+
+
+def _pair(change: str) -> AnyPanel:
+    panel = rows(
+        Text("Pair that changed most", "The two columns whose correlation changed most share one number, its change in "
+             "standard errors; /drift/status has both correlations. Choose one instance: servers may differ. Bad: "
+             "above 5 for long, with rows that are independent.", NUMBER),
+        Query(f"topk(2, {change})", shape="table"),
+        columns={"feature_name": "feature", "Value": "change"}, width=8,
+    )  # fmt: skip
+    panel.sort_by([common.TableSortByFieldState().display_name("change").desc(True)])
+    _column(panel, "feature", links=_link("Feature drift", feature_url("${__value.raw}")))
+    _column(panel, "change", decimals=1)
+    return panel
 
 
 def _drifted() -> AnyPanel:
@@ -454,25 +507,25 @@ def quality() -> list[AnyPanel]:
 
     def over(what: str) -> str:
         limit = f'max by (feature_name) (model_feature_{what}_ratio_threshold{{{MODEL_IS}, severity="warning"}})'
-        ratio = f"max by (feature_name, window) (model_feature_{what}_ratio{{{MODEL_IS}}})"
+        ratio = f"max by (feature_name, window) (model_feature_{what}_ratio{{{MODEL_IS}}} {COUNTED})"
         return f"topk(10, max by (feature_name) ({ratio} / on (feature_name) group_left () {limit}))"
 
     one = Query("vector(1)", "limit")
     return [
         lines(
-            Text("Missing values over their limit", "Share of rows without a value in units of its warning threshold: "
-                 "the ten largest columns. Bad: 1 and above, a source has stopped.", NUMBER),
+            Text("Missing values over their limit", "Share of rows without a value in units of its warning threshold, "
+                 "in count windows: the ten largest columns. Bad: 1 and above, a source has stopped.", NUMBER),
             Query(over("missing"), "{{feature_name}}"), one,
         ),
         lines(
             Text("Unseen values over their limit", "Share of rows with a value or category that the reference does not "
-                 "have, in units of its warning threshold. Bad: 1 and above.", NUMBER),
+                 "have, in units of its warning threshold, in count windows. Bad: 1 and above.", NUMBER),
             Query(over("unseen"), "{{feature_name}}"), one,
         ),
         lines(
-            Text("Out of range", "Share of rows outside the reference's range: the ten largest columns. Bad: a rise "
-                 "from near 0; the model extrapolates there.", RATIO),
-            Query(f"topk(10, max by (feature_name) (model_feature_out_of_range_ratio{{{MODEL_IS}}}))",
+            Text("Out of range", "Share of rows outside the reference's range, in count windows: the ten largest "
+                 "columns. Bad: a rise from near 0; the model extrapolates there.", RATIO),
+            Query(f"topk(10, max by (feature_name) (model_feature_out_of_range_ratio{{{MODEL_IS}}} {COUNTED}))",
                   "{{feature_name}}"),
         ),
     ]  # fmt: skip
@@ -514,7 +567,7 @@ def feature_verdict() -> list[AnyPanel]:
         number(
             Text("Verdict", "This column's severity, the worst of its servers. Bad: warning or critical. Without "
                  "enough rows for PSI there is no verdict.", PLAIN),
-            Query(_verdict(severity, f"count(model_feature_psi{{{COLUMN_IS}}})"), "verdict"),
+            Query(_verdict(severity, f"count(model_feature_psi{{{COLUMN_IS}}} {COUNTED})"), "verdict"),
             names=SEVERITIES, width=6,
         ),
         number(
@@ -549,15 +602,66 @@ def feature_psi() -> list[AnyPanel]:
         return Query(f"max(model_feature_psi{what}{{{where}}})", legend)
 
     panel = lines(
-        Text("PSI of the last $window rows", "PSI, and PSI less the noise of so few rows: that one is compared with "
-             "the limits. Natural variation is what the reference itself reaches. Bad: debiased PSI above a limit.",
-             NUMBER),
+        Text("PSI, window $window", "PSI, and PSI less the noise of so few rows: that one is compared with the "
+             "limits. Natural variation is what the reference itself reaches. A window of time has neither and gives "
+             "no verdict. Bad: debiased PSI above a limit.", NUMBER),
         largest("_debiased", "debiased"), largest("", "PSI"), largest("_noise", "noise"),
         largest("_natural_variation", "reference: natural variation"),
         limits("model_feature_psi_threshold", where),
         width=12, height=9,
     )  # fmt: skip
     return [panel.repeat("window").repeat_direction("h").max_per_row(2)]
+
+
+def feature_distances() -> list[AnyPanel]:
+    """What do other statistics say, and from how many rows?"""
+    where = f"{COLUMN_IS}, {CHOSEN}"
+
+    def of_window(operation: str, metric: str, legend: str = "{{window}}") -> Query:
+        return Query(f"{operation} by (window) ({metric}{{{where}}})", legend)
+
+    return [
+        lines(
+            Text("Kolmogorov-Smirnov", "Largest distance of the window's cumulative distribution from the reference's, "
+                 "from 0 to 1, on the worst server. Absent for categories, and where a window of time is longer than "
+                 "the rows that are held. Bad: a rise that stays; few rows alone give about 1 / √rows.", NUMBER),
+            of_window("max", "model_feature_ks_statistic"),
+        ),
+        lines(
+            Text("Wasserstein", "How far values have to be moved on average to get the reference's distribution back, "
+                 "in its standard deviations, on the worst server. Absent where Kolmogorov-Smirnov is. Bad: a rise "
+                 "that stays: 1 is a whole standard deviation.", NUMBER),
+            of_window("max", "model_feature_wasserstein_ratio"),
+        ),
+        lines(
+            Text("Mean shift", "Mean less the reference's, in the reference's standard deviations, average of the "
+                 "servers. It says in which direction. Bad: it leaves 0 and stays away.", NUMBER),
+            of_window("avg", "model_feature_mean_shift_ratio"),
+        ),
+        lines(
+            Text("Jensen-Shannon", "Distance of the shares of the bins, categories too: 0 is the same, 1 is nothing in "
+                 "common; on the worst server. Bad: a rise that stays; a window of few rows is never at 0.", NUMBER),
+            of_window("max", "model_feature_js_distance"),
+        ),
+        lines(
+            Text("p-value", "Chance of bins at least as unlike the reference's with nothing changed, if rows are "
+                 "independent, on the worst server. It says whether a change is real, not whether it is large. Bad: "
+                 "near 0 for long, together with a distance that matters.", NUMBER),
+            of_window("min", "model_feature_drift_pvalue"), soft_max=1,
+        ),
+        lines(
+            Text("Correlation with other columns", "Largest change of this column's correlation with another one, in "
+                 "standard errors, in the main window, on the worst server. Absent for categories. Bad: a rise that "
+                 "stays; /drift/status names the pair that changed most.", NUMBER),
+            Query(f"max(model_feature_correlation_change_zscore{{{COLUMN_IS}}})", "largest change"),
+        ),
+        lines(
+            Text("Rows behind these", "Rows of each window, and those with a number in this column, on the emptiest "
+                 "server. Bad: few (a distance of 100 rows is mostly chance), or far fewer numbers than rows.", ROWS),
+            Query(f"min by (window) (model_window_rows{{{MODEL_IS}, {CHOSEN}}})", "{{window}}"),
+            of_window("min", "model_feature_value_rows", "{{window}} with a number"), width=24, log=True,
+        ),
+    ]  # fmt: skip
 
 
 def feature_distribution() -> list[AnyPanel]:
@@ -633,12 +737,12 @@ def feature_quality() -> list[AnyPanel]:
     """Are this column's values there, known and in range?"""
 
     def ratio(what: str) -> Query:
-        return Query(f"max by (window) (model_feature_{what}_ratio{{{COLUMN_IS}}})", "{{window}}")
+        return Query(f"max by (window) (model_feature_{what}_ratio{{{COLUMN_IS}, {CHOSEN}}})", "{{window}}")
 
     return [
         lines(
-            Text("Missing", "Share of rows without a value, by window. Bad: above a limit: a source has stopped.",
-                 RATIO),
+            Text("Missing", "Share of rows without a value, by window; alerts look at count windows alone. Bad: above "
+                 "a limit: a source has stopped.", RATIO),
             ratio("missing"), limits("model_feature_missing_ratio_threshold", COLUMN_IS),
         ),
         lines(
@@ -689,6 +793,7 @@ OVERVIEW_ROWS: Final[Rows] = (
 FEATURE_ROWS: Final[Rows] = (
     ("Verdict", feature_verdict),
     ("PSI by window", feature_psi),
+    ("Other distances by window", feature_distances),
     ("Distribution", feature_distribution),
     ("Data quality", feature_quality),
     ("All servers together", feature_fleet),
@@ -725,7 +830,7 @@ def variables() -> list[build.QueryVariable | build.DatasourceVariable | build.T
 def feature_variables() -> list[build.QueryVariable]:
     """Return what the dashboard of a feature lets choose besides."""
     names = f"label_values(model_feature_drift_severity{{{MODEL_IS}}}, feature_name)"
-    windows = f"label_values(model_feature_psi_threshold{{{COLUMN_IS}}}, window)"
+    windows = f"label_values(model_window_rows{{{MODEL_IS}}}, window)"
     return [
         _query_variable("feature_name", "Feature", names),
         _all(_query_variable("window", "Window", windows)),

@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import replace
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import ks_2samp, wasserstein_distance
 
 from app.drift.baseline import Baseline, Categories, Table, build_baseline, joined
 from app.drift.bins import FloatArray
+from app.drift.buckets import TimeSpan, Totals
 from app.drift.report import (
     CLEARED,
     JUDGED_ROWS,
     REPORTED_ROWS,
+    SEVERITIES,
     DriftReport,
     Memory,
     Policy,
@@ -20,8 +30,9 @@ from app.drift.report import (
     evaluate,
     score_means,
 )
+from app.drift.significance import FEWEST_ROWS
 from app.drift.variation import STEPS
-from app.drift.window import Rows
+from app.drift.window import Rows, Window, count_windows, time_windows
 
 CREATED = "2026-01-01T00:00:00Z"
 HALF = 5_000
@@ -43,6 +54,10 @@ def _ones(baseline: Baseline, n: int, **shares: float) -> Rows:
     return _rows(baseline, np.stack(columns, axis=1).astype(np.float64))
 
 
+def _rows_at(baseline: Baseline, rows: Rows, at: float) -> Rows:
+    return replace(rows, at=np.full(len(rows), at))
+
+
 def _later(baseline: Baseline, earlier: Rows, newest: Rows) -> Rows:
     return _rows(baseline, np.concatenate([earlier.values, newest.values]))
 
@@ -59,9 +74,24 @@ def _debiased(n: int, share: float) -> float:
     return max(0.0, value - 2 * (1 / n + 1 / m))
 
 
-def _judge(baseline: Baseline, rows: Rows, policy: Policy | None = None, previous: Memory | None = None) -> DriftReport:
+def _windows(baseline: Baseline, rows: Rows, policy: Policy, now: float) -> list[Window]:
+    """Return the count windows of rows at a moment."""
+    return count_windows(rows, policy.windows, now - policy.max_age_seconds, baseline.binner)
+
+
+def _judge(
+    baseline: Baseline,
+    rows: Rows,
+    policy: Policy | None = None,
+    previous: Memory | None = None,
+    *,
+    now: float = 0.0,
+    timed: Sequence[Window] = (),
+) -> DriftReport:
+    """Judge the count windows of rows, with time windows beside them."""
     memory = previous or Memory.empty(len(baseline.columns))
-    return evaluate(baseline, rows, len(rows), memory, policy or Policy(windows=(1_000,)), now=0.0)[0]
+    known = policy or Policy(windows=(1_000,))
+    return evaluate(baseline, [*_windows(baseline, rows, known, now), *timed], len(rows), memory, known, now)[0]
 
 
 # ---------------------------------------------------------------- the verdict on one column
@@ -149,7 +179,7 @@ def test_without_rows_there_is_nothing_to_say() -> None:
     assert report.status is Status.INSUFFICIENT_DATA
     assert report.reason == "0 of the 500 rows that a verdict needs"
     assert (report.main.rows, report.main.start, report.main.end) == (0, None, None)
-    assert np.isnan([report.main.psi.psi, report.main.shares.missing, report.main.moments.mean]).all()
+    assert np.isnan([report.main.psi.psi, report.main.shares.missing, report.main.sample.mean]).all()
     assert [verdict.since for verdict in report.verdicts] == [None, None]
 
 
@@ -158,14 +188,37 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     value = _debiased(1_000, 0.7)
     rows = _ones(baseline, 1_000, x=0.7)
     found = f"PSI {value:.3g}"
+    last = f"noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows"
     drifted = _judge(baseline, rows, Policy(windows=(1_000,)))
-    assert drifted.reason == f"x moved: {found} ≥ 0.1 in the last 1000 rows"
+    where = "70 % of rows are 1 (reference: 50 %)"
+    began = "since 1970-01-01 00:00 UTC"
+    assert drifted.reason == f"x: big ({found} ≥ 0.1, {last}); {where}"  # it has begun just now
     quiet = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7)))
-    assert quiet.reason.endswith(f"nearest to its threshold is x: {found} < 0.5 in the last 1000 rows")
+    assert quiet.verdicts[0].reason == f"x: small ({found} < 0.5, {last})"
+    assert quiet.reason == f"no column moved; nearest to its threshold is {quiet.verdicts[0].reason}"
     held = Memory(np.array([[True], [False]]), np.array([5.0]))
-    kept = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(value / 0.9, 1.0)), held)
-    limit = f"{value / 0.9:.3g} in the last 1000 rows, held until below {CLEARED * value / 0.9:.3g}"
-    assert kept.reason == f"x moved: {found} < {limit}"
+    kept = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(value / 0.9, 1.0)), held, now=9.0)
+    limit = f"{value / 0.9:.3g}, held until below {CLEARED * value / 0.9:.3g}"
+    assert kept.reason == f"x: still big ({found} < {limit}, {last}) {began}; {where}"
+    assert [report.reason for report in (drifted, kept)] == [r.verdicts[0].reason for r in (drifted, kept)]
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (5_041.0, "since 1970-01-01 01:24 UTC"),
+        (5_039.0 + 86_400, "since 1970-01-01 01:24 UTC"),
+        (5_040.0 + 86_400, "since 1970-01-01"),
+        (5_040.0 + 20 * 86_400, "since 1970-01-01"),
+    ],
+)
+def test_the_reason_says_since_when_however_often_it_is_evaluated(now: float, words: str) -> None:
+    baseline = _flags("x")
+    began = Memory(np.array([[True], [False]]), np.array([5_040.0]))
+    rows = _rows_at(baseline, _ones(baseline, 1_000, x=0.9), now)
+    report = _judge(baseline, rows, previous=began, now=now)
+    assert report.verdicts[0].since == 5_040.0
+    assert f") {words}; " in report.reason
 
 
 def test_a_window_of_missing_values_cannot_be_compared_where_missing_is_dropped() -> None:
@@ -180,6 +233,24 @@ def test_a_window_of_missing_values_is_drift_where_missing_counts() -> None:
     report = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)))
     assert (report.status, report.severity) == (Status.DRIFT_DETECTED, "critical")
     assert report.main.shares.missing.tolist() == [1.0]
+    assert report.reason.endswith("; 100 % of rows missing (reference: 0 %)")
+
+
+def test_of_a_window_of_missing_values_only_what_counts_them_is_known() -> None:
+    baseline = _mixed()
+    values = _mixed_rows(baseline, 1_000)
+    values[:, [0, 2]] = math.nan
+    missing = _rows(baseline, values)
+    for window in _judge(baseline, missing, timed=[_timed(baseline, missing, HOUR)]).windows.values():
+        sample = window.sample
+        assert (sample.rows[0], sample.finite_rows[0], sample.rows[1]) == (0, 0, 1_000)
+        statistics = (sample.mean_shift, sample.ks_statistic, sample.wasserstein_ratio)
+        for numbers in (sample.mean, sample.std, sample.min, sample.max, *sample.quantiles, *statistics):
+            assert np.isnan(numbers[[0, 2]]).all()
+            assert not np.isnan(numbers[1])
+        assert window.psi.debiased[[0, 2]].min() > 1
+        assert window.js_distance[[0, 2]].min() > 0.9
+        assert window.significance.p_value[[0, 2]].max() < 1e-9
 
 
 # ---------------------------------------------------------------- from one evaluation to the next
@@ -192,7 +263,8 @@ def test_an_alarm_keeps_its_beginning_until_it_clears() -> None:
     memory = Memory.empty(2)
     told = []
     for now, share in shares.items():
-        report, memory = evaluate(baseline, _ones(baseline, 1_000, x=share), 1_000, memory, policy, now)
+        windows = _windows(baseline, _ones(baseline, 1_000, x=share), policy, now)
+        report, memory = evaluate(baseline, windows, 1_000, memory, policy, now)
         told.append((report.verdicts[0].severity, report.verdicts[0].since))
         assert report.verdicts[1].since is None
         assert report.evaluated_at == now
@@ -210,7 +282,9 @@ def test_an_alarm_keeps_its_beginning_until_it_clears() -> None:
 def test_an_alarm_ends_when_there_is_nothing_left_to_judge() -> None:
     baseline = _flags("x")
     previous = Memory(np.array([[True], [True]]), np.array([5.0]))
-    report, memory = evaluate(baseline, _ones(baseline, 0), 0, previous, Policy(windows=(1_000,)), now=9.0)
+    policy = Policy(windows=(1_000,))
+    windows = _windows(baseline, _ones(baseline, 0), policy, now=9.0)
+    report, memory = evaluate(baseline, windows, 0, previous, policy, now=9.0)
     assert report.status is Status.INSUFFICIENT_DATA
     assert not memory.reached.any()
     assert np.isnan(memory.since).all()
@@ -270,10 +344,10 @@ def test_the_largest_effect_of_the_windows_counts(older: float, newer: float, mo
     baseline = _flags("x")
     rows = _later(baseline, _ones(baseline, 4_000, x=older), _ones(baseline, 1_000, x=newer))
     report = _judge(baseline, rows, Policy(windows=(1_000, 5_000)))
-    effects = {size: window.effect("warning")[0] for size, window in report.windows.items()}
+    effects = {name: window.effect("warning")[0] for name, window in report.windows.items()}
     assert report.status is Status.DRIFT_DETECTED
-    assert max(effects, key=lambda size: effects[size]) == moved
-    assert f"in the last {moved} rows" in report.reason
+    assert max(effects, key=lambda name: effects[name]) == str(moved)
+    assert f", last {moved} rows" in report.reason
 
 
 def test_a_window_holds_the_newest_rows_and_their_times() -> None:
@@ -283,8 +357,12 @@ def test_a_window_holds_the_newest_rows_and_their_times() -> None:
     small, large = report.windows.values()
     assert (small.capacity, small.rows, small.start, small.end) == (1_000, 1_000, 2_100.0, 3_099.0)
     assert (large.capacity, large.rows, large.start, large.end) == (10_000, 3_000, 100.0, 3_099.0)
-    assert small.moments.mean.tolist() == [1.0]
-    assert large.moments.mean[0] == pytest.approx(1 / 3)
+    assert (small.name, large.name) == tuple(report.windows) == ("1000", "10000")
+    assert [(window.seconds, window.expired) for window in report.windows.values()] == [(None, 0), (None, 0)]
+    assert small.sample.mean.tolist() == [1.0]
+    assert large.sample.mean[0] == pytest.approx(1 / 3)
+    for window, newest in ((small, rows.newest(1_000)), (large, rows)):
+        np.testing.assert_array_equal(window.counts, baseline.binner.counts(newest.codes))
     assert report.main is large
 
 
@@ -298,7 +376,9 @@ def test_the_reason_names_the_window_that_reached_the_severity() -> None:
     assert small.effect("warning")[0] < large.effect("warning")[0]
     assert small.effect("critical")[0] > 1 > large.effect("critical")[0]
     assert report.severity == "critical"
-    assert f"PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25 in the last 1000 rows" in report.reason
+    assert report.reason.startswith(f"x: big (PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25, noise ")
+    assert ", last 1000 rows, the reference's own windows reach 0.25); " in report.reason
+    assert report.reason.endswith("; 75 % of rows are 1 (reference: 50 %)")
 
 
 # ---------------------------------------------------------------- the model
@@ -317,7 +397,7 @@ def test_the_worst_features_are_named_first() -> None:
     baseline = _flags(*shares)
     report = _judge(baseline, _ones(baseline, 1_000, **shares))
     assert report.drifted == ("b", "f", "d", "e", "a")
-    assert report.reason.startswith("b moved: ")
+    assert report.reason.startswith("b: big (PSI ")
     assert report.reason.endswith("; also f, d, e and 1 more")
     assert [verdict.name for verdict in report.verdicts] == list(shares)
 
@@ -337,7 +417,7 @@ def test_a_score_decides_with_the_features_but_is_none() -> None:
     baseline = joined(_flags("x"), _flags("prediction"))
     report = _judge(baseline, _ones(baseline, 1_000, prediction=0.9))
     assert report.severity == "critical"
-    assert report.reason.startswith("prediction moved: ")
+    assert report.reason.startswith("prediction: big (PSI ")
     assert report.drifted == ()
 
 
@@ -367,7 +447,7 @@ def test_categories_have_shares_but_no_moments() -> None:
     baseline = build_baseline(table, created=CREATED)
     values = np.stack([baseline.bins[0].encode(["a", "new", None, "b"]), np.array([0.0, 1.0, 1.0, math.nan])], axis=1)
     main = _judge(baseline, _rows(baseline, values)).main
-    assert main.moments.mean.tolist() == pytest.approx([math.nan, 2 / 3], nan_ok=True)
+    assert main.sample.mean.tolist() == pytest.approx([math.nan, 2 / 3], nan_ok=True)
     assert main.shares.unseen.tolist() == [0.25, 0.0]
     assert main.shares.missing.tolist() == [0.25, 0.25]
 
@@ -389,3 +469,368 @@ def test_windows_too_small_for_any_verdict_say_so() -> None:
     report = _judge(baseline, _ones(baseline, 100), Policy(windows=(50, 100)))
     assert report.status is Status.INSUFFICIENT_DATA
     assert report.reason == "the largest window holds 100 rows, a verdict needs 500: make it larger"
+
+
+# ---------------------------------------------------------------- rows that are too old
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("max_age_seconds", "words"),
+    [(DAY, "24 h"), (3 * DAY, "3 d"), (5_400.0, "90 min"), (7_200.0, "2 h"), (90.0, "90 s")],
+)
+def test_rows_that_are_too_old_are_left_out_and_the_reason_says_so(max_age_seconds: float, words: str) -> None:
+    baseline = _flags("x")
+    old, new = _ones(baseline, 800, x=1.0), _ones(baseline, 300, x=0.5)
+    now = 10 * DAY
+    at = np.concatenate([np.full(800, now - max_age_seconds - 1.0), np.full(300, now)])
+    rows = replace(_later(baseline, old, new), at=at)
+    report = _judge(baseline, rows, Policy(windows=(500, 1_000), max_age_seconds=max_age_seconds), now=now)
+    assert report.status is Status.INSUFFICIENT_DATA
+    kept = f"300 of the {JUDGED_ROWS} rows that a verdict needs are of the last {words} (max_age_seconds)"
+    assert report.reason == kept
+    assert report.verdicts[0].reason == f"x: {kept}"
+    assert [(w.rows, w.expired) for w in report.windows.values()] == [(300, 200), (300, 700)]
+    assert (report.main.start, report.main.end) == (now, now)
+    assert report.main.sample.mean.tolist() == [0.5]
+    np.testing.assert_array_equal(report.main.counts, baseline.binner.counts(new.codes))
+
+
+def test_a_row_is_part_of_its_window_until_it_is_older_than_that() -> None:
+    baseline = _flags("x")
+    rows = _rows_at(baseline, _ones(baseline, 600), 1_000.0)
+    for now, held in ((1_000.0 + DAY, 600), (math.nextafter(1_000.0 + DAY, math.inf), 0)):
+        report = _judge(baseline, rows, now=now)
+        assert (report.main.rows, report.main.expired) == (held, 600 - held)
+
+
+def test_when_everything_is_too_old_nothing_is_current_and_an_alarm_ends() -> None:
+    baseline = _flags("x")
+    previous = Memory(np.array([[True], [True]]), np.array([5.0]))
+    policy = Policy(windows=(1_000,))
+    windows = _windows(baseline, _ones(baseline, 1_000, x=1.0), policy, now=2 * DAY)
+    report, memory = evaluate(baseline, windows, 1_000, previous, policy, 2 * DAY)
+    assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
+    assert report.reason == "0 of the 500 rows that a verdict needs are of the last 24 h (max_age_seconds)"
+    assert (report.main.rows, report.main.expired, report.main.start, report.main.end) == (0, 1_000, None, None)
+    assert np.isnan([report.main.psi.psi, report.main.sample.mean, report.main.significance.p_value]).all()
+    assert (report.rows_observed, report.drifted, report.correlation) == (1_000, (), None)
+    assert not memory.reached.any()
+
+
+@settings(max_examples=60)
+@given(st.lists(st.floats(0.0, 200.0), max_size=30), st.floats(0.0, 200.0), st.integers(1, 40))
+def test_a_count_window_is_the_newest_rows_less_those_that_are_too_old(
+    times: list[float], oldest: float, size: int
+) -> None:
+    baseline = _flags("x")
+    at = np.array(times, dtype=np.float64)
+    rows = replace(_rows(baseline, np.arange(len(times), dtype=np.float64)[:, None]), at=at)
+    (window,) = count_windows(rows, [size], oldest, baseline.binner)
+    newest = list(enumerate(times))[-size:]
+    kept = [place for place, second in newest if second >= oldest]
+    assert window.sample is not None
+    assert window.sample.values[:, 0].tolist() == kept
+    assert window.sample.at.tolist() == [times[place] for place in kept]
+    assert (window.rows, window.expired) == (len(kept), len(newest) - len(kept))
+    assert window.start == min((times[place] for place in kept), default=None)
+    assert window.end == max((times[place] for place in kept), default=None)
+    np.testing.assert_array_equal(window.counts, baseline.binner.counts(baseline.binner.codes(rows.values[kept])))
+
+
+# ---------------------------------------------------------------- windows of time
+
+MINUTE, HOUR = TimeSpan("1m", 60), TimeSpan("1h", 3_600)
+
+
+def _totals(baseline: Baseline, rows: Rows, span: TimeSpan, start: float) -> Totals:
+    z = np.nan_to_num(baseline.scales.standardised(rows.values))
+    sums = np.stack([z.sum(axis=0), (z * z).sum(axis=0)])
+    return Totals(span, start, len(rows), baseline.binner.counts(rows.codes), sums)
+
+
+def _timed(baseline: Baseline, rows: Rows, span: TimeSpan, held: Rows | None = None, now: float = 0.0) -> Window:
+    """Return the time window that these rows are all of; `held` are those that are still to be had."""
+    (window,) = time_windows([_totals(baseline, rows, span, 0.0)], rows if held is None else held, now)
+    return window
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.68, 1.0])
+@pytest.mark.parametrize("timed_share", [0.0, 0.5, 0.7, 1.0])
+@pytest.mark.parametrize("reached", [(False, False), (True, False), (True, True)])
+def test_a_time_window_never_changes_a_verdict(share: float, timed_share: float, reached: tuple[bool, bool]) -> None:
+    baseline = _flags("x", "y")
+    rows = _ones(baseline, 1_000, x=share)
+    previous = Memory(np.array(reached)[:, None].repeat(2, axis=1), np.full(2, 5.0 if any(reached) else math.nan))
+    policy = Policy(windows=(500, 1_000))
+    moved = _ones(baseline, 5_000, x=timed_share, y=1.0 - timed_share)
+    timed = [_timed(baseline, moved, span, held) for span, held in ((MINUTE, None), (HOUR, rows))]
+    alone, memory = evaluate(baseline, _windows(baseline, rows, policy, 0.0), 1_000, previous, policy, 9.0)
+    windows = [*_windows(baseline, rows, policy, 0.0), *timed]
+    both, memory_of_both = evaluate(baseline, windows, 1_000, previous, policy, 9.0)
+    assert list(both.windows) == ["500", "1000", "1m", "1h"]
+    assert (both.verdicts, both.status, both.severity, both.reason, both.drifted) == (
+        alone.verdicts, alone.status, alone.severity, alone.reason, alone.drifted,
+    )  # fmt: skip
+    np.testing.assert_equal(asdict(memory_of_both), asdict(memory))
+    np.testing.assert_equal(asdict(both.main), asdict(alone.main))
+    assert both.main.name == "1000"
+
+
+def test_time_windows_alone_never_make_a_verdict_however_many_rows_they_hold() -> None:
+    baseline = _flags("x")
+    few = _ones(baseline, 10)
+    report = _judge(baseline, few, timed=[_timed(baseline, _ones(baseline, 9_000, x=1.0), HOUR)])
+    assert report.status is Status.INSUFFICIENT_DATA
+    assert report.reason == "10 of the 500 rows that a verdict needs"
+    assert report.windows["1h"].psi.debiased[0] > 1
+    assert (report.windows["1h"].judged.tolist(), report.drifted) == ([False], ())
+
+
+def test_a_time_window_is_reported_without_thresholds() -> None:
+    baseline = _flags("x")
+    column = replace(baseline.columns[0], natural_variation={1_000: 0.15})
+    varying = replace(baseline, columns=(column,))
+    moved = _ones(varying, 2_000, x=0.7)
+    report = _judge(varying, _ones(varying, 1_000), timed=[_timed(varying, moved, HOUR, now=77.0)])
+    hour = report.windows["1h"]
+    assert (hour.name, hour.rows, hour.start, hour.end) == ("1h", 2_000, 0.0, 77.0)
+    assert (hour.capacity, hour.seconds, hour.expired) == (None, 3_600, 0)
+    assert hour.psi.debiased[0] == pytest.approx(_debiased(2_000, 0.7))
+    assert np.isnan([hour.natural_variation, *hour.thresholds.values(), hour.effect("warning")]).all()
+    assert not np.isnan([report.main.natural_variation, *report.main.thresholds.values()]).any()
+    assert list(hour.thresholds) == list(SEVERITIES)
+    np.testing.assert_array_equal(hour.counts, varying.binner.counts(moved.codes))
+
+
+def test_of_rows_that_are_no_longer_held_moments_are_told_from_their_sums() -> None:
+    baseline = _mixed()
+    moved, held = _mixed_rows(baseline, 900, shift=0.7), _mixed_rows(baseline, 300)
+    rows = _rows(baseline, held)
+    hour = _judge(baseline, rows, timed=[_timed(baseline, _rows(baseline, moved), HOUR, rows)]).windows["1h"]
+    known = np.where(baseline.numeric, moved, np.nan)
+    assert hour.sample.rows.tolist() == hour.sample.finite_rows.tolist() == (~np.isnan(known)).sum(axis=0).tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without a number
+        np.testing.assert_allclose(hour.sample.mean, np.nanmean(known, axis=0), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(hour.sample.std, np.nanstd(known, axis=0), rtol=1e-6, atol=1e-7)
+    shift = (hour.sample.mean[:2] - baseline.numbers("mean")[:2]) / baseline.numbers("std")[:2]
+    np.testing.assert_allclose(hour.sample.mean_shift, [*shift, math.nan, math.nan, math.nan], rtol=1e-6)
+    for unknown in (hour.sample.min, hour.sample.max, hour.sample.ks_statistic, hour.sample.wasserstein_ratio):
+        assert np.isnan(unknown).all()
+    assert np.isnan(hour.sample.quantiles).all()
+    assert not np.isnan(hour.psi.psi[:3]).any()
+    assert not np.isnan(hour.js_distance[:3]).any()
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, np.ndarray) else asdict(value) for name, value in facts.items()}
+
+
+def test_statistics_of_windows_that_share_their_rows_are_those_computed_apart() -> None:
+    baseline = _mixed()
+    rows = _rows(baseline, _mixed_rows(baseline, 1_000, shift=0.3))
+    held = rows.newest(700)
+    spans = ((held, MINUTE), (rows, HOUR), (rows, TimeSpan("1d", 86_400)))
+    windows = [
+        *count_windows(rows, (500, 700, 1_000, 5_000), -math.inf, baseline.binner),
+        *(_timed(baseline, part, span, part) for part, span in spans),
+    ]
+    policy = Policy(windows=(500, 700, 1_000, 5_000))
+    together, _ = evaluate(baseline, windows, 1_000, Memory.empty(len(baseline.columns)), policy, 0.0)
+    assert len(together.windows) == len(windows) == 7
+    for window in windows:
+        copied = replace(window, sample=None if window.sample is None else copy.deepcopy(window.sample))
+        apart, _ = evaluate(
+            baseline,
+            [*([copied] if window.capacity is None else []), replace(copied, name="main", capacity=1)],
+            1_000,
+            Memory.empty(len(baseline.columns)),
+            policy,
+            0.0,
+        )
+        alone, found = apart.windows[window.name if window.capacity is None else "main"], together.windows[window.name]
+        assert window.sample is not None
+        for part in ("counts", "psi", "js_distance", "significance", "sample", "shares"):
+            one, other = ({part: getattr(window_report, part)} for window_report in (found, alone))
+            np.testing.assert_equal(_plain(one), _plain(other))
+
+
+def test_windows_with_equally_many_rows_are_not_taken_for_the_same() -> None:
+    baseline = _flags("x")
+    rows = _later(baseline, _ones(baseline, 600, x=0.2), _ones(baseline, 600, x=0.8))
+    older = replace(rows, values=rows.values[:600], codes=rows.codes[:600], at=rows.at[:600])
+    report = _judge(baseline, rows, Policy(windows=(600,)), timed=[_timed(baseline, older, HOUR)])
+    assert [window.rows for window in report.windows.values()] == [600, 600]
+    assert [window.sample.mean[0] for window in report.windows.values()] == pytest.approx([0.8, 0.2])
+
+
+# ---------------------------------------------------------------- what further statistics say, and from when on
+
+
+def _mixed() -> Baseline:
+    """Return a baseline of two normal columns, categories, a constant and one that is all missing."""
+    generator = np.random.default_rng(3)
+    x = generator.normal(10.0, 2.0, 4_000)
+    x[::20] = math.nan
+    return build_baseline(
+        {
+            "x": x,
+            "y": generator.normal(size=4_000),
+            "letter": Categories(generator.integers(0, 3, 4_000), ("a", "b", "c")),
+            "constant": np.full(4_000, 7.0),
+            "nothing": np.full(4_000, math.nan),
+        },
+        created=CREATED,
+    )
+
+
+def _mixed_rows(baseline: Baseline, n: int, shift: float = 0.0) -> FloatArray:
+    generator = np.random.default_rng(n)
+    letters = baseline.bins[2].encode(generator.choice(list("abc"), n).tolist())
+    cells = [generator.normal(10.0 + shift, 2.0, n), generator.normal(size=n), letters, np.full(n, 7.0)]
+    values = np.column_stack([*cells, np.full(n, math.nan)])
+    values[generator.random(n) < 0.05, 0] = math.nan
+    return values
+
+
+@pytest.mark.parametrize("rows", [1, FEWEST_ROWS - 1, FEWEST_ROWS, REPORTED_ROWS - 1, REPORTED_ROWS, 1_000])
+def test_what_compares_is_hidden_below_its_fewest_rows(rows: int) -> None:
+    baseline = _mixed()
+    values = _mixed_rows(baseline, rows, shift=1.0)
+    report = _judge(baseline, _rows(baseline, values), timed=[_timed(baseline, _rows(baseline, values), HOUR)])
+    for window in report.windows.values():
+        sample, significance = window.sample, window.significance
+        assert np.isnan(significance.p_value[:3]).tolist() == [rows < FEWEST_ROWS] * 3
+        assert np.isnan(significance.chi_squared[:3]).tolist() == [rows < FEWEST_ROWS] * 3
+        hidden = rows < REPORTED_ROWS
+        for numbers in (window.psi.psi, window.psi.noise, window.psi.debiased, window.js_distance):
+            assert np.isnan(numbers[:3]).tolist() == [hidden] * 3
+        for numbers in (sample.ks_statistic, sample.wasserstein_ratio, sample.mean_shift):
+            assert np.isnan(numbers[:3]).tolist() == [hidden, hidden, True]
+        assert np.isnan(sample.mean[:3]).tolist() == [np.isnan(values[:, 0]).all(), False, True]  # moments never hide
+        assert not np.isnan(sample.quantiles[:, 1]).any()
+
+
+def test_statistics_are_those_of_scipy_and_numpy() -> None:
+    baseline = _mixed()
+    values = _mixed_rows(baseline, 1_000, shift=0.8)
+    main = _judge(baseline, _rows(baseline, values)).main
+    for place, column in enumerate(baseline.columns[:2]):
+        own = values[~np.isnan(values[:, place]), place]
+        assert (main.sample.rows[place], main.sample.finite_rows[place]) == (len(own), len(own))
+        assert main.sample.ks_statistic[place] == pytest.approx(ks_2samp(own, column.quantiles).statistic)
+        area = wasserstein_distance(own, column.quantiles) / column.std
+        assert main.sample.wasserstein_ratio[place] == pytest.approx(area)
+        assert main.sample.mean_shift[place] == pytest.approx((own.mean() - column.mean) / column.std)
+    for place in range(3):
+        distance = jensenshannon(main.counts[place], baseline.counts[place], base=2)
+        assert main.js_distance[place] == pytest.approx(distance)
+    assert main.significance.p_value[0] < 1e-6 < main.significance.p_value[1]
+
+
+def test_categories_a_constant_and_a_column_of_nothing_say_what_they_can() -> None:
+    baseline = _mixed()
+    values = _mixed_rows(baseline, 1_000)
+    report = _judge(baseline, _rows(baseline, values))
+    sample, significance = report.main.sample, report.main.significance
+    letter, constant, nothing = 2, 3, 4
+    assert sample.rows[[letter, constant, nothing]].tolist() == [0, 1_000, 0]
+    for numbers in (sample.mean, sample.ks_statistic, sample.wasserstein_ratio, sample.mean_shift, *sample.quantiles):
+        assert np.isnan(numbers[[letter, nothing]]).all()
+    assert not np.isnan(
+        [report.main.psi.psi[letter], significance.p_value[letter], report.main.js_distance[letter]]
+    ).any()
+    assert (sample.mean[constant], sample.std[constant], sample.ks_statistic[constant]) == (7.0, 0.0, 0.0)
+    assert np.isnan([sample.mean_shift[constant], sample.wasserstein_ratio[constant]]).all()  # no sd is no unit
+    assert report.main.psi.debiased[constant] == report.main.js_distance[constant] == 0.0
+    assert report.main.psi.debiased[nothing] == report.main.js_distance[nothing] == 0.0
+    assert [verdict.status for verdict in report.verdicts] == [Status.NORMAL] * 5
+
+
+def test_a_constant_and_a_column_of_nothing_can_move() -> None:
+    baseline = _mixed()
+    values = _mixed_rows(baseline, 1_000)
+    values[:, 3], values[:, 4] = 8.0, 1.0
+    report = _judge(baseline, _rows(baseline, values))
+    assert [verdict.severity for verdict in report.verdicts[3:]] == ["critical", "critical"]
+    assert report.main.js_distance[[3, 4]].tolist() == pytest.approx([1.0, 1.0], abs=0.01)
+    assert report.main.significance.p_value[[3, 4]].max() < 1e-9
+    assert report.main.sample.ks_statistic[3] == 1.0
+    assert np.isnan(report.main.sample.ks_statistic[4])
+    assert report.verdicts[3].reason.endswith("; 0 % of rows are 7 (reference: 100 %)")
+    assert report.verdicts[4].reason.endswith("; 0 % of rows missing (reference: 100 %)")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_reference_of_a_single_row_can_be_compared_with(same: bool) -> None:
+    letters = Categories(np.zeros(1, dtype=np.int64), ("a",))
+    baseline = build_baseline({"x": np.array([3.0]), "letter": letters, "none": np.array([math.nan])}, created=CREATED)
+    codes = baseline.bins[1].encode(["a" if same else "b"])
+    values = np.column_stack([np.full(1_000, 3.0 if same else 4.0), np.repeat(codes, 1_000), np.full(1_000, math.nan)])
+    report = _judge(baseline, _rows(baseline, values))
+    assert report.main.sample.ks_statistic[0] == (0.0 if same else 1.0)
+    assert np.isnan([report.main.sample.wasserstein_ratio, report.main.sample.mean_shift]).all()
+    assert report.correlation is None
+    assert report.main.judged.tolist() == [True] * 3
+    assert not np.isnan([report.main.psi.psi, report.main.js_distance]).any()
+    if not same:
+        assert report.verdicts[0].severity == "critical"
+
+
+# ---------------------------------------------------------------- correlations
+
+
+def _paired(n: int, correlation: float, seed: int) -> FloatArray:
+    generator = np.random.default_rng(seed)
+    cells = generator.normal(size=(n, 3))
+    cells[:, 1] = correlation * cells[:, 0] + math.sqrt(1 - correlation**2) * cells[:, 1]
+    return cells
+
+
+def _correlated() -> Baseline:
+    return build_baseline(dict(zip("abc", _paired(20_000, 0.8, 0).T, strict=True)), created=CREATED)
+
+
+def test_a_changed_correlation_is_reported_and_changes_no_verdict() -> None:
+    baseline = _correlated()
+    calm, changed = (_judge(baseline, _rows(baseline, _paired(1_000, value, 1))) for value in (0.8, -0.8))
+    assert calm.correlation is not None
+    assert changed.correlation is not None
+    assert abs(calm.correlation.z) < 4 < 20 < abs(changed.correlation.z)
+    assert (changed.correlation.pair, changed.correlation.pairs, changed.correlation.rows) == ((0, 1), 3, 1_000)
+    assert changed.correlation.p_value < 1e-9
+    assert (changed.correlation.reference, changed.correlation.current) == pytest.approx((0.8, -0.8), abs=0.05)
+    assert changed.correlation.by_column[[0, 1]].tolist() == [abs(changed.correlation.z)] * 2
+    for report in (calm, changed):
+        assert (report.status, report.severity, report.drifted) == (Status.NORMAL, None, ())
+        assert "correl" not in report.reason
+
+
+def test_correlations_are_of_the_main_window_alone() -> None:
+    baseline = _correlated()
+    rows = _rows(baseline, np.concatenate([_paired(4_000, 0.8, 2), _paired(1_000, -0.8, 3)]))
+    small = _judge(baseline, rows, Policy(windows=(1_000,)))
+    large = _judge(baseline, rows, Policy(windows=(1_000, 5_000)), timed=[_timed(baseline, rows.newest(1_000), HOUR)])
+    assert small.correlation is not None
+    assert large.correlation is not None
+    assert (small.correlation.rows, large.correlation.rows) == (1_000, 5_000)
+    assert small.correlation.current < -0.7 < 0.3 < large.correlation.current
+
+
+@pytest.mark.parametrize("rows", [REPORTED_ROWS - 1, REPORTED_ROWS])
+def test_a_correlation_is_hidden_below_its_fewest_rows(rows: int) -> None:
+    baseline = _correlated()
+    found = _judge(baseline, _rows(baseline, _paired(rows, 0.8, 5))).correlation
+    assert (found is None) == (rows < REPORTED_ROWS)
+
+
+@pytest.mark.parametrize("columns", ["a", "letters"])
+def test_without_two_numbers_there_is_no_correlation(columns: str) -> None:
+    table: Table = {"a": np.arange(1_000.0)}
+    if columns == "letters":
+        table = {**table, "letter": Categories(np.arange(1_000) % 3, ("a", "b", "c"))}
+    baseline = build_baseline(table, created=CREATED)
+    values = np.stack([np.arange(1_000.0), np.arange(1_000.0) % 3], axis=1)[:, : len(table)]
+    assert _judge(baseline, _rows(baseline, values)).correlation is None

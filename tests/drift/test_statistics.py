@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
 
 from app.drift.bins import Binner, Bins, FloatArray, fit_categorical, fit_numeric
-from app.drift.statistics import CLIP, Folding, Psi, psi, psi_clip, shares, special_codes
+from app.drift.statistics import CLIP, Folding, Psi, js_distance, psi, psi_clip, shares, special_codes
 
 Formula = Callable[[FloatArray, FloatArray], Psi]
 
@@ -147,6 +148,48 @@ def test_clip_is_the_classical_formula_on_continuous_data(
 def test_clip_gives_an_empty_bin_a_share_of_one_in_ten_thousand() -> None:
     found = psi_clip(np.array([[0.0, 100.0]]), np.array([[50.0, 50.0]]))
     assert found.psi[0] == pytest.approx((CLIP - 0.5) * math.log(CLIP / 0.5) + 0.5 * math.log(2))
+
+
+@unhurried
+@given(pairs)
+def test_the_js_distance_is_scipys(columns: list[tuple[list[int], list[int]]]) -> None:
+    current, reference = (np.array(side, dtype=np.float64) for side in zip(*columns, strict=True))
+    found = js_distance(current, reference)
+    for place, (c, r) in enumerate(columns):
+        if sum(c) == 0 or sum(r) == 0:
+            assert math.isnan(found[place])
+        else:
+            # The root of a rounding error of 1e-16 is 1e-8: so much are equal shares apart.
+            assert found[place] == pytest.approx(float(jensenshannon(c, r, base=2)), rel=1e-9, abs=3e-8)
+
+
+def test_the_js_distance_goes_from_the_same_to_nothing_in_common() -> None:
+    counts = np.array([[30.0, 70.0, 0.0, 0.0], [1.0, 0.0, 9.0, 0.0], [3.0, 7.0, 0.0, 0.0]])
+    reference = np.array([[300.0, 700.0, 0.0, 0.0], [0.0, 50.0, 0.0, 50.0], [0.0, 0.0, 1e9, 1.0]])
+    assert js_distance(counts, reference) == pytest.approx([0.0, 1.0, 1.0], abs=3e-8)
+    assert js_distance(reference, counts) == pytest.approx(js_distance(counts, reference))
+    together = js_distance(np.stack([counts, reference]), reference)
+    assert together.shape == (2, 3)
+    assert together[1] == pytest.approx([0.0] * 3, abs=3e-8)
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "heavy tails", "uniform"])
+@pytest.mark.parametrize(("rows", "missing"), [(1, 0.0), (20, 0.5), (4_000, 0.0), (4_000, 0.3)])
+def test_clip_is_the_classical_formula_whatever_the_distribution(kind: str, rows: int, missing: float) -> None:
+    rng = np.random.default_rng([*kind.encode(), rows])
+    draws: dict[str, Callable[[int], FloatArray]] = {
+        "normal": lambda n: rng.normal(size=n),
+        "skewed": lambda n: rng.lognormal(size=n),
+        "heavy tails": lambda n: rng.standard_cauchy(n),
+        "uniform": lambda n: rng.uniform(size=n),
+    }
+    reference, current = draws[kind](5_003), 1.2 * draws[kind](rows)
+    reference[rng.random(5_003) < missing] = math.nan
+    current[1:][rng.random(rows - 1) < missing] = math.nan
+    bins = fit_numeric(reference)
+    folded = Folding([bins])
+    found = psi_clip(folded(_counted(bins, current)), folded(_counted(bins, reference)))
+    assert found.psi[0] == pytest.approx(_classical_psi(reference, current), abs=1e-9)
 
 
 def test_folding_moves_what_is_out_of_range_inside_and_drops_missing() -> None:

@@ -50,7 +50,7 @@ def test_the_demo_trains_replays_reports_and_ends(cache: dict[str, str]) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20,000 flights in" in done.stdout
     assert "verdict: drift_detected" in done.stdout
-    assert "temp moved" in done.stdout
+    assert "temp: big (PSI" in done.stdout
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
     assert not answers(f"http://127.0.0.1:{port}")

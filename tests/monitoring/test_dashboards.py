@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import promql_parser
 import pytest
 
 from app.metrics import catalogue
+from tests.e2e.programs import needs_servers
 from tests.monitoring.queries import VALUES, Question, dashboard_queries, filled, load, panels
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +89,59 @@ def test_the_variables_that_queries_use_exist(uid: str) -> None:
 def test_a_query_asks_for_metrics_that_exist(question: Question) -> None:
     unknown = _names(question.expr) - _known()
     assert not unknown
+
+
+OF_A_COLUMN = {"feature_name": "prediction"}
+ONE_OF_EACH_KIND: dict[str, list[tuple[dict[str, str], float]]] = {
+    "model_window_rows": [({"window": "1000"}, 800), ({"window": "2m"}, 3), ({"window": "24h"}, 90_000)],
+    "model_window_required_rows": [({"window": "1000"}, 500)],
+    "model_window_span_seconds": [({"window": "2m"}, 120), ({"window": "24h"}, 86_400)],
+    "model_feature_missing_ratio": [({"window": "1000"}, 0.03), ({"window": "2m"}, 1), ({"window": "24h"}, 0.9)],
+    "model_feature_unseen_ratio": [({"window": "1000"}, 0.03), ({"window": "2m"}, 1), ({"window": "24h"}, 0.9)],
+    "model_feature_out_of_range_ratio": [({"window": "1000"}, 0.02), ({"window": "2m"}, 1), ({"window": "24h"}, 0.9)],
+    "model_feature_missing_ratio_threshold": [({"severity": "warning"}, 0.06)],
+    "model_feature_unseen_ratio_threshold": [({"severity": "warning"}, 0.06)],
+    "model_feature_psi": [({"window": "24h"}, 7)],
+    "model_feature_psi_debiased": [({"window": "1000"}, 0.05), ({"window": "24h"}, 7)],
+    "model_feature_psi_threshold": [({"window": "1000", "severity": "warning"}, 0.1)],
+    "model_feature_drift_severity": [({}, 0)],
+}
+"""What a server says of a column whose windows of time are far above limits that are none of theirs."""
+SHOWN_OF_IT = {
+    ("driftgauge-overview", "Rows of count windows beside capacity"): ('{window="1000"}', 800),
+    ("driftgauge-overview", "Missing values over their limit"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-overview", "Unseen values over their limit"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-overview", "Out of range"): ('{feature_name="prediction"}', 0.02),
+    ("driftgauge-overview", "Largest drift effects"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-feature-drift", "Effect"): ("{}", 0.5),
+    # PSI of a day is none that a verdict could rest on.
+    ("driftgauge-feature-drift", "Verdict"): ("{}", -1),
+}
+
+
+@needs_servers
+def test_what_is_held_against_a_limit_is_of_count_windows(tmp_path: Path) -> None:
+    asked = {(question.dashboard, question.panel): question.expr for question in reversed(QUERIES)}  # each one's first
+    checks = [
+        {"expr": asked[panel], "eval_time": "5m", "exp_samples": [{"labels": labels, "value": value}]}
+        for panel, (labels, value) in SHOWN_OF_IT.items()
+    ]
+    series = [
+        {"series": _series(name, labels), "values": f"{value}+0x10"}
+        for name, children in ONE_OF_EACH_KIND.items()
+        for labels, value in children
+    ]
+    tests = [{"interval": "1m", "input_series": series, "promql_expr_test": checks}]
+    path = tmp_path / "dashboards.yml"
+    path.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": tests}), encoding="utf-8")
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _series(name: str, labels: dict[str, str]) -> str:
+    of_a_server = {"job": "driftgauge", "instance": "app-1:8000", "model_name": "delay", "model_version": "1"}
+    known = of_a_server | (OF_A_COLUMN if name.startswith("model_feature_") else {}) | labels
+    return name + "{" + ", ".join(f'{label}="{value}"' for label, value in known.items()) + "}"
 
 
 def test_annotations_ask_for_metrics_that_exist() -> None:

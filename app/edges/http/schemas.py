@@ -123,18 +123,34 @@ class Thresholds(Documented):
 
 
 class Statistics(Documented):
-    """A column in one window; null is what is not known (yet)."""
+    """A column in one window; null is what is not known (yet), or has no meaning for such a column.
+
+    PSI, Jensen-Shannon, chi-squared, the p-value and the ratios come from `rows`, KS and Wasserstein from
+    `value_rows`, the moments and quantiles from `finite_rows`.
+    """
 
     rows: int
     psi: float | None
     psi_debiased: float | None
     psi_noise: float | None
-    psi_threshold: Thresholds
-    natural_variation: float
+    psi_threshold: Thresholds | None
+    natural_variation: float | None
+    p_value: float | None
+    chi_squared: float | None
+    chi_squared_degrees: float | None
+    js_distance: float | None
+    value_rows: int
+    ks_statistic: float | None
+    wasserstein_ratio: float | None
+    finite_rows: int
+    mean_shift: float | None
     mean: float | None
     std: float | None
     min: float | None
     max: float | None
+    p05: float | None
+    p50: float | None
+    p95: float | None
     missing_ratio: float | None
     unseen_ratio: float | None
     out_of_range_ratio: float | None
@@ -164,12 +180,25 @@ class Column(Statistics):
 
 
 class Window(Documented):
-    """What a window covers."""
+    """What a window covers: a number of rows, its `capacity`, or of `seconds`."""
 
     model_config = ConfigDict(extra="allow")  # `from` is a word of Python
     rows: int
-    capacity: int
+    capacity: int | None = None
+    seconds: int | None = None
     to: str | None
+
+
+class CorrelationChange(Documented):
+    """The two features whose correlation changed most, of all `pairs`; z in standard errors."""
+
+    pair: list[str]
+    reference: float
+    current: float
+    z: float
+    p_value: float
+    pairs: int
+    rows: int
 
 
 class BaselineAbout(Documented):
@@ -198,6 +227,7 @@ class DriftStatus(Documented):
     thresholds: Thresholds
     windows: dict[str, Window]
     features: dict[str, Column]
+    correlation: CorrelationChange | None
     prediction: Column | None = None
     prediction_class: Column | None = None
     monitoring: Monitoring

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
+from app.edges.formats.drift_status import report_json
 from app.edges.http.errors import json_response
 from app.edges.http.service import service_of
-from app.edges.http.status import drift_status
 from app.metrics import render
+from app.monitor import Monitor
 
 
 async def status(request: Request) -> Response:
@@ -19,6 +21,16 @@ async def status(request: Request) -> Response:
     monitor = service.monitor(request.query_params.get("model"))
     await service.evaluator(monitor).current()
     return json_response(drift_status(monitor, service.problems.current()))
+
+
+def drift_status(monitor: Monitor, problems: list[str]) -> dict[str, Any]:
+    """Return what a monitor's last report says, and how monitoring itself is."""
+    return {
+        "model_name": monitor.model_name,
+        "model_version": monitor.model_version,
+        **report_json(monitor.last.report),
+        "monitoring": {"healthy": not problems, "problems": problems},
+    }
 
 
 async def metrics(request: Request) -> Response:

@@ -106,7 +106,7 @@ def test_answered_rows_are_counted_and_watched_exactly(server: Served, binary: E
     assert total(series, "model_observations_total", source="predict") == len(rows)
     for size in ("small", "medium", "large"):
         assert total(series, "model_prediction_latency_seconds_count", batch_size_bucket=size) == 1
-    watched = server.monitor.state.newest(1000)[0].values
+    watched = server.monitor.state.snapshot(0.0, rows=1000).rows.values
     assert np.array_equal(watched[:, :-1], np.array(in_order(rows)))
     assert watched[13:, -1].tolist() == [row["score"] for row in answers]
     assert server.monitor.baseline.names[-1] == PREDICTION
@@ -121,13 +121,15 @@ def test_a_row_that_is_refused_is_not_watched_and_spoils_its_whole_request(serve
     assert server.metric("model_predictions_total") == 0
 
 
-def test_a_time_far_ahead_is_not_believed_and_counted(binary: Example) -> None:
+@pytest.mark.parametrize(("clock", "times"), [("event", [900, 1300, 1000, 1300, 5]), ("arrival", [1000] * 5)])
+def test_a_time_far_ahead_is_not_believed_and_counted(clock: str, times: list[int], binary: Example) -> None:
     row = binary.rows(1)[0]
-    with served(binary, now=lambda: 1000.0, max_event_ahead_seconds=300) as running:
+    with served(binary, now=lambda: 1000.0, max_event_ahead_seconds=300, clock=clock) as running:
         for at in (900, 1300, 1301, None, "1970-01-01T00:00:05Z"):
             assert running.predict({"features": row, "timestamp": at}).status_code == 200
         assert running.metric("model_observations_clamped_total", reason="ahead_of_arrival") == 1
-        assert running.monitor.state.newest(5, by_event=True)[0].at.tolist() == [900, 1300, 1000, 1000, 5]
+        held = running.monitor.state.snapshot(1000.0)
+        assert (held.rows.at.tolist(), held.latest_event) == (times, 1300)
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
@@ -296,7 +298,7 @@ def test_windows_hold_exactly_the_rows_that_fifty_clients_sent(binary: Example) 
         with ThreadPoolExecutor(50) as pool:
             codes = [code for found in pool.map(client, range(50)) for code in found]
         assert sorted(codes) == [200] * 200 + [422] * 20
-        watched = running.monitor.state.newest(5000)[0].values[:, :-1]
+        watched = running.monitor.state.snapshot(0.0, rows=5000).rows.values[:, :-1]
         assert sorted(watched.tolist()) == sorted(sent)
         windows = running.status()["windows"]
         assert (windows["50"]["rows"], windows["5000"]["rows"]) == (50, len(sent))

@@ -1,13 +1,32 @@
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from tests.examples import Example
+from app.drift.baseline import PREDICTION
+from app.edges.formats.drift_status import report_json
+from app.edges.http.errors import json_response
+from app.edges.http.schemas import DriftStatus
+from app.edges.http.watch import drift_status
+from tests.conftest import ExampleOf
+from tests.examples import MAKERS, Example
+from tests.monitors import monitor_of, observed
 from tests.served import Served, served
+
+METRICS_OF = {
+    **{key: key for key in ("psi", "psi_debiased", "psi_noise", "missing_ratio", "unseen_ratio", "out_of_range_ratio")},
+    **{key: key for key in ("ks_statistic", "wasserstein_ratio", "js_distance", "value_rows")},
+    "natural_variation": "psi_natural_variation",
+    "mean_shift": "mean_shift_ratio",
+    "p_value": "drift_pvalue",
+}
+"""The metric that says the same as a key of the status, without its `model_feature_`."""
 
 
 @pytest.fixture
@@ -97,8 +116,56 @@ def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> Non
         assert series["model_feature_reference_mean", at] == column["reference"]["mean"]
         for window, statistics in column["windows"].items():
             at = frozenset({**model, "feature_name": name, "window": window}.items())
-            for key in ("psi", "psi_debiased", "psi_noise", "missing_ratio", "out_of_range_ratio"):
-                if statistics[key] is not None:
-                    assert series[f"model_feature_{key}", at] == statistics[key], (name, key)
+            for key, metric in METRICS_OF.items():
+                assert series.get((f"model_feature_{metric}", at)) == statistics[key], (name, key)
+            chi_squared = series.get(("model_feature_chi_squared_ratio", at))
+            assert chi_squared == (
+                statistics["p_value"] and statistics["chi_squared"] / statistics["chi_squared_degrees"]
+            )
+            for level in ("warning", "critical"):
+                limit = series.get(("model_feature_psi_threshold", at | {("severity", level)}))
+                assert limit == (statistics["psi_threshold"] and statistics["psi_threshold"][level])
     assert series["model_drifted_features", frozenset(model.items())] == len(status["drifted_features"])
     assert server.metric("model_info", task="binary", baseline_hash=status["baseline"]["hash"]) == 1
+
+
+# ---------------------------------------------------------------- the body of the status
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(name: str, example_of: ExampleOf) -> None:
+    example = example_of(name)
+    for monitor in (monitor_of(example), observed(example, example.rows())):
+        status = drift_status(monitor, [])
+        body = bytes(json_response(status).body)
+        assert _without_nan(status) == json.loads(body)
+        own = {"model_name": "m", "model_version": "1", "monitoring": {"healthy": True, "problems": []}}
+        assert json.loads(body) == _without_nan({**report_json(monitor.last.report), **own})
+        DriftStatus.model_validate_json(body)
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a value with null for what is not a number."""
+    if isinstance(value, dict):
+        return {key: _without_nan(own) for key, own in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(own) for own in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: Example) -> None:
+    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [])).body))
+    assert DriftStatus.model_validate(status).features["mean area"].windows["24h"].psi_threshold is None
+    for statistic in status[PREDICTION]["windows"]["1h"]:
+        less = json.loads(json.dumps(status))
+        del less[PREDICTION]["windows"]["1h"][statistic]
+        with pytest.raises(ValueError, match=statistic):
+            DriftStatus.model_validate(less)
+    status[PREDICTION]["windows"]["1h"]["surprise"] = 1
+    with pytest.raises(ValueError, match="surprise"):
+        DriftStatus.model_validate(status)
+
+
+def test_problems_make_monitoring_unhealthy(binary: Example) -> None:
+    assert drift_status(monitor_of(binary), [])["monitoring"] == {"healthy": True, "problems": []}
+    assert drift_status(monitor_of(binary), ["x: y"])["monitoring"] == {"healthy": False, "problems": ["x: y"]}

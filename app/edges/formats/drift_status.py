@@ -1,23 +1,22 @@
-"""`GET /drift/status`: a report as JSON."""
+"""A drift report as JSON: what `GET /drift/status` answers and `driftgauge check --json` prints."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from app.drift.baseline import PREDICTION, RESERVED
 from app.drift.report import SEVERITIES, DriftReport, WindowReport, score_means
-from app.monitor import Monitor
+from app.drift.samples import LEVELS
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC).timestamp()
 
 
-def drift_status(monitor: Monitor, problems: list[str]) -> dict[str, Any]:
-    """Return what a monitor's last report says; NaN stands for what is not known."""
-    report = monitor.last.report
+def report_json(report: DriftReport) -> dict[str, Any]:
+    """Return what a report says; NaN stands for what is not known."""
     columns = {name: _column(report, place) for place, name in enumerate(report.baseline.names)}
     recent, reference = score_means(report)
     return {
-        "model_name": monitor.model_name,
-        "model_version": monitor.model_version,
         "status": report.status,
         "severity": report.severity,
         "reason": report.reason,
@@ -33,10 +32,10 @@ def drift_status(monitor: Monitor, problems: list[str]) -> dict[str, Any]:
             "created": report.baseline.created,
         },
         "thresholds": dict(zip(SEVERITIES, report.policy.psi_thresholds, strict=True)),
-        "windows": {str(size): _window(window) for size, window in report.windows.items()},
+        "windows": {name: _window(window) for name, window in report.windows.items()},
         "features": {name: column for name, column in columns.items() if name not in RESERVED},
         **{name: columns[name] for name in RESERVED if name in columns},
-        "monitoring": {"healthy": not problems, "problems": problems},
+        "correlation": _correlation(report),
     }
 
 
@@ -44,15 +43,27 @@ def rfc3339(at: float | None) -> str | None:
     """Return a time in seconds since 1970 as RFC 3339 text in UTC; None stays None."""
     if at is None:
         return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # Where a window begins may lie before the first time that has a name.
+    return datetime.fromtimestamp(max(at, _FIRST), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _window(window: WindowReport) -> dict[str, Any]:
+    size = {"capacity": window.capacity} if window.seconds is None else {"seconds": window.seconds}
+    return {"rows": window.rows, **size, "from": rfc3339(window.start), "to": rfc3339(window.end)}
+
+
+def _correlation(report: DriftReport) -> dict[str, Any] | None:
+    change = report.correlation
+    if change is None:
+        return None
     return {
-        "rows": window.rows,
-        "capacity": window.capacity,
-        "from": rfc3339(window.start),
-        "to": rfc3339(window.end),
+        "pair": [report.baseline.names[place] for place in change.pair],
+        "reference": change.reference,
+        "current": change.current,
+        "z": change.z,
+        "p_value": change.p_value,
+        "pairs": change.pairs,
+        "rows": change.rows,
     }
 
 
@@ -73,22 +84,34 @@ def _column(report: DriftReport, place: int) -> dict[str, Any]:
             "max": column.max,
             "in_sample": column.in_sample,
         },
-        "windows": {str(size): _statistics(window, place) for size, window in report.windows.items()},
+        "windows": {name: _statistics(window, place) for name, window in report.windows.items()},
     }
 
 
 def _statistics(window: WindowReport, place: int) -> dict[str, Any]:
+    sample, significance = window.sample, window.significance
+    judged = window.capacity is not None
     return {
         "rows": window.rows,
         "psi": window.psi.psi[place].item(),
         "psi_debiased": window.psi.debiased[place].item(),
         "psi_noise": window.psi.noise[place].item(),
-        "psi_threshold": {severity: window.thresholds[severity][place].item() for severity in SEVERITIES},
+        "psi_threshold": {s: window.thresholds[s][place].item() for s in SEVERITIES} if judged else None,
         "natural_variation": window.natural_variation[place].item(),
-        "mean": window.moments.mean[place].item(),
-        "std": window.moments.std[place].item(),
-        "min": window.moments.min[place].item(),
-        "max": window.moments.max[place].item(),
+        "p_value": significance.p_value[place].item(),
+        "chi_squared": significance.chi_squared[place].item(),
+        "chi_squared_degrees": significance.degrees[place].item(),
+        "js_distance": window.js_distance[place].item(),
+        "value_rows": sample.rows[place].item(),
+        "ks_statistic": sample.ks_statistic[place].item(),
+        "wasserstein_ratio": sample.wasserstein_ratio[place].item(),
+        "finite_rows": sample.finite_rows[place].item(),
+        "mean_shift": sample.mean_shift[place].item(),
+        "mean": sample.mean[place].item(),
+        "std": sample.std[place].item(),
+        "min": sample.min[place].item(),
+        "max": sample.max[place].item(),
+        **{f"p{100 * level:02.0f}": own.item() for level, own in zip(LEVELS, sample.quantiles[:, place], strict=True)},
         "missing_ratio": window.shares.missing[place].item(),
         "unseen_ratio": window.shares.unseen[place].item(),
         "out_of_range_ratio": window.shares.out_of_range[place].item(),

@@ -1,0 +1,143 @@
+"""Verdicts in words: how big a change is, since when, and where the rows went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from app.drift.baseline import ColumnBaseline
+from app.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray, number_name
+
+DAY_SECONDS: Final = 86_400.0
+_SPECIAL_PHRASES: Final = {
+    MISSING: "missing",
+    UNSEEN: "with a value that the reference does not have",
+    OTHER: "in categories that are rare in the reference",
+    BELOW: "below the reference's smallest value",
+    ABOVE: "above the reference's largest value",
+}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How large a change is beside its threshold."""
+
+    psi_debiased: float
+    noise: float
+    threshold: float
+    held_until: float | None
+    """Where a drift that was detected ends, if the change is below its threshold by now."""
+    natural_variation: float
+    rows: str
+    """Which rows, in words."""
+
+    def in_words(self) -> str:
+        """Return it as in `big (PSI 0.41 ≥ 0.1, noise 0.001, last 10000 rows)`; PSI is less its noise."""
+        big = self.psi_debiased >= self.threshold
+        parts = [f"PSI {short(self.psi_debiased)} {'≥' if big else '<'} {short(self.threshold)}"]
+        if self.held_until is not None:
+            parts.append(f"held until below {short(self.held_until)}")
+        parts.append(f"noise {short(self.noise)}")
+        parts.append(self.rows)
+        if self.natural_variation > 0:
+            parts.append(f"the reference's own windows reach {short(self.natural_variation)}")
+        return f"{'big' if big else 'still big' if self.held_until is not None else 'small'} ({', '.join(parts)})"
+
+
+def since_in_words(since: float, now: float) -> str:
+    """Return when something began: the day, and within a day the minute (UTC)."""
+    began = np.datetime64(math.floor(since), "s")
+    if now - since >= DAY_SECONDS:
+        return f"since {np.datetime_as_string(began, unit='D')}"
+    return f"since {str(np.datetime_as_string(began, unit='m')).replace('T', ' ')} UTC"
+
+
+def ago_in_words(seconds: float) -> str:
+    """Return a length of time in its largest unit that gives a round number: 24 h, 90 s."""
+    for unit, size in (("d", DAY_SECONDS), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= (2 * size if unit == "d" else size) and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 100.0 else f"{short(seconds)} s"
+
+
+def short(value: float) -> str:
+    """Return a number with three significant digits."""
+    return f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage, with a decimal where it is small."""
+    return f"{100.0 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100.0 * share:.2g} %"
+
+
+def what_moved(column: ColumnBaseline, counts: FloatArray) -> str:
+    """Say where the share of rows changed most; `counts` are the window's, shape [at least its bins].
+
+    Every bin, and for ordered ones every cut between two, splits the rows in two parts: named is the
+    split with the largest PSI.
+    """
+    current = counts[: len(column.bins.names)].astype(np.float64)
+    reference = np.asarray(column.counts)
+    n, m = current.sum(), reference.sum()
+    if n == 0 or m == 0:
+        return ""
+    return max(_splits(column, current, reference), key=lambda split: split.psi(n, m)).phrase
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Rows on one side of a split, in the window and in the reference, and how to say it."""
+
+    current: float
+    reference: float
+    phrase: str
+
+    def psi(self, n: float, m: float) -> float:
+        """Return the PSI of the split, with half a row on either side."""
+        p, q = (self.current + 0.5) / (n + 1.0), (self.reference + 0.5) / (m + 1.0)
+        return float((p - q) * np.log(p * (1.0 - q) / (q * (1.0 - p))))
+
+
+def _splits(column: ColumnBaseline, current: FloatArray, reference: FloatArray) -> Iterator[_Split]:
+    n, m = current.sum(), reference.sum()
+    bins = column.bins
+    special = {code: name for name, code in bins.special.items()}
+    for code, name in enumerate(bins.names):
+        if code in special:
+            was = f" (reference: {percent(reference[code] / m)})" if special[code] in (MISSING, OTHER) else ""
+            phrase = f"{percent(current[code] / n)} of rows {_SPECIAL_PHRASES[special[code]]}{was}"
+        elif bins.rule == "interval":
+            continue
+        else:
+            phrase = f"{percent(current[code] / n)} of rows are {name} (reference: {percent(reference[code] / m)})"
+        yield _Split(current[code], reference[code], phrase)
+    if bins.rule != "category":
+        yield from _cuts(column, current, reference)
+
+
+def _cuts(column: ColumnBaseline, current: FloatArray, reference: FloatArray) -> Iterator[_Split]:
+    """Yield the side of each cut between two ordered bins that holds more than it did."""
+    bins = column.bins
+    ordered = slice(bins.special[BELOW], bins.special[ABOVE] + 1)
+    up_to, was_up_to = np.cumsum(current[ordered]), np.cumsum(reference[ordered])
+    n, m = current.sum(), reference.sum()
+    for place in range(bins.ordinary.start, bins.ordinary.stop - 1):
+        below, was_below = up_to[place], was_up_to[place]
+        above, was_above = up_to[-1] - below, was_up_to[-1] - was_below
+        rose = above / n - was_above / m > below / n - was_below / m
+        side, rows, was = ("above", above, was_above) if rose else ("below", below, was_below)
+        if bins.rule == "value":
+            value = number_name(bins.edges[place - 1])
+            where = f"{'above' if rose else 'up to'} {value} (reference: {percent(was / m)})"
+        else:
+            where = f"{side} the reference's {_ordinal(round(100.0 * was_below / was_up_to[-1]))} percentile"
+        yield _Split(rows, was, f"{percent(rows / n)} of rows {where}")
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
