@@ -16,6 +16,8 @@ from rich.text import Text
 from app import __version__
 from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BundleInfo, read_baseline, read_info
+from app.check import CheckError
+from app.check_command import check
 from app.drift.baseline import WINDOW_SIZES, Baseline, BaselineError, Kind, dumps
 from app.drift.bins import number_name
 from app.drift.statistics import ZeroBin
@@ -35,11 +37,12 @@ app = typer.Typer(
 )
 bundle_app = typer.Typer(help="Make and look at model bundles: a model with the baseline it is watched against.")
 baseline_app = typer.Typer(help="Make and look at baselines: what is kept of the reference data.")
+app.command()(check)
 app.add_typer(bundle_app, name="bundle", no_args_is_help=True)
 app.add_typer(baseline_app, name="baseline", no_args_is_help=True)
 app.add_typer(monitoring_app, name="monitoring", no_args_is_help=True)
 
-EXPECTED = (BundleError, BaselineError, MonitoringError, SettingsError, TableError)
+EXPECTED = (BundleError, BaselineError, CheckError, MonitoringError, SettingsError, TableError)
 """Errors that say all a person needs to know."""
 
 Kinds = Annotated[

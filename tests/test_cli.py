@@ -89,6 +89,7 @@ COMMANDS: list[Sequence[str]] = [
     ("version",),
     ("serve",),
     ("demo",),
+    ("check",),
     ("bundle",),
     ("bundle", "create"),
     ("bundle", "show"),

@@ -42,7 +42,7 @@ SIDE_EFFECTS = {
 }
 """Of the standard library, what a pure core has no use for: clocks, files, networks, threads, chance."""
 
-ENTRANCES = ("app.main", "app.cli", "app.demo")
+ENTRANCES = ("app.main", "app.cli", "app.check_command", "app.demo")
 RULES = (
     Rule("the core is pure", _impure, lambda module: not _within("app.drift")(module)),
     Rule("metrics alone knows prometheus_client", _within("prometheus_client"), _within("app.metrics")),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from hypothesis import given
@@ -17,7 +18,19 @@ from hypothesis import strategies as st
 
 from app.drift.baseline import Categories
 from app.drift.bins import category_name
-from app.tables import TableError, categories, column, in_order, infer_kinds, numbers, read_table, require
+from app.tables import (
+    TableError,
+    TableStream,
+    categories,
+    column,
+    in_order,
+    infer_kinds,
+    numbers,
+    read_table,
+    require,
+    seconds_since_1970,
+    spelled_numbers,
+)
 
 COLUMNS = {"size": [1.5, None, 2.5], "name": ["a", None, "b"], "count": [1, 2, 3], "flag": [True, False, None]}
 
@@ -336,3 +349,170 @@ def test_a_time_column_without_an_order_is_refused() -> None:
 def test_an_absent_time_column_is_named() -> None:
     with pytest.raises(TableError, match="no column at"):
         in_order(pa.table({"a": [1]}), "at")
+
+
+# ---------------------------------------------------------------- larger than memory
+
+
+def as_written(values: Any) -> list[Any]:
+    """Return cells as a stream of a csv file gives them: text, or None for a cell with nothing in it."""
+    return [None if value is None else str(value) for value in values]
+
+
+@pytest.mark.parametrize("size", [64, 1_000, 2_097_152])
+@pytest.mark.parametrize("source", ["csv", "parquet"])
+def test_a_stream_gives_all_rows_of_the_asked_columns_in_order(source: str, size: int, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": np.arange(500), "b": [f'line\n"{i}", b' for i in range(500)], "c": 1.5})
+    path = tmp_path / f"t.{source}"
+    if source == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, row_group_size=90)
+    stream = TableStream(path, size)
+    assert stream.column_names == ("a", "b", "c")
+    assert stream.bytes == path.stat().st_size
+    parts = list(stream.parts(["b", "a"]))
+    assert [part.first for part in parts] == [1, *np.cumsum([part.table.num_rows for part in parts])[:-1] + 1]
+    whole = pa.concat_tables([part.table for part in parts])
+    assert whole.column_names == ["b", "a"]
+    assert whole["b"].to_pylist() == frame["b"].tolist()
+    assert as_written(whole["a"].to_pylist()) == as_written(range(500))
+    assert (len(parts) > 3) == (size < 2_097_152)
+    read = [part.bytes_read for part in parts]
+    assert read == sorted(read)
+    assert read[-1] == stream.bytes
+
+
+def test_the_text_of_a_csv_is_left_as_it_is(tmp_path: Path) -> None:
+    path = csv_with(tmp_path, 'a,b\n1.50,x\n,\n"",""\nNA, y \n"""q""",z\n')
+    (part,) = TableStream(path).parts(["a", "b"])
+    assert part.table["a"].to_pylist() == ["1.50", None, "", "NA", '"q"']
+    assert part.table["b"].to_pylist() == ["x", None, "", " y ", "z"]
+
+
+@pytest.mark.parametrize("source", ["csv", "parquet"])
+def test_a_stream_holds_a_small_part_of_a_file(source: str, tmp_path: Path) -> None:
+    table = pa.table({name: np.random.default_rng(0).random(1_000_000) for name in "ab"})
+    path = tmp_path / f"t.{source}"
+    if source == "csv":
+        pyarrow.csv.write_csv(table, path)
+    else:
+        pyarrow.parquet.write_table(table, path, row_group_size=1_000_000)
+    del table
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in TableStream(path, 65_536).parts(["a", "b"])]
+    assert len(held) > 50
+    assert max(held) < path.stat().st_size / 2
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(b"", "empty.csv"), (b"a,b\n1\n", "ragged.csv"), (b"PAR1", "short.parquet"), (None, "absent.csv")],
+)
+def test_a_stream_that_cannot_be_opened_is_named(content: bytes | None, name: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=name):
+        TableStream(tmp_path / name)
+
+
+def test_a_stream_of_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"\.csv or a \.parquet"):
+        TableStream(tmp_path / "table.xlsx")
+
+
+def test_a_stream_names_absent_and_repeated_columns(tmp_path: Path) -> None:
+    stream = TableStream(csv_with(tmp_path, "a,a,b\n1,2,3\n"))
+    with pytest.raises(TableError, match=r"some\.csv has no column x; it has a, a, b"):
+        list(stream.parts(["b", "x"]))
+    with pytest.raises(TableError, match="several columns a"):
+        list(stream.parts(["a"]))
+    assert [part.table["b"].to_pylist() for part in stream.parts(["b"])] == [["3"]]
+
+
+@pytest.mark.parametrize("broken", [b"1,2,3\n", b"1\n", b"\xff,2\n"])
+def test_a_stream_that_breaks_off_is_named(broken: bytes, tmp_path: Path) -> None:
+    path = csv_with(tmp_path, "a,b\n" + "1,2\n" * 5_000)
+    path.write_bytes(path.read_bytes() + broken + b"1,2\n" * 5_000)
+    stream = TableStream(path, 4_096)
+    with pytest.raises(TableError, match=r"cannot read the table .*some\.csv"):
+        list(stream.parts(["a", "b"]))
+
+
+@given(st.lists(st.none() | st.floats() | st.integers(-(2**63), 2**63).map(float), min_size=1))
+def test_numbers_are_read_back_from_their_spelling(values: list[float | None]) -> None:
+    texts = pa.table({"a": pa.array(None if value is None else repr(value) for value in values)})
+    expected = np.array([math.nan if value is None else value for value in values])
+    assert np.array_equal(spelled_numbers(texts.cast(pa.schema([("a", pa.string())])), "a"), expected, equal_nan=True)
+
+
+SPELLED = {
+    "numbers": (["1.5", "", "NA", '"2"', "-3e2", " 7 ", "inf"], [1.5, None, None, 2.0, -300.0, 7.0, math.inf]),
+    "booleans": (["true", "False", "", "TRUE", "null"], [1.0, 0.0, None, 1.0, None]),
+    "booleans and numbers": (["true", "0", "1", "2.5"], [1.0, 0.0, 1.0, 2.5]),
+    "nothing": (["", '""', "nan", "#N/A"], [None] * 4),
+}
+
+
+@pytest.mark.parametrize("case", SPELLED)
+def test_numbers_may_be_spelled_in_many_ways(case: str, tmp_path: Path) -> None:
+    cells, values = SPELLED[case]
+    (part,) = TableStream(csv_with(tmp_path, "\n".join(["z,n", *(f"1,{cell}" for cell in cells)]))).parts(["n"])
+    assert [None if math.isnan(value) else value for value in spelled_numbers(part.table, "n")] == values
+
+
+@pytest.mark.parametrize("value", ["x", "1_000", "0x1", "yes", "1,5", "12h"])
+def test_text_that_spells_no_number_is_named(value: str) -> None:
+    with pytest.raises(TableError, match=f"a: a cell is not a number .*'{value}'"):
+        spelled_numbers(pa.table({"a": ["1", "NA", value]}), "a")
+
+
+INSTANT = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
+NAIVE = INSTANT.replace(tzinfo=None)
+AT = INSTANT.timestamp()
+DAY = datetime(2026, 1, 31, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("cells", "seconds"),
+    [
+        (pa.array([AT]), AT),
+        (pa.array([1]), 1.0),
+        (pa.array([-1.5], pa.float32()), -1.5),
+        (pa.array([NAIVE]), AT),
+        (pa.array([NAIVE], pa.timestamp("ns")), AT),
+        (pa.array([NAIVE], pa.timestamp("ms")), AT),
+        (pa.array([INSTANT], pa.timestamp("us", "America/New_York")), AT),
+        (pa.array([INSTANT]).dictionary_encode(), AT),
+        (pa.array([NAIVE.date()]), DAY),
+        (pa.array([NAIVE.date()], pa.date64()), DAY),
+        (pa.array(["2026-01-31"]), DAY),
+        (pa.array(["2026-01-31T12:00:00.25"]), AT),
+        (pa.array(["2026-01-31 13:00:00.25+01:00"]), AT),
+        (pa.array(["2026-01-31T12:00:00.25Z"], pa.string_view()), AT),
+        (pa.array([repr(AT)], pa.large_string()), AT),
+    ],
+    ids=str,
+)
+def test_times_are_seconds_since_1970(cells: pa.Array, seconds: float) -> None:
+    assert seconds_since_1970(pa.table({"at": cells}), "at").tolist() == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ([1.0, None], "1 rows have no time"),
+        ([math.nan, math.nan], "2 rows have no time"),
+        (["2026-01-31", None], "1 rows have no time"),
+        ([1.8e12], r"1\.8e\+12 is no time between the years 1 and 9999, in seconds since 1970"),
+        ([math.inf], "inf is no time"),
+        (["yesterday"], "not every text is an ISO 8601 time"),
+        (["2026-01-31", "2026-01-31T12:00:00Z"], "not every text is an ISO 8601 time"),
+        ([True], "bool is no time"),
+        ([b"x"], "binary is no time"),
+    ],
+    ids=str,
+)
+def test_what_is_no_time_is_named(cells: list[Any], problem: str) -> None:
+    with pytest.raises(TableError, match=f"at: .*{problem}"):
+        seconds_since_1970(pa.table({"at": cells}), "at")

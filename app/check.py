@@ -1,0 +1,364 @@
+"""The offline twin of a monitor: tables of any size, judged by the very code that judges what a server sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, ColumnBaseline, CorrelationTable
+from app.drift.bins import Bins, CodeArray, FloatArray, IntArray, category_hash, category_name
+from app.drift.buckets import TimeSpan
+from app.drift.correlation import Correlations
+from app.drift.report import DriftReport, Memory, Policy, Status, evaluate
+from app.drift.window import Rows, Window
+from app.tables import (
+    EARLIEST,
+    NULLS,
+    Part,
+    TableError,
+    TableStream,
+    categories,
+    number_of,
+    seconds_since_1970,
+    spelled_numbers,
+)
+
+SEED: Final = 0
+"""Of the random keys that decide which rows of a large window are held: the same rows each time."""
+HELD_ROWS: Final = 200_000
+"""The most rows of a window that are held; of more a uniform sample is."""
+HELD_CELLS: Final = 20_000_000
+"""The most cells that are held: tables of more than 100 columns hold fewer rows."""
+_DAY_SECONDS: Final = 86_400
+_BOOLEANS: Final = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+
+
+class CheckError(ValueError):
+    """A comparison that cannot be made as asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """How tables are judged."""
+
+    time: str | None = None
+    """Column of times; without one a window has none."""
+    every: TimeSpan | None = None
+    """Length of a period, counted from 1970 in UTC; without it each table is one window."""
+    ignore: Sequence[str] = ()
+    """Columns of the baseline that are not compared."""
+    policy: Policy = field(default_factory=Policy)
+    """Its thresholds; the windows are the tables' or the periods'."""
+    held_rows: int = HELD_ROWS
+    held_cells: int = HELD_CELLS
+    bytes_at_once: int = 2_097_152
+    """How much of a file is worked on at once."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One window and its verdict."""
+
+    window: str
+    """`table` for a single one, else the file's name without its ending, or when the period begins."""
+    tables: tuple[Path, ...]
+    """The files that its rows came from."""
+    report: DriftReport
+    since: Mapping[str, str]
+    """For each column that drifts, the window in which that began."""
+    held_rows: int
+    """Rows that the statistics of values come from: fewer than all where the window is large."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the window."""
+        return self.report.main.rows
+
+    @property
+    def drifted(self) -> bool:
+        """Whether any column drifts."""
+        return self.report.status is Status.DRIFT_DETECTED
+
+
+class Check:
+    """Tables that are to be compared with a baseline: their columns are known, their rows not yet read."""
+
+    def __init__(self, baseline: Baseline, tables: Sequence[Path | str], options: CheckOptions | None = None) -> None:
+        """Open the tables; TableError where one is none, CheckError if there is nothing to compare."""
+        self.options: Final = options or CheckOptions()
+        if self.options.every is not None and self.options.time is None:
+            span = self.options.every.name
+            raise CheckError(f"periods of {span} need times: name the column that holds them (--time)")
+        self._streams: Final = [TableStream(path, self.options.bytes_at_once) for path in tables]
+        self.left_out: Final = self._absent_scores(baseline)
+        """Score columns of the baseline that are not in every table, and not compared."""
+        self._require_known(baseline, self.options.ignore)
+        leaving = {*self.options.ignore, *self.left_out}
+        self.baseline: Final = restricted(baseline, [name for name in baseline.names if name not in leaving])
+        """The columns that are compared."""
+        if not self.baseline.columns:
+            raise CheckError("there is no column to compare: all of the baseline's are ignored or absent")
+        for stream in self._streams:
+            stream.require(self._asked())
+        self._columns = [_Column(column) for column in self.baseline.columns]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all the tables' files."""
+        return sum(stream.bytes for stream in self._streams)
+
+    @property
+    def is_history(self) -> bool:
+        """Whether there may be several windows, one after the other."""
+        return self.options.every is not None or len(self._streams) > 1
+
+    def windows(self, now: float, read: Callable[[int], object] | None = None) -> Iterator[Judged]:
+        """Read the tables and yield the verdict on each window, in order.
+
+        `now`, in seconds since 1970, is when a window without times is judged. `read` is called with
+        the bytes of all the tables that have been read. Raises TableError.
+        """
+        memory = Memory.empty(len(self.baseline.columns))
+        began: dict[str, str] = {}
+        observed = 0
+        for filling in self._filled(read or (lambda _: None)):
+            window = filling.window()
+            observed += window.rows
+            policy = replace(self.options.policy, windows=(window.rows,), time_windows=())
+            at = now if window.end is None else window.end
+            report, memory = evaluate(self.baseline, [window], observed, memory, policy, at)
+            drifting = [verdict.name for verdict in report.verdicts if verdict.status is Status.DRIFT_DETECTED]
+            began = {name: began.get(name, window.name) for name in drifting}
+            judged = Judged(window.name, tuple(filling.tables), report, began, filling.held)
+            del filling, window  # its rows make room for those of the next
+            yield judged
+
+    def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
+        scores = [name for name in RESERVED if name in baseline.names and name not in self.options.ignore]
+        return tuple(name for name in scores if any(name not in stream.column_names for stream in self._streams))
+
+    def _require_known(self, baseline: Baseline, names: Sequence[str]) -> None:
+        unknown = [name for name in names if name not in baseline.names]
+        if unknown:
+            raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {', '.join(baseline.names)}")
+
+    def _filled(self, read: Callable[[int], object]) -> Iterator[Filling]:
+        """Yield the windows, each when all of its rows have been read."""
+        names = _unique([stream.path.stem for stream in self._streams])
+        filling: Filling | None = None
+        before = 0
+        for place, stream in enumerate(self._streams):
+            rows = 0
+            for part in stream.parts(self._asked()):
+                values, at = self._values(stream, part)
+                rows += len(values)
+                for run, key in self._runs(at, len(values), place, stream, filling):
+                    if filling is None or filling.key != key:
+                        if filling is not None:
+                            yield filling
+                        filling = self._filling(key, names[place])
+                    filling.add(values[run], None if at is None else at[run], stream.path)
+                read(before + part.bytes_read)
+            if rows == 0:
+                raise TableError(f"{stream.path} has no rows")
+            before += stream.bytes
+        if filling is not None:
+            yield filling
+
+    def _asked(self) -> list[str]:
+        time = [] if self.options.time is None else [self.options.time]
+        return list(dict.fromkeys([*self.baseline.names, *time]))
+
+    def _values(self, stream: TableStream, part: Part) -> tuple[FloatArray, FloatArray | None]:
+        """Return rows as a monitor observes them, categories as codes, and their times."""
+        values = np.empty((part.table.num_rows, len(self._columns)))
+        try:
+            for place, column in enumerate(self._columns):
+                values[:, place] = column.cells(part.table, as_written=stream.is_csv)
+            at = None if self.options.time is None else seconds_since_1970(part.table, self.options.time)
+        except (TableError, pa.ArrowException, UnicodeDecodeError) as error:
+            rows = f"rows {part.first:,} to {part.first + part.table.num_rows - 1:,}"
+            raise TableError(f"{stream.path}, {rows}: {error}") from error
+        return values, at
+
+    def _runs(
+        self, at: FloatArray | None, rows: int, place: int, stream: TableStream, filling: Filling | None
+    ) -> Iterator[tuple[slice, int]]:
+        """Yield the rows that follow each other in one window, and which window it is."""
+        if self.options.every is None or at is None:
+            yield slice(0, rows), place
+            return
+        periods = np.floor(at / self.options.every.seconds).astype(np.int64)
+        newest = np.maximum.accumulate(np.append(periods[0] if filling is None else filling.key, periods))[1:]
+        late = np.flatnonzero(periods < newest)
+        if late.size:
+            began = newest[late[0]] * float(self.options.every.seconds)
+            raise TableError(
+                f"{stream.path}: {self.options.time} goes back to {moment(at[late[0]])} after the period of "
+                f"{moment(began)} has begun: sort the tables by {self.options.time}"
+            )
+        ends = [*np.flatnonzero(np.diff(periods)) + 1, rows]
+        for first, end in zip([0, *ends], ends, strict=False):
+            yield slice(first, end), int(periods[first])
+
+    def _filling(self, key: int, stem: str) -> Filling:
+        name = stem if self.is_history else "table"
+        if self.options.every is not None:
+            name = moment(key * self.options.every.seconds, whole_days=self.options.every.seconds % _DAY_SECONDS == 0)
+        most = max(1, min(self.options.held_rows, self.options.held_cells // len(self._columns)))
+        return Filling(key, name, self.baseline, most)
+
+
+def restricted(baseline: Baseline, names: Sequence[str]) -> Baseline:
+    """Return the baseline of some of its columns, and of the correlations between them."""
+    table = baseline.correlations
+    kept = [place for place, name in enumerate(table.columns) if name in names]
+    correlations = NO_CORRELATIONS
+    if len(kept) > 1:
+        found = table.correlations()
+        among = np.ix_(kept, kept)
+        chosen = Correlations(found.values[among], found.rows[among])
+        correlations = CorrelationTable.of(tuple(table.columns[place] for place in kept), chosen)
+    columns = tuple(column for column in baseline.columns if column.name in names)
+    return replace(baseline, columns=columns, correlations=correlations)
+
+
+def moment(at: float, *, whole_days: bool = False) -> str:
+    """Return a time in seconds since 1970 as RFC 3339 text in UTC, or its date alone."""
+    found = datetime.fromtimestamp(max(at, EARLIEST), UTC)  # the first period may begin before the calendar does
+    return found.date().isoformat() if whole_days else found.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Return names with a number behind those that came before."""
+    found: list[str] = []
+    for name in names:
+        candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, len(names) + 1))
+        found.append(next(candidate for candidate in candidates if candidate not in found))
+    return found
+
+
+class _Column:
+    """A column of the baseline, which says how its cells are to be read."""
+
+    def __init__(self, baseline: ColumnBaseline) -> None:
+        self._name = baseline.name
+        self._numeric = baseline.kind == "numeric"
+        self._bins = baseline.bins
+        kept = baseline.bins.categories
+        self._spells_numbers = bool(kept) and all(
+            number_of(name) is not None or name in _BOOLEANS.values() for name in kept
+        )
+
+    def cells(self, table: pa.Table, *, as_written: bool) -> FloatArray:
+        """Return the cells as a monitor takes them, shape [rows]; `as_written` for the text of a csv file."""
+        if self._numeric:
+            return spelled_numbers(table, self._name)
+        found = categories(table, self._name)
+        names = [self._meant(name) for name in found.names] if as_written else found.names
+        coded: FloatArray = np.append(self._bins.encode(names), np.nan)[found.codes]
+        return coded
+
+    def _meant(self, text: str) -> str | None:
+        """Return the category that a csv's cell stands for, named as a request would name it; None if missing.
+
+        What the reference knows as it stands is that. Otherwise 5.0 is 5 and True is true where the
+        reference has these, and NA is missing where it has nothing but numbers.
+        """
+        if _has(self._bins, text):
+            return text
+        number = number_of(text)
+        name = _BOOLEANS.get(text) if number is None else category_name(number)
+        if name is not None and _has(self._bins, name) and (number is None or text == f"{name}.0"):
+            return name
+        return None if self._spells_numbers and text in NULLS else text
+
+
+def _has(bins: Bins, category: str) -> bool:
+    return category in bins.categories or category_hash(category) in bins.tail
+
+
+class Filling:
+    """A window while its rows come in: counts of all, and the rows themselves up to a bound.
+
+    Each row has a random key, and those with the smallest keys are held: a uniform sample without
+    replacement, the same whatever the sizes of the parts that the rows come in.
+    """
+
+    def __init__(self, key: int, name: str, baseline: Baseline, most: int) -> None:
+        self.key: Final = key
+        self.tables: Final[list[Path]] = []
+        self.held = 0
+        self._name = name
+        self._binner = baseline.binner
+        self._random = np.random.default_rng(SEED)
+        columns = len(baseline.columns)
+        self._rows = 0
+        self._counts: IntArray = np.zeros((columns, self._binner.width), dtype=np.int64)
+        self._times = (np.inf, -np.inf)
+        # Memory that is never written to is never taken.
+        self._keys: FloatArray = np.empty(most)
+        self._values: FloatArray = np.empty((most, columns))
+        self._codes: CodeArray = np.empty((most, columns), dtype=np.uint8)
+        self._at: FloatArray = np.empty(most)
+
+    def add(self, values: FloatArray, at: FloatArray | None, table: Path) -> None:
+        """Count rows, shape [n, columns]; `at` are their times, shape [n]."""
+        if table not in self.tables:
+            self.tables.append(table)
+        if at is None:
+            at = np.full(len(values), np.nan)
+        else:
+            self._times = min(self._times[0], float(at.min())), max(self._times[1], float(at.max()))
+        codes = self._binner.codes(values)
+        self._rows += len(values)
+        self._counts += self._binner.counts(codes)
+        self._hold(values, codes, at)
+
+    def _hold(self, values: FloatArray, codes: CodeArray, at: FloatArray) -> None:
+        keys = self._random.random(len(values))
+        room = min(len(self._keys) - self.held, len(values))
+        if room:
+            places = np.arange(self.held, self.held + room)
+            self._put(places, np.arange(room), values, codes, at, keys)
+            self.held += room
+        coming = np.flatnonzero(keys[room:] < self._keys[: self.held].max()) + room
+        if coming.size == 0:
+            return
+        pooled = np.concatenate([self._keys, keys[coming]])
+        staying = np.zeros(len(pooled), dtype=np.bool_)
+        staying[np.argpartition(pooled, self.held - 1)[: self.held]] = True
+        leaving = np.flatnonzero(~staying[: self.held])
+        self._put(leaving, coming[staying[self.held :]], values, codes, at, keys)
+
+    def _put(
+        self, places: IntArray, chosen: IntArray, values: FloatArray, codes: CodeArray, at: FloatArray, keys: FloatArray
+    ) -> None:
+        for held, given in ((self._values, values), (self._codes, codes), (self._at, at), (self._keys, keys)):
+            held[places] = given[chosen]
+
+    def window(self) -> Window:
+        """Return what came in."""
+        timed = self._times[0] <= self._times[1]
+        return Window(
+            name=self._name,
+            rows=self._rows,
+            start=self._times[0] if timed else None,
+            end=self._times[1] if timed else None,
+            counts=self._counts,
+            sample=self._sample(),
+            capacity=self._rows,
+        )
+
+    def _sample(self) -> Rows:
+        if self.held < self._rows:  # in an order that does not depend on the parts that the rows came in
+            order = np.argsort(self._keys)
+            self._keys, self._at, self._codes = self._keys[order], self._at[order], self._codes[order]
+            self._values = self._values[order]
+        return Rows(self._values[: self.held], self._codes[: self.held], self._at[: self.held])

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from rich.console import Console
+
+from app import cli
+from app.bundles import read_baseline
+from app.check import Check, CheckOptions, Judged
+from app.check_command import WIDTH, as_bytes, show
+from app.drift.baseline import dumps
+from app.drift.buckets import TimeSpan
+from tests.e2e.processes import COMMAND
+from tests.monitors import START, small_baseline
+from tests.test_check import csv_of, days, frame_of, parquet_of, usual_frame
+
+
+class Result:
+    """What a run of the command left."""
+
+    def __init__(self, code: object, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def refuses(self, *parts: str) -> bool:
+        """Whether it failed as an expected error does: code 2, and one line that has all of these."""
+        assert self.code == 2, self.err
+        assert self.out == ""
+        (line,) = self.err.strip().splitlines()
+        assert line.startswith("driftgauge: ")
+        return all(part in line for part in parts)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `driftgauge check` with the small baseline, as its entry point does."""
+    (tmp_path / "baseline.json").write_text(dumps(small_baseline()), encoding="utf-8")
+
+    def run(*arguments: object, baseline: Path = tmp_path / "baseline.json") -> Result:
+        monkeypatch.setattr(sys, "argv", ["driftgauge", "check", *map(str, arguments), "--baseline", str(baseline)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return Result(left.value.code or 0, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def usual(tmp_path: Path) -> Path:
+    """A table that looks like the reference."""
+    return parquet_of(usual_frame(1_000), tmp_path / "usual")
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Path:
+    """A table of people ten years older."""
+    return csv_of(usual_frame(1_000, age=50.0), tmp_path / "moved")
+
+
+# ---------------------------------------------------------------- exit codes
+
+
+def test_nothing_moved_is_0(check: Command, usual: Path) -> None:
+    result = check(usual)
+    assert (result.code, result.err) == (0, "")
+    assert "verdict  normal" in result.out
+
+
+def test_too_few_rows_are_0(check: Command, tmp_path: Path) -> None:
+    result = check(csv_of(usual_frame(300, age=90.0), tmp_path / "few"))
+    assert result.code == 0
+    assert "insufficient_data" in result.out
+    assert "not judged" in result.out
+
+
+def test_drift_is_1_in_whichever_period(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
+    assert check(moved).code == 1
+    assert check(usual, moved, usual).code == 1
+    assert check(usual, usual).code == 0
+    history = csv_of(days([40.0, 50.0, 40.0]), tmp_path / "history")
+    assert check(history, "--time", "at", "--every", "1d").code == 1
+
+
+def test_thresholds_decide(check: Command, moved: Path) -> None:
+    assert check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5).code == 0
+    assert "(warning)" in check(moved, "--psi-threshold-critical", 5).out
+
+
+def test_bad_input_is_2_and_one_line(check: Command, usual: Path, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.csv"
+    assert check(absent).refuses("absent.csv")
+    assert check(usual, tmp_path / "t.xlsx").refuses("t.xlsx", ".csv or a .parquet")
+    assert check(usual, baseline=absent).refuses("absent.csv")
+    assert check(usual, baseline=usual).refuses("usual.parquet")
+    assert check(usual, "--every", "1d").refuses("--time")
+    assert check(usual, "--time", "at", "--every", "day").refuses("--every", "'day'", "1h")
+    assert check(usual, "--time", "at", "--every", "1d").refuses("no column at")
+    assert check(usual, "--ignore", "old").refuses("no column old")
+    assert check(usual, "--psi-threshold-warning", 0).refuses("--psi-threshold-warning")
+    assert check(usual, "--psi-threshold-warning", 0.3).refuses("--psi-threshold-critical")
+    bad = csv_of(usual_frame(20).assign(age="old"), tmp_path / "bad")
+    assert check(usual, bad).refuses("bad.csv", "age", "'old'")
+    bad.write_bytes(b"age,flag,city,prediction\n1,0,north\n")
+    assert check(bad).refuses("bad.csv")
+
+
+def test_no_table_is_a_mistake(check: Command) -> None:
+    assert check().code == 2
+
+
+# ---------------------------------------------------------------- what is compared
+
+
+def test_absent_scores_are_mentioned_and_ignored_ones_are_not(check: Command, tmp_path: Path) -> None:
+    table = csv_of(usual_frame(600).drop(columns="prediction"), tmp_path / "t")
+    result = check(table, "--json")
+    assert (result.code, result.err) == (0, "not compared, because not in the table: prediction\n")
+    assert "prediction" not in orjson.loads(result.out)
+    assert check(table, "--ignore", "prediction").err == ""
+
+
+def test_columns_are_left_out_on_purpose(check: Command, moved: Path) -> None:
+    result = check(moved, "--ignore", "age, flag", "--json")
+    assert result.code == 0
+    assert list(orjson.loads(result.out)["features"]) == ["city"]
+
+
+def test_a_bundle_s_folder_stands_for_its_baseline(check: Command, usual: Path, tmp_path: Path) -> None:
+    assert check(usual, baseline=tmp_path).code == 0
+
+
+# ---------------------------------------------------------------- for machines
+
+
+def report_of(text: str) -> dict[str, object]:
+    found = orjson.loads(text)
+    assert isinstance(found, dict)
+    return found
+
+
+def judged(*tables: Path, **options: object) -> list[Judged]:
+    return list(Check(small_baseline(), tables, CheckOptions(**options)).windows(START))  # type: ignore[arg-type]
+
+
+def test_the_json_of_a_table_is_the_report(check: Command, moved: Path) -> None:
+    result = report_of(check(moved, "--json").out)
+    expected = report_of(as_bytes(judged(moved), small_baseline(), is_history=False).decode())
+    assert datetime.fromisoformat(str(result["evaluated_at"])).timestamp() > START
+    changing = {"evaluated_at", "features", "reason"}  # they hold the time of the run
+    assert {k: v for k, v in result.items() if k not in changing} == {
+        k: v for k, v in expected.items() if k not in changing
+    }
+    assert (result["window"], result["tables"]) == ("table", [str(moved)])
+    assert result["drifting_since"] == {"age": "table"}
+    assert result["drifted_features"] == ["age"]
+
+
+def test_the_json_of_a_history_is_a_list_of_reports(check: Command, tmp_path: Path) -> None:
+    table = parquet_of(days([40.0, 50.0, 50.0]), tmp_path / "history")
+    result = check(table, "--time", "at", "--every", "1d", "--json")
+    every = TimeSpan.named("1d")
+    expected = as_bytes(judged(table, time="at", every=every), small_baseline(), is_history=True)
+    assert result.out.encode() == expected + b"\n"
+    periods = orjson.loads(result.out)["periods"]
+    assert [period["window"] for period in periods] == ["2023-11-14", "2023-11-15", "2023-11-16"]
+    assert [period["drifting_since"] for period in periods] == [{}, {"age": "2023-11-15"}, {"age": "2023-11-15"}]
+
+
+def test_one_period_is_a_history_too(check: Command, tmp_path: Path) -> None:
+    table = parquet_of(days([40.0]), tmp_path / "t")
+    assert list(report_of(check(table, "--time", "at", "--every", "1d", "--json").out)) == ["periods"]
+    assert "window" in report_of(check(table, "--time", "at", "--json").out)
+
+
+def test_what_is_not_known_is_null_and_the_hash_is_the_file_s(check: Command, usual: Path, tmp_path: Path) -> None:
+    found = orjson.loads(check(usual, "--ignore", "age", "--json").out)
+    assert found["features"]["city"]["ks_statistic"] is None
+    assert found["baseline"]["hash"] == read_baseline(tmp_path / "baseline.json").hash
+
+
+# ---------------------------------------------------------------- for people
+
+
+def lines(text: str) -> Iterator[list[str]]:
+    return (line.split() for line in text.splitlines())
+
+
+def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
+    result = check(moved)
+    (found,) = judged(moved)
+    main = found.report.main
+    rows = list(lines(result.out))
+    head = next(i for i, words in enumerate(rows) if words[:1] == ["column"])
+    assert rows[head] == ["column", "status", "PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"]
+    assert rows[head + 1] == [
+        "age",
+        "critical",
+        f"{main.psi.debiased[0]:.3f}",
+        "0.100",
+        f"{main.significance.p_value[0]:.2g}",
+        f"{main.sample.ks_statistic[0]:.3f}",
+        f"{main.sample.wasserstein_ratio[0]:.3f}",
+        f"{main.js_distance[0]:.3f}",
+        f"{main.sample.mean_shift[0]:+.2f}",
+        "2.0%",
+        f"{main.shares.out_of_range[0]:.1%}",
+    ]
+    (city,) = [words for words in rows[head:] if words[:1] == ["city"]]
+    assert [city[place] for place in (5, 6, 8)] == ["-", "-", "-"]
+    assert "correlation, largest change of 3 pairs" in result.out
+
+
+def test_everything_fits_in_a_hundred_columns(check: Command, moved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    result = check(moved, moved)
+    table = [line for line in result.out.splitlines() if not line.startswith("correlation")]
+    assert max(map(len, table)) <= WIDTH
+    assert "…" not in result.out
+
+
+def test_a_history_has_a_line_for_each_window_and_the_columns_of_the_worst(
+    check: Command, usual: Path, moved: Path, tmp_path: Path
+) -> None:
+    worse = csv_of(usual_frame(1_000, age=80.0), tmp_path / "worse")
+    result = check(usual, moved, worse, moved)
+    rows = list(lines(result.out))
+    assert [words[:4] for words in rows[1:5]] == [
+        ["usual", "1,000", "normal", rows[1][3]],
+        ["moved", "1,000", "critical", "age"],
+        ["worse", "1,000", "critical", "age"],
+        ["moved-2", "1,000", "critical", "age"],
+    ]
+    assert [words[-1] for words in rows[1:5]] == ["-", "age", "age", "age"]
+    assert ["window", "worse"] in rows
+    assert result.out.count("verdict") == 1
+    (age,) = [words for words in rows if words[:2] == ["age", "critical"]]
+    assert age[-1] == "moved"
+    assert check(usual, usual).out.count("usual-2") == 2
+    assert check(usual, moved, worse, "--all").out.count("verdict") == 3
+
+
+def test_a_sample_is_said_in_words(tmp_path: Path) -> None:
+    table = csv_of(usual_frame(1_000).assign(at=START + np.arange(1_000)), tmp_path / "t")
+    console = Console(width=WIDTH, record=True, markup=False, file=StringIO())
+    show(judged(table, time="at", held_rows=700), console, is_history=False)
+    text = " ".join(console.export_text().split())
+    assert "1,000; KS, W, shift and correlation come from 700 drawn at random, all the rest from every row" in text
+    assert "times 2023-11-14T22:13:20Z to 2023-11-14T22:29:59Z" in text
+
+
+def test_awkward_names_are_printed_as_they_are(check: Command, tmp_path: Path) -> None:
+    table = csv_of(frame_of(np.full((600, 4), 1.0)), tmp_path / "[bold]t")
+    assert "[bold]t.csv" in check(table).out
+
+
+@pytest.mark.e2e
+def test_the_installed_command_exits_with_the_verdict(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
+    for table, code in ((usual, 0), (moved, 1), (tmp_path / "absent.csv", 2)):
+        given = ["check", str(table), "--baseline", str(tmp_path / "baseline.json"), "--json"]
+        done = subprocess.run([*COMMAND, *given], capture_output=True, timeout=60)
+        assert done.returncode == code
+        assert (orjson.loads(done.stdout)["window"] == "table") if code < 2 else done.stdout == b""
+        assert (done.stderr == b"") == (code < 2)  # no progress bar where nobody watches
