@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
-from app.drift.buckets import Block, Ring, Standardiser, TimeSpan, Totals, bucket_shapes
+from app.drift.buckets import Block, Ring, Summing, TimeSpan, Totals, bucket_shapes
 from app.drift.samples import Scales
 from app.drift.window import Rows
 from app.metrics import LATE, Stored
 
-BLOCK_ROWS: Final = 2_048
-"""Rows written at once, and the most that wait to be binned."""
-CELLS_AT_ONCE: Final = 65_536
-"""Cells binned at once: few enough to stay in the processor's cache."""
+BLOCK_ROWS: Final = 4_096
+"""Most rows written at once, and that wait to be binned."""
+CELLS_AT_ONCE: Final = 262_144
+"""Cells that make a block of many columns: few enough to be binned while they are in the processor's cache."""
 SLACK_ROWS: Final = 4 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
 _ALIGNMENT: Final = 64
@@ -164,8 +164,8 @@ class State:
         self.layout: Final = state_layout(binner.columns, binner.width, window_rows, series, spans)
         self.window_rows: Final = window_rows
         self._binner = binner
-        self._rows_at_once = max(1, CELLS_AT_ONCE // max(1, binner.columns))
-        self._standardised = Standardiser(scales)
+        self._block_rows = min(BLOCK_ROWS, max(1, CELLS_AT_ONCE // max(1, binner.columns)))
+        self._summing = Summing(scales)
         self._arrays = self.layout.arrays(bytearray(self.layout.size_bytes))
         self._header: FloatArray = self._arrays["header"]
         self._values: FloatArray = self._arrays["values"]
@@ -177,7 +177,7 @@ class State:
         self._capacity = len(self._arrival)
         self._header[_LATEST] = -math.inf
         self._writing = threading.Lock()
-        self._rings = tuple(Ring(span, binner, *self._bucket_arrays(span)) for span in spans)
+        self._rings = tuple(Ring(span, binner, self._summing, *self._bucket_arrays(span)) for span in spans)
         for ring in self._rings:
             ring.clear()
         self.counters: Final = Counters(series, self._arrays)
@@ -195,14 +195,14 @@ class State:
     def append(self, values: FloatArray, arrival: float, event: FloatArray) -> None:
         """Append rows, `values` of shape [n, columns] and `event` of shape [n], however many."""
         with self._writing:
-            for first in range(0, len(values), BLOCK_ROWS):
-                block = slice(first, first + BLOCK_ROWS)
+            for first in range(0, len(values), self._block_rows):
+                block = slice(first, first + self._block_rows)
                 self._append_block(values[block], arrival, event[block])
 
     def _append_block(self, values: FloatArray, arrival: float, event: FloatArray) -> None:
         begin = self.rows
         end = begin + len(values)
-        if end - int(self._header[_DIGESTED]) > BLOCK_ROWS:
+        if end - int(self._header[_DIGESTED]) > self._block_rows:
             self._digest()
         self._header[_RESERVED] = end
         for ring, rows in self._parts(begin, end):
@@ -215,7 +215,7 @@ class State:
     def _digest(self) -> None:
         """Bin the rows that wait; the caller holds the writing lock."""
         begin, end = int(self._header[_DIGESTED]), self.rows
-        for ring, _ in self._parts(begin, end, at_once=self._rows_at_once):
+        for ring, _ in self._parts(begin, end, at_once=self._block_rows):
             codes = self._binner.codes(self._values[ring])
             counts = self._binner.counts(codes)
             self._codes[ring] = codes
@@ -230,9 +230,9 @@ class State:
         """Count digested rows in the buckets of the time windows, and those that the longest has no place for."""
         if not self._rings:
             return
-        block = Block(codes, self._at[ring], counts.astype(np.uint32), self._standardised(self._values[ring]))
-        sums = block.sums()
-        late = [buckets.add(block, sums) for buckets in self._rings]
+        values = self._values[ring]
+        block = Block(values, codes, self._at[ring], counts.astype(np.uint32), self._summing(values))
+        late = [buckets.add(block) for buckets in self._rings]
         if late[-1] and self.counters.has(LATE.name):
             self.counters.add(LATE.name, late[-1])
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
-from app.drift.samples import CLIP_SDS, Scales
+from app.drift.samples import Scales
 from app.drift.tiles import Tiling
 
 WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
@@ -80,19 +80,15 @@ class Totals:
 class Block:
     """Rows that are counted together."""
 
+    values: FloatArray
+    """Shape [n, columns], as `codes`."""
     codes: CodeArray
-    """Shape [n, columns]."""
     at: FloatArray
     """Seconds since 1970, shape [n]."""
     counts: CountArray
     """All rows in each bin, shape [columns, K]."""
-    standardised: FloatArray
-    """Clipped standardised values, 0 where missing, shape [n, columns]."""
-
-    def sums(self) -> FloatArray:
-        """Return the sums of the values and of their squares, shape [2, columns]."""
-        z = self.standardised
-        return np.stack([np.ones(len(z)) @ z, np.einsum("ij,ij->j", z, z)])
+    sums: FloatArray
+    """Of all rows, as `Summing` gives them, shape [2, columns]."""
 
     @cached_property
     def first(self) -> float:
@@ -105,31 +101,55 @@ class Block:
         return float(self.at.max())
 
 
-class Standardiser:
-    """Turns rows into what enters the buckets' sums."""
+class Summing:
+    """Sums the clipped standardised values of rows, and their squares, a missing one counting as 0.
+
+    As a rule no value of a column is missing or so far out that it is clipped, and its mean is no
+    enormous number of standard deviations. Then the sums follow from those of the plain values.
+    """
+
+    _MOST_SDS: Final = 1_000.0
+    """How far a mean may lie from 0: of the sixteen digits of a square so many as its square has are lost."""
+    _LARGEST: Final = 1e120
+    """Numbers whose squares can be added up without an overflow."""
 
     def __init__(self, scales: Scales) -> None:
         self._scales = scales
         self._tiling = Tiling(len(scales.mean))
-        self._mean: FloatArray = self._tiling.repeated(scales.mean)
-        # No larger than a number can be: the sd of numbers near the smallest has no inverse.
-        self._per_std: FloatArray = self._tiling.repeated(1.0 / np.maximum(scales.std, 1.0 / np.finfo(np.float64).max))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._low = np.nan_to_num(scales.mean + scales.std * scales.low, nan=np.inf)
+            self._high = np.nan_to_num(scales.mean + scales.std * scales.high, nan=-np.inf)
+        ends = np.maximum(np.abs(self._low), np.abs(self._high))
+        self._plain = (np.abs(scales.mean) <= self._MOST_SDS * scales.std) & (ends <= self._LARGEST)
+        self._plain &= scales.std >= 1.0 / self._LARGEST
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """Return clipped standardised values, 0 where missing, shape [n, columns] as `values`."""
-        z = np.empty(values.shape)
-        flat, cells = z.reshape(-1), np.ascontiguousarray(values).reshape(-1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for place, width in self._tiling.stretches(flat.size):
-                out = flat[place].reshape(-1, width)
-                np.subtract(cells[place].reshape(-1, width), self._mean[:width], out=out)
-                np.multiply(out, self._per_std[:width], out=out)
-            # No column is clipped nearer than this. Comparisons with NaN are false.
-            plain = z.size == 0 or (z.min() >= -CLIP_SDS and z.max() <= CLIP_SDS)
-        if not plain:
-            z = self._scales.standardised(values)
-            z[np.isnan(z)] = 0.0
-        return z
+        """Return the sums of rows of shape [n, columns], shape [2, columns]."""
+        columns = values.shape[1]
+        sums = np.zeros((2, columns))
+        low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
+        cells = np.ascontiguousarray(values).reshape(-1)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for place, width in self._tiling.stretches(cells.size):
+                part = cells[place].reshape(-1, width)
+                sums[0] += part.sum(axis=0).reshape(-1, columns).sum(axis=0)
+                sums[1] += np.einsum("ij,ij->j", part, part).reshape(-1, columns).sum(axis=0)
+                low = np.minimum(low, part.min(axis=0).reshape(-1, columns).min(axis=0))
+                high = np.maximum(high, part.max(axis=0).reshape(-1, columns).max(axis=0))
+            mean, std = self._scales.mean, self._scales.std
+            sums[1] = (sums[1] - mean * (2.0 * sums[0] - len(values) * mean)) / std**2
+            sums[0] = (sums[0] - len(values) * mean) / std
+        # Comparisons with NaN are false.
+        careful = np.flatnonzero(~(self._plain & (low >= self._low) & (high <= self._high)))
+        if careful.size:
+            z = self.standardised(values[:, careful], careful)
+            sums[:, careful] = z.sum(axis=0), np.einsum("ij,ij->j", z, z)
+        return sums
+
+    def standardised(self, values: FloatArray, columns: IntArray | slice = slice(None)) -> FloatArray:
+        """Return what is summed of each cell, shape [n, columns] as `values`."""
+        z = self._scales.standardised(values, columns)
+        return np.where(np.isnan(z), 0.0, z)
 
 
 class Ring:
@@ -139,9 +159,18 @@ class Ring:
     ([buckets, columns, K]) and `sums` ([buckets, 2, columns]) what is in it.
     """
 
-    def __init__(self, span: TimeSpan, binner: Binner, index: IntArray, counts: CountArray, sums: FloatArray) -> None:
+    def __init__(
+        self,
+        span: TimeSpan,
+        binner: Binner,
+        summing: Summing,
+        index: IntArray,
+        counts: CountArray,
+        sums: FloatArray,
+    ) -> None:
         self.span: Final = span
         self._binner = binner
+        self._summing = summing
         self._index = index
         self._counts = counts
         self._sums = sums
@@ -150,15 +179,15 @@ class Ring:
         """Forget everything."""
         self._index[:] = NEVER
 
-    def add(self, block: Block, sums: FloatArray) -> int:
-        """Count a block, whose sums are given; returns how many of its rows were too old when they came."""
+    def add(self, block: Block) -> int:
+        """Count a block; returns how many of its rows were too old when they came."""
         first, last = math.floor(block.first / self.span.width), math.floor(block.last / self.span.width)
         before = int(self._index.max())
         newest = max(before, last)
         if first == last and last > newest - self.span.buckets:  # as a rule: one bucket for the whole block
             place = self._claim(last)
             self._counts[place] += block.counts
-            self._sums[place] += sums
+            self._sums[place] += block.sums
             return 0
         return self._add_apart(block, before, newest)
 
@@ -171,7 +200,7 @@ class Ring:
         if kept.size == 0:
             return late
         buckets, starts, group = np.unique(index[kept], return_index=True, return_inverse=True)
-        z = block.standardised[kept]
+        z = self._summing.standardised(block.values[kept])
         sums = np.stack([np.add.reduceat(z, starts), np.add.reduceat(z * z, starts)], axis=1)
         counts = self._binner.counts_by(block.codes[kept], group, len(buckets))
         places = [self._claim(bucket) for bucket in buckets.tolist()]  # at most as many as the window has

@@ -219,7 +219,7 @@ def _samples(baseline: Baseline, windows: Sequence[Window]) -> list[SampleStatis
         if known:
             found.append(known[0])
         elif window.sample is not None:
-            found.append(baseline.sample_comparison(window.sample.values))
+            found.append(baseline.sample_comparison(window.sample.by_column))
             seen.append((window.sample, found[-1]))
         else:
             missing = window.counts[np.arange(len(baseline.columns)), baseline.special_codes[MISSING]]

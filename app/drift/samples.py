@@ -46,6 +46,15 @@ class Scales:
             most = np.nan_to_num((high - centre) / unit) + CLIP_SDS
         return cls(centre, unit, least, most, numeric & (std > 0))
 
+    def ordered(self, values: FloatArray, columns: IntArray) -> FloatArray:
+        """Return what `standardised` does, of columns in the first axis whose values ascend, NaN last."""
+        low, high = self.low[columns, None], self.high[columns, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = values - self.mean[columns, None]
+            z /= self.std[columns, None]
+            inside = (z[:, :1] >= low).all() and (z[:, -1:] <= high).all()
+        return z if inside else np.clip(z, low, high, out=z)
+
     def standardised(self, values: FloatArray, columns: IntArray | slice = slice(None)) -> FloatArray:
         """Return clipped standardised values, NaN where missing; `values` has the columns in its last axis."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -162,11 +171,11 @@ class SampleComparison:
         z = scales.standardised(reference.points.T).T
         self._z = np.column_stack([scales.low, z, scales.high])
 
-    def __call__(self, values: FloatArray) -> SampleStatistics:
-        """Compare rows, shape [n, columns], cells of categories being ignored."""
+    def __call__(self, by_column: FloatArray) -> SampleStatistics:
+        """Compare rows, given as columns, shape [columns, n]; the cells of categories are ignored."""
         found = SampleStatistics.unknown(len(self._lower), len(self._levels))
-        for columns in self._lots(len(values)):
-            self._compare(values, columns, found)
+        for columns in self._lots(by_column.shape[1]):
+            self._compare(by_column, columns, found)
         return found
 
     def of_sums(self, rows: IntArray, sums: FloatArray) -> SampleStatistics:
@@ -198,8 +207,8 @@ class SampleComparison:
         for first in range(0, len(numeric), size) if rows else ():
             yield numeric[first : first + size]
 
-    def _compare(self, values: FloatArray, columns: IntArray, found: SampleStatistics) -> None:
-        ordered = Ordered.of(values, columns)
+    def _compare(self, by_column: FloatArray, columns: IntArray, found: SampleStatistics) -> None:
+        ordered = Ordered.of(by_column[columns])
         found.rows[columns], found.finite_rows[columns] = ordered.known, ordered.finite
         mean, std = ordered.mean_and_std()
         found.mean[columns], found.std[columns] = mean, std
@@ -247,10 +256,11 @@ class SampleComparison:
         Over the share that a point q of the reference stands for, the window's quantile function
         crosses q once, where the window's share up to q ends: the area is that of both sides.
         """
-        integral = _Integral(self._scales.standardised(ordered.values.T, columns).T, ordered.known)
+        integral = _Integral(self._scales.ordered(ordered.values, columns), ordered.known)
         edges, q = self._boundaries[columns], self._z[columns]
         first, last = edges[:, :-1], edges[:, 1:]
-        crossing = np.clip(np.column_stack([first[:, 0], up_to, last[:, -1]]), first, last)
+        crossing = np.column_stack([first[:, 0], np.fmax(up_to, 0.0), last[:, -1]])  # fmax: 0 where not known
+        crossing = np.minimum(np.maximum(crossing, first), last)
         at_edges, at_crossing = integral(edges), integral(crossing)
         under = q * (crossing - first) - (at_crossing - at_edges[:, :-1])
         over = (at_edges[:, 1:] - at_crossing) - q * (last - crossing)
@@ -271,18 +281,15 @@ class Ordered:
     """Finite values, shape [columns]."""
 
     @classmethod
-    def of(cls, values: FloatArray, columns: IntArray) -> Ordered:
-        """Order the chosen columns of rows of shape [n, columns], n at least 1."""
-        begin, end = int(columns[0]), int(columns[-1]) + 1
-        own = values[:, begin:end] if end - begin == len(columns) else np.take(values, columns, axis=1)
-        ordered = np.array(own.T, order="C")  # always a copy: it is sorted in place
+    def of(cls, ordered: FloatArray) -> Ordered:
+        """Order columns of shape [columns, n], n at least 1, in their place."""
         ordered.sort(axis=1)
-        rows = ordered.shape[1]
-        known = np.full(len(columns), rows)
+        columns, rows = ordered.shape
+        known = np.full(columns, rows)
         incomplete = np.isnan(ordered[:, -1])
         known[incomplete] -= np.isnan(ordered[incomplete]).sum(axis=1)
         first, infinite = np.zeros_like(known), np.zeros_like(known)
-        endless = np.isinf(ordered[:, 0]) | np.isinf(ordered[np.arange(len(columns)), np.maximum(known - 1, 0)])
+        endless = np.isinf(ordered[:, 0]) | np.isinf(ordered[np.arange(columns), np.maximum(known - 1, 0)])
         first[endless] = (ordered[endless] == -np.inf).sum(axis=1)
         infinite[endless] = np.isinf(ordered[endless]).sum(axis=1)
         return cls(ordered, known, first, known - infinite)
@@ -337,7 +344,7 @@ def describe(values: FloatArray) -> Moments:
     """Return the moments of the finite ones of values of shape [n]."""
     if len(values) == 0:
         return Moments(*[float("nan")] * 4)
-    ordered = Ordered.of(values[:, None], np.zeros(1, dtype=np.int64))
+    ordered = Ordered.of(values[None, :].copy())
     return Moments(*(float(moment[0]) for moment in (*ordered.mean_and_std(), *ordered.ends())))
 
 
@@ -354,8 +361,12 @@ class _Integral:
     def __call__(self, level: FloatArray) -> FloatArray:
         """Return the integral up to each level, shape [columns, levels]."""
         rank = level * self._known
-        whole = np.minimum(np.nan_to_num(rank).astype(np.int64), self._known - 1)
-        part = rank - whole
-        row = np.arange(len(self._values))[:, None]
-        integral: FloatArray = (self._sums[row, whole] + part * self._values[row, whole]) / self._known
+        whole = np.minimum(rank.astype(np.int64), self._known - 1)
+        rank -= whole
+        place = whole + np.arange(len(self._values))[:, None] * self._values.shape[1]
+        integral: FloatArray = np.take(self._values, place)
+        integral *= rank
+        place += np.arange(len(self._values))[:, None]  # sums have one more a column, the 0 before the first
+        integral += np.take(self._sums, place)
+        integral /= self._known
         return integral

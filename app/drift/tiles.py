@@ -17,6 +17,19 @@ TILE_CELLS: Final = 1_024
 CELLS_AT_ONCE: Final = 65_536
 """Few enough to stay in the processor's cache from one operation to the next."""
 
+_SQUARE: Final = (512, 64)
+
+
+def transposed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return a copy of shape [columns, n] of values of shape [n, columns], by squares that stay in the cache."""
+    rows, columns = values.shape
+    copy = np.empty((columns, rows))
+    for first in range(0, rows, _SQUARE[0]):
+        for column in range(0, columns, _SQUARE[1]):
+            own = slice(first, first + _SQUARE[0]), slice(column, column + _SQUARE[1])
+            copy[own[1], own[0]] = values[own].T
+    return copy
+
 
 class Tiling:
     """How blocks of some width are cut into stretches."""

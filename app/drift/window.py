@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
 from app.drift.buckets import Totals
+from app.drift.tiles import transposed
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,16 @@ class Rows:
     values: FloatArray
     codes: CodeArray
     at: FloatArray
+    whole: Rows | None = None
+    """The rows that these are the newest of."""
+
+    @cached_property
+    def by_column(self) -> FloatArray:
+        """The values with the columns first, shape [columns, n]; made once for all that are parts of a whole."""
+        if self.whole is None:
+            return transposed(self.values)
+        columns: FloatArray = self.whole.by_column[:, len(self.whole) - len(self) :]
+        return columns
 
     def __len__(self) -> int:
         return len(self.at)
@@ -39,12 +51,13 @@ class Rows:
         return Rows(self.values[fresh], self.codes[fresh], self.at[fresh])
 
     def _from(self, first: int) -> Rows:
-        return self if first == 0 else Rows(self.values[first:], self.codes[first:], self.at[first:])
+        if first == 0:
+            return self
+        return Rows(self.values[first:], self.codes[first:], self.at[first:], self.whole or self)
 
     def same_as(self, other: Rows) -> bool:
-        """Say whether both are the same stretch of the same rows, without looking at them."""
-        ours, theirs = (rows.values.__array_interface__["data"][0] for rows in (self, other))
-        return len(self) == len(other) and ours == theirs
+        """Say whether both are as many of the newest of the same rows, without looking at them."""
+        return len(self) == len(other) and (self.whole or self) is (other.whole or other)
 
 
 @dataclass(frozen=True)

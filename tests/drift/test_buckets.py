@@ -16,7 +16,7 @@ from app.drift.buckets import (
     SHORTEST_SECONDS,
     Block,
     Ring,
-    Standardiser,
+    Summing,
     TimeSpan,
     Totals,
     bucket_shapes,
@@ -94,7 +94,8 @@ class _Counted:
     def __init__(self, span: TimeSpan) -> None:
         (_, kind, index), (_, narrow, counts), (_, double, sums) = bucket_shapes([span], 3, WIDTH)
         self.counts = np.zeros(counts, dtype=narrow)
-        self.ring = Ring(span, BASELINE.binner, np.zeros(index, dtype=kind), self.counts, np.zeros(sums, dtype=double))
+        arrays = np.zeros(index, dtype=kind), self.counts, np.zeros(sums, dtype=double)
+        self.ring = Ring(span, BASELINE.binner, Summing(BASELINE.scales), *arrays)
         self.ring.clear()
         self.span = span
         self.newest = -math.inf
@@ -104,9 +105,9 @@ class _Counted:
         """Add rows to both; returns how many the ring says are too late, and how many are."""
         codes = BASELINE.binner.codes(values)
         counts = BASELINE.binner.counts(codes)
-        standardised = Standardiser(BASELINE.scales)(values)
-        block = Block(codes, at, counts.astype(np.uint32), standardised)
-        found = self.ring.add(block, block.sums())
+        block = Block(values, codes, at, counts.astype(np.uint32), Summing(BASELINE.scales)(values))
+        found = self.ring.add(block)
+        standardised = np.nan_to_num(BASELINE.scales.standardised(values))
         buckets = [math.floor(moment / self.span.width) for moment in at.tolist()]
         late, newest = 0, max(self.newest, *buckets)
         for bucket, own, z in zip(buckets, codes.tolist(), standardised, strict=True):
@@ -237,12 +238,12 @@ def test_a_bucket_counts_to_four_thousand_million() -> None:
     counted.counts[counted.counts > 0] = 4_294_967_294
     counted.ring.add(
         Block(
+            values,
             codes := BASELINE.binner.codes(values),
             np.array([NOON]),
             BASELINE.binner.counts(codes).astype(np.uint32),
-            np.zeros((1, 3)),
-        ),
-        np.zeros((2, 3)),
+            np.zeros((2, 3)),
+        )
     )
     assert counted.ring.totals(NOON).rows == 4_294_967_295
 
@@ -282,7 +283,7 @@ def _columns(rng: np.random.Generator, rows: int) -> dict[str, FloatArray]:
 @pytest.mark.parametrize("rows", [0, 1, 3, 100, 5_000])
 @pytest.mark.parametrize("shift", [0.0, 1e3])
 @pytest.mark.parametrize("strided", [False, True])
-def test_standardised_values_are_those_of_the_scales_and_0_where_missing(
+def test_sums_are_those_of_the_clipped_standardised_values_and_0_where_missing(
     rows: int, shift: float, strided: bool
 ) -> None:
     rng = np.random.default_rng(rows)
@@ -294,15 +295,22 @@ def test_standardised_values_are_those_of_the_scales_and_0_where_missing(
     values[:, -1] = window[-1]
     if strided:
         values = np.asfortranarray(np.repeat(values, 2, axis=0))[::2]
-    found = Standardiser(baseline.scales)(values)
-    expected = np.nan_to_num(baseline.scales.standardised(values), nan=0.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    found = Summing(baseline.scales)(values)
+    z = np.nan_to_num(baseline.scales.standardised(values), nan=0.0).astype(np.longdouble)
+    # A rounding a value, in units of its standard deviation, is what adding up may cost.
+    np.testing.assert_allclose(found[0], z.sum(axis=0).astype(float), rtol=1e-9, atol=1e-9 * max(1, rows))
+    np.testing.assert_allclose(found[1], (z**2).sum(axis=0).astype(float), rtol=1e-9, atol=1e-9 * max(1, rows))
     assert np.isfinite(found).all()
     assert (found[:, -1] == 0.0).all()
 
 
-def test_a_blocks_sums_are_numpys() -> None:
-    rng = np.random.default_rng(7)
-    z = rng.normal(size=(333, 4))
-    block = Block(np.zeros((333, 4), dtype=np.uint8), np.zeros(333), np.zeros((4, 5), dtype=np.uint32), z)
-    np.testing.assert_allclose(block.sums(), [z.sum(axis=0), (z**2).sum(axis=0)], rtol=1e-12)
+@pytest.mark.parametrize("mean", [0.0, 1.0, 30.0, 999.0, 1_001.0, 1e6, -1e9])
+@pytest.mark.parametrize("std", [1e-100, 1e-3, 1.0, 1e100, 1e200])
+def test_a_mean_far_from_0_costs_the_sums_no_digits(mean: float, std: float) -> None:
+    rng = np.random.default_rng(8)
+    reference, current = (std * (mean + rng.normal(size=(rows, 1))) for rows in (2_000, 5_000))
+    baseline = build_baseline({"x": reference[:, 0]}, created="")
+    found = Summing(baseline.scales)(current)
+    z = baseline.scales.standardised(current).astype(np.longdouble)
+    expected = [float(z.sum()), float((z**2).sum())]
+    np.testing.assert_allclose(found[:, 0], expected, rtol=2e-8, atol=2e-8 * len(current))
