@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,13 +70,35 @@ def check(
     errors = Console(stderr=True, markup=False, emoji=False)
     if comparison.left_out:
         errors.print(f"not compared, because not in the table: {', '.join(comparison.left_out)}", soft_wrap=True)
-    with _progress(errors, comparison.bytes) as read:
+    with _progress(errors, comparison.bytes) as read, _interruptible():
         found = list(comparison.windows(clock.time(), read))
-    if as_json:
-        typer.echo(as_bytes(found, known, is_history=comparison.is_history))
-    else:
-        show(found, _wide_console(), is_history=comparison.is_history, show_all=show_all)
+    with _interruptible(), _writing(errors):
+        if as_json:
+            typer.echo(as_bytes(found, known, is_history=comparison.is_history))
+        else:
+            show(found, _wide_console(), is_history=comparison.is_history, show_all=show_all)
+        sys.stdout.flush()
     raise typer.Exit(int(any(judged.drifted for judged in found)))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """End with the shell's own exit code when interrupted: 1 would say drift."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _writing(errors: Console) -> Iterator[None]:
+    """End with 3 when the report cannot be written, to a full disk or a pipe that was closed."""
+    try:
+        yield
+    except OSError as error:
+        errors.print(f"driftgauge: cannot write the report: {error.strerror}", soft_wrap=True)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # or Python would try again at its end
+        raise typer.Exit(3) from None
 
 
 def _every(text: str | None) -> TimeSpan | None:

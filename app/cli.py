@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -368,10 +369,13 @@ def _short(value: float) -> str:
 
 
 def main() -> Any:
-    """Run the command; an expected error is one line on standard error and exit code 2."""
+    """Run the command; an expected error is one line on standard error and exit code 2, any other exit code 3."""
     try:
         return app()
     except EXPECTED as error:
         line = " ".join(str(error).split())
         _console(stderr=True).print(Text.assemble(("driftgauge:", "red"), f" {line}"), soft_wrap=True)
         sys.exit(2)
+    except Exception:  # Python's own exit code for it is 1, which says drift
+        traceback.print_exc()
+        sys.exit(3)

@@ -130,7 +130,7 @@ DROPPED: Final = Stored(
 CLAMPED: Final = Stored(
     "model_observations_clamped_total",
     "counter",
-    "Rows whose timestamp was not believed and replaced by their arrival, by why.",
+    "Rows whose timestamp was not believed: they count with their arrival, in a replay with the latest event; by why.",
     ("reason",),
     each([Reason.AHEAD_OF_ARRIVAL]),
 )
@@ -332,14 +332,14 @@ REPORTED: Final = (
         lambda w: w.significance.p_value,
     ),
     Reported(
-        "model_feature_correlation_change_zscore",
+        "model_feature_correlation_change_z",
         "Largest change of the column's correlation with another one, in standard errors (main window); "
         "the pair that changed most are the two columns at the top.",
         ("feature_name",),
         _correlation_changes,
     ),
     Reported(
-        "model_correlation_change_zscore",
+        "model_correlation_change_z",
         "Largest change of any two columns' correlation, in standard errors (main window); for people, no verdict.",
         (),
         lambda report: [] if report.correlation is None else [((), abs(report.correlation.z))],

@@ -83,9 +83,9 @@ class Monitor:
     ) -> None:
         """Count rows: `columns` in the baseline's order, shape [n, columns], categories as bin codes.
 
-        `arrival` and `event` (shape [n], NaN where unknown) are in seconds since 1970; an event
-        further ahead of its arrival than the options allow is replaced by the arrival and counted.
-        A row without an event time has its arrival's, by the event clock that of the latest event.
+        `arrival` and `event` (shape [n], not finite where unknown) are in seconds since 1970; an event
+        further ahead of its arrival than the options allow is not believed, and counted. A row
+        without an event time to believe has its arrival's, by the event clock that of the latest event.
         ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
         """
         if columns.ndim != 2 or columns.shape[1] != len(self.baseline.columns):
@@ -104,12 +104,12 @@ class Monitor:
     def _believed(self, arrival: float, event: FloatArray | None, rows: int) -> tuple[FloatArray, int]:
         """Return the times that rows count with, and how many were too far ahead to be believed."""
         latest = self.state.latest_event
-        # By the event clock a row without a time is of now: its arrival may be years later.
+        # By the event clock a row without a time to believe is of now: its arrival may be years later.
         otherwise = latest if self.options.clock == "event" and math.isfinite(latest) else arrival
         if event is None:
             return np.full(rows, otherwise), 0
         ahead = event > arrival + self.options.max_event_ahead_seconds
-        return np.where(ahead, arrival, np.where(np.isnan(event), otherwise, event)), int(ahead.sum())
+        return np.where(np.isfinite(event) & ~ahead, event, otherwise), int(ahead.sum())
 
     def evaluate(self, now: float) -> Evaluation:
         """Judge the windows as they are and keep the report; `now` is the time of day, seconds since 1970."""

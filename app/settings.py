@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         "arrival", description="What time it is: of arrival, or the latest `timestamp` sent (for replays)."
     )
     max_event_ahead_seconds: float = Field(
-        300.0, ge=0, description="A `timestamp` further ahead of its arrival is replaced by the arrival and counted."
+        300.0, ge=0, description="A `timestamp` further ahead of its arrival is not believed, and counted."
     )
     windows: Annotated[tuple[int, ...], NoDecode] = Field(
         (1_000, 10_000), description="Rows of the sliding windows; the largest is the main one."
@@ -70,7 +70,10 @@ class Settings(BaseSettings):
         ("2m", "1h", "24h"), description="Times that further windows reach back (s, m, h, d), for people to read."
     )
     max_age_seconds: float = Field(
-        86_400.0, gt=0, description="Age from which on a row is no longer part of a window of a number of rows."
+        86_400.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Age from which on a row is no longer part of a window of a number of rows.",
     )
     psi_threshold_warning: float = Field(0.1, gt=0, description="PSI, less its noise, from which drift is a warning.")
     psi_threshold_critical: float = Field(0.2, gt=0, description="PSI, less its noise, from which drift is critical.")

@@ -22,7 +22,7 @@ BLOCK_ROWS: Final = 4_096
 """Most rows written at once, and that wait to be binned."""
 CELLS_AT_ONCE: Final = 262_144
 """Cells that make a block of many columns: few enough to be binned while they are in the processor's cache."""
-SLACK_ROWS: Final = 4 * BLOCK_ROWS
+SLACK_ROWS: Final = 2 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
 _ALIGNMENT: Final = 64
 _TRIES: Final = 8

@@ -260,7 +260,7 @@ class TableStream:
         """Say which file it is that cannot be read."""
         try:
             yield
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
             raise TableError(f"cannot read the table {self.path}: {error}") from error
 
     def _csv(self, columns: Sequence[str], source: Any = None) -> Any:

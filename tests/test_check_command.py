@@ -271,3 +271,42 @@ def test_the_installed_command_exits_with_the_verdict(check: Command, usual: Pat
         assert done.returncode == code
         assert (orjson.loads(done.stdout)["window"] == "table") if code < 2 else done.stdout == b""
         assert (done.stderr == b"") == (code < 2)  # no progress bar where nobody watches
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_report_that_cannot_be_written_is_neither_drift_nor_bad_input(
+    as_json: bool, usual: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "baseline.json").write_text(dumps(small_baseline()), encoding="utf-8")
+    given = ["check", str(usual), "--baseline", str(tmp_path / "baseline.json"), *(["--json"] if as_json else [])]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*COMMAND, *given], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 3
+    assert b"cannot write the report" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_interruption_is_not_drift(check: Command, usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[Judged]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Check, "windows", interrupted)
+    assert check(usual).code == 130
+
+
+def test_a_failure_of_the_program_is_not_drift(check: Command, usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> Iterator[Judged]:
+        raise ZeroDivisionError("a mistake of ours")
+        yield
+
+    monkeypatch.setattr(Check, "windows", failing)
+    found = check(usual)
+    assert found.code == 3
+    assert "a mistake of ours" in found.err
+
+
+def test_a_name_of_a_column_that_is_not_utf_8_is_bad_input(check: Command, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_bytes("âge,flag\n1,0\n".encode("latin-1"))
+    assert check(table).refuses(str(table))

@@ -153,7 +153,7 @@ def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, 
     assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
     in_units = text.endswith(("in standard deviations of the reference.", "by its degrees of freedom: 1 by chance."))
     assert name.endswith("_ratio") == (text.startswith("Share of") or in_units)
-    assert name.endswith("_zscore") == ("in standard errors" in text)
+    assert name.endswith("_z") == ("in standard errors" in text)
     assert name.endswith("_info") == ("always 1" in text)
     assert not re.search(r"_(ms|millis\w*|minutes?|hours?|days?|percent\w*|kb|mb|kilo\w*|mega\w*)(_|$)", name)
     assert not text[0].islower()
@@ -348,8 +348,8 @@ def test_before_the_first_row_there_is_a_verdict_but_no_statistic() -> None:
     assert exposition.children("model_feature_psi", "feature_name", "window") == {}
     for name in NEW_PER_COLUMN:
         assert exposition.children(name, "feature_name", "window") == {}
-    assert exposition.children("model_feature_correlation_change_zscore", "feature_name") == {}
-    assert exposition.children("model_correlation_change_zscore", "model_name") == {}
+    assert exposition.children("model_feature_correlation_change_z", "feature_name") == {}
+    assert exposition.children("model_correlation_change_z", "model_name") == {}
     names = ("200", "1000", *TIME_WINDOWS)
     assert exposition.children("model_window_rows", "window") == {(name,): 0.0 for name in names}
     assert set(exposition.children("model_feature_drift_severity", "feature_name").values()) == {0.0}
@@ -510,10 +510,10 @@ def test_the_change_of_a_correlation_is_that_of_the_report() -> None:
     change = monitor.last.report.correlation
     assert change is not None
     exposition = Exposition(OPENMETRICS, [_facts(monitor)])
-    found = exposition.children("model_feature_correlation_change_zscore", "feature_name")
+    found = exposition.children("model_feature_correlation_change_z", "feature_name")
     by_column = dict(zip(monitor.baseline.names, change.by_column.tolist(), strict=True))
     assert found == {(name,): by_column[name] for name in ("age", "flag", "prediction")}
-    assert exposition.value("model_correlation_change_zscore") == abs(change.z) == max(found.values())
+    assert exposition.value("model_correlation_change_z") == abs(change.z) == max(found.values())
     top = sorted(found.values())[-2:]
     assert top == [abs(change.z)] * 2
 

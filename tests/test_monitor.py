@@ -189,6 +189,18 @@ def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: lis
     assert monitor.evaluate(0.0).report.evaluated_at == max(expected)
 
 
+@pytest.mark.parametrize("wrong", [START + 2 * AHEAD, math.inf, -math.inf, math.nan])
+def test_in_a_replay_one_wrong_time_does_not_move_the_clock(wrong: float) -> None:
+    monitor = _with_clock("event")
+    long_ago = START - 13 * 365 * 86_400.0
+    monitor.observe(some_rows(900), arrival=START, event=long_ago + np.arange(900.0))
+    monitor.observe(some_rows(1), arrival=START, event=np.array([wrong]))
+    report = monitor.evaluate(START).report
+    assert report.evaluated_at == long_ago + 899.0
+    assert report.windows["1000"].rows == 901
+    assert monitor.state.snapshot(START).rows.at[-1] == long_ago + 899.0
+
+
 def test_events_given_by_the_caller_are_left_as_they_were() -> None:
     event = np.array([math.nan, START + 2 * AHEAD])
     _with_clock("event").observe(some_rows(2), arrival=START, event=event)

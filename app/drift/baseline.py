@@ -433,6 +433,7 @@ def _column_content(column: ColumnBaseline) -> dict[str, Any]:
         "categories": list(column.bins.categories),
         "tail": sorted(column.bins.tail),
         "tail_complete": column.bins.tail_complete,
+        "near_cut": column.bins.near_cut,
     }
     content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
     return content
@@ -458,6 +459,7 @@ def _column_from(content: Mapping[str, Any]) -> ColumnBaseline:
         categories=tuple(bins["categories"]),
         tail=frozenset(bins["tail"]),
         tail_complete=bins["tail_complete"],
+        near_cut=int(bins["near_cut"]),
     )
     if len(content["counts"]) != len(known.names):
         raise ValueError(f"{content['name']}: {len(content['counts'])} counts for {len(known.names)} bins")

@@ -50,6 +50,9 @@ class Bins:
     categories: tuple[str, ...] = ()
     tail: frozenset[int] = frozenset()
     tail_complete: bool = True
+    near_cut: int = 0
+    """Where more categories would be kept than may be, and are about equally frequent: those of which chance
+    decided whether they are, their rows in the reference being within two standard deviations of the cut."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -123,7 +126,23 @@ def fit_categorical(counts: Sequence[int], categories: Sequence[str], rows: int)
     tail = [category for _, category in ranked[len(kept) :]]
     complete = len(tail) <= MAX_TAIL
     hashes = frozenset(map(category_hash, tail)) if complete else frozenset()
-    return Bins("category", categories=tuple(kept), tail=hashes, tail_complete=complete)
+    near = _near_cut([count for count, _ in ranked], len(kept)) if len(kept) == MAX_CATEGORIES else 0
+    return Bins("category", categories=tuple(kept), tail=hashes, tail_complete=complete, near_cut=near)
+
+
+def _near_cut(ranked: Sequence[int], kept: int) -> int:
+    """Return how many counts lie within two standard deviations of the cut after so many, 0 if that is their spread.
+
+    Counts of categories that are equally frequent crowd around one number. Where most of those within a
+    factor of three of the cut lie farther from it, it was frequency that decided.
+    """
+    if kept == len(ranked):
+        return 0
+    counts = np.array(ranked, dtype=np.float64)
+    cut = (counts[kept - 1] + counts[kept]) / 2.0
+    near = int((np.abs(counts - cut) <= 2.0 * cut**0.5).sum())
+    alike = int(((counts >= cut / 3.0) & (counts <= cut * 3.0)).sum())
+    return near if near > 0.6 * alike else 0
 
 
 def reference_counts(bins: Bins, counts: IntArray, singletons: int) -> FloatArray:

@@ -43,7 +43,7 @@ class TimeSpan:
     @classmethod
     def named(cls, text: str) -> TimeSpan:
         """Return the window that a text such as 2m, 1h or 7d names; ValueError says what is wrong with it."""
-        found = re.fullmatch(r"([1-9]\d*)([smhd])", text)
+        found = re.fullmatch(r"([1-9][0-9]*)([smhd])", text)
         if found is None:
             raise ValueError(f"{text!r} is not a time: write a whole number of s, m, h or d, such as 2m, 1h or 7d")
         seconds = int(found[1]) * UNITS[found[2]]

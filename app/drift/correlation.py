@@ -84,8 +84,7 @@ class NormalScores:
 
     def accumulated(self, parts: Iterable[CodeArray]) -> Correlations:
         """Correlate rows that come in parts, each of shape [n, all columns]."""
-        sums = [_Sums.of(self._of(codes)) for codes in parts]
-        return reduce(operator.add, sums).correlations()
+        return reduce(operator.add, (_Sums.of(self._of(codes)) for codes in parts)).correlations()
 
     def _of(self, codes: CodeArray) -> _Single:
         """Return the scores of rows, shape [n, columns that take part]."""

@@ -134,8 +134,13 @@ def _cuts(column: ColumnBaseline, current: FloatArray, reference: FloatArray) ->
             value = number_name(bins.edges[place - 1])
             where = f"{'above' if rose else 'up to'} {value} (reference: {percent(was / m)})"
         else:
-            where = f"{side} the reference's {_ordinal(round(100.0 * was_below / was_up_to[-1]))} percentile"
+            where = f"{side} the reference's {_percentile(100.0 * was_below / was_up_to[-1])}"
         yield _Split(rows, was, f"{percent(rows / n)} of rows {where}")
+
+
+def _percentile(level: float) -> str:
+    # Near its ends a whole number would be the end itself.
+    return f"{_ordinal(round(level)) if 1.0 <= level <= 99.0 else f'{min(max(level, 0.1), 99.9):.1f}th'} percentile"
 
 
 def _ordinal(number: int) -> str:

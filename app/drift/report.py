@@ -72,6 +72,8 @@ class WindowReport:
     """How far a time window reaches back; None for a count window."""
     expired: int
     """Rows that a count window leaves out because they are too old."""
+    slides: bool
+    """Whether these are the newest of a stream of rows, rather than all rows of a table."""
     counts: IntArray
     """Rows in each bin, shape [columns, K]."""
     psi: Psi
@@ -86,11 +88,6 @@ class WindowReport:
     """The effective ones: the larger of the policy's and the natural variation; NaN for a time window."""
     judged: BoolArray
     """Whether a verdict on the column may rest on the window: a count window with rows enough."""
-
-    @property
-    def slides(self) -> bool:
-        """Whether these are the newest of a stream of rows, rather than all rows of a table."""
-        return self.name == str(self.capacity)
 
     def effect(self, severity: Severity) -> FloatArray:
         """Return `psi_debiased` in units of the effective threshold; NaN where nothing is judged."""
@@ -253,6 +250,7 @@ def _window_report(
         capacity=window.capacity,
         seconds=window.seconds,
         expired=window.expired,
+        slides=window.slides,
         counts=window.counts,
         psi=psi,
         js_distance=distance,

@@ -183,9 +183,10 @@ class SampleComparison:
 
         `rows` (shape [columns]) have a value; `sums` (shape [2, columns]) are those of the standardised
         clipped values and of their squares, so a value far outside the reference's range counts as one
-        at ten of its standard deviations outside.
+        at ten of its standard deviations outside; NaN where the reference has no spread to tell it in.
         """
-        numeric = self._reference.numeric
+        numeric, spread = self._reference.numeric, self._scales.spread
+        unit = np.where(spread, self._scales.std, np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             shift = np.where(numeric & (rows > 0), sums[0] / rows, np.nan)
             variance = np.maximum(sums[1] / rows - shift**2, 0.0)
@@ -195,9 +196,9 @@ class SampleComparison:
                 unknown,
                 rows=np.where(numeric, rows, 0),
                 finite_rows=np.where(numeric, rows, 0),
-                mean=self._scales.mean + shift * np.where(numeric, self._scales.std, 1.0),
-                std=np.sqrt(variance) * np.where(numeric, self._scales.std, 1.0),
-                mean_shift=np.where(self._scales.spread, shift, np.nan),
+                mean=np.where(spread, self._scales.mean + shift * unit, np.nan),
+                std=np.where(spread, np.sqrt(variance) * unit, np.nan),
+                mean_shift=np.where(spread, shift, np.nan),
             )
 
     def _lots(self, rows: int) -> Iterator[IntArray]:

@@ -20,6 +20,9 @@ FEWEST_ROWS: Final = 100
 """Rows from which on the p-value has been shown to hold its size."""
 EXPECTED: Final = 5.0
 """Rows that a bin is expected to hold on the smaller side to count by itself."""
+MOST_NEAR_CUT: Final = 1.0
+"""How many categories may have been kept or merged by chance, times the window's part of all rows: with 2 and
+more the test was seen to reject too often."""
 FISHER_BELOW: Final = 500.0
 """Two bins are compared exactly while one is expected to hold fewer rows; above, chi-squared agrees."""
 _SDS: Final = 12.0
@@ -49,6 +52,7 @@ class SignificanceTest:
             self._other[row, [own.special[OTHER]] if OTHER in own.special else []] = True
             self._special[row, [own.special[name] for name in SPECIAL if name in own.special]] = True
         self._ends &= reference == 0  # a reference with infinite values does hold rows there
+        self._near_cut = np.array([own.near_cut for own in bins], dtype=np.float64)
         self._unordered = np.array([own.rule == "category" for own in bins], dtype=np.bool_)
 
     def __call__(self, current: FloatArray) -> Significance:
@@ -65,8 +69,13 @@ class SignificanceTest:
             np.tile(self._unordered, windows),
         )
         p, statistic, degrees = tables.test()
-        few = tables.n < FEWEST_ROWS
-        return Significance(*(np.where(few, np.nan, x).reshape(lead) for x in (p, statistic, degrees)))
+        # The same counts chose which categories are kept: of many near the cut those kept have too many rows in the
+        # reference, by chance, and a window that is large enough shows it.
+        m = self._reference.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            chosen = np.tile(self._near_cut, windows) * tables.n / (tables.n + np.tile(m, windows))
+        unknown = (tables.n < FEWEST_ROWS) | (chosen > MOST_NEAR_CUT)
+        return Significance(*(np.where(unknown, np.nan, x).reshape(lead) for x in (p, statistic, degrees)))
 
 
 def _open_ends(bins: Bins) -> list[int]:
@@ -115,13 +124,20 @@ class _Tables:
         key = np.where(self.unordered[:, None], expected, place)
         # Special bins come last: they have rows enough, or are not taken.
         order = np.argsort(np.where(self.special, np.inf, key), axis=1, kind="stable")
-        # The next one, `unseen`, is expected to hold what the tail showed once: an estimate that varies more than
-        # a count. Where it has rows enough both are one group, the tail, whose rows were counted.
-        expected = np.where(self.other & np.roll(taken, -1, axis=1), 0.0, expected)
         row = np.arange(len(order))[:, None]
-        c = np.where(taken, self.current, 0.0)[row, order]
-        r = np.where(taken, self.reference, 0.0)[row, order]
-        return _merge(c, r, expected[row, order])
+        tail = self.other & np.roll(taken, -1, axis=1)
+        c, r, e = (_as_one(np.where(taken, x, 0.0), tail)[row, order] for x in (self.current, self.reference, expected))
+        return _merge(c, r, e)
+
+
+def _as_one(counts: FloatArray, tail: BoolArray) -> FloatArray:
+    """Return counts in which `other` is counted in the next bin, `unseen`, where `tail` says so.
+
+    `unseen` is expected to hold what the tail showed once: an estimate that varies more than a count. Where
+    it has rows enough, it and `other` are one bin, the tail, whose rows were counted.
+    """
+    moved = np.where(tail, counts, 0.0)
+    return np.asarray(counts - moved + np.roll(moved, 1, axis=1))
 
 
 @dataclass(frozen=True)

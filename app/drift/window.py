@@ -82,6 +82,8 @@ class Window:
     """How far a time window reaches back."""
     expired: int = 0
     """Rows that a count window would hold if they were not too old."""
+    slides: bool = False
+    """Whether these are the newest of a stream of rows, rather than all rows of a table."""
 
 
 def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
@@ -100,6 +102,7 @@ def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binne
                 sample=fresh,
                 capacity=size,
                 expired=len(newest) - len(fresh),
+                slides=True,
             )
         )
     return windows

@@ -445,7 +445,7 @@ def drift() -> list[AnyPanel]:
         Query(f"topk(10, max by (feature_name) ({EFFECT}))", "{{feature_name}}"),
         Query("vector(1)", "limit"), width=12, height=9,
     )  # fmt: skip
-    change = f"max by (feature_name) (model_feature_correlation_change_zscore{{{MODEL_IS}}})"
+    change = f"max by (feature_name) (model_feature_correlation_change_z{{{MODEL_IS}}})"
     together = lines(
         Text("Largest changes of a correlation", "How much the column's correlation with some other one differs from "
              "the reference's, in standard errors: the ten largest columns, main window. No verdict rests on it. Bad: "
@@ -653,7 +653,7 @@ def feature_distances() -> list[AnyPanel]:
             Text("Correlation with other columns", "Largest change of this column's correlation with another one, in "
                  "standard errors, in the main window, on the worst server. Absent for categories. Bad: a rise that "
                  "stays; /drift/status names the pair that changed most.", NUMBER),
-            Query(f"max(model_feature_correlation_change_zscore{{{COLUMN_IS}}})", "largest change"),
+            Query(f"max(model_feature_correlation_change_z{{{COLUMN_IS}}})", "largest change"),
         ),
         lines(
             Text("Rows behind these", "Rows of each window, and those with a number in this column, on the emptiest "

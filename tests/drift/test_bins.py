@@ -479,3 +479,13 @@ def test_intervals_expect_what_the_reference_holds() -> None:
     bins = fit_numeric(np.arange(100.0))
     counts = np.arange(len(bins.names))
     assert reference_counts(bins, counts, singletons=100).tolist() == counts.tolist()
+
+
+def test_categories_near_the_cut_are_counted_where_the_cap_cuts() -> None:
+    equal = fit_categorical([100] * 60, [f"{i:02}" for i in range(60)], 6_000)
+    assert (len(equal.categories), equal.near_cut) == (50, 60)
+    apart = fit_categorical([1_000] * 50 + [900, 500], [f"{i:02}" for i in range(52)], 51_400)
+    assert apart.near_cut == 51  # the cut is at 950, two standard deviations are 62
+    zipf = fit_categorical([100_000 // (i + 1) for i in range(300)], [f"{i:03}" for i in range(300)], 630_000)
+    assert (len(zipf.categories), zipf.near_cut) == (50, 0)  # frequency decides, not chance
+    assert fit_categorical([100] * 40 + [10], [f"{i:02}" for i in range(41)], 4_010).near_cut == 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency, hypergeom
 
 from app.drift import significance
+from app.drift.baseline import Categories, build_baseline
 from app.drift.bins import SPECIAL, Binner, Bins, FloatArray, fit_categorical, fit_numeric, reference_counts
 from app.drift.significance import EXPECTED, FEWEST_ROWS, FISHER_BELOW, SignificanceTest
 
@@ -506,3 +507,20 @@ def test_an_obvious_change_is_found_in_a_thousand_rows(change: str) -> None:
     fitted = _fitted(kind, [KINDS[kind](rng, 10_000) for _ in range(20)])
     windows = [changed(rng, KINDS[kind](rng, 1_000)) for _ in range(20)]
     assert np.mean(fitted.p_values(_cells(fitted, windows)) < 0.01) >= 0.9
+
+
+def test_where_chance_chose_the_categories_there_is_no_p_value() -> None:
+    rng = np.random.default_rng(12)
+    names = tuple(map(str, range(300)))
+    codes = rng.integers(0, 300, 10_000)
+    built = build_baseline({"x": Categories(codes, names)}, created="")
+    assert built.bins[0].near_cut > 200
+    window = built.bins[0].encode(names)[rng.integers(0, 300, 1_000)][:, None]
+    counts = built.binner.counts(built.binner.codes(window)).astype(np.float64)
+    found = built.significance(counts)
+    assert np.isnan([found.p_value, found.chi_squared, found.degrees]).all()
+    spread = rng.choice(300, 10_000, p=1.0 / np.arange(1, 301) / (1.0 / np.arange(1, 301)).sum())
+    zipf = build_baseline({"x": Categories(spread, names)}, created="")
+    drawn = zipf.bins[0].encode(names)[spread[:1_000]][:, None]
+    counts = zipf.binner.counts(zipf.binner.codes(drawn)).astype(np.float64)
+    assert not np.isnan(zipf.significance(counts).p_value).any()  # frequency chose

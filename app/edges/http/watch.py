@@ -20,7 +20,8 @@ async def status(request: Request) -> Response:
     service = service_of(request)
     monitor = service.monitor(request.query_params.get("model"))
     await service.evaluator(monitor).current()
-    return json_response(drift_status(monitor, service.problems.current()))
+    # In a thread: of a thousand columns it takes longer than predictions should wait.
+    return await asyncio.to_thread(lambda: json_response(drift_status(monitor, service.problems.current())))
 
 
 def drift_status(monitor: Monitor, problems: list[str]) -> dict[str, Any]:
