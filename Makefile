@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test servers lint types docs monitoring generated-check lock clean
+.PHONY: help demo stack test servers lint types docs monitoring generated-check bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -50,16 +50,20 @@ generated-check: .venv/dev ## Hold all generated files against their sources and
 	monitoring/grafana/schema/check.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
+bench: .venv-bench/done ## Measure the cost of the statistics, beside others. ARGS="--help" tells of options.
+	.venv-bench/bin/python -m benchmarks.statistics_cost $(ARGS)
+
 lock: .venv/dev ## Lock the dependencies anew into requirements/.
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra pandas -o requirements/server.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra bench --group build -o requirements/bench.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 clean: ## Remove the environment and what tools left behind.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # An environment with the locked requirements; the file marks that it is complete.
 .venv/demo: requirements/demo.txt pyproject.toml | .venv/python
@@ -72,6 +76,14 @@ clean: ## Remove the environment and what tools left behind.
 	@echo "installing the locked requirements of the tests ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The peers that the benchmarks compare with want older libraries than the demo, and much space.
+.venv-bench/done: requirements/bench.txt pyproject.toml
+	@echo "installing the locked requirements of the benchmarks ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/bench.txt
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/python:
