@@ -137,10 +137,11 @@ class _Sums:
         if known is not None:
             # Only a column with gaps leaves rows out of the sums of the columns that it is paired with.
             counted = known.astype(np.float32)
+            beside = counted if gaps.size == columns else counted[:, gaps]
             rows[:] = known.sum(axis=0)[:, None]
-            rows[:, gaps] = _product(counted, counted[:, gaps])
-            first[:, gaps] = _product(scores, counted[:, gaps])
-            squares[:, gaps] = _product(scores * scores, counted[:, gaps])
+            rows[:, gaps] = _product(counted, beside)
+            first[:, gaps] = _product(scores, beside)
+            squares[:, gaps] = _product(scores * scores, beside)
         return cls(rows, first, squares, _product(scores, scores))
 
     def __add__(self, other: _Sums) -> _Sums:
@@ -165,9 +166,11 @@ class _Sums:
 def _product(first: _Single, second: _Single) -> FloatArray:
     """Return the sums of products over rows, shape [columns of the first, columns of the second]."""
     product = np.zeros((first.shape[1], second.shape[1]))
+    some: _Single = np.empty(product.shape, dtype=np.float32)
     for start in range(0, len(first), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
-        product += first[part].T @ second[part]
+        np.matmul(first[part].T, second[part], out=some)
+        product += some
     return product
 
 
