@@ -232,9 +232,9 @@ class State:
             return
         values = self._values[ring]
         block = Block(values, codes, self._at[ring], counts.astype(np.uint32), self._summing(values))
-        late = [buckets.add(block) for buckets in self._rings]
-        if late[-1] and self.counters.has(LATE.name):
-            self.counters.add(LATE.name, late[-1])
+        late = min([buckets.add(block) for buckets in self._rings])
+        if late:
+            self.counters.add(LATE.name, late)
 
     def _parts(self, begin: int, end: int, *, at_once: int | None = None) -> Iterator[tuple[slice, slice]]:
         """Yield the stretches of the ring that rows `begin` to `end` lie in, oldest first.

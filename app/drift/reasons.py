@@ -78,14 +78,15 @@ def what_moved(column: ColumnBaseline, counts: FloatArray) -> str:
     """Say where the share of rows changed most; `counts` are the window's, shape [at least its bins].
 
     Every bin, and for ordered ones every cut between two, splits the rows in two parts: named is the
-    split with the largest PSI.
+    split with the largest PSI, of two that are the same split the side that grew.
     """
     current = counts[: len(column.bins.names)].astype(np.float64)
     reference = np.asarray(column.counts)
     n, m = current.sum(), reference.sum()
     if n == 0 or m == 0:
         return ""
-    return max(_splits(column, current, reference), key=lambda split: split.psi(n, m)).phrase
+    splits = _splits(column, current, reference)
+    return max(splits, key=lambda split: (round(split.psi(n, m), 9), split.current / n - split.reference / m)).phrase
 
 
 @dataclass(frozen=True)

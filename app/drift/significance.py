@@ -2,6 +2,7 @@
 
 Bins with rows enough make a chi-squared test of two samples; what is rare (a missing value, a category
 never seen) makes an exact one of its own, because that is where a small sample lies to the chi-squared.
+Pearson's chi-squared test of two samples, Fisher's exact test with Lancaster's mid-p, Tippett's smallest p-value.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.drift.baseline import Categories, ColumnBaseline, build_baseline
-from app.drift.bins import FloatArray
+from app.drift.bins import Binner, FloatArray
 from app.drift.reasons import Effect, ago_in_words, percent, short, since_in_words, what_moved
 
 unhurried = settings(deadline=None, max_examples=60)
@@ -326,3 +326,11 @@ def test_a_percentage_is_within_five_percent_of_the_share(share: float) -> None:
 @given(st.floats(1e-9, 1e2))
 def test_a_short_number_is_within_half_a_percent(value: float) -> None:
     assert float(short(value)) == pytest.approx(value, rel=5.1e-3)
+
+
+def test_a_constant_that_moved_is_told_by_where_its_rows_went() -> None:
+    column = build_baseline({"x": np.full(1_000, 7.0)}, created="").columns[0]
+    binner = Binner([column.bins])
+    for value, phrase in ((9.0, "100 % of rows above the reference's largest value"), (3.0, "below")):
+        counts = binner.counts(binner.codes(np.full((600, 1), value)))[0].astype(np.float64)
+        assert phrase in what_moved(column, counts)

@@ -760,8 +760,8 @@ def test_a_constant_and_a_column_of_nothing_can_move() -> None:
     assert report.main.significance.p_value[[3, 4]].max() < 1e-9
     assert report.main.sample.ks_statistic[3] == 1.0
     assert np.isnan(report.main.sample.ks_statistic[4])
-    assert report.verdicts[3].reason.endswith("; 0 % of rows are 7 (reference: 100 %)")
-    assert report.verdicts[4].reason.endswith("; 0 % of rows missing (reference: 100 %)")
+    assert report.verdicts[3].reason.endswith("; 100 % of rows above the reference's largest value")
+    assert report.verdicts[4].reason.endswith("; 100 % of rows with a value that the reference does not have")
 
 
 @pytest.mark.parametrize("same", [True, False])

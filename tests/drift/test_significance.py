@@ -176,8 +176,12 @@ def _naive(bins: Bins, reference: FloatArray, current: FloatArray) -> tuple[floa
     if bins.rule == "category":
         ordinary.sort(key=lambda k: expected[k])
     order = ordinary + sorted(special - ends - rare)
-    if bins.rule == "category" and bins.special["unseen"] not in rare:
-        expected[bins.special["other"]] = 0.0  # the tail is one group
+    other, unseen = bins.special.get("other"), bins.special.get("unseen")
+    if other is not None and unseen is not None and not rare & {other, unseen}:  # the tail is one bin
+        current, reference = current.copy(), reference.copy()
+        for counts in (current, reference, expected):
+            counts[unseen] += counts[other]
+            counts[other] = 0.0
     # Neighbours are merged until they hold rows enough, and what is left joins the last group.
     groups: list[list[int]] = []
     unfinished: list[int] = []
@@ -239,6 +243,7 @@ made = st.sampled_from([_intervals, _values, _categories])
 @settings(deadline=None, max_examples=150)
 @given(shares, made, st.integers(0, 10_000), st.sampled_from([100, 130, 1_000]), st.sampled_from([60, 500, 3_000]))
 @example([0.001, 1.0, 0.001, 0.001, 0.1], _intervals, 257, 130, 500)  # two exact tests with one p-value
+@example([0.0], _categories, 0, 100, 60)  # a tail and nothing else
 def test_merging_and_what_is_rare_follow_the_written_rule(
     weights: list[float], made: Callable[[int], Bins], seed: int, n: int, m: int
 ) -> None:
