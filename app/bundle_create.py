@@ -23,16 +23,18 @@ from app.bundles import Bundle, BundleInfo, Feature, Label, Sample
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
-    WINDOW_SIZES,
     Baseline,
+    BaselineError,
     Categories,
     Kind,
     Table,
-    build_baseline,
     dumps,
     joined,
+    varying_as,
 )
+from app.drift.baseline_build import WINDOW_SIZES, build_baseline
 from app.drift.bins import BoolArray, FloatArray
+from app.drift.blocks import hours_of
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
 from app.estimators import as_fitted, classes_of, features_of, selects_by_name
@@ -46,6 +48,7 @@ from app.tables import (
     is_csv,
     read_table,
     require,
+    seconds_since_1970,
 )
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
@@ -67,6 +70,8 @@ class BaselineOptions:
     """Sizes in rows of which the natural variation is measured."""
     natural_variation_quantile: float = 1.0
     """Quantile of the reference's own windows that counts as natural; 1 is the largest."""
+    by_hour: bool = False
+    """Whether rows are compared with the reference of their hour of the day (UTC), which takes `time`."""
     zero_bin: ZeroBin = "jeffreys"
     """How PSI counts an empty bin: Jeffreys' half row in each bin, or shares clipped at 1e-4."""
 
@@ -77,7 +82,7 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     table = _ordered(read_table(source, _stated_text(options)), options)
     names = [name for name in table.column_names if name not in _not_features(options)]
     kinds = infer_kinds(table, names, options.kinds)
-    return _baseline({name: column(table, name, kinds[name]) for name in names}, options)
+    return _baseline({name: column(table, name, kinds[name]) for name in names}, options, table)
 
 
 def create_bundle(
@@ -118,7 +123,7 @@ def create_bundle(
     if is_csv(reference):
         features = tuple(as_fitted(f, model) if f.name in stated else f for f in features)
     columns = {f.name: column(table, f.name, f.kind) for f in features}
-    baseline = _baseline(columns, options)
+    baseline = _baseline(columns, options, table)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
     texts = [f.name for f in features if f.kind == "categorical"]
@@ -126,7 +131,8 @@ def create_bundle(
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
-    bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None)
+    fitted = table if options.time is not None and evaluation is not None else None
+    bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None, fitted=fitted)
     _write(bundle, out, trusted_types)
     return bundle
 
@@ -152,7 +158,11 @@ def _not_features(options: BaselineOptions, *others: str) -> list[str]:
     return [*others, *options.ignore, *([options.time] if options.time else [])]
 
 
-def _baseline(columns: Table, options: BaselineOptions) -> Baseline:
+def _baseline(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
+    """Build the baseline of columns whose times, if any, are in the table that they come from."""
+    if options.by_hour and options.time is None:
+        raise BaselineError("hours of the day are told from times: name the column that holds them (--time)")
+    hours = hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
     return build_baseline(
         columns,
         created=_now(),
@@ -160,6 +170,7 @@ def _baseline(columns: Table, options: BaselineOptions) -> Baseline:
         window_sizes=options.window_sizes,
         natural_variation_quantile=options.natural_variation_quantile,
         zero_bin=options.zero_bin,
+        hours=hours,
     )
 
 
@@ -198,7 +209,10 @@ class _Draft:
     model: Any
     baseline: Baseline
 
-    def with_scores(self, table: pa.Table, target: str, options: BaselineOptions, *, in_sample: bool) -> Bundle:
+    def with_scores(
+        self, table: pa.Table, target: str, options: BaselineOptions, *, in_sample: bool, fitted: pa.Table | None
+    ) -> Bundle:
+        """Return the bundle with the scores of a table; `fitted` are the rows of the reference, if in order of time."""
         batch = _batch(table, self.info.features)
         usual = _usual_row(self.info.features, batch)
         info, model = self._with_input(usual)
@@ -210,10 +224,10 @@ class _Draft:
             raise BundleError(
                 f"the model cannot answer the {'reference' if in_sample else 'evaluation table'}: {error}"
             ) from error
-        columns: dict[str, FloatArray | Categories] = {PREDICTION: scores}
-        if info.task == "multiclass":
-            columns[PREDICTION_CLASS] = categories(pa.table({"class": labels}), "class")
-        watched = joined(self.baseline, _baseline(columns, options), in_sample=in_sample)
+        own = _baseline(_score_columns(info, labels, scores), options, table)
+        if fitted is not None:
+            own = self._varying_as(own, predictor, fitted, options)
+        watched = joined(self.baseline, own, in_sample=in_sample)
         info = info.model_copy(
             update={
                 "samples": _samples(info.features, batch, labels, scores),
@@ -221,6 +235,18 @@ class _Draft:
             }
         )
         return Bundle(info, model, watched)
+
+    def _varying_as(self, own: Baseline, predictor: Predictor, fitted: pa.Table, options: BaselineOptions) -> Baseline:
+        """Return the scores' baseline with the dependence and variation of those of the rows that it was fitted on.
+
+        How they are distributed is not to be trusted, but how they follow one another is, and as a rule
+        the rows span more time than the held-out ones: a season that these do not have.
+        """
+        try:
+            labels, scores = _predict_all(predictor, _batch(fitted, self.info.features))
+        except (ModelFailed, Refused):  # there may be rows that it was not fitted on
+            return own
+        return varying_as(own, _baseline(_score_columns(self.info, labels, scores), options, fitted))
 
     def _with_input(self, row: Batch) -> tuple[BundleInfo, Any]:
         """Return what the model is given, and the model: without its names if it is to take a matrix."""
@@ -232,6 +258,13 @@ class _Draft:
             return self.info, stripped
         works = _answers(_lenient(frame, self.model, self.baseline), row)
         return (frame, self.model) if works else (self.info, stripped)
+
+
+def _score_columns(info: BundleInfo, labels: Sequence[Label], scores: FloatArray) -> Table:
+    columns: dict[str, FloatArray | Categories] = {PREDICTION: scores}
+    if info.task == "multiclass":
+        columns[PREDICTION_CLASS] = categories(pa.table({"class": labels}), "class")
+    return columns
 
 
 def _usual_row(features: Sequence[Feature], batch: Batch) -> Batch:

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, ColumnBaseline, CorrelationTable
-from app.drift.bins import Bins, CodeArray, FloatArray, IntArray, category_hash, category_name
+from app.drift.bins import Bins, FloatArray, category_hash, category_name
 from app.drift.buckets import TimeSpan
 from app.drift.correlation import Correlations
-from app.drift.report import DriftReport, Memory, Policy, Status, evaluate
-from app.drift.window import Rows, Window
+from app.drift.policy import Policy
+from app.drift.report import DriftReport, Memory, evaluate
+from app.drift.verdict import Status
+from app.filling import Filling, Weighing
 from app.tables import (
     EARLIEST,
     NULLS,
@@ -29,8 +31,6 @@ from app.tables import (
     spelled_numbers,
 )
 
-SEED: Final = 0
-"""Of the random keys that decide which rows of a large window are held: the same rows each time."""
 HELD_ROWS: Final = 200_000
 """The most rows of a window that are held; of more a uniform sample is."""
 HELD_CELLS: Final = 20_000_000
@@ -124,14 +124,16 @@ class Check:
         `now`, in seconds since 1970, is when a window without times is judged. `read` is called with
         the bytes of all the tables that have been read. Raises TableError.
         """
-        memory = Memory.empty(len(self.baseline.columns))
+        detector = self.baseline.detector(self.options.policy.budget)
+        weighing, memory = Weighing(self.baseline.binner, detector), Memory.start(detector)
         began: dict[str, str] = {}
         observed = 0
-        for filling in self._filled(read or (lambda _: None)):
+        for filling in self._filled(weighing, read or (lambda _: None)):
             window = filling.window()
             observed += window.rows
             policy = replace(self.options.policy, windows=(window.rows,), time_windows=())
             at = now if window.end is None else window.end
+            memory = replace(memory, evidence=weighing.ended(window, at))
             report, memory = evaluate(self.baseline, [window], observed, memory, policy, at)
             drifting = [verdict.name for verdict in report.verdicts if verdict.status is Status.DRIFT_DETECTED]
             began = {name: began.get(name, window.name) for name in drifting}
@@ -148,7 +150,7 @@ class Check:
         if unknown:
             raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {', '.join(baseline.names)}")
 
-    def _filled(self, read: Callable[[int], object]) -> Iterator[Filling]:
+    def _filled(self, weighing: Weighing, read: Callable[[int], object]) -> Iterator[Filling]:
         """Yield the windows, each when all of its rows have been read."""
         names = _unique([stream.path.stem for stream in self._streams])
         filling: Filling | None = None
@@ -163,7 +165,10 @@ class Check:
                         if filling is not None:
                             yield filling
                         filling = self._filling(key, names[place])
-                    filling.add(values[run], None if at is None else at[run], stream.path)
+                    codes = self.baseline.binner.codes(values[run])
+                    filling.add(values[run], codes, None if at is None else at[run], stream.path)
+                    if at is not None:
+                        weighing.add(codes, at[run])
                 read(before + part.bytes_read)
             if rows == 0:
                 raise TableError(f"{stream.path} has no rows")
@@ -282,83 +287,3 @@ class _Column:
 
 def _has(bins: Bins, category: str) -> bool:
     return category in bins.categories or category_hash(category) in bins.tail
-
-
-class Filling:
-    """A window while its rows come in: counts of all, and the rows themselves up to a bound.
-
-    Each row has a random key, and those with the smallest keys are held: a uniform sample without
-    replacement, the same whatever the sizes of the parts that the rows come in.
-    """
-
-    def __init__(self, key: int, name: str, baseline: Baseline, most: int) -> None:
-        self.key: Final = key
-        self.tables: Final[list[Path]] = []
-        self.held = 0
-        self._name = name
-        self._binner = baseline.binner
-        self._random = np.random.default_rng(SEED)
-        columns = len(baseline.columns)
-        self._rows = 0
-        self._counts: IntArray = np.zeros((columns, self._binner.width), dtype=np.int64)
-        self._times = (np.inf, -np.inf)
-        # Memory that is never written to is never taken.
-        self._keys: FloatArray = np.empty(most)
-        self._values: FloatArray = np.empty((most, columns))
-        self._codes: CodeArray = np.empty((most, columns), dtype=np.uint8)
-        self._at: FloatArray = np.empty(most)
-
-    def add(self, values: FloatArray, at: FloatArray | None, table: Path) -> None:
-        """Count rows, shape [n, columns]; `at` are their times, shape [n]."""
-        if table not in self.tables:
-            self.tables.append(table)
-        if at is None:
-            at = np.full(len(values), np.nan)
-        else:
-            self._times = min(self._times[0], float(at.min())), max(self._times[1], float(at.max()))
-        codes = self._binner.codes(values)
-        self._rows += len(values)
-        self._counts += self._binner.counts(codes)
-        self._hold(values, codes, at)
-
-    def _hold(self, values: FloatArray, codes: CodeArray, at: FloatArray) -> None:
-        keys = self._random.random(len(values))
-        room = min(len(self._keys) - self.held, len(values))
-        if room:
-            places = np.arange(self.held, self.held + room)
-            self._put(places, np.arange(room), values, codes, at, keys)
-            self.held += room
-        coming = np.flatnonzero(keys[room:] < self._keys[: self.held].max()) + room
-        if coming.size == 0:
-            return
-        pooled = np.concatenate([self._keys, keys[coming]])
-        staying = np.zeros(len(pooled), dtype=np.bool_)
-        staying[np.argpartition(pooled, self.held - 1)[: self.held]] = True
-        leaving = np.flatnonzero(~staying[: self.held])
-        self._put(leaving, coming[staying[self.held :]], values, codes, at, keys)
-
-    def _put(
-        self, places: IntArray, chosen: IntArray, values: FloatArray, codes: CodeArray, at: FloatArray, keys: FloatArray
-    ) -> None:
-        for held, given in ((self._values, values), (self._codes, codes), (self._at, at), (self._keys, keys)):
-            held[places] = given[chosen]
-
-    def window(self) -> Window:
-        """Return what came in."""
-        timed = self._times[0] <= self._times[1]
-        return Window(
-            name=self._name,
-            rows=self._rows,
-            start=self._times[0] if timed else None,
-            end=self._times[1] if timed else None,
-            counts=self._counts,
-            sample=self._sample(),
-            capacity=self._rows,
-        )
-
-    def _sample(self) -> Rows:
-        if self.held < self._rows:  # in an order that does not depend on the parts that the rows came in
-            order = np.argsort(self._keys)
-            self._keys, self._at, self._codes = self._keys[order], self._at[order], self._codes[order]
-            self._values = self._values[order]
-        return Rows(self._values[: self.held], self._codes[: self.held], self._at[: self.held])

@@ -22,8 +22,11 @@ from app.bundles import BASELINE_FILE, read_baseline
 from app.check import Check, CheckError, CheckOptions, Judged, moment
 from app.drift.baseline import Baseline
 from app.drift.buckets import TimeSpan
+from app.drift.evidence import Budget
+from app.drift.policy import Policy
 from app.drift.reasons import short
-from app.drift.report import ColumnVerdict, DriftReport, Policy, Severity, Status
+from app.drift.report import ColumnVerdict, DriftReport
+from app.drift.verdict import Severity, Status
 from app.edges.formats.drift_status import report_json
 
 WIDTH: Final = 100
@@ -32,8 +35,9 @@ NAMED: Final = 4
 """Drifted columns that a line of a history names."""
 NOTHING: Final = "-"
 LEGEND: Final = """\
-PSI is less its noise; limit: from which it is drift. W: Wasserstein, and shift of the mean: both in
-the reference's sd. unseen: values that the reference does not have, or outside its range."""
+evidence: its logarithm, real from its threshold on. PSI is less its noise; limit: from which it is big.
+W: Wasserstein, and shift of the mean: both in the reference's sd. unseen: values that the reference
+does not have, or outside its range."""
 
 
 def check(
@@ -46,11 +50,18 @@ def check(
     ] = None,
     ignore: Annotated[str, typer.Option(help="Columns of the baseline to leave out.", metavar="COL,…")] = "",
     psi_threshold_warning: Annotated[
-        float, typer.Option(help="PSI, less its noise, from which drift is a warning.")
+        float, typer.Option(help="PSI, less its noise, from which drift that is real is big: a warning.")
     ] = 0.1,
     psi_threshold_critical: Annotated[
-        float, typer.Option(help="PSI, less its noise, from which drift is critical.")
+        float, typer.Option(help="PSI, less its noise, from which drift that is real is critical.")
     ] = 0.2,
+    false_alarm_rows: Annotated[
+        float,
+        typer.Option(help="Rows until evidence is wrong in any column, on average at least.", min=1_000),
+    ] = 1e6,
+    tolerance: Annotated[
+        float, typer.Option(help="Drift that is none to evidence, in standard deviations.", min=0, max=1)
+    ] = 0.02,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as GET /drift/status answers it.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Print the columns of every period.")] = False,
 ) -> None:
@@ -63,7 +74,10 @@ def check(
         time=time,
         every=_every(every),
         ignore=[name.strip() for name in ignore.split(",") if name.strip()],
-        policy=Policy(psi_thresholds=_thresholds(psi_threshold_warning, psi_threshold_critical)),
+        policy=Policy(
+            psi_thresholds=_thresholds(psi_threshold_warning, psi_threshold_critical),
+            budget=Budget(false_alarm_rows, tolerance=tolerance),
+        ),
     )
     known = read_baseline(baseline / BASELINE_FILE if baseline.is_dir() else baseline)
     comparison = Check(known, tables, options)
@@ -204,7 +218,7 @@ def _columns(judged: Judged, *, is_history: bool) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("column", overflow="fold", max_width=24)
     table.add_column("status", no_wrap=True)
-    for name in ("PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"):
+    for name in ("evidence", "PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"):
         table.add_column(name, justify="right", no_wrap=True)
     if is_history:
         table.add_column("since", no_wrap=True)
@@ -215,6 +229,7 @@ def _columns(judged: Judged, *, is_history: bool) -> Table:
         table.add_row(
             verdict.name,
             _word(verdict),
+            _number(report.evidence.log10[place], ".1f"),
             _number(main.psi.debiased[place], ".3f"),
             _number(main.thresholds["warning"][place], ".3f"),
             _number(main.significance.p_value[place], ".2g"),
@@ -266,7 +281,11 @@ def _status(status: Status, severity: Severity | None) -> str:
 
 
 def _word(verdict: ColumnVerdict) -> str:
-    return verdict.severity or ("not judged" if verdict.status is Status.INSUFFICIENT_DATA else str(verdict.status))
+    if verdict.status is Status.INSUFFICIENT_DATA:
+        return "not judged"
+    if verdict.status is Status.DRIFT_DETECTED:
+        return "critical" if verdict.severity == "critical" else "drift"
+    return str(verdict.status)
 
 
 def _badness(judged: Judged) -> tuple[int, float]:

@@ -19,8 +19,10 @@ from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BundleInfo, read_baseline, read_info
 from app.check import CheckError
 from app.check_command import check
-from app.drift.baseline import WINDOW_SIZES, Baseline, BaselineError, Kind, dumps
+from app.drift.baseline import Baseline, BaselineError, Kind, dumps
+from app.drift.baseline_build import WINDOW_SIZES
 from app.drift.bins import number_name
+from app.drift.reasons import notes
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, MonitoringError
 from app.logs import configure_logs
@@ -55,6 +57,14 @@ Time = Annotated[
     typer.Option(
         help="Column of times. With it the baseline learns how much the data varies by itself, "
         "and thresholds allow for that. It is not a feature."
+    ),
+]
+ByHour = Annotated[
+    bool,
+    typer.Option(
+        "--by-hour",
+        help="Compare rows with the reference of their hour of the day (UTC): takes --time and a few thousand rows "
+        "an hour. For data that has a daily cycle.",
     ),
 ]
 Windows = Annotated[
@@ -163,6 +173,7 @@ def bundle_create(
         ),
     ] = None,
     time: Time = None,
+    by_hour: ByHour = False,
     kinds: Kinds = "",
     ignore: Ignore = "",
     category_codes: Annotated[
@@ -189,7 +200,7 @@ def bundle_create(
             version=version,
             out=out,
             evaluation=evaluation,
-            options=_options(time, kinds, ignore, windows, natural_variation_quantile, zero_bin),
+            options=_options(time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin),
             category_codes=_read_codes(category_codes),
             trusted_types=_split(trusted_types),
             overwrite=overwrite,
@@ -216,6 +227,7 @@ def baseline_build(
     table: Annotated[Path, typer.Argument(help="Reference table, .csv or .parquet.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("baseline.json"),
     time: Time = None,
+    by_hour: ByHour = False,
     kinds: Kinds = "",
     ignore: Ignore = "",
     windows: Windows = _SIZES,
@@ -225,7 +237,8 @@ def baseline_build(
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     console = _console(stderr=True)
     with console.status("reading the table, counting …"):
-        baseline = baseline_of(table, _options(time, kinds, ignore, windows, natural_variation_quantile, zero_bin))
+        options = _options(time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin)
+        baseline = baseline_of(table, options)
         try:
             out.write_text(dumps(baseline), encoding="utf-8")
         except OSError as error:
@@ -250,13 +263,14 @@ def baseline_show(
 
 
 def _options(
-    time: str | None, kinds: str, ignore: str, windows: str, quantile: float, zero_bin: ZeroBin
+    time: str | None, by_hour: bool, kinds: str, ignore: str, windows: str, quantile: float, zero_bin: ZeroBin
 ) -> BaselineOptions:
     sizes = _split(windows)
     if not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise BaselineError(f"--windows {windows}: give sizes in rows, e.g. {_SIZES}")
     return BaselineOptions(
         time=time,
+        by_hour=by_hour,
         kinds=_read_kinds(kinds),
         ignore=_split(ignore),
         window_sizes=[int(size) for size in sizes],
@@ -325,14 +339,19 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
     order = (
         f"in order of {baseline.time_column}" if baseline.time_column else "without times: rows count as independent"
     )
+    order += ", by hour of the day" if baseline.is_by_hour else ""
     facts = _facts()
     facts.add_row("baseline", f"{baseline.rows} rows, {order}")
     facts.add_row("hash", baseline.hash)
     size = max((size for column in baseline.columns for size in column.natural_variation), default=None)
     if size is not None:
         facts.add_row("varies", f"how far the reference's own windows of {size:,} rows lie from it: debiased PSI")
+    if baseline.time_column:
+        facts.add_row("tau", "how many consecutive rows tell as much as one independent row")
+    for note in notes(baseline):
+        facts.add_row("note", note)
     console.print(facts)
-    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "varies", box=None)
+    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "varies", "tau", box=None)
     for text in table.columns[:2]:
         text.no_wrap = True
     for column, varies in zip(baseline.columns, baseline.natural_variation(size or 0).tolist(), strict=True):
@@ -340,7 +359,8 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
         numbers = [_short(value) for value in (column.mean, column.std, column.min, column.max)]
         name = column.name + (" (in-sample)" if column.in_sample else "")
         known = f"{varies:.2g}" if column.natural_variation else "unknown"
-        table.add_row(name, column.kind, str(len(column.bins.names)), f"{missing:.1%}", *numbers, known)
+        tau = "unknown" if column.tau is None else f"{column.tau:.3g}"
+        table.add_row(name, column.kind, str(len(column.bins.names)), f"{missing:.1%}", *numbers, known, tau)
     console.print(table)
 
 

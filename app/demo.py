@@ -47,6 +47,18 @@ REPLAY_SETTINGS: Final = {
     # The 10,000 flights of the main window are those of ten days or more.
     "max_age_seconds": str(30 * 86_400),
 }
+VERDICTS: Final = {
+    ("insufficient_data", None): "?",
+    ("normal", None): "·",
+    ("warning", "warning"): "real",
+    ("drift_detected", "warning"): "big",
+    ("drift_detected", "critical"): "BIG",
+}
+LEGEND: Final = (
+    "real: the evidence (its logarithm) reached its threshold, so that it is not chance; big, BIG: and the effect, "
+    "PSI by its threshold, reached 1, or the one for critical. varies: the PSI that windows of the training months "
+    "reach among themselves; tau: how many flights in a row tell as much as one by itself."
+)
 STATUS_EVERY_ROWS: Final = 2_500
 STACK_PACE: Final = 2_000
 """Rows per second that give Prometheus the time to see what happens."""
@@ -112,11 +124,8 @@ class Replay:
     rows: int = 0
     seconds: float = 0.0
     scores: list[float] = field(default_factory=list)
-    first_drift: dict[str, str] = field(default_factory=dict)
-    """The date on which each column first drifted."""
-    ever: dict[str, int] = field(default_factory=dict)
-    """In how many of the status reports each column was drifted."""
-    reports: int = 0
+    verdicts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By month and column, the last verdict of the month: a word of `VERDICTS`."""
     status: dict[str, Any] = field(default_factory=dict)
     """The last `/drift/status`."""
 
@@ -155,7 +164,7 @@ def replay(
         seen.rows += rows
         if seen.rows >= next_status or seen.rows == len(flights):
             next_status = seen.rows + STATUS_EVERY_ROWS
-            _look(client, seen)
+            _look(client, seen, f"{flights['month'].iloc[seen.rows - 1]:02d}")
             if look:
                 look(date)
         seen.seconds = time.perf_counter() - started
@@ -165,14 +174,11 @@ def replay(
     return seen
 
 
-def _look(client: httpx.Client, seen: Replay) -> None:
-    """Read the status and remember what drifted."""
+def _look(client: httpx.Client, seen: Replay, month: str) -> None:
+    """Read the status and remember the verdict on each column."""
     seen.status = client.get("/drift/status").raise_for_status().json()
-    seen.reports += 1
-    for name, column in _columns(seen.status).items():
-        if column["status"] == "drift_detected":
-            seen.first_drift.setdefault(name, column["since"][:10])
-            seen.ever[name] = seen.ever.get(name, 0) + 1
+    words = {name: VERDICTS[column["status"], column["severity"]] for name, column in _columns(seen.status).items()}
+    seen.verdicts[month] = words
 
 
 def _in_short(status: Mapping[str, Any]) -> str:
@@ -378,23 +384,29 @@ def print_summary(console: Console, seen: Replay, flights: pd.DataFrame, info: M
     for month, (arrived, auc) in auc_by_month(flights, seen.scores).items():
         months.add_row(f"{month:02d}", f"{arrived:,}", f"{auc:.3f}")
     console.print(months)
-    console.print("\n[bold]What drifted when[/bold]")
-    table = Table("column", "first drifted", "share of time", "now", "PSI", "threshold", "of the last", box=None)
+    console.print("\n[bold]What drifted when[/bold]  the verdict at the end of each month, and the numbers at the end")
+    console.print(drift_table(seen))
+    console.print(LEGEND)
+
+
+def drift_table(seen: Replay) -> Table:
+    """Return a table of the verdicts by month and column, with what they rest on at the end."""
+    threshold = seen.status["evidence"]["threshold_log10"]
+    numbers = (f"evidence/{threshold:.1f}", "effect", "varies", "tau")
+    table = Table("column", *seen.verdicts, *numbers, box=None, padding=(0, 1, 0, 0))
     for name, column in _columns(seen.status).items():
-        share = seen.ever.get(name, 0) / max(1, seen.reports)
-        now = column["severity"] or column["status"]
+        verdicts = (seen.verdicts[month].get(name, "") for month in seen.verdicts)
         judged = [window for window in column["windows"].values() if window["psi_threshold"]]
         window = max(judged, key=_effect)
         table.add_row(
             name,
-            seen.first_drift.get(name, "–"),
-            f"{share:.0%}" if share else "",
-            now,
-            "" if window["psi_debiased"] is None else f"{window['psi_debiased']:.3f}",
-            f"{window['psi_threshold']['warning']:.3f}",
-            f"{window['rows']:,} rows",
+            *verdicts,
+            "" if column["evidence_log10"] is None else f"{column['evidence_log10']:.1f}",
+            f"{_effect(window):.2f}",
+            f"{window['natural_variation']:.2f}",
+            "" if column["tau"] is None else f"{column['tau']:.3g}",
         )
-    console.print(table)
+    return table
 
 
 def _columns(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -16,7 +16,8 @@ from app import __version__
 from app.bundles import Bundle, load_bundle
 from app.capture import Capture
 from app.drift.buckets import TimeSpan
-from app.drift.report import Policy
+from app.drift.evidence import Budget
+from app.drift.policy import Policy
 from app.edges.formats.features import FeatureDecoder
 from app.edges.http.errors import install_error_handlers
 from app.edges.http.measure import HttpCounters, Measure
@@ -114,6 +115,12 @@ def _monitor(settings: Settings, bundle: Bundle, now: float) -> Monitor:
                 time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
                 max_age_seconds=settings.max_age_seconds,
                 psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
+                feature_psi_thresholds=_of_known_columns(settings.psi_thresholds_by_feature, bundle),
+                budget=Budget(
+                    false_alarm_rows=settings.false_alarm_rows,
+                    false_alarm_interval_seconds=settings.false_alarm_interval_seconds,
+                    tolerance=settings.evidence_tolerance_ratio,
+                ),
                 missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
                 unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
             ),
@@ -122,6 +129,18 @@ def _monitor(settings: Settings, bundle: Bundle, now: float) -> Monitor:
         ),
         series=monitor_series(buckets) if buckets else monitor_series(),
     )
+
+
+def _of_known_columns(
+    thresholds: Mapping[str, tuple[float, float]], bundle: Bundle
+) -> Mapping[str, tuple[float, float]]:
+    unknown = [name for name in thresholds if name not in bundle.baseline.names]
+    if unknown:
+        raise SettingsError(
+            f"psi_thresholds_by_feature: the model has no column {', '.join(unknown)}; "
+            f"it has {', '.join(bundle.baseline.names)}"
+        )
+    return thresholds
 
 
 @contextlib.asynccontextmanager

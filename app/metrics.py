@@ -20,7 +20,10 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 
 from app.drift.bins import MISSING, UNSEEN, FloatArray
-from app.drift.report import JUDGED_ROWS, SEVERITIES, DriftReport, Policy, Status, WindowReport
+from app.drift.comparison import WindowReport
+from app.drift.policy import Policy
+from app.drift.report import DriftReport
+from app.drift.verdict import JUDGED_ROWS, SEVERITIES, Status
 from app.errors import DROPS, FAILURES, REJECTIONS, Reason
 
 Labels = tuple[str, ...]
@@ -85,6 +88,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[St
         DROPPED,
         CLAMPED,
         LATE,
+        UNWEIGHED,
     )
 
 
@@ -140,6 +144,11 @@ LATE: Final = Stored(
     "model_observations_late_total",
     "counter",
     "Rows older, when they came, than the longest window reaches back: only windows of a number of rows hold them.",
+)
+UNWEIGHED: Final = Stored(
+    "model_observations_unweighed_total",
+    "counter",
+    "Rows that evidence by hour of the day could not weigh, too many between two evaluations; they are in all windows.",
 )
 
 
@@ -246,6 +255,18 @@ def _correlation_changes(report: DriftReport) -> Iterator[tuple[Labels, float]]:
     for column, number in zip(report.baseline.names, report.correlation.by_column.tolist(), strict=True):
         if not math.isnan(number):
             yield (column,), number
+
+
+def _evidence(value: Callable[[DriftReport], FloatArray]) -> Callable[[DriftReport], Children]:
+    """Return the numbers of the columns that have a detector."""
+
+    def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
+        watched = ~np.isnan(report.evidence.values)
+        for column, number, known in zip(report.baseline.names, value(report).tolist(), watched.tolist(), strict=True):
+            if known:
+                yield (column,), number
+
+    return values
 
 
 def _severity(severity: str | None) -> float:
@@ -366,6 +387,24 @@ REPORTED: Final = (
         _reference_ratios,
     ),
     Reported(
+        "model_feature_evidence_log10",
+        "Decimal logarithm of the evidence that a column's rows do not come from the reference; 0 is none.",
+        ("feature_name",),
+        _evidence(lambda report: report.evidence.log10),
+    ),
+    Reported(
+        "model_feature_evidence_threshold_log10",
+        "Decimal logarithm of the evidence from which a column's drift is real: the budget for false alarms.",
+        ("feature_name",),
+        _evidence(lambda report: np.full(len(report.baseline.names), report.evidence.threshold_log10)),
+    ),
+    Reported(
+        "model_feature_dependence_rows",
+        "Consecutive rows that tell as much as one independent row, as the reference's times say; absent without.",
+        ("feature_name",),
+        lambda report: (((c.name,), c.tau) for c in report.baseline.columns if c.tau is not None),
+    ),
+    Reported(
         "model_feature_drift_severity",
         "Verdict on a column: 0 none, 1 warning, 2 critical.",
         ("feature_name",),
@@ -409,7 +448,7 @@ REPORTED: Final = (
     ),
     Reported(
         "model_window_required_rows",
-        "Rows from which on the window gives verdicts (10 for each bin of a column, where that is more).",
+        "Rows from which on the window says how big a drift is (10 for each bin of a column, where that is more).",
         ("window",),
         lambda report: [((window.name,), float(JUDGED_ROWS)) for window in _counted(report)],
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,13 +13,18 @@ import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.bins import FloatArray, IntArray
-from app.drift.report import DriftReport, Memory, Policy, evaluate
+from app.drift.blocks import step_rows
+from app.drift.policy import Policy
+from app.drift.report import DriftReport, Memory, evaluate, settle
 from app.drift.window import count_windows, time_windows
 from app.errors import Reason
-from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, Stored, monitor_series
-from app.state import State
+from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, Stored, monitor_series
+from app.state import BLOCK_ROWS, Settled, State
 
 Clock = Literal["arrival", "event"]
+
+_SETTLE_STEPS: Final = 10
+"""By the clock of events, effects are judged each time so many blocks of evidence have come."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,19 @@ class Monitor:
         self.model_version: Final = model_version
         self.options: Final = options or MonitorOptions()
         policy = self.options.policy
+        self.detector: Final = baseline.detector(policy.budget)
+        self.by_event: Final = self.options.clock == "event"
+        self._settle_rows = _SETTLE_STEPS * step_rows(len(baseline.columns))
         self.state: Final = State(
             baseline.binner,
             baseline.scales,
             policy.windows[-1],
             series or monitor_series(),
             spans=policy.time_windows,
-            by_event=self.options.clock == "event",
+            by_event=self.by_event,
+            detector=self.detector,
         )
-        self._memory = Memory.empty(len(baseline.columns))
+        self._settling = threading.Lock()
         self._last = self._evaluate(now)
 
     @property
@@ -95,7 +105,7 @@ class Monitor:
         if len(columns) == 0:
             return
         believed, ahead = self._believed(arrival, event, len(columns))
-        self.state.append(columns, arrival, believed)
+        self._append(columns, arrival, believed)
         with self.state.counting() as counters:
             counters.add(OBSERVATIONS.name, len(columns), source)
             if ahead:
@@ -105,11 +115,48 @@ class Monitor:
         """Return the times that rows count with, and how many were too far ahead to be believed."""
         latest = self.state.latest_event
         # By the event clock a row without a time to believe is of now: its arrival may be years later.
-        otherwise = latest if self.options.clock == "event" and math.isfinite(latest) else arrival
+        otherwise = latest if self.by_event and math.isfinite(latest) else arrival
         if event is None:
             return np.full(rows, otherwise), 0
         ahead = event > arrival + self.options.max_event_ahead_seconds
         return np.where(np.isfinite(event) & ~ahead, event, otherwise), int(ahead.sum())
+
+    def _append(self, columns: FloatArray, arrival: float, event: FloatArray) -> None:
+        if not self.by_event:
+            self.state.append(columns, arrival, event)
+            return
+        with self._settling:  # the ring must hold all rows that wait to be settled
+            for first in range(0, len(columns), BLOCK_ROWS):
+                part = slice(first, first + BLOCK_ROWS)
+                self.state.append(columns[part], arrival, event[part])
+                if self.state.rows - self.state.settled().rows >= BLOCK_ROWS:
+                    self._settle()
+
+    def _settle(self) -> None:
+        """By the clock of events, judge effects whenever so many rows have come, not when somebody looks.
+
+        So a replay ends with the same verdict however often it was asked. The caller holds the lock.
+        """
+        policy, step = self.options.policy, self._settle_rows
+        before = self.state.settled()
+        reached, clock = before.reached, before.clock
+        ends = range(before.rows + step, self.state.rows + 1, step)
+        for end in ends:
+            rows = self.state.codes_until(end, max(step, policy.windows[-1]))
+            clock = max(clock, float(rows.newest(step).at.max()))
+            windows = count_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
+            reached = settle(self.baseline, windows, reached, policy)
+        if ends:
+            self.state.settle(Settled(reached, ends[-1], clock))
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Weigh the blocks that have come, each once; the caller holds the lock."""
+        blocks, counted, lost = self.state.unweighed()
+        self.state.weigh(self.detector.advance(self.state.evidence(), blocks), counted)
+        if lost:
+            with self.state.counting() as counters:
+                counters.add(UNWEIGHED.name, lost)
 
     def evaluate(self, now: float) -> Evaluation:
         """Judge the windows as they are and keep the report; `now` is the time of day, seconds since 1970."""
@@ -119,13 +166,21 @@ class Monitor:
     def _evaluate(self, now: float) -> Evaluation:
         started = time.thread_time()
         policy = self.options.policy
-        held = self.state.snapshot(now)
-        clock = held.latest_event if self.options.clock == "event" and math.isfinite(held.latest_event) else now
+        with self._settling:
+            if self.by_event:
+                self._settle()
+            else:
+                self._weigh()
+            held = self.state.snapshot(now)
+            memory = Memory(self.state.evidence(), self.state.settled().reached)
+        clock = held.latest_event if self.by_event and math.isfinite(held.latest_event) else now
         windows = [
             *count_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
-        report, self._memory = evaluate(self.baseline, windows, held.observed, self._memory, policy, clock)
+        report, memory = evaluate(self.baseline, windows, held.observed, memory, policy, clock)
+        if not self.by_event:
+            self.state.settle(Settled(memory.reached, held.observed, clock))
         return Evaluation(report, now, time.thread_time() - started)
 
     def bin_rows(self) -> IntArray:

@@ -6,6 +6,7 @@ then a TOML file, then the defaults. All are read and checked at start; an unkno
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -75,8 +76,34 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Age from which on a row is no longer part of a window of a number of rows.",
     )
-    psi_threshold_warning: float = Field(0.1, gt=0, description="PSI, less its noise, from which drift is a warning.")
-    psi_threshold_critical: float = Field(0.2, gt=0, description="PSI, less its noise, from which drift is critical.")
+    psi_threshold_warning: float = Field(
+        0.1, gt=0, description="PSI, less its noise, from which drift that is real is big: a warning."
+    )
+    psi_threshold_critical: float = Field(
+        0.2, gt=0, description="PSI, less its noise, from which drift that is real is critical."
+    )
+    psi_thresholds_by_feature: Annotated[dict[str, tuple[float, float]], NoDecode] = Field(
+        default_factory=dict,
+        description="The two PSI thresholds of single columns, e.g. temp=0.3:0.5,dewp=0.2:0.4.",
+    )
+    false_alarm_rows: float = Field(
+        1e6,
+        ge=1_000,
+        le=1e15,
+        description="Rows that pass, on average at least, until evidence raises a false alarm in any column.",
+    )
+    false_alarm_interval_seconds: float | None = Field(
+        None,
+        ge=3_600,
+        allow_inf_nan=False,
+        description="The same as a time, at the rate of the last day; counts from an hour after the start.",
+    )
+    evidence_tolerance_ratio: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Drift that is none to evidence, in standard deviations, or in parts of a bin's share.",
+    )
     missing_threshold_warning: float = Field(
         0.05, gt=0, le=1, description="Missing ratio above the reference's own from which it is a warning."
     )
@@ -112,6 +139,24 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("psi_thresholds_by_feature", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip().rpartition("=") for part in value.split(",") if part.strip()]
+        if any(not name or ":" not in pair for name, _, pair in parts):
+            raise ValueError("write COLUMN=WARNING:CRITICAL, e.g. temp=0.3:0.5,dewp=0.2:0.4")
+        return {name.strip(): tuple(pair.split(":")) for name, _, pair in parts}
+
+    @field_validator("psi_thresholds_by_feature")
+    @classmethod
+    def _rising(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (warning, critical) in value.items():
+            if not 0.0 < warning <= critical < math.inf:
+                raise ValueError(f"{name}: {warning:g}:{critical:g} must be above 0, the second not below the first")
+        return value
 
     @field_validator("windows")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -12,10 +12,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.bins import Binner, BoolArray, CodeArray, FloatArray, IntArray
+from app.drift.blocks import BlockRing, Blocks, Counted, block_shapes
 from app.drift.buckets import Block, Ring, Summing, TimeSpan, Totals, bucket_shapes
+from app.drift.evidence import Detector, Evidence, Rate
 from app.drift.samples import Scales
 from app.drift.window import Rows
+from app.layout import Counters, Field, Layout, counter_fields
 from app.metrics import LATE, Stored
 
 BLOCK_ROWS: Final = 4_096
@@ -24,58 +27,24 @@ CELLS_AT_ONCE: Final = 262_144
 """Cells that make a block of many columns: few enough to be binned while they are in the processor's cache."""
 SLACK_ROWS: Final = 2 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
-_ALIGNMENT: Final = 64
 _TRIES: Final = 8
 
 # Places in the header.
 _RESERVED, _COMMITTED, _DIGESTED, _LATEST = range(4)
 
 
-@dataclass(frozen=True)
-class Field:
-    """One array of a layout."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that the array takes."""
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
-
-
-class Layout:
-    """Where each array lies in a buffer; every one starts on a cache line."""
-
-    def __init__(self, fields: Sequence[Field]) -> None:
-        self.fields: Final = tuple(fields)
-        self.offsets: Final[dict[str, int]] = {}
-        offset = 0
-        for field in self.fields:
-            self.offsets[field.name] = offset
-            offset += -(-field.size_bytes // _ALIGNMENT) * _ALIGNMENT
-        self.size_bytes: Final = offset
-
-    def arrays(self, buffer: bytearray | memoryview) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays as views of `buffer`, which must hold `size_bytes`."""
-        return {
-            field.name: np.frombuffer(
-                buffer, dtype=field.dtype, count=math.prod(field.shape), offset=self.offsets[field.name]
-            ).reshape(field.shape)
-            for field in self.fields
-        }
-
-
-def counter_fields(series: Sequence[Stored]) -> list[Field]:
-    """Return one float64 array [children, width] for each counter and histogram."""
-    return [Field(spec.name, "f8", (len(spec.children), spec.width)) for spec in series]
-
-
 def state_layout(
-    columns: int, bins: int, window_rows: int, series: Sequence[Stored], spans: Sequence[TimeSpan] = ()
+    columns: int,
+    bins: int,
+    window_rows: int,
+    series: Sequence[Stored],
+    spans: Sequence[TimeSpan] = (),
+    bets: int = 0,
 ) -> Layout:
-    """Return the layout of a monitor's state, for windows of up to `window_rows` rows and of these times."""
+    """Return the layout of a monitor's state, for windows of up to `window_rows` rows and of these times.
+
+    `bets` are those of the detector whose evidence it remembers.
+    """
     capacity = window_rows + SLACK_ROWS
     return Layout(
         [
@@ -86,45 +55,17 @@ def state_layout(
             Field("arrival", "f8", (capacity,)),
             Field("event", "f8", (capacity,)),
             *(Field(*shape) for shape in bucket_shapes(spans, columns, bins)),
+            *(Field(*shape) for shape in block_shapes(columns, bins)),
+            Field("weighed_header", "f8", (6,)),
+            Field("weighed_counts", "u4", (columns, bins)),
+            Field("won", "f8", (bets,)),
+            Field("evidence", "f8", (columns,)),
+            Field("raised_since", "f8", (columns,)),
+            Field("settled_header", "f8", (2,)),
+            Field("reached", "?", (2, columns)),
             *counter_fields(series),
         ]
     )
-
-
-class Counters:
-    """Counters and histograms in arrays of a buffer, by the names that `metrics` declares."""
-
-    def __init__(self, series: Sequence[Stored], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        self.series: Final = tuple(series)
-        self._arrays: Final[dict[str, FloatArray]] = {spec.name: arrays[spec.name] for spec in series}
-        self._children = {spec.name: {child: i for i, child in enumerate(spec.children)} for spec in series}
-        self._buckets = {spec.name: np.array(spec.buckets) for spec in series}
-
-    @classmethod
-    def in_memory(cls, series: Sequence[Stored]) -> Counters:
-        """Return counters over a buffer of their own."""
-        layout = Layout(counter_fields(series))
-        return cls(series, layout.arrays(bytearray(layout.size_bytes)))
-
-    def has(self, name: str, *labels: str) -> bool:
-        """Say whether a series was declared with such a child."""
-        return labels in self._children[name]
-
-    def add(self, name: str, amount: float = 1.0, *labels: str) -> None:
-        """Add to a counter's child; KeyError for one that was not declared."""
-        self._arrays[name][self._children[name][labels], 0] += amount
-
-    def observe(self, name: str, values: FloatArray | float, *labels: str) -> None:
-        """Count values, a number or shape [n], in a histogram's buckets (`le`) and its sum."""
-        row = self._arrays[name][self._children[name][labels]]
-        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
-        places = np.searchsorted(self._buckets[name], numbers, side="left")
-        row[:-1] += np.bincount(places, minlength=len(row) - 1)
-        row[-1] += numbers.sum()
-
-    def copy(self) -> dict[str, FloatArray]:
-        """Return the numbers of this moment, shapes [children, width]."""
-        return {name: array.copy() for name, array in self._arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -139,6 +80,18 @@ class Snapshot:
     """Seconds since 1970; -inf without rows."""
     totals: tuple[Totals, ...]
     """What each time window holds."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Which thresholds effects have reached, and as of when."""
+
+    reached: BoolArray
+    """Shape [severities, columns]."""
+    rows: int
+    """Rows that had been appended."""
+    clock: float
+    """What time it was by the monitor's clock, seconds since 1970; -inf before the first row."""
 
 
 class State:
@@ -159,9 +112,15 @@ class State:
         *,
         spans: Sequence[TimeSpan] = (),
         by_event: bool = False,
+        detector: Detector | None = None,
     ) -> None:
-        """Make an empty state; `by_event` says whose time rows have: that of their event, or of their arrival."""
-        self.layout: Final = state_layout(binner.columns, binner.width, window_rows, series, spans)
+        """Make an empty state.
+
+        `by_event` says whose time rows have: that of their event, or of their arrival. Blocks are for
+        the detector, whose evidence is remembered; without one they are counted all the same.
+        """
+        bets = detector.bets if detector else 0
+        self.layout: Final = state_layout(binner.columns, binner.width, window_rows, series, spans, bets)
         self.window_rows: Final = window_rows
         self._binner = binner
         self._block_rows = min(BLOCK_ROWS, max(1, CELLS_AT_ONCE // max(1, binner.columns)))
@@ -177,10 +136,17 @@ class State:
         self._capacity = len(self._arrival)
         self._header[_LATEST] = -math.inf
         self._writing = threading.Lock()
-        self._rings = tuple(Ring(span, binner, self._summing, *self._bucket_arrays(span)) for span in spans)
+        self._rings = tuple(Ring(span, binner, self._summing, *self._of_span(span)) for span in spans)
         for ring in self._rings:
             ring.clear()
+        by_hour = detector is not None and detector.by_hour
+        self._blocks = BlockRing(binner, *self._named(block_shapes(binner.columns, binner.width)), by_hour=by_hour)
+        self._blocks.clear()
         self.counters: Final = Counters(series, self._arrays)
+        self._detector = detector
+        if detector:
+            self.weigh(detector.start(), self._blocks.start())
+            self.settle(Settled(self._arrays["reached"], 0, -math.inf))
 
     @property
     def rows(self) -> int:
@@ -217,14 +183,17 @@ class State:
         begin, end = int(self._header[_DIGESTED]), self.rows
         for ring, _ in self._parts(begin, end, at_once=self._block_rows):
             codes = self._binner.codes(self._values[ring])
-            counts = self._binner.counts(codes)
+            counts = self._blocks.add(codes, self._at[ring])
             self._codes[ring] = codes
             self._bin_rows += counts
             self._count_in_time(ring, codes, counts)
         self._header[_DIGESTED] = end
 
-    def _bucket_arrays(self, span: TimeSpan) -> list[npt.NDArray[Any]]:
-        return [self._arrays[name] for name, *_ in bucket_shapes([span], self._binner.columns, self._binner.width)]
+    def _of_span(self, span: TimeSpan) -> list[npt.NDArray[Any]]:
+        return self._named(bucket_shapes([span], self._binner.columns, self._binner.width))
+
+    def _named(self, shapes: Sequence[tuple[str, str, tuple[int, ...]]]) -> list[npt.NDArray[Any]]:
+        return [self._arrays[name] for name, *_ in shapes]
 
     def _count_in_time(self, ring: slice, codes: CodeArray, counts: IntArray) -> None:
         """Count digested rows in the buckets of the time windows, and those that the longest has no place for."""
@@ -287,6 +256,71 @@ class State:
             codes=np.concatenate([self._codes[ring] for ring in parts]),
             at=np.concatenate([self._at[ring] for ring in parts]),
         )
+
+    def codes_until(self, end: int, rows: int) -> Rows:
+        """Return the codes and times, without values, of the newest `rows` of the first `end` rows.
+
+        They must still be in the ring: the caller sees to it that nobody appends so many meanwhile.
+        """
+        with self._writing:
+            if int(self._header[_DIGESTED]) < end:
+                self._digest()
+        parts = [ring for ring, _ in self._parts(max(0, end - rows), end)] or [slice(0, 0)]
+        codes = np.concatenate([self._codes[ring] for ring in parts])
+        return Rows(np.empty((len(codes), 0)), codes, np.concatenate([self._at[ring] for ring in parts]))
+
+    def evidence(self) -> Evidence:
+        """Return the evidence of the rows weighed so far; ValueError for a state without a detector."""
+        if self._detector is None:
+            raise ValueError("a state without a detector holds no evidence")
+        with self._writing:
+            rows, seconds, since, until, threshold, _ = self._arrays["weighed_header"].tolist()
+            raised_since = self._arrays["raised_since"].copy()
+            return Evidence(
+                won=self._arrays["won"].copy(),
+                values=self._arrays["evidence"].copy(),
+                raised=~np.isnan(raised_since),
+                since=raised_since,
+                threshold=threshold,
+                rate=Rate(rows, seconds, None if math.isnan(since) else since, until),
+                tau=self._detector.tau,
+            )
+
+    def unweighed(self) -> tuple[Blocks, Counted, int]:
+        """Return the blocks that the evidence has not weighed, how far it is when it has, and the rows lost to it.
+
+        By the clock of events only whole blocks, so that it does not matter when somebody looks.
+        """
+        with self._writing:
+            self._digest()
+            return self._blocks.since(self._counted(), unended=self._at is not self._event)
+
+    def weigh(self, evidence: Evidence, counted: Counted) -> None:
+        """Keep evidence together with the rows that it has weighed: none may be weighed again."""
+        rate = evidence.rate
+        since = math.nan if rate.since is None else rate.since
+        header = (rate.rows, rate.seconds, since, rate.until, evidence.threshold, counted.blocks)
+        with self._writing:
+            self._arrays["weighed_header"][:] = header
+            self._arrays["weighed_counts"][:] = counted.counts
+            self._arrays["won"][:] = evidence.won
+            self._arrays["evidence"][:] = evidence.values
+            self._arrays["raised_since"][:] = evidence.since
+
+    def settled(self) -> Settled:
+        """Return which thresholds effects have reached."""
+        with self._writing:
+            rows, clock = self._arrays["settled_header"].tolist()
+            return Settled(self._arrays["reached"].copy(), int(rows), clock)
+
+    def settle(self, settled: Settled) -> None:
+        """Keep which thresholds effects have reached."""
+        with self._writing:
+            self._arrays["settled_header"][:] = settled.rows, settled.clock
+            self._arrays["reached"][:] = settled.reached
+
+    def _counted(self) -> Counted:
+        return Counted(int(self._arrays["weighed_header"][5]), self._arrays["weighed_counts"].copy())
 
     def bin_rows(self) -> IntArray:
         """Return the rows counted in each bin since the state began, shape [columns, K]."""

@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from app.drift.baseline import Baseline, Categories, build_baseline
+from app.drift.baseline import Baseline, Categories
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray, IntArray
 
 LEVEL: Final = 0.05

@@ -22,9 +22,10 @@ from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from app.drift.baseline import Baseline, build_baseline
+from app.drift.baseline import Baseline
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
-from app.drift.report import Policy
+from app.drift.policy import Policy
 from app.metrics import monitor_series
 from app.monitor import Monitor, MonitorOptions
 from app.state import State

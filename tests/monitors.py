@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from app.drift.baseline import Baseline, Categories, build_baseline
+from app.drift.baseline import Baseline, Categories
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
-from app.drift.report import Policy
+from app.drift.evidence import Budget, Evidence
+from app.drift.policy import Policy
 from app.monitor import Monitor, MonitorOptions
 from app.serving import Predictor
 from tests.examples import Example
@@ -39,6 +44,35 @@ def small_baseline() -> Baseline:
     )
 
 
+def in_sample_baseline() -> Baseline:
+    """Return the small baseline with a score that is of the rows the model was fitted on."""
+    *features, score = small_baseline().columns
+    return replace(small_baseline(), columns=(*features, replace(score, in_sample=True)))
+
+
+@functools.cache
+def timed_baseline() -> Baseline:
+    """Return the baseline of a walk, of noise and of letters that come in runs, in order of time and by hour."""
+    rows = 24_000
+    generator = np.random.default_rng(2)
+    steps = generator.normal(size=rows)
+    walk = np.empty(rows)
+    walk[0] = steps[0]
+    for place in range(1, rows):
+        walk[place] = 0.5 * walk[place - 1] + steps[place]
+    letters = np.repeat(generator.choice(3, rows // 4, p=[0.6, 0.3, 0.1]), 4)
+    return build_baseline(
+        {
+            "walk": walk,
+            "noise": generator.normal(size=rows),
+            "letter": Categories(letters, ("a", "b", "c")),
+        },
+        created=CREATED,
+        ordered_by="time",
+        hours=np.arange(rows) // 500 % 24,
+    )
+
+
 def some_rows(count: int, seed: int = 0, *, age: float = 40.0) -> FloatArray:
     """Return rows for the small baseline, with cells that are missing, unseen and out of range."""
     generator = np.random.default_rng(seed)
@@ -54,6 +88,17 @@ def some_rows(count: int, seed: int = 0, *, age: float = 40.0) -> FloatArray:
     rows[generator.random((count, 4)) < [0.05, 0.01, 0.02, 0.0]] = np.nan
     rows[generator.random(count) < 0.01, 0] = np.inf
     return rows
+
+
+def evidence_of(
+    baseline: Baseline, since: Mapping[str, float], budget: Budget | None = None, *, thresholds: float = 10.0
+) -> Evidence:
+    """Return evidence that is raised for some columns, each since its moment, and as many thresholds large."""
+    none = baseline.detector(budget).start()
+    began = np.array([since.get(name, math.nan) for name in baseline.names])
+    raised = ~np.isnan(began)
+    values = np.where(raised, thresholds * none.threshold, none.values)
+    return replace(none, values=values, raised=raised, since=began)
 
 
 def small_options(*windows: int) -> MonitorOptions:

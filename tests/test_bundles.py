@@ -150,7 +150,7 @@ OTHER_VERSIONS: list[object] = [0, 99, "1.0", None]
 @pytest.mark.parametrize(
     ("name", "version"),
     [(BUNDLE_FILE, version) for version in (2, *OTHER_VERSIONS)]
-    + [(BASELINE_FILE, version) for version in (1, 3, *OTHER_VERSIONS)],
+    + [(BASELINE_FILE, version) for version in (1, 2, 4, *OTHER_VERSIONS)],
 )
 def test_another_schema_version_is_refused(name: str, version: object, folder: Path) -> None:
     edit(folder / name, lambda content: content.update(schema_version=version))

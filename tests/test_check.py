@@ -18,16 +18,21 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from app.bundle_create import BaselineOptions, baseline_of
-from app.check import Check, CheckError, CheckOptions, Filling, Judged, restricted
-from app.drift.baseline import Baseline, Categories, CorrelationTable, build_baseline
+from app.check import Check, CheckError, CheckOptions, Judged, restricted
+from app.drift.baseline import Baseline, Categories, CorrelationTable
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
+from app.drift.blocks import Blocks, hours_of
 from app.drift.buckets import TimeSpan
-from app.drift.report import Policy, Status
+from app.drift.evidence import Budget
+from app.drift.policy import Policy
 from app.drift.samples import LEVELS
+from app.drift.verdict import Status
 from app.edges.formats.drift_status import report_json
+from app.filling import Filling
 from app.monitor import Monitor
 from app.tables import TableError
-from tests.monitors import START, small_baseline, small_options, some_rows
+from tests.monitors import START, small_baseline, small_options, some_rows, timed_baseline
 
 DAY = 86_400.0
 CITIES = {0: "north", 1: "south", 3: "hamlet", 4: "elsewhere"}
@@ -159,8 +164,10 @@ def test_a_monitor_that_saw_the_same_rows_says_the_same(write: Writer, tmp_path:
     cells[:, 2] = bins.encode([name if isinstance(name, str) else None for name in frame_of(rows)["city"]])
     monitor.observe(cells, arrival=START)
     served = orjson.loads(orjson.dumps(report_json(monitor.evaluate(START).report), option=orjson.OPT_NON_STR_KEYS))
-    mine = content(only(small_baseline(), write(frame_of(rows), tmp_path / "t")))
+    # With times, rows are in order and weighed block by block.
+    mine = content(only(small_baseline(), write(frame_of(rows).assign(at=START), tmp_path / "t"), time="at"))
     assert mine["status"] == "drift_detected"
+    assert mine["features"]["age"]["since"] == served["features"]["age"]["since"] is not None
     assert set(mine) == set(served)
     for key in set(served) - {"windows", "features", "prediction", "reason"}:
         assert mine[key] == served[key], key
@@ -190,19 +197,38 @@ def test_the_order_of_columns_and_further_ones_do_not_matter(write: Writer, tmp_
     assert content(only(small_baseline(), table)) == content(only(small_baseline(), other))
 
 
-@pytest.mark.parametrize("rows", [1, 150, 499])
-def test_of_few_rows_nothing_is_judged(rows: int, write: Writer, tmp_path: Path) -> None:
-    found = only(small_baseline(), write(frame_of(some_rows(rows, age=90.0)), tmp_path / "t"))
-    assert found.report.status is Status.INSUFFICIENT_DATA
-    assert not found.drifted
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [(1, Status.INSUFFICIENT_DATA), (199, Status.INSUFFICIENT_DATA), (200, Status.NORMAL), (499, Status.NORMAL)],
+)
+def test_from_two_hundred_rows_on_usual_ones_are_normal(
+    rows: int, status: Status, write: Writer, tmp_path: Path
+) -> None:
+    found = only(small_baseline(), write(usual_frame(rows), tmp_path / "t"))
+    assert (found.report.status, found.drifted) == (status, False)
+    assert not found.report.main.judged.any()
+
+
+@pytest.mark.parametrize("rows", [50, 150, 499])
+def test_few_rows_that_are_real_drift_are_a_warning(rows: int, write: Writer, tmp_path: Path) -> None:
+    found = only(small_baseline(), write(usual_frame(rows, age=90.0), tmp_path / "t"))
+    assert (found.report.status, found.report.severity) == (Status.WARNING, "warning")
+    assert (found.drifted, dict(found.since)) == (False, {})
+    assert found.report.evidence.raised.tolist() == [True, False, False, False]
+    assert "how big is not known yet" in found.report.reason
 
 
 def test_thresholds_are_the_policy_s(write: Writer, tmp_path: Path) -> None:
-    table = write(frame_of(some_rows(2_000, age=45.0)), tmp_path / "t")
+    table = write(usual_frame(2_000, age=45.0), tmp_path / "t")
     assert only(small_baseline(), table).report.severity == "critical"
     assert only(small_baseline(), table, policy=Policy(psi_thresholds=(0.1, 9.0))).report.severity == "warning"
     lenient = only(small_baseline(), table, policy=Policy(psi_thresholds=(8.0, 9.0)))
-    assert lenient.report.status is Status.NORMAL
+    assert (lenient.report.status, lenient.drifted) == (Status.WARNING, False)
+    of_age = only(small_baseline(), table, policy=Policy(feature_psi_thresholds={"age": (8.0, 9.0)}))
+    assert of_age.report.status is Status.WARNING
+    tolerant = only(small_baseline(), table, policy=Policy(budget=Budget(tolerance=1.0)))
+    assert tolerant.report.status is Status.NORMAL
+    assert "age: large, but not distinguishable from chance" in tolerant.report.reason
 
 
 def test_a_window_is_named_and_dated(write: Writer, tmp_path: Path) -> None:
@@ -242,11 +268,13 @@ def test_of_many_rows_a_uniform_sample_is_held(size: int) -> None:
     rows = frame.to_numpy(dtype=np.float64)
     for first in range(0, 20_000, size):
         part = rows[first : first + size]
-        filling.add(part, START + part[:, 0], Path("t.csv"))
+        filling.add(part, baseline.binner.codes(part), START + part[:, 0], Path("t.csv"))
     window = filling.window()
     assert window.sample is not None
     held = window.sample.values[:, 0]
     assert (window.rows, filling.held) == (20_000, 1_000)
+    assert window.hours is not None
+    assert window.hours.tolist() == np.bincount(hours_of(START + rows[:, 0]), minlength=24).tolist()
     # By hand: each row draws a key, the smallest keys stay.
     assert held.tolist() == np.argsort(np.random.default_rng(0).random(20_000))[:1_000].tolist()
     assert stats.kstest(held / 20_000, "uniform").pvalue > 0.01
@@ -543,21 +571,96 @@ TIMES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("kind", TIMES)
 def test_a_history_tells_in_which_period_a_drift_began(kind: str, write: Writer, tmp_path: Path) -> None:
-    frame = days([40.0, 40.0, 50.0, math.nan, 50.0, 40.0])
+    frame = days([40.0, 40.0, 50.0, math.nan, 50.0, 40.0, 40.0])
     frame["at"] = TIMES[kind](frame["at"])
     found = judged(small_baseline(), write(frame, tmp_path / "t"), time="at", every=EVERY_DAY, bytes_at_once=20_000)
-    assert [(day.window, day.rows, day.drifted) for day in found] == [
-        ("2023-11-14", 1_000, False),
-        ("2023-11-15", 1_000, False),
-        ("2023-11-16", 1_000, True),
-        ("2023-11-18", 1_000, True),
-        ("2023-11-19", 1_000, False),
+    assert [(day.window, day.rows, day.report.verdicts[0].status) for day in found] == [
+        ("2023-11-14", 1_000, Status.NORMAL),
+        ("2023-11-15", 1_000, Status.NORMAL),
+        ("2023-11-16", 1_000, Status.DRIFT_DETECTED),
+        ("2023-11-18", 1_000, Status.DRIFT_DETECTED),
+        ("2023-11-19", 1_000, Status.WARNING),  # evidence takes a while to fall off
+        ("2023-11-20", 1_000, Status.NORMAL),
     ]
-    assert [dict(day.since) for day in found] == [{}, {}, {"age": "2023-11-16"}, {"age": "2023-11-16"}, {}]
-    ends = [START // DAY * DAY + day * DAY + 999 * 80.0 for day in (0, 1, 2, 4, 5)]
+    assert [day.drifted for day in found] == [False, False, True, True, False, False]
+    assert [dict(day.since) for day in found] == [{}, {}, *[{"age": "2023-11-16"}] * 2, {}, {}]
+    began = START // DAY * DAY + 2 * DAY + 49 * 80.0  # the first block of fifty rows of that day
+    assert [day.report.verdicts[0].since for day in found] == [None, None, *[began] * 3, None]
+    ends = [START // DAY * DAY + day * DAY + 999 * 80.0 for day in (0, 1, 2, 4, 5, 6)]
     assert [day.report.evaluated_at for day in found] == ends
-    assert [day.report.verdicts[0].since for day in found] == [None, None, ends[2], ends[2], None]
-    assert [day.report.rows_observed for day in found] == [1_000, 2_000, 3_000, 4_000, 5_000]
+    assert [day.report.rows_observed for day in found] == [1_000 * (place + 1) for place in range(6)]
+
+
+def _expected_evidence(baseline: Baseline, counts: list[Any], at: list[float], hours: list[int]) -> list[Any]:
+    """Return the evidence after each of some blocks."""
+    detector = baseline.detector()
+    seen, found = detector.start(), []
+    for own, end, hour in zip(counts, at, hours, strict=True):
+        seen = detector.advance(seen, Blocks(own[None], np.array([hour]), np.array([end])))
+        found.append(seen)
+    return found
+
+
+def test_of_a_table_without_times_each_window_is_one_block(write: Writer, tmp_path: Path) -> None:
+    tables = [write(usual_frame(700, seed, age=41.0 + seed), tmp_path / str(seed)) for seed in range(3)]
+    found = judged(small_baseline(), *tables)
+    counts = [window.report.main.counts for window in found]
+    expected = _expected_evidence(small_baseline(), counts, [START] * 3, [0] * 3)
+    for window, evidence in zip(found, expected, strict=True):
+        np.testing.assert_equal(vars(window.report.evidence), vars(evidence))
+    assert found[-1].report.evidence.values[0] > found[0].report.evidence.values[0]
+
+
+@pytest.mark.parametrize("size", [3_000, 2_097_152])
+def test_evidence_of_a_history_is_that_of_its_rows_in_blocks_of_fifty(size: int, write: Writer, tmp_path: Path) -> None:
+    rows = 3_217
+    frame = usual_frame(rows, age=42.0).assign(at=START + np.arange(rows) * 30.0)
+    table = write(frame, tmp_path / "t")
+    found = judged(small_baseline(), table, time="at", every=TimeSpan("6h", 21_600), bytes_at_once=size)
+    own = np.floor((START + np.arange(rows) * 30.0) / 21_600)
+    last = [int(place) for place in np.flatnonzero(np.diff(own, append=math.inf)) + 1]
+    assert [window.report.rows_observed for window in found] == last
+    whole = _cells_of(frame)
+    codes = small_baseline().binner.codes(whole)
+    ends = sorted({*range(50, rows + 1, 50), *last})
+    counts = [small_baseline().binner.counts(codes[i:j]) for i, j in zip([0, *ends], ends, strict=False)]
+    evidence = _expected_evidence(small_baseline(), counts, [START + (end - 1) * 30.0 for end in ends], [0] * len(ends))
+    for window, end in zip(found, last, strict=True):
+        np.testing.assert_equal(vars(window.report.evidence), vars(evidence[ends.index(end)]))
+
+
+def _cells_of(frame: pd.DataFrame) -> FloatArray:
+    """Return a table's rows as a monitor of the small baseline takes them."""
+    city = small_baseline().bins[2].encode(frame["city"].tolist())
+    return np.column_stack([frame["age"], frame["flag"].astype(float), city, frame["prediction"]])
+
+
+def test_by_hour_of_the_day_rows_are_compared_with_their_hours(tmp_path: Path) -> None:
+    baseline = timed_baseline()
+    rows = 2_000
+    generator = np.random.default_rng(7)
+    at = START // DAY * DAY + 60.0 * np.arange(rows, dtype=np.float64)
+    frame = pd.DataFrame(
+        {
+            "walk": generator.normal(0.0, 1.15, rows),
+            "noise": generator.normal(size=rows),
+            "letter": generator.choice(list("abc"), rows, p=[0.6, 0.3, 0.1]),
+            "at": at,
+        }
+    )
+    table = parquet_of(frame, tmp_path / "t")
+    found = only(baseline, table, time="at")
+    hours = np.bincount(hours_of(at), minlength=24)
+    np.testing.assert_array_equal(found.report.main.reference, baseline.expected(hours))
+    without = only(baseline, table)  # nobody knows the hours
+    np.testing.assert_array_equal(without.report.main.reference, baseline.counts)
+    values = np.column_stack([frame["walk"], frame["noise"], baseline.bins[2].encode(frame["letter"].tolist())])
+    codes = baseline.binner.codes(values)
+    ends = [end for end in range(1, rows + 1) if end % 50 == 0 or end % 60 == 0]  # sixty rows an hour
+    counts = [baseline.binner.counts(codes[i:j]) for i, j in zip([0, *ends], ends, strict=False)]
+    own = [int(hours_of(at)[end - 1]) for end in ends]
+    expected = _expected_evidence(baseline, counts, [float(at[end - 1]) for end in ends], own)
+    np.testing.assert_equal(vars(found.report.evidence), vars(expected[-1]))
 
 
 def test_each_period_is_judged_as_its_rows_alone(write: Writer, tmp_path: Path) -> None:

@@ -77,10 +77,48 @@ def test_nothing_moved_is_0(check: Command, usual: Path) -> None:
 
 
 def test_too_few_rows_are_0(check: Command, tmp_path: Path) -> None:
-    result = check(csv_of(usual_frame(300, age=90.0), tmp_path / "few"))
+    result = check(csv_of(usual_frame(150), tmp_path / "few"))
     assert result.code == 0
     assert "insufficient_data" in result.out
+    assert "150 of the 200 rows that a verdict takes" in result.out
     assert "not judged" in result.out
+
+
+def test_what_is_real_but_not_known_to_be_big_is_0(check: Command, moved: Path, tmp_path: Path) -> None:
+    result = check(csv_of(usual_frame(300, age=90.0), tmp_path / "few"))
+    assert (result.code, result.err) == (0, "")
+    assert "verdict  warning" in result.out
+    assert "how big is not known yet" in result.out
+    small = check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5)
+    assert (small.code, small.err) == (0, "")
+    assert "verdict  warning" in small.out
+    assert " · small (PSI " in small.out
+
+
+def test_what_is_big_but_may_be_chance_is_0(check: Command, tmp_path: Path) -> None:
+    table = csv_of(usual_frame(1_000, age=45.0), tmp_path / "moved")
+    assert check(table).code == 1
+    result = check(table, "--tolerance", 1)
+    assert (result.code, result.err) == (0, "")
+    assert "verdict  normal" in result.out
+    assert "large, but not distinguishable from chance" in " ".join(result.out.split())
+
+
+def test_the_budget_for_false_alarms_is_the_one_given(check: Command, moved: Path) -> None:
+    found = report_of(check(moved, "--false-alarm-rows", "1e9", "--tolerance", 0.3, "--json").out)
+    assert found["evidence"] == {
+        "threshold_log10": pytest.approx(np.log10(4e9)),
+        "false_alarm_rows": 1e9,
+        "columns": 4,
+        "tolerance": 0.3,
+    }
+    usual = report_of(check(moved, "--json").out)["evidence"]
+    assert isinstance(usual, dict)
+    assert (usual["false_alarm_rows"], usual["tolerance"]) == (1e6, 0.02)
+    for option, value in (("--false-alarm-rows", 999), ("--tolerance", -0.1), ("--tolerance", 1.1)):
+        wrong = check(moved, option, value)
+        assert wrong.code == 2
+        assert option in wrong.err
 
 
 def test_drift_is_1_in_whichever_period(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
@@ -201,10 +239,12 @@ def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
     main = found.report.main
     rows = list(lines(result.out))
     head = next(i for i, words in enumerate(rows) if words[:1] == ["column"])
-    assert rows[head] == ["column", "status", "PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"]
+    numbers = ["PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"]
+    assert rows[head] == ["column", "status", "evidence", *numbers]
     assert rows[head + 1] == [
         "age",
         "critical",
+        f"{found.report.evidence.log10[0]:.1f}",
         f"{main.psi.debiased[0]:.3f}",
         "0.100",
         f"{main.significance.p_value[0]:.2g}",
@@ -216,7 +256,7 @@ def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
         f"{main.shares.out_of_range[0]:.1%}",
     ]
     (city,) = [words for words in rows[head:] if words[:1] == ["city"]]
-    assert [city[place] for place in (5, 6, 8)] == ["-", "-", "-"]
+    assert [city[place] for place in (6, 7, 9)] == ["-", "-", "-"]
     assert "correlation, largest change of 3 pairs" in result.out
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -258,6 +259,73 @@ def test_a_baseline_is_built_and_shown(files: Path, binary: Example, driftgauge:
     bins = driftgauge("baseline", "show", out, "--column", "mean area").out
     assert all(name in bins for name in baseline.columns[3].bins.names)
     assert driftgauge("baseline", "show", out, "--column", "shade").says("no column shade", "mean area")
+
+
+def _timed_table(path: Path) -> Path:
+    """Write a table of a daily cycle and of noise, a row a minute for twenty days."""
+    generator = np.random.default_rng(1)
+    at = np.arange(28_800) * 60.0
+    cycle = np.sin(at / 86_400.0 * 2 * np.pi) + generator.normal(0.0, 0.5, len(at))
+    frame = pd.DataFrame({"cycle": cycle, "noise": generator.normal(size=len(at)), "at": at})
+    frame.sample(frac=1.0, random_state=2).to_csv(path, index=False)
+    return path
+
+
+def test_a_baseline_may_tell_hours_of_the_day_apart(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    table, out = _timed_table(tmp_path / "t.csv"), tmp_path / "b.json"
+    made = driftgauge("baseline", "build", table, "--out", out, "--time", "at", "--by-hour")
+    assert made.code == 0
+    baseline = read_baseline(out)
+    assert baseline.is_by_hour
+    for column in baseline.columns:
+        assert {hour: sum(counts) for hour, counts in column.by_hour.items()} == dict.fromkeys(range(24), 1_200.0)
+        assert column.tau is not None
+        assert column.tau < 2.0  # what the hours say is no dependence
+    shown = driftgauge("baseline", "show", out).out
+    assert "in order of at, by hour of the day" in " ".join(shown.split())
+    assert "note" not in shown
+
+
+def test_a_baseline_in_order_of_time_tells_how_dependent_rows_are(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    table, out = _timed_table(tmp_path / "t.csv"), tmp_path / "b.json"
+    assert driftgauge("baseline", "build", table, "--out", out, "--time", "at").code == 0
+    cycle, noise = read_baseline(out).columns
+    assert cycle.tau is not None
+    assert noise.tau is not None
+    assert cycle.tau > 5 * noise.tau
+    text = " ".join(driftgauge("baseline", "show", out).out.split())
+    assert "in order of at" in text
+    assert "by hour of the day" not in text.split("note")[0]
+    assert "how many consecutive rows tell as much as one independent row" in text
+    lines = {
+        words[0]: words[-1] for line in driftgauge("baseline", "show", out).out.splitlines() if (words := line.split())
+    }
+    assert (lines["column"], lines["cycle"], lines["noise"]) == ("tau", f"{cycle.tau:.3g}", f"{noise.tau:.3g}")
+
+
+def test_without_times_dependence_is_unknown_and_the_baseline_says_so(files: Path, driftgauge: Driftgauge) -> None:
+    out = files / "b.json"
+    assert driftgauge("baseline", "build", files / "reference.csv", "--out", out, "--ignore", TARGET).code == 0
+    shown = driftgauge("baseline", "show", out).out
+    assert "the reference has no times: rows are taken for independent of one another" in " ".join(shown.split())
+    assert [line.split()[-1] for line in shown.splitlines() if "mean area" in line] == ["unknown"]
+
+
+@pytest.mark.parametrize("command", ["baseline", "bundle"])
+def test_hours_of_the_day_take_times(command: str, files: Path, driftgauge: Driftgauge) -> None:
+    build = ["baseline", "build", files / "reference.csv", "--out", files / "b.json"]
+    given = build if command == "baseline" else create(files)
+    assert driftgauge(*given, "--by-hour").says("--time", "hours of the day")
+
+
+def test_a_bundle_may_tell_hours_of_the_day_apart(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    table = pd.concat([binary.reference] * 20).assign(at=lambda frame: np.arange(len(frame)) % 7_200)
+    table.to_csv(files / "timed.csv", index=False)
+    result = driftgauge(*create(files, reference=files / "timed.csv", time="at", evaluation=None), "--by-hour")
+    assert result.code == 0, result.err
+    baseline = read_baseline(files / "bundle" / "baseline.json")
+    assert baseline.is_by_hour
+    assert {tuple(column.by_hour) for column in baseline.columns} == {(0, 1)}
 
 
 def test_the_zero_bin_formula_is_kept(files: Path, driftgauge: Driftgauge) -> None:

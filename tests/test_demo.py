@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from app import demo
 from app.demo import DemoOptions
+from app.drift.verdict import RANK
 from app.errors import MonitoringError
 from app.flights import CLASSES, FEATURES, load_flights
 from app.stack import Alert, Place, Places
@@ -94,7 +95,8 @@ def test_a_replay_keeps_the_pace_and_tells_the_date(flights: pd.DataFrame) -> No
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/drift/status":
-            return httpx.Response(200, json={"features": {}, "prediction": {"status": "normal"}})
+            verdict = {"status": "drift_detected", "severity": "critical"}
+            return httpx.Response(200, json={"features": {}, "prediction": verdict})
         rows = orjson.loads(request.content)["data"]
         sent.extend([time.now - 1_000.0] * len(rows))
         return httpx.Response(200, json={"predictions": [{"score": 0.5}] * len(rows)})
@@ -107,9 +109,32 @@ def test_a_replay_keeps_the_pace_and_tells_the_date(flights: pd.DataFrame) -> No
     behind = np.arange(6_000) / 1_000 - np.array(sent)
     assert behind.min() >= -1e-9
     assert behind.max() < 0.1
-    assert len(dates) == seen.reports == 3
+    assert len(dates) == 3
+    assert seen.verdicts == {"05": {"prediction": "BIG"}}
     assert dates == sorted(dates)
     assert dates[-1] == part["time"].iloc[-1].strftime("%Y-%m-%d")
+
+
+def test_the_verdicts_of_every_month_are_shown_with_what_they_rest_on() -> None:
+    window = {"psi_debiased": 0.3, "psi_threshold": {"warning": 0.2, "critical": 0.4}, "natural_variation": 0.15}
+    timed = {"psi_debiased": 9.0, "psi_threshold": None, "natural_variation": None}
+    temp = {"evidence_log10": 8.12, "tau": 633.4, "windows": {"1000": window, "1h": timed}}
+    score = {"evidence_log10": None, "tau": None, "windows": {"1000": {**window, "psi_debiased": None}}}
+    status = {"evidence": {"threshold_log10": 7.23}, "features": {"temp": temp}, "prediction": score}
+    verdicts = {"05": {"temp": "real", "prediction": "·"}, "06": {"temp": "BIG", "prediction": "?"}}
+    table = demo.drift_table(demo.Replay(verdicts=verdicts, status=status))
+    cells = [list(column.cells) for column in table.columns]
+    assert [column.header for column in table.columns] == [
+        "column", "05", "06", "evidence/7.2", "effect", "varies", "tau"
+    ]  # fmt: skip
+    assert [list(row) for row in zip(*cells, strict=True)] == [
+        ["temp", "real", "BIG", "8.1", "1.50", "0.15", "633"],
+        ["prediction", "·", "?", "", "0.00", "0.15", ""],
+    ]
+
+
+def test_every_verdict_has_a_word() -> None:
+    assert set(demo.VERDICTS) == {(str(status), severity) for status, severity in RANK}
 
 
 # ---------------------------------------------------------------- the alerts

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.drift.report import Policy
+from app.drift.policy import Policy
 from app.evaluation import PROBLEM, Evaluator
 from app.monitor import Evaluation, Monitor, MonitorOptions
 from app.problems import Problems

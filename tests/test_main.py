@@ -11,6 +11,7 @@ import pytest
 import skops.io
 
 from app.bundles import MODEL_FILE
+from app.drift.evidence import Budget
 from app.errors import BundleError
 from app.main import compose, create_app
 from app.metrics import SCORE, SCORE_BUCKETS
@@ -54,6 +55,10 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
         windows=(10, 20),
         psi_threshold_warning=0.3,
         psi_threshold_critical=0.4,
+        psi_thresholds_by_feature={"mean area": (0.5, 0.6), "prediction": (0.2, 0.9)},
+        false_alarm_rows=1e8,
+        false_alarm_interval_seconds=86_400.0,
+        evidence_tolerance_ratio=0.1,
         clock="event",
         max_event_ahead_seconds=7,
     )
@@ -61,9 +66,23 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
     options = service.monitor(None).options
     assert options.policy.windows == (10, 20)
     assert options.policy.psi_thresholds == (0.3, 0.4)
+    assert options.policy.feature_psi_thresholds == {"mean area": (0.5, 0.6), "prediction": (0.2, 0.9)}
+    assert options.policy.budget == Budget(1e8, 86_400.0, 0.1)
+    assert service.monitor(None).detector.budget == options.policy.budget
     assert (options.clock, options.max_event_ahead_seconds) == ("event", 7)
     assert service.monitor(None).last.report.evaluated_at == 5.0
     assert not service.ready
+
+
+def test_thresholds_of_a_column_that_the_model_does_not_have_stop_the_start(binary: Example) -> None:
+    settings = quiet(psi_thresholds_by_feature={"mean area": (0.5, 0.6), "aera": (0.1, 0.2), "hight": (0.1, 0.2)})
+    names = ", ".join(binary.bundle.baseline.names)
+    expected = f"psi_thresholds_by_feature: the model has no column aera, hight; it has {names}"
+    with pytest.raises(SettingsError) as refused:
+        compose(settings, binary.bundle, lambda: 5.0)
+    assert str(refused.value) == expected
+    with pytest.raises(SettingsError, match="no column aera, hight"):
+        create_app(settings.model_copy(update={"bundle": binary.folder}))
 
 
 def test_a_regressions_score_is_counted_between_its_own_edges(regression: Example, binary: Example) -> None:

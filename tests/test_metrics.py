@@ -14,8 +14,12 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from app.drift.baseline import Baseline
 from app.drift.buckets import TimeSpan
-from app.drift.report import SEVERITIES, DriftReport, Policy, Status, WindowReport
+from app.drift.comparison import WindowReport
+from app.drift.policy import Policy
+from app.drift.report import DriftReport
+from app.drift.verdict import SEVERITIES, Status
 from app.errors import DROPS, FAILURES, REJECTIONS
+from app.layout import Counters
 from app.metrics import (
     BATCH_SIZES,
     BIN_ROWS,
@@ -43,8 +47,16 @@ from app.metrics import (
     server_series,
 )
 from app.monitor import Monitor, MonitorOptions
-from app.state import Counters
-from tests.monitors import AWKWARD, START, small_baseline, small_monitor, small_options, some_rows
+from tests.monitors import (
+    AWKWARD,
+    START,
+    in_sample_baseline,
+    small_baseline,
+    small_monitor,
+    small_options,
+    some_rows,
+    timed_baseline,
+)
 
 TEXT = "text/plain;version=0.0.4"
 TEXT_1 = "text/plain;version=1.0.0;escaping=allow-utf-8"
@@ -274,7 +286,8 @@ def test_every_family_is_declared(accept: str) -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_samples_have_exactly_the_declared_labels(accept: str) -> None:
-    exposition = Exposition(accept, [_facts(_drifted())])
+    timed = Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
+    exposition = Exposition(accept, [_facts(_drifted()), _facts(timed)])
     for name, kind, labels, _ in _declared():
         family = exposition.family(name)
         assert family.samples, f"{name} has no sample"
@@ -588,11 +601,37 @@ def test_verdicts_are_those_of_the_report() -> None:
     assert exposition.children("model_feature_drift_since_timestamp_seconds", "feature_name") == {
         (verdict.name,): verdict.since for verdict in report.verdicts if verdict.since is not None
     }
-    assert exposition.value("model_feature_drift_since_timestamp_seconds", feature_name="age") == START + 10
+    # When evidence was raised: at the end of the block of rows that did.
+    assert exposition.value("model_feature_drift_since_timestamp_seconds", feature_name="age") == START + 5
     assert exposition.value("model_drift_severity") == 2.0
     assert exposition.value("model_drifted_features") == len(report.drifted)
     assert exposition.value("model_judged_features") == 4.0
     assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
+
+
+def test_evidence_is_that_of_the_report_with_its_threshold_and_the_dependence_of_rows() -> None:
+    monitor, timed = _drifted(), Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
+    report = monitor.last.report
+    exposition = Exposition(OPENMETRICS, [_facts(monitor)])
+    names = [(name,) for name in monitor.baseline.names]
+    evidence = exposition.children("model_feature_evidence_log10", "feature_name")
+    assert evidence == dict(zip(names, report.evidence.log10.tolist(), strict=True))
+    threshold = np.log10(1e6 * len(names))
+    assert exposition.children("model_feature_evidence_threshold_log10", "feature_name") == pytest.approx(
+        dict.fromkeys(names, threshold)
+    )
+    assert evidence["age",] > threshold > evidence["prediction",] > 0
+    assert not exposition.family("model_feature_dependence_rows").samples
+    found = Exposition(OPENMETRICS, [_facts(timed)]).children("model_feature_dependence_rows", "feature_name")
+    assert found == {(column.name,): column.tau for column in timed.baseline.columns}
+
+
+def test_a_column_that_is_not_watched_has_no_evidence() -> None:
+    monitor = Monitor(in_sample_baseline(), model_name="m", model_version="1", now=START)
+    exposition = Exposition(OPENMETRICS, [_facts(monitor)])
+    for name in ("model_feature_evidence_log10", "model_feature_evidence_threshold_log10"):
+        assert set(exposition.children(name, "feature_name")) == {("age",), ("flag",), ("city",)}
+    assert exposition.value("model_feature_evidence_threshold_log10", feature_name="age") == np.log10(3e6)
 
 
 def test_limits_stand_beside_what_they_limit() -> None:

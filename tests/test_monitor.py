@@ -2,26 +2,37 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.drift.baseline import build_baseline
-from app.drift.bins import FloatArray
+from app.drift.baseline import Baseline
+from app.drift.baseline_build import build_baseline
+from app.drift.bins import FloatArray, IntArray
+from app.drift.blocks import Blocks, rows_by_hour
 from app.drift.buckets import TimeSpan, Totals
-from app.drift.report import DriftReport, Memory, Policy, Status, evaluate
-from app.drift.window import Rows, count_windows, time_windows
-from app.metrics import CLAMPED, LATE, OBSERVATIONS
+from app.drift.evidence import Budget, Evidence
+from app.drift.policy import Policy
+from app.drift.report import DriftReport, Memory, evaluate
+from app.drift.verdict import Status
+from app.drift.window import Rows, Window, count_windows, time_windows
+from app.edges.formats.drift_status import report_json
+from app.metrics import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
 from app.monitor import Clock, Monitor, MonitorOptions, Registry
-from tests.monitors import CREATED, START, small_baseline, small_monitor, small_options, some_rows
+from tests.monitors import CREATED, START, small_baseline, small_monitor, small_options, some_rows, timed_baseline
 
 AHEAD = 300.0
 POLICY = Policy(windows=(200, 1_000))
 HOUR, DAY = 3_600.0, 86_400.0
+STEP = 50
+"""Rows of a block of evidence."""
+SETTLED = 500
+"""Rows after which, by the clock of events, effects are judged."""
 
 
 def _with_clock(clock: Clock) -> Monitor:
@@ -49,7 +60,10 @@ def test_there_is_a_report_before_the_first_row() -> None:
     monitor = small_monitor()
     report = monitor.last.report
     assert (report.status, report.rows_observed, report.evaluated_at) == (Status.INSUFFICIENT_DATA, 0, START)
-    assert report.reason == "0 of the 500 rows that a verdict needs"
+    assert report.reason == "0 of the 200 rows that a verdict takes"
+    assert (report.evidence.watched, report.evidence.threshold) == (4, 4e6)
+    assert report.evidence.values.tolist() == [0.0] * 4
+    assert not report.evidence.raised.any()
     assert _is_current(monitor)
 
 
@@ -211,25 +225,50 @@ def test_events_given_by_the_caller_are_left_as_they_were() -> None:
 
 
 def _reports(clock: Clock, batches: Iterable[tuple[FloatArray, FloatArray]]) -> Iterable[DriftReport]:
-    """Yield what the pure function says after each batch, of rows kept in plain arrays."""
+    """Yield what the pure functions say after each batch, of rows kept in plain arrays."""
     baseline = small_baseline()
-    memory = Memory.empty(len(baseline.columns))
+    detector = baseline.detector()
+    memory = Memory.start(detector)
     values, arrivals, events = np.empty((0, len(baseline.columns))), np.empty(0), np.empty(0)
+    weighed = settled = 0
     for step, (batch, event) in enumerate(batches):
         values = np.concatenate([values, batch])
         arrivals = np.concatenate([arrivals, np.full(len(batch), START + step)])
         events = np.concatenate([events, event])
-        newest = slice(max(0, len(values) - 1_000), None)
         at = events if clock == "event" else arrivals
         codes = baseline.binner.codes(values)
+        ends = [end for end in range(weighed + 1, len(values) + 1) if end % STEP == 0]
+        if clock == "arrival":
+            ends = sorted({*ends, len(values)})
+        for end in ends:
+            counts = baseline.binner.counts(codes[weighed:end])[None]
+            block = Blocks(counts, np.zeros(1, dtype=np.int64), at[:end].max(keepdims=True))
+            memory = replace(memory, evidence=detector.advance(memory.evidence, block))
+            weighed = end
+        if clock == "event":
+            for end in range(settled + SETTLED, len(values) + 1, SETTLED):
+                windows = _count_windows_of(values[:end], at[:end], float(at[:end].max()))
+                _, memory = evaluate(baseline, windows, end, memory, POLICY, 0.0)
+                settled = end
+        now = float(at.max() if clock == "event" else START + step)
+        newest = slice(max(0, len(values) - 1_000), None)
         rows = Rows(values[newest], codes[newest], at[newest])
-        now = float(events.max() if clock == "event" else START + step)
         windows = [
-            *count_windows(rows, POLICY.windows, now - POLICY.max_age_seconds, baseline.binner),
+            *_count_windows_of(values, at, now),
             *time_windows([_recounted(values, at, span, now) for span in POLICY.time_windows], rows, now),
         ]
-        report, memory = evaluate(baseline, windows, len(values), memory, POLICY, now)
+        report, after = evaluate(baseline, windows, len(values), memory, POLICY, now)
+        if clock == "arrival":
+            memory = after
         yield report
+
+
+def _count_windows_of(values: FloatArray, at: FloatArray, now: float) -> list[Window]:
+    """Return the count windows at a moment of all rows that there were."""
+    baseline = small_baseline()
+    newest = slice(max(0, len(values) - POLICY.windows[-1]), None)
+    rows = Rows(values[newest], baseline.binner.codes(values[newest]), at[newest])
+    return count_windows(rows, POLICY.windows, now - POLICY.max_age_seconds, baseline.binner)
 
 
 def _recounted(values: FloatArray, at: FloatArray, span: TimeSpan, now: float) -> Totals:
@@ -239,7 +278,8 @@ def _recounted(values: FloatArray, at: FloatArray, span: TimeSpan, now: float) -
     inside = values[at >= start]
     z = np.nan_to_num(baseline.scales.standardised(inside))
     sums = np.stack([z.sum(axis=0), (z * z).sum(axis=0)])
-    return Totals(span, start, len(inside), baseline.binner.counts(baseline.binner.codes(inside)), sums)
+    counts = baseline.binner.counts(baseline.binner.codes(inside))
+    return Totals(span, start, len(inside), counts, sums, rows_by_hour(at[at >= start]))
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
@@ -257,7 +297,7 @@ def test_reports_are_those_of_the_pure_function_on_the_same_rows(clock: Clock) -
         found = monitor.evaluate(START + step).report
         _assert_same(found, expected)
         statuses.append(found.verdicts[0].status)
-    assert {Status.INSUFFICIENT_DATA, Status.NORMAL, Status.DRIFT_DETECTED} <= set(statuses)
+    assert {Status.INSUFFICIENT_DATA, Status.NORMAL, Status.WARNING, Status.DRIFT_DETECTED} <= set(statuses)
 
 
 def test_drift_has_begun_when_it_was_first_seen() -> None:
@@ -326,7 +366,11 @@ def test_a_quiet_service_has_no_current_rows() -> None:
     assert almost.verdicts[0].since == START
     quiet = monitor.evaluate(START + DAY + HOUR).report
     assert (quiet.status, quiet.severity) == (Status.INSUFFICIENT_DATA, None)
-    assert quiet.reason == "0 of the 500 rows that a verdict needs are of the last 24 h (max_age_seconds)"
+    few = "0 of the 200 rows that a verdict takes are of the last 24 h (max_age_seconds)"
+    numbers = f"evidence 10^{almost.evidence.log10[0]:.1f} against 10^6.6"
+    assert quiet.verdicts[0].reason == f"age: {few} · stale: real ({numbers})"
+    assert quiet.verdicts[3].reason == f"prediction: {few}"
+    assert (quiet.verdicts[0].since, quiet.evidence.raised[0], quiet.evidence.since[0]) == (None, True, START)
     assert set(_rows_by_window(quiet).values()) == {0}
     assert (quiet.rows_observed, quiet.main.expired, quiet.main.start, quiet.main.end) == (1_000, 1_000, None, None)
     assert np.isnan(quiet.main.sample.mean).all()
@@ -412,6 +456,266 @@ def test_time_windows_are_those_of_the_policy() -> None:
     for each_monitor in (monitor, without):
         each_monitor.observe(some_rows(10), arrival=START)
         assert set(_rows_by_window(each_monitor.evaluate(START).report).values()) == {10}
+
+
+# ---------------------------------------------------------------- evidence
+
+
+def _straight(baseline: Baseline, values: FloatArray, ends: Sequence[int], at: FloatArray) -> Evidence:
+    """Return the evidence of rows in blocks that end there, all weighed in one call."""
+    codes = baseline.binner.codes(values[: ends[-1]])
+    group = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    counts: IntArray = baseline.binner.counts_by(codes, group, len(ends))
+    clock = np.maximum.accumulate(at)[np.array(ends) - 1]
+    detector = baseline.detector()
+    return detector.advance(detector.start(), Blocks(counts, np.zeros(len(ends), dtype=np.int64), clock))
+
+
+def _assert_same_evidence(found: Evidence, expected: Evidence) -> None:
+    np.testing.assert_equal(vars(found), vars(expected))
+
+
+sizes = st.lists(st.one_of(st.integers(1, 130), st.integers(400, 5_000)), min_size=1, max_size=6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(sizes, st.lists(st.booleans(), min_size=6, max_size=6), st.sampled_from([40.0, 43.0]))
+def test_evidence_is_that_of_its_blocks_weighed_once_each(sizes: list[int], looked: list[bool], age: float) -> None:
+    by_event, by_arrival = _with_clock("event"), _with_clock("arrival")
+    values = some_rows(sum(sizes), age=age)
+    times = START - DAY + 3.0 * np.floor(np.arange(len(values), dtype=np.float64) / 7)
+    begin, evaluated = 0, set()
+    for size, look in zip(sizes, looked, strict=False):
+        end = begin + size
+        by_event.observe(values[begin:end], arrival=START, event=times[begin:end])
+        by_arrival.observe(values[begin:end], arrival=START)
+        begin = end
+        if look:
+            evaluated.add(end)
+            by_event.evaluate(START)
+            by_arrival.evaluate(START)
+    whole = list(range(STEP, len(values) + 1, STEP))
+    found = by_event.evaluate(START).report.evidence
+    if whole:
+        _assert_same_evidence(found, _straight(small_baseline(), values, whole, times))
+    else:
+        _assert_same_evidence(found, by_event.detector.start())
+    ends = sorted({*whole, *evaluated, len(values)})
+    found = by_arrival.evaluate(START).report.evidence
+    _assert_same_evidence(found, _straight(small_baseline(), values, ends, np.full(len(values), START)))
+    for monitor in (by_event, by_arrival):
+        before = monitor.last.report.evidence
+        _assert_same_evidence(monitor.evaluate(START + 1).report.evidence, before)  # looking again weighs nothing
+        _assert_same_evidence(monitor.state.evidence(), before)
+
+
+def test_rows_behind_the_last_block_are_weighed_by_arrival_only() -> None:
+    for clock, watched in (("arrival", True), ("event", False)):
+        monitor = _with_clock("arrival" if clock == "arrival" else "event")
+        monitor.observe(some_rows(STEP - 1, age=90.0), arrival=START, event=np.full(STEP - 1, START))
+        report = monitor.evaluate(START).report
+        assert bool(report.evidence.raised[0]) is watched
+        assert report.status is (Status.WARNING if watched else Status.INSUFFICIENT_DATA)
+        monitor.observe(some_rows(1, age=90.0), arrival=START + 1, event=np.full(1, START + 1))
+        report = monitor.evaluate(START + 1).report
+        assert report.evidence.raised[0]
+        assert report.verdicts[0].since == (START if watched else START + 1)
+
+
+def test_the_budget_of_the_policy_is_the_detector_s() -> None:
+    budget = Budget(false_alarm_rows=1e12, tolerance=0.3)
+    options = MonitorOptions(Policy((200, 1_000), budget=budget))
+    strict, usual = small_monitor(options=options), small_monitor()
+    for monitor in (strict, usual):
+        monitor.observe(some_rows(STEP, age=50.0), arrival=START)
+    assert usual.evaluate(START).report.evidence.raised[0]
+    assert not strict.evaluate(START).report.evidence.raised[0]
+    assert (strict.last.report.evidence.threshold, strict.detector.budget) == (4e12, budget)
+
+
+def test_a_budget_in_time_follows_the_rate_of_rows() -> None:
+    budget = Budget(false_alarm_rows=1e6, false_alarm_interval_seconds=30 * DAY)
+    monitor = small_monitor(options=MonitorOptions(Policy((200, 1_000), budget=budget)))
+    for second in range(0, 7_200, 60):
+        monitor.observe(some_rows(120, second), arrival=START + second)  # two a second
+        threshold = monitor.evaluate(START + second).report.evidence.threshold
+        assert (threshold == 4e6) == (second < HOUR)
+    assert threshold == pytest.approx(4 * 30 * DAY * 2.0, rel=0.05)
+
+
+def test_by_hour_rows_that_overrun_the_blocks_are_counted_as_unweighed() -> None:
+    baseline = timed_baseline()
+    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(1_000))
+    generator = np.random.default_rng(3)
+    held = len(monitor.state.layout.arrays(bytearray(monitor.state.layout.size_bytes))["block_at"])
+    count = (held + 100) * STEP
+    values = np.column_stack([generator.normal(size=(count, 2)), generator.integers(0, 3, count)])
+    monitor.observe(values, arrival=START)
+    report = monitor.evaluate(START).report
+    skipped = 101 * STEP  # up to the end of the oldest block that is held
+    assert _count(monitor, UNWEIGHED.name) == skipped
+    assert (report.rows_observed, monitor.bin_rows().sum()) == (count, 3 * count)
+    codes = baseline.binner.codes(values[skipped:])
+    group = np.arange(len(codes)) // STEP
+    blocks = held - 1
+    hours = np.full(blocks, int(START // HOUR % 24))
+    counts = baseline.binner.counts_by(codes, group, blocks)
+    _assert_same_evidence(
+        report.evidence,
+        monitor.detector.advance(monitor.detector.start(), Blocks(counts, hours, np.full(blocks, START))),
+    )
+
+
+# ---------------------------------------------------------------- replays
+
+REPLAYED = Policy(windows=(500, 1_000), psi_thresholds=(0.1, 0.25))
+
+
+def _replayed(baseline: Baseline, values: FloatArray, event: FloatArray, *, at_once: int, looks: int | None) -> Monitor:
+    """Return a monitor that rows went through so many at once, evaluated after every `looks` rows, or at the end."""
+    options = MonitorOptions(policy=REPLAYED, clock="event")
+    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    for begin in range(0, len(values), at_once):
+        part = slice(begin, begin + at_once)
+        monitor.observe(values[part], arrival=START, event=event[part])
+        if looks is not None and begin % looks < at_once:
+            monitor.evaluate(START + begin)
+    monitor.evaluate(START)
+    return monitor
+
+
+def _assert_same_replay(one: Monitor, other: Monitor) -> None:
+    """Assert that reports are the same bit for bit, but for the last digits of sums that were added up in parts."""
+    found, expected = one.last.report, other.last.report
+    np.testing.assert_equal(vars(found.evidence), vars(expected.evidence))
+    assert (found.verdicts, found.reason, found.drifted) == (expected.verdicts, expected.reason, expected.drifted)
+    np.testing.assert_equal(asdict(one.state.settled()), asdict(other.state.settled()))
+    ours, theirs = report_json(found), report_json(expected)
+    spans = [span.name for span in REPLAYED.time_windows]
+    _assert_same_numbers(_without(ours, spans), _without(theirs, spans), rtol=0.0)
+    _assert_same_numbers(ours, theirs, rtol=1e-9)
+    one_held, other_held = (monitor.state.snapshot(START).totals for monitor in (one, other))
+    for ours_total, theirs_total in zip(one_held, other_held, strict=True):
+        np.testing.assert_array_equal(ours_total.counts, theirs_total.counts)
+        np.testing.assert_array_equal(ours_total.hours, theirs_total.hours)
+        sums = 1e-12 * np.array([[max(1.0, theirs_total.rows)]])
+        assert (np.abs(ours_total.sums - theirs_total.sums) <= sums + 1e-12 * np.abs(theirs_total.sums)).all()
+
+
+def _without(value: Any, keys: Sequence[str]) -> Any:
+    """Return a value without some keys, wherever they stand."""
+    return {k: _without(own, keys) for k, own in value.items() if k not in keys} if isinstance(value, dict) else value
+
+
+def _assert_same_numbers(found: Any, expected: Any, rtol: float) -> None:
+    if isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key in expected:
+            _assert_same_numbers(found[key], expected[key], rtol)
+    elif isinstance(expected, float):
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=0.0 if rtol == 0.0 else 1e-12)
+    else:
+        assert found == expected
+
+
+def _coming_and_going(rows: int) -> tuple[FloatArray, FloatArray]:
+    """Return rows whose age drifts away and back, and times that jump about and leave a day out."""
+    generator = np.random.default_rng(11)
+    values = some_rows(rows, 7)
+    waves = np.maximum(0.0, np.sin(np.arange(rows) / 900.0))
+    values[:, 0] += 8.0 * waves
+    event = START - 40 * DAY + np.arange(rows) * 20.0 + generator.normal(0.0, 60.0, rows)
+    event[rows // 2 :] += 2 * DAY
+    return values, event
+
+
+@pytest.mark.parametrize("rows", [1, 49, 550, 1_649, 3_333, 3_700, 4_100, 4_500, 6_001])
+def test_a_replay_says_the_same_however_often_somebody_looks(rows: int) -> None:
+    values, event = (part[:rows] for part in _coming_and_going(6_001))
+    often = _replayed(small_baseline(), values, event, at_once=37, looks=37)
+    once = _replayed(small_baseline(), values, event, at_once=rows, looks=None)
+    _assert_same_replay(often, once)
+
+
+def test_a_replay_needs_what_was_reached_before() -> None:
+    values, event = _coming_and_going(6_001)
+    statuses, held = set(), 0
+    for rows in range(500, 6_001, 250):
+        report = _replayed(small_baseline(), values[:rows], event[:rows], at_once=rows, looks=None).last.report
+        statuses.add((report.verdicts[0].status, report.verdicts[0].severity))
+        held += "held until below" in report.verdicts[0].reason
+    assert {status for status, _ in statuses} >= {Status.NORMAL, Status.WARNING, Status.DRIFT_DETECTED}
+    assert {severity for _, severity in statuses} == {None, "warning", "critical"}
+    assert held > 1
+
+
+@pytest.mark.parametrize(("late", "reached"), [(DAY - 1.0, True), (DAY + 1.0, False)])
+def test_in_a_replay_the_clock_never_goes_back(late: float, reached: bool) -> None:
+    monitor = _with_clock("event")
+    rows = 4 * SETTLED
+    event = np.full(rows, START - late)
+    event[0] = START
+    monitor.observe(some_rows(rows, age=70.0), arrival=START, event=event)
+    monitor.evaluate(START)
+    settled = monitor.state.settled()
+    assert (settled.rows, settled.clock) == (rows, START)
+    assert settled.reached[:, 0].tolist() == [reached, reached]  # rows that are too old reach nothing
+
+
+@pytest.mark.parametrize("at_once", [37, 4_096, 4_097, 20_000])
+def test_a_replay_of_large_batches_says_the_same(at_once: int) -> None:
+    values, event = _coming_and_going(41_234)
+    often = _replayed(small_baseline(), values, event, at_once=500, looks=3_000)
+    other = _replayed(small_baseline(), values, event, at_once=at_once, looks=None)
+    _assert_same_replay(often, other)
+
+
+@pytest.mark.parametrize("at_once", [37, 20_000])
+def test_a_replay_by_hour_of_the_day_says_the_same(at_once: int) -> None:
+    rows = 9_000
+    generator = np.random.default_rng(5)
+    values = np.column_stack([generator.normal(size=(rows, 2)), generator.integers(0, 3, rows)])
+    values[4_000:6_000, 0] += 1.0
+    event = START - 40 * DAY + np.arange(rows) * 61.0 + generator.normal(0.0, 500.0, rows)
+    often = _replayed(timed_baseline(), values, event, at_once=111, looks=111)
+    other = _replayed(timed_baseline(), values, event, at_once=at_once, looks=None)
+    _assert_same_replay(often, other)
+    assert _count(often, UNWEIGHED.name) == _count(other, UNWEIGHED.name) == 0
+
+
+def test_a_replay_says_the_same_when_more_rows_come_between_two_looks_than_blocks_are_held() -> None:
+    rows = 250_000
+    values, event = some_rows(rows), START - 10 * DAY + np.arange(float(rows))
+    often = _replayed(small_baseline(), values, event, at_once=5_000, looks=5_000)
+    once = _replayed(small_baseline(), values, event, at_once=5_000, looks=None)
+    _assert_same_replay(often, once)
+
+
+def test_a_replay_may_come_through_several_threads() -> None:
+    monitor = _with_clock("event")
+    values = some_rows(48_000)
+    failures: list[BaseException] = []
+
+    def write(place: int) -> None:
+        try:
+            for begin in range(place * 12_000, (place + 1) * 12_000, 750):
+                part = values[begin : begin + 750]
+                monitor.observe(part, arrival=START, event=START + np.arange(begin, begin + len(part)) / 10.0)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=write, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        monitor.evaluate(START)
+    for thread in threads:
+        thread.join(timeout=30.0)
+    assert not failures, failures
+    report = monitor.evaluate(START).report
+    assert report.rows_observed == 48_000
+    assert (monitor.state.settled().rows, _count(monitor, UNWEIGHED.name)) == (48_000, 0)
+    assert not len(monitor.state.unweighed()[0])  # every row has been weighed
 
 
 # ---------------------------------------------------------------- the registry

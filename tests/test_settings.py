@@ -33,6 +33,10 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("max_age_seconds", "3600", 3_600.0),
     ("psi_threshold_warning", "0.15", 0.15),
     ("psi_threshold_critical", "0.4", 0.4),
+    ("psi_thresholds_by_feature", "temp=0.3:0.5, dewp=0.2:0.4", {"temp": (0.3, 0.5), "dewp": (0.2, 0.4)}),
+    ("false_alarm_rows", "1e9", 1e9),
+    ("false_alarm_interval_seconds", "2592000", 2_592_000.0),
+    ("evidence_tolerance_ratio", "0", 0.0),
     ("missing_threshold_warning", "0.02", 0.02),
     ("missing_threshold_critical", "0.2", 0.2),
     ("unseen_threshold_warning", "0.005", 0.005),
@@ -83,6 +87,30 @@ WRONG: list[tuple[str, str]] = [
     ("max_age_seconds", "day"),
     ("psi_threshold_warning", "0"),
     ("psi_threshold_critical", "nan"),
+    ("psi_thresholds_by_feature", "temp"),
+    ("psi_thresholds_by_feature", "temp=0.3"),
+    ("psi_thresholds_by_feature", "temp=0.5:0.3"),
+    ("psi_thresholds_by_feature", "temp=a:b"),
+    ("psi_thresholds_by_feature", "temp=0:1"),
+    ("psi_thresholds_by_feature", "temp=-1:1"),
+    ("psi_thresholds_by_feature", "temp=nan:1"),
+    ("psi_thresholds_by_feature", "temp=0.1:inf"),
+    ("psi_thresholds_by_feature", "temp=0.1:0.2:0.3"),
+    ("psi_thresholds_by_feature", "temp=:"),
+    ("psi_thresholds_by_feature", "=1:2"),
+    ("psi_thresholds_by_feature", "temp:1=2"),
+    ("psi_thresholds_by_feature", "dewp=0.1:0.2,temp=0.3"),
+    ("false_alarm_rows", "999"),
+    ("false_alarm_rows", "1e16"),
+    ("false_alarm_rows", "nan"),
+    ("false_alarm_rows", "inf"),
+    ("false_alarm_interval_seconds", "3599"),
+    ("false_alarm_interval_seconds", "inf"),
+    ("false_alarm_interval_seconds", "nan"),
+    ("false_alarm_interval_seconds", "month"),
+    ("evidence_tolerance_ratio", "-0.01"),
+    ("evidence_tolerance_ratio", "1.01"),
+    ("evidence_tolerance_ratio", "nan"),
     ("missing_threshold_warning", "0"),
     ("unseen_threshold_critical", "1.5"),
     ("latency_threshold_warning_seconds", "0"),
@@ -114,6 +142,8 @@ def toml(tmp_path: Path) -> Callable[[str], Path]:
 def _as_toml(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_as_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_as_toml(own)}' for key, own in value.items())}}}"
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
@@ -128,6 +158,8 @@ def test_defaults_are_those_of_the_design() -> None:
     assert (settings.windows, settings.clock) == ((1_000, 10_000), "arrival")
     assert (settings.time_windows, settings.max_age_seconds) == (("2m", "1h", "24h"), 86_400.0)
     assert (settings.psi_threshold_warning, settings.psi_threshold_critical) == (0.1, 0.2)
+    assert (settings.psi_thresholds_by_feature, settings.false_alarm_interval_seconds) == ({}, None)
+    assert (settings.false_alarm_rows, settings.evidence_tolerance_ratio) == (1e6, 0.02)
     assert (settings.evaluation_interval_seconds, settings.evaluation_rest_factor) == (5.0, 20.0)
     assert settings.max_event_ahead_seconds == 300.0
 
@@ -263,6 +295,43 @@ def test_time_windows_are_times_between_commas_by_length_and_distinct(
     assert load(config=toml(f'time_windows = "{text}"')).time_windows == time_windows
     monkeypatch.setenv("DRIFTGAUGE_TIME_WINDOWS", text)
     assert load().time_windows == time_windows
+
+
+@pytest.mark.parametrize(
+    ("text", "thresholds"),
+    [
+        ("temp=0.3:0.5", {"temp": (0.3, 0.5)}),
+        (" temp = 0.3 : 0.5 ,dewp=1:1,", {"temp": (0.3, 0.5), "dewp": (1.0, 1.0)}),
+        ("mean area=0.3:0.5,a=b=0.1:0.2", {"mean area": (0.3, 0.5), "a=b": (0.1, 0.2)}),
+        ("a=0.1:0.2,a=0.3:0.4", {"a": (0.3, 0.4)}),  # what is written last
+        ("", {}),
+        (",", {}),
+    ],
+)
+def test_thresholds_of_single_columns_are_pairs_between_commas(
+    text: str,
+    thresholds: dict[str, tuple[float, float]],
+    monkeypatch: pytest.MonkeyPatch,
+    toml: Callable[[str], Path],
+) -> None:
+    assert load({"psi_thresholds_by_feature": text}).psi_thresholds_by_feature == thresholds
+    assert load(config=toml(f'psi_thresholds_by_feature = "{text}"')).psi_thresholds_by_feature == thresholds
+    monkeypatch.setenv("DRIFTGAUGE_PSI_THRESHOLDS_BY_FEATURE", text)
+    assert load().psi_thresholds_by_feature == thresholds
+
+
+def test_thresholds_of_single_columns_may_be_a_table_of_the_file(toml: Callable[[str], Path]) -> None:
+    path = toml('[psi_thresholds_by_feature]\n"mean area" = [0.3, 0.5]\nflag = [1, 2]\n')
+    assert load(config=path).psi_thresholds_by_feature == {"mean area": (0.3, 0.5), "flag": (1.0, 2.0)}
+    with pytest.raises(SettingsError, match=r"^psi_thresholds_by_feature: .*flag: 2:1 must be above 0, the second not"):
+        load(config=toml("[psi_thresholds_by_feature]\nflag = [2, 1]\n"))
+
+
+def test_thresholds_of_single_columns_that_are_none_say_what_to_write() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^psi_thresholds_by_feature: .*write COLUMN=WARNING:CRITICAL, e\.g\. temp="
+    ):
+        load({"psi_thresholds_by_feature": "temp=0.3"})
 
 
 def test_a_time_window_that_is_none_says_what_to_write() -> None:

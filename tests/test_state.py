@@ -5,6 +5,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.drift.bins import Binner, Bins, BoolArray, FloatArray, IntArray
+from app.drift.blocks import step_rows
 from app.drift.buckets import TimeSpan
+from app.drift.evidence import Budget, Detector, Evidence, Rate
 from app.drift.samples import Scales
 from app.drift.window import Rows, time_windows
+from app.layout import Counters, Field, Layout, counter_fields
 from app.metrics import LATE, Stored, each, monitor_series
-from app.state import BLOCK_ROWS, SLACK_ROWS, Counters, Field, Layout, Snapshot, State, counter_fields, state_layout
-from tests.monitors import START, small_baseline, some_rows
+from app.state import BLOCK_ROWS, SLACK_ROWS, Settled, Snapshot, State, state_layout
+from tests.monitors import START, evidence_of, in_sample_baseline, small_baseline, some_rows, timed_baseline
 
 COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
 TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
@@ -29,11 +33,18 @@ unhurried = settings(deadline=None, max_examples=60)
 
 
 def _state(
-    window_rows: int, series: Sequence[Stored] = (), *, spans: Sequence[TimeSpan] = (), by_event: bool = False
+    window_rows: int,
+    series: Sequence[Stored] = (),
+    *,
+    spans: Sequence[TimeSpan] = (),
+    by_event: bool = False,
+    detector: Detector | None = None,
 ) -> State:
     """Return a state for rows of the small baseline."""
     baseline = small_baseline()
-    return State(baseline.binner, baseline.scales, window_rows, series, spans=spans, by_event=by_event)
+    return State(
+        baseline.binner, baseline.scales, window_rows, series, spans=spans, by_event=by_event, detector=detector
+    )
 
 
 # ---------------------------------------------------------------- the windows, one writer
@@ -360,6 +371,123 @@ def test_a_snapshot_is_of_one_moment(rows: int) -> None:
     np.testing.assert_array_equal(window.sample.values, held.rows.values)
 
 
+# ---------------------------------------------------------------- evidence, and the rows it has weighed
+
+
+def _assert_same_evidence(found: Evidence, expected: Evidence) -> None:
+    np.testing.assert_equal(vars(found), vars(expected))
+
+
+def test_a_state_begins_without_evidence_and_with_nothing_reached() -> None:
+    detector = small_baseline().detector()
+    state = _state(10, detector=detector)
+    _assert_same_evidence(state.evidence(), detector.start())
+    settled = state.settled()
+    assert (settled.reached.tolist(), settled.rows, settled.clock) == ([[False] * 4] * 2, 0, -math.inf)
+
+
+@pytest.mark.parametrize("rate", [Rate(), Rate(12.5, 3_600.25, START, START + 5_000.5)])
+@pytest.mark.parametrize("since", [{}, {"age": START}, {"flag": START + 0.25, "prediction": 0.0}])
+def test_evidence_comes_back_as_it_was_kept(since: dict[str, float], rate: Rate) -> None:
+    baseline = small_baseline()
+    detector = baseline.detector(Budget(false_alarm_rows=3e7))
+    state = _state(10, detector=detector)
+    won = np.random.default_rng(1).random(detector.bets) * 1e9
+    kept = replace(evidence_of(baseline, since), won=won, threshold=1.25e8, rate=rate)
+    state.append(some_rows(120), START, np.full(120, START))
+    _, counted, lost = state.unweighed()
+    assert lost == 0
+    state.weigh(kept, counted)
+    for _ in range(2):
+        found = state.evidence()
+        _assert_same_evidence(found, kept)
+        for array in (found.won, found.values, found.raised, found.since):
+            array[:] = 1  # what it gives away is a copy
+    assert state.unweighed()[0].rows.sum() == 0
+    np.testing.assert_array_equal(won, kept.won)
+
+
+def test_evidence_of_a_column_that_is_not_watched_stays_unknown() -> None:
+    detector = in_sample_baseline().detector()
+    state = _state(10, detector=detector)
+    assert np.isnan(state.evidence().values).tolist() == [False, False, False, True]
+    _assert_same_evidence(state.evidence(), detector.start())
+
+
+def test_a_state_without_a_detector_holds_no_evidence() -> None:
+    with pytest.raises(ValueError, match="without a detector"):
+        _state(10).evidence()
+
+
+def test_what_effects_have_reached_comes_back_as_it_was_kept() -> None:
+    state = _state(10, detector=small_baseline().detector())
+    reached = np.random.default_rng(2).random((2, 4)) < 0.5
+    state.settle(Settled(reached, 12_500, START + 0.125))
+    for _ in range(2):
+        found = state.settled()
+        np.testing.assert_array_equal(found.reached, reached)
+        assert (found.rows, found.clock) == (12_500, START + 0.125)
+        found.reached[:] = True  # what it gives away is a copy
+    assert not reached.all()
+
+
+weighings = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 120), st.just(BLOCK_ROWS), st.integers(5_000, 20_000)),
+        st.sampled_from([0.0, 1.0, 1_800.0, 20_000.0]),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+@unhurried
+@given(weighings, st.booleans(), st.booleans(), st.integers(0, 1_000))
+def test_every_row_is_weighed_once(
+    steps: list[tuple[int, float, bool]], by_event: bool, by_hour: bool, seed: int
+) -> None:
+    baseline = timed_baseline()
+    detector = replace(baseline, columns=tuple(replace(c, by_hour={}) for c in baseline.columns)).detector()
+    detector = baseline.detector() if by_hour else detector
+    state = State(baseline.binner, baseline.scales, 500, (), by_event=by_event, detector=detector)
+    generator = np.random.default_rng(seed)
+    weighed = np.zeros((baseline.binner.columns, baseline.binner.width), dtype=np.int64)
+    clock, sent, last = START, 0, False
+    for size, jump, read in [*steps, (1, 0.0, True)]:
+        clock += jump
+        values = np.column_stack([generator.normal(size=(size, 2)), generator.integers(0, 3, size)])
+        state.append(values, clock, np.full(size, clock))
+        sent += size
+        if read:
+            blocks, counted, lost = state.unweighed()
+            assert lost == 0
+            rows = blocks.rows
+            assert (rows[:-1] <= step_rows(3)).all()
+            if not by_hour:
+                assert rows.max(initial=0) <= step_rows(3)
+            weighed += blocks.counts.sum(axis=0)
+            state.weigh(detector.advance(state.evidence(), blocks), counted)
+            last = by_event
+    waiting = sent - int(weighed[0].sum())
+    assert 0 <= waiting < (step_rows(3) if last else 1)  # by the clock of events only whole blocks are weighed
+    assert (state.bin_rows() - weighed).sum(axis=1).tolist() == [waiting] * 3
+    assert ((state.bin_rows() - weighed) >= 0).all()
+
+
+@pytest.mark.parametrize(("end", "rows"), [(0, 5), (1, 5), (700, 300), (900, 1_000), (901, 1), (1_000, 1_000)])
+def test_codes_up_to_a_row_are_those_of_the_rows_before(end: int, rows: int) -> None:
+    state = _state(400, by_event=True)
+    values = some_rows(1_000)
+    for first in range(0, 1_000, 130):
+        part = values[first : first + 130]
+        state.append(part, START, np.arange(first, first + len(part), dtype=np.float64))
+    found = state.codes_until(end, rows)
+    expected = slice(max(0, end - rows), end)
+    np.testing.assert_array_equal(found.codes, small_baseline().binner.codes(values)[expected])
+    np.testing.assert_array_equal(found.at, np.arange(1_000.0)[expected])
+    assert found.values.shape == (len(found.codes), 0)
+
+
 # ---------------------------------------------------------------- readers against a writer
 
 COUNTING = Binner([Bins("interval", edges=tuple(np.linspace(-1.0, 1_000.0, 11).tolist())), Bins("value", edges=(0.0,))])
@@ -581,7 +709,7 @@ def test_a_buffer_that_is_too_small_is_refused() -> None:
 
 def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
     spans = [TimeSpan("10s", 10), TimeSpan("24h", 86_400)]
-    layout = state_layout(columns=4, bins=13, window_rows=1_000, series=SERIES, spans=spans)
+    layout = state_layout(columns=4, bins=13, window_rows=1_000, series=SERIES, spans=spans, bets=77)
     shapes = {field.name: field.shape for field in layout.fields}
     capacity = 1_000 + SLACK_ROWS
     assert shapes == {
@@ -597,6 +725,18 @@ def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
         "bucket_24h": (96,),
         "counts_24h": (96, 4, 13),
         "sums_24h": (96, 2, 4),
+        "block_header": (4,),
+        "block_counts": (4_096, 4, 13),
+        "block_hours": (4_096,),
+        "block_at": (4_096,),
+        "block_total": (4, 13),
+        "weighed_header": (6,),
+        "weighed_counts": (4, 13),
+        "won": (77,),
+        "evidence": (4,),
+        "raised_since": (4,),
+        "settled_header": (2,),
+        "reached": (2, 4),
         COUNTED.name: (2, 1),
         TIMED.name: (2, len(TIMED.buckets) + 2),
     }
@@ -604,6 +744,18 @@ def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
     expected = state_layout(4, binner.width, 10, SERIES, spans)
     assert _state(10, SERIES, spans=spans).layout.size_bytes == expected.size_bytes
     assert state_layout(4, binner.width, 10, SERIES).size_bytes < expected.size_bytes
+    detector = small_baseline().detector()
+    expected = state_layout(4, binner.width, 10, SERIES, spans, detector.bets)
+    assert _state(10, SERIES, spans=spans, detector=detector).layout.size_bytes == expected.size_bytes
+
+
+@pytest.mark.parametrize(
+    ("columns", "bins", "blocks"), [(30, 23, 4_096), (100, 23, 1_823), (1_000, 60, 69), (9_000, 60, 64)]
+)
+def test_the_more_counts_a_block_has_the_fewer_blocks_are_held(columns: int, bins: int, blocks: int) -> None:
+    shapes = {field.name: field.shape for field in state_layout(columns, bins, 10, ()).fields}
+    assert shapes["block_counts"] == (blocks, columns, bins)
+    assert shapes["block_hours"] == shapes["block_at"] == (blocks,)
 
 
 def test_every_series_of_a_monitor_has_its_place() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -20,23 +20,17 @@ from app.drift.bins import (
     Binner,
     Bins,
     BoolArray,
-    CodeArray,
     FloatArray,
     IntArray,
-    fit_categorical,
-    fit_numeric,
-    reference_counts,
 )
+from app.drift.blocks import HOURS
 from app.drift.correlation import CorrelationComparison, Correlations, NormalScores
-from app.drift.samples import ReferenceSample, SampleComparison, Scales, describe
+from app.drift.evidence import Budget, Detector, hour_reference
+from app.drift.samples import ReferenceSample, SampleComparison, Scales
 from app.drift.significance import SignificanceTest
 from app.drift.statistics import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
-from app.drift.variation import natural_variation
 
-SCHEMA_VERSION: Final = 2
-QUANTILES: Final = 512
-_ROWS_AT_ONCE: Final = 65_536
-WINDOW_SIZES: Final = (500, 1_000, 2_000, 5_000, 10_000)
+SCHEMA_VERSION: Final = 3
 PREDICTION: Final = "prediction"
 PREDICTION_CLASS: Final = "prediction_class"
 RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
@@ -80,6 +74,12 @@ class ColumnBaseline:
     they are fewer: a sample that stands for the reference. Empty where there are none."""
     natural_variation: Mapping[int, float] = field(default_factory=dict)
     """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
+    tau: float | None = None
+    """How many consecutive rows tell as much as one independent row; None without times."""
+    trending: bool = False
+    """Whether a trend or a season in the reference, rather than dependence, makes most of `tau`."""
+    by_hour: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    """Reference rows in each bin by hour of the day (UTC), as `counts`; empty where hours are not told apart."""
     in_sample: bool = False
     """True for scores of the rows that the model was fitted on: they are never judged."""
 
@@ -210,12 +210,73 @@ class Baseline:
     def _folding(self) -> Folding:
         return Folding(self.bins)
 
-    def psi(self, counts: FloatArray | IntArray) -> Psi:
-        """Compare counts, shape [..., columns, K], with the reference by the baseline's own formula."""
-        current = counts.astype(np.float64)
+    @cached_property
+    def is_by_hour(self) -> bool:
+        """Whether the reference is told apart by hour of the day."""
+        return any(column.by_hour for column in self.columns)
+
+    @cached_property
+    def counts_by_hour(self) -> FloatArray:
+        """Reference rows in each bin for each hour of the day (UTC), shape [24, columns, K].
+
+        Where a column has few rows in an hour, or does not tell hours apart, those of the whole reference.
+        """
+        padded = np.zeros((HOURS, *self.counts.shape))
+        for row, column in enumerate(self.columns):
+            for hour, counts in column.by_hour.items():
+                padded[hour, row, : len(counts)] = counts
+        return hour_reference(padded, self.counts)
+
+    @property
+    def hours_with_few_rows(self) -> list[int]:
+        """Hours of the day (UTC) that a baseline by hour does not tell from the whole reference."""
+        columns = [column.by_hour for column in self.columns if column.by_hour]
+        return [hour for hour in range(HOURS) if any(hour not in known for known in columns)]
+
+    def expected(self, hours: IntArray | None) -> FloatArray:
+        """Return what a window is compared with, as reference rows in each bin, shape [..., columns, K].
+
+        `hours` are the window's rows in each hour of the day, shape [..., 24], None where nobody knows them.
+        With strata the shares are those of the hours, weighted by the window's rows in them, and there are
+        as many rows as make the variance that of such a mixture.
+        """
+        if hours is None or not self.is_by_hour:
+            return self.counts
+        rows = hours.sum(axis=-1, keepdims=True)
+        weights = hours / np.maximum(rows, 1)
+        in_hour = self.counts_by_hour.sum(axis=2)
+        shares = np.einsum("...h,hfk->...fk", weights, self.counts_by_hour / in_hour[:, :, None])
+        with np.errstate(divide="ignore"):
+            effective = 1.0 / np.einsum("...h,hf->...f", weights**2, 1.0 / in_hour)
+        return np.where(
+            rows[..., None] > 0, np.where(np.isfinite(effective), effective, 0.0)[..., None] * shares, self.counts
+        )
+
+    def psi(self, counts: FloatArray | IntArray, hours: IntArray | None = None) -> Psi:
+        """Compare counts, shape [..., columns, K], with the reference by the baseline's own formula.
+
+        `hours`, shape [..., 24], are the rows in each hour of the day: see `expected`.
+        """
+        current, reference = counts.astype(np.float64), self.expected(hours)
         if self.zero_bin == "jeffreys":
-            return psi(current, self.counts)
-        return psi_clip(self._folding(current), self._folding(self.counts))
+            return psi(current, reference)
+        return psi_clip(self._folding(current), self._folding(reference))
+
+    @cached_property
+    def tau(self) -> FloatArray:
+        """How many consecutive rows tell as much as one independent row, shape [columns]; 1 where unknown."""
+        return np.array([1.0 if column.tau is None else column.tau for column in self.columns])
+
+    def detector(self, budget: Budget | None = None) -> Detector:
+        """Return what weighs rows against the reference; scores of training rows are not watched."""
+        return Detector(
+            self.bins,
+            self.counts,
+            budget,
+            tau=self.tau,
+            by_hour=self.counts_by_hour if self.is_by_hour else None,
+            watched=~self.in_sample,
+        )
 
     @cached_property
     def significance(self) -> SignificanceTest:
@@ -255,59 +316,6 @@ class Baseline:
         return np.array([getattr(column, name) for column in self.columns], dtype=np.float64)
 
 
-def build_baseline(
-    table: Table,
-    *,
-    created: str,
-    ordered_by: str | None = None,
-    window_sizes: Sequence[int] = WINDOW_SIZES,
-    natural_variation_quantile: float = 1.0,
-    zero_bin: ZeroBin = "jeffreys",
-) -> Baseline:
-    """Compute the baseline of a table whose rows are in order of time if `ordered_by` names a column.
-
-    Raises BaselineError for a table without columns or rows.
-    """
-    if not table:
-        raise BaselineError("the reference has no columns: name at least one feature")
-    columns, cells = zip(*(_column(name, data) for name, data in table.items()), strict=True)
-    rows = columns[0].rows
-    uneven = [column.name for column in columns if column.rows != rows]
-    if uneven:
-        raise BaselineError(
-            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; a table's columns are as long"
-        )
-    if rows == 0:
-        raise BaselineError("the reference has no rows: a baseline needs at least one")
-    baseline = Baseline(columns, rows=rows, created=created, time_column=ordered_by, zero_bin=zero_bin)
-    codes = _codes(baseline.binner, cells)
-    baseline = _with_correlations(baseline, codes)
-    if ordered_by is None:
-        return baseline
-    found = natural_variation(baseline.binner, codes, baseline.psi, window_sizes, natural_variation_quantile)
-    varying = (
-        replace(column, natural_variation={size: float(values[i]) for size, values in found.items()})
-        for i, column in enumerate(columns)
-    )
-    return replace(baseline, columns=tuple(varying))
-
-
-def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:
-    """Return the codes of a table's rows, shape [rows, columns], some rows after the other."""
-    starts = range(0, len(cells[0]), _ROWS_AT_ONCE)
-    parts = (np.stack([own[first : first + _ROWS_AT_ONCE] for own in cells], axis=1) for first in starts)
-    return np.concatenate([binner.codes(part) for part in parts])
-
-
-def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
-    names = tuple(column.name for column in baseline.columns if column.kind == "numeric")
-    if len(names) < 2:
-        return baseline
-    scores = NormalScores(baseline.bins, baseline.counts, baseline.numeric)
-    parts = (codes[first : first + _ROWS_AT_ONCE] for first in range(0, len(codes), _ROWS_AT_ONCE))
-    return replace(baseline, correlations=CorrelationTable.of(names, scores.accumulated(parts)))
-
-
 def _nearest(variation: Mapping[int, float], size: int) -> float:
     if not variation:
         return 0.0
@@ -322,62 +330,16 @@ def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Bas
     return replace(first, columns=first.columns + scores)
 
 
-def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, FloatArray]:
-    """Return the baseline of one column without its variation, and its cells as a monitor sees them."""
-    if isinstance(data, Categories):
-        return _categorical(name, data)
-    bins = fit_numeric(data)
-    values = describe(data)
-    counts = _counts(bins, data)
-    singletons = int((counts[bins.ordinary] == 1).sum()) if bins.rule == "value" else 0
-    return ColumnBaseline(
-        name=name,
-        kind="numeric",
-        rows=len(data),
-        bins=bins,
-        counts=tuple(reference_counts(bins, counts, singletons).tolist()),
-        mean=values.mean,
-        std=values.std,
-        min=values.min,
-        max=values.max,
-        quantiles=tuple(reference_quantiles(data).tolist()),
-    ), data
-
-
-def reference_quantiles(values: FloatArray) -> FloatArray:
-    """Return the quantiles of the finite values at the middles of 512 equal shares (Hazen's definition).
-
-    Of at most 512 values they are the values themselves, in order.
-    """
-    finite = np.sort(values[np.isfinite(values)])
-    if finite.size <= QUANTILES:
-        return finite
-    with np.errstate(over="ignore"):
-        # Halved where the distance between two numbers would overflow; the smallest have no half.
-        unit = 2.0 if np.isinf(finite[-1] - finite[0]) else 1.0
-    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    found: FloatArray = unit * np.quantile(finite / unit, levels, method="hazen")
-    return found
-
-
-def _categorical(name: str, data: Categories) -> tuple[ColumnBaseline, FloatArray]:
-    rows = np.bincount(data.codes[data.codes >= 0], minlength=len(data.names))
-    present = [(int(count), category) for count, category in zip(rows, data.names, strict=True) if count]
-    bins = fit_categorical([count for count, _ in present], [category for _, category in present], len(data.codes))
-    cells: FloatArray = np.append(bins.encode(data.names), np.nan)[data.codes]
-    return ColumnBaseline(
-        name=name,
-        kind="categorical",
-        rows=len(data.codes),
-        bins=bins,
-        counts=tuple(reference_counts(bins, _counts(bins, cells), int((rows == 1).sum())).tolist()),
-    ), cells
-
-
-def _counts(bins: Bins, cells: FloatArray) -> IntArray:
-    binner = Binner([bins])
-    counts: IntArray = binner.counts(binner.codes(cells[:, None]))[0]
-    return counts
+def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
+    """Return the baseline with the natural variation and tau of another of the same columns, where they are larger."""
+    columns = []
+    for own, its in zip(baseline.columns, other.columns, strict=True):
+        sizes = sorted({*own.natural_variation, *its.natural_variation})
+        known = (own.natural_variation, its.natural_variation)
+        larger = own if (own.tau or 1.0) >= (its.tau or 1.0) else its
+        variation = {size: max(_nearest(one, size) for one in known) for size in sizes}
+        columns.append(replace(own, natural_variation=variation, tau=larger.tau, trending=larger.trending))
+    return replace(baseline, columns=tuple(columns))
 
 
 # ---------------------------------------------------------------- as text
@@ -435,6 +397,7 @@ def _column_content(column: ColumnBaseline) -> dict[str, Any]:
         "tail_complete": column.bins.tail_complete,
         "near_cut": column.bins.near_cut,
     }
+    content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
     content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
     return content
 
@@ -464,11 +427,16 @@ def _column_from(content: Mapping[str, Any]) -> ColumnBaseline:
     if len(content["counts"]) != len(known.names):
         raise ValueError(f"{content['name']}: {len(content['counts'])} counts for {len(known.names)} bins")
     numbers = {key: math.nan if content[key] is None else float(content[key]) for key in ("mean", "std", "min", "max")}
+    by_hour = {int(hour): tuple(map(float, counts)) for hour, counts in content["by_hour"].items()}
+    if any(len(counts) != len(known.names) or hour not in range(HOURS) for hour, counts in by_hour.items()):
+        raise ValueError(f"{content['name']}: counts by hour that are not of its bins or of hours 0 to 23")
     variation = {int(size): float(value) for size, value in content["natural_variation"].items()}
     rest = {
         "bins": known,
         "counts": tuple(map(float, content["counts"])),
         "quantiles": tuple(map(float, content["quantiles"])),
         "natural_variation": variation,
+        "tau": None if content["tau"] is None else float(content["tau"]),
+        "by_hour": by_hour,
     }
     return ColumnBaseline(**{**content, **numbers, **rest})

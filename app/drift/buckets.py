@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.bins import Binner, BoolArray, CodeArray, FloatArray, IntArray
+from app.drift.blocks import HOURS, hours_of
 from app.drift.samples import Scales
 from app.drift.tiles import Tiling
 
@@ -74,6 +75,8 @@ class Totals:
     """Rows in each bin, shape [columns, K]."""
     sums: FloatArray
     """Of the standardised clipped values and of their squares, shape [2, columns]."""
+    hours: IntArray
+    """Rows in each hour of the day (UTC), shape [24]: no bucket is of two."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,13 @@ class Ring:
             rows=int(counts[0].sum()),
             counts=counts,
             sums=self._sums[held].sum(axis=0),
+            hours=self._hours(held),
         )
+
+    def _hours(self, held: BoolArray) -> IntArray:
+        hours = hours_of((self._index[held] * self.span.width).astype(np.float64))
+        rows = self._counts[held, 0].sum(axis=1)
+        return np.bincount(hours, weights=rows, minlength=HOURS).astype(np.int64)
 
 
 def bucket_shapes(spans: Sequence[TimeSpan], columns: int, bins: int) -> list[tuple[str, str, tuple[int, ...]]]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from app.drift.baseline import ColumnBaseline
+from app.drift.baseline import Baseline, ColumnBaseline
 from app.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray, number_name
+from app.drift.dependence import BLIND_TAU
 
 DAY_SECONDS: Final = 86_400.0
+NAMED: Final = 8
+"""Columns that a note names."""
+SHOWN_TAU: Final = 2.0
+"""Dependence that is worth a word."""
 _SPECIAL_PHRASES: Final = {
     MISSING: "missing",
     UNSEEN: "with a value that the reference does not have",
@@ -48,6 +53,29 @@ class Effect:
         return f"{'big' if big else 'still big' if self.held_until is not None else 'small'} ({', '.join(parts)})"
 
 
+@dataclass(frozen=True)
+class Weight:
+    """The evidence on a column beside its threshold."""
+
+    evidence_log10: float
+    threshold_log10: float
+    raised: bool
+    tau: float
+
+    def in_words(self) -> str:
+        """Return it as in `real (evidence 10^9.4 against 10^7.5)`."""
+        return f"{'real' if self.raised else 'not told from chance'} ({self.numbers()})"
+
+    def numbers(self) -> str:
+        """Return the numbers alone, with how dependent rows are where that matters."""
+        parts = [f"evidence 10^{self.evidence_log10:.1f} against 10^{self.threshold_log10:.1f}"]
+        if self.raised and self.evidence_log10 < self.threshold_log10:
+            parts.append(f"held until below 10^{self.threshold_log10 - 1.0:.1f}")
+        if self.tau >= SHOWN_TAU:
+            parts.append(f"τ = {self.tau:.3g}")
+        return ", ".join(parts)
+
+
 def since_in_words(since: float, now: float) -> str:
     """Return when something began: the day, and within a day the minute (UTC)."""
     began = np.datetime64(math.floor(since), "s")
@@ -64,6 +92,41 @@ def ago_in_words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 100.0 else f"{short(seconds)} s"
 
 
+def notes(baseline: Baseline) -> Iterator[str]:
+    """Yield what somebody who relies on a baseline's evidence has to know of it."""
+    if baseline.time_column is None:
+        yield "the reference has no times: rows are taken for independent of one another"
+        return
+    few = baseline.hours_with_few_rows
+    if few:
+        yield (
+            f"too few rows in the reference in hours {_ranges(few)} (UTC): rows of these hours "
+            "are compared with all of it"
+        )
+    blind = [column for column in baseline.columns if (column.tau or 1.0) > BLIND_TAU]
+    if blind:
+        yield (
+            f"evidence is nearly blind for {_with_tau(blind)}: in the reference, rows that follow one another "
+            "are so alike that a drift takes tau times as many rows to show"
+        )
+    trending = [column for column in baseline.columns if column.trending]
+    if trending:
+        advice = "" if baseline.is_by_hour else "; of a daily cycle a baseline by hour of the day is rid (--by-hour)"
+        yield f"a trend or season in the reference makes most of tau for {_with_tau(trending)}{advice}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in words, neighbours together: 0-4, 23."""
+    firsts = [number for number in numbers if number - 1 not in numbers]
+    lasts = [number for number in numbers if number + 1 not in numbers]
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(firsts, lasts, strict=True))
+
+
+def _with_tau(columns: Sequence[ColumnBaseline]) -> str:
+    named = [f"{column.name} ({short(column.tau or 1.0)})" for column in columns[:NAMED]]
+    return ", ".join(named) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
+
+
 def short(value: float) -> str:
     """Return a number with three significant digits."""
     return f"{value:.3g}"
@@ -74,14 +137,15 @@ def percent(share: float) -> str:
     return f"{100.0 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100.0 * share:.2g} %"
 
 
-def what_moved(column: ColumnBaseline, counts: FloatArray) -> str:
+def what_moved(column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None) -> str:
     """Say where the share of rows changed most; `counts` are the window's, shape [at least its bins].
 
+    `expected` are the reference's rows that it is compared with, by default all of them.
     Every bin, and for ordered ones every cut between two, splits the rows in two parts: named is the
     split with the largest PSI, of two that are the same split the side that grew.
     """
     current = counts[: len(column.bins.names)].astype(np.float64)
-    reference = np.asarray(column.counts)
+    reference = np.asarray(column.counts if expected is None else expected[: len(column.bins.names)])
     n, m = current.sum(), reference.sum()
     if n == 0 or m == 0:
         return ""

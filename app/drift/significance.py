@@ -318,7 +318,7 @@ def _combined(common: FloatArray, *exact: _Exact) -> FloatArray:
         tie = np.nan_to_num(-np.exp(none_smaller) * np.expm1(none - none_smaller))
         larger = none_smaller + np.where(known, np.log1p(-smallest), 0.0)
     told_apart = np.where(known, tie * (common - smallest), 0.0)
-    return np.asarray(np.clip(told_apart - np.expm1(larger), 0.0, 1.0))
+    return np.asarray(np.clip(told_apart - np.expm1(larger), 0.0, 1.0) + 0.0)  # + 0.0 makes one zero of two
 
 
 def _hypergeometric(drawn: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:

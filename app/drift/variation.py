@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.blocks import HOURS
 from app.drift.statistics import Psi
 
 STEPS: Final = 20
@@ -33,9 +34,11 @@ _BLOCKS_AT_ONCE: Final = 1_000
 def natural_variation(
     binner: Binner,
     codes: CodeArray,
-    psi: Callable[[IntArray], Psi],
+    psi: Callable[..., Psi],
     sizes: Sequence[int],
     quantile: float = 1.0,
+    *,
+    hours: IntArray | None = None,
 ) -> dict[int, FloatArray]:
     """Return the variation of each column, shape [columns], by window size in rows.
 
@@ -44,40 +47,52 @@ def natural_variation(
     steps), the last one ending at the last row; sizes of which the reference does not hold enough
     are left out. A smaller window varies at least as much as a larger one, so no size is given less
     than the next.
+
+        `psi` is called with the counts of windows, and, where the hour of the day of each row is given
+        (shape [m]), with their rows by hour, shape [windows, 24].
     """
     found: dict[int, FloatArray] = {}
     floor = np.zeros(binner.columns)
     for size in sorted({int(size) for size in sizes}, reverse=True):
         if size * (WINDOWS_OF_SMALLEST if size == min(sizes) else WINDOWS) <= len(codes):
             for span in SPANS:
-                debiased = _debiased(binner, codes, psi, max(1, round(size * span)))
+                debiased = _debiased(binner, codes, psi, max(1, round(size * span)), hours)
                 floor = np.maximum(floor, np.quantile(debiased, quantile, axis=0))
             found[size] = floor
     return dict(sorted(found.items()))
 
 
-def _debiased(binner: Binner, codes: CodeArray, psi: Callable[[IntArray], Psi], size: int) -> FloatArray:
+def _debiased(
+    binner: Binner, codes: CodeArray, psi: Callable[..., Psi], size: int, hours: IntArray | None
+) -> FloatArray:
     """Return `psi_debiased` of the windows of one size, shape [windows, columns]; 0 without a value."""
-    debiased: FloatArray = np.nan_to_num(np.concatenate([psi(c).debiased for c in _windows(binner, codes, size)]))
+    windows = _windows(codes, binner.width, size)
+    if hours is None:
+        found = [psi(counts) for counts in windows]
+    else:
+        by_hour = _windows(hours[:, None], HOURS, size)
+        found = [psi(counts, rows[:, 0]) for counts, rows in zip(windows, by_hour, strict=True)]
+    debiased: FloatArray = np.nan_to_num(np.concatenate([one.debiased for one in found]))
     return debiased
 
 
-def _windows(binner: Binner, codes: CodeArray, size: int) -> Iterator[IntArray]:
-    """Yield the counts of the reference's windows, shapes [windows, columns, K], a bounded lot at a time."""
+def _windows(codes: CodeArray | IntArray, width: int, size: int) -> Iterator[IntArray]:
+    """Yield the counts of the reference's windows, shapes [windows, columns, width], a bounded lot at a time."""
     step = max(1, size // STEPS)
     span = size // step
     for start in range(0, len(codes) - size + 1, step * _BLOCKS_AT_ONCE):
         rows = codes[start : start + step * (_BLOCKS_AT_ONCE + span - 1)]
-        blocks = np.cumsum(_block_counts(binner, rows, step), axis=0)
+        blocks = np.cumsum(_block_counts(rows, width, step), axis=0)
         blocks = np.concatenate([np.zeros_like(blocks[:1]), blocks])
         yield blocks[span:] - blocks[:-span]
-    yield binner.counts(codes[-size:])[None]
+    yield _block_counts(codes[-size:], width, size)
 
 
-def _block_counts(binner: Binner, codes: CodeArray, step: int) -> IntArray:
-    """Return the counts of each whole block of `step` rows, shape [blocks, columns, K]."""
+def _block_counts(codes: CodeArray | IntArray, width: int, step: int) -> IntArray:
+    """Return the counts of each whole block of `step` rows, shape [blocks, columns, width]."""
+    columns = codes.shape[1]
     blocks = len(codes) // step
-    cells = binner.columns * binner.width
-    place = np.arange(binner.columns) * binner.width + codes[: blocks * step].astype(np.int64)
+    cells = columns * width
+    place = np.arange(columns) * width + codes[: blocks * step].astype(np.int64)
     place += (np.arange(blocks * step) // step * cells)[:, None]
-    return np.bincount(place.ravel(), minlength=blocks * cells).reshape(blocks, binner.columns, binner.width)
+    return np.bincount(place.ravel(), minlength=blocks * cells).reshape(blocks, columns, width)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.blocks import rows_by_hour
 from app.drift.buckets import Totals
 from app.drift.tiles import transposed
 
@@ -84,6 +85,8 @@ class Window:
     """Rows that a count window would hold if they were not too old."""
     slides: bool = False
     """Whether these are the newest of a stream of rows, rather than all rows of a table."""
+    hours: IntArray | None = None
+    """Rows in each hour of the day (UTC), shape [24]; None where nobody knows."""
 
 
 def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
@@ -103,6 +106,7 @@ def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binne
                 capacity=size,
                 expired=len(newest) - len(fresh),
                 slides=True,
+                hours=rows_by_hour(fresh.at),
             )
         )
     return windows
@@ -123,6 +127,7 @@ def time_windows(totals: Sequence[Totals], rows: Rows, now: float) -> list[Windo
                 sample=held if len(held) == total.rows else None,
                 sums=total.sums,
                 seconds=total.span.seconds,
+                hours=total.hours,
             )
         )
     return windows

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from app.drift.baseline import RESERVED
-from app.drift.report import SEVERITIES
+from app.drift.report import CLEARED
+from app.drift.verdict import SEVERITIES
 from app.monitoring.options import MonitoringOptions, duration, milliseconds
 from app.monitoring.rules import ERROR_RATIO, Scope
 
@@ -166,16 +167,21 @@ def _latency(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
 def _drift(options: MonitoringOptions) -> Iterator[Alert]:
     for severity in SEVERITIES:
         for name, which, summary in (
-            ("ModelFeatureDrift", "!~", "A feature no longer looks like what the model was trained on."),
-            ("ModelPredictionDrift", "=~", "The model's answers no longer look like those on held-out rows."),
+            ("ModelFeatureDrift", "!~", "The drift of a feature is {}: it is not what the model was trained on."),
+            (
+                "ModelPredictionDrift",
+                "=~",
+                "The drift of the model's answers is {}: they are not those on held-out rows.",
+            ),
         ):
             yield Alert(
                 name,
                 severity,
                 _verdict(options, severity, f'feature_name{which}"{SCORES}"'),
                 options.hold,
-                summary,
+                summary.format("real and big" if severity == "critical" else "real"),
                 "{{ $labels.feature_name }} of {{ $labels.model_name }} {{ $labels.model_version }} has drifted: "
+                + _how_sure(options)
                 + _how_far(options, severity)
                 + _since(options),
                 dashboard=FEATURE,
@@ -184,41 +190,56 @@ def _drift(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _verdict(options: MonitoringOptions, severity: str, which: str) -> str:
-    """Return drift of at least a severity on some replica, valued by how many times its threshold PSI is.
+    """Return drift of at least a severity on some replica, valued by the severity of the worst.
 
     At least: the warning goes on beside the critical alert, which silences it, so that no change of severity
-    leaves a gap in which neither fires.
+    leaves a gap in which neither fires. PSI is no part of it: drift that is real is a warning at any size and
+    from any number of rows, also from so few that there is no PSI.
     """
-    scope, window = Scope(options.by), options.window
+    scope = Scope(options.by)
     level = 1 + SEVERITIES.index("critical" if severity == "critical" else "warning")
-    # Aggregated before they are joined: a replaced server's old series are in the range beside the new ones.
-    each = f"max by ({scope.feature('instance', 'window')})"
-    limit = f'model_feature_psi_threshold{{{which}, severity="{severity}"}}'
+    held = f"min_over_time(model_feature_drift_severity{{{which}}}[{options.window}])"
+    return f"max by ({scope.feature()}) ({held}) >= {level}"
+
+
+def _how_sure(options: MonitoringOptions) -> str:
+    """Say how strong the evidence is, on the replica that has most of it."""
+    evidence = _asked("max", _last("model_feature_evidence_log10{%s}", options), options)
+    limit = _asked("min", _last("model_feature_evidence_threshold_log10{%s}", options), options)
+    power = '10^{{ . | first | value | printf "%.1f" }}'
     return (
-        f"max by ({scope.feature()}) (\n"
-        f"  {each} (last_over_time(model_feature_psi_debiased{{{which}}}[{window}]))\n"
-        f"  / {each} (last_over_time({limit}[{window}]))\n"
-        f")\n"
-        f"and max by ({scope.feature()}) (min_over_time(model_feature_drift_severity{{{which}}}[{window}])) >= {level}"
+        f"{{{{ with {evidence} }}}}evidence is {power}{{{{ end }}}}"
+        f"{{{{ with {limit} }}}} against {power}, {{{{ end }}}}"
     )
 
 
 def _how_far(options: MonitoringOptions, severity: str) -> str:
-    # Only windows with a threshold: PSI of a window of time may be larger, and no verdict rests on it.
-    window = options.window
-    debiased = f"last_over_time(model_feature_psi_debiased{{%s}}[{window}])"
-    limit = f'last_over_time(model_feature_psi_threshold{{%s, severity="{severity}"}}[{window}])'
-    psi = _asked("max", f"{debiased} and ignoring (severity) {limit}", options)
+    """Say how large PSI is beside its threshold, in the windows that a verdict on that rests on."""
+    debiased = _last("model_feature_psi_debiased{%s}", options)
+    limit = _last(f'model_feature_psi_threshold{{%s, severity="{severity}"}}', options)
+    # Windows of time have no threshold, and those with too few rows none that counts.
+    filled = (
+        f"and on ({Scope(options.by).model('instance', 'window')}) "
+        f"{_last('model_window_rows', options)} >= {_last('model_window_required_rows', options)}"
+    )
+    times = _asked("max", f"{debiased} / ignoring (severity) {limit} {filled}", options)
+    psi = _asked("max", f"{debiased} and ignoring (severity) {limit} {filled}", options)
+    small = f"{{{{ if lt $times {CLEARED} }}}} (real but small){{{{ end }}}}" if severity == "warning" else ""
     return (
-        f'PSI is {{{{ $value | printf "%.2f" }}}} times its limit for {severity}'
-        f'{{{{ with {psi} }}}}, {{{{ . | first | value | printf "%.2f" }}}} at most{{{{ end }}}}'
+        f"{{{{ with {times} }}}}{{{{ $times := . | first | value }}}}"
+        f'PSI is {{{{ $times | printf "%.2f" }}}} times its limit for {severity}'
+        f'{{{{ with {psi} }}}}, {{{{ . | first | value | printf "%.2f" }}}} at most{{{{ end }}}}{small}'
+        "{{ else }}too few rows for a PSI{{ end }}"
     )
 
 
 def _since(options: MonitoringOptions) -> str:
-    began = f"last_over_time(model_feature_drift_since_timestamp_seconds{{%s}}[{options.window}])"
-    asked = _asked("min", began, options)
+    asked = _asked("min", _last("model_feature_drift_since_timestamp_seconds{%s}", options), options)
     return f"{{{{ with {asked} }}}}, since {{{{ . | first | value | humanizeTimestamp }}}}{{{{ end }}}}."
+
+
+def _last(selector: str, options: MonitoringOptions) -> str:
+    return f"last_over_time({selector}[{options.window}])"
 
 
 def _asked(operation: str, series: str, options: MonitoringOptions) -> str:
@@ -313,6 +334,17 @@ def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
         "the last 5m but not watched: {{ $labels.reason }}.",
         keeps=("model_name", "model_version"),
     )
+    yield Alert(
+        "ModelObservationsUnweighed",
+        "warning",
+        f"sum by ({scope.model()}) (increase(model_observations_unweighed_total[5m])) > 0",
+        "",
+        "Evidence does not take in all rows.",
+        "About {{ $value | humanize }} rows of {{ $labels.model_name }} {{ $labels.model_version }} are in the windows "
+        "but were not weighed in the last 5m: too many came between two evaluations. Drift that shows in them alone "
+        "raises no evidence.",
+        keeps=("model_name", "model_version"),
+    )
     required = f"last_over_time(model_window_required_rows[{window}])"
     yield Alert(
         "ModelWindowUnderfilled",
@@ -324,9 +356,10 @@ def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
         f")\n"
         f"  < max by ({scope.model()}) ({required})",
         duration(12 * milliseconds(options.hold)),
-        "Too few rows for a verdict.",
+        "Too few rows to say how big a drift is.",
         "The count windows of {{ $labels.model_name }} {{ $labels.model_version }} hold {{ $value | humanize }} rows "
-        "at most, which is too few for a verdict: drift would not be seen.",
+        "at most, too few to say how big a drift is: it would be a warning at most. Missing and unseen values "
+        "raise no alert.",
         keeps=("model_name", "model_version"),
     )
     yield Alert(

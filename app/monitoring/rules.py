@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.drift.bins import MISSING
-from app.drift.report import JUDGED_ROWS
 from app.drift.statistics import CLIP
+from app.drift.verdict import JUDGED_ROWS
 from app.metrics import BIN_ROWS, HTTP_REQUESTS
 from app.monitoring.options import FLEET_WINDOWS, MonitoringOptions, duration, milliseconds
 
@@ -90,8 +90,9 @@ def _fleet(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
     """Yield what a window of all replicas' traffic holds: rows and shares by bin, PSI, missing ratio.
 
     `increase` comes before the sum, so that a restart is not a loss. Shares, and all that follows from
-    them, are recorded only from as many rows on as a verdict needs. PSI is the widely used formula over
-    all bins, the special ones included, with both shares clipped.
+    them, are recorded only from as many rows on as say how big a drift is. PSI is the widely used formula
+    over all bins, the special ones included, with both shares clipped. It has no evidence beside it: that
+    of the replicas does not add up to that of all rows.
     """
     bins, rows, share = BIN_INCREASE + window, ROWS_INCREASE + window, SHARE + window
     required = f"clamp_min(10 * count by ({scope.feature()}) ({REFERENCE}), {JUDGED_ROWS})"

@@ -42,12 +42,17 @@ COLUMN_FLEET_IS: Final = f"{FLEET_IS}, {COLUMN}"
 OF_A_SERVER: Final = "job, instance, model_name, model_version"
 COUNTED: Final = f"and on ({OF_A_SERVER}, window) model_window_required_rows{{{MODEL_IS}}}"
 """Of all windows those of a number of rows, which verdicts and alerts rest on."""
+JUDGED: Final = (
+    f"and on ({OF_A_SERVER}, window) (model_window_rows{{{MODEL_IS}}} >= model_window_required_rows{{{MODEL_IS}}})"
+)
+"""Of these the ones with rows enough to say how big a change is."""
 TIMED: Final = f"and on ({OF_A_SERVER}, window) model_window_span_seconds{{{MODEL_IS}}}"
 CHOSEN: Final = 'window=~"$window"'
 
 RATIO: Final = "percentunit"
 SECONDS: Final = "s"
 NUMBER: Final = "short"
+POWER: Final = "prefix:10^"
 PLAIN: Final = "none"
 DATE: Final = "dateTimeAsIso"
 ROWS: Final = "suffix: rows"
@@ -225,11 +230,17 @@ def limits(metric: str, where: str, by: str = "severity") -> Query:
 
 EFFECT: Final = (
     f"max by (feature_name, window) (model_feature_psi_debiased{{{MODEL_IS}}}"
-    f' / ignoring (severity) model_feature_psi_threshold{{{MODEL_IS}, severity="warning"}})'
+    f' / ignoring (severity) model_feature_psi_threshold{{{MODEL_IS}, severity="warning"}} {JUDGED})'
 )
 WORST: Final = f"topk by (feature_name) (1, {EFFECT})"
 SEVERITY: Final = f"max by (feature_name) (model_feature_drift_severity{{{MODEL_IS}}})"
-DRIFTED: Final = f"({WORST} and on (feature_name) ({SEVERITY} > 0))"
+EVIDENCE: Final = f"max by (feature_name) (model_feature_evidence_log10{{{MODEL_IS}}})"
+DEPENDENCE: Final = f"max by (feature_name) (model_feature_dependence_rows{{{MODEL_IS}}})"
+MOVED: Final = f"({WORST} and on (feature_name) ({SEVERITY} > 0))"
+DRIFTED: Final = (
+    f'({MOVED} * 0 or on (feature_name) label_replace(({SEVERITY} > 0) * 0, "window", "too few rows", "window", ""))'
+)
+"""Each drifted column with the window of its largest effect: 0."""
 
 
 def _verdict(metric: str, judged: str) -> str:
@@ -253,13 +264,13 @@ def status() -> list[AnyPanel]:
             Query(f"count({up}) - sum({up})", "down"), steps=[(1, "red")],
         ),
         number(
-            Text("Verdict", "The model's drift severity, the worst of its servers. Bad: warning (real but small) "
-                 "and critical (what it sees no longer looks like its reference).", PLAIN),
+            Text("Verdict", "The model's drift severity, the worst of its servers. Bad: warning (drift that is real, "
+                 "but small, or not beyond the second threshold) and critical (real and big).", PLAIN),
             Query(verdict, "verdict"), names=SEVERITIES,
         ),
         number(
-            Text("Drifted of judged columns", "Columns with drift, and those with enough rows for a verdict. Bad: any "
-                 "drifted column, or few judged ones."),
+            Text("Drifted of judged columns", "Features whose drift is real and big, and columns that have a verdict. "
+                 "Bad: any drifted feature, or few judged columns."),
             Query(f"max(model_drifted_features{{{MODEL_IS}}})", "drifted"),
             Query(f"max(model_judged_features{{{MODEL_IS}}})", "judged"),
         ),
@@ -386,16 +397,18 @@ def capture() -> list[AnyPanel]:
             Query(f"sum({rate('model_predictions_total', MODEL_IS)})", "predicted"),
         ),
         lines(
-            Text("Dropped, clamped and late rows", "Rows that monitoring lost, rows whose timestamp was not believed, "
-                 "and rows older than the longest window of time when they came. Any drop is bad; clamps mean a "
-                 "caller's clock runs ahead, late rows that the windows of time lack them.", ROWS),
+            Text("Dropped, clamped, late and unweighed rows", "Rows that monitoring lost, rows whose timestamp was not "
+                 "believed, rows older than the longest window of time when they came, and rows that evidence could "
+                 "not weigh. Bad: any drop, and any unweighed row, which evidence is blind to; clamps mean a caller's "
+                 "clock runs ahead, late rows that the windows of time lack them.", ROWS),
             Query(increases.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
             Query(increases.format("model_observations_clamped_total", MODEL_IS), "clamped: {{reason}}"),
             Query(f"sum(increase(model_observations_late_total{{{MODEL_IS}}}[$__rate_interval]))", "late"),
+            Query(f"sum(increase(model_observations_unweighed_total{{{MODEL_IS}}}[$__rate_interval]))", "unweighed"),
         ),
         lines(
             Text("Rows of count windows beside capacity", "Rows in each window of a number of rows, on the emptiest "
-                 "server. Bad: below the required rows for long: no verdict is possible.", ROWS),
+                 "server. Bad: below the required rows for long: nobody can say then how big a drift is.", ROWS),
             Query(f"min by (window) (model_window_rows{{{MODEL_IS}}} {COUNTED})", "{{window}}"),
             Query(f"max by (window) (model_window_capacity_rows{{{MODEL_IS}}})", "reference: capacity of {{window}}"),
             Query(f"max(model_window_required_rows{{{MODEL_IS}}})", "required rows limit"),
@@ -441,9 +454,18 @@ def drift() -> list[AnyPanel]:
     )  # fmt: skip
     effects = lines(
         Text("Largest drift effects", "PSI less noise, in units of its warning threshold: the ten largest columns, "
-             "each by its worst window. Bad: 1 and above.", NUMBER),
+             "each by its worst window. It says how big a change is, not whether it is real. Bad: 1 and above, where "
+             "the evidence beside is above its limit too.", NUMBER),
         Query(f"topk(10, max by (feature_name) ({EFFECT}))", "{{feature_name}}"),
         Query("vector(1)", "limit"), width=12, height=9,
+    )  # fmt: skip
+    evidence = lines(
+        Text("Evidence", "How strongly the rows speak against the reference: the ten largest columns, each on its "
+             "worst server. It says whether a change is real, not how big it is, for any number of rows; the limit is "
+             "the budget for false alarms. Bad: at the limit and above; from there on it is held until 1 below.",
+             POWER),
+        Query(f"topk(10, {EVIDENCE})", "{{feature_name}}"),
+        Query(f"min(model_feature_evidence_threshold_log10{{{MODEL_IS}}})", "limit"), width=12, height=9,
     )  # fmt: skip
     change = f"max by (feature_name) (model_feature_correlation_change_z{{{MODEL_IS}}})"
     together = lines(
@@ -452,10 +474,10 @@ def drift() -> list[AnyPanel]:
              "far above the rest for long: columns that went together no longer do.", NUMBER),
         Query(f"topk(10, {change})", "{{feature_name}}"), width=16, height=9,
     )  # fmt: skip
-    for panel in (bands, effects, together):
+    for panel in (bands, effects, evidence, together):
         link = build.DashboardLink("Feature drift").url(feature_url("${__field.labels.feature_name}"))
         panel.data_links([link])
-    return [bands, effects, _drifted(), together, _pair(change)]
+    return [bands, effects, evidence, _drifted(), together, _pair(change)]
 
 
 def _pair(change: str) -> AnyPanel:
@@ -474,24 +496,31 @@ def _pair(change: str) -> AnyPanel:
 
 def _drifted() -> AnyPanel:
     def of_worst(expr: str) -> Query:
-        return Query(f"max by (feature_name, window) ({expr}) and on (feature_name, window) {DRIFTED}", shape="table")
+        return Query(f"max by (feature_name, window) ({expr}) and on (feature_name, window) {MOVED}", shape="table")
 
+    def of_column(expr: str) -> Query:
+        return Query(f"{DRIFTED} + on (feature_name) group_left () {expr}", shape="table")
+
+    since = f"(min by (feature_name) (model_feature_drift_since_timestamp_seconds{{{MODEL_IS}}}) * 1000)"
     panel = rows(
-        Text("Drifted columns", "Each drifted column in the window where its effect is largest: PSI less noise, its "
-             "warning threshold, and since when. Bad: any row; start with the largest effect.", NUMBER),
-        Query(f"{DRIFTED} * 0 + on (feature_name) group_left () {SEVERITY}", shape="table"),
-        Query(DRIFTED, shape="table"),
+        Text("Drifted columns", "Each column whose drift is real: its evidence (decimal logarithm) and the limit, tau "
+             "(rows that tell as much as one independent row; 1 where the reference has no times), then how big it is "
+             "in the window with the largest effect: PSI less noise, its warning threshold, and since when. Bad: any "
+             "row; start with the largest effect.", NUMBER),
+        of_column(SEVERITY),
+        Query(MOVED, shape="table"),
         of_worst(f"model_feature_psi_debiased{{{MODEL_IS}}}"),
         of_worst(f'model_feature_psi_threshold{{{MODEL_IS}, severity="warning"}}'),
-        Query(
-            f"{DRIFTED} * 0 + on (feature_name) group_left () "
-            f"(min by (feature_name) (model_feature_drift_since_timestamp_seconds{{{MODEL_IS}}}) * 1000)",
-            shape="table",
-        ),
+        of_column(since),
+        of_column(EVIDENCE),
+        of_column(f"min by (feature_name) (model_feature_evidence_threshold_log10{{{MODEL_IS}}})"),
+        of_column(f"({DEPENDENCE} or on (feature_name) {SEVERITY} * 0 + 1)"),
         columns={
-            "feature_name": "feature", "Value #A": "severity", "Value #B": "effect", "Value #C": "PSI",
-            "Value #D": "threshold", "window": "window", "Value #E": "since",
+            "feature_name": "feature", "Value #A": "severity", "Value #F": "evidence", "Value #G": "evidence limit",
+            "Value #H": "tau", "Value #B": "effect", "Value #C": "PSI", "Value #D": "threshold", "window": "window",
+            "Value #E": "since",
         },
+        width=24,
     )  # fmt: skip
     panel.sort_by([common.TableSortByFieldState().display_name("effect").desc(True)])
     _column(panel, "feature", links=_link("Feature drift", feature_url("${__value.raw}")))
@@ -499,6 +528,8 @@ def _drifted() -> AnyPanel:
     _column(panel, "since", unit=DATE)
     for name in ("effect", "PSI", "threshold"):
         _column(panel, name, decimals=3)
+    for name in ("evidence", "evidence limit", "tau"):
+        _column(panel, name, decimals=1)
     return panel
 
 
@@ -561,35 +592,55 @@ def feature_verdict() -> list[AnyPanel]:
     since = f"min(model_feature_drift_since_timestamp_seconds{{{COLUMN_IS}}}) * 1000"
     effect = (
         f"max(model_feature_psi_debiased{{{COLUMN_IS}}}"
-        f' / ignoring (severity) model_feature_psi_threshold{{{COLUMN_IS}, severity="warning"}})'
+        f' / ignoring (severity) model_feature_psi_threshold{{{COLUMN_IS}, severity="warning"}} {JUDGED})'
     )
+    judged = f"(count(model_feature_psi{{{COLUMN_IS}}} {COUNTED}) or on () {severity})"
+    evidence = "by (instance) (model_feature_evidence_log10"
+    limit = f"min(model_feature_evidence_threshold_log10{{{COLUMN_IS}}})"
+    tau = f"max(model_feature_dependence_rows{{{COLUMN_IS}}}) or on () ({severity} * 0 + 1)"
     return [
         number(
-            Text("Verdict", "This column's severity, the worst of its servers. Bad: warning or critical. Without "
-                 "enough rows for PSI there is no verdict.", PLAIN),
-            Query(_verdict(severity, f"count(model_feature_psi{{{COLUMN_IS}}} {COUNTED})"), "verdict"),
-            names=SEVERITIES, width=6,
+            Text("Verdict", "This column's severity, the worst of its servers. Bad: warning (drift that is real) or "
+                 "critical (real and big). Without evidence and with fewer than 200 rows there is no verdict.", PLAIN),
+            Query(_verdict(severity, judged), "verdict"), names=SEVERITIES,
         ),
         number(
-            Text("Drifted since", "When the present drift began, by the monitor's clock (a replay's own time). Bad: a "
-                 "long time ago, and nobody looked.", DATE),
-            Query(since, "since"), width=6, empty="not drifted",
+            Text("Drifted since", "When the evidence for the present drift was raised, by the monitor's clock (a "
+                 "replay's own time). Bad: a long time ago, and nobody looked.", DATE),
+            Query(since, "since"), empty="not drifted",
         ),
         number(
-            Text("Effect", "PSI less noise, in units of its warning threshold, in the worst window. Bad: 1 and above; "
-                 "far above 1 is another population.", NUMBER),
-            Query(effect, "effect"), steps=[(0.8, "orange"), (1, "red")], width=6,
+            Text("Evidence", "How strongly the rows speak against the reference, on the worst server, and from where "
+                 "on a drift is real. Bad: at the limit and above; it is then held until 1 below.", POWER),
+            Query(f"max(model_feature_evidence_log10{{{COLUMN_IS}}})", "evidence"), Query(limit, "limit"),
+        ),
+        number(
+            Text("Effect", "PSI less noise, in units of its warning threshold, in the worst window: how big a change "
+                 "is, real or not. Bad: 1 and above; far above 1 is another population.", NUMBER),
+            Query(effect, "effect"), steps=[(0.8, "orange"), (1, "red")], empty="too few rows",
+        ),
+        number(
+            Text("Dependence of rows", "Tau: how many consecutive rows tell as much as one independent row, as the "
+                 "reference's times say; 1 where it has none. Bad: above 50: evidence is nearly blind, a drift takes "
+                 "tau times as many rows to show.", NUMBER),
+            Query(tau, "tau"), steps=[(50, "orange")],
         ),
         number(
             Text("PSI of all servers, 1 hour", "PSI of the rows of all servers in the last hour, with shares clipped "
                  "at 0.0001. Bad: above the thresholds below.", NUMBER),
-            Query(f"max(feature:model_feature_psi_clip:increase1h{{{COLUMN_FLEET_IS}}})", "1 hour"), width=6,
+            Query(f"max(feature:model_feature_psi_clip:increase1h{{{COLUMN_FLEET_IS}}})", "1 hour"),
             empty="too few rows",
         ),
         timeline(
             Text("Verdict by server", "How the verdict on this column changed, on each server. Bad: one server differs "
                  "from the others: it sees other traffic.", PLAIN),
             Query(f"max by (instance) (model_feature_drift_severity{{{COLUMN_IS}}})", "{{instance}}"), height=5,
+        ),
+        lines(
+            Text("Evidence by server", "How strongly each server's own rows speak against the reference. It does not "
+                 "add up: each server has rows and a budget for false alarms of its own. Bad: at the limit and above: "
+                 "the drift is real; a slow rise towards it is a small drift.", POWER),
+            Query(f"max {evidence}{{{COLUMN_IS}}})", "{{instance}}"), Query(limit, "limit"), width=24, height=7,
         ),
     ]  # fmt: skip
 
@@ -603,8 +654,8 @@ def feature_psi() -> list[AnyPanel]:
 
     panel = lines(
         Text("PSI, window $window", "PSI, and PSI less the noise of so few rows: that one is compared with the "
-             "limits. Natural variation is what the reference itself reaches. A window of time has neither and gives "
-             "no verdict. Bad: debiased PSI above a limit.", NUMBER),
+             "limits and says how big a change is. Natural variation is what the reference itself reaches. A window of "
+             "time has neither and gives no verdict. Bad: debiased PSI above a limit.", NUMBER),
         largest("_debiased", "debiased"), largest("", "PSI"), largest("_noise", "noise"),
         largest("_natural_variation", "reference: natural variation"),
         limits("model_feature_psi_threshold", where),
@@ -645,8 +696,8 @@ def feature_distances() -> list[AnyPanel]:
         ),
         lines(
             Text("p-value", "Chance of bins at least as unlike the reference's with nothing changed, if rows are "
-                 "independent, on the worst server. It says whether a change is real, not whether it is large. Bad: "
-                 "near 0 for long, together with a distance that matters.", NUMBER),
+                 "independent, on the worst server. It is of one look: whoever looks often sees small ones by chance, "
+                 "and evidence, not this, says whether a change is real. Bad: near 0 for long.", NUMBER),
             of_window("min", "model_feature_drift_pvalue"), soft_max=1,
         ),
         lines(

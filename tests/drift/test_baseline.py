@@ -13,20 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.drift.baseline import (
-    QUANTILES,
-    Baseline,
-    BaselineError,
-    Categories,
-    Table,
-    build_baseline,
-    dumps,
-    joined,
-    loads,
-)
-from app.drift.bins import MAX_TAIL, FloatArray
+from app.drift.baseline import Baseline, BaselineError, Categories, Table, dumps, joined, loads
+from app.drift.baseline_build import QUANTILES, build_baseline
+from app.drift.bins import MAX_TAIL, FloatArray, IntArray
+from app.drift.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks
+from app.drift.evidence import Budget
 from app.drift.statistics import Folding, psi, psi_clip
 from app.drift.variation import SPANS, STEPS
+from tests.monitors import timed_baseline
 
 CREATED = "2026-01-01T00:00:00Z"
 SIZE = 5 * STEPS
@@ -217,7 +211,236 @@ def test_joined_scores_stand_behind_the_features(baseline: Baseline) -> None:
     assert both.columns[:3] == baseline.columns
 
 
+# ---------------------------------------------------------------- hours of the day
+
+
+def _hourly(seed: int = 4) -> tuple[dict[str, FloatArray | Categories], IntArray]:
+    """Return a table in which hours differ, and the hour of each row: some have few rows, some none."""
+    rng = np.random.default_rng(seed)
+    shares = rng.random(HOURS)
+    shares[:4] = 0.0
+    shares[4:8] = 0.02
+    hours = rng.choice(HOURS, 9_000, p=shares / shares.sum())
+    rows = len(hours)
+    number = np.where(rng.random(rows) < 0.1, math.nan, rng.normal(hours / 12.0, 1.0))
+    few = rng.choice([1.0, 2.0, 3.0, 4.0], rows)
+    few[rng.permutation(rows)[:3]] = [17.0, 18.0, 19.0]  # values that only one row has
+    words: list[str | None] = [str(word) for word in rng.choice(list("aabc"), rows)]
+    for place, row in enumerate(rng.permutation(rows)[:400].tolist()):
+        words[row] = None if place < 50 else f"once {place}" if place < 200 else f"twice {place // 2}"
+    table = {"number": number, "few": few, "flag": (rng.random(rows) < hours / 24).astype(np.float64)}
+    return {**table, "word": _categories(words)}, hours
+
+
+def test_counts_by_hour_are_the_references_rows_of_each_hour() -> None:
+    table, hours = _hourly()
+    built = build_baseline(table, created=CREATED, hours=hours)
+    rows = np.bincount(hours, minlength=HOURS)
+    enough = set(np.flatnonzero(rows >= FEWEST_HOUR_ROWS).tolist())
+    assert 0 < len(enough) < np.count_nonzero(rows) < HOURS
+    assert built.is_by_hour
+    assert built.counts == pytest.approx(build_baseline(table, created=CREATED).counts)
+    for column in built.columns:
+        data = table[column.name]
+        assert set(column.by_hour) == enough
+        for hour, counts in column.by_hour.items():
+            own = hours == hour
+            if isinstance(data, Categories):
+                cells = column.bins.encode([data.names[code] if code >= 0 else None for code in data.codes[own]])
+                alone = Counter(data.codes.tolist())
+                once = sum(alone[code] == 1 for code in data.codes[own].tolist())
+            else:
+                cells = data[own]
+                alone = Counter(data.tolist())
+                once = sum(alone[value] == 1 for value in cells.tolist())
+            expected = Counter(_bin_names(built, column.name, cells))
+            if column.name == "flag":
+                expected["unseen"] = 0.5  # type: ignore[assignment]
+            elif column.name != "number":
+                expected["unseen"] = once
+            if column.name == "word":
+                expected["other"] -= once
+            assert dict(zip(column.bins.names, counts, strict=True)) == {
+                name: expected[name] for name in column.bins.names
+            }
+    for column in built.columns[1:]:
+        place = column.bins.special["unseen"]
+        assert sum(counts[place] for counts in column.by_hour.values()) > 0
+
+
+def _bin_names(baseline: Baseline, name: str, cells: FloatArray) -> list[str]:
+    """Return the name of the bin that each cell of a column lies in."""
+    place = baseline.names.index(name)
+    rows = np.zeros((len(cells), len(baseline.columns)))
+    rows[:, place] = cells
+    return [baseline.bins[place].names[code] for code in baseline.binner.codes(rows)[:, place].tolist()]
+
+
+def test_where_every_hour_has_rows_enough_they_add_up_to_the_whole() -> None:
+    table, _ = _hourly()
+    hours = np.arange(9_000) % HOURS
+    built = build_baseline(table, created=CREATED, hours=hours)
+    for column in built.columns:
+        assert len(column.by_hour) == HOURS
+        summed = np.sum(list(column.by_hour.values()), axis=0)
+        halves = column.bins.special["unseen"] if column.name == "flag" else -1  # half a row in each hour
+        for code, (found, whole) in enumerate(zip(summed.tolist(), column.counts, strict=True)):
+            assert found == (HOURS * 0.5 if code == halves else whole)
+
+
+def test_an_hour_with_few_rows_has_the_counts_of_the_whole_reference() -> None:
+    table, hours = _hourly()
+    built = build_baseline(table, created=CREATED, hours=hours)
+    rows = np.bincount(hours, minlength=HOURS)
+    assert built.counts_by_hour.shape == (HOURS, *built.counts.shape)
+    for hour in range(HOURS):
+        for place, column in enumerate(built.columns):
+            known = column.by_hour[hour] if rows[hour] >= FEWEST_HOUR_ROWS else column.counts
+            padding = [0.0] * (built.binner.width - len(known))
+            assert built.counts_by_hour[hour, place].tolist() == [*known, *padding]
+
+
+def _expected_shares(baseline: Baseline, hours: IntArray, place: int) -> tuple[FloatArray, float]:
+    """Return the shares to expect of a column's bins, and the rows that their variance is that of, by the formula."""
+    n = hours.sum()
+    shares, variance = np.zeros(baseline.binner.width), 0.0
+    for hour in range(HOURS):
+        counts = baseline.columns[place].by_hour.get(hour, baseline.columns[place].counts)
+        m = sum(counts)
+        weight = hours[hour] / n
+        shares[: len(counts)] += weight * np.array(counts) / m
+        variance += weight**2 / m
+    return shares, 1.0 / variance
+
+
+def test_what_is_expected_is_the_hours_shares_weighted_by_the_windows_rows() -> None:
+    table, hours = _hourly()
+    built = build_baseline(table, created=CREATED, hours=hours)
+    rng = np.random.default_rng(6)
+    windows = np.stack([rng.integers(0, 90, HOURS), np.eye(HOURS, dtype=np.int64)[13] * 500, np.bincount(hours)])
+    found = built.expected(windows)
+    assert found.shape == (3, *built.counts.shape)
+    for window, expected in zip(windows, found, strict=True):
+        np.testing.assert_allclose(built.expected(window), expected, rtol=1e-14)
+        for place in range(len(built.columns)):
+            shares, rows = _expected_shares(built, window, place)
+            np.testing.assert_allclose(expected[place], shares * rows, rtol=1e-12, atol=1e-12)
+    one_hour = np.array(built.columns[0].by_hour[13])
+    np.testing.assert_allclose(found[1, 0, : len(one_hour)], one_hour, rtol=1e-12)
+
+
+def test_where_hours_are_not_known_or_not_told_apart_the_whole_reference_is_expected() -> None:
+    table, hours = _hourly()
+    built, plain = (build_baseline(table, created=CREATED, hours=own) for own in (hours, None))
+    some = np.arange(HOURS)
+    assert (built.is_by_hour, plain.is_by_hour) == (True, False)
+    np.testing.assert_array_equal(built.expected(None), built.counts)
+    np.testing.assert_array_equal(built.expected(np.zeros(HOURS, dtype=np.int64)), built.counts)
+    np.testing.assert_array_equal(plain.expected(some), plain.counts)
+    several = built.expected(np.stack([some, np.zeros(HOURS, dtype=np.int64)]))
+    np.testing.assert_array_equal(several[1], built.counts)
+    np.testing.assert_array_equal(several[0], built.expected(some))
+
+
+@pytest.mark.parametrize("zero_bin", ["jeffreys", "clip"])
+def test_psi_by_hour_compares_with_what_those_hours_lead_to_expect(zero_bin: Any) -> None:
+    table, hours = _hourly()
+    built = build_baseline(table, created=CREATED, hours=hours, zero_bin=zero_bin)
+    windows = np.random.default_rng(8).integers(0, 60, (2, HOURS))
+    counts = np.random.default_rng(1).integers(0, 50, (2, *built.counts.shape)) * np.sign(built.counts)
+    plain = replace(built, columns=tuple(replace(column, by_hour={}) for column in built.columns))
+    for i in range(2):
+        expected = built.expected(windows[i])
+        padded = [replace(c, counts=tuple(e[: len(c.counts)])) for c, e in zip(plain.columns, expected, strict=True)]
+        by_hand = replace(plain, columns=tuple(padded)).psi(counts[i])
+        np.testing.assert_allclose(built.psi(counts, windows).psi[i], by_hand.psi, rtol=1e-12)
+        np.testing.assert_allclose(built.psi(counts, windows).noise[i], by_hand.noise, rtol=1e-12)
+    np.testing.assert_array_equal(built.psi(counts).psi, plain.psi(counts).psi)
+
+
+def test_a_daily_cycle_is_no_drift_by_hour() -> None:
+    rng = np.random.default_rng(9)
+    hours = np.arange(48_000) // 100 % HOURS
+    table = {"x": 1.5 * np.sin(hours / HOURS * 2 * np.pi) + rng.normal(size=len(hours))}
+    built = build_baseline(table, created=CREATED, hours=hours)
+    own = 1.5 * np.sin(6 / HOURS * 2 * np.pi) + rng.normal(size=2_000)
+    counts = built.binner.counts(built.binner.codes(own[:, None]))
+    six = np.eye(HOURS, dtype=np.int64)[6] * 2_000
+    assert built.psi(counts, six).debiased[0] < 0.02
+    assert built.psi(counts).debiased[0] > 0.5
+
+
+# ---------------------------------------------------------------- dependence and evidence
+
+
+def test_without_an_order_dependence_is_unknown_and_rows_count_as_independent() -> None:
+    built = build_baseline(_table(), created=CREATED)
+    assert [(column.tau, column.trending) for column in built.columns] == [(None, False)] * 3
+    assert built.tau.tolist() == built.detector().tau.tolist() == [1.0] * 3
+
+
+def test_dependent_rows_tell_less_than_independent_ones() -> None:
+    walk, noise, letter = timed_baseline().columns
+    assert walk.tau is not None
+    assert letter.tau is not None
+    assert noise.tau == 1.0
+    assert 2.0 < walk.tau < 5.0  # of an autoregression of a half: (1 + a) / (1 - a) = 3
+    assert 3.0 < letter.tau < 6.0  # each letter comes four times
+    assert [column.trending for column in (walk, noise, letter)] == [False] * 3
+    assert timed_baseline().tau.tolist() == [walk.tau, 1.0, letter.tau]
+
+
+def test_a_trend_is_told_from_dependence() -> None:
+    rng = np.random.default_rng(10)
+    table = {"drifting": np.linspace(0.0, 2.0, 20_000) + rng.normal(size=20_000), "steady": rng.normal(size=20_000)}
+    drifting, steady = build_baseline(table, created=CREATED, ordered_by="t").columns
+    assert drifting.tau is not None
+    assert drifting.tau > 50
+    assert (drifting.trending, steady.trending, steady.tau) == (True, False, 1.0)
+
+
+def test_the_reference_in_its_own_order_raises_no_evidence() -> None:
+    table = {"x": np.concatenate([np.random.default_rng(12).normal(shift, 1.0, 2_000) for shift in (0, 1, 0, 1, 0)])}
+    built = build_baseline(table, created=CREATED, ordered_by="t")
+    codes = built.binner.codes(table["x"][:, None])
+    counts = built.binner.counts_by(codes, np.arange(len(codes)) // 50, len(codes) // 50)
+    for baseline, quiet in ((built, True), (replace(built, columns=(replace(built.columns[0], tau=1.0),)), False)):
+        detector = baseline.detector()
+        blocks = Blocks(counts, np.zeros(len(counts), dtype=np.int64), np.arange(len(counts), dtype=np.float64))
+        assert bool(detector.peaks([blocks])[0] < 0.1 * detector.start().threshold) is quiet
+
+
+def test_a_detector_is_made_of_the_baseline() -> None:
+    budget = Budget(false_alarm_rows=5e4, tolerance=0.0)
+    timed = timed_baseline()
+    assert timed.detector(budget).budget == budget
+    assert timed.detector().budget == Budget()
+    assert timed.detector().by_hour
+    plain = replace(timed, columns=tuple(replace(column, by_hour={}) for column in timed.columns))
+    assert not plain.detector().by_hour
+    scores = joined(plain, build_baseline({"prediction": np.linspace(0.0, 1.0, 500)}, created=""), in_sample=True)
+    assert scores.detector().watched.tolist() == [True, True, True, False]
+    assert scores.detector(budget).start().threshold == 3 * 5e4
+
+
 # ---------------------------------------------------------------- as text
+
+
+def test_dependence_and_hours_survive_being_text() -> None:
+    built = timed_baseline()
+    column = replace(built.columns[0], trending=True)
+    for baseline in (built, replace(built, columns=(column, *built.columns[1:]))):
+        read = loads(dumps(baseline))
+        assert read == baseline
+        assert read.hash == baseline.hash
+        for one, other in zip(read.columns, baseline.columns, strict=True):
+            assert (one.tau, one.trending, dict(one.by_hour)) == (other.tau, other.trending, dict(other.by_hour))
+            assert len(one.by_hour) == HOURS
+        np.testing.assert_array_equal(read.counts_by_hour, baseline.counts_by_hour)
+        np.testing.assert_array_equal(read.tau, baseline.tau)
+    plain = build_baseline(_table(), created=CREATED)
+    read = loads(dumps(plain))
+    assert [(c.tau, c.trending, c.by_hour) for c in read.columns] == [(None, False, {})] * 3
 
 
 @unhurried
@@ -240,12 +463,23 @@ def test_a_baseline_of_numbers_reads_back_as_an_equal_one() -> None:
 
 
 def test_baselines_of_different_content_have_different_hashes(baseline: Baseline) -> None:
+    changes: list[dict[str, Any]] = [
+        {"tau": 7.5},
+        {"tau": None},
+        {"trending": not baseline.columns[0].trending},
+        {"by_hour": {3: baseline.columns[0].counts}},
+        {"by_hour": {4: baseline.columns[0].counts}},
+    ]
     others = [
         replace(baseline, rows=1),
         replace(baseline, time_column=None),
         replace(baseline, zero_bin="clip"),
         replace(baseline, columns=baseline.columns[::-1]),
         replace(baseline, columns=baseline.columns[:-1]),
+        *(
+            replace(baseline, columns=(replace(baseline.columns[0], **change), *baseline.columns[1:]))
+            for change in changes
+        ),
     ]
     assert len({baseline.hash, *(other.hash for other in others)}) == len(others) + 1
     rebuilt = build_baseline(_table(), created=CREATED, ordered_by="time", window_sizes=(2 * SIZE, SIZE))
@@ -280,10 +514,10 @@ def test_content_without_its_hash_is_refused(baseline: Baseline) -> None:
         loads(json.dumps(content))
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "3", None])
 def test_another_schema_version_is_refused_and_says_how_to_build_this_one(baseline: Baseline, version: object) -> None:
     content = {**json.loads(dumps(baseline)), "schema_version": version}
-    with pytest.raises(BaselineError, match=r"schema version .*this Driftgauge reads 2: build it again with `drift"):
+    with pytest.raises(BaselineError, match=r"schema version .*this Driftgauge reads 3: build it again with `drift"):
         loads(json.dumps(content))
 
 
@@ -320,6 +554,14 @@ def _bins_with(**changes: object) -> Callable[[dict[str, Any]], object]:
         _column_with(natural_variation=None),
         _column_with(natural_variation={"day": 1.0}),
         _column_with(unknown=1),
+        _column_with(tau="long"),
+        _column_with(by_hour=None),
+        _column_with(by_hour={"3": [1.0]}),
+        _column_with(by_hour={"noon": []}),
+        lambda content: content["columns"][0].update(by_hour={"24": content["columns"][0]["counts"]}),
+        lambda content: content["columns"][0].update(by_hour={"-1": content["columns"][0]["counts"]}),
+        lambda content: content["columns"][0].pop("tau"),
+        lambda content: content["columns"][0].pop("by_hour"),
         _bins_with(edges=None),
         _bins_with(edges=["low"]),
         _bins_with(tail=[1, "a"]),
@@ -331,3 +573,8 @@ def test_malformed_content_is_refused(baseline: Baseline, damage: Callable[[dict
     damage(content)
     with pytest.raises(BaselineError, match=r"malformed .*: build it again"):
         loads(json.dumps(content))
+
+
+def test_hours_of_which_none_has_rows_enough_are_refused() -> None:
+    with pytest.raises(BaselineError, match="takes 200 rows in an hour; of 240 the fullest has 10"):
+        build_baseline({"x": np.arange(240.0)}, created="", ordered_by="at", hours=np.arange(240) % 24)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.drift.baseline import Baseline, Categories, build_baseline
+from app.drift.baseline import Baseline, Categories
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
 from app.drift.buckets import (
     FEWEST_BUCKETS,
@@ -129,9 +131,18 @@ class _Counted:
             sums += np.stack([z, z**2])
         return len(held), counts, sums
 
+    def expected_hours(self, now: float) -> list[int]:
+        """Return in how many rows of the window it was which hour of the day (UTC)."""
+        current = math.floor(now / self.span.width)
+        oldest = max(current, self.newest) - self.span.buckets + 1
+        held = [bucket for bucket, *_ in self.rows if max(oldest, current - self.span.buckets + 1) <= bucket <= current]
+        hours = [datetime.fromtimestamp(bucket * self.span.width, UTC).hour for bucket in held]
+        return [hours.count(hour) for hour in range(24)]
+
     def check(self, totals: Totals, now: float) -> None:
         rows, counts, sums = self.expected(now)
         assert totals.rows == rows
+        assert totals.hours.tolist() == self.expected_hours(now)
         np.testing.assert_array_equal(totals.counts, counts)
         np.testing.assert_allclose(totals.sums, sums, rtol=1e-9, atol=1e-9)
         assert totals.start == (math.floor(now / self.span.width) - self.span.buckets + 1) * self.span.width

@@ -3,15 +3,27 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.drift.baseline import Categories, ColumnBaseline, build_baseline
+from app.drift.baseline import Baseline, Categories, ColumnBaseline
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import Binner, FloatArray
-from app.drift.reasons import Effect, ago_in_words, percent, short, since_in_words, what_moved
+from app.drift.reasons import (
+    NAMED,
+    Effect,
+    Weight,
+    ago_in_words,
+    notes,
+    percent,
+    short,
+    since_in_words,
+    what_moved,
+)
 
 unhurried = settings(deadline=None, max_examples=60)
 
@@ -246,6 +258,71 @@ def test_an_effect_in_words(effect: Effect, words: str) -> None:
     assert effect.in_words() == words
 
 
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [
+        (Weight(9.44, 7.5, True, 1.0), "real (evidence 10^9.4 against 10^7.5)"),
+        (Weight(7.5, 7.5, True, 1.0), "real (evidence 10^7.5 against 10^7.5)"),
+        (Weight(7.0, 7.5, True, 1.0), "real (evidence 10^7.0 against 10^7.5, held until below 10^6.5)"),
+        (Weight(0.0, 6.0, False, 1.0), "not told from chance (evidence 10^0.0 against 10^6.0)"),
+        (Weight(5.2, 6.0, False, 1.99), "not told from chance (evidence 10^5.2 against 10^6.0)"),
+        (Weight(5.2, 6.0, False, 2.0), "not told from chance (evidence 10^5.2 against 10^6.0, τ = 2)"),
+        (
+            Weight(6.9, 7.5, True, 434.4),
+            "real (evidence 10^6.9 against 10^7.5, held until below 10^6.5, τ = 434)",
+        ),
+    ],
+)
+def test_evidence_in_words(weight: Weight, words: str) -> None:
+    assert weight.in_words() == words
+
+
+# ---------------------------------------------------------------- what to know of a baseline
+
+
+def _baseline(taus: Sequence[float | None], trending: Sequence[bool] = (), *, by_hour: bool = False) -> Baseline:
+    """Return a baseline of columns a, b, … in order of time, of which these things are known."""
+    names = [chr(ord("a") + place) for place in range(len(taus))]
+    built = build_baseline({name: np.arange(20.0) for name in names}, created="")
+    hours = {3: built.columns[0].counts} if by_hour else {}
+    trends = [*trending, *[False] * (len(taus) - len(trending))]
+    columns = [
+        replace(column, tau=tau, trending=trend, by_hour=hours)
+        for column, tau, trend in zip(built.columns, taus, trends, strict=True)
+    ]
+    return replace(built, columns=tuple(columns), time_column="t")
+
+
+def test_without_times_independence_is_assumed_and_said() -> None:
+    plain = build_baseline({"x": np.arange(20.0)}, created="")
+    assert list(notes(plain)) == ["the reference has no times: rows are taken for independent of one another"]
+
+
+def test_of_a_baseline_with_times_nothing_is_said_unless_there_is_something() -> None:
+    assert list(notes(_baseline([1.0, 50.0]))) == []
+
+
+def test_columns_of_which_evidence_is_nearly_blind_are_named() -> None:
+    (note,) = notes(_baseline([50.1, 1.0, None, 434.4]))
+    assert note.startswith("evidence is nearly blind for a (50.1), d (434): ")
+
+
+def test_columns_with_a_trend_are_named_with_what_to_do_about_a_daily_cycle() -> None:
+    (note,) = notes(_baseline([3.0, 4.0], [False, True]))
+    said = "a trend or season in the reference makes most of tau for b (4)"
+    assert note == f"{said}; of a daily cycle a baseline by hour of the day is rid (--by-hour)"
+    few, same = notes(_baseline([3.0, 4.0], [False, True], by_hour=True))
+    assert same == said
+    assert few.startswith("too few rows in the reference in hours 0-2, 4-23 (UTC)")
+
+
+def test_of_many_columns_some_are_named() -> None:
+    blind, trend = notes(_baseline([60.0] * (NAMED + 2), [True] * (NAMED + 1)))
+    assert blind.startswith("evidence is nearly blind for a (60), b (60), ")
+    assert "h (60) and 2 more: " in blind
+    assert "h (60) and 1 more; " in trend
+
+
 # ---------------------------------------------------------------- when
 
 
@@ -326,6 +403,15 @@ def test_a_percentage_is_within_five_percent_of_the_share(share: float) -> None:
 @given(st.floats(1e-9, 1e2))
 def test_a_short_number_is_within_half_a_percent(value: float) -> None:
     assert float(short(value)) == pytest.approx(value, rel=5.1e-3)
+
+
+def test_where_rows_went_is_told_beside_the_rows_to_expect() -> None:
+    column = build_baseline({"x": Categories(np.repeat([0, 1], 500), ("a", "b"))}, created="").columns[0]
+    counts = np.array([80.0, 20.0, 0.0, 0.0, 0.0])
+    assert what_moved(column, counts) == "80 % of rows are a (reference: 50 %)"
+    evening = np.array([60.0, 240.0, 0.0, 0.5, 0.0, 0.0])  # as wide as another column's
+    assert what_moved(column, counts, evening) == "80 % of rows are a (reference: 20 %)"
+    assert what_moved(column, counts, np.array(column.counts)) == what_moved(column, counts)
 
 
 def test_a_constant_that_moved_is_told_by_where_its_rows_went() -> None:

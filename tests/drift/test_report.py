@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,25 +14,19 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
 
-from app.drift.baseline import Baseline, Categories, Table, build_baseline, joined
+from app.drift.baseline import Baseline, Categories, Table, joined
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
+from app.drift.blocks import Blocks, rows_by_hour
 from app.drift.buckets import TimeSpan, Totals
-from app.drift.report import (
-    CLEARED,
-    JUDGED_ROWS,
-    REPORTED_ROWS,
-    SEVERITIES,
-    DriftReport,
-    Memory,
-    Policy,
-    Severity,
-    Status,
-    evaluate,
-    score_means,
-)
+from app.drift.evidence import Budget, Evidence
+from app.drift.policy import Policy
+from app.drift.report import CLEARED, DriftReport, Memory, evaluate, score_means, settle
 from app.drift.significance import FEWEST_ROWS
 from app.drift.variation import STEPS
+from app.drift.verdict import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
 from app.drift.window import Rows, Window, count_windows, time_windows
+from tests.monitors import evidence_of
 
 CREATED = "2026-01-01T00:00:00Z"
 HALF = 5_000
@@ -79,17 +73,43 @@ def _windows(baseline: Baseline, rows: Rows, policy: Policy, now: float) -> list
     return count_windows(rows, policy.windows, now - policy.max_age_seconds, baseline.binner)
 
 
+def _start(baseline: Baseline) -> Memory:
+    return Memory.start(baseline.detector())
+
+
+def _held(
+    baseline: Baseline,
+    since: Mapping[str, float] | None = None,
+    reached: Sequence[Sequence[bool]] | None = None,
+    thresholds: float = 10.0,
+) -> Memory:
+    """Return a memory of evidence that was raised for some columns, and of effects, shape [severities, columns]."""
+    before = _start(baseline).reached if reached is None else np.array(reached)
+    return Memory(evidence_of(baseline, since or {}, thresholds=thresholds), before)
+
+
+def _weighed(baseline: Baseline, rows: Rows, seen: Evidence, now: float) -> Evidence:
+    """Return the evidence after rows, all of them one block that ends now."""
+    counts = baseline.binner.counts(rows.codes)[None]
+    return baseline.detector().advance(seen, Blocks(counts, np.zeros(1, dtype=np.int64), np.array([now])))
+
+
 def _judge(
     baseline: Baseline,
     rows: Rows,
     policy: Policy | None = None,
-    previous: Memory | None = None,
+    memory: Memory | None = None,
     *,
     now: float = 0.0,
     timed: Sequence[Window] = (),
 ) -> DriftReport:
-    """Judge the count windows of rows, with time windows beside them."""
-    memory = previous or Memory.empty(len(baseline.columns))
+    """Judge the count windows of rows, with time windows beside them.
+
+    Without a memory of what was before, the evidence is that of the rows.
+    """
+    if memory is None:
+        memory = _start(baseline)
+        memory = replace(memory, evidence=_weighed(baseline, rows, memory.evidence, now))
     known = policy or Policy(windows=(1_000,))
     return evaluate(baseline, [*_windows(baseline, rows, known, now), *timed], len(rows), memory, known, now)[0]
 
@@ -97,40 +117,61 @@ def _judge(
 # ---------------------------------------------------------------- the verdict on one column
 
 
+def test_verdicts_rise_from_no_data_to_critical_drift() -> None:
+    assert list(RANK.values()) == [0, 1, 2, 3, 4]
+    assert [status for status, _ in RANK] == [*Status, Status.DRIFT_DETECTED]
+    assert [severity for _, severity in RANK] == [None, None, "warning", "warning", "critical"]
+
+
+@pytest.mark.parametrize("real", [False, True])
 @pytest.mark.parametrize(
-    ("effect", "critical_effect", "reached", "status", "severity"),
+    ("effect", "critical_effect", "reached", "big"),
     [
-        (0.5, 0.25, (False, False), Status.NORMAL, None),
-        (0.999, 0.5, (False, False), Status.NORMAL, None),
-        (1.001, 0.5, (False, False), Status.DRIFT_DETECTED, "warning"),
-        (1.9, 0.999, (False, False), Status.DRIFT_DETECTED, "warning"),
-        (2.0, 1.001, (False, False), Status.DRIFT_DETECTED, "critical"),
-        (0.9, 0.45, (True, False), Status.DRIFT_DETECTED, "warning"),
-        (CLEARED + 0.001, 0.4, (True, False), Status.DRIFT_DETECTED, "warning"),
-        (CLEARED - 0.001, 0.4, (True, False), Status.NORMAL, None),
-        (1.7, 0.9, (True, False), Status.DRIFT_DETECTED, "warning"),
-        (1.7, CLEARED + 0.001, (True, True), Status.DRIFT_DETECTED, "critical"),
-        (1.5, CLEARED - 0.001, (True, True), Status.DRIFT_DETECTED, "warning"),
-        (0.9, 0.45, (True, True), Status.DRIFT_DETECTED, "warning"),
-        (0.7, 0.35, (True, True), Status.NORMAL, None),
+        (0.5, 0.25, (False, False), None),
+        (0.999, 0.5, (False, False), None),
+        (1.001, 0.5, (False, False), "warning"),
+        (1.9, 0.999, (False, False), "warning"),
+        (2.0, 1.001, (False, False), "critical"),
+        (0.9, 0.45, (True, False), "warning"),
+        (CLEARED + 0.001, 0.4, (True, False), "warning"),
+        (CLEARED - 0.001, 0.4, (True, False), None),
+        (1.7, 0.9, (True, False), "warning"),
+        (1.7, CLEARED + 0.001, (True, True), "critical"),
+        (1.5, CLEARED - 0.001, (True, True), "warning"),
+        (0.9, 0.45, (True, True), "warning"),
+        (0.7, 0.35, (True, True), None),
     ],
 )
 def test_verdict(
-    effect: float,
-    critical_effect: float,
-    reached: tuple[bool, bool],
-    status: Status,
-    severity: Severity | None,
+    effect: float, critical_effect: float, reached: tuple[bool, bool], big: Severity | None, real: bool
 ) -> None:
     baseline = _flags("x")
     value = _debiased(1_000, 0.7)
     policy = Policy(windows=(1_000,), psi_thresholds=(value / effect, value / critical_effect))
-    previous = Memory(np.array(reached)[:, None], np.array([5.0 if any(reached) else math.nan]))
-    report = _judge(baseline, _ones(baseline, 1_000, x=0.7), policy, previous)
+    memory = _held(baseline, {"x": 5.0} if real else {}, [[reached[0]], [reached[1]]])
+    report = _judge(baseline, _ones(baseline, 1_000, x=0.7), policy, memory)
     verdict = report.verdicts[0]
-    assert (verdict.status, verdict.severity) == (report.status, report.severity) == (status, severity)
+    status = Status.DRIFT_DETECTED if big else Status.WARNING
+    expected = (status, big or "warning") if real else (Status.NORMAL, None)
+    assert (verdict.status, verdict.severity) == (report.status, report.severity) == expected
+    assert verdict.since == (5.0 if real else None)
+    assert ("large, but not distinguishable from chance" in verdict.reason) == (not real and big is not None)
+    assert report.drifted == (("x",) if real and big else ())
     assert report.main.effect("warning")[0] == pytest.approx(effect)
     assert report.main.effect("critical")[0] == pytest.approx(critical_effect)
+
+
+@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize(("share", "big"), [(0.5, None), (0.68, "warning"), (0.9, "critical")])
+@pytest.mark.parametrize("rows", [0, 1, 50, REPORTED_ROWS - 1, REPORTED_ROWS, JUDGED_ROWS - 1, JUDGED_ROWS, 1_000])
+def test_a_report_follows_the_rule(rows: int, share: float, big: Severity | None, real: bool) -> None:
+    baseline = _flags("x")
+    memory = _held(baseline, {"x": 5.0} if real else {})
+    report = _judge(baseline, _ones(baseline, rows, x=share), memory=memory)
+    known = big if rows >= JUDGED_ROWS else None
+    assert (report.status, report.severity) == judge(rows, real=real, big=known)
+    assert report.verdicts[0].since == (5.0 if real and rows else None)
+    assert report.main.judged.tolist() == [rows >= JUDGED_ROWS]
 
 
 def test_an_effect_of_exactly_one_is_drift() -> None:
@@ -141,29 +182,58 @@ def test_an_effect_of_exactly_one_is_drift() -> None:
     assert (report.status, report.severity) == (Status.DRIFT_DETECTED, "warning")
 
 
-@pytest.mark.parametrize("rows", [1, REPORTED_ROWS, JUDGED_ROWS - 1])
-def test_few_rows_are_insufficient_whatever_they_hold(rows: int) -> None:
+@pytest.mark.parametrize("rows", [1, 50, REPORTED_ROWS - 1])
+def test_few_rows_without_evidence_are_insufficient(rows: int) -> None:
     baseline = _flags("x")
-    report = _judge(baseline, _ones(baseline, rows, x=1.0))
-    assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == f"{rows} of the {JUDGED_ROWS} rows that a verdict needs"
+    report = _judge(baseline, _ones(baseline, rows))
+    assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
+    assert report.reason == f"{rows} of the {REPORTED_ROWS} rows that a verdict takes"
+    assert math.isnan(report.main.effect("warning")[0])
+
+
+def test_fifty_rows_that_are_real_drift_are_a_warning() -> None:
+    baseline = _flags("x", "y")
+    report = _judge(baseline, _ones(baseline, 50, x=1.0), now=9.0)
+    assert report.evidence.raised.tolist() == [True, False]
+    assert [(verdict.status, verdict.severity, verdict.since) for verdict in report.verdicts] == [
+        (Status.WARNING, "warning", 9.0),
+        (Status.INSUFFICIENT_DATA, None, None),
+    ]
+    assert (report.status, report.severity, report.drifted) == (Status.WARNING, "warning", ())
+    real = f"real (evidence 10^{report.evidence.log10[0]:.1f} against 10^6.3)"
+    assert report.reason.startswith(f"x: {real} · how big is not known yet: 50 of the ")
+    assert report.reason.endswith("; 100 % of rows are 1 (reference: 50 %)")
+
+
+@pytest.mark.parametrize("rows", [REPORTED_ROWS, JUDGED_ROWS - 1])
+def test_from_two_hundred_rows_on_the_absence_of_evidence_is_a_verdict(rows: int) -> None:
+    baseline = _flags("x")
+    report = _judge(baseline, _ones(baseline, rows))
+    assert (report.status, report.severity) == (Status.NORMAL, None)
+    unknown = f"how big is not known yet: {rows} of the {JUDGED_ROWS} rows that it takes"
+    numbers = f"evidence 10^{report.evidence.log10[0]:.1f} against 10^6.0"
+    assert report.verdicts[0].reason == f"x: not told from chance ({numbers}) · {unknown}"
     assert math.isnan(report.main.effect("warning")[0])
 
 
 def test_five_hundred_rows_are_judged() -> None:
     baseline = _flags("x")
+    assert _judge(baseline, _ones(baseline, JUDGED_ROWS - 1, x=1.0)).status is Status.WARNING
     assert _judge(baseline, _ones(baseline, JUDGED_ROWS, x=1.0)).severity == "critical"
     assert _judge(baseline, _ones(baseline, JUDGED_ROWS)).status is Status.NORMAL
 
 
-@pytest.mark.parametrize(("rows", "status"), [(509, Status.INSUFFICIENT_DATA), (510, Status.NORMAL)])
-def test_many_bins_need_ten_rows_each(rows: int, status: Status) -> None:
+@pytest.mark.parametrize(("rows", "judged"), [(509, False), (510, True)])
+def test_many_bins_need_ten_rows_each(rows: int, judged: bool) -> None:
     codes = np.repeat(np.arange(60), 100)  # 50 categories are kept, the others are one bin
     baseline = build_baseline({"x": Categories(codes, tuple(f"{i:02}" for i in range(60)))}, created=CREATED)
     values = baseline.bins[0].encode([f"{i % 60:02}" for i in range(rows)])[:, None]
     report = _judge(baseline, _rows(baseline, values))
     assert report.main.psi.bins.tolist() == [51]
-    assert report.status is status
+    assert report.main.judged.tolist() == [judged]
+    assert np.isnan(report.main.effect("warning")).tolist() == [not judged]
+    assert report.status is Status.NORMAL
+    assert report.reason.endswith(" · how big is not known yet: 509 of the 510 rows that it takes") != judged
 
 
 def test_psi_is_hidden_below_two_hundred_rows() -> None:
@@ -177,7 +247,7 @@ def test_without_rows_there_is_nothing_to_say() -> None:
     baseline = _flags("x", "y")
     report = _judge(baseline, _ones(baseline, 0))
     assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == "0 of the 500 rows that a verdict needs"
+    assert report.reason == "0 of the 200 rows that a verdict takes"
     assert (report.main.rows, report.main.start, report.main.end) == (0, None, None)
     assert np.isnan([report.main.psi.psi, report.main.shares.missing, report.main.sample.mean]).all()
     assert [verdict.since for verdict in report.verdicts] == [None, None]
@@ -189,18 +259,49 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     rows = _ones(baseline, 1_000, x=0.7)
     found = f"PSI {value:.3g}"
     last = f"noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows"
-    drifted = _judge(baseline, rows, Policy(windows=(1_000,)))
+    real, chance = "real (evidence 10^7.0 against 10^6.0)", "not told from chance (evidence 10^0.0 against 10^6.0)"
+    raised = _held(baseline, {"x": 0.0})
+    drifted = _judge(baseline, rows, memory=raised)
     where = "70 % of rows are 1 (reference: 50 %)"
-    began = "since 1970-01-01 00:00 UTC"
-    assert drifted.reason == f"x: big ({found} ≥ 0.1, {last}); {where}"  # it has begun just now
-    quiet = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7)))
-    assert quiet.verdicts[0].reason == f"x: small ({found} < 0.5, {last})"
+    assert drifted.reason == f"x: {real} · big ({found} ≥ 0.1, {last}); {where}"  # it has begun just now
+    lenient = Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7))
+    small = _judge(baseline, rows, lenient, raised)
+    assert small.reason == f"x: {real} · small ({found} < 0.5, {last}); {where}"
+    quiet = _judge(baseline, rows, lenient, _start(baseline))
+    assert quiet.verdicts[0].reason == f"x: {chance} · small ({found} < 0.5, {last})"
     assert quiet.reason == f"no column moved; nearest to its threshold is {quiet.verdicts[0].reason}"
-    held = Memory(np.array([[True], [False]]), np.array([5.0]))
+    held = _held(baseline, {"x": 5.0}, [[True], [False]], thresholds=0.5)
     kept = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(value / 0.9, 1.0)), held, now=9.0)
     limit = f"{value / 0.9:.3g}, held until below {CLEARED * value / 0.9:.3g}"
-    assert kept.reason == f"x: still big ({found} < {limit}, {last}) {began}; {where}"
-    assert [report.reason for report in (drifted, kept)] == [r.verdicts[0].reason for r in (drifted, kept)]
+    still = "real (evidence 10^5.7 against 10^6.0, held until below 10^5.0)"
+    began = "since 1970-01-01 00:00 UTC"
+    assert kept.reason == f"x: {still} · still big ({found} < {limit}, {last}) {began}; {where}"
+    for report in (drifted, small, kept):
+        assert report.reason == report.verdicts[0].reason
+
+
+def test_what_is_large_by_chance_says_so() -> None:
+    baseline = _flags("x")
+    dependent = replace(baseline, columns=(replace(baseline.columns[0], tau=40.0),))
+    rows = _ones(baseline, 1_000, x=0.7)
+    size = f"big (PSI {_debiased(1_000, 0.7):.3g} ≥ 0.1, noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows)"
+    for known, tau in ((baseline, ""), (dependent, ", τ = 40")):
+        report = _judge(known, rows, memory=_start(known))
+        numbers = f"evidence 10^0.0 against 10^6.0{tau}"
+        words = f"x: large, but not distinguishable from chance ({numbers}): {size}"
+        assert (report.status, report.severity, report.drifted) == (Status.NORMAL, None, ())
+        assert report.verdicts[0].reason == words
+        assert report.reason == f"no column moved; nearest to its threshold is {words}"
+    assert _judge(baseline, rows).severity == "warning"  # these rows raise evidence if they are independent,
+    assert _judge(dependent, rows).status is Status.NORMAL  # and none if forty tell as much as one
+
+
+def test_the_budget_decides_what_is_real() -> None:
+    baseline = _flags("x", "y")
+    report = _judge(baseline, _ones(baseline, 1_000))
+    assert report.evidence.threshold == 2e6
+    strict = baseline.detector(Budget(false_alarm_rows=1e9))
+    assert strict.start().threshold == 2e9
 
 
 @pytest.mark.parametrize(
@@ -214,9 +315,9 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
 )
 def test_the_reason_says_since_when_however_often_it_is_evaluated(now: float, words: str) -> None:
     baseline = _flags("x")
-    began = Memory(np.array([[True], [False]]), np.array([5_040.0]))
+    began = _held(baseline, {"x": 5_040.0}, [[True], [False]])
     rows = _rows_at(baseline, _ones(baseline, 1_000, x=0.9), now)
-    report = _judge(baseline, rows, previous=began, now=now)
+    report = _judge(baseline, rows, memory=began, now=now)
     assert report.verdicts[0].since == 5_040.0
     assert f") {words}; " in report.reason
 
@@ -224,8 +325,13 @@ def test_the_reason_says_since_when_however_often_it_is_evaluated(now: float, wo
 def test_a_window_of_missing_values_cannot_be_compared_where_missing_is_dropped() -> None:
     baseline = replace(_flags("x"), zero_bin="clip")
     report = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)))
-    assert report.status is Status.INSUFFICIENT_DATA
-    assert "all missing" in report.reason
+    assert (report.status, report.severity) == (Status.WARNING, "warning")  # evidence counts what is missing
+    assert report.main.judged.tolist() == [False]
+    unknown = "nothing to compare: the last 1000 rows, or the reference's, are all missing"
+    assert f") · how big is not known yet: {unknown}; 100 % of rows missing" in report.reason
+    quiet = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)), memory=_start(baseline))
+    assert quiet.status is Status.NORMAL
+    assert quiet.reason.endswith(f"how big is not known yet: {unknown}")
 
 
 def test_a_window_of_missing_values_is_drift_where_missing_counts() -> None:
@@ -259,35 +365,96 @@ def test_of_a_window_of_missing_values_only_what_counts_them_is_known() -> None:
 def test_an_alarm_keeps_its_beginning_until_it_clears() -> None:
     baseline = _flags("x", "y")
     policy = Policy(windows=(1_000,))
-    shares = {10.0: 0.68, 20.0: 0.68, 30.0: 0.9, 40.0: 0.655, 50.0: 0.5, 60.0: 0.68}
-    memory = Memory.empty(2)
+    shares = {
+        10.0: 0.68,
+        20.0: 0.68,
+        30.0: 0.9,
+        40.0: 0.655,
+        **dict.fromkeys((50.0, 60.0, 70.0, 80.0), 0.5),
+        90.0: 0.68,
+    }
+    memory = _start(baseline)
     told = []
     for now, share in shares.items():
-        windows = _windows(baseline, _ones(baseline, 1_000, x=share), policy, now)
-        report, memory = evaluate(baseline, windows, 1_000, memory, policy, now)
-        told.append((report.verdicts[0].severity, report.verdicts[0].since))
+        rows = _ones(baseline, 1_000, x=share)
+        memory = replace(memory, evidence=_weighed(baseline, rows, memory.evidence, now))
+        report, memory = evaluate(baseline, _windows(baseline, rows, policy, now), 1_000, memory, policy, now)
+        told.append((report.status.value, report.severity, report.verdicts[0].since))
         assert report.verdicts[1].since is None
         assert report.evaluated_at == now
     assert told == [
-        ("warning", 10.0),
-        ("warning", 10.0),
-        ("critical", 10.0),
-        ("warning", 10.0),
-        (None, None),
-        ("warning", 60.0),
+        ("drift_detected", "warning", 10.0),
+        ("drift_detected", "warning", 10.0),
+        ("drift_detected", "critical", 10.0),
+        ("drift_detected", "warning", 10.0),
+        ("warning", "warning", 10.0),  # it takes a while until the evidence of a drift that is over has gone
+        ("warning", "warning", 10.0),
+        ("warning", "warning", 10.0),
+        ("normal", None, None),
+        ("drift_detected", "warning", 90.0),
     ]
     assert _debiased(1_000, 0.655) < policy.psi_thresholds[0]
 
 
+def test_an_alarm_has_begun_when_evidence_was_raised_not_when_it_was_big() -> None:
+    baseline = _flags("x")
+    policy = Policy(windows=(1_000,))
+    memory = _start(baseline)
+    told = []
+    for now, share in ((10.0, 0.6), (20.0, 0.7), (30.0, 0.6)):
+        rows = _ones(baseline, 1_000, x=share)
+        memory = replace(memory, evidence=_weighed(baseline, rows, memory.evidence, now))
+        report, memory = evaluate(baseline, _windows(baseline, rows, policy, now), 1_000, memory, policy, now)
+        told.append((report.status, report.verdicts[0].since))
+    assert told == [(Status.WARNING, 10.0), (Status.DRIFT_DETECTED, 10.0), (Status.WARNING, 10.0)]
+
+
+def test_a_large_effect_is_remembered_before_it_is_real() -> None:
+    baseline = _flags("x")
+    policy = Policy(windows=(1_000,))
+    windows = _windows(baseline, _ones(baseline, 1_000, x=0.68), policy, 0.0)
+    quiet, memory = evaluate(baseline, windows, 1_000, _start(baseline), policy, 0.0)
+    assert quiet.status is Status.NORMAL
+    assert memory.reached.tolist() == [[True], [False]]
+    real = replace(memory, evidence=evidence_of(baseline, {"x": 5.0}))
+    windows = _windows(baseline, _ones(baseline, 1_000, x=0.655), policy, 0.0)
+    assert _debiased(1_000, 0.655) < policy.psi_thresholds[0]
+    report, _ = evaluate(baseline, windows, 1_000, real, policy, 9.0)
+    assert (report.status, report.severity) == (Status.DRIFT_DETECTED, "warning")
+
+
 def test_an_alarm_ends_when_there_is_nothing_left_to_judge() -> None:
     baseline = _flags("x")
-    previous = Memory(np.array([[True], [True]]), np.array([5.0]))
+    before = _held(baseline, {"x": 5.0}, [[True], [True]])
     policy = Policy(windows=(1_000,))
     windows = _windows(baseline, _ones(baseline, 0), policy, now=9.0)
-    report, memory = evaluate(baseline, windows, 0, previous, policy, now=9.0)
-    assert report.status is Status.INSUFFICIENT_DATA
+    report, memory = evaluate(baseline, windows, 0, before, policy, now=9.0)
+    assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
+    stale = "stale: real (evidence 10^7.0 against 10^6.0)"
+    assert report.reason == f"0 of the 200 rows that a verdict takes · {stale}"
+    assert report.verdicts[0].since is None
     assert not memory.reached.any()
-    assert np.isnan(memory.since).all()
+    assert memory.evidence is before.evidence
+    assert report.evidence is before.evidence
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1_500), st.floats(0.3, 0.8)), min_size=1, max_size=5),
+    st.lists(st.booleans(), min_size=4, max_size=4),
+)
+def test_settling_without_a_report_is_what_a_report_would_leave(
+    parts: list[tuple[int, float]], before: list[bool]
+) -> None:
+    baseline = _flags("x", "y")
+    policy = Policy(windows=(600, 1_000), feature_psi_thresholds={"y": (0.05, 0.4)})
+    memory = replace(_start(baseline), reached=np.array(before).reshape(2, 2))
+    reached = memory.reached
+    for n, share in parts:
+        windows = _windows(baseline, _ones(baseline, n, x=share, y=1.0 - share), policy, 0.0)
+        _, memory = evaluate(baseline, windows, n, memory, policy, 0.0)
+        reached = settle(baseline, windows, reached, policy)
+        np.testing.assert_array_equal(reached, memory.reached)
 
 
 # ---------------------------------------------------------------- natural variation
@@ -306,7 +473,8 @@ def test_a_window_like_the_most_extreme_one_of_the_reference_is_no_drift(monkeyp
     monkeypatch.setattr("app.drift.variation.SPANS", (1.0,))  # so that a window of `size` is the most extreme
     baseline, values = _seasonal(size)
     policy = Policy(windows=(size,))
-    unordered = replace(baseline, columns=tuple(replace(c, natural_variation={}) for c in baseline.columns))
+    plain = (replace(column, natural_variation={}, tau=None) for column in baseline.columns)
+    unordered = replace(baseline, columns=tuple(plain))
     starts = [*range(0, len(values) - size + 1, size // STEPS), len(values) - size]
     reports = [_judge(baseline, _rows(baseline, values[start : start + size]), policy) for start in starts]
     assert {report.status for report in reports} == {Status.NORMAL}
@@ -334,6 +502,25 @@ def test_thresholds_are_the_policys_or_the_natural_variation(variation: float) -
     assert window.natural_variation.tolist() == [variation]
     assert window.thresholds["warning"][0] == pytest.approx(max(0.1, variation))
     assert window.thresholds["critical"][0] == pytest.approx(max(0.2, variation))
+
+
+def test_a_column_may_have_thresholds_of_its_own() -> None:
+    baseline = _flags("x", "y", "z")
+    columns = [replace(column, natural_variation={1_000: 0.15}) for column in baseline.columns[1:]]
+    varying = replace(baseline, columns=(baseline.columns[0], *columns))
+    policy = Policy(windows=(1_000,), feature_psi_thresholds={"y": (0.12, 0.3), "z": (0.4, 0.9)})
+    rows = _ones(varying, 1_000, x=0.7, y=0.7, z=0.7)
+    report = _judge(varying, rows, policy)
+    assert _debiased(1_000, 0.7) == pytest.approx(0.17, abs=0.01)
+    assert report.main.thresholds["warning"].tolist() == pytest.approx([0.1, 0.15, 0.4])
+    assert report.main.thresholds["critical"].tolist() == pytest.approx([0.2, 0.3, 0.9])
+    assert [(verdict.status, verdict.severity) for verdict in report.verdicts] == [
+        (Status.DRIFT_DETECTED, "warning"),
+        (Status.DRIFT_DETECTED, "warning"),
+        (Status.WARNING, "warning"),
+    ]
+    assert f"< 0.4, noise {report.main.psi.noise[2]:.3g}, last 1000 rows" in report.verdicts[2].reason
+    assert report.drifted == ("x", "y")
 
 
 # ---------------------------------------------------------------- several windows
@@ -376,7 +563,8 @@ def test_the_reason_names_the_window_that_reached_the_severity() -> None:
     assert small.effect("warning")[0] < large.effect("warning")[0]
     assert small.effect("critical")[0] > 1 > large.effect("critical")[0]
     assert report.severity == "critical"
-    assert report.reason.startswith(f"x: big (PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25, noise ")
+    assert report.reason.startswith("x: real (evidence 10^")
+    assert f" · big (PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25, noise " in report.reason
     assert ", last 1000 rows, the reference's own windows reach 0.25); " in report.reason
     assert report.reason.endswith("; 75 % of rows are 1 (reference: 50 %)")
 
@@ -392,12 +580,26 @@ def test_the_model_is_as_bad_as_its_worst_column() -> None:
     assert _judge(baseline, _ones(baseline, 1_000)).status is Status.NORMAL
 
 
+def test_a_warning_is_worse_than_normal_and_better_than_drift_however_large_the_effect() -> None:
+    baseline = _flags("chance", "warned", "alarmed")
+    rows = _ones(baseline, 1_000, chance=0.95, warned=0.5, alarmed=0.68)
+    warned = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0}))
+    assert (warned.status, warned.severity, warned.drifted) == (Status.WARNING, "warning", ())
+    assert warned.reason.startswith("warned: real (")
+    assert [warned.verdicts[i].name for i in warned.worst_first] == ["warned", "chance", "alarmed"]
+    alarmed = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0, "alarmed": 2.0}))
+    assert (alarmed.status, alarmed.severity, alarmed.drifted) == (Status.DRIFT_DETECTED, "warning", ("alarmed",))
+    assert alarmed.reason.startswith("alarmed: real (")
+    assert [alarmed.verdicts[i].name for i in alarmed.worst_first] == ["alarmed", "warned", "chance"]
+    assert [report.rank for report in (warned, alarmed)] == [2, 3]
+
+
 def test_the_worst_features_are_named_first() -> None:
     shares = {"a": 0.68, "b": 0.95, "c": 0.5, "d": 0.8, "e": 0.7, "f": 0.9}
     baseline = _flags(*shares)
     report = _judge(baseline, _ones(baseline, 1_000, **shares))
     assert report.drifted == ("b", "f", "d", "e", "a")
-    assert report.reason.startswith("b: big (PSI ")
+    assert report.reason.startswith("b: real (evidence 10^")
     assert report.reason.endswith("; also f, d, e and 1 more")
     assert [verdict.name for verdict in report.verdicts] == list(shares)
 
@@ -405,10 +607,10 @@ def test_the_worst_features_are_named_first() -> None:
 def test_a_critical_column_is_worse_than_one_with_a_larger_effect() -> None:
     baseline = _flags("held", "larger")
     value = _debiased(1_000, 0.7)
-    previous = Memory(np.array([[True, False], [True, False]]), np.array([1.0, math.nan]))
+    memory = _held(baseline, {"held": 1.0, "larger": 2.0}, [[True, False], [True, False]])
     policy = Policy(windows=(1_000,), psi_thresholds=(value / 1.9, value / 0.95))
     rows = _ones(baseline, 1_000, held=0.695, larger=0.7)
-    report = _judge(baseline, rows, policy, previous)
+    report = _judge(baseline, rows, policy, memory)
     assert [verdict.severity for verdict in report.verdicts] == ["critical", "warning"]
     assert report.drifted == ("held", "larger")
 
@@ -417,29 +619,34 @@ def test_a_score_decides_with_the_features_but_is_none() -> None:
     baseline = joined(_flags("x"), _flags("prediction"))
     report = _judge(baseline, _ones(baseline, 1_000, prediction=0.9))
     assert report.severity == "critical"
-    assert report.reason.startswith("prediction: big (PSI ")
+    assert report.reason.startswith("prediction: real (evidence 10^")
     assert report.drifted == ()
 
 
 def test_scores_of_the_training_rows_are_never_judged() -> None:
     baseline = joined(_flags("x"), _flags("prediction"), in_sample=True)
-    held = Memory(np.ones((2, 2), dtype=bool), np.array([1.0, 1.0]))
-    report = _judge(baseline, _ones(baseline, 1_000, prediction=1.0), previous=held)
+    held = _held(baseline, {"prediction": 1.0}, [[True, True], [True, True]])
+    report = _judge(baseline, _ones(baseline, 1_000, prediction=1.0), memory=held)
     assert report.status is Status.NORMAL
     assert report.verdicts[1].status is Status.INSUFFICIENT_DATA
     assert "training rows" in report.verdicts[1].reason
+    assert (report.verdicts[1].severity, report.verdicts[1].since) == (None, None)
     assert report.main.judged.tolist() == [True, False]
     assert report.main.psi.debiased[1] > 1
+    weighed = _judge(baseline, _ones(baseline, 1_000, prediction=1.0)).evidence
+    assert (weighed.raised.tolist(), weighed.watched, weighed.threshold) == ([False, False], 1, 1e6)
+    assert np.isnan(weighed.values).tolist() == [False, True]
 
 
 def test_the_model_is_insufficient_only_if_all_its_columns_are() -> None:
-    flag = np.repeat([0.0, 1.0], HALF)
-    many = Categories(np.arange(2 * HALF) % 60, tuple(f"{i:02}" for i in range(60)))
-    baseline = build_baseline({"many": many, "flag": flag}, created=CREATED)
-    values = np.stack([np.arange(JUDGED_ROWS) % 50, np.arange(JUDGED_ROWS) % 2], axis=1).astype(np.float64)
-    report = _judge(baseline, _rows(baseline, values))
-    assert [verdict.status for verdict in report.verdicts] == [Status.INSUFFICIENT_DATA, Status.NORMAL]
-    assert report.status is Status.NORMAL
+    baseline = joined(_flags("x"), _flags("prediction"), in_sample=True)
+    found = []
+    for rows, raised in ((REPORTED_ROWS - 1, {}), (REPORTED_ROWS - 1, {"x": 1.0}), (REPORTED_ROWS, {})):
+        report = _judge(baseline, _ones(baseline, rows), memory=_held(baseline, raised))
+        assert report.verdicts[1].status is Status.INSUFFICIENT_DATA
+        assert report.status is report.verdicts[0].status
+        found.append(report.status)
+    assert found == [Status.INSUFFICIENT_DATA, Status.WARNING, Status.NORMAL]
 
 
 def test_categories_have_shares_but_no_moments() -> None:
@@ -468,7 +675,15 @@ def test_windows_too_small_for_any_verdict_say_so() -> None:
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, 100), Policy(windows=(50, 100)))
     assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == "the largest window holds 100 rows, a verdict needs 500: make it larger"
+    assert report.reason == "the largest window holds 100 rows, a verdict takes 200: make it larger"
+
+
+def test_windows_too_small_to_tell_how_big_a_change_is_say_so() -> None:
+    baseline = _flags("x")
+    report = _judge(baseline, _ones(baseline, 600, x=0.9), Policy(windows=(100, 300)))
+    assert (report.status, report.severity) == (Status.WARNING, "warning")
+    words = ") · how big is not known yet: the largest window holds 300 rows, it takes 500: make it larger; "
+    assert words in report.reason
 
 
 # ---------------------------------------------------------------- rows that are too old
@@ -482,19 +697,35 @@ DAY = 86_400.0
 )
 def test_rows_that_are_too_old_are_left_out_and_the_reason_says_so(max_age_seconds: float, words: str) -> None:
     baseline = _flags("x")
-    old, new = _ones(baseline, 800, x=1.0), _ones(baseline, 300, x=0.5)
+    old, new = _ones(baseline, 800, x=1.0), _ones(baseline, 150, x=0.5)
     now = 10 * DAY
-    at = np.concatenate([np.full(800, now - max_age_seconds - 1.0), np.full(300, now)])
+    at = np.concatenate([np.full(800, now - max_age_seconds - 1.0), np.full(150, now)])
     rows = replace(_later(baseline, old, new), at=at)
-    report = _judge(baseline, rows, Policy(windows=(500, 1_000), max_age_seconds=max_age_seconds), now=now)
+    policy = Policy(windows=(200, 1_000), max_age_seconds=max_age_seconds)
+    report = _judge(baseline, rows, policy, _start(baseline), now=now)
     assert report.status is Status.INSUFFICIENT_DATA
-    kept = f"300 of the {JUDGED_ROWS} rows that a verdict needs are of the last {words} (max_age_seconds)"
+    kept = f"150 of the {REPORTED_ROWS} rows that a verdict takes are of the last {words} (max_age_seconds)"
     assert report.reason == kept
     assert report.verdicts[0].reason == f"x: {kept}"
-    assert [(w.rows, w.expired) for w in report.windows.values()] == [(300, 200), (300, 700)]
+    assert [(w.rows, w.expired) for w in report.windows.values()] == [(150, 50), (150, 800)]
     assert (report.main.start, report.main.end) == (now, now)
     assert report.main.sample.mean.tolist() == [0.5]
     np.testing.assert_array_equal(report.main.counts, baseline.binner.counts(new.codes))
+
+
+def test_rows_that_are_too_old_say_nothing_of_how_big_a_change_is() -> None:
+    baseline = _flags("x")
+    at = np.concatenate([np.zeros(700), np.full(300, 2 * DAY)])
+    rows = replace(_later(baseline, _ones(baseline, 700, x=1.0), _ones(baseline, 300)), at=at)
+    kept = (
+        f"how big is not known yet: 300 of the {JUDGED_ROWS} rows that it takes are of the last 24 h (max_age_seconds)"
+    )
+    quiet = _judge(baseline, rows, memory=_start(baseline), now=2 * DAY)
+    assert quiet.status is Status.NORMAL
+    assert quiet.reason.endswith(f") · {kept}")
+    real = _judge(baseline, rows, now=2 * DAY)  # evidence is of all rows
+    assert (real.status, real.severity) == (Status.WARNING, "warning")
+    assert f") · {kept}; " in real.reason
 
 
 def test_a_row_is_part_of_its_window_until_it_is_older_than_that() -> None:
@@ -507,12 +738,16 @@ def test_a_row_is_part_of_its_window_until_it_is_older_than_that() -> None:
 
 def test_when_everything_is_too_old_nothing_is_current_and_an_alarm_ends() -> None:
     baseline = _flags("x")
-    previous = Memory(np.array([[True], [True]]), np.array([5.0]))
+    before = _held(baseline, {"x": 5.0}, [[True], [True]])
     policy = Policy(windows=(1_000,))
     windows = _windows(baseline, _ones(baseline, 1_000, x=1.0), policy, now=2 * DAY)
-    report, memory = evaluate(baseline, windows, 1_000, previous, policy, 2 * DAY)
+    report, memory = evaluate(baseline, windows, 1_000, before, policy, 2 * DAY)
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
-    assert report.reason == "0 of the 500 rows that a verdict needs are of the last 24 h (max_age_seconds)"
+    kept = "0 of the 200 rows that a verdict takes are of the last 24 h (max_age_seconds)"
+    assert report.reason == f"{kept} · stale: real (evidence 10^7.0 against 10^6.0)"
+    assert memory.evidence is before.evidence
+    assert report.verdicts[0].since is None
+    assert _judge(baseline, _rows_at(baseline, _ones(baseline, 1_000), 0.0), now=2 * DAY).reason == kept
     assert (report.main.rows, report.main.expired, report.main.start, report.main.end) == (0, 1_000, None, None)
     assert np.isnan([report.main.psi.psi, report.main.sample.mean, report.main.significance.p_value]).all()
     assert (report.rows_observed, report.drifted, report.correlation) == (1_000, (), None)
@@ -547,7 +782,7 @@ MINUTE, HOUR = TimeSpan("1m", 60), TimeSpan("1h", 3_600)
 def _totals(baseline: Baseline, rows: Rows, span: TimeSpan, start: float) -> Totals:
     z = np.nan_to_num(baseline.scales.standardised(rows.values))
     sums = np.stack([z.sum(axis=0), (z * z).sum(axis=0)])
-    return Totals(span, start, len(rows), baseline.binner.counts(rows.codes), sums)
+    return Totals(span, start, len(rows), baseline.binner.counts(rows.codes), sums, rows_by_hour(rows.at))
 
 
 def _timed(baseline: Baseline, rows: Rows, span: TimeSpan, held: Rows | None = None, now: float = 0.0) -> Window:
@@ -559,10 +794,13 @@ def _timed(baseline: Baseline, rows: Rows, span: TimeSpan, held: Rows | None = N
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.68, 1.0])
 @pytest.mark.parametrize("timed_share", [0.0, 0.5, 0.7, 1.0])
 @pytest.mark.parametrize("reached", [(False, False), (True, False), (True, True)])
-def test_a_time_window_never_changes_a_verdict(share: float, timed_share: float, reached: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize("raised", [{}, {"x": 5.0}, {"x": 5.0, "y": 4.0}])
+def test_a_time_window_never_changes_a_verdict(
+    share: float, timed_share: float, reached: tuple[bool, bool], raised: dict[str, float]
+) -> None:
     baseline = _flags("x", "y")
     rows = _ones(baseline, 1_000, x=share)
-    previous = Memory(np.array(reached)[:, None].repeat(2, axis=1), np.full(2, 5.0 if any(reached) else math.nan))
+    previous = _held(baseline, raised, [[one, one] for one in reached])
     policy = Policy(windows=(500, 1_000))
     moved = _ones(baseline, 5_000, x=timed_share, y=1.0 - timed_share)
     timed = [_timed(baseline, moved, span, held) for span, held in ((MINUTE, None), (HOUR, rows))]
@@ -583,7 +821,7 @@ def test_time_windows_alone_never_make_a_verdict_however_many_rows_they_hold() -
     few = _ones(baseline, 10)
     report = _judge(baseline, few, timed=[_timed(baseline, _ones(baseline, 9_000, x=1.0), HOUR)])
     assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == "10 of the 500 rows that a verdict needs"
+    assert report.reason == "10 of the 200 rows that a verdict takes"
     assert report.windows["1h"].psi.debiased[0] > 1
     assert (report.windows["1h"].judged.tolist(), report.drifted) == ([False], ())
 
@@ -639,7 +877,7 @@ def test_statistics_of_windows_that_share_their_rows_are_those_computed_apart() 
         *(_timed(baseline, part, span, part) for part, span in spans),
     ]
     policy = Policy(windows=(500, 700, 1_000, 5_000))
-    together, _ = evaluate(baseline, windows, 1_000, Memory.empty(len(baseline.columns)), policy, 0.0)
+    together, _ = evaluate(baseline, windows, 1_000, _start(baseline), policy, 0.0)
     assert len(together.windows) == len(windows) == 7
     for window in windows:
         copied = replace(window, sample=None if window.sample is None else copy.deepcopy(window.sample))
@@ -647,7 +885,7 @@ def test_statistics_of_windows_that_share_their_rows_are_those_computed_apart() 
             baseline,
             [*([copied] if window.capacity is None else []), replace(copied, name="main", capacity=1)],
             1_000,
-            Memory.empty(len(baseline.columns)),
+            _start(baseline),
             policy,
             0.0,
         )
@@ -776,8 +1014,10 @@ def test_a_reference_of_a_single_row_can_be_compared_with(same: bool) -> None:
     assert report.correlation is None
     assert report.main.judged.tolist() == [True] * 3
     assert not np.isnan([report.main.psi.psi, report.main.js_distance]).any()
-    if not same:
-        assert report.verdicts[0].severity == "critical"
+    assert [verdict.status for verdict in report.verdicts] == [Status.NORMAL] * 3
+    if not same:  # one row is no evidence of what others are like
+        assert report.main.effect("critical")[0] > 1
+        assert "large, but not distinguishable from chance" in report.verdicts[0].reason
 
 
 # ---------------------------------------------------------------- correlations

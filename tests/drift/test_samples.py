@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp, wasserstein_distance
 
 from app.drift import samples
-from app.drift.baseline import Baseline, Categories, build_baseline
+from app.drift.baseline import Baseline, Categories
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
 from app.drift.samples import CLIP_SDS, LEVELS, SampleStatistics, describe
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency, hypergeom
 
 from app.drift import significance
-from app.drift.baseline import Categories, build_baseline
+from app.drift.baseline import Categories
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import SPECIAL, Binner, Bins, FloatArray, fit_categorical, fit_numeric, reference_counts
 from app.drift.significance import EXPECTED, FEWEST_ROWS, FISHER_BELOW, SignificanceTest
 

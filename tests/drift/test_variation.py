@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray, fit_numeric
 from app.drift.statistics import Folding, Psi, psi, psi_clip
 from app.drift.variation import SPANS, STEPS, WINDOWS, WINDOWS_OF_SMALLEST, natural_variation
@@ -58,6 +59,32 @@ def test_variation_is_the_same_in_small_lots(monkeypatch: pytest.MonkeyPatch, at
     found = natural_variation(binner, codes, formula, (MIDDLE,), 0.7)
     expected = _recounted(binner, codes, formula, MIDDLE, 0.7)
     np.testing.assert_allclose(found[MIDDLE], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_by_hour_each_window_is_compared_with_what_its_hours_lead_to_expect(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("app.drift.variation._BLOCKS_AT_ONCE", at_once)
+    values = _reference()
+    hours = np.arange(len(values)) // 300 % 24
+    values += 2.0 * np.sin(hours / 24.0 * 2.0 * np.pi)[:, None]
+    table = dict(zip("abc", values.T, strict=True))
+    baseline = build_baseline(table, created="", hours=hours)
+    codes = baseline.binner.codes(values)
+    found = natural_variation(baseline.binner, codes, baseline.psi, (MIDDLE,), hours=hours)
+    expected = np.zeros(3)
+    for rows in (round(MIDDLE * span) for span in SPANS):
+        for start in [*range(0, len(codes) - rows + 1, max(1, rows // STEPS)), len(codes) - rows]:
+            window = slice(start, start + rows)
+            own = np.bincount(hours[window], minlength=24)
+            debiased = baseline.psi(baseline.binner.counts(codes[window]), own).debiased
+            expected = np.maximum(expected, debiased)
+    np.testing.assert_allclose(found[MIDDLE], expected, rtol=1e-12)
+    pooled = natural_variation(baseline.binner, codes, baseline.psi, (MIDDLE,))
+    assert (found[MIDDLE] < 0.5 * pooled[MIDDLE]).all()
+    built = build_baseline(table, created="", ordered_by="t", window_sizes=(MIDDLE,), hours=hours)
+    assert [column.natural_variation[MIDDLE] for column in built.columns] == pytest.approx(expected.tolist())
 
 
 def test_a_window_smaller_than_a_step_slides_row_by_row() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.drift.bins import FloatArray
-from app.drift.window import Rows
+from app.drift.bins import Binner, Bins, FloatArray
+from app.drift.buckets import TimeSpan, Totals
+from app.drift.window import Rows, count_windows, time_windows
 
 
 def _rows(n: int) -> Rows:
@@ -61,3 +62,23 @@ def test_rows_are_the_same_only_where_they_are_the_same_stretch_of_the_same_rows
     assert not rows.newest(4).same_as(_rows(10).newest(4))
     first_half = Rows(rows.values[:5], rows.codes[:5], rows.at[:5])
     assert not first_half.same_as(rows.newest(5))
+
+
+def test_a_count_window_knows_the_hours_of_its_rows() -> None:
+    binner = Binner([Bins("interval", edges=(0.0, 1.0)), Bins("interval", edges=(0.0, 1.0))])
+    at = np.array([3_600.0, 7_199.9, 7_200.0, 86_399.0, 86_400.0, 90_000.0, -1.0])
+    rows = Rows(np.zeros((7, 2)), np.zeros((7, 2), dtype=np.uint8), at)
+    hours = [1, 1, 2, 23, 0, 1, 23]
+    for size, oldest in ((7, -np.inf), (4, -np.inf), (7, 7_200.0), (7, 1e9)):
+        (window,) = count_windows(rows, [size], oldest, binner)
+        own = [hour for hour, second in list(zip(hours, at.tolist(), strict=True))[-size:] if second >= oldest]
+        assert window.hours is not None
+        assert window.hours.tolist() == [own.count(hour) for hour in range(24)]
+        assert window.hours.sum() == window.rows
+
+
+def test_a_time_window_knows_the_hours_of_its_buckets() -> None:
+    hours = np.arange(24)
+    total = Totals(TimeSpan("1h", 3_600), 0.0, 276, np.zeros((2, 3), dtype=np.int64), np.zeros((2, 2)), hours)
+    (window,) = time_windows([total], _rows(0), 50.0)
+    assert window.hours is hours

@@ -207,7 +207,8 @@ def test_drift_of_a_feature_is_told_with_how_far_and_since_when_and_its_end_too(
 def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     description = annotations["description"]
     found = re.search(
-        rf"^{SHIFTED} of {MODEL} 7 has drifted: PSI is ([0-9.]+) times its limit for critical"
+        rf"^{SHIFTED} of {MODEL} 7 has drifted: evidence is 10\^[0-9.]+ against 10\^[0-9.]+, "
+        r"PSI is ([0-9.]+) times its limit for critical"
         r", ([0-9.]+) at most, since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* \+0000 UTC\.$",
         description,
     )

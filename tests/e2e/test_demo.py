@@ -50,7 +50,7 @@ def test_the_demo_trains_replays_reports_and_ends(cache: dict[str, str]) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20,000 flights in" in done.stdout
     assert "verdict: drift_detected" in done.stdout
-    assert "temp: big (PSI" in done.stdout
+    assert "temp: real (evidence 10^" in done.stdout
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
     assert not answers(f"http://127.0.0.1:{port}")
@@ -89,8 +89,14 @@ def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Clie
     reports = _reports(client, flights[flights["month"] >= FIRST_REPLAYED_MONTH])
     judged = [report for report in reports if report["status"] != "insufficient_data"]
     assert len(judged) > 80
-    for name in ("distance", "minute", "carrier", "origin"):
+    for name in ("carrier", "hour", "weekday"):
         assert {report["features"][name]["status"] for report in judged} == {"normal"}, name
+    # What changed of the timetable is real, and small.
+    for name in ("distance", "minute", "origin"):
+        assert {report["features"][name]["status"] for report in judged} == {"normal", "warning"}, name
+    # Ten days of flights are not whole weeks: large, and nothing but the calendar.
+    weekdays = {report["features"]["weekday"]["reason"] for report in judged}
+    assert any("large, but not distinguishable from chance" in reason and "τ = 6" in reason for reason in weekdays)
     summer = [report for report in judged if "2013-06" <= report["evaluated_at"] < "2013-09"]
     assert summer
     for report in summer:

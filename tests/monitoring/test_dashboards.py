@@ -105,6 +105,8 @@ ONE_OF_EACH_KIND: dict[str, list[tuple[dict[str, str], float]]] = {
     "model_feature_psi_debiased": [({"window": "1000"}, 0.05), ({"window": "24h"}, 7)],
     "model_feature_psi_threshold": [({"window": "1000", "severity": "warning"}, 0.1)],
     "model_feature_drift_severity": [({}, 0)],
+    "model_feature_evidence_log10": [({}, 2.5)],
+    "model_feature_evidence_threshold_log10": [({}, 7.5)],
 }
 """What a server says of a column whose windows of time are far above limits that are none of theirs."""
 SHOWN_OF_IT = {
@@ -113,6 +115,8 @@ SHOWN_OF_IT = {
     ("driftgauge-overview", "Unseen values over their limit"): ('{feature_name="prediction"}', 0.5),
     ("driftgauge-overview", "Out of range"): ('{feature_name="prediction"}', 0.02),
     ("driftgauge-overview", "Largest drift effects"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-overview", "Evidence"): ('{feature_name="prediction"}', 2.5),
+    ("driftgauge-feature-drift", "Dependence of rows"): ("{}", 1),  # its reference has no times
     ("driftgauge-feature-drift", "Effect"): ("{}", 0.5),
     # PSI of a day is none that a verdict could rest on.
     ("driftgauge-feature-drift", "Verdict"): ("{}", -1),
@@ -122,13 +126,60 @@ SHOWN_OF_IT = {
 @needs_servers
 def test_what_is_held_against_a_limit_is_of_count_windows(tmp_path: Path) -> None:
     asked = {(question.dashboard, question.panel): question.expr for question in reversed(QUERIES)}  # each one's first
+    _find(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
+
+
+REAL_OF_FEW_ROWS: dict[str, list[tuple[dict[str, str], float]]] = ONE_OF_EACH_KIND | {
+    "model_window_rows": [({"window": "1000"}, 300)],
+    "model_feature_psi_debiased": [({"window": "1000"}, 7)],
+    "model_feature_drift_severity": [({}, 1)],
+    "model_feature_drift_since_timestamp_seconds": [({}, 60)],
+    "model_feature_evidence_log10": [({}, 9.5)],
+    "model_feature_dependence_rows": [({}, 3)],
+}
+"""What a server says of a column that drifts while its windows have too few rows to say how far."""
+
+
+@needs_servers
+def test_drift_of_too_few_rows_for_an_effect_is_shown(tmp_path: Path) -> None:
+    verdict, effect = (
+        next(q.expr for q in QUERIES if (q.dashboard, q.panel) == ("driftgauge-feature-drift", panel))
+        for panel in ("Verdict", "Effect")
+    )
+    told = [q.expr for q in QUERIES if q.panel == "Drifted columns"]
+    row = '{feature_name="prediction", window="too few rows"}'
+    numbers = (
+        1,
+        None,
+        None,
+        None,
+        60_000,
+        9.5,
+        7.5,
+        3,
+    )  # severity, effect, PSI, threshold, since, evidence, limit, tau
+    expected: list[tuple[str, str, float | None]] = [(verdict, "{}", 1), (effect, "{}", None)]
+    expected += [(expr, row, value) for expr, value in zip(told, numbers, strict=True)]
+    _find(REAL_OF_FEW_ROWS, expected, tmp_path)
+
+
+def _find(
+    given: dict[str, list[tuple[dict[str, str], float]]],
+    expected: list[tuple[str, str, float | None]],
+    tmp_path: Path,
+) -> None:
+    """Hold what queries find of these series against labels and a value, None for nothing found."""
     checks = [
-        {"expr": asked[panel], "eval_time": "5m", "exp_samples": [{"labels": labels, "value": value}]}
-        for panel, (labels, value) in SHOWN_OF_IT.items()
+        {
+            "expr": expr,
+            "eval_time": "5m",
+            "exp_samples": [] if value is None else [{"labels": labels, "value": value}],
+        }
+        for expr, labels, value in expected
     ]
     series = [
         {"series": _series(name, labels), "values": f"{value}+0x10"}
-        for name, children in ONE_OF_EACH_KIND.items()
+        for name, children in given.items()
         for labels, value in children
     ]
     tests = [{"interval": "1m", "input_series": series, "promql_expr_test": checks}]

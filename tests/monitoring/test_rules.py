@@ -284,8 +284,8 @@ DRIFT: dict[str, Any] = {
         "feature_name": "distance",
     },
     "annotations": {
-        "summary": "A feature no longer looks like what the model was trained on.",
-        "description": "distance of delay 3 has drifted: PSI is 1.50 times its limit for critical, 0.30 at most.",
+        "summary": "The drift of a feature is real and big: it is not what the model was trained on.",
+        "description": "distance of delay 3 has drifted: evidence is 10^9.4 against 10^7.5.",
         "runbook_url": "http://localhost:8000/runbooks/ModelFeatureDrift",
         "dashboard_url": "http://localhost:3000/d/driftgauge-feature-drift?var-feature_name=distance",
         "page_url": "http://localhost:8000/drift/status?model=delay",

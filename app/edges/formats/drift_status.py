@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.drift.baseline import PREDICTION, RESERVED
-from app.drift.report import SEVERITIES, DriftReport, WindowReport, score_means
+from app.drift.comparison import WindowReport
+from app.drift.reasons import notes
+from app.drift.report import DriftReport, score_means
 from app.drift.samples import LEVELS
+from app.drift.verdict import SEVERITIES
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC).timestamp()
 
@@ -30,6 +33,14 @@ def report_json(report: DriftReport) -> dict[str, Any]:
             "hash": report.baseline.hash,
             "rows": report.baseline.rows,
             "created": report.baseline.created,
+            "by_hour": report.baseline.is_by_hour,
+            "notes": list(notes(report.baseline)),
+        },
+        "evidence": {
+            "threshold_log10": report.evidence.threshold_log10,
+            "false_alarm_rows": report.evidence.threshold / max(1, report.evidence.watched),
+            "columns": report.evidence.watched,
+            "tolerance": report.policy.budget.tolerance,
         },
         "thresholds": dict(zip(SEVERITIES, report.policy.psi_thresholds, strict=True)),
         "windows": {name: _window(window) for name, window in report.windows.items()},
@@ -75,6 +86,9 @@ def _column(report: DriftReport, place: int) -> dict[str, Any]:
         "severity": verdict.severity,
         "reason": verdict.reason,
         "since": rfc3339(verdict.since),
+        "evidence_log10": report.evidence.log10[place].item(),
+        "evidence_threshold_log10": report.evidence.threshold_log10,
+        "tau": column.tau,
         **_statistics(report.main, place),
         "reference": {
             "rows": column.rows,

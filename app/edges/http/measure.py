@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.layout import Counters
 from app.metrics import HTTP_DURATION, HTTP_REQUESTS, Stored, server_series
-from app.state import Counters
 
 UNMATCHED = ("other", "unmatched", (404, 405))
 """Where requests are counted that fit no route, or no method of it."""

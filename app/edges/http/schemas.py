@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, RootModel
 
 from app.bundles import BundleInfo, Feature, Label
-from app.drift.report import Status
+from app.drift.verdict import Status
 from app.edges.formats.predict_json import ID_LENGTH
 
 
@@ -175,6 +175,9 @@ class Column(Statistics):
     severity: Literal["warning", "critical"] | None
     reason: str
     since: str | None
+    evidence_log10: float | None
+    evidence_threshold_log10: float
+    tau: float | None
     reference: Reference
     windows: dict[str, Statistics]
 
@@ -207,6 +210,17 @@ class BaselineAbout(Documented):
     hash: str
     rows: int
     created: str
+    by_hour: bool
+    notes: list[str]
+
+
+class EvidenceAbout(Documented):
+    """What evidence is compared with: a false alarm takes so many rows of all `columns` on average, at least."""
+
+    threshold_log10: float
+    false_alarm_rows: float
+    columns: int
+    tolerance: float
 
 
 class DriftStatus(Documented):
@@ -224,6 +238,7 @@ class DriftStatus(Documented):
     reference_mean: float | None
     drifted_features: list[str]
     baseline: BaselineAbout
+    evidence: EvidenceAbout
     thresholds: Thresholds
     windows: dict[str, Window]
     features: dict[str, Column]

@@ -2,20 +2,34 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.drift.baseline import PREDICTION
+from app.drift.baseline import PREDICTION, Baseline
 from app.drift.buckets import TimeSpan
-from app.drift.report import SEVERITIES, DriftReport, Policy, WindowReport
+from app.drift.comparison import WindowReport
+from app.drift.evidence import Budget
+from app.drift.policy import Policy
+from app.drift.report import DriftReport
+from app.drift.verdict import SEVERITIES
 from app.edges.formats.drift_status import report_json, rfc3339
-from app.monitor import MonitorOptions
+from app.monitor import Monitor, MonitorOptions
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
-from tests.monitors import START, monitor_of, observed, small_monitor, some_rows
+from tests.monitors import (
+    START,
+    in_sample_baseline,
+    monitor_of,
+    observed,
+    small_monitor,
+    small_options,
+    some_rows,
+    timed_baseline,
+)
 
 WINDOWS = ["50", "1000", "2m", "1h", "24h"]
 STATISTICS = {
@@ -25,10 +39,13 @@ STATISTICS = {
     "finite_rows", "mean_shift", "mean", "std", "min", "max", "p05", "p50", "p95",
     "missing_ratio", "unseen_ratio", "out_of_range_ratio",
 }  # fmt: skip
-COLUMN = STATISTICS | {"kind", "status", "severity", "reason", "since", "reference", "windows"}
+COLUMN = STATISTICS | {
+    "kind", "status", "severity", "reason", "since", "reference", "windows",
+    "evidence_log10", "evidence_threshold_log10", "tau",
+}  # fmt: skip
 STATUS = {
     "status", "severity", "reason", "evaluated_at", "rows_observed", "drift_score", "recent_mean", "reference_mean",
-    "drifted_features", "baseline", "thresholds", "windows", "features", "correlation", PREDICTION,
+    "drifted_features", "baseline", "thresholds", "windows", "features", "correlation", "evidence", PREDICTION,
 }  # fmt: skip
 
 
@@ -112,7 +129,67 @@ def test_missing_and_unseen_values_are_shares_of_the_window(category: Example) -
 def test_the_baseline_is_told_by_its_hash(binary: Example) -> None:
     baseline = binary.bundle.baseline
     found = report_json(monitor_of(binary).last.report)["baseline"]
-    assert found == {"hash": baseline.hash, "rows": baseline.rows, "created": baseline.created}
+    assert found == {
+        "hash": baseline.hash,
+        "rows": baseline.rows,
+        "created": baseline.created,
+        "by_hour": False,
+        "notes": ["the reference has no times: rows are taken for independent of one another"],
+    }
+
+
+def _status_of(baseline: Baseline) -> dict[str, Any]:
+    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(1_000))
+    return report_json(monitor.last.report)
+
+
+def test_the_baseline_says_whether_hours_are_told_apart_and_what_to_know_of_it() -> None:
+    assert (_status_of(timed_baseline())["baseline"]["by_hour"], timed_baseline().is_by_hour) == (True, True)
+    assert _status_of(timed_baseline())["baseline"]["notes"] == []
+    columns = (replace(timed_baseline().columns[0], tau=70.0, trending=True), *timed_baseline().columns[1:])
+    blind = replace(timed_baseline(), columns=columns)
+    notes = _status_of(blind)["baseline"]["notes"]
+    assert len(notes) == 2
+    assert notes[0].startswith("evidence is nearly blind for walk (70): ")
+    assert notes[1] == "a trend or season in the reference makes most of tau for walk (70)"
+
+
+def test_evidence_is_told_with_its_budget() -> None:
+    budget = Budget(false_alarm_rows=5e7, tolerance=0.25)
+    monitor = small_monitor(options=MonitorOptions(Policy(windows=(1_000,), budget=budget)))
+    monitor.observe(some_rows(700, age=65.0), arrival=START + 2)
+    report = monitor.evaluate(START + 3).report
+    status = report_json(report)
+    assert status["evidence"] == {
+        "threshold_log10": pytest.approx(math.log10(2e8)),
+        "false_alarm_rows": 5e7,
+        "columns": 4,
+        "tolerance": 0.25,
+    }
+    columns = {**status["features"], PREDICTION: status[PREDICTION]}
+    assert {name: column["evidence_log10"] for name, column in columns.items()} == dict(
+        zip(report.baseline.names, report.evidence.log10.tolist(), strict=True)
+    )
+    assert {column["evidence_threshold_log10"] for column in columns.values()} == {
+        status["evidence"]["threshold_log10"]
+    }
+    assert (
+        columns["age"]["evidence_log10"] > status["evidence"]["threshold_log10"] > columns[PREDICTION]["evidence_log10"]
+    )
+    assert (columns["age"]["since"], columns[PREDICTION]["since"]) == (rfc3339(START + 2), None)
+
+
+def test_a_column_without_a_detector_has_no_evidence_and_is_not_counted() -> None:
+    status = _status_of(in_sample_baseline())
+    assert math.isnan(status[PREDICTION]["evidence_log10"])
+    assert status["features"]["age"]["evidence_log10"] == 0.0
+    assert (status["evidence"]["columns"], status["evidence"]["threshold_log10"]) == (3, math.log10(3e6))
+
+
+def test_how_dependent_rows_are_is_told_where_it_is_known() -> None:
+    timed, small = _status_of(timed_baseline())["features"], report_json(small_monitor().last.report)["features"]
+    assert {name: column["tau"] for name, column in timed.items()} == {c.name: c.tau for c in timed_baseline().columns}
+    assert {column["tau"] for column in small.values()} == {None}
 
 
 @pytest.mark.parametrize(
@@ -196,6 +273,9 @@ def test_every_statistic_is_that_of_the_report(make: Any) -> None:
         verdict = report.verdicts[place]
         assert (verdict.name, verdict.status, verdict.reason) == (name, column["status"], column["reason"])
         assert (column["severity"], column["since"]) == (verdict.severity, rfc3339(verdict.since))
+        assert column["evidence_log10"] == report.evidence.log10[place]
+        assert column["evidence_threshold_log10"] == report.evidence.threshold_log10
+        assert column["tau"] == report.baseline.columns[place].tau
     for key in ("status", "severity", "reason", "rows_observed"):
         assert status[key] == getattr(report, key)
     assert status["evaluated_at"] == rfc3339(report.evaluated_at)

@@ -114,6 +114,9 @@ def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> Non
         at = frozenset({**model, "feature_name": name}.items())
         assert series["model_feature_drift_severity", at] == severity
         assert series["model_feature_reference_mean", at] == column["reference"]["mean"]
+        assert series.get(("model_feature_evidence_log10", at)) == column["evidence_log10"]
+        assert series["model_feature_evidence_threshold_log10", at] == column["evidence_threshold_log10"]
+        assert series.get(("model_feature_dependence_rows", at)) == column["tau"]
         for window, statistics in column["windows"].items():
             at = frozenset({**model, "feature_name": name, "window": window}.items())
             for key, metric in METRICS_OF.items():

@@ -1,0 +1,223 @@
+"""Blocks: consecutive rows that evidence is advanced by at once.
+
+Where a block ends depends on how many rows there were and on the hour of the day, never on what they hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+
+HOURS: Final = 24
+FEWEST_HOUR_ROWS: Final = 200
+"""Reference rows of an hour of the day that bets against it are made of; with fewer the whole reference is taken."""
+NO_HOUR: Final = -1
+"""The hour of rows whose time nobody knows."""
+_HOUR_SECONDS: Final = 3_600
+_MANY_COLUMNS: Final = 100
+_FEW_COLUMN_ROWS: Final = 50
+_MANY_COLUMN_ROWS: Final = 250
+_RING_BYTES: Final = 16_777_216
+_RING_BLOCKS: Final = (64, 4_096)
+
+CountArray = npt.NDArray[np.uint32]
+
+# Places in the header of a ring.
+_ENDED, _ROWS, _HOUR, _AT = range(4)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Rows in order, counted in blocks."""
+
+    counts: IntArray
+    """Rows in each bin, shape [blocks, columns, K]."""
+    hours: IntArray
+    """The hour of the day (UTC) of each block's rows, or NO_HOUR, shape [blocks]."""
+    at: FloatArray
+    """When each block ended, seconds since 1970, shape [blocks]."""
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def rows(self) -> FloatArray:
+        """Rows of each block, shape [blocks]."""
+        rows: FloatArray = self.counts[:, 0].sum(axis=1).astype(np.float64)
+        return rows
+
+    def part(self, which: slice | IntArray) -> Blocks:
+        """Return some of the blocks."""
+        return Blocks(self.counts[which], self.hours[which], self.at[which])
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How far a reader of a ring of blocks has come."""
+
+    blocks: int
+    """Blocks that had ended."""
+    counts: CountArray
+    """All rows in each bin that it has read, modulo 2**32, shape [columns, K]."""
+
+
+def step_rows(columns: int) -> int:
+    """Return the rows of a block: the more, the cheaper a row and the later what is found."""
+    return _FEW_COLUMN_ROWS if columns <= _MANY_COLUMNS else _MANY_COLUMN_ROWS
+
+
+def hours_of(at: FloatArray) -> IntArray:
+    """Return the hour of the day (UTC) of times in seconds since 1970, shape as given."""
+    return (np.floor_divide(at, _HOUR_SECONDS) % HOURS).astype(np.int64)
+
+
+def rows_by_hour(at: FloatArray) -> IntArray:
+    """Return how many of some times (seconds since 1970) lie in each hour of the day, shape [24]."""
+    return np.bincount(hours_of(at[np.isfinite(at)]), minlength=HOURS)
+
+
+def block_ends(first: int, rows: int, step: int, hours: IntArray | None = None) -> tuple[IntArray, IntArray]:
+    """Return behind how many of some rows a block ends, and the hour of each, shapes [ends].
+
+    The rows are those from place `first` on; a block ends behind every `step` rows since the beginning
+    and, with `hours` (shape [rows]), before the first of another hour.
+    """
+    if hours is None:
+        ends = np.arange(step - first % step, rows + 1, step)
+        return ends, np.zeros(len(ends), dtype=np.int64)
+    behind = np.arange(1, rows + 1)
+    last = (first + behind) % step == 0
+    last[:-1] |= hours[1:] != hours[:-1]
+    return behind[last], hours[last]
+
+
+def counted_blocks(binner: Binner, codes: CodeArray, ends: IntArray, hours: IntArray, at: FloatArray) -> Blocks:
+    """Count rows, codes of shape [n, columns], in blocks that end there; rows behind the last end are left out."""
+    rows = int(ends[-1]) if ends.size else 0
+    group = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    return Blocks(binner.counts_by(codes[:rows], group, len(ends)), hours, at)
+
+
+class BlockRing:
+    """The counts of all rows so far as they were at the end of each block, the newest blocks in a ring.
+
+    The arrays belong to the caller. Because the counts are cumulative, a reader that comes late finds
+    one large block where it was overrun, and loses nothing.
+    """
+
+    def __init__(
+        self,
+        binner: Binner,
+        header: FloatArray,
+        counts: CountArray,
+        hours: IntArray,
+        at: FloatArray,
+        total: CountArray,
+        *,
+        by_hour: bool,
+    ) -> None:
+        """Take arrays as `block_shapes` describes them; with `by_hour` no block spans two hours of the day."""
+        self._binner = binner
+        self._header = header
+        self._counts = counts
+        self._hours = hours
+        self._at = at
+        self._total = total
+        self._by_hour = by_hour
+        self._step = step_rows(binner.columns)
+
+    @classmethod
+    def in_memory(cls, binner: Binner, *, by_hour: bool) -> BlockRing:
+        """Return an empty ring with arrays of its own."""
+        shapes = block_shapes(binner.columns, binner.width)
+        ring = cls(binner, *(np.zeros(shape, dtype) for _, dtype, shape in shapes), by_hour=by_hour)
+        ring.clear()
+        return ring
+
+    @property
+    def ended(self) -> int:
+        """Blocks that have ended."""
+        return int(self._header[_ENDED])
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._header[:] = 0.0
+        self._header[_AT] = -np.inf
+        self._total[:] = 0
+
+    def add(self, codes: CodeArray, at: FloatArray) -> IntArray:
+        """Count rows, codes of shape [n, columns], their times of shape [n]; returns their counts, [columns, K]."""
+        rows = len(codes)
+        if rows == 0:
+            return self._binner.counts(codes)
+        hours = hours_of(at) if self._by_hour else None
+        before = int(self._header[_ROWS])
+        if hours is not None and before % self._step and hours[0] != self._header[_HOUR]:
+            self._end(self._total[None], np.array([self._header[_HOUR]]), np.array([self._header[_AT]]))
+        ends, in_hour = block_ends(before, rows, self._step, hours)
+        group = np.zeros(rows, dtype=np.int64)
+        group[ends[ends < rows]] = 1
+        by_block = self._binner.counts_by(codes, np.cumsum(group), len(ends) + 1)
+        clock = np.maximum(np.maximum.accumulate(at), self._header[_AT])
+        upto = self._total + np.cumsum(by_block[:-1], axis=0).astype(np.uint32)
+        self._end(upto, in_hour, clock[ends - 1])
+        counts: IntArray = by_block.sum(axis=0)
+        self._total += counts.astype(np.uint32)
+        self._header[_ROWS] = before + rows
+        self._header[_HOUR] = 0 if hours is None else hours[-1]
+        self._header[_AT] = clock[-1]
+        return counts
+
+    def _end(self, upto: CountArray, hours: IntArray, at: FloatArray) -> None:
+        """Write down the ends of blocks: all counts up to each, shape [blocks, columns, K]."""
+        held = slice(max(0, len(at) - len(self._at)), len(at))
+        places = (self.ended + np.arange(len(at))[held]) % len(self._at)
+        self._counts[places] = upto[held]
+        self._hours[places] = hours[held]
+        self._at[places] = at[held]
+        self._header[_ENDED] += len(at)
+
+    def start(self) -> Counted:
+        """Return what a reader has read that begins with the first row."""
+        return Counted(0, np.zeros_like(self._total))
+
+    def since(self, read: Counted, *, unended: bool) -> tuple[Blocks, Counted, int]:
+        """Return the blocks that a reader has not read, how far it has come then, and the rows it had to skip.
+
+        With `unended` the rows behind the last end are a block too. Rows are skipped only where blocks
+        were overrun whose hours matter: what hour they are of is lost.
+        """
+        ended, held = self.ended, len(self._at)
+        overrun = read.blocks < ended - held
+        places = np.arange(max(read.blocks, ended - held), ended) % held
+        upto, hours, at = self._counts[places], self._hours[places], self._at[places]
+        if unended:
+            upto = np.concatenate([upto, self._total[None]])
+            hours = np.append(hours, np.int64(self._header[_HOUR]))
+            at = np.append(at, self._header[_AT])
+        if len(upto) == 0:
+            return Blocks(upto.astype(np.int64), hours, at), read, 0
+        # Unsigned differences are right even where a count has gone round.
+        blocks = Blocks(np.diff(upto, axis=0, prepend=read.counts[None]).astype(np.int64), hours, at)
+        after = Counted(ended, upto[-1].copy())
+        if not (overrun and self._by_hour):
+            return blocks, after, 0
+        return blocks.part(slice(1, None)), after, int(blocks.rows[0])
+
+
+def block_shapes(columns: int, bins: int) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Return the name, type and shape of each array that a ring of blocks needs."""
+    fewest, most = _RING_BLOCKS
+    blocks = min(most, max(fewest, _RING_BYTES // max(1, 4 * columns * bins)))
+    return [
+        ("block_header", "f8", (4,)),
+        ("block_counts", "u4", (blocks, columns, bins)),
+        ("block_hours", "i8", (blocks,)),
+        ("block_at", "f8", (blocks,)),
+        ("block_total", "u4", (columns, bins)),
+    ]

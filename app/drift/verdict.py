@@ -1,0 +1,50 @@
+"""The rule: what is real and what is big make a verdict."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, Literal
+
+Severity = Literal["warning", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
+
+REPORTED_ROWS: Final = 200
+"""Rows from which on PSI is reported, and the absence of evidence is a verdict."""
+JUDGED_ROWS: Final = 500
+"""The fewest rows that say how big a change is, or 10 a bin where that is more."""
+
+
+class Status(StrEnum):
+    """A verdict, from the least to the most to worry about."""
+
+    INSUFFICIENT_DATA = "insufficient_data"
+    NORMAL = "normal"
+    WARNING = "warning"
+    DRIFT_DETECTED = "drift_detected"
+
+
+RANK: Final[dict[tuple[Status, Severity | None], int]] = {
+    (Status.INSUFFICIENT_DATA, None): 0,
+    (Status.NORMAL, None): 1,
+    (Status.WARNING, "warning"): 2,
+    (Status.DRIFT_DETECTED, "warning"): 3,
+    (Status.DRIFT_DETECTED, "critical"): 4,
+}
+
+
+def judge(rows: int, *, real: bool, big: Severity | None) -> tuple[Status, Severity | None]:
+    """Return the verdict on a column.
+
+    `rows` are those of the main window that are not too old; `real` says whether evidence is raised, which
+    holds for any number of rows, `big` which of the two thresholds the effect has reached, None for neither
+    and where there are too few rows to tell.
+    """
+    if rows == 0:
+        return Status.INSUFFICIENT_DATA, None
+    if real and big:
+        return Status.DRIFT_DETECTED, big
+    if real:
+        return Status.WARNING, "warning"
+    if rows < REPORTED_ROWS:
+        return Status.INSUFFICIENT_DATA, None
+    return Status.NORMAL, None
