@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -93,7 +94,7 @@ class Evidence:
         """Columns with a detector, F."""
         return int((~np.isnan(self.values)).sum())
 
-    @property
+    @cached_property
     def log10(self) -> FloatArray:
         """Decimal logarithm of E, 0 for none, shape [columns]."""
         return np.log10(np.maximum(self.values, 1.0))

@@ -5,7 +5,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,119 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.drift.baseline import Baseline, BaselineError, Categories, Table, dumps, joined, loads
-from app.drift.baseline_build import QUANTILES, build_baseline
-from app.drift.bins import MAX_TAIL, FloatArray, IntArray
+from app.drift.baseline_build import build_baseline
+from app.drift.bins import FloatArray, IntArray
 from app.drift.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks
 from app.drift.evidence import Budget
 from app.drift.statistics import Folding, psi, psi_clip
 from app.drift.variation import SPANS, STEPS
 from tests.monitors import timed_baseline
-
-CREATED = "2026-01-01T00:00:00Z"
-SIZE = 5 * STEPS
+from tests.references import CREATED, SIZE, categories_of, ordered_baseline, some_table
 
 unhurried = settings(deadline=None, max_examples=40)
 
 
-def _categories(values: list[str | None]) -> Categories:
-    names = tuple(sorted({value for value in values if value is not None}))
-    return Categories(np.array([-1 if v is None else names.index(v) for v in values], dtype=np.int64), names)
-
-
-def _table(rows: int = max(400, 40 * STEPS), seed: int = 0) -> dict[str, FloatArray | Categories]:
-    rng = np.random.default_rng(seed)
-    number = np.where(rng.random(rows) < 0.1, math.nan, np.sin(np.arange(rows) / SIZE) + rng.normal(size=rows))
-    letters = [None if rng.random() < 0.05 else str(rng.choice(list("aaaabbbc"))) for _ in range(rows)]
-    return {"number": number, "flag": (rng.random(rows) < 0.3).astype(np.float64), "letter": _categories(letters)}
-
-
 @pytest.fixture
 def baseline() -> Baseline:
-    return build_baseline(_table(), created=CREATED, ordered_by="time", window_sizes=(SIZE, 2 * SIZE))
+    return ordered_baseline()
 
 
 numbers = st.lists(st.floats(), min_size=7, max_size=7).map(lambda values: np.array(values, dtype=np.float64))
-letters = st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=7, max_size=7).map(_categories)
+letters = st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=7, max_size=7).map(categories_of)
 tables = st.dictionaries(st.text(max_size=5), st.one_of(numbers, letters), min_size=1, max_size=4)
-
-
-# ---------------------------------------------------------------- what is kept
-
-
-def test_moments_and_quantiles_are_numpys(baseline: Baseline) -> None:
-    values = _table()["number"]
-    assert isinstance(values, np.ndarray)
-    column = baseline.columns[0]
-    assert (column.mean, column.std) == pytest.approx((np.nanmean(values), np.nanstd(values)))
-    assert (column.min, column.max) == (np.nanmin(values), np.nanmax(values))
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    expected = np.nanquantile(values, middles, method="hazen")
-    np.testing.assert_allclose(column.quantiles, expected, rtol=1e-12)
-    assert column.rows == baseline.rows == len(values)
-
-
-def test_counts_are_the_references_rows_by_bin(baseline: Baseline) -> None:
-    table = _table()
-    number, flag, letter = (dict(zip(c.bins.names, c.counts, strict=True)) for c in baseline.columns)
-    values, flags = table["number"], table["flag"]
-    assert isinstance(values, np.ndarray)
-    assert isinstance(flags, np.ndarray)
-    edges = baseline.columns[0].bins.edges
-    between = [((values > low) & (values <= high)).sum() for low, high in pairwise(edges)]
-    assert list(number.values()) == [0, *between, 0, np.isnan(values).sum()]
-    assert flag == {"below": 0, "0": (flags == 0).sum(), "1": flags.sum(), "above": 0, "unseen": 0.5, "missing": 0}
-    assert isinstance(table["letter"], Categories)
-    recount = Counter(table["letter"].codes.tolist())
-    assert letter == {
-        "a": recount[0],
-        "b": recount[1],
-        "c": recount[2],
-        "other": 0,
-        "unseen": 0,
-        "missing": recount[-1],
-    }
-
-
-def test_categories_seen_once_are_what_unseen_expects() -> None:
-    values = ["often"] * 100 + [f"once {i}" for i in range(7)] + ["twice"] * 2 + [None]
-    column = build_baseline({"x": _categories(values)}, created=CREATED).columns[0]
-    assert dict(zip(column.bins.names, column.counts, strict=True)) == {
-        "often": 100, "other": 2, "unseen": 7, "missing": 1,
-    }  # fmt: skip
-
-
-def test_a_category_called_missing_is_not_a_missing_value() -> None:
-    column = build_baseline({"x": _categories(["missing"] * 60 + [None] * 40)}, created=CREATED).columns[0]
-    assert dict(zip(column.bins.names, column.counts, strict=True)) == {
-        '"missing"': 60, "other": 0, "unseen": 0, "missing": 40,
-    }  # fmt: skip
-
-
-def test_a_tail_too_long_to_keep_is_counted_as_other() -> None:
-    codes = np.concatenate([np.zeros(200_000, dtype=np.int64), np.arange(1, MAX_TAIL + 2)])
-    names = ("often", *(str(i) for i in range(MAX_TAIL + 1)))
-    column = build_baseline({"x": Categories(codes, names)}, created=CREATED).columns[0]
-    assert not column.bins.tail_complete
-    assert column.counts == (200_000, MAX_TAIL + 1, 0, 0)
-
-
-def test_a_column_that_is_all_missing_has_no_numbers() -> None:
-    column = build_baseline({"x": np.full(10, math.nan)}, created=CREATED).columns[0]
-    assert np.isnan([column.mean, column.std, column.min, column.max]).all()
-    assert column.quantiles == ()
-    assert dict(zip(column.bins.names, column.counts, strict=True))["missing"] == 10
-
-
-def test_names_a_table_does_not_use_are_not_categories() -> None:
-    column = build_baseline({"x": Categories(np.zeros(50, dtype=np.int64), ("a", "b"))}, created=CREATED).columns[0]
-    assert column.bins.names == ("a", "other", "unseen", "missing")
-    assert column.bins.category_code("b") == column.bins.special["unseen"]
-
-
-@pytest.mark.parametrize("table", [{}, {"x": np.empty(0)}, {"x": Categories(np.empty(0, dtype=np.int64), ())}])
-def test_a_table_without_columns_or_rows_is_refused(table: Table) -> None:
-    with pytest.raises(BaselineError, match=r"the reference has no (columns|rows): "):
-        build_baseline(table, created=CREATED)
 
 
 # ---------------------------------------------------------------- what is compared
@@ -158,7 +64,7 @@ def test_facts_of_the_columns_stand_side_by_side(baseline: Baseline) -> None:
 
 @pytest.mark.parametrize("zero_bin", ["jeffreys", "clip"])
 def test_variation_is_the_furthest_of_the_references_own_windows(zero_bin: Any) -> None:
-    table = {"x": _table()["number"]}
+    table = {"x": some_table()["number"]}
     built = build_baseline(table, created=CREATED, ordered_by="t", window_sizes=(SIZE,), zero_bin=zero_bin)
     assert isinstance(table["x"], np.ndarray)
     codes = built.binner.codes(table["x"][:, None])
@@ -172,7 +78,7 @@ def test_variation_is_the_furthest_of_the_references_own_windows(zero_bin: Any) 
 
 
 def test_columns_are_equal_by_content_even_where_a_moment_is_not_known() -> None:
-    first, again = (build_baseline(_table(), created=CREATED) for _ in range(2))
+    first, again = (build_baseline(some_table(), created=CREATED) for _ in range(2))
     assert math.isnan(first.columns[-1].mean)
     assert first == again
     assert hash(first.columns[-1]) == hash(again.columns[-1])
@@ -181,7 +87,7 @@ def test_columns_are_equal_by_content_even_where_a_moment_is_not_known() -> None
 
 
 def test_without_an_order_no_variation_is_known() -> None:
-    built = build_baseline(_table(), created=CREATED)
+    built = build_baseline(some_table(), created=CREATED)
     assert [column.natural_variation for column in built.columns] == [{}, {}, {}]
     assert built.natural_variation(1_000).tolist() == [0.0, 0.0, 0.0]
 
@@ -229,7 +135,7 @@ def _hourly(seed: int = 4) -> tuple[dict[str, FloatArray | Categories], IntArray
     for place, row in enumerate(rng.permutation(rows)[:400].tolist()):
         words[row] = None if place < 50 else f"once {place}" if place < 200 else f"twice {place // 2}"
     table = {"number": number, "few": few, "flag": (rng.random(rows) < hours / 24).astype(np.float64)}
-    return {**table, "word": _categories(words)}, hours
+    return {**table, "word": categories_of(words)}, hours
 
 
 def test_counts_by_hour_are_the_references_rows_of_each_hour() -> None:
@@ -374,7 +280,7 @@ def test_a_daily_cycle_is_no_drift_by_hour() -> None:
 
 
 def test_without_an_order_dependence_is_unknown_and_rows_count_as_independent() -> None:
-    built = build_baseline(_table(), created=CREATED)
+    built = build_baseline(some_table(), created=CREATED)
     assert [(column.tau, column.trending) for column in built.columns] == [(None, False)] * 3
     assert built.tau.tolist() == built.detector().tau.tolist() == [1.0] * 3
 
@@ -438,7 +344,7 @@ def test_dependence_and_hours_survive_being_text() -> None:
             assert len(one.by_hour) == HOURS
         np.testing.assert_array_equal(read.counts_by_hour, baseline.counts_by_hour)
         np.testing.assert_array_equal(read.tau, baseline.tau)
-    plain = build_baseline(_table(), created=CREATED)
+    plain = build_baseline(some_table(), created=CREATED)
     read = loads(dumps(plain))
     assert [(c.tau, c.trending, c.by_hour) for c in read.columns] == [(None, False, {})] * 3
 
@@ -457,7 +363,7 @@ def test_a_baseline_survives_being_text(table: Table, ordered: bool) -> None:
 
 
 def test_a_baseline_of_numbers_reads_back_as_an_equal_one() -> None:
-    table = {name: data for name, data in _table().items() if name != "letter"}
+    table = {name: data for name, data in some_table().items() if name != "letter"}
     built = build_baseline(table, created=CREATED, ordered_by="time", window_sizes=(SIZE,))
     assert loads(dumps(built)) == built
 
@@ -482,7 +388,7 @@ def test_baselines_of_different_content_have_different_hashes(baseline: Baseline
         ),
     ]
     assert len({baseline.hash, *(other.hash for other in others)}) == len(others) + 1
-    rebuilt = build_baseline(_table(), created=CREATED, ordered_by="time", window_sizes=(2 * SIZE, SIZE))
+    rebuilt = build_baseline(some_table(), created=CREATED, ordered_by="time", window_sizes=(2 * SIZE, SIZE))
     assert rebuilt.hash == replace(rebuilt, created="later").hash == baseline.hash
 
 
@@ -573,8 +479,3 @@ def test_malformed_content_is_refused(baseline: Baseline, damage: Callable[[dict
     damage(content)
     with pytest.raises(BaselineError, match=r"malformed .*: build it again"):
         loads(json.dumps(content))
-
-
-def test_hours_of_which_none_has_rows_enough_are_refused() -> None:
-    with pytest.raises(BaselineError, match="takes 200 rows in an hour; of 240 the fullest has 10"):
-        build_baseline({"x": np.arange(240.0)}, created="", ordered_by="at", hours=np.arange(240) % 24)
