@@ -6,7 +6,7 @@ import copy
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from importlib.util import find_spec
@@ -34,7 +34,7 @@ from app.drift.baseline import (
 )
 from app.drift.baseline_build import WINDOW_SIZES, build_baseline
 from app.drift.bins import BoolArray, FloatArray
-from app.drift.blocks import hours_of
+from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
 from app.estimators import as_fitted, classes_of, features_of, selects_by_name
@@ -224,7 +224,7 @@ class _Draft:
             raise BundleError(
                 f"the model cannot answer the {'reference' if in_sample else 'evaluation table'}: {error}"
             ) from error
-        own = _baseline(_score_columns(info, labels, scores), options, table)
+        own = _baseline(_score_columns(info, labels, scores), _of_scores(options, table), table)
         if fitted is not None:
             own = self._varying_as(own, predictor, fitted, options)
         watched = joined(self.baseline, own, in_sample=in_sample)
@@ -246,7 +246,9 @@ class _Draft:
             labels, scores = _predict_all(predictor, _batch(fitted, self.info.features))
         except (ModelFailed, Refused):  # there may be rows that it was not fitted on
             return own
-        return varying_as(own, _baseline(_score_columns(self.info, labels, scores), options, fitted))
+        return varying_as(
+            own, _baseline(_score_columns(self.info, labels, scores), _of_scores(options, fitted), fitted)
+        )
 
     def _with_input(self, row: Batch) -> tuple[BundleInfo, Any]:
         """Return what the model is given, and the model: without its names if it is to take a matrix."""
@@ -258,6 +260,14 @@ class _Draft:
             return self.info, stripped
         works = _answers(_lenient(frame, self.model, self.baseline), row)
         return (frame, self.model) if works else (self.info, stripped)
+
+
+def _of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:
+    """Return how the baseline of scores is built: not by hour where the table has too few rows for that."""
+    if not options.by_hour or options.time is None:
+        return options
+    most = rows_by_hour(seconds_since_1970(table, options.time)).max()
+    return replace(options, by_hour=bool(most >= FEWEST_HOUR_ROWS))
 
 
 def _score_columns(info: BundleInfo, labels: Sequence[Label], scores: FloatArray) -> Table:

@@ -95,6 +95,8 @@ class Check:
         if self.options.every is not None and self.options.time is None:
             span = self.options.every.name
             raise CheckError(f"periods of {span} need times: name the column that holds them (--time)")
+        if baseline.is_by_hour and self.options.time is None:
+            raise CheckError("the baseline tells hours of the day apart: name the column of times (--time)")
         self._streams: Final = [TableStream(path, self.options.bytes_at_once) for path in tables]
         self.left_out: Final = self._absent_scores(baseline)
         """Score columns of the baseline that are not in every table, and not compared."""

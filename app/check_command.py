@@ -24,7 +24,7 @@ from app.drift.baseline import Baseline
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
 from app.drift.policy import Policy
-from app.drift.reasons import short
+from app.drift.reasons import notes, short
 from app.drift.report import ColumnVerdict, DriftReport
 from app.drift.verdict import Severity, Status
 from app.edges.formats.drift_status import report_json
@@ -35,7 +35,7 @@ NAMED: Final = 4
 """Drifted columns that a line of a history names."""
 NOTHING: Final = "-"
 LEGEND: Final = """\
-evidence: its logarithm, real from its threshold on. PSI is less its noise; limit: from which it is big.
+evidence: its logarithm, real from its threshold on. PSI is less its noise; limit: big from it on.
 W: Wasserstein, and shift of the mean: both in the reference's sd. unseen: values that the reference
 does not have, or outside its range."""
 
@@ -57,7 +57,7 @@ def check(
     ] = 0.2,
     false_alarm_rows: Annotated[
         float,
-        typer.Option(help="Rows until evidence is wrong in any column, on average at least.", min=1_000),
+        typer.Option(help="Rows until evidence is wrong in any column, on average at least.", min=1_000, max=1e15),
     ] = 1e6,
     tolerance: Annotated[
         float, typer.Option(help="Drift that is none to evidence, in standard deviations.", min=0, max=1)
@@ -197,6 +197,8 @@ def show_window(judged: Judged, console: Console, *, is_history: bool) -> None:
     facts.add_row("rows", f"{judged.rows:,}{_sampled(judged)}")
     facts.add_row("verdict", _status(report.status, report.severity))
     facts.add_row("reason", report.reason)
+    for note in notes(report.baseline):
+        facts.add_row("note", note)
     console.print(facts)
     console.print()
     console.print(_columns(judged, is_history=is_history))
@@ -251,8 +253,8 @@ def _history(found: Sequence[Judged]) -> Table:
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("worst column", overflow="fold")
-    table.add_column("PSI", justify="right", no_wrap=True)
-    table.add_column("limit", justify="right", no_wrap=True)
+    for name in ("evidence", "PSI", "limit"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("drifted", overflow="fold")
     for judged in found:
         report, main = judged.report, judged.report.main
@@ -265,6 +267,7 @@ def _history(found: Sequence[Judged]) -> Table:
             f"{judged.rows:,}",
             _word(report.verdicts[worst]),
             report.verdicts[worst].name,
+            _number(report.evidence.log10[worst], ".1f"),
             _number(main.psi.debiased[worst], ".3f"),
             _number(main.thresholds["warning"][worst], ".3f"),
             ", ".join(drifted[:NAMED]) + more or NOTHING,

@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import uvicorn
@@ -80,6 +80,8 @@ ZeroBinOption = Annotated[
     ZeroBin,
     typer.Option(help="How PSI counts an empty bin: half a row in each bin, or shares clipped at 1e-4 as is common."),
 ]
+WIDTH: Final = 110
+"""Characters in a line, at least, where the output is no terminal: a table of columns takes so many."""
 _SIZES = ",".join(map(str, WINDOW_SIZES))
 
 
@@ -375,7 +377,10 @@ def show_bins(baseline: Baseline, name: str, console: Console) -> None:
 
 def _console(*, stderr: bool = False) -> Console:
     """Return a console that prints names as they are, whatever brackets and colons they hold."""
-    return Console(stderr=stderr, markup=False, emoji=False)
+    console = Console(stderr=stderr, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = max(console.width, WIDTH)
+    return console
 
 
 def _facts() -> Table:

@@ -111,8 +111,10 @@ class Weighing:
 
     def add(self, codes: CodeArray, at: FloatArray) -> None:
         """Weigh rows, codes of shape [n, columns], their times of shape [n]."""
-        for first in range(0, len(codes), _ROWS_AT_ONCE):
-            part = slice(first, first + _ROWS_AT_ONCE)
+        first = 0
+        while first < len(codes):
+            part = slice(first, first + min(_ROWS_AT_ONCE, self._ring.room(self._read.blocks)))
+            first = part.stop
             self._ring.add(codes[part], at[part])
             self._weigh(unended=False)
 

@@ -113,24 +113,31 @@ class Monitor:
 
     def _believed(self, arrival: float, event: FloatArray | None, rows: int) -> tuple[FloatArray, int]:
         """Return the times that rows count with, and how many were too far ahead to be believed."""
-        latest = self.state.latest_event
-        # By the event clock a row without a time to believe is of now: its arrival may be years later.
-        otherwise = latest if self.by_event and math.isfinite(latest) else arrival
         if event is None:
-            return np.full(rows, otherwise), 0
+            event = np.full(rows, math.nan)
         ahead = event > arrival + self.options.max_event_ahead_seconds
-        return np.where(np.isfinite(event) & ~ahead, event, otherwise), int(ahead.sum())
+        believed = np.isfinite(event) & ~ahead
+        if not self.by_event:
+            return np.where(believed, event, arrival), int(ahead.sum())
+        # By the event clock a row without a time to believe is of now: its arrival may be years later.
+        known = np.where(believed, event, -math.inf)
+        now = np.maximum(np.maximum.accumulate(known), self.state.latest_event)
+        return np.where(believed, event, np.where(np.isfinite(now), now, arrival)), int(ahead.sum())
 
     def _append(self, columns: FloatArray, arrival: float, event: FloatArray) -> None:
         if not self.by_event:
             self.state.append(columns, arrival, event)
             return
-        with self._settling:  # the ring must hold all rows that wait to be settled
-            for first in range(0, len(columns), BLOCK_ROWS):
-                part = slice(first, first + BLOCK_ROWS)
+        with self._settling:  # the rings must hold all rows that wait to be settled, and all blocks to be weighed
+            first = 0
+            while first < len(columns):
+                if self.state.room < min(BLOCK_ROWS, len(columns) - first):
+                    self._weigh()
+                part = slice(first, first + min(BLOCK_ROWS, self.state.room))
                 self.state.append(columns[part], arrival, event[part])
                 if self.state.rows - self.state.settled().rows >= BLOCK_ROWS:
                     self._settle()
+                first = part.stop
 
     def _settle(self) -> None:
         """By the clock of events, judge effects whenever so many rows have come, not when somebody looks.

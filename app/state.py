@@ -61,6 +61,7 @@ def state_layout(
             Field("won", "f8", (bets,)),
             Field("evidence", "f8", (columns,)),
             Field("raised_since", "f8", (columns,)),
+            Field("cleared_at", "f8", (columns,)),
             Field("settled_header", "f8", (2,)),
             Field("reached", "?", (2, columns)),
             *counter_fields(series),
@@ -281,10 +282,17 @@ class State:
                 values=self._arrays["evidence"].copy(),
                 raised=~np.isnan(raised_since),
                 since=raised_since,
+                cleared=self._arrays["cleared_at"].copy(),
                 threshold=threshold,
                 rate=Rate(rows, seconds, None if math.isnan(since) else since, until),
                 tau=self._detector.tau,
             )
+
+    @property
+    def room(self) -> int:
+        """How many rows may be appended until blocks could be overrun that are not yet weighed."""
+        with self._writing:
+            return self._blocks.room(self._weighed_blocks) - (self.rows - int(self._header[_DIGESTED]))
 
     def unweighed(self) -> tuple[Blocks, Counted, int]:
         """Return the blocks that the evidence has not weighed, how far it is when it has, and the rows lost to it.
@@ -306,6 +314,7 @@ class State:
             self._arrays["won"][:] = evidence.won
             self._arrays["evidence"][:] = evidence.values
             self._arrays["raised_since"][:] = evidence.since
+            self._arrays["cleared_at"][:] = evidence.cleared
 
     def settled(self) -> Settled:
         """Return which thresholds effects have reached."""
@@ -319,8 +328,12 @@ class State:
             self._arrays["settled_header"][:] = settled.rows, settled.clock
             self._arrays["reached"][:] = settled.reached
 
+    @property
+    def _weighed_blocks(self) -> int:
+        return int(self._arrays["weighed_header"][-1])
+
     def _counted(self) -> Counted:
-        return Counted(int(self._arrays["weighed_header"][5]), self._arrays["weighed_counts"].copy())
+        return Counted(self._weighed_blocks, self._arrays["weighed_counts"].copy())
 
     def bin_rows(self) -> IntArray:
         """Return the rows counted in each bin since the state began, shape [columns, K]."""

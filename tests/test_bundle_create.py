@@ -662,3 +662,26 @@ def test_a_baseline_without_times_knows_no_variation_of_its_own() -> None:
 def test_missing_probabilities_do_not_pass_for_accepting_missing_values(tmp_path: Path) -> None:
     estimator = KNeighborsClassifier(3).fit(INPUTS, CELLS[TARGET])
     assert create(tmp_path / "b", estimator).info.accepts_missing is False
+
+
+def test_scores_of_a_small_evaluation_table_are_not_told_apart_by_hour(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.normal(size=(6_000, 2)), 1.7e9 + 720.0 * np.arange(6_000)])
+    table = pd.DataFrame(rows, columns=["a", "b", "at"]).assign(target=(rows[:, 0] > 0).astype(int))
+    model = LogisticRegression().fit(table[["a", "b"]].to_numpy(), table["target"])
+    bundle = create_bundle(
+        model,
+        table[:5_000],
+        "target",
+        name="m",
+        version="1",
+        out=tmp_path / "bundle",
+        evaluation=table[5_000:],
+        options=BaselineOptions(time="at", by_hour=True),
+    )
+    *features, score = bundle.baseline.columns
+    assert all(len(column.by_hour) == 24 for column in features)
+    assert score.by_hour == {}
+    assert score.tau is not None
+    hours = np.bincount([9, 9, 10], minlength=24)
+    np.testing.assert_allclose(bundle.baseline.expected(hours)[-1].sum(), 1_000.0)  # of one reference, once

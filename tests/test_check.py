@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -607,7 +607,7 @@ def test_of_a_table_without_times_each_window_is_one_block(write: Writer, tmp_pa
     counts = [window.report.main.counts for window in found]
     expected = _expected_evidence(small_baseline(), counts, [START] * 3, [0] * 3)
     for window, evidence in zip(found, expected, strict=True):
-        np.testing.assert_equal(vars(window.report.evidence), vars(evidence))
+        np.testing.assert_equal(asdict(window.report.evidence), asdict(evidence))
     assert found[-1].report.evidence.values[0] > found[0].report.evidence.values[0]
 
 
@@ -626,7 +626,7 @@ def test_evidence_of_a_history_is_that_of_its_rows_in_blocks_of_fifty(size: int,
     counts = [small_baseline().binner.counts(codes[i:j]) for i, j in zip([0, *ends], ends, strict=False)]
     evidence = _expected_evidence(small_baseline(), counts, [START + (end - 1) * 30.0 for end in ends], [0] * len(ends))
     for window, end in zip(found, last, strict=True):
-        np.testing.assert_equal(vars(window.report.evidence), vars(evidence[ends.index(end)]))
+        np.testing.assert_equal(asdict(window.report.evidence), asdict(evidence[ends.index(end)]))
 
 
 def _cells_of(frame: pd.DataFrame) -> FloatArray:
@@ -652,15 +652,15 @@ def test_by_hour_of_the_day_rows_are_compared_with_their_hours(tmp_path: Path) -
     found = only(baseline, table, time="at")
     hours = np.bincount(hours_of(at), minlength=24)
     np.testing.assert_array_equal(found.report.main.reference, baseline.expected(hours))
-    without = only(baseline, table)  # nobody knows the hours
-    np.testing.assert_array_equal(without.report.main.reference, baseline.counts)
+    with pytest.raises(CheckError, match=r"hours of the day apart: name the column of times \(--time\)"):
+        only(baseline, table)
     values = np.column_stack([frame["walk"], frame["noise"], baseline.bins[2].encode(frame["letter"].tolist())])
     codes = baseline.binner.codes(values)
     ends = [end for end in range(1, rows + 1) if end % 50 == 0 or end % 60 == 0]  # sixty rows an hour
     counts = [baseline.binner.counts(codes[i:j]) for i, j in zip([0, *ends], ends, strict=False)]
     own = [int(hours_of(at)[end - 1]) for end in ends]
     expected = _expected_evidence(baseline, counts, [float(at[end - 1]) for end in ends], own)
-    np.testing.assert_equal(vars(found.report.evidence), vars(expected[-1]))
+    np.testing.assert_equal(asdict(found.report.evidence), asdict(expected[-1]))
 
 
 def test_each_period_is_judged_as_its_rows_alone(write: Writer, tmp_path: Path) -> None:
@@ -772,3 +772,22 @@ def test_a_row_without_a_time_is_refused(write: Writer, tmp_path: Path) -> None:
 def test_an_absent_time_is_named(write: Writer, tmp_path: Path) -> None:
     with pytest.raises(TableError, match="has no column when"):
         judged(small_baseline(), write(days([40.0]), tmp_path / "t"), time="when")
+
+
+def test_by_hour_rows_in_any_order_are_all_weighed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.drift.blocks._RING_BLOCKS", (8, 8))
+    baseline, rows = timed_baseline(), 4_000
+    generator = np.random.default_rng(7)
+    at = START // DAY * DAY + generator.permutation(21.0 * np.arange(rows))
+    letters = generator.choice(list("abc"), rows, p=[0.6, 0.3, 0.1])
+    noise = generator.normal(0.4, 1.0, rows)
+    frame = pd.DataFrame({"walk": generator.normal(0.0, 1.15, rows), "noise": noise, "letter": letters, "at": at})
+    found = only(baseline, parquet_of(frame, tmp_path / "t"), time="at").report.evidence
+    values = np.column_stack([frame["walk"], frame["noise"], baseline.bins[2].encode(letters.tolist())])
+    codes, hours = baseline.binner.codes(values), hours_of(at)
+    turns = np.flatnonzero(hours[1:] != hours[:-1]) + 1
+    ends = sorted({*turns.tolist(), *range(50, rows + 1, 50)})
+    counts = [baseline.binner.counts(codes[i:j]) for i, j in zip([0, *ends], ends, strict=False)]
+    own = [int(hours[end - 1]) for end in ends]
+    expected = _expected_evidence(baseline, counts, [float(at[:end].max()) for end in ends], own)
+    np.testing.assert_array_equal(found.values, expected[-1].values)

@@ -196,7 +196,12 @@ def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: lis
     monitor = _with_clock("event")
     monitor.observe(some_rows(len(sent)), arrival=START, event=np.array(sent))
     ahead = [event > START + AHEAD for event in sent]
-    expected = [START if too_far or math.isnan(event) else event for event, too_far in zip(sent, ahead, strict=True)]
+    expected: list[float] = []
+    for event, too_far in zip(sent, ahead, strict=True):
+        if too_far or math.isnan(event):  # of now: the latest event so far, or else of its arrival
+            known = [at for at, far in zip(sent[: len(expected)], ahead, strict=False) if not (far or math.isnan(at))]
+            event = max(known, default=START)
+        expected.append(event)
     newest = monitor.state.snapshot(START, rows=len(sent)).rows
     assert newest.at.tolist() == expected
     assert _count(monitor, CLAMPED.name) == sum(ahead)
@@ -472,7 +477,7 @@ def _straight(baseline: Baseline, values: FloatArray, ends: Sequence[int], at: F
 
 
 def _assert_same_evidence(found: Evidence, expected: Evidence) -> None:
-    np.testing.assert_equal(vars(found), vars(expected))
+    np.testing.assert_equal(asdict(found), asdict(expected))
 
 
 sizes = st.lists(st.one_of(st.integers(1, 130), st.integers(400, 5_000)), min_size=1, max_size=6)
@@ -587,7 +592,7 @@ def _replayed(baseline: Baseline, values: FloatArray, event: FloatArray, *, at_o
 def _assert_same_replay(one: Monitor, other: Monitor) -> None:
     """Assert that reports are the same bit for bit, but for the last digits of sums that were added up in parts."""
     found, expected = one.last.report, other.last.report
-    np.testing.assert_equal(vars(found.evidence), vars(expected.evidence))
+    np.testing.assert_equal(asdict(found.evidence), asdict(expected.evidence))
     assert (found.verdicts, found.reason, found.drifted) == (expected.verdicts, expected.reason, expected.drifted)
     np.testing.assert_equal(asdict(one.state.settled()), asdict(other.state.settled()))
     ours, theirs = report_json(found), report_json(expected)
@@ -753,3 +758,53 @@ def test_a_model_and_version_is_monitored_once() -> None:
     registry.add(small_monitor("churn", "2"))
     assert len(registry) == 2
     assert next(iter(registry)) is first
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 400, 3_000])
+def test_by_hour_a_replay_weighs_every_row_however_often_hours_turn(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of two sources an hour apart: each of them ends a block, and the ring holds a few only."""
+    monkeypatch.setattr("app.drift.blocks._RING_BLOCKS", (8, 8))
+    generator = np.random.default_rng(5)
+    values = np.column_stack([generator.normal(0.5, 1.15, (3_000, 2)), generator.integers(0, 3, 3_000)])
+    event = START + np.arange(3_000.0) + np.tile([0.0, HOUR], 1_500)
+    one = _replayed(timed_baseline(), values, event, at_once=at_once, looks=None)
+    other = _replayed(timed_baseline(), values, event, at_once=50, looks=50)
+    assert _count(one, UNWEIGHED.name) == _count(other, UNWEIGHED.name) == 0
+    assert other.last.report.evidence.values[1] > 10.0
+    _assert_same_replay(one, other)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 500])
+def test_a_row_without_a_time_is_of_the_latest_event_before_it_whatever_batch_it_came_in(at_once: int) -> None:
+    long_ago = START - 400 * DAY
+    event = long_ago + np.arange(500.0)
+    expected = event.copy()
+    for row in (4, 5, 250, 499):
+        event[row] = math.nan
+        expected[row] = expected[row - 1]
+    event[250] = START + 2 * AHEAD  # not to be believed
+    monitor = _with_clock("event")
+    values = some_rows(500)
+    for first in range(0, 500, at_once):
+        part = slice(first, first + at_once)
+        monitor.observe(values[part], arrival=START, event=event[part])
+    assert monitor.state.snapshot(START).rows.at.tolist() == expected.tolist()
+    assert monitor.evaluate(START).report.evaluated_at == expected.max()
+
+
+def test_what_was_real_and_is_over_is_not_called_chance() -> None:
+    generator = np.random.default_rng(0)
+    baseline = build_baseline({"x": generator.normal(size=20_000)}, created="2026-01-01T00:00:00Z")
+    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(10_000))
+    monitor.observe(generator.normal(2.0, 1.0, (6_000, 1)), arrival=START)
+    assert monitor.evaluate(START).report.verdicts[0].status is Status.DRIFT_DETECTED
+    monitor.observe(generator.normal(size=(4_500, 1)), arrival=START + 60)
+    report = monitor.evaluate(START + 120).report
+    assert report.verdicts[0].status is Status.NORMAL
+    assert report.evidence.cleared[0] == START + 60
+    reason = report.verdicts[0].reason
+    assert "it was real until 20" in reason
+    assert "the window still holds rows of then" in reason
+    assert "chance" not in reason

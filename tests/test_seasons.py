@@ -8,7 +8,8 @@ import pytest
 from app.drift.baseline import Baseline
 from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
-from app.drift.blocks import hours_of
+from app.drift.blocks import block_ends, counted_blocks, hours_of
+from app.drift.evidence import Budget
 from app.drift.policy import Policy
 from app.drift.report import DriftReport
 from app.drift.verdict import Status
@@ -85,3 +86,20 @@ def test_there_is_no_p_value_of_a_mixture_of_hours() -> None:
     report = _reports(_baseline(by_hour=True), 1)[-1]
     assert np.isnan(report.main.significance.p_value).all()
     assert not np.isnan(report.main.psi.debiased).any()
+
+
+def test_a_column_that_the_hour_decides_gathers_no_evidence_by_the_mere_number_of_rows() -> None:
+    at = START + 72.0 * np.arange(24_000.0)  # fifty an hour, for twenty days
+    hours = hours_of(at)
+    rng = np.random.default_rng(0)
+    table = {"x": rng.standard_normal(len(at)), "night": (hours < 6).astype(float), "hour": hours.astype(float)}
+    baseline = build_baseline(table, created="", ordered_by="at", hours=hours)
+    detector = baseline.detector(Budget(1_000.0))
+    codes = baseline.binner.codes(np.stack(list(table.values()), axis=1))
+    ends, of_hour = block_ends(0, len(codes), 50, hours)
+    blocks = counted_blocks(baseline.binner, codes, ends, of_hour, at[ends - 1])
+    seen = detector.start()
+    for _ in range(5):  # forty times the rows that a false alarm takes
+        seen = detector.advance(seen, blocks)
+        assert not seen.raised.any()
+        assert (seen.values < 0.2 * seen.threshold).all()

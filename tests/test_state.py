@@ -690,6 +690,7 @@ def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
         "won": (77,),
         "evidence": (4,),
         "raised_since": (4,),
+        "cleared_at": (4,),
         "settled_header": (2,),
         "reached": (2, 4),
         COUNTED.name: (2, 1),

@@ -246,8 +246,12 @@ class Baseline:
         weights = hours / np.maximum(rows, 1)
         in_hour = self.counts_by_hour.sum(axis=2)
         shares = np.einsum("...h,hfk->...fk", weights, self.counts_by_hour / in_hour[:, :, None])
+        # Hours that are compared with the whole reference share its rows.
+        apart = np.array([[hour in column.by_hour for column in self.columns] for hour in range(HOURS)])
+        variance = np.einsum("...h,hf->...f", weights**2, apart / in_hour)
+        variance += np.einsum("...h,hf->...f", weights, ~apart) ** 2 / self.counts.sum(axis=1)
         with np.errstate(divide="ignore"):
-            effective = 1.0 / np.einsum("...h,hf->...f", weights**2, 1.0 / in_hour)
+            effective = 1.0 / variance
         return np.where(
             rows[..., None] > 0, np.where(np.isfinite(effective), effective, 0.0)[..., None] * shares, self.counts
         )
@@ -336,7 +340,7 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
     for own, its in zip(baseline.columns, other.columns, strict=True):
         sizes = sorted({*own.natural_variation, *its.natural_variation})
         known = (own.natural_variation, its.natural_variation)
-        larger = own if (own.tau or 1.0) >= (its.tau or 1.0) else its
+        larger = own if (own.tau or 0.0) >= (its.tau or 0.0) else its
         variation = {size: max(_nearest(one, size) for one in known) for size in sizes}
         columns.append(replace(own, natural_variation=variation, tau=larger.tau, trending=larger.trending))
     return replace(baseline, columns=tuple(columns))

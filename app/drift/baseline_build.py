@@ -29,7 +29,7 @@ from app.drift.bins import (
 )
 from app.drift.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks, block_ends, counted_blocks, step_rows
 from app.drift.correlation import NormalScores, normal_scores
-from app.drift.dependence import TRENDING, Dependence, dependence, quieted
+from app.drift.dependence import TRENDING, dependence, quieted
 from app.drift.evidence import Detector
 from app.drift.samples import describe
 from app.drift.statistics import ZeroBin
@@ -37,6 +37,7 @@ from app.drift.variation import natural_variation
 
 QUANTILES: Final = 512
 _ROWS_AT_ONCE: Final = 65_536
+_COUNTS_AT_ONCE: Final = 8_000_000
 WINDOW_SIZES: Final = (500, 1_000, 2_000, 5_000, 10_000)
 QUIET: Final = 0.1
 """The reference itself, in its order, stays below this part of the threshold that evidence has by default."""
@@ -78,19 +79,11 @@ def build_baseline(
     found = natural_variation(
         baseline.binner, codes, baseline.psi, window_sizes, natural_variation_quantile, hours=hours
     )
-    depending = _dependence(baseline, codes, hours)
-    return replace(
-        baseline,
-        columns=tuple(
-            replace(
-                column,
-                natural_variation={size: float(values[i]) for size, values in found.items()},
-                tau=float(depending.tau[i]),
-                trending=bool(depending.trending[i]),
-            )
-            for i, column in enumerate(baseline.columns)
-        ),
+    columns = tuple(
+        replace(column, natural_variation={size: float(values[i]) for size, values in found.items()})
+        for i, column in enumerate(baseline.columns)
     )
+    return _with_dependence(replace(baseline, columns=columns), codes, hours)
 
 
 def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray) -> Baseline:
@@ -128,19 +121,23 @@ def _seen_once(bins: Bins, data: FloatArray | Categories, codes: CodeArray) -> B
 def _blocks(binner: Binner, codes: CodeArray, hours: IntArray | None) -> Iterator[Blocks]:
     """Yield rows in the blocks that a monitor would count them in, a bounded lot at a time."""
     step = step_rows(binner.columns)
-    at_once = max(1, _ROWS_AT_ONCE // step) * step
+    # Where hours are told apart, every row may be a block of its own.
+    blocks = max(1, _COUNTS_AT_ONCE // (binner.columns * binner.width))
+    at_once = max(1, min(_ROWS_AT_ONCE, blocks * (step if hours is None else 1)) // step) * step
     for first in range(0, len(codes), at_once):
         own = codes[first : first + at_once]
         ends, in_hour = block_ends(first, len(own), step, None if hours is None else hours[first : first + at_once])
         yield counted_blocks(binner, own, ends, in_hour, ends.astype(np.float64))
 
 
-def _dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | None) -> Dependence:
+def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | None) -> Baseline:
     """Tell how far rows depend on one another, so that the reference in its order raises no evidence."""
     scores = np.zeros_like(baseline.counts)
     for row, column in enumerate(baseline.columns):
         scores[row, : len(column.counts)] = np.nan_to_num(normal_scores(column.bins, np.array(column.counts)))
     told = dependence(baseline.binner, codes, scores, hours)
+    if told is None:
+        return baseline
 
     def raises(tau: FloatArray) -> BoolArray:
         detector = Detector(
@@ -154,7 +151,11 @@ def _dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | None) ->
         return highest
 
     tau = quieted(told.tau, raises)
-    return Dependence(tau, told.trending | (tau > TRENDING * told.tau))
+    trending = told.trending | (tau > TRENDING * told.tau)
+    columns = (
+        replace(column, tau=float(tau[i]), trending=bool(trending[i])) for i, column in enumerate(baseline.columns)
+    )
+    return replace(baseline, columns=tuple(columns))
 
 
 def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:

@@ -29,6 +29,8 @@ BOUND_ERRORS: Final = 3.0
 """Standard errors by which the mean of a tilt may exceed what the reference says (99.87 %)."""
 BOUND_LEVEL: Final = 1e-4
 """Chance that the true share of a bin lies beyond its bound, on either side (Clopper and Pearson)."""
+IDLE: Final = 0.99
+"""The factor of a bet in an hour of the day whose reference gives no ground for it."""
 LEAST_SHARE: Final = 0.01
 """A bin that surely holds more is betted on to empty."""
 LARGEST_SCORE: Final = 8.0
@@ -96,10 +98,11 @@ class Bookmaker:
         factors = self._factors(counts)
         self._single: BoolArray = factors.single_exists & watched[:, None, None]
         """Which bins are betted on, shape [columns, up and down, K]."""
-        tilted = factors.tilt_exists & watched[:, None]
+        self._tilted: BoolArray = factors.tilt_exists & watched[:, None]
+        """Which tilts a column has, shape [columns, TILTS]."""
         ordered = np.array([own.rule != "category" for own in bins])
         shares = np.where(ordered[:, None], _ORDERED_WEIGHTS, _UNORDERED_WEIGHTS)
-        self.weights: Final = _weights(shares, tilted, self._single)
+        self.weights: Final = _weights(shares, self._tilted, self._single)
         """Of each bet; of a column's they add up to 1, of a tilt that it lacks it is 0. Shape [bets]."""
         self.singles: Final[IntArray] = self._single.sum(axis=(1, 2))
         """Bets on single bins that each column has, shape [columns]."""
@@ -107,18 +110,25 @@ class Bookmaker:
         """Against the whole reference."""
 
     def against(self, counts: FloatArray) -> Bets:
-        """Return the bets against another reference, shape [columns, K]; those without ground have factors of 1."""
+        """Return the bets against another reference, shape [columns, K].
+
+        Those that it gives no ground for have a factor of `IDLE` whatever a row holds: with one of 1 the rows
+        alone would add up to evidence.
+        """
         return self._bets(self._factors(counts))
 
     def _bets(self, factors: _Factors) -> Bets:
         columns, _, width = self._single.shape
         place = np.broadcast_to(np.arange(columns * width).reshape(columns, 1, width), self._single.shape)
         tau = self._tau[:, None, None]
+        idle_tilts = (self._tilted & ~factors.tilt_exists)[:, None, :] & self._owned[:, :, None]
+        outside = np.where(factors.single_exists, factors.outside, np.log(IDLE))
+        inside = np.where(factors.single_exists, factors.inside, np.log(IDLE))
         return Bets(
-            tilts=_grained(factors.tilts / tau),
+            tilts=_grained(np.where(idle_tilts, np.log(IDLE), factors.tilts) / tau),
             place=place[self._single],
-            inside=_grained(((factors.inside - factors.outside) / tau)[self._single]),
-            outside=_grained((factors.outside / tau)[self._single]),
+            inside=_grained(((inside - outside) / tau)[self._single]),
+            outside=_grained((outside / tau)[self._single]),
         )
 
     def _factors(self, counts: FloatArray) -> _Factors:

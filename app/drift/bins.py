@@ -240,10 +240,6 @@ class Binner:
             codes[:, group.columns] = group.codes(np.take(values, group.columns, axis=1))
         return codes
 
-    def cells(self, codes: CodeArray) -> IntArray:
-        """Return the place of each code in a flat array of shape [columns, width]; shape as `codes`."""
-        return codes + self._offsets
-
     def counts(self, codes: CodeArray) -> IntArray:
         """Return the rows in each bin, shape [columns, width], of codes of shape [n, columns]."""
         return self._pairs.counts(codes) if self._pairs else self.counts_by(codes, np.zeros(len(codes), np.int64), 1)[0]

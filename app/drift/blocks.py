@@ -139,6 +139,14 @@ class BlockRing:
         ring.clear()
         return ring
 
+    def room(self, read: int) -> int:
+        """Return how many more rows surely overrun no block that a reader of so many blocks has not read.
+
+        Where no block is of two hours each row can end one, and the first of them that before it as well.
+        """
+        blocks = len(self._at) - (self.ended - read) - 1
+        return blocks if self._by_hour else blocks * self._step
+
     @property
     def ended(self) -> int:
         """Blocks that have ended."""

@@ -49,12 +49,13 @@ class Dependence:
     """Whether a trend or a season makes most of it: neighbouring stretches differ far less than distant ones."""
 
 
-def dependence(binner: Binner, codes: CodeArray, scores: FloatArray, hours: IntArray | None) -> Dependence:
+def dependence(binner: Binner, codes: CodeArray, scores: FloatArray, hours: IntArray | None) -> Dependence | None:
     """Tell how far rows depend on one another from a reference in order of time.
 
     `codes` are its rows (shape [m, columns]), `scores` the normal score of each bin (shape [columns, K],
     0 where it has none). With `hours`, the hour of the day of each row (shape [m]), the mean of each hour that
-    has rows enough is taken off first. The largest of several variance ratios counts: of the normal score,
+    has rows enough is taken off first. None for fewer than 500
+    rows, which cannot tell. The largest of several variance ratios counts: of the normal score,
     of all bins together, and of single bins where chance would hardly give it.
 
     The stretches of a short reference are too short to show all of it, and longer ones too few to tell it
@@ -68,11 +69,14 @@ def dependence(binner: Binner, codes: CodeArray, scores: FloatArray, hours: IntA
         strata = np.where(rows[hours] >= FEWEST_HOUR_ROWS, hours, NO_HOUR)
     tau, trending = np.ones(binner.columns), np.zeros(binner.columns, dtype=np.bool_)
     sizes = _batch_rows(len(codes))
+    if not sizes:
+        return None
     for size in sizes:
         ratio, near = _ratios(binner, codes, strata, scores, size)
+        # Of the longest ones: short neighbours are alike by mere dependence.
+        trending = (ratio > TRENDING) & (ratio > TRENDING * near)
         if len(codes) < BATCHES * SHORT_BATCH_ROWS:
             ratio = _upper(ratio, len(codes) // size, size)
-        trending |= (ratio > TRENDING) & (ratio > TRENDING * near) & (ratio > tau)
         tau = np.maximum(tau, ratio)
     return Dependence(np.minimum(tau, LARGEST_TAU), trending)
 

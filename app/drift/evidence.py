@@ -83,6 +83,8 @@ class Evidence:
     """Shape [columns]."""
     since: FloatArray
     """When evidence was raised, seconds since 1970, shape [columns]; NaN while it is not."""
+    cleared: FloatArray
+    """When evidence that had been raised was cleared last, shape [columns]; NaN if it never was."""
     threshold: float
     """A * F."""
     rate: Rate
@@ -153,6 +155,7 @@ class Detector:
             values=np.where(self.watched, 0.0, np.nan),
             raised=np.zeros(self._columns, dtype=np.bool_),
             since=np.full(self._columns, np.nan),
+            cleared=np.full(self._columns, np.nan),
             threshold=self._threshold(Rate()),
             rate=Rate(),
             tau=self.tau,
@@ -164,7 +167,7 @@ class Detector:
         A bet's factor over a block is the product of its factors over the rows; `won` becomes
         (won + weight * rows) * factor, at most `CAP` thresholds.
         """
-        filled = blocks.counts[:, 0].sum(axis=1) > 0
+        filled = blocks.rows > 0
         if not filled.all():
             blocks = blocks.part(np.flatnonzero(filled))
         for lot in self._lots(blocks):
@@ -186,16 +189,17 @@ class Detector:
 
     def _advance(self, seen: Evidence, blocks: Blocks) -> tuple[Evidence, FloatArray]:
         """Return the evidence after blocks with rows, and E of each column after each, shape [blocks, columns]."""
-        rows = blocks.counts[:, 0].sum(axis=1).astype(np.float64)
+        rows = blocks.rows
         rate, thresholds = self._thresholds(seen.rate, rows, blocks.at)
         won = self._won(seen.won, self._factors(blocks), rows, CAP * thresholds)
         values = self._by_column(won)
-        raised, since = _latched(values, thresholds, blocks.at, seen)
+        raised, since, cleared = _latched(values, thresholds, blocks.at, seen)
         after = Evidence(
             won=won[-1].copy(),
             values=np.where(self.watched, values[-1], np.nan),
             raised=raised,
             since=since,
+            cleared=cleared,
             threshold=float(thresholds[-1]),
             rate=rate,
             tau=self.tau,
@@ -270,8 +274,8 @@ def hour_reference(by_hour: FloatArray, counts: FloatArray) -> FloatArray:
 
 def _latched(
     values: FloatArray, thresholds: FloatArray, at: FloatArray, before: Evidence
-) -> tuple[BoolArray, FloatArray]:
-    """Return which columns are raised after the last block, and since when; shapes [columns].
+) -> tuple[BoolArray, FloatArray, FloatArray]:
+    """Return which columns are raised after the last block, since when, and when they were cleared last.
 
     Raised at the threshold, cleared below `CLEARED` of it, unchanged between.
     """
@@ -280,7 +284,8 @@ def _latched(
     decided = np.maximum.accumulate(np.where(up | down, step, 0), axis=0)  # 0: as it was before
     after = np.take_along_axis(np.concatenate([before.raised[None], up]), decided, axis=0)
     was = np.concatenate([before.raised[None], after[:-1]])
-    began = np.where(after & ~was, step, 0).max(axis=0)
+    began, ended = (np.where(turn, step, 0).max(axis=0) for turn in (after & ~was, was & ~after))
     times = np.concatenate([[np.nan], at])
     since = np.where(began > 0, times[began], before.since)
-    return after[-1], np.where(after[-1], since, np.nan)
+    cleared = np.where(ended > 0, times[ended], before.cleared)
+    return after[-1], np.where(after[-1], since, np.nan), cleared

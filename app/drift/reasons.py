@@ -78,10 +78,19 @@ class Weight:
 
 def since_in_words(since: float, now: float) -> str:
     """Return when something began: the day, and within a day the minute (UTC)."""
-    began = np.datetime64(math.floor(since), "s")
-    if now - since >= DAY_SECONDS:
-        return f"since {np.datetime_as_string(began, unit='D')}"
-    return f"since {str(np.datetime_as_string(began, unit='m')).replace('T', ' ')} UTC"
+    return f"since {_moment(since, now)}"
+
+
+def until_in_words(until: float, now: float) -> str:
+    """Return when something ended, as `since_in_words`."""
+    return f"until {_moment(until, now)}"
+
+
+def _moment(at: float, now: float) -> str:
+    moment = np.datetime64(math.floor(at), "s")
+    if now - at >= DAY_SECONDS:
+        return str(np.datetime_as_string(moment, unit="D"))
+    return f"{str(np.datetime_as_string(moment, unit='m')).replace('T', ' ')} UTC"
 
 
 def ago_in_words(seconds: float) -> str:
@@ -97,6 +106,8 @@ def notes(baseline: Baseline) -> Iterator[str]:
     if baseline.time_column is None:
         yield "the reference has no times: rows are taken for independent of one another"
         return
+    if any(column.tau is None for column in baseline.columns):
+        yield "too few rows with times to tell how far rows depend on one another: they are taken for independent"
     few = baseline.hours_with_few_rows
     if few:
         yield (
@@ -142,7 +153,7 @@ def what_moved(column: ColumnBaseline, counts: FloatArray, expected: FloatArray 
 
     `expected` are the reference's rows that it is compared with, by default all of them.
     Every bin, and for ordered ones every cut between two, splits the rows in two parts: named is the
-    split with the largest PSI, of two that are the same split the side that grew.
+    split with the largest PSI, of two that are the same split the side that grew. Empty where none moved.
     """
     current = counts[: len(column.bins.names)].astype(np.float64)
     reference = np.asarray(column.counts if expected is None else expected[: len(column.bins.names)])
@@ -150,7 +161,9 @@ def what_moved(column: ColumnBaseline, counts: FloatArray, expected: FloatArray 
     if n == 0 or m == 0:
         return ""
     splits = _splits(column, current, reference)
-    return max(splits, key=lambda split: (round(split.psi(n, m), 9), split.current / n - split.reference / m)).phrase
+    most = max(splits, key=lambda split: (round(split.psi(n, m), 9), split.current / n - split.reference / m))
+    # No more than chance makes of it: by now the shares are the reference's.
+    return "" if most.psi(n, m) <= 1.0 / n + 1.0 / m else most.phrase
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,7 +15,7 @@ from app.drift.comparison import WindowReport, compare, effects_of
 from app.drift.correlation import CorrelationChange
 from app.drift.evidence import Detector, Evidence
 from app.drift.policy import Policy
-from app.drift.reasons import Effect, Weight, ago_in_words, since_in_words, what_moved
+from app.drift.reasons import Effect, Weight, ago_in_words, since_in_words, until_in_words, what_moved
 from app.drift.verdict import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
 from app.drift.window import Window
 
@@ -172,12 +173,14 @@ def _verdicts(
             weight=_weight(i, memory.evidence),
             effect=_effect(i, window, big or "warning", held=big is not None) if judged[i] else None,
             too_few=_too_few(i, baseline, windows, policy, real=real),
+            over=_over(float(memory.evidence.cleared[i]), window, now),
         )
         since = float(memory.evidence.since[i]) if severity else None
         words = told.in_words(status, big=big is not None)
         if since is not None:
             began = f" {since_in_words(since, now)}" if since < now else ""
-            words += f"{began}; {what_moved(column, window.counts[i].astype(np.float64), window.reference[i])}"
+            moved = what_moved(column, window.counts[i].astype(np.float64), window.reference[i])
+            words += began + (f"; {moved}" if moved else "")
         verdicts.append(ColumnVerdict(column.name, status, severity, f"{column.name}: {words}", since))
     return tuple(verdicts)
 
@@ -191,15 +194,25 @@ class _Told:
     """None where there are too few rows to tell."""
     too_few: str
     """Which, in words."""
+    over: str | None
+    """Until when a drift was real that ended while the window's rows came, in words; None if none did."""
 
     def in_words(self, status: Status, *, big: bool) -> str:
         if status is Status.INSUFFICIENT_DATA:
             stale = f" · stale: {self.weight.in_words()}" if self.weight.raised else ""
             return f"{self.too_few}{stale}"
         size = self.effect.in_words() if self.effect else f"how big is not known yet: {self.too_few}"
+        if status is Status.NORMAL and big and self.over is not None:
+            return f"it was real {self.over}, and the window still holds rows of then ({self.weight.numbers()}): {size}"
         if status is Status.NORMAL and big:
             return f"large, but not distinguishable from chance ({self.weight.numbers()}): {size}"
         return f"{self.weight.in_words()} · {size}"
+
+
+def _over(cleared: float, window: WindowReport, now: float) -> str | None:
+    if math.isnan(cleared) or window.start is None or cleared < window.start:
+        return None
+    return until_in_words(cleared, now)
 
 
 def _weight(i: int, evidence: Evidence) -> Weight:

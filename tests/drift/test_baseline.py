@@ -209,14 +209,17 @@ def test_an_hour_with_few_rows_has_the_counts_of_the_whole_reference() -> None:
 def _expected_shares(baseline: Baseline, hours: IntArray, place: int) -> tuple[FloatArray, float]:
     """Return the shares to expect of a column's bins, and the rows that their variance is that of, by the formula."""
     n = hours.sum()
-    shares, variance = np.zeros(baseline.binner.width), 0.0
+    shares, variance, whole = np.zeros(baseline.binner.width), 0.0, 0.0
     for hour in range(HOURS):
         counts = baseline.columns[place].by_hour.get(hour, baseline.columns[place].counts)
         m = sum(counts)
         weight = hours[hour] / n
         shares[: len(counts)] += weight * np.array(counts) / m
-        variance += weight**2 / m
-    return shares, 1.0 / variance
+        if hour in baseline.columns[place].by_hour:
+            variance += weight**2 / m
+        else:
+            whole += weight  # all of these hours are compared with the same rows
+    return shares, 1.0 / (variance + whole**2 / sum(baseline.columns[place].counts))
 
 
 def test_what_is_expected_is_the_hours_shares_weighted_by_the_windows_rows() -> None:

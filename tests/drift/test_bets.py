@@ -14,6 +14,7 @@ from app.drift.baseline_build import build_baseline
 from app.drift.bets import (
     BOUND_LEVEL,
     GRAIN,
+    IDLE,
     LARGEST_SCORE,
     LEAST_SHARE,
     LOCATION,
@@ -200,7 +201,7 @@ def test_columns_that_are_not_watched_have_no_bets() -> None:
     assert (both.weights[TILTS : 2 * TILTS] == 0).all()
 
 
-def test_against_another_reference_the_bets_are_the_same_and_what_has_no_ground_bets_nothing() -> None:
+def test_against_another_reference_the_bets_are_the_same_and_those_without_ground_lose_a_little() -> None:
     bins, counts = COLUMNS["normal"]
     maker = _bookmaker(bins, counts)
     emptied = counts.copy()
@@ -209,9 +210,21 @@ def test_against_another_reference_the_bets_are_the_same_and_what_has_no_ground_
     assert other.place.tolist() == maker.bets.place.tolist()
     down = len(UP) * len(bins.names)
     betted = set(maker.bets.place[down:].tolist())
-    factors = other.log_factors(np.eye(len(bins.names))[:, None, :])[:, TILTS + down :]
+    factors = np.exp(other.log_factors(np.eye(len(bins.names))[:, None, :])[:, TILTS + down :])
     for bet, place in enumerate(sorted(betted)):
-        assert (factors[:, bet] == 0.0).all() == (place < 6)
+        assert bool(np.allclose(factors[:, bet], IDLE)) == (place < 6)
+
+
+def test_without_any_spread_at_an_hour_tilts_lose_a_little_too() -> None:
+    bins, counts = COLUMNS["few"]
+    one = np.zeros_like(counts)
+    one[2] = 1_000.0
+    maker = _bookmaker(bins, counts)
+    assert (maker.weights[:TILTS] > 0).all()
+    factors = np.exp(maker.against(one[None]).log_factors(np.eye(len(bins.names))[:, None, :]))
+    np.testing.assert_allclose(factors[:, :TILTS], IDLE, atol=1e-9)
+    shares = one[: len(bins.names)] / one.sum()
+    assert (shares @ factors <= 1.0 + 1e-9).all()
 
 
 def test_a_reference_of_one_row_gives_no_ground_for_any_bet() -> None:

@@ -303,8 +303,9 @@ def test_of_a_baseline_with_times_nothing_is_said_unless_there_is_something() ->
 
 
 def test_columns_of_which_evidence_is_nearly_blind_are_named() -> None:
-    (note,) = notes(_baseline([50.1, 1.0, None, 434.4]))
+    unknown, note = notes(_baseline([50.1, 1.0, None, 434.4]))
     assert note.startswith("evidence is nearly blind for a (50.1), d (434): ")
+    assert unknown.startswith("too few rows with times to tell how far rows depend on one another")
 
 
 def test_columns_with_a_trend_are_named_with_what_to_do_about_a_daily_cycle() -> None:
@@ -420,3 +421,13 @@ def test_a_constant_that_moved_is_told_by_where_its_rows_went() -> None:
     for value, phrase in ((9.0, "100 % of rows above the reference's largest value"), (3.0, "below")):
         counts = binner.counts(binner.codes(np.full((600, 1), value)))[0].astype(np.float64)
         assert phrase in what_moved(column, counts)
+
+
+@pytest.mark.parametrize("rows", [100, 1_000])
+def test_where_no_share_moved_nothing_is_said_to_have(rows: int) -> None:
+    column = build_baseline({"x": np.repeat([0.0, 1.0], [900, 100])}, created="").columns[0]
+    counts = np.array(column.counts) * rows / sum(column.counts)
+    assert what_moved(column, counts) == ""
+    counts[1] -= 0.1 * rows
+    counts[2] += 0.1 * rows
+    assert what_moved(column, counts) == "20 % of rows are 1 (reference: 10 %)"
