@@ -107,7 +107,7 @@ def test_scores_and_sizes_are_observed_in_their_histograms() -> None:
     assert (sizes[:-1].sum(), sizes[-1]) == (3, 243)
 
 
-@pytest.mark.parametrize(("clock", "times"), [("event", [5.0, START + 4]), ("arrival", [START + 4, START + 4])])
+@pytest.mark.parametrize(("clock", "times"), [("event", [5.0, 5.0]), ("arrival", [START + 4, START + 4])])
 def test_times_of_the_rows_are_handed_on(clock: monitoring.Clock, times: list[float]) -> None:
     monitor = small_monitor(options=replace(small_options(200, 1_000), clock=clock))
     capture = Capture(monitor, Problems(Clock()))
