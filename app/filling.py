@@ -9,7 +9,7 @@ import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
-from app.drift.blocks import HOURS, NO_HOUR, BlockRing, Blocks, rows_by_hour
+from app.drift.blocks import HOURS, BlockRing, Blocks, rows_by_hour
 from app.drift.evidence import Detector, Evidence
 from app.drift.window import Rows, Window
 
@@ -121,7 +121,7 @@ class Weighing:
     def ended(self, window: Window, at: float) -> Evidence:
         """Return the evidence at the end of a window that ended at a moment, seconds since 1970."""
         if window.start is None:
-            whole = Blocks(window.counts[None], np.array([NO_HOUR]), np.array([at]))
+            whole = Blocks(window.counts[None], np.zeros(1, dtype=np.int64), np.array([at]))
             self._evidence = self._detector.advance(self._evidence, whole)
         else:
             self._weigh(unended=True)

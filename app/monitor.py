@@ -50,7 +50,7 @@ class Monitor:
     """Watches the rows of one model and version against its baseline.
 
     `observe` and the counters may be used from several threads. `evaluate` is called by one thread
-    at a time, without holding up observations.
+    at a time, without holding up observations; by the clock of events it does while effects are settled.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Monitor:
 
         `arrival` and `event` (shape [n], not finite where unknown) are in seconds since 1970; an event
         further ahead of its arrival than the options allow is not believed, and counted. A row
-        without an event time to believe has its arrival's, by the event clock that of the latest event.
+        without an event time to believe has its arrival's, by the event clock that of the latest event before it.
         ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
         """
         if columns.ndim != 2 or columns.shape[1] != len(self.baseline.columns):

@@ -29,7 +29,6 @@ from app.drift.policy import Policy
 from app.drift.samples import LEVELS
 from app.drift.verdict import Status
 from app.edges.formats.drift_status import report_json
-from app.filling import Filling
 from app.monitor import Monitor
 from app.tables import TableError
 from tests.monitors import START, small_baseline, small_options, some_rows, timed_baseline
@@ -259,30 +258,6 @@ def numbered(rows: int) -> tuple[Baseline, pd.DataFrame]:
     """Return rows that are told apart by a number, and a baseline of them."""
     baseline = build_baseline({"row": np.arange(rows, dtype=np.float64)}, created="")
     return baseline, pd.DataFrame({"row": np.arange(rows)})
-
-
-@pytest.mark.parametrize("size", [1, 999, 1_000, 1_001, 7_000, 20_000])
-def test_of_many_rows_a_uniform_sample_is_held(size: int) -> None:
-    baseline, frame = numbered(20_000)
-    filling = Filling(0, "w", baseline, 1_000)
-    rows = frame.to_numpy(dtype=np.float64)
-    for first in range(0, 20_000, size):
-        part = rows[first : first + size]
-        filling.add(part, baseline.binner.codes(part), START + part[:, 0], Path("t.csv"))
-    window = filling.window()
-    assert window.sample is not None
-    held = window.sample.values[:, 0]
-    assert (window.rows, filling.held) == (20_000, 1_000)
-    assert window.hours is not None
-    assert window.hours.tolist() == np.bincount(hours_of(START + rows[:, 0]), minlength=24).tolist()
-    # By hand: each row draws a key, the smallest keys stay.
-    assert held.tolist() == np.argsort(np.random.default_rng(0).random(20_000))[:1_000].tolist()
-    assert stats.kstest(held / 20_000, "uniform").pvalue > 0.01
-    assert np.array_equal(window.sample.codes, baseline.binner.codes(window.sample.values))
-    assert np.array_equal(window.sample.at, START + held)
-    again = filling.window().sample
-    assert again is not None
-    assert np.array_equal(again.values, window.sample.values)
 
 
 def test_counts_are_of_all_rows_and_the_rest_says_how_many_it_is_from(write: Writer, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from app.drift.bins import (
 )
 from app.drift.blocks import HOURS
 from app.drift.correlation import CorrelationComparison, Correlations, NormalScores
-from app.drift.evidence import Budget, Detector, hour_reference
+from app.drift.evidence import Budget, Detector
 from app.drift.samples import ReferenceSample, SampleComparison, Scales
 from app.drift.significance import SignificanceTest
 from app.drift.statistics import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
@@ -221,11 +221,16 @@ class Baseline:
 
         Where a column has few rows in an hour, or does not tell hours apart, those of the whole reference.
         """
-        padded = np.zeros((HOURS, *self.counts.shape))
-        for row, column in enumerate(self.columns):
+        rows = np.repeat(self.counts[None], HOURS, axis=0)
+        for place, column in enumerate(self.columns):
             for hour, counts in column.by_hour.items():
-                padded[hour, row, : len(counts)] = counts
-        return hour_reference(padded, self.counts)
+                rows[hour, place, : len(counts)] = counts
+        return rows
+
+    @cached_property
+    def _told_by_hour(self) -> BoolArray:
+        """Which hours have reference rows of their own, shape [24, columns]."""
+        return np.array([[hour in column.by_hour for column in self.columns] for hour in range(HOURS)])
 
     @property
     def hours_with_few_rows(self) -> list[int]:
@@ -247,7 +252,7 @@ class Baseline:
         in_hour = self.counts_by_hour.sum(axis=2)
         shares = np.einsum("...h,hfk->...fk", weights, self.counts_by_hour / in_hour[:, :, None])
         # Hours that are compared with the whole reference share its rows.
-        apart = np.array([[hour in column.by_hour for column in self.columns] for hour in range(HOURS)])
+        apart = self._told_by_hour
         variance = np.einsum("...h,hf->...f", weights**2, apart / in_hour)
         variance += np.einsum("...h,hf->...f", weights, ~apart) ** 2 / self.counts.sum(axis=1)
         with np.errstate(divide="ignore"):

@@ -16,8 +16,6 @@ from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
 HOURS: Final = 24
 FEWEST_HOUR_ROWS: Final = 200
 """Reference rows of an hour of the day that bets against it are made of; with fewer the whole reference is taken."""
-NO_HOUR: Final = -1
-"""The hour of rows whose time nobody knows."""
 _HOUR_SECONDS: Final = 3_600
 _MANY_COLUMNS: Final = 100
 _FEW_COLUMN_ROWS: Final = 50
@@ -38,7 +36,7 @@ class Blocks:
     counts: IntArray
     """Rows in each bin, shape [blocks, columns, K]."""
     hours: IntArray
-    """The hour of the day (UTC) of each block's rows, or NO_HOUR, shape [blocks]."""
+    """The hour of the day (UTC) of each block's rows, shape [blocks]; of no matter where hours are not told apart."""
     at: FloatArray
     """When each block ended, seconds since 1970, shape [blocks]."""
 

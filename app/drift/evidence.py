@@ -17,7 +17,7 @@ import numpy as np
 
 from app.drift.bets import TILTS, Bets, Bookmaker
 from app.drift.bins import Bins, BoolArray, FloatArray
-from app.drift.blocks import FEWEST_HOUR_ROWS, NO_HOUR, Blocks
+from app.drift.blocks import Blocks
 
 CLEARED: Final = 0.1
 """Evidence that was raised is cleared when it falls below this part of the threshold."""
@@ -55,7 +55,10 @@ class Rate:
     until: float = 0.0
 
     def after(self, rows: float, at: float) -> Rate:
-        """Return the rate after so many more rows that came until a moment, seconds since 1970."""
+        """Return the rate after so many more rows that came until a moment, seconds since 1970.
+
+        The first rows only begin the time: how long they took is not known.
+        """
         if self.since is None:
             return Rate(0.0, 0.0, at, at)
         passed = max(0.0, at - self.until)
@@ -123,17 +126,16 @@ class Detector:
         """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
 
         `tau` (shape [columns]) says how many rows tell as much as one independent row, 1 by default;
-        `by_hour` (shape [24, columns, K]) are the reference's rows by hour of the day, where bets are to be
-        against those of their hour; `watched` (shape [columns]) which columns have a detector, by default all.
+        `by_hour` (shape [24, columns, K]) are the reference's rows that each hour of the day is weighed against,
+        where hours are told apart; `watched` (shape [columns]) which columns have a detector, by default all.
         """
         columns = len(bins)
         self.budget: Final = budget or Budget()
         self.tau: Final = np.ones(columns) if tau is None else tau
         self.watched: Final[BoolArray] = np.ones(columns, dtype=np.bool_) if watched is None else watched
-        self._counts = counts
-        self._by_hour = by_hour
         self._maker = Bookmaker(bins, counts, self.tau, self.watched, self.budget.tolerance)
-        self._of_hour: dict[int, Bets] = {}
+        against = () if by_hour is None else by_hour
+        self._against_hour: Final[tuple[Bets, ...]] = tuple(self._maker.against(own) for own in against)
         self._weights = self._maker.weights
         self._first = np.cumsum(self._maker.singles) - self._maker.singles
         self._columns = columns
@@ -141,7 +143,7 @@ class Detector:
     @property
     def by_hour(self) -> bool:
         """Whether rows are weighed against the reference of their hour of the day."""
-        return self._by_hour is not None
+        return bool(self._against_hour)
 
     @property
     def bets(self) -> int:
@@ -209,13 +211,13 @@ class Detector:
     def _factors(self, blocks: Blocks) -> FloatArray:
         """Return each bet's factor over each block, shape [blocks, bets]."""
         counts = blocks.counts.astype(np.float64)
-        if self._by_hour is None:
+        if not self.by_hour:
             factors = self._maker.bets.log_factors(counts)
         else:
             factors = np.empty((len(blocks), self.bets))
             for hour in np.unique(blocks.hours).tolist():
                 own = blocks.hours == hour
-                factors[own] = self._against(hour).log_factors(counts[own])
+                factors[own] = self._against_hour[hour].log_factors(counts[own])
         np.minimum(factors, LARGEST_LOG_FACTOR, out=factors)
         return np.exp(factors, out=factors)
 
@@ -238,14 +240,6 @@ class Detector:
             values[:, betted] += np.add.reduceat(won[:, split:], self._first[betted], axis=1)
         return values
 
-    def _against(self, hour: int) -> Bets:
-        """Return the bets against the reference of an hour; that is the whole one where the hour has few rows."""
-        if self._by_hour is None or hour == NO_HOUR:
-            return self._maker.bets
-        if hour not in self._of_hour:
-            self._of_hour[hour] = self._maker.against(hour_reference(self._by_hour, self._counts)[hour])
-        return self._of_hour[hour]
-
     def _thresholds(self, rate: Rate, rows: FloatArray, at: FloatArray) -> tuple[Rate, FloatArray]:
         """Return the rate after the blocks and the threshold that held at the end of each, shape [blocks]."""
         if self.budget.false_alarm_interval_seconds is None:
@@ -261,15 +255,6 @@ class Detector:
         if interval is not None and rate.per_second is not None:
             rows = max(FEWEST_FALSE_ALARM_ROWS, interval * rate.per_second)
         return rows * max(1, int(self.watched.sum()))
-
-
-def hour_reference(by_hour: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the reference's rows in each bin for each hour of the day, shape [24, columns, K].
-
-    A column that has fewer than `FEWEST_HOUR_ROWS` in an hour has there what the whole reference has.
-    """
-    enough = by_hour.sum(axis=2, keepdims=True) >= FEWEST_HOUR_ROWS
-    return np.where(enough, by_hour, counts)
 
 
 def _latched(

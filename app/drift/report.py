@@ -172,7 +172,7 @@ def _verdicts(
         told = _Told(
             weight=_weight(i, memory.evidence),
             effect=_effect(i, window, big or "warning", held=big is not None) if judged[i] else None,
-            too_few=_too_few(i, baseline, windows, policy, real=real),
+            too_few="" if judged[i] else _too_few(i, baseline, windows, policy, real=real),
             over=_over(float(memory.evidence.cleared[i]), window, now),
         )
         since = float(memory.evidence.since[i]) if severity else None
@@ -193,7 +193,7 @@ class _Told:
     effect: Effect | None
     """None where there are too few rows to tell."""
     too_few: str
-    """Which, in words."""
+    """Which, in words, where that is so."""
     over: str | None
     """Until when a drift was real that ended while the window's rows came, in words; None if none did."""
 

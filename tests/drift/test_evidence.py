@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.drift.baseline import Baseline, Categories
 from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
-from app.drift.blocks import FEWEST_HOUR_ROWS, Blocks, hours_of
+from app.drift.blocks import Blocks, hours_of
 from app.drift.evidence import (
     CAP,
     CLEARED,
@@ -19,7 +19,6 @@ from app.drift.evidence import (
     Detector,
     Evidence,
     Rate,
-    hour_reference,
 )
 
 HOUR = 3_600.0
@@ -303,16 +302,6 @@ def test_each_hour_gives_the_evidence_of_a_detector_of_that_hour_alone() -> None
     blocks = Blocks(counts, np.full(6, 3), np.arange(6.0))
     both, alone = baseline.detector(), Detector(baseline.bins, baseline.counts_by_hour[3])
     np.testing.assert_allclose(both._factors(blocks)[:, :12], alone._factors(blocks)[:, :12], rtol=1e-9)
-
-
-def test_hours_with_few_rows_have_the_whole_reference() -> None:
-    counts = np.array([[300.0, 300.0]])
-    by_hour = np.zeros((24, 1, 2))
-    by_hour[4] = [[FEWEST_HOUR_ROWS, 0.0]]
-    by_hour[5] = [[FEWEST_HOUR_ROWS - 1.0, 0.0]]
-    found = hour_reference(by_hour, counts)
-    assert found[4].tolist() == [[FEWEST_HOUR_ROWS, 0.0]]
-    assert found[5].tolist() == found[0].tolist() == counts.tolist()
 
 
 def test_the_hour_of_a_time_is_that_of_utc() -> None:
