@@ -75,6 +75,11 @@ class BaselineOptions:
     zero_bin: ZeroBin = "jeffreys"
     """How PSI counts an empty bin: Jeffreys' half row in each bin, or shares clipped at 1e-4."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built, before a table is read; BaselineError."""
+        if self.by_hour and self.time is None:
+            raise BaselineError("hours of the day are told from times: name the column that holds them (--time)")
+
 
 def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline:
     """Build the baseline of a table alone, for a model that is served elsewhere."""
@@ -160,8 +165,6 @@ def _not_features(options: BaselineOptions, *others: str) -> list[str]:
 
 def _baseline(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
     """Build the baseline of columns whose times, if any, are in the table that they come from."""
-    if options.by_hour and options.time is None:
-        raise BaselineError("hours of the day are told from times: name the column that holds them (--time)")
     hours = hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
     return build_baseline(
         columns,

@@ -55,8 +55,8 @@ Ignore = Annotated[str, typer.Option(help="Columns that are not features.", meta
 Time = Annotated[
     str | None,
     typer.Option(
-        help="Column of times. With it the baseline learns how much the data varies by itself, "
-        "and thresholds allow for that. It is not a feature."
+        help="Column of times. With it the baseline learns how much the data varies by itself, and how far rows "
+        "depend on one another: thresholds and evidence allow for that. It is not a feature."
     ),
 ]
 ByHour = Annotated[
