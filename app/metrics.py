@@ -1,8 +1,9 @@
 """Every Prometheus series, declared once: name, type, help, labels and the closed set of their values.
 
 Counters and histograms are `Stored`: their numbers live in a State, one array for each, all children
-at zero from the start. Gauges are `Reported`: read from a drift report when they are asked for.
-This module alone knows prometheus_client.
+at zero from the start. Gauges are `Reported`: read from a drift report when they are asked for, all
+children of a family as one array. `exposition` writes the text. This module alone knows prometheus_client,
+which chooses the format and says what there is to say of the process.
 """
 
 from __future__ import annotations
@@ -10,42 +11,53 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from functools import cached_property
+from itertools import chain
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 
-from app.drift.bins import MISSING, UNSEEN, FloatArray
+from app.drift.baseline import RESERVED, Baseline
+from app.drift.bins import MISSING, UNSEEN, BoolArray, FloatArray, IntArray
 from app.drift.comparison import WindowReport
 from app.drift.policy import Policy
 from app.drift.report import DriftReport
 from app.drift.verdict import JUDGED_ROWS, SEVERITIES, Status
 from app.errors import DROPS, FAILURES, REJECTIONS, Reason
+from app.exposition import Axis, Kind, head, histogram, labelled, sample, samples
 
 Labels = tuple[str, ...]
 Arrays = Mapping[str, npt.NDArray[Any]]
-Children = Iterable[tuple[Labels, float]]
-"""The label values and the number of each child of a gauge."""
+Numbers = FloatArray | float
+"""Of a gauge's children: of the shape of its labels, in their order; NaN where there is nothing to say."""
 
 BATCH_SIZES: Final = ("small", "medium", "large")
 SOURCES: Final = ("predict",)
 LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SCORE_BUCKETS: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 INPUT_SIZE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0)
+STATS: Final = ("mean", "std", "min", "max", "p05", "p50", "p95")
+FEATURE: Final = "feature_name"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A counter or histogram: its name and help, its labels and all their values."""
+class Declared:
+    """A series: its name, type and help, and its labels (those of the model come before them)."""
 
     name: str
-    type: Literal["counter", "histogram"]
+    type: Kind
     help: str
     labels: Labels = ()
+
+
+@dataclass(frozen=True)
+class Stored(Declared):
+    """A counter or histogram with all values of its labels."""
+
+    type: Literal["counter", "histogram"]
     children: tuple[Labels, ...] = ((),)
     buckets: tuple[float, ...] = ()
 
@@ -62,7 +74,8 @@ class Reported:
     name: str
     help: str
     labels: Labels
-    values: Callable[[DriftReport], Children]
+    values: Callable[[DriftReport], Numbers]
+    type: ClassVar[Kind] = "gauge"
 
 
 def each(values: Iterable[object]) -> tuple[Labels, ...]:
@@ -84,6 +97,8 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[St
             SCORE, "histogram", "Scores of answered predictions, counted when they are made.", buckets=score_buckets
         ),
         INPUT_SIZE,
+        BATCH_ROWS,
+        RETRIED,
         OBSERVATIONS,
         DROPPED,
         CLAMPED,
@@ -120,6 +135,17 @@ LATENCY: Final = Stored(
 SCORE: Final = "model_prediction_score"
 INPUT_SIZE: Final = Stored(
     "model_input_size", "histogram", "Rows of each request that was answered.", buckets=INPUT_SIZE_BUCKETS
+)
+BATCH_ROWS: Final = Stored(
+    "model_batch_rows",
+    "histogram",
+    "Rows that the model was given at once and that were answered: requests that wait are put together.",
+    buckets=INPUT_SIZE_BUCKETS,
+)
+RETRIED: Final = Stored(
+    "model_batch_retries_total",
+    "counter",
+    "Batches on which the model failed and which it was given again in halves, to find the request that is at fault.",
 )
 OBSERVATIONS: Final = Stored(
     "model_observations_total",
@@ -184,89 +210,66 @@ HTTP_DURATION: Final = "http_request_duration_seconds"
 # ---------------------------------------------------------------- what a report says
 
 
-def _columns(name: str, help: str, value: Callable[[WindowReport], FloatArray], *more: str) -> Reported:
-    """Declare a gauge of every column in every window; columns without a number are left out."""
+def _columns(name: str, help: str, value: Callable[[WindowReport], FloatArray]) -> Reported:
+    """Declare a gauge of every column in every window."""
 
-    def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-        for window in report.windows.values():
-            for column, number in zip(report.baseline.names, value(window).tolist(), strict=True):
-                if not math.isnan(number):
-                    yield (column, window.name), float(number)
+    def values(report: DriftReport) -> FloatArray:
+        return np.stack([value(window) for window in report.windows.values()], axis=1)
 
-    return Reported(name, help, ("feature_name", "window", *more), values)
+    return Reported(name, help, (FEATURE, "window"), values)
 
 
-def _thresholds(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-    for window in _counted(report):
-        for severity in SEVERITIES:
-            for column, number in zip(report.baseline.names, window.thresholds[severity].tolist(), strict=True):
-                yield (column, window.name, severity), number
+def _windows(name: str, help: str, value: Callable[[WindowReport], float | None]) -> Reported:
+    """Declare a gauge of every window, or only of those of a kind: None for the others."""
+
+    def values(report: DriftReport) -> FloatArray:
+        return _optional(value(window) for window in report.windows.values())
+
+    return Reported(name, help, ("window",), values)
 
 
-def _counted(report: DriftReport) -> list[WindowReport]:
-    """Return the count windows, which verdicts rest on."""
-    return [window for window in report.windows.values() if window.capacity is not None]
+def _optional(values: Iterable[float | None]) -> FloatArray:
+    """Return numbers as an array, NaN for None."""
+    return np.array(list(values), dtype=np.float64)
 
 
-def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], Children]:
+def _thresholds(report: DriftReport) -> FloatArray:
+    """Return the effective thresholds; only count windows, which verdicts rest on, have any."""
+    windows = report.windows.values()
+    return np.stack([[window.thresholds[severity] for severity in SEVERITIES] for window in windows]).transpose(2, 0, 1)
+
+
+def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], FloatArray]:
     """Return the limits of a special bin's ratio: so many points above the reference's own ratio."""
 
-    def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-        for column, code in zip(report.baseline.columns, report.baseline.special_codes[special].tolist(), strict=True):
-            if code < 0:
-                continue
-            own = column.counts[code] / sum(column.counts)
-            for severity, more in zip(SEVERITIES, points(report.policy), strict=True):
-                yield (column.name, severity), own + more
+    def values(report: DriftReport) -> FloatArray:
+        codes = report.baseline.special_codes[special]
+        own = _reference_shares(report.baseline)[np.arange(len(codes)), codes]
+        limits: FloatArray = np.where(codes < 0, np.nan, own)[:, None] + np.array(points(report.policy))
+        return limits
 
     return values
 
 
-def _feature_values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-    moments = report.main.sample
-    stats = {"mean": moments.mean, "std": moments.std, "min": moments.min, "max": moments.max}
-    stats |= dict(zip(("p05", "p50", "p95"), moments.quantiles, strict=True))
-    for stat, numbers in stats.items():
-        for column, number in zip(report.baseline.names, numbers.tolist(), strict=True):
-            if not math.isnan(number):
-                yield (column, stat), number
+def _reference_shares(baseline: Baseline) -> FloatArray:
+    """Return the share of the reference's rows in each bin, shape [columns, K]."""
+    shares: FloatArray = baseline.counts / baseline.counts.sum(axis=1, keepdims=True)
+    return shares
 
 
-def _reference(moment: Literal["mean", "std"]) -> Callable[[DriftReport], Iterator[tuple[Labels, float]]]:
-    def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-        for column in report.baseline.columns:
-            number = getattr(column, moment)
-            if not math.isnan(number):
-                yield (column.name,), number
-
-    return values
+def _feature_values(report: DriftReport) -> FloatArray:
+    """Return the moments and quantiles of the main window, in the order of `STATS`."""
+    sample = report.main.sample
+    return np.stack([sample.mean, sample.std, sample.min, sample.max, *sample.quantiles], axis=1)
 
 
-def _reference_ratios(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-    for column in report.baseline.columns:
-        total = sum(column.counts)
-        for name, count in zip(column.bins.names, column.counts, strict=True):
-            yield (column.name, name), count / total
+def _correlation_changes(report: DriftReport) -> FloatArray:
+    return np.full(len(report.baseline.names), np.nan) if report.correlation is None else report.correlation.by_column
 
 
-def _correlation_changes(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-    if report.correlation is None:
-        return
-    for column, number in zip(report.baseline.names, report.correlation.by_column.tolist(), strict=True):
-        if not math.isnan(number):
-            yield (column,), number
-
-
-def _evidence(value: Callable[[DriftReport], FloatArray]) -> Callable[[DriftReport], Children]:
-    """Return the numbers of the columns that have a detector."""
-
-    def values(report: DriftReport) -> Iterator[tuple[Labels, float]]:
-        watched = ~np.isnan(report.evidence.values)
-        for column, number, known in zip(report.baseline.names, value(report).tolist(), watched.tolist(), strict=True):
-            if known:
-                yield (column,), number
-
-    return values
+def _evidence_threshold(report: DriftReport) -> FloatArray:
+    """Return the threshold of the columns that have a detector."""
+    return np.where(np.isnan(report.evidence.values), np.nan, report.evidence.threshold_log10)
 
 
 def _severity(severity: str | None) -> float:
@@ -286,7 +289,7 @@ REPORTED: Final = (
     Reported(
         "model_feature_psi_threshold",
         "Debiased PSI from which drift is big: the setting, or the reference's own variation where that is larger.",
-        ("feature_name", "window", "severity"),
+        (FEATURE, "window", "severity"),
         _thresholds,
     ),
     _columns(
@@ -298,7 +301,7 @@ REPORTED: Final = (
     Reported(
         "model_feature_missing_ratio_threshold",
         "Missing ratio from which it is an alert: the reference's own and the points of the setting.",
-        ("feature_name", "severity"),
+        (FEATURE, "severity"),
         _limits(MISSING, lambda policy: policy.missing_thresholds),
     ),
     _columns(
@@ -309,7 +312,7 @@ REPORTED: Final = (
     Reported(
         "model_feature_unseen_ratio_threshold",
         "Unseen ratio from which it is an alert: the one to expect and the points of the setting.",
-        ("feature_name", "severity"),
+        (FEATURE, "severity"),
         _limits(UNSEEN, lambda policy: policy.unseen_thresholds),
     ),
     _columns(
@@ -356,120 +359,107 @@ REPORTED: Final = (
         "model_feature_correlation_change_z",
         "Largest change of the column's correlation with another one, in standard errors (main window); "
         "the pair that changed most are the two columns at the top.",
-        ("feature_name",),
+        (FEATURE,),
         _correlation_changes,
     ),
     Reported(
         "model_correlation_change_z",
         "Largest change of any two columns' correlation, in standard errors (main window); for people, no verdict.",
         (),
-        lambda report: [] if report.correlation is None else [((), abs(report.correlation.z))],
+        lambda report: math.nan if report.correlation is None else abs(report.correlation.z),
     ),
     Reported(
         "model_feature_value",
         "Statistics of a column's finite values in the main window.",
-        ("feature_name", "stat"),
+        (FEATURE, "stat"),
         _feature_values,
     ),
     Reported(
-        "model_feature_reference_mean", "Mean of a column in the reference.", ("feature_name",), _reference("mean")
+        "model_feature_reference_mean",
+        "Mean of a column in the reference.",
+        (FEATURE,),
+        lambda report: report.baseline.numbers("mean"),
     ),
     Reported(
         "model_feature_reference_std",
         "Population standard deviation of a column in the reference.",
-        ("feature_name",),
-        _reference("std"),
-    ),
-    Reported(
-        "model_feature_reference_ratio",
-        "Share of the reference's rows in each bin.",
-        ("feature_name", "bin"),
-        _reference_ratios,
+        (FEATURE,),
+        lambda report: report.baseline.numbers("std"),
     ),
     Reported(
         "model_feature_evidence_log10",
         "Decimal logarithm of the evidence that a column's rows do not come from the reference; 0 is none.",
-        ("feature_name",),
-        _evidence(lambda report: report.evidence.log10),
+        (FEATURE,),
+        lambda report: report.evidence.log10,
     ),
     Reported(
         "model_feature_evidence_threshold_log10",
         "Decimal logarithm of the evidence from which a column's drift is real: the budget for false alarms.",
-        ("feature_name",),
-        _evidence(lambda report: np.full(len(report.baseline.names), report.evidence.threshold_log10)),
+        (FEATURE,),
+        _evidence_threshold,
     ),
     Reported(
         "model_feature_dependence_rows",
         "Consecutive rows that tell as much as one independent row, as the reference's times say; absent without.",
-        ("feature_name",),
-        lambda report: (((c.name,), c.tau) for c in report.baseline.columns if c.tau is not None),
+        (FEATURE,),
+        lambda report: _optional(column.tau for column in report.baseline.columns),
     ),
     Reported(
         "model_feature_drift_severity",
         "Verdict on a column: 0 none, 1 warning, 2 critical.",
-        ("feature_name",),
-        lambda report: (((v.name,), _severity(v.severity)) for v in report.verdicts),
+        (FEATURE,),
+        lambda report: _optional(_severity(verdict.severity) for verdict in report.verdicts),
     ),
     Reported(
         "model_feature_drift_since_timestamp_seconds",
         "When a column's present drift began, by the monitor's clock; absent while there is none.",
-        ("feature_name",),
-        lambda report: (((v.name,), v.since) for v in report.verdicts if v.since is not None),
+        (FEATURE,),
+        lambda report: _optional(verdict.since for verdict in report.verdicts),
     ),
     Reported(
         "model_drift_severity",
         "Verdict on the model: 0 none, 1 warning, 2 critical.",
         (),
-        lambda report: [((), _severity(report.severity))],
+        lambda report: _severity(report.severity),
     ),
-    Reported(
-        "model_drifted_features",
-        "Features whose drift is detected.",
-        (),
-        lambda report: [((), float(len(report.drifted)))],
-    ),
+    Reported("model_drifted_features", "Features whose drift is detected.", (), lambda report: len(report.drifted)),
     Reported(
         "model_judged_features",
         "Columns that have enough rows for a verdict.",
         (),
-        lambda report: [((), float(sum(v.status is not Status.INSUFFICIENT_DATA for v in report.verdicts)))],
+        lambda report: sum(verdict.status is not Status.INSUFFICIENT_DATA for verdict in report.verdicts),
     ),
-    Reported(
-        "model_window_rows",
-        "Rows in the window.",
-        ("window",),
-        lambda report: [((window.name,), float(window.rows)) for window in report.windows.values()],
+    _windows("model_window_rows", "Rows in the window.", lambda window: window.rows),
+    _windows(
+        "model_window_capacity_rows", "Rows that the window holds when it is full.", lambda window: window.capacity
     ),
-    Reported(
-        "model_window_capacity_rows",
-        "Rows that the window holds when it is full.",
-        ("window",),
-        lambda report: [((window.name,), float(window.capacity or 0)) for window in _counted(report)],
-    ),
-    Reported(
+    _windows(
         "model_window_required_rows",
         "Rows from which on the window says how big a drift is (10 for each bin of a column, where that is more).",
-        ("window",),
-        lambda report: [((window.name,), float(JUDGED_ROWS)) for window in _counted(report)],
+        lambda window: None if window.capacity is None else JUDGED_ROWS,
     ),
-    Reported(
-        "model_window_span_seconds",
-        "Time that a window of time reaches back.",
-        ("window",),
-        lambda report: [((w.name,), float(w.seconds)) for w in report.windows.values() if w.seconds is not None],
-    ),
+    _windows("model_window_span_seconds", "Time that a window of time reaches back.", lambda window: window.seconds),
     Reported(
         "model_window_max_age_seconds",
         "Time after which a row is too old for the windows of a number of rows.",
         (),
-        lambda report: [((), report.policy.max_age_seconds)],
+        lambda report: report.policy.max_age_seconds,
     ),
 )
 
-INFO: Final = "model_info"
-INFO_HELP: Final = "The model that is served and the baseline it is compared with; always 1."
 BIN_ROWS: Final = "model_feature_bin_rows_total"
-BIN_ROWS_HELP: Final = "Rows counted in each of the baseline's bins since the state began."
+BINS: Final = Declared(
+    BIN_ROWS, "counter", "Rows counted in each of the baseline's bins since the state began.", (FEATURE, "bin")
+)
+REFERENCE_RATIO: Final = Declared(
+    "model_feature_reference_ratio", "gauge", "Share of the reference's rows in each bin.", (FEATURE, "bin")
+)
+INFO: Final = Declared(
+    "model_info",
+    "gauge",
+    "The model that is served and the baseline it is compared with; always 1.",
+    ("task", "baseline_hash"),
+)
 
 
 @dataclass(frozen=True)
@@ -479,7 +469,10 @@ class Stated:
     name: str
     help: str
     labels: Labels
-    values: Callable[[MonitorFacts], Children]
+    values: Callable[[MonitorFacts], Numbers]
+    of_monitoring: bool = True
+    """Whether it says something only while there is monitoring."""
+    type: ClassVar[Kind] = "gauge"
 
 
 STATED: Final = (
@@ -487,35 +480,36 @@ STATED: Final = (
         "model_evaluation_timestamp_seconds",
         "Time of the last evaluation, by the server's clock.",
         (),
-        lambda facts: [((), facts.evaluated_at)],
+        lambda facts: facts.evaluated_at,
     ),
     Stated(
         "model_evaluation_age_threshold_seconds",
         "Time since the last evaluation from which on its verdict is stale.",
         (),
-        lambda facts: [((), facts.limits.evaluation_age_seconds)],
+        lambda facts: facts.limits.evaluation_age_seconds,
     ),
     Stated(
         "model_evaluation_duration_seconds",
         "CPU time of the last evaluation.",
         (),
-        lambda facts: [((), facts.evaluation_seconds)],
+        lambda facts: facts.evaluation_seconds,
     ),
     Stated(
         "model_prediction_latency_threshold_seconds",
         "Time that the 95th percentile of a prediction's latency may take before it is an alert.",
         ("severity",),
-        lambda facts: zip(each(SEVERITIES), facts.limits.latency_seconds, strict=True),
+        lambda facts: np.array(facts.limits.latency_seconds),
+        of_monitoring=False,
     ),
     Stated(
         "model_monitoring_healthy",
         "1 while monitoring works, 0 while it has a problem (see /drift/status).",
         (),
-        lambda facts: [((), float(facts.healthy))],
+        lambda facts: facts.healthy,
     ),
 )
 ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
-ERROR_BUDGET_HELP: Final = "Share of predict requests that may fail by the server's fault."
+BUDGET: Final = Declared(ERROR_BUDGET, "gauge", "Share of predict requests that may fail by the server's fault.")
 
 
 # ---------------------------------------------------------------- rendering
@@ -539,9 +533,11 @@ class MonitorFacts:
     task: str
     series: tuple[Stored, ...]
     arrays: Arrays
-    report: DriftReport
-    bin_rows: npt.NDArray[np.int64]
-    """Shape [columns, K]."""
+    baseline: Baseline
+    report: DriftReport | None
+    """None where monitoring is switched off: then the exposition has counters and the latency's threshold alone."""
+    bin_rows: IntArray | None
+    """Shape [columns, K]; None where monitoring is switched off."""
     evaluated_at: float
     """By the server's clock, seconds since 1970."""
     evaluation_seconds: float
@@ -559,85 +555,160 @@ class ServerFacts:
     error_budget_ratio: float
 
 
-def render(accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts) -> tuple[bytes, str]:
+@dataclass(frozen=True)
+class Exposed:
+    """How much of many columns is exposed; see the settings `metrics_…` of these names."""
+
+    bin_rows: bool = True
+    """Whether the rows of every bin are, with the reference's share that they are compared with."""
+    top_features: int | None = None
+    """How many features gauges list, worst first; None is all. Predictions are always listed."""
+
+
+EVERYTHING: Final = Exposed()
+
+
+def render(
+    accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exposed = EVERYTHING
+) -> tuple[bytes, str]:
     """Return the exposition and its content type, in the format that `accept` asks for."""
-    encoder, content_type = choose_encoder(accept)
-    return encoder(_Snapshot(monitors, server)), content_type
+    process, content_type = _process(accept)
+    openmetrics = content_type.startswith("application/openmetrics-text")
+    end = b"# EOF\n" if openmetrics else b""
+    members = [_Member(facts, exposed) for facts in monitors]
+    families = chain(_server_families(server, openmetrics), _model_families(members, openmetrics))
+    # Joining bytes lets other threads run, which joining text would not; so each piece is encoded for itself.
+    return b"".join([process.removesuffix(end), *(text.encode() for text in families), end]), content_type
 
 
-class _Snapshot(CollectorRegistry):
-    """What prometheus_client's encoders take for a registry: the families of one moment."""
-
-    def __init__(self, monitors: Sequence[MonitorFacts], server: ServerFacts) -> None:
-        super().__init__(auto_describe=False)
-        ProcessCollector(registry=self)
-        PlatformCollector(registry=self)
-        self._monitors = monitors
-        self._server = server
-
-    def collect(self) -> Iterator[Family]:
-        """Yield every family, each name once."""
-        yield from super().collect()
-        yield from (_stored([((), spec, self._server.arrays)], ()) for spec in self._server.series)
-        yield GaugeMetricFamily(ERROR_BUDGET, ERROR_BUDGET_HELP, value=self._server.error_budget_ratio)
-        if self._monitors:
-            yield from _model_families(self._monitors)
+def _process(accept: str) -> tuple[bytes, str]:
+    """Return what prometheus_client says of the process, and the content type that it chooses."""
+    try:
+        encoder, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        encoder, content_type = choose_encoder("")
+    if content_type.endswith(("escaping=dots", "escaping=values")):
+        # These rewrite names that need it, and some of ours that do not: as they stand they are valid anywhere.
+        encoder, content_type = choose_encoder(content_type.rpartition(";")[0])
+    registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return encoder(registry), content_type
 
 
 _MODEL: Final = ("model_name", "model_version")
 
 
-def _model_families(monitors: Sequence[MonitorFacts]) -> Iterator[Family]:
+@dataclass(frozen=True)
+class _Member:
+    """A monitor's part of the `model_*` families; the labels of its columns are written once for all of them."""
+
+    facts: MonitorFacts
+    exposed: Exposed
+
+    @property
+    def base(self) -> Mapping[str, str]:
+        """The labels of all that is said of a model."""
+        return {"model_name": self.facts.model_name, "model_version": self.facts.model_version}
+
+    @cached_property
+    def places(self) -> IntArray:
+        """Of the columns that gauges list, in the baseline's order."""
+        names, top = self.facts.baseline.names, self.exposed.top_features
+        if top is None or self.facts.report is None:
+            return np.arange(len(names))
+        features = [place for place in self.facts.report.worst_first if names[place] not in RESERVED]
+        predictions = [place for place, name in enumerate(names) if name in RESERVED]
+        return np.array(sorted(features[:top] + predictions), dtype=np.int64)
+
+    @cached_property
+    def axes(self) -> Mapping[str, Axis]:
+        """The labels of gauges with all their values."""
+        names, report = self.facts.baseline.names, self.facts.report
+        values: Mapping[str, Iterable[str]] = {
+            FEATURE: [names[place] for place in self.places.tolist()],
+            "window": report.windows if report else (),
+            "severity": SEVERITIES,
+            "stat": STATS,
+        }
+        return {label: Axis.of(label, known) for label, known in values.items()}
+
+    @cached_property
+    def bins(self) -> tuple[Axis, BoolArray]:
+        """The labels of all bins of all columns, and where a column has them, shape [columns, K]."""
+        baseline = self.facts.baseline
+        own = [Axis.of("bin", bins.names) for bins in baseline.bins]
+        widths = np.array([len(axis.texts) for axis in own])
+        return Axis.of(FEATURE, baseline.names).with_each(own), np.arange(baseline.binner.width) < widths[:, None]
+
+    def gauge(self, spec: Reported | Stated, numbers: Numbers) -> Iterator[str]:
+        """Yield a gauge's children."""
+        values = np.asarray(numbers, dtype=np.float64)
+        listed = values[self.places] if FEATURE in spec.labels else values
+        return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
+
+    def binned(self, spec: Declared, numbers: npt.NDArray[Any]) -> Iterator[str]:
+        """Yield a number of every bin of every column; they have shape [columns, K]."""
+        axis, known = self.bins
+        return samples(spec.name, labelled(self.base), [axis], numbers[known].astype(np.float64))
+
+
+def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
+    """Yield the server's own families."""
+    for spec in server.series:
+        yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
+    yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
+
+
+def _model_families(members: Sequence[_Member], openmetrics: bool) -> Iterator[str]:
     """Yield the `model_*` families, the children of all monitors under one name."""
-    known = [((m.model_name, m.model_version), m) for m in monitors]
-    yield _gauge(
-        INFO, INFO_HELP, ("task", "baseline_hash"), [(i, [((m.task, m.report.baseline.hash), 1.0)]) for i, m in known]
-    )
-    for place in range(len(monitors[0].series)):
-        yield _stored([(identity, m.series[place], m.arrays) for identity, m in known], _MODEL)
-    yield _bin_rows(known)
+    watched = [(member, report) for member in members if (report := member.facts.report)]
+    yield from _family(INFO, openmetrics, [_info(member) for member in members])
+    for same in zip(*(member.facts.series for member in members), strict=True):
+        parts = [_stored(spec, m.base, m.facts.arrays) for spec, m in zip(same, members, strict=True)]
+        yield from _family(same[0], openmetrics, parts)
+    yield from _bin_families([member for member, _ in watched], openmetrics)
     for reported in REPORTED:
-        yield _gauge(reported.name, reported.help, reported.labels, [(i, reported.values(m.report)) for i, m in known])
+        yield from _family(
+            reported, openmetrics, [member.gauge(reported, reported.values(report)) for member, report in watched]
+        )
     for stated in STATED:
-        yield _gauge(stated.name, stated.help, stated.labels, [(i, stated.values(m)) for i, m in known])
+        known = [member for member in members if member.facts.report or not stated.of_monitoring]
+        yield from _family(stated, openmetrics, [member.gauge(stated, stated.values(member.facts)) for member in known])
 
 
-def _gauge(name: str, help: str, labels: Labels, members: Iterable[tuple[Labels, Children]]) -> Family:
-    family = GaugeMetricFamily(name, help, labels=(*_MODEL, *labels))
-    for identity, samples in members:
-        for child, value in samples:
-            family.add_metric((*identity, *child), value)
-    return family
+def _bin_families(members: Sequence[_Member], openmetrics: bool) -> Iterator[str]:
+    """Yield the two families that a fleet's PSI is made of: either both are exposed or none."""
+    known = [(m, m.facts.bin_rows) for m in members if m.exposed.bin_rows]
+    counted = [(member, rows) for member, rows in known if rows is not None]
+    yield from _family(BINS, openmetrics, [member.binned(BINS, rows) for member, rows in counted])
+    shares = [member.binned(REFERENCE_RATIO, _reference_shares(member.facts.baseline)) for member, _ in counted]
+    yield from _family(REFERENCE_RATIO, openmetrics, shares)
 
 
-def _stored(members: Sequence[tuple[Labels, Stored, Arrays]], base: Labels) -> Family:
-    spec = members[0][1]
+def _family(spec: Declared | Reported | Stated, openmetrics: bool, parts: Sequence[Iterable[str]]) -> Iterator[str]:
+    """Yield a family of which every monitor has a part; nothing where none has."""
+    if parts:
+        yield head(spec.name, spec.type, spec.help, openmetrics=openmetrics)
+        yield from chain.from_iterable(parts)
+
+
+def _info(member: _Member) -> Iterator[str]:
+    facts = member.facts
+    yield sample(INFO.name, labelled({**member.base, "task": facts.task, "baseline_hash": facts.baseline.hash}), 1.0)
+
+
+def _stored(spec: Stored, base: Mapping[str, str], arrays: Arrays) -> Iterator[str]:
+    children = [labelled({**base, **dict(zip(spec.labels, child, strict=True))}) for child in spec.children]
     if spec.type == "counter":
-        counter = CounterMetricFamily(spec.name, spec.help, labels=(*base, *spec.labels))
-        for identity, own, arrays in members:
-            for child, row in zip(own.children, arrays[own.name], strict=True):
-                counter.add_metric((*identity, *child), float(row[0]))
-        return counter
-    histogram = HistogramMetricFamily(spec.name, spec.help, labels=(*base, *spec.labels))
-    for identity, own, arrays in members:
-        bounds = [*map(_bound, own.buckets), "+Inf"]
-        for child, row in zip(own.children, arrays[own.name], strict=True):
-            cumulative = np.cumsum(row[:-1]).tolist()
-            histogram.add_metric((*identity, *child), list(zip(bounds, cumulative, strict=True)), float(row[-1]))
-    return histogram
-
-
-def _bound(value: float) -> str:
-    return repr(float(value))
-
-
-def _bin_rows(known: Iterable[tuple[Labels, MonitorFacts]]) -> Family:
-    family = CounterMetricFamily(BIN_ROWS, BIN_ROWS_HELP, labels=(*_MODEL, "feature_name", "bin"))
-    for identity, m in known:
-        for column, row in zip(m.report.baseline.columns, m.bin_rows.tolist(), strict=True):
-            for name, rows in zip(column.bins.names, row, strict=False):  # a row is padded to K
-                family.add_metric((*identity, column.name, name), float(rows))
-    return family
+        counts = arrays[spec.name][:, 0].tolist()
+        yield from (sample(spec.name, labels, count) for labels, count in zip(children, counts, strict=True))
+        return
+    bounds = Axis.of("le", [*(repr(float(bound)) for bound in spec.buckets), "+Inf"])
+    for labels, row in zip(children, arrays[spec.name], strict=True):
+        # With a bound below zero the sum could fall, which a counter must not.
+        total = float(row[-1]) if spec.buckets[0] >= 0 else None
+        yield histogram(spec.name, labels, bounds, np.cumsum(row[:-1]).tolist(), total)
 
 
 # ---------------------------------------------------------------- for the docs
@@ -645,15 +716,8 @@ def _bin_rows(known: Iterable[tuple[Labels, MonitorFacts]]) -> Family:
 
 def catalogue() -> list[tuple[str, str, str, str]]:
     """Return (name, type, labels, help) of every series but prometheus_client's own."""
-    stored = [
-        (s.name, s.type, (*base, *s.labels), s.help)
-        for base, group in (((), server_series(())), (_MODEL, monitor_series()))
-        for s in group
-    ]
-    reported = [(r.name, "gauge", (*_MODEL, *r.labels), r.help) for r in (*REPORTED, *STATED)]
-    others = [
-        (INFO, "gauge", (*_MODEL, "task", "baseline_hash"), INFO_HELP),
-        (BIN_ROWS, "counter", (*_MODEL, "feature_name", "bin"), BIN_ROWS_HELP),
-        (ERROR_BUDGET, "gauge", (), ERROR_BUDGET_HELP),
-    ]
-    return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(stored + reported + others)]
+    of_model: tuple[Declared | Reported | Stated, ...]
+    of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *REPORTED, *STATED)
+    listed = [(spec.name, spec.type, (*_MODEL, *spec.labels), spec.help) for spec in of_model]
+    listed += [(spec.name, spec.type, spec.labels, spec.help) for spec in (*server_series(()), BUDGET)]
+    return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

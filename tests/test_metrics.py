@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from prometheus_client import parser
+from prometheus_client import CollectorRegistry, parser
 from prometheus_client.core import Metric as Family
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from app.drift.baseline import Baseline
+from app.drift.baseline import PREDICTION, Baseline
 from app.drift.buckets import TimeSpan
 from app.drift.comparison import WindowReport
 from app.drift.policy import Policy
@@ -24,6 +25,7 @@ from app.metrics import (
     BATCH_SIZES,
     BIN_ROWS,
     ERROR_BUDGET,
+    EVERYTHING,
     HTTP_DURATION,
     HTTP_REQUESTS,
     INPUT_SIZE,
@@ -33,9 +35,12 @@ from app.metrics import (
     LATENCY_BUCKETS,
     OBSERVATIONS,
     PREDICTIONS,
+    REFERENCE_RATIO,
     REPORTED,
     SCORE,
     SCORE_BUCKETS,
+    STATED,
+    Exposed,
     Limits,
     MonitorFacts,
     ServerFacts,
@@ -73,9 +78,16 @@ Children = dict[tuple[str, ...], float]
 class Exposition:
     """An exposition, rendered for an `Accept` and parsed back with prometheus_client's own parsers."""
 
-    def __init__(self, accept: str, monitors: Sequence[MonitorFacts], server: Counters | None = None) -> None:
+    def __init__(
+        self,
+        accept: str,
+        monitors: Sequence[MonitorFacts],
+        server: Counters | None = None,
+        exposed: Exposed = EVERYTHING,
+    ) -> None:
         counters = server or Counters.in_memory(server_series(ROUTES))
-        body, self.content_type = render(accept, monitors, ServerFacts(counters.series, counters.copy(), 0.001))
+        facts = ServerFacts(counters.series, counters.copy(), 0.001)
+        body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (
             openmetrics_parser.text_string_to_metric_families
@@ -96,6 +108,10 @@ class Exposition:
         assert len(found) == len(samples), f"{name}: {labels} do not tell its samples apart"
         return found
 
+    @property
+    def ours(self) -> dict[str, Family]:
+        return {name: family for name, family in self.families.items() if name.startswith(("model_", "http_"))}
+
     def value(self, name: str, **where: str) -> float:
         (value,) = self.children(name, **where).values()
         return value
@@ -108,6 +124,7 @@ def _facts(monitor: Monitor, *, healthy: bool = True, task: str = "binary") -> M
         task=task,
         series=monitor.state.counters.series,
         arrays=monitor.state.counters.copy(),
+        baseline=monitor.baseline,
         report=monitor.last.report,
         bin_rows=monitor.bin_rows(),
         evaluated_at=monitor.last.at,
@@ -237,9 +254,21 @@ def test_a_regression_takes_its_score_buckets_from_the_bins(
         ("", "text/plain; version=0.0.4; charset=utf-8"),
         ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
         (TEXT, "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain;version=abc", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=new", "text/plain; version=0.0.4; charset=utf-8"),
         (TEXT_1, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"),
+        ("text/plain;version=1.0.0;escaping=dots", "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"),
+        ("text/plain;version=1.0.0;escaping=values", "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"),
         (OPENMETRICS, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
         (PROMETHEUS, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
+        *(
+            (f"{OPENMETRICS};escaping={scheme}", f"application/openmetrics-text; version=1.0.0; charset=utf-8; {told}")
+            for scheme, told in (
+                ("dots", "escaping=underscores"),
+                ("values", "escaping=underscores"),
+                ("allow-utf-8", "escaping=allow-utf-8"),
+            )
+        ),
         ("application/json", "text/plain; version=0.0.4; charset=utf-8"),
     ],
 )
@@ -247,6 +276,49 @@ def test_the_format_is_the_one_that_is_accepted(accept: str, content_type: str) 
     exposition = Exposition(accept, [_facts(_drifted())])
     assert exposition.content_type == content_type
     assert exposition.text.endswith("# EOF\n") == ("openmetrics" in content_type)
+    assert exposition.text.count("# EOF") == exposition.text.endswith("# EOF\n")
+    assert "process_cpu_seconds" in exposition.families
+    assert "model_feature_psi" in exposition.families
+
+
+def _in_parts(line: str) -> tuple[str, ...]:
+    """Return a line's name, its labels as they are written but in order, and its number as it is written."""
+    if line.startswith("#"):
+        return (line,)
+    found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+    assert found, line
+    name, labels, number = found.groups(default="")
+    each = re.findall(r'\w+="(?:[^"\\]|\\.)*"', labels)
+    assert ",".join(each) == labels
+    return (name, *sorted(each), number)
+
+
+class Families(CollectorRegistry):
+    """What prometheus_client's encoders write."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        super().__init__()
+        self.families = families
+
+    def collect(self) -> Iterable[Family]:
+        return self.families
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_prometheus_client_reads_the_text_and_writes_the_same(accept: str) -> None:
+    counters = Counters.in_memory(server_series(ROUTES))
+    counters.add(HTTP_REQUESTS, 4e6, "POST", "/predict", "200")
+    counters.observe(HTTP_DURATION, np.array([0.05, 1e9]), "POST", "/predict", "200")
+    timed = Monitor(timed_baseline(), model_name=AWKWARD, model_version="1", now=START)
+    exposition = Exposition(accept, [_facts(_drifted()), _facts(_other()), _facts(timed)], counters)
+    encode, _ = choose_encoder(accept)
+    theirs = encode(Families(exposition.ours.values())).decode()
+    ours = exposition.text[exposition.text.index("# HELP http_") :]
+    assert [_in_parts(line) for line in ours.split("\n") if line] == [
+        _in_parts(line) for line in theirs.split("\n") if line
+    ]
+    assert "_total{method=" in ours
+    assert "} 4e+06\n" in ours
 
 
 def test_every_format_says_the_same() -> None:
@@ -672,8 +744,9 @@ def _with_severity(report: DriftReport, severity: str | None) -> DriftReport:
 
 @pytest.mark.parametrize(("severity", "number"), [(None, 0.0), ("warning", 1.0), ("critical", 2.0)])
 def test_severities_are_numbered_from_none_to_critical(severity: str | None, number: float) -> None:
-    facts = _facts(_drifted())
-    exposition = Exposition(TEXT, [replace(facts, report=_with_severity(facts.report, severity))])
+    monitor = _drifted()
+    report = _with_severity(monitor.last.report, severity)
+    exposition = Exposition(TEXT, [replace(_facts(monitor), report=report)])
     assert exposition.value("model_drift_severity") == number
     assert set(exposition.children("model_feature_drift_severity", "feature_name").values()) == {number}
 
@@ -720,6 +793,125 @@ def test_the_monitors_own_state_is_shown(healthy: bool) -> None:
     assert exposition.value("model_evaluation_duration_seconds") == 0.25
     info = exposition.children("model_info", "model_name", "model_version", "task", "baseline_hash")
     assert info == {("churn", "1", "binary", small_baseline().hash): 1.0}
+
+
+# ---------------------------------------------------------------- less than everything
+
+BY_BIN = {BIN_ROWS.removesuffix("_total"), REFERENCE_RATIO.name}
+GAUGES_BY_FEATURE = {gauge.name for gauge in REPORTED if "feature_name" in gauge.labels}
+
+
+def _by_feature(exposition: Exposition) -> dict[str, set[str]]:
+    """Return the features that each family lists."""
+    return {
+        name: {sample.labels["feature_name"] for sample in family.samples}
+        for name, family in exposition.ours.items()
+        if any("feature_name" in sample.labels for sample in family.samples)
+    }
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_without_the_rows_of_bins_all_else_stays(accept: str) -> None:
+    facts = [_facts(_drifted()), _facts(_other())]
+    everything, less = Exposition(accept, facts), Exposition(accept, facts, exposed=Exposed(bin_rows=False))
+    assert less.ours == {name: family for name, family in everything.ours.items() if name not in BY_BIN}
+    assert set(everything.ours) - set(less.ours) == BY_BIN
+
+
+def test_gauges_list_the_worst_features_and_always_the_prediction() -> None:
+    facts = _facts(_drifted())
+    assert facts.report is not None
+    assert facts.baseline.names == ("age", "flag", "city", "prediction")
+    report = replace(facts.report, worst_first=(3, 2, 0, 1))
+    everything = _by_feature(Exposition(OPENMETRICS, [facts]))
+    assert set(everything) == (GAUGES_BY_FEATURE | BY_BIN) - {"model_feature_dependence_rows"}
+    for top, kept in enumerate([{PREDICTION}, {"city", PREDICTION}, {"age", "city", PREDICTION}]):
+        listed = _by_feature(
+            Exposition(OPENMETRICS, [replace(facts, report=report)], exposed=Exposed(top_features=top))
+        )
+        for name in GAUGES_BY_FEATURE:
+            assert listed.get(name, set()) == everything.get(name, set()) & kept, name
+        assert {name: listed[name] for name in BY_BIN} == {name: set(facts.baseline.names) for name in BY_BIN}
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_what_is_left_of_a_thinned_family_is_as_it_was(accept: str) -> None:
+    facts = _facts(_drifted())
+    everything = Exposition(accept, [facts]).ours
+    thinned = Exposition(accept, [facts], exposed=Exposed(top_features=1)).ours
+    assert list(thinned) == list(everything)
+    fewer = 0
+    for name, family in everything.items():
+        kept = {sample.labels.get("feature_name") for sample in thinned[name].samples}
+        assert thinned[name].samples == [s for s in family.samples if s.labels.get("feature_name") in kept]
+        fewer += len(family.samples) - len(thinned[name].samples)
+    assert fewer > 100
+
+
+@pytest.mark.parametrize("top", [3, 4, 10_000])
+def test_as_many_as_there_are_is_everything(top: int) -> None:
+    facts = [_facts(_drifted())]
+    assert Exposition(TEXT, facts, exposed=Exposed(top_features=top)).ours == Exposition(TEXT, facts).ours
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_without_features_and_predictions_families_are_empty_but_there(accept: str) -> None:
+    timed = Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
+    exposition = Exposition(accept, [_facts(timed)], exposed=Exposed(top_features=0))
+    assert not [name for name in GAUGES_BY_FEATURE if exposition.family(name).samples]
+    assert _by_feature(exposition) == {name: set(timed.baseline.names) for name in BY_BIN}
+
+
+def test_each_monitor_lists_its_own_worst_features() -> None:
+    pair = [_facts(_drifted()), _facts(small_monitor("fraud"))]
+    reports = [facts.report for facts in pair if facts.report is not None]
+    orders = [(1, 0, 2, 3), (2, 1, 0, 3)]
+    changed = [
+        replace(facts, report=replace(report, worst_first=order))
+        for facts, report, order in zip(pair, reports, orders, strict=True)
+    ]
+    exposition = Exposition(TEXT, changed, exposed=Exposed(top_features=1))
+    found = exposition.children("model_feature_drift_severity", "model_name", "feature_name")
+    assert set(found) == {
+        ("churn", "flag"),
+        ("churn", PREDICTION),
+        ("fraud", "city"),
+        ("fraud", PREDICTION),
+    }
+
+
+# ---------------------------------------------------------------- monitoring switched off
+
+STATED_WITHOUT = {"model_prediction_latency_threshold_seconds"}
+
+
+def _switched_off(facts: MonitorFacts) -> MonitorFacts:
+    return replace(facts, report=None, bin_rows=None)
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+@pytest.mark.parametrize("exposed", [EVERYTHING, Exposed(bin_rows=False, top_features=1)])
+def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept: str, exposed: Exposed) -> None:
+    facts = _facts(_drifted())
+    watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
+    counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *server_series(ROUTES))}
+    assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT
+    assert {gauge.name for gauge in STATED} - set(off.ours) == {
+        "model_evaluation_timestamp_seconds",
+        "model_evaluation_age_threshold_seconds",
+        "model_evaluation_duration_seconds",
+        "model_monitoring_healthy",
+    }
+    assert off.ours == {name: family for name, family in watched.ours.items() if name in off.ours}
+
+
+def test_one_monitor_may_be_switched_off_beside_another() -> None:
+    on, off = _facts(_drifted()), _switched_off(_facts(small_monitor("fraud")))
+    together, alone = Exposition(OPENMETRICS, [on, off]), Exposition(OPENMETRICS, [on])
+    for name in {gauge.name for gauge in REPORTED} | BY_BIN | {"model_monitoring_healthy"}:
+        assert together.ours[name] == alone.ours[name]
+    assert set(together.children("model_info", "model_name")) == {("churn",), ("fraud",)}
+    assert set(together.children(PREDICTIONS.name, "model_name")) == {("churn",), ("fraud",)}
 
 
 # ---------------------------------------------------------------- several monitors

@@ -76,6 +76,7 @@ class Service:
             task=self.info.task,
             series=monitor.state.counters.series,
             arrays=arrays,
+            baseline=monitor.baseline,
             report=last.report,
             bin_rows=monitor.bin_rows(),
             evaluated_at=last.at,
