@@ -111,6 +111,7 @@ def serve(
     Every setting can also come from the environment (`DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15`) or the TOML file; the
     command line wins, then the environment. docs/settings.md lists all of them.
     """
+    from app.edges.http.transport import GatheringProtocol
     from app.main import create_app
 
     flags = {
@@ -123,7 +124,18 @@ def serve(
     }
     settings = load(flags, config)
     configure_logs(settings.log_level, settings.log_format)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        http=GatheringProtocol,
+        ws="none",
+        # Nothing asks who the client is, and each of these costs every request something.
+        proxy_headers=False,
+        server_header=False,
+    )
 
 
 @app.command()

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     TOO_MANY_ROWS = "too_many_rows"
     INVALID_TIMESTAMP = "invalid_timestamp"
     INVALID_PREDICTION_ID = "invalid_prediction_id"
+    OVERLOADED = "overloaded"
     # a prediction that fails
     MODEL_FAILED = "model_failed"
     # an observation that is lost
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     # the server itself
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
+    MONITORING_DISABLED = "monitoring_disabled"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     INTERNAL_ERROR = "internal_error"
 
@@ -53,6 +55,7 @@ REJECTIONS: Final = (
     Reason.TOO_MANY_ROWS,
     Reason.INVALID_TIMESTAMP,
     Reason.INVALID_PREDICTION_ID,
+    Reason.OVERLOADED,
 )
 """Reasons for which a request to predict is refused."""
 FAILURES: Final = (Reason.MODEL_FAILED,)

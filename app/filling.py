@@ -128,5 +128,5 @@ class Weighing:
         return self._evidence
 
     def _weigh(self, *, unended: bool) -> None:
-        blocks, self._read, _ = self._ring.since(self._read, unended=unended)
+        blocks, self._read, _ = self._ring.since(self._read, unended=unended).counted()
         self._evidence = self._detector.advance(self._evidence, blocks)

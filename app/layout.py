@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,7 +81,27 @@ class Counters:
         """Add to a counter's child; KeyError for one that was not declared."""
         self._arrays[name][self._children[name][labels], 0] += amount
 
-    def observe(self, name: str, values: FloatArray | float, *labels: str) -> None:
+    def counter(self, name: str, *labels: str) -> Callable[[float], None]:
+        """Return what adds to a counter's child, for where it is done often; KeyError for one not declared."""
+        row = self._arrays[name][self._children[name][labels]]
+
+        def add(amount: float) -> None:
+            row[0] += amount
+
+        return add
+
+    def histogram(self, name: str, *labels: str) -> Callable[[float], None]:
+        """Return what counts a single value in a histogram's child; KeyError for one not declared."""
+        row = self._arrays[name][self._children[name][labels]]
+        buckets = self._buckets[name].tolist()
+
+        def observe(value: float) -> None:
+            row[bisect_left(buckets, value)] += 1.0
+            row[-1] += value
+
+        return observe
+
+    def observe(self, name: str, values: FloatArray | Sequence[float] | float, *labels: str) -> None:
         """Count values, a number or shape [n], in a histogram's buckets (`le`) and its sum."""
         row = self._arrays[name][self._children[name][labels]]
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))

@@ -509,7 +509,9 @@ STATED: Final = (
     ),
 )
 ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
-BUDGET: Final = Declared(ERROR_BUDGET, "gauge", "Share of predict requests that may fail by the server's fault.")
+BUDGET: Final = Declared(
+    ERROR_BUDGET, "gauge", "Share of predict requests, by either route, that may fail by the server's fault."
+)
 
 
 # ---------------------------------------------------------------- rendering

@@ -89,13 +89,19 @@ class Monitor:
         return self._last
 
     def observe(
-        self, columns: FloatArray, *, arrival: float, event: FloatArray | None = None, source: str = "predict"
+        self,
+        columns: FloatArray,
+        *,
+        arrival: FloatArray | float,
+        event: FloatArray | None = None,
+        source: str = "predict",
     ) -> None:
         """Count rows: `columns` in the baseline's order, shape [n, columns], categories as bin codes.
 
-        `arrival` and `event` (shape [n], not finite where unknown) are in seconds since 1970; an event
-        further ahead of its arrival than the options allow is not believed, and counted. A row
-        without an event time to believe has its arrival's, by the event clock that of the latest event before it.
+        `arrival` (a time, or shape [n]) and `event` (shape [n], not finite where unknown) are in seconds
+        since 1970; an event further ahead of its arrival than the options allow is not believed, and
+        counted. A row without an event time to believe has its arrival's, by the event clock that of
+        the latest event before it.
         ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
         """
         if columns.ndim != 2 or columns.shape[1] != len(self.baseline.columns):
@@ -104,17 +110,20 @@ class Monitor:
             raise ValueError(f"{source} is not a declared source of observations: {', '.join(SOURCES)}")
         if len(columns) == 0:
             return
-        believed, ahead = self._believed(arrival, event, len(columns))
-        self._append(columns, arrival, believed)
+        arrivals = np.broadcast_to(arrival, len(columns))
+        believed, ahead = self._believed(arrivals, event)
+        self._append(columns, arrivals, believed)
         with self.state.counting() as counters:
             counters.add(OBSERVATIONS.name, len(columns), source)
             if ahead:
                 counters.add(CLAMPED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
 
-    def _believed(self, arrival: float, event: FloatArray | None, rows: int) -> tuple[FloatArray, int]:
+    def _believed(self, arrival: FloatArray, event: FloatArray | None) -> tuple[FloatArray, int]:
         """Return the times that rows count with, and how many were too far ahead to be believed."""
         if event is None:
-            event = np.full(rows, math.nan)
+            if not self.by_event:
+                return arrival, 0
+            event = np.full(len(arrival), math.nan)
         ahead = event > arrival + self.options.max_event_ahead_seconds
         believed = np.isfinite(event) & ~ahead
         if not self.by_event:
@@ -124,7 +133,7 @@ class Monitor:
         now = np.maximum(np.maximum.accumulate(known), self.state.latest_event)
         return np.where(believed, event, np.where(np.isfinite(now), now, arrival)), int(ahead.sum())
 
-    def _append(self, columns: FloatArray, arrival: float, event: FloatArray) -> None:
+    def _append(self, columns: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
         if not self.by_event:
             self.state.append(columns, arrival, event)
             return
@@ -134,7 +143,7 @@ class Monitor:
                 if self.state.room < min(BLOCK_ROWS, len(columns) - first):
                     self._weigh()
                 part = slice(first, first + min(BLOCK_ROWS, self.state.room))
-                self.state.append(columns[part], arrival, event[part])
+                self.state.append(columns[part], arrival[part], event[part])
                 if self.state.rows - self.state.settled().rows >= BLOCK_ROWS:
                     self._settle()
                 first = part.stop

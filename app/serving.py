@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -55,19 +56,33 @@ class Predictor:
                 "the model takes a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
             )
         self.info: Final = bundle.info
+        self._asking = threading.Lock()  # samples are predicted in a thread while others are on the event loop
         self._model = bundle.model
         self._encoders = {
             place: _CategoryEncoder(feature, column.bins)
             for place, (feature, column) in enumerate(zip(bundle.info.features, bundle.baseline.columns, strict=False))
             if feature.kind == "categorical"
         }
+        self._strict = [
+            (place, encoder) for place, encoder in self._encoders.items() if not encoder.feature.accepts_missing
+        ]
         self._class_codes: FloatArray | None = None
         if PREDICTION_CLASS in bundle.baseline.names:
             bins = bundle.baseline.bins[bundle.baseline.names.index(PREDICTION_CLASS)]
             self._class_codes = bins.encode(map(category_name, bundle.info.classes))
 
+    def admit(self, batch: Batch) -> None:
+        """Raise Refused for a category that the model does not know, where it takes no missing value."""
+        for place, encoder in self._strict:
+            encoder.refuse_unknown(batch.texts[place])
+
     def predict(self, batch: Batch) -> Predictions:
         """Predict all rows or none: Refused for a cell that the model cannot take, else ModelFailed."""
+        self.admit(batch)
+        return self.predict_admitted(batch)
+
+    def predict_admitted(self, batch: Batch) -> Predictions:
+        """Predict rows that `admit` let through; raises as `predict` does."""
         inputs, observed = self._encode(batch)
         try:
             return self._answer(inputs, observed)
@@ -94,8 +109,6 @@ class Predictor:
         texts: dict[str, list[str | None]] = {}
         for place, encoder in self._encoders.items():
             names = batch.texts[place]
-            if not encoder.feature.accepts_missing:
-                encoder.refuse_unknown(names)
             inputs[:, place], observed[:, place] = encoder.encode(names)
             if encoder.feature.codes is None:
                 texts[encoder.feature.name] = encoder.known_only(names)
@@ -114,6 +127,10 @@ class Predictor:
         )
 
     def _answer(self, inputs: Any, observed: FloatArray) -> Predictions:
+        with self._asking:
+            return self._asked(inputs, observed)
+
+    def _asked(self, inputs: Any, observed: FloatArray) -> Predictions:
         if self.info.task == "regression":
             values = np.asarray(self._model.predict(inputs), dtype=np.float64).reshape(len(observed))
             _require_finite(values)

@@ -56,8 +56,23 @@ class Settings(BaseSettings):
         1, ge=1, description="BLAS and OpenMP threads of a prediction; more is slower for small batches."
     )
     max_body_bytes: int = Field(8_388_608, ge=1, description="Largest request body that is read.")
+    max_pending_bytes: int = Field(
+        268_435_456, ge=1, description="Bytes of large bodies that are being read at once; more are answered 503."
+    )
     max_rows: int = Field(10_000, ge=1, description="Most rows in one request.")
+    max_batch_rows: int = Field(
+        2_048, ge=1, description="Most rows that the model is given at once; requests that wait are put together."
+    )
+    max_queued_requests: int = Field(
+        1_024, ge=1, description="Requests that may wait for the model; one more is answered 503."
+    )
+    max_queued_rows: int = Field(
+        50_000, ge=1, description="Rows that may wait for the model; a request that would make it more is answered 503."
+    )
 
+    monitoring_enabled: bool = Field(
+        True, description="Watch what the model sees; without, predictions are answered and counted, no more."
+    )
     clock: Literal["arrival", "event"] = Field(
         "arrival", description="What time it is: of arrival, or the latest `timestamp` sent (for replays)."
     )
@@ -135,6 +150,14 @@ class Settings(BaseSettings):
         20.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
     )
 
+    metrics_bin_rows: bool = Field(
+        True,
+        description="Expose the rows of each bin, which the fleet's PSI is made of: up to a quarter of series.",
+    )
+    metrics_top_features: int | None = Field(
+        None, ge=0, description="Expose the drift of so many features only, the worst, and of the prediction."
+    )
+
     @field_validator("windows", "time_windows", "trusted_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -179,6 +202,8 @@ class Settings(BaseSettings):
             warning, critical = name.format("warning"), name.format("critical")
             if getattr(self, critical) < getattr(self, warning):
                 raise ValueError(f"{critical} must not be below {warning}")
+        if self.max_pending_bytes < self.max_body_bytes:
+            raise ValueError("max_pending_bytes: below max_body_bytes, so that the largest body would never be read")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self

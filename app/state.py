@@ -137,6 +137,7 @@ class State:
         self._capacity = len(self._arrival)
         self._header[_LATEST] = -math.inf
         self._writing = threading.Lock()
+        self._counting = threading.Lock()  # apart, so that a refusal is counted while rows are binned
         self._rings = tuple(Ring(span, binner, self._summing, *self._of_span(span)) for span in spans)
         for ring in self._rings:
             ring.clear()
@@ -159,14 +160,15 @@ class State:
         """The largest event time appended, seconds since 1970; -inf without rows."""
         return float(self._header[_LATEST])
 
-    def append(self, values: FloatArray, arrival: float, event: FloatArray) -> None:
-        """Append rows, `values` of shape [n, columns] and `event` of shape [n], however many."""
+    def append(self, values: FloatArray, arrival: FloatArray | float, event: FloatArray) -> None:
+        """Append rows, `values` of shape [n, columns], `arrival` a time or of shape [n], `event` [n], however many."""
+        arrival = np.broadcast_to(arrival, len(values))
         with self._writing:
             for first in range(0, len(values), self._block_rows):
                 block = slice(first, first + self._block_rows)
-                self._append_block(values[block], arrival, event[block])
+                self._append_block(values[block], arrival[block], event[block])
 
-    def _append_block(self, values: FloatArray, arrival: float, event: FloatArray) -> None:
+    def _append_block(self, values: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
         begin = self.rows
         end = begin + len(values)
         if end - int(self._header[_DIGESTED]) > self._block_rows:
@@ -175,7 +177,7 @@ class State:
         for ring, rows in self._parts(begin, end):
             self._values[ring] = values[rows]
             self._event[ring] = event[rows]
-            self._arrival[ring] = arrival
+            self._arrival[ring] = arrival[rows]
         self._header[_LATEST] = max(self._header[_LATEST], event.max())
         self._header[_COMMITTED] = end
 
@@ -204,7 +206,8 @@ class State:
         block = Block(values, codes, self._at[ring], counts.astype(np.uint32), self._summing(values))
         late = min([buckets.add(block) for buckets in self._rings])
         if late:
-            self.counters.add(LATE.name, late)
+            with self.counting() as counters:
+                counters.add(LATE.name, late)
 
     def _parts(self, begin: int, end: int, *, at_once: int | None = None) -> Iterator[tuple[slice, slice]]:
         """Yield the stretches of the ring that rows `begin` to `end` lie in, oldest first.
@@ -301,7 +304,8 @@ class State:
         """
         with self._writing:
             self._digest()
-            return self._blocks.since(self._counted(), unended=self._at is not self._event)
+            unread = self._blocks.since(self._counted(), unended=self._at is not self._event)
+        return unread.counted()
 
     def weigh(self, evidence: Evidence, counted: Counted) -> None:
         """Keep evidence together with the rows that it has weighed: none may be weighed again."""
@@ -344,5 +348,5 @@ class State:
     @contextmanager
     def counting(self) -> Iterator[Counters]:
         """Give the counters to one writer at a time."""
-        with self._writing:
+        with self._counting:
             yield self.counters

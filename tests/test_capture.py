@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from app import monitor as monitoring
-from app.capture import PROBLEM, Capture, batch_size
+from app.capture import PROBLEM, Answered, Capture, batch_size
 from app.drift.bins import FloatArray
 from app.errors import DROPS, FAILURES, REJECTIONS, Reason
 from app.metrics import (
+    BATCH_ROWS,
     DROPPED,
     FAILED,
     INPUT_SIZE,
@@ -19,12 +20,12 @@ from app.metrics import (
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
+    RETRIED,
     SCORE,
     SCORE_BUCKETS,
 )
 from app.monitor import Monitor
 from app.problems import LOG_INTERVAL_SECONDS, Problems
-from app.serving import Predictions
 from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
 
 
@@ -44,17 +45,31 @@ class FailingMonitor(Monitor):
         self.error: Exception | None = RuntimeError("ring torn")
 
     def observe(
-        self, columns: FloatArray, *, arrival: float, event: FloatArray | None = None, source: str = "predict"
+        self,
+        columns: FloatArray,
+        *,
+        arrival: FloatArray | float,
+        event: FloatArray | None = None,
+        source: str = "predict",
     ) -> None:
         if self.error is not None:
             raise self.error
         super().observe(columns, arrival=arrival, event=event, source=source)
 
 
-def _predictions(rows: int, seed: int = 0) -> Predictions:
-    columns = some_rows(rows, seed)
-    scores = columns[:, 3].copy()
-    return Predictions(labels=["yes"] * rows, scores=scores, columns=columns)
+def _answered(
+    *rows: int, seed: int = 0, seconds: float = 0.01, arrival: float = START, event: FloatArray | None = None
+) -> Answered:
+    """The answers of one batch, to requests of so many rows."""
+    columns = some_rows(sum(rows), seed)
+    return Answered(
+        rows=rows,
+        latency_seconds=[seconds] * len(rows),
+        scores=columns[:, 3].copy(),
+        columns=columns,
+        arrival=np.full(sum(rows), arrival),
+        event=event,
+    )
 
 
 def _child(monitor: Monitor, name: str, *labels: str) -> FloatArray:
@@ -70,9 +85,10 @@ def _count(monitor: Monitor, name: str, *labels: str) -> float:
 def test_answered_rows_are_counted_and_observed() -> None:
     monitor = small_monitor()
     capture = Capture(monitor, Problems(Clock()))
-    answers = [_predictions(rows, seed) for seed, rows in enumerate((1, 9, 10, 99, 100, 700))]
+    batches: list[tuple[int, ...]] = [(1,), (9, 10), (99, 100, 1), (699,)]
+    answers = [_answered(*rows, seed=seed) for seed, rows in enumerate(batches)]
     for answer in answers:
-        capture.answered(answer, arrival=START, event=None, latency_seconds=0.003)
+        capture.answered(answer)
     assert _count(monitor, PREDICTIONS.name) == 919
     assert _count(monitor, OBSERVATIONS.name, "predict") == 919
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 0
@@ -84,9 +100,10 @@ def test_answered_rows_are_counted_and_observed() -> None:
 def test_latency_is_observed_once_a_request_by_its_size() -> None:
     monitor = small_monitor()
     capture = Capture(monitor, Problems(Clock()))
-    for rows, seconds in ((1, 0.0005), (9, 0.004), (10, 0.02), (99, 0.02), (100, 10.0)):
-        capture.answered(_predictions(rows), arrival=START, event=None, latency_seconds=seconds)
-    for size, expected in (("small", [0.0005, 0.004]), ("medium", [0.02, 0.02]), ("large", [10.0])):
+    for rows, seconds in (((1,), 0.0005), ((9,), 0.004), ((10, 99, 1), 0.02), ((100, 3), 10.0)):
+        capture.answered(_answered(*rows, seconds=seconds))
+    expectations = {"small": [0.0005, 0.004, 0.02, 10.0], "medium": [0.02, 0.02], "large": [10.0]}
+    for size, expected in expectations.items():
         row = _child(monitor, LATENCY.name, size)
         assert row[:-1].cumsum()[:-1].tolist() == [sum(v <= edge for v in expected) for edge in LATENCY_BUCKETS]
         assert row[:-1].sum() == len(expected)
@@ -96,22 +113,24 @@ def test_latency_is_observed_once_a_request_by_its_size() -> None:
 def test_scores_and_sizes_are_observed_in_their_histograms() -> None:
     monitor = small_monitor()
     capture = Capture(monitor, Problems(Clock()))
-    answers = [_predictions(rows, rows) for rows in (3, 40, 200)]
+    answers = [_answered(3, seed=3), _answered(40, 200, seed=40)]
     for answer in answers:
-        capture.answered(answer, arrival=START, event=None, latency_seconds=0.01)
+        capture.answered(answer)
     scores = np.concatenate([answer.scores for answer in answers])
     row = _child(monitor, SCORE)
     assert row[:-1].cumsum()[:-1].tolist() == [(scores <= edge).sum() for edge in SCORE_BUCKETS]
     assert row[-1] == pytest.approx(scores.sum())
     sizes = _child(monitor, INPUT_SIZE.name)
     assert (sizes[:-1].sum(), sizes[-1]) == (3, 243)
+    together = _child(monitor, BATCH_ROWS.name)
+    assert (together[:-1].sum(), together[-1]) == (2, 243)
 
 
 @pytest.mark.parametrize(("clock", "times"), [("event", [5.0, 5.0]), ("arrival", [START + 4, START + 4])])
 def test_times_of_the_rows_are_handed_on(clock: monitoring.Clock, times: list[float]) -> None:
     monitor = small_monitor(options=replace(small_options(200, 1_000), clock=clock))
     capture = Capture(monitor, Problems(Clock()))
-    capture.answered(_predictions(2), arrival=START + 4, event=np.array([5.0, np.nan]), latency_seconds=0.01)
+    capture.answered(_answered(2, arrival=START + 4, event=np.array([5.0, np.nan])))
     assert monitor.state.snapshot(START).rows.at.tolist() == times
 
 
@@ -145,13 +164,27 @@ def test_rows_that_the_model_failed_on_are_counted() -> None:
     assert monitor.state.rows == 0
 
 
+def test_a_batch_that_is_tried_again_is_counted() -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).retried()
+    assert _count(monitor, RETRIED.name) == 1
+
+
+def test_without_watching_answers_are_counted_and_no_row_is_observed() -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock()), watching=False).answered(_answered(5, 20))
+    assert _count(monitor, PREDICTIONS.name) == 25
+    assert _child(monitor, LATENCY.name, "medium")[:-1].sum() == 1
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.state.rows == 0
+
+
 # ---------------------------------------------------------------- when monitoring fails
 
 
 def test_a_failing_monitor_never_raises_and_what_it_lost_is_counted_and_shown() -> None:
     monitor = FailingMonitor()
     problems = Problems(Clock())
-    Capture(monitor, problems).answered(_predictions(25), arrival=START, event=None, latency_seconds=0.01)
+    Capture(monitor, problems).answered(_answered(25))
     assert [_count(monitor, DROPPED.name, reason) for reason in DROPS] == [25]
     assert _count(monitor, OBSERVATIONS.name, "predict") == 0
     assert _count(monitor, PREDICTIONS.name) == 25  # they were answered all the same
@@ -162,11 +195,10 @@ def test_rows_of_another_width_are_lost_without_harm_to_the_others() -> None:
     monitor = small_monitor()
     problems = Problems(Clock())
     capture = Capture(monitor, problems)
-    good = _predictions(6)
-    capture.answered(good, arrival=START, event=None, latency_seconds=0.01)
-    odd = Predictions(good.labels, good.scores, good.columns[:, :2])
-    capture.answered(odd, arrival=START, event=None, latency_seconds=0.01)
-    capture.answered(good, arrival=START, event=None, latency_seconds=0.01)
+    good = _answered(6)
+    capture.answered(good)
+    capture.answered(replace(good, columns=good.columns[:, :2]))
+    capture.answered(good)
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 6
     assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.state.rows == 12
     assert len(problems.current()) == 1
@@ -179,7 +211,7 @@ def test_a_failing_monitor_is_logged_once_a_minute_at_most() -> None:
     capture = Capture(monitor, Problems(clock))
     with capture_logs() as logs:
         for _ in range(int(2 * LOG_INTERVAL_SECONDS) + 1):
-            capture.answered(_predictions(1), arrival=START, event=None, latency_seconds=0.01)
+            capture.answered(_answered(1))
             clock.now += 1.0
     assert [(line["event"], line["log_level"], line["suppressed_before"]) for line in logs] == [
         (PROBLEM, "error", 0),
@@ -193,9 +225,9 @@ def test_capture_goes_on_when_the_monitor_works_again() -> None:
     monitor, clock = FailingMonitor(), Clock()
     problems = Problems(clock)
     capture = Capture(monitor, problems)
-    capture.answered(_predictions(2), arrival=START, event=None, latency_seconds=0.01)
+    capture.answered(_answered(2))
     monitor.error = None
-    capture.answered(_predictions(3), arrival=START, event=None, latency_seconds=0.01)
+    capture.answered(_answered(3))
     assert (_count(monitor, PREDICTIONS.name), monitor.state.rows) == (5, 3)
     assert len(problems.current()) == 1
     clock.now += 300.0

@@ -23,6 +23,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.AHEAD_OF_ARRIVAL,
         Reason.NOT_READY,
         Reason.NOT_FOUND,
+        Reason.MONITORING_DISABLED,
         Reason.METHOD_NOT_ALLOWED,
         Reason.INTERNAL_ERROR,
     }

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, Settings, SettingsError, load, variable
 
-UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor")
+UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests")
 LIMITED = ("psi", "missing", "unseen")
 WITHOUT_UNIT = {"port", "windows", *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical"))}
 """Numbers that are no time or size, or (windows) are known by their field to be rows."""
@@ -25,7 +25,12 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("trusted_types", "a.B, c.D", ("a.B", "c.D")),
     ("model_threads", "3", 3),
     ("max_body_bytes", "1024", 1_024),
+    ("max_pending_bytes", "1000000000", 1_000_000_000),
     ("max_rows", "7", 7),
+    ("max_batch_rows", "64", 64),
+    ("max_queued_requests", "8", 8),
+    ("max_queued_rows", "900", 900),
+    ("monitoring_enabled", "false", False),
     ("clock", "event", "event"),
     ("max_event_ahead_seconds", "0", 0.0),
     ("windows", "50,500", (50, 500)),
@@ -47,6 +52,8 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("evaluation_stale_seconds", "30", 30.0),
     ("evaluation_interval_seconds", "0.5", 0.5),
     ("evaluation_rest_factor", "0", 0.0),
+    ("metrics_bin_rows", "false", False),
+    ("metrics_top_features", "20", 20),
 ]
 WRONG: list[tuple[str, str]] = [
     ("port", "65536"),
@@ -56,7 +63,15 @@ WRONG: list[tuple[str, str]] = [
     ("log_format", "xml"),
     ("model_threads", "0"),
     ("max_body_bytes", "0"),
+    ("max_pending_bytes", "0"),
+    ("max_pending_bytes", "8388607"),
     ("max_rows", "0"),
+    ("max_batch_rows", "0"),
+    ("max_queued_requests", "0"),
+    ("max_queued_rows", "0"),
+    ("monitoring_enabled", "perhaps"),
+    ("metrics_top_features", "-1"),
+    ("metrics_top_features", "all"),
     ("clock", "wall"),
     ("max_event_ahead_seconds", "-1"),
     ("max_event_ahead_seconds", "nan"),
@@ -144,7 +159,7 @@ def _as_toml(value: object) -> str:
         return f"[{', '.join(map(_as_toml, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key} = {_as_toml(own)}' for key, own in value.items())}}}"
-    return str(value) if isinstance(value, int | float) else f'"{value}"'
+    return str(value).lower() if isinstance(value, int | float) else f'"{value}"'
 
 
 # ---------------------------------------------------------------- what there is
@@ -175,7 +190,7 @@ def test_every_option_has_a_default_and_a_sentence(name: str) -> None:
 def test_every_number_has_its_unit_in_its_name(name: str) -> None:
     default = Settings.model_fields[name].default
     values = default if isinstance(default, tuple) else (default,)
-    is_number = any(isinstance(value, int | float) for value in values)
+    is_number = any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     say_their_unit = any(values) and all(re.fullmatch(r"\d+[smhd]", str(value)) for value in values)
     assert say_their_unit == (name == "time_windows")
     if is_number and name not in WITHOUT_UNIT:

@@ -192,28 +192,47 @@ class BlockRing:
         """Return what a reader has read that begins with the first row."""
         return Counted(0, np.zeros_like(self._total))
 
-    def since(self, read: Counted, *, unended: bool) -> tuple[Blocks, Counted, int]:
-        """Return the blocks that a reader has not read, how far it has come then, and the rows it had to skip.
+    def since(self, read: Counted, *, unended: bool) -> Unread:
+        """Return a copy of the counts at the ends of the blocks that a reader has not read.
 
-        With `unended` the rows behind the last end are a block too. Rows are skipped only where blocks
-        were overrun whose hours matter: what hour they are of is lost.
+        With `unended` the rows behind the last end are a block too.
         """
         ended, held = self.ended, len(self._at)
-        overrun = read.blocks < ended - held
         places = np.arange(max(read.blocks, ended - held), ended) % held
         upto, hours, at = self._counts[places], self._hours[places], self._at[places]
         if unended:
             upto = np.concatenate([upto, self._total[None]])
             hours = np.append(hours, np.int64(self._header[_HOUR]))
             at = np.append(at, self._header[_AT])
-        if len(upto) == 0:
-            return Blocks(upto.astype(np.int64), hours, at), read, 0
+        lost = self._by_hour and read.blocks < ended - held
+        return Unread(read, ended, upto, hours, at, overrun=lost)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What a reader has not read of a ring, copied, so that it can be counted without holding up the writer."""
+
+    read: Counted
+    ended: int
+    """Blocks that had ended."""
+    upto: CountArray
+    """All counts up to the end of each block, modulo 2**32, shape [blocks, columns, K]."""
+    hours: IntArray
+    """Shape [blocks]."""
+    at: FloatArray
+    """Shape [blocks]."""
+    overrun: bool
+    """Whether the first block stands for several, whose hours matter and are lost."""
+
+    def counted(self) -> tuple[Blocks, Counted, int]:
+        """Return the blocks, how far the reader has come with them, and the rows that it has to skip."""
+        if len(self.upto) == 0:
+            return Blocks(self.upto.astype(np.int64), self.hours, self.at), self.read, 0
         # Unsigned differences are right even where a count has gone round.
-        blocks = Blocks(np.diff(upto, axis=0, prepend=read.counts[None]).astype(np.int64), hours, at)
-        after = Counted(ended, upto[-1].copy())
-        if not (overrun and self._by_hour):
-            return blocks, after, 0
-        return blocks.part(slice(1, None)), after, int(blocks.rows[0])
+        counts = np.diff(self.upto, axis=0, prepend=self.read.counts[None]).astype(np.int64)
+        blocks = Blocks(counts, self.hours, self.at)
+        after = Counted(self.ended, self.upto[-1].copy())
+        return (blocks.part(slice(1, None)), after, int(blocks.rows[0])) if self.overrun else (blocks, after, 0)
 
 
 def block_shapes(columns: int, bins: int) -> list[tuple[str, str, tuple[int, ...]]]:

@@ -57,7 +57,7 @@ def test_a_ring_gives_each_block_once_however_rows_come(
         part = slice(first, first + size)
         np.testing.assert_array_equal(ring.add(codes[part], at[part]), BINNER.counts(codes[part]))
         first += size
-        blocks, read, skipped = ring.since(read, unended=False)
+        blocks, read, skipped = ring.since(read, unended=False).counted()
         found.append(blocks)
         assert skipped == 0
     everything = Blocks(*(np.concatenate([getattr(b, name) for b in found]) for name in ("counts", "hours", "at")))
@@ -77,7 +77,7 @@ def test_with_the_rows_behind_the_last_end_every_row_is_read_once(sizes: list[in
     for size in sizes:
         ring.add(codes[first : first + size], at[first : first + size])
         first += size
-        blocks, read, _ = ring.since(read, unended=True)
+        blocks, read, _ = ring.since(read, unended=True).counted()
         counts += blocks.counts.sum(axis=0)
         np.testing.assert_array_equal(counts, BINNER.counts(codes[:first]))
         assert (blocks.counts >= 0).all()
@@ -98,23 +98,23 @@ def test_a_reader_that_was_overrun_finds_one_large_block_and_loses_nothing() -> 
     ring, codes = _small(False, 4), _codes(20 * STEP + 7, 0)
     at = np.arange(len(codes), dtype=np.float64)
     ring.add(codes, at)
-    blocks, read, skipped = ring.since(ring.start(), unended=False)
+    blocks, read, skipped = ring.since(ring.start(), unended=False).counted()
     ends = [17 * STEP, 18 * STEP, 19 * STEP, 20 * STEP]
     _assert_blocks(blocks, codes, [(a, b, 0, float(b - 1)) for a, b in zip([0, *ends], ends, strict=False)])
     assert skipped == 0
-    assert len(ring.since(read, unended=False)[0]) == 0
-    assert ring.since(read, unended=True)[0].rows.tolist() == [7]
+    assert len(ring.since(read, unended=False).counted()[0]) == 0
+    assert ring.since(read, unended=True).counted()[0].rows.tolist() == [7]
 
 
 def test_where_hours_matter_the_rows_that_were_overrun_are_skipped_and_counted() -> None:
     ring, codes = _small(True, 4), _codes(20 * STEP, 0)
     ring.add(codes, np.repeat(np.arange(20.0) * HOUR, STEP))
-    blocks, read, skipped = ring.since(ring.start(), unended=False)
+    blocks, read, skipped = ring.since(ring.start(), unended=False).counted()
     assert skipped == 17 * STEP
     assert blocks.hours.tolist() == [17, 18, 19]
     assert blocks.rows.tolist() == [STEP] * 3
     ring.add(codes[:STEP], np.full(STEP, 20.0 * HOUR))
-    blocks, _, skipped = ring.since(read, unended=False)
+    blocks, _, skipped = ring.since(read, unended=False).counted()
     assert (blocks.hours.tolist(), skipped) == ([20], 0)
 
 
@@ -122,9 +122,9 @@ def test_counts_that_go_round_are_told_apart() -> None:
     ring, codes = _small(False, 4), _codes(2 * STEP, 0)
     ring._total[:] = np.iinfo(np.uint32).max - 10
     ring.add(codes[:STEP], np.zeros(STEP))
-    _, read, _ = ring.since(ring.start(), unended=False)
+    _, read, _ = ring.since(ring.start(), unended=False).counted()
     ring.add(codes[STEP:], np.zeros(STEP))
-    np.testing.assert_array_equal(ring.since(read, unended=False)[0].counts[0], BINNER.counts(codes[STEP:]))
+    np.testing.assert_array_equal(ring.since(read, unended=False).counted()[0].counts[0], BINNER.counts(codes[STEP:]))
 
 
 def test_no_block_is_of_two_hours() -> None:

@@ -45,7 +45,7 @@ def test_a_shifted_feature_is_found_and_recovers(bundle: Path, address: str, tmp
         assert sorted(verdicts[1]["drifted_features"]) == ["a", "b"]
         metrics = httpx.get(f"{address}/metrics").text
         assert 'model_predictions_total{model_name="coin",model_version="7"} 6000.0' in metrics
-        assert 'model_feature_drift_severity{feature_name="a",model_name="coin",model_version="7"} 0.0' in metrics
+        assert 'model_feature_drift_severity{model_name="coin",model_version="7",feature_name="a"} 0.0' in metrics
 
 
 def test_sigterm_ends_it_in_good_order_with_json_log_lines(bundle: Path, address: str, tmp_path: Path) -> None:

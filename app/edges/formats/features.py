@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
 
@@ -24,6 +28,8 @@ class FeatureDecoder:
     def __init__(self, info: BundleInfo) -> None:
         self._features: Final = info.features
         self._names: Final = tuple(feature.name for feature in info.features)
+        self._values: Final[Callable[[Mapping[str, Any]], Sequence[Any]]] = _getter(self._names)
+        self._all_numeric: Final = all(feature.kind == "numeric" for feature in info.features)
 
     def decode(self, rows: Sequence[Any]) -> Batch:
         """Return the batch of rows that are mappings by name or lists in the bundle's order.
@@ -31,9 +37,39 @@ class FeatureDecoder:
         Raises Refused, naming the field and the row.
         """
         lists = [self._in_order(row, place) for place, row in enumerate(rows)]
-        cells = np.empty((len(lists), len(self._features)))
+        if len(lists) == 1 or self._all_numeric:
+            flat = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
+            return self.decode_matrix(flat, len(lists))
+        return self._batch(zip(*lists, strict=True), len(lists))
+
+    def decode_columns(self, columns: Mapping[str, Sequence[Any]], rows: int) -> Batch:
+        """Return the batch of `rows` values for each feature by name; one that is absent is missing in every row.
+
+        Raises Refused, naming the field and the row.
+        """
+        self._refuse_unknown(columns, {})
+        values = [columns.get(name) or (None,) * rows for name in self._names]
+        cells = _finite_cells(list(chain.from_iterable(values))) if self._all_numeric else None
+        if cells is None:
+            return self._batch(values, rows)
+        return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
+
+    def decode_matrix(self, values: Sequence[Any], rows: int) -> Batch:
+        """Return the batch of one row's values after the other's, each in the bundle's order, shape [rows * features].
+
+        Raises Refused, naming the field and the row.
+        """
+        count = len(self._features)
+        cells = _finite_cells(values) if self._all_numeric else None
+        if cells is None:
+            return self._batch([values[place::count] for place in range(count)], rows)
+        return Batch(cells.reshape(rows, count), {})
+
+    def _batch(self, columns: Iterable[Sequence[Any]], rows: int) -> Batch:
+        """Return the batch of one column for each feature in order."""
+        cells = np.empty((rows, len(self._features)))
         texts: dict[int, list[str | None]] = {}
-        for place, (feature, values) in enumerate(zip(self._features, zip(*lists, strict=True), strict=True)):
+        for place, (feature, values) in enumerate(zip(self._features, columns, strict=True)):
             if not feature.accepts_missing and None in values:
                 raise _missing(feature.name, values.index(None))
             if feature.kind == "numeric":
@@ -43,12 +79,12 @@ class FeatureDecoder:
         return Batch(cells, texts)
 
     def _in_order(self, row: Any, place: int) -> Sequence[Any]:
-        if isinstance(row, Mapping):
+        if isinstance(row, dict):
             return self._from_mapping(row, place)
         if not isinstance(row, list):
             raise Refused(
                 Reason.WRONG_TYPE,
-                f"row {place} is {_json_type(row)}; give an object of features by name, or a list in the model's order",
+                f"row {place} is {json_type(row)}; give an object of features by name, or a list in the model's order",
                 {"row": place},
             )
         if len(row) != len(self._features):
@@ -60,16 +96,39 @@ class FeatureDecoder:
         return row
 
     def _from_mapping(self, row: Mapping[str, Any], place: int) -> Sequence[Any]:
-        values = [row.get(name) for name in self._names]
-        known = sum(name in row for name in self._names)
-        if known < len(row):
-            unknown = shortened(next(name for name in row if name not in self._names))
+        if len(row) == len(self._names):
+            with suppress(KeyError):
+                return self._values(row)
+        self._refuse_unknown(row, {"row": place})
+        return [row.get(name) for name in self._names]
+
+    def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:
+        known = sum(name in given for name in self._names)
+        if known < len(given):
+            unknown = shortened(next(name for name in given if name not in self._names))
             raise Refused(
                 Reason.UNKNOWN_FEATURE,
                 f"{unknown} is not a feature of the model; it takes {', '.join(self._names)}",
-                {"field": unknown, "row": place},
+                {"field": unknown, **where},
             )
-        return values
+
+
+def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Return what gets the values of these names in order; it raises KeyError where one is absent."""
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
+
+
+def _finite_cells(values: Sequence[Any]) -> FloatArray | None:
+    """Return values that are all finite numbers as one array, or None if one of them needs a closer look."""
+    try:
+        numbers = array("d", values)  # unlike numpy it takes no text for a number
+    except (TypeError, OverflowError):
+        return None
+    cells = np.frombuffer(numbers, dtype=np.float64)
+    # A sum is quicker than numpy for the few values of one row; one that overflows says nothing yet.
+    return cells if math.isfinite(sum(numbers)) or np.isfinite(cells).all() else None
 
 
 def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
@@ -101,7 +160,7 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
     row = next(i for i, value in enumerate(values) if type(value) not in types)
     return Refused(
         Reason.WRONG_TYPE,
-        f"{feature.name}: expected {wanted}, got {_json_type(values[row])}",
+        f"{feature.name}: expected {wanted}, got {json_type(values[row])}",
         {"field": feature.name, "row": row},
     )
 
@@ -122,7 +181,8 @@ def _missing(name: str, row: int) -> Refused:
     )
 
 
-def _json_type(value: object) -> str:
+def json_type(value: object) -> str:
+    """Return what a value of JSON is, for a message."""
     if isinstance(value, str):
         return f"the text {shortened(value)!r}"
     names = {dict: "an object", list: "a list", bool: "a boolean", NoneType: "null"}

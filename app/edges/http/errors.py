@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app.edges.formats import infer_v2
 from app.errors import Reason, Refused
 
 STATUS: Final[Mapping[Reason, int]] = {
@@ -20,12 +21,17 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.BODY_TOO_LARGE: 413,
     Reason.MODEL_FAILED: 500,
     Reason.NOT_READY: 503,
+    Reason.OVERLOADED: 503,
+    Reason.MONITORING_DISABLED: 404,
     Reason.NOT_FOUND: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
     Reason.INTERNAL_ERROR: 500,
 }
 """The statuses that are not 422."""
 _UNPROCESSABLE: Final = 422
+INTERNAL: Final = "the server failed to answer; its log says why"
+RETRY_AFTER_SECONDS: Final = 1
+"""When somebody may try again who found too many waiting: queues are short, so soon."""
 _BY_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED}
 
 
@@ -33,8 +39,17 @@ def error_response(
     reason: Reason, message: str, detail: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return `{"error": {"code", "message", "detail"}}` with the reason's status."""
-    body = {"error": {"code": reason, "message": message, "detail": dict(detail or {})}}
-    return json_response(body, STATUS.get(reason, _UNPROCESSABLE), headers)
+    return json_response(error_body(reason, message, detail or {}), status_of(reason), headers)
+
+
+def error_body(reason: Reason, message: str, detail: Mapping[str, object]) -> dict[str, object]:
+    """Return the one shape of an error."""
+    return {"error": {"code": reason, "message": message, "detail": dict(detail)}}
+
+
+def status_of(reason: Reason) -> int:
+    """Return the status that a reason has over HTTP."""
+    return STATUS.get(reason, _UNPROCESSABLE)
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -51,8 +66,8 @@ def install_error_handlers(app: FastAPI) -> None:
     app.exception_handler(Exception)(_internal)
 
 
-async def _refused(_: Request, error: Refused) -> Response:
-    return error_response(error.reason, error.message, error.detail)
+async def _refused(request: Request, error: Refused) -> Response:
+    return _shaped(request, error.reason, error.message, error.detail)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
@@ -61,7 +76,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
         Reason.NOT_FOUND: f"there is nothing at {request.url.path}; see /docs",
         Reason.METHOD_NOT_ALLOWED: f"{request.method} is not possible at {request.url.path}; see /docs",
     }.get(reason, str(error.detail))
-    return error_response(reason, message, headers=error.headers)
+    return _shaped(request, reason, message, headers=error.headers)
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
@@ -70,6 +85,19 @@ async def _gone(_: Request, __: ClientDisconnect) -> Response:
 
 async def _internal(request: Request, error: Exception) -> Response:
     structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
-    message = "the server failed to answer; its log says why"
     # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
-    return error_response(Reason.INTERNAL_ERROR, message, headers={"connection": "close"})
+    return _shaped(request, Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
+
+
+def _shaped(
+    request: Request,
+    reason: Reason,
+    message: str,
+    detail: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return an error in the one shape, or under `/v2` in that of the Open Inference Protocol."""
+    if not (request.url.path + "/").startswith("/v2/"):
+        return error_response(reason, message, detail, headers)
+    body = infer_v2.error_body(reason, message)
+    return Response(body, status_of(reason), dict(headers or {}), media_type="application/json")

@@ -1,71 +1,44 @@
-"""`POST /predict`: from a body to an answer."""
+"""`POST /predict`."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+import orjson
 from fastapi import Request
 from starlette.responses import Response
 
+from app.batching import Answer
+from app.bundles import BundleInfo
+from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.predict_json import PredictRequest, read_request, write_answer
-from app.edges.http.errors import error_response
-from app.edges.http.service import Service, service_of
-from app.errors import ModelFailed, Reason, Refused
+from app.edges.http.errors import error_body
+from app.edges.http.service import service_of
+from app.errors import Reason
 
-INLINE_BYTES: Final = 65_536
-"""Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
+
+@dataclass(frozen=True)
+class PredictJson:
+    """The wire format of `POST /predict`."""
+
+    decoder: FeatureDecoder
+    info: BundleInfo
+    max_rows: int
+
+    def read(self, body: bytes) -> PredictRequest:
+        """Understand a body; raises Refused."""
+        return read_request(body, self.decoder, self.max_rows)
+
+    def write(self, asked: PredictRequest, answer: Answer, arrival: float) -> bytes:
+        """Return the answer's body; `arrival` is in seconds since 1970."""
+        return write_answer(asked, answer, self.info, arrival)
+
+    def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
+        """Return an error's body."""
+        return orjson.dumps(error_body(reason, message, detail))
 
 
 async def predict(request: Request) -> Response:
     """Predict one row or many: all rows are answered, or none."""
-    started = time.perf_counter()
-    service = service_of(request)
-    arrival = service.clock()
-    try:
-        body = await read_body(request, service.settings.max_body_bytes)
-        asked = await _read(body, service)
-        return await _answer(service, asked, arrival, started)
-    except Refused as error:
-        service.capture.refused(error.reason)
-        raise
-
-
-async def _read(body: bytes, service: Service) -> PredictRequest:
-    """Understand a body, a large one in a thread, so that the event loop goes on answering others."""
-    arguments = (body, service.decoder, service.settings.max_rows)
-    if len(body) <= INLINE_BYTES:
-        return read_request(*arguments)
-    return await asyncio.to_thread(read_request, *arguments)
-
-
-async def _answer(service: Service, asked: PredictRequest, arrival: float, started: float) -> Response:
-    try:
-        predictions = await service.predict(asked.batch)
-    except ModelFailed as error:
-        service.capture.failed(len(asked.batch))
-        service.failures.happened(Reason.MODEL_FAILED, error)
-        return error_response(Reason.MODEL_FAILED, f"{error}; nothing was predicted")
-    latency = time.perf_counter() - started
-    answer = write_answer(asked, predictions, service.info, arrival, latency)
-    service.capture.answered(predictions, arrival=arrival, event=asked.event, latency_seconds=latency)
-    return Response(answer, media_type="application/json")
-
-
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """Return the body, refused as soon as it is known to be longer than the limit."""
-    too_large = Refused(
-        Reason.BODY_TOO_LARGE,
-        f"the body is larger than {limit_bytes} bytes: send fewer rows at once",
-        {"limit": limit_bytes},
-    )
-    stated = request.headers.get("content-length", "0")
-    if stated.isdecimal() and int(stated) > limit_bytes:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise too_large
-    return bytes(body)
+    return await service_of(request).predict.answer(request)

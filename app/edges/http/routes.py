@@ -11,7 +11,10 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.bundles import BundleInfo
-from app.edges.http import about, predict, runbooks, schemas, watch
+from app.edges.http import about, infer, predict, runbooks, schemas, schemas_v2, watch
+from app.edges.http.front import Shortcuts
+from app.edges.http.measure import handler
+from app.edges.http.service import Service
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -34,8 +37,11 @@ class Route:
         return (self.method, "HEAD") if self.tag == "health" else (self.method,)
 
 
+MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
+PREDICTING: Final = (200, 400, 413, 422, 500, 503)
+INFERRING: Final = (*PREDICTING, 404)
 ROUTES: Final = (
-    Route("POST", "/predict", predict.predict, (200, 400, 413, 422, 500), "predict", schemas.PredictAnswer),
+    Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
     Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
     Route("GET", "/drift/status", watch.status, (200, 404), "watch", schemas.DriftStatus),
     Route("GET", "/metrics", watch.metrics, (200,), "watch"),
@@ -46,6 +52,15 @@ ROUTES: Final = (
     Route("GET", "/health", about.health, (200,), "health", schemas.Health),
     Route("GET", "/health/live", about.live, (200,), "health", schemas.Alive),
     Route("GET", "/health/ready", about.ready, (200, 503), "health", schemas.Alive),
+    *(Route("POST", f"{path}/infer", infer.infer, INFERRING, "v2", schemas_v2.InferAnswer) for path in MODEL_PATHS),
+    *(Route("GET", path, infer.model, (200, 404), "v2", schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
+    *(
+        Route("GET", f"{path}/ready", infer.model_ready, (200, 404, 503), "v2", schemas_v2.V2Ready)
+        for path in MODEL_PATHS
+    ),
+    Route("GET", "/v2", infer.server, (200,), "v2", schemas_v2.V2ServerMetadata),
+    Route("GET", "/v2/health/live", infer.live, (200,), "v2", schemas_v2.V2Live),
+    Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", schemas_v2.V2Ready),
     Route("GET", "/", about.root, (307,), "docs"),
 )
 DOCUMENTATION: Final = (("GET", "/docs", (200,)), ("GET", "/openapi.json", (200,)))
@@ -53,30 +68,50 @@ DOCUMENTATION: Final = (("GET", "/docs", (200,)), ("GET", "/openapi.json", (200,
 
 
 def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
-    """Return every route as (method, template, codes)."""
-    declared = [(method, route.path, route.codes) for route in ROUTES for method in route.methods]
-    return [*declared, *DOCUMENTATION]
+    """Return every route as (method, template under which it counts, codes)."""
+    declared = {(method, handler(route.path)): route.codes for route in ROUTES for method in route.methods}
+    return [*((method, path, codes) for (method, path), codes in declared.items()), *DOCUMENTATION]
+
+
+def shortcuts(service: Service) -> Shortcuts:
+    """Return what answers the paths that predict, before FastAPI looks for a route."""
+    names = {"model_name": service.info.name, "model_version": service.info.version}
+    inferring = {path.format_map(names): path for path in (f"{path}/infer" for path in MODEL_PATHS)}
+    return {
+        "/predict": ("/predict", service.predict),
+        **{path: (handler(template), service.infer) for path, template in inferring.items()},
+    }
 
 
 def install_routes(app: FastAPI, info: BundleInfo) -> None:
     """Add the routes, with the model's own features in their documentation."""
     for route in ROUTES:
-        extra: dict[str, Any] = {}
-        if route.path == "/predict":
-            extra["openapi_extra"] = {"requestBody": schemas.predict_body(info)}
-        elif route.path == "/drift/status":
-            extra["openapi_extra"] = {"parameters": [schemas.MODEL_PARAMETER]}
-        elif route.path == "/runbooks/{alert}":
-            extra["openapi_extra"] = {"parameters": [schemas.ALERT_PARAMETER]}
         app.add_api_route(
             route.path,
             route.answers,
             methods=[route.method],
             tags=[route.tag],
             response_class=Response,
-            responses=schemas.responses(route.codes, route.body, route.path),
+            responses=schemas.responses(route.codes, route.body, route.path, _error(route)),
             include_in_schema=route.path != "/",
-            **extra,
+            openapi_extra=_extra(route, info),
         )
         for method in route.methods[1:]:
             app.add_api_route(route.path, route.answers, methods=[method], include_in_schema=False)
+
+
+def _error(route: Route) -> type[BaseModel]:
+    return schemas_v2.V2Error if route.tag == "v2" else schemas.ErrorAnswer
+
+
+def _extra(route: Route, info: BundleInfo) -> dict[str, Any]:
+    """Return what the documentation says of a route beyond its answers."""
+    parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
+    if route.path == "/drift/status":
+        parameters.append(schemas.MODEL_PARAMETER)
+    extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
+    if route.path == "/predict":
+        extra["requestBody"] = schemas.predict_body(info)
+    elif route.path.endswith("/infer"):
+        extra["requestBody"] = schemas_v2.infer_schema(info)
+    return extra

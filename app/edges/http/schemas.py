@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from app.bundles import BundleInfo, Feature, Label
 from app.drift.verdict import Status
-from app.edges.formats.predict_json import ID_LENGTH
+from app.edges.formats.fields import ID_LENGTH
 
 
 class Documented(BaseModel):
@@ -256,19 +256,23 @@ MODEL_PARAMETER: Final = {
     "description": "Which model, where several are watched.",
 }
 
-ALERT_PARAMETER: Final = {
-    "name": "alert",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "The alert's name, e.g. ModelFeatureDrift.",
+PARAMETERS: Final = {
+    name: {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": text}
+    for name, text in {
+        "alert": "The alert's name, e.g. ModelFeatureDrift.",
+        "model_name": "The model's name.",
+        "model_version": "The model's version.",
+    }.items()
 }
+"""The parameters of paths, by name."""
 
 
-def responses(codes: Sequence[int], body: type[BaseModel] | None, path: str) -> dict[int | str, dict[str, Any]]:
-    """Return the answers of a route for the documentation."""
+def responses(
+    codes: Sequence[int], body: type[BaseModel] | None, path: str, error: type[BaseModel]
+) -> dict[int | str, dict[str, Any]]:
+    """Return the answers of a route for the documentation, `error` being the shape of its errors."""
     described: dict[int | str, dict[str, Any]] = {
-        code: {"model": ErrorAnswer, "description": _DESCRIPTIONS[code]} for code in codes if code >= 400
+        code: {"model": error, "description": _DESCRIPTIONS[code]} for code in codes if code >= 400
     }
     if body is not None:
         described[200] = {"model": body}
@@ -285,7 +289,7 @@ _DESCRIPTIONS: Final = {
     413: "The body is too large",
     422: "The rows cannot be used; the message names the field",
     500: "The model failed on the rows",
-    503: "Not ready",
+    503: "Not ready, or too many requests wait: try again after the seconds that Retry-After says",
 }
 
 

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from app.batching import Batcher
 from app.bundles import BundleInfo
 from app.capture import Capture
-from app.edges.formats.features import FeatureDecoder
+from app.edges.formats.infer_v2 import InferRequest
+from app.edges.formats.predict_json import PredictRequest
 from app.edges.http.measure import HttpCounters
+from app.edges.http.operation import Operation
 from app.errors import Reason, Refused
 from app.evaluation import Evaluator
-from app.metrics import Limits, MonitorFacts, ServerFacts
+from app.metrics import Exposed, Limits, MonitorFacts, ServerFacts
 from app.monitor import Monitor, Registry
 from app.problems import Problems
-from app.serving import Batch, Predictions, Predictor
+from app.serving import Predictor
 from app.settings import Settings
 
 
@@ -30,9 +33,12 @@ class Service:
     clock: Callable[[], float]
     info: BundleInfo
     predictor: Predictor
-    decoder: FeatureDecoder
+    batcher: Batcher
+    predict: Operation[PredictRequest]
+    infer: Operation[InferRequest]
     monitors: Registry
     evaluators: Mapping[tuple[str, str], Evaluator]
+    """Empty where monitoring is switched off."""
     capture: Capture
     problems: Problems
     """Of monitoring."""
@@ -40,12 +46,8 @@ class Service:
     """Of the model: logged, and counted as failed predictions, but no fault of monitoring."""
     http: HttpCounters
     executor: Executor
-    """Where the model runs: one thread, so that the event loop goes on answering."""
+    """Where a model runs that is slow: one thread, so that the event loop goes on answering."""
     ready: bool = field(default=False)
-
-    async def predict(self, batch: Batch) -> Predictions:
-        """Predict off the event loop; raises what the predictor raises."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, self.predictor.predict, batch)
 
     def monitor(self, model_name: str | None) -> Monitor:
         """Return a model's monitor, or the only one; Refused if there is none of that name."""
@@ -56,18 +58,22 @@ class Service:
         return found
 
     def evaluator(self, monitor: Monitor) -> Evaluator:
-        """Return what keeps a monitor's report fresh."""
+        """Return what keeps a monitor's report fresh; Refused if nobody watches."""
+        if not self.settings.monitoring_enabled:
+            raise Refused(
+                Reason.MONITORING_DISABLED, "monitoring is switched off: start the server with monitoring_enabled=true"
+            )
         return self.evaluators[monitor.model_name, monitor.model_version]
 
     async def facts(self) -> Sequence[MonitorFacts]:
         """Return what `/metrics` says of every monitor, evaluated first where rows came."""
-        for monitor in self.monitors:
-            await self.evaluator(monitor).current()
+        for evaluator in self.evaluators.values():
+            await evaluator.current()
         healthy = not self.problems.current()
         return await asyncio.to_thread(lambda: [self._facts(monitor, healthy) for monitor in self.monitors])
 
     def _facts(self, monitor: Monitor, healthy: bool) -> MonitorFacts:
-        last = monitor.last
+        last, watched = monitor.last, self.settings.monitoring_enabled
         with monitor.state.counting() as counters:  # so that no histogram is copied half counted
             arrays = counters.copy()
         return MonitorFacts(
@@ -77,8 +83,8 @@ class Service:
             series=monitor.state.counters.series,
             arrays=arrays,
             baseline=monitor.baseline,
-            report=last.report,
-            bin_rows=monitor.bin_rows(),
+            report=last.report if watched else None,
+            bin_rows=monitor.bin_rows() if watched else None,
             evaluated_at=last.at,
             evaluation_seconds=last.cpu_seconds,
             healthy=healthy,
@@ -88,6 +94,11 @@ class Service:
     def server_facts(self) -> ServerFacts:
         """Return what `/metrics` says of the server itself."""
         return ServerFacts(self.http.series, self.http.counters.copy(), self.settings.error_budget_ratio)
+
+    @property
+    def exposed(self) -> Exposed:
+        """How much of many columns `/metrics` lists."""
+        return Exposed(self.settings.metrics_bin_rows, self.settings.metrics_top_features)
 
     @property
     def limits(self) -> Limits:

@@ -39,5 +39,6 @@ async def metrics(request: Request) -> Response:
     service = service_of(request)
     facts = await service.facts()
     server = service.server_facts()
-    body, content_type = await asyncio.to_thread(render, request.headers.get("accept", ""), facts, server)
+    accept = request.headers.get("accept", "")
+    body, content_type = await asyncio.to_thread(render, accept, facts, server, service.exposed)
     return Response(body, headers={"content-type": content_type})

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.bundles import BundleInfo, Feature
 from app.drift.bins import category_name
 from app.edges.formats.features import FeatureDecoder
 from app.errors import Reason, Refused
+from app.serving import Batch
 
 NAMES = ("size", "shape", "flag")
 
@@ -192,3 +193,104 @@ def test_a_long_text_of_a_request_is_repeated_in_part(row: Any) -> None:
     error = refused(DECODER, [row])
     assert "x" * 39 + "…" in error.message
     assert len(error.message) + len(str(error.detail)) < 300
+
+
+# ---------------------------------------------------------------- columns and matrices
+
+
+def numeric(count: int, *, accepts_missing: bool = True) -> BundleInfo:
+    features = tuple(Feature(name=f"x{i}", kind="numeric", accepts_missing=accepts_missing) for i in range(count))
+    return info().model_copy(update={"features": features})
+
+
+def same(a: Batch, b: Batch, places: Sequence[int]) -> bool:
+    return a.texts == b.texts and np.array_equal(a.cells[:, places], b.cells[:, places], equal_nan=True)
+
+
+@given(rows, st.data())
+def test_columns_are_the_rows_turned(values: list[list[Any]], data: st.DataObject) -> None:
+    columns = dict(zip(NAMES, map(list, zip(*values, strict=True)), strict=True))
+    present = data.draw(st.permutations([name for name in NAMES if any(value is not None for value in columns[name])]))
+    batch = DECODER.decode_columns({name: columns[name] for name in present}, len(values))
+    assert same(batch, DECODER.decode(values), [0, 2])
+    assert same(DECODER.decode_matrix([value for row in values for value in row], len(values)), batch, [0, 2])
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda count: st.lists(
+            st.lists(json_numbers | st.none(), min_size=count, max_size=count)
+            | st.lists(json_numbers, min_size=count, max_size=count),
+            min_size=1,
+        )
+    )
+)
+def test_numbers_alone_come_out_the_same_in_every_layout(values: list[list[Any]]) -> None:
+    decoder = FeatureDecoder(numeric(len(values[0])))
+    expected = decoder.decode(values)
+    columns = {f"x{i}": list(column) for i, column in enumerate(zip(*values, strict=True))}
+    everywhere = range(len(values[0]))
+    for batch in (
+        decoder.decode_columns(columns, len(values)),
+        decoder.decode_matrix([value for row in values for value in row], len(values)),
+    ):
+        assert same(batch, expected, everywhere)
+        assert batch.cells.flags["C_CONTIGUOUS"]
+
+
+def test_finite_numbers_whose_sum_is_not_are_numbers() -> None:
+    values = [1.7e308, 1.7e308, -1.7e308, -1.7e308]
+    assert FeatureDecoder(numeric(2)).decode_matrix(values, 2).cells.ravel().tolist() == values
+    columns = {"x0": values, "x1": values}
+    assert FeatureDecoder(numeric(2)).decode_columns(columns, 4).cells.T.tolist() == [values, values]
+
+
+BAD_ROWS: list[list[list[Any]]] = [
+    [[1, 2], [3, "4"]],
+    [[1, 2], [[3], 4]],
+    [[1, 2], [3, math.nan]],
+    [[1, math.inf], [3, 4]],
+    [[1, 2], [10**400, 4]],
+    [[1, 2], [None, 4]],
+    [[1, "2"], [None, {}]],
+]
+
+
+@pytest.mark.parametrize("values", BAD_ROWS, ids=str)
+def test_what_is_refused_in_rows_is_refused_alike_in_columns_and_in_a_matrix(values: list[list[Any]]) -> None:
+    decoder = FeatureDecoder(numeric(2, accepts_missing=False))
+    expected = refused(decoder, values)
+    columns = {"x0": [row[0] for row in values], "x1": [row[1] for row in values]}
+    calls: list[Callable[[], Batch]] = [
+        lambda: decoder.decode_columns(columns, 2),
+        lambda: decoder.decode_matrix([value for row in values for value in row], 2),
+    ]
+    for call in calls:
+        with pytest.raises(Refused) as caught:
+            call()
+        assert (caught.value.reason, caught.value.message, caught.value.detail) == (
+            expected.reason,
+            expected.message,
+            expected.detail,
+        )
+
+
+def test_a_column_that_is_absent_is_missing_in_every_row() -> None:
+    batch = FeatureDecoder(numeric(2)).decode_columns({"x0": [1.0, 2.0]}, 2)
+    assert np.array_equal(batch.cells, [[1.0, math.nan], [2.0, math.nan]], equal_nan=True)
+    with pytest.raises(Refused) as caught:
+        FeatureDecoder(numeric(2, accepts_missing=False)).decode_columns({"x0": [1.0, 2.0]}, 2)
+    assert caught.value.reason is Reason.MISSING_FEATURE
+    assert caught.value.detail == {"field": "x1", "row": 0}
+
+
+def test_an_absent_category_is_missing_in_every_row() -> None:
+    assert DECODER.decode_columns({"size": [1, 2], "flag": [0, 1]}, 2).texts == {1: [None, None]}
+
+
+def test_an_unknown_column_is_named() -> None:
+    with pytest.raises(Refused) as caught:
+        DECODER.decode_columns({"size": [1], "sise": [2]}, 1)
+    assert caught.value.reason is Reason.UNKNOWN_FEATURE
+    assert caught.value.detail == {"field": "sise"}
+    assert "size, shape, flag" in caught.value.message

@@ -11,18 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.drift.bins import FloatArray
+from app.batching import Answer
 from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.predict_json import (
-    ID_LENGTH,
-    READ_AGAIN_BYTES,
-    PredictRequest,
-    read_json,
-    read_request,
-    write_answer,
-)
+from app.edges.formats.fields import ID_LENGTH, READ_AGAIN_BYTES, read_json
+from app.edges.formats.predict_json import PredictRequest, read_request, write_answer
 from app.errors import Reason, Refused
-from app.serving import Predictions
 from tests.edges.formats.test_features import DECODER, STRICT, info
 
 MAX_ROWS = 5
@@ -275,13 +268,13 @@ def test_json_is_read_as_python_reads_it(value: Any) -> None:
 # ---------------------------------------------------------------- the answer
 
 
-def predictions(scores: FloatArray) -> Predictions:
-    return Predictions([int(score > 0.5) for score in scores], scores, scores[:, None])
+def answered(*scores: float, seconds: float = 0.0) -> Answer:
+    return Answer([int(score > 0.5) for score in scores], list(scores), seconds)
 
 
 def test_an_answer_to_one_row_is_flat() -> None:
     request = read({"features": ROW, "prediction_id": "a"})
-    answer = orjson.loads(write_answer(request, predictions(np.array([0.75])), info(), 0.0, 0.0015))
+    answer = orjson.loads(write_answer(request, answered(0.75, seconds=0.0015), info(), 0.0))
     assert answer == {
         "prediction_id": "a",
         "prediction": 1,
@@ -294,14 +287,14 @@ def test_an_answer_to_one_row_is_flat() -> None:
 
 def test_an_answer_to_many_rows_is_a_list_even_of_one() -> None:
     request = read({"data": [ROW], "prediction_ids": ["a"]})
-    answer = orjson.loads(write_answer(request, predictions(np.array([0.25])), info(), 0.0, 0.0))
+    answer = orjson.loads(write_answer(request, answered(0.25), info(), 0.0))
     assert answer["predictions"] == [{"prediction_id": "a", "prediction": 0, "score": 0.25}]
     assert set(answer) == {"predictions", "model_name", "model_version", "latency_ms"}
 
 
 def test_ids_that_were_not_sent_are_made_of_the_arrival() -> None:
     request = read({"data": [ROW] * 3})
-    answer = orjson.loads(write_answer(request, predictions(np.zeros(3)), info(), 1_700_000_000.123, 0.0))
+    answer = orjson.loads(write_answer(request, answered(0.0, 0.0, 0.0), info(), 1_700_000_000.123))
     ids = [row["prediction_id"] for row in answer["predictions"]]
     assert ids == sorted(set(ids))
     assert {int(id_.replace("-", "")[:12], 16) for id_ in ids} == {1_700_000_000_123}

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from app.edges.http.errors import STATUS, error_response, json_response
+from app.edges.formats.features import FeatureDecoder
+from app.edges.http.errors import STATUS, error_response, json_response, status_of
 from app.errors import REJECTIONS, Reason
 from tests.examples import Example
 from tests.served import Served, served
@@ -27,8 +28,10 @@ def test_every_reason_has_a_status_and_the_one_shape(reason: Reason) -> None:
     assert 400 <= answer.status_code < 600
 
 
-def test_no_refusal_is_the_servers_fault() -> None:
-    assert all(400 <= STATUS.get(reason, 422) < 500 for reason in REJECTIONS)
+def test_no_refusal_is_the_servers_fault_unless_too_many_ask_at_once() -> None:
+    faults = {reason for reason in REJECTIONS if not 400 <= status_of(reason) < 500}
+    assert faults == {Reason.OVERLOADED}
+    assert status_of(Reason.OVERLOADED) == 503
 
 
 def test_nan_is_written_as_null_and_numbers_may_be_keys() -> None:
@@ -73,7 +76,7 @@ def test_what_nobody_expected_is_an_internal_error_without_its_text(
 
     with served(binary) as running:
         with monkeypatch.context() as patched:
-            patched.setattr(running.service.decoder, "decode", secret)
+            patched.setattr(FeatureDecoder, "decode", secret)
             answer = running.predict({"features": binary.rows(1)[0]})
         assert answer.status_code == 500
         assert answer.json() == {

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
 
-from app.edges.http.measure import HttpCounters, Measure
+from app.edges.http.measure import HttpCounters
 from app.metrics import HTTP_DURATION, HTTP_REQUESTS
 from tests.examples import Example
 from tests.served import Served, served, total
@@ -46,38 +44,6 @@ def test_a_request_counts_under_its_template_and_only_known_labels(
     counters.count(method, template, code, 0.003)
     assert requests_of(counters) == {counted: 1}
     assert counters.counters.copy()[HTTP_DURATION][:, -1].sum() == pytest.approx(0.003)
-
-
-def answer_of(app: Any, scope: Scope) -> list[Message]:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    asyncio.run(app(scope, receive, send))
-    return sent
-
-
-def test_an_application_that_raises_is_counted_as_500() -> None:
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        raise RuntimeError
-
-    counters = HttpCounters(ROUTES)
-    with pytest.raises(RuntimeError):
-        answer_of(Measure(broken, counters), {"type": "http", "method": "GET"})
-    assert requests_of(counters) == {("other", "unmatched", "other"): 1}
-
-
-def test_what_is_no_http_request_passes_uncounted() -> None:
-    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": scope["type"]})
-
-    counters = HttpCounters(ROUTES)
-    assert answer_of(Measure(echo, counters), {"type": "websocket"}) == [{"type": "websocket"}]
-    assert requests_of(counters) == {}
 
 
 def test_requests_are_counted_by_route_template_and_code(server: Served, binary: Example) -> None:

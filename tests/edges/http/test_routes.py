@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.edges.http.measure import handler
 from app.edges.http.routes import DOCUMENTATION, ROUTES, measured
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
@@ -32,7 +33,8 @@ def check(answer: httpx.Response, document: Any, method: str, path: str) -> None
         assert problems(answer.json(), schema, document) == []
 
 
-GETS = [route.path for route in ROUTES if route.method == "GET" and route.path != "/" and "{" not in route.path]
+GETS = [route.path for route in ROUTES if route.method == "GET" and route.path != "/" and "{alert}" not in route.path]
+INFERS = [route.path for route in ROUTES if route.path.endswith("/infer")]
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -46,12 +48,22 @@ def test_every_route_answers_what_the_documentation_says(name: str, example_of: 
                 assert sent.status_code == 200
                 check(sent, document, "POST", "/predict")
             for path in GETS:
-                answer = running.client.get(path)
+                answer = running.client.get(path.format(model_name=name, model_version="1.2"))
                 assert answer.status_code == 200
                 check(answer, document, "GET", path)
         one = running.predict({"features": example.rows(1)[0]})
         assert one.status_code == 200
         check(one, document, "POST", "/predict")
+        for path in INFERS:
+            body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+            assert body["examples"]
+            for sent_body in body["examples"].values():
+                assert problems(sent_body["value"], body["schema"], document) == []
+                inferred = running.client.post(
+                    path.format(model_name=name, model_version="1.2"), json=sent_body["value"]
+                )
+                assert inferred.status_code == 200
+                check(inferred, document, "POST", path)
 
 
 def test_every_error_is_documented_with_its_shape(binary: Example) -> None:
@@ -122,7 +134,9 @@ def test_the_root_leads_to_the_documentation(server: Served) -> None:
 
 def test_every_route_is_measured() -> None:
     routes = {(method, path) for method, path, _ in measured()}
-    declared = {(method, route.path) for route in ROUTES for method in route.methods}
+    declared = {(method, handler(route.path)) for route in ROUTES for method in route.methods}
+    assert handler("/v2/models/{model_name}/versions/{model_version}/infer") == "/v2/models/{model_name}/infer"
+    assert len(measured()) == len(routes)
     assert routes == declared | {(method, path) for method, path, _ in DOCUMENTATION}
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.bundles import BundleInfo
 from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.predict_json import ID_LENGTH, read_request
+from app.edges.formats.fields import ID_LENGTH
+from app.edges.formats.predict_json import read_request
 from app.edges.http.routes import install_routes
 from app.edges.http.schemas import ErrorAnswer, PredictAnswer, predict_body
 from app.errors import Refused

@@ -17,7 +17,7 @@ from app.edges.http.watch import drift_status
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.monitors import monitor_of, observed
-from tests.served import Served, served
+from tests.served import Served, served, total
 
 METRICS_OF = {
     **{key: key for key in ("psi", "psi_debiased", "psi_noise", "missing_ratio", "unseen_ratio", "out_of_range_ratio")},
@@ -172,3 +172,40 @@ def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: 
 def test_problems_make_monitoring_unhealthy(binary: Example) -> None:
     assert drift_status(monitor_of(binary), [])["monitoring"] == {"healthy": True, "problems": []}
     assert drift_status(monitor_of(binary), ["x: y"])["monitoring"] == {"healthy": False, "problems": ["x: y"]}
+
+
+# ---------------------------------------------------------------- less of it
+
+
+def test_the_rows_of_bins_can_be_left_out(binary: Example) -> None:
+    with served(binary, metrics_bin_rows=False) as running:
+        running.predict({"instances": binary.rows(60)})
+        names = {name for name, _ in running.metrics()}
+    assert not names & {"model_feature_bin_rows_total", "model_feature_reference_ratio"}
+    assert {"model_feature_missing_ratio", "model_predictions_total"} <= names
+
+
+def test_only_the_worst_features_can_be_listed(binary: Example) -> None:
+    moved = binary.names[2]
+    with served(binary, metrics_top_features=1) as running:
+        for _ in range(4):
+            running.predict({"instances": [{**row, moved: 10 * row[moved]} for row in binary.rows()]})
+        series = running.metrics()
+        assert running.status()["drifted_features"][0] == moved
+    listed = {dict(labels).get("feature_name") for name, labels in series if name == "model_feature_psi"}
+    assert listed == {moved, PREDICTION}
+
+
+def test_with_monitoring_off_predictions_are_answered_and_counted_and_no_more(binary: Example) -> None:
+    with served(binary, monitoring_enabled=False) as running:
+        assert running.predict({"instances": binary.rows(60)}).status_code == 200
+        series = running.metrics()
+        status = running.client.get("/drift/status")
+        assert running.client.get("/health").json()["monitoring"] == {"healthy": True, "problems": []}
+        assert running.monitor.state.rows == 0
+    assert total(series, "model_predictions_total") == 60
+    assert total(series, "model_prediction_latency_seconds_count") == 1
+    names = {name for name, _ in series}
+    assert not any(name.startswith(("model_feature_", "model_drift", "model_evaluation")) for name in names)
+    assert (status.status_code, status.json()["error"]["code"]) == (404, "monitoring_disabled")
+    assert "monitoring_enabled=true" in status.json()["error"]["message"]

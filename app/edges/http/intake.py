@@ -1,0 +1,97 @@
+"""How bodies come in: small ones at once, large ones in pieces and within a budget of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+
+from app.errors import Reason, Refused
+
+INLINE_BYTES: Final = 16_384
+"""Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
+
+
+class Pending:
+    """The bytes of one large body, as far as they came."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self.bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes that came; raises Refused if all large bodies together are too many."""
+        self.bytes += count
+        self._intake.pending_bytes += count
+        if self._intake.pending_bytes > self._intake.max_pending_bytes:
+            raise Refused(
+                Reason.OVERLOADED,
+                f"requests of {self._intake.pending_bytes} bytes are being read, which is more than may be: "
+                "try again in a moment",
+                {"pending_bytes": self._intake.pending_bytes},
+            )
+
+
+class Intake:
+    """Reads bodies for all operations of a server."""
+
+    def __init__(self, max_body_bytes: int, max_pending_bytes: int) -> None:
+        self.max_body_bytes: Final = max_body_bytes
+        self.max_pending_bytes: Final = max_pending_bytes
+        self.pending_bytes = 0
+        """Bytes of large bodies that are being read or understood."""
+        # One thread: more would only keep each other, and the event loop, from running.
+        self.executor: Final = ThreadPoolExecutor(1, thread_name_prefix="large")
+
+    @contextmanager
+    def pending(self) -> Iterator[Pending]:
+        """Account for a large body until it is understood."""
+        pending = Pending(self)
+        try:
+            yield pending
+        finally:
+            self.pending_bytes -= pending.bytes
+
+    async def rest(self, message: Message, scope: Scope, receive: Receive, pending: Pending) -> bytes:
+        """Return a body of which the first piece has come, refused as soon as it is known to be longer than it may.
+
+        Raises Refused, and ClientDisconnect if it does not come to its end.
+        """
+        stated = headers_of(scope).get(b"content-length", b"0")
+        if stated.isdigit() and int(stated) > self.max_body_bytes:
+            raise self._too_large()
+        body = bytearray()
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            piece: bytes = message.get("body", b"")
+            body += piece
+            if len(body) > self.max_body_bytes:
+                raise self._too_large()
+            pending.add(len(piece))
+            if not message.get("more_body"):
+                return bytes(body)
+            message = await receive()
+
+    def _too_large(self) -> Refused:
+        return Refused(
+            Reason.BODY_TOO_LARGE,
+            f"the body is larger than {self.max_body_bytes} bytes: send fewer rows at once",
+            {"limit": self.max_body_bytes},
+        )
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """Return a request's headers by their names in small letters."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return dict(headers)
+
+
+def is_whole(message: Any, limit_bytes: int) -> bool:
+    """Say whether a message brings a whole body of at most so many bytes."""
+    whole = message["type"] == "http.request" and not message.get("more_body")
+    return whole and len(message.get("body", b"")) <= limit_bytes

@@ -1,0 +1,169 @@
+"""Predicting over HTTP: from a body to an answer, whatever the wire format; `predict` and `infer` have one each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from app.batching import Answer, Batcher, Waiting
+from app.capture import Capture
+from app.drift.bins import FloatArray
+from app.edges.http.errors import INTERNAL, RETRY_AFTER_SECONDS, status_of
+from app.edges.http.intake import INLINE_BYTES, Intake, headers_of, is_whole
+from app.errors import ModelFailed, Reason, Refused
+from app.problems import Problems
+from app.serving import Batch, Predictor
+
+INLINE_ROWS: Final = 256
+"""Answers of so many rows are written on the event loop, larger ones in a thread."""
+Header = tuple[bytes, bytes]
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class Asked(Protocol):
+    """A request that was understood."""
+
+    @property
+    def batch(self) -> Batch:
+        """Its rows."""
+
+    @property
+    def event(self) -> FloatArray | None:
+        """Their event times in seconds since 1970, shape [n]; None if it has none."""
+
+
+R = TypeVar("R", bound=Asked)
+
+
+class Wire(Protocol[R]):
+    """A wire format of requests to predict, of their answers and of errors."""
+
+    def read(self, body: bytes) -> R:
+        """Understand a body; raises Refused."""
+
+    def write(self, asked: R, answer: Answer, arrival: float) -> bytes:
+        """Return the answer's body; `arrival` is in seconds since 1970."""
+
+    def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
+        """Return an error's body."""
+
+
+class Reply(NamedTuple):
+    """A whole answer over HTTP."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+    def response(self) -> Response:
+        """Return it as FastAPI's routes answer."""
+        return Response(self.body, self.status, {name.decode(): value.decode() for name, value in self.headers})
+
+
+def reply_of(status: int, body: bytes, *more: Header) -> Reply:
+    """Return a reply of JSON."""
+    return Reply(status, [_JSON, (b"content-length", b"%d" % len(body)), *more], body)
+
+
+@dataclass(frozen=True)
+class Operation(Generic[R]):
+    """One way to ask for predictions: all rows of a request are answered, or none."""
+
+    wire: Wire[R]
+    intake: Intake
+    batcher: Batcher
+    predictor: Predictor
+    capture: Capture
+    failures: Problems
+    clock: Callable[[], float]
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request as FastAPI's routes do; `front` answers the same ones by a shorter way."""
+        try:
+            reply = await self.reply(request.scope, request.receive)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            reply = self.broken(error)
+        return reply.response()
+
+    async def reply(self, scope: Scope, receive: Receive) -> Reply:
+        """Answer a request; raises ClientDisconnect if nobody is there any more."""
+        started = time.perf_counter()
+        arrival = self.clock()
+        asked: R | None = None
+        try:
+            self.batcher.admit()  # before any work: under overload this is what most requests cost
+            asked = await self._understood(scope, receive)
+            self.predictor.admit(asked.batch)
+            answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
+            return reply_of(200, await self._written(asked, answer, arrival))
+        except Refused as error:
+            self.capture.refused(error.reason)
+            return self._refusal(error.reason, error.message, error.detail, _hangs_up(scope) if asked is None else ())
+        except ModelFailed as error:
+            self.capture.failed(len(asked.batch) if asked else 0)
+            self.failures.happened(Reason.MODEL_FAILED, error)
+            return self._refusal(Reason.MODEL_FAILED, f"{error}; nothing was predicted", {})
+
+    def broken(self, error: Exception) -> Reply:
+        """Answer a request that failed in a way that nobody thought of; the log says more."""
+        structlog.get_logger().error("request_failed", exc_info=error)
+        return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
+
+    async def _understood(self, scope: Scope, receive: Receive) -> R:
+        """Understand a body, a large one in a thread, so that the event loop goes on answering others."""
+        message = await receive()
+        intake = self.intake
+        if is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
+            return self.wire.read(message.get("body", b""))
+        with intake.pending() as pending:
+            body = await intake.rest(message, scope, receive, pending)
+            return await asyncio.get_running_loop().run_in_executor(intake.executor, self.wire.read, body)
+
+    async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
+        """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""
+        waits = self.batcher.is_slow
+        answer = self.batcher.submit(waiting)
+        if not waits:
+            return await answer
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise ClientDisconnect
+            return answer.result()
+        finally:
+            gone.cancel()
+            answer.cancel()
+
+    async def _written(self, asked: R, answer: Answer, arrival: float) -> bytes:
+        if len(answer.labels) <= INLINE_ROWS:
+            return self.wire.write(asked, answer, arrival)
+        run = asyncio.get_running_loop().run_in_executor
+        return await run(self.intake.executor, self.wire.write, asked, answer, arrival)
+
+    def _refusal(
+        self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
+    ) -> Reply:
+        later = [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)] if reason is Reason.OVERLOADED else []
+        return reply_of(status_of(reason), self.wire.error(reason, message, detail), *later, *headers)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _hangs_up(scope: Scope) -> Sequence[Header]:
+    """Return what ends a connection whose client was to wait for a word before it sends a body that nobody reads."""
+    return [(b"connection", b"close")] if b"expect" in headers_of(scope) else []

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app.drift.bins import FloatArray
+from tests.examples import Example
+from tests.served import Served, served
+
+
+class Held:
+    """An estimator too slow for the event loop, which answers nobody while it is held."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+        self.free = threading.Event()
+        self.free.set()
+        self.entered = threading.Event()
+        self.rows: list[int] = []
+
+    def predict_proba(self, x: FloatArray) -> Any:
+        time.sleep(0.005)
+        self.rows.append(len(x))
+        self.entered.set()
+        assert self.free.wait(30.0)
+        return self._estimator.predict_proba(x)
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A server with a model that is held, and requests that wait for it."""
+
+    running: Served
+    model: Held
+    pool: ThreadPoolExecutor
+
+    def later(self, body: Any) -> Future[httpx.Response]:
+        url = self.running.client.base_url.join("/predict")
+        return self.pool.submit(lambda: httpx.post(url, json=body, timeout=60.0))
+
+
+@contextmanager
+def busy(example: Example, waiting: int, **settings: Any) -> Iterator[tuple[Busy, list[Future[httpx.Response]]]]:
+    """Serve an example whose model is held, with one request that it has and others that wait; freed in the end."""
+    model = Held(example.bundle.model)
+    with served(example, model=model, **settings) as running, ThreadPoolExecutor(waiting + 1) as pool:
+        one = Busy(running, model, pool)
+        model.free.clear()
+        model.entered.clear()
+        try:
+            asked = [one.later({"features": example.rows(1)[0]})]
+            assert model.entered.wait(30.0)
+            asked += [one.later({"features": row}) for row in example.rows(waiting, first=1)]
+            _until(lambda: running.service.batcher.queued_requests == waiting)
+            yield one, asked
+        finally:
+            model.free.set()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30.0
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def infer_body(example: Example) -> dict[str, Any]:
+    row = list(example.rows(1)[0].values())
+    return {"inputs": [{"name": "x", "shape": [1, len(row)], "datatype": "FP64", "data": row}]}
+
+
+def test_who_finds_too_many_waiting_is_told_to_come_again(binary: Example) -> None:
+    with busy(binary, 3, max_queued_requests=3) as (one, asked):
+        client = one.running.client
+        refused = client.post("/predict", json={"features": binary.rows(1)[0]})
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["error"]["code"] == "overloaded"
+        assert refused.json()["error"]["detail"] == {"queued_requests": 3, "queued_rows": 3}
+        other = client.post("/v2/models/binary/infer", json=infer_body(binary))
+        assert (other.status_code, other.headers["retry-after"]) == (503, "1")
+        assert other.json()["error"].startswith("overloaded: 3 requests with 3 rows wait")
+        # Who only looks is answered all the while.
+        assert one.running.metric("model_predictions_rejected_total", reason="overloaded") == 2
+        assert client.get("/health/ready").status_code == 200
+        one.model.free.set()
+        assert [answer.result().status_code for answer in asked] == [200] * 4
+        assert client.post("/predict", json={"features": binary.rows(1)[0]}).status_code == 200
+    assert one.model.rows[-3:] == [1, 3, 1]  # those that waited were one batch
+
+
+def test_rows_that_wait_are_limited_too(binary: Example) -> None:
+    with busy(binary, 3, max_queued_rows=5) as (one, _):
+        client = one.running.client
+        assert client.post("/predict", json={"instances": binary.rows(3)}).status_code == 503
+        assert one.running.service.batcher.queued_rows == 3
+        fits = one.later({"instances": binary.rows(2)})
+        one.model.free.set()
+        assert fits.result().status_code == 200
+
+
+def test_when_to_try_again_is_documented(binary: Example) -> None:
+    with served(binary) as running:
+        document = running.client.get("/openapi.json").json()
+    for path in ("/predict", "/v2/models/{model_name}/infer"):
+        assert "Retry-After" in document["paths"][path]["post"]["responses"]["503"]["description"]
+
+
+# ---------------------------------------------------------------- clients that go away
+
+
+def _raw(running: Served, content: bytes) -> socket.socket:
+    base = running.client.base_url
+    assert base.port is not None
+    connection = socket.create_connection((base.host, base.port), timeout=30.0)
+    connection.sendall(content)
+    return connection
+
+
+def _request(example: Example) -> bytes:
+    body = orjson.dumps({"features": example.rows(1)[0]})
+    head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def test_a_client_that_left_is_not_predicted_and_does_not_hurt_those_who_wait_with_it(binary: Example) -> None:
+    with busy(binary, 2) as (one, asked):
+        batcher = one.running.service.batcher
+        gone = [_raw(one.running, _request(binary)) for _ in range(5)]
+        _until(lambda: batcher.queued_requests == 7)
+        for connection in gone:
+            connection.close()
+        _until(lambda: one.running.metric("http_requests_total", handler="/predict", code="400") == 5)
+        one.model.free.set()
+        assert [answer.result().status_code for answer in asked] == [200] * 3
+        assert one.running.monitor.state.rows == 3
+    assert one.model.rows[-2:] == [1, 2]
+    assert (batcher.queued_requests, batcher.queued_rows) == (0, 0)
+
+
+@pytest.mark.parametrize("sent", [1, 40, 120, -1])
+def test_a_client_that_leaves_in_the_middle_of_its_request_hurts_nobody(sent: int, binary: Example) -> None:
+    with served(binary) as running:
+        _raw(running, _request(binary)[:sent]).close()
+        assert running.predict({"features": binary.rows(1)[0]}).status_code == 200
+        assert running.monitor.state.rows == 1
+
+
+# ---------------------------------------------------------------- large bodies
+
+
+def test_large_bodies_are_read_within_a_budget(binary: Example) -> None:
+    head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n"
+    with served(binary, max_body_bytes=200_000, max_pending_bytes=450_000) as running:
+        intake = running.service.predict.intake
+        slow = [_raw(running, head + b" " * 150_000) for _ in range(3)]
+        _until(lambda: intake.pending_bytes == 450_000)
+        refused = _raw(running, head + b" " * 150_000)
+        assert b"503 Service Unavailable" in refused.recv(1_000)
+        assert running.predict({"features": binary.rows(1)[0]}).status_code == 200  # a small one needs none of it
+        for connection in [*slow, refused]:
+            connection.close()
+        _until(lambda: intake.pending_bytes == 0)
+        assert running.predict({"instances": binary.rows() * 3}).status_code == 200
+        assert running.metric("model_predictions_rejected_total", reason="overloaded") == 1
+        assert intake.pending_bytes == 0
+
+
+def test_a_client_that_waits_for_a_word_before_its_body_is_hung_up_on_when_it_is_refused(binary: Example) -> None:
+    head = b"POST /predict HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 300\r\n\r\n"
+    with busy(binary, 1, max_queued_requests=1) as (one, _), _raw(one.running, head) as connection:
+        answer = connection.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"connection: close" in answer
+
+
+def test_many_rows_are_answered_like_few(binary: Example) -> None:
+    rows = binary.rows(100) * 20
+    with served(binary) as running:
+        many = running.predict({"instances": rows}).json()["predictions"]
+        few = running.predict({"instances": rows[:100]}).json()["predictions"]
+    assert [row["score"] for row in many] == pytest.approx([row["score"] for row in few] * 20)
+    ids = [row["prediction_id"] for row in many]
+    assert ids == sorted(set(ids))
