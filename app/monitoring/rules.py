@@ -20,7 +20,8 @@ MODEL: Final = ("model_name", "model_version")
 LONGEST_INTERVAL: Final = "4m"
 """Prometheus forgets an instant value after five minutes."""
 ERROR_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
-PREDICT: Final = 'handler="/predict"'
+PREDICT: Final = 'handler=~"/predict|/v2/models/[{]model_name[}]/infer"'
+"""The routes that predict; braces are in brackets because a regular expression counts with bare ones."""
 
 BIN_INCREASE: Final = "feature_bin:model_feature_bin_rows:increase"
 ROWS_INCREASE: Final = "feature:model_feature_bin_rows:increase"
@@ -72,7 +73,7 @@ def _group(name: str, interval: str | None, rules: Iterator[tuple[str, str]]) ->
 
 
 def _requests(scope: Scope) -> Iterator[tuple[str, str]]:
-    """Yield the rate of predict requests, and the share of them that failed by the server's fault."""
+    """Yield the rate of predict requests by either route, and the share that failed by the server's fault."""
     labels = scope.job()
     yield f"{REQUEST_RATE}5m", f"sum by ({labels}) (rate({HTTP_REQUESTS}{{{PREDICT}}}[5m]))"
     for window in ERROR_WINDOWS:

@@ -324,8 +324,9 @@ def requests() -> list[AnyPanel]:
             Query(f"sum by (code) ({rate('http_requests_total', SERVER_IS)})", "{{code}}"),
         ),
         lines(
-            Text("Failed predict requests beside their budget", "Share of POST /predict answered 5xx, by all servers "
-                 "of the job. Bad: above the budget for long; a multiple of it pages.", RATIO),
+            Text("Failed predict requests beside their budget", "Share of requests to predict, by either route, "
+                 "answered 5xx by all servers of the job. Bad: above the budget for long; a multiple of it pages.",
+                 RATIO),
             Query(f'{errors}5m{{job=~"$job"}}', "5 minutes"),
             Query(f'{errors}1h{{job=~"$job"}}', "1 hour"),
             Query(f"max(http_requests_error_budget_ratio{{{SERVER_IS}}})", "budget limit"),
@@ -365,7 +366,7 @@ def predictions() -> list[AnyPanel]:
         ),
         lines(
             Text("Refused requests by reason", "Requests to predict that were refused each second. Bad: a rise: a "
-                 "caller sends what the model does not take.", "reqps"),
+                 "caller sends what the model does not take, or (overloaded) more than the server can do.", "reqps"),
             Query(reasons.format(rate("model_predictions_rejected_total", MODEL_IS)), "{{reason}}"), width=12,
         ),
         lines(

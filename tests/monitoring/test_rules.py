@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import pytest
 import yaml
 
 from app import cli
+from app.edges.http.routes import measured
 from app.errors import MonitoringError
 from app.metrics import catalogue
 from app.monitoring.alerts import alert_names
 from app.monitoring.options import MonitoringOptions
 from app.monitoring.render import render, write
+from app.monitoring.rules import PREDICT
 from tests.e2e.programs import needs_servers
 
 ROOT = Path(__file__).parents[2] / "monitoring"
@@ -146,6 +149,13 @@ def test_rules_of_users_ask_for_metrics_that_exist(tmp_path: Path) -> None:
     recorded = {rule["record"] for rule in rules_in(tmp_path / "prometheus" / "rules" / "driftgauge.yml")}
     asked = {name for rule in rules_in(USERS[0]) for name in selected(rule["expr"])}
     assert asked - exposed() - recorded == {"model_accuracy"}, "this one is theirs"
+
+
+def test_the_error_budget_is_of_all_routes_that_predict() -> None:
+    pattern = PREDICT.removeprefix('handler=~"').removesuffix('"')
+    counted = {(method, route) for method, route, _ in measured() if re.fullmatch(pattern, route)}
+    assert counted == {(method, route) for method, route, _ in measured() if method == "POST"}
+    assert len(counted) == 2
 
 
 def exposed() -> set[str]:
