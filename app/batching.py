@@ -27,6 +27,8 @@ from app.serving import Batch, Predictor, batch_of
 
 INLINE_SECONDS: Final = 0.002
 """What a batch may take on the event loop; one that takes longer goes to the model's thread."""
+WATCHED_SECONDS: Final = 2e-8
+"""What it takes to watch one value of a row; benchmarks/ measures it."""
 SHARES: Final = 8
 """A request of many rows gets this part of a batch at a time, so that others come between."""
 ROUNDS: Final = 2
@@ -46,7 +48,7 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the model takes for a batch: so long, and so much longer for each row."""
+    """What it takes to predict and watch a batch: so long, and so much longer for each row."""
 
     fixed_seconds: float
     row_seconds: float
@@ -384,7 +386,7 @@ def _answered(done: Mapping[Waiting, Answer]) -> Answered:
 
 
 def measured_cost(predictor: Predictor, info: BundleInfo, clock: Callable[[], float] = time.perf_counter) -> Cost:
-    """Return what the model takes, by the median of a few predictions of the bundle's samples; `clock` in seconds.
+    """Return what a batch takes, by the median of a few predictions of the bundle's samples; `clock` in seconds.
 
     Without samples it is not known, and taken for slow. Of a model that is slow for one row many are not tried.
     """
@@ -396,7 +398,7 @@ def measured_cost(predictor: Predictor, info: BundleInfo, clock: Callable[[], fl
         return Cost(one, 0.0)
     many = batch_of(info.features, [samples[place % len(samples)] for place in range(_PROBE_ROWS)])
     by_row = max(0.0, _median_seconds(predictor, many, clock) - one) / (_PROBE_ROWS - 1)
-    return Cost(max(0.0, one - by_row), by_row)
+    return Cost(max(0.0, one - by_row), by_row + WATCHED_SECONDS * len(info.features))
 
 
 def _median_seconds(predictor: Predictor, batch: Batch, clock: Callable[[], float]) -> float:

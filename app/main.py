@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -38,7 +40,9 @@ from app.problems import Problems
 from app.serving import Predictor, verify
 from app.settings import Settings, SettingsError, load
 
-DESCRIPTION = "Serves a model and watches whether what it sees still looks like what it was trained on."
+SWITCH_SECONDS: Final = 0.0001
+"""After so long a thread that computes lets the event loop go on; Python's own 5 ms are a wait at each socket."""
+DESCRIPTION: Final = "Serves a model and watches whether what it sees still looks like what it was trained on."
 
 
 def create_app(
@@ -194,7 +198,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     log = structlog.get_logger()
     log.info("started", model=service.info.name, version=service.info.version)
     try:
-        with threadpool_limits(service.settings.model_threads), _unpaused():
+        with threadpool_limits(service.settings.model_threads), _responsive():
             service.ready = True
             yield
     finally:
@@ -206,11 +210,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def _unpaused() -> Iterator[None]:
-    """Keep what was loaded at start out of the garbage collector's sight: looking through it takes 50 ms each time."""
+def _responsive() -> Iterator[None]:
+    """Keep the event loop from waiting: for the garbage collector, and for threads that evaluate and write metrics."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # what was loaded at start stays: to look through it takes 50 ms each time
     try:
         yield
     finally:
         gc.unfreeze()
+        sys.setswitchinterval(before)

@@ -21,10 +21,11 @@ from app.drift.window import Rows
 from app.layout import Counters, Field, Layout, counter_fields
 from app.metrics import LATE, Stored
 
-BLOCK_ROWS: Final = 4_096
+BLOCK_ROWS: Final = 2_048
 """Most rows written at once, and that wait to be binned."""
-CELLS_AT_ONCE: Final = 262_144
-"""Cells that make a block of many columns: few enough to be binned while they are in the processor's cache."""
+CELLS_AT_ONCE: Final = 131_072
+"""Cells that make a block of many columns: few enough to be binned while they are in the processor's cache, and in
+a millisecond or two, which is how long the event loop waits for it."""
 SLACK_ROWS: Final = 2 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
 _TRIES: Final = 8
