@@ -396,8 +396,12 @@ def measured_cost(predictor: Predictor, info: BundleInfo, clock: Callable[[], fl
     one = _median_seconds(predictor, batch_of(info.features, samples[:1]), clock)
     if one > INLINE_SECONDS:
         return Cost(one, 0.0)
-    many = batch_of(info.features, [samples[place % len(samples)] for place in range(_PROBE_ROWS)])
-    by_row = max(0.0, _median_seconds(predictor, many, clock) - one) / (_PROBE_ROWS - 1)
+    lot = batch_of(info.features, [samples[place % len(samples)] for place in range(_PROBE_ROWS)])
+    try:
+        many = _median_seconds(predictor, lot, clock)
+    except ModelFailed:  # it takes rows one by one only
+        return Cost(math.inf, 0.0)
+    by_row = max(0.0, many - one) / (_PROBE_ROWS - 1)
     return Cost(max(0.0, one - by_row), by_row + WATCHED_SECONDS * len(info.features))
 
 

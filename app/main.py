@@ -197,6 +197,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
     log = structlog.get_logger()
     log.info("started", model=service.info.name, version=service.info.version)
+    app.openapi()  # kept: the first who asks for it would otherwise hold up all who predict
     try:
         with threadpool_limits(service.settings.model_threads), _responsive():
             service.ready = True

@@ -336,6 +336,16 @@ def test_a_single_slow_prediction_at_start_does_not_make_a_model_slow(binary: Ex
     assert cost.seconds(64) == pytest.approx(1e-4, rel=0.1)
 
 
+def test_a_model_that_takes_rows_one_by_one_only_is_taken_for_slow(binary: Example) -> None:
+    class Single:
+        def predict_proba(self, x: FloatArray) -> Any:
+            (row,) = x
+            return binary.bundle.model.predict_proba(row[None])
+
+    predictor = Predictor(replace(binary.bundle, model=Single()))
+    assert measured_cost(predictor, binary.bundle.info).seconds(1) > INLINE_SECONDS
+
+
 def test_without_samples_a_model_is_taken_for_slow(binary: Example) -> None:
     info = binary.bundle.info.model_copy(update={"samples": ()})
     assert measured_cost(Predictor(binary.bundle), info).seconds(1) > INLINE_SECONDS

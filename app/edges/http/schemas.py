@@ -274,6 +274,8 @@ def responses(
     described: dict[int | str, dict[str, Any]] = {
         code: {"model": error, "description": _DESCRIPTIONS[code]} for code in codes if code >= 400
     }
+    if 503 in codes and 422 in codes:  # it predicts
+        described[503] |= {"description": _OVERLOADED, "headers": {"Retry-After": _RETRY_AFTER}}
     if body is not None:
         described[200] = {"model": body}
     elif path == "/metrics":
@@ -283,13 +285,15 @@ def responses(
     return described
 
 
+_OVERLOADED: Final = "Too many requests wait for the model: try again after the seconds that Retry-After says"
+_RETRY_AFTER: Final = {"schema": {"type": "integer"}, "description": "Seconds."}
 _DESCRIPTIONS: Final = {
     400: "The body is not JSON, or not UTF-8",
     404: "There is nothing of that name",
     413: "The body is too large",
     422: "The rows cannot be used; the message names the field",
     500: "The model failed on the rows",
-    503: "Not ready, or too many requests wait: try again after the seconds that Retry-After says",
+    503: "Not ready",
 }
 
 

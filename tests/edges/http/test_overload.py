@@ -112,7 +112,9 @@ def test_when_to_try_again_is_documented(binary: Example) -> None:
     with served(binary) as running:
         document = running.client.get("/openapi.json").json()
     for path in ("/predict", "/v2/models/{model_name}/infer"):
-        assert "Retry-After" in document["paths"][path]["post"]["responses"]["503"]["description"]
+        assert "Retry-After" in document["paths"][path]["post"]["responses"]["503"]["headers"]
+    for path in ("/health/ready", "/v2/health/ready"):
+        assert "headers" not in document["paths"][path]["get"]["responses"]["503"]
 
 
 # ---------------------------------------------------------------- clients that go away
