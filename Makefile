@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test servers lint types docs monitoring generated-check bench lock clean
+.PHONY: help demo stack test servers wrk lint types docs monitoring generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -16,7 +16,7 @@ demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 200
 stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
-test: .venv/dev servers lint types ## Run every check and every test.
+test: .venv/dev servers wrk lint types ## Run every check and every test.
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 # Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.
@@ -26,6 +26,15 @@ servers:
 	    echo "installing Prometheus and Alertmanager for the tests ..."; \
 	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; } >/dev/null || \
 	    echo "apt-get could not install them" >&2; \
+	fi
+
+# What makes the load for the benchmark of serving and its tests; likewise.
+wrk:
+	@command -v wrk >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing wrk ..."; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; } >/dev/null || \
+	    echo "apt-get could not install it" >&2; \
 	fi
 
 lint: .venv/dev ## Check the code's form.
@@ -53,17 +62,22 @@ generated-check: .venv/dev ## Hold all generated files against their sources and
 bench: .venv-bench/done ## Measure the cost of the statistics, beside others. ARGS="--help" tells of options.
 	.venv-bench/bin/python -m benchmarks.statistics_cost $(ARGS)
 
+bench-serving: .venv-bench/done .venv-bench-mlserver/done .venv-bench-bentoml/done wrk ## Measure serving, beside others.
+	.venv-bench/bin/python -m benchmarks.serving $(ARGS)
+
 lock: .venv/dev ## Lock the dependencies anew into requirements/.
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra pandas -o requirements/server.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra bench --group build -o requirements/bench.txt
+	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/mlserver.in -o requirements/bench-mlserver.txt
+	$(BIN)/uv pip compile $(LOCK) benchmarks/contestants/bentoml.in -o requirements/bench-bentoml.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 clean: ## Remove the environment and what tools left behind.
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-bench-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # An environment with the locked requirements; the file marks that it is complete.
 .venv/demo: requirements/demo.txt pyproject.toml | .venv/python
@@ -85,6 +99,13 @@ clean: ## Remove the environment and what tools left behind.
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r requirements/bench.txt
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Other servers want other versions of what Driftgauge is made of. One that cannot be installed is left out, and named.
+.venv-bench-%/done: requirements/bench-%.txt
+	@echo "installing the locked requirements of $* ..."
+	@$(PYTHON) -m venv .venv-bench-$*
+	@if .venv-bench-$*/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes --no-deps -r $<; \
+	then touch $@; else rm -rf .venv-bench-$*; echo "$* could not be installed: it is left out" >&2; fi
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from statistics import median
 from typing import Annotated, Final
 
 import numpy as np
@@ -23,49 +20,16 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from app.drift.baseline import Baseline
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import FloatArray
 from app.drift.policy import Policy
 from app.metrics import monitor_series
-from app.monitor import Monitor, MonitorOptions
 from app.state import State
+from benchmarks.measuring import THREAD_VARIABLES, cpu_seconds, table
+from benchmarks.monitors import START, Data, monitor_of
 
-START: Final = 1_700_000_000.0
-REFERENCE_ROWS: Final = 10_000
 BATCH_ROWS: Final = 512
 LIBRARIES: Final = ("numpy", "scipy", "driftgauge")
-THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-
-@dataclass(frozen=True)
-class Data:
-    """A reference and current rows, independent standard normal columns, shapes [n, columns]."""
-
-    reference: FloatArray
-    current: FloatArray
-
-    @classmethod
-    def of(cls, columns: int, rows: int, seed: int) -> Data:
-        generator = np.random.default_rng([seed, columns, rows])
-        return cls(generator.normal(size=(REFERENCE_ROWS, columns)), generator.normal(size=(rows, columns)))
-
-    @property
-    def names(self) -> list[str]:
-        return [f"f{place:04}" for place in range(self.reference.shape[1])]
-
-    def baseline(self) -> Baseline:
-        return build_baseline(dict(zip(self.names, self.reference.T, strict=True)), created="2026-01-01T00:00:00Z")
-
-
-def cpu_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the median CPU time of a call, after one that is not counted."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        taken.append(time.process_time() - began)
-    return median(taken)
+__all__ = ["THREAD_VARIABLES", "table"]  # where the benchmark of detection takes them from
 
 
 def binning_ns(data: Data, baseline: Baseline, repeats: int) -> float:
@@ -108,8 +72,7 @@ def evaluation_seconds(
     Busy: more rows came in the last two minutes than the ring holds, so time windows are told from their buckets.
     Quiet: the ring holds the whole day, so every window brings its rows.
     """
-    options = MonitorOptions(policy=Policy(windows=tuple(windows) or (window // 10, window)))
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    monitor = monitor_of(baseline, windows or (window // 10, window))
     parts = ((0.0, window), (1.0, window)) if busy else ((0.0, window // 4), (7_200.0, window // 2), (9_000.0, window))
     begin = 0
     for after, end in parts:
@@ -117,12 +80,6 @@ def evaluation_seconds(
         begin = end
     now = START + parts[-1][0] + 30.0
     return cpu_seconds(lambda: monitor.evaluate(now), repeats)
-
-
-def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [f"### {title}", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows), ""])
 
 
 def by_columns(columns: Sequence[int], window: int, seed: int, repeats: int) -> str:

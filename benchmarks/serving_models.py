@@ -1,0 +1,93 @@
+"""The models that are served, fitted on seeded data: each as a bundle, as a file for the others, and rows to ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import joblib
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from app.bundle_create import create_bundle
+from app.drift.bins import FloatArray
+
+ROWS: Final = 20_000
+BODIES: Final = 64
+TARGET: Final = "target"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A model that can be served."""
+
+    name: str
+    make: Callable[[], Any]
+    rows: int = ROWS
+    held_out_rows: int = 5_000
+
+
+LOGISTIC: Final = Kind("logistic regression", LogisticRegression)
+BOOSTING: Final = Kind("gradient boosting", lambda: HistGradientBoostingClassifier(max_iter=100, random_state=0))
+SLOW: Final = Kind("nearest neighbours", lambda: KNeighborsClassifier(15, algorithm="kd_tree"), 61_000, 1_000)
+"""Some milliseconds a row: in thirty dimensions the tree is of no use, all rows are compared. A batch saves little."""
+KINDS: Final = (LOGISTIC, BOOSTING)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model on disk, with rows that it was not fitted on."""
+
+    kind: str
+    features: int
+    bundle: Path
+    model: Path
+    """For the other contestants, written with joblib."""
+    rows: FloatArray
+    """What is asked, shape [bodies, features]."""
+    scores: FloatArray
+    """What the model says to it: the probability of the second class, shape [bodies]."""
+
+    @property
+    def names(self) -> list[str]:
+        """The features' names, in order."""
+        return feature_names(self.features)
+
+    def write_bodies(self, path: Path, body: Callable[[Mapping[str, float]], object]) -> Path:
+        """Write a file with a body a line, one row each."""
+        rows = (dict(zip(self.names, row, strict=True)) for row in self.rows.tolist())
+        path.write_text("".join(json.dumps(body(row), separators=(",", ":")) + "\n" for row in rows))
+        return path
+
+
+def feature_names(count: int) -> list[str]:
+    """Return the names of so many features."""
+    return [f"f{place:03}" for place in range(count)]
+
+
+def fit(kind: Kind, features: int, folder: Path, *, seed: int = 1, bodies: int = BODIES) -> Fitted:
+    """Fit a model and write its bundle, its file and the rows to ask into a folder."""
+    generator = np.random.default_rng([seed, features])
+    x = generator.normal(size=(kind.rows, features)).round(4)
+    weights = generator.normal(size=features) / np.sqrt(features)
+    y = (x @ weights + 0.5 * generator.normal(size=kind.rows) > 0).astype(np.int64)
+    part = kind.rows - kind.held_out_rows
+    model = kind.make().fit(x[:part], y[:part])
+    folder.mkdir(parents=True, exist_ok=True)
+    file, names = folder / "model.joblib", feature_names(features)
+    joblib.dump(model, file)
+    tables = [_table(names, x[own], y[own]) for own in (slice(part), slice(part, None))]
+    create_bundle(
+        model, tables[0], TARGET, name="model", version="1", out=folder / "bundle", evaluation=tables[1], overwrite=True
+    )
+    asked = np.ascontiguousarray(x[part : part + bodies])
+    return Fitted(kind.name, features, folder / "bundle", file, asked, model.predict_proba(asked)[:, 1])
+
+
+def _table(names: Sequence[str], x: FloatArray, y: FloatArray) -> dict[str, FloatArray]:
+    return {**dict(zip(names, x.T, strict=True)), TARGET: y}
