@@ -29,7 +29,7 @@ class Evaluator:
         *,
         clock: Callable[[], float] = time.time,
         interval_seconds: float = 5.0,
-        rest_factor: float = 20.0,
+        rest_factor: float = 50.0,
     ) -> None:
         self._monitor = monitor
         self._problems = problems

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         5.0, gt=0, description="Time between evaluations when nobody reads the status or the metrics."
     )
     evaluation_rest_factor: float = Field(
-        20.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
+        50.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
     )
 
     metrics_bin_rows: bool = Field(

@@ -175,7 +175,7 @@ def test_defaults_are_those_of_the_design() -> None:
     assert (settings.psi_threshold_warning, settings.psi_threshold_critical) == (0.1, 0.2)
     assert (settings.psi_thresholds_by_feature, settings.false_alarm_interval_seconds) == ({}, None)
     assert (settings.false_alarm_rows, settings.evidence_tolerance_ratio) == (1e6, 0.02)
-    assert (settings.evaluation_interval_seconds, settings.evaluation_rest_factor) == (5.0, 20.0)
+    assert (settings.evaluation_interval_seconds, settings.evaluation_rest_factor) == (5.0, 50.0)
     assert settings.max_event_ahead_seconds == 300.0
 
 
