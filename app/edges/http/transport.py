@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+JOINED_BYTES: Final = 65_536
+"""What is larger is not worth a copy."""
 
 
 class GatheringTransport(asyncio.Transport):
@@ -25,9 +28,10 @@ class GatheringTransport(asyncio.Transport):
 
     def _send(self) -> None:
         if self._written:
-            data = b"".join(self._written)
-            self._written.clear()
-            self._transport.write(data)
+            written, self._written = self._written, []
+            small = len(written[-1]) <= JOINED_BYTES
+            for data in [b"".join(written)] if small else written:
+                self._transport.write(data)
 
     def close(self) -> None:
         """Send what was written, and close."""
