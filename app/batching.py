@@ -7,11 +7,9 @@ answers on the event loop, a slow one in a thread; which it is was measured when
 from __future__ import annotations
 
 import asyncio
-import math
-import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import chain
@@ -19,22 +17,17 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from app.bundles import BundleInfo, Label
+from app.bundles import Label
 from app.capture import Answered, Capture
+from app.cost import INLINE_SECONDS, Cost
 from app.drift.bins import FloatArray
 from app.errors import ModelFailed, Reason, Refused
-from app.serving import Batch, Predictor, batch_of
+from app.serving import Batch, Predictor
 
-INLINE_SECONDS: Final = 0.002
-"""What a batch may take on the event loop; one that takes longer goes to the model's thread."""
-WATCHED_SECONDS: Final = 2e-8
-"""What it takes to watch one value of a row; benchmarks/ measures it."""
 SHARES: Final = 8
 """A request of many rows gets this part of a batch at a time, so that others come between."""
 ROUNDS: Final = 2
 """How often the event loop may come round for requests that are just arriving, before a batch goes."""
-_PROBE_ROWS: Final = 256
-_PROBES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -44,18 +37,6 @@ class BatchLimits:
     batch_rows: int = 2_048
     queued_requests: int = 1_024
     queued_rows: int = 50_000
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What it takes to predict and watch a batch: so long, and so much longer for each row."""
-
-    fixed_seconds: float
-    row_seconds: float
-
-    def seconds(self, rows: int) -> float:
-        """Return what so many rows take."""
-        return self.fixed_seconds + self.row_seconds * rows
 
 
 class Answer(NamedTuple):
@@ -383,33 +364,3 @@ def _answered(done: Mapping[Waiting, Answer]) -> Answered:
         arrival=np.repeat([waiting.arrival for waiting in done], rows),
         event=event,
     )
-
-
-def measured_cost(predictor: Predictor, info: BundleInfo, clock: Callable[[], float] = time.perf_counter) -> Cost:
-    """Return what a batch takes, by the median of a few predictions of the bundle's samples; `clock` in seconds.
-
-    Without samples it is not known, and taken for slow. Of a model that is slow for one row many are not tried.
-    """
-    if not info.samples:
-        return Cost(math.inf, 0.0)
-    samples = [sample.features for sample in info.samples]
-    one = _median_seconds(predictor, batch_of(info.features, samples[:1]), clock)
-    if one > INLINE_SECONDS:
-        return Cost(one, 0.0)
-    lot = batch_of(info.features, [samples[place % len(samples)] for place in range(_PROBE_ROWS)])
-    try:
-        many = _median_seconds(predictor, lot, clock)
-    except ModelFailed:  # it takes rows one by one only
-        return Cost(math.inf, 0.0)
-    by_row = max(0.0, many - one) / (_PROBE_ROWS - 1)
-    return Cost(max(0.0, one - by_row), by_row + WATCHED_SECONDS * len(info.features))
-
-
-def _median_seconds(predictor: Predictor, batch: Batch, clock: Callable[[], float]) -> float:
-    predictor.predict(batch)  # the first one loads what later ones find
-    times = []
-    for _ in range(_PROBES):
-        started = clock()
-        predictor.predict(batch)
-        times.append(clock() - started)
-    return statistics.median(times)

@@ -17,9 +17,10 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from app import __version__
-from app.batching import Batcher, BatchLimits, measured_cost
+from app.batching import Batcher, BatchLimits
 from app.bundles import Bundle, load_bundle
 from app.capture import Capture
+from app.cost import measured_cost
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
 from app.drift.policy import Policy

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from app.edges.http.intake import Intake, headers_of, is_whole
+from app.errors import Reason, Refused
+
+
+def read(intake: Intake, *messages: Message, length: bytes | None = None) -> bytes:
+    """What is read of a body that comes in these messages."""
+    first, *others = messages
+    headers = [] if length is None else [(b"content-length", length)]
+
+    async def receive() -> Message:
+        return others.pop(0)
+
+    async def go() -> bytes:
+        with intake.pending() as pending:
+            return await intake.rest(first, {"headers": headers}, receive, pending)
+
+    return asyncio.run(go())
+
+
+def piece(size: int, *, more: bool = True) -> Message:
+    return {"type": "http.request", "body": b"x" * size, "more_body": more}
+
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+def test_pieces_are_put_together_and_given_back_to_the_budget() -> None:
+    intake = Intake(100, 1_000)
+    assert read(intake, piece(40), piece(0), piece(60, more=False)) == b"x" * 100
+    assert intake.pending_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("messages", "length"),
+    [
+        ([piece(60), piece(41, more=False)], None),
+        ([piece(101)], None),
+        ([piece(1)], b"101"),
+        ([piece(60), piece(41)], b"60"),
+    ],
+)
+def test_a_body_is_refused_as_soon_as_it_is_known_to_be_too_long(messages: list[Any], length: bytes | None) -> None:
+    intake = Intake(100, 1_000)
+    with pytest.raises(Refused) as caught:
+        read(intake, *messages, length=length)
+    assert caught.value.reason is Reason.BODY_TOO_LARGE
+    assert caught.value.detail == {"limit": 100}
+    assert intake.pending_bytes == 0
+
+
+@pytest.mark.parametrize("length", [b"", b"many", b"-5", b"\xc2\xb2"])
+def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
+    assert read(Intake(100, 1_000), piece(3, more=False), length=length) == b"xxx"
+
+
+@pytest.mark.parametrize("messages", [[GONE], [piece(50), GONE]])
+def test_a_client_that_leaves_gives_its_bytes_back(messages: list[Message]) -> None:
+    intake = Intake(100, 1_000)
+    with pytest.raises(ClientDisconnect):
+        read(intake, *messages)
+    assert intake.pending_bytes == 0
+
+
+def test_all_bodies_together_are_within_the_budget() -> None:
+    intake = Intake(100, 150)
+    with intake.pending() as other:
+        other.add(90)
+        with pytest.raises(Refused) as caught:
+            read(intake, piece(50), piece(20))
+        assert caught.value.reason is Reason.OVERLOADED
+        assert caught.value.detail == {"pending_bytes": 160}
+        assert intake.pending_bytes == 90
+        assert read(intake, piece(60, more=False)) == b"x" * 60
+    assert read(intake, piece(100, more=False)) == b"x" * 100
+
+
+@pytest.mark.parametrize(
+    ("message", "whole"),
+    [
+        (piece(10, more=False), True),
+        ({"type": "http.request", "body": b"x" * 10}, True),
+        ({"type": "http.request"}, True),
+        (piece(11, more=False), False),
+        (piece(5), False),
+        (GONE, False),
+    ],
+)
+def test_only_a_body_in_one_piece_is_whole(message: Message, whole: bool) -> None:
+    assert is_whole(message, 10) == whole
+
+
+def test_headers_are_found_by_name() -> None:
+    assert headers_of({"headers": [(b"expect", b"100-continue"), (b"a", b"1")]})[b"expect"] == b"100-continue"
