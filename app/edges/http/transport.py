@@ -72,6 +72,6 @@ class GatheringTransport(asyncio.Transport):
 class GatheringProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol over such a transport."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin a connection."""
         super().connection_made(GatheringTransport(transport, self.loop))
