@@ -14,16 +14,19 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from app.drift.baseline import PREDICTION, Baseline
+from app.drift.baseline_build import build_baseline
 from app.drift.buckets import TimeSpan
 from app.drift.comparison import WindowReport
 from app.drift.policy import Policy
 from app.drift.report import DriftReport
 from app.drift.verdict import SEVERITIES, Status
 from app.errors import DROPS, FAILURES, REJECTIONS
+from app.exposition import LOT
 from app.layout import Counters
 from app.metrics import (
     BATCH_SIZES,
     BIN_ROWS,
+    COLUMNS_AT_ONCE,
     ERROR_BUDGET,
     EVERYTHING,
     HTTP_DURATION,
@@ -50,6 +53,7 @@ from app.metrics import (
     render,
     score_buckets,
     server_series,
+    written,
 )
 from app.monitor import Monitor, MonitorOptions
 from tests.monitors import (
@@ -973,3 +977,29 @@ def test_two_versions_of_one_model_are_told_apart() -> None:
 def test_a_stored_series_keeps_numbers_for_its_children() -> None:
     histogram = Stored("a_seconds", "histogram", "A.", buckets=(1.0, 2.0))
     assert (histogram.width, Stored("a_total", "counter", "A.").width) == (4, 1)
+
+
+def test_pieces_are_small_and_make_the_whole() -> None:
+    columns = 3 * COLUMNS_AT_ONCE + 5
+    generator = np.random.default_rng(0)
+    baseline = build_baseline(
+        {f"f{place}": generator.normal(size=300) for place in range(columns)}, created="2026-01-01T00:00:00Z"
+    )
+    monitor = Monitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(100))
+    monitor.observe(generator.normal(size=(200, columns)), arrival=START)
+    monitor.evaluate(START)
+    counters = Counters.in_memory(server_series(ROUTES))
+    server = ServerFacts(counters.series, counters.copy(), 0.001)
+    pieces = list(written(OPENMETRICS, [_facts(monitor)], server)[0])
+    assert max(piece.count(b"\n") for piece in pieces) <= LOT
+    text = b"".join(pieces).decode()
+    parse: Callable[[str], Iterable[Family]] = openmetrics_parser.text_string_to_metric_families
+    families = {family.name: family for family in parse(text)}
+    bin_rows = families[BIN_ROWS.removesuffix("_total")].samples
+    counted = {(s.labels["feature_name"], s.labels["bin"]): s.value for s in bin_rows}
+    expected = {
+        (name, own): rows
+        for name, bins, row in zip(baseline.names, baseline.bins, monitor.bin_rows().tolist(), strict=True)
+        for own, rows in zip(bins.names, row, strict=False)
+    }
+    assert counted == expected
