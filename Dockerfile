@@ -1,5 +1,6 @@
-# The server with its locked requirements, as an unprivileged user. Mount a model bundle at /bundle:
-#   docker build -t driftgauge . && docker run -p 8000:8000 -v ./my-bundle:/bundle:ro driftgauge
+# The server with its locked requirements, as an unprivileged user. Mount a model bundle at /bundle, and a volume for
+# its state, which outlives the container:
+#   docker build -t driftgauge . && docker run -p 8000:8000 -v ./my-bundle:/bundle:ro -v state:/var/lib/driftgauge driftgauge
 
 FROM python:3.13-slim AS build
 WORKDIR /src
@@ -18,7 +19,8 @@ COPY requirements/demo.txt requirements/
 RUN /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/demo.txt
 
 FROM python:3.13-slim AS base
-RUN useradd --system --uid 10001 --no-create-home driftgauge
+RUN useradd --system --uid 10001 --no-create-home driftgauge \
+ && install --directory --owner 10001 --group 0 /var/lib/driftgauge
 ENV PATH=/opt/driftgauge/bin:$PATH \
     PYTHONUNBUFFERED=1
 USER driftgauge
@@ -26,10 +28,7 @@ EXPOSE 8000
 
 # The demo: it keeps its model in a volume and replays flights into a server of it. What compose runs.
 FROM base AS demo
-USER root
-RUN install --directory --owner 10001 --group 0 /var/lib/driftgauge
 COPY --from=build-demo /opt/driftgauge /opt/driftgauge
-USER driftgauge
 ENV XDG_CACHE_HOME=/var/lib/driftgauge
 VOLUME /var/lib/driftgauge
 ENTRYPOINT ["driftgauge"]
@@ -40,7 +39,9 @@ FROM base AS server
 COPY --from=build /opt/driftgauge /opt/driftgauge
 ENV DRIFTGAUGE_HOST=0.0.0.0 \
     DRIFTGAUGE_PORT=8000 \
-    DRIFTGAUGE_BUNDLE=/bundle
+    DRIFTGAUGE_BUNDLE=/bundle \
+    DRIFTGAUGE_STATE_DIR=/var/lib/driftgauge
+VOLUME /var/lib/driftgauge
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['DRIFTGAUGE_PORT']}/health/ready\", timeout=2)"]
 ENTRYPOINT ["driftgauge"]

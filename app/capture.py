@@ -59,7 +59,7 @@ class Capture:
         """Count answers and observe their rows; a failure to do so is counted, logged and shown."""
         rows = len(answered.scores)
         try:
-            with self._monitor.state.counting() as counters:
+            with self._monitor.store.counting() as counters:
                 counters.add(PREDICTIONS.name, rows)
                 for size, seconds in _by_size(answered).items():
                     counters.observe(LATENCY.name, seconds, size)
@@ -71,23 +71,28 @@ class Capture:
         except Exception as error:
             with suppress(Exception):  # the log may be what fails
                 self._problems.happened(PROBLEM, error)
-            with self._monitor.state.counting() as counters:
+            with self._monitor.store.counting() as counters:
                 counters.add(DROPPED.name, rows, Reason.MONITORING_FAILED)
+        try:
+            self._monitor.store.publish()
+        except Exception as error:
+            with suppress(Exception):
+                self._problems.happened(PROBLEM, error)
 
     def retried(self) -> None:
         """Count a batch on which the model failed, and whose requests it is given again in parts."""
-        with self._monitor.state.counting() as counters:
+        with self._monitor.store.counting() as counters:
             counters.add(RETRIED.name)
 
     def refused(self, reason: Reason) -> None:
         """Count a request that was refused."""
-        with self._monitor.state.counting() as counters:
+        with self._monitor.store.counting() as counters:
             if counters.has(REJECTED.name, reason):
                 counters.add(REJECTED.name, 1, reason)
 
     def failed(self, rows: int) -> None:
         """Count rows that the model failed on."""
-        with self._monitor.state.counting() as counters:
+        with self._monitor.store.counting() as counters:
             counters.add(FAILED.name, rows, Reason.MODEL_FAILED)
 
 

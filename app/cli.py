@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,9 +24,10 @@ from app.drift.bins import number_name
 from app.drift.reasons import notes
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, MonitoringError
-from app.logs import configure_logs
 from app.monitoring.command import monitoring_app
-from app.settings import SettingsError, load
+from app.settings import SettingsError
+from app.state_command import state_app
+from app.state_files import Busy
 from app.tables import TableError
 
 app = typer.Typer(
@@ -44,8 +44,9 @@ app.command()(check)
 app.add_typer(bundle_app, name="bundle", no_args_is_help=True)
 app.add_typer(baseline_app, name="baseline", no_args_is_help=True)
 app.add_typer(monitoring_app, name="monitoring", no_args_is_help=True)
+app.add_typer(state_app, name="state", no_args_is_help=True)
 
-EXPECTED = (BundleError, BaselineError, CheckError, MonitoringError, SettingsError, TableError)
+EXPECTED = (BundleError, BaselineError, Busy, CheckError, MonitoringError, SettingsError, TableError)
 """Errors that say all a person needs to know."""
 
 Kinds = Annotated[
@@ -100,6 +101,16 @@ def serve(
         str | None,
         typer.Option(help="`arrival`, or `event` for replays.", metavar="CLOCK", show_default="arrival"),
     ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve.", show_default="1")] = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that windows and counters are kept in, or `memory`.", show_default="BUNDLE.state, beside it"
+        ),
+    ] = None,
+    fresh_state: Annotated[
+        bool, typer.Option("--fresh-state", help="Delete the state of this model version first.")
+    ] = False,
     log_format: Annotated[str | None, typer.Option(help="`json` or `console`.", show_default="json")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default="info")] = None,
     config: Annotated[
@@ -111,31 +122,19 @@ def serve(
     Every setting can also come from the environment (`DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15`) or the TOML file; the
     command line wins, then the environment. docs/settings.md lists all of them.
     """
-    from app.edges.http.transport import GatheringProtocol
-    from app.main import create_app
+    from app.serve_command import Started, run
 
     flags = {
         "bundle": bundle,
         "host": host,
         "port": port,
         "clock": clock,
+        "workers": workers,
+        "state_dir": state_dir,
         "log_format": log_format,
         "log_level": log_level,
     }
-    settings = load(flags, config)
-    configure_logs(settings.log_level, settings.log_format)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        http=GatheringProtocol,
-        ws="none",
-        # Nothing asks who the client is, and each of these costs every request something.
-        proxy_headers=False,
-        server_header=False,
-    )
+    run(Started(flags, config, fresh_state=fresh_state))
 
 
 @app.command()

@@ -86,7 +86,8 @@ def server(
 def serve_command(bundle: Path, place: Place) -> list[str]:
     """Return the command that serves the bundle there."""
     listen = ["--host", place.host, "--port", str(place.port)]
-    return [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), *listen, "--clock", "event"]
+    replay = ("--clock", "event", "--state-dir", "memory")  # each replay begins anew
+    return [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), *listen, *replay]
 
 
 # ---------------------------------------------------------------- the replay

@@ -32,6 +32,11 @@ class Reason(StrEnum):
     MONITORING_FAILED = "monitoring_failed"
     # an observation whose time is not believed
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
+    # state that could not be used as it was found
+    POWER_LOSS = "power_loss"
+    STATE_DAMAGED = "state_damaged"
+    STATE_TRUNCATED = "state_truncated"
+    STATE_FOREIGN = "state_foreign"
     # the server itself
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
@@ -62,6 +67,8 @@ FAILURES: Final = (Reason.MODEL_FAILED,)
 """Reasons for which an accepted prediction fails."""
 DROPS: Final = (Reason.MONITORING_FAILED,)
 """Reasons for which an observation is lost."""
+RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNCATED, Reason.STATE_FOREIGN)
+"""Reasons for which a state is built anew."""
 
 
 class Refused(Exception):

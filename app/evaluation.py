@@ -41,7 +41,7 @@ class Evaluator:
 
     async def current(self) -> Evaluation:
         """Return the newest evaluation, made now if rows came since the last and it has rested."""
-        rows = self._monitor.state.rows
+        rows = self._monitor.store.rows
         for _ in range(2):
             if self._running is None and not self._due(rows):
                 break
@@ -49,13 +49,28 @@ class Evaluator:
         return self._monitor.last
 
     def _due(self, rows: int) -> bool:
-        return self._monitor.last.report.rows_observed < rows and time.monotonic() >= self._resting_until
+        last = self._monitor.last
+        is_old = last.report.rows_observed != rows or self._clock() - last.at >= self._interval
+        return is_old and time.monotonic() >= self._resting_until
 
     async def run(self) -> None:
-        """Evaluate by interval until cancelled, rows or not: so that a dead evaluator can be told from a quiet one."""
+        """Evaluate by interval until cancelled, rows or not: so that a dead evaluator can be told from a quiet one.
+
+        Of several workers one is enough: the others only bin the rows that wait.
+        """
         while True:
             await asyncio.sleep(max(self._interval, self._resting_until - time.monotonic()))
-            await self._joined()
+            if not self._is_done_elsewhere():
+                await self._joined()
+                continue
+            try:
+                await asyncio.to_thread(self._monitor.store.digest)
+            except Exception as error:
+                self._problems.happened(PROBLEM, error)
+
+    def _is_done_elsewhere(self) -> bool:
+        last = self._monitor.store.evaluated_at()
+        return last > self._monitor.last.at and self._clock() - last < self._interval
 
     async def _joined(self) -> None:
         """Wait for the evaluation that runs, or for a new one."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.drift.baseline import Baseline
 from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
-from app.drift.blocks import HOURS, BlockRing, Blocks, rows_by_hour
+from app.drift.blocks import HOURS, BlockRing, Blocks, Counted, rows_by_hour
 from app.drift.evidence import Detector, Evidence
 from app.drift.window import Rows, Window
 
@@ -106,16 +106,17 @@ class Weighing:
     def __init__(self, binner: Binner, detector: Detector) -> None:
         self._detector = detector
         self._ring = BlockRing.in_memory(binner, by_hour=detector.by_hour)
-        self._read = self._ring.start()
+        self._head = self._ring.start()
+        self._read = Counted.upto(self._head)
         self._evidence = detector.start()
 
     def add(self, codes: CodeArray, at: FloatArray) -> None:
         """Weigh rows, codes of shape [n, columns], their times of shape [n]."""
         first = 0
         while first < len(codes):
-            part = slice(first, first + min(_ROWS_AT_ONCE, self._ring.room(self._read.blocks)))
+            part = slice(first, first + min(_ROWS_AT_ONCE, self._ring.room(self._head, self._read.blocks)))
             first = part.stop
-            self._ring.add(codes[part], at[part])
+            self._head, _ = self._ring.add(self._head, codes[part], at[part])
             self._weigh(unended=False)
 
     def ended(self, window: Window, at: float) -> Evidence:
@@ -128,5 +129,5 @@ class Weighing:
         return self._evidence
 
     def _weigh(self, *, unended: bool) -> None:
-        blocks, self._read, _ = self._ring.since(self._read, unended=unended).counted()
+        blocks, self._read, _ = self._ring.since(self._head, self._read, unended=unended).counted()
         self._evidence = self._detector.advance(self._evidence, blocks)

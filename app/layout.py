@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from app.drift.bins import FloatArray
 from app.metrics import Stored
 
+Buffer = bytearray | memoryview | mmap | npt.NDArray[np.uint64]
+"""Bytes that arrays can be views of; they are read-only where it is."""
 _ALIGNMENT: Final = 64
 
 
@@ -43,7 +46,7 @@ class Layout:
             offset += -(-field.size_bytes // _ALIGNMENT) * _ALIGNMENT
         self.size_bytes: Final = offset
 
-    def arrays(self, buffer: bytearray | memoryview) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self, buffer: Buffer) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays as views of `buffer`, which must hold `size_bytes`."""
         return {
             field.name: np.frombuffer(
@@ -66,12 +69,6 @@ class Counters:
         self._arrays: Final[dict[str, FloatArray]] = {spec.name: arrays[spec.name] for spec in series}
         self._children = {spec.name: {child: i for i, child in enumerate(spec.children)} for spec in series}
         self._buckets = {spec.name: np.array(spec.buckets) for spec in series}
-
-    @classmethod
-    def in_memory(cls, series: Sequence[Stored]) -> Counters:
-        """Return counters over a buffer of their own."""
-        layout = Layout(counter_fields(series))
-        return cls(series, layout.arrays(bytearray(layout.size_bytes)))
 
     def has(self, name: str, *labels: str) -> bool:
         """Say whether a series was declared with such a child."""

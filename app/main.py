@@ -7,7 +7,7 @@ import contextlib
 import gc
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -16,7 +16,7 @@ import structlog
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
-from app import __version__
+from app import __version__, leaving
 from app.batching import Batcher, BatchLimits
 from app.bundles import Bundle, load_bundle
 from app.capture import Capture
@@ -29,20 +29,28 @@ from app.edges.http.errors import install_error_handlers
 from app.edges.http.front import FrontedApp
 from app.edges.http.infer import InferV2
 from app.edges.http.intake import Intake
-from app.edges.http.measure import HttpCounters
+from app.edges.http.measure import HttpCounters, http_series
 from app.edges.http.operation import Operation
 from app.edges.http.predict import PredictJson
 from app.edges.http.routes import install_routes, measured, shortcuts
 from app.edges.http.service import Service
 from app.evaluation import Evaluator
-from app.metrics import monitor_series, score_buckets
-from app.monitor import Monitor, MonitorOptions, Registry
+from app.metrics import RECOVERED, Stored, monitor_series, process_numbers, score_buckets
+from app.monitor import Monitor, MonitorOptions, Registry, state_shape
 from app.problems import Problems
+from app.publishing import Publisher
 from app.serving import Predictor, verify
 from app.settings import Settings, SettingsError, load
+from app.slots import Owner, Slots, Unusable
+from app.store import Store
 
 SWITCH_SECONDS: Final = 0.0001
 """After so long a thread that computes lets the event loop go on; Python's own 5 ms are a wait at each socket."""
+IN_MEMORY_PROBLEM: Final = "state_in_memory"
+WITHOUT_FILES: Final = (
+    "Windows and counters are kept in memory: a restart loses them, and a worker tells of its own rows alone. "
+    "Name another folder with state_dir, or `memory` if that is what you want"
+)
 DESCRIPTION: Final = "Serves a model and watches whether what it sees still looks like what it was trained on."
 
 
@@ -81,7 +89,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     predictor = Predictor(bundle)
     verify(predictor, info)
     problems, failures = Problems(clock), Problems(clock)
-    monitor = _monitor(settings, bundle, clock())
+    monitor = _monitor(settings, bundle, clock(), problems)
+    publisher = Publisher(monitor.store, problems, process_numbers)
     monitors = Registry()
     monitors.add(monitor)
     capture = Capture(monitor, problems, watching=settings.monitoring_enabled)
@@ -122,7 +131,9 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         capture=capture,
         problems=problems,
         failures=failures,
-        http=HttpCounters(measured()),
+        http=HttpCounters(measured(), monitor.store.counters, publisher.soon),
+        store=monitor.store,
+        publisher=publisher,
         executor=executor,
     )
 
@@ -150,34 +161,63 @@ def _load(settings: Settings) -> Bundle:
     return load_bundle(settings.bundle, settings.trusted_types)
 
 
-def _monitor(settings: Settings, bundle: Bundle, now: float) -> Monitor:
+def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems) -> Monitor:
     score = bundle.baseline.columns[len(bundle.info.features)]
     buckets = score_buckets(score.bins.edges) if bundle.info.task == "regression" else None
+    options = _options(settings, bundle)
+    series = monitor_series(buckets) if buckets else monitor_series()
     return Monitor(
         bundle.baseline,
         model_name=bundle.info.name,
         model_version=bundle.info.version,
         now=now,
-        options=MonitorOptions(
-            policy=Policy(
-                windows=settings.windows,
-                time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
-                max_age_seconds=settings.max_age_seconds,
-                psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
-                feature_psi_thresholds=_of_known_columns(settings.psi_thresholds_by_feature, bundle),
-                budget=Budget(
-                    false_alarm_rows=settings.false_alarm_rows,
-                    false_alarm_interval_seconds=settings.false_alarm_interval_seconds,
-                    tolerance=settings.evidence_tolerance_ratio,
-                ),
-                missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
-                unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
-            ),
-            clock=settings.clock,
-            max_event_ahead_seconds=settings.max_event_ahead_seconds,
-        ),
-        series=monitor_series(buckets) if buckets else monitor_series(),
+        options=options,
+        store=_store(settings, bundle, options, (*series, *http_series(measured())), problems),
     )
+
+
+def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
+    return MonitorOptions(
+        policy=Policy(
+            windows=settings.windows,
+            time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
+            max_age_seconds=settings.max_age_seconds,
+            psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
+            feature_psi_thresholds=_of_known_columns(settings.psi_thresholds_by_feature, bundle),
+            budget=Budget(
+                false_alarm_rows=settings.false_alarm_rows,
+                false_alarm_interval_seconds=settings.false_alarm_interval_seconds,
+                tolerance=settings.evidence_tolerance_ratio,
+            ),
+            missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
+            unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
+        ),
+        clock=settings.clock,
+        max_event_ahead_seconds=settings.max_event_ahead_seconds,
+    )
+
+
+def _store(
+    settings: Settings, bundle: Bundle, options: MonitorOptions, series: Sequence[Stored], problems: Problems
+) -> Store:
+    """Return the state of the model, as files if that is possible: predictions go on without."""
+    shape = state_shape(bundle.baseline, options, series)
+    detector = bundle.baseline.detector(options.policy.budget)
+    folder = settings.state_folder
+    if folder is None:
+        return Store.in_memory(shape, detector)
+    owner = Owner(bundle.info.name, bundle.info.version, bundle.baseline.hash)
+    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector)
+    try:
+        store = Store(*slots.take(), slots)
+    except Unusable as error:
+        problems.lasts(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
+        return Store.in_memory(shape, detector)
+    for recovery in slots.recoveries:
+        structlog.get_logger().warning("state_recovered", reason=recovery.reason, detail=recovery.text)
+        with store.counting() as counters:
+            counters.add(RECOVERED.name, 1, recovery.reason)
+    return store
 
 
 def _of_known_columns(
@@ -196,11 +236,13 @@ def _of_known_columns(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
+    watching.append(asyncio.create_task(service.publisher.run()))
     log = structlog.get_logger()
-    log.info("started", model=service.info.name, version=service.info.version)
+    log.info("started", model=service.info.name, version=service.info.version, slot=service.store.own.number)
     app.openapi()  # kept: the first who asks for it would otherwise hold up all who predict
     try:
-        with threadpool_limits(service.settings.model_threads), _responsive():
+        grace = service.settings.shutdown_grace_seconds
+        with threadpool_limits(service.settings.model_threads), _responsive(), leaving.within(grace):
             service.ready = True
             yield
     finally:
@@ -208,7 +250,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
-        log.info("stopped")
+        await asyncio.to_thread(service.store.leave)
+        log.info("stopped", slot=service.store.own.number)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from app.drift.comparison import WindowReport
 from app.drift.policy import Policy
 from app.drift.report import DriftReport
 from app.drift.verdict import JUDGED_ROWS, SEVERITIES, Status
-from app.errors import DROPS, FAILURES, REJECTIONS, Reason
+from app.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS, Reason
 from app.exposition import Axis, Kind, head, histogram, labelled, sample, samples
 
 Labels = tuple[str, ...]
@@ -104,6 +104,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[St
         CLAMPED,
         LATE,
         UNWEIGHED,
+        RECOVERED,
     )
 
 
@@ -176,6 +177,13 @@ UNWEIGHED: Final = Stored(
     "counter",
     "Rows that evidence by hour of the day could not weigh, too many between two evaluations; they are in all windows.",
 )
+RECOVERED: Final = Stored(
+    "model_state_recoveries_total",
+    "counter",
+    "States that a worker found when it started and could not use as they were, by why: the log says what was saved.",
+    ("reason",),
+    each(RECOVERIES),
+)
 
 
 def score_buckets(edges: Sequence[float]) -> tuple[float, ...]:
@@ -201,6 +209,34 @@ def server_series(routes: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[Sto
             LATENCY_BUCKETS,
         ),
     )
+
+
+# ---------------------------------------------------------------- what is known of each worker's process
+
+SLOT: Final = "slot"
+_CPU: Final = Declared("process_cpu_seconds_total", "counter", "CPU time that workers took, user and system.", (SLOT,))
+_OF_PROCESS: Final = (
+    ("process_virtual_memory_bytes", "Virtual memory of a worker."),
+    ("process_resident_memory_bytes", "Resident memory of a worker; what workers share counts in each."),
+    ("process_start_time_seconds", "Time at which a worker started."),
+    ("process_open_fds", "File descriptors that a worker has open."),
+    ("process_max_fds", "File descriptors that a worker may open."),
+)
+PROCESS: Final = (_CPU, *(Declared(name, "gauge", text, (SLOT,)) for name, text in _OF_PROCESS))
+"""The names of prometheus_client. CPU time is that of all processes that a slot has had; the others are of the one
+that runs."""
+CPU: Final = 0
+"""The place of CPU time among them."""
+NO_SLOT: Final = "retired"
+"""The label of slots that are no more: only their CPU time is left."""
+
+
+def process_numbers() -> FloatArray:
+    """Return what is known of this process, in the order of `PROCESS`; NaN where nobody knows."""
+    found = {
+        sample.name: sample.value for family in ProcessCollector(registry=None).collect() for sample in family.samples
+    }
+    return np.array([found.get(spec.name, math.nan) for spec in PROCESS])
 
 
 HTTP_REQUESTS: Final = "http_requests_total"
@@ -502,6 +538,13 @@ STATED: Final = (
         of_monitoring=False,
     ),
     Stated(
+        "model_state_persistent",
+        "1 while windows and counters are kept in files, 0 while a restart of the worker that answers would lose them.",
+        (),
+        lambda facts: facts.persistent,
+        of_monitoring=False,
+    ),
+    Stated(
         "model_monitoring_healthy",
         "1 while monitoring works, 0 while it has a problem (see /drift/status).",
         (),
@@ -545,7 +588,20 @@ class MonitorFacts:
     evaluation_seconds: float
     """CPU time of the last evaluation."""
     healthy: bool
+    persistent: bool
+    """Whether state is kept in files."""
     limits: Limits
+
+
+@dataclass(frozen=True)
+class WorkerFacts:
+    """What the exposition says of one worker."""
+
+    slot: str
+    """Its number, or `NO_SLOT`."""
+    process: FloatArray
+    """In the order of `PROCESS`."""
+    lives: bool
 
 
 @dataclass(frozen=True)
@@ -555,6 +611,7 @@ class ServerFacts:
     series: Sequence[Stored]
     arrays: Arrays
     error_budget_ratio: float
+    workers: Sequence[WorkerFacts] = ()
 
 
 @dataclass(frozen=True)
@@ -584,16 +641,16 @@ def written(
     accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exposed = EVERYTHING
 ) -> tuple[Iterator[bytes], str]:
     """Return what `render` does in pieces, each written when it is asked for, in some tenths of a millisecond."""
-    process, content_type = _process(accept)
+    platform, content_type = _platform(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
     end = b"# EOF\n" if openmetrics else b""
     members = [_Member(facts, exposed) for facts in monitors]
     families = chain(_server_families(server, openmetrics), _model_families(members, openmetrics))
-    return chain([process.removesuffix(end)], (text.encode() for text in families), [end]), content_type
+    return chain([platform.removesuffix(end)], (text.encode() for text in families), [end]), content_type
 
 
-def _process(accept: str) -> tuple[bytes, str]:
-    """Return what prometheus_client says of the process, and the content type that it chooses."""
+def _platform(accept: str) -> tuple[bytes, str]:
+    """Return what prometheus_client says of the interpreter, and the content type that it chooses."""
     try:
         encoder, content_type = choose_encoder(accept)
     except (TypeError, ValueError):  # a version that is no number
@@ -602,7 +659,6 @@ def _process(accept: str) -> tuple[bytes, str]:
         # These rewrite names that need it, and some of ours that do not: as they stand they are valid anywhere.
         encoder, content_type = choose_encoder(content_type.rpartition(";")[0])
     registry = CollectorRegistry(auto_describe=False)
-    ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return encoder(registry), content_type
 
@@ -663,6 +719,10 @@ class _Member:
 
 def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     """Yield the server's own families."""
+    for place, process in enumerate(PROCESS):
+        numbers = [(w.slot, float(w.process[place])) for w in server.workers if w.lives or place == CPU]
+        known = [sample(process.name, labelled({SLOT: slot}), n) for slot, n in numbers if not math.isnan(n)]
+        yield from _family(process, openmetrics, [known] if known else [])
     for spec in server.series:
         yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
@@ -727,5 +787,5 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     of_model: tuple[Declared | Reported | Stated, ...]
     of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *REPORTED, *STATED)
     listed = [(spec.name, spec.type, (*_MODEL, *spec.labels), spec.help) for spec in of_model]
-    listed += [(spec.name, spec.type, spec.labels, spec.help) for spec in (*server_series(()), BUDGET)]
+    listed += [(spec.name, spec.type, spec.labels, spec.help) for spec in (*server_series(()), *PROCESS, BUDGET)]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

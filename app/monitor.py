@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -18,8 +18,12 @@ from app.drift.policy import Policy
 from app.drift.report import DriftReport, Memory, evaluate, settle
 from app.drift.window import count_windows, time_windows
 from app.errors import Reason
+from app.memory import Settled
 from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, Stored, monitor_series
-from app.state import BLOCK_ROWS, Settled, State
+from app.state import BLOCK_ROWS, Overrun, StateShape
+from app.state_files import Busy
+from app.store import Snapshot, Store
+from app.versions import Damaged
 
 Clock = Literal["arrival", "event"]
 
@@ -46,6 +50,19 @@ class Evaluation:
     cpu_seconds: float
 
 
+def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[Stored] = ()) -> StateShape:
+    """Return what a monitor's state is for; `series` are its counters, by default those of `metrics`."""
+    return StateShape(
+        binner=baseline.binner,
+        scales=baseline.scales,
+        window_rows=options.policy.windows[-1],
+        series=tuple(series or monitor_series()),
+        spans=options.policy.time_windows,
+        by_event=options.clock == "event",
+        by_hour=baseline.is_by_hour,
+    )
+
+
 class Monitor:
     """Watches the rows of one model and version against its baseline.
 
@@ -61,27 +78,26 @@ class Monitor:
         model_version: str,
         now: float,
         options: MonitorOptions | None = None,
-        series: tuple[Stored, ...] | None = None,
+        store: Store | None = None,
     ) -> None:
+        """Watch the rows of a store made for `state_shape` of the same options; without one, begin in memory.
+
+        `now` is in seconds since 1970.
+        """
         self.baseline: Final = baseline
         self.model_name: Final = model_name
         self.model_version: Final = model_version
         self.options: Final = options or MonitorOptions()
         policy = self.options.policy
-        self.detector: Final = baseline.detector(policy.budget)
+        self.detector: Final = baseline.detector(policy.budget) if store is None else store.detector
         self.by_event: Final = self.options.clock == "event"
         self._settle_rows = _SETTLE_STEPS * step_rows(len(baseline.columns))
-        self.state: Final = State(
-            baseline.binner,
-            baseline.scales,
-            policy.windows[-1],
-            series or monitor_series(),
-            spans=policy.time_windows,
-            by_event=self.by_event,
-            detector=self.detector,
-        )
+        self.store: Final = store or Store.in_memory(state_shape(baseline, self.options), self.detector)
+        if self.store.own.uncounted:
+            with self.store.counting() as counters:
+                counters.add(OBSERVATIONS.name, self.store.own.uncounted, SOURCES[0])
         self._settling = threading.Lock()
-        self._last = self._evaluate(now)
+        self._last = self._first(now)
 
     @property
     def last(self) -> Evaluation:
@@ -113,7 +129,7 @@ class Monitor:
         arrivals = np.broadcast_to(arrival, len(columns))
         believed, ahead = self._believed(arrivals, event)
         self._append(columns, arrivals, believed)
-        with self.state.counting() as counters:
+        with self.store.counting() as counters:
             counters.add(OBSERVATIONS.name, len(columns), source)
             if ahead:
                 counters.add(CLAMPED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
@@ -130,21 +146,21 @@ class Monitor:
             return np.where(believed, event, arrival), int(ahead.sum())
         # By the event clock a row without a time to believe is of now: its arrival may be years later.
         known = np.where(believed, event, -math.inf)
-        now = np.maximum(np.maximum.accumulate(known), self.state.latest_event)
+        now = np.maximum(np.maximum.accumulate(known), self.store.latest_event)
         return np.where(believed, event, np.where(np.isfinite(now), now, arrival)), int(ahead.sum())
 
     def _append(self, columns: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
         if not self.by_event:
-            self.state.append(columns, arrival, event)
+            self.store.append(columns, arrival, event)
             return
         with self._settling:  # the rings must hold all rows that wait to be settled, and all blocks to be weighed
             first = 0
             while first < len(columns):
-                if self.state.room < min(BLOCK_ROWS, len(columns) - first):
+                if self.store.room < min(BLOCK_ROWS, len(columns) - first):
                     self._weigh()
-                part = slice(first, first + min(BLOCK_ROWS, self.state.room))
-                self.state.append(columns[part], arrival[part], event[part])
-                if self.state.rows - self.state.settled().rows >= BLOCK_ROWS:
+                part = slice(first, first + min(BLOCK_ROWS, self.store.room))
+                self.store.append(columns[part], arrival[part], event[part])
+                if abs(self.store.rows - self.store.settled().rows) >= BLOCK_ROWS:
                     self._settle()
                 first = part.stop
 
@@ -154,24 +170,25 @@ class Monitor:
         So a replay ends with the same verdict however often it was asked. The caller holds the lock.
         """
         policy, step = self.options.policy, self._settle_rows
-        before = self.state.settled()
+        before = self.store.settled()
         reached, clock = before.reached, before.clock
-        ends = range(before.rows + step, self.state.rows + 1, step)
+        settled = min(before.rows, self.store.rows)  # rows may have begun anew
+        ends = range(settled + step, self.store.rows + 1, step)
         for end in ends:
-            rows = self.state.codes_until(end, max(step, policy.windows[-1]))
+            rows = self.store.codes_until(end, max(step, policy.windows[-1]))
             clock = max(clock, float(rows.newest(step).at.max()))
             windows = count_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
             reached = settle(self.baseline, windows, reached, policy)
         if ends:
-            self.state.settle(Settled(reached, ends[-1], clock))
+            self.store.settle(Settled(reached, ends[-1], clock))
         self._weigh()
 
     def _weigh(self) -> None:
         """Weigh the blocks that have come, each once; the caller holds the lock."""
-        blocks, counted, lost = self.state.unweighed()
-        self.state.weigh(self.detector.advance(self.state.evidence(), blocks), counted)
+        blocks, counted, lost = self.store.unweighed()
+        self.store.weigh(self.detector.advance(self.store.evidence(), blocks), counted)
         if lost:
-            with self.state.counting() as counters:
+            with self.store.counting() as counters:
                 counters.add(UNWEIGHED.name, lost)
 
     def evaluate(self, now: float) -> Evaluation:
@@ -179,29 +196,52 @@ class Monitor:
         self._last = self._evaluate(now)
         return self._last
 
+    def _first(self, now: float) -> Evaluation:
+        """Return a first report; where the state of others stands in the way, one of no rows: predictions go on."""
+        try:
+            return self._evaluate(now)
+        except (Overrun, Damaged, Busy, OSError):
+            nothing = Store.in_memory(self.store.state.shape, self.detector)
+            held, memory = nothing.snapshot(now), Memory(nothing.evidence(), nothing.settled().reached)
+            return Evaluation(self._judged(held, memory, now)[0], now, 0.0)
+
     def _evaluate(self, now: float) -> Evaluation:
         started = time.thread_time()
-        policy = self.options.policy
-        with self._settling:
-            if self.by_event:
+        if self.by_event:
+            with self._settling:
                 self._settle()
-            else:
+                held, memory = self._looked(now)
+            report, _ = self._judged(held, memory, now)
+        else:
+            with self.store.evaluating():
                 self._weigh()
-            held = self.state.snapshot(now)
-            memory = Memory(self.state.evidence(), self.state.settled().reached)
+                held, memory = self._looked(now)
+                report, memory = self._judged(held, memory, now)
+                self.store.settle(Settled(memory.reached, held.observed, now), evaluated_at=now)
+                self.store.retire(now, self._needed_seconds)
+        return Evaluation(report, now, time.thread_time() - started)
+
+    def _looked(self, now: float) -> tuple[Snapshot, Memory]:
+        return self.store.snapshot(now), Memory(self.store.evidence(), self.store.settled().reached)
+
+    def _judged(self, held: Snapshot, memory: Memory, now: float) -> tuple[DriftReport, Memory]:
+        policy = self.options.policy
         clock = held.latest_event if self.by_event and math.isfinite(held.latest_event) else now
         windows = [
             *count_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
-        report, memory = evaluate(self.baseline, windows, held.observed, memory, policy, clock)
-        if not self.by_event:
-            self.state.settle(Settled(memory.reached, held.observed, clock))
-        return Evaluation(report, now, time.thread_time() - started)
+        return evaluate(self.baseline, windows, held.observed, memory, policy, clock)
+
+    @property
+    def _needed_seconds(self) -> float:
+        """How long any window needs a row."""
+        policy = self.options.policy
+        return max([policy.max_age_seconds, *(span.seconds for span in policy.time_windows)])
 
     def bin_rows(self) -> IntArray:
         """Return the rows counted in each bin since the state began, shape [columns, K]."""
-        return self.state.bin_rows()
+        return self.store.bin_rows()
 
 
 class Registry:

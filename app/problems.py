@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -35,6 +36,12 @@ class Problems:
                 self._logged[kind] = now
         if not recent:
             structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed)
+
+    def lasts(self, kind: str, text: str) -> None:
+        """Keep and log what is wrong for as long as the process runs, or until it is `over`."""
+        with self._lock:
+            self._latest[kind] = (math.inf, text)
+        structlog.get_logger().error(kind, detail=text)
 
     def over(self, kind: str) -> None:
         """Forget a problem that is known to have ended."""

@@ -20,6 +20,9 @@ from app.drift.buckets import TimeSpan
 
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
 MAX_WINDOW_ROWS: Final = 1_000_000
+MAX_WORKERS: Final = 60
+IN_MEMORY: Final = Path("memory")
+"""As `state_dir`: no files."""
 CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
 
 
@@ -44,6 +47,15 @@ class Settings(BaseSettings):
     bundle: Path | None = Field(None, description="Folder of the model bundle to serve.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    workers: int = Field(1, ge=1, le=MAX_WORKERS, description="Processes that serve; they share one state.")
+    state_dir: Path | None = Field(
+        None,
+        description="Folder that windows and counters are kept in, beside the bundle (`BUNDLE.state`) if not given; "
+        "`memory` keeps them in memory: a restart then begins anew, and each worker tells of its own rows.",
+    )
+    shutdown_grace_seconds: int = Field(
+        25, ge=2, description="Time to finish what is being answered when the server is told to stop."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity of the log lines that are written."
     )
@@ -202,11 +214,23 @@ class Settings(BaseSettings):
             warning, critical = name.format("warning"), name.format("critical")
             if getattr(self, critical) < getattr(self, warning):
                 raise ValueError(f"{critical} must not be below {warning}")
+        if self.workers > 1 and self.clock == "event":
+            raise ValueError("workers: clock=event replays rows in their order, which takes one worker")
         if self.max_pending_bytes < self.max_body_bytes:
             raise ValueError("max_pending_bytes: below max_body_bytes, so that the largest body would never be read")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self
+
+    @property
+    def state_folder(self) -> Path | None:
+        """Where state is kept: as `state_dir` says, else beside the bundle; None for in memory."""
+        if self.state_dir == IN_MEMORY:
+            return None
+        if self.state_dir is not None or self.bundle is None:
+            return self.state_dir
+        bundle = self.bundle.resolve()
+        return bundle.parent / f"{bundle.name or 'bundle'}.state"
 
 
 def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:

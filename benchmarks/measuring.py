@@ -27,3 +27,8 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> st
     """Return a table in Markdown."""
     lines = [f"### {title}", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows), ""])
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number as it stands in a table; a dash if there is none."""
+    return "–" if value is None or value != value else f"{value:,.{digits}f}"

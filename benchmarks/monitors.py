@@ -12,7 +12,7 @@ from app.drift.baseline import Baseline
 from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
 from app.drift.policy import Policy
-from app.layout import Counters
+from app.layout import Counters, Layout, counter_fields
 from app.metrics import Limits, MonitorFacts, ServerFacts, server_series
 from app.monitor import Monitor, MonitorOptions
 
@@ -49,13 +49,13 @@ def monitor_of(baseline: Baseline, windows: Sequence[int]) -> Monitor:
 def facts_of(monitor: Monitor) -> MonitorFacts:
     """Return what the exposition says of a monitor, as a server takes it from it."""
     last = monitor.last
-    with monitor.state.counting() as counters:
+    with monitor.store.counting() as counters:
         arrays = counters.copy()
     return MonitorFacts(
         model_name=monitor.model_name,
         model_version=monitor.model_version,
         task="binary",
-        series=monitor.state.counters.series,
+        series=monitor.store.counters.series,
         arrays=arrays,
         baseline=monitor.baseline,
         report=last.report,
@@ -63,6 +63,7 @@ def facts_of(monitor: Monitor) -> MonitorFacts:
         evaluated_at=last.at,
         evaluation_seconds=last.cpu_seconds,
         healthy=True,
+        persistent=False,
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
     )
 
@@ -70,4 +71,6 @@ def facts_of(monitor: Monitor) -> MonitorFacts:
 def server_facts() -> ServerFacts:
     """Return what the exposition says of a server with one route that nobody has asked."""
     series = server_series([("POST", "/predict", (200, 422, 500))])
-    return ServerFacts(series, Counters.in_memory(series).copy(), 0.001)
+    layout = Layout(counter_fields(series))
+    counters = Counters(series, layout.arrays(bytearray(layout.size_bytes)))
+    return ServerFacts(series, counters.copy(), 0.001)

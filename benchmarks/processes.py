@@ -20,6 +20,8 @@ PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 MIB: Final = 2**20
 CORES: Final = frozenset(os.sched_getaffinity(0))
 """That this process was given."""
+EVERY_CORE: Final = -1
+"""In place of one core: all of them."""
 STOP_SECONDS: Final = 10.0
 """How long a server may take to end by itself."""
 
@@ -111,10 +113,11 @@ def free_port() -> int:
 
 
 def on_core(core: int, command: Sequence[str]) -> list[str]:
-    """Return a command that keeps to one core, as far as the machine has it and taskset is there."""
-    if core not in CORES or not shutil.which("taskset"):
+    """Return a command that keeps to one core, as far as the machine has it and taskset is there; or uses every one."""
+    cores = CORES if core == EVERY_CORE else {core} & CORES
+    if not cores or not shutil.which("taskset"):
         return list(command)
-    return ["taskset", "-c", str(core), *command]
+    return ["taskset", "-c", ",".join(map(str, sorted(cores))), *command]
 
 
 def keep_to(core: int) -> None:

@@ -1,41 +1,38 @@
 """What a prediction costs over HTTP, monitored and not, beside other servers of the same model.
 
-Starts every server as a real process on one core, loads it from another one, and prints tables for
-benchmarks/README.md. Everything is on 127.0.0.1, and every load is bounded in time.
+Starts every server as a real process on one core, loads it from another one (but see `serving_workers`), and prints
+tables for benchmarks/README.md. Everything is on 127.0.0.1, and every load is bounded in time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import platform
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.contestants.catalogue import CONTESTANTS, MONITORED, Contestant, driftgauge, environment, named
-from benchmarks.load import Target, missing_wrk, scraping, wrk, wrk_beside
+from benchmarks.contestants.catalogue import CONTESTANTS, MONITORED, Contestant, driftgauge, named
+from benchmarks.load import missing_wrk, scraping, wrk, wrk_beside
 from benchmarks.open_loop import probe
-from benchmarks.processes import NotStarted, cpu_seconds, free_port, keep_to, memory, running, until_ready
-from benchmarks.serving_models import KINDS, LOGISTIC, SLOW, Fitted, Kind, fit
+from benchmarks.processes import NotStarted, cpu_seconds, keep_to, memory
+from benchmarks.serving_models import KINDS, LOGISTIC, SLOW, Kind, fit
 from benchmarks.serving_report import draw, report
 from benchmarks.serving_results import Found, Offered, Overload, Phase, Run, ScrapePair
+from benchmarks.serving_servers import Plan, Server, shortly, started
+from benchmarks.serving_workers import counts_of, run_workers
 
 LIBRARIES: Final = ("driftgauge", "fastapi", "uvicorn", "scikit-learn", "numpy")
 NEIGHBOURS: Final = {"mlserver": ".venv-bench-mlserver", "bentoml": ".venv-bench-bentoml"}
-SCORE_TOLERANCE: Final = 1e-6
 SCRAPE_FEATURES: Final = (30, 300)
 PROBE_RATE: Final = 200.0
 """Requests a second of the open loop: one in five milliseconds."""
@@ -47,65 +44,7 @@ MORE_CONNECTIONS: Final = (64, 256)
 MULTIPLES: Final = (1.0, 4.0)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How everything is run."""
-
-    folder: Path
-    rounds: int
-    seconds: float
-    warm_up: float
-    connections: int
-    latency_connections: int
-    server_core: int
-    load_core: int
-    seed: int
-    queue: int
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that runs and has answered as the model does."""
-
-    pid: int
-    target: Target
-    metrics: str | None
-
-
-# ---------------------------------------------------------------- a server
-
-
-@contextlib.contextmanager
-def started(contestant: Contestant, fitted: Fitted, plan: Plan) -> Iterator[Server]:
-    """Start a contestant and wait for its first right answer; NotStarted if there is none."""
-    folder = Path(tempfile.mkdtemp(dir=plan.folder))
-    port, log = free_port(), folder / "log"
-    bodies = fitted.write_bodies(folder / "bodies", contestant.body)
-    target = Target(f"http://127.0.0.1:{port}{contestant.path}", bodies, plan.load_core)
-    start = contestant.start(fitted, port, folder)
-    first = bodies.read_bytes().splitlines()[0]
-    env = environment(start.env)
-    with running(start.command, core=plan.server_core, env=env, folder=folder, log=log) as server:
-        until_ready(server, lambda: ask(target.url, first) is not None, log)
-        score = contestant.score(ask(target.url, first))
-        if abs(score - fitted.scores[0]) > SCORE_TOLERANCE:
-            raise NotStarted(f"it answers {score} where the model says {fitted.scores[0]}")
-        metrics = f"http://127.0.0.1:{port}{contestant.scraped}" if contestant.scraped else None
-        yield Server(server.pid, target, metrics)
-
-
-def ask(url: str, body: bytes) -> Any:
-    """Return the answer to one request, or None if there is none with status 200."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10.0)
-    with contextlib.closing(connection):
-        try:
-            connection.request("POST", parts.path, body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            content = response.read()
-            return json.loads(content) if response.status == http.client.OK else None
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
+# ---------------------------------------------------------------- the parts
 
 
 def measured(server: Server, plan: Plan) -> Run:
@@ -124,9 +63,6 @@ def measured(server: Server, plan: Plan) -> Run:
         scrapes=len(scrapes.seconds),
         failed_scrapes=scrapes.failed,
     )
-
-
-# ---------------------------------------------------------------- the parts
 
 
 def run_contest(
@@ -215,12 +151,6 @@ def run_overload(found: Found, plan: Plan, progress: Progress) -> Iterator[None]
     yield
 
 
-def shortly(problem: str) -> str:
-    """Return the beginning of a problem and its last line."""
-    first, *others = problem.splitlines()
-    return f"{first} {others[-1][:200]}" if others else first
-
-
 def versions() -> dict[str, str]:
     """Return what was run, by name."""
     own = {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
@@ -254,6 +184,7 @@ def main(
     contest: Annotated[bool, typer.Option(help="Compare all servers.")] = True,
     scrape: Annotated[bool, typer.Option("--scrape", help="Compare latencies with scrapes and without.")] = False,
     overload: Annotated[bool, typer.Option("--overload", help="Offer more than can be carried.")] = False,
+    workers: Annotated[bool, typer.Option("--workers", help="Compare several workers with one.")] = False,
     rounds: Annotated[int, typer.Option(help="Rounds; in each, everything runs once.", min=1)] = 5,
     seconds: Annotated[float, typer.Option(help="Length of a run.", min=1, max=120)] = 8.0,
     warm_up: Annotated[float, typer.Option(help="Load before it that is not counted.", min=1, max=60)] = 2.0,
@@ -264,6 +195,8 @@ def main(
     server_core: Annotated[int, typer.Option(help="Core that serves.", min=0)] = 0,
     load_core: Annotated[int, typer.Option(help="Core that loads.", min=0)] = 1,
     queue: Annotated[int, typer.Option(help="Requests that may wait, in --overload.", min=1)] = 32,
+    worker_counts: Annotated[str, typer.Option(help="Workers of those scraped in --workers, by commas.")] = "1,2,4,8",
+    worker_scrapes: Annotated[int, typer.Option(help="Scrapes of each kind there.", min=1, max=1_000)] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the data.")] = 1,
     work: Annotated[Path | None, typer.Option(help="Folder for models and logs; else one that is removed.")] = None,
     json: Annotated[Path | None, typer.Option(help="Where results are kept; parts not run are taken from it.")] = None,
@@ -272,6 +205,7 @@ def main(
     """Start servers, load them, and print what their answers cost."""
     if problem := missing_wrk():
         raise typer.BadParameter(problem)
+    counts = counts_of(worker_counts)
     keep_to(load_core)  # this program too has a bar to draw
     found = Found.load(json) if json and json.exists() else Found()
     console = Console(stderr=True)
@@ -289,6 +223,8 @@ def main(
             steps["scrape"] = lambda: run_scrape(found, plan, progress)
         if overload:
             steps["overload"] = lambda: run_overload(found, plan, progress)
+        if workers:
+            steps["workers"] = lambda: run_workers(found, counts, worker_scrapes, plan, progress)
         found.setting = found.setting if not steps else versions()
         for part, step in steps.items():
             found.plans[part] = setting(plan)

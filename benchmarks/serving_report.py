@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks.contestants.catalogue import BARE, MONITORED, UNMONITORED
 from benchmarks.load import Load
-from benchmarks.measuring import table
+from benchmarks.measuring import number, table
 from benchmarks.open_loop import Latency
 from benchmarks.serving_results import (
     Found,
@@ -26,6 +26,7 @@ from benchmarks.serving_results import (
     typical_difference,
     typical_ratio,
 )
+from benchmarks.serving_workers_report import workers_report
 
 REFUSED_WITHIN_MS: Final = 10.0
 """The slowest refusal must be faster."""
@@ -64,6 +65,8 @@ def report(found: Found) -> str:
         parts += [_scraped_closed(found.scrape, found.plans.get("scrape", {})), _scraped_open(found.scrape)]
     if found.overload:
         parts += [_overload(found.overload), _connections(found.overload)]
+    if found.workers:
+        parts.append(workers_report(found.workers))
     return "\n".join(parts)
 
 
@@ -138,11 +141,6 @@ def _watching(model: str, rounds: Sequence[Round]) -> str:
     ]
     heads = ("monitor", "requests/s, ×", "CPU, µs a request more", "CPU, ×", "p99, ×", "RSS, MiB more")
     return table(f"What monitoring adds to the same server without it: {model}", heads, rows) if rows else ""
-
-
-def number(value: float | None, digits: int) -> str:
-    """Return a number as it stands in a table; a dash if there is none."""
-    return "–" if value is None or value != value else f"{value:,.{digits}f}"
 
 
 # ---------------------------------------------------------------- scrapes

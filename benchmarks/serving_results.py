@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -44,6 +45,17 @@ class Run:
 Round = Mapping[str, Run]
 """By contestant; without those that did not start."""
 Measure = Callable[[Run], float]
+
+
+class Checked(Protocol):
+    """What was found in one round of what has many."""
+
+    @property
+    def valid(self) -> bool:
+        """Return whether it counts."""
+
+
+R = TypeVar("R", bound=Checked)
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,88 @@ class Overload:
     """A fast model, by the number of connections, for each round."""
 
 
+@dataclass(frozen=True)
+class WorkersLoad:
+    """Servers of one worker or more that were loaded at once, by connections that they shared."""
+
+    requests: int
+    failed: int
+    seconds: float
+    cpu_seconds: float
+    """Of all processes of all servers."""
+    worker_cpu_seconds: Sequence[float]
+    """Of each worker."""
+
+    @property
+    def valid(self) -> bool:
+        """Return whether every request was answered as it should be."""
+        return bool(self.requests) and not self.failed
+
+    @property
+    def per_second(self) -> float:
+        """Return the answers a second."""
+        return (self.requests - self.failed) / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Return the CPU time of a request, the supervisor's included."""
+        return 1e6 * self.cpu_seconds / max(1, self.requests)
+
+    @property
+    def cores(self) -> float:
+        """Return how many cores the servers had on average."""
+        return self.cpu_seconds / self.seconds
+
+    @property
+    def busiest(self) -> float:
+        """Return the share that the busiest worker has of the CPU time of all workers."""
+        return max(self.worker_cpu_seconds) / (sum(self.worker_cpu_seconds) or float("nan"))
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """Scrapes of one server, one after another over one connection."""
+
+    wall_ms: float
+    """Median of how long one took."""
+    cpu_ms: float
+    """Mean CPU time of one, of all processes, less what they took in as many turns without scrapes."""
+    idle_cpu_ms: float
+    """What was taken off."""
+    scrapes: int
+    evaluated: int
+    """How often a scrape told of an evaluation that the one before it had not."""
+    bytes: int
+    """Of the largest."""
+
+
+@dataclass(frozen=True)
+class WorkersScraped:
+    """What scrapes of one server take."""
+
+    quiet: Scraped
+    """No rows came since the last evaluation."""
+    busy: Scraped
+    """Rows came to every worker just before each, so that each evaluates."""
+
+    @property
+    def valid(self) -> bool:
+        """Return whether nearly all busy scrapes and hardly a quiet one did evaluate."""
+        return self.quiet.evaluated <= 0.1 * self.quiet.scrapes and self.busy.evaluated >= 0.9 * self.busy.scrapes
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What several workers cost, for each round."""
+
+    load: list[dict[str, WorkersLoad]] = field(default_factory=list)
+    """By what was loaded: a server's workers, or several servers with a plus between them."""
+    scraped: list[dict[str, WorkersScraped]] = field(default_factory=list)
+    """By the number of workers."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """What failed, with the last reason."""
+
+
 @dataclass
 class Found:
     """All parts, each empty until it is run."""
@@ -100,6 +194,7 @@ class Found:
     scrape: dict[str, list[ScrapePair]] = field(default_factory=dict)
     """By the number of features."""
     overload: Overload | None = None
+    workers: Workers | None = None
 
     def save(self, path: Path) -> None:
         """Write everything as JSON."""
@@ -111,26 +206,30 @@ class Found:
         return TypeAdapter(Found).validate_json(path.read_bytes())
 
 
-def typical(rounds: Sequence[Round], name: str, measure: Measure) -> float | None:
+def typical(rounds: Sequence[Mapping[str, R]], name: str, measure: Callable[[R], float]) -> float | None:
     """Return the median over the valid runs of a contestant, None if there is none."""
     found = [measure(own[name]) for own in rounds if name in own and own[name].valid]
     return median(found) if found else None
 
 
-def typical_ratio(rounds: Sequence[Round], name: str, base: str, measure: Measure) -> float | None:
+def typical_ratio(
+    rounds: Sequence[Mapping[str, R]], name: str, base: str, measure: Callable[[R], float]
+) -> float | None:
     """Return the median of the ratios to another contestant of the same round."""
     pairs = [(own[name], own[base]) for own in rounds if name in own and base in own]
     found = [measure(run) / measure(other) for run, other in pairs if run.valid and other.valid]
     return median(found) if found else None
 
 
-def typical_difference(rounds: Sequence[Round], name: str, base: str, measure: Measure) -> float | None:
+def typical_difference(
+    rounds: Sequence[Mapping[str, R]], name: str, base: str, measure: Callable[[R], float]
+) -> float | None:
     """Return the median of the differences from another contestant of the same round."""
     pairs = [(own[name], own[base]) for own in rounds if name in own and base in own]
     found = [measure(run) - measure(other) for run, other in pairs if run.valid and other.valid]
     return median(found) if found else None
 
 
-def contestants(rounds: Sequence[Round]) -> list[str]:
+def contestants(rounds: Sequence[Mapping[str, object]]) -> list[str]:
     """Return all that took part, in the order in which they did."""
     return list(dict.fromkeys(name for own in rounds for name in own))

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from app.drift.baseline import Baseline
 from app.drift.policy import Policy
-from app.metrics import monitor_series
+from app.monitor import MonitorOptions, state_shape
 from app.state import State
 from benchmarks.measuring import THREAD_VARIABLES, cpu_seconds, table
 from benchmarks.monitors import START, Data, monitor_of
@@ -49,7 +49,7 @@ def digest_ns(data: Data, baseline: Baseline, window: int, rows_per_second: floa
 
     Batches of 512 rows enter the ring, are binned, counted and summed into the buckets of three time windows.
     """
-    state = State(baseline.binner, baseline.scales, window, monitor_series(), spans=Policy().time_windows)
+    state = State(state_shape(baseline, MonitorOptions(Policy(windows=(window,)))))
     batch = np.ascontiguousarray(data.current[:BATCH_ROWS])
     event = np.full(BATCH_ROWS, START)
     clock = START

@@ -20,15 +20,17 @@ def metrics_page() -> str:
     return _page(
         "Metrics",
         "Served at `GET /metrics` as Prometheus text or OpenMetrics, by the `Accept` header; beside these, "
-        "prometheus-client's own `process_*` and `python_info`. Counters and histograms are at zero from the start "
+        "prometheus-client's own `python_info`. Counters and histograms are at zero from the start "
         "for every combination of labels; a gauge without a value (too few rows, a column of categories that has no "
         "mean) is absent. `window` is the rows of a count window (`1000`) or the length of a time window (`1h`). "
+        "Whichever worker answers tells of all of them: counters are sums, and only `process_*` is of each worker, "
+        "by its `slot`; `retired` is the CPU time of slots that are no more. "
         "Of a thousand columns these are some hundred thousand series; two settings make them fewer. "
         "`metrics_bin_rows=false` leaves out `model_feature_bin_rows_total` and `model_feature_reference_ratio`, "
         "which the recording rules of a fleet's PSI need both. `metrics_top_features=50` lists in every gauge with a "
         "`feature_name` the 50 worst features (by verdict, then by effect) and always the predictions; the rows "
         "of bins and what they are compared with stay whole. Where monitoring is switched off there are the "
-        "counters and histograms, `model_info` and the latency's threshold.",
+        "counters and histograms, `process_*`, `model_info`, `model_state_persistent` and the latency's threshold.",
         ["metric", "type", "labels", "what it says"],
         rows,
     )

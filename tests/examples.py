@@ -65,6 +65,7 @@ def quiet(**options: Any) -> Settings:
     return Settings(
         **{
             "windows": (50, 1000),
+            "state_dir": "memory",
             "evaluation_rest_factor": 0.0,
             "evaluation_interval_seconds": 600,
             "evaluation_stale_seconds": 1200,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
 from app.drift.evidence import Budget, Evidence
 from app.drift.policy import Policy
+from app.layout import Counters, Layout, counter_fields
+from app.metrics import Stored
 from app.monitor import Monitor, MonitorOptions
 from app.serving import Predictor
 from tests.examples import Example
@@ -99,6 +101,12 @@ def evidence_of(
     raised = ~np.isnan(began)
     values = np.where(raised, thresholds * none.threshold, none.values)
     return replace(none, values=values, raised=raised, since=began)
+
+
+def counters_of(series: Sequence[Stored]) -> Counters:
+    """Return counters of some series over a buffer of their own."""
+    layout = Layout(counter_fields(series))
+    return Counters(series, layout.arrays(bytearray(layout.size_bytes)))
 
 
 def small_options(*windows: int) -> MonitorOptions:

@@ -18,6 +18,9 @@ from app.monitor import Monitor
 from tests.examples import Example, quiet
 from tests.servers import serving
 
+IN_MEMORY = {"kept": "memory", "workers": 1, "notes": []}
+"""What the status says of a state that is not kept in files."""
+
 Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 

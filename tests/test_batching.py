@@ -67,12 +67,12 @@ class Bench:
     problems: Problems
 
     def counted(self, name: str) -> FloatArray:
-        counted: FloatArray = self.monitor.state.counters.copy()[name][0]
+        counted: FloatArray = self.monitor.store.counters.copy()[name][0]
         return counted
 
     @property
     def observed(self) -> FloatArray:
-        held: FloatArray = self.monitor.state.snapshot(START).rows.values
+        held: FloatArray = self.monitor.store.snapshot(START).rows.values
         return held
 
 
@@ -183,7 +183,7 @@ def test_a_request_of_texts_is_cut_with_its_texts(coded: Example) -> None:
             return answer
 
         assert_same(asyncio.run(go()), batch, predictor)
-    assert np.array_equal(monitor.state.snapshot(START).rows.values, predictor.predict(batch).columns, equal_nan=True)
+    assert np.array_equal(monitor.store.snapshot(START).rows.values, predictor.predict(batch).columns, equal_nan=True)
 
 
 # ---------------------------------------------------------------- what is put together
@@ -601,8 +601,8 @@ def test_each_row_is_watched_with_its_requests_times(bench: Benches) -> None:
 
     asyncio.run(go())
     assert running.model.rows == [4]
-    assert running.monitor.state.latest_event == START + 2  # a row without a time of its own has its arrival's
-    assert running.monitor.state.snapshot(START).rows.at.tolist() == [START + 1, START + 1, START + 2, START + 3]
+    assert running.monitor.store.latest_event == START + 2  # a row without a time of its own has its arrival's
+    assert running.monitor.store.snapshot(START).rows.at.tolist() == [START + 1, START + 1, START + 2, START + 3]
 
 
 # ---------------------------------------------------------------- too many at once

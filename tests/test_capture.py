@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +25,10 @@ from app.metrics import (
     SCORE,
     SCORE_BUCKETS,
 )
-from app.monitor import Monitor
+from app.monitor import Monitor, state_shape
 from app.problems import LOG_INTERVAL_SECONDS, Problems
+from app.slots import Owner, Slots
+from app.store import Store, added
 from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
 
 
@@ -40,8 +43,10 @@ class Clock:
 class FailingMonitor(Monitor):
     """A monitor that cannot take rows while `error` is set."""
 
-    def __init__(self) -> None:
-        super().__init__(small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100))
+    def __init__(self, store: Store | None = None) -> None:
+        super().__init__(
+            small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=store
+        )
         self.error: Exception | None = RuntimeError("ring torn")
 
     def observe(
@@ -73,8 +78,8 @@ def _answered(
 
 
 def _child(monitor: Monitor, name: str, *labels: str) -> FloatArray:
-    spec = next(spec for spec in monitor.state.counters.series if spec.name == name)
-    numbers: FloatArray = monitor.state.counters.copy()[name][spec.children.index(labels)]
+    spec = next(spec for spec in monitor.store.counters.series if spec.name == name)
+    numbers: FloatArray = monitor.store.counters.copy()[name][spec.children.index(labels)]
     return numbers
 
 
@@ -92,7 +97,7 @@ def test_answered_rows_are_counted_and_observed() -> None:
     assert _count(monitor, PREDICTIONS.name) == 919
     assert _count(monitor, OBSERVATIONS.name, "predict") == 919
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 0
-    held = monitor.state.snapshot(START)
+    held = monitor.store.snapshot(START)
     assert held.observed == 919
     np.testing.assert_array_equal(held.rows.values, np.concatenate([answer.columns for answer in answers]))
 
@@ -131,7 +136,7 @@ def test_times_of_the_rows_are_handed_on(clock: monitoring.Clock, times: list[fl
     monitor = small_monitor(options=replace(small_options(200, 1_000), clock=clock))
     capture = Capture(monitor, Problems(Clock()))
     capture.answered(_answered(2, arrival=START + 4, event=np.array([5.0, np.nan])))
-    assert monitor.state.snapshot(START).rows.at.tolist() == times
+    assert monitor.store.snapshot(START).rows.at.tolist() == times
 
 
 @pytest.mark.parametrize(
@@ -147,21 +152,21 @@ def test_a_refused_request_is_counted_by_its_reason(reason: Reason) -> None:
     monitor = small_monitor()
     Capture(monitor, Problems(Clock())).refused(reason)
     assert _count(monitor, REJECTED.name, reason) == 1
-    assert monitor.state.counters.copy()[REJECTED.name].sum() == 1
+    assert monitor.store.counters.copy()[REJECTED.name].sum() == 1
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - set(REJECTIONS)))
 def test_what_is_no_refusal_is_not_counted_as_one(reason: Reason) -> None:
     monitor = small_monitor()
     Capture(monitor, Problems(Clock())).refused(reason)
-    assert monitor.state.counters.copy()[REJECTED.name].sum() == 0
+    assert monitor.store.counters.copy()[REJECTED.name].sum() == 0
 
 
 def test_rows_that_the_model_failed_on_are_counted() -> None:
     monitor = small_monitor()
     Capture(monitor, Problems(Clock())).failed(17)
     assert [_count(monitor, FAILED.name, reason) for reason in FAILURES] == [17]
-    assert monitor.state.rows == 0
+    assert monitor.store.rows == 0
 
 
 def test_a_batch_that_is_tried_again_is_counted() -> None:
@@ -175,7 +180,40 @@ def test_without_watching_answers_are_counted_and_no_row_is_observed() -> None:
     Capture(monitor, Problems(Clock()), watching=False).answered(_answered(5, 20))
     assert _count(monitor, PREDICTIONS.name) == 25
     assert _child(monitor, LATENCY.name, "medium")[:-1].sum() == 1
-    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.state.rows == 0
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.store.rows == 0
+
+
+# ---------------------------------------------------------------- beside other workers
+
+
+def _stores(folder: Path) -> tuple[Store, Store]:
+    """Return the stores of two workers on one folder."""
+    baseline, options = small_baseline(), small_options(100)
+    detector = baseline.detector(options.policy.budget)
+    one, other = (
+        Slots(folder, Owner("churn", "1", baseline.hash), state_shape(baseline, options), detector) for _ in range(2)
+    )
+    return Store(*one.take(), one), Store(*other.take(), other)
+
+
+@pytest.mark.parametrize("watching", [True, False])
+def test_what_was_answered_is_known_to_other_workers_by_then(watching: bool, tmp_path: Path) -> None:
+    own, other = _stores(tmp_path)
+    monitor = Monitor(
+        small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=own
+    )
+    Capture(monitor, Problems(Clock()), watching=watching).answered(_answered(5, 20))
+    counted = added(other.counted())
+    assert counted[PREDICTIONS.name].sum() == 25
+    assert counted[INPUT_SIZE.name][:, :-1].sum() == 2
+    assert other.rows == counted[OBSERVATIONS.name].sum() == (25 if watching else 0)
+
+
+def test_that_rows_were_lost_is_known_to_other_workers_too(tmp_path: Path) -> None:
+    own, other = _stores(tmp_path)
+    monitor = FailingMonitor(own)
+    Capture(monitor, Problems(Clock())).answered(_answered(5))
+    assert added(other.counted())[DROPPED.name].sum() == 5
 
 
 # ---------------------------------------------------------------- when monitoring fails
@@ -200,9 +238,9 @@ def test_rows_of_another_width_are_lost_without_harm_to_the_others() -> None:
     capture.answered(replace(good, columns=good.columns[:, :2]))
     capture.answered(good)
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 6
-    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.state.rows == 12
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.store.rows == 12
     assert len(problems.current()) == 1
-    newest = monitor.state.snapshot(START, rows=100).rows
+    newest = monitor.store.snapshot(START, rows=100).rows
     np.testing.assert_array_equal(newest.values, np.concatenate([good.columns, good.columns]))
 
 
@@ -228,7 +266,7 @@ def test_capture_goes_on_when_the_monitor_works_again() -> None:
     capture.answered(_answered(2))
     monitor.error = None
     capture.answered(_answered(3))
-    assert (_count(monitor, PREDICTIONS.name), monitor.state.rows) == (5, 3)
+    assert (_count(monitor, PREDICTIONS.name), monitor.store.rows) == (5, 3)
     assert len(problems.current()) == 1
     clock.now += 300.0
     assert problems.current() == []

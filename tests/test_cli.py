@@ -97,6 +97,9 @@ COMMANDS: list[Sequence[str]] = [
     ("baseline",),
     ("baseline", "build"),
     ("baseline", "show"),
+    ("state",),
+    ("state", "show"),
+    ("state", "reset"),
 ]
 
 
@@ -361,6 +364,7 @@ def test_a_baseline_that_cannot_be_is_one_line(
         (("--bundel",), "--bundel"),
         (("serve", "--prot", "5"), "--prot"),
         (("serve", "--port", "many"), "--port"),
+        (("serve", "--workers", "many"), "--workers"),
         (("bundle", "create", "--name", "x"), "--estimator"),
         (("bundle", "show"), "folder"),
         (("baseline", "build", "t.csv", "--natural-variation-quantile", "2"), "--natural-variation-quantile"),
@@ -385,6 +389,10 @@ def test_an_unknown_option_or_value_is_named_with_code_2(
         (("--bundle", "nowhere"), ("there is no model bundle at nowhere",)),
         (("--port", "70000"), ("port",)),
         (("--clock", "noon"), ("clock", "arrival")),
+        (("--workers", "0"), ("workers", "greater than or equal to 1")),
+        (("--workers", "2", "--clock", "event"), ("workers", "takes one worker")),
+        (("--bundle", "nowhere", "--workers", "2"), ("there is no model bundle at nowhere",)),
+        (("--bundle", "nowhere", "--fresh-state"), ("nowhere",)),
         (("--log-level", "loud"), ("log_level",)),
         (("--config", "nowhere.toml"), ("nowhere.toml",)),
     ],

@@ -159,10 +159,11 @@ def test_the_log_of_alerts_says_what_changed() -> None:
 # ---------------------------------------------------------------- what is asked for
 
 
-def test_the_server_is_told_its_host_and_port() -> None:
+def test_the_server_is_told_its_host_and_port_and_to_begin_anew() -> None:
     command = demo.serve_command(Path("bundle"), Place(81, host="0.0.0.0"))  # noqa: S104  # it is not started
     assert command[:4] == [sys.executable, "-m", "app", "serve"]
     assert "--host 0.0.0.0 --port 81" in " ".join(command)
+    assert "--clock event --state-dir memory" in " ".join(command)
 
 
 @pytest.mark.parametrize(

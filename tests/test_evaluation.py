@@ -3,18 +3,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.drift.policy import Policy
 from app.evaluation import PROBLEM, Evaluator
-from app.monitor import Evaluation, Monitor, MonitorOptions
+from app.monitor import Evaluation, Monitor, MonitorOptions, state_shape
 from app.problems import Problems
+from app.slots import MEMORY_FILE, Owner, Slots
+from app.state_files import HEADER_BYTES
+from app.store import Store
 from tests.monitors import START, small_baseline, some_rows
 
+OPTIONS = MonitorOptions(policy=Policy(windows=(100,)))
 PATIENCE_SECONDS = 20.0
 """How long a test waits for what must come; it is over at once when all is well."""
 
@@ -22,13 +27,9 @@ PATIENCE_SECONDS = 20.0
 class SteeredMonitor(Monitor):
     """A monitor whose evaluations are counted, can be held or made to fail, and cost what a test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
         super().__init__(
-            small_baseline(),
-            model_name="churn",
-            model_version="1",
-            now=START,
-            options=MonitorOptions(policy=Policy(windows=(100,))),
+            small_baseline(), model_name="churn", model_version="1", now=START, options=OPTIONS, store=store
         )
         self.began = 0
         self.asked_at: list[float] = []
@@ -111,12 +112,16 @@ def test_a_reader_gets_a_report_of_the_rows_that_came(monitor: SteeredMonitor, p
 
 def test_without_new_rows_nothing_is_evaluated(monitor: SteeredMonitor, problems: Problems) -> None:
     async def scenario() -> None:
-        evaluator = Evaluator(monitor, problems, rest_factor=0.0)
+        clock = Seconds(monitor.last.at)
+        evaluator = Evaluator(monitor, problems, clock=clock, rest_factor=0.0, interval_seconds=5.0)
         first = await evaluator.current()
         monitor.rows_come()
         second = await evaluator.current()
         assert await evaluator.current() is await evaluator.current()
         assert (first.report.rows_observed, second.report.rows_observed, monitor.began) == (0, 1, 1)
+        clock.now += 10.0  # by now rows may have become too old, and other workers may have said so
+        assert (await evaluator.current()).report.rows_observed == 1
+        assert monitor.began == 2
 
     _run(scenario())
 
@@ -287,7 +292,7 @@ def test_without_readers_rows_are_evaluated_by_interval(monitor: SteeredMonitor,
         async with _watching(Evaluator(monitor, problems, interval_seconds=0.001, rest_factor=0.0)):
             for rows in (1, 2, 3):
                 monitor.rows_come()
-                await _until(lambda: monitor.last.report.rows_observed == monitor.state.rows)
+                await _until(lambda: monitor.last.report.rows_observed == monitor.store.rows)
                 assert monitor.last.report.rows_observed == rows
 
     _run(scenario())
@@ -297,7 +302,7 @@ def test_a_quiet_monitor_is_evaluated_by_interval_too(monitor: SteeredMonitor, p
     async def scenario() -> None:
         async with _watching(Evaluator(monitor, problems, interval_seconds=0.001, rest_factor=0.0)):
             await _until(lambda: monitor.began >= 3)
-            assert monitor.last.report.rows_observed == monitor.state.rows == 0
+            assert monitor.last.report.rows_observed == monitor.store.rows == 0
 
     _run(scenario())
 
@@ -310,7 +315,7 @@ def test_the_interval_goes_on_after_a_failure(monitor: SteeredMonitor, problems:
             await _until(lambda: monitor.began >= 3)
             assert not watching.done()
             monitor.failing = None
-            await _until(lambda: monitor.last.report.rows_observed == monitor.state.rows)
+            await _until(lambda: monitor.last.report.rows_observed == monitor.store.rows)
         assert problems.current() == []
 
     _run(scenario())
@@ -325,6 +330,101 @@ def test_stopping_during_an_evaluation_leaves_nothing_behind(monitor: SteeredMon
         monitor.go.set()
 
     _run(scenario())
+    assert problems.current() == []
+
+
+# ---------------------------------------------------------------- beside other workers
+
+
+@contextlib.contextmanager
+def _workers(folder: Path, count: int) -> Iterator[list[SteeredMonitor]]:
+    """Give monitors on one folder, as if each were in a worker of its own."""
+    baseline = small_baseline()
+    owner, shape = Owner("churn", "1", baseline.hash), state_shape(baseline, OPTIONS)
+    folders = [Slots(folder, owner, shape, baseline.detector(OPTIONS.policy.budget)) for _ in range(count)]
+    try:
+        yield [SteeredMonitor(Store(*slots.take(), slots)) for slots in folders]
+    finally:
+        for slots in folders:
+            slots.release()
+
+
+def test_a_worker_leaves_the_evaluation_to_another_that_made_one_and_bins_its_rows(
+    problems: Problems, tmp_path: Path
+) -> None:
+    async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
+        clock = Seconds(START + 5.0)
+        one.rows_come(9)
+        other.evaluate(clock())
+        one.rows_come(7)
+        assert _waiting(other) == 16
+        async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
+            await _until(lambda: _waiting(other) == 0)
+            assert (one.began, one.last.report.rows_observed) == (0, 0)
+            clock.now += 1.0
+            await _until(lambda: one.last.report.rows_observed == 16)
+
+    with _workers(tmp_path, 2) as (one, other):
+        _run(scenario(one, other))
+    assert problems.current() == []
+
+
+def _waiting(monitor: SteeredMonitor) -> int:
+    """How many rows of the other worker wait to be binned, as this one sees it."""
+    slots = monitor.store.slots
+    assert slots is not None
+    (other,) = slots.others()
+    return len(other.state.take().waiting)
+
+
+def test_a_worker_does_not_take_its_own_evaluation_for_that_of_another(problems: Problems, tmp_path: Path) -> None:
+    async def scenario(one: SteeredMonitor) -> None:
+        clock = Seconds(START)
+        async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
+            await _until(lambda: one.began >= 3)
+
+    with _workers(tmp_path, 1) as (one,):
+        _run(scenario(one))
+
+
+def test_a_reader_of_one_worker_sees_the_rows_of_another(problems: Problems, tmp_path: Path) -> None:
+    async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
+        other.rows_come(4)
+        assert (await Evaluator(one, problems).current()).report.rows_observed == 4
+
+    with _workers(tmp_path, 2) as (one, other):
+        _run(scenario(one, other))
+
+
+def test_a_reader_sees_that_rows_are_gone(problems: Problems, tmp_path: Path) -> None:
+    async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
+        evaluator = Evaluator(one, problems, rest_factor=0.0)
+        one.rows_come(3)
+        other.rows_come(4)
+        assert (await evaluator.current()).report.rows_observed == 7
+        (tmp_path / "1.state").unlink()
+        assert (await evaluator.current()).report.rows_observed == 3
+
+    with _workers(tmp_path, 2) as (one, other):
+        _run(scenario(one, other))
+
+
+def test_when_what_evaluations_share_is_damaged_the_interval_goes_on_with_one_of_its_own(
+    problems: Problems, tmp_path: Path
+) -> None:
+    async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
+        clock = Seconds(START + 5.0)
+        other.evaluate(clock())
+        file = tmp_path / MEMORY_FILE
+        with file.open("r+b") as opened:
+            opened.seek(HEADER_BYTES)
+            opened.write(bytes(file.stat().st_size - HEADER_BYTES))
+        async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
+            await _until(lambda: one.last.at == clock.now)
+        assert one.store.notes == ["state_damaged: no copy of the memory fits its checksum; begun anew"]
+
+    with _workers(tmp_path, 2) as (one, other):
+        _run(scenario(one, other))
     assert problems.current() == []
 
 

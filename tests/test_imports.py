@@ -1,4 +1,4 @@
-"""Imports point inward: drift ← state, monitor, capture, serving ← edges ← main, cli."""
+"""Imports point inward: drift ← state ← slots ← store ← monitor ← capture, serving ← edges ← main ← commands."""
 
 from __future__ import annotations
 
@@ -37,19 +37,33 @@ def _impure(module: str) -> bool:
 
 
 SIDE_EFFECTS = {
-    *("asyncio", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil"),
-    *("socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib", "uuid"),
+    *("asyncio", "datetime", "fcntl", "io", "logging", "mmap", "multiprocessing", "os", "pathlib", "random", "secrets"),
+    *("shutil", "signal", "socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib", "uuid"),
 }
 """Of the standard library, what a pure core has no use for: clocks, files, networks, threads, chance."""
 
-ENTRANCES = ("app.main", "app.cli", "app.check_command", "app.demo")
+COMMANDS = ("app.demo", "app.serve_command", "app.state_command")
+ENTRANCES = ("app.main", "app.worker", "app.cli", "app.check_command", *COMMANDS)
 RULES = (
     Rule("the core is pure", _impure, lambda module: not _within("app.drift")(module)),
     Rule("metrics alone knows prometheus_client", _within("prometheus_client"), _within("app.metrics")),
     Rule("nothing inside knows the edges", _within("app.edges"), _within("app.edges", *ENTRANCES)),
-    Rule("only the HTTP edge knows the web", _within("fastapi", "starlette"), _within("app.edges.http", "app.main")),
+    Rule(
+        "only the HTTP edge knows the web",
+        _within("fastapi", "starlette"),
+        _within("app.edges.http", "app.main", "app.worker"),
+    ),
     Rule("nobody imports the command line", _within("app.cli"), _within("app.__main__")),
-    Rule("nobody imports the entrances", _within("app.main", "app.demo"), _within("app.cli")),
+    Rule("the command line alone imports the commands", _within(*COMMANDS), _within("app.cli")),
+    Rule(
+        "nobody imports the application", _within("app.main", "app.worker"), _within("app.worker", "app.serve_command")
+    ),
+    Rule("state files alone lock and map files", _within("fcntl"), _within("app.state_files")),
+    # Layout knows them as one of the buffers that arrays can be views of.
+    Rule(
+        "state files alone lock and map files", _within("mmap"), _within("app.state_files", "app.slots", "app.layout")
+    ),
+    Rule("files are behind the store", _within("app.slots"), _within("app.store", "app.state_folder", *ENTRANCES)),
     Rule("settings are handed on", _within("app.settings"), _within(*ENTRANCES, "app.edges.http")),
 )
 
@@ -120,9 +134,19 @@ def test_imports_point_inward(module: str) -> None:
         ("app.edges.formats.features", "import starlette.types", "only the HTTP edge knows the web"),
         ("app.main", "from app.cli import app", "nobody imports the command line"),
         ("app.demo", "import app.cli", "nobody imports the command line"),
-        ("app.demo", "from app.main import create_app", "nobody imports the entrances"),
-        ("app.__main__", "from app import demo", "nobody imports the entrances"),
-        ("app.edges.http.service", "from app.main import compose", "nobody imports the entrances"),
+        ("app.demo", "from app.main import create_app", "nobody imports the application"),
+        ("app.cli", "from app.main import create_app", "nobody imports the application"),
+        ("app.main", "from app.worker import IMPORT_STRING", "nobody imports the application"),
+        ("app.edges.http.service", "from app.main import compose", "nobody imports the application"),
+        ("app.__main__", "from app import demo", "the command line alone imports the commands"),
+        ("app.main", "from app.serve_command import run", "the command line alone imports the commands"),
+        ("app.worker", "import app.state_command", "the command line alone imports the commands"),
+        ("app.state", "import fcntl", "state files alone lock and map files"),
+        ("app.store", "from mmap import ACCESS_READ", "state files alone lock and map files"),
+        ("app.layout", "import fcntl", "state files alone lock and map files"),
+        ("app.drift.blocks", "import signal", "the core is pure"),
+        ("app.monitor", "from app.slots import Slots", "files are behind the store"),
+        ("app.edges.http.watch", "from app import slots", "files are behind the store"),
         ("app.monitor", "from app.settings import Settings", "settings are handed on"),
         ("app.serving", "from app import settings", "settings are handed on"),
         ("app.edges.formats.features", "from ...settings import load", "settings are handed on"),
@@ -141,7 +165,11 @@ def test_a_forbidden_import_is_found(module: str, source: str, rule: str) -> Non
         ("app.drift.report", "from . import bins\nfrom .window import Rows\nfrom app.drift.bins import Bins"),
         ("app.metrics", "from prometheus_client.core import Metric"),
         ("app.main", "from fastapi import FastAPI\nfrom app.edges.http.routes import install_routes"),
-        ("app.cli", "def serve():\n    from app.main import create_app\n    from app.demo import run"),
+        ("app.cli", "def serve():\n    from app.serve_command import run\n    from app.demo import run"),
+        ("app.serve_command", "from app.main import create_app\nfrom app.worker import IMPORT_STRING"),
+        ("app.worker", "from fastapi import FastAPI\nfrom app.main import create_app"),
+        ("app.state_files", "import fcntl\nfrom mmap import mmap\nfrom app.layout import Layout"),
+        ("app.state_command", "from app.state_folder import found_in\nfrom app.settings import load"),
         ("app.__main__", "from app.cli import main"),
         ("app.edges.http.service", "from app.settings import Settings\nfrom fastapi import Request"),
         ("app.state", "import prometheus_clients\nimport app.settings_of_others"),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.layout import Counters, Field, Layout, counter_fields
+from app.layout import Field, Layout, counter_fields
 from app.metrics import Stored, each, monitor_series
+from tests.monitors import counters_of
 
 COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
 TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
@@ -73,13 +74,13 @@ def test_every_series_of_a_monitor_has_its_place() -> None:
 
 
 def test_counters_are_zero_from_the_start() -> None:
-    copied = Counters.in_memory(SERIES).copy()
+    copied = counters_of(SERIES).copy()
     assert {name: array.shape for name, array in copied.items()} == {COUNTED.name: (2, 1), TIMED.name: (2, 6)}
     assert not any(array.any() for array in copied.values())
 
 
 def test_a_counter_adds_to_its_own_child() -> None:
-    counters = Counters.in_memory(SERIES)
+    counters = counters_of(SERIES)
     counters.add(COUNTED.name, 1, "a")
     counters.add(COUNTED.name, 2.5, "a")
     counters.add(COUNTED.name, 4, "b")
@@ -95,7 +96,7 @@ observed = st.lists(st.one_of(edges, beside, st.floats(-1e6, 1e6)), max_size=50)
 @unhurried
 @given(st.lists(observed, min_size=1, max_size=4))
 def test_a_histogram_counts_like_numpy_with_inclusive_upper_edges(batches: list[list[float]]) -> None:
-    counters = Counters.in_memory(SERIES)
+    counters = counters_of(SERIES)
     for batch in batches:
         counters.observe(TIMED.name, np.array(batch), "b")
     values = np.array([value for batch in batches for value in batch])
@@ -109,7 +110,7 @@ def test_a_histogram_counts_like_numpy_with_inclusive_upper_edges(batches: list[
 
 
 def test_a_single_number_is_observed_like_an_array_of_one() -> None:
-    counters = Counters.in_memory(SERIES)
+    counters = counters_of(SERIES)
     counters.observe(TIMED.name, 0.5, "a")
     counters.observe(TIMED.name, np.array([0.5]), "b")
     np.testing.assert_array_equal(counters.copy()[TIMED.name], [[0, 1, 0, 0, 0, 0.5]] * 2)
@@ -117,7 +118,7 @@ def test_a_single_number_is_observed_like_an_array_of_one() -> None:
 
 @pytest.mark.parametrize("labels", [(), ("c",), ("a", "b")])
 def test_a_child_that_was_not_declared_is_a_key_error(labels: tuple[str, ...]) -> None:
-    counters = Counters.in_memory(SERIES)
+    counters = counters_of(SERIES)
     assert not counters.has(COUNTED.name, *labels)
     with pytest.raises(KeyError):
         counters.add(COUNTED.name, 1, *labels)
@@ -128,11 +129,11 @@ def test_a_child_that_was_not_declared_is_a_key_error(labels: tuple[str, ...]) -
 
 def test_a_series_that_was_not_declared_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        Counters.in_memory(SERIES).add("unknown_total")
+        counters_of(SERIES).add("unknown_total")
 
 
 def test_a_copy_of_the_counters_stays_as_it_was() -> None:
-    counters = Counters.in_memory(SERIES)
+    counters = counters_of(SERIES)
     counters.add(COUNTED.name, 1, "a")
     before = counters.copy()
     counters.add(COUNTED.name, 1, "a")

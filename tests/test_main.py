@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -13,11 +14,13 @@ import skops.io
 from app.bundles import MODEL_FILE
 from app.drift.evidence import Budget
 from app.errors import BundleError
-from app.main import compose, create_app
+from app.main import IN_MEMORY_PROBLEM, compose, create_app
 from app.metrics import SCORE, SCORE_BUCKETS
 from app.settings import Settings, SettingsError
+from app.state_files import HEADER_BYTES
 from tests.examples import TARGET, Example, quiet
-from tests.served import Failing, served
+from tests.monitors import START
+from tests.served import IN_MEMORY, Failing, Series, served, total
 from tests.servers import serving
 from tests.test_bundles import FOREIGN, Foreign
 
@@ -87,7 +90,7 @@ def test_thresholds_of_a_column_that_the_model_does_not_have_stop_the_start(bina
 
 def test_a_regressions_score_is_counted_between_its_own_edges(regression: Example, binary: Example) -> None:
     def buckets(example: Example) -> tuple[float, ...]:
-        series = compose(quiet(), example.bundle, lambda: 0.0).monitor(None).state.counters.series
+        series = compose(quiet(), example.bundle, lambda: 0.0).monitor(None).store.counters.series
         return next(spec.buckets for spec in series if spec.name == SCORE)
 
     edges = regression.bundle.baseline.columns[-1].bins.edges
@@ -129,6 +132,192 @@ def test_a_server_evaluates_by_itself_when_nobody_asks(binary: Example) -> None:
         while running.monitor.last.report.rows_observed < 3 and time.monotonic() < deadline:
             time.sleep(0.005)
         assert running.monitor.last.report.rows_observed == 3
+
+
+# ---------------------------------------------------------------- the state in files
+
+COUNTED = ("_total", "_bucket", "_count", "_sum")
+OF_OTHERS = "it belongs to other settings or columns; begun anew"
+
+
+def _counted_of_the_model(series: Series) -> dict[Any, float]:
+    return {key: value for key, value in series.items() if key[0].startswith("model_") and key[0].endswith(COUNTED)}
+
+
+def test_a_restart_goes_on_with_windows_evidence_and_counters(tolerant: Example, tmp_path: Path) -> None:
+    moved = [{**row, "mean area": 3 * row["mean area"]} for row in tolerant.rows() * 4]
+    with served(tolerant, state_dir=tmp_path, now=lambda: START) as running:
+        for first in range(0, len(moved), 100):
+            running.predict({"instances": moved[first : first + 100]})
+        running.predict({})
+        before, counted = running.status(), running.metrics()
+    with served(tolerant, state_dir=tmp_path, now=lambda: START) as running:
+        after, recounted = running.status(), running.metrics()
+        assert running.client.get("/health").json()["worker"]["slot"] == 0
+    assert before["status"] == "drift_detected"
+    assert before["monitoring"]["state"] == {"kept": "files", "workers": 1, "notes": []}
+    assert after == before
+    assert _counted_of_the_model(recounted) == _counted_of_the_model(counted)
+    assert total(counted, "model_predictions_total") == 760
+    assert total(counted, "model_state_persistent") == total(recounted, "model_state_persistent") == 1
+    asked = {code: total(recounted, "http_requests_total", handler="/predict", code=code) for code in ("200", "422")}
+    assert asked == {"200": 8, "422": 1}
+    assert total(recounted, "http_requests_total", handler="/drift/status") == 2
+    assert total(recounted, "process_cpu_seconds_total") >= total(counted, "process_cpu_seconds_total") > 0
+
+
+def test_servers_on_one_folder_tell_the_same_of_all_rows(binary: Example, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"state_dir": tmp_path, "now": lambda: START}
+    with served(binary, **options) as one:
+        with served(binary, **options) as other:
+            one.predict({"instances": binary.rows(30)})
+            other.predict({"instances": binary.rows(50, 30)})
+            assert one.predict({}).status_code == 422
+            for each in (one, other):
+                status, series = each.status(), each.metrics()
+                assert (status["rows_observed"], status["windows"]["1000"]["rows"]) == (80, 80)
+                assert status["monitoring"]["state"] == {"kept": "files", "workers": 2, "notes": []}
+                assert total(series, "model_predictions_total") == 80
+                assert total(series, "model_input_size_count") == 2
+                assert total(series, "model_feature_bin_rows_total", feature_name="mean area") == 80
+                assert total(series, "http_requests_total", handler="/predict", code="422") == 1
+                assert {dict(labels)["slot"] for name, labels in series if name == "process_open_fds"} == {"0", "1"}
+            slots = [each.client.get("/health").json()["worker"]["slot"] for each in (one, other)]
+            assert slots == [0, 1]
+        assert one.status()["rows_observed"] == 80
+        assert one.metric("model_predictions_total") == 80
+
+
+def test_a_worker_that_ended_leaves_its_counts_and_takes_its_process_along(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path) as one:
+        with served(binary, state_dir=tmp_path) as other:
+            other.predict({"instances": binary.rows(5)})
+        before = one.metrics()
+        assert one.status()["monitoring"]["state"]["workers"] == 1
+    slots = {dict(labels)["slot"] for name, labels in before if name == "process_cpu_seconds_total"}
+    assert {"0", "1"} <= slots
+    assert [dict(labels)["slot"] for name, labels in before if name == "process_open_fds"] == ["0"]
+
+
+def test_versions_of_a_model_have_states_of_their_own(binary: Example, tmp_path: Path) -> None:
+    newer = replace(binary.bundle, info=binary.bundle.info.model_copy(update={"version": "2.0"}))
+    for _ in range(2):
+        with (
+            served(binary, state_dir=tmp_path) as old,
+            served(replace(binary, bundle=newer), state_dir=tmp_path) as new,
+        ):
+            old.predict({"instances": binary.rows(3)})
+            new.predict({"instances": binary.rows(5)})
+            found = [
+                (each.status()["rows_observed"], each.status()["monitoring"]["state"]["workers"]) for each in (old, new)
+            ]
+    assert found == [(6, 1), (10, 1)]
+    assert sorted(path.name for path in (tmp_path / "binary").iterdir()) == ["1.2", "2.0"]
+
+
+def test_state_is_kept_beside_the_bundle_by_default(binary: Example, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(binary.folder, tmp_path / "churn"))
+    with serving(create_app(quiet(bundle=bundle, state_dir=None))) as client:
+        assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
+    assert (tmp_path / "churn.state" / "binary" / "1.2" / "0.state").is_file()
+
+
+def test_a_state_of_other_settings_is_begun_anew_and_the_status_says_so(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path, windows=(50, 1000)) as running:
+        running.predict({"instances": binary.rows(60)})
+    for notes in ([f"state_foreign: {name}.state: {OF_OTHERS}" for name in ("retired", "0")], []):
+        with served(binary, state_dir=tmp_path, windows=(50, 500)) as running:
+            assert running.status()["monitoring"]["state"]["notes"] == notes
+            assert (running.status()["rows_observed"], running.metric("model_predictions_total")) == (0, 0)
+            assert running.metric("model_state_recoveries_total", reason="state_foreign") == 2
+            assert running.metric("model_monitoring_healthy") == 1
+
+
+def test_what_is_whole_of_a_file_that_was_cut_off_is_saved(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(60)})
+    file = tmp_path / "binary" / "1.2" / "0.state"
+    size = file.stat().st_size
+    os.truncate(file, size - 8)
+    with served(binary, state_dir=tmp_path) as running:
+        status = running.status()
+        assert status["monitoring"]["state"]["notes"] == [
+            "state_truncated: 0.state: it is truncated; 60 rows were saved, counters went on"
+        ]
+        assert status["rows_observed"] == status["windows"]["1000"]["rows"] == 60
+        assert running.metric("model_predictions_total") == 60
+        assert running.metric("model_state_recoveries_total", reason="state_truncated") == 1
+        assert running.metric("model_state_recoveries_total") == 1
+    assert file.stat().st_size == size
+
+
+def test_nothing_is_made_up_for_a_file_that_was_cut_off_before_its_first_row(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path):
+        pass
+    file = tmp_path / "binary" / "1.2" / "0.state"
+    os.truncate(file, file.stat().st_size - 8)
+    with served(binary, state_dir=tmp_path) as running:
+        assert running.status()["rows_observed"] == running.status()["windows"]["1000"]["rows"] == 0
+
+
+def test_where_no_state_can_be_kept_predictions_go_on_and_it_is_told(binary: Example, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "state"
+    with served(binary, state_dir=folder) as running:
+        assert running.predict({"instances": binary.rows(7)}).status_code == 200
+        monitoring, series = running.status()["monitoring"], running.metrics()
+        assert running.client.get("/health").json()["monitoring"]["healthy"] is False
+    (problem,) = monitoring["problems"]
+    assert problem.startswith(f"{IN_MEMORY_PROBLEM}: {folder}/binary/1.2: Not a directory. ")
+    assert "state_dir" in problem
+    assert monitoring["state"] == IN_MEMORY
+    assert total(series, "model_state_persistent") == total(series, "model_monitoring_healthy") == 0
+    assert total(series, "model_predictions_total") == total(series, "model_observations_total") == 7
+
+
+def test_a_folder_that_is_deleted_while_it_is_served_is_a_problem_and_no_more(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path / "state") as running:
+        running.predict({"instances": binary.rows(60)})
+        running.status()
+        shutil.rmtree(tmp_path / "state")
+        assert running.predict({"instances": binary.rows(60)}).status_code == 200
+        answers = {path: running.client.get(path).status_code for path in ("/drift/status", "/metrics")}
+        healthy = running.client.get("/health").json()["monitoring"]["healthy"]
+    assert answers == {"/drift/status": 200, "/metrics": 200}
+    assert healthy is False
+
+
+@pytest.mark.parametrize("name", ["evaluation", "retired"])
+def test_what_workers_share_is_begun_anew_when_it_is_damaged(name: str, binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(60)})
+        running.status()
+        file = tmp_path / "binary" / "1.2" / f"{name}.state"
+        with file.open("r+b") as opened:
+            opened.seek(HEADER_BYTES)
+            opened.write(bytes(file.stat().st_size - HEADER_BYTES))
+        assert {running.client.get(path).status_code for path in ("/drift/status", "/metrics")} == {200}
+        running.predict({"instances": binary.rows(5)})
+        notes = running.status()["monitoring"]["state"]["notes"]
+        assert notes
+        assert all(note.startswith("state_damaged: ") for note in notes)
+        assert running.metric("model_predictions_total") == running.status()["rows_observed"] == 65
+
+
+def test_a_state_in_memory_is_no_problem_where_it_was_asked_for(binary: Example) -> None:
+    with served(binary, state_dir="memory") as running:
+        assert running.status()["monitoring"] == {"healthy": True, "problems": [], "state": IN_MEMORY}
+        assert (running.metric("model_state_persistent"), running.metric("model_monitoring_healthy")) == (0, 1)
+
+
+def test_a_second_replay_on_one_folder_keeps_its_state_in_memory(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path, clock="event"), served(binary, state_dir=tmp_path, clock="event") as second:
+        (problem,) = second.status()["monitoring"]["problems"]
+        assert "1 worker(s) use it already; with clock=event there is one worker" in problem
+        assert second.predict({"instances": binary.rows(3)}).status_code == 200
+
+
+# ---------------------------------------------------------------- what cannot be
 
 
 @pytest.mark.parametrize("option", [{"windows": ()}, {"port": -1}, {"clock": "noon"}, {"prot": 1}])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from prometheus_client import CollectorRegistry, parser
+from prometheus_client import CollectorRegistry, ProcessCollector, parser
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics import parser as openmetrics_parser
@@ -20,13 +20,14 @@ from app.drift.comparison import WindowReport
 from app.drift.policy import Policy
 from app.drift.report import DriftReport
 from app.drift.verdict import SEVERITIES, Status
-from app.errors import DROPS, FAILURES, REJECTIONS
+from app.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS
 from app.exposition import LOT
 from app.layout import Counters
 from app.metrics import (
     BATCH_SIZES,
     BIN_ROWS,
     COLUMNS_AT_ONCE,
+    CPU,
     ERROR_BUDGET,
     EVERYTHING,
     HTTP_DURATION,
@@ -36,8 +37,10 @@ from app.metrics import (
     LATE,
     LATENCY,
     LATENCY_BUCKETS,
+    NO_SLOT,
     OBSERVATIONS,
     PREDICTIONS,
+    PROCESS,
     REFERENCE_RATIO,
     REPORTED,
     SCORE,
@@ -48,17 +51,21 @@ from app.metrics import (
     MonitorFacts,
     ServerFacts,
     Stored,
+    WorkerFacts,
     catalogue,
     monitor_series,
+    process_numbers,
     render,
     score_buckets,
     server_series,
     written,
 )
-from app.monitor import Monitor, MonitorOptions
+from app.monitor import Monitor, MonitorOptions, state_shape
+from app.store import Store
 from tests.monitors import (
     AWKWARD,
     START,
+    counters_of,
     in_sample_baseline,
     small_baseline,
     small_monitor,
@@ -74,6 +81,13 @@ PROMETHEUS = f"{OPENMETRICS};escaping=underscores,{TEXT_1};q=0.5,{TEXT};q=0.3,*/
 """What a Prometheus server asks for."""
 FORMATS = (TEXT, TEXT_1, OPENMETRICS)
 ROUTES = (("POST", "/predict", (200, 422)), ("GET", "/metrics", (200,)))
+WORKERS = (
+    WorkerFacts("0", np.array([12.5, 4e9, 2e8, START, 31.0, 1024.0]), lives=True),
+    WorkerFacts("1", np.array([3.25, 5e9, 1e8, START - 60.0, 7.0, 1024.0]), lives=False),
+    WorkerFacts(NO_SLOT, np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]), lives=False),
+)
+"""One that runs, one that has ended, and what is left of slots that are no more."""
+OURS = ("model_", "http_", "process_")
 PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
 
 Children = dict[tuple[str, ...], float]
@@ -88,9 +102,10 @@ class Exposition:
         monitors: Sequence[MonitorFacts],
         server: Counters | None = None,
         exposed: Exposed = EVERYTHING,
+        workers: Sequence[WorkerFacts] = WORKERS,
     ) -> None:
-        counters = server or Counters.in_memory(server_series(ROUTES))
-        facts = ServerFacts(counters.series, counters.copy(), 0.001)
+        counters = server or counters_of(server_series(ROUTES))
+        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers)
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (
@@ -114,26 +129,27 @@ class Exposition:
 
     @property
     def ours(self) -> dict[str, Family]:
-        return {name: family for name, family in self.families.items() if name.startswith(("model_", "http_"))}
+        return {name: family for name, family in self.families.items() if name.startswith(OURS)}
 
     def value(self, name: str, **where: str) -> float:
         (value,) = self.children(name, **where).values()
         return value
 
 
-def _facts(monitor: Monitor, *, healthy: bool = True, task: str = "binary") -> MonitorFacts:
+def _facts(monitor: Monitor, *, healthy: bool = True, persistent: bool = True, task: str = "binary") -> MonitorFacts:
     return MonitorFacts(
         model_name=monitor.model_name,
         model_version=monitor.model_version,
         task=task,
-        series=monitor.state.counters.series,
-        arrays=monitor.state.counters.copy(),
+        series=monitor.store.counters.series,
+        arrays=monitor.store.counters.copy(),
         baseline=monitor.baseline,
         report=monitor.last.report,
         bin_rows=monitor.bin_rows(),
         evaluated_at=monitor.last.at,
         evaluation_seconds=0.25,
         healthy=healthy,
+        persistent=persistent,
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
     )
 
@@ -170,19 +186,20 @@ def test_the_catalogue_is_sorted_and_names_every_declared_series() -> None:
     assert names == sorted(names)
     stored = {spec.name for spec in (*monitor_series(), *server_series(ROUTES))}
     assert stored | {gauge.name for gauge in REPORTED} <= set(names)
+    assert {gauge.name for gauge in STATED} | {spec.name for spec in PROCESS} <= set(names)
 
 
 @pytest.mark.parametrize("declared", _declared(), ids=lambda declared: str(declared[0]))
 def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, tuple[str, ...], str]) -> None:
     name, kind, labels, text = declared
-    assert re.fullmatch(r"(model|http)_[a-z0-9]+(_[a-z0-9]+)*", name)
+    assert re.fullmatch(r"(model|http|process)_[a-z0-9]+(_[a-z0-9]+)*", name)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", label) and label not in ("le", "quantile") for label in labels)
     assert len(set(labels)) == len(labels)
     assert labels[:2] == ("model_name", "model_version") if name.startswith("model_") else "model_name" not in labels
     assert name.endswith("_total") == (kind == "counter")
     assert not name.endswith(("_count", "_sum", "_bucket", "_created"))
     if name != "model_input_size":  # a name from common practice, kept exactly
-        assert name.endswith("_seconds") == bool(re.search(r"\b[Tt]ime\b|^When\b", text))
+        assert name.removesuffix("_total").endswith("_seconds") == bool(re.search(r"\b[Tt]ime\b|^When\b", text))
     assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
     in_units = text.endswith(("in standard deviations of the reference.", "by its degrees of freedom: 1 by chance."))
     assert name.endswith("_ratio") == (text.startswith("Share of") or in_units)
@@ -224,6 +241,7 @@ def test_reasons_are_the_closed_sets_of_the_errors() -> None:
     assert children["model_predictions_rejected_total"] == tuple((str(reason),) for reason in REJECTIONS)
     assert children["model_prediction_failures_total"] == tuple((str(reason),) for reason in FAILURES)
     assert children["model_observations_dropped_total"] == tuple((str(reason),) for reason in DROPS)
+    assert children["model_state_recoveries_total"] == tuple((str(reason),) for reason in RECOVERIES)
 
 
 def test_children_have_a_value_for_each_label_and_are_distinct() -> None:
@@ -310,14 +328,14 @@ class Families(CollectorRegistry):
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_prometheus_client_reads_the_text_and_writes_the_same(accept: str) -> None:
-    counters = Counters.in_memory(server_series(ROUTES))
+    counters = counters_of(server_series(ROUTES))
     counters.add(HTTP_REQUESTS, 4e6, "POST", "/predict", "200")
     counters.observe(HTTP_DURATION, np.array([0.05, 1e9]), "POST", "/predict", "200")
     timed = Monitor(timed_baseline(), model_name=AWKWARD, model_version="1", now=START)
     exposition = Exposition(accept, [_facts(_drifted()), _facts(_other()), _facts(timed)], counters)
     encode, _ = choose_encoder(accept)
     theirs = encode(Families(exposition.ours.values())).decode()
-    ours = exposition.text[exposition.text.index("# HELP http_") :]
+    ours = exposition.text[exposition.text.index("# HELP process_") :]
     assert [_in_parts(line) for line in ours.split("\n") if line] == [
         _in_parts(line) for line in theirs.split("\n") if line
     ]
@@ -331,7 +349,7 @@ def test_every_format_says_the_same() -> None:
         [
             (sample.name, sorted(sample.labels.items()), sample.value)
             for family in Exposition(accept, facts).list
-            if family.name.startswith(("model_", "http_"))
+            if family.name.startswith(OURS)
             for sample in family.samples
         ]
         for accept in FORMATS
@@ -355,9 +373,8 @@ def test_every_declared_series_is_there_with_its_type_and_help(accept: str, make
 def test_every_family_is_declared(accept: str) -> None:
     exposition = Exposition(accept, [_facts(_drifted())])
     declared = {name.removesuffix("_total") for name, *_ in catalogue()}
-    others = {family.name for family in exposition.list} - declared
-    assert "process_cpu_seconds" in others
-    assert {name for name in others if not name.startswith("process_")} == {"python_info"}
+    assert "process_cpu_seconds" in declared
+    assert {family.name for family in exposition.list} - declared == {"python_info"}
 
 
 @pytest.mark.parametrize("accept", FORMATS)
@@ -381,22 +398,19 @@ def test_no_sample_comes_twice(accept: str) -> None:
 
 
 def test_a_server_without_monitors_shows_its_own_series() -> None:
-    exposition = Exposition(TEXT, [])
-    assert {name for name in exposition.families if name.startswith("http_")} == {
+    assert set(Exposition(TEXT, []).families) == {
         HTTP_REQUESTS.removesuffix("_total"),
         HTTP_DURATION,
         ERROR_BUDGET,
+        *(spec.name.removesuffix("_total") for spec in PROCESS),
+        "python_info",
     }
-    assert not [name for name in exposition.families if name.startswith("model_")]
 
 
-def test_rendering_again_gives_the_same() -> None:
+@pytest.mark.parametrize("accept", FORMATS)
+def test_rendering_again_gives_the_same(accept: str) -> None:
     facts = _facts(_drifted())
-    ours = [
-        [line for line in Exposition(TEXT, [facts]).text.splitlines() if line.startswith(("model_", "http_"))]
-        for _ in range(2)
-    ]
-    assert ours[0] == ours[1]
+    assert Exposition(accept, [facts]).text == Exposition(accept, [facts]).text
 
 
 # ---------------------------------------------------------------- from the start
@@ -469,7 +483,7 @@ def test_histograms_are_cumulative_and_count_like_numpy(
 ) -> None:
     monitor = _idle()
     values = np.concatenate([np.random.default_rng(3).exponential(spread, 500), buckets, [0.0, 2 * buckets[-1]]])
-    with monitor.state.counting() as counters:
+    with monitor.store.counting() as counters:
         counters.observe(name, values, *labels.values())
     exposition = Exposition(accept, [_facts(monitor)])
     found = {le: value for (le,), value in exposition.children(f"{name}_bucket", "le", **labels).items()}
@@ -484,7 +498,7 @@ def test_histograms_are_cumulative_and_count_like_numpy(
 
 def test_counters_show_what_was_added() -> None:
     monitor = _drifted()
-    with monitor.state.counting() as counters:
+    with monitor.store.counting() as counters:
         counters.add(PREDICTIONS.name, 3_000)
         counters.add("model_predictions_rejected_total", 2, "not_json")
     exposition = Exposition(TEXT, [_facts(monitor)])
@@ -507,7 +521,7 @@ def test_bin_counters_are_those_of_the_monitor(accept: str) -> None:
 
 
 def test_the_servers_own_counters_have_no_model() -> None:
-    counters = Counters.in_memory(server_series(ROUTES))
+    counters = counters_of(server_series(ROUTES))
     counters.add(HTTP_REQUESTS, 4, "POST", "/predict", "200")
     counters.observe(HTTP_DURATION, 0.05, "POST", "/predict", "200")
     exposition = Exposition(OPENMETRICS, [], counters)
@@ -790,13 +804,62 @@ def test_rows_that_came_too_late_for_every_time_window_are_counted() -> None:
     assert Exposition(TEXT, [_facts(monitor)]).value(LATE.name) == 4.0
 
 
+@pytest.mark.parametrize("persistent", [True, False])
 @pytest.mark.parametrize("healthy", [True, False])
-def test_the_monitors_own_state_is_shown(healthy: bool) -> None:
-    exposition = Exposition(TEXT, [_facts(_drifted(), healthy=healthy)])
+def test_the_monitors_own_state_is_shown(healthy: bool, persistent: bool) -> None:
+    exposition = Exposition(TEXT, [_facts(_drifted(), healthy=healthy, persistent=persistent)])
     assert exposition.value("model_monitoring_healthy") == float(healthy)
+    assert exposition.value("model_state_persistent") == float(persistent)
     assert exposition.value("model_evaluation_duration_seconds") == 0.25
     info = exposition.children("model_info", "model_name", "model_version", "task", "baseline_hash")
     assert info == {("churn", "1", "binary", small_baseline().hash): 1.0}
+
+
+# ---------------------------------------------------------------- the processes that serve
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_each_worker_that_runs_tells_of_its_process(accept: str) -> None:
+    exposition = Exposition(accept, [])
+    told = {spec.name: exposition.children(spec.name, "slot") for spec in PROCESS}
+    assert told == {
+        "process_cpu_seconds_total": {("0",): 12.5, ("1",): 3.25, ("retired",): 0.5},
+        "process_virtual_memory_bytes": {("0",): 4e9},
+        "process_resident_memory_bytes": {("0",): 2e8},
+        "process_start_time_seconds": {("0",): START},
+        "process_open_fds": {("0",): 31.0},
+        "process_max_fds": {("0",): 1024.0},
+    }
+
+
+def test_cpu_time_stays_when_its_worker_ends() -> None:
+    before, after = (
+        Exposition(TEXT, [], workers=[replace(WORKERS[0], lives=lives)]).children(PROCESS[CPU].name, "slot")
+        for lives in (True, False)
+    )
+    assert before == after == {("0",): 12.5}
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_what_nobody_knows_of_a_process_is_left_out(accept: str) -> None:
+    known = WORKERS[0].process.copy()
+    known[1:3] = np.nan
+    exposition = Exposition(accept, [], workers=[replace(WORKERS[0], process=known)])
+    unknown = {"process_virtual_memory_bytes", "process_resident_memory_bytes"}
+    everything = {spec.name.removesuffix("_total") for spec in PROCESS}
+    assert {name for name in exposition.families if name.startswith("process_")} == everything - unknown
+
+
+def test_this_process_is_known_in_the_order_that_is_told() -> None:
+    numbers = dict(zip((spec.name for spec in PROCESS), process_numbers().tolist(), strict=True))
+    own = {
+        sample.name: sample.value for family in ProcessCollector(registry=None).collect() for sample in family.samples
+    }
+    assert numbers.keys() == own.keys()
+    assert numbers["process_start_time_seconds"] == own["process_start_time_seconds"]
+    assert numbers["process_max_fds"] == own["process_max_fds"]
+    assert 0 < numbers["process_cpu_seconds_total"] <= own["process_cpu_seconds_total"]
+    assert numbers["process_resident_memory_bytes"] < numbers["process_virtual_memory_bytes"]
 
 
 # ---------------------------------------------------------------- less than everything
@@ -886,7 +949,7 @@ def test_each_monitor_lists_its_own_worst_features() -> None:
 
 # ---------------------------------------------------------------- monitoring switched off
 
-STATED_WITHOUT = {"model_prediction_latency_threshold_seconds"}
+STATED_WITHOUT = {"model_prediction_latency_threshold_seconds", "model_state_persistent"}
 
 
 def _switched_off(facts: MonitorFacts) -> MonitorFacts:
@@ -898,7 +961,7 @@ def _switched_off(facts: MonitorFacts) -> MonitorFacts:
 def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept: str, exposed: Exposed) -> None:
     facts = _facts(_drifted())
     watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
-    counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *server_series(ROUTES))}
+    counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *server_series(ROUTES), *PROCESS)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT
     assert {gauge.name for gauge in STATED} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
@@ -923,14 +986,9 @@ def test_one_monitor_may_be_switched_off_beside_another() -> None:
 
 def _other() -> Monitor:
     """Return a monitor with windows and score buckets of its own."""
-    monitor = Monitor(
-        small_baseline(),
-        model_name="price",
-        model_version="2.0",
-        now=START,
-        options=small_options(600),
-        series=monitor_series((-5.0, 0.0, 1e6)),
-    )
+    baseline, options, series = small_baseline(), small_options(600), monitor_series((-5.0, 0.0, 1e6))
+    store = Store.in_memory(state_shape(baseline, options, series), baseline.detector(options.policy.budget))
+    monitor = Monitor(baseline, model_name="price", model_version="2.0", now=START, options=options, store=store)
     monitor.observe(some_rows(1_000, seed=5), arrival=START)
     monitor.evaluate(START + 1)
     return monitor
@@ -988,8 +1046,8 @@ def test_pieces_are_small_and_make_the_whole() -> None:
     monitor = Monitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(100))
     monitor.observe(generator.normal(size=(200, columns)), arrival=START)
     monitor.evaluate(START)
-    counters = Counters.in_memory(server_series(ROUTES))
-    server = ServerFacts(counters.series, counters.copy(), 0.001)
+    counters = counters_of(server_series(ROUTES))
+    server = ServerFacts(counters.series, counters.copy(), 0.001, WORKERS)
     pieces = list(written(OPENMETRICS, [_facts(monitor)], server)[0])
     assert max(piece.count(b"\n") for piece in pieces) <= LOT
     text = b"".join(pieces).decode()

@@ -40,7 +40,7 @@ def _with_clock(clock: Clock) -> Monitor:
 
 
 def _count(monitor: Monitor, name: str) -> float:
-    return float(monitor.state.counters.copy()[name].sum())
+    return float(monitor.store.counters.copy()[name].sum())
 
 
 def _assert_same(found: DriftReport, expected: DriftReport) -> None:
@@ -68,7 +68,7 @@ def test_there_is_a_report_before_the_first_row() -> None:
 
 
 def _is_current(monitor: Monitor) -> bool:
-    return monitor.last.report.rows_observed == monitor.state.rows
+    return monitor.last.report.rows_observed == monitor.store.rows
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 99)])
@@ -78,7 +78,7 @@ def test_rows_of_another_width_are_refused_whole(shape: tuple[int, ...]) -> None
         monitor.observe(np.zeros(shape), arrival=START)
     with pytest.raises(ValueError, match="not a declared source"):
         monitor.observe(some_rows(4), arrival=START, source="hearsay")
-    assert monitor.state.rows == 0
+    assert monitor.store.rows == 0
 
 
 def test_a_report_is_current_until_rows_come() -> None:
@@ -98,7 +98,7 @@ def test_observing_no_rows_changes_nothing() -> None:
     monitor.observe(some_rows(0), arrival=START)
     monitor.observe(some_rows(0), arrival=START, event=np.empty(0))
     assert _is_current(monitor)
-    assert monitor.state.rows == 0
+    assert monitor.store.rows == 0
     assert _count(monitor, OBSERVATIONS.name) == 0
 
 
@@ -107,8 +107,8 @@ def test_rows_observed_are_counted_by_source() -> None:
     for n in (1, 40, 700):
         monitor.observe(some_rows(n), arrival=START)
     place = OBSERVATIONS.children.index(("predict",))
-    assert monitor.state.counters.copy()[OBSERVATIONS.name][place, 0] == 741
-    assert monitor.state.rows == 741
+    assert monitor.store.counters.copy()[OBSERVATIONS.name][place, 0] == 741
+    assert monitor.store.rows == 741
 
 
 def test_bin_rows_are_those_of_every_row_ever() -> None:
@@ -157,7 +157,7 @@ def test_rows_without_an_event_happened_when_they_arrived() -> None:
     monitor = _with_clock("arrival")
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
-    held = monitor.state.snapshot(START + 4)
+    held = monitor.store.snapshot(START + 4)
     assert held.rows.at.tolist() == [START, START, START + 4, START + 4]
     assert held.latest_event == START + 4
     assert _count(monitor, CLAMPED.name) == 0
@@ -167,7 +167,7 @@ def test_by_the_clock_of_events_a_first_row_without_one_happened_when_it_arrived
     monitor = _with_clock("event")
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
-    assert monitor.state.snapshot(START + 4).rows.at.tolist() == [START, START, START, START + 3]
+    assert monitor.store.snapshot(START + 4).rows.at.tolist() == [START, START, START, START + 3]
     assert _count(monitor, CLAMPED.name) == 0
 
 
@@ -177,7 +177,7 @@ def test_in_a_replay_rows_without_an_event_happened_with_the_latest_one() -> Non
     monitor.observe(some_rows(1), arrival=START + years, event=np.array([START]))
     monitor.observe(some_rows(2), arrival=START + years, event=np.array([math.nan, START + 3]))
     monitor.observe(some_rows(1), arrival=START + years)
-    newest = monitor.state.snapshot(START, rows=10).rows
+    newest = monitor.store.snapshot(START, rows=10).rows
     assert newest.at.tolist() == [START, START, START + 3, START + 3]
     assert monitor.evaluate(START + years).report.evaluated_at == START + 3
     assert _count(monitor, CLAMPED.name) == 0
@@ -202,7 +202,7 @@ def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: lis
             known = [at for at, far in zip(sent[: len(expected)], ahead, strict=False) if not (far or math.isnan(at))]
             event = max(known, default=START)
         expected.append(event)
-    newest = monitor.state.snapshot(START, rows=len(sent)).rows
+    newest = monitor.store.snapshot(START, rows=len(sent)).rows
     assert newest.at.tolist() == expected
     assert _count(monitor, CLAMPED.name) == sum(ahead)
     assert monitor.evaluate(0.0).report.evaluated_at == max(expected)
@@ -217,7 +217,7 @@ def test_in_a_replay_one_wrong_time_does_not_move_the_clock(wrong: float) -> Non
     report = monitor.evaluate(START).report
     assert report.evaluated_at == long_ago + 899.0
     assert report.windows["1000"].rows == 901
-    assert monitor.state.snapshot(START).rows.at[-1] == long_ago + 899.0
+    assert monitor.store.snapshot(START).rows.at[-1] == long_ago + 899.0
 
 
 def test_events_given_by_the_caller_are_left_as_they_were() -> None:
@@ -317,7 +317,7 @@ def test_the_largest_window_bounds_the_rows_that_are_kept() -> None:
     monitor.observe(some_rows(20_000), arrival=START)
     report = monitor.evaluate(START).report
     assert (report.rows_observed, report.main.rows) == (20_000, 50)
-    assert monitor.state.window_rows == 50
+    assert monitor.store.window_rows == 50
 
 
 def test_rows_may_come_while_they_are_evaluated() -> None:
@@ -511,7 +511,7 @@ def test_evidence_is_that_of_its_blocks_weighed_once_each(sizes: list[int], look
     for monitor in (by_event, by_arrival):
         before = monitor.last.report.evidence
         _assert_same_evidence(monitor.evaluate(START + 1).report.evidence, before)  # looking again weighs nothing
-        _assert_same_evidence(monitor.state.evidence(), before)
+        _assert_same_evidence(monitor.store.evidence(), before)
 
 
 def test_rows_behind_the_last_block_are_weighed_by_arrival_only() -> None:
@@ -552,7 +552,8 @@ def test_by_hour_rows_that_overrun_the_blocks_are_counted_as_unweighed() -> None
     baseline = timed_baseline()
     monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(1_000))
     generator = np.random.default_rng(3)
-    held = len(monitor.state.layout.arrays(bytearray(monitor.state.layout.size_bytes))["block_at"])
+    shapes = {field.name: field.shape for field in monitor.store.state.shape.layout.fields}
+    (held,) = shapes["block_at"]
     count = (held + 100) * STEP
     values = np.column_stack([generator.normal(size=(count, 2)), generator.integers(0, 3, count)])
     monitor.observe(values, arrival=START)
@@ -594,12 +595,12 @@ def _assert_same_replay(one: Monitor, other: Monitor) -> None:
     found, expected = one.last.report, other.last.report
     np.testing.assert_equal(asdict(found.evidence), asdict(expected.evidence))
     assert (found.verdicts, found.reason, found.drifted) == (expected.verdicts, expected.reason, expected.drifted)
-    np.testing.assert_equal(asdict(one.state.settled()), asdict(other.state.settled()))
+    np.testing.assert_equal(asdict(one.store.settled()), asdict(other.store.settled()))
     ours, theirs = report_json(found), report_json(expected)
     spans = [span.name for span in REPLAYED.time_windows]
     _assert_same_numbers(_without(ours, spans), _without(theirs, spans), rtol=0.0)
     _assert_same_numbers(ours, theirs, rtol=1e-9)
-    one_held, other_held = (monitor.state.snapshot(START).totals for monitor in (one, other))
+    one_held, other_held = (monitor.store.snapshot(START).totals for monitor in (one, other))
     for ours_total, theirs_total in zip(one_held, other_held, strict=True):
         np.testing.assert_array_equal(ours_total.counts, theirs_total.counts)
         np.testing.assert_array_equal(ours_total.hours, theirs_total.hours)
@@ -662,7 +663,7 @@ def test_in_a_replay_the_clock_never_goes_back(late: float, reached: bool) -> No
     event[0] = START
     monitor.observe(some_rows(rows, age=70.0), arrival=START, event=event)
     monitor.evaluate(START)
-    settled = monitor.state.settled()
+    settled = monitor.store.settled()
     assert (settled.rows, settled.clock) == (rows, START)
     assert settled.reached[:, 0].tolist() == [reached, reached]  # rows that are too old reach nothing
 
@@ -719,8 +720,8 @@ def test_a_replay_may_come_through_several_threads() -> None:
     assert not failures, failures
     report = monitor.evaluate(START).report
     assert report.rows_observed == 48_000
-    assert (monitor.state.settled().rows, _count(monitor, UNWEIGHED.name)) == (48_000, 0)
-    assert not len(monitor.state.unweighed()[0])  # every row has been weighed
+    assert (monitor.store.settled().rows, _count(monitor, UNWEIGHED.name)) == (48_000, 0)
+    assert not len(monitor.store.unweighed()[0])  # every row has been weighed
 
 
 # ---------------------------------------------------------------- the registry
@@ -790,7 +791,7 @@ def test_a_row_without_a_time_is_of_the_latest_event_before_it_whatever_batch_it
     for first in range(0, 500, at_once):
         part = slice(first, first + at_once)
         monitor.observe(values[part], arrival=START, event=event[part])
-    assert monitor.state.snapshot(START).rows.at.tolist() == expected.tolist()
+    assert monitor.store.snapshot(START).rows.at.tolist() == expected.tolist()
     assert monitor.evaluate(START).report.evaluated_at == expected.max()
 
 

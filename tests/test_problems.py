@@ -44,6 +44,20 @@ def test_a_problem_is_shown_for_five_minutes_after_it_last_happened(clock: Clock
     assert problems.current() == []
 
 
+def test_a_problem_that_lasts_is_shown_until_it_is_over_and_logged_once(clock: Clock) -> None:
+    problems = Problems(clock)
+    with capture_logs() as logs:
+        problems.lasts("state", "the disk is full")
+        problems.happened("model", ValueError("odd"))
+        for _ in range(3):
+            clock.now += 1e9
+            assert problems.current() == ["state: the disk is full"]
+    problems.over("state")
+    assert problems.current() == []
+    assert [(line["event"], line["log_level"]) for line in logs] == [("state", "error"), ("model", "error")]
+    assert logs[0]["detail"] == "the disk is full"
+
+
 def test_a_problem_that_is_over_is_not_shown(clock: Clock) -> None:
     problems = Problems(clock)
     problems.happened("disk", OSError("full"))

@@ -29,8 +29,9 @@ def test_ones_own_model_is_served_in_ten_lines(tmp_path: Path) -> None:
     create, serve = next(block for block in _blocks("sh") if "bundle create" in block).replace("\\\n", " ").splitlines()
     subprocess.run([*COMMAND, *create.split()[1:]], cwd=tmp_path, check=True, timeout=120, capture_output=True)
     port, log = free_port(), tmp_path / "log"
-    bundle = str(tmp_path / serve.split()[-1])
-    with running("serve", "--bundle", bundle, "--port", str(port), log=log) as process:
+    _, command, option, bundle, *more = serve.split()
+    assert (command, option) == ("serve", "--bundle")
+    with running("serve", option, str(tmp_path / bundle), *more, "--port", str(port), log=log) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: answers(address), process, log)
         row = httpx.get(f"{address}/metadata").json()["data_sample"][0]

@@ -9,17 +9,25 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, Settings, SettingsError, load, variable
+from app.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, IN_MEMORY, Settings, SettingsError, load, variable
 
 UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests")
 LIMITED = ("psi", "missing", "unseen")
-WITHOUT_UNIT = {"port", "windows", *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical"))}
-"""Numbers that are no time or size, or (windows) are known by their field to be rows."""
+WITHOUT_UNIT = {
+    "port",
+    "windows",
+    "workers",
+    *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
+}
+"""Numbers that are no time or size, or (windows, workers) are known by their field to be rows and processes."""
 
 OPTIONS: list[tuple[str, str, object]] = [
     ("bundle", "some/folder", Path("some/folder")),
     ("host", "::1", "::1"),
     ("port", "0", 0),
+    ("workers", "4", 4),
+    ("state_dir", "some/state", Path("some/state")),
+    ("shutdown_grace_seconds", "7", 7),
     ("log_level", "warning", "warning"),
     ("log_format", "console", "console"),
     ("trusted_types", "a.B, c.D", ("a.B", "c.D")),
@@ -59,6 +67,11 @@ WRONG: list[tuple[str, str]] = [
     ("port", "65536"),
     ("port", "-1"),
     ("port", "http"),
+    ("workers", "0"),
+    ("workers", "61"),
+    ("workers", "auto"),
+    ("shutdown_grace_seconds", "1"),
+    ("shutdown_grace_seconds", "2.5"),
     ("log_level", "loud"),
     ("log_format", "xml"),
     ("model_threads", "0"),
@@ -170,6 +183,7 @@ def test_defaults_are_those_of_the_design() -> None:
     assert settings == Settings()
     assert settings.bundle is None
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert (settings.workers, settings.state_dir, settings.shutdown_grace_seconds) == (1, None, 25)
     assert (settings.windows, settings.clock) == ((1_000, 10_000), "arrival")
     assert (settings.time_windows, settings.max_age_seconds) == (("2m", "1h", "24h"), 86_400.0)
     assert (settings.psi_threshold_warning, settings.psi_threshold_critical) == (0.1, 0.2)
@@ -400,6 +414,37 @@ def test_other_critical_limits_are_not_below_their_warnings(low: str, high: str)
 def test_an_evaluation_is_not_stale_before_the_next_is_due() -> None:
     with pytest.raises(SettingsError, match=r"^evaluation_stale_seconds must be longer than"):
         load({"evaluation_interval_seconds": 120.0})
+
+
+def test_several_workers_cannot_replay_rows_in_their_order() -> None:
+    assert load({"workers": 2}).clock == "arrival"
+    assert load({"workers": 1, "clock": "event"}).workers == 1
+    with pytest.raises(SettingsError, match=r"^workers: clock=event .* takes one worker$"):
+        load({"workers": 2, "clock": "event"})
+
+
+@pytest.mark.parametrize(
+    ("bundle", "state_dir", "folder"),
+    [
+        ("models/churn", None, Path.cwd() / "models/churn.state"),
+        ("models/churn/", None, Path.cwd() / "models/churn.state"),
+        ("churn.v2", None, Path.cwd() / "churn.v2.state"),
+        (".", None, Path.cwd().with_name(f"{Path.cwd().name}.state")),
+        ("/models/churn", None, Path("/models/churn.state")),
+        ("/models/churn", "state", Path("state")),
+        ("/models/churn", "/var/lib/driftgauge", Path("/var/lib/driftgauge")),
+        ("/models/churn", "memory", None),
+        ("/models/churn", "/memory", Path("/memory")),
+        (None, None, None),
+        (None, "state", Path("state")),
+        (None, "memory", None),
+    ],
+)
+def test_state_is_kept_beside_the_bundle_unless_it_is_told_where(
+    bundle: str | None, state_dir: str | None, folder: Path | None
+) -> None:
+    assert Path("memory") == IN_MEMORY
+    assert load({"bundle": bundle, "state_dir": state_dir}).state_folder == folder
 
 
 @pytest.mark.parametrize("name", ["DRIFTGAUGE_PROT", "DRIFTGAUGE_", "DRIFTGAUGE_port", "driftgauge_port"])

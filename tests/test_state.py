@@ -4,6 +4,7 @@ import itertools
 import math
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -12,14 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.drift.baseline_build import build_baseline
 from app.drift.bins import Binner, Bins, BoolArray, FloatArray, IntArray
-from app.drift.blocks import step_rows
-from app.drift.buckets import TimeSpan
+from app.drift.blocks import Counted, Unread, step_rows
+from app.drift.buckets import NEVER, TimeSpan
 from app.drift.evidence import Budget, Detector, Evidence, Rate
 from app.drift.samples import Scales
 from app.drift.window import Rows, time_windows
-from app.metrics import LATE, Stored, each, monitor_series
-from app.state import BLOCK_ROWS, SLACK_ROWS, Settled, Snapshot, State, state_layout
+from app.memory import Memory, MemoryShape, Settled
+from app.metrics import LATE, PROCESS, Stored, each, monitor_series
+from app.slots import Slot
+from app.state import BLOCK_ROWS, POINTS, SLACK_ROWS, State, StateShape, Taken
+from app.store import Snapshot, Store
+from app.versions import Arrays, Damaged
 from tests.monitors import START, evidence_of, in_sample_baseline, small_baseline, some_rows, timed_baseline
 
 COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
@@ -30,6 +36,16 @@ ALIGNMENT = 64
 unhurried = settings(deadline=None, max_examples=60)
 
 
+def _shape(
+    window_rows: int, series: Sequence[Stored] = (), *, spans: Sequence[TimeSpan] = (), by_event: bool = False
+) -> StateShape:
+    """Return what a state for rows of the small baseline is for."""
+    baseline = small_baseline()
+    return StateShape(
+        baseline.binner, baseline.scales, window_rows, tuple(series), spans=tuple(spans), by_event=by_event
+    )
+
+
 def _state(
     window_rows: int,
     series: Sequence[Stored] = (),
@@ -37,12 +53,10 @@ def _state(
     spans: Sequence[TimeSpan] = (),
     by_event: bool = False,
     detector: Detector | None = None,
-) -> State:
-    """Return a state for rows of the small baseline."""
-    baseline = small_baseline()
-    return State(
-        baseline.binner, baseline.scales, window_rows, series, spans=spans, by_event=by_event, detector=detector
-    )
+) -> Store:
+    """Return a state in memory for rows of the small baseline, as its store gives it."""
+    shape = _shape(window_rows, series, spans=spans, by_event=by_event)
+    return Store.in_memory(shape, detector or small_baseline().detector())
 
 
 # ---------------------------------------------------------------- the windows, one writer
@@ -62,7 +76,7 @@ class _Everything:
         self._arrival.extend([arrival] * len(values))
         self._event.extend(event.tolist())
 
-    def assert_tells(self, state: State, rows: int, *, by_event: bool) -> None:
+    def assert_tells(self, state: Store, rows: int, *, by_event: bool) -> None:
         """Assert that a state gives the same newest rows, by its clock, and has counted the same."""
         n = min(rows, state.window_rows, len(self._values))
         values = np.array(self._values[len(self._values) - n :]).reshape(n, self._binner.columns)
@@ -75,7 +89,7 @@ class _Everything:
         np.testing.assert_array_equal(held.rows.codes, self._binner.codes(values))
         np.testing.assert_array_equal(held.rows.at, times[len(times) - n :])
 
-    def assert_counted_by(self, state: State) -> None:
+    def assert_counted_by(self, state: Store) -> None:
         everything = np.array(self._values).reshape(-1, self._binner.columns)
         expected = np.zeros((self._binner.columns, self._binner.width), dtype=np.int64)
         for row in self._binner.codes(everything):
@@ -353,13 +367,12 @@ def test_time_windows_end_with_the_latest_event_by_that_clock_and_else_now(by_ev
 
 @pytest.mark.parametrize("rows", [1, 100, SLACK_ROWS])
 def test_a_snapshot_is_of_one_moment(rows: int) -> None:
-    def strike(state: State, before: int) -> None:
-        assert isinstance(state, _Overrunning)
+    def strike(state: _Overrunning, before: int) -> None:
         state.write(rows)
 
     state = _Overrunning(300, strike)
     state.write(250)
-    held = state.snapshot(0.0)
+    held = _store_of(state).snapshot(0.0)
     assert state.rows == 250 + rows
     assert held.observed == len(held.rows) == held.totals[0].rows == 250
     assert held.latest_event == held.rows.at[-1] == 249.0
@@ -400,7 +413,8 @@ def test_evidence_comes_back_as_it_was_kept(since: dict[str, float], rate: Rate)
         found = state.evidence()
         _assert_same_evidence(found, kept)
         for array in (found.won, found.values, found.raised, found.since):
-            array[:] = 1  # what it gives away is a copy
+            with pytest.raises(ValueError, match="read-only"):
+                array[:] = 1  # nobody changes what is remembered
     assert state.unweighed()[0].rows.sum() == 0
     np.testing.assert_array_equal(won, kept.won)
 
@@ -412,11 +426,6 @@ def test_evidence_of_a_column_that_is_not_watched_stays_unknown() -> None:
     _assert_same_evidence(state.evidence(), detector.start())
 
 
-def test_a_state_without_a_detector_holds_no_evidence() -> None:
-    with pytest.raises(ValueError, match="without a detector"):
-        _state(10).evidence()
-
-
 def test_what_effects_have_reached_comes_back_as_it_was_kept() -> None:
     state = _state(10, detector=small_baseline().detector())
     reached = np.random.default_rng(2).random((2, 4)) < 0.5
@@ -425,7 +434,8 @@ def test_what_effects_have_reached_comes_back_as_it_was_kept() -> None:
         found = state.settled()
         np.testing.assert_array_equal(found.reached, reached)
         assert (found.rows, found.clock) == (12_500, START + 0.125)
-        found.reached[:] = True  # what it gives away is a copy
+        with pytest.raises(ValueError, match="read-only"):
+            found.reached[:] = True
     assert not reached.all()
 
 
@@ -447,7 +457,8 @@ def test_every_row_is_weighed_once(
     baseline = timed_baseline()
     detector = replace(baseline, columns=tuple(replace(c, by_hour={}) for c in baseline.columns)).detector()
     detector = baseline.detector() if by_hour else detector
-    state = State(baseline.binner, baseline.scales, 500, (), by_event=by_event, detector=detector)
+    shape = StateShape(baseline.binner, baseline.scales, 500, by_event=by_event, by_hour=by_hour)
+    state = Store.in_memory(shape, detector)
     generator = np.random.default_rng(seed)
     weighed = np.zeros((baseline.binner.columns, baseline.binner.width), dtype=np.int64)
     clock, sent, last = START, 0, False
@@ -493,6 +504,10 @@ UNSCALED = Scales.of(np.zeros(2), np.ones(2), np.zeros(2), np.full(2, 1e7), np.o
 HOUR = TimeSpan("1h", 3_600)
 
 
+def _numbered_shape(window_rows: int) -> StateShape:
+    return StateShape(COUNTING, UNSCALED, window_rows, spans=(HOUR,), by_event=True)
+
+
 def _numbered(begin: int, end: int) -> FloatArray:
     """Return rows that say which they are: scattered over the bins, and the plain number."""
     index = np.arange(begin, end, dtype=np.float64)
@@ -531,7 +546,7 @@ def hasty_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("hasty_threads")
 @pytest.mark.parametrize("window_rows", [20, 4_000])
 def test_no_reader_ever_gets_torn_rows(window_rows: int) -> None:
-    state = State(COUNTING, UNSCALED, window_rows, (), spans=[HOUR], by_event=True)
+    state = _store_of(State(_numbered_shape(window_rows)))
     sizes = itertools.cycle([1, 3, BLOCK_ROWS, 40, 3 * SLACK_ROWS, 700, 1, 5_000])
     total = 1_500_000
     written = threading.Event()
@@ -586,11 +601,14 @@ def test_no_reader_ever_gets_torn_rows(window_rows: int) -> None:
     np.testing.assert_array_equal(state.bin_rows(), COUNTING.counts(COUNTING.codes(_numbered(0, state.rows))))
 
 
+Strike = Callable[["_Overrunning", int], None]
+
+
 class _Overrunning(State):
     """A state on which a writer strikes in the middle of a reader's copy: `strike` is told how many came before."""
 
-    def __init__(self, window_rows: int, strike: Callable[[State, int], None]) -> None:
-        super().__init__(COUNTING, UNSCALED, window_rows, (), spans=[HOUR], by_event=True)
+    def __init__(self, window_rows: int, strike: Strike) -> None:
+        super().__init__(_numbered_shape(window_rows))
         self._strike = strike
         self.copies = 0
 
@@ -598,24 +616,31 @@ class _Overrunning(State):
         begin = self.rows
         self.append(_numbered(begin, begin + rows), 0.0, np.arange(begin, begin + rows, dtype=np.float64))
 
-    def _copy(self, taken: Snapshot, rows: int | None) -> Rows:
+    def rows_of(self, taken: Taken, rows: int) -> Rows:
         before = self.copies
         self.copies += 1
         self._strike(self, before)
-        return super()._copy(taken, rows)
+        return super().rows_of(taken, rows)
+
+
+def _store_of(state: State) -> Store:
+    """Return a store in memory of a given state of numbered rows, whose evidence is of no matter."""
+    reference = _numbered(0, 1_000)
+    detector = build_baseline({"scattered": reference[:, 0], "number": reference[:, 1]}, created="").detector()
+    memory = Memory(MemoryShape(COUNTING.columns, COUNTING.width, detector.bets, slots=1), detector)
+    return Store(Slot(0, 0, state), memory)
 
 
 @pytest.mark.parametrize("rows", [1, SLACK_ROWS, SLACK_ROWS + 1, SLACK_ROWS + BLOCK_ROWS, 10 * SLACK_ROWS])
 @pytest.mark.parametrize("overruns", [1, 3, 7])
 def test_a_reader_that_was_overrun_reads_anew(rows: int, overruns: int) -> None:
-    def strike(state: State, before: int) -> None:
+    def strike(state: _Overrunning, before: int) -> None:
         if before < overruns:
-            assert isinstance(state, _Overrunning)
             state.write(rows)
 
     state = _Overrunning(300, strike)
     state.write(1_000)
-    held = state.snapshot(0.0)
+    held = _store_of(state).snapshot(0.0)
     _assert_numbered(held, 300)
     torn = rows > SLACK_ROWS
     assert held.observed == 1_000 + (overruns * rows if torn else 0)
@@ -623,15 +648,27 @@ def test_a_reader_that_was_overrun_reads_anew(rows: int, overruns: int) -> None:
 
 
 def test_a_window_that_is_not_full_can_be_overrun_too() -> None:
-    def strike(state: State, before: int) -> None:
+    def strike(state: _Overrunning, before: int) -> None:
         if before == 0:
-            assert isinstance(state, _Overrunning)
             state.write(300 + SLACK_ROWS - 4)  # one more than there is room for beside the five rows
 
     state = _Overrunning(300, strike)
     state.write(5)
-    held = state.snapshot(0.0)
+    held = _store_of(state).snapshot(0.0)
     assert (held.observed, state.copies) == (301 + SLACK_ROWS, 2)
+    _assert_numbered(held, 300)
+
+
+# A window that is not full is overrun by what overwrites its own rows alone.
+def test_a_window_that_is_not_full_is_not_overrun_while_there_is_room() -> None:
+    def strike(state: _Overrunning, before: int) -> None:
+        if before == 0:
+            state.write(300 + SLACK_ROWS - 5)
+
+    state = _Overrunning(300, strike)
+    state.write(5)
+    held = _store_of(state).snapshot(0.0)
+    assert (held.observed, state.copies) == (5, 1)
     _assert_numbered(held, 300)
 
 
@@ -639,8 +676,7 @@ def test_writers_are_held_up_once_when_a_reader_is_always_overrun() -> None:
     writers: list[threading.Thread] = []
     waited: list[bool] = []
 
-    def strike(state: State, before: int) -> None:
-        assert isinstance(state, _Overrunning)
+    def strike(state: _Overrunning, before: int) -> None:
         writer = threading.Thread(target=state.write, args=(2 * SLACK_ROWS,), daemon=True)
         writer.start()
         writers.append(writer)
@@ -651,7 +687,7 @@ def test_writers_are_held_up_once_when_a_reader_is_always_overrun() -> None:
     tries = 8
     state = _Overrunning(300, strike)
     state.write(1_000)
-    held = state.snapshot(0.0)
+    held = _store_of(state).snapshot(0.0)
     assert waited == [False] * tries + [True]
     assert held.observed == 1_000 + tries * 2 * SLACK_ROWS
     _assert_numbered(held, 300)
@@ -664,52 +700,74 @@ def test_writers_are_held_up_once_when_a_reader_is_always_overrun() -> None:
 
 def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
     spans = [TimeSpan("10s", 10), TimeSpan("24h", 86_400)]
-    layout = state_layout(columns=4, bins=13, window_rows=1_000, series=SERIES, spans=spans, bets=77)
-    shapes = {field.name: field.shape for field in layout.fields}
-    capacity = 1_000 + SLACK_ROWS
-    assert shapes == {
-        "header": (8,),
-        "bin_rows": (4, 13),
-        "values": (capacity, 4),
-        "codes": (capacity, 4),
+    shape = _shape(1_000, SERIES, spans=spans)
+    columns, bins, capacity = 4, small_baseline().binner.width, 1_000 + SLACK_ROWS
+    digest = [("head", (5,)), ("total", (columns, bins))]
+    counters = [(COUNTED.name, (2, 1)), (TIMED.name, (2, len(TIMED.buckets) + 2)), ("process", (len(PROCESS),))]
+    assert [(field.name, field.shape) for field in shape.digested.fields] == digest
+    assert [(field.name, field.shape) for field in shape.counted.fields] == [*counters, ("rows", (1,))]
+    assert {field.name: field.shape for field in shape.layout.fields} == {
+        "header": (3,),
+        "latest": (1,),
+        "values": (capacity, columns),
+        "codes": (capacity, columns),
         "arrival": (capacity,),
         "event": (capacity,),
-        "bucket_10s": (10,),
-        "counts_10s": (10, 4, 13),
-        "sums_10s": (10, 2, 4),
-        "bucket_24h": (96,),
-        "counts_24h": (96, 4, 13),
-        "sums_24h": (96, 2, 4),
-        "block_header": (4,),
-        "block_counts": (4_096, 4, 13),
+        "numbers": (capacity,),
+        "row_checks": (capacity,),
+        "digest_sequence": (1,),
+        "digest_checks": (2,),
+        "digest_copies": (2, shape.digested.size_bytes // 8),
+        "bucket_10s": (2, 10),
+        "counts_10s": (2, 10, columns, bins),
+        "sums_10s": (2, 10, 2, columns),
+        "stamps_10s": (2, 10),
+        "bucket_24h": (2, 96),
+        "counts_24h": (2, 96, columns, bins),
+        "sums_24h": (2, 96, 2, columns),
+        "stamps_24h": (2, 96),
+        "block_reserved": (1,),
+        "block_counts": (4_096, columns, bins),
         "block_hours": (4_096,),
         "block_at": (4_096,),
-        "block_total": (4, 13),
-        "weighed_header": (6,),
-        "weighed_counts": (4, 13),
+        "counters_sequence": (1,),
+        "counters_checks": (2,),
+        "counters_copies": (2, shape.counted.size_bytes // 8),
+        "origin_blocks": (1,),
+        "origin_counts": (columns, bins),
+    }
+    assert _shape(1_000, SERIES).layout.size_bytes < shape.layout.size_bytes
+    assert _shape(1_000, spans=spans).layout.size_bytes < shape.layout.size_bytes
+    assert _shape(10, SERIES, spans=spans).layout.size_bytes < shape.layout.size_bytes
+
+
+def test_the_layout_of_what_is_remembered_holds_the_evidence_and_how_far_each_slot_was_weighed() -> None:
+    shape = MemoryShape(columns=4, bins=13, bets=77, slots=3)
+    assert {field.name: field.shape for field in shape.fields} == {
+        "rate": (4,),
+        "threshold": (1,),
         "won": (77,),
         "evidence": (4,),
         "raised_since": (4,),
         "cleared_at": (4,),
-        "settled_header": (2,),
+        "settled": (3,),
         "reached": (2, 4),
-        COUNTED.name: (2, 1),
-        TIMED.name: (2, len(TIMED.buckets) + 2),
+        "keys": (3,),
+        "blocks": (3,),
+        "counts": (3, 4, 13),
     }
-    binner = small_baseline().binner
-    expected = state_layout(4, binner.width, 10, SERIES, spans)
-    assert _state(10, SERIES, spans=spans).layout.size_bytes == expected.size_bytes
-    assert state_layout(4, binner.width, 10, SERIES).size_bytes < expected.size_bytes
-    detector = small_baseline().detector()
-    expected = state_layout(4, binner.width, 10, SERIES, spans, detector.bets)
-    assert _state(10, SERIES, spans=spans, detector=detector).layout.size_bytes == expected.size_bytes
+    assert MemoryShape(4, 13, 78_000, 3).layout.size_bytes > shape.layout.size_bytes
 
 
 @pytest.mark.parametrize(
     ("columns", "bins", "blocks"), [(30, 23, 4_096), (100, 23, 1_823), (1_000, 60, 69), (9_000, 60, 64)]
 )
 def test_the_more_counts_a_block_has_the_fewer_blocks_are_held(columns: int, bins: int, blocks: int) -> None:
-    shapes = {field.name: field.shape for field in state_layout(columns, bins, 10, ()).fields}
+    one = Bins("value", edges=tuple(np.arange(bins - 4.0).tolist()))  # and the special ones
+    binner = Binner([one] * columns)
+    assert (binner.columns, binner.width) == (columns, bins)
+    scales = Scales.of(np.zeros(1), np.ones(1), np.zeros(1), np.ones(1), np.ones(1, dtype=np.bool_))
+    shapes = {field.name: field.shape for field in StateShape(binner, scales, 10).layout.fields}
     assert shapes["block_counts"] == (blocks, columns, bins)
     assert shapes["block_hours"] == shapes["block_at"] == (blocks,)
 
@@ -731,3 +789,542 @@ def test_a_state_counts_for_several_threads_without_losing_any() -> None:
     for thread in threads:
         thread.join()
     assert state.counters.copy()[COUNTED.name][0, 0] == 8_000.0
+
+
+# ---------------------------------------------------------------- a buffer that outlives its owner
+
+NEAR = (TimeSpan("10s", 10), TimeSpan("2m", 120))
+
+
+def _kept_shape(*, by_event: bool = False, by_hour: bool = False) -> StateShape:
+    return replace(_shape(50, (*SERIES, LATE), spans=NEAR, by_event=by_event), by_hour=by_hour)
+
+
+def _seen(shape: StateShape, buffer: bytearray) -> State:
+    """Return a state as another process sees it, which cannot write."""
+    return State(shape, memoryview(buffer).toreadonly(), own=False)
+
+
+class _Kept:
+    """A state over a buffer, and beside it all rows that were ever sent to it."""
+
+    def __init__(self, shape: StateShape) -> None:
+        self.shape = shape
+        self.buffer = bytearray(shape.layout.size_bytes)
+        self.state = State(shape, self.buffer)
+        self.state.begin()
+        self.values = np.empty((0, shape.binner.columns))
+        self.arrival = np.empty(0)
+        self.event = np.empty(0)
+
+    @property
+    def arrays(self) -> Arrays:
+        """What lies in the buffer."""
+        return self.shape.layout.arrays(self.buffer)
+
+    def append(self, size: int, clock: float, spread: float = 0.0, *, seed: int = 0) -> None:
+        """Send rows that arrive at a moment, of events up to so many seconds before; count them, and publish."""
+        values, event = some_rows(size, seed), clock - np.random.default_rng(seed).random(size) * spread
+        self.values = np.concatenate([self.values, values])
+        self.arrival = np.concatenate([self.arrival, np.full(size, clock)])
+        self.event = np.concatenate([self.event, event])
+        self.state.append(values, clock, event)
+        with self.state.counting() as counters:
+            counters.add(COUNTED.name, size, "b")
+            counters.observe(TIMED.name, event - clock, "a")
+        self.state.process[:] = seed
+        self.state.publish()
+
+    def kill(self) -> int:
+        """Go on as another owner, with a copy of the buffer; returns the rows that it says were not counted."""
+        self.buffer = bytearray(self.buffer)
+        self.state = State(self.shape, self.buffer)
+        return self.state.resume()
+
+    def peer(self) -> State:
+        """Return the state as another process sees it."""
+        return _seen(self.shape, self.buffer)
+
+    def uninterrupted(self, rows: int) -> State:
+        """Return a state in memory that was sent the first `rows` rows and never stopped."""
+        state = State(self.shape)
+        state.append(self.values[:rows], self.arrival[:rows], self.event[:rows])
+        return state
+
+
+def _assert_same_blocks(found: Unread, expected: Unread) -> None:
+    (blocks, after, lost), (other, then, missed) = found.counted(), expected.counted()
+    np.testing.assert_equal([vars(blocks), vars(after), lost], [vars(other), vars(then), missed])
+
+
+def _assert_read_alike(
+    found: tuple[State, Taken], expected: tuple[State, Taken], reads: Sequence[Counted] = ()
+) -> None:
+    """Assert that two states tell the same of what was taken of each, also of blocks to whom has read so far."""
+    (state, own), (model, other) = found, expected
+    assert (own.observed, own.latest_event) == (other.observed, other.latest_event)
+    for one, total in zip(own.totals, other.totals, strict=True):
+        assert (one.span, one.start, one.rows) == (total.span, total.start, total.rows)
+        np.testing.assert_array_equal(one.counts, total.counts)
+        np.testing.assert_array_equal(one.hours, total.hours)
+        np.testing.assert_allclose(one.sums, total.sums, rtol=1e-9, atol=1e-6)
+    for rows in (0, 1, state.window_rows // 2, state.window_rows, state.window_rows + 1_000):
+        assert state.held(own, rows) == model.held(other, rows)
+        np.testing.assert_equal(vars(state.rows_of(own, rows)), vars(model.rows_of(other, rows)))
+        np.testing.assert_array_equal(state.arrivals(own, rows), model.arrivals(other, rows))
+    np.testing.assert_array_equal(state.bin_rows(own), model.bin_rows(other))
+    for read in (state.origin(), *reads):
+        unread = state.unread(own, read)
+        assert state.has_blocks(unread)
+        _assert_same_blocks(unread, model.unread(other, read))
+
+
+def _assert_same_counters(found: Arrays, expected: Arrays) -> None:
+    assert found.keys() == expected.keys()
+    for name, numbers in expected.items():
+        np.testing.assert_allclose(found[name], numbers, rtol=1e-12, err_msg=name)  # of a sum, the last digits
+
+
+kept_sizes = st.one_of(st.integers(0, 120), st.integers(BLOCK_ROWS - 1, BLOCK_ROWS + 1), st.integers(4_000, 9_000))
+kept_jumps = st.sampled_from([0.0, 0.4, 3.0, 50.0, 1_900.0])
+kept_spreads = st.sampled_from([0.0, 1.0, 200.0])
+
+
+@unhurried
+@given(
+    st.lists(
+        st.tuples(kept_sizes, kept_jumps, kept_spreads, st.sampled_from(["nothing", "read", "killed", "killed twice"])),
+        max_size=7,
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_state_that_is_resumed_goes_on_as_if_nothing_had_happened(
+    steps: list[tuple[int, float, float, str]], by_event: bool, by_hour: bool
+) -> None:
+    shape = _kept_shape(by_event=by_event, by_hour=by_hour)
+    kept, whole = _Kept(shape), _Kept(shape)
+    clock, reads = START, [whole.state.origin()]
+    for step, (size, jump, spread, what) in enumerate([*steps, (3, 0.0, 0.0, "killed twice")]):
+        clock += jump
+        kept.append(size, clock, spread, seed=step)
+        whole.append(size, clock, spread, seed=step)
+        if what == "read":
+            _assert_read_alike((kept.state, kept.state.take(clock)), (whole.state, whole.state.take(clock)), reads)
+            reads.append(whole.state.unread(whole.state.take(), reads[-1]).counted()[1])
+        for _ in range(2 if what == "killed twice" else int(what == "killed")):
+            assert kept.kill() == 0
+            kept.state.publish()
+    _assert_read_alike((kept.state, kept.state.take(clock)), (whole.state, whole.state.take(clock)), reads)
+    _assert_same_counters(kept.state.counted(), whole.state.counted())
+    assert kept.state.counted()["rows"].tolist() == [len(whole.values)]
+
+
+def test_rows_that_were_appended_and_never_counted_are_said() -> None:
+    kept = _Kept(_kept_shape())
+    kept.append(30, START)
+    kept.state.append(some_rows(7), START, np.full(7, START))
+    with kept.state.counting() as counters:
+        counters.add(COUNTED.name, 7, "b")  # never published
+    assert kept.kill() == 7
+    assert kept.state.counters.copy()[COUNTED.name].tolist() == [[0.0], [30.0]]
+    assert kept.state.rows == 37
+    kept.state.publish()
+    assert kept.kill() == 0
+
+
+def _at_each_point(by_event: bool, look: Callable[[_Kept, str, bytearray], None]) -> None:
+    """Let a state go all around its ring; `look` is given a copy of its buffer at each point that it passes."""
+    kept = _Kept(_kept_shape(by_event=by_event))
+    passed = set()
+
+    def reach(point: str) -> None:
+        passed.add(point)
+        look(kept, point, bytearray(kept.buffer))
+
+    kept.state = State(kept.shape, kept.buffer, reach=reach)
+    kept.state.resume()
+    for step, size in enumerate([1, 700, 1_400, 40, 2_048, 3, 4_200, 5, 2_000, 60]):
+        kept.append(size, START + 7.0 * step, 9.0, seed=step)
+        if step % 4 == 3:
+            kept.state.digest()
+    assert passed == set(POINTS)
+
+
+@pytest.mark.parametrize("by_event", [False, True])
+def test_wherever_a_writer_is_killed_the_next_one_goes_on_with_all_rows_that_were_committed(by_event: bool) -> None:
+    def look(kept: _Kept, point: str, buffer: bytearray) -> None:
+        before = _seen(kept.shape, buffer)
+        rows, counted = before.rows, before.counted()
+        state, whole = State(kept.shape, buffer), kept.uninterrupted(rows)
+        assert state.resume() == rows - int(counted["rows"][0]), point
+        clock = float(kept.arrival[:rows].max(initial=START))
+        _assert_read_alike((state, state.take(clock)), (whole, whole.take(clock)))
+        np.testing.assert_array_equal(state.counters.copy()[COUNTED.name], counted[COUNTED.name])
+        for own in (state, whole):
+            own.append(some_rows(2_100, 77), clock + 1.0, np.full(2_100, clock + 1.0))
+        _assert_read_alike((state, state.take(clock + 1.0)), (whole, whole.take(clock + 1.0)))
+
+    _at_each_point(by_event, look)
+
+
+# Rows that were reserved and never committed have overwritten the oldest ones of the ring. The first resume
+# leaves these out, but sets `reserved` back, so that the next one takes them for rows that are held: Damaged.
+@pytest.mark.parametrize("by_event", [False, True])
+def test_what_could_be_resumed_once_can_be_resumed_again(by_event: bool) -> None:
+    def look(kept: _Kept, point: str, buffer: bytearray) -> None:
+        first = State(kept.shape, buffer)
+        first.resume()
+        for waiting in range(3):  # fewer rows than there may have been that were never committed
+            again = State(kept.shape, bytearray(buffer))
+            again.resume()
+            _assert_read_alike((again, again.take(START)), (first, first.take(START)))
+            first.append(some_rows(waiting), START, np.full(waiting, START))
+
+    _at_each_point(by_event, look)
+
+
+# ---------------------------------------------------------------- what is damaged
+
+Damage = Callable[[Arrays], None]
+
+
+def _flipped(name: str, place: int = 0, byte: int = 0, bits: int = 0x55) -> Damage:
+    """Return what changes some bits of a number of an array, all its numbers taken in a row."""
+
+    def damage(arrays: Arrays) -> None:
+        arrays[name].reshape(-1)[place : place + 1].view(np.uint8)[byte] ^= bits
+
+    return damage
+
+
+def _flipped_in_bucket(name: str, place: int, byte: int = 0) -> Damage:
+    """Return what changes a count of the last bucket of a window that holds any."""
+
+    def damage(arrays: Arrays) -> None:
+        counts = arrays[f"counts_{name}"]
+        held = int(np.flatnonzero(arrays[f"bucket_{name}"].reshape(-1) != NEVER)[-1])
+        _flipped(f"counts_{name}", held * counts[0, 0].size + place, byte)(arrays)
+
+    return damage
+
+
+def _added(name: str, amounts: Sequence[int]) -> Damage:
+    """Return what makes the numbers of an array larger."""
+
+    def damage(arrays: Arrays) -> None:
+        arrays[name] += np.array(amounts, dtype=arrays[name].dtype)
+
+    return damage
+
+
+def _zeroed(name: str, *places: int) -> Damage:
+    """Return what leaves zeros in the two copies of something, or in the older one (0) or the newer one (1) alone."""
+
+    def damage(arrays: Arrays) -> None:
+        for place in places:
+            arrays[f"{name}_copies"][(int(arrays[f"{name}_sequence"][0]) + 1 + place) % 2] = 0
+
+    return damage
+
+
+def _exchanged(arrays: Arrays) -> None:
+    arrays["values"][[100, 101]] = arrays["values"][[101, 100]]
+
+
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "a value": (_flipped("values", 4_001), "rows do not fit their checksums"),
+    "the sign of a value": (_flipped("values", 8, 7, 0x80), "rows do not fit their checksums"),
+    "an arrival": (_flipped("arrival", 17), "rows do not fit their checksums"),
+    "an event": (_flipped("event", 3_000, 6), "rows do not fit their checksums"),
+    "the number of a row": (_flipped("numbers", 5), "rows do not fit their checksums"),
+    "the checksum of a row": (_flipped("row_checks", 2_222, 3), "rows do not fit their checksums"),
+    "two rows that changed places": (_exchanged, "rows do not fit their checksums"),
+    "a count in a bucket": (_flipped_in_bucket("10s", 2), "counts contradict one another"),
+    "a count in a longer bucket": (_flipped_in_bucket("2m", 0, 2), "counts contradict one another"),
+    "a count in a block": (_flipped("block_counts", 300, 1), "counts contradict one another"),
+    "more committed than reserved": (_added("header", (-1, 0, 0)), "numbers of rows contradict"),
+    "too many reserved": (_added("header", (BLOCK_ROWS + 1, 0, 0)), "numbers of rows contradict"),
+    "fewer committed than binned": (_added("header", (-100, -100, 0)), "numbers of rows contradict"),
+    "a first row before the first": (_added("header", (0, 0, -1)), "numbers of rows contradict"),
+    "a first row that is yet to come": (_added("header", (0, 0, 1 << 40)), "numbers of rows contradict"),
+    "too many that wait": (_added("header", (5_000, 5_000, 0)), "too many"),
+    "the newer digest": (_zeroed("digest", 1), "newest copy"),
+    "both digests": (_zeroed("digest", 0, 1), "no copy of the digest fits"),
+    "the number of the digest": (_added("digest_sequence", (1_000,)), "no copy of the digest fits"),
+    "the checksums of the digests": (_added("digest_checks", (1, 1)), "no copy of the digest fits"),
+    "both copies of the counters": (_zeroed("counters", 0, 1), "no copy of the counters fits"),
+    "the number of the counters": (_added("counters_sequence", (-1_000,)), "no copy of the counters fits"),
+}
+
+
+def _around_the_ring() -> _Kept:
+    """Return a state that has overwritten its first rows, of which thirty wait to be binned."""
+    kept = _Kept(_kept_shape())
+    for step in range(3):
+        kept.append(2_000, START + 40.0 * step, seed=step)
+    kept.state.digest()
+    kept.append(30, START + 130.0, seed=3)
+    return kept
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_state_that_contradicts_itself_is_not_resumed(name: str) -> None:
+    damage, told = DAMAGES[name]
+    kept = _around_the_ring()
+    assert kept.kill() == 0
+    kept = _around_the_ring()
+    damage(kept.arrays)
+    with pytest.raises(Damaged, match=told):
+        kept.kill()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(["values", "arrival", "event", "numbers", "row_checks"]),
+    st.integers(0, 10**6),
+    st.integers(0, 7),
+    st.integers(1, 255),
+)
+def test_no_bit_of_a_binned_row_changes_unseen(name: str, place: int, byte: int, bits: int) -> None:
+    kept = _around_the_ring()
+    size = kept.arrays[name].size
+    width = size // kept.shape.capacity
+    waiting = {row % kept.shape.capacity for row in range(6_000, 6_030)}
+    if place % size // width not in waiting:
+        _flipped(name, place % size, byte, bits)(kept.arrays)
+        with pytest.raises(Damaged, match="rows do not fit their checksums"):
+            kept.kill()
+
+
+def test_an_older_copy_of_the_counters_will_do() -> None:
+    kept = _around_the_ring()
+    _zeroed("counters", 1)(kept.arrays)
+    assert kept.kill() == 30
+    assert kept.state.counters.copy()[COUNTED.name].tolist() == [[0.0], [6_000.0]]
+    assert kept.state.rows == 6_030
+
+
+@unhurried
+@given(
+    st.lists(st.tuples(st.one_of(st.integers(1, 200), st.integers(1_500, 6_000)), kept_jumps), min_size=1, max_size=4),
+    st.integers(0, 300),
+    st.lists(st.integers(0, 10_000), max_size=40),
+    st.sampled_from([(), (0,), (1,), (0, 1)]),
+    st.sampled_from([(), (0,), (1,), (0, 1)]),
+    st.booleans(),
+    st.integers(0, 1_000),
+)
+def test_what_is_saved_of_a_damaged_state_are_its_whole_rows_and_counters(
+    steps: list[tuple[int, float]],
+    waiting: int,
+    places: list[int],
+    digests: tuple[int, ...],
+    counters: tuple[int, ...],
+    by_hour: bool,
+    seed: int,
+) -> None:
+    kept = _Kept(_kept_shape(by_hour=by_hour))
+    clock = START
+    for step, (size, jump) in enumerate(steps):
+        clock += jump
+        kept.append(size, clock, seed=step)
+    kept.state.digest()
+    kept.append(waiting, clock, seed=len(steps))
+    committed, arrays, rng = kept.state.rows, kept.arrays, np.random.default_rng(seed)
+    sequence = int(arrays["digest_sequence"][0])
+    newer, older = (
+        int(kept.shape.digested.arrays(arrays["digest_copies"][number % 2])["head"][0])
+        for number in (sequence, sequence - 1)
+    )
+    assert (newer, committed) == (len(kept.values) - waiting, len(kept.values))
+
+    candidates = np.arange(max(0, committed - kept.shape.capacity), newer)
+    damaged = {int(candidates[place % len(candidates)]) for place in places}
+    for row in damaged:
+        cell = row % kept.shape.capacity * kept.shape.binner.columns + int(rng.integers(kept.shape.binner.columns))
+        _flipped("values", cell, int(rng.integers(8)), int(rng.integers(1, 256)))(arrays)
+    _zeroed("digest", *digests)(arrays)
+    _zeroed("counters", *counters)(arrays)
+
+    whole = np.array([row for row in candidates if row not in damaged], dtype=np.int64)
+    known = newer if 1 not in digests else (older if 0 not in digests else 0)
+    saved = kept.peer().save()
+    np.testing.assert_array_equal(saved.values, kept.values[whole])
+    np.testing.assert_array_equal(saved.arrival, kept.arrival[whole])
+    np.testing.assert_array_equal(saved.event, kept.event[whole])
+    assert saved.rows == max(int(whole.max(initial=-1)) + 1, known)
+    assert (saved.base is None) == (len(digests) == 2)
+    assert (saved.counted is None) == (len(counters) == 2)
+
+    buffer = bytearray(kept.shape.layout.size_bytes)
+    anew = State(kept.shape, buffer)
+    anew.begin(saved)
+    taken = anew.take(clock)
+    binner = kept.shape.binner
+    ever = kept.values[: known if len(digests) < 2 else 0], kept.values[whole[whole >= known]]
+    expected = sum((binner.counts(binner.codes(values)) for values in ever), start=np.zeros_like(taken.head.total))
+    np.testing.assert_array_equal(anew.bin_rows(taken), expected)
+    assert (anew.rows, taken.observed, taken.observed - taken.first) == (saved.rows, saved.rows, len(whole))
+    model = State(kept.shape)
+    model.append(kept.values[whole], kept.arrival[whole], kept.event[whole])
+    other = model.take(clock)
+    np.testing.assert_equal(vars(anew.rows_of(taken, 50)), vars(model.rows_of(other, 50)))
+    for one, total in zip(taken.totals, other.totals, strict=True):
+        assert (one.rows, one.start) == (total.rows, total.start)
+        np.testing.assert_array_equal(one.counts, total.counts)
+        np.testing.assert_allclose(one.sums, total.sums, rtol=1e-9, atol=1e-6)
+
+    counted, (zeros, children) = anew.counted(), (np.zeros(2), np.array([0, committed]))
+    children = children if 1 not in counters else children - [0, waiting]
+    children = children if len(counters) < 2 else zeros
+    np.testing.assert_array_equal(counted[COUNTED.name][:, 0], children)
+    np.testing.assert_array_equal(counted[TIMED.name][:, :-1].sum(axis=1), children[::-1])
+    assert (counted["process"] == len(steps) - (1 in counters)).all() or len(counters) == 2
+    assert counted["rows"].tolist() == [saved.rows]
+
+    # What was saved has been weighed before; what comes then is weighed, and the state can be resumed.
+    assert anew.unread(taken, anew.origin()).counted()[0].rows.sum() == 0
+    more = some_rows(700, 99)
+    anew.append(more, clock, np.full(700, clock))
+    anew.publish()
+    anew = State(kept.shape, bytearray(buffer))
+    assert anew.resume() == 0
+    blocks, _, lost = anew.unread(anew.take(), anew.origin()).counted()
+    np.testing.assert_array_equal(blocks.counts.sum(axis=0), binner.counts(binner.codes(more)))
+    assert lost == 0
+
+
+# What is saved is binned anew; rows that were late were counted before.
+def test_rows_that_were_late_are_not_counted_again_when_they_are_saved() -> None:
+    kept = _Kept(_kept_shape(by_event=True))
+    kept.append(40, START)
+    kept.append(5, START - 1_000.0)
+    kept.state.digest()
+    kept.state.publish()
+    assert kept.state.counted()[LATE.name].tolist() == [[5.0]]
+    anew = State(kept.shape, bytearray(kept.shape.layout.size_bytes))
+    anew.begin(kept.peer().save())
+    assert anew.rows == 45
+    assert anew.counted()[LATE.name].tolist() == [[5.0]]
+
+
+# A place of zeros holds no row, whatever the checksum of zeros is.
+@pytest.mark.parametrize("digests", [(), (0, 1)])
+def test_of_a_state_without_rows_none_are_saved(digests: tuple[int, ...]) -> None:
+    kept = _Kept(_kept_shape())
+    _zeroed("digest", *digests)(kept.arrays)
+    saved = kept.peer().save()
+    assert (len(saved.values), saved.rows) == (0, 0)
+
+
+# The same where the rows that were saved do not begin at the first place of the ring.
+def test_what_was_saved_can_be_saved_again() -> None:
+    kept = _Kept(_kept_shape())
+    kept.append(100, START)
+    kept.state.digest()
+    arrays = kept.arrays
+    arrays["values"][:60] = 3.0
+    buffer = bytearray(kept.shape.layout.size_bytes)
+    State(kept.shape, buffer).begin(kept.peer().save())
+    saved = _seen(kept.shape, buffer).save()
+    np.testing.assert_array_equal(saved.values, kept.values[60:])
+    assert saved.rows == 100
+
+
+# ---------------------------------------------------------------- a state of another process
+
+
+@unhurried
+@given(
+    st.lists(st.tuples(kept_sizes, kept_jumps, kept_spreads, st.booleans(), st.booleans()), min_size=1, max_size=7),
+    st.booleans(),
+    st.booleans(),
+)
+def test_another_process_reads_what_the_owner_reads_whether_rows_are_binned_or_not(
+    steps: list[tuple[int, float, float, bool, bool]], by_event: bool, by_hour: bool
+) -> None:
+    kept = _Kept(_kept_shape(by_event=by_event, by_hour=by_hour))
+    peer = kept.peer()
+    clock, reads = START, [peer.origin()]
+    for step, (size, jump, spread, read, digest) in enumerate(steps):
+        clock += jump
+        kept.append(size, clock, spread, seed=step)
+        if digest:
+            kept.state.digest()
+        if read:
+            assert peer.rows == kept.state.rows == len(kept.values)
+            seen = peer.take(clock)
+            assert len(seen.waiting) == seen.observed - seen.head.rows
+            assert peer.is_still(seen, 50)
+            owned = kept.state.take(clock)  # which bins what waits, in place: nothing else changes
+            assert len(owned.waiting) == 0
+            assert peer.is_still(seen, 50)
+            _assert_read_alike((peer, seen), (kept.state, owned), reads)
+            reads.append(peer.unread(seen, reads[-1]).counted()[1])
+            kept.state.publish()
+            _assert_same_counters(peer.counted(), kept.state.counted())
+
+
+def test_another_process_cannot_write() -> None:
+    kept = _Kept(_kept_shape())
+    kept.append(10, START)
+    before = bytes(kept.buffer)
+    peer = kept.peer()
+    peer.take(START)
+    peer.counted()
+    with pytest.raises(ValueError, match="read-only"):
+        peer.append(some_rows(1), START, np.full(1, START))
+    assert kept.buffer == before
+
+
+def test_another_process_sees_of_the_counters_what_was_published() -> None:
+    kept = _Kept(_kept_shape())
+    kept.append(10, START)
+    peer = kept.peer()
+    with kept.state.counting() as counters:
+        counters.add(COUNTED.name, 5, "b")
+    assert peer.counted()[COUNTED.name].tolist() == [[0.0], [10.0]]
+    kept.state.publish()
+    assert peer.counted()[COUNTED.name].tolist() == [[0.0], [15.0]]
+
+
+@pytest.mark.usefixtures("hasty_threads")
+@pytest.mark.parametrize("window_rows", [20, 4_000])
+def test_another_process_takes_torn_rows_for_what_they_are(window_rows: int) -> None:
+    shape = _numbered_shape(window_rows)
+    buffer = bytearray(shape.layout.size_bytes)
+    state = State(shape, buffer)
+    state.begin()
+    sizes = itertools.cycle([1, 3, 40, 700, 1, 1_500])
+    written = threading.Event()
+
+    def write() -> None:
+        try:
+            begin = 0
+            while begin < 250_000:
+                end = begin + next(sizes)
+                state.append(_numbered(begin, end), 0.0, np.arange(begin, end, dtype=np.float64))
+                state.publish()
+                begin = end
+                time.sleep(0.0)
+        finally:
+            written.set()
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    whole, peer = 0, _seen(shape, buffer)
+    while True:
+        ended = written.is_set()
+        taken = peer.take(0.0)
+        held = Snapshot(peer.rows_of(taken, window_rows), taken.observed, taken.latest_event, taken.totals)
+        bins = peer.bin_rows(taken)
+        if peer.is_still(taken, window_rows):
+            _assert_numbered(held, window_rows)
+            np.testing.assert_array_equal(bins.sum(axis=1), [taken.observed] * 2)
+            whole += 1
+        if ended:
+            break
+    thread.join(timeout=60.0)
+    assert whole > 1
+    assert taken.observed == state.rows >= 250_000

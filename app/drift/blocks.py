@@ -25,9 +25,6 @@ _RING_BLOCKS: Final = (64, 4_096)
 
 CountArray = npt.NDArray[np.uint32]
 
-# Places in the header of a ring.
-_ENDED, _ROWS, _HOUR, _AT = range(4)
-
 
 @dataclass(frozen=True)
 class Blocks:
@@ -62,6 +59,11 @@ class Counted:
     """Blocks that had ended."""
     counts: CountArray
     """All rows in each bin that it has read, modulo 2**32, shape [columns, K]."""
+
+    @classmethod
+    def upto(cls, head: Head) -> Counted:
+        """Return how far a reader has come that has read all rows of a head."""
+        return cls(head.ended, head.total.astype(np.uint32))
 
 
 def step_rows(columns: int) -> int:
@@ -101,31 +103,60 @@ def counted_blocks(binner: Binner, codes: CodeArray, ends: IntArray, hours: IntA
     return Blocks(binner.counts_by(codes[:rows], group, len(ends)), hours, at)
 
 
+@dataclass(frozen=True)
+class Head:
+    """What is known of all rows counted so far: the next block goes on from here."""
+
+    rows: int
+    ended: int
+    """Blocks that have ended."""
+    hour: int
+    """The hour of the day of the last row; 0 where hours are not told apart."""
+    at: float
+    """The latest time so far, seconds since 1970; -inf without rows."""
+    total: IntArray
+    """All rows in each bin, shape [columns, K]."""
+
+    @classmethod
+    def start(cls, columns: int, bins: int) -> Head:
+        """Return what is known before the first row."""
+        return cls(0, 0, 0, -np.inf, np.zeros((columns, bins), dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Blocks that end within some rows."""
+
+    upto: CountArray
+    """All counts up to each, modulo 2**32, shape [blocks, columns, K]."""
+    hours: IntArray
+    at: FloatArray
+
+
 class BlockRing:
     """The counts of all rows so far as they were at the end of each block, the newest blocks in a ring.
 
-    The arrays belong to the caller. Because the counts are cumulative, a reader that comes late finds
-    one large block where it was overrun, and loses nothing.
+    The arrays belong to the caller, who also keeps the head. Because the counts are cumulative, a
+    reader that comes late finds one large block where it was overrun, and loses nothing. Rows that are
+    counted once more from the same head write the same, so that whoever stopped half way can begin again.
     """
 
     def __init__(
         self,
         binner: Binner,
-        header: FloatArray,
+        reserved: IntArray,
         counts: CountArray,
         hours: IntArray,
         at: FloatArray,
-        total: CountArray,
         *,
         by_hour: bool,
     ) -> None:
         """Take arrays as `block_shapes` describes them; with `by_hour` no block spans two hours of the day."""
         self._binner = binner
-        self._header = header
+        self._reserved = reserved
         self._counts = counts
         self._hours = hours
         self._at = at
-        self._total = total
         self._by_hour = by_hour
         self._step = step_rows(binner.columns)
 
@@ -133,79 +164,93 @@ class BlockRing:
     def in_memory(cls, binner: Binner, *, by_hour: bool) -> BlockRing:
         """Return an empty ring with arrays of its own."""
         shapes = block_shapes(binner.columns, binner.width)
-        ring = cls(binner, *(np.zeros(shape, dtype) for _, dtype, shape in shapes), by_hour=by_hour)
-        ring.clear()
-        return ring
+        return cls(binner, *(np.zeros(shape, dtype) for _, dtype, shape in shapes), by_hour=by_hour)
 
-    def room(self, read: int) -> int:
+    def start(self) -> Head:
+        """Return the head of a ring without rows."""
+        return Head.start(self._binner.columns, self._binner.width)
+
+    def room(self, head: Head, read: int) -> int:
         """Return how many more rows surely overrun no block that a reader of so many blocks has not read.
 
         Where no block is of two hours each row can end one, and the first of them that before it as well.
         """
-        blocks = len(self._at) - (self.ended - read) - 1
+        blocks = len(self._at) - (head.ended - read) - 1
         return blocks if self._by_hour else blocks * self._step
 
-    @property
-    def ended(self) -> int:
-        """Blocks that have ended."""
-        return int(self._header[_ENDED])
+    def holds(self, block: int) -> bool:
+        """Say whether a block is not overwritten, or about to be."""
+        return int(self._reserved[0]) - block <= len(self._at)
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._header[:] = 0.0
-        self._header[_AT] = -np.inf
-        self._total[:] = 0
+    def is_sound(self, head: Head) -> bool:
+        """Say whether each end that is held counts as many rows in every column."""
+        places = np.arange(max(0, int(self._reserved[0]) - len(self._at), head.ended - len(self._at)), head.ended)
+        rows = self._counts[places % len(self._at)].sum(axis=2, dtype=np.uint32)
+        return bool((rows == rows[:, :1]).all())
 
-    def add(self, codes: CodeArray, at: FloatArray) -> IntArray:
-        """Count rows, codes of shape [n, columns], their times of shape [n]; returns their counts, [columns, K]."""
+    def add(self, head: Head, codes: CodeArray, at: FloatArray) -> tuple[Head, IntArray]:
+        """Count rows, codes of shape [n, columns], their times of shape [n]; returns the head and their counts."""
+        ends, after = self._counted(head, codes, at)
+        self._reserved[0] = after.ended
+        held = slice(max(0, len(ends.at) - len(self._at)), len(ends.at))
+        places = (head.ended + np.arange(len(ends.at))[held]) % len(self._at)
+        self._counts[places] = ends.upto[held]
+        self._hours[places] = ends.hours[held]
+        self._at[places] = ends.at[held]
+        return after, after.total - head.total
+
+    def _counted(self, head: Head, codes: CodeArray, at: FloatArray) -> tuple[_Ends, Head]:
+        """Return the blocks that end within rows, and the head behind them; nothing is written."""
         rows = len(codes)
         if rows == 0:
-            return self._binner.counts(codes)
+            return _Ends(np.empty((0, *head.total.shape), np.uint32), np.empty(0, np.int64), np.empty(0)), head
         hours = hours_of(at) if self._by_hour else None
-        before = int(self._header[_ROWS])
-        if hours is not None and before % self._step and hours[0] != self._header[_HOUR]:
-            self._end(self._total[None], np.array([self._header[_HOUR]]), np.array([self._header[_AT]]))
-        ends, in_hour = block_ends(before, rows, self._step, hours)
+        turned = hours is not None and head.rows % self._step != 0 and int(hours[0]) != head.hour
+        ends, in_hour = block_ends(head.rows, rows, self._step, hours)
         group = np.zeros(rows, dtype=np.int64)
         group[ends[ends < rows]] = 1
         by_block = self._binner.counts_by(codes, np.cumsum(group), len(ends) + 1)
-        clock = np.maximum(np.maximum.accumulate(at), self._header[_AT])
-        upto = self._total + np.cumsum(by_block[:-1], axis=0).astype(np.uint32)
-        self._end(upto, in_hour, clock[ends - 1])
-        counts: IntArray = by_block.sum(axis=0)
-        self._total += counts.astype(np.uint32)
-        self._header[_ROWS] = before + rows
-        self._header[_HOUR] = 0 if hours is None else hours[-1]
-        self._header[_AT] = clock[-1]
-        return counts
+        clock = np.maximum(np.maximum.accumulate(at), head.at)
+        upto = (head.total + np.cumsum(by_block[:-1], axis=0)).astype(np.uint32)
+        ended = _Ends(upto, in_hour, clock[ends - 1])
+        if turned:  # the block before it ended with its hour
+            last = head.total.astype(np.uint32)[None]
+            ended = _Ends(np.concatenate([last, upto]), np.append(head.hour, in_hour), np.append(head.at, ended.at))
+        return ended, Head(
+            rows=head.rows + rows,
+            ended=head.ended + len(ended.at),
+            hour=0 if hours is None else int(hours[-1]),
+            at=float(clock[-1]),
+            total=head.total + by_block.sum(axis=0),
+        )
 
-    def _end(self, upto: CountArray, hours: IntArray, at: FloatArray) -> None:
-        """Write down the ends of blocks: all counts up to each, shape [blocks, columns, K]."""
-        held = slice(max(0, len(at) - len(self._at)), len(at))
-        places = (self.ended + np.arange(len(at))[held]) % len(self._at)
-        self._counts[places] = upto[held]
-        self._hours[places] = hours[held]
-        self._at[places] = at[held]
-        self._header[_ENDED] += len(at)
-
-    def start(self) -> Counted:
-        """Return what a reader has read that begins with the first row."""
-        return Counted(0, np.zeros_like(self._total))
-
-    def since(self, read: Counted, *, unended: bool) -> Unread:
+    def since(
+        self,
+        head: Head,
+        read: Counted,
+        *,
+        unended: bool,
+        waiting: tuple[CodeArray, FloatArray] | None = None,
+    ) -> Unread:
         """Return a copy of the counts at the ends of the blocks that a reader has not read.
 
-        With `unended` the rows behind the last end are a block too.
+        With `unended` the rows behind the last end are a block too. `waiting` are rows behind the head (codes of
+        shape [n, columns], times of shape [n]) that are read with the others though they are not in the ring.
         """
-        ended, held = self.ended, len(self._at)
-        places = np.arange(max(read.blocks, ended - held), ended) % held
+        oldest = max(head.ended, int(self._reserved[0])) - len(self._at)
+        places = np.arange(max(read.blocks, oldest), head.ended) % len(self._at)
         upto, hours, at = self._counts[places], self._hours[places], self._at[places]
+        if waiting is not None:
+            more, after = self._counted(head, *waiting)
+            new = slice(max(0, read.blocks - head.ended), None)
+            upto = np.concatenate([upto, more.upto[new]])
+            hours, at = np.append(hours, more.hours[new]), np.append(at, more.at[new])
+            head = after
         if unended:
-            upto = np.concatenate([upto, self._total[None]])
-            hours = np.append(hours, np.int64(self._header[_HOUR]))
-            at = np.append(at, self._header[_AT])
-        lost = self._by_hour and read.blocks < ended - held
-        return Unread(read, ended, upto, hours, at, overrun=lost)
+            upto = np.concatenate([upto, head.total.astype(np.uint32)[None]])
+            hours, at = np.append(hours, head.hour), np.append(at, head.at)
+        overrun = self._by_hour and read.blocks < oldest
+        return Unread(read, head.ended, upto, hours, at, overrun=overrun, first=max(read.blocks, oldest))
 
 
 @dataclass(frozen=True)
@@ -223,6 +268,8 @@ class Unread:
     """Shape [blocks]."""
     overrun: bool
     """Whether the first block stands for several, whose hours matter and are lost."""
+    first: int
+    """The number of the first block."""
 
     def counted(self) -> tuple[Blocks, Counted, int]:
         """Return the blocks, how far the reader has come with them, and the rows that it has to skip."""
@@ -240,9 +287,8 @@ def block_shapes(columns: int, bins: int) -> list[tuple[str, str, tuple[int, ...
     fewest, most = _RING_BLOCKS
     blocks = min(most, max(fewest, _RING_BYTES // max(1, 4 * columns * bins)))
     return [
-        ("block_header", "f8", (4,)),
+        ("block_reserved", "i8", (1,)),
         ("block_counts", "u4", (blocks, columns, bins)),
         ("block_hours", "i8", (blocks,)),
         ("block_at", "f8", (blocks,)),
-        ("block_total", "u4", (columns, bins)),
     ]

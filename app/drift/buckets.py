@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from app.drift.bins import Binner, BoolArray, CodeArray, FloatArray, IntArray
-from app.drift.blocks import HOURS, hours_of
+from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from app.drift.blocks import HOURS, hours_of, rows_by_hour
 from app.drift.samples import Scales
 from app.drift.tiles import Tiling
 
@@ -77,6 +77,16 @@ class Totals:
     """Of the standardised clipped values and of their squares, shape [2, columns]."""
     hours: IntArray
     """Rows in each hour of the day (UTC), shape [24]: no bucket is of two."""
+
+    def __add__(self, other: Totals) -> Totals:
+        """Return what the window holds of the rows of both; it must be the same window of the same moment."""
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            counts=self.counts + other.counts,
+            sums=self.sums + other.sums,
+            hours=self.hours + other.hours,
+        )
 
 
 @dataclass(frozen=True)
@@ -158,8 +168,11 @@ class Summing:
 class Ring:
     """The buckets of one time window, in arrays of a State.
 
-    `index` (shape [buckets]) says which bucket of the clock each place holds, `counts`
-    ([buckets, columns, K]) and `sums` ([buckets, 2, columns]) what is in it.
+    `index` (shape [2, buckets]) says which bucket of the clock each place holds, `counts`
+    ([2, buckets, columns, K]) and `sums` ([2, buckets, 2, columns]) what is in it. There are two versions of
+    each place, and `stamps` ([2, buckets]) says with which step each was written. A step writes the older
+    version; who reads as of a step takes the newest that is not later. So neither a reader nor a step that was
+    never finished sees half of one, as long as no more than one step is under way.
     """
 
     def __init__(
@@ -170,6 +183,7 @@ class Ring:
         index: IntArray,
         counts: CountArray,
         sums: FloatArray,
+        stamps: IntArray,
     ) -> None:
         self.span: Final = span
         self._binner = binner
@@ -177,24 +191,46 @@ class Ring:
         self._index = index
         self._counts = counts
         self._sums = sums
+        self._stamps = stamps
 
     def clear(self) -> None:
         """Forget everything."""
         self._index[:] = NEVER
+        self._stamps[:] = 0
 
-    def add(self, block: Block) -> int:
-        """Count a block; returns how many of its rows were too old when they came."""
+    def forget_after(self, step: int) -> None:
+        """Forget what a later step has written that was never finished."""
+        unfinished = self._stamps > step
+        self._index[unfinished] = NEVER
+        self._stamps[unfinished] = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether each bucket counts as many rows in every column."""
+        rows = self._counts[self._index != NEVER].sum(axis=2, dtype=np.uint32)
+        return bool((rows == rows[:, :1]).all())
+
+    def add(self, block: Block, step: int) -> int:
+        """Count a block, in a step later than all before; returns how many of its rows were too old when they came."""
         first, last = math.floor(block.first / self.span.width), math.floor(block.last / self.span.width)
         before = int(self._index.max())
         newest = max(before, last)
         if first == last and last > newest - self.span.buckets:  # as a rule: one bucket for the whole block
-            place = self._claim(last)
-            self._counts[place] += block.counts
-            self._sums[place] += block.sums
+            place = last % self.span.buckets
+            old = int(self._stamps[1, place] > self._stamps[0, place])
+            new = 1 - old
+            self._stamps[new, place] = step
+            if self._index[old, place] == last:
+                np.add(self._counts[old, place], block.counts, out=self._counts[new, place])
+                np.add(self._sums[old, place], block.sums, out=self._sums[new, place])
+            else:
+                self._counts[new, place] = block.counts
+                self._sums[new, place] = block.sums
+            self._index[new, place] = last
             return 0
-        return self._add_apart(block, before, newest)
+        return self._add_apart(block, step, before, newest)
 
-    def _add_apart(self, block: Block, before: int, newest: int) -> int:
+    def _add_apart(self, block: Block, step: int, before: int, newest: int) -> int:
         index = np.floor(block.at / self.span.width).astype(np.int64)
         # A row that a later one of its own block leaves behind came in time.
         late = int((index <= np.maximum.accumulate(np.maximum(index, before)) - self.span.buckets).sum())
@@ -205,50 +241,64 @@ class Ring:
         buckets, starts, group = np.unique(index[kept], return_index=True, return_inverse=True)
         z = self._summing.standardised(block.values[kept])
         sums = np.stack([np.add.reduceat(z, starts), np.add.reduceat(z * z, starts)], axis=1)
-        counts = self._binner.counts_by(block.codes[kept], group, len(buckets))
-        places = [self._claim(bucket) for bucket in buckets.tolist()]  # at most as many as the window has
-        self._counts[places] += counts.astype(np.uint32)
-        self._sums[places] += sums
+        counts = self._binner.counts_by(block.codes[kept], group, len(buckets)).astype(np.uint32)
+        places = buckets % self.span.buckets  # no two of them the same
+        old = (self._stamps[1, places] > self._stamps[0, places]).astype(np.int64)
+        new, again = 1 - old, self._index[old, places] == buckets
+        self._stamps[new, places] = step
+        counts[again] += self._counts[old, places][again]
+        sums[again] += self._sums[old, places][again]
+        self._counts[new, places] = counts
+        self._sums[new, places] = sums
+        self._index[new, places] = buckets
         return late
 
-    def _claim(self, bucket: int) -> int:
-        """Return a bucket's place, emptied first if it held an older one."""
-        place = bucket % self.span.buckets
-        if self._index[place] != bucket:
-            self._index[place] = bucket
-            self._counts[place] = 0
-            self._sums[place] = 0.0
-        return place
-
-    def totals(self, now: float) -> Totals:
-        """Return what the window holds at a moment, seconds since 1970; later rows are left out."""
+    def totals(self, now: float, step: int) -> Totals:
+        """Return what the window holds at a moment, seconds since 1970, as of a step; later rows are left out."""
+        stamps = np.where(self._stamps <= step, self._stamps, -1)
+        version = (stamps[1] > stamps[0]).astype(np.int64)
+        index = self._index[version, np.arange(self.span.buckets)]
         current = math.floor(now / self.span.width)
         oldest = current - self.span.buckets + 1
-        held = (self._index >= oldest) & (self._index <= current)
-        counts = self._counts[held].sum(axis=0, dtype=np.int64)
+        held = np.flatnonzero((index >= oldest) & (index <= current))
+        own = self._counts[version[held], held]
+        counts = own.sum(axis=0, dtype=np.int64)
+        hours = hours_of((index[held] * self.span.width).astype(np.float64))
         return Totals(
             span=self.span,
             start=float(oldest * self.span.width),
             rows=int(counts[0].sum()),
             counts=counts,
-            sums=self._sums[held].sum(axis=0),
-            hours=self._hours(held),
+            sums=self._sums[version[held], held].sum(axis=0),
+            hours=np.bincount(hours, weights=own[:, 0].sum(axis=1), minlength=HOURS).astype(np.int64),
         )
 
-    def _hours(self, held: BoolArray) -> IntArray:
-        hours = hours_of((self._index[held] * self.span.width).astype(np.float64))
-        rows = self._counts[held, 0].sum(axis=1)
-        return np.bincount(hours, weights=rows, minlength=HOURS).astype(np.int64)
+    def totals_of(self, values: FloatArray, codes: CodeArray, at: FloatArray, now: float) -> Totals:
+        """Return what the window holds at a moment of rows that are in no bucket yet, arrays as in `Block`."""
+        index = np.floor(at / self.span.width)
+        current = math.floor(now / self.span.width)
+        oldest = current - self.span.buckets + 1
+        held = (index >= oldest) & (index <= current)
+        z = self._summing.standardised(values[held])
+        return Totals(
+            span=self.span,
+            start=float(oldest * self.span.width),
+            rows=int(held.sum()),
+            counts=self._binner.counts(codes[held]),
+            sums=np.stack([z.sum(axis=0), (z * z).sum(axis=0)]),
+            hours=rows_by_hour(at[held]),
+        )
 
 
 def bucket_shapes(spans: Sequence[TimeSpan], columns: int, bins: int) -> list[tuple[str, str, tuple[int, ...]]]:
     """Return the name, type and shape of each array that the rings of some windows need."""
     return [
-        (f"{what}_{span.name}", dtype, (span.buckets, *shape))
+        (f"{what}_{span.name}", dtype, (2, span.buckets, *shape))
         for span in spans
         for what, dtype, shape in (
             ("bucket", "i8", ()),
             ("counts", "u4", (columns, bins)),
             ("sums", "f8", (2, columns)),
+            ("stamps", "i8", ()),
         )
     ]

@@ -66,12 +66,13 @@ def named(name: str) -> Contestant:
 
 
 def driftgauge(**settings: str) -> Callable[[Fitted, int, Path], Start]:
-    """Return how Driftgauge is started with settings that are not its defaults."""
+    """Return how Driftgauge is started with settings that are not its defaults, each time with a new state."""
 
     def start(fitted: Fitted, port: int, folder: Path) -> Start:
-        where = ("--bundle", str(fitted.bundle), "--port", str(port), "--log-level", "warning")
+        where = ("--bundle", str(fitted.bundle), "--state-dir", str(folder / "state"))
+        how = ("--port", str(port), "--log-level", "warning")
         env = {f"DRIFTGAUGE_{name.upper()}": value for name, value in settings.items()}
-        return Start((sys.executable, "-m", "app", "serve", *where), env)
+        return Start((sys.executable, "-m", "app", "serve", *where, *how), env)
 
     return start
 

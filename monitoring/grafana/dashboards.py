@@ -567,17 +567,19 @@ def process() -> list[AnyPanel]:
     """Does the process have what it needs?"""
     return [
         lines(
-            Text("CPU", "Cores used by each server. Bad: at its limit for long, latency follows.", "suffix: cores"),
+            Text("CPU", "Cores used by each server, all its workers together. Bad: for long as many as it has workers, "
+                 "or its machine has cores; latency follows.", "suffix: cores"),
             Query(f"sum by (instance) ({rate('process_cpu_seconds_total', SERVER_IS)})", "{{instance}}"),
         ),
         lines(
-            Text("Memory", "Resident memory of each server. Bad: steady growth; everything it keeps is bounded.",
-                 "bytes"),
-            Query(f"max by (instance) (process_resident_memory_bytes{{{SERVER_IS}}})", "{{instance}}"),
+            Text("Memory", "Resident memory of each worker, by its slot; what workers share counts in each. Bad: "
+                 "steady growth; everything it keeps is bounded.", "bytes"),
+            Query(f"max by (instance, slot) (process_resident_memory_bytes{{{SERVER_IS}}})",
+                  "{{instance}} slot {{slot}}"),
         ),
         lines(
-            Text("Open files", "Open files and connections of each server, as a share of what it may open. Bad: near "
-                 "100 %, it then refuses connections.", RATIO),
+            Text("Open files", "Open files and connections of each server's fullest worker, as a share of what it may "
+                 "open. Bad: near 100 %, it then refuses connections.", RATIO),
             Query(f"max by (instance) (process_open_fds{{{SERVER_IS}}} / process_max_fds{{{SERVER_IS}}})",
                   "{{instance}}"),
         ),

@@ -18,7 +18,7 @@ def test_rows_are_fed_in_batches_and_the_text_counts_them() -> None:
     monitor = monitor_of(data.baseline(), (100, 1_000))
     feed = Feed(monitor, data.current)
     feed(10 * BATCH_ROWS - 1)
-    assert monitor.state.rows == 10 * BATCH_ROWS
+    assert monitor.store.rows == 10 * BATCH_ROWS
     assert feed.now > START
     monitor.evaluate(feed.now)
     text = exposition(monitor).decode()

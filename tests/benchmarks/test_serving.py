@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,10 +20,23 @@ from rich.progress import Progress
 from benchmarks.contestants.catalogue import BARE, CONTESTANTS, MONITORED, UNMONITORED, environment, named
 from benchmarks.load import Load, missing_wrk, read_result
 from benchmarks.open_loop import BROKEN, Asked, Client, Latency, Outcome, http_request, outcome
-from benchmarks.processes import Memory, NotStarted, cpu_seconds, free_port, lives, memory, process, running, stop, tree
+from benchmarks.processes import (
+    EVERY_CORE,
+    Memory,
+    NotStarted,
+    cpu_seconds,
+    free_port,
+    lives,
+    memory,
+    on_core,
+    process,
+    running,
+    stop,
+    tree,
+)
 from benchmarks.processes import until_ready as wait_for
-from benchmarks.serving import Plan, ask, chosen, run_contest, run_scrape, shortly, started
-from benchmarks.serving_models import LOGISTIC, fit
+from benchmarks.serving import chosen, run_contest, run_scrape
+from benchmarks.serving_models import LOGISTIC, Fitted, fit
 from benchmarks.serving_report import Bar, bars, report
 from benchmarks.serving_results import (
     Found,
@@ -29,11 +44,17 @@ from benchmarks.serving_results import (
     Overload,
     Phase,
     Run,
+    Scraped,
     ScrapePair,
+    Workers,
+    WorkersLoad,
+    WorkersScraped,
     typical,
     typical_difference,
     typical_ratio,
 )
+from benchmarks.serving_servers import Plan, ask, shortly, started
+from benchmarks.serving_workers import counts_of, run_workers
 from tests.e2e.programs import require
 
 LOAD: Final = Load(requests=800, seconds=8.0, p50_ms=1.0, p99_ms=2.0, max_ms=9.0, refused=0, broken=0)
@@ -188,6 +209,58 @@ def test_what_was_found_is_read_as_it_was_written_and_reported(tmp_path: Path) -
     assert drawn[0] == Bar(BARE, "logistic regression", 100.0, 2.0)
 
 
+def test_several_workers_are_compared_with_one_of_the_same_round() -> None:
+    one = WorkersLoad(1_000, 0, 2.0, 0.1, [0.1])
+    two = replace(one, requests=2_000, cpu_seconds=0.22, worker_cpu_seconds=[0.05, 0.15])
+    assert (two.per_second, two.cpu_us, two.cores, two.busiest) == pytest.approx((1_000.0, 110.0, 0.11, 0.75))
+    quiet = Scraped(wall_ms=4.0, cpu_ms=3.0, idle_cpu_ms=1.0, scrapes=100, evaluated=1, bytes=2_048)
+    scraped = WorkersScraped(quiet, replace(quiet, wall_ms=20.0, evaluated=100))
+    slow = WorkersScraped(replace(quiet, wall_ms=7.0), replace(quiet, wall_ms=25.0, evaluated=95))
+    odd = replace(slow, busy=replace(slow.busy, evaluated=40))
+    assert (scraped.valid, odd.valid) == (True, False)
+    found = Workers(
+        [{"1": one, "1 + 1": one, "2": two}, {"2": two, "1": replace(one, failed=1)}, {"2": two}],
+        [{"1": scraped, "8": slow}, {"1": scraped, "8": odd}],
+        {"scrapes, 4 workers": "it ended"},
+    )
+    text = report(Found(workers=found))
+    assert "| 1 | 500 | 1.00 | 100.0 | 1.000 | yes | 1.000 | 0.05 | 100 | 2, 1 invalid |" in text
+    assert "| 2 | 1,000 | 2.00 | 110.0 | 1.100 | yes | 1.100 | 0.11 | 75 | 3 |" in text
+    assert "rounds of 100 scrapes" in text
+    assert (
+        "| 8 | 7.00 | 1.75 | no | 3.00 | 1.00 | 1 | 25.00 | 1.25 | yes | 3.00 | 1.00 | 95 | 2 | 2, 1 invalid |" in text
+    )
+    assert "Failed: scrapes, 4 workers, it ended" in text
+    nothing = replace(scraped, quiet=replace(quiet, cpu_ms=0.0))
+    assert "| 1 | 4.00 | 1.00 | yes | – | – | 1 |" in report(Found(workers=Workers(scraped=[{"1": nothing}])))
+
+
+def test_workers_that_are_missing_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(counts: Sequence[int], fitted: Fitted, plan: Plan) -> WorkersLoad:
+        assert (plan.server_core, plan.load_core) == (EVERY_CORE, EVERY_CORE)
+        raise NotStarted(f"{sum(counts)} workers:\nno\nmemory")
+
+    monkeypatch.setattr("benchmarks.serving_workers.loaded", never)
+    monkeypatch.setattr("benchmarks.serving_workers.LOGISTIC", SMALL)
+    found = Found()
+    with Progress(disable=True) as progress:
+        for _ in run_workers(found, [], 1, replace(_plan(tmp_path), rounds=2), progress):
+            pass
+    told = {"load, 1": "1 workers: memory", "load, 1 + 1": "2 workers: memory", "load, 2": "2 workers: memory"}
+    assert found.workers == Workers([{}, {}], [{}, {}], told)
+    found.save(tmp_path / "found.json")
+    assert Found.load(tmp_path / "found.json") == found
+
+
+def test_numbers_of_workers_are_read_or_refused() -> None:
+    assert counts_of("1, 2,8") == [1, 2, 8]
+    for text in ("", "1,x", "0", "17", "2,2"):
+        with pytest.raises(typer.BadParameter, match="each once"):
+            counts_of(text)
+    every = on_core(EVERY_CORE, ["true"])
+    assert every[:2] == ["taskset", "-c"] if shutil.which("taskset") else every == ["true"]
+
+
 def test_parts_of_names_choose() -> None:
     assert [own.name for own in chosen(CONTESTANTS, "mlserver, off")] == [UNMONITORED, "MLServer", "MLServer, batching"]
     assert chosen(CONTESTANTS, "") == list(CONTESTANTS)
@@ -303,3 +376,28 @@ def test_scrapes_are_compared_with_none(wrk: None, tmp_path: Path, monkeypatch: 
     assert (pair.without.scrapes, pair.scraped.scrapes >= 2) == (0, True)
     assert pair.scraped.open.statuses == {"200": 200}
     assert time.monotonic() - began < 60.0
+
+
+@pytest.mark.e2e
+def test_workers_are_loaded_and_scraped(wrk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.serving_workers.LOADED", {"1 + 2": (1, 2)})
+    monkeypatch.setattr("benchmarks.serving_workers.LOGISTIC", SMALL)
+    monkeypatch.setattr("benchmarks.serving_workers.SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr("benchmarks.serving_workers.FILL_ROWS", 2_000)
+    found = Found()
+    with Progress(disable=True) as progress:
+        for _ in run_workers(found, [2], 10, _plan(tmp_path), progress):
+            pass
+    assert found.workers is not None
+    assert found.workers.missing == {}
+    (loads,), (scrapes,) = found.workers.load, found.workers.scraped
+    load = loads["1 + 2"]
+    assert load.valid
+    assert load.requests > 10
+    assert len(load.worker_cpu_seconds) == 3
+    assert 0.0 < sum(load.worker_cpu_seconds) <= load.cpu_seconds + 0.03
+    assert scrapes["2"].busy.evaluated >= 9
+    assert scrapes["2"].quiet.evaluated <= 5
+    assert scrapes["2"].quiet.wall_ms > 0.0
+    assert scrapes["2"].quiet.bytes > 10_000
+    assert "A scrape by workers: median of 1 rounds of 10 scrapes" in report(found)

@@ -21,7 +21,12 @@ from tests.e2e.processes import answers, running, until
 
 FEATURES: Final = tuple(f"f{i}" for i in range(12))
 MODEL: Final = "coin"
-ENV: Final = {"DRIFTGAUGE_WINDOWS": "1000,2000", "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0"}
+ENV: Final = {
+    "DRIFTGAUGE_WINDOWS": "1000,2000",
+    "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0",
+    # As if each server had a machine of its own: on one bundle they would share their state.
+    "DRIFTGAUGE_STATE_DIR": "memory",
+}
 SECONDS: Final = 60.0
 """Longest wait for anything."""
 

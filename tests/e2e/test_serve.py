@@ -37,7 +37,8 @@ def address() -> str:
 def test_a_shifted_feature_is_found_and_recovers(bundle: Path, address: str, tmp_path: Path) -> None:
     log, port = tmp_path / "log", address.rpartition(":")[2]
     env = {"DRIFTGAUGE_WINDOWS": "1000,2000", "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0"}
-    with running("serve", "--bundle", str(bundle), "--port", port, log=log, env=env) as process:
+    state = ("--state-dir", str(tmp_path / "state"))
+    with running("serve", "--bundle", str(bundle), "--port", port, *state, log=log, env=env) as process:
         until(lambda: answers(address), process, log)
         rng = np.random.default_rng(1)
         verdicts = [_send(address, rng.normal(shift, 1.0, (2_000, 2))) for shift in (0.0, 1.0, 0.0)]
@@ -50,7 +51,8 @@ def test_a_shifted_feature_is_found_and_recovers(bundle: Path, address: str, tmp
 
 def test_sigterm_ends_it_in_good_order_with_json_log_lines(bundle: Path, address: str, tmp_path: Path) -> None:
     log, port = tmp_path / "log", address.rpartition(":")[2]
-    with running("serve", "--bundle", str(bundle), "--port", port, log=log) as process:
+    state = ("--state-dir", str(tmp_path / "state"))
+    with running("serve", "--bundle", str(bundle), "--port", port, *state, log=log) as process:
         until(lambda: answers(address), process, log)
         process.send_signal(signal.SIGTERM)
         # uvicorn ends itself by the signal once everything is stopped
@@ -70,6 +72,7 @@ def test_sigterm_ends_it_in_good_order_with_json_log_lines(bundle: Path, address
         (("--bundle", "nowhere"), {"DRIFTGAUGE_WINDOW": "5"}, "DRIFTGAUGE_WINDOW;"),
         (("--bundle", "nowhere"), {"DRIFTGAUGE_WINDOWS": "0"}, "windows: give at least one window"),
         (("--config", "nowhere.toml"), {}, "nowhere.toml"),
+        (("--bundle", "nowhere", "--workers", "2"), {}, "there is no model bundle at nowhere"),
     ],
 )
 def test_what_cannot_work_stops_the_start_with_one_line(

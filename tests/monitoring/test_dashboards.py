@@ -246,13 +246,10 @@ def _names(expr: str) -> set[str]:
 
 def _known() -> set[str]:
     """Return every name that a server exposes or that a rule records."""
-    known = {"up", "ALERTS"} | {f"process_{name}" for name in PROCESS}
+    known = {"up", "ALERTS"}
     for name, kind, _, _ in catalogue():
         known |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
     return known | _recorded()
-
-
-PROCESS = ("cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds")
 
 
 def _recorded() -> set[str]:

@@ -24,13 +24,14 @@ async def root() -> Response:
 async def health(request: Request) -> Response:
     """Say which model is served, and whether monitoring works."""
     service = service_of(request)
-    problems = service.problems.current()
+    problems = service.current_problems()
     return json_response(
         {
             "health": "ok" if service.ready else "starting",
             "version": __version__,
             "model_name": service.info.name,
             "model_version": service.info.version,
+            "worker": {"slot": service.store.own.number, "pid": service.store.own.pid},
             "monitoring": {"healthy": not problems, "problems": problems},
         }
     )

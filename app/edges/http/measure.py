@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.layout import Counters
 from app.metrics import HTTP_DURATION, HTTP_REQUESTS, Stored, server_series
@@ -16,12 +16,23 @@ def handler(path: str) -> str:
     return path.replace("/versions/{model_version}", "")
 
 
-class HttpCounters:
-    """The server's own counters; `routes` are (method, template, the codes that it answers)."""
+Routes = Sequence[tuple[str, str, Sequence[int]]]
+"""Method, template, and the codes that are answered."""
 
-    def __init__(self, routes: Sequence[tuple[str, str, Sequence[int]]]) -> None:
-        self.series: tuple[Stored, ...] = server_series([*routes, UNMATCHED])
-        self.counters = Counters.in_memory(self.series)
+
+def http_series(routes: Routes) -> tuple[Stored, ...]:
+    """Return the series of some routes, and of requests that fit none."""
+    return server_series([*routes, UNMATCHED])
+
+
+class HttpCounters:
+    """The server's own counters, among others in a state; `changed` is told of each answer that was counted."""
+
+    def __init__(self, routes: Routes, counters: Counters, changed: Callable[[], None] = lambda: None) -> None:
+        """Count in `counters`, which have the series of these routes."""
+        self.series: tuple[Stored, ...] = http_series(routes)
+        self.counters = counters
+        self._changed = changed
         self._known = {(method, template) for method, template, _ in routes}
         self._children = {
             child: (self.counters.counter(HTTP_REQUESTS, *child), self.counters.histogram(HTTP_DURATION, *child))
@@ -34,6 +45,7 @@ class HttpCounters:
         count, observe = self._children.get(labels) or self._children[self._labels(*labels)]
         count(1.0)
         observe(seconds)
+        self._changed()
 
     def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:
         """Return the labels under which an answer counts that has none of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.bundles import BundleInfo, Feature, Label
 from app.drift.verdict import Status
@@ -76,6 +76,27 @@ class Monitoring(Documented):
     problems: list[str]
 
 
+class StateKept(Documented):
+    """How windows and counters are kept."""
+
+    kept: Literal["files", "memory"]
+    workers: int = Field(description="Workers that share them.")
+    notes: list[str] = Field(description="What the worker that answers could not use as it was when it started.")
+
+
+class WatchedMonitoring(Monitoring):
+    """Whether monitoring itself works, and what it rests on."""
+
+    state: StateKept
+
+
+class Worker(Documented):
+    """The process that answers."""
+
+    slot: int
+    pid: int
+
+
 class Health(Documented):
     """The server's state."""
 
@@ -83,6 +104,7 @@ class Health(Documented):
     version: str
     model_name: str
     model_version: str
+    worker: Worker
     monitoring: Monitoring
 
 
@@ -245,7 +267,7 @@ class DriftStatus(Documented):
     correlation: CorrelationChange | None
     prediction: Column | None = None
     prediction_class: Column | None = None
-    monitoring: Monitoring
+    monitoring: WatchedMonitoring
 
 
 MODEL_PARAMETER: Final = {

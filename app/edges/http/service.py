@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 
@@ -18,11 +19,13 @@ from app.edges.http.measure import HttpCounters
 from app.edges.http.operation import Operation
 from app.errors import Reason, Refused
 from app.evaluation import Evaluator
-from app.metrics import Exposed, Limits, MonitorFacts, ServerFacts
+from app.metrics import NO_SLOT, Arrays, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
 from app.monitor import Monitor, Registry
 from app.problems import Problems
+from app.publishing import Publisher
 from app.serving import Predictor
 from app.settings import Settings
+from app.store import Store, added
 
 
 @dataclass
@@ -45,6 +48,9 @@ class Service:
     failures: Problems
     """Of the model: logged, and counted as failed predictions, but no fault of monitoring."""
     http: HttpCounters
+    store: Store
+    """The state of the model, which the server's own counters are part of."""
+    publisher: Publisher
     executor: Executor
     """Where a model runs that is slow: one thread, so that the event loop goes on answering."""
     ready: bool = field(default=False)
@@ -65,35 +71,59 @@ class Service:
             )
         return self.evaluators[monitor.model_name, monitor.model_version]
 
-    async def facts(self) -> Sequence[MonitorFacts]:
-        """Return what `/metrics` says of every monitor, evaluated first where rows came."""
+    async def facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        """Return what `/metrics` says of every monitor, evaluated first where rows came, and of the server itself."""
         for evaluator in self.evaluators.values():
             await evaluator.current()
-        healthy = not self.problems.current()
-        return await asyncio.to_thread(lambda: [self._facts(monitor, healthy) for monitor in self.monitors])
+        self.publisher.measure()
+        return await asyncio.to_thread(self._facts)
 
-    def _facts(self, monitor: Monitor, healthy: bool) -> MonitorFacts:
-        last, watched = monitor.last, self.settings.monitoring_enabled
-        with monitor.state.counting() as counters:  # so that no histogram is copied half counted
-            arrays = counters.copy()
+    def _facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        healthy = not self.current_problems()
+        members = self.store.counted()
+        workers = [
+            WorkerFacts(NO_SLOT if own.number is None else str(own.number), own.counted["process"], own.lives)
+            for own in members
+        ]
+        together = added(members)
+        server = ServerFacts(self.http.series, together, self.settings.error_budget_ratio, workers)
+        return [
+            self._facts_of(own, together if own.store is self.store else added(own.store.counted()), healthy)
+            for own in self.monitors
+        ], server
+
+    def _facts_of(self, monitor: Monitor, arrays: Arrays, healthy: bool) -> MonitorFacts:
+        last, watched, store = monitor.last, self.settings.monitoring_enabled, monitor.store
+        own = {spec.name for spec in self.http.series}
         return MonitorFacts(
             model_name=monitor.model_name,
             model_version=monitor.model_version,
             task=self.info.task,
-            series=monitor.state.counters.series,
+            series=tuple(spec for spec in store.counters.series if spec.name not in own),
             arrays=arrays,
             baseline=monitor.baseline,
             report=last.report if watched else None,
             bin_rows=monitor.bin_rows() if watched else None,
-            evaluated_at=last.at,
+            evaluated_at=max(last.at, store.evaluated_at()),
             evaluation_seconds=last.cpu_seconds,
             healthy=healthy,
+            persistent=store.is_persistent,
             limits=self.limits,
         )
 
-    def server_facts(self) -> ServerFacts:
-        """Return what `/metrics` says of the server itself."""
-        return ServerFacts(self.http.series, self.http.counters.copy(), self.settings.error_budget_ratio)
+    def current_problems(self) -> list[str]:
+        """Return a sentence for each problem of monitoring."""
+        gone = self.store.slots is not None and not self.store.is_persistent
+        lost = ["state_in_memory: the files of the state are gone: restart to keep windows and counters again"]
+        return [*self.problems.current(), *(lost if gone else [])]
+
+    def state_facts(self) -> dict[str, Any]:
+        """Return how state is kept, for people."""
+        return {
+            "kept": "files" if self.store.is_persistent else "memory",
+            "workers": self.store.workers,
+            "notes": self.store.notes,
+        }
 
     @property
     def exposed(self) -> Exposed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import Request
@@ -26,24 +26,25 @@ async def status(request: Request) -> Response:
     monitor = service.monitor(request.query_params.get("model"))
     await service.evaluator(monitor).current()
     # In a thread: of a thousand columns it takes longer than predictions should wait.
-    return await asyncio.to_thread(lambda: json_response(drift_status(monitor, service.problems.current())))
+    return await asyncio.to_thread(
+        lambda: json_response(drift_status(monitor, service.current_problems(), service.state_facts()))
+    )
 
 
-def drift_status(monitor: Monitor, problems: list[str]) -> dict[str, Any]:
-    """Return what a monitor's last report says, and how monitoring itself is."""
+def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a monitor's last report says, and how monitoring itself is, and the state that it rests on."""
     return {
         "model_name": monitor.model_name,
         "model_version": monitor.model_version,
         **report_json(monitor.last.report),
-        "monitoring": {"healthy": not problems, "problems": problems},
+        "monitoring": {"healthy": not problems, "problems": problems, "state": state},
     }
 
 
 async def metrics(request: Request) -> Response:
     """Give every metric, as Prometheus text or OpenMetrics, by the `Accept` header."""
     service = service_of(request)
-    facts = await service.facts()
-    server = service.server_facts()
+    facts, server = await service.facts()
     accept = request.headers.get("accept", "")
     pieces, content_type = written(accept, facts, server, service.exposed)
     return Response(await _in_turns(pieces), headers={"content-type": content_type})

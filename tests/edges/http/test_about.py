@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,7 @@ def test_health_says_what_is_served(server: Served) -> None:
         "version": __version__,
         "model_name": "binary",
         "model_version": "1.2",
+        "worker": {"slot": 0, "pid": os.getpid()},
         "monitoring": {"healthy": True, "problems": []},
     }
 
@@ -130,7 +132,7 @@ def test_the_test_prediction_agrees_and_is_neither_counted_nor_watched(name: str
         answer = running.client.get("/predict/test").json()
         counted = running.metric("model_predictions_total"), running.metric("model_input_size_count")
         assert counted == (0, 0)
-        assert running.monitor.state.rows == 0
+        assert running.monitor.store.rows == 0
     assert answer["ok"] is True
     assert [sample["features"] for sample in answer["samples"]] == [
         dict(sample.features) for sample in example.bundle.info.samples

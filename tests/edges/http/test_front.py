@@ -9,10 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.edges.http.errors import INTERNAL
 from app.edges.http.front import Front
-from app.edges.http.measure import HttpCounters
 from app.main import create_app
 from app.serving import Batch, Predictor
-from tests.edges.http.test_measure import ROUTES, requests_of
+from tests.edges.http.test_measure import counters_of_routes, requests_of
 from tests.examples import Example, quiet
 from tests.servers import serving
 
@@ -34,7 +33,7 @@ def test_an_application_that_raises_is_counted_as_500() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError
 
-    counters = HttpCounters(ROUTES)
+    counters = counters_of_routes()
     with pytest.raises(RuntimeError):
         answer_of(Front(broken, counters, {}), {"type": "http", "method": "GET"})
     assert requests_of(counters) == {("other", "unmatched", "other"): 1}
@@ -44,7 +43,7 @@ def test_what_is_no_http_request_passes_uncounted() -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": scope["type"]})
 
-    counters = HttpCounters(ROUTES)
+    counters = counters_of_routes()
     assert answer_of(Front(echo, counters, {}), {"type": "websocket"}) == [{"type": "websocket"}]
     assert requests_of(counters) == {}
 

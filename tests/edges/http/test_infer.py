@@ -58,8 +58,8 @@ def test_answers_are_those_of_predict(name: str, example_of: ExampleOf) -> None:
         found = outputs(running.client.post(f"/v2/models/{name}/infer", json=tensors(example, 7)))
         assert found["prediction"] == [row["prediction"] for row in expected]
         assert found["score"] == pytest.approx([row["score"] for row in expected], rel=1e-12)
-        assert running.monitor.state.rows == 14
-        watched = running.monitor.state.snapshot(0.0).rows.values
+        assert running.monitor.store.rows == 14
+        watched = running.monitor.store.snapshot(0.0).rows.values
         np.testing.assert_allclose(watched[7:], watched[:7], rtol=1e-12)
 
 

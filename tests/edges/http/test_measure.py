@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from app.edges.http.measure import HttpCounters
+from app.edges.http.measure import HttpCounters, http_series
 from app.metrics import HTTP_DURATION, HTTP_REQUESTS
 from tests.examples import Example
+from tests.monitors import counters_of
 from tests.served import Served, served, total
 
 ROUTES = [("GET", "/a", (200, 404)), ("POST", "/a/{id}", (200,))]
@@ -17,6 +18,11 @@ ROUTES = [("GET", "/a", (200, 404)), ("POST", "/a/{id}", (200,))]
 def server(binary: Example) -> Iterator[Served]:
     with served(binary) as running:
         yield running
+
+
+def counters_of_routes(changed: Callable[[], None] = lambda: None) -> HttpCounters:
+    """Counters of `ROUTES` alone."""
+    return HttpCounters(ROUTES, counters_of(http_series(ROUTES)), changed)
 
 
 def requests_of(counters: HttpCounters) -> dict[tuple[str, ...], float]:
@@ -40,10 +46,18 @@ def requests_of(counters: HttpCounters) -> dict[tuple[str, ...], float]:
 def test_a_request_counts_under_its_template_and_only_known_labels(
     method: str, template: str | None, code: int, counted: tuple[str, ...]
 ) -> None:
-    counters = HttpCounters(ROUTES)
+    counters = counters_of_routes()
     counters.count(method, template, code, 0.003)
     assert requests_of(counters) == {counted: 1}
     assert counters.counters.copy()[HTTP_DURATION][:, -1].sum() == pytest.approx(0.003)
+
+
+def test_a_request_that_was_counted_is_made_known_at_once() -> None:
+    known: list[dict[tuple[str, ...], float]] = []
+    counters = counters_of_routes(lambda: known.append(requests_of(counters)))
+    for code in (200, 404):
+        counters.count("GET", "/a", code, 0.003)
+    assert known == [{("GET", "/a", "200"): 1}, {("GET", "/a", "200"): 1, ("GET", "/a", "404"): 1}]
 
 
 def test_requests_are_counted_by_route_template_and_code(server: Served, binary: Example) -> None:

@@ -144,7 +144,7 @@ def test_a_client_that_left_is_not_predicted_and_does_not_hurt_those_who_wait_wi
         _until(lambda: one.running.metric("http_requests_total", handler="/predict", code="400") == 5)
         one.model.free.set()
         assert [answer.result().status_code for answer in asked] == [200] * 3
-        assert one.running.monitor.state.rows == 3
+        assert one.running.monitor.store.rows == 3
     assert one.model.rows[-2:] == [1, 2]
     assert (batcher.queued_requests, batcher.queued_rows) == (0, 0)
 
@@ -154,7 +154,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_request_hurts_nobody(sent: in
     with served(binary) as running:
         _raw(running, _request(binary)[:sent]).close()
         assert running.predict({"features": binary.rows(1)[0]}).status_code == 200
-        assert running.monitor.state.rows == 1
+        assert running.monitor.store.rows == 1
 
 
 # ---------------------------------------------------------------- large bodies

@@ -14,7 +14,7 @@ from app.drift.baseline import PREDICTION
 from app.errors import REJECTIONS, Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
-from tests.served import Failing, Served, served, total
+from tests.served import IN_MEMORY, Failing, Served, served, total
 
 LIMIT_BYTES = 4000
 
@@ -106,7 +106,7 @@ def test_answered_rows_are_counted_and_watched_exactly(server: Served, binary: E
     assert total(series, "model_observations_total", source="predict") == len(rows)
     for size in ("small", "medium", "large"):
         assert total(series, "model_prediction_latency_seconds_count", batch_size_bucket=size) == 1
-    watched = server.monitor.state.snapshot(0.0, rows=1000).rows.values
+    watched = server.monitor.store.snapshot(0.0, rows=1000).rows.values
     assert np.array_equal(watched[:, :-1], np.array(in_order(rows)))
     assert watched[13:, -1].tolist() == [row["score"] for row in answers]
     assert server.monitor.baseline.names[-1] == PREDICTION
@@ -117,7 +117,7 @@ def test_a_row_that_is_refused_is_not_watched_and_spoils_its_whole_request(serve
     answer = server.predict({"instances": [*rows, {**rows[0], "mean area": "wide"}]})
     assert answer.status_code == 422
     assert answer.json()["error"]["detail"] == {"field": "mean area", "row": 5}
-    assert server.monitor.state.rows == 0
+    assert server.monitor.store.rows == 0
     assert server.metric("model_predictions_total") == 0
 
 
@@ -128,7 +128,7 @@ def test_a_time_far_ahead_is_not_believed_and_counted(clock: str, times: list[in
         for at in (900, 1300, 1301, None, "1970-01-01T00:00:05Z"):
             assert running.predict({"features": row, "timestamp": at}).status_code == 200
         assert running.metric("model_observations_clamped_total", reason="ahead_of_arrival") == 1
-        held = running.monitor.state.snapshot(1000.0)
+        held = running.monitor.store.snapshot(1000.0)
         assert (held.rows.at.tolist(), held.latest_event) == (times, 1300)
 
 
@@ -179,8 +179,8 @@ def test_every_refusal_has_its_reason_in_the_body_and_in_the_metrics(text: Examp
         series = running.metrics()
         assert all(total(series, "model_predictions_rejected_total", reason=reason) == 1 for reason in BODIES)
         assert total(series, "model_predictions_rejected_total") == len(BODIES)
-        assert total(series, "model_predictions_total") == running.monitor.state.rows == 1
-        assert running.status()["monitoring"] == {"healthy": True, "problems": []}
+        assert total(series, "model_predictions_total") == running.monitor.store.rows == 1
+        assert running.status()["monitoring"] == {"healthy": True, "problems": [], "state": IN_MEMORY}
 
 
 @pytest.mark.parametrize("name", ["text", "category", "coded"])
@@ -239,9 +239,13 @@ def test_a_failing_model_is_an_error_of_its_own_request_alone(binary: Example) -
         assert "ArithmeticError: the number is too large" in error["message"]
         assert running.predict({"instances": rows}).status_code == 200
         assert running.metric("model_prediction_failures_total", reason="model_failed") == 5
-        assert running.metric("model_predictions_total") == running.monitor.state.rows == 4
+        assert running.metric("model_predictions_total") == running.monitor.store.rows == 4
         assert running.metric("http_requests_total", handler="/predict", code="500") == 1
-        assert running.status()["monitoring"] == {"healthy": True, "problems": []}  # it was the model that failed
+        assert running.status()["monitoring"] == {
+            "healthy": True,
+            "problems": [],
+            "state": IN_MEMORY,
+        }  # it was the model that failed
 
 
 def test_a_failing_monitor_never_fails_a_prediction_and_is_shown(
@@ -251,7 +255,7 @@ def test_a_failing_monitor_never_fails_a_prediction_and_is_shown(
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr(server.monitor.state, "append", full)
+        patched.setattr(server.monitor.store, "append", full)
         answer = server.predict({"instances": binary.rows(7)})
     assert answer.status_code == 200
     assert len(answer.json()["predictions"]) == 7
@@ -263,7 +267,7 @@ def test_a_failing_monitor_never_fails_a_prediction_and_is_shown(
     monitoring = server.status()["monitoring"]
     assert not monitoring["healthy"]
     assert monitoring["problems"] == ["observation_failed: OSError: no space left"]
-    assert server.client.get("/health").json()["monitoring"] == monitoring
+    assert server.client.get("/health").json()["monitoring"] | {"state": IN_MEMORY} == monitoring
     server.predict({"instances": binary.rows(3)})
     assert server.status()["windows"]["50"]["rows"] == 3
 
@@ -298,7 +302,7 @@ def test_windows_hold_exactly_the_rows_that_fifty_clients_sent(binary: Example) 
         with ThreadPoolExecutor(50) as pool:
             codes = [code for found in pool.map(client, range(50)) for code in found]
         assert sorted(codes) == [200] * 200 + [422] * 20
-        watched = running.monitor.state.snapshot(0.0, rows=5000).rows.values[:, :-1]
+        watched = running.monitor.store.snapshot(0.0, rows=5000).rows.values[:, :-1]
         assert sorted(watched.tolist()) == sorted(sent)
         windows = running.status()["windows"]
         assert (windows["50"]["rows"], windows["5000"]["rows"]) == (50, len(sent))

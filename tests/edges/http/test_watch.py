@@ -17,7 +17,7 @@ from app.edges.http.watch import drift_status
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.monitors import monitor_of, observed
-from tests.served import Served, served, total
+from tests.served import IN_MEMORY, Served, served, total
 
 METRICS_OF = {
     **{key: key for key in ("psi", "psi_debiased", "psi_noise", "missing_ratio", "unseen_ratio", "out_of_range_ratio")},
@@ -74,6 +74,7 @@ def test_a_failing_evaluation_leaves_the_last_report_and_is_shown(
     assert status["monitoring"] == {
         "healthy": False,
         "problems": ["evaluation_failed: ArithmeticError: no verdict"],
+        "state": IN_MEMORY,
     }
     assert server.metric("model_monitoring_healthy") == 0
 
@@ -139,10 +140,14 @@ def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> Non
 def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)
     for monitor in (monitor_of(example), observed(example, example.rows())):
-        status = drift_status(monitor, [])
+        status = drift_status(monitor, [], IN_MEMORY)
         body = bytes(json_response(status).body)
         assert _without_nan(status) == json.loads(body)
-        own = {"model_name": "m", "model_version": "1", "monitoring": {"healthy": True, "problems": []}}
+        own = {
+            "model_name": "m",
+            "model_version": "1",
+            "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
+        }
         assert json.loads(body) == _without_nan({**report_json(monitor.last.report), **own})
         DriftStatus.model_validate_json(body)
 
@@ -157,7 +162,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: Example) -> None:
-    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [])).body))
+    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [], IN_MEMORY)).body))
     assert DriftStatus.model_validate(status).features["mean area"].windows["24h"].psi_threshold is None
     for statistic in status[PREDICTION]["windows"]["1h"]:
         less = json.loads(json.dumps(status))
@@ -170,8 +175,9 @@ def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: 
 
 
 def test_problems_make_monitoring_unhealthy(binary: Example) -> None:
-    assert drift_status(monitor_of(binary), [])["monitoring"] == {"healthy": True, "problems": []}
-    assert drift_status(monitor_of(binary), ["x: y"])["monitoring"] == {"healthy": False, "problems": ["x: y"]}
+    for problems in ([], ["x: y"]):
+        status = drift_status(monitor_of(binary), problems, IN_MEMORY)
+        assert status["monitoring"] == {"healthy": not problems, "problems": problems, "state": IN_MEMORY}
 
 
 # ---------------------------------------------------------------- less of it
@@ -202,7 +208,7 @@ def test_with_monitoring_off_predictions_are_answered_and_counted_and_no_more(bi
         series = running.metrics()
         status = running.client.get("/drift/status")
         assert running.client.get("/health").json()["monitoring"] == {"healthy": True, "problems": []}
-        assert running.monitor.state.rows == 0
+        assert running.monitor.store.rows == 0
     assert total(series, "model_predictions_total") == 60
     assert total(series, "model_prediction_latency_seconds_count") == 1
     names = {name for name, _ in series}

@@ -1,0 +1,377 @@
+"""Store: what all workers of a model remember together; with one worker, or without files, its own state alone."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Final
+
+import numpy as np
+
+from app.drift.bins import FloatArray, IntArray
+from app.drift.blocks import Blocks, Counted
+from app.drift.buckets import Totals
+from app.drift.evidence import Detector, Evidence
+from app.drift.window import Rows
+from app.errors import Reason
+from app.layout import Counters
+from app.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
+from app.slots import Slot, Slots
+from app.state import Overrun, State, StateShape, Taken
+from app.versions import Arrays, Damaged
+
+LOCK_SECONDS: Final = 5.0
+"""How long one evaluation waits for another worker's."""
+_TRIES: Final = 8
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a store holds at one moment."""
+
+    rows: Rows
+    """The newest, by the clock that was asked for."""
+    observed: int
+    """Rows appended since the state began."""
+    latest_event: float
+    """Seconds since 1970; -inf without rows."""
+    totals: tuple[Totals, ...]
+    """What each time window holds."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """What one slot has counted, whether its worker runs or not; `number` is None for slots that are no more."""
+
+    number: int | None
+    lives: bool
+    counted: Arrays
+
+
+class Store:
+    """A worker's own state with those of all others, and what their evaluations remember.
+
+    Rows and counters go to the own one. Windows are the newest rows of all by arrival, counts are sums.
+    """
+
+    def __init__(
+        self, own: Slot, memory: Memory, retired: RetiredTotals | None = None, slots: Slots | None = None
+    ) -> None:
+        """Take the parts that `Slots.take` gives, or, without slots, such as are in memory."""
+        self.own: Final = own
+        self.state: Final = own.state
+        self.slots: Final = slots
+        self._memory = memory
+        self._retired = retired
+        self._evaluating = threading.RLock()
+        self.damages: Final[list[str]] = []
+        """What this worker found damaged of what all share."""
+
+    @classmethod
+    def in_memory(cls, shape: StateShape, detector: Detector) -> Store:
+        """Return a store of one worker that forgets everything when that ends."""
+        memory = MemoryShape(shape.binner.columns, shape.binner.width, detector.bets, slots=1)
+        return cls(Slot(0, 0, State(shape)), Memory(memory, detector))
+
+    # ------------------------------------------------------------ this worker's own
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether state is kept in files, and these are where the next worker looks for them."""
+        return self.slots is not None and self.slots.is_there
+
+    @property
+    def workers(self) -> int:
+        """How many workers use the state."""
+        return sum(slot.lives for slot in self._members()[0])
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be used as it was when this worker started."""
+        recovered = [f"{own.reason}: {own.text}" for own in self.slots.recoveries] if self.slots else []
+        return [*recovered, *(f"{Reason.STATE_DAMAGED}: {text}" for text in self.damages)]
+
+    @property
+    def detector(self) -> Detector:
+        """What weighs the rows."""
+        return self._memory.detector
+
+    @property
+    def window_rows(self) -> int:
+        """Rows of the largest window."""
+        return self.state.window_rows
+
+    @property
+    def latest_event(self) -> float:
+        """The largest event time that this worker appended, seconds since 1970; -inf without rows."""
+        return self.state.latest_event
+
+    def append(self, values: FloatArray, arrival: FloatArray | float, event: FloatArray) -> None:
+        """Append rows, `values` of shape [n, columns], `arrival` a time or of shape [n], `event` [n], however many."""
+        self.state.append(values, arrival, event)
+
+    def digest(self) -> None:
+        """Bin this worker's rows that wait."""
+        self.state.digest()
+
+    @property
+    def counters(self) -> Counters:
+        """This worker's own counters."""
+        return self.state.counters
+
+    @property
+    def process(self) -> FloatArray:
+        """What is known of this worker's process, in the order of `metrics.PROCESS`."""
+        return self.state.process
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[Counters]:
+        """Give this worker's counters to one writer at a time."""
+        with self.state.counting() as counters:
+            yield counters
+
+    def publish(self) -> None:
+        """Let other workers, and whoever comes after this one, know of all that was counted."""
+        self.state.publish()
+
+    def codes_until(self, end: int, rows: int) -> Rows:
+        """Return codes and times of the newest `rows` of this worker's first `end` rows, as `State.codes_until`."""
+        return self.state.codes_until(end, rows)
+
+    def leave(self) -> None:
+        """Write everything to the disk and give the slot back, when the worker ends in good order."""
+        self.state.close()
+        if self.slots is not None:
+            self.slots.leave()
+
+    # ------------------------------------------------------------ all workers
+
+    def _members(self) -> tuple[list[Slot], Retired | None]:
+        """Return all slots by their numbers, and the totals of those that are no more: each slot in one of them."""
+        if self.slots is None or self._retired is None:
+            return [self.own], None
+        if not self.slots.is_there:
+            self._note("the files are gone: this worker's own rows are in memory alone")
+            return [self.own], None
+        try:
+            for _ in range(_TRIES):
+                retired = self._retired.read()
+                others = [slot for slot in self.slots.others() if slot.key not in retired.keys]
+                if self._retired.read() is retired:
+                    members = [self.own, *filter(self._is_whole, others)]
+                    return sorted(members, key=lambda slot: slot.number), retired
+        except (OSError, Damaged) as error:
+            self._note(f"only this worker's own state can be read: {error}")
+            return [self.own], None
+        raise Overrun("slots were retired time and again")
+
+    def _is_whole(self, slot: Slot) -> bool:
+        try:
+            slot.state.check()
+        except (Damaged, Overrun) as error:
+            self._note(f"{slot.number}.state is left out: {error}")
+            return False
+        return True
+
+    def _note(self, text: str) -> None:
+        if text not in self.damages:
+            self.damages.append(text)
+
+    @property
+    def rows(self) -> int:
+        """Rows that all workers appended since the state began."""
+        members, retired = self._members()
+        return sum(slot.state.rows for slot in members) + (retired.rows if retired else 0)
+
+    def snapshot(self, now: float, *, rows: int | None = None) -> Snapshot:
+        """Return a copy of the newest `rows` rows (all that are held, by default) and the time windows at `now`.
+
+        By the clock of events the time windows end with the latest one, `now` or not. Overrun if other
+        workers write too fast.
+        """
+        wanted = self.window_rows if rows is None else min(rows, self.window_rows)
+        for _ in range(_TRIES):
+            found = self._snapshot(now, wanted)
+            if found is not None:
+                return found
+        with self.state.held_up():  # writers were faster all along: hold up the one that can be
+            for _ in range(_TRIES):
+                found = self._snapshot(now, wanted, held_up=True)
+                if found is not None:
+                    return found
+        raise Overrun("other workers wrote faster than their rows could be read")
+
+    def _snapshot(self, now: float, wanted: int, *, held_up: bool = False) -> Snapshot | None:
+        members, retired = self._members()
+        taken = [(slot.state, slot.state.take(now, held_up=held_up)) for slot in members]
+        shares = _newest(taken, wanted)
+        parts = [state.rows_of(own, share) for (state, own), share in zip(taken, shares, strict=True)]
+        order = _order(taken, shares)
+        looked = shares if len(taken) == 1 else [state.ordered_rows for state, _ in taken]
+        if not all(state.is_still(own, rows) for (state, own), rows in zip(taken, looked, strict=True)):
+            return None
+        return Snapshot(
+            rows=_merged(parts, order),
+            observed=sum(own.observed for _, own in taken) + (retired.rows if retired else 0),
+            latest_event=max(own.latest_event for _, own in taken),
+            totals=tuple(reduce(add, same) for same in zip(*(own.totals for _, own in taken), strict=True)),
+        )
+
+    def bin_rows(self) -> IntArray:
+        """Return the rows that all workers counted in each bin since the state began, shape [columns, K]."""
+        members, retired = self._members()
+        counts = [slot.state.bin_rows(slot.state.take()) for slot in members]
+        total: IntArray = np.add.reduce([*counts, *([retired.bin_rows] if retired else [])])
+        return total
+
+    def counted(self) -> list[Member]:
+        """Return what each slot has counted, by their numbers; the sum of it never falls."""
+        members, retired = self._members()
+        found = [Member(slot.number, slot.lives, slot.state.counted()) for slot in members]
+        if retired:
+            found.append(Member(None, False, self.state.shape.counted.arrays(retired.words)))
+        return found
+
+    # ------------------------------------------------------------ evaluations
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Let one evaluation at a time go on, of all threads and workers; Busy if another takes too long."""
+        with self._evaluating, contextlib.ExitStack() as stack:
+            if self.slots is not None and self.slots.is_there:
+                stack.enter_context(self.slots.evaluating().held(LOCK_SECONDS))
+                self._mend()
+            yield
+
+    def _mend(self) -> None:
+        """Begin anew what is damaged of what evaluations share; whoever holds their lock may."""
+        for kept in (self._memory, self._retired):
+            if kept is None:
+                continue
+            try:
+                kept.read()
+            except Damaged as error:
+                kept.begin()
+                self._note(f"{error}; begun anew")
+
+    def evaluated_at(self) -> float:
+        """Return when a report was made last, by whichever worker, by the server's clock; -inf if nobody knows."""
+        try:
+            return self._memory.read().evaluated_at
+        except Damaged:  # the next evaluation begins anew, and says so
+            return -math.inf
+
+    def remembered(self) -> Remembered:
+        """Return what the last evaluation left."""
+        return self._memory.read()
+
+    def evidence(self) -> Evidence:
+        """Return the evidence of the rows weighed so far."""
+        return self._memory.read().evidence
+
+    @property
+    def room(self) -> int:
+        """How many rows this worker may append until blocks could be overrun that are not yet weighed."""
+        return self.state.room(self._counted(self.own).blocks)
+
+    def unweighed(self) -> tuple[Blocks, Mapping[int, Counted], int]:
+        """Return the blocks of all workers that the evidence has not weighed, in the order of their ends.
+
+        Also how far it is with each slot when it has weighed them, and the rows that are lost to it.
+        """
+        members, _ = self._members()
+        found = [self._unread(slot) for slot in members]
+        # A slot that cannot be read now has been weighed as far as before when it can again.
+        present = {slot.key for slot in self.slots.others()} if self.slots and self.slots.is_there else set()
+        counted = {key: before for key, before in self._memory.read().counted.items() if key in present}
+        counted |= {slot.key: after for slot, (_, after, _) in zip(members, found, strict=True)}
+        lost = sum(skipped for *_, skipped in found)
+        if len(found) == 1:
+            return found[0][0], counted, lost
+        blocks = [own for own, *_ in found]
+        together = Blocks(
+            *(np.concatenate([getattr(own, name) for own in blocks]) for name in ("counts", "hours", "at"))
+        )
+        return together.part(np.argsort(together.at, kind="stable")), counted, lost
+
+    def _unread(self, slot: Slot) -> tuple[Blocks, Counted, int]:
+        read = self._counted(slot)
+        for _ in range(_TRIES):
+            taken = slot.state.take()
+            unread = slot.state.unread(taken, read)
+            if slot.state.has_blocks(unread):
+                return unread.counted()
+        raise Overrun("other workers wrote faster than their blocks could be read")
+
+    def _counted(self, slot: Slot) -> Counted:
+        return self._memory.read().counted.get(slot.key) or slot.state.origin()
+
+    def weigh(self, evidence: Evidence, counted: Mapping[int, Counted]) -> None:
+        """Keep evidence together with the rows that it has weighed: none may be weighed again."""
+        self._memory.change(evidence=evidence, counted=dict(counted))
+
+    def settled(self) -> Settled:
+        """Return which thresholds effects have reached."""
+        return self._memory.read().settled
+
+    def settle(self, settled: Settled, evaluated_at: float | None = None) -> None:
+        """Keep which thresholds effects have reached, and when that was seen by the server's clock."""
+        at = self._memory.read().evaluated_at if evaluated_at is None else evaluated_at
+        self._memory.change(settled=settled, evaluated_at=at)
+
+    def retire(self, now: float, after_seconds: float) -> None:
+        """Add slots to the totals that nobody uses and whose rows are too old for all windows."""
+        if self.slots is not None and self._retired is not None and self.slots.is_there:
+            counted = self._memory.read().counted
+            self.slots.retire(self._retired, lambda slot: not _is_over(slot, counted, now - after_seconds))
+
+
+def added(members: Sequence[Member]) -> Arrays:
+    """Return what slots have counted together, by series."""
+    names = members[0].counted.keys() - {"process", "rows"}
+    return {name: sum((own.counted[name] for own in members[1:]), start=members[0].counted[name]) for name in names}
+
+
+def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:
+    """Say whether all rows of a slot are weighed, and older than a moment.
+
+    One without rows is not: its worker has just been killed, or is yet to have any, and the next one goes on there.
+    """
+    weighed = counted.get(slot.key) or slot.state.origin()
+    rows = slot.state.bin_rows(slot.state.take()).astype(np.uint32)
+    return -math.inf < slot.state.newest_arrival < oldest and bool((rows == weighed.counts).all())
+
+
+def _newest(taken: Sequence[tuple[State, Taken]], wanted: int) -> list[int]:
+    """Return how many of the newest rows by arrival each state has."""
+    if len(taken) == 1:
+        return [state.held(own, wanted) for state, own in taken]
+    arrivals = [state.arrivals(own, wanted) for state, own in taken]
+    together = np.concatenate(arrivals)
+    if len(together) <= wanted:
+        return [len(own) for own in arrivals]
+    whose = np.repeat(np.arange(len(taken)), [len(own) for own in arrivals])
+    newest = np.argsort(together, kind="stable")[len(together) - wanted :]
+    shares: list[int] = np.bincount(whose[newest], minlength=len(taken)).tolist()
+    return shares
+
+
+def _order(taken: Sequence[tuple[State, Taken]], shares: Sequence[int]) -> IntArray | None:
+    """Return the order by arrival of the rows of several states, one behind the other; None if they are of one."""
+    if sum(share > 0 for share in shares) <= 1:
+        return None
+    together = np.concatenate([state.arrivals(own, share) for (state, own), share in zip(taken, shares, strict=True)])
+    order: IntArray = np.argsort(together, kind="stable")
+    return order
+
+
+def _merged(parts: Sequence[Rows], order: IntArray | None) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    values, codes, at = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "codes", "at"))
+    return Rows(values, codes, at) if order is None else Rows(values[order], codes[order], at[order])

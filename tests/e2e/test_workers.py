@@ -1,0 +1,177 @@
+"""Several workers with one state: asked one by one, reloaded, stopped and started again."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.e2e.processes import run
+from tests.e2e.workers import (
+    EVERYTHING,
+    ROWS,
+    Load,
+    Samples,
+    Watch,
+    assert_evidence_is_a_recount,
+    assert_nothing_answered_is_lost,
+    coin_bundle,
+    lives,
+    samples_of,
+    service,
+    stop,
+)
+from tests.served import total
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return coin_bundle(tmp_path_factory.mktemp("workers") / "bundle")
+
+
+# ---------------------------------------------------------------- one truth
+
+
+def test_every_worker_answers_alike_for_the_whole_service(bundle: Path, tmp_path: Path) -> None:
+    with service(bundle, tmp_path / "state", 3, tmp_path / "log", windows="1000,5000") as running:
+        clients = running.clients(3)
+        generator = np.random.default_rng(1)
+        sent = 0
+        for place in range(60):
+            rows = generator.normal(2.0, 1.0, size=(50, 2)).tolist()
+            clients[place % 3].post("/predict", json={"data": rows}).raise_for_status()
+            sent += 50
+        statuses = [client.get("/drift/status").json() for client in clients.values()]
+        metrics = [samples_of(client.get("/metrics").text) for client in clients.values()]
+        pids = {client.get("/health").json()["worker"]["pid"] for client in clients.values()}
+        assert pids == set(running.pids())
+        for status in statuses:
+            assert status["rows_observed"] == status["windows"]["5000"]["rows"] == sent
+            assert (status["status"], sorted(status["drifted_features"])) == ("drift_detected", ["a", "b"])
+            assert status["monitoring"]["state"] == {"kept": "files", "workers": 3, "notes": []}
+            for of_time in ("evaluated_at",):
+                status.pop(of_time)
+            for window in status["windows"].values():
+                window.pop("to")
+                window.pop("from")
+        assert statuses[1:] == statuses[:-1]
+        for told in metrics:
+            assert total(told, "model_predictions_total") == sent
+            assert total(told, "http_requests_total", handler="/predict", code="200") == 60
+            assert {key for key in told if key[0].startswith("process_")} == {
+                key for key in metrics[0] if key[0].startswith("process_")
+            }
+            for slot in "012":
+                assert total(told, "process_resident_memory_bytes", slot=slot) > 1e7
+                assert total(told, "process_cpu_seconds_total", slot=slot) > 0.1
+        changing = ("process_", "http_", "model_evaluation_")
+        same = [{key: value for key, value in told.items() if not key[0].startswith(changing)} for told in metrics]
+        assert same[1:] == same[:-1]
+
+
+def test_a_change_of_the_number_of_workers_and_restarts_keep_counts_and_windows(bundle: Path, tmp_path: Path) -> None:
+    load = Load("", seed=2)
+    before: Samples = {}
+    for workers in (3, 1, 2):
+        with service(bundle, tmp_path / "state", workers, tmp_path / "log", windows=EVERYTHING) as running:
+            for key, value in running.samples().items():
+                assert not key[0].endswith(("_total", "_count", "_bucket")) or value >= before.get(key, 0.0), key
+            load.address = running.address
+            running.clients(workers)
+            with load.running():
+                time.sleep(0.5)
+            assert assert_nothing_answered_is_lost(bundle, running, load) == 0
+            before = running.samples()
+            stop(running)
+    assert load.refused == load.unanswered == []
+    names = sorted(path.name for path in (tmp_path / "state" / "coin" / "1").iterdir())
+    assert names == sorted(
+        [
+            *(f"{slot}.{kind}" for slot in range(3) for kind in ("lock", "state")),
+            *("evaluation.lock", "evaluation.state", "retired.state"),
+        ]
+    )
+
+
+# ---------------------------------------------------------------- reload and stop
+
+
+def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: Path) -> None:
+    with service(bundle, tmp_path / "state", 2, tmp_path / "log", windows=EVERYTHING) as running:
+        running.clients(2)
+        load, watch = Load(running.address, seed=3), Watch(running)
+        with load.running(), watch.running():
+            for _ in range(2):
+                old = set(running.pids())
+                running.supervisor.send_signal(signal.SIGHUP)
+                deadline = time.monotonic() + 90.0
+                while any(map(lives, old)):
+                    assert time.monotonic() < deadline, running.log.read_text()
+                    time.sleep(0.1)
+        assert load.refused == []
+        assert assert_nothing_answered_is_lost(bundle, running, load) == 0  # what was not answered was not taken
+        assert watch.backwards == []
+        assert watch.scrapes > 5
+        names = {path.name for path in (tmp_path / "state" / "coin" / "1").glob("*.state")}
+        assert names == {"0.state", "1.state", "2.state", "evaluation.state", "retired.state"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_under_load_loses_no_answered_row(bundle: Path, tmp_path: Path, workers: int) -> None:
+    load = Load("", seed=4)
+    with service(bundle, tmp_path / "state", workers, tmp_path / "log", windows=EVERYTHING) as running:
+        running.clients(workers)
+        load.address = running.address
+        with load.running():
+            time.sleep(0.7)
+            stop(running)
+    with service(bundle, tmp_path / "state", workers, tmp_path / "log2", windows=EVERYTHING) as running:
+        assert ROWS * len(load.answered) > 50
+        # In good order: what was taken was answered.
+        assert assert_nothing_answered_is_lost(bundle, running, load) == 0
+        stop(running)
+    assert_evidence_is_a_recount(bundle, tmp_path / "state")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_client_that_never_ends_its_request_does_not_hold_up_the_stop(
+    bundle: Path, tmp_path: Path, workers: int
+) -> None:
+    state = tmp_path / "state"
+    with service(bundle, state, workers, tmp_path / "log", shutdown_grace_seconds=2) as running:
+        port = int(running.address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as half:
+            half.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            time.sleep(0.3)
+            stop(running, seconds=20.0)
+
+
+# ---------------------------------------------------------------- what an operator asks for
+
+
+def test_a_fresh_state_is_asked_for_once_and_refused_while_it_is_in_use(bundle: Path, tmp_path: Path) -> None:
+    state, port = tmp_path / "state", "0"
+    with service(bundle, state, 2, tmp_path / "log") as running:
+        running.clients(2)
+        httpx.post(f"{running.address}/predict", json={"data": [[0.0, 0.0]] * 300}).raise_for_status()
+        options = ("--bundle", str(bundle), "--state-dir", str(state))
+        refused = run("serve", *options, "--port", port, "--fresh-state")
+        assert refused.returncode == 2
+        assert "a server is using" in refused.stderr
+        assert "stop it first" in refused.stderr
+        stop(running)
+    shown = run("state", "show", "--state-dir", str(state)).stdout
+    assert "coin/1/0.state" in shown
+    with service(bundle, state, 2, tmp_path / "log2") as running:
+        assert httpx.get(f"{running.address}/drift/status").json()["rows_observed"] == 300
+        stop(running)
+    assert run("state", "reset", "--state-dir", str(state)).returncode == 0
+    with service(bundle, state, 2, tmp_path / "log3") as running:
+        assert httpx.get(f"{running.address}/drift/status").json()["rows_observed"] == 0

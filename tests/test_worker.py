@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from uvicorn.importer import import_from_string
+
+from app.edges.http.service import Service
+from app.worker import IMPORT_STRING, create
+from tests.examples import Example
+from tests.servers import serving
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers  # a worker sends logs to a standard error that ends with the test
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_a_worker_is_found_by_its_import_string() -> None:
+    assert import_from_string(IMPORT_STRING) is create
+
+
+def test_a_worker_is_told_everything_by_its_environment(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "driftgauge.toml").write_text("windows = [20, 200]\nport = 1\n")
+    monkeypatch.setenv("DRIFTGAUGE_CONFIG", str(tmp_path / "driftgauge.toml"))
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DRIFTGAUGE_WORKERS", "3")
+    app = create()
+    service: Service = app.state.service
+    assert (service.settings.windows, service.settings.port, service.settings.workers) == ((20, 200), 1, 3)
+    with serving(app) as client:
+        assert client.get("/health").json()["model_name"] == "binary"
+        assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
+    assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "no model to serve"),
+        ({"DRIFTGAUGE_BUNDLE": "nowhere"}, "there is no model bundle at nowhere"),
+        ({"DRIFTGAUGE_BUNDEL": "x"}, "unknown in the environment: DRIFTGAUGE_BUNDEL"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why_in_one_line_and_ends(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as left:
+        create()
+    assert left.value.code == 1
+    (line,) = "".join(capfd.readouterr()).strip().splitlines()
+    assert "cannot_start" in line
+    assert said in line
