@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from socket import socket
 from typing import Final
 
@@ -26,8 +27,15 @@ class Supervisor(Multiprocess):
     asked, and nobody is waited for.
     """
 
-    def __init__(self, config: Config, sockets: list[socket], grace_seconds: float) -> None:
+    def __init__(
+        self,
+        config: Config,
+        sockets: list[socket],
+        grace_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(config, sockets)
+        self._clock = clock
         self._grace = grace_seconds
         self._asked: dict[int, float] = {}
         """When each worker was asked that has not answered yet, by its id."""
@@ -51,7 +59,7 @@ class Supervisor(Multiprocess):
     def _is_well(self, worker: Process) -> bool:
         if not worker.process.is_alive():
             return False
-        now, pid = time.monotonic(), worker.pid or 0
+        now, pid = self._clock(), worker.pid or 0
         try:
             if pid not in self._asked:
                 worker.parent_conn.send(b"ping")
@@ -65,9 +73,9 @@ class Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait until all workers have left, and end those that do not."""
-        deadline = time.monotonic() + self._grace + LATE_SECONDS
+        deadline = self._clock() + self._grace + LATE_SECONDS
         for worker in self.processes:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
+            worker.process.join(max(0.0, deadline - self._clock()))
             if worker.process.is_alive():
                 log.error("Child process [%s] did not stop in time: it is killed", worker.pid)
                 worker.process.kill()
