@@ -27,11 +27,11 @@ from tests.e2e.processes import answers, free_port, running, until
 from tests.served import total
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
-EVERYTHING = 400_000
+EVERYTHING = 150_000
 """A window that forgets nothing that a test sends."""
 ROWS = 4
 """Of each request."""
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 """Between an answer and the next request: the machine has workers to start."""
 
 
