@@ -172,6 +172,7 @@ class State:
         self._reach = reach
         self._published = buffer is not None
         self._closed = False
+        self._waited: tuple[int, int, Rows] | None = None
         self._binner = shape.binner
         columns = shape.binner.columns
         self._block_rows = min(BLOCK_ROWS, max(1, CELLS_AT_ONCE // max(1, columns)))
@@ -500,7 +501,9 @@ class State:
             clock = latest if self.shape.by_event and math.isfinite(latest) else now
             totals = [ring.totals(clock, step) for ring in self._rings]
             if len(waiting):
-                more = [ring.totals_of(waiting.values, waiting.codes, waiting.at, clock) for ring in self._rings]
+                counts = self._binner.counts(waiting.codes).astype(np.uint32)
+                block = Block(waiting.values, waiting.codes, waiting.at, counts, self._summing(waiting.values))
+                more = [ring.totals_of(block, clock) for ring in self._rings]
                 totals = [own + further for own, further in zip(totals, more, strict=True)]
         return Taken(observed, int(self._header[_FIRST]), latest, head, step, tuple(totals), waiting)
 
@@ -515,10 +518,13 @@ class State:
             raise Overrun("another worker counted rows meanwhile")
 
     def _waiting(self, begin: int, end: int) -> Rows:
-        """Return rows that are not binned in the ring, binned."""
-        parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
-        values = np.concatenate([self._values[ring] for ring in parts])
-        return Rows(values, self._binner.codes(values), np.concatenate([self._at[ring] for ring in parts]))
+        """Return rows that are not binned in the ring, binned; the same as last time if no others came."""
+        if self._waited is None or self._waited[:2] != (begin, end):
+            parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
+            values = np.concatenate([self._values[ring] for ring in parts])
+            at = np.concatenate([self._at[ring] for ring in parts])
+            self._waited = begin, end, Rows(values, self._binner.codes(values), at)
+        return self._waited[2]
 
     def is_still(self, taken: Taken, rows: int) -> bool:
         """Say whether what was taken, and the newest rows of it copied since, was not overwritten meanwhile."""

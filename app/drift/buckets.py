@@ -273,20 +273,20 @@ class Ring:
             hours=np.bincount(hours, weights=own[:, 0].sum(axis=1), minlength=HOURS).astype(np.int64),
         )
 
-    def totals_of(self, values: FloatArray, codes: CodeArray, at: FloatArray, now: float) -> Totals:
-        """Return what the window holds at a moment of rows that are in no bucket yet, arrays as in `Block`."""
-        index = np.floor(at / self.span.width)
+    def totals_of(self, block: Block, now: float) -> Totals:
+        """Return what the window holds at a moment of rows that are in no bucket yet."""
+        index = np.floor(block.at / self.span.width)
         current = math.floor(now / self.span.width)
         oldest = current - self.span.buckets + 1
         held = (index >= oldest) & (index <= current)
-        z = self._summing.standardised(values[held])
+        whole = bool(held.all())  # as a rule
         return Totals(
             span=self.span,
             start=float(oldest * self.span.width),
             rows=int(held.sum()),
-            counts=self._binner.counts(codes[held]),
-            sums=np.stack([z.sum(axis=0), (z * z).sum(axis=0)]),
-            hours=rows_by_hour(at[held]),
+            counts=block.counts.astype(np.int64) if whole else self._binner.counts(block.codes[held]),
+            sums=block.sums if whole else self._summing(block.values[held]),
+            hours=rows_by_hour(block.at[held]),
         )
 
 

@@ -376,9 +376,9 @@ def test_rows_in_no_bucket_yet_and_the_buckets_make_what_the_buckets_then_hold(
     for size, step, spread in chosen:
         now += step
         at, values = _times(rng, now, size, spread, ordered), _rows(rng, size)
-        codes = BASELINE.binner.codes(values)
         asked = (now, float(at.max()), now + 30.0, now + 10_000.0)
-        totals = [counted.totals(moment) + counted.ring.totals_of(values, codes, at, moment) for moment in asked]
+        block = _block(values, at)
+        totals = [counted.totals(moment) + counted.ring.totals_of(block, moment) for moment in asked]
         counted.add(values, at)
         told = counted.moments(now, at)
         for moment, together in zip(asked, totals, strict=True):
@@ -394,7 +394,7 @@ def test_no_rows_make_no_difference() -> None:
     counted, rng = _Counted(TimeSpan.named("2m")), np.random.default_rng(7)
     counted.add(_rows(rng, 20), NOON + np.arange(20.0))
     none = np.empty((0, 3))
-    totals = counted.ring.totals_of(none, BASELINE.binner.codes(none), np.empty(0), NOON + 30.0)
+    totals = counted.ring.totals_of(_block(none, np.empty(0)), NOON + 30.0)
     assert totals.rows == 0
     assert not any(array.any() for array in (totals.counts, totals.sums, totals.hours))
     counted.check(counted.totals(NOON + 30.0) + totals, NOON + 30.0)
