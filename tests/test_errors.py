@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.errors import DROPS, FAILURES, REJECTIONS, BundleError, ModelFailed, Reason, Refused
+from app.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS, BundleError, ModelFailed, Reason, Refused
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -19,7 +19,7 @@ def test_a_reason_belongs_to_one_metric_at_most() -> None:
 
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
-    assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS} == {
+    assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES} == {
         Reason.AHEAD_OF_ARRIVAL,
         Reason.NOT_READY,
         Reason.NOT_FOUND,
