@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from app.drift.evidence import Detector
 from app.errors import Reason
 from app.layout import Layout
 from app.memory import MAX_SLOTS, Memory, MemoryShape, Retired, RetiredTotals, retired_layout
-from app.state import Overrun, State, StateShape, go_on
+from app.state import Overrun, Saved, State, StateShape, go_on
 from app.state_files import (
     HEADER_BYTES,
     Busy,
@@ -120,9 +120,8 @@ class Slots:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / EVALUATION_LOCK).held(TAKE_SECONDS):
-                for left in self.folder.glob(
-                    "*.new"
-                ):  # by a worker that was killed: only who holds the lock makes files
+                # Left by workers that were killed: only who holds the lock makes files.
+                for left in self.folder.glob("*.new"):
                     left.unlink(missing_ok=True)
                 memory, retired = self._memory(), self._retired()
                 own = self._taken(retired.read())
@@ -175,7 +174,7 @@ class Slots:
 
     def _resumed(self, number: int, retired: Retired) -> Slot:
         path = self._path(number)
-        saved = None
+        saved: Saved | None = None
         try:
             file, key = open_mapped(path, self._identity, self.shape.layout, writable=True)
         except FileNotFoundError:
@@ -209,7 +208,7 @@ class Slots:
         uncounted = state.resume()
         return Slot(number, key, state, file, uncounted)
 
-    def _rest(self, path: Path, why: str) -> Any:
+    def _rest(self, path: Path, why: str) -> Saved | None:
         """Return what can be saved of a file that does not fit: nothing, unless it is only too short."""
         content = path.read_bytes()
         try:
@@ -222,7 +221,7 @@ class Slots:
         rest = bytearray(content[HEADER_BYTES : HEADER_BYTES + size].ljust(size, b"\0"))
         return self._saved(path, memoryview(rest), Reason.STATE_TRUNCATED, why)
 
-    def _saved(self, path: Path, buffer: memoryview, reason: Reason, why: str) -> Any:
+    def _saved(self, path: Path, buffer: memoryview, reason: Reason, why: str) -> Saved:
         saved = State(self.shape, buffer, own=False).save()
         counters = "counters went on" if saved.counted is not None else "counters begin at 0"
         text = f"{path.name}: {why}; {len(saved.values)} rows were saved, {counters}"

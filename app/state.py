@@ -419,6 +419,11 @@ class State:
         with self._counting:
             yield self.counters
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its owner has left."""
+        return self._closed
+
     def publish(self) -> None:
         """Let other processes, and whoever comes after this one, know of all that was counted."""
         with self._counting:
@@ -465,11 +470,10 @@ class State:
             yield
 
     def take(self, now: float | None = None, *, held_up: bool = False) -> Taken:
-        """Return what a state holds at `now`, but for its rows; without a time, and without time windows.
+        """Return what a state holds at `now`, but for its rows; without a time no time windows.
 
-        `held_up` says that the caller keeps writers out.
-
-        By the clock of events the time windows end with the latest one, `now` or not.
+        By the clock of events these end with the latest one, `now` or not. `held_up` says that the caller keeps
+        writers out. Of another worker's state: Damaged if it contradicts itself, Overrun if it is written too fast.
         """
         if held_up and self.own:
             return self._taken(now)

@@ -23,6 +23,7 @@ from app.layout import Counters
 from app.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
 from app.slots import Slot, Slots
 from app.state import Overrun, State, StateShape, Taken
+from app.state_files import Busy
 from app.versions import Arrays, Damaged
 
 LOCK_SECONDS: Final = 5.0
@@ -241,11 +242,16 @@ class Store:
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Let one evaluation at a time go on, of all threads and workers; Busy if another takes too long."""
+        """Let one evaluation at a time go on, of all threads and workers.
+
+        Busy if another takes too long, or this worker has left.
+        """
         with self._evaluating, contextlib.ExitStack() as stack:
             if self.slots is not None and self.slots.is_there:
                 stack.enter_context(self.slots.evaluating().held(LOCK_SECONDS))
                 self._mend()
+            if self.state.is_closed:  # an evaluation that waited while the server stopped: the slot is another's by now
+                raise Busy("the server has stopped")
             yield
 
     def _mend(self) -> None:

@@ -281,3 +281,10 @@ def test_what_was_damaged_before_a_worker_starts_is_noted(name: str, tmp_path: P
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:4_096] + b"\7" * (path.stat().st_size - 4_096))
     assert len(store_in(tmp_path).notes) == 1
+
+
+def test_an_evaluation_that_waited_while_the_worker_left_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    store.leave()
+    with pytest.raises(Busy, match="has stopped"), store.evaluating():
+        pass
