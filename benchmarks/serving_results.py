@@ -97,10 +97,19 @@ class Overload:
     """A fast model, by the number of connections, for each round."""
 
 
+def load_name(servers: Sequence[int], each: int) -> str:
+    """Return what a load of so many connections for each worker is called: servers have a plus between them."""
+    return f"{' + '.join(map(str, servers))}, {each} each"
+
+
 @dataclass(frozen=True)
 class WorkersLoad:
-    """Servers of one worker or more that were loaded at once, by connections that they shared."""
+    """Servers of one worker or more that were loaded at once."""
 
+    servers: Sequence[int]
+    """The workers of each."""
+    each: int
+    """Connections for each worker."""
     requests: int
     failed: int
     seconds: float
@@ -172,7 +181,7 @@ class Workers:
     """What several workers cost, for each round."""
 
     load: list[dict[str, WorkersLoad]] = field(default_factory=list)
-    """By what was loaded: a server's workers, or several servers with a plus between them."""
+    """By `load_name`."""
     scraped: list[dict[str, WorkersScraped]] = field(default_factory=list)
     """By the number of workers."""
     missing: dict[str, str] = field(default_factory=dict)

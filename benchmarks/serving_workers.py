@@ -10,7 +10,7 @@ import http.client
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import cycle, pairwise
@@ -25,12 +25,14 @@ from benchmarks.contestants.catalogue import MONITORED, Contestant, driftgauge, 
 from benchmarks.load import SCRAPE_HEADERS, Load, wrk
 from benchmarks.processes import EVERY_CORE, TICKS_PER_SECOND, NotStarted, cpu_seconds, process
 from benchmarks.serving_models import LOGISTIC, Fitted, fit
-from benchmarks.serving_results import Found, Scraped, Workers, WorkersLoad, WorkersScraped
+from benchmarks.serving_results import Found, Scraped, Workers, WorkersLoad, WorkersScraped, load_name
 from benchmarks.serving_servers import Plan, Server, shortly, started
 
 FEATURES: Final = 30
-LOADED: Final[Mapping[str, Sequence[int]]] = {"1": (1,), "1 + 1": (1, 1), "2": (2,)}
+LOADED: Final[Sequence[Sequence[int]]] = ((1,), (1, 1), (2,))
 """The workers of each server. Two servers that know nothing of each other tell sharing from company."""
+PARTS: Final = (2, 1)
+"""Each worker has all connections, or as many as if two shared them: how many rows a batch has hangs on it."""
 BODIES: Final = 4_000
 """Rows that differ, so that windows are made of such."""
 FILL_ROWS: Final = 12_000
@@ -125,9 +127,14 @@ def run_workers(found: Found, counts: Sequence[int], turns: int, plan: Plan, pro
     found.workers = Workers()
     free = replace(plan, server_core=EVERY_CORE, load_core=EVERY_CORE)
     fitted = fit(LOGISTIC, FEATURES, plan.folder / "workers", seed=plan.seed, bodies=BODIES)
-    loads = _Part("load, {}", found.workers.load, lambda name: loaded(LOADED[name], fitted, free))
+    shapes = {
+        load_name(servers, each): (servers, each)
+        for each in sorted({max(1, plan.connections // part) for part in PARTS})
+        for servers in LOADED
+    }
+    loads = _Part("load, {}", found.workers.load, lambda name: loaded(*shapes[name], fitted, free))
     scrapes = _Part("scrapes, {} workers", found.workers.scraped, lambda name: scraped(int(name), fitted, turns, free))
-    yield from loads.run(list(LOADED), plan.rounds, found.workers.missing, progress)
+    yield from loads.run(list(shapes), plan.rounds, found.workers.missing, progress)
     yield from scrapes.run([str(count) for count in counts], plan.rounds, found.workers.missing, progress)
 
 
@@ -155,17 +162,19 @@ class _Part(Generic[T]):
 # ---------------------------------------------------------------- CPU time of a request
 
 
-def loaded(counts: Sequence[int], fitted: Fitted, plan: Plan) -> WorkersLoad:
-    """Load servers of so many workers each, all at once, with the same number of connections in all."""
+def loaded(counts: Sequence[int], each: int, fitted: Fitted, plan: Plan) -> WorkersLoad:
+    """Load servers of so many workers each, all at once, with so many connections for each worker."""
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(started(contestant(workers), fitted, plan)) for workers in counts]
         pids = [pid for server, workers in zip(servers, counts, strict=True) for pid in _pids(server, workers)]
-        connections = plan.connections // len(servers)
+        connections = [each * workers for workers in counts]
         _load(servers, connections, plan.warm_up)
         whole, own = _cpu_of_trees(servers), _cpu_of_workers(pids)
         loads = _load(servers, connections, plan.seconds)
         after, own_after = _cpu_of_trees(servers), _cpu_of_workers(pids)
     return WorkersLoad(
+        servers=counts,
+        each=each,
         requests=sum(load.requests for load in loads),
         failed=sum(load.failed for load in loads),
         seconds=max(load.seconds for load in loads),
@@ -174,9 +183,9 @@ def loaded(counts: Sequence[int], fitted: Fitted, plan: Plan) -> WorkersLoad:
     )
 
 
-def _load(servers: Sequence[Server], connections: int, seconds: float) -> list[Load]:
+def _load(servers: Sequence[Server], connections: Sequence[int], seconds: float) -> list[Load]:
     with ThreadPoolExecutor(len(servers)) as pool:
-        return list(pool.map(lambda server: wrk(server.target, connections, seconds), servers))
+        return list(pool.map(lambda server, own: wrk(server.target, own, seconds), servers, connections))
 
 
 def _pids(server: Server, workers: int) -> list[int]:

@@ -13,15 +13,15 @@ from benchmarks.serving_results import (
     WorkersLoad,
     WorkersScraped,
     contestants,
+    load_name,
     typical,
     typical_ratio,
 )
 
 ONE: Final = "1"
-"""What others are compared with."""
-APART: Final = "1 + 1"
+"""Whose scrapes others are compared with."""
 CPU_REACH: Final = 1.1
-"""CPU time of a request beside that of one worker, at most."""
+"""CPU time of a request beside that of one worker with as many connections as each has, at most."""
 SCRAPE_REACH: Final = 1.5
 """How long a scrape takes beside that of one worker, at most."""
 
@@ -36,12 +36,14 @@ def workers_report(found: Workers) -> str:
 def _load(rounds: Sequence[Mapping[str, WorkersLoad]]) -> str:
     heads = (
         "workers",
+        "connections",
         "requests/s",
         "×",
         "CPU, µs a request",
         "×",
         f"≤ {CPU_REACH:g}",
-        f"CPU, × {APART}",
+        "CPU, × 1 with all connections",
+        "CPU, × apart",
         "cores",
         "busiest worker, %",
         "runs",
@@ -49,7 +51,7 @@ def _load(rounds: Sequence[Mapping[str, WorkersLoad]]) -> str:
     return table(
         f"CPU time of a request by workers: median of {len(rounds)} rounds",
         heads,
-        [[name, *_load_of(rounds, name)] for name in contestants(rounds)],
+        [_load_of(rounds, name) for name in contestants(rounds)],
     )
 
 
@@ -57,14 +59,19 @@ def _load_of(rounds: Sequence[Mapping[str, WorkersLoad]], name: str) -> list[str
     def cpu(run: WorkersLoad) -> float:
         return run.cpu_us
 
-    ratio = typical_ratio(rounds, name, ONE, cpu)
+    shape = next(own[name] for own in rounds if name in own)
+    workers = sum(shape.servers)
+    one, alone = load_name([1], shape.each), load_name([1], workers * shape.each)
+    ratio = typical_ratio(rounds, name, one, cpu)
     return [
+        *name.rsplit(", ", 1),
         number(typical(rounds, name, lambda run: run.per_second), 0),
-        number(typical_ratio(rounds, name, ONE, lambda run: run.per_second), 2),
+        number(typical_ratio(rounds, name, one, lambda run: run.per_second), 2),
         number(typical(rounds, name, cpu), 1),
         number(ratio, 3),
         _reached(ratio, CPU_REACH),
-        number(typical_ratio(rounds, name, APART, cpu), 3),
+        number(typical_ratio(rounds, name, alone, cpu), 3),
+        number(typical_ratio(rounds, name, load_name([1] * workers, shape.each), cpu), 3),
         number(typical(rounds, name, lambda run: run.cores), 2),
         number(typical(rounds, name, lambda run: 100.0 * run.busiest), 0),
         _runs(rounds, name),

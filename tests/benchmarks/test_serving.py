@@ -210,8 +210,9 @@ def test_what_was_found_is_read_as_it_was_written_and_reported(tmp_path: Path) -
 
 
 def test_several_workers_are_compared_with_one_of_the_same_round() -> None:
-    one = WorkersLoad(1_000, 0, 2.0, 0.1, [0.1])
-    two = replace(one, requests=2_000, cpu_seconds=0.22, worker_cpu_seconds=[0.05, 0.15])
+    one = WorkersLoad([1], 8, 1_000, 0, 2.0, 0.1, [0.1])
+    half = replace(one, each=4, cpu_seconds=0.16)
+    two = replace(one, servers=[2], each=4, requests=2_000, cpu_seconds=0.22, worker_cpu_seconds=[0.05, 0.15])
     assert (two.per_second, two.cpu_us, two.cores, two.busiest) == pytest.approx((1_000.0, 110.0, 0.11, 0.75))
     quiet = Scraped(wall_ms=4.0, cpu_ms=3.0, idle_cpu_ms=1.0, scrapes=100, evaluated=1, bytes=2_048)
     scraped = WorkersScraped(quiet, replace(quiet, wall_ms=20.0, evaluated=100))
@@ -219,13 +220,24 @@ def test_several_workers_are_compared_with_one_of_the_same_round() -> None:
     odd = replace(slow, busy=replace(slow.busy, evaluated=40))
     assert (scraped.valid, odd.valid) == (True, False)
     found = Workers(
-        [{"1": one, "1 + 1": one, "2": two}, {"2": two, "1": replace(one, failed=1)}, {"2": two}],
+        [
+            {
+                "1, 8 each": one,
+                "1, 4 each": half,
+                "1 + 1, 4 each": replace(one, servers=[1, 1], each=4),
+                "2, 4 each": two,
+            },
+            {"2, 4 each": two, "1, 4 each": replace(half, failed=1)},
+            {"2, 4 each": two},
+        ],
         [{"1": scraped, "8": slow}, {"1": scraped, "8": odd}],
         {"scrapes, 4 workers": "it ended"},
     )
     text = report(Found(workers=found))
-    assert "| 1 | 500 | 1.00 | 100.0 | 1.000 | yes | 1.000 | 0.05 | 100 | 2, 1 invalid |" in text
-    assert "| 2 | 1,000 | 2.00 | 110.0 | 1.100 | yes | 1.100 | 0.11 | 75 | 3 |" in text
+    assert "| 1 | 8 each | 500 | 1.00 | 100.0 | 1.000 | yes | 1.000 | 1.000 | 0.05 | 100 | 1 |" in text
+    assert "| 1 | 4 each | 500 | 1.00 | 160.0 | 1.000 | yes | 1.000 | 1.000 | 0.08 | 100 | 2, 1 invalid |" in text
+    assert "| 1 + 1 | 4 each | 500 | 1.00 | 100.0 | 0.625 | yes | 1.000 | 1.000 | 0.05 | 100 | 1 |" in text
+    assert "| 2 | 4 each | 1,000 | 2.00 | 110.0 | 0.688 | yes | 1.100 | 1.100 | 0.11 | 75 | 3 |" in text
     assert "rounds of 100 scrapes" in text
     assert (
         "| 8 | 7.00 | 1.75 | no | 3.00 | 1.00 | 1 | 25.00 | 1.25 | yes | 3.00 | 1.00 | 95 | 2 | 2, 1 invalid |" in text
@@ -236,7 +248,8 @@ def test_several_workers_are_compared_with_one_of_the_same_round() -> None:
 
 
 def test_workers_that_are_missing_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(counts: Sequence[int], fitted: Fitted, plan: Plan) -> WorkersLoad:
+    def never(counts: Sequence[int], each: int, fitted: Fitted, plan: Plan) -> WorkersLoad:
+        assert each in (4, 8)
         assert (plan.server_core, plan.load_core) == (EVERY_CORE, EVERY_CORE)
         raise NotStarted(f"{sum(counts)} workers:\nno\nmemory")
 
@@ -246,7 +259,11 @@ def test_workers_that_are_missing_are_told(tmp_path: Path, monkeypatch: pytest.M
     with Progress(disable=True) as progress:
         for _ in run_workers(found, [], 1, replace(_plan(tmp_path), rounds=2), progress):
             pass
-    told = {"load, 1": "1 workers: memory", "load, 1 + 1": "2 workers: memory", "load, 2": "2 workers: memory"}
+    told = {
+        f"load, {servers}, {each} each": f"{workers} workers: memory"
+        for each in (4, 8)
+        for servers, workers in (("1", 1), ("1 + 1", 2), ("2", 2))
+    }
     assert found.workers == Workers([{}, {}], [{}, {}], told)
     found.save(tmp_path / "found.json")
     assert Found.load(tmp_path / "found.json") == found
@@ -380,7 +397,8 @@ def test_scrapes_are_compared_with_none(wrk: None, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.e2e
 def test_workers_are_loaded_and_scraped(wrk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.serving_workers.LOADED", {"1 + 2": (1, 2)})
+    monkeypatch.setattr("benchmarks.serving_workers.LOADED", [(1, 2)])
+    monkeypatch.setattr("benchmarks.serving_workers.PARTS", [1])
     monkeypatch.setattr("benchmarks.serving_workers.LOGISTIC", SMALL)
     monkeypatch.setattr("benchmarks.serving_workers.SETTLE_SECONDS", 0.1)
     monkeypatch.setattr("benchmarks.serving_workers.FILL_ROWS", 2_000)
@@ -391,7 +409,7 @@ def test_workers_are_loaded_and_scraped(wrk: None, tmp_path: Path, monkeypatch: 
     assert found.workers is not None
     assert found.workers.missing == {}
     (loads,), (scrapes,) = found.workers.load, found.workers.scraped
-    load = loads["1 + 2"]
+    load = loads["1 + 2, 8 each"]
     assert load.valid
     assert load.requests > 10
     assert len(load.worker_cpu_seconds) == 3

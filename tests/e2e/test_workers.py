@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.e2e.processes import run
+from tests.e2e.processes import run, until
 from tests.e2e.workers import (
     EVERYTHING,
     ROWS,
@@ -121,6 +122,21 @@ def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: P
         assert watch.scrapes > 5
         names = {path.name for path in (tmp_path / "state" / "coin" / "1").glob("*.state")}
         assert names == {"0.state", "1.state", "2.state", "evaluation.state", "retired.state"}
+
+
+def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: Path, tmp_path: Path) -> None:
+    with service(bundle, tmp_path / "state", 2, tmp_path / "log") as running:
+        running.clients(2)
+        first, second = running.pids()
+        running.supervisor.send_signal(signal.SIGHUP)
+        until(lambda: len(running.pids()) == 3, running.supervisor, running.log)
+        os.kill(first, signal.SIGKILL)
+        both = {first, second}
+        until(
+            lambda: len(running.pids()) == 3 and both & {*running.pids()} == {second}, running.supervisor, running.log
+        )
+        stop(running, seconds=20.0)
+        assert running.supervisor.returncode == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
