@@ -356,9 +356,7 @@ class Slots:
             taken = slot.state.take()
             still_there = {other.key for other in self.others()}
             keys = frozenset({slot.key} | (before.keys & still_there))
-            totals.write(
-                Retired(words, before.bin_rows + slot.state.bin_rows(taken), before.rows + taken.observed, keys)
-            )
+            totals.write(Retired(words, before.bin_rows + taken.bin_rows, before.rows + taken.observed, keys))
             for file in self._shared_files:
                 file.flush()
         self._path(slot.number).unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from app.drift.bins import Binner, CodeArray, FloatArray, IntArray
 from app.drift.blocks import BlockRing, Counted, Head, Unread, block_shapes
 from app.drift.buckets import Block, Ring, Summing, TimeSpan, Totals, bucket_shapes
 from app.drift.samples import Scales
+from app.drift.waiting import Ahead, Waiting
 from app.drift.window import Rows
 from app.layout import Buffer, Counters, Field, Layout, counter_fields
 from app.metrics import LATE, PROCESS, Stored
@@ -132,8 +133,13 @@ class Taken:
     step: int
     totals: tuple[Totals, ...]
     """What each time window holds."""
-    waiting: Rows
+    waiting: Waiting
     """Rows behind the head, which are binned here alone."""
+
+    @property
+    def bin_rows(self) -> IntArray:
+        """The rows counted in each bin since the state began, shape [columns, K]."""
+        return self.waiting.head.total
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,6 @@ class State:
         self._reach = reach
         self._published = buffer is not None
         self._closed = False
-        self._waited: tuple[int, int, Rows] | None = None
         self._binner = shape.binner
         columns = shape.binner.columns
         self._block_rows = min(BLOCK_ROWS, max(1, CELLS_AT_ONCE // max(1, columns)))
@@ -194,6 +199,7 @@ class State:
         self._rings = tuple(Ring(span, shape.binner, self._summing, *self._of_span(span)) for span in shape.spans)
         blocks = self._named(block_shapes(columns, shape.binner.width))
         self._blocks = BlockRing(shape.binner, *blocks, by_hour=shape.by_hour)
+        self._ahead = Ahead(shape.binner, self._summing, self._blocks, 2 * self._block_rows)
         self._words = np.zeros(-(-shape.counted.size_bytes // 8), dtype=np.uint64)
         self._live = shape.counted.arrays(self._words)
         self.counters: Final = Counters(shape.series, self._live)
@@ -243,7 +249,7 @@ class State:
             raise Damaged("the numbers of rows contradict one another")
         if step != self._digest_versions.sequence:
             raise Damaged("the newest copy of the totals does not fit its checksum")
-        if committed - binned > 2 * self._block_rows:
+        if committed - binned > self._ahead.most_rows:
             raise Damaged("the rows that wait to be binned are too many")
         oldest = max(first, reserved - self._capacity)
         for begin in range(oldest, binned, self._block_rows):
@@ -499,15 +505,15 @@ class State:
             head = _head_of(digested)
             self._require_sense(head, step)
         observed, latest = self.rows, self.latest_event
-        waiting = self._waiting(head.rows, observed)
+        if observed - head.rows > self._ahead.most_rows:
+            raise Overrun("another worker appended rows meanwhile")
+        waiting = self._ahead.upto(observed, head, step, self._copied)
         totals: list[Totals] = []
         if now is not None:
             clock = latest if self.shape.by_event and math.isfinite(latest) else now
             totals = [ring.totals(clock, step) for ring in self._rings]
             if len(waiting):
-                counts = self._binner.counts(waiting.codes).astype(np.uint32)
-                block = Block(waiting.values, waiting.codes, waiting.at, counts, self._summing(waiting.values))
-                more = [ring.totals_of(block, clock) for ring in self._rings]
+                more = [ring.totals_of(waiting.block, clock) for ring in self._rings]
                 totals = [own + further for own, further in zip(totals, more, strict=True)]
         return Taken(observed, int(self._header[_FIRST]), latest, head, step, tuple(totals), waiting)
 
@@ -515,20 +521,18 @@ class State:
         """Raise Damaged if the numbers of rows contradict one another, and not because they have just changed."""
         reserved, committed, first = self._header.tolist()
         ordered = 0 <= first <= head.rows <= committed <= reserved <= committed + self._block_rows
-        few = committed - head.rows <= 2 * self._block_rows
+        few = committed - head.rows <= self._ahead.most_rows
         if not (ordered and few) and self._header.tolist() == [reserved, committed, first]:
             if self._digest_versions.sequence == step:
                 raise Damaged("the numbers of rows contradict one another")
             raise Overrun("another worker counted rows meanwhile")
 
-    def _waiting(self, begin: int, end: int) -> Rows:
-        """Return rows that are not binned in the ring, binned; the same as last time if no others came."""
-        if self._waited is None or self._waited[:2] != (begin, end):
-            parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
-            values = np.concatenate([self._values[ring] for ring in parts])
-            at = np.concatenate([self._at[ring] for ring in parts])
-            self._waited = begin, end, Rows(values, self._binner.codes(values), at)
-        return self._waited[2]
+    def _copied(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
+        """Return copies of the values and the times of some rows."""
+        parts = [ring for ring, _ in self._parts(begin, end)]
+        return np.concatenate([self._values[ring] for ring in parts]), np.concatenate(
+            [self._at[ring] for ring in parts]
+        )
 
     def is_still(self, taken: Taken, rows: int) -> bool:
         """Say whether what was taken, and the newest rows of it copied since, was not overwritten meanwhile."""
@@ -547,7 +551,7 @@ class State:
         codes = [self._codes[ring] for ring in binned]
         return Rows(
             values=np.concatenate([self._values[ring] for ring in parts]),
-            codes=np.concatenate([*codes, taken.waiting.codes[max(0, begin - taken.head.rows) :]]),
+            codes=np.concatenate([*codes, taken.waiting.rows.codes[max(0, begin - taken.head.rows) :]]),
             at=np.concatenate([self._at[ring] for ring in parts]),
         )
 
@@ -591,18 +595,12 @@ class State:
 
         By the clock of events only whole ones, so that it does not matter when somebody looks.
         """
-        waiting = (taken.waiting.codes, taken.waiting.at) if len(taken.waiting) else None
+        waiting = taken.waiting.ends, taken.waiting.head
         return self._blocks.since(taken.head, read, unended=not self.shape.by_event, waiting=waiting)
 
     def has_blocks(self, unread: Unread) -> bool:
         """Say whether blocks that were copied were not overwritten meanwhile."""
-        return len(unread.upto) == 0 or self._blocks.holds(unread.first)
-
-    def bin_rows(self, taken: Taken) -> IntArray:
-        """Return the rows counted in each bin since the state began, shape [columns, K]."""
-        if len(taken.waiting) == 0:
-            return taken.head.total
-        return taken.head.total + self._binner.counts(taken.waiting.codes)
+        return len(unread.ends) == 0 or self._blocks.holds(unread.first)
 
 
 def _head_of(digested: Arrays) -> Head:

@@ -212,12 +212,13 @@ class Store:
         taken = [(slot.state, slot.state.take(now, held_up=held_up)) for slot in members]
         shares = _newest(taken, wanted)
         parts = [state.rows_of(own, share) for (state, own), share in zip(taken, shares, strict=True)]
-        order = _order(taken, shares)
+        if len(parts) > 1:
+            parts = [_merged(parts, _places(taken, shares))]
         looked = shares if len(taken) == 1 else [state.ordered_rows for state, _ in taken]
         if not all(state.is_still(own, rows) for (state, own), rows in zip(taken, looked, strict=True)):
             return None
         return Snapshot(
-            rows=_merged(parts, order),
+            rows=parts[0],
             observed=sum(own.observed for _, own in taken) + (retired.rows if retired else 0),
             latest_event=max(own.latest_event for _, own in taken),
             totals=tuple(reduce(add, same) for same in zip(*(own.totals for _, own in taken), strict=True)),
@@ -226,7 +227,7 @@ class Store:
     def bin_rows(self) -> IntArray:
         """Return the rows that all workers counted in each bin since the state began, shape [columns, K]."""
         members, retired = self._members()
-        counts = [slot.state.bin_rows(slot.state.take()) for slot in members]
+        counts = [slot.state.take().bin_rows for slot in members]
         total: IntArray = np.add.reduce([*counts, *([retired.bin_rows] if retired else [])])
         return total
 
@@ -349,7 +350,7 @@ def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:
     One without rows is not: its worker has just been killed, or is yet to have any, and the next one goes on there.
     """
     weighed = counted.get(slot.key) or slot.state.origin()
-    rows = slot.state.bin_rows(slot.state.take()).astype(np.uint32)
+    rows = slot.state.take().bin_rows.astype(np.uint32)
     return -math.inf < slot.state.newest_arrival < oldest and bool((rows == weighed.counts).all())
 
 
@@ -367,17 +368,20 @@ def _newest(taken: Sequence[tuple[State, Taken]], wanted: int) -> list[int]:
     return shares
 
 
-def _order(taken: Sequence[tuple[State, Taken]], shares: Sequence[int]) -> IntArray | None:
-    """Return the order by arrival of the rows of several states, one behind the other; None if they are of one."""
-    if sum(share > 0 for share in shares) <= 1:
-        return None
+def _places(taken: Sequence[tuple[State, Taken]], shares: Sequence[int]) -> list[IntArray]:
+    """Return where the rows of each of several states lie among all of them by arrival."""
     together = np.concatenate([state.arrivals(own, share) for (state, own), share in zip(taken, shares, strict=True)])
-    order: IntArray = np.argsort(together, kind="stable")
-    return order
+    places = np.empty(len(together), dtype=np.int64)
+    places[np.argsort(together, kind="stable")] = np.arange(len(together))
+    return np.split(places, np.cumsum(shares)[:-1])
 
 
-def _merged(parts: Sequence[Rows], order: IntArray | None) -> Rows:
-    if len(parts) == 1:
-        return parts[0]
-    values, codes, at = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "codes", "at"))
-    return Rows(values, codes, at) if order is None else Rows(values[order], codes[order], at[order])
+def _merged(parts: Sequence[Rows], places: Sequence[IntArray]) -> Rows:
+    """Return the rows of several states in one order."""
+    rows, columns = sum(map(len, parts)), parts[0].values.shape[1]
+    merged = Rows(np.empty((rows, columns)), np.empty((rows, columns), np.uint8), np.empty(rows))
+    for part, place in zip(parts, places, strict=True):
+        merged.values[place] = part.values
+        merged.codes[place] = part.codes
+        merged.at[place] = part.at
+    return merged

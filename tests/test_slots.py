@@ -78,7 +78,7 @@ def _check_holds(folder: Path, slots: Slots, slot: Slot, rows: int) -> None:
     assert slot.state.rows == rows
     if rows:
         taken = slot.state.take(LATER)
-        np.testing.assert_array_equal(slot.state.bin_rows(taken), recount(0, rows))
+        np.testing.assert_array_equal(taken.bin_rows, recount(0, rows))
     append(slot, 10)
     assert slot.state.rows == rows + 10
     slots.leave()

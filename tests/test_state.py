@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.drift.baseline_build import build_baseline
 from app.drift.bins import Binner, Bins, BoolArray, FloatArray, IntArray
-from app.drift.blocks import Counted, Unread, step_rows
+from app.drift.blocks import Counted, Head, Unread, step_rows
 from app.drift.buckets import NEVER, TimeSpan
 from app.drift.evidence import Budget, Detector, Evidence, Rate
 from app.drift.samples import Scales
@@ -872,7 +872,7 @@ def _assert_read_alike(
         assert state.held(own, rows) == model.held(other, rows)
         np.testing.assert_equal(vars(state.rows_of(own, rows)), vars(model.rows_of(other, rows)))
         np.testing.assert_array_equal(state.arrivals(own, rows), model.arrivals(other, rows))
-    np.testing.assert_array_equal(state.bin_rows(own), model.bin_rows(other))
+    np.testing.assert_array_equal(own.bin_rows, other.bin_rows)
     for read in (state.origin(), *reads):
         unread = state.unread(own, read)
         assert state.has_blocks(unread)
@@ -1164,7 +1164,7 @@ def test_what_is_saved_of_a_damaged_state_are_its_whole_rows_and_counters(
     binner = kept.shape.binner
     ever = kept.values[: known if len(digests) < 2 else 0], kept.values[whole[whole >= known]]
     expected = sum((binner.counts(binner.codes(values)) for values in ever), start=np.zeros_like(taken.head.total))
-    np.testing.assert_array_equal(anew.bin_rows(taken), expected)
+    np.testing.assert_array_equal(taken.bin_rows, expected)
     assert (anew.rows, taken.observed, taken.observed - taken.first) == (saved.rows, saved.rows, len(whole))
     model = State(kept.shape)
     model.append(kept.values[whole], kept.arrival[whole], kept.event[whole])
@@ -1266,6 +1266,26 @@ def test_another_process_reads_what_the_owner_reads_whether_rows_are_binned_or_n
             _assert_same_counters(peer.counted(), kept.state.counted())
 
 
+def test_rows_that_came_while_the_head_was_read_make_another_process_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = _Kept(_kept_shape())
+    peer, reads = kept.peer(), 0
+
+    def come(head: Head, step: int) -> None:
+        """What happens between the head and the number of rows."""
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            kept.append(2 * BLOCK_ROWS + 1, START)
+
+    monkeypatch.setattr(peer, "_require_sense", come)
+    seen = peer.take(START)
+    assert reads == 2
+    assert seen.observed == len(kept.values) == 2 * BLOCK_ROWS + 1
+    assert seen.head.rows + len(seen.waiting) == seen.observed
+
+
 def test_another_process_cannot_write() -> None:
     kept = _Kept(_kept_shape())
     kept.append(10, START)
@@ -1318,7 +1338,7 @@ def test_another_process_takes_torn_rows_for_what_they_are(window_rows: int) -> 
         ended = written.is_set()
         taken = peer.take(0.0)
         held = Snapshot(peer.rows_of(taken, window_rows), taken.observed, taken.latest_event, taken.totals)
-        bins = peer.bin_rows(taken)
+        bins = taken.bin_rows
         if peer.is_still(taken, window_rows):
             _assert_numbered(held, window_rows)
             np.testing.assert_array_equal(bins.sum(axis=1), [taken.observed] * 2)

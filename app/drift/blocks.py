@@ -124,13 +124,37 @@ class Head:
 
 
 @dataclass(frozen=True)
-class _Ends:
+class Ends:
     """Blocks that end within some rows."""
 
     upto: CountArray
     """All counts up to each, modulo 2**32, shape [blocks, columns, K]."""
     hours: IntArray
+    """Shape [blocks]."""
     at: FloatArray
+    """Shape [blocks]."""
+
+    @classmethod
+    def none(cls, columns: int, bins: int) -> Ends:
+        """Return no blocks."""
+        return cls(np.empty((0, columns, bins), np.uint32), np.empty(0, np.int64), np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def then(self, later: Ends) -> Ends:
+        """Return these and later ones."""
+        if not (len(self) and len(later)):
+            return self if len(self) else later
+        return Ends(
+            np.concatenate([self.upto, later.upto]),
+            np.concatenate([self.hours, later.hours]),
+            np.concatenate([self.at, later.at]),
+        )
+
+    def part(self, which: slice) -> Ends:
+        """Return some of them."""
+        return Ends(self.upto[which], self.hours[which], self.at[which])
 
 
 class BlockRing:
@@ -190,20 +214,20 @@ class BlockRing:
 
     def add(self, head: Head, codes: CodeArray, at: FloatArray) -> tuple[Head, IntArray]:
         """Count rows, codes of shape [n, columns], their times of shape [n]; returns the head and their counts."""
-        ends, after = self._counted(head, codes, at)
+        ends, after = self.ahead(head, codes, at)
         self._reserved[0] = after.ended
-        held = slice(max(0, len(ends.at) - len(self._at)), len(ends.at))
-        places = (head.ended + np.arange(len(ends.at))[held]) % len(self._at)
-        self._counts[places] = ends.upto[held]
-        self._hours[places] = ends.hours[held]
-        self._at[places] = ends.at[held]
+        held = ends.part(slice(max(0, len(ends) - len(self._at)), None))
+        places = np.arange(after.ended - len(held), after.ended) % len(self._at)
+        self._counts[places] = held.upto
+        self._hours[places] = held.hours
+        self._at[places] = held.at
         return after, after.total - head.total
 
-    def _counted(self, head: Head, codes: CodeArray, at: FloatArray) -> tuple[_Ends, Head]:
+    def ahead(self, head: Head, codes: CodeArray, at: FloatArray) -> tuple[Ends, Head]:
         """Return the blocks that end within rows, and the head behind them; nothing is written."""
         rows = len(codes)
         if rows == 0:
-            return _Ends(np.empty((0, *head.total.shape), np.uint32), np.empty(0, np.int64), np.empty(0)), head
+            return Ends.none(*head.total.shape), head
         hours = hours_of(at) if self._by_hour else None
         turned = hours is not None and head.rows % self._step != 0 and int(hours[0]) != head.hour
         ends, in_hour = block_ends(head.rows, rows, self._step, hours)
@@ -212,13 +236,12 @@ class BlockRing:
         by_block = self._binner.counts_by(codes, np.cumsum(group), len(ends) + 1)
         clock = np.maximum(np.maximum.accumulate(at), head.at)
         upto = (head.total + np.cumsum(by_block[:-1], axis=0)).astype(np.uint32)
-        ended = _Ends(upto, in_hour, clock[ends - 1])
+        ended = Ends(upto, in_hour, clock[ends - 1])
         if turned:  # the block before it ended with its hour
-            last = head.total.astype(np.uint32)[None]
-            ended = _Ends(np.concatenate([last, upto]), np.append(head.hour, in_hour), np.append(head.at, ended.at))
+            ended = _end_at(head).then(ended)
         return ended, Head(
             rows=head.rows + rows,
-            ended=head.ended + len(ended.at),
+            ended=head.ended + len(ended),
             hour=0 if hours is None else int(hours[-1]),
             at=float(clock[-1]),
             total=head.total + by_block.sum(axis=0),
@@ -230,27 +253,28 @@ class BlockRing:
         read: Counted,
         *,
         unended: bool,
-        waiting: tuple[CodeArray, FloatArray] | None = None,
+        waiting: tuple[Ends, Head] | None = None,
     ) -> Unread:
         """Return a copy of the counts at the ends of the blocks that a reader has not read.
 
-        With `unended` the rows behind the last end are a block too. `waiting` are rows behind the head (codes of
-        shape [n, columns], times of shape [n]) that are read with the others though they are not in the ring.
+        With `unended` the rows behind the last end are a block too. `waiting` is what `ahead` says of rows behind
+        the head that are read with the others though they are not in the ring.
         """
         oldest = max(head.ended, int(self._reserved[0])) - len(self._at)
         places = np.arange(max(read.blocks, oldest), head.ended) % len(self._at)
-        upto, hours, at = self._counts[places], self._hours[places], self._at[places]
+        ends = Ends(self._counts[places], self._hours[places], self._at[places])
         if waiting is not None:
-            more, after = self._counted(head, *waiting)
-            new = slice(max(0, read.blocks - head.ended), None)
-            upto = np.concatenate([upto, more.upto[new]])
-            hours, at = np.append(hours, more.hours[new]), np.append(at, more.at[new])
-            head = after
+            more, after = waiting
+            ends, head = ends.then(more.part(slice(max(0, read.blocks - head.ended), None))), after
         if unended:
-            upto = np.concatenate([upto, head.total.astype(np.uint32)[None]])
-            hours, at = np.append(hours, head.hour), np.append(at, head.at)
+            ends = ends.then(_end_at(head))
         overrun = self._by_hour and read.blocks < oldest
-        return Unread(read, head.ended, upto, hours, at, overrun=overrun, first=max(read.blocks, oldest))
+        return Unread(read, head.ended, ends, overrun=overrun, first=max(read.blocks, oldest))
+
+
+def _end_at(head: Head) -> Ends:
+    """Return an end right behind the rows of a head."""
+    return Ends(head.total.astype(np.uint32)[None], np.array([head.hour]), np.array([head.at]))
 
 
 @dataclass(frozen=True)
@@ -260,12 +284,7 @@ class Unread:
     read: Counted
     ended: int
     """Blocks that had ended."""
-    upto: CountArray
-    """All counts up to the end of each block, modulo 2**32, shape [blocks, columns, K]."""
-    hours: IntArray
-    """Shape [blocks]."""
-    at: FloatArray
-    """Shape [blocks]."""
+    ends: Ends
     overrun: bool
     """Whether the first block stands for several, whose hours matter and are lost."""
     first: int
@@ -273,12 +292,13 @@ class Unread:
 
     def counted(self) -> tuple[Blocks, Counted, int]:
         """Return the blocks, how far the reader has come with them, and the rows that it has to skip."""
-        if len(self.upto) == 0:
-            return Blocks(self.upto.astype(np.int64), self.hours, self.at), self.read, 0
+        upto = self.ends.upto
+        if len(upto) == 0:
+            return Blocks(upto.astype(np.int64), self.ends.hours, self.ends.at), self.read, 0
         # Unsigned differences are right even where a count has gone round.
-        counts = np.diff(self.upto, axis=0, prepend=self.read.counts[None]).astype(np.int64)
-        blocks = Blocks(counts, self.hours, self.at)
-        after = Counted(self.ended, self.upto[-1].copy())
+        counts = np.diff(upto, axis=0, prepend=self.read.counts[None]).astype(np.int64)
+        blocks = Blocks(counts, self.ends.hours, self.ends.at)
+        after = Counted(self.ended, upto[-1].copy())
         return (blocks.part(slice(1, None)), after, int(blocks.rows[0])) if self.overrun else (blocks, after, 0)
 
 

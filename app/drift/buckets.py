@@ -52,7 +52,7 @@ class TimeSpan:
             raise ValueError(f"{text} is not between {SHORTEST_SECONDS}s and {LONGEST_SECONDS // UNITS['d']}d")
         return cls(text, seconds)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Seconds of a bucket."""
         return max((width for width in WIDTHS if width * FEWEST_BUCKETS <= self.seconds), default=WIDTHS[0])
@@ -112,6 +112,11 @@ class Block:
     def last(self) -> float:
         """The latest time."""
         return float(self.at.max())
+
+    @cached_property
+    def hours(self) -> IntArray:
+        """All rows in each hour of the day (UTC), shape [24]."""
+        return rows_by_hour(self.at)
 
 
 class Summing:
@@ -275,17 +280,21 @@ class Ring:
 
     def totals_of(self, block: Block, now: float) -> Totals:
         """Return what the window holds at a moment of rows that are in no bucket yet."""
-        index = np.floor(block.at / self.span.width)
         current = math.floor(now / self.span.width)
         oldest = current - self.span.buckets + 1
+        start = float(oldest * self.span.width)
+        ends = [math.floor(at / self.span.width) for at in (block.first, block.last)] if len(block.at) else []
+        if all(oldest <= end <= current for end in ends):  # as a rule: all of it
+            counts = block.counts.astype(np.int64)
+            return Totals(self.span, start, len(block.at), counts, block.sums, block.hours)
+        index = np.floor(block.at / self.span.width)
         held = (index >= oldest) & (index <= current)
-        whole = bool(held.all())  # as a rule
         return Totals(
             span=self.span,
-            start=float(oldest * self.span.width),
+            start=start,
             rows=int(held.sum()),
-            counts=block.counts.astype(np.int64) if whole else self._binner.counts(block.codes[held]),
-            sums=block.sums if whole else self._summing(block.values[held]),
+            counts=self._binner.counts(block.codes[held]),
+            sums=self._summing(block.values[held]),
             hours=rows_by_hour(block.at[held]),
         )
 

@@ -202,9 +202,10 @@ def test_rows_that_wait_are_read_as_if_they_were_in_the_ring(
         reads.append(ring.since(head, reads[-1], unended=data.draw(st.booleans())).counted()[1])
     # Whoever has read some of the waiting rows before, in parts too.
     for end in sorted(data.draw(st.lists(st.integers(begun, rows), max_size=3))):
-        part = codes[begun:end], at[begun:end]
+        part = ring.ahead(head, codes[begun:end], at[begun:end])
         reads.append(ring.since(head, reads[-1], unended=data.draw(st.booleans()), waiting=part).counted()[1])
-    early = [ring.since(head, read, unended=unended, waiting=(codes[begun:], at[begun:])) for read in reads]
+    waited = ring.ahead(head, codes[begun:], at[begun:])
+    early = [ring.since(head, read, unended=unended, waiting=waited) for read in reads]
     after, _ = ring.add(head, codes[begun:], at[begun:])
     for read, unread in zip(reads, early, strict=True):
         late = ring.since(after, read, unended=unended)
@@ -219,7 +220,7 @@ def test_rows_that_wait_change_nothing_in_the_ring(by_hour: bool, unended: bool)
     ring = arrays.ring(by_hour=by_hour)
     head, _ = ring.add(ring.start(), codes[:320], at[:320])
     before, total = arrays.copied(), head.total.copy()
-    ring.since(head, Counted.upto(ring.start()), unended=unended, waiting=(codes[320:], at[320:]))
+    ring.since(head, Counted.upto(ring.start()), unended=unended, waiting=ring.ahead(head, codes[320:], at[320:]))
     np.testing.assert_equal(arrays.copied(), before)
     np.testing.assert_array_equal(head.total, total)
 
@@ -228,7 +229,7 @@ def test_a_reader_that_was_overrun_reads_the_rows_that_wait_too() -> None:
     ring, codes = _small(False, 4), _codes(20 * STEP + 7, 0)
     at = np.arange(len(codes), dtype=np.float64)
     head, _ = ring.add(ring.start(), codes[: 15 * STEP], at[: 15 * STEP])
-    waiting = codes[15 * STEP :], at[15 * STEP :]
+    waiting = ring.ahead(head, codes[15 * STEP :], at[15 * STEP :])
     blocks, read, skipped = ring.since(head, Counted.upto(ring.start()), unended=True, waiting=waiting).counted()
     ends = [12 * STEP, 13 * STEP, 14 * STEP, 15 * STEP, *range(16 * STEP, 21 * STEP, STEP), len(codes)]
     _assert_blocks(blocks, codes, [(a, b, 0, float(b - 1)) for a, b in zip([0, *ends], ends, strict=False)])
