@@ -41,7 +41,8 @@ from app.problems import Problems
 from app.publishing import Publisher
 from app.serving import Predictor, verify
 from app.settings import Settings, SettingsError, load
-from app.slots import Owner, Slots, Unusable
+from app.slot import Owner
+from app.slots import Slots, Unusable
 from app.store import Store
 
 SWITCH_SECONDS: Final = 0.0001

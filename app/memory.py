@@ -15,7 +15,7 @@ from app.drift.blocks import Counted
 from app.drift.evidence import Detector, Evidence, Rate
 from app.drift.verdict import SEVERITIES
 from app.layout import Buffer, Field, Layout
-from app.state import StateShape
+from app.state_shape import StateShape
 from app.versions import Arrays, Versions, WordArray, version_fields
 
 MAX_SLOTS: Final = 64

@@ -20,8 +20,8 @@ from app.drift.window import count_windows, time_windows
 from app.errors import Reason
 from app.memory import Settled
 from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, Stored, monitor_series
-from app.state import BLOCK_ROWS, Overrun, StateShape
 from app.state_files import Busy
+from app.state_shape import BLOCK_ROWS, Overrun, StateShape
 from app.store import Snapshot, Store
 from app.versions import Damaged
 

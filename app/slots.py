@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from mmap import mmap
 from pathlib import Path
 from typing import Final, TypeVar
@@ -18,7 +18,8 @@ from app.drift.evidence import Detector
 from app.errors import Reason
 from app.layout import Layout
 from app.memory import MAX_SLOTS, Memory, MemoryShape, Retired, RetiredTotals, retired_layout
-from app.state import Overrun, Saved, State, StateShape, go_on
+from app.slot import Owner, OwnSlot, Recovery, Slot
+from app.state import State
 from app.state_files import (
     HEADER_BYTES,
     Busy,
@@ -30,6 +31,8 @@ from app.state_files import (
     layout_hash,
     open_mapped,
 )
+from app.state_reader import StateReader, go_on
+from app.state_shape import Overrun, Saved, StateShape
 from app.versions import Damaged
 
 TAKE_SECONDS: Final = 60.0
@@ -45,48 +48,6 @@ class Unusable(Exception):
     """A folder in which no state can be kept; the message says why."""
 
 
-@dataclass(frozen=True)
-class Slot:
-    """A worker's state: this process' own, or that of another one, which runs or has ended."""
-
-    number: int
-    key: int
-    """Tells the state from others that were in the slot before."""
-    state: State
-    file: mmap | None = None
-    """None for a state in memory."""
-    uncounted: int = 0
-    """Rows that were appended and not counted when the worker before this one was killed."""
-
-    @property
-    def lives(self) -> bool:
-        """Whether a worker is using it."""
-        return self.state.own or (self.file is not None and Lease.read(self.file[:HEADER_BYTES]).lives)
-
-    @property
-    def pid(self) -> int:
-        """Of the process that used it last."""
-        return os.getpid() if self.file is None else Lease.read(self.file[:HEADER_BYTES]).pid
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What could not be used as it was when a worker started, and what became of it."""
-
-    reason: Reason
-    text: str
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Whose state it is."""
-
-    model_name: str
-    model_version: str
-    baseline: str
-    """The hash of the baseline."""
-
-
 class Slots:
     """The folder of one model and version, as one worker sees it."""
 
@@ -100,7 +61,7 @@ class Slots:
         self._reach = reach
         self._most = 1 if shape.by_event else MAX_SLOTS
         self._lock: FileLock | None = None
-        self._own: Slot | None = None
+        self._own: OwnSlot | None = None
         self._shared_files: list[mmap] = []
         self._seen: dict[int, tuple[tuple[int, int], Slot | None]] = {}
         self._detector = detector
@@ -115,7 +76,7 @@ class Slots:
 
     # ------------------------------------------------------------ this worker's own
 
-    def take(self) -> tuple[Slot, Memory, RetiredTotals]:
+    def take(self) -> tuple[OwnSlot, Memory, RetiredTotals]:
         """Take a slot and go on where its last worker stopped; Unusable if nothing can be kept here."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +93,7 @@ class Slots:
         self._inode = os.stat(self._path(own.number)).st_ino
         return own, memory, retired
 
-    def _taken(self, retired: Retired) -> Slot:
+    def _taken(self, retired: Retired) -> OwnSlot:
         for number in range(self._most):
             lock = FileLock(self.folder / f"{number}.lock")
             if lock.take():
@@ -143,7 +104,7 @@ class Slots:
         few = "; with clock=event there is one worker" if self._most == 1 else ""
         raise Unusable(f"{self.folder}: {self._most} worker(s) use it already{few}")
 
-    def _mend(self, own: Slot, retired: Retired) -> None:
+    def _mend(self, own: OwnSlot, retired: Retired) -> None:
         """Build anew what a stop of the machine left in slots that nobody holds: their rows are in the windows too."""
         for path in self.folder.glob("*.state"):
             number = int(path.stem) if path.stem.isdecimal() else own.number
@@ -172,7 +133,7 @@ class Slots:
             pass
         return True
 
-    def _resumed(self, number: int, retired: Retired) -> Slot:
+    def _resumed(self, number: int, retired: Retired) -> OwnSlot:
         path = self._path(number)
         saved: Saved | None = None
         try:
@@ -196,9 +157,9 @@ class Slots:
             made[0].begin(saved)
 
         file, key = create(path, self._identity, self.shape.layout, fill)
-        return Slot(number, key, made[0], file)
+        return OwnSlot(number, key, made[0], file)
 
-    def _resumed_as_it_is(self, number: int, key: int, file: mmap) -> Slot:
+    def _resumed_as_it_is(self, number: int, key: int, file: mmap) -> OwnSlot:
         if not Lease.read(file[:HEADER_BYTES]).is_whole:
             raise Damaged("the machine stopped before all of it was on the disk")
         state = State(self.shape, memoryview(file)[HEADER_BYTES:], reach=self._reach)
@@ -206,7 +167,7 @@ class Slots:
         Lease.own().write(file)
         file.flush(0, HEADER_BYTES)
         uncounted = state.resume()
-        return Slot(number, key, state, file, uncounted)
+        return OwnSlot(number, key, state, file, uncounted)
 
     def _rest(self, path: Path, why: str) -> Saved | None:
         """Return what can be saved of a file that does not fit: nothing, unless it is only too short."""
@@ -222,7 +183,7 @@ class Slots:
         return self._saved(path, memoryview(rest), Reason.STATE_TRUNCATED, why)
 
     def _saved(self, path: Path, buffer: memoryview, reason: Reason, why: str) -> Saved:
-        saved = State(self.shape, buffer, own=False).save()
+        saved = StateReader(self.shape, buffer).save()
         counters = "counters went on" if saved.counted is not None else "counters begin at 0"
         text = f"{path.name}: {why}; {len(saved.values)} rows were saved, {counters}"
         self.recoveries.append(Recovery(reason, text))
@@ -327,13 +288,13 @@ class Slots:
             file, key = open_mapped(self._path(number), self._identity, self.shape.layout, writable=False)
         except ValueError:
             return None
-        return Slot(number, key, State(self.shape, memoryview(file)[HEADER_BYTES:], own=False), file)
+        return Slot(number, key, StateReader(self.shape, memoryview(file)[HEADER_BYTES:]), file)
 
     def retire(self, totals: RetiredTotals, is_needed: Callable[[Slot], bool]) -> None:
         """Add the slots that nobody holds or needs to the totals, and delete them; whoever evaluates does it."""
         for slot in self.others():
             with contextlib.suppress(Damaged, Overrun):  # then it is left out of all sums until a worker mends it
-                if not slot.lives and not is_needed(slot):
+                if not is_needed(slot):
                     self._retire_alone(totals, slot, is_needed)
 
     def _retire_alone(self, totals: RetiredTotals, slot: Slot, is_needed: Callable[[Slot], bool]) -> None:

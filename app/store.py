@@ -21,9 +21,12 @@ from app.drift.window import Rows
 from app.errors import Reason
 from app.layout import Counters
 from app.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
-from app.slots import Slot, Slots
-from app.state import Overrun, State, StateShape, Taken
+from app.merging import newest_rows
+from app.slot import OwnSlot, Slot
+from app.slots import Slots
+from app.state import State
 from app.state_files import Busy
+from app.state_shape import Overrun, StateShape
 from app.versions import Arrays, Damaged
 
 LOCK_SECONDS: Final = 5.0
@@ -61,7 +64,7 @@ class Store:
     """
 
     def __init__(
-        self, own: Slot, memory: Memory, retired: RetiredTotals | None = None, slots: Slots | None = None
+        self, own: OwnSlot, memory: Memory, retired: RetiredTotals | None = None, slots: Slots | None = None
     ) -> None:
         """Take the parts that `Slots.take` gives, or, without slots, such as are in memory."""
         self.own: Final = own
@@ -77,7 +80,7 @@ class Store:
     def in_memory(cls, shape: StateShape, detector: Detector) -> Store:
         """Return a store of one worker that forgets everything when that ends."""
         memory = MemoryShape(shape.binner.columns, shape.binner.width, detector.bets, slots=1)
-        return cls(Slot(0, 0, State(shape)), Memory(memory, detector))
+        return cls(OwnSlot(0, 0, State(shape), None), Memory(memory, detector))
 
     # ------------------------------------------------------------ this worker's own
 
@@ -202,26 +205,22 @@ class Store:
                 return found
         with self.state.held_up():  # writers were faster all along: hold up the one that can be
             for _ in range(_TRIES):
-                found = self._snapshot(now, wanted, held_up=True)
+                found = self._snapshot(now, wanted)
                 if found is not None:
                     return found
         raise Overrun("other workers wrote faster than their rows could be read")
 
-    def _snapshot(self, now: float, wanted: int, *, held_up: bool = False) -> Snapshot | None:
+    def _snapshot(self, now: float, wanted: int) -> Snapshot | None:
         members, retired = self._members()
-        taken = [(slot.state, slot.state.take(now, held_up=held_up)) for slot in members]
-        shares = _newest(taken, wanted)
-        parts = [state.rows_of(own, share) for (state, own), share in zip(taken, shares, strict=True)]
-        if len(parts) > 1:
-            parts = [_merged(parts, _places(taken, shares))]
-        looked = shares if len(taken) == 1 else [state.ordered_rows for state, _ in taken]
-        if not all(state.is_still(own, rows) for (state, own), rows in zip(taken, looked, strict=True)):
+        seen = [(slot.state, slot.state.take(now)) for slot in members]
+        rows = newest_rows(seen, wanted)
+        if rows is None:
             return None
         return Snapshot(
-            rows=parts[0],
-            observed=sum(own.observed for _, own in taken) + (retired.rows if retired else 0),
-            latest_event=max(own.latest_event for _, own in taken),
-            totals=tuple(reduce(add, same) for same in zip(*(own.totals for _, own in taken), strict=True)),
+            rows=rows,
+            observed=sum(taken.observed for _, taken in seen) + (retired.rows if retired else 0),
+            latest_event=max(taken.latest_event for _, taken in seen),
+            totals=tuple(reduce(add, same) for same in zip(*(taken.totals for _, taken in seen), strict=True)),
         )
 
     def bin_rows(self) -> IntArray:
@@ -349,39 +348,8 @@ def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:
 
     One without rows is not: its worker has just been killed, or is yet to have any, and the next one goes on there.
     """
+    if not -math.inf < slot.state.newest_arrival < oldest:
+        return False
     weighed = counted.get(slot.key) or slot.state.origin()
     rows = slot.state.take().bin_rows.astype(np.uint32)
-    return -math.inf < slot.state.newest_arrival < oldest and bool((rows == weighed.counts).all())
-
-
-def _newest(taken: Sequence[tuple[State, Taken]], wanted: int) -> list[int]:
-    """Return how many of the newest rows by arrival each state has."""
-    if len(taken) == 1:
-        return [state.held(own, wanted) for state, own in taken]
-    arrivals = [state.arrivals(own, wanted) for state, own in taken]
-    together = np.concatenate(arrivals)
-    if len(together) <= wanted:
-        return [len(own) for own in arrivals]
-    whose = np.repeat(np.arange(len(taken)), [len(own) for own in arrivals])
-    newest = np.argsort(together, kind="stable")[len(together) - wanted :]
-    shares: list[int] = np.bincount(whose[newest], minlength=len(taken)).tolist()
-    return shares
-
-
-def _places(taken: Sequence[tuple[State, Taken]], shares: Sequence[int]) -> list[IntArray]:
-    """Return where the rows of each of several states lie among all of them by arrival."""
-    together = np.concatenate([state.arrivals(own, share) for (state, own), share in zip(taken, shares, strict=True)])
-    places = np.empty(len(together), dtype=np.int64)
-    places[np.argsort(together, kind="stable")] = np.arange(len(together))
-    return np.split(places, np.cumsum(shares)[:-1])
-
-
-def _merged(parts: Sequence[Rows], places: Sequence[IntArray]) -> Rows:
-    """Return the rows of several states in one order."""
-    rows, columns = sum(map(len, parts)), parts[0].values.shape[1]
-    merged = Rows(np.empty((rows, columns)), np.empty((rows, columns), np.uint8), np.empty(rows))
-    for part, place in zip(parts, places, strict=True):
-        merged.values[place] = part.values
-        merged.codes[place] = part.codes
-        merged.at[place] = part.at
-    return merged
+    return bool((rows == weighed.counts).all())

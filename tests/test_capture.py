@@ -27,7 +27,8 @@ from app.metrics import (
 )
 from app.monitor import Monitor, state_shape
 from app.problems import LOG_INTERVAL_SECONDS, Problems
-from app.slots import Owner, Slots
+from app.slot import Owner
+from app.slots import Slots
 from app.store import Store, added
 from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
 

@@ -14,7 +14,8 @@ from app.drift.policy import Policy
 from app.evaluation import PROBLEM, Evaluator
 from app.monitor import Evaluation, Monitor, MonitorOptions, state_shape
 from app.problems import Problems
-from app.slots import MEMORY_FILE, Owner, Slots
+from app.slot import Owner
+from app.slots import MEMORY_FILE, Slots
 from app.state_files import HEADER_BYTES
 from app.store import Store
 from tests.monitors import START, small_baseline, some_rows

@@ -61,9 +61,15 @@ RULES = (
     Rule("state files alone lock and map files", _within("fcntl"), _within("app.state_files")),
     # Layout knows them as one of the buffers that arrays can be views of.
     Rule(
-        "state files alone lock and map files", _within("mmap"), _within("app.state_files", "app.slots", "app.layout")
+        "state files alone lock and map files",
+        _within("mmap"),
+        _within("app.state_files", "app.slot", "app.slots", "app.layout"),
     ),
-    Rule("files are behind the store", _within("app.slots"), _within("app.store", "app.state_folder", *ENTRANCES)),
+    Rule(
+        "files are behind the store",
+        _within("app.slot", "app.slots"),
+        _within("app.slots", "app.store", "app.state_folder", *ENTRANCES),
+    ),
     Rule("settings are handed on", _within("app.settings"), _within(*ENTRANCES, "app.edges.http")),
 )
 

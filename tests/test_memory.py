@@ -137,3 +137,21 @@ def test_totals_come_back_as_they_were_written(seed: int, slots: int) -> None:
         np.testing.assert_array_equal(found.words, kept.words)
         np.testing.assert_array_equal(found.bin_rows, kept.bin_rows)
         assert (found.rows, found.keys) == (kept.rows, kept.keys)
+
+
+def test_the_layout_of_what_is_remembered_holds_the_evidence_and_how_far_each_slot_was_weighed() -> None:
+    shape = MemoryShape(columns=4, bins=13, bets=77, slots=3)
+    assert {field.name: field.shape for field in shape.fields} == {
+        "rate": (4,),
+        "threshold": (1,),
+        "won": (77,),
+        "evidence": (4,),
+        "raised_since": (4,),
+        "cleared_at": (4,),
+        "settled": (3,),
+        "reached": (2, 4),
+        "keys": (3,),
+        "blocks": (3,),
+        "counts": (3, 4, 13),
+    }
+    assert MemoryShape(4, 13, 78_000, 3).layout.size_bytes > shape.layout.size_bytes

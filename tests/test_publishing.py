@@ -14,7 +14,8 @@ from app.metrics import CPU, PREDICTIONS, PROCESS
 from app.monitor import state_shape
 from app.problems import Problems
 from app.publishing import PROBLEM, Publisher
-from app.slots import Owner, Slots
+from app.slot import Owner
+from app.slots import Slots
 from app.store import Store
 from tests.monitors import START, small_baseline, small_options
 

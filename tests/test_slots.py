@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -19,12 +17,14 @@ import app.slots
 import app.state_files
 from app.errors import Reason
 from app.metrics import CPU, LATE
-from app.slots import Slot, Slots, Unusable
-from app.state_files import HEADER_BYTES, Busy, FileLock
-from app.state_folder import found_in, reset
+from app.slot import OwnSlot
+from app.slots import Slots, Unusable
+from app.state_files import HEADER_BYTES
 from app.store import Store, added
 from tests.monitors import START, small_baseline
 from tests.writers import (
+    FILES,
+    HEADS,
     LATER,
     RETIRING,
     ROOT,
@@ -33,6 +33,7 @@ from tests.writers import (
     check_snapshot,
     counted_rows,
     crew,
+    names_in,
     options_of,
     owner,
     recount,
@@ -44,7 +45,6 @@ from tests.writers import (
 WINDOW = 1_000
 ROWS = 300
 RING_FULL = 9_000
-FILES = {"0.state", "0.lock", "evaluation.state", "evaluation.lock", "retired.state"}
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +64,12 @@ def _left(folder: Path, rows: int = ROWS, *, digested: bool = True) -> Path:
     return folder / f"{slot.number}.state"
 
 
-def _taken(folder: Path) -> tuple[Slots, Slot]:
+def _taken(folder: Path) -> tuple[Slots, OwnSlot]:
     slots = slots_in(folder)
     return slots, slots.take()[0]
 
 
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def _check_holds(folder: Path, slots: Slots, slot: Slot, rows: int) -> None:
+def _check_holds(folder: Path, slots: Slots, slot: OwnSlot, rows: int) -> None:
     """Assert that a slot has these rows, and can be used."""
     assert slot.state.rows == rows
     if rows:
@@ -132,9 +128,9 @@ def test_by_the_clock_of_events_there_is_one_slot(tmp_path: Path) -> None:
 
 def test_a_hundred_workers_that_are_killed_leave_as_many_files_as_one(workers: Crew, tmp_path: Path) -> None:
     workers.append(tmp_path, 3, "killed")
-    before = _names(tmp_path)
+    before = names_in(tmp_path)
     assert workers.ask("take", tmp_path, WINDOW, 100)[-1] == ["ended", "0"]
-    assert _names(tmp_path) == before == FILES
+    assert names_in(tmp_path) == before == FILES
     _, slot = _taken(tmp_path)
     assert slot.state.rows == 3 * 101
 
@@ -155,14 +151,14 @@ def test_files_that_were_never_finished_are_removed(tmp_path: Path) -> None:
     for name in ("0.123.new", "evaluation.77.new"):
         (tmp_path / name).write_bytes(b"half")
     slots, slot = _taken(tmp_path)
-    assert _names(tmp_path) == FILES
+    assert names_in(tmp_path) == FILES
     _check_holds(tmp_path, slots, slot, ROWS)
 
 
 # ---------------------------------------------------------------- what cannot be used
 
 
-def _damaged(folder: Path, change: Callable[[bytearray], bytes | bytearray]) -> tuple[Slots, Slot]:
+def _damaged(folder: Path, change: Callable[[bytearray], bytes | bytearray]) -> tuple[Slots, OwnSlot]:
     """Change the file of a slot with rows, and take it."""
     path = _left(folder)
     path.write_bytes(change(bytearray(path.read_bytes())))
@@ -195,15 +191,6 @@ def test_the_state_of_another_is_begun_anew(changes: dict[str, Any], why: str, t
     assert recovery.reason == Reason.STATE_FOREIGN
     assert why in recovery.text
     _check_holds(tmp_path, slots, slot, 0)
-
-
-HEADS = {
-    "nothing": b"",
-    "garbage": bytes(range(256)) * 40,
-    "zeros": bytes(8_192),
-    "json of another kind": b"[1, 2]\n" + bytes(8_192),
-    "a number": b"12\n" + bytes(8_192),
-}
 
 
 @pytest.mark.parametrize("content", HEADS.values(), ids=HEADS)
@@ -364,7 +351,7 @@ def test_a_full_disk_is_found_at_the_start_and_leaves_no_slot(tmp_path: Path) ->
         [sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, timeout=60, cwd=ROOT
     )
     assert run.stdout.startswith(f"{tmp_path}: "), run.stderr
-    assert {name for name in _names(tmp_path) if not name.endswith(".lock")} <= {"evaluation.state", "retired.state"}
+    assert {name for name in names_in(tmp_path) if not name.endswith(".lock")} <= {"evaluation.state", "retired.state"}
     _check_holds(tmp_path, *_taken(tmp_path), 0)
 
 
@@ -417,7 +404,7 @@ def test_slots_that_nobody_needs_any_more_are_added_up_and_deleted(workers: Crew
     store = store_in(tmp_path)
     _dead(workers, tmp_path, 40, 3)
     assert workers.evaluate(tmp_path, LATER, 60.0) == 0
-    assert {name for name in _names(tmp_path) if name.endswith("state")} == {
+    assert {name for name in names_in(tmp_path) if name.endswith("state")} == {
         "0.state", "1.state", "evaluation.state", "retired.state",
     }  # fmt: skip
     assert (store.rows, counted_rows(store)) == (120, 120)
@@ -437,14 +424,14 @@ def test_slots_with_rows_that_are_not_weighed_are_left(workers: Crew, tmp_path: 
     _dead(workers, tmp_path, 40, 2)
     with store.evaluating():
         store.retire(LATER, 60.0)
-    assert {"1.state", "2.state"} <= _names(tmp_path)
+    assert {"1.state", "2.state"} <= names_in(tmp_path)
 
 
 def test_slots_that_somebody_holds_are_left(workers: Crew, tmp_path: Path) -> None:
     for _ in range(2):
         workers.append(tmp_path, 40, "held")
     assert workers.evaluate(tmp_path, LATER, 60.0) == 0
-    assert {"0.state", "1.state"} <= _names(tmp_path)
+    assert {"0.state", "1.state"} <= names_in(tmp_path)
     workers.killed()
 
 
@@ -507,7 +494,7 @@ def test_whoever_takes_a_slot_that_is_in_the_totals_already_begins_anew(workers:
     store = store_in(tmp_path)
     _dead(workers, tmp_path, 20, 3)
     assert workers.evaluate(tmp_path, LATER, 60.0, "written") == -9
-    assert {"1.state", "2.state", "3.state"} <= _names(tmp_path)
+    assert {"1.state", "2.state", "3.state"} <= names_in(tmp_path)
     assert store.rows == 60
     workers.append(tmp_path, 1, "held")
     assert workers.append(tmp_path, 7, "held")[:2] == ["2", "7"]
@@ -522,57 +509,6 @@ def test_totals_whose_newest_copy_is_damaged_are_those_before(tmp_path: Path) ->
     retired._versions._copies[retired.sequence % 2, 3] ^= np.uint64(1)
     slots.leave()
     assert store_in(tmp_path).snapshot(START).observed == 0
-
-
-# ---------------------------------------------------------------- for people
-
-
-def test_files_are_found_with_who_wrote_them_and_whether_they_are_held(workers: Crew, tmp_path: Path) -> None:
-    workers.append(tmp_path / "churn" / "1", 5, "held")
-    slots, _ = _taken(tmp_path / "churn" / "2")
-    slots.leave()
-    found = {str(own.path.relative_to(tmp_path)): own for own in found_in(tmp_path)}
-    assert set(found) == {
-        f"churn/{version}/{name}.state" for version in (1, 2) for name in ("0", "evaluation", "retired")
-    }
-    held, left = found["churn/1/0.state"], found["churn/2/0.state"]
-    assert (held.held, held.lease.clean, held.header["model_name"]) == (True, False, "churn")
-    assert (left.held, left.lease.clean, left.lease.pid) == (False, True, os.getpid())
-    assert left.size_bytes == HEADER_BYTES + shape_of(WINDOW).layout.size_bytes
-    workers.killed()
-
-
-@pytest.mark.parametrize("content", HEADS.values(), ids=HEADS)
-def test_files_that_are_no_states_are_found_without_a_header(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "0.state").write_bytes(content)
-    (found,) = found_in(tmp_path)
-    assert (dict(found.header), found.held, found.lease.lives) == ({}, False, False)
-
-
-def test_all_state_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:
-    slots, _ = _taken(tmp_path / "churn" / "1")
-    with pytest.raises(Busy, match=f"process {os.getpid()}"):
-        reset(tmp_path)
-    assert _names(tmp_path / "churn" / "1") == FILES
-    slots.leave()
-    assert reset(tmp_path) == 3
-    assert _names(tmp_path / "churn" / "1") == set()
-
-
-def test_a_lock_whose_file_is_gone_is_not_the_lock_of_who_opens_it_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "0.lock"
-    flock, first, second = fcntl.flock, FileLock(path), FileLock(path)
-
-    def deleted_on_the_way(descriptor: int, how: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", flock)
-        path.unlink()
-        assert second.take()
-        flock(descriptor, how)
-
-    monkeypatch.setattr(fcntl, "flock", deleted_on_the_way)
-    assert not first.take()
 
 
 def test_options_fit_the_shape_of_the_slots() -> None:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import itertools
 import math
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,37 +10,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import Binner, Bins, BoolArray, FloatArray, IntArray
-from app.drift.blocks import Counted, Head, Unread, step_rows
+from app.drift.bins import Binner, BoolArray, FloatArray, IntArray
+from app.drift.blocks import step_rows
 from app.drift.buckets import NEVER, TimeSpan
 from app.drift.evidence import Budget, Detector, Evidence, Rate
-from app.drift.samples import Scales
-from app.drift.window import Rows, time_windows
-from app.memory import Memory, MemoryShape, Settled
-from app.metrics import LATE, PROCESS, Stored, each, monitor_series
-from app.slots import Slot
-from app.state import BLOCK_ROWS, POINTS, SLACK_ROWS, State, StateShape, Taken
+from app.drift.window import time_windows
+from app.memory import Settled
+from app.metrics import LATE, Stored, monitor_series
+from app.state import POINTS, State
+from app.state_shape import BLOCK_ROWS, SLACK_ROWS, StateShape
 from app.store import Snapshot, Store
 from app.versions import Arrays, Damaged
 from tests.monitors import START, evidence_of, in_sample_baseline, small_baseline, some_rows, timed_baseline
-
-COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
-TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
-SERIES = (COUNTED, TIMED)
-ALIGNMENT = 64
-
-unhurried = settings(deadline=None, max_examples=60)
-
-
-def _shape(
-    window_rows: int, series: Sequence[Stored] = (), *, spans: Sequence[TimeSpan] = (), by_event: bool = False
-) -> StateShape:
-    """Return what a state for rows of the small baseline is for."""
-    baseline = small_baseline()
-    return StateShape(
-        baseline.binner, baseline.scales, window_rows, tuple(series), spans=tuple(spans), by_event=by_event
-    )
+from tests.states import (
+    COUNTED,
+    COUNTING,
+    SERIES,
+    TIMED,
+    Kept,
+    Overrunning,
+    assert_read_alike,
+    assert_same_counters,
+    kept_jumps,
+    kept_shape,
+    kept_sizes,
+    kept_spreads,
+    seen_by_another,
+    small_shape,
+    store_of,
+    unhurried,
+)
 
 
 def _state(
@@ -55,7 +51,7 @@ def _state(
     detector: Detector | None = None,
 ) -> Store:
     """Return a state in memory for rows of the small baseline, as its store gives it."""
-    shape = _shape(window_rows, series, spans=spans, by_event=by_event)
+    shape = small_shape(window_rows, series, spans=spans, by_event=by_event)
     return Store.in_memory(shape, detector or small_baseline().detector())
 
 
@@ -367,12 +363,12 @@ def test_time_windows_end_with_the_latest_event_by_that_clock_and_else_now(by_ev
 
 @pytest.mark.parametrize("rows", [1, 100, SLACK_ROWS])
 def test_a_snapshot_is_of_one_moment(rows: int) -> None:
-    def strike(state: _Overrunning, before: int) -> None:
+    def strike(state: Overrunning, before: int) -> None:
         state.write(rows)
 
-    state = _Overrunning(300, strike)
+    state = Overrunning(300, strike)
     state.write(250)
-    held = _store_of(state).snapshot(0.0)
+    held = store_of(state).snapshot(0.0)
     assert state.rows == 250 + rows
     assert held.observed == len(held.rows) == held.totals[0].rows == 250
     assert held.latest_event == held.rows.at[-1] == 249.0
@@ -497,281 +493,6 @@ def test_codes_up_to_a_row_are_those_of_the_rows_before(end: int, rows: int) -> 
     assert found.values.shape == (len(found.codes), 0)
 
 
-# ---------------------------------------------------------------- readers against a writer
-
-COUNTING = Binner([Bins("interval", edges=tuple(np.linspace(-1.0, 1_000.0, 11).tolist())), Bins("value", edges=(0.0,))])
-UNSCALED = Scales.of(np.zeros(2), np.ones(2), np.zeros(2), np.full(2, 1e7), np.ones(2, dtype=np.bool_))
-HOUR = TimeSpan("1h", 3_600)
-
-
-def _numbered_shape(window_rows: int) -> StateShape:
-    return StateShape(COUNTING, UNSCALED, window_rows, spans=(HOUR,), by_event=True)
-
-
-def _numbered(begin: int, end: int) -> FloatArray:
-    """Return rows that say which they are: scattered over the bins, and the plain number."""
-    index = np.arange(begin, end, dtype=np.float64)
-    return np.column_stack([index * 37.0 % 1_001.0, index])
-
-
-def _assert_numbered(held: Snapshot, rows: int) -> None:
-    """Assert that a copy is consecutive, ends with the last row claimed, is nowhere torn, and that the hour agrees.
-
-    A row's number is the second of its event.
-    """
-    newest, observed = held.rows, held.observed
-    (hour,) = held.totals
-    first = max(0, int(hour.start))
-    expected = _numbered(first, observed)
-    assert hour.rows == observed - first
-    np.testing.assert_array_equal(hour.counts, COUNTING.counts(COUNTING.codes(expected)))
-    np.testing.assert_allclose(hour.sums, [expected.sum(axis=0), (expected**2).sum(axis=0)], rtol=1e-9)
-    n = min(rows, observed)
-    assert len(newest) == n
-    expected = _numbered(observed - n, observed)
-    np.testing.assert_array_equal(newest.values, expected)
-    np.testing.assert_array_equal(newest.codes, COUNTING.codes(expected))
-    np.testing.assert_array_equal(newest.at, expected[:, 1])
-
-
-@pytest.fixture
-def hasty_threads() -> Iterator[None]:
-    """Let threads take turns a hundred times as often."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(5e-5)
-    yield
-    sys.setswitchinterval(usual)
-
-
-@pytest.mark.usefixtures("hasty_threads")
-@pytest.mark.parametrize("window_rows", [20, 4_000])
-def test_no_reader_ever_gets_torn_rows(window_rows: int) -> None:
-    state = _store_of(State(_numbered_shape(window_rows)))
-    sizes = itertools.cycle([1, 3, BLOCK_ROWS, 40, 3 * SLACK_ROWS, 700, 1, 5_000])
-    total = 1_500_000
-    written = threading.Event()
-    failures: list[BaseException] = []
-    reads: list[int] = []
-
-    def guarded(work: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                work()
-            except BaseException as failure:
-                failures.append(failure)
-
-        return run
-
-    def write() -> None:
-        try:
-            begin = 0
-            while begin < total and not failures:
-                end = begin + next(sizes)
-                state.append(_numbered(begin, end), 0.0, np.arange(begin, end, dtype=np.float64))
-                begin = end
-        finally:
-            written.set()
-
-    def read() -> None:
-        last, count = 0, 0
-        while not failures:
-            ended = written.is_set()
-            at_least = state.rows
-            held = state.snapshot(0.0)
-            observed = held.observed
-            assert observed >= max(at_least, last)
-            _assert_numbered(held, window_rows)
-            counted = state.bin_rows().sum(axis=1)
-            assert counted[0] == counted[1]
-            assert observed <= counted[0] <= state.rows
-            last, count = observed, count + 1
-            if ended:
-                assert observed == state.rows >= total
-                break
-        reads.append(count)
-
-    threads = [threading.Thread(target=guarded(work), daemon=True) for work in (read, read, write)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60.0)
-    assert not any(thread.is_alive() for thread in threads)
-    assert not failures, failures
-    assert min(reads) > 1
-    np.testing.assert_array_equal(state.bin_rows(), COUNTING.counts(COUNTING.codes(_numbered(0, state.rows))))
-
-
-Strike = Callable[["_Overrunning", int], None]
-
-
-class _Overrunning(State):
-    """A state on which a writer strikes in the middle of a reader's copy: `strike` is told how many came before."""
-
-    def __init__(self, window_rows: int, strike: Strike) -> None:
-        super().__init__(_numbered_shape(window_rows))
-        self._strike = strike
-        self.copies = 0
-
-    def write(self, rows: int) -> None:
-        begin = self.rows
-        self.append(_numbered(begin, begin + rows), 0.0, np.arange(begin, begin + rows, dtype=np.float64))
-
-    def rows_of(self, taken: Taken, rows: int) -> Rows:
-        before = self.copies
-        self.copies += 1
-        self._strike(self, before)
-        return super().rows_of(taken, rows)
-
-
-def _store_of(state: State) -> Store:
-    """Return a store in memory of a given state of numbered rows, whose evidence is of no matter."""
-    reference = _numbered(0, 1_000)
-    detector = build_baseline({"scattered": reference[:, 0], "number": reference[:, 1]}, created="").detector()
-    memory = Memory(MemoryShape(COUNTING.columns, COUNTING.width, detector.bets, slots=1), detector)
-    return Store(Slot(0, 0, state), memory)
-
-
-@pytest.mark.parametrize("rows", [1, SLACK_ROWS, SLACK_ROWS + 1, SLACK_ROWS + BLOCK_ROWS, 10 * SLACK_ROWS])
-@pytest.mark.parametrize("overruns", [1, 3, 7])
-def test_a_reader_that_was_overrun_reads_anew(rows: int, overruns: int) -> None:
-    def strike(state: _Overrunning, before: int) -> None:
-        if before < overruns:
-            state.write(rows)
-
-    state = _Overrunning(300, strike)
-    state.write(1_000)
-    held = _store_of(state).snapshot(0.0)
-    _assert_numbered(held, 300)
-    torn = rows > SLACK_ROWS
-    assert held.observed == 1_000 + (overruns * rows if torn else 0)
-    assert state.copies == (overruns + 1 if torn else 1)
-
-
-def test_a_window_that_is_not_full_can_be_overrun_too() -> None:
-    def strike(state: _Overrunning, before: int) -> None:
-        if before == 0:
-            state.write(300 + SLACK_ROWS - 4)  # one more than there is room for beside the five rows
-
-    state = _Overrunning(300, strike)
-    state.write(5)
-    held = _store_of(state).snapshot(0.0)
-    assert (held.observed, state.copies) == (301 + SLACK_ROWS, 2)
-    _assert_numbered(held, 300)
-
-
-# A window that is not full is overrun by what overwrites its own rows alone.
-def test_a_window_that_is_not_full_is_not_overrun_while_there_is_room() -> None:
-    def strike(state: _Overrunning, before: int) -> None:
-        if before == 0:
-            state.write(300 + SLACK_ROWS - 5)
-
-    state = _Overrunning(300, strike)
-    state.write(5)
-    held = _store_of(state).snapshot(0.0)
-    assert (held.observed, state.copies) == (5, 1)
-    _assert_numbered(held, 300)
-
-
-def test_writers_are_held_up_once_when_a_reader_is_always_overrun() -> None:
-    writers: list[threading.Thread] = []
-    waited: list[bool] = []
-
-    def strike(state: _Overrunning, before: int) -> None:
-        writer = threading.Thread(target=state.write, args=(2 * SLACK_ROWS,), daemon=True)
-        writer.start()
-        writers.append(writer)
-        # Bounded: a writer that is not held up is soon done, one that is stays here until the copy is made.
-        writer.join(timeout=10.0 if before < tries else 0.05)
-        waited.append(writer.is_alive())
-
-    tries = 8
-    state = _Overrunning(300, strike)
-    state.write(1_000)
-    held = _store_of(state).snapshot(0.0)
-    assert waited == [False] * tries + [True]
-    assert held.observed == 1_000 + tries * 2 * SLACK_ROWS
-    _assert_numbered(held, 300)
-    writers[-1].join(timeout=10.0)
-    assert state.rows == held.observed + 2 * SLACK_ROWS
-
-
-# ---------------------------------------------------------------- the layout
-
-
-def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
-    spans = [TimeSpan("10s", 10), TimeSpan("24h", 86_400)]
-    shape = _shape(1_000, SERIES, spans=spans)
-    columns, bins, capacity = 4, small_baseline().binner.width, 1_000 + SLACK_ROWS
-    digest = [("head", (5,)), ("total", (columns, bins))]
-    counters = [(COUNTED.name, (2, 1)), (TIMED.name, (2, len(TIMED.buckets) + 2)), ("process", (len(PROCESS),))]
-    assert [(field.name, field.shape) for field in shape.digested.fields] == digest
-    assert [(field.name, field.shape) for field in shape.counted.fields] == [*counters, ("rows", (1,))]
-    assert {field.name: field.shape for field in shape.layout.fields} == {
-        "header": (3,),
-        "latest": (1,),
-        "values": (capacity, columns),
-        "codes": (capacity, columns),
-        "arrival": (capacity,),
-        "event": (capacity,),
-        "numbers": (capacity,),
-        "row_checks": (capacity,),
-        "digest_sequence": (1,),
-        "digest_checks": (2,),
-        "digest_copies": (2, shape.digested.size_bytes // 8),
-        "bucket_10s": (2, 10),
-        "counts_10s": (2, 10, columns, bins),
-        "sums_10s": (2, 10, 2, columns),
-        "stamps_10s": (2, 10),
-        "bucket_24h": (2, 96),
-        "counts_24h": (2, 96, columns, bins),
-        "sums_24h": (2, 96, 2, columns),
-        "stamps_24h": (2, 96),
-        "block_reserved": (1,),
-        "block_counts": (4_096, columns, bins),
-        "block_hours": (4_096,),
-        "block_at": (4_096,),
-        "counters_sequence": (1,),
-        "counters_checks": (2,),
-        "counters_copies": (2, shape.counted.size_bytes // 8),
-        "origin_blocks": (1,),
-        "origin_counts": (columns, bins),
-    }
-    assert _shape(1_000, SERIES).layout.size_bytes < shape.layout.size_bytes
-    assert _shape(1_000, spans=spans).layout.size_bytes < shape.layout.size_bytes
-    assert _shape(10, SERIES, spans=spans).layout.size_bytes < shape.layout.size_bytes
-
-
-def test_the_layout_of_what_is_remembered_holds_the_evidence_and_how_far_each_slot_was_weighed() -> None:
-    shape = MemoryShape(columns=4, bins=13, bets=77, slots=3)
-    assert {field.name: field.shape for field in shape.fields} == {
-        "rate": (4,),
-        "threshold": (1,),
-        "won": (77,),
-        "evidence": (4,),
-        "raised_since": (4,),
-        "cleared_at": (4,),
-        "settled": (3,),
-        "reached": (2, 4),
-        "keys": (3,),
-        "blocks": (3,),
-        "counts": (3, 4, 13),
-    }
-    assert MemoryShape(4, 13, 78_000, 3).layout.size_bytes > shape.layout.size_bytes
-
-
-@pytest.mark.parametrize(
-    ("columns", "bins", "blocks"), [(30, 23, 4_096), (100, 23, 1_823), (1_000, 60, 69), (9_000, 60, 64)]
-)
-def test_the_more_counts_a_block_has_the_fewer_blocks_are_held(columns: int, bins: int, blocks: int) -> None:
-    one = Bins("value", edges=tuple(np.arange(bins - 4.0).tolist()))  # and the special ones
-    binner = Binner([one] * columns)
-    assert (binner.columns, binner.width) == (columns, bins)
-    scales = Scales.of(np.zeros(1), np.ones(1), np.zeros(1), np.ones(1), np.ones(1, dtype=np.bool_))
-    shapes = {field.name: field.shape for field in StateShape(binner, scales, 10).layout.fields}
-    assert shapes["block_counts"] == (blocks, columns, bins)
-    assert shapes["block_hours"] == shapes["block_at"] == (blocks,)
-
-
 # ---------------------------------------------------------------- counters
 
 
@@ -791,103 +512,7 @@ def test_a_state_counts_for_several_threads_without_losing_any() -> None:
     assert state.counters.copy()[COUNTED.name][0, 0] == 8_000.0
 
 
-# ---------------------------------------------------------------- a buffer that outlives its owner
-
-NEAR = (TimeSpan("10s", 10), TimeSpan("2m", 120))
-
-
-def _kept_shape(*, by_event: bool = False, by_hour: bool = False) -> StateShape:
-    return replace(_shape(50, (*SERIES, LATE), spans=NEAR, by_event=by_event), by_hour=by_hour)
-
-
-def _seen(shape: StateShape, buffer: bytearray) -> State:
-    """Return a state as another process sees it, which cannot write."""
-    return State(shape, memoryview(buffer).toreadonly(), own=False)
-
-
-class _Kept:
-    """A state over a buffer, and beside it all rows that were ever sent to it."""
-
-    def __init__(self, shape: StateShape) -> None:
-        self.shape = shape
-        self.buffer = bytearray(shape.layout.size_bytes)
-        self.state = State(shape, self.buffer)
-        self.state.begin()
-        self.values = np.empty((0, shape.binner.columns))
-        self.arrival = np.empty(0)
-        self.event = np.empty(0)
-
-    @property
-    def arrays(self) -> Arrays:
-        """What lies in the buffer."""
-        return self.shape.layout.arrays(self.buffer)
-
-    def append(self, size: int, clock: float, spread: float = 0.0, *, seed: int = 0) -> None:
-        """Send rows that arrive at a moment, of events up to so many seconds before; count them, and publish."""
-        values, event = some_rows(size, seed), clock - np.random.default_rng(seed).random(size) * spread
-        self.values = np.concatenate([self.values, values])
-        self.arrival = np.concatenate([self.arrival, np.full(size, clock)])
-        self.event = np.concatenate([self.event, event])
-        self.state.append(values, clock, event)
-        with self.state.counting() as counters:
-            counters.add(COUNTED.name, size, "b")
-            counters.observe(TIMED.name, event - clock, "a")
-        self.state.process[:] = seed
-        self.state.publish()
-
-    def kill(self) -> int:
-        """Go on as another owner, with a copy of the buffer; returns the rows that it says were not counted."""
-        self.buffer = bytearray(self.buffer)
-        self.state = State(self.shape, self.buffer)
-        return self.state.resume()
-
-    def peer(self) -> State:
-        """Return the state as another process sees it."""
-        return _seen(self.shape, self.buffer)
-
-    def uninterrupted(self, rows: int) -> State:
-        """Return a state in memory that was sent the first `rows` rows and never stopped."""
-        state = State(self.shape)
-        state.append(self.values[:rows], self.arrival[:rows], self.event[:rows])
-        return state
-
-
-def _assert_same_blocks(found: Unread, expected: Unread) -> None:
-    (blocks, after, lost), (other, then, missed) = found.counted(), expected.counted()
-    np.testing.assert_equal([vars(blocks), vars(after), lost], [vars(other), vars(then), missed])
-
-
-def _assert_read_alike(
-    found: tuple[State, Taken], expected: tuple[State, Taken], reads: Sequence[Counted] = ()
-) -> None:
-    """Assert that two states tell the same of what was taken of each, also of blocks to whom has read so far."""
-    (state, own), (model, other) = found, expected
-    assert (own.observed, own.latest_event) == (other.observed, other.latest_event)
-    for one, total in zip(own.totals, other.totals, strict=True):
-        assert (one.span, one.start, one.rows) == (total.span, total.start, total.rows)
-        np.testing.assert_array_equal(one.counts, total.counts)
-        np.testing.assert_array_equal(one.hours, total.hours)
-        np.testing.assert_allclose(one.sums, total.sums, rtol=1e-9, atol=1e-6)
-    for rows in (0, 1, state.window_rows // 2, state.window_rows, state.window_rows + 1_000):
-        assert state.held(own, rows) == model.held(other, rows)
-        np.testing.assert_equal(vars(state.rows_of(own, rows)), vars(model.rows_of(other, rows)))
-        np.testing.assert_array_equal(state.arrivals(own, rows), model.arrivals(other, rows))
-    np.testing.assert_array_equal(own.bin_rows, other.bin_rows)
-    for read in (state.origin(), *reads):
-        unread = state.unread(own, read)
-        assert state.has_blocks(unread)
-        _assert_same_blocks(unread, model.unread(other, read))
-
-
-def _assert_same_counters(found: Arrays, expected: Arrays) -> None:
-    assert found.keys() == expected.keys()
-    for name, numbers in expected.items():
-        np.testing.assert_allclose(found[name], numbers, rtol=1e-12, err_msg=name)  # of a sum, the last digits
-
-
-kept_sizes = st.one_of(st.integers(0, 120), st.integers(BLOCK_ROWS - 1, BLOCK_ROWS + 1), st.integers(4_000, 9_000))
-kept_jumps = st.sampled_from([0.0, 0.4, 3.0, 50.0, 1_900.0])
-kept_spreads = st.sampled_from([0.0, 1.0, 200.0])
+# ---------------------------------------------------------------- a state that is resumed
 
 
 @unhurried
@@ -902,26 +527,26 @@ kept_spreads = st.sampled_from([0.0, 1.0, 200.0])
 def test_a_state_that_is_resumed_goes_on_as_if_nothing_had_happened(
     steps: list[tuple[int, float, float, str]], by_event: bool, by_hour: bool
 ) -> None:
-    shape = _kept_shape(by_event=by_event, by_hour=by_hour)
-    kept, whole = _Kept(shape), _Kept(shape)
+    shape = kept_shape(by_event=by_event, by_hour=by_hour)
+    kept, whole = Kept(shape), Kept(shape)
     clock, reads = START, [whole.state.origin()]
     for step, (size, jump, spread, what) in enumerate([*steps, (3, 0.0, 0.0, "killed twice")]):
         clock += jump
         kept.append(size, clock, spread, seed=step)
         whole.append(size, clock, spread, seed=step)
         if what == "read":
-            _assert_read_alike((kept.state, kept.state.take(clock)), (whole.state, whole.state.take(clock)), reads)
+            assert_read_alike((kept.state, kept.state.take(clock)), (whole.state, whole.state.take(clock)), reads)
             reads.append(whole.state.unread(whole.state.take(), reads[-1]).counted()[1])
         for _ in range(2 if what == "killed twice" else int(what == "killed")):
             assert kept.kill() == 0
             kept.state.publish()
-    _assert_read_alike((kept.state, kept.state.take(clock)), (whole.state, whole.state.take(clock)), reads)
-    _assert_same_counters(kept.state.counted(), whole.state.counted())
+    assert_read_alike((kept.state, kept.state.take(clock)), (whole.state, whole.state.take(clock)), reads)
+    assert_same_counters(kept.state.counted(), whole.state.counted())
     assert kept.state.counted()["rows"].tolist() == [len(whole.values)]
 
 
 def test_rows_that_were_appended_and_never_counted_are_said() -> None:
-    kept = _Kept(_kept_shape())
+    kept = Kept(kept_shape())
     kept.append(30, START)
     kept.state.append(some_rows(7), START, np.full(7, START))
     with kept.state.counting() as counters:
@@ -933,9 +558,9 @@ def test_rows_that_were_appended_and_never_counted_are_said() -> None:
     assert kept.kill() == 0
 
 
-def _at_each_point(by_event: bool, look: Callable[[_Kept, str, bytearray], None]) -> None:
+def _at_each_point(by_event: bool, look: Callable[[Kept, str, bytearray], None]) -> None:
     """Let a state go all around its ring; `look` is given a copy of its buffer at each point that it passes."""
-    kept = _Kept(_kept_shape(by_event=by_event))
+    kept = Kept(kept_shape(by_event=by_event))
     passed = set()
 
     def reach(point: str) -> None:
@@ -953,17 +578,17 @@ def _at_each_point(by_event: bool, look: Callable[[_Kept, str, bytearray], None]
 
 @pytest.mark.parametrize("by_event", [False, True])
 def test_wherever_a_writer_is_killed_the_next_one_goes_on_with_all_rows_that_were_committed(by_event: bool) -> None:
-    def look(kept: _Kept, point: str, buffer: bytearray) -> None:
-        before = _seen(kept.shape, buffer)
+    def look(kept: Kept, point: str, buffer: bytearray) -> None:
+        before = seen_by_another(kept.shape, buffer)
         rows, counted = before.rows, before.counted()
         state, whole = State(kept.shape, buffer), kept.uninterrupted(rows)
         assert state.resume() == rows - int(counted["rows"][0]), point
         clock = float(kept.arrival[:rows].max(initial=START))
-        _assert_read_alike((state, state.take(clock)), (whole, whole.take(clock)))
+        assert_read_alike((state, state.take(clock)), (whole, whole.take(clock)))
         np.testing.assert_array_equal(state.counters.copy()[COUNTED.name], counted[COUNTED.name])
         for own in (state, whole):
             own.append(some_rows(2_100, 77), clock + 1.0, np.full(2_100, clock + 1.0))
-        _assert_read_alike((state, state.take(clock + 1.0)), (whole, whole.take(clock + 1.0)))
+        assert_read_alike((state, state.take(clock + 1.0)), (whole, whole.take(clock + 1.0)))
 
     _at_each_point(by_event, look)
 
@@ -972,13 +597,13 @@ def test_wherever_a_writer_is_killed_the_next_one_goes_on_with_all_rows_that_wer
 # leaves these out, but sets `reserved` back, so that the next one takes them for rows that are held: Damaged.
 @pytest.mark.parametrize("by_event", [False, True])
 def test_what_could_be_resumed_once_can_be_resumed_again(by_event: bool) -> None:
-    def look(kept: _Kept, point: str, buffer: bytearray) -> None:
+    def look(kept: Kept, point: str, buffer: bytearray) -> None:
         first = State(kept.shape, buffer)
         first.resume()
         for waiting in range(3):  # fewer rows than there may have been that were never committed
             again = State(kept.shape, bytearray(buffer))
             again.resume()
-            _assert_read_alike((again, again.take(START)), (first, first.take(START)))
+            assert_read_alike((again, again.take(START)), (first, first.take(START)))
             first.append(some_rows(waiting), START, np.full(waiting, START))
 
     _at_each_point(by_event, look)
@@ -1058,9 +683,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 }
 
 
-def _around_the_ring() -> _Kept:
+def _around_the_ring() -> Kept:
     """Return a state that has overwritten its first rows, of which thirty wait to be binned."""
-    kept = _Kept(_kept_shape())
+    kept = Kept(kept_shape())
     for step in range(3):
         kept.append(2_000, START + 40.0 * step, seed=step)
     kept.state.digest()
@@ -1124,7 +749,7 @@ def test_what_is_saved_of_a_damaged_state_are_its_whole_rows_and_counters(
     by_hour: bool,
     seed: int,
 ) -> None:
-    kept = _Kept(_kept_shape(by_hour=by_hour))
+    kept = Kept(kept_shape(by_hour=by_hour))
     clock = START
     for step, (size, jump) in enumerate(steps):
         clock += jump
@@ -1197,7 +822,7 @@ def test_what_is_saved_of_a_damaged_state_are_its_whole_rows_and_counters(
 
 # What is saved is binned anew; rows that were late were counted before.
 def test_rows_that_were_late_are_not_counted_again_when_they_are_saved() -> None:
-    kept = _Kept(_kept_shape(by_event=True))
+    kept = Kept(kept_shape(by_event=True))
     kept.append(40, START)
     kept.append(5, START - 1_000.0)
     kept.state.digest()
@@ -1212,7 +837,7 @@ def test_rows_that_were_late_are_not_counted_again_when_they_are_saved() -> None
 # A place of zeros holds no row, whatever the checksum of zeros is.
 @pytest.mark.parametrize("digests", [(), (0, 1)])
 def test_of_a_state_without_rows_none_are_saved(digests: tuple[int, ...]) -> None:
-    kept = _Kept(_kept_shape())
+    kept = Kept(kept_shape())
     _zeroed("digest", *digests)(kept.arrays)
     saved = kept.peer().save()
     assert (len(saved.values), saved.rows) == (0, 0)
@@ -1220,131 +845,13 @@ def test_of_a_state_without_rows_none_are_saved(digests: tuple[int, ...]) -> Non
 
 # The same where the rows that were saved do not begin at the first place of the ring.
 def test_what_was_saved_can_be_saved_again() -> None:
-    kept = _Kept(_kept_shape())
+    kept = Kept(kept_shape())
     kept.append(100, START)
     kept.state.digest()
     arrays = kept.arrays
     arrays["values"][:60] = 3.0
     buffer = bytearray(kept.shape.layout.size_bytes)
     State(kept.shape, buffer).begin(kept.peer().save())
-    saved = _seen(kept.shape, buffer).save()
+    saved = seen_by_another(kept.shape, buffer).save()
     np.testing.assert_array_equal(saved.values, kept.values[60:])
     assert saved.rows == 100
-
-
-# ---------------------------------------------------------------- a state of another process
-
-
-@unhurried
-@given(
-    st.lists(st.tuples(kept_sizes, kept_jumps, kept_spreads, st.booleans(), st.booleans()), min_size=1, max_size=7),
-    st.booleans(),
-    st.booleans(),
-)
-def test_another_process_reads_what_the_owner_reads_whether_rows_are_binned_or_not(
-    steps: list[tuple[int, float, float, bool, bool]], by_event: bool, by_hour: bool
-) -> None:
-    kept = _Kept(_kept_shape(by_event=by_event, by_hour=by_hour))
-    peer = kept.peer()
-    clock, reads = START, [peer.origin()]
-    for step, (size, jump, spread, read, digest) in enumerate(steps):
-        clock += jump
-        kept.append(size, clock, spread, seed=step)
-        if digest:
-            kept.state.digest()
-        if read:
-            assert peer.rows == kept.state.rows == len(kept.values)
-            seen = peer.take(clock)
-            assert len(seen.waiting) == seen.observed - seen.head.rows
-            assert peer.is_still(seen, 50)
-            owned = kept.state.take(clock)  # which bins what waits, in place: nothing else changes
-            assert len(owned.waiting) == 0
-            assert peer.is_still(seen, 50)
-            _assert_read_alike((peer, seen), (kept.state, owned), reads)
-            reads.append(peer.unread(seen, reads[-1]).counted()[1])
-            kept.state.publish()
-            _assert_same_counters(peer.counted(), kept.state.counted())
-
-
-def test_rows_that_came_while_the_head_was_read_make_another_process_read_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kept = _Kept(_kept_shape())
-    peer, reads = kept.peer(), 0
-
-    def come(head: Head, step: int) -> None:
-        """What happens between the head and the number of rows."""
-        nonlocal reads
-        reads += 1
-        if reads == 1:
-            kept.append(2 * BLOCK_ROWS + 1, START)
-
-    monkeypatch.setattr(peer, "_require_sense", come)
-    seen = peer.take(START)
-    assert reads == 2
-    assert seen.observed == len(kept.values) == 2 * BLOCK_ROWS + 1
-    assert seen.head.rows + len(seen.waiting) == seen.observed
-
-
-def test_another_process_cannot_write() -> None:
-    kept = _Kept(_kept_shape())
-    kept.append(10, START)
-    before = bytes(kept.buffer)
-    peer = kept.peer()
-    peer.take(START)
-    peer.counted()
-    with pytest.raises(ValueError, match="read-only"):
-        peer.append(some_rows(1), START, np.full(1, START))
-    assert kept.buffer == before
-
-
-def test_another_process_sees_of_the_counters_what_was_published() -> None:
-    kept = _Kept(_kept_shape())
-    kept.append(10, START)
-    peer = kept.peer()
-    with kept.state.counting() as counters:
-        counters.add(COUNTED.name, 5, "b")
-    assert peer.counted()[COUNTED.name].tolist() == [[0.0], [10.0]]
-    kept.state.publish()
-    assert peer.counted()[COUNTED.name].tolist() == [[0.0], [15.0]]
-
-
-@pytest.mark.usefixtures("hasty_threads")
-@pytest.mark.parametrize("window_rows", [20, 4_000])
-def test_another_process_takes_torn_rows_for_what_they_are(window_rows: int) -> None:
-    shape = _numbered_shape(window_rows)
-    buffer = bytearray(shape.layout.size_bytes)
-    state = State(shape, buffer)
-    state.begin()
-    sizes = itertools.cycle([1, 3, 40, 700, 1, 1_500])
-    written = threading.Event()
-
-    def write() -> None:
-        try:
-            begin = 0
-            while begin < 250_000:
-                end = begin + next(sizes)
-                state.append(_numbered(begin, end), 0.0, np.arange(begin, end, dtype=np.float64))
-                state.publish()
-                begin = end
-                time.sleep(0.0)
-        finally:
-            written.set()
-
-    thread = threading.Thread(target=write, daemon=True)
-    thread.start()
-    whole, peer = 0, _seen(shape, buffer)
-    while True:
-        ended = written.is_set()
-        taken = peer.take(0.0)
-        held = Snapshot(peer.rows_of(taken, window_rows), taken.observed, taken.latest_event, taken.totals)
-        bins = taken.bin_rows
-        if peer.is_still(taken, window_rows):
-            _assert_numbered(held, window_rows)
-            np.testing.assert_array_equal(bins.sum(axis=1), [taken.observed] * 2)
-            whole += 1
-        if ended:
-            break
-    thread.join(timeout=60.0)
-    assert whole > 1
-    assert taken.observed == state.rows >= 250_000

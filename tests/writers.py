@@ -28,8 +28,10 @@ from app.layout import Field, Layout
 from app.memory import Retired, RetiredTotals
 from app.metrics import CPU, LATE, Stored
 from app.monitor import MonitorOptions, state_shape
-from app.slots import Owner, Slot, Slots
-from app.state import StateShape, go_on
+from app.slot import Owner, OwnSlot, Slot
+from app.slots import Slots
+from app.state_reader import go_on
+from app.state_shape import StateShape
 from app.store import Snapshot, Store, added
 from app.versions import Versions, version_fields
 from tests.monitors import START, small_baseline
@@ -43,6 +45,16 @@ RETIRING: Final = ("retired.copied", "retired.checked", "written", "deleted")
 """Where an evaluation may be killed that retires slots."""
 LATER: Final = START + 3_000.0
 """All rows of a test lie in the hour before."""
+FILES: Final = {"0.state", "0.lock", "evaluation.state", "evaluation.lock", "retired.state"}
+"""Of a folder that one worker has used."""
+HEADS: Final = {
+    "nothing": b"",
+    "garbage": bytes(range(256)) * 40,
+    "zeros": bytes(8_192),
+    "json of another kind": b"[1, 2]\n" + bytes(8_192),
+    "a number": b"12\n" + bytes(8_192),
+}
+"""Beginnings of files that are no states."""
 
 _ROWS_A_SECOND: Final = 128  # a power of two: no time is rounded
 _MOST_BATCHES: Final = 2_000
@@ -102,7 +114,12 @@ def store_in(folder: Path, window_rows: int = 1_000) -> Store:
     return Store(*slots.take(), slots)
 
 
-def append(slot: Slot, rows: int, first: int | None = None) -> None:
+def names_in(folder: Path) -> set[str]:
+    """What lies in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+def append(slot: OwnSlot, rows: int, first: int | None = None) -> None:
     """Append the next rows to a slot, or those from some number, count them and let everybody know."""
     state = slot.state
     begin = state.rows if first is None else first
