@@ -167,10 +167,11 @@ def loaded(counts: Sequence[int], each: int, fitted: Fitted, plan: Plan) -> Work
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(started(contestant(workers), fitted, plan)) for workers in counts]
         pids = [pid for server, workers in zip(servers, counts, strict=True) for pid in _pids(server, workers)]
-        connections = [each * workers for workers in counts]
-        _load(servers, connections, plan.warm_up)
+        # One wrk for each worker, so that the load is the same wherever it goes.
+        targets = [server for server, workers in zip(servers, counts, strict=True) for _ in range(workers)]
+        _load(targets, each, plan.warm_up)
         whole, own = _cpu_of_trees(servers), _cpu_of_workers(pids)
-        loads = _load(servers, connections, plan.seconds)
+        loads = _load(targets, each, plan.seconds)
         after, own_after = _cpu_of_trees(servers), _cpu_of_workers(pids)
     return WorkersLoad(
         servers=counts,
@@ -183,9 +184,9 @@ def loaded(counts: Sequence[int], each: int, fitted: Fitted, plan: Plan) -> Work
     )
 
 
-def _load(servers: Sequence[Server], connections: Sequence[int], seconds: float) -> list[Load]:
+def _load(servers: Sequence[Server], connections: int, seconds: float) -> list[Load]:
     with ThreadPoolExecutor(len(servers)) as pool:
-        return list(pool.map(lambda server, own: wrk(server.target, own, seconds), servers, connections))
+        return list(pool.map(lambda server: wrk(server.target, connections, seconds), servers))
 
 
 def _pids(server: Server, workers: int) -> list[int]:
