@@ -17,7 +17,7 @@ from app.logs import configure_logs
 from app.main import create_app
 from app.settings import CONFIG_VARIABLE, IN_MEMORY, Settings, load, variable
 from app.state_folder import reset
-from app.supervisor import HUNG_SECONDS, Supervisor
+from app.supervisor import Supervisor
 from app.worker import IMPORT_STRING
 
 FLUSH_SECONDS: Final = 1
@@ -52,7 +52,6 @@ def run(started: Started) -> None:
         # Nothing asks who the client is, and each of these costs every request something.
         "proxy_headers": False,
         "server_header": False,
-        "timeout_worker_healthcheck": int(HUNG_SECONDS),
         "timeout_graceful_shutdown": settings.shutdown_grace_seconds - FLUSH_SECONDS,
     }
     if settings.workers == 1:

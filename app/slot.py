@@ -21,16 +21,18 @@ class Slot:
     """Tells the state from others that were in the slot before."""
     state: StateReader
     file: mmap | None
+    boot: str = ""
+    """This start of the machine."""
 
     @property
     def lives(self) -> bool:
-        """Whether a worker is using it."""
-        return self.file is not None and Lease.read(self.file[:HEADER_BYTES]).lives
+        """Whether a worker is using it, as far as its process id tells."""
+        return self.file is not None and Lease.read(self.file[:HEADER_BYTES]).lives(self.boot)
 
 
 @dataclass(frozen=True)
 class OwnSlot(Slot):
-    """The state of this process."""
+    """A state that this process writes."""
 
     state: State
     uncounted: int = 0

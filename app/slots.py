@@ -26,6 +26,7 @@ from app.state_files import (
     FileLock,
     Identity,
     Lease,
+    boot_id,
     create,
     head_of,
     layout_hash,
@@ -59,6 +60,7 @@ class Slots:
         self.recoveries: Final[list[Recovery]] = []
         """What happened while this worker took its slot."""
         self._reach = reach
+        self._boot = boot_id()
         self._most = 1 if shape.by_event else MAX_SLOTS
         self._lock: FileLock | None = None
         self._own: OwnSlot | None = None
@@ -167,7 +169,7 @@ class Slots:
         Lease.own().write(file)
         file.flush(0, HEADER_BYTES)
         uncounted = state.resume()
-        return OwnSlot(number, key, state, file, uncounted)
+        return OwnSlot(number, key, state, file, uncounted=uncounted)
 
     def _rest(self, path: Path, why: str) -> Saved | None:
         """Return what can be saved of a file that does not fit: nothing, unless it is only too short."""
@@ -288,7 +290,7 @@ class Slots:
             file, key = open_mapped(self._path(number), self._identity, self.shape.layout, writable=False)
         except ValueError:
             return None
-        return Slot(number, key, StateReader(self.shape, memoryview(file)[HEADER_BYTES:]), file)
+        return Slot(number, key, StateReader(self.shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
 
     def retire(self, totals: RetiredTotals, is_needed: Callable[[Slot], bool]) -> None:
         """Add the slots that nobody holds or needs to the totals, and delete them; whoever evaluates does it."""

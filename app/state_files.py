@@ -146,10 +146,9 @@ class Lease:
         """Whether all that was written is there: the machine has not stopped since, or everything was on the disk."""
         return self.clean or (bool(self.boot) and self.boot == boot_id())
 
-    @property
-    def lives(self) -> bool:
-        """Whether the process is still there."""
-        if self.clean or self.pid <= 0 or self.boot != boot_id():
+    def lives(self, boot: str) -> bool:
+        """Say whether there is a process with the id since this start of the machine."""
+        if self.clean or self.pid <= 0 or self.boot != boot:
             return False
         try:
             os.kill(self.pid, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -56,6 +57,7 @@ class StateReader:
         self._rings = tuple(Ring(span, shape.binner, self._summing, *self._of_span(span)) for span in shape.spans)
         blocks = self._named(block_shapes(columns, shape.binner.width))
         self._blocks = BlockRing(shape.binner, *blocks, by_hour=shape.by_hour)
+        self._reading = threading.Lock()
         self._ahead = Ahead(shape.binner, self._summing, self._blocks, 2 * self._block_rows)
 
     def _of_span(self, span: TimeSpan) -> list[npt.NDArray[Any]]:
@@ -178,7 +180,8 @@ class StateReader:
         observed, latest = self.rows, self.latest_event
         if observed - head.rows > self._ahead.most_rows:
             raise Overrun("another worker appended rows meanwhile")
-        waiting = self._ahead.upto(observed, head, step, self._copied)
+        with self._reading:
+            waiting = self._ahead.upto(observed, head, step, self._copied)
         totals: list[Totals] = []
         if now is not None:
             clock = latest if self.shape.by_event and math.isfinite(latest) else now

@@ -55,6 +55,18 @@ class Member:
     number: int | None
     lives: bool
     counted: Arrays
+    bin_rows: IntArray
+    """Rows in each bin since the state began, shape [columns, K]."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What slots have counted together."""
+
+    counted: Arrays
+    """By series."""
+    bin_rows: IntArray
+    """Rows in each bin, shape [columns, K]."""
 
 
 class Store:
@@ -225,17 +237,14 @@ class Store:
 
     def bin_rows(self) -> IntArray:
         """Return the rows that all workers counted in each bin since the state began, shape [columns, K]."""
-        members, retired = self._members()
-        counts = [slot.state.take().bin_rows for slot in members]
-        total: IntArray = np.add.reduce([*counts, *([retired.bin_rows] if retired else [])])
-        return total
+        return added(self.counted()).bin_rows
 
     def counted(self) -> list[Member]:
         """Return what each slot has counted, by their numbers; the sum of it never falls."""
         members, retired = self._members()
-        found = [Member(slot.number, slot.lives, slot.state.counted()) for slot in members]
+        found = [Member(slot.number, slot.lives, slot.state.counted(), slot.state.take().bin_rows) for slot in members]
         if retired:
-            found.append(Member(None, False, self.state.shape.counted.arrays(retired.words)))
+            found.append(Member(None, False, self.state.shape.counted.arrays(retired.words), retired.bin_rows))
         return found
 
     # ------------------------------------------------------------ evaluations
@@ -337,10 +346,11 @@ class Store:
             self.slots.retire(self._retired, lambda slot: not _is_over(slot, counted, now - after_seconds))
 
 
-def added(members: Sequence[Member]) -> Arrays:
-    """Return what slots have counted together, by series."""
+def added(members: Sequence[Member]) -> Sums:
+    """Return what slots have counted together."""
     names = members[0].counted.keys() - {"process", "rows"}
-    return {name: sum((own.counted[name] for own in members[1:]), start=members[0].counted[name]) for name in names}
+    counted = {name: reduce(add, [own.counted[name] for own in members]) for name in names}
+    return Sums(counted, np.add.reduce([own.bin_rows for own in members]))
 
 
 def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:

@@ -14,17 +14,49 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 HUNG_SECONDS: Final = 60.0
 """A worker that does not answer its supervisor for so long is taken for hung; to start takes part of that."""
 LATE_SECONDS: Final = 5.0
-"""So long after the grace a worker that is told to stop is killed."""
+"""So long after the grace a worker that is told to stop is killed, and so long a killed one is waited for."""
 
 log = logging.getLogger("uvicorn.error")
+
+
+class Worker(Process):
+    """A worker process, which is asked whether it is well without waiting for its answer."""
+
+    def __init__(self, config: Config, sockets: list[socket], now: float) -> None:
+        super().__init__(config, sockets)
+        self.serves = False
+        """Whether it has said that it serves."""
+        self.began: Final = now
+        self._asked: float | None = None
+        """When it was asked, if it has not answered since."""
+
+    def is_well(self, now: float) -> bool:
+        """Ask again if it has answered; says whether it lives, and has not left a question open for too long."""
+        if not self.process.is_alive():
+            return False
+        try:
+            if self._asked is None:
+                self.parent_conn.send(b"ping")
+                self._asked = now
+            while self.parent_conn.poll(0):
+                self.serves = bool(self.parent_conn.recv())
+                self._asked = None
+        except (OSError, EOFError):
+            return False
+        return self._asked is None or now - self._asked < HUNG_SECONDS
+
+    def end(self) -> None:
+        """Kill it, if it still lives."""
+        self.kill()
+        self.process.join(LATE_SECONDS)
 
 
 class Supervisor(Multiprocess):
     """Starts workers and replaces those that die or hang; signals mean what they mean to uvicorn.
 
-    uvicorn asks a worker whether it is well and waits for the answer. One that starts cannot answer yet, and one
-    that is killed while it is asked never does; meanwhile no other is replaced and no signal is heard. A reload too
-    it waits for, worker by worker. Here all are asked, a reload goes on step by step, and nobody is waited for.
+    uvicorn asks a worker whether it is well and waits for the answer, which one that is only starting, or is killed
+    meanwhile, does not give; and it waits for each worker of a reload, and for one that is to leave. All the while
+    no other is replaced and no signal is heard. Here everything goes on step by step, and nobody is waited for.
     """
 
     def __init__(
@@ -35,123 +67,134 @@ class Supervisor(Multiprocess):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(config, sockets)
+        self.workers: Final[list[Worker]] = []
         self._clock = clock
         self._grace = grace_seconds
-        self._asked: dict[int, float] = {}
-        """When each worker was asked that has not answered yet, by its id."""
-        self._serving: set[int] = set()
-        """Ids of workers that have said that they serve."""
-        self._outdated: list[Process] = []
+        self._outdated: list[Worker] = []
         """What a reload has still to replace, the next one first."""
-        self._successor: tuple[Process, float] | None = None
-        """Of the first of these, not serving yet, and when it was started."""
-        self._leaving: list[tuple[Process, float]] = []
-        """Workers that were told to stop, and until when they may take."""
+        self._successor: Worker | None = None
+        """Of the first of these; it does not serve yet."""
         self._reload_again = False
+        self._leaving: list[tuple[Worker, float]] = []
+        """Workers that were told to stop, and until when they may take."""
+
+    # ------------------------------------------------------------ what uvicorn's loop calls
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        self._fill_up()
 
     def keep_subprocess_alive(self) -> None:
         """Replace the workers that have died, or have not answered for too long, and carry on a reload."""
-        self._replace_the_dead()
+        self._bury_the_dead()
         self._leaving = [(worker, until) for worker, until in self._leaving if not self._has_left(worker, until)]
         if not self.should_exit.is_set():
+            self._fill_up()
             self._carry_on_reload()
 
     def restart_all(self) -> None:
-        """Begin to replace every worker, each once its successor serves; the one before is finished first."""
-        if self._outdated:
+        """Begin to replace every worker, each once its successor serves; a reload that is under way comes first."""
+        if self._outdated or self._successor:
             self._reload_again = True
         else:
-            self._outdated = list(self.processes)
+            self._outdated = list(self.workers)
+
+    def handle_ttin(self) -> None:
+        """Have one worker more."""
+        log.info("Received SIGTTIN, increasing the number of processes.")
+        self.processes_num += 1
+
+    def handle_ttou(self) -> None:
+        """Have one worker less, but never none."""
+        log.info("Received SIGTTOU, decreasing number of processes.")
+        if self.processes_num > 1:
+            self.processes_num -= 1
+            if len(self.workers) > self.processes_num:
+                self._let_leave(self.workers.pop())
 
     def terminate_all(self) -> None:
         """Tell all workers to stop, one that was about to take the place of another too."""
-        if self._successor:
-            self.processes.append(self._successor[0])
-        super().terminate_all()
+        for worker in [*self.workers, *([self._successor] if self._successor else [])]:
+            self._let_leave(worker)
+        self.workers.clear()
+        self._successor = None
 
     def join_all(self) -> None:
-        """Wait until all workers have left, and end those that do not."""
-        until = self._clock() + self._grace + LATE_SECONDS
-        for worker in [*self.processes, *(worker for worker, _ in self._leaving)]:
+        """Wait until all workers have left, and end those that do not in time."""
+        for worker, until in self._leaving:
             worker.process.join(max(0.0, until - self._clock()))
             self._end_late(worker)
+        self._leaving = []
 
-    def _replace_the_dead(self) -> None:
-        for place, worker in enumerate(self.processes):
-            if self.should_exit.is_set() or self._is_well(worker):
+    # ------------------------------------------------------------ workers
+
+    def _fill_up(self) -> None:
+        """Start workers until there are as many as there should be; where that fails it is tried again soon."""
+        while len(self.workers) < self.processes_num:
+            worker = self._start()
+            if worker is None:
+                return
+            self.workers.append(worker)
+
+    def _start(self) -> Worker | None:
+        try:
+            worker = Worker(self.config, self.sockets, self._clock())
+            worker.start()
+        except OSError as error:
+            log.error("A child process could not be started: %s", error)
+            return None
+        return worker
+
+    def _bury_the_dead(self) -> None:
+        for worker in list(self.workers):
+            if self.should_exit.is_set() or worker.is_well(self._clock()):
                 continue
-            self._end(worker)
+            worker.end()
+            self.workers.remove(worker)
             if worker.exitcode == STARTUP_FAILURE:
                 log.error("Child process [%s] failed to start, stopping the parent process.", worker.pid)
                 self.should_exit.set()
-                return
-            log.info("Child process [%s] died", worker.pid)
-            self.processes[place] = self._started()
+            else:
+                log.info("Child process [%s] died", worker.pid)
 
-    def _carry_on_reload(self) -> None:
-        self._outdated = [worker for worker in self._outdated if worker in self.processes]
-        if self._successor:
-            self._succeed(*self._successor)
-        elif self._outdated and not self._leaving:  # never more than one process more than there are workers
-            self._successor = self._started(), self._clock()
-        elif self._reload_again and not self._outdated:
-            self._reload_again, self._outdated = False, list(self.processes)
+    def _let_leave(self, worker: Worker) -> None:
+        worker.terminate()
+        self._leaving.append((worker, self._clock() + self._grace + LATE_SECONDS))
 
-    def _succeed(self, successor: Process, started: float) -> None:
-        """Put a new worker in the place of an old one once it serves; give the reload up if it does not in time."""
-        if not self._is_well(successor) or self._clock() - started >= HUNG_SECONDS:
-            log.error("New child process [%s] did not start: the reload is given up", successor.pid)
-            self._end(successor)
-            self._successor, self._outdated = None, []
-        elif successor.pid in self._serving:
-            self._successor = None
-            old = self._made_way(successor)
-            old.terminate()
-            self._leaving.append((old, self._clock() + self._grace + LATE_SECONDS))
-
-    def _made_way(self, successor: Process) -> Process:
-        """Put a worker in the place of an outdated one and return that, or the worker itself if all others died."""
-        if not self._outdated:
-            return successor
-        old = self._outdated.pop(0)
-        self.processes[self.processes.index(old)] = successor
-        return old
-
-    def _is_well(self, worker: Process) -> bool:
-        if not worker.process.is_alive():
-            return False
-        now, pid = self._clock(), worker.pid or 0
-        try:
-            if pid not in self._asked:
-                worker.parent_conn.send(b"ping")
-                self._asked[pid] = now
-            while worker.parent_conn.poll(0):
-                if worker.parent_conn.recv():
-                    self._serving.add(pid)
-                self._asked.pop(pid, None)
-        except (OSError, EOFError):
-            return False
-        return now - self._asked.get(pid, now) < HUNG_SECONDS
-
-    def _has_left(self, worker: Process, until: float) -> bool:
-        """Return whether a worker that was told to stop is gone; one that is late is ended."""
+    def _has_left(self, worker: Worker, until: float) -> bool:
+        """Say whether a worker that was told to stop is gone; one that is late is ended."""
         if worker.process.is_alive() and self._clock() < until:
             return False
         self._end_late(worker)
         return True
 
-    def _end_late(self, worker: Process) -> None:
+    def _end_late(self, worker: Worker) -> None:
         if worker.process.is_alive():
             log.error("Child process [%s] did not stop in time: it is killed", worker.pid)
-        self._end(worker)
+        worker.end()
 
-    def _end(self, worker: Process) -> None:
-        worker.kill()
-        worker.join()
-        self._asked.pop(worker.pid or 0, None)
-        self._serving.discard(worker.pid or 0)
+    # ------------------------------------------------------------ reload
 
-    def _started(self) -> Process:
-        worker = Process(self.config, self.sockets)
-        worker.start()
-        return worker
+    def _carry_on_reload(self) -> None:
+        self._outdated = [worker for worker in self._outdated if worker in self.workers]
+        if self._successor:
+            self._look_at(self._successor)
+        elif self._outdated and not self._leaving:  # never more than one process more than there are workers
+            self._successor = self._start()
+        elif self._reload_again and not self._outdated:
+            self._reload_again, self._outdated = False, list(self.workers)
+
+    def _look_at(self, successor: Worker) -> None:
+        """Put a new worker in the place of an old one once it serves; give the reload up if it does not in time."""
+        if not successor.is_well(self._clock()) or self._clock() - successor.began >= HUNG_SECONDS:
+            log.error("New child process [%s] did not start: the reload is given up", successor.pid)
+            successor.end()
+            self._successor, self._outdated = None, []
+        elif successor.serves:
+            self._successor = None
+            if self._outdated:
+                old = self._outdated.pop(0)
+                self.workers[self.workers.index(old)] = successor
+                self._let_leave(old)
+            else:  # all of them have died, and were replaced, meanwhile
+                self._let_leave(successor)

@@ -97,9 +97,14 @@ class Overload:
     """A fast model, by the number of connections, for each round."""
 
 
+def servers_name(servers: Sequence[int]) -> str:
+    """Return what servers of so many workers each are called."""
+    return " + ".join(map(str, servers))
+
+
 def load_name(servers: Sequence[int], each: int) -> str:
-    """Return what a load of so many connections for each worker is called: servers have a plus between them."""
-    return f"{' + '.join(map(str, servers))}, {each} each"
+    """Return what a load of so many connections for each worker is called."""
+    return f"{servers_name(servers)}, {each} each"
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,10 @@ class _Part(Generic[T]):
 
 
 def loaded(counts: Sequence[int], each: int, fitted: Fitted, plan: Plan) -> WorkersLoad:
-    """Load servers of so many workers each, all at once, with so many connections for each worker."""
+    """Load servers of so many workers each, all at once, with so many connections for each worker.
+
+    For each on average: which worker of a server a connection is with, the kernel decides.
+    """
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(started(contestant(workers), fitted, plan)) for workers in counts]
         pids = [pid for server, workers in zip(servers, counts, strict=True) for pid in _pids(server, workers)]

@@ -14,6 +14,7 @@ from benchmarks.serving_results import (
     WorkersScraped,
     contestants,
     load_name,
+    servers_name,
     typical,
     typical_ratio,
 )
@@ -64,7 +65,8 @@ def _load_of(rounds: Sequence[Mapping[str, WorkersLoad]], name: str) -> list[str
     one, alone = load_name([1], shape.each), load_name([1], workers * shape.each)
     ratio = typical_ratio(rounds, name, one, cpu)
     return [
-        *name.rsplit(", ", 1),
+        servers_name(shape.servers),
+        f"{shape.each} each",
         number(typical(rounds, name, lambda run: run.per_second), 0),
         number(typical_ratio(rounds, name, one, lambda run: run.per_second), 2),
         number(typical(rounds, name, cpu), 1),

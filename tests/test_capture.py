@@ -204,7 +204,7 @@ def test_what_was_answered_is_known_to_other_workers_by_then(watching: bool, tmp
         small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=own
     )
     Capture(monitor, Problems(Clock()), watching=watching).answered(_answered(5, 20))
-    counted = added(other.counted())
+    counted = added(other.counted()).counted
     assert counted[PREDICTIONS.name].sum() == 25
     assert counted[INPUT_SIZE.name][:, :-1].sum() == 2
     assert other.rows == counted[OBSERVATIONS.name].sum() == (25 if watching else 0)
@@ -214,7 +214,7 @@ def test_that_rows_were_lost_is_known_to_other_workers_too(tmp_path: Path) -> No
     own, other = _stores(tmp_path)
     monitor = FailingMonitor(own)
     Capture(monitor, Problems(Clock())).answered(_answered(5))
-    assert added(other.counted())[DROPPED.name].sum() == 5
+    assert added(other.counted()).counted[DROPPED.name].sum() == 5
 
 
 # ---------------------------------------------------------------- when monitoring fails

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from app.errors import Reason
 from app.metrics import CPU, LATE
 from app.slot import OwnSlot
 from app.slots import Slots, Unusable
-from app.state_files import HEADER_BYTES
+from app.state_files import HEADER_BYTES, Lease
 from app.store import Store, added
 from tests.monitors import START, small_baseline
 from tests.writers import (
@@ -413,6 +415,23 @@ def test_slots_that_nobody_needs_any_more_are_added_up_and_deleted(workers: Crew
     assert sum(member.counted["process"][CPU] for member in store.counted()) == 3.0
 
 
+def test_a_dead_slot_is_retired_even_if_another_process_has_its_id(workers: Crew, tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    _dead(workers, tmp_path, 40, 3)
+    path = tmp_path / "3.state"
+    content = bytearray(path.read_bytes())
+    lease = replace(Lease.own(), pid=os.getppid())  # which lives, and has nothing to do with it
+    with mmap(-1, HEADER_BYTES) as head:
+        head[:] = bytes(content[:HEADER_BYTES])
+        lease.write(head)
+        content[:HEADER_BYTES] = head[:]
+    path.write_bytes(content)
+    assert [member.lives for member in store.counted()] == [True, False, False, True, False]
+    assert workers.evaluate(tmp_path, LATER, 60.0) == 0
+    assert "3.state" not in names_in(tmp_path)
+    assert (store.rows, counted_rows(store)) == (120, 120)
+
+
 def test_slots_with_young_rows_are_left(workers: Crew, tmp_path: Path) -> None:
     _dead(workers, tmp_path, 40, 2)
     assert workers.evaluate(tmp_path, START + 30.0, 60.0) == 0
@@ -438,7 +457,7 @@ def test_slots_that_somebody_holds_are_left(workers: Crew, tmp_path: Path) -> No
 def _sums(store: Store) -> tuple[float, ...]:
     counted = store.counted()
     cpu = sum(member.counted["process"][CPU] for member in counted)
-    return store.rows, int(store.bin_rows()[0].sum()), added(counted)["counted_total"].sum(), cpu
+    return store.rows, int(store.bin_rows()[0].sum()), added(counted).counted["counted_total"].sum(), cpu
 
 
 class _Watching(threading.Thread):

@@ -11,7 +11,18 @@ import pytest
 
 import app.state_files
 from app.layout import Field, Layout
-from app.state_files import HEADER_BYTES, Busy, FileLock, Identity, Lease, create, head_of, layout_hash, open_mapped
+from app.state_files import (
+    HEADER_BYTES,
+    Busy,
+    FileLock,
+    Identity,
+    Lease,
+    boot_id,
+    create,
+    head_of,
+    layout_hash,
+    open_mapped,
+)
 
 OWN = Identity("slot", "churn", "1", "a baseline", "a layout")
 LAYOUT = Layout([Field("numbers", "i8", (5,))])
@@ -103,16 +114,15 @@ def test_a_lease_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Lease.read(head_of(tmp_path / "0.state")) == left
 
 
-def test_who_has_left_or_ended_does_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_left_or_ended_does_not_live() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    assert Lease.own().lives
-    assert not replace(Lease.own(), clean=True).lives
-    assert not replace(Lease.own(), pid=0).lives
-    assert not replace(Lease.own(), pid=ended.pid).lives
-    lease = Lease.own()
-    monkeypatch.setattr(app.state_files, "boot_id", lambda: "of another start")
-    assert not lease.lives
+    this = boot_id()
+    assert Lease.own().lives(this)
+    assert not replace(Lease.own(), clean=True).lives(this)
+    assert not replace(Lease.own(), pid=0).lives(this)
+    assert not replace(Lease.own(), pid=ended.pid).lives(this)
+    assert not Lease.own().lives("of another start")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.state_files import HEADER_BYTES, Busy
+from app.state_files import HEADER_BYTES, Busy, boot_id
 from app.state_folder import found_in, reset
 from tests.writers import FILES, HEADS, Crew, crew, names_in, shape_of, slots_in
 
@@ -39,7 +39,7 @@ def test_files_are_found_with_who_wrote_them_and_whether_they_are_held(workers: 
 def test_files_that_are_no_states_are_found_without_a_header(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "0.state").write_bytes(content)
     (found,) = found_in(tmp_path)
-    assert (dict(found.header), found.held, found.lease.lives) == ({}, False, False)
+    assert (dict(found.header), found.held, found.lease.lives(boot_id())) == ({}, False, False)
 
 
 def test_all_state_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:

@@ -268,20 +268,38 @@ def test_another_process_takes_torn_rows_for_what_they_are(window_rows: int) -> 
         finally:
             written.set()
 
-    thread = threading.Thread(target=write, daemon=True)
-    thread.start()
-    whole, peer = 0, seen_by_another(shape, buffer)
-    while True:
-        ended = written.is_set()
-        taken = peer.take(0.0)
-        held = Snapshot(peer.rows_of(taken, window_rows), taken.observed, taken.latest_event, taken.totals)
-        bins = taken.bin_rows
-        if peer.is_still(taken, window_rows):
-            assert_numbered(held, window_rows)
-            np.testing.assert_array_equal(bins.sum(axis=1), [taken.observed] * 2)
-            whole += 1
-        if ended:
-            break
-    thread.join(timeout=60.0)
-    assert whole > 1
-    assert taken.observed == state.rows >= 250_000
+    wholes: list[int] = []
+    failures: list[BaseException] = []
+
+    def read() -> None:
+        whole, last = 0, 0
+        while True:
+            ended = written.is_set()
+            taken = peer.take(0.0)
+            held = Snapshot(peer.rows_of(taken, window_rows), taken.observed, taken.latest_event, taken.totals)
+            bins = taken.bin_rows
+            if peer.is_still(taken, window_rows):
+                assert_numbered(held, window_rows)
+                np.testing.assert_array_equal(bins.sum(axis=1), [taken.observed] * 2)
+                assert taken.observed >= last
+                whole, last = whole + 1, taken.observed
+            if ended:
+                break
+        wholes.append(whole)
+        assert taken.observed == state.rows >= 250_000
+
+    def guarded() -> None:
+        try:
+            read()
+        except BaseException as failure:
+            failures.append(failure)
+
+    peer = seen_by_another(shape, buffer)  # which two threads read, as evaluations and scrapes do
+    threads = [threading.Thread(target=work, daemon=True) for work in (write, guarded, guarded)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60.0)
+    assert not failures, failures
+    assert len(wholes) == 2
+    assert min(wholes) > 1

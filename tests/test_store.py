@@ -135,7 +135,7 @@ def test_every_store_tells_what_all_have_appended(
             for now in (clock, clock + 5.0):
                 _assert_tells(store.snapshot(now), written, window_rows, now)
             assert store.rows == rows
-            assert added(store.counted())[COUNTED.name].sum() == rows
+            assert added(store.counted()).counted[COUNTED.name].sum() == rows
             np.testing.assert_array_equal(store.bin_rows(), everything)
             assert [member.number for member in store.counted()] == [0, 1, 2, None]
             assert store.workers == 3

@@ -1,43 +1,61 @@
 from __future__ import annotations
 
+import logging
+import signal
 import socket
+from collections.abc import Iterator
 from multiprocessing import Pipe
 
 import pytest
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors.multiprocess import Process
 
 import app.supervisor
-from app.supervisor import HUNG_SECONDS, Supervisor
+from app.supervisor import HUNG_SECONDS, LATE_SECONDS, Supervisor, Worker
+
+GRACE = 10.0
+
+
+class Clock:
+    """A time that stands until it is told to go on."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class FakeProcess:
-    """What a process says of itself."""
+    """A process as its worker sees it: it ends when it is told to, unless it is stubborn, or killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.alive = True
         self.stubborn = False
+        self.told = False
+        self.killed = False
+        self._clock = clock
 
     def is_alive(self) -> bool:
         return self.alive
 
-    def join(self, timeout: float | None = None) -> None:
-        self.alive = self.alive and self.stubborn
+    def join(self, timeout: float) -> None:
+        if self.told and not self.stubborn:
+            self.alive = False
+        if self.alive:
+            self._clock.now += timeout
 
-    def kill(self) -> None:
-        self.alive = False
 
+class FakeWorker(Worker):
+    """A worker without a process; it answers when it is told to."""
 
-class FakeWorker(Process):
-    """A worker that was started by nobody; it answers when it is told to."""
-
-    started: list[FakeWorker]
-
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, clock: Clock) -> None:
         self.parent_conn, self.child_conn = Pipe()
-        self.own, self.process, self.number, self.code = FakeProcess(), FakeProcess(), pid, 0  # type: ignore[assignment]
-        self.process = self.own  # type: ignore[assignment]
+        self.fake = FakeProcess(clock)
+        self.process = self.fake  # type: ignore[assignment]
+        self.serves = False
+        self.began = clock.now  # type: ignore[misc]
+        self.number, self.code = pid, 0
+        self._asked = None
 
     @property
     def pid(self) -> int:
@@ -47,193 +65,279 @@ class FakeWorker(Process):
     def exitcode(self) -> int:
         return self.code
 
-    def answer(self) -> None:
-        if not self.child_conn.poll(0):
-            return
-        assert self.child_conn.recv() == b"ping"
-        self.child_conn.send(True)
-
-    def kill(self) -> None:
-        self.own.alive = False
-
-    def join(self) -> None:
-        assert not self.own.alive
-
     def start(self) -> None:
-        self.own.alive = True
+        pass
+
+    def answer(self, serves: bool = True) -> None:
+        while self.fake.alive and self.child_conn.poll(0):
+            assert self.child_conn.recv() == b"ping"
+            self.child_conn.send(serves)
 
     def terminate(self) -> None:
-        self.own.alive = self.own.stubborn
+        self.fake.told = True
+
+    def kill(self) -> None:
+        self.fake.killed = self.fake.killed or self.fake.alive
+        self.fake.alive = False
+
+
+class Watched:
+    """A supervisor of workers that were started by nobody; the first has the id 1."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Clock()
+        self.all: dict[int, FakeWorker] = {}
+        """Every worker that was ever started."""
+        self.refused = 0
+        """How often starting one is to fail."""
+        monkeypatch.setattr(app.supervisor, "Worker", self._started)
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        config = uvicorn.Config("nobody:nothing", workers=3)
+        self.own = Supervisor(config, list[socket.socket](), GRACE, clock=self.clock)
+        self.own.init_processes()
+
+    def _started(self, *_: object) -> FakeWorker:
+        if self.refused:
+            self.refused -= 1
+            raise OSError("no process is left")
+        worker = FakeWorker(len(self.all) + 1, self.clock)
+        self.all[worker.number] = worker
+        return worker
+
+    @property
+    def ids(self) -> list[int]:
+        """Of the workers that serve, or are to serve."""
+        return [worker.number for worker in self.own.workers if isinstance(worker, FakeWorker)]
+
+    @property
+    def alive(self) -> list[int]:
+        return [pid for pid, worker in self.all.items() if worker.fake.alive]
+
+    def __getitem__(self, pid: int) -> FakeProcess:
+        return self.all[pid].fake
+
+    def turn(self, *silent: int, seconds: float = 0.5) -> None:
+        """A turn of the loop, before which all have answered but some."""
+        for pid, worker in self.all.items():
+            if pid not in silent:
+                worker.answer()
+        for worker in self.all.values():
+            if worker.fake.told and not worker.fake.stubborn:
+                worker.fake.alive = False
+        self.own.keep_subprocess_alive()
+        self.clock.now += seconds
+
+    def turns(self, *silent: int, count: int = 20) -> list[list[int]]:
+        """Turns, in less time than a worker is waited for: the ids after each change."""
+        found = [self.ids]
+        for _ in range(count):
+            self.turn(*silent)
+            if self.ids != found[-1]:
+                found.append(self.ids)
+        return found
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
-    """A supervisor of three workers; those that it starts anew have the ids from 10 on."""
-    ids = iter(range(10, 20))
-    monkeypatch.setattr(app.supervisor, "Process", lambda config, sockets: FakeWorker(next(ids)))
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    own = Supervisor(uvicorn.Config("nobody:nothing", workers=3), list[socket.socket](), grace_seconds=0.01)
-    own.processes = [FakeWorker(pid) for pid in (1, 2, 3)]
-    return own
+def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    own = Watched(monkeypatch)
+    assert own.ids == [1, 2, 3]
+    yield own
+    for worker in own.all.values():
+        worker.parent_conn.close()
+        worker.child_conn.close()
 
 
-def _workers(supervisor: Supervisor) -> list[FakeWorker]:
-    return [worker for worker in supervisor.processes if isinstance(worker, FakeWorker)]
+# ---------------------------------------------------------------- replacing
 
 
-def _ids(supervisor: Supervisor) -> list[int]:
-    return [worker.number for worker in _workers(supervisor)]
+def test_workers_that_answer_are_kept(watched: Watched) -> None:
+    assert watched.turns(count=200) == [[1, 2, 3]]
 
 
-def test_workers_that_answer_are_kept(supervisor: Supervisor) -> None:
-    for _ in range(5):
-        supervisor.keep_subprocess_alive()
-        for worker in _workers(supervisor):
-            worker.answer()
-    assert _ids(supervisor) == [1, 2, 3]
+def test_dead_workers_are_replaced_at_once_while_another_does_not_answer(watched: Watched) -> None:
+    watched.turn(1)
+    watched[2].alive = watched[3].alive = False
+    watched.turn(1)
+    assert watched.ids == watched.alive == [1, 4, 5]
 
 
-def test_dead_workers_are_replaced_at_once_while_another_does_not_answer(supervisor: Supervisor) -> None:
-    supervisor.keep_subprocess_alive()  # asks all of them, who are starting and cannot answer
-    _, second, third = _workers(supervisor)
-    second.own.alive = third.own.alive = False
-    supervisor.keep_subprocess_alive()
-    assert _ids(supervisor) == [1, 10, 11]
-    assert all(worker.own.alive for worker in _workers(supervisor))
+def test_a_worker_that_has_not_answered_for_too_long_is_replaced(watched: Watched) -> None:
+    watched.turn(1)
+    for seconds, ids in ((HUNG_SECONDS - 1.0, [1, 2, 3]), (1.0, [1, 2, 3]), (0.0, [2, 3, 4])):
+        watched.turn(1, seconds=seconds)
+        assert watched.ids == ids
+    assert watched[1].killed
 
 
-def test_a_worker_that_has_not_answered_for_too_long_is_replaced(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_whose_pipe_is_broken_is_replaced(watched: Watched) -> None:
+    watched.all[2].child_conn.close()
+    watched.turn(2)
+    assert watched.ids == [1, 3, 4]
+
+
+def test_a_worker_that_cannot_start_stops_the_others(watched: Watched) -> None:
+    watched[1].alive, watched.all[1].code = False, STARTUP_FAILURE
+    watched.turn()
+    assert watched.own.should_exit.is_set()
+    assert watched.ids == [2, 3]
+    assert len(watched.all) == 3
+
+
+def test_a_worker_that_cannot_be_started_now_is_started_later(
+    watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr(supervisor, "_clock", lambda: now)
-    for passed, ids in ((0.0, [1, 2, 3]), (HUNG_SECONDS - 1.0, [1, 2, 3]), (HUNG_SECONDS, [10, 2, 3])):
-        now = 100.0 + passed
-        for worker in _workers(supervisor)[1:]:
-            worker.answer()
-        supervisor.keep_subprocess_alive()
-        assert _ids(supervisor) == ids
+    watched[1].alive = watched[2].alive = False
+    watched.refused = 3
+    with caplog.at_level(logging.ERROR, "uvicorn.error"):
+        assert watched.turns(count=5) == [[1, 2, 3], [3], [3, 4, 5]]
+    assert caplog.messages == ["A child process could not be started: no process is left"] * 3
 
 
-def test_a_worker_that_cannot_start_stops_the_others(supervisor: Supervisor) -> None:
-    first = _workers(supervisor)[0]
-    first.own.alive, first.code = False, STARTUP_FAILURE
-    supervisor.keep_subprocess_alive()
-    assert supervisor.should_exit.is_set()
-    assert _ids(supervisor) == [1, 2, 3]
+# ---------------------------------------------------------------- more and fewer
+
+
+def test_there_is_one_more_or_one_less_when_it_is_asked_for(watched: Watched) -> None:
+    watched.own.handle_ttin()
+    assert watched.turns() == [[1, 2, 3], [1, 2, 3, 4]]
+    watched.own.handle_ttou()
+    watched.own.handle_ttou()
+    assert watched.turns() == [[1, 2]]
+    assert watched.alive == [1, 2]
+    assert not watched[4].killed
+
+
+def test_the_last_worker_stays(watched: Watched) -> None:
+    for _ in range(5):
+        watched.own.handle_ttou()
+    assert watched.turns() == [[1]]
+
+
+def test_one_that_does_not_leave_holds_nobody_up_and_is_killed_in_the_end(watched: Watched) -> None:
+    watched[3].stubborn = True
+    watched.own.handle_ttou()
+    watched[1].alive = False
+    assert watched.turns(count=3) == [[1, 2], [2, 4]]
+    assert (watched[3].told, watched[3].killed) == (True, False)
+    watched.turn(seconds=GRACE + LATE_SECONDS)
+    watched.turn()
+    assert watched[3].killed
+    assert watched.alive == [2, 4]
 
 
 # ---------------------------------------------------------------- reload
 
 
-def _turn(supervisor: Supervisor, *silent: int) -> None:
-    """A turn of the loop, before which all have answered but some."""
-    for worker in [*_workers(supervisor), supervisor._successor and supervisor._successor[0]]:
-        if isinstance(worker, FakeWorker) and worker.own.alive and worker.number not in silent:
-            worker.answer()
-    supervisor.keep_subprocess_alive()
+def test_a_reload_replaces_workers_one_by_one_once_the_next_serves(watched: Watched) -> None:
+    watched.own.restart_all()
+    assert watched.turns(4) == [[1, 2, 3]]
+    watched.all[4].answer(serves=False)  # it lives, and does not serve yet
+    assert watched.turns(4) == [[1, 2, 3]]
+    assert watched.turns() == [[1, 2, 3], [4, 2, 3], [4, 5, 3], [4, 5, 6]]
+    assert watched.alive == [4, 5, 6]
+    assert not any(watched[pid].killed for pid in (1, 2, 3))
 
 
-def _turns(supervisor: Supervisor, *silent: int) -> list[list[int]]:
-    """Turns until nothing changes any more: the workers after each change."""
-    found = [_ids(supervisor)]
-    for _ in range(30):
-        _turn(supervisor, *silent)
-        if _ids(supervisor) != found[-1]:
-            found.append(_ids(supervisor))
-    return found
+def test_the_next_is_not_started_before_the_last_one_has_left(watched: Watched) -> None:
+    watched[1].stubborn = True
+    watched.own.restart_all()
+    assert watched.turns() == [[1, 2, 3], [4, 2, 3]]
+    assert len(watched.alive) == 4
+    watched[1].alive = False
+    assert watched.turns()[-1] == [4, 5, 6]
 
 
-def test_a_reload_replaces_workers_one_by_one_once_the_next_serves(supervisor: Supervisor) -> None:
-    old = _workers(supervisor)
-    supervisor.restart_all()
-    for _ in range(5):
-        _turn(supervisor, 10)
-    assert _ids(supervisor) == [1, 2, 3]
-    assert _turns(supervisor) == [[1, 2, 3], [10, 2, 3], [10, 11, 3], [10, 11, 12]]
-    assert not any(worker.own.alive for worker in old)
-    assert all(worker.own.alive for worker in _workers(supervisor))
+def test_an_old_worker_that_does_not_leave_is_killed(watched: Watched) -> None:
+    watched[1].stubborn = True
+    watched.own.restart_all()
+    assert watched.turns(count=60)[-1] == [4, 5, 6]
+    assert [pid for pid, worker in watched.all.items() if worker.fake.killed] == [1]
 
 
-def test_the_next_is_not_started_before_the_last_one_has_left(supervisor: Supervisor) -> None:
-    first = _workers(supervisor)[0]
-    first.own.stubborn = True
-    supervisor.restart_all()
-    assert _turns(supervisor) == [[1, 2, 3], [10, 2, 3]]
-    first.own.alive = False
-    assert _turns(supervisor)[-1] == [10, 11, 12]
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_reload_asked_for_during_another_comes_after_it(watched: Watched, stubborn: bool) -> None:
+    watched[1].stubborn = stubborn
+    watched.own.restart_all()
+    watched.turn()
+    watched.own.restart_all()
+    watched.own.restart_all()
+    assert watched.turns(count=60)[-2:] == [[7, 8, 6], [7, 8, 9]]
 
 
-def test_an_old_worker_that_does_not_leave_is_killed(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.supervisor, "LATE_SECONDS", -1.0)
-    first = _workers(supervisor)[0]
-    first.own.stubborn = True
-    supervisor.restart_all()
-    assert _turns(supervisor)[-1] == [10, 11, 12]
-    assert not first.own.alive
+def test_a_successor_that_was_started_before_a_reload_is_reloaded_too(watched: Watched) -> None:
+    watched.own.restart_all()
+    watched.turn(4)
+    for pid in (1, 2, 3):
+        watched[pid].alive = False
+    watched.turn(4)  # nobody is outdated any more, and one is about to serve
+    watched.own.restart_all()
+    assert watched.turns(count=40)[-1] == [8, 9, 10]
+    assert watched.alive == [8, 9, 10]
 
 
-def test_a_reload_asked_for_during_another_comes_after_it(supervisor: Supervisor) -> None:
-    supervisor.restart_all()
-    _turn(supervisor)
-    supervisor.restart_all()
-    assert _turns(supervisor)[-2:] == [[13, 14, 12], [13, 14, 15]]
+def test_workers_that_die_during_a_reload_are_replaced_and_not_once_more(watched: Watched) -> None:
+    watched.own.restart_all()
+    watched.turn(4)
+    watched[2].alive = False
+    assert watched.turns() == [[1, 2, 3], [1, 3, 5], [4, 3, 5], [4, 6, 5]]
 
 
-def test_workers_that_die_during_a_reload_are_replaced_and_not_once_more(supervisor: Supervisor) -> None:
-    supervisor.restart_all()
-    _turn(supervisor, 10)
-    second = _workers(supervisor)[1]
-    second.own.alive = False
-    assert _turns(supervisor) == [[1, 2, 3], [1, 11, 3], [10, 11, 3], [10, 11, 12]]
+def test_a_successor_that_nobody_needs_any_more_leaves(watched: Watched) -> None:
+    watched.own.restart_all()
+    watched.turn(4)
+    for pid in (1, 2, 3):
+        watched[pid].alive = False
+    assert watched.turns()[-1] == [5, 6, 7]
+    assert watched.alive == [5, 6, 7]
+    assert (watched[4].told, watched[4].killed) == (True, False)
 
 
-def test_a_successor_that_nobody_needs_any_more_leaves(supervisor: Supervisor) -> None:
-    supervisor.restart_all()
-    _turn(supervisor, 10)
-    assert supervisor._successor
-    successor = supervisor._successor[0]
-    for worker in _workers(supervisor):
-        worker.own.alive = False
-    assert _turns(supervisor)[-1] == [11, 12, 13]
-    assert isinstance(successor, FakeWorker)
-    assert not successor.own.alive
+@pytest.mark.parametrize("end", ["hangs", "dies", "never serves"])
+def test_a_reload_is_given_up_if_a_worker_does_not_start(watched: Watched, end: str) -> None:
+    watched.own.restart_all()
+    watched.turn(4)
+    watched[4].alive = end != "dies"
+    for _ in range(4):
+        watched.all[4].answer(serves=False) if end == "never serves" else None
+        watched.turn(4, seconds=HUNG_SECONDS / 3)
+    assert watched.ids == watched.alive == [1, 2, 3]
+    watched.own.restart_all()
+    assert watched.turns()[-1] == [5, 6, 7]
 
 
-def test_a_reload_is_given_up_if_a_worker_does_not_start(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 100.0
-    monkeypatch.setattr(supervisor, "_clock", lambda: now)
-    supervisor.restart_all()
-    _turn(supervisor, 10)
-    assert supervisor._successor
-    successor = supervisor._successor[0]
-    now += HUNG_SECONDS
-    for worker in _workers(supervisor):
-        worker.answer()
-    assert _turns(supervisor, 10) == [[1, 2, 3]]
-    assert isinstance(successor, FakeWorker)
-    assert not successor.own.alive
-    supervisor.restart_all()
-    assert _turns(supervisor)[-1] == [11, 12, 13]
-
-
-def test_a_stop_ends_a_reload(supervisor: Supervisor) -> None:
-    supervisor.restart_all()
-    _turn(supervisor, 10)
-    supervisor.should_exit.set()
-    supervisor.terminate_all()
-    supervisor.join_all()
-    assert _ids(supervisor) == [1, 2, 3, 10]
-    assert not any(worker.own.alive for worker in _workers(supervisor))
+def test_a_reload_waits_for_a_worker_that_cannot_be_started_now(watched: Watched) -> None:
+    watched.refused = 3
+    watched.own.restart_all()
+    assert watched.turns()[-1] == [4, 5, 6]
 
 
 # ---------------------------------------------------------------- stop
 
 
-def test_workers_that_do_not_leave_in_time_are_killed(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.supervisor, "LATE_SECONDS", 0.0)
-    _workers(supervisor)[1].own.stubborn = True
-    supervisor.join_all()
-    assert not any(worker.own.alive for worker in _workers(supervisor))
+def test_all_workers_are_told_to_stop_and_have_their_grace(watched: Watched) -> None:
+    watched[2].stubborn = True
+    watched[3].stubborn = True
+    began = watched.clock.now
+    watched.own.should_exit.set()
+    watched.own.terminate_all()
+    watched.own.join_all()
+    assert all(watched[pid].told for pid in (1, 2, 3))
+    assert [pid for pid in (1, 2, 3) if watched[pid].killed] == [2, 3]
+    assert watched.clock.now == began + GRACE + LATE_SECONDS  # together, not one after the other
+
+
+def test_a_stop_ends_a_reload(watched: Watched) -> None:
+    watched[1].stubborn = True
+    watched.own.restart_all()
+    watched.turns(count=3)  # the first is leaving
+    watched[1].alive, watched[1].stubborn = False, False
+    watched.turn(5)
+    watched.turn(5)  # the second has a successor that does not serve yet
+    watched[2].stubborn = True
+    watched.own.handle_ttou()
+    watched.own.should_exit.set()
+    watched.own.terminate_all()
+    watched.own.join_all()
+    assert all(worker.fake.told for pid, worker in watched.all.items() if pid != 1)
+    assert [pid for pid, worker in watched.all.items() if worker.fake.killed] == [2]
+    assert watched.alive == []
+    assert len(watched.all) == 5

@@ -133,7 +133,7 @@ def append(slot: OwnSlot, rows: int, first: int | None = None) -> None:
 
 def counted_rows(store: Store) -> int:
     """Return the rows that all workers together have counted."""
-    return int(added(store.counted())[COUNTED.name].sum())
+    return int(added(store.counted()).counted[COUNTED.name].sum())
 
 
 # ---------------------------------------------------------------- workers

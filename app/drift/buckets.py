@@ -279,12 +279,12 @@ class Ring:
         )
 
     def totals_of(self, block: Block, now: float) -> Totals:
-        """Return what the window holds at a moment of rows that are in no bucket yet."""
+        """Return what the window holds at a moment of rows that are in no bucket yet; there must be some."""
         current = math.floor(now / self.span.width)
         oldest = current - self.span.buckets + 1
         start = float(oldest * self.span.width)
-        ends = [math.floor(at / self.span.width) for at in (block.first, block.last)] if len(block.at) else []
-        if all(oldest <= end <= current for end in ends):  # as a rule: all of it
+        first, last = math.floor(block.first / self.span.width), math.floor(block.last / self.span.width)
+        if oldest <= first and last <= current:  # as a rule: all of it
             counts = block.counts.astype(np.int64)
             return Totals(self.span, start, len(block.at), counts, block.sums, block.hours)
         index = np.floor(block.at / self.span.width)

@@ -52,7 +52,7 @@ class Waiting:
 
 
 class Ahead:
-    """Bins rows that wait, and those alone that have come since it did so last.
+    """Bins rows that wait, and those alone that have come since it did so last; for one thread at a time.
 
     They are kept in arrays for as many rows as may wait. What was given away of these is never written again:
     later rows of the same step go behind it, those of another step into new arrays.
@@ -67,7 +67,7 @@ class Ahead:
 
     def upto(self, end: int, head: Head, step: int, copy: Copy) -> Waiting:
         """Return the rows between a head, of a step, and row `end`; there must be no more than may wait."""
-        last = self._last  # once: other threads read as well
+        last = self._last
         if last is None or last.step != step or last.head.rows > end:
             last = Waiting.none(step, head)
         if last.head.rows < end:

@@ -390,16 +390,6 @@ def test_rows_in_no_bucket_yet_and_the_buckets_make_what_the_buckets_then_hold(
                 np.testing.assert_array_equal(together.hours, after.hours)
 
 
-def test_no_rows_make_no_difference() -> None:
-    counted, rng = _Counted(TimeSpan.named("2m")), np.random.default_rng(7)
-    counted.add(_rows(rng, 20), NOON + np.arange(20.0))
-    none = np.empty((0, 3))
-    totals = counted.ring.totals_of(_block(none, np.empty(0)), NOON + 30.0)
-    assert totals.rows == 0
-    assert not any(array.any() for array in (totals.counts, totals.sums, totals.hours))
-    counted.check(counted.totals(NOON + 30.0) + totals, NOON + 30.0)
-
-
 @settings(deadline=None, max_examples=60)
 @given(spans, blocks, st.integers(1, 2**32 - 1), st.integers(0, 1_000))
 def test_a_ring_is_sound_until_one_count_is_another(

@@ -6,12 +6,15 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from app.slots import EVALUATION_LOCK
+from app.state_files import FileLock
 from tests.e2e.processes import run, until
 from tests.e2e.workers import (
     EVERYTHING,
@@ -125,18 +128,34 @@ def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: P
 
 
 def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: Path, tmp_path: Path) -> None:
-    with service(bundle, tmp_path / "state", 2, tmp_path / "log") as running:
+    with service(bundle, tmp_path / "state", 2, tmp_path / "log", shutdown_grace_seconds=2) as running:
         running.clients(2)
         first, second = running.pids()
-        running.supervisor.send_signal(signal.SIGHUP)
-        until(lambda: len(running.pids()) == 3, running.supervisor, running.log)
-        os.kill(first, signal.SIGKILL)
-        both = {first, second}
-        until(
-            lambda: len(running.pids()) == 3 and both & {*running.pids()} == {second}, running.supervisor, running.log
-        )
-        stop(running, seconds=20.0)
+        # Whoever holds this lock keeps new workers from a slot: the reload stands still.
+        with FileLock(tmp_path / "state" / "coin" / "1" / EVALUATION_LOCK).held(10.0):
+            running.supervisor.send_signal(signal.SIGHUP)
+            until(lambda: len(running.pids()) == 3, running.supervisor, running.log)
+            (successor,) = {*running.pids()} - {first, second}
+            os.kill(first, signal.SIGKILL)
+            until(lambda: len({*running.pids()} - {first}) == 3, running.supervisor, running.log, seconds=20.0)
+            assert {second, successor} < {*running.pids()}
+            stop(running, seconds=20.0)
         assert running.supervisor.returncode == 0
+
+
+def test_workers_are_added_and_taken_away(bundle: Path, tmp_path: Path) -> None:
+    def has(workers: int) -> Callable[[], bool]:
+        return lambda: len(running.pids()) == workers
+
+    with service(bundle, tmp_path / "state", 2, tmp_path / "log") as running:
+        httpx.post(f"{running.address}/predict", json={"data": [[0.0, 0.0]] * 300}).raise_for_status()
+        running.supervisor.send_signal(signal.SIGTTIN)
+        assert sorted(running.clients(3)) == [0, 1, 2]
+        for workers in (2, 1):
+            running.supervisor.send_signal(signal.SIGTTOU)
+            until(has(workers), running.supervisor, running.log)
+        assert total(running.samples(), "model_predictions_total") == 300
+        assert total(running.samples(), "model_observations_total") == 300
 
 
 @pytest.mark.parametrize("workers", [1, 2])

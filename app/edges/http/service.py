@@ -19,13 +19,13 @@ from app.edges.http.measure import HttpCounters
 from app.edges.http.operation import Operation
 from app.errors import Reason, Refused
 from app.evaluation import Evaluator
-from app.metrics import NO_SLOT, Arrays, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
+from app.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
 from app.monitor import Monitor, Registry
 from app.problems import Problems
 from app.publishing import Publisher
 from app.serving import Predictor
 from app.settings import Settings
-from app.store import Store, added
+from app.store import Store, Sums, added
 
 
 @dataclass
@@ -86,13 +86,13 @@ class Service:
             for own in members
         ]
         together = added(members)
-        server = ServerFacts(self.http.series, together, self.settings.error_budget_ratio, workers)
+        server = ServerFacts(self.http.series, together.counted, self.settings.error_budget_ratio, workers)
         return [
             self._facts_of(own, together if own.store is self.store else added(own.store.counted()), healthy)
             for own in self.monitors
         ], server
 
-    def _facts_of(self, monitor: Monitor, arrays: Arrays, healthy: bool) -> MonitorFacts:
+    def _facts_of(self, monitor: Monitor, sums: Sums, healthy: bool) -> MonitorFacts:
         last, watched, store = monitor.last, self.settings.monitoring_enabled, monitor.store
         own = {spec.name for spec in self.http.series}
         return MonitorFacts(
@@ -100,10 +100,10 @@ class Service:
             model_version=monitor.model_version,
             task=self.info.task,
             series=tuple(spec for spec in store.counters.series if spec.name not in own),
-            arrays=arrays,
+            arrays=sums.counted,
             baseline=monitor.baseline,
             report=last.report if watched else None,
-            bin_rows=monitor.bin_rows() if watched else None,
+            bin_rows=sums.bin_rows if watched else None,
             evaluated_at=max(last.at, store.evaluated_at()),
             evaluation_seconds=last.cpu_seconds,
             healthy=healthy,
