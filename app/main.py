@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from app import __version__, leaving
 from app.batching import Batcher, BatchLimits
-from app.bundles import Bundle, load_bundle
+from app.bundles import Bundle, BundleInfo, load_bundle
 from app.capture import Capture
-from app.cost import measured_cost
+from app.cost import Cost, measured_cost
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
 from app.drift.policy import Policy
@@ -99,15 +99,9 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     executor = ThreadPoolExecutor(
         1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
     )
-    with threadpool_limits(settings.model_threads):
-        cost = measured_cost(predictor, info)
+    by_event = monitor.by_event and settings.monitoring_enabled
     batcher = Batcher(
-        predictor,
-        capture,
-        cost,
-        executor,
-        BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows),
-        by_event=monitor.by_event and settings.monitoring_enabled,
+        predictor, capture, _cost(settings, predictor, info), executor, _limits(settings), by_event=by_event
     )
     decoder = FeatureDecoder(info)
     operation = partial(
@@ -137,6 +131,15 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         publisher=publisher,
         executor=executor,
     )
+
+
+def _cost(settings: Settings, predictor: Predictor, info: BundleInfo) -> Cost:
+    with threadpool_limits(settings.model_threads):
+        return measured_cost(predictor, info)
+
+
+def _limits(settings: Settings) -> BatchLimits:
+    return BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows)
 
 
 def _evaluators(

@@ -386,6 +386,7 @@ def test_a_worker_does_not_take_its_own_evaluation_for_that_of_another(problems:
 
     with _workers(tmp_path, 1) as (one,):
         _run(scenario(one))
+        assert one.began >= 3
 
 
 def test_a_reader_of_one_worker_sees_the_rows_of_another(problems: Problems, tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_what_nobody_asks_for_is_published_by_itself(folder: Folder, problems: P
         running.cancel()
 
     _run(scenario())
+    assert _known(other) == (5, 2.0)
 
 
 def test_what_was_counted_last_is_published_when_it_stops(folder: Folder, problems: Problems) -> None:
