@@ -260,7 +260,8 @@ class Ring:
 
     def totals(self, now: float, step: int) -> Totals:
         """Return what the window holds at a moment, seconds since 1970, as of a step; later rows are left out."""
-        stamps = np.where(self._stamps <= step, self._stamps, -1)
+        stamps = self._stamps.copy()  # once: a step may be under way
+        stamps[stamps > step] = -1
         version = (stamps[1] > stamps[0]).astype(np.int64)
         index = self._index[version, np.arange(self.span.buckets)]
         current = math.floor(now / self.span.width)

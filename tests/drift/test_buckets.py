@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -388,6 +390,39 @@ def test_rows_in_no_bucket_yet_and_the_buckets_make_what_the_buckets_then_hold(
                 assert (together.span, together.start, together.rows) == (after.span, after.start, after.rows)
                 np.testing.assert_array_equal(together.counts, after.counts)
                 np.testing.assert_array_equal(together.hours, after.hours)
+
+
+class _Compared(np.ndarray[Any, np.dtype[np.int64]]):
+    """Numbers that somebody else writes to as soon as they have been compared with another."""
+
+    strike: Callable[[], object] | None = None
+
+    def __le__(self, other: Any) -> Any:
+        return self._struck(np.asarray(self) <= other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._struck(np.asarray(self) > other)
+
+    def _struck(self, found: Any) -> Any:
+        strike, _Compared.strike = _Compared.strike, None
+        if strike:
+            strike()
+        return found
+
+
+def test_a_step_that_is_taken_while_a_reader_chooses_versions_is_not_seen() -> None:
+    span, summing, rng = TimeSpan.named("2m"), Summing(BASELINE.scales), np.random.default_rng(1)
+    index, counts, sums, stamps = (np.zeros(shape, dtype) for _, dtype, shape in bucket_shapes([span], 3, WIDTH))
+    writer = Ring(span, BASELINE.binner, summing, index, counts, sums, stamps)
+    reader = Ring(span, BASELINE.binner, summing, index, counts, sums, stamps.view(_Compared))
+    writer.clear()
+    first, second, third = (_block(_rows(rng, 5), np.full(5, NOON)) for _ in range(3))
+    writer.add(first, 1)
+    writer.add(second, 2)
+    _Compared.strike = lambda: writer.add(third, 3)
+    assert reader.totals(NOON, 2).rows == 10
+    assert _Compared.strike is None
+    assert reader.totals(NOON, 3).rows == 15
 
 
 @settings(deadline=None, max_examples=60)
