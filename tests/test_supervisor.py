@@ -92,7 +92,7 @@ class Watched:
         """How often starting one is to fail."""
         monkeypatch.setattr(app.supervisor, "Worker", self._started)
         monkeypatch.setattr(signal, "signal", lambda *_: None)
-        config = uvicorn.Config("nobody:nothing", workers=3)
+        config = uvicorn.Config("nobody:nothing", workers=3, log_config=None)
         self.own = Supervisor(config, list[socket.socket](), GRACE, clock=self.clock)
         self.own.init_processes()
 
