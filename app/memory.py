@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from app.drift.evidence import Detector, Evidence, Rate
 from app.drift.verdict import SEVERITIES
 from app.layout import Buffer, Field, Layout
 from app.state_shape import StateShape
-from app.versions import Arrays, Versions, WordArray, version_fields
+from app.versions import Arrays, Damaged, Versions, WordArray, version_fields
 
 MAX_SLOTS: Final = 64
 """Workers that may share a state at once."""
@@ -91,6 +92,18 @@ class Memory:
         self._read: tuple[int, Remembered] | None = None
         if buffer is None:
             self.begin()
+
+    @property
+    def slots(self) -> int:
+        """Of how many slots there is room for how far they were weighed."""
+        return self._shape.slots
+
+    def copy(self) -> Memory:
+        """Return a memory of the same that is no one else's; one of nothing if what is there is not whole."""
+        own = Memory(self._shape, self.detector)
+        with contextlib.suppress(Damaged):
+            own.keep(self.read())
+        return own
 
     def begin(self) -> None:
         """Remember what there is before the first row."""

@@ -20,10 +20,8 @@ from app.drift.window import count_windows, time_windows
 from app.errors import Reason
 from app.memory import Settled
 from app.metrics import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, Stored, monitor_series
-from app.state_files import Busy
-from app.state_shape import BLOCK_ROWS, Overrun, StateShape
+from app.state_shape import BLOCK_ROWS, StateShape
 from app.store import Snapshot, Store
-from app.versions import Damaged
 
 Clock = Literal["arrival", "event"]
 
@@ -154,6 +152,7 @@ class Monitor:
             self.store.append(columns, arrival, event)
             return
         with self._settling:  # the rings must hold all rows that wait to be settled, and all blocks to be weighed
+            self.store.mend()
             first = 0
             while first < len(columns):
                 if self.store.room < min(BLOCK_ROWS, len(columns) - first):
@@ -172,7 +171,8 @@ class Monitor:
         policy, step = self.options.policy, self._settle_rows
         before = self.store.settled()
         reached, clock = before.reached, before.clock
-        settled = min(before.rows, self.store.rows)  # rows may have begun anew
+        # Rows may have begun anew, or what was settled of them.
+        settled = max(min(before.rows, self.store.rows), self.store.oldest)
         ends = range(settled + step, self.store.rows + 1, step)
         for end in ends:
             rows = self.store.codes_until(end, max(step, policy.windows[-1]))
@@ -200,7 +200,7 @@ class Monitor:
         """Return a first report; where the state of others stands in the way, one of no rows: predictions go on."""
         try:
             return self._evaluate(now)
-        except (Overrun, Damaged, Busy, OSError):
+        except Exception:  # the next evaluation says what it is
             nothing = Store.in_memory(self.store.state.shape, self.detector)
             held, memory = nothing.snapshot(now), Memory(nothing.evidence(), nothing.settled().reached)
             return Evaluation(self._judged(held, memory, now)[0], now, 0.0)
@@ -208,7 +208,7 @@ class Monitor:
     def _evaluate(self, now: float) -> Evaluation:
         started = time.thread_time()
         if self.by_event:
-            with self._settling:
+            with self._settling, self.store.evaluating():
                 self._settle()
                 held, memory = self._looked(now)
             report, _ = self._judged(held, memory, now)

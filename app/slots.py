@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from mmap import mmap
@@ -42,6 +43,7 @@ MEMORY_FILE: Final = "evaluation.state"
 RETIRED_FILE: Final = "retired.state"
 EVALUATION_LOCK: Final = "evaluation.lock"
 """Held by whoever evaluates, and by whoever takes a slot or makes a file."""
+_SLOT_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.state")
 Kept = TypeVar("Kept", Memory, RetiredTotals)
 
 
@@ -72,8 +74,8 @@ class Slots:
         self._identity = Identity("slot", owner.model_name, owner.model_version, owner.baseline, state)
         width = shape.binner.width
         self._memory_shape = MemoryShape(shape.binner.columns, width, detector.bets, MAX_SLOTS)
-        budget = layout_hash(self._memory_shape.fields, detector.budget)
-        self._memory_identity = replace(self._identity, kind="evaluation", layout=budget)
+        weighed = layout_hash(self._memory_shape.fields, detector.budget, state)
+        self._memory_identity = replace(self._identity, kind="evaluation", layout=weighed)
         self._retired_identity = replace(self._identity, kind="retired")
 
     # ------------------------------------------------------------ this worker's own
@@ -108,27 +110,31 @@ class Slots:
 
     def _mend(self, own: OwnSlot, retired: Retired) -> None:
         """Build anew what a stop of the machine left in slots that nobody holds: their rows are in the windows too."""
-        for path in self.folder.glob("*.state"):
-            number = int(path.stem) if path.stem.isdecimal() else own.number
-            if number == own.number or self._is_sound(number):
-                continue
-            lock = FileLock(self.folder / f"{number}.lock")
-            if lock.take():
-                try:
-                    mended = self._resumed(number, retired)
-                    if mended.file is not None:
-                        replace(Lease.own(), pid=0).write(mended.file)
-                finally:
-                    lock.release()
+        for number in sorted(self._numbers() - {own.number}):
+            with contextlib.suppress(OSError):  # this worker has a slot of its own, and goes on without that one
+                if not self._is_sound(number):
+                    self._mend_alone(number, retired)
+
+    def _mend_alone(self, number: int, retired: Retired) -> None:
+        """Build a slot anew unless a worker holds it."""
+        lock = FileLock(self.folder / f"{number}.lock")
+        if lock.take():
+            try:
+                mended = self._resumed(number, retired)
+                if mended.file is not None:
+                    replace(Lease.own(), pid=0).write(mended.file)
+            finally:
+                lock.release()
 
     def _is_sound(self, number: int) -> bool:
         """Say whether the file of a slot can be read by others as it is, or is not of this model and its settings."""
-        if not Lease.read(head_of(self._path(number))).is_whole:
-            return False
         try:
             slot = self._seen_as(number)
-            if slot is not None:
-                slot.state.check()
+            if slot is None:
+                return True
+            if not Lease.read(head_of(self._path(number))).is_whole:
+                return False
+            slot.state.check()
         except Damaged:
             return False
         except Overrun:
@@ -272,18 +278,18 @@ class Slots:
         Files of another baseline or layout are left out: their workers are about to be replaced.
         """
         found: dict[int, tuple[tuple[int, int], Slot | None]] = {}
-        with os.scandir(self.folder) as entries:
-            for entry in entries:
-                name, _, suffix = entry.name.rpartition(".")
-                if suffix != "state" or not name.isdecimal() or (self._own and int(name) == self._own.number):
-                    continue
-                with contextlib.suppress(FileNotFoundError):
-                    status = entry.stat()
-                    number, known = int(name), (status.st_ino, status.st_size)
-                    before = self._seen.get(number)
-                    found[number] = before if before and before[0] == known else (known, self._seen_as(number))
+        for number in self._numbers() - ({self._own.number} if self._own else set()):
+            with contextlib.suppress(FileNotFoundError):
+                status = os.stat(self._path(number))
+                known = status.st_ino, status.st_size
+                before = self._seen.get(number)
+                found[number] = before if before and before[0] == known else (known, self._seen_as(number))
         self._seen = found
         return [slot for _, (_, slot) in sorted(found.items()) if slot is not None]
+
+    def _numbers(self) -> set[int]:
+        """Return the slots that have a file."""
+        return {int(name.removesuffix(".state")) for name in os.listdir(self.folder) if _SLOT_FILE.fullmatch(name)}
 
     def _seen_as(self, number: int) -> Slot | None:
         try:

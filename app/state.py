@@ -122,7 +122,7 @@ class State(StateReader):
             raise Damaged("the newest copy of the totals does not fit its checksum")
         if committed - binned > self._ahead.most_rows:
             raise Damaged("the rows that wait to be binned are too many")
-        for begin in range(self._oldest, binned, self._block_rows):
+        for begin in range(self.oldest, binned, self._block_rows):
             held = np.arange(begin, min(binned, begin + self._block_rows))
             if not self._fit(held % self._capacity, held).all():
                 raise Damaged("rows do not fit their checksums")
@@ -130,13 +130,13 @@ class State(StateReader):
             raise Damaged("counts contradict one another")
 
     @property
-    def _oldest(self) -> int:
+    def oldest(self) -> int:
         """The oldest row that nothing has overwritten, or was about to."""
         return max(int(self._header[FIRST]), int(self._header[RESERVED]) - self._capacity)
 
     def _bin_again(self) -> None:
         """Bin rows that were binned before: of their codes there is no checksum."""
-        for ring, _ in self._parts(min(self._oldest, self._head.rows), self._head.rows, at_once=self._block_rows):
+        for ring, _ in self._parts(min(self.oldest, self._head.rows), self._head.rows, at_once=self._block_rows):
             self._codes[ring] = self._binner.codes(self._values[ring])
 
     def _drop_uncommitted(self, latest: float) -> None:
@@ -145,7 +145,7 @@ class State(StateReader):
         if int(self._header[RESERVED]) != committed:
             events = [self._event[ring].max() for ring, _ in self._parts(self._head.rows, committed)]
             self._latest[0] = max([latest, *map(float, events)])
-            self._header[FIRST] = self._oldest
+            self._header[FIRST] = self.oldest
             self._header[RESERVED] = committed
 
     # ------------------------------------------------------------ writing
@@ -191,18 +191,29 @@ class State(StateReader):
         begin, end = self._head.rows, self.rows
         for ring, rows in self._parts(begin, end, at_once=self._block_rows):
             step = self._digest_versions.sequence + 1
-            codes = self._binner.codes(self._values[ring])
-            self._codes[ring] = codes
-            self._reach("digest.binned")
-            head, counts = self._blocks.add(self._head, codes, self._at[ring])
-            self._reach("digest.blocks")
-            self._count_in_time(ring, codes, counts, step)
-            numbers = begin + np.arange(rows.start, rows.stop)
-            self._arrays["numbers"][ring] = numbers
-            self._arrays["row_checks"][ring] = self._checked(ring, numbers)
-            self._reach("digest.rows")
-            self._keep_head(head)
-            self._reach("digest.finished")
+            try:
+                self._step(ring, begin + np.arange(rows.start, rows.stop), step)
+            except BaseException:  # it is done again, from the rows
+                for buckets in self._rings:
+                    buckets.forget_after(self._digest_versions.sequence)
+                raise
+
+    def _step(self, ring: slice, numbers: IntArray, step: int) -> None:
+        """Bin rows with these numbers."""
+        codes = self._binner.codes(self._values[ring])
+        self._codes[ring] = codes
+        self._reach("digest.binned")
+        head, counts = self._blocks.add(self._head, codes, self._at[ring])
+        self._reach("digest.blocks")
+        late = self._count_in_time(ring, codes, counts, step)
+        self._arrays["numbers"][ring] = numbers
+        self._arrays["row_checks"][ring] = self._checked(ring, numbers)
+        self._reach("digest.rows")
+        self._keep_head(head)
+        if late:
+            with self.counting() as counters:
+                counters.add(LATE.name, late)
+        self._reach("digest.finished")
 
     def _keep_head(self, head: Head) -> None:
         """Finish a step: from now on its counts are those of all rows before the head."""
@@ -210,19 +221,17 @@ class State(StateReader):
         self._digest_versions.write({"head": (head.rows, *numbers), "total": head.total})
         self._head = head
 
-    def _count_in_time(self, ring: slice, codes: CodeArray, counts: IntArray, step: int) -> None:
-        """Count digested rows in the buckets of the time windows, and those that the longest has no place for."""
+    def _count_in_time(self, ring: slice, codes: CodeArray, counts: IntArray, step: int) -> int:
+        """Count rows in the buckets of the time windows; returns for how many the longest has no place."""
         if not self._rings:
-            return
+            return 0
         values = self._values[ring]
         block = Block(values, codes, self._at[ring], counts.astype(np.uint32), self._summing(values))
         late = []
         for buckets in self._rings:
             late.append(buckets.add(block, step))
             self._reach("digest.bucket")
-        if min(late):
-            with self.counting() as counters:
-                counters.add(LATE.name, min(late))
+        return min(late)
 
     def room(self, blocks: int) -> int:
         """Return how many rows the owner may append until blocks could be overrun, so many having been read."""
@@ -283,12 +292,12 @@ class State(StateReader):
     def codes_until(self, end: int, rows: int) -> Rows:
         """Return the codes and times, without values, of the newest `rows` of the first `end` rows.
 
-        They must still be in the ring: the caller sees to it that nobody appends so many meanwhile.
+        Fewer if not all of them are held any more; the caller sees to it that nobody appends meanwhile.
         """
         with self._writing:
             if self._head.rows < end:
                 self._digest()
-        begin = max(int(self._header[FIRST]), end - rows)
+        begin = max(self.oldest, end - rows)
         parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
         codes = np.concatenate([self._codes[ring] for ring in parts])
         return Rows(np.empty((len(codes), 0)), codes, np.concatenate([self._at[ring] for ring in parts]))

@@ -152,7 +152,7 @@ class Lease:
             return False
         try:
             os.kill(self.pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):  # the latter for a number that is damaged
             return False
         except OSError:
             pass

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.slots import EVALUATION_LOCK, TAKE_SECONDS
-from app.state_files import HEADER_BYTES, Busy, FileLock, Lease, said_in
+from app.state_files import HEADER_BYTES, Busy, FileLock, Lease, head_of, said_in
 
-_STATE: Final = re.compile(r"(\d+|evaluation|retired)\.state")
+_STATE: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
 _ROWS: Final = struct.Struct("<qq")
 """What a state begins with: rows reserved and rows committed."""
 
@@ -36,7 +36,7 @@ class Found:
 def found_in(folder: Path) -> list[Found]:
     """Return the state files under a folder, of all models and versions; OSError if it cannot be read."""
     found = []
-    for path in sorted(own for own in folder.rglob("*.state") if _STATE.fullmatch(own.name)):
+    for path in _states(folder):
         with path.open("rb") as file:
             head = file.read(HEADER_BYTES).ljust(HEADER_BYTES, b"\0")
             counts = file.read(_ROWS.size)
@@ -46,6 +46,10 @@ def found_in(folder: Path) -> list[Found]:
         rows = _ROWS.unpack(counts)[1] if is_slot else None
         found.append(Found(path, path.stat().st_size, header, Lease.read(head), held, rows))
     return found
+
+
+def _states(folder: Path) -> list[Path]:
+    return sorted(own for own in folder.rglob("*.state") if _STATE.fullmatch(own.name))
 
 
 def is_held(lock: Path) -> bool:
@@ -62,18 +66,31 @@ def is_held(lock: Path) -> bool:
 
 def reset(folder: Path) -> int:
     """Delete all state under a folder, and return how many files there were; Busy if a server uses it."""
-    found = [own for own in found_in(folder) if own.header or (own.path.parent / EVALUATION_LOCK).exists()]
-    held = [own for own in found if own.held]
-    if held:
-        pids = ", ".join(str(own.lease.pid) for own in held)
-        raise Busy(f"a server is using {folder} (process {pids}): stop it first")
     locks = sorted(folder.rglob(EVALUATION_LOCK))
     with contextlib.ExitStack() as stack:
         for lock in locks:  # nobody takes a slot meanwhile
             stack.enter_context(FileLock(lock).held(TAKE_SECONDS))
-        for own in found:
-            own.path.unlink(missing_ok=True)
-        for lock in locks:
-            for left in [*lock.parent.glob("*.new"), *lock.parent.glob("[0-9]*.lock"), lock]:
-                left.unlink(missing_ok=True)
-    return len(found)
+        slots = sorted(slot for lock in locks for slot in lock.parent.glob("[0-9]*.lock"))
+        users = [_user_of(slot) for slot in slots if not _take(slot, stack)]
+        if users:
+            raise Busy(f"a server is using {folder} ({', '.join(users)}): stop it first")
+        states = [own for own in _states(folder) if said_in(head_of(own)) or own.with_name(EVALUATION_LOCK) in locks]
+        left = [new for lock in locks for new in lock.parent.glob("*.new")]
+        for path in [*states, *left, *slots, *locks]:
+            path.unlink(missing_ok=True)
+    return len(states)
+
+
+def _take(slot: Path, stack: contextlib.ExitStack) -> bool:
+    """Take the lock of a slot until the stack ends; says whether it was free."""
+    lock = FileLock(slot)
+    stack.callback(lock.release)
+    return lock.take()
+
+
+def _user_of(slot: Path) -> str:
+    """Return who holds the lock of a slot."""
+    try:
+        return f"process {Lease.read(head_of(slot.with_suffix('.state'))).pid}"
+    except OSError:  # it is only beginning
+        return slot.name

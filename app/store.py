@@ -84,6 +84,8 @@ class Store:
         self.slots: Final = slots
         self._memory = memory
         self._retired = retired
+        self._apart = slots is None
+        """Whether it shares nothing with other workers, or not any more."""
         self._evaluating = threading.RLock()
         self.damages: Final[list[str]] = []
         """What this worker found damaged of what all share."""
@@ -99,7 +101,12 @@ class Store:
     @property
     def is_persistent(self) -> bool:
         """Whether state is kept in files, and these are where the next worker looks for them."""
-        return self.slots is not None and self.slots.is_there
+        return self._shared is not None
+
+    @property
+    def _shared(self) -> Slots | None:
+        """The slots of all workers, as long as this one's is among them."""
+        return None if self._apart or self.slots is None or not self.slots.is_there else self.slots
 
     @property
     def workers(self) -> int:
@@ -155,6 +162,11 @@ class Store:
         """Let other workers, and whoever comes after this one, know of all that was counted."""
         self.state.publish()
 
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest row that this worker still holds."""
+        return self.state.oldest
+
     def codes_until(self, end: int, rows: int) -> Rows:
         """Return codes and times of the newest `rows` of this worker's first `end` rows, as `State.codes_until`."""
         return self.state.codes_until(end, rows)
@@ -169,15 +181,15 @@ class Store:
 
     def _members(self) -> tuple[list[Slot], Retired | None]:
         """Return all slots by their numbers, and the totals of those that are no more: each slot in one of them."""
-        if self.slots is None or self._retired is None:
-            return [self.own], None
-        if not self.slots.is_there:
-            self._note("the files are gone: this worker's own rows are in memory alone")
+        slots = self._shared
+        if slots is None or self._retired is None:
+            if self.slots is not None:
+                self._note("the files are gone: this worker's own rows are in memory alone")
             return [self.own], None
         try:
             for _ in range(_TRIES):
                 retired = self._retired.read()
-                others = [slot for slot in self.slots.others() if slot.key not in retired.keys]
+                others = [slot for slot in slots.others() if slot.key not in retired.keys]
                 if self._retired.read() is retired:
                     members = [self.own, *filter(self._is_whole, others)]
                     return sorted(members, key=lambda slot: slot.number), retired
@@ -256,12 +268,23 @@ class Store:
         Busy if another takes too long, or this worker has left.
         """
         with self._evaluating, contextlib.ExitStack() as stack:
-            if self.slots is not None and self.slots.is_there:
-                stack.enter_context(self.slots.evaluating().held(LOCK_SECONDS))
-                self._mend()
+            if slots := self._shared:
+                stack.enter_context(slots.evaluating().held(LOCK_SECONDS))
+            elif not self._apart:
+                # Others may still share what was remembered: who has no file there writes nothing of theirs.
+                self._memory, self._apart = self._memory.copy(), True
+            self._mend()
             if self.state.is_closed:  # an evaluation that waited while the server stopped: the slot is another's by now
                 raise Busy("the server has stopped")
             yield
+
+    def mend(self) -> None:
+        """Begin anew what evaluations share if it is damaged."""
+        try:
+            self._memory.read()
+        except Damaged:
+            with self.evaluating():
+                pass
 
     def _mend(self) -> None:
         """Begin anew what is damaged of what evaluations share; whoever holds their lock may."""
@@ -301,10 +324,7 @@ class Store:
         """
         members, _ = self._members()
         found = [self._unread(slot) for slot in members]
-        # A slot that cannot be read now has been weighed as far as before when it can again.
-        present = {slot.key for slot in self.slots.others()} if self.slots and self.slots.is_there else set()
-        counted = {key: before for key, before in self._memory.read().counted.items() if key in present}
-        counted |= {slot.key: after for slot, (_, after, _) in zip(members, found, strict=True)}
+        counted = self._known({slot.key: after for slot, (_, after, _) in zip(members, found, strict=True)})
         lost = sum(skipped for *_, skipped in found)
         if len(found) == 1:
             return found[0][0], counted, lost
@@ -313,6 +333,15 @@ class Store:
             *(np.concatenate([getattr(own, name) for own in blocks]) for name in ("counts", "hours", "at"))
         )
         return together.part(np.argsort(together.at, kind="stable")), counted, lost
+
+    def _known(self, seen: Mapping[int, Counted]) -> Mapping[int, Counted]:
+        """Return how far slots are weighed: those that are seen, and as many as there is room for of others.
+
+        A slot that cannot be seen now has been weighed as far as before when it can again; who has not been seen for
+        the longest time stands first.
+        """
+        unseen = [(key, before) for key, before in self._memory.read().counted.items() if key not in seen]
+        return dict(unseen[max(0, len(unseen) + len(seen) - self._memory.slots) :]) | dict(seen)
 
     def _unread(self, slot: Slot) -> tuple[Blocks, Counted, int]:
         read = self._counted(slot)
@@ -341,9 +370,10 @@ class Store:
 
     def retire(self, now: float, after_seconds: float) -> None:
         """Add slots to the totals that nobody uses and whose rows are too old for all windows."""
-        if self.slots is not None and self._retired is not None and self.slots.is_there:
+        slots = self._shared
+        if slots is not None and self._retired is not None:
             counted = self._memory.read().counted
-            self.slots.retire(self._retired, lambda slot: not _is_over(slot, counted, now - after_seconds))
+            slots.retire(self._retired, lambda slot: not _is_over(slot, counted, now - after_seconds))
 
 
 def added(members: Sequence[Member]) -> Sums:

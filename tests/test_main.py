@@ -225,11 +225,11 @@ def test_state_is_kept_beside_the_bundle_by_default(binary: Example, tmp_path: P
 def test_a_state_of_other_settings_is_begun_anew_and_the_status_says_so(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path, windows=(50, 1000)) as running:
         running.predict({"instances": binary.rows(60)})
-    for notes in ([f"state_foreign: {name}.state: {OF_OTHERS}" for name in ("retired", "0")], []):
+    for notes in ([f"state_foreign: {name}.state: {OF_OTHERS}" for name in ("evaluation", "retired", "0")], []):
         with served(binary, state_dir=tmp_path, windows=(50, 500)) as running:
             assert running.status()["monitoring"]["state"]["notes"] == notes
             assert (running.status()["rows_observed"], running.metric("model_predictions_total")) == (0, 0)
-            assert running.metric("model_state_recoveries_total", reason="state_foreign") == 2
+            assert running.metric("model_state_recoveries_total", reason="state_foreign") == 3
             assert running.metric("model_monitoring_healthy") == 1
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,11 @@ from app.drift.verdict import Status
 from app.drift.window import Rows, Window, count_windows, time_windows
 from app.edges.formats.drift_status import report_json
 from app.metrics import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
-from app.monitor import Clock, Monitor, MonitorOptions, Registry
+from app.monitor import Clock, Monitor, MonitorOptions, Registry, state_shape
+from app.slot import Owner
+from app.slots import Slots
+from app.state_reader import go_on
+from app.store import Store
 from tests.monitors import CREATED, START, small_baseline, small_monitor, small_options, some_rows, timed_baseline
 
 AHEAD = 300.0
@@ -641,6 +646,67 @@ def test_a_replay_says_the_same_however_often_somebody_looks(rows: int) -> None:
     often = _replayed(small_baseline(), values, event, at_once=37, looks=37)
     once = _replayed(small_baseline(), values, event, at_once=rows, looks=None)
     _assert_same_replay(often, once)
+
+
+def _replaying(folder: Path, reach: Callable[[str], None] = go_on) -> Monitor:
+    """Return a monitor of a replay whose state is kept in a folder."""
+    baseline, options = small_baseline(), MonitorOptions(policy=REPLAYED, clock="event")
+    shape, detector = state_shape(baseline, options), baseline.detector(REPLAYED.budget)
+    slots = Slots(folder, Owner("m", "1", baseline.hash), shape, detector, reach=reach)
+    store = Store(*slots.take(), slots)
+    return Monitor(baseline, model_name="m", model_version="1", now=START, options=options, store=store)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("rows", [400, 12_000])
+def test_a_replay_goes_on_when_what_was_judged_of_it_is_gone(rows: int, killed: bool, tmp_path: Path) -> None:
+    values, event = some_rows(rows + 3_000, age=60.0), START - DAY + np.arange(rows + 3_000.0)
+
+    def reach(point: str) -> None:
+        if killed and point == "append.written":
+            raise MemoryError
+
+    fails, killed = killed, False
+    before = _replaying(tmp_path, reach)
+    before.observe(values[:rows], arrival=START, event=event[:rows])
+    killed = fails
+    if killed:
+        with pytest.raises(MemoryError):
+            before.observe(values[rows : rows + 100], arrival=START, event=event[rows : rows + 100])
+    assert before.store.slots is not None
+    before.store.slots.release()
+    (tmp_path / "evaluation.state").unlink()
+    monitor = _replaying(tmp_path)
+    assert monitor.store.rows == rows
+    assert 0 <= rows - monitor.store.settled().rows < SETTLED
+    monitor.observe(values[rows:], arrival=START, event=event[rows:])
+    report = monitor.evaluate(START).report
+    fresh = _replayed(small_baseline(), values, event, at_once=5_000, looks=None).last.report
+    assert report.status == fresh.status == Status.DRIFT_DETECTED
+    for name in ("500", "1000"):
+        np.testing.assert_array_equal(report.windows[name].psi.psi, fresh.windows[name].psi.psi)
+
+
+@pytest.mark.parametrize("clock", ["arrival", "event"])
+def test_what_evaluations_remember_is_begun_anew_once_it_is_damaged(clock: Clock) -> None:
+    monitor = _with_clock(clock)
+    monitor.observe(some_rows(100), arrival=START)
+    monitor.evaluate(START)
+    monitor.store._memory._versions._sequence[0] ^= 1 << 40
+    monitor.observe(some_rows(100), arrival=START + 1.0)
+    assert monitor.evaluate(START + 2.0).report.rows_observed == 200
+    assert len(monitor.store.damages) == 1
+
+
+def test_there_is_a_first_report_whatever_stands_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Store) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Store, "unweighed", fail)
+    monitor = small_monitor()
+    assert monitor.last.report.rows_observed == 0
+    with pytest.raises(ZeroDivisionError):
+        monitor.evaluate(START)
 
 
 def test_a_replay_needs_what_was_reached_before() -> None:

@@ -382,6 +382,36 @@ def test_a_damaged_slot_that_nobody_takes_is_not_in_the_way_of_others(workers: C
         assert store.snapshot(LATER).observed >= 50
 
 
+@pytest.mark.parametrize("name", ["01.state", "\u0661.state", "64000.state", "1.state.orig", "x.state"])
+def test_files_that_are_named_much_like_slots_are_in_nobody_s_way(name: str, tmp_path: Path) -> None:
+    left = _left(tmp_path)
+    (tmp_path / name).write_bytes(left.read_bytes())
+    store = store_in(tmp_path)
+    assert (store.own.number, store.snapshot(LATER).observed, store.notes) == (0, ROWS, [])
+    assert [member.number for member in store.counted()] == [0, None]
+
+
+def test_a_slot_that_cannot_be_mended_does_not_cost_a_worker_its_own(tmp_path: Path) -> None:
+    (tmp_path / "1.state").mkdir()
+    _, slot = _taken(tmp_path)
+    assert (slot.number, slot.file is not None) == (0, True)
+
+
+def test_a_slot_of_another_model_is_left_as_it_is_after_the_power_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _taken(tmp_path)[0]
+    others = Slots(tmp_path, replace(owner(), baseline="another"), shape_of(WINDOW), small_baseline().detector())
+    others.take()
+    others.release()
+    first.release()
+    before = (tmp_path / "1.state").read_bytes()
+    _after_a_power_cut(monkeypatch)
+    slots, _ = _taken(tmp_path)
+    assert (tmp_path / "1.state").read_bytes() == before
+    assert not any("1.state" in recovery.text for recovery in slots.recoveries)
+
+
 def test_the_state_of_another_baseline_is_left_out(tmp_path: Path) -> None:
     store, (_, slot) = store_in(tmp_path), _taken(tmp_path)
     append(slot, 30)

@@ -493,6 +493,47 @@ def test_codes_up_to_a_row_are_those_of_the_rows_before(end: int, rows: int) -> 
     assert found.values.shape == (len(found.codes), 0)
 
 
+def test_codes_of_rows_that_were_overwritten_are_left_out() -> None:
+    state = _state(400, by_event=True)
+    rows = 2 * state.state.shape.capacity
+    values, at = some_rows(rows), np.arange(rows, dtype=np.float64)
+    state.append(values, START, at)
+    oldest = rows - state.state.shape.capacity
+    assert state.oldest == oldest
+    for end, first in ((rows, rows - 900), (oldest + 10, oldest), (oldest, oldest), (oldest - 1, oldest - 1)):
+        found = state.codes_until(end, 900)
+        np.testing.assert_array_equal(found.at, at[first:end])
+        np.testing.assert_array_equal(found.codes, small_baseline().binner.codes(values[first:end]))
+
+
+# ---------------------------------------------------------------- a step that fails
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("digest") and "finished" not in point])
+def test_rows_of_a_step_that_failed_are_counted_once_when_it_is_done_again(point: str, late: bool) -> None:
+    fails = False
+
+    def reach(passed: str) -> None:
+        if fails and passed == point:
+            raise MemoryError
+
+    kept = Kept(kept_shape(by_event=True))
+    kept.state = State(kept.shape, kept.buffer, reach=reach)
+    kept.state.resume()
+    for step in range(3):
+        kept.append(40, START + 5.0 * step, seed=step)
+        kept.state.digest()
+    kept.append(40, START - 10_000.0 if late else START + 12.0, seed=9)
+    for fails in (True, True):  # noqa: B007  # `reach` reads it
+        with pytest.raises(MemoryError):
+            kept.state.digest()
+    fails = False
+    whole = kept.uninterrupted(160)
+    assert_read_alike((kept.state, kept.state.take(START)), (whole, whole.take(START)), [whole.origin()])
+    assert kept.state.counters.copy()[LATE.name].tolist() == [[40.0 if late else 0.0]]
+
+
 # ---------------------------------------------------------------- counters
 
 

@@ -122,6 +122,7 @@ def test_who_has_left_or_ended_does_not_live() -> None:
     assert not replace(Lease.own(), clean=True).lives(this)
     assert not replace(Lease.own(), pid=0).lives(this)
     assert not replace(Lease.own(), pid=ended.pid).lives(this)
+    assert not replace(Lease.own(), pid=2**40).lives(this)  # a bit of it was flipped
     assert not Lease.own().lives("of another start")
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from app.state_files import HEADER_BYTES, Busy, boot_id
+from app.slots import TAKE_SECONDS
+from app.state_files import HEADER_BYTES, Busy, FileLock, boot_id
 from app.state_folder import found_in, reset
 from tests.writers import FILES, HEADS, Crew, crew, names_in, shape_of, slots_in
 
@@ -51,3 +54,21 @@ def test_all_state_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:
     slots.leave()
     assert reset(tmp_path) == 3
     assert names_in(tmp_path / "churn" / "1") == set()
+
+
+def test_nothing_is_deleted_of_a_server_that_starts_meanwhile(tmp_path: Path) -> None:
+    folder = tmp_path / "churn" / "1"
+    slots = slots_in(folder)
+    slots.take()
+    slots.leave()
+    with ThreadPoolExecutor() as pool:
+        with slots.evaluating().held(TAKE_SECONDS):
+            job = pool.submit(reset, tmp_path)
+            time.sleep(0.05)
+            beginning = FileLock(folder / "0.lock")
+            assert beginning.take()
+            (folder / "0.state").unlink()
+        with pytest.raises(Busy, match=r"\(0\.lock\)"):
+            job.result()
+        beginning.release()
+    assert names_in(folder) == FILES - {"0.state"}

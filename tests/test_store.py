@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import app.store
 from app.drift.bins import CodeArray, FloatArray
 from app.drift.blocks import Blocks, step_rows
 from app.drift.evidence import Evidence
+from app.memory import MAX_SLOTS
 from app.monitor import Monitor
 from app.state_files import Busy
 from app.state_shape import BLOCK_ROWS
@@ -25,6 +27,8 @@ from tests.writers import COUNTED, SPANS, content, options_of, shape_of, store_i
 BASELINE = small_baseline()
 BINNER = BASELINE.binner
 WINDOWS = (1, 40, 700)
+STEP = 50
+"""Rows of a block of evidence."""
 
 unhurried = settings(deadline=None, max_examples=30)
 
@@ -37,6 +41,12 @@ def _stores(count: int, window_rows: int = 700) -> Iterator[list[Store]]:
         yield stores
         for store in stores:
             store.leave()
+
+
+def _monitor(store: Store, window_rows: int = 700) -> Monitor:
+    return Monitor(
+        BASELINE, model_name="churn", model_version="1", now=START, options=options_of(window_rows), store=store
+    )
 
 
 # ---------------------------------------------------------------- the oracle
@@ -211,12 +221,8 @@ def test_rows_that_come_at_the_same_moment_are_in_one_order_for_all() -> None:
 
 
 def test_monitors_of_one_folder_come_to_the_same_verdict() -> None:
-    options = options_of(700)
     with _stores(2) as stores:
-        monitors = [
-            Monitor(BASELINE, model_name="churn", model_version="1", now=START, options=options, store=store)
-            for store in stores
-        ]
+        monitors = [_monitor(store) for store in stores]
         for step in range(60):
             for monitor in monitors:
                 values = content(np.arange(50)) + np.array([30.0, 0.0, 0.0, 0.0])
@@ -272,6 +278,59 @@ def test_rows_of_a_slot_that_cannot_be_read_for_a_while_are_weighed_once() -> No
             _weigh(stores[0])
             assert len(stores[0].snapshot(START).rows) == (500 if flipped else 700)
         np.testing.assert_array_equal(stores[0].evidence().won, before.won)
+
+
+@pytest.mark.parametrize("deleted", ["folder", "0.state", "1.state", "nothing"])
+def test_workers_whose_files_were_deleted_weigh_their_rows_once(deleted: str, tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    monitors = [_monitor(store_in(folder, 700)) for _ in range(2)]
+    for seed, monitor in enumerate(monitors):
+        monitor.store.append(some_rows(500, seed), START, np.full(500, START))
+        monitor.evaluate(START + 1.0)
+    before = monitors[1].store.evidence()
+    if deleted == "folder":
+        shutil.rmtree(folder)
+    elif deleted != "nothing":
+        (folder / deleted).unlink()
+    for _ in range(3):
+        for monitor in monitors:
+            monitor.evaluate(START + 2.0)
+            np.testing.assert_array_equal(monitor.store.evidence().won, before.won)
+    for seed, monitor in enumerate(monitors):
+        monitor.store.append(some_rows(STEP, 7 + seed), START + 3.0, np.full(STEP, START + 3.0))
+        monitor.evaluate(START + 4.0)
+        assert (monitor.store.evidence().won != before.won).any()
+    assert [monitor.store.is_persistent for monitor in monitors] == [
+        deleted not in ("folder", f"{number}.state") for number in range(2)
+    ]
+
+
+def test_workers_of_other_settings_weigh_rows_apart(tmp_path: Path) -> None:
+    sizes = (700, 700, 500, 500)
+    monitors = [_monitor(store_in(tmp_path, rows), rows) for rows in sizes]
+    for seed, monitor in enumerate(monitors):
+        monitor.store.append(some_rows(500, seed), START, np.full(500, START))
+    for monitor in monitors:
+        monitor.evaluate(START + 1.0)
+    before = [monitor.store.evidence() for monitor in monitors]
+    for _ in range(3):
+        for monitor, evidence in zip(monitors, before, strict=True):
+            monitor.evaluate(START + 2.0)
+            np.testing.assert_array_equal(monitor.store.evidence().won, evidence.won)
+    assert [monitor.last.report.rows_observed for monitor in monitors] == [1_000] * 4
+    np.testing.assert_array_equal(before[0].won, before[1].won)
+    np.testing.assert_array_equal(before[2].won, before[3].won)
+    assert (before[0].won != before[2].won).any()
+
+
+def test_there_is_room_for_how_far_slots_were_weighed_that_are_seen() -> None:
+    with _stores(1) as (store,):
+        counted = store.state.origin()
+        for key in range(3 * MAX_SLOTS):
+            store.weigh(store.evidence(), store._known({key: counted}))
+        assert list(store.remembered().counted) == list(range(2 * MAX_SLOTS, 3 * MAX_SLOTS))
+        seen = dict.fromkeys(range(10, 10 + MAX_SLOTS), counted)
+        assert list(store._known(seen)) == list(seen)
 
 
 @pytest.mark.parametrize("name", ["evaluation.state", "retired.state"])
