@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Final, Literal
 
@@ -12,11 +13,16 @@ _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": loggi
 Level = Literal["debug", "info", "warning", "error"]
 
 
-def configure_logs(level: Level, form: Literal["json", "console"]) -> None:
-    """Send our log lines and those of the libraries to standard error in one format."""
+def _add_pid(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {**line, "pid": os.getpid()}
+
+
+def configure_logs(level: Level, form: Literal["json", "console"], *, pid: bool = False) -> None:
+    """Send our log lines and those of the libraries to standard error in one format; `pid` says of which process."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([_add_pid] if pid else []),
     ]
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

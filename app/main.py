@@ -92,6 +92,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     problems, failures = Problems(clock), Problems(clock)
     monitor = _monitor(settings, bundle, clock(), problems)
     publisher = Publisher(monitor.store, problems, process_numbers)
+    publisher.now()  # or the slot shows the process that had it before
     monitors = Registry()
     monitors.add(monitor)
     capture = Capture(monitor, problems, watching=settings.monitoring_enabled)

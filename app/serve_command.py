@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import structlog
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
 from app.bundles import read_info
 from app.edges.http.transport import GatheringProtocol
+from app.errors import BundleError
 from app.logs import configure_logs
 from app.main import create_app
-from app.settings import CONFIG_VARIABLE, IN_MEMORY, Settings, load, variable
+from app.settings import CONFIG_VARIABLE, IN_MEMORY, Settings, SettingsError, load, variable
 from app.state_folder import reset
 from app.supervisor import Supervisor
-from app.worker import IMPORT_STRING
+from app.worker import IMPORT_STRING, SERVED_VARIABLE, served
 
 FLUSH_SECONDS: Final = 1
 """What is left of the grace for writing state to the disk, once the last answer is sent."""
@@ -37,14 +44,21 @@ class Started:
 def run(started: Started) -> None:
     """Serve until told to stop; raises what `load` and `create_app` do, and Busy where state is in use."""
     settings = load(started.flags, started.config)
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1)
     if started.fresh_state or settings.workers > 1:
         create_app(settings.model_copy(update={"state_dir": IN_MEMORY}))  # what is wrong is said here, before anything
-    if started.fresh_state:
-        _forget(settings)
-    options: dict[str, Any] = {
-        "host": settings.host,
-        "port": settings.port,
+    with bound(settings.host, settings.port) as own:
+        if started.fresh_state:
+            _forget(settings)
+        if settings.workers > 1:
+            _serve_together(settings, started, own)
+            return
+    _hear_hangup()
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, **_options(settings))
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
         "log_config": None,
         "access_log": False,
         "http": GatheringProtocol,
@@ -54,12 +68,54 @@ def run(started: Started) -> None:
         "server_header": False,
         "timeout_graceful_shutdown": settings.shutdown_grace_seconds - FLUSH_SECONDS,
     }
-    if settings.workers == 1:
-        uvicorn.run(create_app(settings), **options)
-        return
+
+
+def _serve_together(settings: Settings, started: Started, own: socket.socket) -> None:
+    """Serve with several workers, which listen on one socket; SystemExit if none of them can start."""
     os.environ.update(environment(started))
-    workers = uvicorn.Config(IMPORT_STRING, factory=True, workers=settings.workers, **options)
-    Supervisor(workers, [workers.bind_socket()], settings.shutdown_grace_seconds).run()
+    if not _look(started):
+        raise SystemExit(STARTUP_FAILURE)
+    port = own.getsockname()[1]
+    structlog.get_logger().info("starting", address=f"http://{settings.host}:{port}", workers=settings.workers)
+    workers = uvicorn.Config(IMPORT_STRING, factory=True, workers=settings.workers, **_options(settings))
+    supervisor = Supervisor(workers, [own], settings.shutdown_grace_seconds, look=partial(_look, started))
+    supervisor.run()
+    if supervisor.failed:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def _look(started: Started) -> bool:
+    """Tell workers that are started from now on what they are to serve; says whether there is anything."""
+    try:
+        os.environ[SERVED_VARIABLE] = served(load(started.flags, started.config))
+    except (BundleError, SettingsError) as error:
+        structlog.get_logger().error("cannot_reload", detail=str(error))
+        return False
+    return True
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address, and does not listen yet; SettingsError if it cannot be."""
+    own = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind((host, port))
+    except (OSError, UnicodeError) as error:
+        own.close()
+        why = getattr(error, "strerror", None) or error
+        raise SettingsError(f"cannot listen on {host}:{port}: {why} (--host, --port)") from error
+    own.set_inheritable(True)
+    return own
+
+
+def _hear_hangup() -> None:
+    """Go on when told to reload, unless that means that the terminal was closed or somebody else has a say in it."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL and not sys.stderr.isatty():
+        signal.signal(signal.SIGHUP, _say_no_reload)
+
+
+def _say_no_reload(number: int, frame: FrameType | None) -> None:
+    structlog.get_logger().warning("cannot_reload", hint="with one worker there is no reload: restart the server")
 
 
 def environment(started: Started) -> dict[str, str]:

@@ -92,7 +92,8 @@ class Slots:
                 own = self._taken(retired.read())
         except (OSError, Busy) as error:
             self.release()
-            raise Unusable(f"{self.folder}: {getattr(error, 'strerror', None) or error}") from error
+            where = getattr(error, "filename", None) or self.folder
+            raise Unusable(f"{where}: {getattr(error, 'strerror', None) or error}") from error
         self._own = own
         self._inode = os.stat(self._path(own.number)).st_ino
         return own, memory, retired

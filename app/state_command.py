@@ -28,7 +28,7 @@ def show(
 ) -> None:
     """Say what state there is, whose it is, and which processes use it."""
     folder = _folder(bundle, state_dir)
-    found = _found(folder)
+    found = found_in(folder)
     if as_json:
         typer.echo(json.dumps([_described(own, folder) for own in found], indent=1))
         return
@@ -55,7 +55,6 @@ def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
     folder = _folder(bundle, state_dir)
     if not folder.is_dir():
         raise BundleError(f"there is no folder {folder}")
-    _found(folder)
     typer.echo(f"{reset(folder)} files deleted from {folder}")
 
 
@@ -64,13 +63,6 @@ def _folder(bundle: Path | None, state_dir: Path | None) -> Path:
     if folder is None:
         raise SettingsError("which state? Name the bundle (--bundle DIR) or the folder (--state-dir DIR)")
     return folder
-
-
-def _found(folder: Path) -> list[Found]:
-    try:
-        return found_in(folder)
-    except OSError as error:
-        raise BundleError(f"cannot read the state in {folder}: {error.strerror}") from error
 
 
 def _described(own: Found, folder: Path) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from app.errors import BundleError
 from app.slots import EVALUATION_LOCK, TAKE_SECONDS
 from app.state_files import HEADER_BYTES, Busy, FileLock, Lease, head_of, said_in
 
@@ -34,22 +36,43 @@ class Found:
 
 
 def found_in(folder: Path) -> list[Found]:
-    """Return the state files under a folder, of all models and versions; OSError if it cannot be read."""
-    found = []
-    for path in _states(folder):
-        with path.open("rb") as file:
-            head = file.read(HEADER_BYTES).ljust(HEADER_BYTES, b"\0")
-            counts = file.read(_ROWS.size)
-        header = said_in(head)
-        held = path.stem.isdecimal() and is_held(path.with_suffix(".lock"))
-        is_slot = header.get("kind") == "slot" and len(counts) == _ROWS.size
-        rows = _ROWS.unpack(counts)[1] if is_slot else None
-        found.append(Found(path, path.stat().st_size, header, Lease.read(head), held, rows))
-    return found
+    """Return the state files under a folder, of all models and versions; BundleError if one cannot be read."""
+    with _told(f"read the state in {folder}"):
+        return [_found(path) for path in _states(folder)]
+
+
+def _found(path: Path) -> Found:
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES).ljust(HEADER_BYTES, b"\0")
+        counts = file.read(_ROWS.size)
+    header = said_in(head)
+    held = path.stem.isdecimal() and is_held(path.with_suffix(".lock"))
+    is_slot = header.get("kind") == "slot" and len(counts) == _ROWS.size
+    rows = _ROWS.unpack(counts)[1] if is_slot else None
+    return Found(path, path.stat().st_size, header, Lease.read(head), held, rows)
 
 
 def _states(folder: Path) -> list[Path]:
-    return sorted(own for own in folder.rglob("*.state") if _STATE.fullmatch(own.name))
+    return sorted(path for path in _files(folder) if _STATE.fullmatch(path.name))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files under a folder, none if it is not there; OSError for a part that cannot be read."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    walk = os.walk(folder, onerror=fail) if folder.exists() else ()
+    return sorted(Path(at, name) for at, _, names in walk for name in names)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say what could not be done, and because of which file."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(f"cannot {what}: {error.filename}: {error.strerror}") from error
 
 
 def is_held(lock: Path) -> bool:
@@ -65,9 +88,12 @@ def is_held(lock: Path) -> bool:
 
 
 def reset(folder: Path) -> int:
-    """Delete all state under a folder, and return how many files there were; Busy if a server uses it."""
-    locks = sorted(folder.rglob(EVALUATION_LOCK))
-    with contextlib.ExitStack() as stack:
+    """Delete all state under a folder, and return how many files there were.
+
+    Busy if a server uses it, BundleError if a file cannot be deleted.
+    """
+    with _told(f"delete the state in {folder}"), contextlib.ExitStack() as stack:
+        locks = [path for path in _files(folder) if path.name == EVALUATION_LOCK]
         for lock in locks:  # nobody takes a slot meanwhile
             stack.enter_context(FileLock(lock).held(TAKE_SECONDS))
         slots = sorted(slot for lock in locks for slot in lock.parent.glob("[0-9]*.lock"))

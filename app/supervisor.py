@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import signal
 import time
 from collections.abc import Callable
 from socket import socket
@@ -12,7 +14,13 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 HUNG_SECONDS: Final = 60.0
-"""A worker that does not answer its supervisor for so long is taken for hung; to start takes part of that."""
+"""A worker that has answered before, and then not for so long, is taken for hung."""
+START_SECONDS: Final = 600.0
+"""So long a worker may take to start: where there are more of them than cores, or a large model is read."""
+MOST_PAUSE_SECONDS: Final = 30.0
+"""Until the next attempt where workers end before they serve, each time twice as long."""
+OUTDATED: Final = 4
+"""What a worker exits with that finds something else to serve than the others were told to."""
 LATE_SECONDS: Final = 5.0
 """So long after the grace a worker that is told to stop is killed, and so long a killed one is waited for."""
 
@@ -20,7 +28,7 @@ log = logging.getLogger("uvicorn.error")
 
 
 class Worker(Process):
-    """A worker process, which is asked whether it is well without waiting for its answer."""
+    """A worker process, which is asked how it is without waiting for its answer."""
 
     def __init__(self, config: Config, sockets: list[socket], now: float) -> None:
         super().__init__(config, sockets)
@@ -29,26 +37,38 @@ class Worker(Process):
         self.began: Final = now
         self._asked: float | None = None
         """When it was asked, if it has not answered since."""
+        self._patience = START_SECONDS
 
-    def is_well(self, now: float) -> bool:
-        """Ask again if it has answered; says whether it lives, and has not left a question open for too long."""
+    def failure(self, now: float) -> str | None:
+        """Ask again if it has answered; says what is wrong if it is dead, or has left a question open for too long."""
         if not self.process.is_alive():
-            return False
+            return _end_of(self.exitcode)
         try:
             if self._asked is None:
                 self.parent_conn.send(b"ping")
                 self._asked = now
             while self.parent_conn.poll(0):
                 self.serves = bool(self.parent_conn.recv())
-                self._asked = None
+                self._asked, self._patience = None, HUNG_SECONDS
         except (OSError, EOFError):
-            return False
-        return self._asked is None or now - self._asked < HUNG_SECONDS
+            return "its pipe is broken"
+        if self._asked is not None and now - self._asked >= self._patience:
+            return f"it has not answered for {self._patience:g} s"
+        return None
 
     def end(self) -> None:
         """Kill it, if it still lives."""
         self.kill()
         self.process.join(LATE_SECONDS)
+
+
+def _end_of(exitcode: int | None) -> str:
+    if exitcode is None or exitcode >= 0:
+        return f"it ended with exit code {exitcode}"
+    try:
+        return f"it was ended by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"it was ended by signal {-exitcode}"
 
 
 class Supervisor(Multiprocess):
@@ -57,6 +77,8 @@ class Supervisor(Multiprocess):
     uvicorn asks a worker whether it is well and waits for the answer, which one that is only starting, or is killed
     meanwhile, does not give; and it waits for each worker of a reload, and for one that is to leave. All the while
     no other is replaced and no signal is heard. Here everything goes on step by step, and nobody is waited for.
+
+    `look` is called before each reload, to look anew at what is to be served; it says whether that can be.
     """
 
     def __init__(
@@ -64,12 +86,20 @@ class Supervisor(Multiprocess):
         config: Config,
         sockets: list[socket],
         grace_seconds: float,
+        look: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(config, sockets)
         self.workers: Final[list[Worker]] = []
+        self.failed = False
+        """Whether it stops because no worker can start."""
+        self._look = look
         self._clock = clock
         self._grace = grace_seconds
+        self._ever_served = False
+        self._pause = 0.0
+        self._start_at = -math.inf
+        """When the next worker may be started."""
         self._outdated: list[Worker] = []
         """What a reload has still to replace, the next one first."""
         self._successor: Worker | None = None
@@ -96,7 +126,7 @@ class Supervisor(Multiprocess):
         """Begin to replace every worker, each once its successor serves; a reload that is under way comes first."""
         if self._outdated or self._successor:
             self._reload_again = True
-        else:
+        elif self._look():
             self._outdated = list(self.workers)
 
     def handle_ttin(self) -> None:
@@ -130,7 +160,7 @@ class Supervisor(Multiprocess):
 
     def _fill_up(self) -> None:
         """Start workers until there are as many as there should be; where that fails it is tried again soon."""
-        while len(self.workers) < self.processes_num:
+        while len(self.workers) < self.processes_num and self._clock() >= self._start_at:
             worker = self._start()
             if worker is None:
                 return
@@ -146,16 +176,32 @@ class Supervisor(Multiprocess):
         return worker
 
     def _bury_the_dead(self) -> None:
-        for worker in list(self.workers):
-            if self.should_exit.is_set() or worker.is_well(self._clock()):
-                continue
+        dead = [(worker, why) for worker in self.workers if (why := worker.failure(self._clock()))]
+        for worker, why in dead:
             worker.end()
             self.workers.remove(worker)
-            if worker.exitcode == STARTUP_FAILURE:
+            if worker.exitcode == STARTUP_FAILURE and not self._ever_served:
                 log.error("Child process [%s] failed to start, stopping the parent process.", worker.pid)
+                self.failed = True
                 self.should_exit.set()
-            else:
-                log.info("Child process [%s] died", worker.pid)
+            elif worker.exitcode != OUTDATED:
+                log.error("Child process [%s]: %s; it is replaced", worker.pid, why)
+        self._ever_served |= any(worker.serves for worker in self.workers)
+        if len(self.workers) >= self.processes_num and all(worker.serves for worker in self.workers):
+            self._pause = 0.0
+        if any(not worker.serves for worker, _ in dead):
+            self._wait_longer()
+        if any(worker.exitcode == OUTDATED for worker, _ in dead):
+            self._restart_outdated()
+
+    def _wait_longer(self) -> None:
+        """Let some time pass until the next worker is started, for the last one ended before it served."""
+        self._pause = min(MOST_PAUSE_SECONDS, max(1.0, 2.0 * self._pause))
+        self._start_at = self._clock() + self._pause
+
+    def _restart_outdated(self) -> None:
+        log.warning("The bundle or the settings have changed since they were read: all workers are replaced")
+        self.restart_all()
 
     def _let_leave(self, worker: Worker) -> None:
         worker.terminate()
@@ -180,16 +226,24 @@ class Supervisor(Multiprocess):
         if self._successor:
             self._look_at(self._successor)
         elif self._outdated and not self._leaving:  # never more than one process more than there are workers
-            self._successor = self._start()
+            self._successor = self._start() if self._clock() >= self._start_at else None
         elif self._reload_again and not self._outdated:
-            self._reload_again, self._outdated = False, list(self.workers)
+            self._reload_again = False
+            self.restart_all()
 
     def _look_at(self, successor: Worker) -> None:
         """Put a new worker in the place of an old one once it serves; give the reload up if it does not in time."""
-        if not successor.is_well(self._clock()) or self._clock() - successor.began >= HUNG_SECONDS:
-            log.error("New child process [%s] did not start: the reload is given up", successor.pid)
+        why = successor.failure(self._clock())
+        if not why and self._clock() - successor.began >= START_SECONDS:
+            why = f"it does not serve after {START_SECONDS:g} s"
+        if why:
             successor.end()
             self._successor, self._outdated = None, []
+            self._wait_longer()
+            if successor.exitcode == OUTDATED:
+                self._restart_outdated()
+            else:
+                log.error("New child process [%s]: %s; the reload is given up", successor.pid, why)
         elif successor.serves:
             self._successor = None
             if self._outdated:

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import signal
 import sys
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
 
+from app.bundles import read_info
 from app.errors import BundleError
 from app.leaving import leave_with_parent
 from app.logs import configure_logs
 from app.main import create_app
-from app.settings import SettingsError, load
+from app.settings import Settings, SettingsError, load
+from app.supervisor import OUTDATED
 
-IMPORT_STRING = "app.worker:create"
+IMPORT_STRING: Final = "app.worker:create"
+SERVED_VARIABLE: Final = "_DRIFTGAUGE_SERVED"
+"""What the workers of a supervisor are to serve, as `served` says it."""
 
 
 def create() -> FastAPI:
     """Return a worker's application, or end: the supervisor tries again, and other workers serve on."""
     try:
         settings = load()
-        configure_logs(settings.log_level, settings.log_format)
+        configure_logs(settings.log_level, settings.log_format, pid=True)
         leave_with_parent()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the supervisor's, and may come to all of a group
+        told = os.environ.get(SERVED_VARIABLE)
+        if told is not None and told != served(settings):
+            sys.exit(OUTDATED)
         return create_app(settings)
     except (BundleError, SettingsError) as error:
         structlog.get_logger().error("cannot_start", detail=str(error))
         sys.exit(1)
+
+
+def served(settings: Settings) -> str:
+    """Return what tells what these settings serve from anything else: of the files their sizes and times.
+
+    A worker that takes the place of one that was killed must not serve something else than the others. BundleError
+    if there is no bundle.
+    """
+    if settings.bundle is None:
+        return ""
+    read_info(settings.bundle)
+    try:
+        files = sorted((own.name, own.stat().st_size, own.stat().st_mtime_ns) for own in settings.bundle.iterdir())
+    except OSError as error:
+        raise BundleError(f"cannot read the bundle {settings.bundle}: {error.strerror}") from error
+    return hashlib.sha256(repr((settings.model_dump_json(), files)).encode()).hexdigest()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -50,6 +51,13 @@ def test_lines_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[str
     (line,) = _lines(capsys)
     assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
     assert line == {"event": "listening on 127.0.0.1", "level": "warning"}
+
+
+def test_of_several_processes_each_line_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json", pid=True)
+    structlog.get_logger().info("started")
+    logging.getLogger("uvicorn.error").info("listening")
+    assert [line["pid"] for line in _lines(capsys)] == [os.getpid()] * 2
 
 
 def test_warnings_of_libraries_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:

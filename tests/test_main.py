@@ -15,7 +15,7 @@ from app.bundles import MODEL_FILE
 from app.drift.evidence import Budget
 from app.errors import BundleError
 from app.main import IN_MEMORY_PROBLEM, compose, create_app
-from app.metrics import SCORE, SCORE_BUCKETS
+from app.metrics import PROCESS, SCORE, SCORE_BUCKETS
 from app.settings import Settings, SettingsError
 from app.state_files import HEADER_BYTES
 from tests.examples import TARGET, Example, quiet
@@ -220,6 +220,20 @@ def test_state_is_kept_beside_the_bundle_by_default(binary: Example, tmp_path: P
     with serving(create_app(quiet(bundle=bundle, state_dir=None))) as client:
         assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
     assert (tmp_path / "churn.state" / "binary" / "1.2" / "0.state").is_file()
+
+
+def test_a_slot_never_shows_the_process_that_had_it_before(binary: Example, tmp_path: Path) -> None:
+    settings = quiet(bundle=binary.folder, state_dir=tmp_path)
+    first = compose(settings, binary.bundle, time.time)
+    first.store.process[:] = 1e12
+    first.store.publish()
+    first.store.leave()
+    second = compose(settings, binary.bundle, time.time)
+    (member,) = (own for own in second.store.counted() if own.number == 0)
+    numbers = dict(zip([process.name for process in PROCESS], member.counted["process"].tolist(), strict=True))
+    assert numbers.pop("process_cpu_seconds_total") > 1e12
+    assert all(0.0 < number < 1e12 for number in numbers.values())
+    second.store.leave()
 
 
 def test_a_state_of_other_settings_is_begun_anew_and_the_status_says_so(binary: Example, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import structlog
+import uvicorn
 
 from app.bundles import MODEL_FILE
 from app.errors import BundleError
 from app.serve_command import Started, environment, run
-from app.settings import CONFIG_VARIABLE, load
+from app.settings import CONFIG_VARIABLE, SettingsError, load
 from app.state_files import Busy
 from tests.examples import Example
 from tests.served import served
@@ -32,9 +33,15 @@ def _logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """Give a port at which a server cannot listen, so that it ends as soon as it has started."""
+    """Give a port at which a server cannot listen."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a server of one worker end as soon as it is ready to serve."""
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
 
 
 # ---------------------------------------------------------------- what workers are told
@@ -85,12 +92,12 @@ def test_a_worker_reads_the_settings_of_its_supervisor(
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_bundle_that_cannot_be_served_is_said_before_anything_is_started(
-    workers: int, binary: Example, tmp_path: Path, taken: int
+    workers: int, binary: Example, tmp_path: Path
 ) -> None:
     spoilt = Path(shutil.copytree(binary.folder, tmp_path / "spoilt"))
     (spoilt / MODEL_FILE).write_bytes(b"PK")
     with pytest.raises(BundleError, match="cannot read the model"):
-        run(Started({"bundle": spoilt, "workers": workers, "port": taken}, None))
+        run(Started({"bundle": spoilt, "workers": workers, "port": 0}, None))
     assert not (tmp_path / "spoilt.state").exists()
 
 
@@ -103,45 +110,53 @@ def _rows(example: Example, state: Path) -> int:
         return rows
 
 
-def _started(example: Example, state: Path, port: int, *, fresh: bool) -> None:
-    """Start a server that ends at once, for it cannot listen."""
-    flags = {"bundle": example.folder, "state_dir": state, "port": port}
-    with pytest.raises(SystemExit):
-        run(Started(flags, None, fresh_state=fresh))
+def _started(example: Example, state: Path, *, port: int = 0, workers: int = 1) -> None:
+    """Start a server with a fresh state."""
+    flags = {"bundle": example.folder, "state_dir": state, "port": port, "workers": workers}
+    run(Started(flags, None, fresh_state=True))
 
 
-def test_a_fresh_state_is_begun_for_the_version_that_is_served_alone(
-    binary: Example, tmp_path: Path, taken: int
-) -> None:
+@pytest.mark.usefixtures("ends")
+def test_a_fresh_state_is_begun_for_the_version_that_is_served_alone(binary: Example, tmp_path: Path) -> None:
     older = replace(binary.bundle, info=binary.bundle.info.model_copy(update={"version": "1.1"}))
     beside = replace(binary, bundle=older)
     for example in (binary, beside):
         with served(example, state_dir=tmp_path) as running:
             running.predict({"instances": binary.rows(20)})
-    _started(binary, tmp_path, taken, fresh=True)
+    _started(binary, tmp_path)
     assert (_rows(binary, tmp_path), _rows(beside, tmp_path)) == (0, 20)
 
 
-def test_a_fresh_state_can_be_asked_for_where_there_is_none(binary: Example, tmp_path: Path, taken: int) -> None:
-    _started(binary, tmp_path / "state", taken, fresh=True)
-    _started(binary, Path("memory"), taken, fresh=True)
+@pytest.mark.usefixtures("ends")
+def test_a_fresh_state_can_be_asked_for_where_there_is_none(binary: Example, tmp_path: Path) -> None:
+    _started(binary, tmp_path / "state")
+    _started(binary, Path("memory"))
     assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
 
 
-def test_a_server_that_cannot_start_forgets_nothing(binary: Example, tmp_path: Path, taken: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_cannot_listen_forgets_nothing(workers: int, binary: Example, tmp_path: Path, taken: int) -> None:
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(20)})
+    with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{taken}: Address already in use"):
+        _started(binary, tmp_path, port=taken, workers=workers)
+    assert _rows(binary, tmp_path) == 20
+
+
+def test_a_server_that_cannot_start_forgets_nothing(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path / "state") as running:
         running.predict({"instances": binary.rows(20)})
     spoilt = Path(shutil.copytree(binary.folder, tmp_path / "spoilt"))
     (spoilt / MODEL_FILE).write_bytes(b"PK")
     with pytest.raises(BundleError, match="cannot read the model"):
-        run(Started({"bundle": spoilt, "state_dir": tmp_path / "state", "port": taken}, None, fresh_state=True))
+        run(Started({"bundle": spoilt, "state_dir": tmp_path / "state", "port": 0}, None, fresh_state=True))
     assert _rows(binary, tmp_path / "state") == 20
 
 
-def test_a_state_in_use_is_not_made_fresh(binary: Example, tmp_path: Path, taken: int) -> None:
+def test_a_state_in_use_is_not_made_fresh(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path) as running:
         running.predict({"instances": binary.rows(20)})
         with pytest.raises(Busy, match=r"a server is using .*stop it first"):
-            run(Started({"bundle": binary.folder, "state_dir": tmp_path, "port": taken}, None, fresh_state=True))
+            _started(binary, tmp_path)
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 20
     assert _rows(binary, tmp_path) == 20

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -170,6 +171,41 @@ def test_a_state_in_use_is_not_reset(binary: Example, tmp_path: Path, state: Com
         assert refused.refuses("a server is using", f"(process {os.getpid()})", "stop it first")
         assert sorted(tmp_path.rglob("*")) == before
         assert running.status()["rows_observed"] == 20
+
+
+@pytest.mark.parametrize(("command", "what"), [("show", "cannot read the state"), ("reset", "cannot delete the state")])
+def test_a_folder_that_is_none_cannot_be_looked_at(command: str, what: str, tmp_path: Path, state: Command) -> None:
+    (tmp_path / "state").write_text("mine")
+    refused = state(command, "--state-dir", tmp_path / "state")
+    assert refused.refuses(what if command == "show" else "there is no folder", str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize(("command", "what"), [("show", "cannot read the state"), ("reset", "cannot delete the state")])
+def test_a_part_of_a_folder_that_cannot_be_read_is_named(
+    command: str, what: str, binary: Example, tmp_path: Path, state: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _serve(binary, tmp_path)
+    scandir = os.scandir
+
+    def refused(path: Any) -> Any:
+        if Path(path).name == "1.2":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert state(command, "--state-dir", tmp_path).refuses(what, f"{tmp_path / 'binary' / '1.2'}: Permission denied")
+
+
+def test_a_file_that_cannot_be_deleted_is_named(
+    binary: Example, tmp_path: Path, state: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _serve(binary, tmp_path)
+
+    def refused(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert state("reset", "--state-dir", tmp_path).refuses("cannot delete the state", "0.state: Read-only file system")
 
 
 def test_what_is_not_ours_is_left_alone(binary: Example, tmp_path: Path, state: Command) -> None:

@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from multiprocessing import Pipe
 
 import pytest
@@ -11,7 +12,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 import app.supervisor
-from app.supervisor import HUNG_SECONDS, LATE_SECONDS, Supervisor, Worker
+from app.supervisor import HUNG_SECONDS, LATE_SECONDS, MOST_PAUSE_SECONDS, OUTDATED, START_SECONDS, Supervisor, Worker
 
 GRACE = 10.0
 
@@ -56,6 +57,7 @@ class FakeWorker(Worker):
         self.began = clock.now  # type: ignore[misc]
         self.number, self.code = pid, 0
         self._asked = None
+        self._patience = START_SECONDS
 
     @property
     def pid(self) -> int:
@@ -93,8 +95,15 @@ class Watched:
         monkeypatch.setattr(app.supervisor, "Worker", self._started)
         monkeypatch.setattr(signal, "signal", lambda *_: None)
         config = uvicorn.Config("nobody:nothing", workers=3, log_config=None)
-        self.own = Supervisor(config, list[socket.socket](), GRACE, clock=self.clock)
+        self.looks: list[bool] = []
+        """What is found when it is looked at what is to be served; True when there is nothing left."""
+        self.looked = 0
+        self.own = Supervisor(config, list[socket.socket](), GRACE, look=self._look, clock=self.clock)
         self.own.init_processes()
+
+    def _look(self) -> bool:
+        self.looked += 1
+        return self.looks.pop(0) if self.looks else True
 
     def _started(self, *_: object) -> FakeWorker:
         if self.refused:
@@ -115,6 +124,11 @@ class Watched:
 
     def __getitem__(self, pid: int) -> FakeProcess:
         return self.all[pid].fake
+
+    def close(self) -> None:
+        for worker in self.all.values():
+            worker.parent_conn.close()
+            worker.child_conn.close()
 
     def turn(self, *silent: int, seconds: float = 0.5) -> None:
         """A turn of the loop, before which all have answered but some."""
@@ -138,13 +152,23 @@ class Watched:
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """Give a supervisor whose workers have not answered yet."""
     own = Watched(monkeypatch)
-    assert own.ids == [1, 2, 3]
     yield own
-    for worker in own.all.values():
-        worker.parent_conn.close()
-        worker.child_conn.close()
+    own.close()
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """Give a supervisor whose workers serve."""
+    own = Watched(monkeypatch)
+    own.turn()
+    own.turn()
+    assert own.ids == [1, 2, 3]
+    assert all(worker.serves for worker in own.all.values())
+    yield own
+    own.close()
 
 
 # ---------------------------------------------------------------- replacing
@@ -175,12 +199,60 @@ def test_a_worker_whose_pipe_is_broken_is_replaced(watched: Watched) -> None:
     assert watched.ids == [1, 3, 4]
 
 
-def test_a_worker_that_cannot_start_stops_the_others(watched: Watched) -> None:
-    watched[1].alive, watched.all[1].code = False, STARTUP_FAILURE
-    watched.turn()
-    assert watched.own.should_exit.is_set()
-    assert watched.ids == [2, 3]
-    assert len(watched.all) == 3
+def test_workers_that_are_lost_are_named_with_the_reason(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    for pid, code in ((1, -signal.SIGKILL), (2, 1), (3, -99)):
+        watched[pid].alive, watched.all[pid].code = False, code
+    with caplog.at_level(logging.ERROR, "uvicorn.error"):
+        watched.turns(count=3)
+        watched.turn(5, seconds=HUNG_SECONDS)
+        watched.turn(5)
+        watched.all[6].child_conn.close()
+        watched.turn(6)
+    assert caplog.messages == [
+        f"Child process [{pid}]: {why}; it is replaced"
+        for pid, why in (
+            (1, "it was ended by SIGKILL"),
+            (2, "it ended with exit code 1"),
+            (3, "it was ended by signal 99"),
+            (5, "it has not answered for 60 s"),
+            (6, "its pipe is broken"),
+        )
+    ]
+
+
+def test_workers_that_take_long_to_start_are_left_in_peace(watched: Watched) -> None:
+    watched[1].alive = watched[2].alive = False
+    watched.turn(4, 5)
+    watched.turn(4, 5, seconds=START_SECONDS - 1.0)
+    watched.turn(4, 5, seconds=1.0)
+    assert watched.ids == [3, 4, 5]
+    assert watched.turns(5) == [[3, 4, 5], [3, 4], [3, 4, 6]]
+    assert watched[5].killed
+
+
+def test_a_worker_that_cannot_start_stops_the_others_unless_one_has_served(watched: Watched, fresh: Watched) -> None:
+    for own in (watched, fresh):
+        own[1].alive, own.all[1].code = False, STARTUP_FAILURE
+        own.turn()
+    assert (watched.own.failed, watched.own.should_exit.is_set(), watched.ids) == (False, False, [2, 3, 4])
+    assert (fresh.own.failed, fresh.own.should_exit.is_set(), fresh.ids) == (True, True, [2, 3])
+
+
+def test_where_workers_do_not_start_the_next_one_waits_each_time_twice_as_long(watched: Watched) -> None:
+    watched[1].alive = False
+    began = [watched.clock.now]
+    while watched.clock.now < 120.0 + began[0]:
+        watched.turn(*watched.ids[2:])
+        if len(watched.ids) == 3:
+            began.append(watched.clock.now)
+            watched[watched.ids[2]].alive = False
+    assert [int(b - a) for a, b in pairwise(began[1:])] == [1, 2, 4, 8, 16, 30, 30]
+    assert MOST_PAUSE_SECONDS == 30.0
+    watched.turns(count=80)
+    assert watched.ids[:2] == [2, 3]
+    newest = watched.ids[2]
+    watched[newest].alive = False  # it has served
+    assert watched.turns()[1:] == [[2, 3, newest + 1]]
 
 
 def test_a_worker_that_cannot_be_started_now_is_started_later(
@@ -190,7 +262,7 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(
     watched.refused = 3
     with caplog.at_level(logging.ERROR, "uvicorn.error"):
         assert watched.turns(count=5) == [[1, 2, 3], [3], [3, 4, 5]]
-    assert caplog.messages == ["A child process could not be started: no process is left"] * 3
+    assert caplog.messages[2:] == ["A child process could not be started: no process is left"] * 3
 
 
 # ---------------------------------------------------------------- more and fewer
@@ -298,10 +370,48 @@ def test_a_reload_is_given_up_if_a_worker_does_not_start(watched: Watched, end: 
     watched[4].alive = end != "dies"
     for _ in range(4):
         watched.all[4].answer(serves=False) if end == "never serves" else None
-        watched.turn(4, seconds=HUNG_SECONDS / 3)
+        watched.turn(4, seconds=START_SECONDS / 3)
     assert watched.ids == watched.alive == [1, 2, 3]
     watched.own.restart_all()
     assert watched.turns()[-1] == [5, 6, 7]
+
+
+def test_there_is_no_reload_where_nothing_can_be_served(watched: Watched) -> None:
+    watched.looks = [False]
+    watched.own.restart_all()
+    assert watched.turns() == [[1, 2, 3]]
+    watched.own.restart_all()
+    assert watched.turns()[-1] == [4, 5, 6]
+    assert watched.looked == 2
+
+
+def test_a_reload_asked_for_during_another_looks_anew(watched: Watched) -> None:
+    watched.own.restart_all()
+    watched.turn()
+    watched.own.restart_all()
+    assert watched.looked == 1
+    assert watched.turns(count=60)[-1] == [7, 8, 9]
+    assert watched.looked == 2
+
+
+def test_a_worker_that_finds_something_else_to_serve_makes_all_be_replaced(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched[1].alive = False
+    watched.turn()
+    watched[4].alive, watched.all[4].code = False, OUTDATED
+    with caplog.at_level(logging.WARNING, "uvicorn.error"):
+        assert sorted(watched.turns(count=40)[-1]) == [5, 6, 7]
+    assert watched.looked == 1
+    assert "have changed" in caplog.messages[-1]
+
+
+def test_a_successor_that_finds_something_else_to_serve_makes_the_reload_begin_anew(watched: Watched) -> None:
+    watched.own.restart_all()
+    watched.turn(4)
+    watched[4].alive, watched.all[4].code = False, OUTDATED
+    assert watched.turns(count=40)[-1] == [5, 6, 7]
+    assert watched.looked == 2
 
 
 def test_a_reload_waits_for_a_worker_that_cannot_be_started_now(watched: Watched) -> None:

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from uvicorn.importer import import_from_string
 
+from app.bundles import MODEL_FILE
 from app.edges.http.service import Service
-from app.worker import IMPORT_STRING, create
-from tests.examples import Example
+from app.errors import BundleError
+from app.settings import Settings, load
+from app.supervisor import OUTDATED
+from app.worker import IMPORT_STRING, SERVED_VARIABLE, create, served
+from tests.examples import Example, quiet
 from tests.servers import serving
 
 
@@ -18,7 +26,9 @@ from tests.servers import serving
 def _logs_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hangup = signal.getsignal(signal.SIGHUP)
     yield
+    signal.signal(signal.SIGHUP, hangup)
     root.handlers[:] = handlers  # a worker sends logs to a standard error that ends with the test
     root.setLevel(level)
     structlog.reset_defaults()
@@ -43,6 +53,46 @@ def test_a_worker_is_told_everything_by_its_environment(
         assert client.get("/health").json()["model_name"] == "binary"
         assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
     assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
+
+
+def _settings(binary: Example, folder: Path, **others: Any) -> Settings:
+    bundle = folder / "bundle"
+    if not bundle.exists():
+        shutil.copytree(binary.folder, bundle)
+    return quiet(bundle=bundle, **others)
+
+
+def test_what_is_served_is_told_by_settings_and_files(binary: Example, tmp_path: Path) -> None:
+    before = served(_settings(binary, tmp_path))
+    assert served(_settings(binary, tmp_path)) == before
+    assert served(_settings(binary, tmp_path, windows=(20, 200))) != before
+    model = tmp_path / "bundle" / MODEL_FILE
+    status = model.stat()
+    os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert served(_settings(binary, tmp_path)) != before
+    os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert served(_settings(binary, tmp_path)) == before
+    shutil.rmtree(tmp_path / "bundle")
+    with pytest.raises(BundleError, match=r"cannot read .*bundle\.json"):
+        served(quiet(bundle=tmp_path / "bundle"))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_worker_serves_what_it_was_told_to_or_ends_and_takes_no_state(
+    changed: bool, binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(binary.folder, tmp_path / "bundle")
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(tmp_path / "bundle"))
+    monkeypatch.setenv(SERVED_VARIABLE, served(load()))
+    if not changed:
+        with serving(create()) as client:
+            assert client.get("/health").json()["model_name"] == "binary"
+        return
+    (tmp_path / "bundle" / "bundle.json").touch()
+    with pytest.raises(SystemExit) as left:
+        create()
+    assert left.value.code == OUTDATED
+    assert not (tmp_path / "bundle.state").exists()
 
 
 @pytest.mark.parametrize(

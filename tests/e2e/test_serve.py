@@ -63,6 +63,15 @@ def test_sigterm_ends_it_in_good_order_with_json_log_lines(bundle: Path, address
     assert events.index("started") < events.index("stopped")
 
 
+def test_one_worker_says_that_it_cannot_be_reloaded_and_serves_on(bundle: Path, address: str, tmp_path: Path) -> None:
+    log, port = tmp_path / "log", address.rpartition(":")[2]
+    with running("serve", "--bundle", str(bundle), "--port", port, "--state-dir", "memory", log=log) as process:
+        until(lambda: answers(address), process, log)
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "with one worker there is no reload" in log.read_text(), process, log)
+        assert answers(address)
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "said"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import time
@@ -141,6 +143,24 @@ def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: P
             assert {second, successor} < {*running.pids()}
             stop(running, seconds=20.0)
         assert running.supervisor.returncode == 0
+
+
+def test_a_crash_does_not_mix_models_when_the_bundle_was_changed(bundle: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    with service(own, tmp_path / "state", 2, tmp_path / "log") as running:
+        running.clients(2)
+        old = running.pids()
+        file = own / "bundle.json"
+        file.write_text(re.sub(r'"version": ?"1"', '"version": "2"', file.read_text()))
+        os.kill(old[0], signal.SIGKILL)
+        deadline = time.monotonic() + 90.0
+        while lives(old[1]):
+            assert time.monotonic() < deadline, running.log.read_text()
+            time.sleep(0.05)
+        served = {client.get("/health").json()["model_version"] for client in running.clients(2).values()}
+        assert served == {"2"}
+        assert "have changed" in running.log.read_text()
+        stop(running)
 
 
 def test_workers_are_added_and_taken_away(bundle: Path, tmp_path: Path) -> None:
