@@ -7,6 +7,7 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from socket import socket
 from typing import Final
 
@@ -14,7 +15,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 HUNG_SECONDS: Final = 60.0
-"""A worker that has answered before, and then not for so long, is taken for hung."""
+"""A worker that has served, and then does not answer for so long, is taken for hung."""
 START_SECONDS: Final = 600.0
 """So long a worker may take to start: where there are more of them than cores, or a large model is read."""
 MOST_PAUSE_SECONDS: Final = 30.0
@@ -37,7 +38,15 @@ class Worker(Process):
         self.began: Final = now
         self._asked: float | None = None
         """When it was asked, if it has not answered since."""
-        self._patience = START_SECONDS
+
+    def start(self) -> None:
+        """Start the process; until it is ready Ctrl-C, which comes to all of a terminal, is the supervisor's alone."""
+        resource_tracker.ensure_running()  # which unblocks signals when it starts
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # which the process has from this one
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def failure(self, now: float) -> str | None:
         """Ask again if it has answered; says what is wrong if it is dead, or has left a question open for too long."""
@@ -49,11 +58,12 @@ class Worker(Process):
                 self._asked = now
             while self.parent_conn.poll(0):
                 self.serves = bool(self.parent_conn.recv())
-                self._asked, self._patience = None, HUNG_SECONDS
+                self._asked = None
         except (OSError, EOFError):
             return "its pipe is broken"
-        if self._asked is not None and now - self._asked >= self._patience:
-            return f"it has not answered for {self._patience:g} s"
+        patience = HUNG_SECONDS if self.serves else START_SECONDS
+        if self._asked is not None and now - self._asked >= patience:
+            return f"it has not answered for {patience:g} s"
         return None
 
     def end(self) -> None:

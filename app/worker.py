@@ -30,7 +30,7 @@ def create() -> FastAPI:
         settings = load()
         configure_logs(settings.log_level, settings.log_format, pid=True)
         leave_with_parent()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the supervisor's, and may come to all of a group
+        _leave_signals_to_the_supervisor()
         told = os.environ.get(SERVED_VARIABLE)
         if told is not None and told != served(settings):
             sys.exit(OUTDATED)
@@ -38,6 +38,14 @@ def create() -> FastAPI:
     except (BundleError, SettingsError) as error:
         structlog.get_logger().error("cannot_start", detail=str(error))
         sys.exit(1)
+
+
+def _leave_signals_to_the_supervisor() -> None:
+    """Ignore what comes to all processes of a terminal or service at once: SIGHUP, and a Ctrl-C before this moment."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which forgets one that was blocked since the start
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    signal.signal(signal.SIGINT, handler)
 
 
 def served(settings: Settings) -> str:

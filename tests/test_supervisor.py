@@ -57,7 +57,6 @@ class FakeWorker(Worker):
         self.began = clock.now  # type: ignore[misc]
         self.number, self.code = pid, 0
         self._asked = None
-        self._patience = START_SECONDS
 
     @property
     def pid(self) -> int:
@@ -228,6 +227,19 @@ def test_workers_that_take_long_to_start_are_left_in_peace(watched: Watched) -> 
     assert watched.ids == [3, 4, 5]
     assert watched.turns(5) == [[3, 4, 5], [3, 4], [3, 4, 6]]
     assert watched[5].killed
+
+
+def test_a_worker_that_answers_and_does_not_serve_yet_is_starting(watched: Watched) -> None:
+    watched[1].alive = False
+    watched.turn(4)
+    watched.turn(4)
+    watched.all[4].answer(serves=False)
+    watched.turn(4)
+    watched.turn(4, seconds=START_SECONDS - 1.0)
+    watched.turn(4, seconds=1.0)
+    assert watched.ids == [2, 3, 4]
+    watched.turn(4)
+    assert watched[4].killed
 
 
 def test_a_worker_that_cannot_start_stops_the_others_unless_one_has_served(watched: Watched, fresh: Watched) -> None:

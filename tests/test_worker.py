@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ from tests.servers import serving
 def _logs_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    hangup = signal.getsignal(signal.SIGHUP)
+    signals = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
     yield
-    signal.signal(signal.SIGHUP, hangup)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
     root.handlers[:] = handlers  # a worker sends logs to a standard error that ends with the test
     root.setLevel(level)
     structlog.reset_defaults()
@@ -75,6 +77,26 @@ def test_what_is_served_is_told_by_settings_and_files(binary: Example, tmp_path:
     shutil.rmtree(tmp_path / "bundle")
     with pytest.raises(BundleError, match=r"cannot read .*bundle\.json"):
         served(quiet(bundle=tmp_path / "bundle"))
+
+
+def test_a_worker_forgets_interrupts_from_before_it_was_ready_and_hears_later_ones(
+    binary: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "memory")
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        with serving(create()):
+            assert heard == []
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGINT, handler)
+    assert heard == [signal.SIGINT]
 
 
 @pytest.mark.parametrize("changed", [False, True])

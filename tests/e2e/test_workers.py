@@ -17,7 +17,8 @@ import pytest
 
 from app.slots import EVALUATION_LOCK
 from app.state_files import FileLock
-from tests.e2e.processes import run, until
+from tests.e2e.processes import free_port, run, until
+from tests.e2e.processes import running as started
 from tests.e2e.workers import (
     EVERYTHING,
     ROWS,
@@ -143,6 +144,20 @@ def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: P
             assert {second, successor} < {*running.pids()}
             stop(running, seconds=20.0)
         assert running.supervisor.returncode == 0
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.5, 3.0])
+def test_an_interrupt_while_workers_start_ends_all_without_a_traceback(
+    seconds: float, bundle: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    options = ("--bundle", str(bundle), "--state-dir", "memory", "--workers", "2", "--port", str(free_port()))
+    with started("serve", *options, log=log) as process:
+        until(lambda: "Started parent process" in log.read_text(), process, log)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert "Traceback" not in log.read_text()
 
 
 def test_a_crash_does_not_mix_models_when_the_bundle_was_changed(bundle: Path, tmp_path: Path) -> None:
