@@ -16,8 +16,9 @@ demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 200
 stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
+# In the order of their folders, for the end-to-end files take long and have few tests: as the last they would be alone.
 test: .venv/dev servers wrk lint types ## Run every check and every test.
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.
 servers:
