@@ -73,8 +73,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 def _serve_together(settings: Settings, started: Started, own: socket.socket) -> None:
     """Serve with several workers, which listen on one socket; SystemExit if none of them can start."""
     os.environ.update(environment(started))
-    if not _look(started):
-        raise SystemExit(STARTUP_FAILURE)
+    _tell(started)
     port = own.getsockname()[1]
     structlog.get_logger().info("starting", address=f"http://{settings.host}:{port}", workers=settings.workers)
     workers = uvicorn.Config(IMPORT_STRING, factory=True, workers=settings.workers, **_options(settings))
@@ -84,10 +83,15 @@ def _serve_together(settings: Settings, started: Started, own: socket.socket) ->
         raise SystemExit(STARTUP_FAILURE)
 
 
+def _tell(started: Started) -> None:
+    """Tell workers that are started from now on what they are to serve; raises what `load` and `served` do."""
+    os.environ[SERVED_VARIABLE] = served(load(started.flags, started.config))
+
+
 def _look(started: Started) -> bool:
-    """Tell workers that are started from now on what they are to serve; says whether there is anything."""
+    """Look anew at what is to be served, before a reload; says whether there is anything."""
     try:
-        os.environ[SERVED_VARIABLE] = served(load(started.flags, started.config))
+        _tell(started)
     except (BundleError, SettingsError) as error:
         structlog.get_logger().error("cannot_reload", detail=str(error))
         return False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ import uvicorn
 
 from app.bundles import MODEL_FILE
 from app.errors import BundleError
-from app.serve_command import Started, environment, run
+from app.serve_command import Started, _look, environment, run
 from app.settings import CONFIG_VARIABLE, SettingsError, load
 from app.state_files import Busy
+from app.worker import SERVED_VARIABLE
 from tests.examples import Example
 from tests.served import served
 
@@ -99,6 +101,19 @@ def test_a_bundle_that_cannot_be_served_is_said_before_anything_is_started(
     with pytest.raises(BundleError, match="cannot read the model"):
         run(Started({"bundle": spoilt, "workers": workers, "port": 0}, None))
     assert not (tmp_path / "spoilt.state").exists()
+
+
+def test_a_reload_is_not_begun_where_nothing_can_be_served(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(SERVED_VARIABLE, "as before")
+    assert not _look(Started({"bundle": tmp_path / "nowhere"}, None))
+    assert os.environ[SERVED_VARIABLE] == "as before"
+    said = "".join(capfd.readouterr())
+    assert "cannot_reload" in said
+    assert "nowhere" in said
+    assert _look(Started({"bundle": binary.folder}, None))
+    assert os.environ[SERVED_VARIABLE] not in ("", "as before")
 
 
 # ---------------------------------------------------------------- a fresh state
