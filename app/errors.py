@@ -11,6 +11,10 @@ class Reason(StrEnum):
     """Why something was refused, failed or lost."""
 
     # a request that is refused
+    CROSS_SITE = "cross_site"
+    HOST_NOT_ALLOWED = "host_not_allowed"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    DAMAGED_ENCODING = "damaged_encoding"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
     BODY_TOO_LARGE = "body_too_large"
@@ -42,10 +46,15 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     MONITORING_DISABLED = "monitoring_disabled"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ACCEPTABLE = "not_acceptable"
     INTERNAL_ERROR = "internal_error"
 
 
 REJECTIONS: Final = (
+    Reason.CROSS_SITE,
+    Reason.HOST_NOT_ALLOWED,
+    Reason.UNSUPPORTED_ENCODING,
+    Reason.DAMAGED_ENCODING,
     Reason.NOT_UTF8,
     Reason.NOT_JSON,
     Reason.BODY_TOO_LARGE,

@@ -31,6 +31,7 @@ from app.edges.http.infer import InferV2
 from app.edges.http.intake import Intake
 from app.edges.http.measure import HttpCounters, http_series
 from app.edges.http.operation import Operation
+from app.edges.http.origins import Door
 from app.edges.http.predict import PredictJson
 from app.edges.http.routes import install_routes, measured, shortcuts
 from app.edges.http.service import Service
@@ -69,6 +70,8 @@ def create_app(
     app = FrontedApp(
         service.http,
         shortcuts(service),
+        Door(settings.host, settings.allowed_hosts, settings.allowed_origins),
+        settings.root_path,
         title=f"Driftgauge: {service.info.name} {service.info.version}",
         description=DESCRIPTION,
         version=__version__,
@@ -79,7 +82,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = service
-    install_routes(app, service.info)
+    install_routes(app, service.info, settings.max_rows)
     install_error_handlers(app)
     return app
 

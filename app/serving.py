@@ -15,9 +15,7 @@ from app.bundles import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sa
 from app.drift.baseline import PREDICTION_CLASS
 from app.drift.bins import Bins, FloatArray, category_name
 from app.errors import BundleError, ModelFailed, Reason, Refused
-
-ECHO_LENGTH: Final = 40
-"""Characters of a name or a category of a request that an answer repeats."""
+from app.naming import named, shortened
 
 SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
 """The largest number of 32 bits."""
@@ -182,15 +180,9 @@ class _CategoryEncoder:
                 raise Refused(
                     Reason.UNSEEN_CATEGORY,
                     f"{self.feature.name}: the model does not know the category {shortened(str(name))!r}, and takes "
-                    f"no missing value there; it knows {', '.join(self.feature.categories[:10])}"
-                    + ("…" if len(self.feature.categories) > 10 else ""),
+                    f"no missing value there; it knows {named(self.feature.categories)}",
                     {"field": self.feature.name, "row": row},
                 )
-
-
-def shortened(text: str) -> str:
-    """Return a text of a request as short as a message can repeat it."""
-    return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
 
 
 def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | str | None]]) -> Batch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,18 @@ class Settings(BaseSettings):
     bundle: Path | None = Field(None, description="Folder of the model bundle to serve.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names that requests may be for (`Host`), e.g. `api.example.com,*.example.com`; `*` is any. IP "
+        "addresses and loopback names always are. If not given: any name, but on a loopback address none with a dot.",
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Other sites whose pages may ask from a browser, e.g. `https://app.example.com`; `*` is any.",
+    )
+    root_path: str = Field(
+        "", description="Path under which a proxy shows the server, e.g. `/models/a`, whether it removes it or not."
+    )
     workers: int = Field(1, ge=1, le=MAX_WORKERS, description="Processes that serve; they share one state.")
     state_dir: Path | None = Field(
         None,
@@ -170,10 +183,34 @@ class Settings(BaseSettings):
         None, ge=0, description="Expose the drift of so many features only, the worst, and of the prediction."
     )
 
-    @field_validator("windows", "time_windows", "trusted_types", mode="before")
+    @field_validator("windows", "time_windows", "trusted_types", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"\*|(\*\.)?[\w.-]+|\[?[0-9a-fA-F:.]+\]?", name):
+                raise ValueError(f"{name!r} is no name: write it without scheme, port and path, e.g. *.example.com")
+        return tuple(name.strip("[]") for name in value)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", origin.lower()):
+                raise ValueError(f"{origin!r} is no origin: write scheme, name and port, e.g. https://app.example.com")
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _rooted(cls, value: str) -> str:
+        path = value.rstrip("/")
+        if path and not re.fullmatch(r"(/[\w.~!$&'()+,;=@%-]+)+", path):
+            raise ValueError(f"{value!r} is no path: it begins with a slash, e.g. /models/a")
+        return path
 
     @field_validator("psi_thresholds_by_feature", mode="before")
     @classmethod

@@ -11,7 +11,8 @@ import pytest
 from app.bundles import Bundle, Sample
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS
 from app.errors import BundleError, ModelFailed, Reason, Refused
-from app.serving import Batch, Predictor, check_samples, shortened, verify
+from app.naming import shortened
+from app.serving import Batch, Predictor, check_samples, verify
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 

@@ -16,7 +16,8 @@ import numpy as np
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray, category_name
 from app.errors import Reason, Refused
-from app.serving import Batch, shortened
+from app.naming import NAMED, named, shortened
+from app.serving import Batch
 
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
 _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
@@ -47,6 +48,8 @@ class FeatureDecoder:
 
         Raises Refused, naming the field and the row.
         """
+        if not columns:
+            raise self.empty_row(0)
         self._refuse_unknown(columns, {})
         values = [columns.get(name) or (None,) * rows for name in self._names]
         cells = _finite_cells(list(chain.from_iterable(values))) if self._all_numeric else None
@@ -90,7 +93,7 @@ class FeatureDecoder:
         if len(row) != len(self._features):
             raise Refused(
                 Reason.WRONG_FEATURE_COUNT,
-                f"row {place} has {len(row)} values, the model takes {len(self._features)}: {', '.join(self._names)}",
+                f"row {place} has {len(row)} values, the model takes {len(self._features)}: {self._known()}",
                 {"row": place, "expected": len(self._features), "given": len(row)},
             )
         return row
@@ -99,8 +102,23 @@ class FeatureDecoder:
         if len(row) == len(self._names):
             with suppress(KeyError):
                 return self._values(row)
+        if not row:
+            raise self.empty_row(place)
         self._refuse_unknown(row, {"row": place})
         return [row.get(name) for name in self._names]
+
+    def _known(self) -> str:
+        """Return the names of the first features, and where all of them are listed."""
+        more = len(self._names) > NAMED
+        return f"{named(self._names)} (GET /metadata lists them)" if more else named(self._names)
+
+    def empty_row(self, place: int) -> Refused:
+        """Return what is wrong with a row that has no feature at all: it is a mistake, whatever the model takes."""
+        return Refused(
+            Reason.MISSING_FEATURE,
+            f"row {place} has no feature; send at least one of {named(self._names)}, null where a value is missing",
+            {"field": self._names[0], "row": place},
+        )
 
     def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:
         known = sum(name in given for name in self._names)
@@ -108,7 +126,7 @@ class FeatureDecoder:
             unknown = shortened(next(name for name in given if name not in self._names))
             raise Refused(
                 Reason.UNKNOWN_FEATURE,
-                f"{unknown} is not a feature of the model; it takes {', '.join(self._names)}",
+                f"{unknown} is not a feature of the model; it takes {self._known()}",
                 {"field": unknown, **where},
             )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -11,6 +13,17 @@ import orjson
 from app.errors import Reason, Refused
 
 ID_LENGTH: Final = 128
+ID_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufeff]+$"
+"""What an id consists of: no control characters, no line breaks, nothing that turns or hides text."""
+_IS_ID: Final = re.compile(ID_PATTERN.replace("$", r"\Z"))
+TIME_PATTERN: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?)?)?$"
+)
+"""A time as RFC 3339 writes it. Without an offset, and a date alone, as many programs write it: that is UTC."""
+_IS_TIME: Final = re.compile(TIME_PATTERN.replace("$", r"\Z"))
+_LEAP_SECOND: Final = slice(17, 19)
 READ_AGAIN_BYTES: Final = 65_536
 """Up to which size a body that is not quite JSON is read again, slowly, to say what is wrong where."""
 
@@ -19,8 +32,11 @@ def read_json(body: bytes) -> Any:
     """Return the JSON value of a body; raises Refused.
 
     NaN and infinite numbers, which JSON does not have but some writers send, are read as numbers in
-    a body that is not too large for it, so that the field that holds one can be named.
+    a body that is not too large for it, so that the field that holds one can be named. A byte order
+    mark before it, which some programs of Windows write, is passed over.
     """
+    if body[:3] == codecs.BOM_UTF8:
+        body = body[3:]
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -28,7 +44,9 @@ def read_json(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+        raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {_told(body, error)}") from error
+    if b"\0" in body[:4]:
+        raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {_WIDE}")
     if len(body) > READ_AGAIN_BYTES:
         if "NaN" in text or "Infinity" in text:
             raise Refused(
@@ -43,9 +61,21 @@ def read_json(body: bytes) -> Any:
     return content
 
 
+_WIDE: Final = "it looks like UTF-16 or UTF-32; send UTF-8"
+
+
+def _told(body: bytes, error: UnicodeDecodeError) -> str:
+    """Return what a body that is not UTF-8 looks like, or where it goes wrong."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        return _WIDE
+    if body.startswith(b"\x1f\x8b"):
+        return "it looks like gzip; say so with Content-Encoding: gzip"
+    return f"{error.reason} at byte {error.start}"
+
+
 def id_of(field: str, value: Any, row: int = 0) -> str:
     """Return a value that is usable as an id; raises Refused."""
-    if isinstance(value, str) and 0 < len(value) <= ID_LENGTH and value.isprintable():
+    if isinstance(value, str) and 0 < len(value) <= ID_LENGTH and _IS_ID.match(value):
         return value
     raise Refused(
         Reason.INVALID_PREDICTION_ID,
@@ -61,9 +91,7 @@ def time_of(field: str, value: Any, row: int = 0) -> float:
     """
     try:
         if isinstance(value, str):
-            at = datetime.fromisoformat(value)
-            # Through UTC, so that what comes out can be written as a time again.
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+            return _instant(value).timestamp()
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC).timestamp()
     except (ValueError, OverflowError, OSError):
@@ -74,3 +102,15 @@ def time_of(field: str, value: Any, row: int = 0) -> float:
         "or seconds since 1970",
         {"field": field, "row": row},
     )
+
+
+def _instant(text: str) -> datetime:
+    """Return a time in UTC, so that it can be written again; ValueError or OverflowError if there is none.
+
+    Second 60, a leap second, is the second that follows: computers count none.
+    """
+    if not _IS_TIME.match(text):
+        raise ValueError(text)
+    leap = text[_LEAP_SECOND] == "60"
+    at = datetime.fromisoformat(f"{text[:17]}59{text[19:]}".upper() if leap else text.upper())
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC) + timedelta(seconds=leap)

@@ -18,11 +18,13 @@ import orjson
 from app.batching import Answer
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray
+from app.edges.formats.content_types import OF_REQUESTS, OF_TENSORS, ContentType, content_type_of, read_as
 from app.edges.formats.features import FeatureDecoder, json_type
 from app.edges.formats.fields import id_of, read_json, time_of
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
-from app.serving import Batch, shortened
+from app.naming import named, shortened
+from app.serving import Batch
 
 PLATFORM: Final = "sklearn"
 OUTPUTS: Final = ("prediction", "score", "prediction_id")
@@ -92,7 +94,8 @@ class _Tensor(NamedTuple):
 def read_infer(body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int) -> InferRequest:
     """Understand a body; raises Refused with the reason, the field and what to do."""
     content = _content(body)
-    tensors = _tensors(content.get("inputs"), max_rows)
+    meant = content_type_of(content.get("parameters"), OF_REQUESTS, "parameters")
+    tensors = _tensors(content.get("inputs"), max_rows, meant)
     rows = _rows(tensors)
     sent_id = content.get("id")
     return InferRequest(
@@ -118,15 +121,16 @@ def _content(body: bytes) -> dict[str, Any]:
     return content
 
 
-def _tensors(inputs: Any, max_rows: int) -> list[_Tensor]:
+def _tensors(inputs: Any, max_rows: int, meant: ContentType | None) -> list[_Tensor]:
     if not isinstance(inputs, list):
         raise Refused(Reason.WRONG_TYPE, f"inputs is {json_type(inputs)}, not a list: {_HINT}", {"field": "inputs"})
     if not inputs:
         raise Refused(Reason.UNKNOWN_SHAPE, f"inputs is empty: {_HINT}", {"field": "inputs"})
-    return [_tensor(given, place, max_rows) for place, given in enumerate(inputs)]
+    return [_tensor(given, place, max_rows, meant) for place, given in enumerate(inputs)]
 
 
-def _tensor(given: Any, place: int, max_rows: int) -> _Tensor:
+def _tensor(given: Any, place: int, max_rows: int, meant: ContentType | None) -> _Tensor:
+    """Return a tensor of a request whose parameters say that it is `meant` so; its own parameters come first."""
     name = given.get("name") if isinstance(given, dict) else None
     if not isinstance(name, str):
         field = f"inputs[{place}]"
@@ -141,6 +145,9 @@ def _tensor(given: Any, place: int, max_rows: int) -> _Tensor:
         raise _refused(Reason.WRONG_TYPE, name, f"its datatype is none of {', '.join(DATATYPES)}")
     tensor = _Tensor(name, datatype, rows, width, _flat(name, data, rows, width))
     _refuse_misfits(tensor)
+    own = content_type_of(parameters, OF_TENSORS, name)
+    if own is not None or (meant is not None and datatype == "BYTES"):
+        return tensor._replace(values=read_as(own or meant, datatype, tensor.values, name))
     return tensor
 
 
@@ -262,7 +269,7 @@ def _by_name(tensors: Sequence[_Tensor], info: BundleInfo) -> Mapping[str, _Tens
 
 def _misshapen(reason: Reason, tensor: _Tensor, info: BundleInfo, **detail: object) -> Refused:
     shape = [entry for entry in (tensor.rows, tensor.width) if entry is not None]
-    names = ", ".join(feature.name for feature in info.features)
+    names = named(feature.name for feature in info.features)
     message = (
         f"a tensor of shape {shape} and this name is neither all features nor one of them: send one of shape "
         f"[rows, {len(info.features)}] with the values of {names} in this order, or one of shape [rows], named so, "

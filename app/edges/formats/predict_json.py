@@ -13,17 +13,22 @@ import orjson
 from app.batching import Answer
 from app.bundles import BundleInfo
 from app.drift.bins import FloatArray
+from app.edges.formats.dataframes import RECORDS, SPLIT, split_columns, split_rows
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.fields import id_of, read_json, time_of
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
-from app.serving import Batch, shortened
+from app.naming import shortened
+from app.serving import Batch
 
-_SHAPES: Final = ("features", "instances", "data")
+LISTS: Final = ("instances", "data", RECORDS)
+"""What holds a list of rows."""
+_SHAPES: Final = ("features", *LISTS, SPLIT)
 _SINGLE: Final = frozenset({"features", "prediction_id", "timestamp"})
-_MANY: Final = frozenset({"instances", "data", "prediction_ids", "timestamps"})
+_MANY: Final = frozenset({*LISTS, SPLIT, "prediction_ids", "timestamps"})
 _HINT: Final = (
-    'send {"features": {name: value}}, {"features": [value, …]}, {"instances": [row, …]} or {"data": [[value, …], …]}'
+    'send {"features": {name: value}}, {"features": [value, …]}, {"instances": [row, …]}, {"data": [[value, …], …]}, '
+    '{"dataframe_split": {"columns": [name, …], "data": [[value, …], …]}} or [{name: value}, …]'
 )
 
 
@@ -41,33 +46,45 @@ class PredictRequest:
 def read_request(body: bytes, decoder: FeatureDecoder, max_rows: int) -> PredictRequest:
     """Understand a body; raises Refused with the reason, the field and what to do."""
     content = read_json(body)
+    if type(content) is list:
+        content = {RECORDS: content}  # the bare rows, as DataFrame.to_json(orient="records") writes them
     if not isinstance(content, dict):
-        raise Refused(Reason.UNKNOWN_SHAPE, f"the body is not an object: {_HINT}")
+        raise Refused(Reason.UNKNOWN_SHAPE, f"the body is neither an object nor a list: {_HINT}")
     if len(content) == 1 and "features" in content:  # what most requests are
         return PredictRequest(decoder.decode([content["features"]]), many=False, ids=None, event=None)
     given = [shape for shape in _SHAPES if shape in content]
     if len(given) != 1:
         what = f"both {' and '.join(given)}" if given else f"none of {', '.join(_SHAPES)}"
         raise Refused(Reason.UNKNOWN_SHAPE, f"the body has {what}: {_HINT}")
-    many = given[0] != "features"
+    shape = given[0]
+    many = shape != "features"
     _refuse_strangers(content, _MANY if many else _SINGLE)
-    rows = content[given[0]] if many else [content["features"]]
-    if not isinstance(rows, list):
-        raise Refused(Reason.WRONG_TYPE, f"{given[0]} is not a list of rows", {"field": given[0]})
-    if not rows:
-        raise Refused(Reason.EMPTY_BATCH, f"{given[0]} is empty: send at least one row", {"field": given[0]})
-    if len(rows) > max_rows:
-        raise Refused(
-            Reason.TOO_MANY_ROWS,
-            f"{given[0]} has {len(rows)} rows, at most {max_rows} are taken: send several requests",
-            {"field": given[0], "limit": max_rows, "given": len(rows)},
-        )
+    rows = _rows(content, shape, max_rows)
+    split = shape == SPLIT
     return PredictRequest(
-        batch=decoder.decode(rows),
+        batch=decoder.decode_columns(split_columns(content[SPLIT], rows), len(rows)) if split else decoder.decode(rows),
         many=many,
         ids=_ids(*_one_or_many(content, "prediction_id", many, len(rows))),
         event=_times(*_one_or_many(content, "timestamp", many, len(rows))),
     )
+
+
+def _rows(content: dict[str, Any], shape: str, max_rows: int) -> list[Any]:
+    """Return the rows that a body has, at least one and at most `max_rows`; raises Refused."""
+    if shape == "features":
+        return [content[shape]]
+    rows = split_rows(content[shape]) if shape == SPLIT else content[shape]
+    if not isinstance(rows, list):
+        raise Refused(Reason.WRONG_TYPE, f"{shape} is not a list of rows", {"field": shape})
+    if not rows:
+        raise Refused(Reason.EMPTY_BATCH, f"{shape} is empty: send at least one row", {"field": shape})
+    if len(rows) > max_rows:
+        raise Refused(
+            Reason.TOO_MANY_ROWS,
+            f"{shape} has {len(rows)} rows, at most {max_rows} are taken: send several requests",
+            {"field": shape, "limit": max_rows, "given": len(rows)},
+        )
+    return rows
 
 
 def _refuse_strangers(content: dict[str, Any], known: frozenset[str]) -> None:

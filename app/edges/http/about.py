@@ -16,9 +16,9 @@ from app.errors import ModelFailed, Reason
 from app.serving import check_samples
 
 
-async def root() -> Response:
+async def root(request: Request) -> Response:
     """Lead a browser to the documentation."""
-    return RedirectResponse("/docs", status_code=307)
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", status_code=307)
 
 
 async def health(request: Request) -> Response:

@@ -14,10 +14,16 @@ from starlette.responses import Response
 
 from app.edges.formats import infer_v2
 from app.errors import Reason, Refused
+from app.naming import shortened
 
 STATUS: Final[Mapping[Reason, int]] = {
     Reason.NOT_UTF8: 400,
     Reason.NOT_JSON: 400,
+    Reason.CROSS_SITE: 403,
+    Reason.HOST_NOT_ALLOWED: 421,
+    Reason.UNSUPPORTED_ENCODING: 415,
+    Reason.DAMAGED_ENCODING: 400,
+    Reason.NOT_ACCEPTABLE: 406,
     Reason.BODY_TOO_LARGE: 413,
     Reason.MODEL_FAILED: 500,
     Reason.NOT_READY: 503,
@@ -67,16 +73,20 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _refused(request: Request, error: Refused) -> Response:
-    return _shaped(request, error.reason, error.message, error.detail)
+    return shaped(_path(request), error.reason, error.message, error.detail)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
     reason = _BY_STATUS.get(error.status_code, Reason.INTERNAL_ERROR)
+    path, docs = _path(request), f"{request.scope.get('root_path', '')}/docs"
     message = {
-        Reason.NOT_FOUND: f"there is nothing at {request.url.path}; see /docs",
-        Reason.METHOD_NOT_ALLOWED: f"{request.method} is not possible at {request.url.path}; see /docs",
+        Reason.NOT_FOUND: f"there is nothing at {shortened(path)}; see {docs}",
+        Reason.METHOD_NOT_ALLOWED: f"{request.method} is not possible at {shortened(path)}; see {docs}",
     }.get(reason, str(error.detail))
-    return _shaped(request, reason, message, headers=error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return shaped(path, reason, message, headers=headers)
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
@@ -86,18 +96,24 @@ async def _gone(_: Request, __: ClientDisconnect) -> Response:
 async def _internal(request: Request, error: Exception) -> Response:
     structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
     # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
-    return _shaped(request, Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
+    return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
 
 
-def _shaped(
-    request: Request,
+def _path(request: Request) -> str:
+    """Return the path of a request without the one that a proxy shows the server under."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def shaped(
+    path: str,
     reason: Reason,
     message: str,
     detail: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return an error in the one shape, or under `/v2` in that of the Open Inference Protocol."""
-    if not (request.url.path + "/").startswith("/v2/"):
+    if not (path + "/").startswith("/v2/"):
         return error_response(reason, message, detail, headers)
     body = infer_v2.error_body(reason, message)
     return Response(body, status_of(reason), dict(headers or {}), media_type="application/json")

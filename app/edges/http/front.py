@@ -1,20 +1,25 @@
-"""The front of the server: counts and times every request, and answers those that predict by the shortest way."""
+"""The front of the server: who may ask, a count of every answer, and the shortest way to those that predict."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.edges.http.errors import shaped
 from app.edges.http.measure import HttpCounters, handler
-from app.edges.http.operation import Operation
+from app.edges.http.operation import Operation, hangs_up
+from app.edges.http.origins import Door, Header
+from app.errors import Refused
 
 Shortcuts = Mapping[str, tuple[str, Operation[Any]]]
 """For a path to POST to: the template of its route, and what answers."""
+_NO_CONTENT: Final = 204
 
 
 class FrontedApp(FastAPI):
@@ -24,48 +29,96 @@ class FrontedApp(FastAPI):
     so that nobody predicts past it.
     """
 
-    def __init__(self, counters: HttpCounters, shortcuts: Shortcuts, **options: Any) -> None:
+    def __init__(
+        self, counters: HttpCounters, shortcuts: Shortcuts, door: Door, served_at: str = "", **options: Any
+    ) -> None:
         super().__init__(**options)
         self._counters = counters
         self._shortcuts = shortcuts
+        self._door = door
+        self._served_at = served_at
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return all of the application as FastAPI builds it, behind the front."""
-        shortcuts = {} if self.user_middleware else self._shortcuts
-        return Front(super().build_middleware_stack(), self._counters, shortcuts)
+        built = super().build_middleware_stack()
+        return Front(
+            built, self._counters, self._shortcuts, self._door, self._served_at, is_direct=not self.user_middleware
+        )
 
 
 class Front:
-    """ASGI middleware: shortcuts for operations that predict, and a count of every answer."""
+    """ASGI middleware: a check of who asks, shortcuts for operations that predict, and a count of every answer."""
 
-    def __init__(self, app: ASGIApp, counters: HttpCounters, shortcuts: Shortcuts) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        counters: HttpCounters,
+        shortcuts: Shortcuts,
+        door: Door,
+        served_at: str = "",
+        *,
+        is_direct: bool = True,
+    ) -> None:
+        """`served_at` is the path under which a proxy shows the server; `is_direct` says whether to take shortcuts."""
         self._app = app
         self._counters = counters
         self._shortcuts = shortcuts
+        self._door = door
+        self._served_at = served_at
+        self._direct = shortcuts if is_direct else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the wrapped application does."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "POST" and (found := self._shortcuts.get(scope["path"])) is not None:
+        path, method, headers = self._path(scope), scope["method"], scope["headers"]
+        refused = self._door.refusal(method, headers)
+        if self._door.origins:
+            send = _adding(self._door.shared(headers), send)
+        if refused is not None:
+            await self._refuse(refused, path, scope, receive, send)
+        elif method == "POST" and (found := self._direct.get(path)) is not None:
             await self._predict(*found, scope, receive, send)
-            return
+        elif (allowed := self._door.preflight(method, headers)) is not None:
+            started = time.perf_counter()
+            await _adding(allowed, send)({"type": "http.response.start", "status": _NO_CONTENT, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            self._counters.count(method, path, _NO_CONTENT, time.perf_counter() - started)
+        else:
+            await self._pass(path, scope, receive, send)
+
+    def _path(self, scope: Scope) -> str:
+        """Return the path of a route, whether a proxy passes the path on that it shows the server under, or not."""
+        path: str = scope["path"]
+        root = self._served_at or scope.get("root_path")
+        if root:
+            if path == root or path.startswith(f"{root}/"):
+                path = path[len(root) :] or "/"
+            scope["root_path"], scope["path"] = root, root + path
+        return path
+
+    async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give a request to the application; HEAD is GET without the body."""
         started = time.perf_counter()
-        code = 500
+        method, code = scope["method"], 500
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}
 
         async def remember(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             await self._app(scope, receive, remember)
         finally:
             # FastAPI names the route of its own routes alone; the path of the others is their template.
-            template = getattr(scope.get("route"), "path", None) or scope.get("path")
-            self._counters.count(scope["method"], handler(template or ""), code, time.perf_counter() - started)
+            template = getattr(scope.get("route"), "path", None) or path
+            self._counters.count(method, handler(template), code, time.perf_counter() - started)
 
     async def _predict(
         self, template: str, operation: Operation[Any], scope: Scope, receive: Receive, send: Send
@@ -85,3 +138,26 @@ class Front:
             await send({"type": "http.response.body", "body": reply.body})
         finally:
             self._counters.count("POST", template, code, time.perf_counter() - started)
+
+    async def _refuse(self, refused: Refused, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that may not ask, in the shape of its route, before its body is read."""
+        started = time.perf_counter()
+        template, operation = self._shortcuts.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
+        answer: Response = (
+            operation.refused(refused, hangs_up(scope)).response()
+            if operation
+            else shaped(path, refused.reason, refused.message, refused.detail)
+        )
+        await answer(scope, receive, send)
+        self._counters.count(scope["method"], template, answer.status_code, time.perf_counter() - started)
+
+
+def _adding(headers: list[Header], send: Send) -> Send:
+    """Return what sends the head of an answer with some headers more."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *headers]}
+        await send(message)
+
+    return sending

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,10 +12,14 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from app.edges.http.encodings import Coding, inflated
 from app.errors import Reason, Refused
 
 INLINE_BYTES: Final = 16_384
 """Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
+
+TURN_SECONDS: Final = 0.001
+"""So long a body is inflated at a time while others wait."""
 
 
 class Pending:
@@ -76,6 +82,24 @@ class Intake:
             if not message.get("more_body"):
                 return bytes(body)
             message = await receive()
+
+    async def inflated(self, body: bytes, coding: Coding, pending: Pending) -> bytes:
+        """Return what a compressed body holds, refused as soon as that is too much; others have their turns meanwhile.
+
+        Raises Refused.
+        """
+        pieces: list[bytes] = []
+        count, began = 0, time.perf_counter()
+        for piece in inflated(body, coding):
+            count += len(piece)
+            if count > self.max_body_bytes:
+                raise self._too_large()
+            pending.add(len(piece))
+            pieces.append(piece)
+            if time.perf_counter() - began > TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        return b"".join(pieces)
 
     def _too_large(self) -> Refused:
         return Refused(

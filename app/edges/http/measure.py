@@ -49,5 +49,7 @@ class HttpCounters:
 
     def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:
         """Return the labels under which an answer counts that has none of its own."""
+        if method == "HEAD" and (method, template) not in self._known:
+            method = "GET"  # it is the same work
         known = (method, template) if (method, template) in self._known else UNMATCHED[:2]
         return (*known, code) if (*known, code) in self._children else (*known, "other")

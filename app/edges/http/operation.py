@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope
 from app.batching import Answer, Batcher, Waiting
 from app.capture import Capture
 from app.drift.bins import FloatArray
+from app.edges.http.encodings import READ, coding_of
 from app.edges.http.errors import INTERNAL, RETRY_AFTER_SECONDS, status_of
 from app.edges.http.intake import INLINE_BYTES, Intake, headers_of, is_whole
 from app.errors import ModelFailed, Reason, Refused
@@ -25,6 +26,11 @@ from app.serving import Batch, Predictor
 INLINE_ROWS: Final = 256
 """Answers of so many rows are written on the event loop, larger ones in a thread."""
 Header = tuple[bytes, bytes]
+_HELP: Final[Mapping[Reason, Sequence[Header]]] = {
+    Reason.OVERLOADED: [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)],
+    Reason.UNSUPPORTED_ENCODING: [(b"accept-encoding", READ.encode())],
+}
+"""Headers that say how to ask instead, or when."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -107,12 +113,16 @@ class Operation(Generic[R]):
             answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
             return reply_of(200, await self._written(asked, answer, arrival))
         except Refused as error:
-            self.capture.refused(error.reason)
-            return self._refusal(error.reason, error.message, error.detail, _hangs_up(scope) if asked is None else ())
+            return self.refused(error, hangs_up(scope) if asked is None else ())
         except ModelFailed as error:
             self.capture.failed(len(asked.batch) if asked else 0)
             self.failures.happened(Reason.MODEL_FAILED, error)
             return self._refusal(Reason.MODEL_FAILED, f"{error}; nothing was predicted", {})
+
+    def refused(self, error: Refused, headers: Sequence[Header] = ()) -> Reply:
+        """Answer and count a request that is refused."""
+        self.capture.refused(error.reason)
+        return self._refusal(error.reason, error.message, error.detail, headers)
 
     def broken(self, error: Exception) -> Reply:
         """Answer a request that failed in a way that nobody thought of; the log says more."""
@@ -121,12 +131,17 @@ class Operation(Generic[R]):
 
     async def _understood(self, scope: Scope, receive: Receive) -> R:
         """Understand a body, a large one in a thread, so that the event loop goes on answering others."""
+        coding = coding_of(scope["headers"])
         message = await receive()
         intake = self.intake
-        if is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
+        if coding is None and is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
             return self.wire.read(message.get("body", b""))
         with intake.pending() as pending:
             body = await intake.rest(message, scope, receive, pending)
+            if coding is not None:
+                body = await intake.inflated(body, coding, pending)
+                if len(body) <= INLINE_BYTES:
+                    return self.wire.read(body)
             return await asyncio.get_running_loop().run_in_executor(intake.executor, self.wire.read, body)
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
@@ -154,8 +169,7 @@ class Operation(Generic[R]):
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
     ) -> Reply:
-        later = [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)] if reason is Reason.OVERLOADED else []
-        return reply_of(status_of(reason), self.wire.error(reason, message, detail), *later, *headers)
+        return reply_of(status_of(reason), self.wire.error(reason, message, detail), *_HELP.get(reason, ()), *headers)
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -164,6 +178,6 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _hangs_up(scope: Scope) -> Sequence[Header]:
+def hangs_up(scope: Scope) -> Sequence[Header]:
     """Return what ends a connection whose client was to wait for a word before it sends a body that nobody reads."""
     return [(b"connection", b"close")] if b"expect" in headers_of(scope) else []

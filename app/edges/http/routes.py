@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.bundles import BundleInfo
-from app.edges.http import about, infer, predict, runbooks, schemas, schemas_v2, watch
+from app.edges.http import about, bodies, infer, predict, runbooks, schemas, schemas_v2, watch
 from app.edges.http.front import Shortcuts
 from app.edges.http.measure import handler
 from app.edges.http.service import Service
@@ -33,18 +33,18 @@ class Route:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Its method, and for the probes that some load balancers send, HEAD."""
+        """Its method, and HEAD where it is counted apart, for the probes that some load balancers send."""
         return (self.method, "HEAD") if self.tag == "health" else (self.method,)
 
 
 MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
-PREDICTING: Final = (200, 400, 413, 422, 500, 503)
+PREDICTING: Final = (200, 400, 403, 413, 415, 421, 422, 500, 503)
 INFERRING: Final = (*PREDICTING, 404)
 ROUTES: Final = (
     Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
     Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
-    Route("GET", "/drift/status", watch.status, (200, 404), "watch", schemas.DriftStatus),
-    Route("GET", "/metrics", watch.metrics, (200,), "watch"),
+    Route("GET", "/drift/status", watch.status, (200, 404, 406), "watch", schemas.DriftStatus),
+    Route("GET", "/metrics", watch.metrics, (200, 406), "watch"),
     Route("GET", "/runbooks", runbooks.contents, (200,), "watch"),
     Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "watch"),
     Route("GET", "/metadata", about.metadata, (200,), "model", schemas.Metadata),
@@ -83,7 +83,7 @@ def shortcuts(service: Service) -> Shortcuts:
     }
 
 
-def install_routes(app: FastAPI, info: BundleInfo) -> None:
+def install_routes(app: FastAPI, info: BundleInfo, max_rows: int) -> None:
     """Add the routes, with the model's own features in their documentation."""
     for route in ROUTES:
         app.add_api_route(
@@ -94,24 +94,22 @@ def install_routes(app: FastAPI, info: BundleInfo) -> None:
             response_class=Response,
             responses=schemas.responses(route.codes, route.body, route.path, _error(route)),
             include_in_schema=route.path != "/",
-            openapi_extra=_extra(route, info),
+            openapi_extra=_extra(route, info, max_rows),
         )
-        for method in route.methods[1:]:
-            app.add_api_route(route.path, route.answers, methods=[method], include_in_schema=False)
 
 
 def _error(route: Route) -> type[BaseModel]:
     return schemas_v2.V2Error if route.tag == "v2" else schemas.ErrorAnswer
 
 
-def _extra(route: Route, info: BundleInfo) -> dict[str, Any]:
+def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
     """Return what the documentation says of a route beyond its answers."""
     parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
     if route.path == "/drift/status":
         parameters.append(schemas.MODEL_PARAMETER)
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if route.path == "/predict":
-        extra["requestBody"] = schemas.predict_body(info)
+        extra["requestBody"] = bodies.predict_body(info, max_rows)
     elif route.path.endswith("/infer"):
-        extra["requestBody"] = schemas_v2.infer_schema(info)
+        extra["requestBody"] = schemas_v2.infer_schema(info, max_rows)
     return extra

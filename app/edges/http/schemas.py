@@ -7,9 +7,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.bundles import BundleInfo, Feature, Label
+from app.bundles import Label
 from app.drift.verdict import Status
-from app.edges.formats.fields import ID_LENGTH
 
 
 class Documented(BaseModel):
@@ -310,58 +309,14 @@ def responses(
 _OVERLOADED: Final = "Too many requests wait for the model: try again after the seconds that Retry-After says"
 _RETRY_AFTER: Final = {"schema": {"type": "integer"}, "description": "Seconds."}
 _DESCRIPTIONS: Final = {
-    400: "The body is not JSON, or not UTF-8",
+    400: "The body is not JSON, or not UTF-8, or not compressed as its Content-Encoding says",
+    403: "A page of another site asks, whose origin is not among allowed_origins",
     404: "There is nothing of that name",
-    413: "The body is too large",
+    406: "The Accept-Encoding leaves nothing to answer with",
+    413: "The body is too large, as it is or inflated",
+    415: "The Content-Encoding is not read here; Accept-Encoding says which are",
+    421: "The Host is not among allowed_hosts",
     422: "The rows cannot be used; the message names the field",
     500: "The model failed on the rows",
     503: "Not ready",
 }
-
-
-def predict_body(info: BundleInfo) -> dict[str, Any]:
-    """Return the schema of `POST /predict`'s body, with the model's features and samples."""
-    named = {
-        "type": "object",
-        "properties": {feature.name: _value(feature) for feature in info.features},
-        "required": [feature.name for feature in info.features if not feature.accepts_missing],
-        "additionalProperties": False,
-    }
-    count = len(info.features)
-    ordered = {"type": "array", "items": {}, "minItems": count, "maxItems": count}
-    row = {"anyOf": [named, ordered]}
-    rows = {"type": "array", "items": row, "minItems": 1}
-    nothing = {"type": "null"}
-    id_ = {"type": "string", "minLength": 1, "maxLength": ID_LENGTH}
-    time = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, nothing]}
-    one = _object(["features"], features=row, prediction_id={"anyOf": [id_, nothing]}, timestamp=time)
-    several = {
-        "prediction_ids": {"anyOf": [{"type": "array", "items": id_}, nothing]},
-        "timestamps": {"anyOf": [{"type": "array", "items": time}, nothing]},
-    }
-    shapes = [one, _object(["instances"], instances=rows, **several), _object(["data"], data=rows, **several)]
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": {"anyOf": shapes}, "examples": _examples(info)}},
-    }
-
-
-def _object(required: list[str], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _value(feature: Feature) -> dict[str, Any]:
-    types = ["number", "boolean"] if feature.kind == "numeric" else ["string", "number", "boolean"]
-    return {"anyOf": [{"type": kind} for kind in [*types, *["null"] * feature.accepts_missing]]}
-
-
-def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
-        return {}
-    rows = [sample.features for sample in info.samples]
-    return {
-        "one row by name": {"value": {"features": rows[0]}},
-        "one row in order": {"value": {"features": list(rows[0].values())}},
-        "many rows": {"value": {"instances": rows}},
-        "many rows in order": {"value": {"data": [list(row.values()) for row in rows]}},
-    }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from app.bundles import BundleInfo, Feature, Label, Sample
 from app.drift.bins import category_name
-from app.edges.formats.fields import ID_LENGTH
-from app.edges.formats.infer_v2 import DATATYPES, OUTPUTS, input_datatype
+from app.edges.formats.content_types import OF_REQUESTS, OF_TENSORS, OF_TEXTS
+from app.edges.formats.infer_v2 import DATATYPES, OUTPUTS, Datatype, input_datatype
+from app.edges.http.bodies import ID, NOTHING, NUMBER, TIME
 from app.edges.http.schemas import Documented
 
 
@@ -75,37 +77,39 @@ class V2Ready(Documented):
     ready: bool
 
 
-def infer_schema(info: BundleInfo) -> dict[str, Any]:
-    """Return the schema of `POST /v2/models/{name}/infer`'s body, with the model's features and samples."""
-    nothing = {"type": "null"}
-    id_ = {"type": "string", "minLength": 1, "maxLength": ID_LENGTH}
-    time = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, nothing]}
+def infer_schema(info: BundleInfo, max_rows: int) -> dict[str, Any]:
+    """Return the schema of `POST /v2/models/{name}/infer`'s body, with the model's features and samples.
+
+    What it cannot say: that tensors have as many values as their shapes say, and all of them as many rows.
+    """
     outputs = {"type": "array", "items": _object(["name"], name={"enum": list(OUTPUTS)})}
     schema = _object(
         ["inputs"],
-        inputs={"anyOf": [*_matrix_inputs(info), _column_inputs(info)]},
-        id={"anyOf": [id_, nothing]},
-        outputs={"anyOf": [outputs, nothing]},
-        parameters={"anyOf": [_object([], timestamp=time), nothing]},
+        inputs={"anyOf": [_matrix_inputs(info, max_rows), _column_inputs(info, max_rows)]},
+        id=ID,
+        outputs={"anyOf": [outputs, NOTHING]},
+        parameters={"anyOf": [_object([], timestamp=TIME, content_type=_one_of(OF_REQUESTS)), NOTHING]},
     )
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": _examples(info)}}}
 
 
-def _matrix_inputs(info: BundleInfo) -> list[dict[str, Any]]:
-    """Return the schema of one tensor of all features; the number of its columns is no matter of a JSON schema."""
-    shape = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
-    tensors = _tensors(info.features, {"type": "string"}, shape)
-    return [{"type": "array", "items": {"anyOf": tensors}, "minItems": 1, "maxItems": 1}]
+def _matrix_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
+    """Return the schema of one tensor of all features."""
+    tensors = _tensors(info.features, {"type": "string"}, _shape(max_rows, len(info.features)))
+    return {"type": "array", "items": {"anyOf": tensors}, "minItems": 1, "maxItems": 1}
 
 
-def _column_inputs(info: BundleInfo) -> dict[str, Any]:
-    """Return the schema of one tensor for each feature."""
-    shape = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2}
-    tensors = []
-    for kind in ("numeric", "categorical"):
-        features = [feature for feature in info.features if feature.kind == kind]
-        if features:
-            tensors += _tensors(features, {"enum": [feature.name for feature in features]}, shape)
+def _column_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
+    """Return the schema of one tensor for each feature: of those that take the same, together."""
+    alike: dict[tuple[str, bool], list[Feature]] = {}
+    for feature in info.features:
+        alike.setdefault((feature.kind, feature.accepts_missing), []).append(feature)
+    shape = {"anyOf": [_shape(max_rows), _shape(max_rows, 1)]}
+    tensors = [
+        tensor
+        for features in alike.values()
+        for tensor in _tensors(features, {"enum": [feature.name for feature in features]}, shape)
+    ]
     required = sum(not feature.accepts_missing for feature in info.features)
     return {
         "type": "array",
@@ -115,8 +119,14 @@ def _column_inputs(info: BundleInfo) -> dict[str, Any]:
     }
 
 
+def _shape(max_rows: int, *width: int) -> dict[str, Any]:
+    """Return the schema of a shape of some rows, and of so many columns if it has two entries."""
+    entries = [{"type": "integer", "minimum": 1, "maximum": max_rows}, *({"const": count} for count in width)]
+    return {"type": "array", "prefixItems": entries, "minItems": len(entries), "maxItems": len(entries)}
+
+
 def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the schema of a tensor of some features for each kind of value that it may have."""
+    """Return the schema of a tensor of some features for each datatype that it may have."""
     missing = any(feature.accepts_missing for feature in features)
     texts = all(feature.kind == "categorical" for feature in features)
     return [
@@ -124,18 +134,37 @@ def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str,
             ["name", "shape", "datatype", "data"],
             name=name,
             shape=shape,
-            datatype={"enum": [name for name, datatype in DATATYPES.items() if datatype.kind == kind]},
-            data=_data(kind, missing),
+            datatype={"const": datatype},
+            data=_data(about, missing),
+            parameters={"anyOf": [_parameters(about), NOTHING]},
         )
-        for kind in ("number", "integer", "boolean", *["string"] * texts)
+        for datatype, about in DATATYPES.items()
+        if texts or about.kind != "string"
     ]
 
 
-def _data(kind: str, missing: bool) -> dict[str, Any]:
-    kinds = [{"type": kind}, *[{"enum": [0, 1]}] * (kind == "boolean"), *[{"type": "null"}] * missing]
-    value = {"anyOf": kinds}
+def _parameters(about: Datatype) -> dict[str, Any]:
+    """Return the schema of a tensor's parameters; binary data, which they would announce, is not taken."""
+    known = OF_TENSORS if about.kind == "string" else [known for known in OF_TENSORS if known not in OF_TEXTS]
+    return {**_object([], content_type=_one_of(known)), "not": {"required": ["binary_data_size"]}}
+
+
+def _one_of(content_types: Sequence[str]) -> dict[str, Any]:
+    return {"enum": [*content_types, None]}
+
+
+def _data(about: Datatype, missing: bool) -> dict[str, Any]:
+    value = {"anyOf": [_value_of(about), *[NOTHING] * missing]}
     flat = {"type": "array", "items": value, "minItems": 1}
     return {"anyOf": [flat, {"type": "array", "items": flat, "minItems": 1}]}
+
+
+def _value_of(about: Datatype) -> dict[str, Any]:
+    if about.kind == "boolean":
+        return {"enum": [False, True, 0, 1]}
+    if about.high < math.inf:
+        return {"type": about.kind, "minimum": about.low, "maximum": about.high}
+    return {"type": "string"} if about.kind == "string" else {**NUMBER}
 
 
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:

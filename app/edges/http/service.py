@@ -21,6 +21,7 @@ from app.errors import Reason, Refused
 from app.evaluation import Evaluator
 from app.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
 from app.monitor import Monitor, Registry
+from app.naming import named, shortened
 from app.problems import Problems
 from app.publishing import Publisher
 from app.serving import Predictor
@@ -59,8 +60,8 @@ class Service:
         """Return a model's monitor, or the only one; Refused if there is none of that name."""
         found = self.monitors.find(model_name)
         if found is None:
-            names = ", ".join(sorted({monitor.model_name for monitor in self.monitors}))
-            raise Refused(Reason.NOT_FOUND, f"no model {model_name!r} is monitored; there is {names}")
+            names = named(sorted({monitor.model_name for monitor in self.monitors}))
+            raise Refused(Reason.NOT_FOUND, f"no model {shortened(str(model_name))!r} is monitored; there is {names}")
         return found
 
     def evaluator(self, monitor: Monitor) -> Evaluator:

@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app.edges.formats.drift_status import report_json
+from app.edges.http.encodings import Gzip, Plain, gzipped, negotiated, wants_gzip
 from app.edges.http.errors import json_response
 from app.edges.http.service import service_of
 from app.metrics import written
@@ -25,10 +26,15 @@ async def status(request: Request) -> Response:
     service = service_of(request)
     monitor = service.monitor(request.query_params.get("model"))
     await service.evaluator(monitor).current()
+    small = wants_gzip(request.headers.get("accept-encoding"))
+
+    def answer() -> Response:
+        plain = json_response(drift_status(monitor, service.current_problems(), service.state_facts()))
+        body = gzipped(bytes(plain.body)) if small else bytes(plain.body)
+        return Response(body, media_type="application/json", headers=negotiated(small))
+
     # In a thread: of a thousand columns it takes longer than predictions should wait.
-    return await asyncio.to_thread(
-        lambda: json_response(drift_status(monitor, service.current_problems(), service.state_facts()))
-    )
+    return await asyncio.to_thread(answer)
 
 
 def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,22 +50,23 @@ def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any]
 async def metrics(request: Request) -> Response:
     """Give every metric, as Prometheus text or OpenMetrics, by the `Accept` header."""
     service = service_of(request)
+    small = wants_gzip(request.headers.get("accept-encoding"))
     facts, server = await service.facts()
     accept = request.headers.get("accept", "")
     pieces, content_type = written(accept, facts, server, service.exposed)
-    return Response(await _in_turns(pieces), headers={"content-type": content_type})
+    body = await _in_turns(pieces, Gzip() if small else Plain())
+    return Response(body, headers={"content-type": content_type, **negotiated(small)})
 
 
-async def _in_turns(pieces: Iterable[bytes]) -> bytes:
-    """Return pieces as one, made on the event loop, which goes on between them.
+async def _in_turns(pieces: Iterable[bytes], answer: Gzip | Plain) -> bytes:
+    """Return pieces as one answer, made on the event loop, which goes on between them.
 
     In a thread they would take turns with predictions as well, but at every socket, and at a cost.
     """
-    made = []
     began = time.perf_counter()
     for piece in pieces:
-        made.append(piece)
+        await answer.add(piece)
         if time.perf_counter() - began > TURN_SECONDS:
             await asyncio.sleep(0)
             began = time.perf_counter()
-    return b"".join(made)
+    return answer.finish()

@@ -71,7 +71,7 @@ def test_rows_by_name_are_the_rows_in_order(values: list[list[Any]], random: Any
             (name, value) for name, value in zip(NAMES, row, strict=True) if value is not None or random.random() > 0.5
         ]
         random.shuffle(pairs)
-        named.append(dict(pairs))
+        named.append(dict(pairs) or {"size": row[0]})  # a row without any feature is refused
     mixed = [random.choice(pair) for pair in zip(values, named, strict=True)]
     expected = DECODER.decode(values)
     for other in (DECODER.decode(named), DECODER.decode(mixed)):
@@ -171,10 +171,28 @@ def test_a_missing_category_is_refused_where_the_model_takes_none() -> None:
     assert refused(STRICT, [{"size": 1, "flag": 0}]).detail == {"field": "shape", "row": 0}
 
 
-def test_a_row_of_nothing_is_accepted_where_the_model_takes_missing_values() -> None:
-    batch = DECODER.decode([{}])
+def test_a_row_without_any_feature_is_refused_even_where_the_model_takes_missing_values() -> None:
+    for decoder in (DECODER, STRICT):
+        error = refused(decoder, [{"size": 1, "shape": "flat", "flag": 0}, {}])
+        assert error.reason is Reason.MISSING_FEATURE
+        assert error.detail == {"field": "size", "row": 1}
+        assert "row 1 has no feature" in error.message
+    with pytest.raises(Refused, match="no feature"):
+        DECODER.decode_columns({}, 1)
+
+
+def test_a_row_that_says_that_all_is_missing_is_accepted_where_the_model_takes_that() -> None:
+    batch = DECODER.decode([{"size": None}])
     assert np.isnan(batch.cells[0, [0, 2]]).all()
     assert batch.texts[1] == [None]
+
+
+def test_of_many_features_three_are_named_and_how_many_more_there_are() -> None:
+    decoder = FeatureDecoder(numeric(1_000))
+    for row in ([1, 2], {"y": 1}):
+        error = refused(decoder, [row])
+        assert "x0, x1, x2 and 997 more (GET /metadata lists them)" in error.message
+        assert len(error.message) < 200
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -211,6 +229,7 @@ def same(a: Batch, b: Batch, places: Sequence[int]) -> bool:
 def test_columns_are_the_rows_turned(values: list[list[Any]], data: st.DataObject) -> None:
     columns = dict(zip(NAMES, map(list, zip(*values, strict=True)), strict=True))
     present = data.draw(st.permutations([name for name in NAMES if any(value is not None for value in columns[name])]))
+    present = present or ["size"]
     batch = DECODER.decode_columns({name: columns[name] for name in present}, len(values))
     assert same(batch, DECODER.decode(values), [0, 2])
     assert same(DECODER.decode_matrix([value for row in values for value in row], len(values)), batch, [0, 2])

@@ -61,7 +61,7 @@ def refused(body: Any, about: BundleInfo = MIXED) -> Refused:
 
 
 def fits(body: Any, about: BundleInfo) -> bool:
-    return problems(body, infer_schema(about)["content"]["application/json"]["schema"], {}) == []
+    return problems(body, infer_schema(about, MAX_ROWS)["content"]["application/json"]["schema"], {}) == []
 
 
 def alike(batch: Batch, expected: Batch, about: BundleInfo) -> bool:
@@ -601,7 +601,7 @@ def test_the_documented_examples_are_the_samples_in_both_layouts(name: str, exam
     about = example_of(name).bundle.info
     rows = [dict(sample.features) for sample in about.samples]
     expected = FeatureDecoder(about).decode(rows)
-    examples = infer_schema(about)["content"]["application/json"]["examples"]
+    examples = infer_schema(about, MAX_ROWS)["content"]["application/json"]["examples"]
     assert len(examples) == (2 if name in ("text", "category", "coded") else 4)
     for title, example in examples.items():
         batch = read(example["value"], about, 1000).batch
@@ -611,4 +611,4 @@ def test_the_documented_examples_are_the_samples_in_both_layouts(name: str, exam
 
 
 def test_a_model_without_samples_has_no_examples() -> None:
-    assert infer_schema(MIXED)["content"]["application/json"]["examples"] == {}
+    assert infer_schema(MIXED, MAX_ROWS)["content"]["application/json"]["examples"] == {}

@@ -45,6 +45,21 @@ def refused(body: Any, decoder: FeatureDecoder = DECODER) -> Refused:
         ({"instances": [NAMED, ROW]}, True, 2),
         ({"data": [ROW, ROW, ROW]}, True, 3),
         ({"data": [NAMED]}, True, 1),
+        ([NAMED], True, 1),
+        ([NAMED, ROW], True, 2),
+        ({"dataframe_records": [NAMED, NAMED]}, True, 2),
+        ({"dataframe_split": {"columns": ["size", "shape", "flag"], "data": [ROW]}}, True, 1),
+        (
+            {
+                "dataframe_split": {
+                    "index": [7, 9],
+                    "columns": ["flag", "size", "shape"],
+                    "data": [[1, 1.5, "round"]] * 2,
+                }
+            },
+            True,
+            2,
+        ),
     ],
 )
 def test_every_shape_is_understood(body: Any, many: bool, count: int) -> None:
@@ -139,7 +154,12 @@ REFUSED: list[tuple[Any, Reason, dict[str, object]]] = [
     (b'{"\\ud800": 1}', Reason.NOT_JSON, {}),
     (b"[" * 100_000, Reason.NOT_JSON, {}),
     (b'{"features": [' + b"9" * 5000 + b', "a", 0]}', Reason.NOT_JSON, {}),
-    ([], Reason.UNKNOWN_SHAPE, {}),
+    ([], Reason.EMPTY_BATCH, {"field": "dataframe_records"}),
+    ([ROW, 5], Reason.WRONG_TYPE, {"row": 1}),
+    ([NAMED] * (MAX_ROWS + 1), Reason.TOO_MANY_ROWS, {"field": "dataframe_records", "limit": 5, "given": 6}),
+    ({"features": {}}, Reason.MISSING_FEATURE, {"field": "size", "row": 0}),
+    ({"instances": [ROW, {}]}, Reason.MISSING_FEATURE, {"field": "size", "row": 1}),
+    ([{}], Reason.MISSING_FEATURE, {"field": "size", "row": 0}),
     (5, Reason.UNKNOWN_SHAPE, {}),
     (None, Reason.UNKNOWN_SHAPE, {}),
     ({}, Reason.UNKNOWN_SHAPE, {}),

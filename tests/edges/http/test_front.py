@@ -9,11 +9,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.edges.http.errors import INTERNAL
 from app.edges.http.front import Front
+from app.edges.http.origins import Door
 from app.main import create_app
 from app.serving import Batch, Predictor
 from tests.edges.http.test_measure import counters_of_routes, requests_of
 from tests.examples import Example, quiet
 from tests.servers import serving
+
+OPEN = Door("localhost")
 
 
 def answer_of(app: Any, scope: Scope) -> list[Message]:
@@ -35,7 +38,7 @@ def test_an_application_that_raises_is_counted_as_500() -> None:
 
     counters = counters_of_routes()
     with pytest.raises(RuntimeError):
-        answer_of(Front(broken, counters, {}), {"type": "http", "method": "GET"})
+        answer_of(Front(broken, counters, {}, OPEN), {"type": "http", "method": "GET", "path": "/", "headers": []})
     assert requests_of(counters) == {("other", "unmatched", "other"): 1}
 
 
@@ -44,7 +47,7 @@ def test_what_is_no_http_request_passes_uncounted() -> None:
         await send({"type": scope["type"]})
 
     counters = counters_of_routes()
-    assert answer_of(Front(echo, counters, {}), {"type": "websocket"}) == [{"type": "websocket"}]
+    assert answer_of(Front(echo, counters, {}, OPEN), {"type": "websocket"}) == [{"type": "websocket"}]
     assert requests_of(counters) == {}
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -144,7 +145,18 @@ def test_a_time_of_the_year_one_leaves_the_status_readable(clock: str, binary: E
 # ---------------------------------------------------------------- refusals
 
 ROW: dict[str, Any] = {"radius": 14.5, "shape": "oval", "smooth": True}
+HEADERS: dict[Reason, dict[str, str]] = {
+    Reason.CROSS_SITE: {"origin": "https://evil.example"},
+    Reason.HOST_NOT_ALLOWED: {"host": "evil.example"},
+    Reason.UNSUPPORTED_ENCODING: {"content-encoding": "br"},
+    Reason.DAMAGED_ENCODING: {"content-encoding": "gzip"},
+}
+"""Of those that are refused for their headers."""
 BODIES: dict[Reason, tuple[int, bytes | dict[str, Any]]] = {
+    Reason.CROSS_SITE: (403, {"features": ROW}),
+    Reason.HOST_NOT_ALLOWED: (421, {"features": ROW}),
+    Reason.UNSUPPORTED_ENCODING: (415, {"features": ROW}),
+    Reason.DAMAGED_ENCODING: (400, {"features": ROW}),
     Reason.NOT_UTF8: (400, b'{"features": "\xff"}'),
     Reason.NOT_JSON: (400, b"{features: 1}"),
     Reason.BODY_TOO_LARGE: (413, b" " * (LIMIT_BYTES + 1)),
@@ -162,8 +174,9 @@ BODIES: dict[Reason, tuple[int, bytes | dict[str, Any]]] = {
 }
 
 
-def post(running: Served, body: bytes | dict[str, Any]) -> httpx.Response:
-    return running.client.post("/predict", content=body) if isinstance(body, bytes) else running.predict(body)
+def post(running: Served, body: bytes | dict[str, Any], headers: dict[str, str] | None = None) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return running.client.post("/predict", content=content, headers=headers)
 
 
 def test_every_refusal_has_its_reason_in_the_body_and_in_the_metrics(text: Example) -> None:
@@ -171,7 +184,7 @@ def test_every_refusal_has_its_reason_in_the_body_and_in_the_metrics(text: Examp
     with served(text, max_body_bytes=LIMIT_BYTES, max_rows=3) as running:
         assert running.predict({"features": ROW}).status_code == 200
         for reason, (status, body) in BODIES.items():
-            answer = post(running, body)
+            answer = post(running, body, HEADERS.get(reason))
             error = answer.json()["error"]
             assert (answer.status_code, error["code"]) == (status, reason)
             assert set(error) == {"code", "message", "detail"}

@@ -12,8 +12,9 @@ from app.bundles import BundleInfo
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.fields import ID_LENGTH
 from app.edges.formats.predict_json import read_request
+from app.edges.http.bodies import predict_body
 from app.edges.http.routes import install_routes
-from app.edges.http.schemas import ErrorAnswer, PredictAnswer, predict_body
+from app.edges.http.schemas import ErrorAnswer, PredictAnswer
 from app.errors import Refused
 from tests.conftest import ExampleOf
 from tests.edges.formats.test_features import info
@@ -25,7 +26,7 @@ NAMED = {"size": 1.5, "shape": "round", "flag": True}
 
 
 def schema_of(about: BundleInfo) -> Any:
-    return predict_body(about)["content"]["application/json"]["schema"]
+    return predict_body(about, 100)["content"]["application/json"]["schema"]
 
 
 def fits(body: Any, about: BundleInfo) -> bool:
@@ -87,7 +88,7 @@ def test_a_refused_body_is_not_documented(body: Any, accepts_missing: bool) -> N
     assert not fits(body, about)
 
 
-@pytest.mark.parametrize("row", [{}, {**NAMED, "size": None}])
+@pytest.mark.parametrize("row", [{"shape": "round", "flag": 1}, {**NAMED, "size": None}])
 def test_missing_values_are_documented_where_the_model_takes_them(row: Any) -> None:
     for accepts_missing in (True, False):
         about = info(accepts_missing=accepts_missing)
@@ -122,20 +123,20 @@ def test_every_accepted_body_fits_the_documentation(body: Any, accepts_missing: 
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_documented_examples_are_accepted_and_fit(name: str, example_of: ExampleOf) -> None:
     about = example_of(name).bundle.info
-    examples = predict_body(about)["content"]["application/json"]["examples"]
-    assert len(examples) == 4
+    examples = predict_body(about, 100)["content"]["application/json"]["examples"]
+    assert len(examples) == 7
     for example in examples.values():
         assert is_accepted(example["value"], about)
         assert fits(example["value"], about)
 
 
 def test_a_model_without_samples_has_no_examples() -> None:
-    assert predict_body(info())["content"]["application/json"]["examples"] == {}
+    assert predict_body(info(), 100)["content"]["application/json"]["examples"] == {}
 
 
 def test_the_openapi_document_is_made_of_the_models_features() -> None:
     app = FastAPI(telemetry={"auto_configure": False})
-    install_routes(app, info(accepts_missing=False))
+    install_routes(app, info(accepts_missing=False), 100)
     body = app.openapi()["paths"]["/predict"]["post"]["requestBody"]
     assert body["required"] is True
     assert body["content"]["application/json"]["schema"] == schema_of(info(accepts_missing=False))
