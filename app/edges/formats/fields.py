@@ -17,7 +17,7 @@ ID_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u2
 """What an id consists of: no control characters, no line breaks, nothing that turns or hides text."""
 _IS_ID: Final = re.compile(ID_PATTERN.replace("$", r"\Z"))
 TIME_PATTERN: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"^(?!0000)[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
     r"([Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?)?)?$"
 )
@@ -66,10 +66,10 @@ _WIDE: Final = "it looks like UTF-16 or UTF-32; send UTF-8"
 
 def _told(body: bytes, error: UnicodeDecodeError) -> str:
     """Return what a body that is not UTF-8 looks like, or where it goes wrong."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
-        return _WIDE
     if body.startswith(b"\x1f\x8b"):
         return "it looks like gzip; say so with Content-Encoding: gzip"
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        return _WIDE
     return f"{error.reason} at byte {error.start}"
 
 

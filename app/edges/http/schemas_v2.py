@@ -110,12 +110,17 @@ def _column_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
         for features in alike.values()
         for tensor in _tensors(features, {"enum": [feature.name for feature in features]}, shape)
     ]
-    required = sum(not feature.accepts_missing for feature in info.features)
+    required = [
+        {"contains": {**_object(["name"], name={"const": feature.name})}}
+        for feature in info.features
+        if not feature.accepts_missing
+    ]
     return {
         "type": "array",
         "items": {"anyOf": tensors},
-        "minItems": max(1, required),
+        "minItems": 1,
         "maxItems": len(info.features),
+        **({"allOf": required} if required else {}),
     }
 
 
@@ -136,7 +141,7 @@ def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str,
             shape=shape,
             datatype={"const": datatype},
             data=_data(about, missing),
-            parameters={"anyOf": [_parameters(about), NOTHING]},
+            parameters={"anyOf": [_parameters(about), {"not": {"type": "object"}}]},
         )
         for datatype, about in DATATYPES.items()
         if texts or about.kind != "string"

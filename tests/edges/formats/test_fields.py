@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from datetime import UTC, datetime
@@ -49,6 +50,26 @@ def test_numbers_that_json_does_not_have_are_read_for_whoever_names_their_field(
     assert values[1:] == [math.inf, -math.inf]
 
 
+@pytest.mark.parametrize("text", ["[1]", "[NaN]", '{"features": {"ü": "ß"}}'])
+def test_a_byte_order_mark_is_passed_over(text: str) -> None:
+    assert str(read_json(b"\xef\xbb\xbf" + text.encode())) == str(read_json(text.encode()))
+    assert refused(read_json, b"\xef\xbb\xbf" * 2 + text.encode()).reason is Reason.NOT_JSON
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_other_unicode_is_refused_in_words(coding: str) -> None:
+    for text in ('{"features": [1]}', '{"ü": 1}', "[1]"):
+        error = refused(read_json, text.encode(coding))
+        assert error.reason is Reason.NOT_UTF8
+        assert error.message == "the body is not UTF-8: it looks like UTF-16 or UTF-32; send UTF-8"
+
+
+def test_a_body_that_is_compressed_and_does_not_say_so_is_told_how() -> None:
+    error = refused(read_json, gzip.compress(b"{}"))
+    assert error.reason is Reason.NOT_UTF8
+    assert "Content-Encoding: gzip" in error.message
+
+
 @pytest.mark.parametrize(
     ("cell", "reason"), [("NaN", Reason.NOT_FINITE), ("-Infinity", Reason.NOT_FINITE), ("nothing", Reason.NOT_JSON)]
 )
@@ -70,7 +91,8 @@ def test_a_printable_text_is_an_id(id_: str) -> None:
     assert id_of("id", id_) == id_
 
 
-@pytest.mark.parametrize("value", [None, 5, "", "a" * (ID_LENGTH + 1), "a\nb", "\x00", ["a"], True, {}])
+@pytest.mark.parametrize("value", [None, 5, "", "a" * (ID_LENGTH + 1), "a\nb", "\x00", ["a"], True, {}, "a\n", "a\x7f",
+                                   "a\x85", "a\xa0b", "\u202ea", "a\u200b", "a\u2028", "\ufeffa"])  # fmt: skip
 def test_what_is_no_id_is_refused_with_its_field_and_row(value: Any) -> None:
     error = refused(id_of, "some_id", value, 3)
     assert error.reason is Reason.INVALID_PREDICTION_ID
@@ -88,6 +110,17 @@ def test_what_is_no_id_is_refused_with_its_field_and_row(value: Any) -> None:
         ("2026-01-31T12:00:00", datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()),
         ("2026-01-31T12:00:00+02:00", datetime(2026, 1, 31, 10, tzinfo=UTC).timestamp()),
         ("2026-01-31T12:00:00.250-05:30", datetime(2026, 1, 31, 17, 30, tzinfo=UTC).timestamp() + 0.25),
+        # RFC 3339, 5.6: small letters and a blank between date and time are allowed
+        ("2026-01-31t12:00:00z", datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()),
+        ("2026-01-31 12:00:00z", datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()),
+        ("2026-01-31T12:00:00-00:00", datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()),
+        ("2026-01-31T12:00:00.123456789Z", datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC).timestamp()),
+        # 5.7 and 5.8: a leap second, here the ones of 1990 and 2016, which is the second that follows
+        ("1990-12-31T23:59:60Z", datetime(1991, 1, 1, tzinfo=UTC).timestamp()),
+        ("1990-12-31T15:59:60-08:00", datetime(1991, 1, 1, tzinfo=UTC).timestamp()),
+        ("2016-12-31t23:59:60.5z", datetime(2017, 1, 1, tzinfo=UTC).timestamp() + 0.5),
+        # without an offset, and a date alone: UTC
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC).timestamp()),
         (0, 0.0),
         (1_700_000_000.25, 1_700_000_000.25),
         (-1.5, -1.5),
@@ -99,7 +132,12 @@ def test_a_time_is_text_with_or_without_an_offset_or_seconds_since_1970(sent: An
 
 BAD_TIMES: list[Any] = [
     None, "", "yesterday", "2026-13-01", "2026-01-31T25:00:00Z", True, [], {}, 1e300, 10**400, math.nan, math.inf,
-    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "x" * 10_000,
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:60Z", "x" * 10_000,
+    # what Python would read, and RFC 3339 is not
+    "20260131T120000Z", "2026-W05-6", "2026-01-31T12Z", "2026-01-31T12:00Z", "2026-01-31T12:00:00,5Z",
+    "2026-01-31T12:00:00+0200", "2026-01-31T24:00:00Z", "2026-01-31T12:00:61Z", "2026-01-31T12:60:00Z",
+    "2026-01-31_12:00:00Z", " 2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z\n", "2026-01-31T12:00:00+24:00",
+    "\u0662026-01-31T12:00:00Z", "2026-02-30", "2026-01-31T12:00:00 Z",
 ]  # fmt: skip
 
 

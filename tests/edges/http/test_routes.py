@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 
 from app.edges.http.measure import handler
 from app.edges.http.routes import DOCUMENTATION, ROUTES, measured
+from app.main import create_app
 from tests.conftest import ExampleOf
-from tests.examples import MAKERS, Example
+from tests.edges.http.test_front import Through
+from tests.examples import MAKERS, Example, quiet
 from tests.json_schema import problems
 from tests.served import Failing, Served, served
+from tests.servers import serving
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +144,80 @@ def test_every_route_is_measured() -> None:
     assert routes == declared | {(method, path) for method, path, _ in DOCUMENTATION}
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])
-def test_health_is_told_without_a_body_too(path: str, server: Served) -> None:
-    answer = server.client.head(path)
-    assert (answer.status_code, answer.content) == (200, b"")
+@pytest.mark.parametrize("path", [*GETS, "/", "/docs", "/openapi.json", "/nothing", "/runbooks/ModelFeatureDrift"])
+def test_what_is_got_is_told_without_a_body_too(path: str, server: Served) -> None:
+    path = path.format(model_name="binary", model_version="1.2")
+    got, told = server.client.get(path), server.client.head(path)
+    assert told.status_code == got.status_code
+    assert told.content == b""
+    assert abs(int(told.headers["content-length"]) - int(got.headers["content-length"])) < 200  # metrics count on
+    unlike = {"date", "content-length"}
+    assert {name: value for name, value in told.headers.items() if name not in unlike} == {
+        name: value for name, value in got.headers.items() if name not in unlike
+    }
+
+
+def test_no_body_is_sent_where_none_is_asked_for(server: Served) -> None:
+    address = server.client.base_url.host, server.client.base_url.port or 0
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"HEAD /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        sent = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = sent.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert body == b""
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/binary/infer"])
+def test_what_is_posted_is_not_told(path: str, server: Served) -> None:
+    assert server.client.head(path).status_code == 405
+
+
+def test_a_head_is_counted_where_its_get_is(binary: Example) -> None:
+    with served(binary) as running:
+        for path in ("/metadata", "/docs", "/health"):
+            running.client.head(path)
+        assert running.metric("http_requests_total", method="GET", handler="/metadata", code="200") == 1
+        assert running.metric("http_requests_total", method="GET", handler="/docs", code="200") == 1
+        assert running.metric("http_requests_total", method="HEAD", handler="/health", code="200") == 1
+        assert running.metric("http_requests_total", method="other") == 0
+
+
+# ---------------------------------------------------------------- behind a proxy that shows it under a path
+
+
+@pytest.mark.parametrize("strips", [True, False])
+@pytest.mark.parametrize("around", [False, True])
+def test_a_path_of_a_proxy_is_one_that_it_passes_on_or_not(strips: bool, around: bool, binary: Example) -> None:
+    app = create_app(quiet(root_path="/models/a"), bundle=binary.bundle)
+    if around:
+        app.add_middleware(Through)
+    before = "" if strips else "/models/a"
+    row = binary.rows(1)[0]
+    tensor = {"name": "x", "shape": [1, 6], "datatype": "FP64", "data": list(row.values())}
+    with serving(app) as client:
+        assert client.post(f"{before}/predict", json={"features": row}).status_code == 200
+        assert client.post(f"{before}/v2/models/binary/infer", json={"inputs": [tensor]}).status_code == 200
+        assert client.get(f"{before}/v2/models/other").json()["error"].startswith("not_found: ")
+        assert client.post(f"{before}/v2/models/binary/infer", content=b"{").json()["error"].startswith("not_json: ")
+        assert client.get(f"{before}/").headers["location"] == "/models/a/docs"
+        assert "'/models/a/openapi.json'" in client.get(f"{before}/docs").text.replace('"', "'")
+        document = client.get(f"{before}/openapi.json").json()
+        assert document["servers"] == [{"url": "/models/a"}]
+        assert "/predict" in document["paths"]
+        nothing = client.get(f"{before}/nothing")
+        assert (nothing.status_code, nothing.json()["error"]["message"]) == (
+            404, "there is nothing at /nothing; see /models/a/docs",
+        )  # fmt: skip
+        assert client.get(f"{before}/modelsa").status_code == 404
+        counted = client.get(f"{before}/metrics").text
+        for handler_, method in (("/predict", "POST"), ("/v2/models/{model_name}/infer", "POST"), ("/docs", "GET")):
+            assert f'http_requests_total{{method="{method}",handler="{handler_}",code="200"}} 1.0' in counted
+
+
+def test_the_path_alone_leads_to_the_documentation(binary: Example) -> None:
+    with served(binary, root_path="/models/a") as running:
+        answer = running.client.get("/models/a")
+        assert (answer.status_code, answer.headers["location"]) == (307, "/models/a/docs")
 
 
 @pytest.mark.parametrize("path", ["/health/", "/predict/", "/drift/status/", "//health"])

@@ -15,11 +15,12 @@ from app.edges.formats.predict_json import read_request
 from app.edges.http.bodies import predict_body
 from app.edges.http.routes import install_routes
 from app.edges.http.schemas import ErrorAnswer, PredictAnswer
-from app.errors import Refused
+from app.errors import Reason, Refused
 from tests.conftest import ExampleOf
 from tests.edges.formats.test_features import info
 from tests.examples import MAKERS
 from tests.json_schema import problems
+from tests.schema_values import changed, fitting
 
 ROW = [1.5, "round", True]
 NAMED = {"size": 1.5, "shape": "round", "flag": True}
@@ -152,3 +153,52 @@ def test_a_key_that_is_not_documented_does_not_pass_for_an_answer() -> None:
         PredictAnswer.model_validate({**good, "surprise": 1})
     with pytest.raises(ValueError, match="detail"):
         ErrorAnswer.model_validate({"error": {"code": "a", "message": "b"}})
+
+
+# ---------------------------------------------------------------- the document refuses what the server refuses
+
+
+def refusal(body: Any, about: BundleInfo) -> Refused | None:
+    try:
+        read_request(json.dumps(body).encode(), FeatureDecoder(about), 100)
+    except Refused as error:
+        return error
+    return None
+
+
+def is_unsaid(error: Refused, body: Any) -> bool:
+    """Whether a refusal is of a kind that a JSON schema cannot say."""
+    field = error.detail.get("field")
+    return (
+        # as many ids, times and values as rows and columns
+        "one entry for each" in error.message
+        or (field == "dataframe_split" and error.reason is Reason.WRONG_FEATURE_COUNT)
+        # which cell of a split table belongs to which column
+        or ("dataframe_split" in body and field in NAMED)
+        # the 29th of February, and times that are of another year in UTC
+        or (error.reason is Reason.INVALID_TIMESTAMP and any(day in str(body) for day in ("02-29", "0001-01-01")))
+        or (error.reason is Reason.INVALID_TIMESTAMP and "9999-12-31" in str(body))
+    )
+
+
+ABOUTS = [info(accepts_missing=accepts) for accepts in (True, False, [True, False, True])]
+
+
+@pytest.mark.parametrize("about", ABOUTS, ids=["missing", "whole", "mixed"])
+@given(st.data())
+def test_what_the_document_accepts_the_server_accepts(about: BundleInfo, data: st.DataObject) -> None:
+    body = data.draw(fitting(schema_of(about)))
+    assert fits(body, about)
+    error = refusal(body, about)
+    assert error is None or is_unsaid(error, body), error
+
+
+@pytest.mark.parametrize("about", ABOUTS, ids=["missing", "whole", "mixed"])
+@given(st.data())
+def test_what_the_server_refuses_the_document_refuses(about: BundleInfo, data: st.DataObject) -> None:
+    body = data.draw(changed(fitting(schema_of(about))))
+    error = refusal(body, about)
+    if fits(body, about):
+        assert error is None or is_unsaid(error, body), error
+    else:
+        assert error is not None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from collections.abc import Iterator
@@ -103,6 +104,38 @@ def test_metrics_come_in_the_format_that_is_asked_for(
     found = {sample.name: sample.value for family in families for sample in family.samples}
     assert found["model_predictions_total"] == 20
     assert len({family.name for family in families}) == len(families)
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+@pytest.mark.parametrize(("wanted", "coding"), [("gzip", "gzip"), ("br, gzip;q=0.5", "gzip"), ("identity", None)])
+def test_metrics_are_compressed_where_that_is_wanted(
+    accept: str, wanted: str, coding: str | None, server: Served, binary: Example
+) -> None:
+    server.predict({"instances": binary.rows(20)})
+    with server.client.stream("GET", "/metrics", headers={"accept": accept, "accept-encoding": wanted}) as answer:
+        sent = b"".join(answer.iter_raw())
+    assert answer.headers.get("content-encoding") == coding
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert int(answer.headers["content-length"]) == len(sent)
+    text = (gzip.decompress(sent) if coding else sent).decode()
+    families = list((openmetrics_families if "openmetrics" in accept else text_families)(text))
+    found = {sample.name: sample.value for family in families for sample in family.samples}
+    assert found["model_predictions_total"] == 20
+    assert len(sent) < len(text) / 5 or coding is None
+
+
+def test_the_status_is_compressed_where_that_is_wanted(server: Served) -> None:
+    plain = server.client.get("/drift/status", headers={"accept-encoding": "identity"})
+    small = server.client.get("/drift/status", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert (small.headers["content-encoding"], small.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert small.json()["features"] == plain.json()["features"]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/drift/status"])
+def test_nothing_acceptable_is_said_to_be_so(path: str, server: Served) -> None:
+    answer = server.client.get(path, headers={"accept-encoding": "identity;q=0"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (406, "not_acceptable")
 
 
 def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> None:
