@@ -25,6 +25,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.NOT_FOUND,
         Reason.MONITORING_DISABLED,
         Reason.METHOD_NOT_ALLOWED,
+        Reason.NOT_ACCEPTABLE,
         Reason.INTERNAL_ERROR,
     }
 
