@@ -6,7 +6,6 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -15,8 +14,10 @@ import numpy as np
 
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray, category_name
+from app.edges.formats.chunks import CHUNK, chunks, joined
 from app.errors import Reason, Refused
-from app.serving import Batch, shortened
+from app.naming import named, shortened
+from app.serving import Batch
 
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
 _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
@@ -28,6 +29,7 @@ class FeatureDecoder:
     def __init__(self, info: BundleInfo) -> None:
         self._features: Final = info.features
         self._names: Final = tuple(feature.name for feature in info.features)
+        self._known_names: Final = frozenset(self._names)
         self._values: Final[Callable[[Mapping[str, Any]], Sequence[Any]]] = _getter(self._names)
         self._all_numeric: Final = all(feature.kind == "numeric" for feature in info.features)
 
@@ -38,7 +40,7 @@ class FeatureDecoder:
         """
         lists = [self._in_order(row, place) for place, row in enumerate(rows)]
         if len(lists) == 1 or self._all_numeric:
-            flat = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
+            flat = lists[0] if len(lists) == 1 else joined(lists, len(self._features))
             return self.decode_matrix(flat, len(lists))
         return self._batch(zip(*lists, strict=True), len(lists))
 
@@ -49,7 +51,7 @@ class FeatureDecoder:
         """
         self._refuse_unknown(columns, {})
         values = [columns.get(name) or (None,) * rows for name in self._names]
-        cells = _finite_cells(list(chain.from_iterable(values))) if self._all_numeric else None
+        cells = _finite_cells(joined(values, rows)) if self._all_numeric else None
         if cells is None:
             return self._batch(values, rows)
         return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
@@ -105,11 +107,12 @@ class FeatureDecoder:
     def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:
         known = sum(name in given for name in self._names)
         if known < len(given):
-            unknown = shortened(next(name for name in given if name not in self._names))
+            unknown = [name for name in given if name not in self._known_names]
+            what = "is not a feature" if len(unknown) == 1 else "are not features"
             raise Refused(
                 Reason.UNKNOWN_FEATURE,
-                f"{unknown} is not a feature of the model; it takes {', '.join(self._names)}",
-                {"field": unknown, **where},
+                f"{named(unknown)} {what} of the model; it takes {', '.join(self._names)}",
+                {"field": shortened(unknown[0]), **where},
             )
 
 
@@ -122,6 +125,10 @@ def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]
 
 def _finite_cells(values: Sequence[Any]) -> FloatArray | None:
     """Return values that are all finite numbers as one array, or None if one of them needs a closer look."""
+    if len(values) > CHUNK:
+        parts = [_finite_cells(part) for part in chunks(values)]
+        finite = [part for part in parts if part is not None]
+        return np.concatenate(finite) if len(finite) == len(parts) else None
     try:
         numbers = array("d", values)  # unlike numpy it takes no text for a number
     except (TypeError, OverflowError):

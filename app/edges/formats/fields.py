@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from app.edges.formats.pieces import TOO_DEEP, NotJson, parsed
+from app.edges.formats.structure import Structure, survey
 from app.errors import Reason, Refused
 
 ID_LENGTH: Final = 128
@@ -15,16 +17,16 @@ READ_AGAIN_BYTES: Final = 65_536
 """Up to which size a body that is not quite JSON is read again, slowly, to say what is wrong where."""
 
 
-def read_json(body: bytes) -> Any:
-    """Return the JSON value of a body; raises Refused.
+def read_json(body: bytes, structure: Structure | None = None) -> Any:
+    """Return the JSON value of a body, of a large one a piece at a time by its structure; raises Refused.
 
     NaN and infinite numbers, which JSON does not have but some writers send, are read as numbers in
     a body that is not too large for it, so that the field that holds one can be named.
     """
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        problem = str(error)
+        return orjson.loads(body) if structure is None else parsed(body, structure)
+    except (orjson.JSONDecodeError, NotJson) as error:
+        problem = TOO_DEEP if (structure or survey(body[:READ_AGAIN_BYTES])).is_too_deep else str(error)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

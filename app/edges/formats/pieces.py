@@ -11,6 +11,8 @@ import orjson
 
 from app.edges.formats.structure import DEPTH, Cut, Opened, Structure
 
+TOO_DEEP: Final = f"lists and objects are nested more than {DEPTH:,} deep, and a request has no need to"
+
 
 class NotJson(ValueError):
     """A body that is not JSON; the message says where."""
@@ -100,7 +102,7 @@ def parsed(body: bytes, structure: Structure) -> Any:
     if structure.is_torn:
         raise NotJson("its brackets do not match, or something follows its end")
     if structure.is_too_deep:
-        raise NotJson(f"lists and objects are nested more than {DEPTH:,} deep: send them flat")
+        raise NotJson(TOO_DEEP)
     seams = _Seams(body)
     whole = _Whole(seams)
     for first, last, before, behind in _spans(structure):

@@ -15,9 +15,11 @@ from app.bundles import BundleInfo
 from app.drift.bins import FloatArray
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.fields import id_of, read_json, time_of
+from app.edges.formats.structure import Structure
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
-from app.serving import Batch, shortened
+from app.naming import named, shortened
+from app.serving import Batch
 
 _SHAPES: Final = ("features", "instances", "data")
 _SINGLE: Final = frozenset({"features", "prediction_id", "timestamp"})
@@ -38,9 +40,11 @@ class PredictRequest:
     """Event times in seconds since 1970, NaN where a row has none, shape [n]; None if no row has one."""
 
 
-def read_request(body: bytes, decoder: FeatureDecoder, max_rows: int) -> PredictRequest:
-    """Understand a body; raises Refused with the reason, the field and what to do."""
-    content = read_json(body)
+def read_request(
+    body: bytes, decoder: FeatureDecoder, max_rows: int, structure: Structure | None = None
+) -> PredictRequest:
+    """Understand a body, a large one by its structure; raises Refused with the reason, the field and what to do."""
+    content = read_json(body, structure)
     if not isinstance(content, dict):
         raise Refused(Reason.UNKNOWN_SHAPE, f"the body is not an object: {_HINT}")
     if len(content) == 1 and "features" in content:  # what most requests are
@@ -71,13 +75,13 @@ def read_request(body: bytes, decoder: FeatureDecoder, max_rows: int) -> Predict
 
 
 def _refuse_strangers(content: dict[str, Any], known: frozenset[str]) -> None:
-    strangers = sorted(set(content) - known)
+    strangers = [name for name in content if name not in known]
     if strangers:
-        name = shortened(strangers[0])
         raise Refused(
             Reason.UNKNOWN_SHAPE,
-            f"{name} is not known here; beside the rows a request may have {', '.join(sorted(known - set(_SHAPES)))}",
-            {"field": name},
+            f"{named(strangers)} {'is' if len(strangers) == 1 else 'are'} not known here; beside the rows a request "
+            f"may have {', '.join(sorted(known - set(_SHAPES)))}",
+            {"field": shortened(strangers[0])},
         )
 
 

@@ -1,0 +1,37 @@
+"""How much of what is known, and of what was sent, a message repeats: enough to help, too little to copy a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+ECHO_LENGTH: Final = 40
+"""Characters of one name or value that a message repeats."""
+NAMED: Final = 3
+"""Names that a message lists."""
+NAMED_BYTES: Final = 200
+"""UTF-8 bytes that these take together."""
+
+
+def shortened(text: str) -> str:
+    """Return a text of a request as short as a message can repeat it."""
+    return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
+
+
+def named(names: Iterable[str]) -> str:
+    """Return the first three names and how many more there are, in 200 bytes of names at most.
+
+    >>> named(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    known = list(names)
+    shown: list[str] = []
+    left = NAMED_BYTES
+    for name in map(shortened, known[:NAMED]):
+        left -= len(name.encode("utf-8", "replace")) + 2 * bool(shown)
+        if left < 0:
+            break
+        shown.append(name)
+    more = len(known) - len(shown)
+    listed = ", ".join(shown)
+    return f"{listed} and {more} more" if more else listed

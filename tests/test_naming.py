@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.naming import NAMED, NAMED_BYTES, named, shortened
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b", "c"], "a, b, c"),
+        (["a", "b", "c", "d"], "a, b, c and 1 more"),
+        ([f"x{i}" for i in range(1_000)], "x0, x1, x2 and 997 more"),
+        (["x" * 41], "x" * 39 + "…"),
+        (["💧" * 40, "💧" * 10, "a"], f"{'💧' * 40} and 2 more"),
+    ],
+)
+def test_three_names_are_listed_and_the_others_counted(names: list[str], text: str) -> None:
+    assert named(names) == named(iter(names)) == text
+
+
+@given(st.lists(st.text(), max_size=10))
+def test_names_take_two_hundred_bytes_at_most(names: list[str]) -> None:
+    text = named(names)
+    listed, separator, more = text.rpartition(" and ")
+    if not (separator and more.endswith(" more")):
+        listed = text
+    assert len(listed.encode("utf-8", "replace")) <= NAMED_BYTES
+    assert len(names) <= NAMED or text.endswith(" more")
+    assert all(shortened(name) in text for name in names[:1])
