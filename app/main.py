@@ -24,6 +24,7 @@ from app.cost import Cost, measured_cost
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
 from app.drift.policy import Policy
+from app.edges.formats.extent import Extent
 from app.edges.formats.features import FeatureDecoder
 from app.edges.http.errors import install_error_handlers
 from app.edges.http.front import FrontedApp
@@ -110,7 +111,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     decoder = FeatureDecoder(info)
     operation = partial(
         Operation,
-        intake=Intake(settings.max_body_bytes, settings.max_pending_bytes),
+        intake=Intake(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
+        extent=Extent(settings.max_rows, len(info.features)),
         batcher=batcher,
         predictor=predictor,
         capture=capture,

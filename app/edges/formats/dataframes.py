@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.edges.formats.features import json_type
+from app.edges.formats.features import FeatureDecoder, json_type
 from app.errors import Reason, Refused
 from app.naming import shortened
 
@@ -22,23 +22,18 @@ def split_rows(table: Any) -> list[Any]:
     """Return the rows of a split table as a list, which may be empty; raises Refused if it has none."""
     if not isinstance(table, dict):
         raise _refused(Reason.WRONG_TYPE, f"it is {json_type(table)}: {_HINT}")
-    strangers = sorted(table.keys() - _KEYS)
-    if strangers:
-        raise _refused(Reason.UNKNOWN_SHAPE, f"{shortened(strangers[0])} is not known in it: {_HINT}")
+    stranger = next((name for name in table if name not in _KEYS), None)
+    if stranger is not None:
+        raise _refused(Reason.UNKNOWN_SHAPE, f"{shortened(stranger)} is not known in it: {_HINT}")
     rows = table.get("data")
     if not isinstance(rows, list):
         raise _refused(Reason.WRONG_TYPE, f"its data is {json_type(rows)}, not a list of rows: {_HINT}")
     return rows
 
 
-def split_columns(table: Mapping[str, Any], rows: Sequence[Any]) -> Mapping[str, Sequence[Any]]:
-    """Return the values of each column by name; the index says nothing to a model. Raises Refused."""
-    names = table.get("columns")
-    if not isinstance(names, list) or not all(type(name) is str for name in names):
-        raise _refused(Reason.WRONG_TYPE, f"its columns are not a list of names: {_HINT}")
-    if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise _refused(Reason.UNKNOWN_SHAPE, f"the column {shortened(twice)} is there twice: send it once")
+def split_in_order(table: Mapping[str, Any], rows: Sequence[Any], decoder: FeatureDecoder) -> Sequence[list[Any]]:
+    """Return the rows with their values in the model's order; the index says nothing to a model. Raises Refused."""
+    names = _names(table.get("columns"))
     for place, row in enumerate(rows):
         if not isinstance(row, list):
             raise _refused(Reason.WRONG_TYPE, f"row {place} is {json_type(row)}, not a list of values", row=place)
@@ -50,7 +45,22 @@ def split_columns(table: Mapping[str, Any], rows: Sequence[Any]) -> Mapping[str,
                 expected=len(names),
                 given=len(row),
             )
-    return dict(zip(names, zip(*rows, strict=True), strict=True))
+    places = decoder.places(names)
+    if places == list(range(len(names))):
+        return rows
+    # A row at a time, so that others run meanwhile.
+    return [[None if place is None else row[place] for place in places] for row in rows]
+
+
+def _names(columns: Any) -> Sequence[str]:
+    if not isinstance(columns, list) or not all(type(name) is str for name in columns):
+        raise _refused(Reason.WRONG_TYPE, f"its columns are not a list of names: {_HINT}")
+    seen: set[str] = set()
+    for name in columns:
+        if name in seen:
+            raise _refused(Reason.UNKNOWN_SHAPE, f"the column {shortened(name)} is there twice: send it once")
+        seen.add(name)
+    return columns
 
 
 def _refused(reason: Reason, message: str, **detail: object) -> Refused:

@@ -6,7 +6,6 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -15,6 +14,7 @@ import numpy as np
 
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray, category_name
+from app.edges.formats.chunks import CHUNK, chunks, joined
 from app.errors import Reason, Refused
 from app.naming import NAMED, named, shortened
 from app.serving import Batch
@@ -29,6 +29,7 @@ class FeatureDecoder:
     def __init__(self, info: BundleInfo) -> None:
         self._features: Final = info.features
         self._names: Final = tuple(feature.name for feature in info.features)
+        self._known_names: Final = frozenset(self._names)
         self._values: Final[Callable[[Mapping[str, Any]], Sequence[Any]]] = _getter(self._names)
         self._all_numeric: Final = all(feature.kind == "numeric" for feature in info.features)
 
@@ -39,9 +40,17 @@ class FeatureDecoder:
         """
         lists = [self._in_order(row, place) for place, row in enumerate(rows)]
         if len(lists) == 1 or self._all_numeric:
-            flat = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
+            flat = lists[0] if len(lists) == 1 else joined(lists, len(self._features))
             return self.decode_matrix(flat, len(lists))
         return self._batch(zip(*lists, strict=True), len(lists))
+
+    def places(self, columns: Sequence[str]) -> list[int | None]:
+        """Return where each feature is among named columns, None for one that is not; raises Refused as `decode`."""
+        found = {name: place for place, name in enumerate(columns)}
+        if not found:
+            raise self._empty_row(0)
+        self._refuse_unknown(found, {})
+        return [found.get(name) for name in self._names]
 
     def decode_columns(self, columns: Mapping[str, Sequence[Any]], rows: int) -> Batch:
         """Return the batch of `rows` values for each feature by name; one that is absent is missing in every row.
@@ -49,10 +58,10 @@ class FeatureDecoder:
         Raises Refused, naming the field and the row.
         """
         if not columns:
-            raise self.empty_row(0)
+            raise self._empty_row(0)
         self._refuse_unknown(columns, {})
         values = [columns.get(name) or (None,) * rows for name in self._names]
-        cells = _finite_cells(list(chain.from_iterable(values))) if self._all_numeric else None
+        cells = _finite_cells(joined(values, rows)) if self._all_numeric else None
         if cells is None:
             return self._batch(values, rows)
         return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
@@ -103,7 +112,7 @@ class FeatureDecoder:
             with suppress(KeyError):
                 return self._values(row)
         if not row:
-            raise self.empty_row(place)
+            raise self._empty_row(place)
         self._refuse_unknown(row, {"row": place})
         return [row.get(name) for name in self._names]
 
@@ -112,7 +121,7 @@ class FeatureDecoder:
         more = len(self._names) > NAMED
         return f"{named(self._names)} (GET /metadata lists them)" if more else named(self._names)
 
-    def empty_row(self, place: int) -> Refused:
+    def _empty_row(self, place: int) -> Refused:
         """Return what is wrong with a row that has no feature at all: it is a mistake, whatever the model takes."""
         return Refused(
             Reason.MISSING_FEATURE,
@@ -123,11 +132,12 @@ class FeatureDecoder:
     def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:
         known = sum(name in given for name in self._names)
         if known < len(given):
-            unknown = shortened(next(name for name in given if name not in self._names))
+            unknown = [name for name in given if name not in self._known_names]
+            what = "is not a feature" if len(unknown) == 1 else "are not features"
             raise Refused(
                 Reason.UNKNOWN_FEATURE,
-                f"{unknown} is not a feature of the model; it takes {self._known()}",
-                {"field": unknown, **where},
+                f"{named(unknown)} {what} of the model; it takes {self._known()}",
+                {"field": shortened(unknown[0]), **where},
             )
 
 
@@ -140,6 +150,10 @@ def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]
 
 def _finite_cells(values: Sequence[Any]) -> FloatArray | None:
     """Return values that are all finite numbers as one array, or None if one of them needs a closer look."""
+    if len(values) > CHUNK:
+        parts = [_finite_cells(part) for part in chunks(values)]
+        finite = [part for part in parts if part is not None]
+        return np.concatenate(finite) if len(finite) == len(parts) else None
     try:
         numbers = array("d", values)  # unlike numpy it takes no text for a number
     except (TypeError, OverflowError):

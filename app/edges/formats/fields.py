@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import orjson
 
+from app.edges.formats.pieces import TOO_DEEP, NotJson, parsed
+from app.edges.formats.structure import Structure, survey
 from app.errors import Reason, Refused
 
 ID_LENGTH: Final = 128
@@ -28,19 +30,23 @@ READ_AGAIN_BYTES: Final = 65_536
 """Up to which size a body that is not quite JSON is read again, slowly, to say what is wrong where."""
 
 
-def read_json(body: bytes) -> Any:
-    """Return the JSON value of a body; raises Refused.
+def unmarked(body: bytes) -> bytes:
+    """Return a body without the byte order mark that some programs of Windows write before UTF-8."""
+    return body[3:] if body[:3] == codecs.BOM_UTF8 else body
+
+
+def read_json(body: bytes, structure: Structure | None = None) -> Any:
+    """Return the JSON value of a body, of a large one a piece at a time by its structure; raises Refused.
 
     NaN and infinite numbers, which JSON does not have but some writers send, are read as numbers in
     a body that is not too large for it, so that the field that holds one can be named. A byte order
-    mark before it, which some programs of Windows write, is passed over.
+    mark before it is passed over.
     """
-    if body[:3] == codecs.BOM_UTF8:
-        body = body[3:]
+    body = unmarked(body)
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        problem = str(error)
+        return orjson.loads(body) if structure is None else parsed(body, structure)
+    except (orjson.JSONDecodeError, NotJson) as error:
+        problem = TOO_DEEP if (structure or survey(body[:READ_AGAIN_BYTES])).is_too_deep else str(error)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

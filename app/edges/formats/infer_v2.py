@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from types import NoneType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -18,9 +17,11 @@ import orjson
 from app.batching import Answer
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray
+from app.edges.formats.chunks import chunks, joined
 from app.edges.formats.content_types import OF_REQUESTS, OF_TENSORS, ContentType, content_type_of, read_as
 from app.edges.formats.features import FeatureDecoder, json_type
 from app.edges.formats.fields import id_of, read_json, time_of
+from app.edges.formats.structure import Structure
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
 from app.naming import named, shortened
@@ -91,9 +92,11 @@ class _Tensor(NamedTuple):
     """Flat, in row-major order."""
 
 
-def read_infer(body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int) -> InferRequest:
-    """Understand a body; raises Refused with the reason, the field and what to do."""
-    content = _content(body)
+def read_infer(
+    body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int, structure: Structure | None = None
+) -> InferRequest:
+    """Understand a body, a large one by its structure; raises Refused with the reason, the field and what to do."""
+    content = _content(body, structure)
     meant = content_type_of(content.get("parameters"), OF_REQUESTS, "parameters")
     tensors = _tensors(content.get("inputs"), max_rows, meant)
     rows = _rows(tensors)
@@ -109,9 +112,9 @@ def read_infer(body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows:
 # ---------------------------------------------------------------- the inputs
 
 
-def _content(body: bytes) -> dict[str, Any]:
+def _content(body: bytes, structure: Structure | None) -> dict[str, Any]:
     try:
-        content = read_json(body)
+        content = read_json(body, structure)
     except Refused as error:
         if b'"binary_data_size"' in body:  # what follows the JSON is no JSON
             raise _binary("the body") from error
@@ -198,13 +201,13 @@ def _joined(name: str, data: Sequence[Any], rows: int, width: int) -> Sequence[A
             name,
             f"its data is not {rows} lists of {width} values: nest it as its shape [{rows}, {width}], or not at all",
         )
-    return list(chain.from_iterable(data))
+    return joined(data, width)
 
 
 def _refuse_misfits(tensor: _Tensor) -> None:
     """Raise Refused for a value that is not of the tensor's datatype; null fits every one."""
     datatype = DATATYPES[tensor.datatype]
-    if not datatype.types.issuperset(map(type, tensor.values)):
+    if not all(datatype.types.issuperset(map(type, part)) for part in chunks(tensor.values)):
         place = next(i for i, value in enumerate(tensor.values) if type(value) not in datatype.types)
         raise _misfit(tensor, place, json_type(tensor.values[place]))
     if datatype.high < math.inf:
@@ -213,7 +216,7 @@ def _refuse_misfits(tensor: _Tensor) -> None:
 
 def _refuse_beyond(tensor: _Tensor, low: float, high: float) -> None:
     try:
-        if low <= min(tensor.values) and max(tensor.values) <= high:
+        if all(low <= min(part) and max(part) <= high for part in chunks(tensor.values)):
             return
     except (TypeError, ValueError):
         pass  # null has no order, and nothing no minimum

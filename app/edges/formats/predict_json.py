@@ -13,12 +13,13 @@ import orjson
 from app.batching import Answer
 from app.bundles import BundleInfo
 from app.drift.bins import FloatArray
-from app.edges.formats.dataframes import RECORDS, SPLIT, split_columns, split_rows
+from app.edges.formats.dataframes import RECORDS, SPLIT, split_in_order, split_rows
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.fields import id_of, read_json, time_of
+from app.edges.formats.structure import Structure
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
-from app.naming import shortened
+from app.naming import named, shortened
 from app.serving import Batch
 
 LISTS: Final = ("instances", "data", RECORDS)
@@ -43,9 +44,11 @@ class PredictRequest:
     """Event times in seconds since 1970, NaN where a row has none, shape [n]; None if no row has one."""
 
 
-def read_request(body: bytes, decoder: FeatureDecoder, max_rows: int) -> PredictRequest:
-    """Understand a body; raises Refused with the reason, the field and what to do."""
-    content = read_json(body)
+def read_request(
+    body: bytes, decoder: FeatureDecoder, max_rows: int, structure: Structure | None = None
+) -> PredictRequest:
+    """Understand a body, a large one by its structure; raises Refused with the reason, the field and what to do."""
+    content = read_json(body, structure)
     if type(content) is list:
         content = {RECORDS: content}  # the bare rows, as DataFrame.to_json(orient="records") writes them
     if not isinstance(content, dict):
@@ -60,9 +63,9 @@ def read_request(body: bytes, decoder: FeatureDecoder, max_rows: int) -> Predict
     many = shape != "features"
     _refuse_strangers(content, _MANY if many else _SINGLE)
     rows = _rows(content, shape, max_rows)
-    split = shape == SPLIT
+    ordered = split_in_order(content[SPLIT], rows, decoder) if shape == SPLIT else rows
     return PredictRequest(
-        batch=decoder.decode_columns(split_columns(content[SPLIT], rows), len(rows)) if split else decoder.decode(rows),
+        batch=decoder.decode(ordered),
         many=many,
         ids=_ids(*_one_or_many(content, "prediction_id", many, len(rows))),
         event=_times(*_one_or_many(content, "timestamp", many, len(rows))),
@@ -88,13 +91,13 @@ def _rows(content: dict[str, Any], shape: str, max_rows: int) -> list[Any]:
 
 
 def _refuse_strangers(content: dict[str, Any], known: frozenset[str]) -> None:
-    strangers = sorted(set(content) - known)
+    strangers = [name for name in content if name not in known]
     if strangers:
-        name = shortened(strangers[0])
         raise Refused(
             Reason.UNKNOWN_SHAPE,
-            f"{name} is not known here; beside the rows a request may have {', '.join(sorted(known - set(_SHAPES)))}",
-            {"field": name},
+            f"{named(strangers)} {'is' if len(strangers) == 1 else 'are'} not known here; beside the rows a request "
+            f"may have {', '.join(sorted(known - set(_SHAPES)))}",
+            {"field": shortened(strangers[0])},
         )
 
 

@@ -20,6 +20,7 @@ from app.edges.formats.infer_v2 import (
     server_metadata,
     write_infer,
 )
+from app.edges.formats.structure import Structure
 from app.edges.http.errors import json_response
 from app.edges.http.operation import Reply, reply_of
 from app.edges.http.service import Service, service_of
@@ -36,9 +37,9 @@ class InferV2:
     info: BundleInfo
     max_rows: int
 
-    def read(self, body: bytes) -> InferRequest:
-        """Understand a body; raises Refused."""
-        return read_infer(body, self.decoder, self.info, self.max_rows)
+    def read(self, body: bytes, structure: Structure | None = None) -> InferRequest:
+        """Understand a body, a large one by its structure; raises Refused."""
+        return read_infer(body, self.decoder, self.info, self.max_rows, structure)
 
     def write(self, asked: InferRequest, answer: Answer, arrival: float) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""

@@ -28,28 +28,39 @@ class Pending:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self.bytes = 0
+        self.rows = 0
+        """As many as it is known to have at least."""
 
     def add(self, count: int) -> None:
         """Count bytes that came; raises Refused if all large bodies together are too many."""
         self.bytes += count
         self._intake.pending_bytes += count
-        if self._intake.pending_bytes > self._intake.max_pending_bytes:
-            raise Refused(
-                Reason.OVERLOADED,
-                f"requests of {self._intake.pending_bytes} bytes are being read, which is more than may be: "
-                "try again in a moment",
-                {"pending_bytes": self._intake.pending_bytes},
-            )
+        self._intake.refuse_bytes(0)
+
+    def expect(self, rows: int) -> None:
+        """Count rows that it has at least; raises Refused as `Intake.refuse_rows` does."""
+        self._intake.refuse_rows(rows, self._intake.pending_rows - self.rows)
+        self._intake.pending_rows += rows - self.rows
+        self.rows = rows
+
+    def understood(self, rows: int) -> None:
+        """Remember how large a body of so many rows is."""
+        self._intake.row_bytes = max(self._intake.row_bytes, self.bytes / rows)
 
 
 class Intake:
     """Reads bodies for all operations of a server."""
 
-    def __init__(self, max_body_bytes: int, max_pending_bytes: int) -> None:
+    def __init__(self, max_body_bytes: int, max_pending_bytes: int, max_pending_rows: int = 50_000) -> None:
         self.max_body_bytes: Final = max_body_bytes
         self.max_pending_bytes: Final = max_pending_bytes
+        self.max_pending_rows: Final = max_pending_rows
         self.pending_bytes = 0
         """Bytes of large bodies that are being read or understood."""
+        self.pending_rows = 0
+        """Rows that these have at least."""
+        self.row_bytes = 0.0
+        """The most bytes a row that a large body had; 0 before the first."""
         # One thread: more would only keep each other, and the event loop, from running.
         self.executor: Final = ThreadPoolExecutor(1, thread_name_prefix="large")
 
@@ -61,6 +72,7 @@ class Intake:
             yield pending
         finally:
             self.pending_bytes -= pending.bytes
+            self.pending_rows -= pending.rows
 
     async def rest(self, message: Message, scope: Scope, receive: Receive, pending: Pending) -> bytes:
         """Return a body of which the first piece has come, refused as soon as it is known to be longer than it may.
@@ -68,8 +80,8 @@ class Intake:
         Raises Refused, and ClientDisconnect if it does not come to its end.
         """
         stated = headers_of(scope).get(b"content-length", b"0")
-        if stated.isdigit() and int(stated) > self.max_body_bytes:
-            raise self._too_large()
+        if stated.isdigit():
+            self._admit(int(stated))
         body = bytearray()
         while True:
             if message["type"] == "http.disconnect":
@@ -99,7 +111,38 @@ class Intake:
             if time.perf_counter() - began > TURN_SECONDS:
                 await asyncio.sleep(0)
                 began = time.perf_counter()
+        pending.add(-len(body))
         return b"".join(pieces)
+
+    def _admit(self, length: int) -> None:
+        """Raise Refused for a body of a length that may not be, or for which there is no room now.
+
+        It takes up room only as it comes: its client may never send it.
+        """
+        if length > self.max_body_bytes:
+            raise self._too_large()
+        self.refuse_bytes(length)
+        if self.row_bytes:
+            self.refuse_rows(int(length / self.row_bytes), self.pending_rows)
+
+    def refuse_bytes(self, more: int) -> None:
+        """Raise Refused if large bodies of so many bytes more are too many."""
+        together = self.pending_bytes + more
+        if together > self.max_pending_bytes:
+            raise Refused(
+                Reason.OVERLOADED,
+                f"requests of {together} bytes are being read, which is more than may be: try again in a moment",
+                {"pending_bytes": together},
+            )
+
+    def refuse_rows(self, rows: int, others: int) -> None:
+        """Raise Refused if a body of so many rows is too much beside `others`; alone it may have any number."""
+        if others and others + rows > self.max_pending_rows:
+            raise Refused(
+                Reason.OVERLOADED,
+                f"requests with {others} rows or more are being read already: try again in a moment",
+                {"pending_rows": others},
+            )
 
     def _too_large(self) -> Refused:
         return Refused(

@@ -16,9 +16,13 @@ from starlette.types import Receive, Scope
 from app.batching import Answer, Batcher, Waiting
 from app.capture import Capture
 from app.drift.bins import FloatArray
+from app.edges.formats.extent import Extent
+from app.edges.formats.fields import unmarked
+from app.edges.formats.structure import Structure
 from app.edges.http.encodings import READ, coding_of
 from app.edges.http.errors import INTERNAL, RETRY_AFTER_SECONDS, status_of
-from app.edges.http.intake import INLINE_BYTES, Intake, headers_of, is_whole
+from app.edges.http.intake import INLINE_BYTES, Intake, Pending, headers_of, is_whole
+from app.edges.http.slices import SURVEYED_BYTES, surveyed
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
 from app.serving import Batch, Predictor
@@ -52,8 +56,8 @@ R = TypeVar("R", bound=Asked)
 class Wire(Protocol[R]):
     """A wire format of requests to predict, of their answers and of errors."""
 
-    def read(self, body: bytes) -> R:
-        """Understand a body; raises Refused."""
+    def read(self, body: bytes, structure: Structure | None = None) -> R:
+        """Understand a body, a large one by its structure; raises Refused."""
 
     def write(self, asked: R, answer: Answer, arrival: float) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""
@@ -85,6 +89,7 @@ class Operation(Generic[R]):
 
     wire: Wire[R]
     intake: Intake
+    extent: Extent
     batcher: Batcher
     predictor: Predictor
     capture: Capture
@@ -109,7 +114,6 @@ class Operation(Generic[R]):
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
             asked = await self._understood(scope, receive)
-            self.predictor.admit(asked.batch)
             answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
             return reply_of(200, await self._written(asked, answer, arrival))
         except Refused as error:
@@ -135,14 +139,36 @@ class Operation(Generic[R]):
         message = await receive()
         intake = self.intake
         if coding is None and is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
-            return self.wire.read(message.get("body", b""))
+            return self._read(message.get("body", b""))
         with intake.pending() as pending:
             body = await intake.rest(message, scope, receive, pending)
             if coding is not None:
                 body = await intake.inflated(body, coding, pending)
                 if len(body) <= INLINE_BYTES:
-                    return self.wire.read(body)
-            return await asyncio.get_running_loop().run_in_executor(intake.executor, self.wire.read, body)
+                    return self._read(body)
+            body = unmarked(body)
+            structure = await self._surveyed(body, pending) if len(body) > SURVEYED_BYTES else None
+            asked = await asyncio.get_running_loop().run_in_executor(intake.executor, self._read, body, structure)
+            if structure is not None:
+                pending.understood(len(asked.batch))
+            return asked
+
+    def _read(self, body: bytes, structure: Structure | None = None) -> R:
+        """Understand a body whose rows the model takes; raises Refused."""
+        asked = self.wire.read(body, structure)
+        self.predictor.admit(asked.batch)
+        return asked
+
+    async def _surveyed(self, body: bytes, pending: Pending) -> Structure:
+        """Return the structure of a large body; Refused if a request cannot have it, or the queue not take its rows."""
+
+        def check(structure: Structure) -> None:
+            self.extent.refuse(structure)
+            rows = self.extent.least_rows(structure)
+            pending.expect(rows)
+            self.batcher.admit(rows)
+
+        return await surveyed(body, check)
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
         """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""

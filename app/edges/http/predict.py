@@ -13,6 +13,7 @@ from app.batching import Answer
 from app.bundles import BundleInfo
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.predict_json import PredictRequest, read_request, write_answer
+from app.edges.formats.structure import Structure
 from app.edges.http.errors import error_body
 from app.edges.http.service import service_of
 from app.errors import Reason
@@ -26,9 +27,9 @@ class PredictJson:
     info: BundleInfo
     max_rows: int
 
-    def read(self, body: bytes) -> PredictRequest:
-        """Understand a body; raises Refused."""
-        return read_request(body, self.decoder, self.max_rows)
+    def read(self, body: bytes, structure: Structure | None = None) -> PredictRequest:
+        """Understand a body, a large one by its structure; raises Refused."""
+        return read_request(body, self.decoder, self.max_rows, structure)
 
     def write(self, asked: PredictRequest, answer: Answer, arrival: float) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""

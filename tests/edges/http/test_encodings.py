@@ -274,3 +274,31 @@ def test_what_cannot_be_read_is_refused_in_words(
     error = answer.json()["error"]
     assert (error["code"] if path == "/predict" else error.partition(":")[0]) == code
     assert answer.headers.get("accept-encoding") == ("gzip, deflate" if status == 415 else None)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("shape", ["records", "dataframe_records", "dataframe_split"])
+def test_large_tables_are_read_in_every_form(
+    shape: str, marked: bool, compressed: bool, server: Served, binary: Example
+) -> None:
+    rows = (binary.rows() * 6)[:1_000]
+    expected = [server.predict({"features": row}).json()["score"] for row in rows[:190]]
+    names = list(reversed(binary.names))
+    split = {"columns": names, "index": list(range(1_000)), "data": [[row[name] for name in names] for row in rows]}
+    sent: dict[str, object] = {
+        "records": rows,
+        "dataframe_records": {"dataframe_records": rows},
+        "dataframe_split": {"dataframe_split": split},
+    }
+    body = (b"\xef\xbb\xbf" if marked else b"") + json.dumps(sent[shape]).encode()
+    assert len(body) > 65_536
+    answer = server.client.post(
+        "/predict",
+        content=gzip.compress(body) if compressed else body,
+        headers={"content-encoding": "gzip"} if compressed else {},
+    )
+    assert answer.status_code == 200
+    assert [row["score"] for row in answer.json()["predictions"][:190]] == pytest.approx(expected)
+    intake = server.service.predict.intake
+    assert (intake.pending_bytes, intake.pending_rows) == (0, 0)

@@ -1,0 +1,30 @@
+"""Long lists of values, worked on a part at a time: what is written in C lets no other thread run until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, Final
+
+CHUNK: Final = 32_768
+"""Values that are worked on at once: a millisecond at most."""
+
+
+def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield values in parts of at most `CHUNK`; all of them at once if they are no more."""
+    if len(values) <= CHUNK:
+        yield values
+        return
+    for first in range(0, len(values), CHUNK):
+        yield values[first : first + CHUNK]
+
+
+def joined(lists: Sequence[Sequence[Any]], width: int) -> list[Any]:
+    """Return the values of lists of a width, one list after the other."""
+    if len(lists) * width <= CHUNK:
+        return list(chain.from_iterable(lists))
+    values: list[Any] = []
+    step = max(1, CHUNK // width)
+    for first in range(0, len(lists), step):
+        values.extend(chain.from_iterable(lists[first : first + step]))
+    return values
