@@ -282,10 +282,10 @@ def test_what_cannot_be_read_is_refused_in_words(
 def test_large_tables_are_read_in_every_form(
     shape: str, marked: bool, compressed: bool, server: Served, binary: Example
 ) -> None:
-    rows = (binary.rows() * 6)[:1_000]
+    rows = (binary.rows() * 7)[:1_300]
     expected = [server.predict({"features": row}).json()["score"] for row in rows[:190]]
     names = list(reversed(binary.names))
-    split = {"columns": names, "index": list(range(1_000)), "data": [[row[name] for name in names] for row in rows]}
+    split = {"columns": names, "index": list(range(1_300)), "data": [[row[name] for name in names] for row in rows]}
     sent: dict[str, object] = {
         "records": rows,
         "dataframe_records": {"dataframe_records": rows},
