@@ -125,8 +125,8 @@ class Connections:
     count: Callable[[Reason, int | None], None] = lambda reason, status: None
     stopping: bool = False
     _open: set[Connection] = field(default_factory=set)
-    _idle: OrderedDict[Connection, float] = field(default_factory=OrderedDict)
-    """Those between two requests, and since when, the longest first."""
+    idle: OrderedDict[Connection, float] = field(default_factory=OrderedDict)
+    """Those between two requests, and since when; each adds itself, and takes itself out once a head has come."""
     _seen: dict[Connection, tuple[Stage, object, float]] = field(default_factory=dict)
     """What those that stall waited for at the last look, and since when."""
     _said: dict[Reason, _Said] = field(default_factory=dict)
@@ -145,24 +145,15 @@ class Connections:
             self.refused(Reason.TOO_MANY_CONNECTIONS, None, now)
             return False
         self._open.add(one)
-        self._idle[one] = now
+        self.idle[one] = now
         if self._timer is None:
             self._timer = loop.call_later(self.limits.sweep_seconds, self._tick, loop)
         return True
 
-    def rests(self, one: Connection, now: float) -> None:
-        """Take down that a connection has been answered, and nothing of a next request has come."""
-        if one in self._open:
-            self._idle[one] = now
-
-    def wakes(self, one: Connection) -> None:
-        """Take down that a request has begun."""
-        self._idle.pop(one, None)
-
     def left(self, one: Connection) -> None:
         """Forget a connection that is lost."""
         self._open.discard(one)
-        self._idle.pop(one, None)
+        self.idle.pop(one, None)
 
     def refused(self, reason: Reason, status: int | None, now: float) -> None:
         """Count what was refused or cut off, and log it at most once a minute for each reason."""
@@ -181,8 +172,8 @@ class Connections:
 
     def sweep(self, now: float) -> None:
         """End what has been idle or has stalled for too long."""
-        while self._idle and now - next(iter(self._idle.values())) >= self.limits.idle_timeout_seconds:
-            self._idle.popitem(last=False)[0].end_idle()
+        while self.idle and now - next(iter(self.idle.values())) >= self.limits.idle_timeout_seconds:
+            self._end(self.idle.popitem(last=False)[0], now)
         seen: dict[Connection, tuple[Stage, object, float]] = {}
         late: list[tuple[Connection, Stage]] = []
         for one in self._open:
@@ -212,15 +203,21 @@ class Connections:
 
     def _evict(self, now: float) -> bool:
         """End the connection that has been idle for longest, if any is."""
-        for _ in range(min(EVICTION_TRIES, len(self._idle))):
-            one, _ = self._idle.popitem(last=False)
-            if one.stage() is None:
+        for _ in range(min(EVICTION_TRIES, len(self.idle))):
+            one, _ = self.idle.popitem(last=False)
+            if self._end(one, now):
                 self._open.discard(one)  # its file is closed when the event loop comes round
-                one.end_idle()
                 self.refused(Reason.IDLE_EVICTED, None, now)
                 return True
-            self._idle[one] = now  # its client still reads the last answer
         return False
+
+    def _end(self, one: Connection, now: float) -> bool:
+        """End an idle connection, unless its client still reads the last answer, or sends the head of a request."""
+        if one.stage() is not None:
+            self.idle[one] = now
+            return False
+        one.end_idle()
+        return True
 
     def _say(self, reason: Reason, said: _Said, now: float) -> None:
         if said.since and now - said.at >= LOG_INTERVAL_SECONDS:

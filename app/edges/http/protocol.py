@@ -1,17 +1,16 @@
 """HTTP/1.1 as uvicorn speaks it, with limits that hold whatever a client sends, or does not send.
 
-What of uvicorn is relied on beyond its ASGI behaviour is listed in `INTERNALS`, and tested.
+This module alone reads and sets what is inside of uvicorn's protocol; its tests name each attribute.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, Final
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -23,17 +22,8 @@ from app.errors import Reason, Refused
 
 SLICE_BYTES: Final = 8_192
 """So much is parsed before the limits are looked at again: a read of the socket may bring 256 KiB."""
-INTERNALS: Final[Mapping[str, frozenset[str]]] = {
-    "protocol": frozenset({"parser", "flow", "pipeline", "cycle", "scope", "headers", "url", "expect_100_continue"}),
-    "methods": frozenset({"_start_asgi_task", "on_message_begin", "on_headers_complete", "on_message_complete"}),
-    "cycle": frozenset(
-        {
-            *("body", "more_body", "keep_alive", "disconnected", "message_event", "waiting_for_100_continue"),
-            *("response_started", "response_complete"),
-        }
-    ),
-}
-"""Attributes of uvicorn's protocol and of its request cycle that this module reads or sets."""
+OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
+"""Header fields that only offer another protocol."""
 
 
 class HeldFlow(FlowControl):
@@ -71,8 +61,15 @@ class LimitedProtocol(HttpToolsProtocol):
         if STATE_KEY not in app_state:  # an application without a lifespan of ours
             app_state[STATE_KEY] = Connections()
         self._all: Final[Connections] = app_state[STATE_KEY]
+        self._idle: Final = self._all.idle
         self._limits: Final = self._all.limits
-        self._in_head = False
+        # Looked at for every request, and an attribute of one's own is found soonest.
+        self._max_header_bytes: Final = self._limits.max_header_bytes
+        self._max_header_count: Final = self._limits.max_header_count
+        self._max_url_bytes: Final = self._limits.max_url_bytes
+        self._trailers: Final[list[tuple[bytes, bytes]]] = []
+        """Where header fields go that come after a head; between two requests and in a body it stands for `headers`."""
+        self.headers = self._trailers
         self._slice = 0
         """Bytes that are being parsed."""
         self._dry = 0
@@ -120,11 +117,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, in slices: where requests wait for their turn, the rest waits too."""
-        if self._deaf:
-            return
-        if len(data) <= SLICE_BYTES and not self._unfed and not self.pipeline:
+        if len(data) <= SLICE_BYTES and not (self._deaf or self._unfed or self.pipeline):
             self._feed(data)
-        else:
+        elif not self._deaf:
             self._unfed += data
             self._feed_rest()
 
@@ -138,8 +133,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._flow.hold()
 
     def _feed(self, data: bytes | memoryview) -> None:
-        self._slice = len(data)
-        self._dry += self._slice
+        self._slice = size = len(data)
+        self._dry += size
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -148,8 +143,8 @@ class LimitedProtocol(HttpToolsProtocol):
             cause = error.__context__
             self._refuse(cause if isinstance(cause, Refused) else malformed())
         else:
-            if self._dry > self._limits.max_header_bytes or self._in_head:
-                self._check(self._dry)
+            if self._dry > self._max_header_bytes or self.headers is not self._trailers:
+                self._check(self._dry - SLICE_BYTES)  # of which some may be of the request before it
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
         """Parse a request again without its Upgrade, which a server may ignore (RFC 9110, 7.8); then what follows it.
@@ -176,30 +171,22 @@ class LimitedProtocol(HttpToolsProtocol):
 
     # ------------------------------------------------------------ what the parser finds
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._all.wakes(self)
-        self._in_head, self._dry = True, self._slice
-        super().on_message_begin()
-
     def on_headers_complete(self) -> None:
         """Let a request be answered whose head has come; raises Refused, which the parser hands on."""
-        limits = self._limits
         if (
-            self._dry > limits.max_header_bytes
-            or len(self.headers) > limits.max_header_count
-            or len(self.url) > limits.max_url_bytes
+            self._dry > self._max_header_bytes
+            or len(self.headers) > self._max_header_count
+            or len(self.url) > self._max_url_bytes
         ):
-            self._in_head = False
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if (found := self._excess(size)) is not None:
                 raise found
             self._dry = size
-        self._in_head = False
         if self.parser.should_upgrade():
             return  # `_feed` parses it again
-        super().on_headers_complete()
-        self.headers = []  # trailers are none of the headers that the application has (RFC 9110, 6.5.1)
+        HttpToolsProtocol.on_headers_complete(self)  # `super()` would take a tenth of a microsecond
+        self.headers = self._trailers  # which are none of the headers that the application has (RFC 9110, 6.5.1)
+        self._idle.pop(self, None)
         if self.expect_100_continue and self._states_too_much():
             # Nobody asks for such a body: the application finds an empty piece of it, and the length in the header.
             self.cycle.waiting_for_100_continue = False
@@ -207,18 +194,26 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of a body."""
+        """Take a piece of a body, as uvicorn does where no protocol is changed."""
         self._dry = 0
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Take the end of a request; its connection rests if it was answered before."""
         if self.parser.should_upgrade():
             return
-        super().on_message_complete()
-        if self.cycle.response_complete:
-            self.cycle.more_body = False
-            self._all.rests(self, self.loop.time())
+        self._dry = self._slice
+        self._trailers.clear()
+        cycle = self.cycle
+        cycle.more_body = False
+        cycle.message_event.set()
+        if cycle.response_complete:
+            self._idle[self] = self.loop.time()
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or rest: instead of a timer for each answer, one looks at all connections."""
@@ -230,11 +225,11 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._last_words is not None:
             self._end()
             return
-        elif not (self._in_head or self.cycle.more_body):
-            self._all.rests(self, self.loop.time())
+        elif not (self.headers is not self._trailers or self.cycle.more_body):
+            self._idle[self] = self.loop.time()
         if self._unfed and not self.pipeline:
             self._feed_rest()
-        if not self._unfed:
+        if self.flow.read_paused and not self._unfed:
             self._flow.release()
 
     def _states_too_much(self) -> bool:
@@ -256,17 +251,18 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._deaf:
             return
         self._deaf, self._unfed = True, b""
-        self._all.refused(refused.reason, status_of(refused.reason), self.loop.time())
         self._last_words = self._written(refused)
         cycle = self.cycle
+        is_body = cycle is not None and cycle.more_body and self.headers is self._trailers
+        # The application counts the answer to a request that it has.
+        self._all.refused(refused.reason, None if is_body else status_of(refused.reason), self.loop.time())
         waits = cycle is not None and not cycle.response_complete
-        if waits and cycle.more_body and not self._in_head:  # it is the body of this request that is at fault
-            if self.pipeline and self.pipeline[0][0] is cycle:
-                self.pipeline.popleft()  # others are answered before it
-            else:
-                cycle.disconnected, waits = True, False
-                cycle.message_event.set()
-                self._last_words = b"" if cycle.response_started else self._last_words
+        if is_body and self.pipeline:
+            self.pipeline.popleft()  # this request, the last to come: others are answered before it
+        elif is_body:
+            cycle.disconnected, waits = True, False
+            cycle.message_event.set()
+            self._last_words = b"" if cycle.response_started else self._last_words
         if not waits:
             self._end()
 
@@ -288,7 +284,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return Stage.LINGER, self.transport
         if self.pipeline:
             return None
-        if self._in_head:
+        if self.headers is not self._trailers:
             return (Stage.HEAD, self.scope) if cycle is None or cycle.response_complete else None
         return (Stage.BODY, cycle) if cycle is not None and cycle.more_body else None
 
@@ -305,10 +301,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def end_idle(self) -> None:
         """Close a connection on which nothing is under way."""
         self.transport.close()
-
-
-OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
-"""Header fields that only offer another protocol."""
 
 
 def _tokens(value: bytes) -> list[bytes]:
