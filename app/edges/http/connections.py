@@ -133,6 +133,10 @@ class Connections:
     _stop_at: float = float("inf")
     _timer: asyncio.TimerHandle | None = None
 
+    def all(self) -> frozenset[Connection]:
+        """Return those that are open."""
+        return frozenset(self._open)
+
     def __len__(self) -> int:
         return len(self._open)
 

@@ -70,6 +70,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._trailers: Final[list[tuple[bytes, bytes]]] = []
         """Where header fields go that come after a head; between two requests and in a body it stands for `headers`."""
         self.headers = self._trailers
+        self.url = b""
         self._slice = 0
         """Bytes that are being parsed."""
         self._dry = 0
@@ -271,7 +272,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _written(self, refused: Refused) -> bytes:
-        return written(refused, getattr(self, "url", b""), self.server_state.default_headers)
+        return written(refused, self.url, self.server_state.default_headers)
 
     # ------------------------------------------------------------ what the watch over all connections asks
 

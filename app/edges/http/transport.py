@@ -37,8 +37,8 @@ class GatheringTransport(asyncio.Transport):
         self._written.append(data)
 
     def _send(self) -> None:
-        if self._written:
-            written, self._written = self._written, []
+        written, self._written = self._written, []
+        if written and not (self._half_closed or self._transport.is_closing()):
             small = len(written[-1]) <= JOINED_BYTES
             for data in [b"".join(written)] if small else written:
                 self._transport.write(data)

@@ -4,10 +4,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from app.edges.http.connections import (
     DEFAULT_CONNECTIONS,
@@ -20,7 +19,6 @@ from app.edges.http.connections import (
     most_connections,
 )
 from app.errors import HANG_UPS, Reason
-from app.logs import configure_logs
 
 LIMITS = ConnectionLimits(max_connections=3, head_timeout_seconds=10, body_timeout_seconds=30, idle_timeout_seconds=75)
 
@@ -226,9 +224,7 @@ def test_told_to_stop_all_that_stall_have_one_last_deadline() -> None:
     watched(act)
 
 
-def test_the_log_says_a_reason_once_a_minute_with_a_count(capfd: pytest.CaptureFixture[str]) -> None:
-    configure_logs("info", "json")
-
+def test_the_log_says_a_reason_once_a_minute_with_a_count() -> None:
     def act(watch: Watch) -> None:
         for now in (0.0, 1.0, 59.0):
             watch.all.refused(Reason.MALFORMED_HTTP, 400, now)
@@ -238,8 +234,8 @@ def test_the_log_says_a_reason_once_a_minute_with_a_count(capfd: pytest.CaptureF
         watch.all.sweep(300.0)
         assert watch.counted == {(Reason.MALFORMED_HTTP, 400): 3, (Reason.TOO_MANY_CONNECTIONS, None): 1}
 
-    watched(act)
-    lines: list[dict[str, Any]] = [orjson.loads(line) for line in capfd.readouterr().err.splitlines()]
+    with capture_logs() as lines:
+        watched(act)
     assert [(line["reason"], line["count"]) for line in lines] == [
         ("malformed_http", 1),
         ("too_many_connections", 1),

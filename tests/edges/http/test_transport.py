@@ -141,6 +141,8 @@ def test_a_client_that_still_sends_is_read_until_it_closes(
         assert [part.decode() if isinstance(part, bytes) else part for part in wire.done] == once
         assert gathering.is_closing()
         gathering.close()
+        gathering.write(b"too late")
+        await asyncio.sleep(0)
         assert wire.done[1:] == twice[1:]
 
     asyncio.run(go())
