@@ -41,6 +41,15 @@ class Reason(StrEnum):
     STATE_DAMAGED = "state_damaged"
     STATE_TRUNCATED = "state_truncated"
     STATE_FOREIGN = "state_foreign"
+    # a connection or request that is refused before it is known what it asks
+    MALFORMED_HTTP = "malformed_http"
+    REQUEST_TIMEOUT = "request_timeout"
+    URL_TOO_LONG = "url_too_long"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    # a connection that is closed before its client closes it
+    ANSWER_NOT_READ = "answer_not_read"
+    IDLE_EVICTED = "idle_evicted"
     # the server itself
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
@@ -76,6 +85,17 @@ FAILURES: Final = (Reason.MODEL_FAILED,)
 """Reasons for which an accepted prediction fails."""
 DROPS: Final = (Reason.MONITORING_FAILED,)
 """Reasons for which an observation is lost."""
+HANG_UPS: Final = (
+    Reason.MALFORMED_HTTP,
+    Reason.REQUEST_TIMEOUT,
+    Reason.URL_TOO_LONG,
+    Reason.HEADERS_TOO_LARGE,
+    Reason.METHOD_NOT_ALLOWED,
+    Reason.TOO_MANY_CONNECTIONS,
+    Reason.ANSWER_NOT_READ,
+    Reason.IDLE_EVICTED,
+)
+"""Reasons for which the server ends a connection."""
 RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNCATED, Reason.STATE_FOREIGN)
 """Reasons for which a state is built anew."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from app.drift.evidence import Budget
 from app.drift.policy import Policy
 from app.edges.formats.extent import Extent
 from app.edges.formats.features import FeatureDecoder
+from app.edges.http.connections import STATE_KEY, ConnectionLimits, Connections, file_limit, most_connections
 from app.edges.http.errors import install_error_handlers
 from app.edges.http.front import FrontedApp
 from app.edges.http.infer import InferV2
@@ -109,6 +110,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         predictor, capture, _cost(settings, predictor, info), executor, _limits(settings), by_event=by_event
     )
     decoder = FeatureDecoder(info)
+    http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
     operation = partial(
         Operation,
         intake=Intake(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
@@ -132,7 +134,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         capture=capture,
         problems=problems,
         failures=failures,
-        http=HttpCounters(measured(), monitor.store.counters, publisher.soon),
+        http=http,
+        connections=Connections(_connection_limits(settings), http.refused),
         store=monitor.store,
         publisher=publisher,
         executor=executor,
@@ -146,6 +149,28 @@ def _cost(settings: Settings, predictor: Predictor, info: BundleInfo) -> Cost:
 
 def _limits(settings: Settings) -> BatchLimits:
     return BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    most = most_connections(settings.max_connections, file_limit())
+    if settings.max_connections is not None and most < settings.max_connections:
+        structlog.get_logger().warning(
+            "max_connections_lowered",
+            max_connections=most,
+            hint="this process may not open more files: raise its limit (ulimit -n), or lower max_connections",
+        )
+    return ConnectionLimits(
+        max_connections=most,
+        max_header_bytes=settings.max_header_bytes,
+        max_header_count=settings.max_header_count,
+        max_url_bytes=settings.max_url_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        head_timeout_seconds=settings.head_timeout_seconds,
+        body_timeout_seconds=settings.body_timeout_seconds,
+        answer_timeout_seconds=settings.answer_timeout_seconds,
+        idle_timeout_seconds=settings.idle_timeout_seconds,
+        stop_timeout_seconds=settings.shutdown_grace_seconds / 2,
+    )
 
 
 def _evaluators(
@@ -243,7 +268,7 @@ def _of_known_columns(
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     service: Service = app.state.service
     watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
     watching.append(asyncio.create_task(service.publisher.run()))
@@ -254,7 +279,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         grace = service.settings.shutdown_grace_seconds
         with threadpool_limits(service.settings.model_threads), _responsive(), leaving.within(grace):
             service.ready = True
-            yield
+            yield {STATE_KEY: service.connections}  # for the protocol, which uvicorn makes
     finally:
         service.ready = False
         for task in watching:

@@ -26,7 +26,7 @@ from app.drift.comparison import WindowReport
 from app.drift.policy import Policy
 from app.drift.report import DriftReport
 from app.drift.verdict import JUDGED_ROWS, SEVERITIES, Status
-from app.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS, Reason
+from app.errors import DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, Reason
 from app.exposition import Axis, Kind, head, histogram, labelled, sample, samples
 
 Labels = tuple[str, ...]
@@ -208,7 +208,17 @@ def server_series(routes: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[Sto
             requests,
             LATENCY_BUCKETS,
         ),
+        CONNECTIONS_REFUSED,
     )
+
+
+CONNECTIONS_REFUSED: Final = Stored(
+    "http_connections_refused_total",
+    "counter",
+    "Connections that the server refused, or ended before their client did, by why; ordinary idle timeouts left out.",
+    ("reason",),
+    each(HANG_UPS),
+)
 
 
 # ---------------------------------------------------------------- what is known of each worker's process

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from app.bundles import read_info
-from app.edges.http.transport import GatheringProtocol
+from app.edges.http.protocol import LimitedProtocol
 from app.errors import BundleError
 from app.logs import configure_logs
 from app.main import create_app
@@ -61,7 +61,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "log_config": None,
         "access_log": False,
-        "http": GatheringProtocol,
+        "http": LimitedProtocol,
         "ws": "none",
         # Nothing asks who the client is, and each of these costs every request something.
         "proxy_headers": False,

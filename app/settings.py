@@ -95,6 +95,36 @@ class Settings(BaseSettings):
         50_000, ge=1, description="Rows that may wait for the model; a request that would make it more is answered 503."
     )
 
+    max_connections: int | None = Field(
+        None,
+        ge=1,
+        description="Connections that a worker keeps; 10,000, or what its limit of open files allows, if not given.",
+    )
+    max_header_bytes: int = Field(65_536, ge=1_024, description="Largest head of a request; a larger one is 431.")
+    max_header_count: int = Field(100, ge=10, description="Most header fields of a request; more are 431.")
+    max_url_bytes: int = Field(8_192, ge=256, description="Longest URL of a request; a longer one is 414.")
+    head_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time for the head of a request to arrive, from its first byte; 408 after it.",
+    )
+    body_timeout_seconds: float = Field(
+        30.0, gt=0, allow_inf_nan=False, description="Time for the body of a request to arrive; 408 after it."
+    )
+    answer_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time for a client to read an answer; the connection is cut after it.",
+    )
+    idle_timeout_seconds: float = Field(
+        75.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time that a connection may be idle before its first request, and between two.",
+    )
+
     monitoring_enabled: bool = Field(
         True, description="Watch what the model sees; without, predictions are answered and counted, no more."
     )

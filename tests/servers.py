@@ -11,11 +11,16 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from app.edges.http.protocol import LimitedProtocol
+
 
 @contextlib.contextmanager
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """Serve an application while the block runs; gives a client of it."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, http=LimitedProtocol, ws="none", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30.0

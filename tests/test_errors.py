@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS, BundleError, ModelFailed, Reason, Refused
+from app.errors import DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, BundleError, ModelFailed, Reason, Refused
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -14,17 +14,16 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
 
 
 def test_a_reason_belongs_to_one_metric_at_most() -> None:
-    grouped = [*REJECTIONS, *FAILURES, *DROPS]
+    grouped = [*REJECTIONS, *FAILURES, *DROPS, *HANG_UPS]
     assert len(set(grouped)) == len(grouped)
 
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
-    assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES} == {
+    assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS} == {
         Reason.AHEAD_OF_ARRIVAL,
         Reason.NOT_READY,
         Reason.NOT_FOUND,
         Reason.MONITORING_DISABLED,
-        Reason.METHOD_NOT_ALLOWED,
         Reason.NOT_ACCEPTABLE,
         Reason.INTERNAL_ERROR,
     }

@@ -27,6 +27,7 @@ from app.metrics import (
     BATCH_SIZES,
     BIN_ROWS,
     COLUMNS_AT_ONCE,
+    CONNECTIONS_REFUSED,
     CPU,
     ERROR_BUDGET,
     EVERYTHING,
@@ -401,6 +402,7 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
     assert set(Exposition(TEXT, []).families) == {
         HTTP_REQUESTS.removesuffix("_total"),
         HTTP_DURATION,
+        CONNECTIONS_REFUSED.name.removesuffix("_total"),
         ERROR_BUDGET,
         *(spec.name.removesuffix("_total") for spec in PROCESS),
         "python_info",

@@ -17,9 +17,10 @@ WITHOUT_UNIT = {
     "port",
     "windows",
     "workers",
+    "max_header_count",
     *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
 }
-"""Numbers that are no time or size, or (windows, workers) are known by their field to be rows and processes."""
+"""Numbers that are no time or size, or are known by their name to be rows, processes, or header fields."""
 
 OPTIONS: list[tuple[str, str, object]] = [
     ("bundle", "some/folder", Path("some/folder")),
@@ -45,6 +46,14 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("max_batch_rows", "64", 64),
     ("max_queued_requests", "8", 8),
     ("max_queued_rows", "900", 900),
+    ("max_connections", "500", 500),
+    ("max_header_bytes", "16384", 16_384),
+    ("max_header_count", "50", 50),
+    ("max_url_bytes", "2048", 2_048),
+    ("head_timeout_seconds", "2.5", 2.5),
+    ("body_timeout_seconds", "120", 120.0),
+    ("answer_timeout_seconds", "300", 300.0),
+    ("idle_timeout_seconds", "5", 5.0),
     ("monitoring_enabled", "false", False),
     ("clock", "event", "event"),
     ("max_event_ahead_seconds", "0", 0.0),
@@ -98,6 +107,16 @@ WRONG: list[tuple[str, str]] = [
     ("max_batch_rows", "0"),
     ("max_queued_requests", "0"),
     ("max_queued_rows", "0"),
+    ("max_connections", "0"),
+    ("max_header_bytes", "1023"),
+    ("max_header_count", "9"),
+    ("max_url_bytes", "255"),
+    ("head_timeout_seconds", "0"),
+    ("head_timeout_seconds", "inf"),
+    ("body_timeout_seconds", "-1"),
+    ("answer_timeout_seconds", "nan"),
+    ("idle_timeout_seconds", "0"),
+    ("idle_timeout_seconds", "never"),
     ("monitoring_enabled", "perhaps"),
     ("metrics_top_features", "-1"),
     ("metrics_top_features", "all"),

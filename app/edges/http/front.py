@@ -144,7 +144,7 @@ class Front:
         started = time.perf_counter()
         template, operation = self._shortcuts.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
         answer: Response = (
-            operation.refused(refused, hangs_up(scope)).response()
+            operation.refused(refused, hangs_up(scope, refused)).response()
             if operation
             else shaped(path, refused.reason, refused.message, refused.detail)
         )

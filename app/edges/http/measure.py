@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from app.errors import Reason
 from app.layout import Counters
-from app.metrics import HTTP_DURATION, HTTP_REQUESTS, Stored, server_series
+from app.metrics import CONNECTIONS_REFUSED, HTTP_DURATION, HTTP_REQUESTS, Stored, server_series
 
-UNMATCHED = ("other", "unmatched", (404, 405))
-"""Where requests are counted that fit no route, or no method of it."""
+UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
+"""Where requests are counted that fit no route, or no method of it, or are refused before that is known."""
 
 
 def handler(path: str) -> str:
@@ -45,6 +46,13 @@ class HttpCounters:
         count, observe = self._children.get(labels) or self._children[self._labels(*labels)]
         count(1.0)
         observe(seconds)
+        self._changed()
+
+    def refused(self, reason: Reason, status: int | None) -> None:
+        """Count a connection that was refused or ended, and the answer that its request got, if it had begun one."""
+        self.counters.add(CONNECTIONS_REFUSED.name, 1.0, reason)
+        if status is not None:
+            self.counters.add(HTTP_REQUESTS, 1.0, *self._labels(*UNMATCHED[:2], str(status)))
         self._changed()
 
     def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:

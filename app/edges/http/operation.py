@@ -117,7 +117,7 @@ class Operation(Generic[R]):
             answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
             return reply_of(200, await self._written(asked, answer, arrival))
         except Refused as error:
-            return self.refused(error, hangs_up(scope) if asked is None else ())
+            return self.refused(error, hangs_up(scope, error) if asked is None else ())
         except ModelFailed as error:
             self.capture.failed(len(asked.batch) if asked else 0)
             self.failures.happened(Reason.MODEL_FAILED, error)
@@ -204,6 +204,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def hangs_up(scope: Scope) -> Sequence[Header]:
-    """Return what ends a connection whose client was to wait for a word before it sends a body that nobody reads."""
-    return [(b"connection", b"close")] if b"expect" in headers_of(scope) else []
+def hangs_up(scope: Scope, error: Refused) -> Sequence[Header]:
+    """Return what ends a connection whose client may be sending, or waiting to send, a body that nobody reads."""
+    unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers_of(scope)
+    return [(b"connection", b"close")] if unread else []

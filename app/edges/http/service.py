@@ -15,6 +15,7 @@ from app.bundles import BundleInfo
 from app.capture import Capture
 from app.edges.formats.infer_v2 import InferRequest
 from app.edges.formats.predict_json import PredictRequest
+from app.edges.http.connections import Connections
 from app.edges.http.measure import HttpCounters
 from app.edges.http.operation import Operation
 from app.errors import Reason, Refused
@@ -49,6 +50,7 @@ class Service:
     failures: Problems
     """Of the model: logged, and counted as failed predictions, but no fault of monitoring."""
     http: HttpCounters
+    connections: Connections
     store: Store
     """The state of the model, which the server's own counters are part of."""
     publisher: Publisher

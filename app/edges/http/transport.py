@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 JOINED_BYTES: Final = 65_536
 """What is larger is not worth a copy."""
 
 
 class GatheringTransport(asyncio.Transport):
-    """A transport that sends what was written in one turn of the event loop at once, at its end."""
+    """A transport that sends what was written in one turn of the event loop at once, at its end.
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    A client that still sends when it is closed would be reset, and lose its answer: where `lingers` says so,
+    the first `close` ends what is sent and goes on to read, until the client or an `abort` closes.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        lingers: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__()
         self._transport = transport
         self._loop = loop
+        self._lingers = lingers
+        self._half_closed = False
         self._written: list[bytes | bytearray | memoryview] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -27,16 +37,20 @@ class GatheringTransport(asyncio.Transport):
         self._written.append(data)
 
     def _send(self) -> None:
-        if self._written:
-            written, self._written = self._written, []
+        written, self._written = self._written, []
+        if written and not (self._half_closed or self._transport.is_closing()):
             small = len(written[-1]) <= JOINED_BYTES
             for data in [b"".join(written)] if small else written:
                 self._transport.write(data)
 
     def close(self) -> None:
-        """Send what was written, and close."""
+        """Send what was written, and close, or close only what is sent if the client still sends."""
         self._send()
-        self._transport.close()
+        if not self.is_closing() and self._transport.can_write_eof() and self._lingers():
+            self._half_closed = True
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         """Close without sending anything more."""
@@ -54,7 +68,11 @@ class GatheringTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Say whether it is closed, or about to be."""
-        return self._transport.is_closing()
+        return self._half_closed or self._transport.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        """Return the bytes that are still to be sent."""
+        return self._transport.get_write_buffer_size() + sum(map(len, self._written))
 
     def pause_reading(self) -> None:
         """Receive no more for now."""
@@ -67,11 +85,3 @@ class GatheringTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what is known of the connection."""
         return self._transport.get_extra_info(name, default)
-
-
-class GatheringProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol over such a transport."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Begin a connection."""
-        super().connection_made(GatheringTransport(transport, self.loop))

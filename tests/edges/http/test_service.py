@@ -7,7 +7,7 @@ import pytest
 from app.edges.http.service import Service
 from app.errors import Reason, Refused
 from app.main import compose
-from app.metrics import CPU, HTTP_DURATION, HTTP_REQUESTS, process_numbers
+from app.metrics import CONNECTIONS_REFUSED, CPU, HTTP_DURATION, HTTP_REQUESTS, process_numbers
 from tests.examples import Example, quiet
 from tests.served import IN_MEMORY
 
@@ -47,7 +47,7 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: 
     service.http.count("POST", "/predict", 200, 0.01)
     (facts,), server = asyncio.run(service.facts())
     names = {spec.name for spec in server.series}
-    assert names == {HTTP_REQUESTS, HTTP_DURATION}
+    assert names == {HTTP_REQUESTS, HTTP_DURATION, CONNECTIONS_REFUSED.name}
     assert server.arrays[HTTP_REQUESTS].sum() == 1
     assert not names & {spec.name for spec in facts.series}
     (worker,) = server.workers

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.edges.http.transport import JOINED_BYTES, GatheringProtocol, GatheringTransport
+from app.edges.http.protocol import LimitedProtocol
+from app.edges.http.transport import JOINED_BYTES, GatheringTransport
 
 
 class Wire(asyncio.Transport):
@@ -20,6 +21,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 9)})
         self.done: list[Any] = []
+        self.half_closes = True
         self.protocol: asyncio.BaseProtocol = asyncio.Protocol()
 
     def write(self, data: Any) -> None:
@@ -27,6 +29,15 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.done.append("closed")
+
+    def can_write_eof(self) -> bool:
+        return self.half_closes
+
+    def write_eof(self) -> None:
+        self.done.append("ended")
+
+    def get_write_buffer_size(self) -> int:
+        return 7
 
     def abort(self) -> None:
         self.done.append("aborted")
@@ -110,6 +121,45 @@ def test_nothing_that_was_written_is_lost_but_by_an_abort(act: Callable[[Any], A
     assert after(both) == done
 
 
+@pytest.mark.parametrize(
+    ("lingers", "half_closes", "once", "twice"),
+    [
+        (True, True, ["answer", "ended"], ["answer", "ended", "closed"]),
+        (False, True, ["answer", "closed"], ["answer", "closed", "closed"]),
+        (True, False, ["answer", "closed"], ["answer", "closed", "closed"]),
+    ],
+)
+def test_a_client_that_still_sends_is_read_until_it_closes(
+    lingers: bool, half_closes: bool, once: list[Any], twice: list[Any]
+) -> None:
+    async def go() -> None:
+        wire = Wire()
+        wire.half_closes = half_closes
+        gathering = GatheringTransport(wire, asyncio.get_running_loop(), lambda: lingers)
+        gathering.write(b"answer")
+        gathering.close()
+        assert [part.decode() if isinstance(part, bytes) else part for part in wire.done] == once
+        assert gathering.is_closing()
+        gathering.close()
+        gathering.write(b"too late")
+        await asyncio.sleep(0)
+        assert wire.done[1:] == twice[1:]
+
+    asyncio.run(go())
+
+
+def test_what_is_not_yet_given_to_the_transport_counts_as_buffered() -> None:
+    async def go() -> None:
+        gathering = GatheringTransport(Wire(), asyncio.get_running_loop())
+        for part in (b"head", bytearray(b"body")):
+            gathering.write(part)
+        assert gathering.get_write_buffer_size() == 7 + 8
+        await asyncio.sleep(0)
+        assert gathering.get_write_buffer_size() == 7
+
+    asyncio.run(go())
+
+
 def test_it_knows_what_the_transport_knows() -> None:
     async def go() -> None:
         wire = Wire()
@@ -130,7 +180,7 @@ def test_uvicorn_serves_over_it() -> None:
 
     async def go() -> None:
         config = uvicorn.Config(
-            app, port=0, http=GatheringProtocol, lifespan="off", log_config=None, access_log=False, ws="none"
+            app, port=0, http=LimitedProtocol, lifespan="off", log_config=None, access_log=False, ws="none"
         )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve())
