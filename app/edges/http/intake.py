@@ -79,9 +79,9 @@ class Intake:
 
         Raises Refused, and ClientDisconnect if it does not come to its end.
         """
-        stated = headers_of(scope).get(b"content-length", b"0")
-        if stated.isdigit():
-            self._admit(int(stated))
+        if stated_length(scope) > self.max_body_bytes:
+            raise self._too_large()
+        self.admit(scope)
         body = bytearray()
         while True:
             if message["type"] == "http.disconnect":
@@ -114,16 +114,16 @@ class Intake:
         pending.add(-len(body))
         return b"".join(pieces)
 
-    def _admit(self, length: int) -> None:
-        """Raise Refused for a body of a length that may not be, or for which there is no room now.
+    def admit(self, scope: Scope) -> None:
+        """Raise Refused for a large body for which there is no room now, by the length that its head states.
 
         It takes up room only as it comes: its client may never send it.
         """
-        if length > self.max_body_bytes:
-            raise self._too_large()
-        self.refuse_bytes(length)
-        if self.row_bytes:
-            self.refuse_rows(int(length / self.row_bytes), self.pending_rows)
+        length = stated_length(scope)
+        if length > INLINE_BYTES:
+            self.refuse_bytes(length)
+            if self.row_bytes:
+                self.refuse_rows(int(length / self.row_bytes), self.pending_rows)
 
     def refuse_bytes(self, more: int) -> None:
         """Raise Refused if large bodies of so many bytes more are too many."""
@@ -156,6 +156,12 @@ def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
     """Return a request's headers by their names in small letters."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     return dict(headers)
+
+
+def stated_length(scope: Scope) -> int:
+    """Return the length of a body as its head states it; 0 if it does not."""
+    stated = headers_of(scope).get(b"content-length", b"")
+    return int(stated) if stated.isdigit() else 0
 
 
 def is_whole(message: Any, limit_bytes: int) -> bool:

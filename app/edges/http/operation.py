@@ -135,9 +135,10 @@ class Operation(Generic[R]):
 
     async def _understood(self, scope: Scope, receive: Receive) -> R:
         """Understand a body, a large one in a thread, so that the event loop goes on answering others."""
-        coding = coding_of(scope["headers"])
+        intake, coding = self.intake, coding_of(scope["headers"])
+        if intake.pending_bytes:
+            intake.admit(scope)  # before its body is read, which perhaps is large
         message = await receive()
-        intake = self.intake
         if coding is None and is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
             return self._read(message.get("body", b""))
         with intake.pending() as pending:
