@@ -212,7 +212,7 @@ def _store(
     if folder is None:
         return Store.in_memory(shape, detector)
     owner = Owner(bundle.info.name, bundle.info.version, bundle.baseline.hash)
-    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector)
+    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector, root=folder)
     try:
         store = Store(*slots.take(), slots)
     except Unusable as error:
