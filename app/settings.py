@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     evaluation_rest_factor: float = Field(
         50.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
     )
+    evaluation_wait_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="Time within which `/metrics` and `/drift/status` answer, with the last report if need be.",
+    )
 
     metrics_bin_rows: bool = Field(
         True,

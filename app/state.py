@@ -317,8 +317,8 @@ class State(StateReader):
     def check(self) -> None:
         """Raise Damaged if the state is not as this worker left it."""
         with self._writing, self._counting:
-            self._publish()
-            if not self._closed:
+            if self._published and not self._closed:  # nobody else can reach what is in memory
+                self._publish()
                 self._require_own()
                 super().check()
 

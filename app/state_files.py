@@ -82,7 +82,8 @@ def make_private(folder: Path, root: Path) -> None:
     Others may write in the root alone: where they cannot rename what is not theirs (as in /tmp), or where it is a
     file system of its own that root owns, as the volumes of a container are.
     """
-    root.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # as a folder, or as something else, which the next step finds
+        root.parent.mkdir(parents=True)
     between = [own for own in folder.parents if root in own.parents]
     for own in dict.fromkeys([root, *reversed(between), folder]):
         try:

@@ -124,10 +124,6 @@ class Store:
         """The slots of all workers, as long as this one's is among them."""
         return None if self._apart or self.slots is None or not self.slots.is_there else self.slots
 
-    def problems(self) -> list[str]:
-        """Return a sentence for each thing that is wrong with the state now."""
-        return [*([lost] if (lost := self.lost) else []), *self.left_out.values()]
-
     @property
     def lost(self) -> str | None:
         """Why this worker's files are not those of all workers any more, if they were once."""

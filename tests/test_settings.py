@@ -60,6 +60,7 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("evaluation_stale_seconds", "30", 30.0),
     ("evaluation_interval_seconds", "0.5", 0.5),
     ("evaluation_rest_factor", "0", 0.0),
+    ("evaluation_wait_seconds", "0.5", 0.5),
     ("metrics_bin_rows", "false", False),
     ("metrics_top_features", "20", 20),
 ]
@@ -146,6 +147,9 @@ WRONG: list[tuple[str, str]] = [
     ("evaluation_stale_seconds", "0"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
+    ("evaluation_wait_seconds", "0"),
+    ("evaluation_wait_seconds", "61"),
+    ("evaluation_wait_seconds", "nan"),
 ]
 
 

@@ -24,18 +24,19 @@ async def status(request: Request) -> Response:
     """Say whether what the model sees still looks like its baseline, and what moved."""
     service = service_of(request)
     monitor = service.monitor(request.query_params.get("model"))
-    await service.evaluator(monitor).current()
+    problems, state = await service.state(monitor)
     # In a thread: of a thousand columns it takes longer than predictions should wait.
-    return await asyncio.to_thread(
-        lambda: json_response(drift_status(monitor, service.current_problems(), service.state_facts()))
+    return await asyncio.get_running_loop().run_in_executor(
+        service.writing, lambda: json_response(drift_status(monitor, problems, state, service.clock()))
     )
 
 
-def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any]) -> dict[str, Any]:
+def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return what a monitor's last report says, and how monitoring itself is, and the state that it rests on."""
     return {
         "model_name": monitor.model_name,
         "model_version": monitor.model_version,
+        "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},
     }
