@@ -151,7 +151,7 @@ class Store:
         with self._leaving:
             if self.own.file is None:
                 return
-            self._memory, self._apart = self._memory.copy(as_read=True), True
+            self._memory, self._retired, self._apart = self._memory.copy(as_read=True), None, True
             state = self.state.apart()
             self.own = OwnSlot(self.own.number, secrets.randbelow(_KEYS), state, None)
             self.state = state
@@ -238,17 +238,17 @@ class Store:
         """Return all slots by their numbers, and the totals of those that are no more: each slot in one of them."""
         self._require_files()
         self._of_own(State.check)
-        slots = self._shared
-        if slots is None or self._retired is None:
+        slots, totals = self._shared, self._retired
+        if slots is None or totals is None:
             if self.slots is not None and self._lost is None:
                 self._note("the files are gone: this worker's own rows are in memory alone")
             self.left_out = {}
             return [self.own], None
         try:
             for _ in range(_TRIES):
-                retired = self._retired.read()
+                retired = totals.read()
                 others = [slot for slot in slots.others() if slot.key not in retired.keys]
-                if self._retired.read() is retired:
+                if totals.read() is retired:
                     return self._whole(others, slots.left_out), retired
         except (OSError, Damaged) as error:
             self.left_out = {None: f"only this worker's own state can be read: {error}"}
@@ -465,10 +465,10 @@ class Store:
 
     def retire(self, now: float, after_seconds: float) -> None:
         """Add slots to the totals that nobody uses and whose rows are too old for all windows."""
-        slots = self._shared
-        if slots is not None and self._retired is not None:
+        slots, totals = self._shared, self._retired
+        if slots is not None and totals is not None:
             counted = self.remembered().counted
-            slots.retire(self._retired, lambda slot: not _is_over(slot, counted, now - after_seconds))
+            slots.retire(totals, lambda slot: not _is_over(slot, counted, now - after_seconds))
 
 
 def added(members: Sequence[Member]) -> Sums:
