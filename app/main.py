@@ -84,7 +84,7 @@ def create_app(
     )
     app.state.service = service
     install_routes(app, service.info)
-    install_error_handlers(app)
+    install_error_handlers(app, service.failures)
     return app
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
@@ -16,7 +15,7 @@ from starlette.types import Receive, Scope
 from app.batching import Answer, Batcher, Waiting
 from app.capture import Capture
 from app.drift.bins import FloatArray
-from app.edges.http.errors import INTERNAL, RETRY_AFTER_SECONDS, status_of
+from app.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
 from app.edges.http.intake import INLINE_BYTES, Intake, headers_of, is_whole
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
@@ -116,7 +115,7 @@ class Operation(Generic[R]):
 
     def broken(self, error: Exception) -> Reply:
         """Answer a request that failed in a way that nobody thought of; the log says more."""
-        structlog.get_logger().error("request_failed", exc_info=error)
+        self.failures.happened(REQUEST_FAILED, error)
         return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
 
     async def _understood(self, scope: Scope, receive: Receive) -> R:
