@@ -101,7 +101,7 @@ class Service:
         try:
             return await self._read_facts.get(self._left(began))
         except Exception as error:
-            self.problems.happened(UNREAD, error)
+            self._unread(error)
             return self._facts_without_files()
 
     async def state(self, monitor: Monitor) -> tuple[list[str], dict[str, Any]]:
@@ -111,9 +111,13 @@ class Service:
         try:
             return await self._read_state.get(self._left(began))
         except Exception as error:
-            self.problems.happened(UNREAD, error)
+            self._unread(error)
             kept = "files" if self._persistent else "memory"
             return self.problems.current(), {"kept": kept, "workers": 1, "notes": self.store.notes}
+
+    def _unread(self, error: Exception) -> None:
+        late = TimeoutError(f"it was not read within {self.settings.evaluation_wait_seconds:g} s")
+        self.problems.happened(UNREAD, late if isinstance(error, TimeoutError) else error)
 
     def _left(self, began: float) -> float:
         return max(LEAST_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
