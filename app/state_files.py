@@ -37,7 +37,6 @@ _SAFELY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """How every file is opened: no link is followed, no other program gets it, no pipe is waited for."""
 _OWN_FILE: Final = 0o600
 _OWN_FOLDER: Final = 0o700
-_OTHERS: Final = 0o077
 
 
 class Truncated(ValueError):
@@ -68,7 +67,7 @@ def opened(path: Path, flags: int, *, of_anyone: bool = False) -> int:
             raise _unsafe(path, "it is not a regular file")
         if not of_anyone:
             _require_owner(path, status)
-            if flags & os.O_RDWR and status.st_mode & _OTHERS and status.st_uid == os.geteuid():
+            if flags & os.O_RDWR and status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != _OWN_FILE:
                 os.fchmod(descriptor, _OWN_FILE)
     except OSError:
         os.close(descriptor)
