@@ -133,13 +133,17 @@ class Store:
     def _of_own(self, act: Callable[[State], T]) -> T:
         """Act on this worker's own state; in memory from now on where its file was cut off or overwritten."""
         try:
-            file = self.own.file
-            if file is not None and is_cut(file):
-                raise Damaged("it was cut off while its worker used it")
+            self._require_own()
             return act(self.state)
         except Damaged as error:
             self._leave_files(f"{self.own.number}.state: {error}")
             return act(self.state)
+
+    def _require_own(self) -> None:
+        """Raise Damaged if this worker's own file was cut off."""
+        file = self.own.file
+        if file is not None and is_cut(file):
+            raise Damaged("it was cut off while its worker used it")
 
     def _require_files(self) -> None:
         """Go on in memory if any file of this worker's was cut off: to look into it would end the process."""
@@ -186,7 +190,12 @@ class Store:
 
     def append(self, values: FloatArray, arrival: FloatArray | float, event: FloatArray) -> None:
         """Append rows, `values` of shape [n, columns], `arrival` a time or of shape [n], `event` [n], however many."""
-        self._of_own(lambda state: state.append(values, arrival, event))
+        try:
+            self._require_own()
+            self.state.append(values, arrival, event)
+        except Damaged as error:
+            self._leave_files(f"{self.own.number}.state: {error}")
+            self.state.append(values, arrival, event)
 
     def digest(self) -> None:
         """Bin this worker's rows that wait."""
