@@ -8,7 +8,7 @@ import gc
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ from app.evaluation import Evaluator
 from app.metrics import RECOVERED, Stored, monitor_series, process_numbers, score_buckets
 from app.monitor import Monitor, MonitorOptions, Registry, state_shape
 from app.problems import Problems
-from app.publishing import Publisher
+from app.publishing import LOST, Publisher
 from app.serving import Predictor, verify
 from app.settings import Settings, SettingsError, load
 from app.slot import Owner
@@ -50,7 +50,11 @@ from app.store import Store
 
 SWITCH_SECONDS: Final = 0.0001
 """After so long a thread that computes lets the event loop go on; Python's own 5 ms are a wait at each socket."""
-IN_MEMORY_PROBLEM: Final = "state_in_memory"
+IN_MEMORY_PROBLEM: Final = LOST
+WATCHING_THREADS: Final = 6
+"""One for each thing that is read of the state: its rows, the evaluation, the digest, metrics, the status; and one."""
+EVALUATION_SHARE: Final = 0.75
+"""How much of the time that readers wait an evaluation may take; the rest is for reading the counters."""
 WITHOUT_FILES: Final = (
     "Windows and counters are kept in memory: a restart loses them, and a worker tells of its own rows alone. "
     "Name another folder with state_dir, or `memory` if that is what you want"
@@ -85,7 +89,7 @@ def create_app(
     )
     app.state.service = service
     install_routes(app, service.info, settings.max_rows)
-    install_error_handlers(app)
+    install_error_handlers(app, service.failures)
     return app
 
 
@@ -106,6 +110,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
     )
     by_event = monitor.by_event and settings.monitoring_enabled
+    watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
     batcher = Batcher(
         predictor, capture, _cost(settings, predictor, info), executor, _limits(settings), by_event=by_event
     )
@@ -130,7 +135,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         predict=operation(PredictJson(decoder, info, settings.max_rows)),
         infer=operation(InferV2(decoder, info, settings.max_rows)),
         monitors=monitors,
-        evaluators=_evaluators(settings, monitors, problems, clock),
+        evaluators=_evaluators(settings, monitors, problems, clock, watching),
         capture=capture,
         problems=problems,
         failures=failures,
@@ -139,6 +144,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         store=monitor.store,
         publisher=publisher,
         executor=executor,
+        watching=watching,
+        writing=ThreadPoolExecutor(1, thread_name_prefix="writing"),
     )
 
 
@@ -174,7 +181,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def _evaluators(
-    settings: Settings, monitors: Registry, problems: Problems, clock: Callable[[], float]
+    settings: Settings, monitors: Registry, problems: Problems, clock: Callable[[], float], executor: Executor
 ) -> Mapping[tuple[str, str], Evaluator]:
     if not settings.monitoring_enabled:
         return {}
@@ -185,6 +192,8 @@ def _evaluators(
             clock=clock,
             interval_seconds=settings.evaluation_interval_seconds,
             rest_factor=settings.evaluation_rest_factor,
+            wait_seconds=EVALUATION_SHARE * settings.evaluation_wait_seconds,
+            executor=executor,
         )
         for monitor in monitors
     }
@@ -242,7 +251,7 @@ def _store(
     if folder is None:
         return Store.in_memory(shape, detector)
     owner = Owner(bundle.info.name, bundle.info.version, bundle.baseline.hash)
-    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector)
+    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector, root=folder)
     try:
         store = Store(*slots.take(), slots)
     except Unusable as error:
@@ -285,7 +294,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
-        await asyncio.to_thread(service.store.leave)
+        try:
+            await asyncio.to_thread(service.store.leave)
+        except Exception as error:  # the disk may be what fails; nothing more can be done
+            log.error("state_not_saved", exc_info=error)
         log.info("stopped", slot=service.store.own.number)
 
 

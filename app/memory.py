@@ -98,12 +98,31 @@ class Memory:
         """Of how many slots there is room for how far they were weighed."""
         return self._shape.slots
 
-    def copy(self) -> Memory:
-        """Return a memory of the same that is no one else's; one of nothing if what is there is not whole."""
+    def copy(self, *, as_read: bool = False) -> Memory:
+        """Return a memory of the same that is no one else's; one of nothing if what is there is not whole.
+
+        With `as_read` it is of what was read last, without another look into the file.
+        """
         own = Memory(self._shape, self.detector)
+        if as_read:
+            if self._read is not None:
+                own.keep(self._read[1])
+            return own
         with contextlib.suppress(Damaged):
             own.keep(self.read())
         return own
+
+    def restore(self) -> bool:
+        """Remember what this process read last, else what there is before the first row; says whether it was read.
+
+        Evidence and how far it has weighed belong together, so no row is weighed twice.
+        """
+        read = self._read
+        if read is None:
+            self.begin()
+        else:
+            self.keep(read[1])
+        return read is not None
 
     def begin(self) -> None:
         """Remember what there is before the first row."""
@@ -227,6 +246,15 @@ class RetiredTotals:
         """Begin with nothing."""
         fields = {field.name: np.zeros(field.shape, field.dtype) for field in retired_fields(self._shape)}
         self._versions.write({**fields, "keys": np.full(MAX_SLOTS, -1)})
+
+    def restore(self) -> bool:
+        """Keep what this process read last, so that sums do not fall, else nothing; says whether it was read."""
+        read = self._read
+        if read is None:
+            self.begin()
+        else:
+            self.write(read[1])
+        return read is not None
 
     def read(self) -> Retired:
         """Return the totals; Damaged if they are not whole."""

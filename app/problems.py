@@ -9,7 +9,9 @@ from typing import Final
 
 import structlog
 
-LOG_INTERVAL_SECONDS: Final = 60.0
+from app.sparing import INTERVAL_SECONDS, Sparing
+
+LOG_INTERVAL_SECONDS: Final = INTERVAL_SECONDS
 SHOWN_SECONDS: Final = 300.0
 """How long after it last happened a problem is shown."""
 
@@ -20,22 +22,15 @@ class Problems:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._latest: dict[str, tuple[float, str]] = {}
-        self._logged: dict[str, float] = {}
-        self._suppressed: dict[str, int] = {}
+        self._sparing = Sparing(clock)
         self._lock = threading.Lock()
 
-    def happened(self, kind: str, error: BaseException) -> None:
-        """Keep what happened, and log it with its traceback unless that was done within a minute."""
-        now = self._clock()
+    def happened(self, kind: str, error: BaseException, **told: str) -> None:
+        """Keep what happened, and log it with its traceback, and what else is `told`, once a minute at most."""
         with self._lock:
-            self._latest[kind] = (now, f"{type(error).__name__}: {error}")
-            recent = now - self._logged.get(kind, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS
-            suppressed = self._suppressed.get(kind, 0)
-            self._suppressed[kind] = suppressed + 1 if recent else 0
-            if not recent:
-                self._logged[kind] = now
-        if not recent:
-            structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed)
+            self._latest[kind] = (self._clock(), f"{type(error).__name__}: {error}")
+        if (suppressed := self._sparing.passes(kind)) is not None:
+            structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed, **told)
 
     def lasts(self, kind: str, text: str) -> None:
         """Keep and log what is wrong for as long as the process runs, or until it is `over`."""

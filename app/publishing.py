@@ -14,6 +14,9 @@ from app.problems import Problems
 from app.store import Store
 
 PROBLEM: Final = "state_not_published"
+LOST: Final = "state_in_memory"
+DAMAGED: Final = "state_damaged"
+RESTART: Final = "restart to keep windows and counters again"
 INTERVAL_SECONDS: Final = 1.0
 
 
@@ -30,6 +33,8 @@ class Publisher:
         self._process = process
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waits = False
+        self._told: dict[str, str] = {}
+        """What was said of the state last, by kind."""
         self._before = float(np.nan_to_num(store.process[CPU]))
 
     def soon(self) -> None:
@@ -40,7 +45,10 @@ class Publisher:
 
     def _publish(self) -> None:
         self._waits = False
-        self._store.publish()
+        try:
+            self._store.publish()
+        except Exception as error:
+            self._problems.happened(PROBLEM, error)
 
     def measure(self) -> None:
         """Write down what the process takes by now."""
@@ -65,5 +73,22 @@ class Publisher:
             self.measure()
             self._store.publish()
             self._problems.over(PROBLEM)
+            self._tell()
         except Exception as error:
             self._problems.happened(PROBLEM, error)
+
+    def _tell(self) -> None:
+        """Say what is wrong with the state when that changes."""
+        now = state_problems(self._store)
+        for kind in self._told.keys() - now.keys():
+            self._problems.over(kind)
+        for kind, text in now.items():
+            if self._told.get(kind) != text:
+                self._problems.lasts(kind, text)
+        self._told = now
+
+
+def state_problems(store: Store) -> dict[str, str]:
+    """Return a sentence for each kind of thing that is wrong with a state that is kept in files."""
+    lost, left_out = store.lost, "; ".join(store.left_out.values())
+    return {**({LOST: f"{lost}: {RESTART}"} if lost else {}), **({DAMAGED: left_out} if left_out else {})}

@@ -22,11 +22,15 @@ from app.edges.http.protocol import LimitedProtocol
 from app.errors import BundleError
 from app.logs import configure_logs
 from app.main import create_app
-from app.settings import CONFIG_VARIABLE, IN_MEMORY, Settings, SettingsError, load, variable
+from app.settings import CONFIG_VARIABLE, IN_MEMORY, Settings, SettingsError, ignored_variables, load, variable
 from app.state_folder import reset
 from app.supervisor import Supervisor
 from app.worker import IMPORT_STRING, SERVED_VARIABLE, served
 
+LINKS: Final = (
+    "Kubernetes sets these for a Service named driftgauge; they are addresses, not settings. "
+    "enableServiceLinks: false in the pod's spec switches them off"
+)
 FLUSH_SECONDS: Final = 1
 """What is left of the grace for writing state to the disk, once the last answer is sent."""
 
@@ -45,6 +49,7 @@ def run(started: Started) -> None:
     """Serve until told to stop; raises what `load` and `create_app` do, and Busy where state is in use."""
     settings = load(started.flags, started.config)
     configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1)
+    _say_ignored()
     if started.fresh_state or settings.workers > 1:
         create_app(settings.model_copy(update={"state_dir": IN_MEMORY}))  # what is wrong is said here, before anything
     with bound(settings.host, settings.port) as own:
@@ -55,6 +60,12 @@ def run(started: Started) -> None:
             return
     _hear_hangup()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, **_options(settings))
+
+
+def _say_ignored() -> None:
+    """Say once which variables are taken for Kubernetes' own."""
+    if ignored := ignored_variables():
+        structlog.get_logger().warning("variables_ignored", names=ignored, hint=LINKS)
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.drift.buckets import TimeSpan
+from app.settings_words import sentences, service_links
+from app.web_settings import HostNames, Origins, RootPath
 
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
 MAX_WINDOW_ROWS: Final = 1_000_000
@@ -40,24 +41,42 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message names each and says what is wrong."""
 
 
+class _Environment(EnvSettingsSource):
+    """The environment without what Kubernetes sets of itself."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        linked = {name.lower() for name in ignored_variables()}
+        return {name: value for name, value in super()._load_env_vars().items() if name.lower() not in linked}
+
+
 class Settings(BaseSettings):
     """The server's options."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the first one first."""
+        return init_settings, _Environment(settings_cls)
+
     bundle: Path | None = Field(None, description="Folder of the model bundle to serve.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Names that requests may be for (`Host`), e.g. `api.example.com,*.example.com`; `*` is any. IP "
-        "addresses and loopback names always are. If not given: any name, but on a loopback address none with a dot.",
+    allowed_hosts: HostNames = Field(
+        (), description="Names that requests may be for (`Host`), e.g. `api.example.com,*.example.com`; `*` is any. "
+        "IP addresses and loopback names always are. If not given: any, but on a loopback address none with a dot.",
+    )  # fmt: skip
+    allowed_origins: Origins = Field(
+        (), description="Other sites whose pages may ask from a browser, e.g. `https://app.example.com`; `*` is any."
     )
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Other sites whose pages may ask from a browser, e.g. `https://app.example.com`; `*` is any.",
-    )
-    root_path: str = Field(
+    root_path: RootPath = Field(
         "", description="Path under which a proxy shows the server, e.g. `/models/a`, whether it removes it or not."
     )
     workers: int = Field(1, ge=1, le=MAX_WORKERS, description="Processes that serve; they share one state.")
@@ -204,6 +223,12 @@ class Settings(BaseSettings):
     evaluation_rest_factor: float = Field(
         50.0, ge=0, description="An evaluation starts no sooner than this many times the CPU time of the last one."
     )
+    evaluation_wait_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="Time within which `/metrics` and `/drift/status` answer, with the last report if need be.",
+    )
 
     metrics_bin_rows: bool = Field(
         True,
@@ -218,29 +243,10 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("allowed_hosts")
+    @field_validator("log_level", "log_format", "clock", mode="before")
     @classmethod
-    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not re.fullmatch(r"\*|(\*\.)?[\w.-]+|\[?[0-9a-fA-F:.]+\]?", name):
-                raise ValueError(f"{name!r} is no name: write it without scheme, port and path, e.g. *.example.com")
-        return tuple(name.strip("[]") for name in value)
-
-    @field_validator("allowed_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", origin.lower()):
-                raise ValueError(f"{origin!r} is no origin: write scheme, name and port, e.g. https://app.example.com")
-        return value
-
-    @field_validator("root_path")
-    @classmethod
-    def _rooted(cls, value: str) -> str:
-        path = value.rstrip("/")
-        if path and not re.fullmatch(r"(/[\w.~!$&'()+,;=@%-]+)+", path):
-            raise ValueError(f"{value!r} is no path: it begins with a slash, e.g. /models/a")
-        return path
+    def _small(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("psi_thresholds_by_feature", mode="before")
     @classmethod
@@ -307,12 +313,15 @@ def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> 
     """
     path = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    _refuse_unknown_variables()
-    from_file = {name: value for name, value in _read(path).items() if variable(name) not in os.environ}
+    own = set(os.environ) - set(ignored_variables())
+    _refuse_unknown_variables(own)
+    from_file = {name: value for name, value in _read(path).items() if variable(name) not in own}
     try:
         return Settings(**{**from_file, **given})
     except ValidationError as error:
-        raise SettingsError("; ".join(_problem(problem) for problem in error.errors())) from error
+        fields = Settings.model_fields
+        variables = {name: variable(name) for name in fields if variable(name) in own and name not in given}
+        raise SettingsError("; ".join(sentences(error.errors(), fields, variables))) from error
 
 
 def variable(name: str) -> str:
@@ -320,16 +329,14 @@ def variable(name: str) -> str:
     return ENVIRONMENT_PREFIX + name.upper()
 
 
-def _refuse_unknown_variables() -> None:
+def ignored_variables() -> list[str]:
+    """Return the variables of our prefix that are no settings: Kubernetes sets them for a Service named driftgauge."""
+    return service_links(os.environ, ENVIRONMENT_PREFIX)
+
+
+def _refuse_unknown_variables(names: Collection[str]) -> None:
     known = {CONFIG_VARIABLE, *map(variable, Settings.model_fields)}
-    ours = {name: value for name, value in os.environ.items() if name.upper().startswith(ENVIRONMENT_PREFIX)}
-    linked = sorted(name for name, value in ours.items() if value.startswith("tcp://"))
-    if linked:
-        raise SettingsError(
-            f"{', '.join(linked)} in the environment is an address, not a setting: Kubernetes sets it for a Service "
-            "named driftgauge. Set enableServiceLinks: false in the pod's spec, or name the Service otherwise"
-        )
-    unknown = sorted(name for name in ours if name not in known)
+    unknown = sorted(name for name in names if name.upper().startswith(ENVIRONMENT_PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"unknown in the environment: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
@@ -343,11 +350,3 @@ def _read(path: Path | None) -> dict[str, Any]:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
     except ValueError as error:
         raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
-
-
-def _problem(problem: Mapping[str, Any]) -> str:
-    name = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden":
-        return f"unknown setting {name}"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{name}: {message}" if name else message

@@ -27,10 +27,14 @@ from app.state_files import (
     FileLock,
     Identity,
     Lease,
+    Truncated,
+    beginning_of,
     boot_id,
     create,
     head_of,
+    is_cut,
     layout_hash,
+    make_private,
     open_mapped,
 )
 from app.state_reader import StateReader, go_on
@@ -55,9 +59,20 @@ class Slots:
     """The folder of one model and version, as one worker sees it."""
 
     def __init__(
-        self, folder: Path, owner: Owner, shape: StateShape, detector: Detector, *, reach: Callable[[str], None] = go_on
+        self,
+        folder: Path,
+        owner: Owner,
+        shape: StateShape,
+        detector: Detector,
+        *,
+        root: Path | None = None,
+        reach: Callable[[str], None] = go_on,
     ) -> None:
+        """Use a folder, which lies in `root` or is the root itself; see `make_private`."""
         self.folder: Final = folder
+        self._root = root or folder
+        self.left_out: Final[dict[int, str]] = {}
+        """Files of other slots that cannot be opened, and why."""
         self.shape: Final = shape
         self.recoveries: Final[list[Recovery]] = []
         """What happened while this worker took its slot."""
@@ -66,7 +81,7 @@ class Slots:
         self._most = 1 if shape.by_event else MAX_SLOTS
         self._lock: FileLock | None = None
         self._own: OwnSlot | None = None
-        self._shared_files: list[mmap] = []
+        self._shared_files: dict[str, mmap] = {}
         self._seen: dict[int, tuple[tuple[int, int], Slot | None]] = {}
         self._detector = detector
         series = [(spec.name, spec.children, spec.buckets) for spec in shape.series]
@@ -83,7 +98,7 @@ class Slots:
     def take(self) -> tuple[OwnSlot, Memory, RetiredTotals]:
         """Take a slot and go on where its last worker stopped; Unusable if nothing can be kept here."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private(self.folder, self._root)
             with FileLock(self.folder / EVALUATION_LOCK).held(TAKE_SECONDS):
                 # Left by workers that were killed: only who holds the lock makes files.
                 for left in self.folder.glob("*.new"):
@@ -138,7 +153,7 @@ class Slots:
             slot.state.check()
         except Damaged:
             return False
-        except Overrun:
+        except (Overrun, Truncated):  # the latter is mended by whoever takes it
             pass
         return True
 
@@ -180,15 +195,15 @@ class Slots:
 
     def _rest(self, path: Path, why: str) -> Saved | None:
         """Return what can be saved of a file that does not fit: nothing, unless it is only too short."""
-        content = path.read_bytes()
+        size = self.shape.layout.size_bytes
+        content = beginning_of(path, HEADER_BYTES + size)
         try:
             self._identity.key(content)
         except ValueError:
             text = f"{path.name}: {why}; begun anew"
             self.recoveries.append(Recovery(Reason.STATE_FOREIGN, text))
             return None
-        size = self.shape.layout.size_bytes
-        rest = bytearray(content[HEADER_BYTES : HEADER_BYTES + size].ljust(size, b"\0"))
+        rest = bytearray(content[HEADER_BYTES:].ljust(size, b"\0"))
         return self._saved(path, memoryview(rest), Reason.STATE_TRUNCATED, why)
 
     def _saved(self, path: Path, buffer: memoryview, reason: Reason, why: str) -> Saved:
@@ -198,11 +213,18 @@ class Slots:
         self.recoveries.append(Recovery(reason, text))
         return saved
 
+    @property
+    def cut_off(self) -> str | None:
+        """The name of a file of this worker's that was cut off while it uses it, if there is one."""
+        own = self._own
+        mapped = {**self._shared_files, **({self._path(own.number).name: own.file} if own and own.file else {})}
+        return next((name for name, file in mapped.items() if is_cut(file)), None)
+
     def leave(self) -> None:
         """Write everything to the disk and give the slot back, once the state is closed: the next one goes on here."""
         if self._own is not None and self._own.file is not None:
             self._own.file.flush()
-            for file in self._shared_files:
+            for file in self._shared_files.values():
                 file.flush()
             replace(Lease.read(self._own.file[:HEADER_BYTES]), clean=True).write(self._own.file)
             self._own.file.flush()
@@ -255,13 +277,13 @@ class Slots:
             pass
         except Damaged as error:  # in its place, for others use it too
             self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{name}: {error}; begun anew"))
-            self._shared_files.append(file)
+            self._shared_files[name] = file
             kept.begin()
             return kept
         except ValueError as error:
             self.recoveries.append(Recovery(Reason.STATE_FOREIGN, f"{name}: {error}; begun anew"))
         else:
-            self._shared_files.append(file)
+            self._shared_files[name] = file
             return kept
         made: list[Kept] = []
 
@@ -270,7 +292,7 @@ class Slots:
             made[0].begin()
 
         file, _ = create(path, identity, layout, fill)
-        self._shared_files.append(file)
+        self._shared_files[name] = file
         return made[0]
 
     def others(self) -> list[Slot]:
@@ -279,12 +301,19 @@ class Slots:
         Files of another baseline or layout are left out: their workers are about to be replaced.
         """
         found: dict[int, tuple[tuple[int, int], Slot | None]] = {}
+        self.left_out.clear()
         for number in self._numbers() - ({self._own.number} if self._own else set()):
-            with contextlib.suppress(FileNotFoundError):
-                status = os.stat(self._path(number))
+            try:
+                status = os.lstat(self._path(number))
                 known = status.st_ino, status.st_size
                 before = self._seen.get(number)
                 found[number] = before if before and before[0] == known else (known, self._seen_as(number))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                self.left_out[number] = error.strerror or str(error)
+            except Truncated as error:
+                self.left_out[number] = str(error)
         self._seen = found
         return [slot for _, (_, slot) in sorted(found.items()) if slot is not None]
 
@@ -295,6 +324,8 @@ class Slots:
     def _seen_as(self, number: int) -> Slot | None:
         try:
             file, key = open_mapped(self._path(number), self._identity, self.shape.layout, writable=False)
+        except Truncated:
+            raise
         except ValueError:
             return None
         return Slot(number, key, StateReader(self.shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
@@ -327,7 +358,7 @@ class Slots:
             still_there = {other.key for other in self.others()}
             keys = frozenset({slot.key} | (before.keys & still_there))
             totals.write(Retired(words, before.bin_rows + taken.bin_rows, before.rows + taken.observed, keys))
-            for file in self._shared_files:
+            for file in self._shared_files.values():
                 file.flush()
         self._path(slot.number).unlink(missing_ok=True)
 

@@ -29,7 +29,7 @@ from app.layout import Buffer, Counters
 from app.metrics import LATE
 from app.state_reader import StateReader, go_on, head_of
 from app.state_shape import COMMITTED, FIRST, RESERVED, Saved, StateShape, Taken
-from app.versions import Arrays, Damaged
+from app.versions import Arrays, Damaged, WordArray
 
 POINTS: Final = (
     *("append.reserved", "append.written", "append.committed"),
@@ -37,6 +37,9 @@ POINTS: Final = (
     *("digest.finished", "counters.copied", "counters.checked", "counters.published"),
 )
 """Where a writer may be killed so that a test can tell what is left behind."""
+
+
+OVERWRITTEN: Final = "it was overwritten while its worker used it"
 
 
 class State(StateReader):
@@ -48,27 +51,53 @@ class State(StateReader):
     """
 
     def __init__(
-        self, shape: StateShape, buffer: Buffer | None = None, *, reach: Callable[[str], None] = go_on
+        self,
+        shape: StateShape,
+        buffer: Buffer | None = None,
+        *,
+        reach: Callable[[str], None] = go_on,
+        before: State | None = None,
     ) -> None:
         """Make an empty state in memory, or see one in a buffer, which `begin` or `resume` makes usable.
 
-        `reach` is told of each of the `POINTS` that is passed.
+        `reach` is told of each of the `POINTS` that is passed. One in memory may go on with the counters of another
+        state of this process, `before`, which nobody writes any more.
         """
         super().__init__(shape, bytearray(shape.layout.size_bytes) if buffer is None else buffer, reach=reach)
         self._reach = reach
         self._published = buffer is not None
         self._closed = False
         self._writing = threading.RLock()  # who holds up writers may take what is there
-        self._counting = threading.Lock()  # apart, so that a refusal is counted while rows are binned
-        self._words = np.zeros(-(-shape.counted.size_bytes // 8), dtype=np.uint64)
+        # Apart, so that a refusal is counted while rows are binned.
+        self._counting: threading.Lock = before._counting if before else threading.Lock()
+        self._words: WordArray = (
+            before._words if before else np.zeros(-(-shape.counted.size_bytes // 8), dtype=np.uint64)
+        )
+        self._numbers = [0, 0, 0]
+        """What the header says, as far as this process wrote it: nobody else may."""
+        self._step_number = 0
+        """The number of the last step, in the same way."""
         self._live = shape.counted.arrays(self._words)
-        self.counters: Final = Counters(shape.series, self._live)
+        self.counters: Final[Counters] = before.counters if before else Counters(shape.series, self._live)
         """As of now."""
         self.process: Final[FloatArray] = self._live["process"]
         """What is known of the process, in the order of `metrics.PROCESS`."""
         self._head = self._blocks.start()
         if buffer is None:
-            self.begin()
+            self.begin(before._counted_only() if before else None)
+
+    def apart(self) -> State:
+        """Return a state in memory that goes on counting where this one stops, whose file cannot be used any more.
+
+        Its rows begin anew. Nothing is read of the file, nor written from now on.
+        """
+        self._closed = True
+        return State(self.shape, before=self)
+
+    def _counted_only(self) -> Saved:
+        """Return what this process knows without a look into the file: how many rows there were, in which bins."""
+        rows, none = self._numbers[COMMITTED], np.empty(0)
+        return Saved(np.empty((0, self._binner.columns)), none, none, rows, self._head.total, None)
 
     # ------------------------------------------------------------ beginning
 
@@ -81,7 +110,8 @@ class State(StateReader):
             self._keep_head(self._blocks.start())
         else:
             begin = saved.rows - len(saved.values)
-            self._header[[RESERVED, COMMITTED, FIRST]] = begin
+            for place in (RESERVED, COMMITTED, FIRST):
+                self._note(place, begin)
             base = self._head.total if saved.base is None else saved.base
             self._keep_head(Head(begin, 0, 0, -math.inf, base))
             self.append(saved.values, saved.arrival, saved.event)
@@ -105,6 +135,7 @@ class State(StateReader):
         for buckets in self._rings:
             buckets.forget_after(step)
         self._require_whole(step)
+        self._numbers, self._step_number = self._header.tolist(), step
         self._bin_again()
         self._drop_uncommitted(_latest_of(digested))
         self.digest()
@@ -145,10 +176,15 @@ class State(StateReader):
         if int(self._header[RESERVED]) != committed:
             events = [self._event[ring].max() for ring, _ in self._parts(self._head.rows, committed)]
             self._latest[0] = max([latest, *map(float, events)])
-            self._header[FIRST] = self.oldest
-            self._header[RESERVED] = committed
+            self._note(FIRST, self.oldest)
+            self._note(RESERVED, committed)
 
     # ------------------------------------------------------------ writing
+
+    @property
+    def rows(self) -> int:
+        """Rows appended since the state began."""
+        return self._numbers[COMMITTED]
 
     def append(self, values: FloatArray, arrival: FloatArray | float, event: FloatArray) -> None:
         """Append rows, `values` of shape [n, columns], `arrival` a time or of shape [n], `event` [n], however many.
@@ -163,20 +199,36 @@ class State(StateReader):
                 block = slice(first, first + self._block_rows)
                 self._append_block(values[block], arrival[block], event[block])
 
+    def _note(self, place: int, number: int) -> None:
+        """Write a number into the header."""
+        self._numbers[place] = self._header[place] = number
+
+    def _require_own(self) -> None:
+        """Raise Damaged where somebody else wrote what this process alone writes.
+
+        With other numbers there would be no end to the rows that wait.
+        """
+        if self._header.tolist() != self._numbers or self._digest_versions.sequence != self._step_number:
+            raise Damaged(OVERWRITTEN)
+
     def _append_block(self, values: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
-        begin = self.rows
+        numbers = self._numbers
+        if self._header.tolist() != numbers:
+            raise Damaged(OVERWRITTEN)
+        begin = numbers[COMMITTED]
         end = begin + len(values)
         if end - self._head.rows > self._block_rows:
             self._digest()
-        self._header[RESERVED] = end
+        self._header[RESERVED] = numbers[RESERVED] = end
         self._reach("append.reserved")
         for ring, rows in self._parts(begin, end):
             self._values[ring] = values[rows]
             self._event[ring] = event[rows]
             self._arrival[ring] = arrival[rows]
-        self._latest[0] = max(self._latest[0], event.max())
+        newest = event[0] if len(event) == 1 else event.max()  # numpy's own way costs a microsecond more
+        self._latest[0] = max(self._latest[0], newest)
         self._reach("append.written")
-        self._header[COMMITTED] = end
+        self._header[COMMITTED] = numbers[COMMITTED] = end
         self._reach("append.committed")
 
     def digest(self) -> None:
@@ -188,6 +240,7 @@ class State(StateReader):
         """Bin the rows that wait; the caller holds the writing lock."""
         if self._closed:
             return
+        self._require_own()
         begin, end = self._head.rows, self.rows
         for ring, rows in self._parts(begin, end, at_once=self._block_rows):
             step = self._digest_versions.sequence + 1
@@ -219,6 +272,7 @@ class State(StateReader):
         """Finish a step: from now on its counts are those of all rows before the head."""
         numbers = (head.ended, head.hour, head.at, self._latest[0])
         self._digest_versions.write({"head": (head.rows, *numbers), "total": head.total})
+        self._step_number = self._digest_versions.sequence
         self._head = head
 
     def _count_in_time(self, ring: slice, codes: CodeArray, counts: IntArray, step: int) -> int:
@@ -271,11 +325,29 @@ class State(StateReader):
 
     # ------------------------------------------------------------ reading
 
+    def check(self) -> None:
+        """Raise Damaged if the state is not as this worker left it."""
+        with self._writing, self._counting:
+            if self._published and not self._closed:  # nobody else can reach what is in memory
+                self._publish()
+                self._require_own()
+                super().check()
+
     def counted(self) -> Arrays:
         """Return what was counted, by series, and `process`; what others read is published first."""
         with self._counting:  # so that no histogram is copied half counted, and nothing told that is not published
             self._publish()
             return self.shape.counted.arrays(self._words.copy())
+
+    def counted_here(self) -> Arrays:
+        """Return what was counted, as `counted`, without a look into the file."""
+        with self._counting:
+            return self.shape.counted.arrays(self._words.copy())
+
+    @property
+    def bin_rows_here(self) -> IntArray:
+        """The rows in each bin as of the last step, shape [columns, K], without a look into the file."""
+        return self._head.total
 
     @contextmanager
     def held_up(self) -> Iterator[None]:

@@ -7,11 +7,13 @@ found when a worker starts and not while it counts.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import secrets
+import stat
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,22 +33,102 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LOCK_WAIT_SECONDS: Final = 0.002
 _ZEROS: Final = 1_048_576
 _KEYS: Final = 2**62
+_SAFELY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""How every file is opened: no link is followed, no other program gets it, no pipe is waited for."""
+_OWN_FILE: Final = 0o600
+_OWN_FOLDER: Final = 0o700
+
+
+class Truncated(ValueError):
+    """A file that is this state's, and not of its size."""
 
 
 class Busy(Exception):
     """A lock that another process holds for too long."""
 
 
+# ---------------------------------------------------------------- whose files and folders
+
+
+def opened(path: Path, flags: int, *, of_anyone: bool = False) -> int:
+    """Return the descriptor of a regular file of this user's or of root's; OSError if it is anything else.
+
+    A new one is for this user alone, whatever the umask. With `of_anyone` its owner does not matter.
+    """
+    try:
+        descriptor = os.open(path, flags | _SAFELY, _OWN_FILE)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _unsafe(path, "it is a symbolic link, which is not followed") from error
+        raise
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unsafe(path, "it is not a regular file")
+        if not of_anyone:
+            _require_owner(path, status)
+            if flags & os.O_RDWR and status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != _OWN_FILE:
+                os.fchmod(descriptor, _OWN_FILE)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def make_private(folder: Path, root: Path) -> None:
+    """Make a folder that nobody else can write in, with those between it and `root`; OSError if there is another.
+
+    Others may write in the root alone: where they cannot rename what is not theirs (as in /tmp), or where it is a
+    file system of its own that root owns, as the volumes of a container are.
+    """
+    with contextlib.suppress(FileExistsError):  # as a folder, or as something else, which the next step finds
+        root.parent.mkdir(parents=True)
+    between = [own for own in folder.parents if root in own.parents]
+    for own in dict.fromkeys([root, *reversed(between), folder]):
+        try:
+            own.mkdir(_OWN_FOLDER)
+            own.chmod(_OWN_FOLDER)
+        except FileExistsError:
+            pass
+        _require_private(own, is_root=own != folder and own == root)
+
+
+def _require_private(folder: Path, *, is_root: bool) -> None:
+    status = folder.stat() if is_root else folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise _unsafe(folder, "it is not a folder")
+    if not is_root:
+        _require_owner(folder, status)
+    apart = is_root and (status.st_mode & stat.S_ISVTX or (status.st_uid == 0 and os.path.ismount(folder)))
+    if status.st_mode & stat.S_IWOTH and not apart:
+        mode = stat.S_IMODE(status.st_mode)
+        raise _unsafe(folder, f"everybody can write in it (mode {mode:04o}): take that right away (chmod o-w)")
+
+
+def _require_owner(path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise _unsafe(path, f"it belongs to user {status.st_uid}, and this process runs as {os.geteuid()}")
+
+
+def _unsafe(path: Path, why: str) -> OSError:
+    return PermissionError(errno.EPERM, why, str(path))
+
+
+# ---------------------------------------------------------------- locks
+
+
 class FileLock:
     """A lock that ends with its process, however that ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, of_anyone: bool = False) -> None:
+        """Lock a file beside the state; with `of_anyone` whoever owns it, for an administrator."""
         self._path = path
+        self._of_anyone = of_anyone
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock unless somebody holds it; says whether."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Take the lock unless somebody holds it; says whether. OSError if it is no file of this user's."""
+        descriptor = opened(self._path, os.O_RDWR | os.O_CREAT, of_anyone=self._of_anyone)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             same = os.path.samestat(os.fstat(descriptor), os.stat(self._path))
@@ -174,7 +256,8 @@ def create(path: Path, identity: Identity, layout: Layout, fill: Callable[[memor
     """
     new, key = path.with_suffix(f".{os.getpid()}.new"), secrets.randbelow(_KEYS)
     try:
-        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        new.unlink(missing_ok=True)
+        descriptor = opened(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             _allocate(descriptor, HEADER_BYTES + layout.size_bytes)
             file = mmap(descriptor, HEADER_BYTES + layout.size_bytes, access=ACCESS_WRITE)
@@ -202,17 +285,28 @@ def _allocate(descriptor: int, size: int) -> None:
 
 def open_mapped(path: Path, identity: Identity, layout: Layout, *, writable: bool) -> tuple[mmap, int]:
     """Return a file, mapped, and its key; ValueError if it is another's or too short, OSError if it cannot be read."""
-    with path.open("r+b" if writable else "rb") as file:
+    size = HEADER_BYTES + layout.size_bytes
+    with os.fdopen(opened(path, os.O_RDWR if writable else os.O_RDONLY), "r+b" if writable else "rb") as file:
         key = identity.key(file.read(HEADER_BYTES))
-        if os.fstat(file.fileno()).st_size != HEADER_BYTES + layout.size_bytes:
-            raise ValueError("it is truncated")
-        return mmap(file.fileno(), 0, access=ACCESS_WRITE if writable else ACCESS_READ), key
+        if os.fstat(file.fileno()).st_size != size:
+            raise Truncated("it is truncated")
+        return mmap(file.fileno(), size, access=ACCESS_WRITE if writable else ACCESS_READ), key
 
 
-def head_of(path: Path) -> bytes:
+def is_cut(file: mmap) -> bool:
+    """Say whether a mapped file was cut off: to look behind its end would end this process."""
+    return file.size() < len(file)
+
+
+def beginning_of(path: Path, most_bytes: int, *, of_anyone: bool = False) -> bytes:
+    """Return what a file begins with: so many bytes, or fewer where it is shorter."""
+    with os.fdopen(opened(path, os.O_RDONLY, of_anyone=of_anyone), "rb") as file:
+        return file.read(most_bytes)
+
+
+def head_of(path: Path, *, of_anyone: bool = False) -> bytes:
     """Return what a file begins with, filled up with zeros where it is too short."""
-    with path.open("rb") as file:
-        return file.read(HEADER_BYTES).ljust(HEADER_BYTES, b"\0")
+    return beginning_of(path, HEADER_BYTES, of_anyone=of_anyone).ljust(HEADER_BYTES, b"\0")
 
 
 def said_in(head: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from app.errors import BundleError
 from app.slots import EVALUATION_LOCK, TAKE_SECONDS
-from app.state_files import HEADER_BYTES, Busy, FileLock, Lease, head_of, said_in
+from app.state_files import HEADER_BYTES, Busy, FileLock, Lease, beginning_of, head_of, said_in
 
 _STATE: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
 _ROWS: Final = struct.Struct("<qq")
@@ -42,9 +42,8 @@ def found_in(folder: Path) -> list[Found]:
 
 
 def _found(path: Path) -> Found:
-    with path.open("rb") as file:
-        head = file.read(HEADER_BYTES).ljust(HEADER_BYTES, b"\0")
-        counts = file.read(_ROWS.size)
+    content = beginning_of(path, HEADER_BYTES + _ROWS.size, of_anyone=True)
+    head, counts = content[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0"), content[HEADER_BYTES:]
     header = said_in(head)
     held = path.stem.isdecimal() and is_held(path.with_suffix(".lock"))
     is_slot = header.get("kind") == "slot" and len(counts) == _ROWS.size
@@ -79,9 +78,9 @@ def is_held(lock: Path) -> bool:
     """Say whether a process holds the lock of a slot."""
     if not lock.exists():
         return False
-    own = FileLock(lock)
+    own = FileLock(lock, of_anyone=True)
     # Who takes a slot holds the other lock meanwhile, and does not pass this one by because it is looked at.
-    with FileLock(lock.with_name(EVALUATION_LOCK)).held(TAKE_SECONDS):
+    with FileLock(lock.with_name(EVALUATION_LOCK), of_anyone=True).held(TAKE_SECONDS):
         free = own.take()
         own.release()
     return not free
@@ -95,21 +94,25 @@ def reset(folder: Path) -> int:
     with _told(f"delete the state in {folder}"), contextlib.ExitStack() as stack:
         locks = [path for path in _files(folder) if path.name == EVALUATION_LOCK]
         for lock in locks:  # nobody takes a slot meanwhile
-            stack.enter_context(FileLock(lock).held(TAKE_SECONDS))
+            stack.enter_context(FileLock(lock, of_anyone=True).held(TAKE_SECONDS))
         slots = sorted(slot for lock in locks for slot in lock.parent.glob("[0-9]*.lock"))
         users = [_user_of(slot) for slot in slots if not _take(slot, stack)]
         if users:
             raise Busy(f"a server is using {folder} ({', '.join(users)}): stop it first")
-        states = [own for own in _states(folder) if said_in(head_of(own)) or own.with_name(EVALUATION_LOCK) in locks]
+        states = [own for own in _states(folder) if own.with_name(EVALUATION_LOCK) in locks or _is_ours(own)]
         left = [new for lock in locks for new in lock.parent.glob("*.new")]
         for path in [*states, *left, *slots, *locks]:
             path.unlink(missing_ok=True)
     return len(states)
 
 
+def _is_ours(path: Path) -> bool:
+    return bool(said_in(head_of(path, of_anyone=True)))
+
+
 def _take(slot: Path, stack: contextlib.ExitStack) -> bool:
     """Take the lock of a slot until the stack ends; says whether it was free."""
-    lock = FileLock(slot)
+    lock = FileLock(slot, of_anyone=True)
     stack.callback(lock.release)
     return lock.take()
 
@@ -117,6 +120,6 @@ def _take(slot: Path, stack: contextlib.ExitStack) -> bool:
 def _user_of(slot: Path) -> str:
     """Return who holds the lock of a slot."""
     try:
-        return f"process {Lease.read(head_of(slot.with_suffix('.state'))).pid}"
+        return f"process {Lease.read(head_of(slot.with_suffix('.state'), of_anyone=True)).pid}"
     except OSError:  # it is only beginning
         return slot.name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -25,13 +26,16 @@ from app.merging import newest_rows
 from app.slot import OwnSlot, Slot
 from app.slots import Slots
 from app.state import State
-from app.state_files import Busy
+from app.state_files import Busy, is_cut
 from app.state_shape import Overrun, StateShape
 from app.versions import Arrays, Damaged
 
 LOCK_SECONDS: Final = 5.0
 """How long one evaluation waits for another worker's."""
 _TRIES: Final = 8
+_MOST_NOTES: Final = 50
+_KEYS: Final = 2**62
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,15 +77,27 @@ class Store:
     """A worker's own state with those of all others, and what their evaluations remember.
 
     Rows and counters go to the own one. Windows are the newest rows of all by arrival, counts are sums.
+
+    Where a file of this worker's is cut off or overwritten while it serves, it goes on in memory: its counters go
+    on, its windows begin anew, and of the others it tells what it knew last. What cannot be read of others is left
+    out of windows, and counts as it was read last.
     """
 
     def __init__(
         self, own: OwnSlot, memory: Memory, retired: RetiredTotals | None = None, slots: Slots | None = None
     ) -> None:
         """Take the parts that `Slots.take` gives, or, without slots, such as are in memory."""
-        self.own: Final = own
-        self.state: Final = own.state
+        self.own = own
+        self.state = own.state
         self.slots: Final = slots
+        self._lost: str | None = None
+        """Why this worker does not use its files any more."""
+        self.left_out: Mapping[int | None, str] = {}
+        """What could not be read when somebody looked last, by the number of the slot."""
+        self._leaving = threading.Lock()
+        self._kept: dict[int | None, Member] = {}
+        """What was read last of each other slot."""
+        self._kept_retired: Retired | None = None
         self._memory = memory
         self._retired = retired
         self._apart = slots is None
@@ -107,6 +123,44 @@ class Store:
     def _shared(self) -> Slots | None:
         """The slots of all workers, as long as this one's is among them."""
         return None if self._apart or self.slots is None or not self.slots.is_there else self.slots
+
+    @property
+    def lost(self) -> str | None:
+        """Why this worker's files are not those of all workers any more, if they were once."""
+        gone = self.slots is not None and not self.is_persistent
+        return self._lost or ("the files of the state are gone" if gone else None)
+
+    def _of_own(self, act: Callable[[State], T]) -> T:
+        """Act on this worker's own state; in memory from now on where its file was cut off or overwritten."""
+        try:
+            self._require_own()
+            return act(self.state)
+        except Damaged as error:
+            self._leave_files(f"{self.own.number}.state: {error}")
+            return act(self.state)
+
+    def _require_own(self) -> None:
+        """Raise Damaged if this worker's own file was cut off."""
+        file = self.own.file
+        if file is not None and is_cut(file):
+            raise Damaged("it was cut off while its worker used it")
+
+    def _require_files(self) -> None:
+        """Go on in memory if any file of this worker's was cut off: to look into it would end the process."""
+        if self.own.file is not None and self.slots is not None and (name := self.slots.cut_off):
+            self._leave_files(f"{name}: it was cut off while a worker used it")
+
+    def _leave_files(self, why: str) -> None:
+        """Go on in memory, alone; the files are not looked into any more."""
+        with self._leaving:
+            if self.own.file is None:
+                return
+            self._memory, self._retired, self._apart = self._memory.copy(as_read=True), None, True
+            state = self.state.apart()
+            self.own = OwnSlot(self.own.number, secrets.randbelow(_KEYS), state, None)
+            self.state = state
+            self._lost = why
+            self._note(f"{why}; this worker goes on in memory")
 
     @property
     def workers(self) -> int:
@@ -136,11 +190,16 @@ class Store:
 
     def append(self, values: FloatArray, arrival: FloatArray | float, event: FloatArray) -> None:
         """Append rows, `values` of shape [n, columns], `arrival` a time or of shape [n], `event` [n], however many."""
-        self.state.append(values, arrival, event)
+        try:
+            self._require_own()
+            self.state.append(values, arrival, event)
+        except Damaged as error:
+            self._leave_files(f"{self.own.number}.state: {error}")
+            self.state.append(values, arrival, event)
 
     def digest(self) -> None:
         """Bin this worker's rows that wait."""
-        self.state.digest()
+        self._of_own(State.digest)
 
     @property
     def counters(self) -> Counters:
@@ -160,7 +219,7 @@ class Store:
 
     def publish(self) -> None:
         """Let other workers, and whoever comes after this one, know of all that was counted."""
-        self.state.publish()
+        self._of_own(State.publish)
 
     @property
     def oldest(self) -> int:
@@ -169,46 +228,62 @@ class Store:
 
     def codes_until(self, end: int, rows: int) -> Rows:
         """Return codes and times of the newest `rows` of this worker's first `end` rows, as `State.codes_until`."""
-        return self.state.codes_until(end, rows)
+        return self._of_own(lambda state: state.codes_until(end, rows))
 
     def leave(self) -> None:
         """Write everything to the disk and give the slot back, when the worker ends in good order."""
-        self.state.close()
-        if self.slots is not None:
+        self._require_files()
+        self._of_own(State.close)
+        if self.slots is None:
+            return
+        if self.own.file is None:
+            self.slots.release()
+        else:
             self.slots.leave()
 
     # ------------------------------------------------------------ all workers
 
     def _members(self) -> tuple[list[Slot], Retired | None]:
         """Return all slots by their numbers, and the totals of those that are no more: each slot in one of them."""
-        slots = self._shared
-        if slots is None or self._retired is None:
-            if self.slots is not None:
+        self._require_files()
+        self._of_own(State.check)
+        slots, totals = self._shared, self._retired
+        if slots is None or totals is None:
+            if self.slots is not None and self._lost is None:
                 self._note("the files are gone: this worker's own rows are in memory alone")
+            self.left_out = {}
             return [self.own], None
         try:
             for _ in range(_TRIES):
-                retired = self._retired.read()
+                retired = totals.read()
                 others = [slot for slot in slots.others() if slot.key not in retired.keys]
-                if self._retired.read() is retired:
-                    members = [self.own, *filter(self._is_whole, others)]
-                    return sorted(members, key=lambda slot: slot.number), retired
+                if totals.read() is retired:
+                    return self._whole(others, slots.left_out), retired
         except (OSError, Damaged) as error:
-            self._note(f"only this worker's own state can be read: {error}")
+            self.left_out = {None: f"only this worker's own state can be read: {error}"}
+            self._note(*self.left_out.values())
             return [self.own], None
         raise Overrun("slots were retired time and again")
 
-    def _is_whole(self, slot: Slot) -> bool:
-        try:
-            slot.state.check()
-        except (Damaged, Overrun) as error:
-            self._note(f"{slot.number}.state is left out: {error}")
-            return False
-        return True
+    def _whole(self, others: Sequence[Slot], unopened: Mapping[int, str]) -> list[Slot]:
+        """Return this worker's slot and those of others that can be read; what cannot be is noted."""
+        members: list[Slot] = [self.own]
+        left_out: dict[int | None, str] = dict(unopened.items())
+        for slot in others:
+            try:
+                slot.state.check()
+                members.append(slot)
+            except Overrun:
+                self._note(f"{slot.number}.state is left out: its worker was too fast")
+            except Exception as error:  # whatever numbers that are damaged lead to
+                left_out[slot.number] = str(error)
+        self.left_out = {number: f"{number}.state is left out: {why}" for number, why in left_out.items()}
+        self._note(*self.left_out.values())
+        return sorted(members, key=lambda slot: slot.number)
 
-    def _note(self, text: str) -> None:
-        if text not in self.damages:
-            self.damages.append(text)
+    def _note(self, *texts: str) -> None:
+        new = [text for text in texts if text not in self.damages]
+        self.damages.extend(new[: max(0, _MOST_NOTES - len(self.damages))])
 
     @property
     def rows(self) -> int:
@@ -254,10 +329,37 @@ class Store:
     def counted(self) -> list[Member]:
         """Return what each slot has counted, by their numbers; the sum of it never falls."""
         members, retired = self._members()
-        found = [Member(slot.number, slot.lives, slot.state.counted(), slot.state.take().bin_rows) for slot in members]
+        found: dict[int | None, Member] = {}
+        for slot in members:
+            if slot is self.own:
+                found[slot.number] = self._of_own(
+                    lambda state: Member(self.own.number, True, state.counted(), state.take().bin_rows)
+                )
+                continue
+            with contextlib.suppress(Damaged, Overrun):
+                found[slot.number] = Member(slot.number, slot.lives, slot.state.counted(), slot.state.take().bin_rows)
         if retired:
-            found.append(Member(None, False, self.state.shape.counted.arrays(retired.words), retired.bin_rows))
-        return found
+            found[None] = Member(None, False, self.state.shape.counted.arrays(retired.words), retired.bin_rows)
+        self._keep(found, retired)
+        return [found[number] for number in sorted(found, key=lambda number: (number is None, number))]
+
+    def alone(self) -> list[Member]:
+        """Return what this worker knows without a look into any file: its own counters, and of others the last."""
+        own = Member(self.own.number, True, self.state.counted_here(), self.state.bin_rows_here)
+        return [*(kept for number, kept in self._kept.items() if number != own.number), own]
+
+    def _keep(self, found: dict[int | None, Member], retired: Retired | None) -> None:
+        """Keep what was read, and add what was read last of slots that cannot be now, so that no sum falls.
+
+        A slot whose file is gone was retired if the totals have changed since.
+        """
+        same = retired is None or retired is self._kept_retired
+        for number, member in self._kept.items():
+            if number not in found and (same or number in self.left_out):
+                found[number] = replace(member, lives=False)
+        if retired is not None:
+            self._kept_retired = retired
+        self._kept = {number: member for number, member in found.items() if number != self.own.number}
 
     # ------------------------------------------------------------ evaluations
 
@@ -268,6 +370,7 @@ class Store:
         Busy if another takes too long, or this worker has left.
         """
         with self._evaluating, contextlib.ExitStack() as stack:
+            self._require_files()
             if slots := self._shared:
                 stack.enter_context(slots.evaluating().held(LOCK_SECONDS))
             elif not self._apart:
@@ -281,7 +384,7 @@ class Store:
     def mend(self) -> None:
         """Begin anew what evaluations share if it is damaged."""
         try:
-            self._memory.read()
+            self.remembered()
         except Damaged:
             with self.evaluating():
                 pass
@@ -294,28 +397,29 @@ class Store:
             try:
                 kept.read()
             except Damaged as error:
-                kept.begin()
-                self._note(f"{error}; begun anew")
+                restored = kept.restore()
+                self._note(f"{error}; {'put back as it was read last' if restored else 'begun anew'}")
 
     def evaluated_at(self) -> float:
         """Return when a report was made last, by whichever worker, by the server's clock; -inf if nobody knows."""
         try:
-            return self._memory.read().evaluated_at
+            return self.remembered().evaluated_at
         except Damaged:  # the next evaluation begins anew, and says so
             return -math.inf
 
     def remembered(self) -> Remembered:
         """Return what the last evaluation left."""
+        self._require_files()
         return self._memory.read()
 
     def evidence(self) -> Evidence:
         """Return the evidence of the rows weighed so far."""
-        return self._memory.read().evidence
+        return self.remembered().evidence
 
     @property
     def room(self) -> int:
         """How many rows this worker may append until blocks could be overrun that are not yet weighed."""
-        return self.state.room(self._counted(self.own).blocks)
+        return self._of_own(lambda state: state.room(self._counted(self.own).blocks))
 
     def unweighed(self) -> tuple[Blocks, Mapping[int, Counted], int]:
         """Return the blocks of all workers that the evidence has not weighed, in the order of their ends.
@@ -340,7 +444,7 @@ class Store:
         A slot that cannot be seen now has been weighed as far as before when it can again; who has not been seen for
         the longest time stands first.
         """
-        unseen = [(key, before) for key, before in self._memory.read().counted.items() if key not in seen]
+        unseen = [(key, before) for key, before in self.remembered().counted.items() if key not in seen]
         return dict(unseen[max(0, len(unseen) + len(seen) - self._memory.slots) :]) | dict(seen)
 
     def _unread(self, slot: Slot) -> tuple[Blocks, Counted, int]:
@@ -353,7 +457,7 @@ class Store:
         raise Overrun("other workers wrote faster than their blocks could be read")
 
     def _counted(self, slot: Slot) -> Counted:
-        return self._memory.read().counted.get(slot.key) or slot.state.origin()
+        return self.remembered().counted.get(slot.key) or slot.state.origin()
 
     def weigh(self, evidence: Evidence, counted: Mapping[int, Counted]) -> None:
         """Keep evidence together with the rows that it has weighed: none may be weighed again."""
@@ -361,19 +465,19 @@ class Store:
 
     def settled(self) -> Settled:
         """Return which thresholds effects have reached."""
-        return self._memory.read().settled
+        return self.remembered().settled
 
     def settle(self, settled: Settled, evaluated_at: float | None = None) -> None:
         """Keep which thresholds effects have reached, and when that was seen by the server's clock."""
-        at = self._memory.read().evaluated_at if evaluated_at is None else evaluated_at
+        at = self.remembered().evaluated_at if evaluated_at is None else evaluated_at
         self._memory.change(settled=settled, evaluated_at=at)
 
     def retire(self, now: float, after_seconds: float) -> None:
         """Add slots to the totals that nobody uses and whose rows are too old for all windows."""
-        slots = self._shared
-        if slots is not None and self._retired is not None:
-            counted = self._memory.read().counted
-            slots.retire(self._retired, lambda slot: not _is_over(slot, counted, now - after_seconds))
+        slots, totals = self._shared, self._retired
+        if slots is not None and totals is not None:
+            counted = self.remembered().counted
+            slots.retire(totals, lambda slot: not _is_over(slot, counted, now - after_seconds))
 
 
 def added(members: Sequence[Member]) -> Sums:

@@ -74,7 +74,8 @@ class Versions:
 
     def _next(self) -> int:
         """Return the number of the next copy; a number that nobody can have come to is damaged, and begins anew."""
-        return self.sequence + 1 if 0 <= self.sequence < _LARGEST else 1
+        sequence = self.sequence
+        return sequence + 1 if 0 <= sequence < _LARGEST else 1
 
     def _publish(self, sequence: int) -> None:
         self._reach(f"{self.name}.copied")

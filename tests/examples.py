@@ -69,6 +69,7 @@ def quiet(**options: Any) -> Settings:
             "evaluation_rest_factor": 0.0,
             "evaluation_interval_seconds": 600,
             "evaluation_stale_seconds": 1200,
+            "evaluation_wait_seconds": 30,
             **options,
         }
     )

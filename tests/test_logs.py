@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 import structlog
 
 from app.logs import Level, configure_logs
+from app.sparing import INTERVAL_SECONDS
 
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 
@@ -69,6 +71,49 @@ def test_warnings_of_libraries_are_lines_too(capsys: pytest.CaptureFixture[str])
     (line,) = _lines(capsys)
     assert line["level"] == "warning"
     assert "RuntimeWarning: overflow encountered" in line["event"]
+
+
+def test_a_warning_is_written_once_of_each_place_whatever_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        configure_logs("info", "json")
+        for row in range(50):
+            warnings.warn(f"row {row} has unknown categories", UserWarning, stacklevel=1)
+        warnings.warn("row 7 has unknown categories", UserWarning, stacklevel=1)
+        warnings.warn("overflow encountered", RuntimeWarning, stacklevel=1)
+        logging.captureWarnings(False)
+    said = [re.sub(r".*:[0-9]+: ", "", line["event"].splitlines()[0]) for line in _lines(capsys)]
+    assert said == [
+        "UserWarning: row 0 has unknown categories",
+        "UserWarning: row 7 has unknown categories",
+        "RuntimeWarning: overflow encountered",
+    ]
+
+
+def test_lines_about_single_requests_are_written_once_a_minute_with_a_count(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("app.logs.time.monotonic", lambda: now[0])
+    configure_logs("info", "json")
+    log = logging.getLogger("uvicorn.error")
+    for _ in range(100):
+        log.warning("Invalid HTTP request received.")
+        log.warning("Unsupported upgrade request.")
+        log.info("Shutting down")
+    now[0] += INTERVAL_SECONDS
+    log.warning("Invalid HTTP request received.")
+    log.error("Child process [%s]: it died", 7)
+    log.error("Child process [%s]: it died", 8)
+    events = [line["event"] for line in _lines(capsys)]
+    assert events.count("Shutting down") == 100
+    assert [event for event in events if event != "Shutting down"] == [
+        "Invalid HTTP request received.",
+        "Unsupported upgrade request.",
+        "Invalid HTTP request received. (and 99 more since the last line like this)",
+        "Child process [7]: it died",
+        "Child process [8]: it died",
+    ]
 
 
 def test_a_line_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -282,7 +282,7 @@ def test_where_no_state_can_be_kept_predictions_go_on_and_it_is_told(binary: Exa
         monitoring, series = running.status()["monitoring"], running.metrics()
         assert running.client.get("/health").json()["monitoring"]["healthy"] is False
     (problem,) = monitoring["problems"]
-    assert problem.startswith(f"{IN_MEMORY_PROBLEM}: {folder}/binary/1.2: Not a directory. ")
+    assert problem.startswith(f"{IN_MEMORY_PROBLEM}: {folder}: Not a directory. ")
     assert "state_dir" in problem
     assert monitoring["state"] == IN_MEMORY
     assert total(series, "model_state_persistent") == total(series, "model_monitoring_healthy") == 0

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, IN_MEMORY, Settings, SettingsError, load, variable
+from app.settings import (
+    CONFIG_VARIABLE,
+    ENVIRONMENT_PREFIX,
+    IN_MEMORY,
+    Settings,
+    SettingsError,
+    ignored_variables,
+    load,
+    variable,
+)
 
 UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests")
 LIMITED = ("psi", "missing", "unseen")
@@ -76,6 +85,7 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("evaluation_stale_seconds", "30", 30.0),
     ("evaluation_interval_seconds", "0.5", 0.5),
     ("evaluation_rest_factor", "0", 0.0),
+    ("evaluation_wait_seconds", "0.5", 0.5),
     ("metrics_bin_rows", "false", False),
     ("metrics_top_features", "20", 20),
 ]
@@ -181,6 +191,9 @@ WRONG: list[tuple[str, str]] = [
     ("evaluation_stale_seconds", "0"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
+    ("evaluation_wait_seconds", "0"),
+    ("evaluation_wait_seconds", "61"),
+    ("evaluation_wait_seconds", "nan"),
 ]
 
 
@@ -421,6 +434,49 @@ def test_a_wrong_value_is_refused_by_name_wherever_it_comes_from(
         load()
 
 
+@pytest.mark.parametrize(("name", "text"), WRONG)
+def test_a_wrong_value_is_told_of_in_our_own_words(name: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({name: text})
+    assert not re.search(r"[Ii]nput|valid|should|Tuple|Field|errors\.pydantic", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("port", "http", "port: 'http' cannot be used: give a whole number, at least 0 and at most 65,535"),
+        ("log_level", "loud", "log_level: 'loud' cannot be used: give debug, info, warning or error"),
+        ("monitoring_enabled", "perhaps", "monitoring_enabled: 'perhaps' cannot be used: give true or false"),
+        ("windows", "10;20", "windows: '10;20' cannot be used: give whole numbers between commas"),
+        ("windows", 3, "windows: 3 cannot be used: give whole numbers between commas"),
+        ("max_age_seconds", "nan", "max_age_seconds: 'nan' cannot be used: give a number, above 0"),
+        ("metrics_top_features", "all", "metrics_top_features: 'all' cannot be used: give a whole number, at least 0"),
+        ("bundle", 3, "bundle: 3 cannot be used: give a path"),
+        ("host", 3, "host: 3 cannot be used: give text"),
+    ],
+)
+def test_a_wrong_value_is_told_of_with_what_is_allowed(name: str, value: object, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({name: value})
+    assert str(caught.value) == sentence
+
+
+def test_a_long_value_is_not_repeated_whole() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"port": "9" * 5_000})
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("name", "text"), [("log_level", "INFO"), ("log_format", "Console"), ("clock", "EVENT")])
+def test_words_are_read_in_either_case(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch, toml: Callable[[str], Path]
+) -> None:
+    assert getattr(load({name: text}), name) == text.lower()
+    assert getattr(load(config=toml(f'{name} = "{text}"')), name) == text.lower()
+    monkeypatch.setenv(variable(name), text)
+    assert getattr(load(), name) == text.lower()
+
+
 def test_all_wrong_values_are_named_at_once() -> None:
     with pytest.raises(SettingsError, match=r"^port: .*; clock: "):
         load({"port": -1, "clock": "wall"})
@@ -491,10 +547,44 @@ def test_an_unknown_variable_is_refused_by_name_with_those_that_are_known(
         load()
 
 
-def test_what_kubernetes_sets_for_a_service_of_that_name_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DRIFTGAUGE_SERVICE_HOST", "10.0.0.7")
-    monkeypatch.setenv("DRIFTGAUGE_PORT", "tcp://10.0.0.7:8000")
-    with pytest.raises(SettingsError, match=r"^DRIFTGAUGE_PORT in the environment .* enableServiceLinks: false"):
+LINKS = {
+    "DRIFTGAUGE_SERVICE_HOST": "10.0.0.7",
+    "DRIFTGAUGE_SERVICE_PORT": "8000",
+    "DRIFTGAUGE_SERVICE_PORT_HTTP": "8000",
+    "DRIFTGAUGE_PORT": "tcp://10.0.0.7:8000",
+    "DRIFTGAUGE_PORT_8000_TCP": "tcp://10.0.0.7:8000",
+    "DRIFTGAUGE_PORT_8000_TCP_PROTO": "tcp",
+    "DRIFTGAUGE_PORT_8000_TCP_PORT": "8000",
+    "DRIFTGAUGE_PORT_8000_TCP_ADDR": "10.0.0.7",
+    # and for one named driftgauge-canary
+    "DRIFTGAUGE_CANARY_SERVICE_HOST": "10.0.0.8",
+    "DRIFTGAUGE_CANARY_PORT": "udp://10.0.0.8:53",
+    "DRIFTGAUGE_CANARY_PORT_53_UDP_ADDR": "10.0.0.8",
+}
+
+
+def test_what_kubernetes_sets_for_a_service_of_that_name_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, toml: Callable[[str], Path]
+) -> None:
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    assert load() == Settings()
+    assert load().port == 8000
+    assert load(config=toml("port = 81")).port == 81
+    assert load({"port": 82}, toml("port = 81")).port == 82
+    assert ignored_variables() == sorted(LINKS)
+
+
+@pytest.mark.parametrize("name", ["DRIFTGAUGE_PORTS", "DRIFTGAUGE_SERVICE", "DRIFTGAUGE_PORT_TCP", "DRIFTGAUGE_HOSTS"])
+def test_what_only_looks_like_a_link_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "10.0.0.7")
+    with pytest.raises(SettingsError, match=rf"^unknown in the environment: {name}; known are "):
+        load()
+
+
+def test_a_port_that_is_no_address_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTGAUGE_PORT", "http")
+    with pytest.raises(SettingsError, match=r"^port \(DRIFTGAUGE_PORT\): 'http' cannot be used: give a whole number"):
         load()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import Request
@@ -13,7 +12,6 @@ from app.bundles import BundleInfo, Feature, Sample
 from app.edges.http.errors import error_response, json_response
 from app.edges.http.service import service_of
 from app.errors import ModelFailed, Reason
-from app.serving import check_samples
 
 
 async def root(request: Request) -> Response:
@@ -105,12 +103,13 @@ async def label(request: Request) -> Response:
 
 
 async def predict_test(request: Request) -> Response:
-    """Predict the bundle's own samples again, and compare; nothing of it is counted or watched."""
+    """Predict the bundle's own samples again, and compare; nothing of it is counted or watched.
+
+    However many ask, the model does it once in some seconds.
+    """
     service = service_of(request)
     try:
-        answers = await asyncio.get_running_loop().run_in_executor(
-            service.executor, check_samples, service.predictor, service.info
-        )
+        answers = await service.tested.get()
     except ModelFailed as error:
         return error_response(Reason.MODEL_FAILED, str(error))
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from typing import Final, Literal
 
 from app.errors import Reason, Refused
@@ -149,7 +150,9 @@ class Plain:
 class Gzip:
     """Compresses an answer that comes in pieces; the event loop goes on meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, executor: Executor) -> None:
+        """`executor` is where it is done."""
+        self._executor = executor
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_BITS)
         self._waiting: list[bytes] = []
         self._bytes = 0
@@ -161,7 +164,10 @@ class Gzip:
         self._bytes += len(piece)
         if self._bytes >= _THREAD_BYTES:
             given, self._waiting, self._bytes = b"".join(self._waiting), [], 0
-            self._done.append(await asyncio.to_thread(self._compressor.compress, given))
+            self._done.append(await self._in_thread(given))
+
+    async def _in_thread(self, given: bytes) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._compressor.compress, given)
 
     def finish(self) -> bytes:
         """Return all of it compressed."""

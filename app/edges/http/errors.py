@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 import orjson
-import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from app.edges.formats import infer_v2
 from app.errors import Reason, Refused
 from app.naming import shortened
+from app.problems import Problems
 
 STATUS: Final[Mapping[Reason, int]] = {
     Reason.NOT_UTF8: 400,
@@ -40,6 +40,9 @@ STATUS: Final[Mapping[Reason, int]] = {
 }
 """The statuses that are not 422."""
 _UNPROCESSABLE: Final = 422
+REQUEST_FAILED: Final = "request_failed"
+"""What the log says of a request that failed in a way that nobody thought of."""
+_LONGEST_PATH: Final = 200
 INTERNAL: Final = "the server failed to answer; its log says why"
 RETRY_AFTER_SECONDS: Final = 1
 """When somebody may try again who found too many waiting: queues are short, so soon."""
@@ -69,12 +72,18 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
     return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Give every error of the application the one shape."""
+def install_error_handlers(app: FastAPI, failures: Problems) -> None:
+    """Give every error of the application the one shape; those that nobody thought of are `failures`."""
+
+    async def internal(request: Request, error: Exception) -> Response:
+        failures.happened(REQUEST_FAILED, error, path=request.url.path[:_LONGEST_PATH])
+        # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
+        return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
+
     app.exception_handler(Refused)(_refused)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(ClientDisconnect)(_gone)
-    app.exception_handler(Exception)(_internal)
+    app.exception_handler(Exception)(internal)
 
 
 async def _refused(request: Request, error: Refused) -> Response:
@@ -96,12 +105,6 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
     return Response(status_code=400)  # nobody reads it
-
-
-async def _internal(request: Request, error: Exception) -> Response:
-    structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
-    # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
-    return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
 
 
 def _path(request: Request) -> str:

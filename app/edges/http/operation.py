@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
@@ -20,7 +19,7 @@ from app.edges.formats.extent import Extent
 from app.edges.formats.fields import unmarked
 from app.edges.formats.structure import Structure
 from app.edges.http.encodings import READ, coding_of
-from app.edges.http.errors import INTERNAL, RETRY_AFTER_SECONDS, status_of
+from app.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
 from app.edges.http.intake import INLINE_BYTES, Intake, Pending, headers_of, is_whole
 from app.edges.http.slices import SURVEYED_BYTES, surveyed
 from app.errors import ModelFailed, Reason, Refused
@@ -130,7 +129,7 @@ class Operation(Generic[R]):
 
     def broken(self, error: Exception) -> Reply:
         """Answer a request that failed in a way that nobody thought of; the log says more."""
-        structlog.get_logger().error("request_failed", exc_info=error)
+        self.failures.happened(REQUEST_FAILED, error)
         return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
 
     async def _understood(self, scope: Scope, receive: Receive) -> R:

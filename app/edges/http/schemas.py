@@ -253,6 +253,7 @@ class DriftStatus(Documented):
     severity: Literal["warning", "critical"] | None
     reason: str
     evaluated_at: str
+    report_age_seconds: float
     rows_observed: int
     drift_score: float | None
     recent_mean: float | None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 from fastapi import Request
 
 from app.batching import Batcher
-from app.bundles import BundleInfo
+from app.bundles import BundleInfo, Label, Sample
 from app.capture import Capture
 from app.edges.formats.infer_v2 import InferRequest
 from app.edges.formats.predict_json import PredictRequest
@@ -24,10 +25,17 @@ from app.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, Wor
 from app.monitor import Monitor, Registry
 from app.naming import named, shortened
 from app.problems import Problems
-from app.publishing import Publisher
-from app.serving import Predictor
+from app.publishing import Publisher, state_problems
+from app.serving import Predictor, check_samples
 from app.settings import Settings
-from app.store import Store, Sums, added
+from app.shared import Shared
+from app.store import Member, Store, Sums, added
+
+UNREAD: Final = "state_not_read"
+TEST_KEPT_SECONDS: Final = 5.0
+"""So long the answer of a test prediction is given again: what the model says of its samples does not change."""
+LEAST_SECONDS: Final = 0.05
+"""So long the state may be read where the evaluation has taken all of the time."""
 
 
 @dataclass
@@ -56,7 +64,13 @@ class Service:
     publisher: Publisher
     executor: Executor
     """Where a model runs that is slow: one thread, so that the event loop goes on answering."""
+    watching: Executor
+    """Where the state is read and evaluated; whatever holds that up keeps nothing else waiting."""
+    writing: Executor
+    """Where answers of many columns are written: one thread, which reads no state."""
     ready: bool = field(default=False)
+    _persistent: bool = field(default=False)
+    """Whether state was kept in files when somebody looked last."""
 
     def monitor(self, model_name: str | None) -> Monitor:
         """Return a model's monitor, or the only one; Refused if there is none of that name."""
@@ -74,51 +88,116 @@ class Service:
             )
         return self.evaluators[monitor.model_name, monitor.model_version]
 
+    @cached_property
+    def tested(self) -> Shared[Sequence[tuple[Sample, Label, float, bool]]]:
+        """What the model says of its own samples, one computation at a time."""
+        return Shared(lambda: check_samples(self.predictor, self.info), self.executor, keep_seconds=TEST_KEPT_SECONDS)
+
     async def facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
-        """Return what `/metrics` says of every monitor, evaluated first where rows came, and of the server itself."""
+        """Return what `/metrics` says of every monitor, evaluated first where rows came, and of the server itself.
+
+        Where the state cannot be read, or not in time, what this worker knows without it, and that it is unhealthy.
+        """
+        began = time.monotonic()
         for evaluator in self.evaluators.values():
             await evaluator.current()
-        self.publisher.measure()
-        return await asyncio.to_thread(self._facts)
+        try:
+            return await self._read_facts.get(self._left(began))
+        except Exception as error:
+            self._unread(error)
+            return self._facts_without_files()
+
+    async def state(self, monitor: Monitor) -> tuple[list[str], dict[str, Any]]:
+        """Return the problems of monitoring and how state is kept, once a monitor is evaluated where rows came."""
+        began = time.monotonic()
+        await self.evaluator(monitor).current()
+        try:
+            return await self._read_state.get(self._left(began))
+        except Exception as error:
+            self._unread(error)
+            kept = "files" if self._persistent else "memory"
+            return self.problems.current(), {"kept": kept, "workers": 1, "notes": self.store.notes}
+
+    def _unread(self, error: Exception) -> None:
+        late = TimeoutError(f"it was not read within {self.settings.evaluation_wait_seconds:g} s")
+        self.problems.happened(UNREAD, late if isinstance(error, TimeoutError) else error)
+
+    def _left(self, began: float) -> float:
+        return max(LEAST_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
+
+    @cached_property
+    def _read_facts(self) -> Shared[tuple[Sequence[MonitorFacts], ServerFacts]]:
+        return Shared(self._facts, self.watching)
+
+    @cached_property
+    def _read_state(self) -> Shared[tuple[list[str], dict[str, Any]]]:
+        def read() -> tuple[list[str], dict[str, Any]]:
+            facts = self.state_facts()
+            return self.current_problems(), facts
+
+        return Shared(read, self.watching)
 
     def _facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
-        healthy = not self.current_problems()
+        self.publisher.measure()
         members = self.store.counted()
+        healthy = not self.current_problems()
+        self._persistent = self.store.is_persistent
+        together = added(members)
+        monitors = [
+            self._facts_of(
+                own,
+                together if own.store is self.store else added(own.store.counted()),
+                healthy=healthy,
+                evaluated_at=max(own.last.at, own.store.evaluated_at()),
+            )
+            for own in self.monitors
+        ]
+        return monitors, self._server_facts(members, together)
+
+    def _facts_without_files(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        members = self.store.alone()
+        together = added(members)
+        monitors = [
+            self._facts_of(
+                own,
+                together if own.store is self.store else added(own.store.alone()),
+                healthy=False,
+                evaluated_at=own.last.at,
+            )
+            for own in self.monitors
+        ]
+        return monitors, self._server_facts(members, together)
+
+    def _server_facts(self, members: Sequence[Member], together: Sums) -> ServerFacts:
         workers = [
             WorkerFacts(NO_SLOT if own.number is None else str(own.number), own.counted["process"], own.lives)
             for own in members
         ]
-        together = added(members)
-        server = ServerFacts(self.http.series, together.counted, self.settings.error_budget_ratio, workers)
-        return [
-            self._facts_of(own, together if own.store is self.store else added(own.store.counted()), healthy)
-            for own in self.monitors
-        ], server
+        return ServerFacts(self.http.series, together.counted, self.settings.error_budget_ratio, workers)
 
-    def _facts_of(self, monitor: Monitor, sums: Sums, healthy: bool) -> MonitorFacts:
-        last, watched, store = monitor.last, self.settings.monitoring_enabled, monitor.store
+    def _facts_of(self, monitor: Monitor, sums: Sums, *, healthy: bool, evaluated_at: float) -> MonitorFacts:
+        last, watched = monitor.last, self.settings.monitoring_enabled
         own = {spec.name for spec in self.http.series}
         return MonitorFacts(
             model_name=monitor.model_name,
             model_version=monitor.model_version,
             task=self.info.task,
-            series=tuple(spec for spec in store.counters.series if spec.name not in own),
+            series=tuple(spec for spec in monitor.store.counters.series if spec.name not in own),
             arrays=sums.counted,
             baseline=monitor.baseline,
             report=last.report if watched else None,
             bin_rows=sums.bin_rows if watched else None,
-            evaluated_at=max(last.at, store.evaluated_at()),
+            evaluated_at=evaluated_at,
             evaluation_seconds=last.cpu_seconds,
             healthy=healthy,
-            persistent=store.is_persistent,
+            persistent=self._persistent,
             limits=self.limits,
         )
 
     def current_problems(self) -> list[str]:
         """Return a sentence for each problem of monitoring."""
-        gone = self.store.slots is not None and not self.store.is_persistent
-        lost = ["state_in_memory: the files of the state are gone: restart to keep windows and counters again"]
-        return [*self.problems.current(), *(lost if gone else [])]
+        of_state = [f"{kind}: {text}" for kind, text in state_problems(self.store).items()]
+        return list(dict.fromkeys([*self.problems.current(), *of_state]))
 
     def state_facts(self) -> dict[str, Any]:
         """Return how state is kept, for people."""

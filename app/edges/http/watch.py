@@ -25,23 +25,24 @@ async def status(request: Request) -> Response:
     """Say whether what the model sees still looks like its baseline, and what moved."""
     service = service_of(request)
     monitor = service.monitor(request.query_params.get("model"))
-    await service.evaluator(monitor).current()
     small = wants_gzip(request.headers.get("accept-encoding"))
+    problems, state = await service.state(monitor)
 
     def answer() -> Response:
-        plain = json_response(drift_status(monitor, service.current_problems(), service.state_facts()))
+        plain = json_response(drift_status(monitor, problems, state, service.clock()))
         body = gzipped(bytes(plain.body)) if small else bytes(plain.body)
         return Response(body, media_type="application/json", headers=negotiated(small))
 
     # In a thread: of a thousand columns it takes longer than predictions should wait.
-    return await asyncio.to_thread(answer)
+    return await asyncio.get_running_loop().run_in_executor(service.writing, answer)
 
 
-def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any]) -> dict[str, Any]:
+def drift_status(monitor: Monitor, problems: list[str], state: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return what a monitor's last report says, and how monitoring itself is, and the state that it rests on."""
     return {
         "model_name": monitor.model_name,
         "model_version": monitor.model_version,
+        "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},
     }
@@ -54,7 +55,7 @@ async def metrics(request: Request) -> Response:
     facts, server = await service.facts()
     accept = request.headers.get("accept", "")
     pieces, content_type = written(accept, facts, server, service.exposed)
-    body = await _in_turns(pieces, Gzip() if small else Plain())
+    body = await _in_turns(pieces, Gzip(service.writing) if small else Plain())
     return Response(body, headers={"content-type": content_type, **negotiated(small)})
 
 

@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import assume, given
@@ -211,7 +212,7 @@ def test_where_nothing_is_acceptable_it_is_said(accept: str) -> None:
 @given(st.lists(st.binary(max_size=50) | st.integers(1, 200_000).map(lambda size: b"metric " * size), max_size=8))
 def test_pieces_are_compressed_as_one(pieces: list[bytes]) -> None:
     async def compressed() -> bytes:
-        answer = Gzip()
+        answer = Gzip(ThreadPoolExecutor(1))
         for piece in pieces:
             await answer.add(piece)
         return answer.finish()

@@ -173,12 +173,13 @@ def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> Non
 def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)
     for monitor in (monitor_of(example), observed(example, example.rows())):
-        status = drift_status(monitor, [], IN_MEMORY)
+        status = drift_status(monitor, [], IN_MEMORY, monitor.last.at + 5.0)
         body = bytes(json_response(status).body)
         assert _without_nan(status) == json.loads(body)
         own = {
             "model_name": "m",
             "model_version": "1",
+            "report_age_seconds": 5.0,
             "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
         }
         assert json.loads(body) == _without_nan({**report_json(monitor.last.report), **own})
@@ -195,7 +196,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: Example) -> None:
-    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [], IN_MEMORY)).body))
+    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [], IN_MEMORY, 0.0)).body))
     assert DriftStatus.model_validate(status).features["mean area"].windows["24h"].psi_threshold is None
     for statistic in status[PREDICTION]["windows"]["1h"]:
         less = json.loads(json.dumps(status))
@@ -209,7 +210,7 @@ def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: 
 
 def test_problems_make_monitoring_unhealthy(binary: Example) -> None:
     for problems in ([], ["x: y"]):
-        status = drift_status(monitor_of(binary), problems, IN_MEMORY)
+        status = drift_status(monitor_of(binary), problems, IN_MEMORY, 0.0)
         assert status["monitoring"] == {"healthy": not problems, "problems": problems, "state": IN_MEMORY}
 
 

@@ -1,0 +1,44 @@
+"""Files that are cut off under a running server: to look behind their end would end its process."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.damage import CUT, FILES, Seen
+from tests.e2e.processes import answers, free_port, running, until
+from tests.examples import Example
+
+pytestmark = pytest.mark.e2e
+
+SLOWEST_SECONDS = 1.5
+"""The setting `evaluation_wait_seconds`, and what a busy machine adds."""
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("file", FILES)
+def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: Example, tmp_path: Path) -> None:
+    log, port = tmp_path / "log", free_port()
+    arguments = ("--bundle", str(binary.folder), "--port", str(port), "--state-dir", str(tmp_path / "state"))
+    (row,) = binary.rows(1)
+    with running("serve", *arguments, log=log) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        until(lambda: answers(str(client.base_url)), process, log)
+        seen = Seen().look(client, row)
+        CUT[name](tmp_path / "state" / "binary" / "1.2" / file)
+        seen.look(client, row, seconds=2.0)
+        assert process.poll() is None, log.read_text()
+        assert seen.codes == {path: {"200"} for path in seen.codes}
+        assert max(seen.worst.values()) < SLOWEST_SECONDS
+        assert (seen.fallen, seen.unhealthy) == (set(), True)
+        assert f"{file}: it was cut off" in " ".join(seen.problems)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+    lines = log.read_text().splitlines()
+    assert sum('"event": "state_in_memory"' in line for line in lines) == 1
+    assert any('"event": "stopped"' in line for line in lines)
+    with running("serve", *arguments, log=log) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        until(lambda: answers(str(client.base_url)), process, log)
+        assert client.get("/drift/status").json()["monitoring"]["healthy"] is True

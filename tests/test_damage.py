@@ -1,0 +1,242 @@
+"""Whatever becomes of the state while a server runs: answers come in time, and predictions go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.edges.http.service import UNREAD
+from app.evaluation import LATE
+from app.publishing import LOST, PROBLEM, RESTART
+from tests.damage import BESIDE, FILES, IN_PLACE, OF_FOLDER, REPLACED, Damage, Seen, held, no_rights
+from tests.examples import Example
+from tests.served import Served, served
+
+WAIT_SECONDS = 0.5
+"""The setting `evaluation_wait_seconds`."""
+SLOWEST_SECONDS = 1.0
+"""Of an answer that waits no longer than that, on a machine that has other things to do."""
+
+
+@contextmanager
+def _kept(binary: Example, state: Path, **settings: Any) -> Iterator[tuple[Served, Path]]:
+    """Serve with files, of which the folder is given too."""
+    with served(binary, state_dir=state, evaluation_wait_seconds=WAIT_SECONDS, **settings) as running:
+        yield running, state / "binary" / "1.2"
+
+
+def _assert_well(seen: Seen) -> None:
+    """Assert that everything was answered, in time, and that no counter went back."""
+    assert {path: {"200"} for path in seen.codes} == seen.codes
+    assert max(seen.worst.values()) < SLOWEST_SECONDS, seen.worst
+    assert seen.fallen == set()
+
+
+def _all_damages() -> Iterator[Any]:
+    for file in FILES:
+        for name, damage in {**IN_PLACE, **REPLACED}.items():
+            yield pytest.param(file, damage, id=f"{file} {name}")
+    for name, damage in BESIDE.items():
+        yield pytest.param("1.state", damage, id=f"1.state {name}")
+    for name, damage in OF_FOLDER.items():
+        yield pytest.param("", damage, id=f"folder {name}")
+
+
+@pytest.mark.parametrize(("file", "damage"), list(_all_damages()))
+def test_everything_is_answered_in_time_whatever_becomes_of_the_files(
+    file: str, damage: Damage, binary: Example, tmp_path: Path
+) -> None:
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, folder):
+        seen = Seen().look(running.client, row)
+        _assert_well(seen)
+        assert not seen.unhealthy
+        try:
+            damage(folder / file)
+            seen.look(running.client, row)
+        finally:
+            if folder.is_dir():
+                folder.chmod(0o700)
+        _assert_well(seen)
+        assert running.metric("model_predictions_total") == 10 * 50
+
+
+@pytest.mark.parametrize("name", [*IN_PLACE, *REPLACED])
+def test_a_worker_whose_file_is_damaged_says_so_and_goes_on_in_memory(
+    name: str, binary: Example, tmp_path: Path
+) -> None:
+    damage = {**IN_PLACE, **REPLACED}[name]
+    if damage is no_rights:
+        pytest.skip("a file that is in use needs no rights")
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, folder):
+        Seen().look(running.client, row)
+        damage(folder / "0.state")
+        Seen().look(running.client, row, at_least=2)
+        (problem,) = running.status()["monitoring"]["problems"]
+        assert problem.startswith(f"{LOST}: ")
+        assert problem.endswith(f": {RESTART}")
+        assert running.client.get("/health").json()["monitoring"]["problems"] == [problem]
+        assert running.metric("model_monitoring_healthy") == running.metric("model_state_persistent") == 0
+        # The newest rows are watched on: 350 were sent, of which the last are in the window again.
+        assert running.metric("model_window_rows", window="50") == 50
+        assert running.metric("model_observations_total") == running.metric("model_predictions_total") == 7 * 50
+    with _kept(binary, tmp_path) as (running, _):  # which begins anew, or in memory where that cannot be
+        assert running.predict({"instances": [row]}).status_code == 200
+        assert running.metric("model_window_rows", window="50") >= 1
+
+
+@pytest.mark.parametrize("name", ["a folder", "a pipe", "a link to a device"])
+def test_what_stands_where_another_workers_file_would_be_is_a_problem_that_is_named(
+    name: str, binary: Example, tmp_path: Path
+) -> None:
+    with _kept(binary, tmp_path) as (running, folder):
+        BESIDE[name](folder / "1.state")
+        (problem,) = running.status()["monitoring"]["problems"]
+        assert problem.startswith("state_damaged: 1.state is left out: it is ")
+        assert running.metric("model_monitoring_healthy") == 0
+        path = folder / "1.state"
+        path.rmdir() if path.is_dir() else path.unlink()
+        assert running.status()["monitoring"]["healthy"] is True
+
+
+@pytest.mark.parametrize("file", ["evaluation.state", "retired.state"])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_what_all_share_is_put_back_where_it_is_damaged(file: str, name: str, binary: Example, tmp_path: Path) -> None:
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, folder):
+        Seen().look(running.client, row)
+        before = running.status()
+        IN_PLACE[name](folder / file)
+        running.predict({"instances": [row]})
+        after = running.status()
+        assert after["rows_observed"] == before["rows_observed"] + 1
+        assert after["monitoring"]["healthy"] is True
+        assert after["monitoring"]["state"]["notes"][-1].endswith("; put back as it was read last")
+        worst = {name: column["evidence_log10"] for name, column in before["features"].items()}
+        assert all(column["evidence_log10"] >= worst[name] - 0.5 for name, column in after["features"].items())
+
+
+# ---------------------------------------------------------------- what holds up
+
+
+def test_a_lock_that_a_stopped_process_holds_keeps_nobody_waiting(binary: Example, tmp_path: Path) -> None:
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, folder):
+        seen = Seen().look(running.client, row)
+        with held(folder / "evaluation.lock"):
+            seen.look(running.client, row)
+            _assert_well(seen)
+            assert any(problem.startswith(f"{LATE}: ") for problem in seen.problems)
+            assert running.metric("model_monitoring_healthy") == 0
+            assert running.metric("model_predictions_total") == 10 * 50
+
+
+class Gate:
+    """Holds up whoever comes, until it is opened."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self.came = 0
+
+    def __call__(self, *_: Any) -> Any:
+        self.came += 1
+        self._open.wait(60.0)
+        raise RuntimeError("held up for long")
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+def test_while_an_evaluation_hangs_the_last_report_is_given_with_its_age(
+    gate: Gate, binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = binary.rows(1)
+    now = time.time()
+    with served(binary, now=lambda: now, state_dir=tmp_path, evaluation_wait_seconds=WAIT_SECONDS) as running:
+        seen = Seen().look(running.client, row)
+        assert running.status()["report_age_seconds"] == 0
+        monkeypatch.setattr(running.monitor, "evaluate", gate)
+        now += 42.0
+        seen.look(running.client, row)
+        _assert_well(seen)
+        with ThreadPoolExecutor(20) as readers:  # more than there are threads to wait in
+            answers = list(readers.map(lambda _: running.client.get("/drift/status"), range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+        status = running.status()
+        assert (status["rows_observed"], status["report_age_seconds"]) == (250, 42.0)
+        assert not status["monitoring"]["healthy"]
+        series = running.metrics()
+        age = now - max(value for (name, _), value in series.items() if name == "model_evaluation_timestamp_seconds")
+        assert age == pytest.approx(42.0, abs=0.01)
+        assert running.metric("model_predictions_total") == 10 * 50
+        assert gate.came == 1
+        gate.open()
+
+
+@pytest.mark.parametrize("what", ["counted", "rows", "workers"])
+def test_while_the_state_cannot_be_read_counters_of_this_worker_go_on(
+    what: str, gate: Gate, binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, _):
+        seen = Seen().look(running.client, row)
+        store = type(running.service.store)
+        monkeypatch.setattr(store, what, gate if what == "counted" else property(gate))
+        seen.look(running.client, row)
+        _assert_well(seen)
+        assert seen.unhealthy
+        assert running.metric("model_predictions_total") == 10 * 50
+        gate.open()
+
+
+def test_where_the_state_raises_counters_of_this_worker_go_on(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise MemoryError("no room")
+
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, _):
+        seen = Seen().look(running.client, row)
+        for what in ("counted", "snapshot", "evaluated_at"):
+            monkeypatch.setattr(running.service.store, what, broken)
+        with capture_logs() as logs:
+            seen.look(running.client, row, at_least=20)
+        _assert_well(seen)
+        assert {problem.partition(":")[0] for problem in seen.problems} == {"evaluation_failed", UNREAD}
+        assert running.metric("model_predictions_total") == 25 * 50
+        assert len([line for line in logs if line["event"] == UNREAD]) == 1
+
+
+def test_counters_that_cannot_be_published_are_a_problem_of_monitoring_that_is_logged_once(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, _):
+        seen = Seen().look(running.client, row)
+        with capture_logs() as logs, monkeypatch.context() as patched:
+            patched.setattr(running.service.store, "publish", full)
+            seen.look(running.client, row, at_least=20)
+        _assert_well(seen)
+        assert seen.unhealthy
+        assert len([line for line in logs if line["event"] == PROBLEM]) == 1
+        assert running.metric("model_predictions_total") == 25 * 50
