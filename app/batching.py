@@ -104,8 +104,7 @@ class Piece(NamedTuple):
         whole = self.waiting.batch
         if self.rows == len(whole):
             return whole
-        own = slice(self.first, self.last)
-        return Batch(whole.cells[own], {place: texts[own] for place, texts in whole.texts.items()})
+        return whole.part(slice(self.first, self.last))
 
 
 class Part(NamedTuple):
