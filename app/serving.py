@@ -64,6 +64,7 @@ class Predictor:
                 "the model takes a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
             )
         self.info: Final = bundle.info
+        self.baseline: Final = bundle.baseline
         self._asking = threading.Lock()  # samples are predicted in a thread while others are on the event loop
         self._model = bundle.model
         self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
@@ -115,7 +116,8 @@ class Predictor:
 
     def _encode(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
         """Return the numbers that the model is given, and what is watched, both of shape [n, features]."""
-        inputs, observed = batch.cells.copy(), batch.cells.copy()
+        inputs = batch.cells.copy()  # a model may change what it is given
+        observed = batch.cells.copy() if batch.texts else batch.cells
         for place, encoder in self._encoders.items():
             inputs[:, place], observed[:, place] = encoder.encode(batch.texts[place])
         for place in self._texts:
