@@ -37,13 +37,14 @@ from app.drift.bins import BoolArray, FloatArray
 from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
-from app.estimators import as_fitted, classes_of, features_of, selects_by_name
+from app.estimators import as_fitted, class_names, classes_of, features_of, known_texts, selects_by_name
 from app.held_out import measure_performance
 from app.serving import Batch, Predictor, verify
 from app.tables import (
     categories,
     column,
     in_order,
+    index_columns,
     infer_kinds,
     is_csv,
     read_table,
@@ -85,7 +86,8 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = _ordered(read_table(source, _stated_text(options)), options)
-    names = [name for name in table.column_names if name not in _not_features(options)]
+    left_out = _not_features(options, table)
+    names = [name for name in table.column_names if name not in left_out]
     kinds = infer_kinds(table, names, options.kinds)
     return _baseline({name: column(table, name, kinds[name]) for name in names}, options, table)
 
@@ -106,7 +108,7 @@ def create_bundle(
 ) -> Bundle:
     """Make a bundle folder of a fitted estimator (or its .skops file) and the table it was fitted on.
 
-    `reference` and `evaluation` are a csv or parquet file, a DataFrame, an Arrow table or a dict of
+    `reference` and `evaluation` are a file or folder of rows, a DataFrame, an Arrow table or a dict of
     columns. The score's distribution and the performance come from `evaluation`, rows that the
     estimator was not fitted on; without it they are marked `in_sample`. `category_codes` gives for
     each column of text the number that the estimator was fitted on in its place; a column of text
@@ -122,17 +124,18 @@ def create_bundle(
     model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     codes = category_codes or {}
     stated = [*_stated_text(options), *codes]
-    table = _ordered(read_table(reference, stated), options)
+    known = {**dict.fromkeys(stated, known_texts(model)), target: class_names(model)}
+    table = _ordered(read_table(reference, known), options)
     require(table, [target], "the reference")
-    features = features_of(model, table, _not_features(options, target), options.kinds, codes)
+    features = features_of(model, table, _not_features(options, table, target), options.kinds, codes)
     if is_csv(reference):
         features = tuple(as_fitted(f, model) if f.name in stated else f for f in features)
     columns = {f.name: column(table, f.name, f.kind) for f in features}
     baseline = _baseline(columns, options, table)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
-    texts = [f.name for f in features if f.kind == "categorical"]
-    held_out = table if evaluation is None else _ordered(read_table(evaluation, texts), options)
+    known = {**{f.name: f.categories for f in features if f.kind == "categorical"}, target: class_names(model)}
+    held_out = table if evaluation is None else _ordered(read_table(evaluation, known), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
@@ -159,8 +162,11 @@ def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
     return table if options.time is None else in_order(table, options.time)
 
 
-def _not_features(options: BaselineOptions, *others: str) -> list[str]:
-    return [*others, *options.ignore, *([options.time] if options.time else [])]
+def _not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
+    """Return the columns that are no features: ignored ones, times, the target, and a DataFrame's index."""
+    require(table, options.ignore, "the table")
+    stored = index_columns(table.column_names)
+    return [*others, *options.ignore, *([options.time] if options.time else []), *stored]
 
 
 def _baseline(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:

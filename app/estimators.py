@@ -78,8 +78,21 @@ def as_fitted(feature: Feature, model: Any) -> Feature:
     codes = tuple(number for number in numbers if number is not None)
     if feature.kind == "numeric" or feature.codes is not None or len(codes) < len(feature.categories):
         return feature
-    known = {category for part in bundles.parts(model) for category in _encoded_texts(part)}
-    return feature if known & set(feature.categories) else feature.model_copy(update={"codes": codes})
+    known = known_texts(model) & set(feature.categories)
+    return feature if known else feature.model_copy(update={"codes": codes})
+
+
+def known_texts(model: Any) -> frozenset[str]:
+    """Return the texts that encoders anywhere in an estimator were fitted on."""
+    return frozenset(category for part in bundles.parts(model) for category in _encoded_texts(part))
+
+
+def class_names(model: Any) -> tuple[str, ...] | None:
+    """Return a classifier's classes as categories are named, None for what has no single list of them."""
+    classes = getattr(model, "classes_", None)
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+        return None
+    return tuple(category_name(label) or "" for label in classes.tolist())
 
 
 def _encoded_texts(part: Any) -> list[str]:
