@@ -37,7 +37,7 @@ from app.drift.bins import BoolArray, FloatArray
 from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
-from app.estimators import as_fitted, class_names, classes_of, features_of, known_texts, selects_by_name
+from app.estimators import as_fitted, class_names, classes_of, features_of, selects_by_name
 from app.held_out import measure_performance
 from app.serving import Batch, Predictor, verify
 from app.tables import (
@@ -124,8 +124,8 @@ def create_bundle(
     model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     codes = category_codes or {}
     stated = [*_stated_text(options), *codes]
-    known = {**dict.fromkeys(stated, known_texts(model)), target: class_names(model)}
-    table = _ordered(read_table(reference, known), options)
+    classes = class_names(model)
+    table = _ordered(read_table(reference, {**dict.fromkeys(stated, ()), target: classes}), options)
     require(table, [target], "the reference")
     features = features_of(model, table, _not_features(options, table, target), options.kinds, codes)
     if is_csv(reference):
@@ -134,8 +134,8 @@ def create_bundle(
     baseline = _baseline(columns, options, table)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
-    known = {**{f.name: f.categories for f in features if f.kind == "categorical"}, target: class_names(model)}
-    held_out = table if evaluation is None else _ordered(read_table(evaluation, known), options)
+    known = {f.name: f.categories for f in features if f.kind == "categorical"}
+    held_out = table if evaluation is None else _ordered(read_table(evaluation, {**known, target: classes}), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")

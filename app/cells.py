@@ -25,6 +25,7 @@ LATEST: Final = 253_402_300_800.0
 """The year 10000."""
 SHOWN: Final = 40
 """Characters of a cell that a message repeats."""
+_TRIED: Final = 50
 _SECONDS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SPAN: Final = re.compile(r"\s*(?:(-?\d+) days?,? *)?(\+)?(?:(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?)?\s*", re.ASCII)
 _TIME_OF_DAY: Final = r"^\s*([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?\s*$"
@@ -117,17 +118,25 @@ def _floats(cells: pa.ChunkedArray) -> FloatArray:
 
 
 def _spelled_numbers(texts: pa.ChunkedArray, name: str) -> FloatArray:
-    try:
-        return _floats(texts.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        texts = without_nulls(texts)
+    found = cast_text(texts, pa.float64())
+    if found is not None:
+        return _floats(found)
+    texts = without_nulls(texts)
     for number, spelled in (("1", "true"), ("0", "false")):
         ways = pa.array([text for text, meant in BOOLEANS.items() if meant == spelled])
         texts = pc.if_else(pc.is_in(texts, ways), pa.scalar(number), texts)
+    found = cast_text(texts, pa.float64())
+    return _spelled_seconds(texts, name) if found is None else _floats(found)
+
+
+def cast_text(texts: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray | None:
+    """Return texts as what all of them spell, None if one spells something else."""
     try:
-        return _floats(texts.cast(pa.float64()))
+        # A cast that fails goes on to the last cell and takes long: most fail at one of the first.
+        texts[:_TRIED].cast(of)
+        return texts.cast(of)
     except pa.ArrowInvalid:
-        return _spelled_seconds(texts, name)
+        return None
 
 
 def _spelled_seconds(texts: pa.ChunkedArray, name: str) -> FloatArray:
@@ -334,10 +343,8 @@ def timely(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 
 def _spelled_times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    try:
-        return texts.cast(pa.float64())
-    except pa.ArrowInvalid:
-        found = spelled_timestamps(texts)
+    found = cast_text(texts, pa.float64())
+    found = spelled_timestamps(texts) if found is None else found
     if found is None:
         row, text = max(_first_failing(texts, zone) for zone in (None, "UTC"))
         raise TableError(
@@ -351,10 +358,9 @@ def spelled_timestamps(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Return ISO 8601 texts as timestamps in microseconds, all without a zone or all in UTC; None if some are none."""
     for zone in (None, "UTC"):
         for unit in ("us", "ns"):
-            try:
-                return texts.cast(pa.timestamp(unit, zone)).cast(pa.timestamp("us", zone), safe=False)
-            except pa.ArrowInvalid:
-                continue
+            found = cast_text(texts, pa.timestamp(unit, zone))
+            if found is not None:
+                return found.cast(pa.timestamp("us", zone), safe=False)
     return None
 
 

@@ -12,6 +12,7 @@ from app.cells import (
     BOOLEANS,
     Names,
     as_categories,
+    cast_text,
     joined,
     own_names,
     spelled_times_of_day,
@@ -124,14 +125,11 @@ def _beside(before: Sort, sort: Sort, typed: pa.ChunkedArray) -> tuple[Sort, pa.
 
 
 def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    try:
-        numbers = texts.cast(pa.float64())
-    except pa.ArrowInvalid:
+    numbers = cast_text(texts, pa.float64())
+    if numbers is None:
         return None
-    try:
-        return texts.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return numbers
+    whole = cast_text(texts, pa.int64())
+    return numbers if whole is None else whole
 
 
 def _booleans(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:

@@ -78,13 +78,8 @@ def as_fitted(feature: Feature, model: Any) -> Feature:
     codes = tuple(number for number in numbers if number is not None)
     if feature.kind == "numeric" or feature.codes is not None or len(codes) < len(feature.categories):
         return feature
-    known = known_texts(model) & set(feature.categories)
-    return feature if known else feature.model_copy(update={"codes": codes})
-
-
-def known_texts(model: Any) -> frozenset[str]:
-    """Return the texts that encoders anywhere in an estimator were fitted on."""
-    return frozenset(category for part in bundles.parts(model) for category in _encoded_texts(part))
+    known = {category for part in bundles.parts(model) for category in _encoded_texts(part)}
+    return feature if known & set(feature.categories) else feature.model_copy(update={"codes": codes})
 
 
 def class_names(model: Any) -> tuple[str, ...] | None:

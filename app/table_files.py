@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -127,7 +129,7 @@ class CsvFile:
                 return
             except pa.ArrowInvalid as error:
                 if self._ragged:
-                    raise TableError(_said_ragged(self._ragged[0], done)) from error
+                    raise TableError(_said_ragged(self._path, self._ragged[0])) from error
                 if "mpty CSV" in str(error):
                     raise TableError("it is empty") from error
                 if "straddl" not in str(error) or at_once >= _MOST_AT_ONCE:
@@ -157,12 +159,24 @@ class CsvFile:
         return "error"
 
 
-def _said_ragged(row: Any, done: int) -> str:
+def _said_ragged(path: Path, row: Any) -> str:
     cells = f"{row.actual_columns} cell" + ("" if row.actual_columns == 1 else "s")
     return (
-        f"a row after row {done:,} has {cells}, the header has {row.expected_columns}: {shown(row.text)}; "
-        "quote cells that hold commas"
+        f"{_place_of_ragged(path, row.expected_columns)} has {cells}, the header has {row.expected_columns}: "
+        f"{shown(row.text)}; quote cells that hold commas"
     )
+
+
+def _place_of_ragged(path: Path, expected: int) -> str:
+    """Return which row has too few or too many cells; Arrow itself does not say."""
+    with path.open("rb") as raw:
+        zipped = raw.peek(2)[:2] == _ZIPPED
+        lines = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if zipped else raw, "latin-1", newline="")
+        try:
+            rows = (cells for cells in csv.reader(lines) if cells)
+            return next(f"row {row:,}" for row, cells in enumerate(rows) if len(cells) != expected)
+        except (csv.Error, StopIteration):
+            return "a row"
 
 
 def _as_text(cells: pa.ChunkedArray, name: str, first: int) -> pa.ChunkedArray:
@@ -224,6 +238,8 @@ class JsonLinesFile:
             for row in rows:
                 if not row.keys() <= names.keys():
                     names.update(dict.fromkeys(row))
+        if not names:
+            raise TableError("it is empty")
         self.names: Final[tuple[str, ...]] = tuple(names)
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
