@@ -36,7 +36,7 @@ from app.drift.bins import BoolArray, FloatArray
 from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
-from app.estimators import classes_of, column_kinds, encoded_texts, features_of, selects_by_name
+from app.estimators import class_names, classes_of, column_kinds, encoded_texts, features_of, selects_by_name
 from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.held_out import measure_performance
 from app.probing import Probe
@@ -45,6 +45,7 @@ from app.tables import (
     categories,
     column,
     in_order,
+    index_columns,
     infer_kinds,
     is_csv,
     read_table,
@@ -87,7 +88,8 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = _ordered(read_table(source, _stated_text(options)), options)
-    names = [name for name in table.column_names if name not in _not_features(options)]
+    left_out = _not_features(options, table)
+    names = [name for name in table.column_names if name not in left_out]
     kinds = infer_kinds(table, names, column_kinds(options.kinds))
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
     columns = {
@@ -113,7 +115,7 @@ def create_bundle(
 ) -> Bundle:
     """Make a bundle folder of a fitted estimator (or its .skops file) and the table it was fitted on.
 
-    `reference` and `evaluation` are a csv or parquet file, a DataFrame, an Arrow table or a dict of
+    `reference` and `evaluation` are a file or folder of rows, a DataFrame, an Arrow table or a dict of
     columns. The score's distribution and the performance come from `evaluation`, rows that the
     estimator was not fitted on; without it they are marked `in_sample`. `category_codes` gives for
     each column of text the number that the estimator was fitted on in its place; a column of text
@@ -128,24 +130,25 @@ def create_bundle(
     # A copy, because the bundle's model forgets its features' names and the caller's must not.
     model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     codes = category_codes or {}
-    texts = [*_stated_text(options), *codes, *_known_texts(model)]
-    table = _ordered(read_table(reference, texts), options)
+    classes = class_names(model)
+    stated = dict.fromkeys([*_stated_text(options), *codes], ())
+    table = _ordered(read_table(reference, {**stated, **_known_texts(model), target: classes}), options)
     require(table, [target], "the reference")
-    features = features_of(model, table, _not_features(options, target), options.kinds, codes)
+    features = features_of(model, table, _not_features(options, table, target), options.kinds, codes)
     features = _as_trained(features, model, Source.of(reference, table), options, codes)
     columns = {f.name: _watched(table, f, as_written=is_csv(reference)) for f in features}
     lengths = [f.name for f in features if f.kind == "text"]
     baseline = measuring_length(_baseline(columns, options, table), lengths)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
-    texts = [f.name for f in features if f.kind != "numeric"]
-    held_out = table if evaluation is None else _ordered(read_table(evaluation, texts), options)
+    known = {f.name: f.categories for f in features if f.kind != "numeric"}
+    held_out = table if evaluation is None else _ordered(read_table(evaluation, {**known, target: classes}), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
-    known = _Rows.of(table, features, reference) if options.time is not None and evaluation is not None else None
+    fitted = _Rows.of(table, features, reference) if options.time is not None and evaluation is not None else None
     held = _Rows.of(held_out, features, reference if evaluation is None else evaluation)
-    bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=known)
+    bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=fitted)
     _write(bundle, out, trusted_types)
     return bundle
 
@@ -154,10 +157,11 @@ def _stated_text(options: BaselineOptions) -> list[str]:
     return [name for name, kind in options.kinds.items() if kind != "numeric"]
 
 
-def _known_texts(model: Any) -> list[str]:
-    """Return the columns that an estimator, by the names that it was fitted on, takes as text."""
+def _known_texts(model: Any) -> dict[str, tuple[str, ...]]:
+    """Return the columns that an estimator takes as text, by the names that it was fitted on, with their categories."""
     names = [str(name) for name in getattr(model, "feature_names_in_", ())]
-    return [name for name, known in known_columns(model, names).items() if known.spells or known.is_text]
+    found = known_columns(model, names)
+    return {name: known.texts for name, known in found.items() if known.spells or known.is_text}
 
 
 def _as_trained(
@@ -191,8 +195,11 @@ def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
     return table if options.time is None else in_order(table, options.time)
 
 
-def _not_features(options: BaselineOptions, *others: str) -> list[str]:
-    return [*others, *options.ignore, *([options.time] if options.time else [])]
+def _not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
+    """Return the columns that are no features: ignored ones, times, the target, and a DataFrame's index."""
+    require(table, options.ignore, "the table")
+    stored = index_columns(table.column_names)
+    return [*others, *options.ignore, *([options.time] if options.time else []), *stored]
 
 
 def _baseline(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:

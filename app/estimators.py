@@ -80,6 +80,14 @@ def encoded_texts(model: Any) -> frozenset[str]:
     return frozenset(category for part in bundles.parts(model) for category in _encoded_texts(part))
 
 
+def class_names(model: Any) -> tuple[str, ...] | None:
+    """Return a classifier's classes as categories are named, None for what has no single list of them."""
+    classes = getattr(model, "classes_", None)
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+        return None
+    return tuple(category_name(label) or "" for label in classes.tolist())
+
+
 def _encoded_texts(part: Any) -> list[str]:
     """Return the texts that an encoder was fitted on."""
     try:

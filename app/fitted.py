@@ -34,7 +34,12 @@ class Known:
     @property
     def spells(self) -> bool:
         """Whether its categories are texts."""
-        return bool(self.categories) and all(isinstance(category, str) for category in self.categories)
+        return bool(self.texts) and len(self.texts) == len(self.categories)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Those of its categories that are texts."""
+        return tuple(category for category in self.categories if isinstance(category, str))
 
 
 NOTHING_KNOWN: Final = Known()

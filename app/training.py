@@ -84,7 +84,7 @@ def as_trained(feature: Feature, source: Source, known: Known, encoded: Collecti
     if known.is_text:
         feature = Feature(name=feature.name, kind="text", values="text")
     elif feature.kind == "numeric" and source.as_written and known.spells:
-        feature = Feature(name=feature.name, kind="categorical", categories=_texts(known))
+        feature = Feature(name=feature.name, kind="categorical", categories=known.texts)
     if feature.kind == "categorical":
         feature = _with_values(feature, source, known, encoded)
     dtype = _dtype(feature, source, known)
@@ -92,10 +92,6 @@ def as_trained(feature: Feature, source: Source, known: Known, encoded: Collecti
     if feature.kind == "numeric" and dtype == "object":
         update["values"] = _values_of(source.type_of(feature.name))
     return feature.model_copy(update=update)
-
-
-def _texts(known: Known) -> tuple[str, ...]:
-    return tuple(str(category) for category in known.categories)
 
 
 def _with_values(feature: Feature, source: Source, known: Known, encoded: Collection[str]) -> Feature:
@@ -139,7 +135,7 @@ def _read_as(feature: Feature, known: Known, encoded: Collection[str]) -> Values
 
 def _respelled(feature: Feature, known: Known) -> Feature:
     """Return a feature whose categories are spelled as the estimator knows them: 1.0, not 1."""
-    spelled = {**other_names(known.categories), **{name: name for name in _texts(known)}}
+    spelled = {**other_names(known.categories), **{name: name for name in known.texts}}
     names = tuple(sorted({spelled.get(category, category) for category in feature.categories}))
     return feature.model_copy(update={"categories": names})
 

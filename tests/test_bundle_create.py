@@ -538,7 +538,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a text as target of a regression": (
         {"estimator": fitted_on(CELLS, Ridge()), "reference": CELLS.assign(**{TARGET: "yes"})},
-        f"{TARGET}: cannot be read as numbers",
+        f"{TARGET}, row 1: 'yes' is not a number",
     ),
     "an estimator file that is not there": ({"estimator": "nowhere.skops"}, r"cannot read the model nowhere\.skops"),
     "a table that is not there": ({"reference": "nowhere.csv"}, r"cannot read the table nowhere\.csv"),
