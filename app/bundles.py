@@ -12,14 +12,18 @@ import skops.io
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from app.drift import baseline as baselines
-from app.drift.baseline import PREDICTION, RESERVED, Baseline, Kind
+from app import baseline_file
+from app.drift.baseline import PREDICTION, RESERVED, Baseline, BaselineError, Kind
 from app.errors import BundleError
+from app.safe_files import read_bounded
+from app.schema_errors import told
 
 SCHEMA_VERSION: Final = 1
 BUNDLE_FILE: Final = "bundle.json"
 MODEL_FILE: Final = "model.skops"
 BASELINE_FILE: Final = "baseline.json"
+MOST_INFO_BYTES: Final = 64 << 20
+"""The largest `bundle.json` that is read: features of millions of categories."""
 SAMPLE_TOLERANCE: Final = 1e-6
 
 TRUSTED_TYPES: Final = frozenset(
@@ -148,13 +152,12 @@ def load_bundle(folder: Path, trusted_types: Iterable[str] = ()) -> Bundle:
 def read_info(folder: Path) -> BundleInfo:
     """Read `bundle.json`."""
     path = folder / BUNDLE_FILE
-    text = _read(path)
+    text = _read(path, MOST_INFO_BYTES)
     try:
         return BundleInfo.model_validate_json(text)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'the file'}: {p['msg']}" for p in error.errors()[:3])
         raise BundleError(
-            f"{path} cannot be used ({problems}): it is damaged or from another version of Driftgauge; "
+            f"{path} cannot be used ({told(error)}): it is damaged or from another version of Driftgauge; "
             "make the bundle again with `driftgauge bundle create`"
         ) from error
 
@@ -162,16 +165,20 @@ def read_info(folder: Path) -> BundleInfo:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file."""
     try:
-        return baselines.loads(_read(path))
-    except baselines.BaselineError as error:
+        return baseline_file.loads(_read(path, baseline_file.MOST_BYTES))
+    except BaselineError as error:
         raise BundleError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, most_bytes: int) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"cannot read {path}: {error}") from error
+        return read_bounded(path, most_bytes).decode("utf-8")
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(
+            f"cannot read {path}: it is not text in UTF-8; it is damaged, or not the file it should be"
+        ) from error
 
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:

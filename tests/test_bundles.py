@@ -159,7 +159,7 @@ def test_another_schema_version_is_refused(name: str, version: object, folder: P
 
 
 def test_an_edited_baseline_is_refused(folder: Path) -> None:
-    edit(folder / BASELINE_FILE, lambda content: content["columns"][0].update(mean=0.0))
+    edit(folder / BASELINE_FILE, lambda content: content["columns"][0].update(trending=True))
     with pytest.raises(BundleError, match="does not match its hash"):
         load_bundle(folder)
 
