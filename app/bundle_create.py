@@ -39,6 +39,7 @@ from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
 from app.estimators import as_fitted, classes_of, features_of, selects_by_name
 from app.held_out import measure_performance
+from app.model_file import load_model
 from app.serving import Batch, Predictor, verify
 from app.tables import (
     categories,
@@ -119,7 +120,7 @@ def create_bundle(
     _refuse_existing(out, overwrite)
     by_file = isinstance(estimator, str | Path)
     # A copy, because the bundle's model forgets its features' names and the caller's must not.
-    model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
+    model = load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     codes = category_codes or {}
     stated = [*_stated_text(options), *codes]
     table = _ordered(read_table(reference, stated), options)
