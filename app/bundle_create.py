@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from app import bundles
 from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label, Sample
+from app.cells import text_lengths, texts_of
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
@@ -39,6 +40,7 @@ from app.errors import BundleError, ModelFailed, Refused
 from app.estimators import class_names, classes_of, column_kinds, encoded_texts, features_of, selects_by_name
 from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.held_out import measure_performance
+from app.model_file import load_model
 from app.probing import Probe
 from app.serving import Batch, Predictor, verify
 from app.tables import (
@@ -52,7 +54,7 @@ from app.tables import (
     require,
     seconds_since_1970,
 )
-from app.training import Source, as_trained, cells_of, lengths_of, texts_of
+from app.training import Source, as_trained, cells_of
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
 SAMPLES: Final = 3
@@ -93,8 +95,7 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     kinds = infer_kinds(table, names, column_kinds(options.kinds))
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
     columns = {
-        name: lengths_of(texts_of(table, name)) if name in lengths else column(table, name, kinds[name])
-        for name in names
+        name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
     }
     return measuring_length(_baseline(columns, options, table), lengths)
 
@@ -128,7 +129,7 @@ def create_bundle(
     _refuse_existing(out, overwrite)
     by_file = isinstance(estimator, str | Path)
     # A copy, because the bundle's model forgets its features' names and the caller's must not.
-    model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
+    model = load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     codes = category_codes or {}
     classes = class_names(model)
     stated = dict.fromkeys([*_stated_text(options), *codes], ())
@@ -341,12 +342,11 @@ def _batch(table: pa.Table, features: Sequence[Feature], *, as_written: bool) ->
     cells = np.full((table.num_rows, len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
     for place, feature in enumerate(features):
-        data = cells_of(table, feature, as_written=as_written)
-        if isinstance(data, Categories):
+        if feature.kind == "text":
+            texts[place] = texts_of(table[feature.name], feature.name)
+        elif isinstance(data := cells_of(table, feature, as_written=as_written), Categories):
             named = (*data.names, None)
             texts[place] = [named[code] for code in data.codes.tolist()]
-        elif isinstance(data, list):
-            texts[place] = data
         else:
             cells[:, place] = data
     return Batch(cells, texts)
@@ -354,8 +354,9 @@ def _batch(table: pa.Table, features: Sequence[Feature], *, as_written: bool) ->
 
 def _watched(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
     """Return what of a feature is watched: of free text its number of characters."""
-    data = cells_of(table, feature, as_written=as_written)
-    return lengths_of(data) if isinstance(data, list) else data
+    if feature.kind == "text":
+        return text_lengths(table[feature.name], feature.name)
+    return cells_of(table, feature, as_written=as_written)
 
 
 def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], FloatArray]:

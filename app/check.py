@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from app.cells import EARLIEST, ColumnError, Names, TableError, as_categories, as_numbers, as_seconds
+from app.cells import EARLIEST, ColumnError, Names, TableError, as_categories, as_numbers, as_seconds, text_lengths
 from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, ColumnBaseline, CorrelationTable
 from app.drift.bins import FloatArray, category_hash
 from app.drift.buckets import TimeSpan
@@ -180,8 +180,8 @@ class Check:
             at = None if self.options.time is None else as_seconds(part.table[self.options.time], self.options.time)
         except ColumnError as error:
             where = stream.path if error.row is None else f"{stream.path}, row {part.first + error.row - 1:,}"
-            kind = next(column.kind for column in self.baseline.columns if column.name == error.name)
-            had = "numbers" if kind == "numeric" else "categories"
+            found = next(column for column in self.baseline.columns if column.name == error.name)
+            had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
             raise TableError(
                 f"{where}: {error.name}: {error.problem}, where the baseline has {had}: mend it, or leave the column "
                 f"out (--ignore {error.name})"
@@ -254,12 +254,15 @@ class _Column:
     def __init__(self, baseline: ColumnBaseline) -> None:
         self._name = baseline.name
         self._numeric = baseline.kind == "numeric"
+        self._of_text = baseline.of_text
         self._bins = baseline.bins
         self._names = Names(self._bins.categories, self._knows)
 
     def cells(self, part: Part) -> FloatArray:
         """Return the cells as a monitor takes them, shape [rows]."""
         cells = part.table[self._name]
+        if self._of_text:
+            return text_lengths(cells, self._name)
         if self._numeric:
             return as_numbers(cells, self._name)
         meant = self._names.written if self._name in part.written else self._names.typed

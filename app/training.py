@@ -13,11 +13,12 @@ import pyarrow.parquet
 
 from app.bundles import Feature, Missing, Values
 from app.categories import CategoryNames, number_of, other_names
+from app.cells import is_text
 from app.drift.baseline import Categories
 from app.drift.bins import FloatArray
 from app.fitted import Known
 from app.frames import NULLABLE
-from app.tables import TableError, column, is_csv, is_text
+from app.tables import column, is_csv
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,12 @@ def _missing(feature: Feature, dtype: str, source: Source, known: Known) -> Miss
     return "none" if has_gaps and not source.as_written else "nan"
 
 
-# ---------------------------------------------------------------- what is watched
+# ---------------------------------------------------------------- cells
 
 
-def cells_of(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories | list[str | None]:
-    """Return the cells of a feature: numbers, categories named as the model knows them, or free texts."""
-    if feature.kind == "text":
-        return texts_of(table, feature.name)
-    found = column(table, feature.name, feature.kind)
+def cells_of(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
+    """Return the cells of a feature: numbers, or categories named as the model knows them."""
+    found = column(table, feature.name, feature.watched_as)
     if not isinstance(found, Categories):
         return found
     plain = as_written or not is_text(_plain_type(table, feature.name))
@@ -200,18 +199,3 @@ def renamed(found: Categories, names: Sequence[str | None]) -> Categories:
     place = {name: i for i, name in enumerate(kept)}
     moved = np.array([-1 if name is None else place[name] for name in names] + [-1], dtype=np.int64)
     return Categories(moved[found.codes], kept)
-
-
-def texts_of(table: pa.Table, name: str) -> list[str | None]:
-    """Return a column of free text; TableError where it holds anything else."""
-    cells = table[name]
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)
-    if not is_text(cells.type) and not pa.types.is_null(cells.type):
-        raise TableError(f"{name}: {cells.type} is no text; state another kind (--kinds {name}=categorical)")
-    return [None if text is None else str(text) for text in cells.to_pylist()]
-
-
-def lengths_of(texts: Sequence[str | None]) -> FloatArray:
-    """Return how many characters each text has, NaN for a missing one."""
-    return np.array([np.nan if text is None else len(text) for text in texts], dtype=np.float64)

@@ -367,31 +367,6 @@ def dumps(baseline: Baseline) -> str:
     return json.dumps({**_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
 
 
-def loads(text: str) -> Baseline:
-    """Read a baseline back; raises BaselineError saying what is wrong and what to do."""
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise BaselineError(
-            f"the baseline is not complete JSON ({error}); it may be truncated: build or copy it again"
-        ) from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        raise BaselineError(
-            f"the baseline has schema version {version!r}, this Driftgauge reads {SCHEMA_VERSION}: "
-            "build it again with `driftgauge baseline build` or `driftgauge bundle create`"
-        )
-    stated = content.pop("hash", None)
-    try:
-        baseline = _from_content(content)
-        found = baseline.hash
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BaselineError(f"the baseline is malformed ({error!r}): build it again") from error
-    if stated != found:
-        raise BaselineError("the baseline's content does not match its hash: it was edited or damaged; build it again")
-    return baseline
-
-
 def _content(baseline: Baseline) -> dict[str, Any]:
     return {
         "schema_version": baseline.schema_version,
@@ -425,37 +400,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return list(value) if isinstance(value, tuple) else value
-
-
-def _from_content(content: Mapping[str, Any]) -> Baseline:
-    found = {key: tuple(value) for key, value in content["correlations"].items()}
-    columns = tuple(_column_from(column) for column in content["columns"])
-    return Baseline(**{**content, "columns": columns, "correlations": CorrelationTable(**found)})
-
-
-def _column_from(content: Mapping[str, Any]) -> ColumnBaseline:
-    bins = content["bins"]
-    known = Bins(
-        rule=bins["rule"],
-        edges=tuple(map(float, bins["edges"])),
-        categories=tuple(bins["categories"]),
-        tail=frozenset(bins["tail"]),
-        tail_complete=bins["tail_complete"],
-        near_cut=int(bins["near_cut"]),
-    )
-    if len(content["counts"]) != len(known.names):
-        raise ValueError(f"{content['name']}: {len(content['counts'])} counts for {len(known.names)} bins")
-    numbers = {key: math.nan if content[key] is None else float(content[key]) for key in ("mean", "std", "min", "max")}
-    by_hour = {int(hour): tuple(map(float, counts)) for hour, counts in content["by_hour"].items()}
-    if any(len(counts) != len(known.names) or hour not in range(HOURS) for hour, counts in by_hour.items()):
-        raise ValueError(f"{content['name']}: counts by hour that are not of its bins or of hours 0 to 23")
-    variation = {int(size): float(value) for size, value in content["natural_variation"].items()}
-    rest = {
-        "bins": known,
-        "counts": tuple(map(float, content["counts"])),
-        "quantiles": tuple(map(float, content["quantiles"])),
-        "natural_variation": variation,
-        "tau": None if content["tau"] is None else float(content["tau"]),
-        "by_hour": by_hour,
-    }
-    return ColumnBaseline(**{**content, **numbers, **rest})
