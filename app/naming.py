@@ -18,6 +18,14 @@ def shortened(text: str) -> str:
     return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
 
 
+def told(name: str) -> str:
+    """Return the name of a feature as a message repeats it: whole, unless it is longer than all names may be."""
+    if len(name) * 4 <= NAMED_BYTES:
+        return name
+    sent = name.encode("utf-8", "replace")
+    return name if len(sent) <= NAMED_BYTES else f"{sent[: NAMED_BYTES - 3].decode('utf-8', 'ignore')}…"
+
+
 def named(names: Iterable[str]) -> str:
     """Return the first three names and how many more there are, in 200 bytes of names at most.
 

@@ -12,7 +12,7 @@ import numpy as np
 from app.bundles import BundleInfo, Feature
 from app.drift.baseline import Baseline, ColumnBaseline
 from app.errors import ModelFailed, Reason, Refused
-from app.naming import shortened
+from app.naming import shortened, told
 from app.serving import Batch, Predictor, batch_of
 
 OF_A_ROW: Final = (ValueError, TypeError, LookupError, FloatingPointError, OverflowError, ZeroDivisionError)
@@ -109,7 +109,7 @@ class Explainer:
         feature = self._predictor.info.features[field]
         value = row.texts[field][0] if field in row.texts else float(row.cells[0, field])
         reason, message = _why(feature, value)
-        return Refused(reason, f"{feature.name}: {message}", {"field": feature.name, "row": place})
+        return Refused(reason, f"{told(feature.name)}: {message}", {"field": feature.name, "row": place})
 
 
 def _why(feature: Feature, value: str | float | None) -> tuple[Reason, str]:

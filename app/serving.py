@@ -18,7 +18,7 @@ from app.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from app.errors import BundleError, ModelFailed, Reason, Refused
 from app.frames import Frames
 from app.labels import Labels
-from app.naming import named, shortened
+from app.naming import named, shortened, told
 
 SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
 """The largest number of 32 bits."""
@@ -108,7 +108,8 @@ class Predictor:
                 row = int(huge.argmax())
                 raise Refused(
                     Reason.NOT_FINITE,
-                    f"{feature.name}: {cells[row, place]:g} is too large for the model; send null where it is missing",
+                    f"{told(feature.name)}: {cells[row, place]:g} is too large for the model; "
+                    "send null where it is missing",
                     {"field": feature.name, "row": row},
                 )
 
@@ -206,8 +207,8 @@ class _CategoryEncoder:
             if not self._takes(name):
                 raise Refused(
                     Reason.UNSEEN_CATEGORY,
-                    f"{self.feature.name}: the model does not know the category {shortened(str(name))!r}, and answers "
-                    f"no other; it knows {named(self.feature.categories)}",
+                    f"{told(self.feature.name)}: the model does not know the category {shortened(str(name))!r}, and "
+                    f"answers no other; it knows {named(self.feature.categories)}",
                     {"field": self.feature.name, "row": row},
                 )
 

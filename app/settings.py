@@ -76,9 +76,7 @@ class Settings(BaseSettings):
     allowed_origins: Origins = Field(
         (), description="Other sites whose pages may ask from a browser, e.g. `https://app.example.com`; `*` is any."
     )
-    root_path: RootPath = Field(
-        "", description="Path under which a proxy shows the server, e.g. `/models/a`, whether it removes it or not."
-    )
+    root_path: RootPath = Field("", description="Path under which a proxy shows the server, e.g. `/models/a`.")
     workers: int = Field(1, ge=1, le=MAX_WORKERS, description="Processes that serve; they share one state.")
     state_dir: Path | None = Field(
         None,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.naming import NAMED, NAMED_BYTES, named, shortened
+from app.naming import NAMED, NAMED_BYTES, named, shortened, told
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,10 @@ def test_names_take_two_hundred_bytes_at_most(names: list[str]) -> None:
     assert len(listed.encode("utf-8", "replace")) <= NAMED_BYTES
     assert len(names) <= NAMED or text.endswith(" more")
     assert all(shortened(name) in text for name in names[:1])
+
+
+@given(st.text(max_size=300) | st.integers(100, 10_000).map(lambda count: "💧x" * count))
+def test_the_name_of_a_feature_is_whole_unless_it_is_too_long(name: str) -> None:
+    text, size = told(name), len(name.encode("utf-8", "replace"))
+    assert len(text.encode("utf-8", "replace")) <= NAMED_BYTES
+    assert text == name if size <= NAMED_BYTES else name.startswith(text.removesuffix("…"))

@@ -17,7 +17,7 @@ from app.categories import CategoryNames
 from app.drift.bins import FloatArray
 from app.edges.formats.chunks import CHUNK, chunks, joined
 from app.errors import Reason, Refused
-from app.naming import NAMED, named, shortened
+from app.naming import NAMED, named, shortened, told
 from app.serving import Batch
 
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
@@ -198,7 +198,7 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
     row = next(i for i, value in enumerate(values) if type(value) not in types)
     return Refused(
         Reason.WRONG_TYPE,
-        f"{feature.name}: expected {wanted}, got {json_type(values[row])}",
+        f"{told(feature.name)}: expected {wanted}, got {json_type(values[row])}",
         {"field": feature.name, "row": row},
     )
 
@@ -206,7 +206,8 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
 def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
     return Refused(
         Reason.NOT_FINITE,
-        f"{feature.name}: {shortened(str(values[row]))} is not a finite number; send null where the value is missing",
+        f"{told(feature.name)}: {shortened(str(values[row]))} is not a finite number; "
+        "send null where the value is missing",
         {"field": feature.name, "row": row},
     )
 
@@ -214,7 +215,7 @@ def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
 def _missing(name: str, row: int) -> Refused:
     return Refused(
         Reason.MISSING_FEATURE,
-        f"{name} is missing, and the model takes no missing value there: send it",
+        f"{told(name)} is missing, and the model takes no missing value there: send it",
         {"field": name, "row": row},
     )
 

@@ -24,7 +24,7 @@ from app.edges.formats.fields import id_of, read_json, time_of
 from app.edges.formats.structure import Structure
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
-from app.naming import named, shortened
+from app.naming import named, shortened, told
 from app.serving import Batch
 
 PLATFORM: Final = "sklearn"
@@ -286,8 +286,8 @@ def _refuse_texts(tensor: _Tensor, features: Sequence[Feature]) -> None:
         if feature.kind == "numeric":
             raise Refused(
                 Reason.WRONG_TYPE,
-                f"{feature.name} is a number, and {shortened(tensor.name)} is a tensor of BYTES: send it in a tensor "
-                "of its own of FP64",
+                f"{told(feature.name)} is a number, and {shortened(tensor.name)} is a tensor of BYTES: send it in a "
+                "tensor of its own of FP64",
                 {"field": feature.name, "row": 0},
             )
 

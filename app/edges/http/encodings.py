@@ -20,6 +20,8 @@ _ZLIB_BITS: Final = 15
 _DEFLATE: Final = 8
 _IN_BYTES: Final = 16_384
 """Compressed bytes that are looked at together: what follows one gzip member is copied for the next."""
+_EMPTY_MEMBERS: Final = 16
+"""What gzip members without content a body may have: some programs end with one, and each costs some microseconds."""
 _OUT_BYTES: Final = 65_536
 """A step of inflating: a fifth of a millisecond or so."""
 _LEVEL: Final = 1
@@ -58,9 +60,10 @@ def _coding(told: str) -> Coding | None:
 def inflated(body: bytes, coding: Coding) -> Iterator[bytes]:
     """Yield what a body holds in small pieces, so that who reads can stop; raises Refused if it is damaged."""
     try:
-        place = 0
+        place = empty = 0
         while place < len(body) or place == 0:
             inflater = zlib.decompressobj(_window_bits(body, coding))
+            is_empty = True
             while not inflater.eof:
                 given = inflater.unconsumed_tail
                 if not given:
@@ -69,7 +72,11 @@ def inflated(body: bytes, coding: Coding) -> Iterator[bytes]:
                 piece = inflater.decompress(given, _OUT_BYTES)
                 if not piece and not given:
                     raise _damaged(coding, "it ends too early")
+                is_empty = is_empty and not piece
                 yield piece
+            empty += is_empty
+            if empty > _EMPTY_MEMBERS:
+                raise _damaged(coding, "it is many times nothing")
             place -= len(inflater.unused_data)
             if coding == "deflate" or body[place : place + 1] == b"\0":
                 break

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import json
 import time
 import zlib
@@ -95,10 +96,21 @@ def test_pieces_are_small_however_much_a_body_would_become() -> None:
         assert max(len(next(pieces)) for _ in range(20)) <= 65_536
 
 
-def test_many_empty_members_cost_no_more_than_their_bytes() -> None:
+def test_many_empty_members_are_refused_before_they_cost_anything() -> None:
+    assert whole(gzip.compress(b"") * 16 + gzip.compress(b"{}"), "gzip") == b"{}"
+    pieces = inflated(gzip.compress(b"") * 400_000, "gzip")
+    assert sum(1 for _ in itertools.takewhile(lambda piece: not piece, _until_refused(pieces))) < 100
+
+
+def _until_refused(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    with pytest.raises(Refused, match="many times nothing"):
+        yield from pieces
+
+
+def test_many_members_cost_no_more_than_their_bytes() -> None:
     def seconds(count: int) -> float:
         began = time.process_time()
-        assert whole(gzip.compress(b"") * count, "gzip") == b""
+        assert whole(gzip.compress(b"x") * count, "gzip") == b"x" * count
         return time.process_time() - began
 
     seconds(100)
