@@ -6,6 +6,7 @@ This module alone reads and sets what is inside of uvicorn's protocol; its tests
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, Final
 
 import httptools
@@ -22,28 +23,39 @@ from app.errors import Reason, Refused
 
 SLICE_BYTES: Final = 8_192
 """So much is parsed before the limits are looked at again: a read of the socket may bring 256 KiB."""
+TURN_SECONDS: Final = 0.002
+"""So long one connection is parsed before others have their turn: 256 KiB may be 40,000 chunks."""
 OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 """Header fields that only offer another protocol."""
 
 
 class HeldFlow(FlowControl):
-    """uvicorn's flow control, which does not read on for a request that asks for its body while others wait."""
+    """uvicorn's flow control, which reads nothing while what came before is still to be parsed."""
 
     held = False
+    full = False
+    """Whether uvicorn wants to read no more: a body is not yet taken, or a request waits for its turn."""
+
+    def pause_reading(self) -> None:
+        """Read no more until it is resumed."""
+        self.full = True
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, unless it is held."""
+        self.full = False
+        if not self.held:
+            super().resume_reading()
 
     def hold(self) -> None:
         """Read nothing until `release`."""
         self.held = True
-        self.pause_reading()
+        super().pause_reading()
 
     def release(self) -> None:
-        """Read on."""
+        """Read on, unless uvicorn wants no more."""
         self.held = False
-        self.resume_reading()
-
-    def resume_reading(self) -> None:
-        """Read on, unless it is held."""
-        if not self.held:
+        if not self.full:
             super().resume_reading()
 
 
@@ -77,6 +89,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Bytes since the request began, or since its body went on: of its head, of trailers, of line breaks."""
         self._unfed = b""
         """What came while requests wait for their turn; nothing more is read until it is parsed."""
+        self._goes_on = False
+        """Whether that is about to be."""
         self._deaf = False
         """Whether what still comes is thrown away."""
         self._last_words: bytes | None = None
@@ -112,6 +126,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return False
         self._deaf, self._unfed = True, b""
         self._flow.release()
+        self.flow.resume_reading()
         return True
 
     # ------------------------------------------------------------ what comes in
@@ -122,16 +137,24 @@ class LimitedProtocol(HttpToolsProtocol):
             self._feed(data)
         elif not self._deaf:
             self._unfed += data
-            self._feed_rest()
+            if not self._goes_on:
+                self._feed_rest()
 
     def _feed_rest(self) -> None:
-        view, start = memoryview(self._unfed), 0
-        while start < len(view) and not self.pipeline and not self._deaf:
+        """Parse what came, until a request has to wait for its turn, or others have had to wait for long enough."""
+        self._goes_on = False
+        view, start, until = memoryview(self._unfed), 0, time.perf_counter() + TURN_SECONDS
+        while start < len(view) and not self.pipeline and not self._deaf and time.perf_counter() < until:
             self._feed(view[start : start + SLICE_BYTES])
             start += SLICE_BYTES
         self._unfed = b"" if self._deaf else bytes(view[start:])
-        if self._unfed:
-            self._flow.hold()
+        if not self._unfed:
+            self._flow.release()
+            return
+        self._flow.hold()
+        if not self.pipeline:
+            self._goes_on = True
+            self.loop.call_soon(self._feed_rest)
 
     def _feed(self, data: bytes | memoryview) -> None:
         self._slice = size = len(data)
@@ -228,10 +251,10 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         elif not (self.headers is not self._trailers or self.cycle.more_body):
             self._idle[self] = self.loop.time()
-        if self._unfed and not self.pipeline:
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self._unfed and not self.pipeline and not self._goes_on:
             self._feed_rest()
-        if self.flow.read_paused and not self._unfed:
-            self._flow.release()
 
     def _states_too_much(self) -> bool:
         stated = dict(self.scope["headers"]).get(b"content-length", b"0")

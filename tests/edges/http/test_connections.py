@@ -119,8 +119,8 @@ def test_what_makes_progress_has_its_time_anew() -> None:
             one.at = (Stage.HEAD, object())
             watch.all.sweep(float(now))
         one.at = (Stage.BODY, one.at[1] if one.at else None)
-        for now in (100.0, 129.0):
-            watch.all.sweep(now)
+        for later in (100.0, 129.0):
+            watch.all.sweep(later)
         one.at = None
         watch.all.sweep(131.0)
         assert one.ended == []

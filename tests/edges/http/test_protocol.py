@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import re
 import socket
 import time
@@ -24,7 +25,7 @@ from tests.examples import Example, quiet
 from tests.served import Served, served
 from tests.servers import serving
 
-QUICK = {
+QUICK: dict[str, Any] = {
     "max_body_bytes": 50_000,
     "max_header_bytes": 20_000,
     "max_header_count": 20,
@@ -257,7 +258,7 @@ def head_of(size: int, path: str = "/health/live") -> bytes:
 @pytest.mark.parametrize("piece", [100_000, 4_096, 1_000])
 @pytest.mark.parametrize(("more", "status"), [(-SLICE_BYTES, 200), (0, 200), (1, 431), (SLICE_BYTES, 431)])
 def test_a_head_has_a_largest_size(client: Client, piece: int, more: int, status: int) -> None:
-    request = head_of(QUICK["max_header_bytes"] + more)  # type: ignore[operator]
+    request = head_of(QUICK["max_header_bytes"] + more)
     client.send(*(request[at : at + piece] for at in range(0, len(request), piece)))
     answer = client.answer()
     assert answer.status == status
@@ -433,8 +434,9 @@ def test_a_flood_of_pipelined_requests_is_answered_and_bounded(server: Served, c
             data = tail + client.socket.recv(1 << 16)
             got += data.count(b"HTTP/1.1 200 OK")
             tail = data[-14:] if not data.endswith(b"}") else b""
-        own = max((len(one.pipeline) for one in server.service.connections.all()), default=0)  # type: ignore[attr-defined]
-        most = max(most, own)
+        for one in server.service.connections.all():
+            assert isinstance(one, LimitedProtocol)
+            most = max(most, len(one.pipeline))
     assert most <= SLICE_BYTES / len(request) + 1
 
 
@@ -476,8 +478,6 @@ def test_uvicorn_has_inside_what_the_protocol_uses() -> None:
 
 
 def _source(kind: type, *names: str) -> str:
-    import inspect
-
     return "".join(inspect.getsource(getattr(kind, name)) for name in names)
 
 
