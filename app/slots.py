@@ -27,7 +27,7 @@ from app.state_files import (
     FileLock,
     Identity,
     Lease,
-    Truncated,
+    Unsound,
     beginning_of,
     boot_id,
     create,
@@ -153,7 +153,7 @@ class Slots:
             slot.state.check()
         except Damaged:
             return False
-        except (Overrun, Truncated):  # the latter is mended by whoever takes it
+        except (Overrun, Unsound):  # the latter is mended by whoever takes it
             pass
         return True
 
@@ -312,7 +312,7 @@ class Slots:
                 pass
             except OSError as error:
                 self.left_out[number] = error.strerror or str(error)
-            except Truncated as error:
+            except Unsound as error:
                 self.left_out[number] = str(error)
         self._seen = found
         return [slot for _, (_, slot) in sorted(found.items()) if slot is not None]
@@ -324,7 +324,7 @@ class Slots:
     def _seen_as(self, number: int) -> Slot | None:
         try:
             file, key = open_mapped(self._path(number), self._identity, self.shape.layout, writable=False)
-        except Truncated:
+        except Unsound:
             raise
         except ValueError:
             return None

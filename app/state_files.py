@@ -39,8 +39,8 @@ _OWN_FILE: Final = 0o600
 _OWN_FOLDER: Final = 0o700
 
 
-class Truncated(ValueError):
-    """A file that is this state's, and not of its size."""
+class Unsound(ValueError):
+    """A file whose head or size is not that of any state."""
 
 
 class Busy(Exception):
@@ -185,7 +185,7 @@ class Identity:
         said = said_in(header)
         key = said.get("key")
         if not isinstance(key, int) or not 0 <= key < _KEYS:
-            raise ValueError("it is no state of Driftgauge, or its head is damaged")
+            raise Unsound("it is no state of Driftgauge, or its head is damaged")
         if said.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("it was written by another version of Driftgauge")
         different = [name for name, value in vars(self).items() if said.get(name) != value]
@@ -289,7 +289,7 @@ def open_mapped(path: Path, identity: Identity, layout: Layout, *, writable: boo
     with os.fdopen(opened(path, os.O_RDWR if writable else os.O_RDONLY), "r+b" if writable else "rb") as file:
         key = identity.key(file.read(HEADER_BYTES))
         if os.fstat(file.fileno()).st_size != size:
-            raise Truncated("it is truncated")
+            raise Unsound("it is truncated")
         return mmap(file.fileno(), size, access=ACCESS_WRITE if writable else ACCESS_READ), key
 
 

@@ -7,7 +7,7 @@ import math
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Final, TypeVar
@@ -21,6 +21,7 @@ from app.drift.evidence import Detector, Evidence
 from app.drift.window import Rows
 from app.errors import Reason
 from app.layout import Counters
+from app.members import Known, Member, added
 from app.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
 from app.merging import newest_rows
 from app.slot import OwnSlot, Slot
@@ -28,7 +29,7 @@ from app.slots import Slots
 from app.state import State
 from app.state_files import Busy, is_cut
 from app.state_shape import Overrun, StateShape
-from app.versions import Arrays, Damaged
+from app.versions import Damaged
 
 LOCK_SECONDS: Final = 5.0
 """How long one evaluation waits for another worker's."""
@@ -50,27 +51,6 @@ class Snapshot:
     """Seconds since 1970; -inf without rows."""
     totals: tuple[Totals, ...]
     """What each time window holds."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """What one slot has counted, whether its worker runs or not; `number` is None for slots that are no more."""
-
-    number: int | None
-    lives: bool
-    counted: Arrays
-    bin_rows: IntArray
-    """Rows in each bin since the state began, shape [columns, K]."""
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What slots have counted together."""
-
-    counted: Arrays
-    """By series."""
-    bin_rows: IntArray
-    """Rows in each bin, shape [columns, K]."""
 
 
 class Store:
@@ -95,9 +75,7 @@ class Store:
         self.left_out: Mapping[int | None, str] = {}
         """What could not be read when somebody looked last, by the number of the slot."""
         self._leaving = threading.Lock()
-        self._kept: dict[int | None, Member] = {}
-        """What was read last of each other slot."""
-        self._kept_retired: Retired | None = None
+        self._last_known = Known()
         self._memory = memory
         self._retired = retired
         self._apart = slots is None
@@ -340,26 +318,12 @@ class Store:
                 found[slot.number] = Member(slot.number, slot.lives, slot.state.counted(), slot.state.take().bin_rows)
         if retired:
             found[None] = Member(None, False, self.state.shape.counted.arrays(retired.words), retired.bin_rows)
-        self._keep(found, retired)
-        return [found[number] for number in sorted(found, key=lambda number: (number is None, number))]
+        return self._last_known.completed(found, retired, own=self.own.number, left_out=self.left_out)
 
     def alone(self) -> list[Member]:
         """Return what this worker knows without a look into any file: its own counters, and of others the last."""
         own = Member(self.own.number, True, self.state.counted_here(), self.state.bin_rows_here)
-        return [*(kept for number, kept in self._kept.items() if number != own.number), own]
-
-    def _keep(self, found: dict[int | None, Member], retired: Retired | None) -> None:
-        """Keep what was read, and add what was read last of slots that cannot be now, so that no sum falls.
-
-        A slot whose file is gone was retired if the totals have changed since.
-        """
-        same = retired is None or retired is self._kept_retired
-        for number, member in self._kept.items():
-            if number not in found and (same or number in self.left_out):
-                found[number] = replace(member, lives=False)
-        if retired is not None:
-            self._kept_retired = retired
-        self._kept = {number: member for number, member in found.items() if number != self.own.number}
+        return [*self._last_known.others, own]
 
     # ------------------------------------------------------------ evaluations
 
@@ -478,13 +442,6 @@ class Store:
         if slots is not None and totals is not None:
             counted = self.remembered().counted
             slots.retire(totals, lambda slot: not _is_over(slot, counted, now - after_seconds))
-
-
-def added(members: Sequence[Member]) -> Sums:
-    """Return what slots have counted together."""
-    names = members[0].counted.keys() - {"process", "rows"}
-    counted = {name: reduce(add, [own.counted[name] for own in members]) for name in names}
-    return Sums(counted, np.add.reduce([own.bin_rows for own in members]))
 
 
 def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:

@@ -11,6 +11,7 @@ from app import monitor as monitoring
 from app.capture import PROBLEM, Answered, Capture, batch_size
 from app.drift.bins import FloatArray
 from app.errors import DROPS, FAILURES, REJECTIONS, Reason
+from app.members import added
 from app.metrics import (
     BATCH_ROWS,
     DROPPED,
@@ -29,7 +30,7 @@ from app.monitor import Monitor, state_shape
 from app.problems import LOG_INTERVAL_SECONDS, Problems
 from app.slot import Owner
 from app.slots import Slots
-from app.store import Store, added
+from app.store import Store
 from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
 
 

@@ -389,7 +389,7 @@ def test_an_unknown_option_or_value_is_named_with_code_2(
         (("--bundle", "nowhere"), ("there is no model bundle at nowhere",)),
         (("--port", "70000"), ("port",)),
         (("--clock", "noon"), ("clock", "arrival")),
-        (("--workers", "0"), ("workers", "greater than or equal to 1")),
+        (("--workers", "0"), ("workers", "give a whole number, at least 1")),
         (("--workers", "2", "--clock", "event"), ("workers", "takes one worker")),
         (("--bundle", "nowhere", "--workers", "2"), ("there is no model bundle at nowhere",)),
         (("--bundle", "nowhere", "--fresh-state"), ("nowhere",)),

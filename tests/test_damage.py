@@ -94,7 +94,7 @@ def test_a_worker_whose_file_is_damaged_says_so_and_goes_on_in_memory(
         assert running.metric("model_window_rows", window="50") >= 1
 
 
-@pytest.mark.parametrize("name", ["a folder", "a pipe", "a link to a device"])
+@pytest.mark.parametrize("name", BESIDE)
 def test_what_stands_where_another_workers_file_would_be_is_a_problem_that_is_named(
     name: str, binary: Example, tmp_path: Path
 ) -> None:

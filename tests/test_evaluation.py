@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.drift.policy import Policy
-from app.evaluation import PROBLEM, Evaluator
+from app.evaluation import LATE, PROBLEM, Evaluator
 from app.monitor import Evaluation, Monitor, MonitorOptions, state_shape
 from app.problems import Problems
 from app.slot import Owner
@@ -235,6 +235,37 @@ def test_the_event_loop_goes_on_during_an_evaluation(monitor: SteeredMonitor, pr
     _run(scenario())
 
 
+def test_a_reader_waits_no_longer_than_it_may_and_gets_the_last_report(
+    monitor: SteeredMonitor, problems: Problems
+) -> None:
+    async def scenario() -> None:
+        evaluator = Evaluator(monitor, problems, rest_factor=0.0, wait_seconds=0.01)
+        monitor.rows_come(3)
+        monitor.go.clear()
+        read = await asyncio.gather(*(evaluator.current() for _ in range(50)))
+        assert {evaluation.report.rows_observed for evaluation in read} == {0}
+        assert monitor.began == 1
+        assert problems.current() == [f"{LATE}: TimeoutError: no evaluation within 0.01 s: the report is older"]
+        monitor.go.set()
+        await _until(lambda: monitor.last.report.rows_observed == 3 and problems.current() == [])
+
+    _run(scenario())
+
+
+def test_rows_that_cannot_be_counted_are_a_problem_and_readers_get_the_last_report(
+    problems: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        monitor = SteeredMonitor()
+        evaluator = Evaluator(monitor, problems, interval_seconds=0.001)
+        monkeypatch.setattr(Store, "rows", property(lambda self: 1 // 0))
+        assert await evaluator.current() is monitor.last
+        (problem,) = problems.current()
+        assert problem.startswith(f"{PROBLEM}: ZeroDivisionError: ")
+
+    _run(scenario())
+
+
 # ---------------------------------------------------------------- the rest in between
 
 
@@ -411,7 +442,7 @@ def test_a_reader_sees_that_rows_are_gone(problems: Problems, tmp_path: Path) ->
         _run(scenario(one, other))
 
 
-def test_when_what_evaluations_share_is_damaged_the_interval_goes_on_with_one_of_its_own(
+def test_when_what_evaluations_share_is_damaged_the_interval_goes_on_with_what_was_read_last(
     problems: Problems, tmp_path: Path
 ) -> None:
     async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
@@ -423,7 +454,8 @@ def test_when_what_evaluations_share_is_damaged_the_interval_goes_on_with_one_of
             opened.write(bytes(file.stat().st_size - HEADER_BYTES))
         async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
             await _until(lambda: one.last.at == clock.now)
-        assert one.store.notes == ["state_damaged: no copy of the memory fits its checksum; begun anew"]
+        (note,) = one.store.notes
+        assert note == "state_damaged: no copy of the memory fits its checksum; put back as it was read last"
 
     with _workers(tmp_path, 2) as (one, other):
         _run(scenario(one, other))

@@ -18,11 +18,12 @@ import pytest
 import app.slots
 import app.state_files
 from app.errors import Reason
+from app.members import added
 from app.metrics import CPU, LATE
 from app.slot import OwnSlot
 from app.slots import Slots, Unusable
 from app.state_files import HEADER_BYTES, Lease
-from app.store import Store, added
+from app.store import Store
 from tests.monitors import START, small_baseline
 from tests.writers import (
     FILES,

@@ -16,11 +16,12 @@ import app.store
 from app.drift.bins import CodeArray, FloatArray
 from app.drift.blocks import Blocks, step_rows
 from app.drift.evidence import Evidence
+from app.members import added
 from app.memory import MAX_SLOTS
 from app.monitor import Monitor
 from app.state_files import Busy
 from app.state_shape import BLOCK_ROWS
-from app.store import Snapshot, Store, added
+from app.store import Snapshot, Store
 from tests.monitors import START, small_baseline, some_rows
 from tests.writers import COUNTED, SPANS, content, options_of, shape_of, store_in
 

@@ -25,6 +25,7 @@ from app.drift.bins import FloatArray, IntArray
 from app.drift.buckets import TimeSpan
 from app.drift.policy import Policy
 from app.layout import Field, Layout
+from app.members import added
 from app.memory import Retired, RetiredTotals
 from app.metrics import CPU, LATE, Stored
 from app.monitor import MonitorOptions, state_shape
@@ -32,7 +33,7 @@ from app.slot import Owner, OwnSlot, Slot
 from app.slots import Slots
 from app.state_reader import go_on
 from app.state_shape import StateShape
-from app.store import Snapshot, Store, added
+from app.store import Snapshot, Store
 from app.versions import Versions, version_fields
 from tests.monitors import START, small_baseline
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -42,3 +44,42 @@ def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: 
     with running("serve", *arguments, log=log) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         until(lambda: answers(str(client.base_url)), process, log)
         assert client.get("/drift/status").json()["monitoring"]["healthy"] is True
+
+
+def test_workers_that_share_a_state_go_on_when_the_file_of_one_is_cut_off(binary: Example, tmp_path: Path) -> None:
+    log, port = tmp_path / "log", free_port()
+    state = tmp_path / "state"
+    arguments = ("--bundle", str(binary.folder), "--port", str(port), "--state-dir", str(state), "--workers", "2")
+    (row,) = binary.rows(1)
+    address = f"http://127.0.0.1:{port}"
+    with running("serve", *arguments, log=log) as process:
+        until(lambda: answers(address), process, log)
+        until(lambda: _pids(address).keys() == {0, 1}, process, log)
+        before = _pids(address)
+        for number in (0, 1):
+            with _connected(address, number) as client:
+                Seen().look(client, row)
+        CUT["emptied"](state / "binary" / "1.2" / "0.state")
+        for number in (1, 0):
+            with _connected(address, number) as client:
+                seen = Seen().look(client, row, seconds=1.0)
+                assert seen.codes == {path: {"200"} for path in seen.codes}
+                assert max(seen.worst.values()) < SLOWEST_SECONDS
+                assert (seen.fallen, seen.unhealthy) == (set(), True)
+        assert _pids(address) == before, log.read_text()
+
+
+def _pids(address: str) -> dict[int, int]:
+    """The processes of the slots that answer, asked some times."""
+    workers = [httpx.get(f"{address}/health").json()["worker"] for _ in range(20)]
+    return {worker["slot"]: worker["pid"] for worker in workers}
+
+
+@contextlib.contextmanager
+def _connected(address: str, number: int) -> Iterator[httpx.Client]:
+    """A client whose connection is with the worker of a slot."""
+    while True:
+        with httpx.Client(base_url=address, timeout=30.0) as client:
+            if client.get("/health").json()["worker"]["slot"] == number:
+                yield client
+                return

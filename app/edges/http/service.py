@@ -21,6 +21,7 @@ from app.edges.http.measure import HttpCounters
 from app.edges.http.operation import Operation
 from app.errors import Reason, Refused
 from app.evaluation import Evaluator
+from app.members import Member, Sums, added
 from app.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
 from app.monitor import Monitor, Registry
 from app.naming import named, shortened
@@ -29,7 +30,7 @@ from app.publishing import Publisher, state_problems
 from app.serving import Predictor, check_samples
 from app.settings import Settings
 from app.shared import Shared
-from app.store import Member, Store, Sums, added
+from app.store import Store
 
 UNREAD: Final = "state_not_read"
 TEST_KEPT_SECONDS: Final = 5.0

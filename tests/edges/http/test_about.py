@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from app import __version__
 from app.bundles import BundleInfo, Label
 from app.edges.http.about import prediction_type
 from app.edges.http.schemas import Metadata
+from app.edges.http.service import TEST_KEPT_SECONDS
 from app.main import create_app
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example, quiet
@@ -158,6 +161,30 @@ def test_the_test_prediction_says_when_the_model_answers_otherwise(binary: Examp
         answer = running.client.get("/predict/test").json()
     assert answer["ok"] is False
     assert answer["samples"][0]["score"] == pytest.approx(1 - answer["samples"][0]["expected_score"])
+
+
+class Counted:
+    """A model that counts how often it is asked, and takes its time."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+        self.asked = 0
+
+    def predict_proba(self, x: Any) -> Any:
+        self.asked += 1
+        time.sleep(0.05)
+        return self._estimator.predict_proba(x)
+
+
+def test_however_many_ask_for_the_test_prediction_the_model_does_it_once(binary: Example) -> None:
+    model = Counted(binary.bundle.model)
+    with served(binary, model=model) as running:
+        before = model.asked
+        began = time.monotonic()
+        with ThreadPoolExecutor(20) as clients:
+            answers = list(clients.map(lambda _: running.client.get("/predict/test").json(), range(60)))
+        assert model.asked - before <= 1 + (time.monotonic() - began) / TEST_KEPT_SECONDS
+        assert all(answer["ok"] for answer in answers)
 
 
 class Turned:
