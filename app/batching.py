@@ -100,6 +100,11 @@ class Piece(NamedTuple):
         return self.last - self.first
 
     @property
+    def concerned(self) -> int:
+        """Rows that it is work for: with the last ones of a request all of it is answered and watched."""
+        return self.last if self.last == len(self.waiting.batch) else self.rows
+
+    @property
     def batch(self) -> Batch:
         """The rows."""
         whole = self.waiting.batch
@@ -228,7 +233,7 @@ class Batcher:
         pieces = self._failed_before() or self._take()
         if not pieces:
             self._go_on()
-        elif self._is_quick(sum(piece.rows for piece in pieces)):
+        elif self._is_quick(sum(piece.concerned for piece in pieces)):
             try:
                 done = self._work(pieces)
             except BaseException as error:

@@ -272,6 +272,15 @@ def test_a_batch_that_takes_long_goes_to_the_models_thread(bench: Benches, cost:
     assert running.model.threads == {threading.current_thread().name if inline else "model_0"}
 
 
+def test_the_last_rows_of_a_request_of_many_go_to_the_thread_because_all_of_it_is_watched_then(bench: Benches) -> None:
+    running = bench(Cost(0.0, INLINE_SECONDS / 100), BatchLimits(batch_rows=64))
+    run_all(running, [random_batch(128 + 22)])
+    assert running.model.rows == [64, 64, 22]
+    assert running.model.threads == {threading.current_thread().name, "model_0"}
+    run_all(running, [random_batch(22)])
+    assert running.model.rows[-1] == 22
+
+
 def test_by_the_clock_of_events_all_goes_to_the_thread(bench: Benches) -> None:
     running = bench(FAST, by_event=True)
     run_all(running, [random_batch(1), random_batch(2)])

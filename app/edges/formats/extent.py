@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from app.edges.formats.pieces import TOO_DEEP
 from app.edges.formats.structure import Structure
 from app.errors import Reason, Refused
 
@@ -34,7 +35,9 @@ class Extent:
         return self.rows + self.features * OF_A_FEATURE + OF_A_REQUEST
 
     def refuse(self, structure: Structure) -> None:
-        """Raise Refused for a body that holds more than the largest request can."""
+        """Raise Refused for a body that holds more, or deeper, than the largest request can."""
+        if structure.is_too_deep:
+            raise Refused(Reason.NOT_JSON, f"the body is not read: {TOO_DEEP}")
         if structure.commas > self.values:
             raise self._too_much(f"{self.values:,} values")
         if structure.openings > self.lists:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from app.edges.http.encodings import Coding, inflated
+from app.edges.http.slices import Surveys
 from app.errors import Reason, Refused
 
 INLINE_BYTES: Final = 16_384
@@ -61,6 +62,7 @@ class Intake:
         """Rows that these have at least."""
         self.row_bytes = 0.0
         """The most bytes a row that a large body had; 0 before the first."""
+        self.surveys: Final = Surveys()
         # One thread: more would only keep each other, and the event loop, from running.
         self.executor: Final = ThreadPoolExecutor(1, thread_name_prefix="large")
 

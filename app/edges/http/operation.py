@@ -21,7 +21,7 @@ from app.edges.formats.structure import Structure
 from app.edges.http.encodings import READ, coding_of
 from app.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
 from app.edges.http.intake import INLINE_BYTES, Intake, Pending, headers_of, is_whole
-from app.edges.http.slices import SURVEYED_BYTES, surveyed
+from app.edges.http.slices import SURVEYED_BYTES
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
 from app.serving import Batch, Predictor
@@ -168,7 +168,7 @@ class Operation(Generic[R]):
             pending.expect(rows)
             self.batcher.admit(rows)
 
-        return await surveyed(body, check)
+        return await self.intake.surveys.survey(body, check)
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
         """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""

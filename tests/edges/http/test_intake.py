@@ -83,6 +83,46 @@ def test_all_bodies_together_are_within_the_budget() -> None:
     assert read(intake, piece(100, more=False)) == b"x" * 100
 
 
+def test_rows_of_large_bodies_are_limited_together_and_one_alone_is_not() -> None:
+    intake = Intake(100, 1_000, max_pending_rows=10)
+    with intake.pending() as one, intake.pending() as other:
+        one.expect(7)
+        one.expect(9)  # more is known of it: not seven and nine
+        other.expect(1)
+        with pytest.raises(Refused) as caught:
+            other.expect(2)
+        assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_rows": 9})
+        assert intake.pending_rows == 10
+    assert intake.pending_rows == 0
+    with intake.pending() as alone:
+        alone.expect(500)
+    assert intake.pending_rows == 0
+
+
+def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
+    intake = Intake(1_000_000, 2_000_000, max_pending_rows=1_000)
+
+    def admit(length: int) -> None:
+        intake.admit({"headers": [(b"content-length", b"%d" % length)]})
+
+    with intake.pending() as other:
+        other.add(100_000)
+        other.expect(800)
+        admit(500_000)  # how large a row is, is not known yet
+        other.understood(800)  # 125 bytes each
+        admit(16_000)  # a small body needs no room
+        admit(100 * 170)
+        with pytest.raises(Refused) as caught:
+            admit(100 * 500)
+        assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_rows": 800})
+    admit(500_000)
+    with intake.pending() as other:
+        other.add(1_600_000)
+        with pytest.raises(Refused) as caught:
+            admit(500_000)
+        assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_bytes": 2_100_000})
+
+
 @pytest.mark.parametrize(
     ("message", "whole"),
     [

@@ -185,6 +185,63 @@ def test_a_client_that_waits_for_a_word_before_its_body_is_hung_up_on_when_it_is
     assert b"connection: close" in answer
 
 
+FULL = b"[1,2,3,4,5,6]," * 8_000
+HOSTILE: Any = {
+    "brackets": (b"[" * 3_000_000, 400, "not_json", "nested more than 1,024 deep"),
+    "levels": (b'{"features":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "not_json", "nested more than 1,024"),
+    "empty lists": (b'{"data":[' + b",".join([b"[]"] * 900_000) + b"]}", 422, "too_many_rows", "lists and objects"),
+    "keys": (
+        orjson.dumps({"features": [], **{f"k{k}": 1 for k in range(600_000)}}),
+        *(422, "too_many_rows", "values, which is more than 10,000 rows"),
+    ),
+    "keys within the limit": (
+        orjson.dumps({"features": [], **{f"k{k}": 1 for k in range(20_000)}}),
+        *(422, "unknown_shape", "k0, k1, k2 and 19997 more are not known here"),
+    ),
+    "features": (
+        orjson.dumps({"features": {f"k{k}": 1 for k in range(20_000)}}),
+        *(422, "unknown_feature", "k0, k1, k2 and 19997 more are not features of the model"),
+    ),
+    "torn": (b'{"data":[' + FULL + b"]}}", 400, "not_json", "do not match"),
+    "no end": (b'{"data":[' + FULL, 400, "not_json", "near byte"),
+    "NaN": (b'{"data":[[NaN],' + FULL[:-1] + b"]}", 422, "not_finite", "send null"),
+    "not UTF-8": (b'{"data":["\xff",' + FULL[:-1] + b"]}", 400, "not_utf8", "not UTF-8"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/binary/infer"])
+def test_a_hostile_body_is_refused_with_a_short_sentence(name: str, path: str, quiet_server: Served) -> None:
+    body, status, code, says = HOSTILE[name]
+    answer = quiet_server.client.post(path, content=body)
+    told = answer.text if path.startswith("/v2") else answer.json()["error"]["message"]
+    if path == "/predict":
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+        assert says in told
+    else:  # there, neither shape is known
+        assert answer.status_code in {status, 422}
+        assert told.startswith('{"error":"' + code) or "unknown_shape" in told
+    assert len(told) < 700
+    assert quiet_server.service.predict.intake.pending_bytes == quiet_server.service.predict.intake.pending_rows == 0
+
+
+@pytest.fixture(scope="module")
+def quiet_server(binary: Example) -> Iterator[Served]:
+    with served(binary) as running:
+        yield running
+
+
+def test_rows_that_the_queue_cannot_take_are_refused_before_they_are_parsed(binary: Example) -> None:
+    features = len(binary.names)
+    no_json = b'{"data":[' + b",".join([b"[" + b",".join([b"1"] * features) + b"]"] * 6_000) + b"oops"
+    with busy(binary, 2, max_queued_rows=1_000) as (one, _):
+        answer = one.running.client.post("/predict", content=no_json)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        one.model.free.set()
+        _until(lambda: one.running.service.batcher.queued_requests == 0)
+        assert one.running.client.post("/predict", content=no_json).status_code == 400
+
+
 def test_many_rows_are_answered_like_few(binary: Example) -> None:
     rows = binary.rows(100) * 20
     with served(binary) as running:
