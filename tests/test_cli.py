@@ -207,7 +207,7 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
     ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
     ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
-    ({"kinds": "mean area=text"}, ("--kinds mean area=text", "COLUMN=numeric")),
+    ({"kinds": "mean area=words"}, ("--kinds mean area=words", "COLUMN=numeric")),
     ({"kinds": "shade=numeric"}, ("no column shade",)),
     ({"windows": "ten"}, ("--windows ten", "500,1000")),
     ({"windows": "0"}, ("--windows 0",)),
