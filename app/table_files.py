@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ def readable(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, pa.NativeFile]]:
     """Open a file for reading, unzipped if it is zipped, and give the file itself too."""
-    with pa.OSFile(str(path)) as raw:
+    with pa.OSFile(os.fsencode(path)) as raw:
         start = raw.read(2)
         raw.seek(0)
         if path.name.lower().endswith(".gz") and start not in (_ZIPPED, b""):
@@ -210,9 +211,14 @@ class ParquetFile:
         with self._opened() as file:
             self.names: Final[tuple[str, ...]] = tuple(file.schema_arrow.names)
 
-    def _opened(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         # With pre_buffer what was read is kept to the end; without a buffer a row group's columns are read whole.
-        return pyarrow.parquet.ParquetFile(self._path, buffer_size=1_048_576, pre_buffer=False)
+        with (
+            pa.OSFile(os.fsencode(self._path)) as source,
+            pyarrow.parquet.ParquetFile(source, buffer_size=1_048_576, pre_buffer=False) as file,
+        ):
+            yield file
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
         """Yield the rows of some columns, in order, and how many bytes of the file have been read."""
