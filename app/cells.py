@@ -193,8 +193,8 @@ class Names:
         if number is None:
             name = self._boolean(BOOLEANS.get(text))
         else:
-            name = category_name(number) or ""
-            name = name if text == f"{name}.0" and self._knows(name) else None
+            ways = _plain_ways(number)
+            name = next((way for way in ways if text in ways and self._knows(way)), None)
         if name is not None:
             return name
         return None if self._is_plain and is_missing(text) else text
@@ -206,11 +206,17 @@ class Names:
             return name
         if isinstance(value, bool):
             return self._boolean(name) or name
-        return f"{name}.0" if self._knows(f"{name}.0") else name
+        return f"{name}.0" if self._knows(f"{name}.0") and number_of(name) is not None else name
 
     def _boolean(self, meant: str | None) -> str | None:
         """Return the known category that spells a boolean, None if there is none."""
         return next((text for text, meaning in BOOLEANS.items() if meaning == meant and self._knows(text)), None)
+
+
+def _plain_ways(number: float) -> tuple[str, str]:
+    """Return how a number is plainly written: as JSON would, and as pandas writes a whole one among others."""
+    name = category_name(number) or ""
+    return name, f"{name}.0"
 
 
 def own_names(texts: Iterable[str]) -> Names:
@@ -224,9 +230,9 @@ def own_names(texts: Iterable[str]) -> Names:
         return Names({BOOLEANS[text] for text in present})
     numbers = [(text, number_of(text)) for text in present]
     if all(number is not None for _, number in numbers):
-        names = {text: category_name(number) or "" for text, number in numbers}
-        plain = all(text in (name, f"{name}.0") for text, name in names.items())
-        return Names(set(names.values()) if plain else set(names))
+        ways = {text: _plain_ways(number) for text, number in numbers if number is not None}
+        is_plain = all(text in own for text, own in ways.items())
+        return Names({name for name, _ in ways.values()} if is_plain else set(ways))
     return Names(())
 
 
