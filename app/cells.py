@@ -174,8 +174,8 @@ def without_nulls(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 class Names:
     """The categories that a column knows, and how a cell says that it is one of them.
 
-    What is known as it stands is that. Otherwise 5.0 is 5 and True is true (or the other way round)
-    where these are known, and among numbers and booleans NA is missing.
+    What is known as it stands is that. Otherwise 5.0 is 5 and True is true where these are known, and
+    the other way round; where all that is known is numbers and booleans, NA is missing.
     """
 
     def __init__(self, known: Iterable[str], knows: Callable[[str], bool] | None = None) -> None:
@@ -194,7 +194,8 @@ class Names:
             name = self._boolean(BOOLEANS.get(text))
         else:
             ways = _plain_ways(number)
-            name = next((way for way in ways if text in ways and self._knows(way)), None)
+            fitting = [way for way in ways[: 2 if self._is_plain else 1] if text in ways and self._knows(way)]
+            name = fitting[0] if fitting else None
         if name is not None:
             return name
         return None if self._is_plain and is_missing(text) else text

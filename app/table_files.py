@@ -95,6 +95,25 @@ def _opened(path: Path) -> Iterator[tuple[Any, pa.NativeFile]]:
             yield source, raw
 
 
+class _Unsplit(io.RawIOBase):
+    """A source none of whose blocks ends between CR and LF: Arrow would lose the LF, in a quoted cell too."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._held = b""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most so many; none at the end."""
+        found: bytes = self._source.read(size - len(self._held))
+        block = self._held + found
+        self._held = b"\r" if found and len(block) > 1 and block.endswith(b"\r") else b""
+        return block.removesuffix(self._held)
+
+
 class CsvFile:
     """A csv file, all of whose cells are text; an empty cell without quotes is null."""
 
@@ -140,7 +159,7 @@ class CsvFile:
     def _blocks_of(self, columns: Sequence[str], at_once: int) -> Iterator[tuple[pa.Table, int]]:
         with _opened(self._path) as (source, raw):
             reader = pyarrow.csv.open_csv(
-                source,
+                pa.PythonFile(_Unsplit(source), mode="r"),
                 read_options=pyarrow.csv.ReadOptions(block_size=at_once),
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._refuse),
                 convert_options=pyarrow.csv.ConvertOptions(
