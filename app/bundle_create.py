@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,17 +18,18 @@ import skops.io
 from pydantic import ValidationError
 
 from app import bundles
-from app.bundles import Bundle, BundleInfo, Feature, Label, Sample
+from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label, Sample
+from app.cells import text_lengths, texts_of
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
     Baseline,
     BaselineError,
     Categories,
-    Kind,
     Table,
     dumps,
     joined,
+    measuring_length,
     varying_as,
 )
 from app.drift.baseline_build import WINDOW_SIZES, build_baseline
@@ -37,8 +37,11 @@ from app.drift.bins import BoolArray, FloatArray
 from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
-from app.estimators import as_fitted, class_names, classes_of, features_of, selects_by_name
+from app.estimators import class_names, classes_of, column_kinds, encoded_texts, features_of, selects_by_name
+from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.held_out import measure_performance
+from app.model_file import load_model
+from app.probing import Probe
 from app.serving import Batch, Predictor, verify
 from app.tables import (
     categories,
@@ -51,6 +54,7 @@ from app.tables import (
     require,
     seconds_since_1970,
 )
+from app.training import Source, as_trained, cells_of
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
 SAMPLES: Final = 3
@@ -63,7 +67,7 @@ class BaselineOptions:
 
     time: str | None = None
     """Column that puts the rows in order; with it the baseline knows its natural variation."""
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, FeatureKind] = field(default_factory=dict)
     """Kinds of columns where inference is wrong."""
     ignore: Sequence[str] = ()
     """Columns to leave out."""
@@ -88,8 +92,12 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     table = _ordered(read_table(source, _stated_text(options)), options)
     left_out = _not_features(options, table)
     names = [name for name in table.column_names if name not in left_out]
-    kinds = infer_kinds(table, names, options.kinds)
-    return _baseline({name: column(table, name, kinds[name]) for name in names}, options, table)
+    kinds = infer_kinds(table, names, column_kinds(options.kinds))
+    lengths = [name for name, kind in options.kinds.items() if kind == "text"]
+    columns = {
+        name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
+    }
+    return measuring_length(_baseline(columns, options, table), lengths)
 
 
 def create_bundle(
@@ -121,32 +129,58 @@ def create_bundle(
     _refuse_existing(out, overwrite)
     by_file = isinstance(estimator, str | Path)
     # A copy, because the bundle's model forgets its features' names and the caller's must not.
-    model = bundles.load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
+    model = load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
     codes = category_codes or {}
-    stated = [*_stated_text(options), *codes]
     classes = class_names(model)
-    table = _ordered(read_table(reference, {**dict.fromkeys(stated, ()), target: classes}), options)
+    stated = dict.fromkeys([*_stated_text(options), *codes], ())
+    table = _ordered(read_table(reference, {**stated, **_known_texts(model), target: classes}), options)
     require(table, [target], "the reference")
     features = features_of(model, table, _not_features(options, table, target), options.kinds, codes)
-    if is_csv(reference):
-        features = tuple(as_fitted(f, model) if f.name in stated else f for f in features)
-    columns = {f.name: column(table, f.name, f.kind) for f in features}
-    baseline = _baseline(columns, options, table)
+    features = _as_trained(features, model, Source.of(reference, table), options, codes)
+    columns = {f.name: _watched(table, f, as_written=is_csv(reference)) for f in features}
+    lengths = [f.name for f in features if f.kind == "text"]
+    baseline = measuring_length(_baseline(columns, options, table), lengths)
     info = _describe(model, features, name, version, target)
     draft = _Draft(info, model, baseline)
-    known = {f.name: f.categories for f in features if f.kind == "categorical"}
+    known = {f.name: f.categories for f in features if f.kind != "numeric"}
     held_out = table if evaluation is None else _ordered(read_table(evaluation, {**known, target: classes}), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
-    fitted = table if options.time is not None and evaluation is not None else None
-    bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None, fitted=fitted)
+    fitted = _Rows.of(table, features, reference) if options.time is not None and evaluation is not None else None
+    held = _Rows.of(held_out, features, reference if evaluation is None else evaluation)
+    bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=fitted)
     _write(bundle, out, trusted_types)
     return bundle
 
 
 def _stated_text(options: BaselineOptions) -> list[str]:
-    return [name for name, kind in options.kinds.items() if kind == "categorical"]
+    return [name for name, kind in options.kinds.items() if kind != "numeric"]
+
+
+def _known_texts(model: Any) -> dict[str, tuple[str, ...]]:
+    """Return the columns that an estimator takes as text, by the names that it was fitted on, with their categories."""
+    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    found = known_columns(model, names)
+    return {name: known.texts for name, known in found.items() if known.spells or known.is_text}
+
+
+def _as_trained(
+    features: tuple[Feature, ...], model: Any, source: Source, options: BaselineOptions, codes: Mapping[str, object]
+) -> tuple[Feature, ...]:
+    """Return features with what their columns were in training; those with codes or a stated kind keep these."""
+    known = known_columns(model, [f.name for f in features])
+    if takes_text_alone(model) and len(features) == 1:
+        known = {features[0].name: Known(is_text=True)}
+    encoded = encoded_texts(model)
+    found = []
+    for feature in features:
+        own = known.get(feature.name, NOTHING_KNOWN)
+        if feature.name in options.kinds:
+            own = replace(own, is_text=feature.kind == "text", categories=own.categories)
+        coded = feature.name in codes
+        found.append(feature if coded else as_trained(feature, source, own, encoded))
+    return tuple(found)
 
 
 def _refuse_existing(out: Path, overwrite: bool) -> None:
@@ -189,7 +223,7 @@ def _now() -> str:
 
 def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str, target: str) -> BundleInfo:
     classes = classes_of(model)
-    frame = any(f.kind == "categorical" and f.codes is None for f in features) or selects_by_name(model)
+    frame = any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
     try:
         return BundleInfo(
             name=name,
@@ -211,6 +245,19 @@ def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str
 
 
 @dataclass(frozen=True)
+class _Rows:
+    """Rows of a table, and how the model is given them."""
+
+    table: pa.Table
+    batch: Batch
+
+    @classmethod
+    def of(cls, table: pa.Table, features: Sequence[Feature], source: Any) -> _Rows:
+        """Take the rows of a table that was read from a source."""
+        return cls(table, _batch(table, features, as_written=is_csv(source)))
+
+
+@dataclass(frozen=True)
 class _Draft:
     """A bundle whose score columns, samples and performance are still to come."""
 
@@ -219,13 +266,12 @@ class _Draft:
     baseline: Baseline
 
     def with_scores(
-        self, table: pa.Table, target: str, options: BaselineOptions, *, in_sample: bool, fitted: pa.Table | None
+        self, held: _Rows, target: str, options: BaselineOptions, *, in_sample: bool, fitted: _Rows | None
     ) -> Bundle:
         """Return the bundle with the scores of a table; `fitted` are the rows of the reference, if in order of time."""
-        batch = _batch(table, self.info.features)
+        table, batch = held.table, held.batch
         usual = _usual_row(self.info.features, batch)
-        info, model = self._with_input(usual)
-        info = _with_missing(info, model, self.baseline, usual)
+        info, model = Probe(self.info, self.model, self.baseline, batch, usual).found()
         predictor = Predictor(Bundle(info, model, self.baseline))
         try:
             labels, scores = _predict_all(predictor, batch)
@@ -245,30 +291,20 @@ class _Draft:
         )
         return Bundle(info, model, watched)
 
-    def _varying_as(self, own: Baseline, predictor: Predictor, fitted: pa.Table, options: BaselineOptions) -> Baseline:
+    def _varying_as(self, own: Baseline, predictor: Predictor, fitted: _Rows, options: BaselineOptions) -> Baseline:
         """Return the scores' baseline with the dependence and variation of those of the rows that it was fitted on.
 
         How they are distributed is not to be trusted, but how they follow one another is, and as a rule
         the rows span more time than the held-out ones: a season that these do not have.
         """
         try:
-            labels, scores = _predict_all(predictor, _batch(fitted, self.info.features))
+            labels, scores = _predict_all(predictor, fitted.batch)
         except (ModelFailed, Refused):  # there may be rows that it was not fitted on
             return own
         return varying_as(
-            own, _baseline(_score_columns(self.info, labels, scores), _of_scores(options, fitted), fitted)
+            own,
+            _baseline(_score_columns(self.info, labels, scores), _of_scores(options, fitted.table), fitted.table),
         )
-
-    def _with_input(self, row: Batch) -> tuple[BundleInfo, Any]:
-        """Return what the model is given, and the model: without its names if it is to take a matrix."""
-        if self.info.input == "dataframe":
-            return self.info, self.model
-        frame = self.info.model_copy(update={"input": "dataframe"})
-        stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
-        if _answers(_lenient(self.info, stripped, self.baseline), row) or find_spec("pandas") is None:
-            return self.info, stripped
-        works = _answers(_lenient(frame, self.model, self.baseline), row)
-        return (frame, self.model) if works else (self.info, stripped)
 
 
 def _of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:
@@ -289,7 +325,7 @@ def _score_columns(info: BundleInfo, labels: Sequence[Label], scores: FloatArray
 def _usual_row(features: Sequence[Feature], batch: Batch) -> Batch:
     """Return the first row without a missing value, or the first of all."""
     row = int(np.argmax(~_lacking(features, batch).any(axis=1)))
-    return _part(batch, slice(row, row + 1))
+    return batch.part(slice(row, row + 1))
 
 
 def _lacking(features: Sequence[Feature], batch: Batch) -> BoolArray:
@@ -297,48 +333,18 @@ def _lacking(features: Sequence[Feature], batch: Batch) -> BoolArray:
     lacking = np.isnan(batch.cells)
     for place, names in batch.texts.items():
         known = set(features[place].categories)
-        lacking[:, place] = [name not in known for name in names]
+        is_text = features[place].kind == "text"
+        lacking[:, place] = [name is None if is_text else name not in known for name in names]
     return lacking
 
 
-def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
-    """Return a predictor that keeps nothing from the model, to find out what it takes."""
-    features = tuple(feature.model_copy(update={"accepts_missing": True}) for feature in info.features)
-    return Predictor(Bundle(info.model_copy(update={"features": features}), model, baseline))
-
-
-def _answers(predictor: Predictor, rows: Batch) -> bool:
-    try:
-        predictor.predict(rows)
-    except ModelFailed:
-        return False
-    return True
-
-
-def _with_missing(info: BundleInfo, model: Any, baseline: Baseline, row: Batch) -> BundleInfo:
-    """Find out which features the model does without: try a row once for each feature, with only that one missing."""
-    count = len(info.features)
-    cells = np.repeat(row.cells, count, axis=0)
-    np.fill_diagonal(cells, np.nan)
-    texts = {place: [None if i == place else names[0] for i in range(count)] for place, names in row.texts.items()}
-    rows = Batch(cells, texts)
-    predictor = _lenient(info, model, baseline)
-    together = _answers(predictor, rows)
-    features = tuple(
-        feature.model_copy(
-            update={"accepts_missing": together or _answers(predictor, _part(rows, slice(place, place + 1)))}
-        )
-        for place, feature in enumerate(info.features)
-    )
-    return info.model_copy(update={"features": features})
-
-
-def _batch(table: pa.Table, features: Sequence[Feature]) -> Batch:
+def _batch(table: pa.Table, features: Sequence[Feature], *, as_written: bool) -> Batch:
     cells = np.full((table.num_rows, len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
     for place, feature in enumerate(features):
-        data = column(table, feature.name, feature.kind)
-        if isinstance(data, Categories):
+        if feature.kind == "text":
+            texts[place] = texts_of(table[feature.name], feature.name)
+        elif isinstance(data := cells_of(table, feature, as_written=as_written), Categories):
             named = (*data.names, None)
             texts[place] = [named[code] for code in data.codes.tolist()]
         else:
@@ -346,15 +352,18 @@ def _batch(table: pa.Table, features: Sequence[Feature]) -> Batch:
     return Batch(cells, texts)
 
 
-def _part(batch: Batch, rows: slice) -> Batch:
-    return Batch(batch.cells[rows], {place: names[rows] for place, names in batch.texts.items()})
+def _watched(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
+    """Return what of a feature is watched: of free text its number of characters."""
+    if feature.kind == "text":
+        return text_lengths(table[feature.name], feature.name)
+    return cells_of(table, feature, as_written=as_written)
 
 
 def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], FloatArray]:
     labels: list[Label] = []
     scores = []
     for first in range(0, len(batch), _ROWS_AT_ONCE):
-        answer = predictor.predict(_part(batch, slice(first, first + _ROWS_AT_ONCE)))
+        answer = predictor.predict(batch.part(slice(first, first + _ROWS_AT_ONCE)))
         labels.extend(answer.labels)
         scores.append(answer.scores)
     return labels, np.concatenate(scores)
@@ -373,7 +382,7 @@ def _samples(
     return tuple(
         Sample(
             features={
-                f.name: batch.texts[i][row] if f.kind == "categorical" else _none_if_nan(batch.cells[row, i])
+                f.name: batch.texts[i][row] if f.kind != "numeric" else _none_if_nan(batch.cells[row, i])
                 for i, f in enumerate(features)
             },
             prediction=labels[row],

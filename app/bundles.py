@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import skops.io
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from skops.io.exceptions import UntrustedTypesFoundException
 
-from app.drift import baseline as baselines
-from app.drift.baseline import PREDICTION, RESERVED, Baseline, Kind
+from app import baseline_file
+from app.drift.baseline import PREDICTION, RESERVED, Baseline, BaselineError, Kind
 from app.errors import BundleError
+from app.model_file import load_model
+from app.safe_files import read_bounded
+from app.schema_errors import told
 
 SCHEMA_VERSION: Final = 1
 BUNDLE_FILE: Final = "bundle.json"
 MODEL_FILE: Final = "model.skops"
 BASELINE_FILE: Final = "baseline.json"
+MOST_INFO_BYTES: Final = 64 << 20
+"""The largest `bundle.json` that is read: features of millions of categories."""
 SAMPLE_TOLERANCE: Final = 1e-6
 
-TRUSTED_TYPES: Final = frozenset(
-    {
-        "functools.partial",
-        "numpy.dtype",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
-        "sklearn.gaussian_process.kernels.ConstantKernel",
-        "sklearn.gaussian_process.kernels.Product",
-        "sklearn.gaussian_process.kernels.RBF",
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.metrics._scorer._PassthroughScorer",
-        "sklearn.model_selection._split.KFold",
-        "sklearn.model_selection._split.StratifiedKFold",
-        "sklearn.neighbors._kd_tree.KDTree",
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.tree._tree.Tree",
-        "sklearn.utils._bunch.Bunch",
-        "sklearn.utils.validation.check_array",
-    }
-)
-"""Types beyond skops' own list that scikit-learn's estimators are made of; none of them runs code of
-the file's choosing. A forged tree can still crash the process: serve only files whose origin you know."""
-
 Task = Literal["binary", "multiclass", "regression"]
+FeatureKind = Literal["numeric", "categorical", "text"]
+Values = Literal["text", "number", "integer", "boolean"]
+Missing = Literal["nan", "none", "na", "empty"]
+Input = Literal["matrix", "dataframe", "texts"]
 Label = int | float | bool | str
 Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
 
@@ -60,15 +41,32 @@ class Feature(_Part):
     """One input of the model."""
 
     name: str
-    kind: Kind
+    kind: FeatureKind
+    """A number, one of a set of categories, or free text."""
     categories: tuple[str, ...] = ()
-    """The categories that the model knows; empty for a number."""
+    """The categories that the model knows; empty for a number and for free text."""
     codes: tuple[float, ...] | None = None
-    """The number that the model is given for each category; None where it is given the text itself."""
+    """The number that the model is given for each category; None where it is given the category itself."""
     boolean: bool = False
     """Whether the column held booleans, for the documentation."""
     accepts_missing: bool = False
-    """Whether the model answers a row without it; an unseen category is then given to it as missing."""
+    """Whether the model answers a row without it."""
+    dtype: str | None = None
+    """The pandas dtype of the column that the model was fitted on; None in a bundle of an earlier version."""
+    values: Values | None = None
+    """What a category, or a cell of dtype object, was in that column; None for categories with codes of the author's.
+
+    Only where it is known an unseen category is given to the model as itself.
+    """
+    missing: Missing = "nan"
+    """What stands for a missing value in that column: NaN, None, pandas.NA or an empty text."""
+    accepts_unseen: bool = False
+    """Whether the model answers a category that it was not fitted on, given as itself."""
+
+    @property
+    def watched_as(self) -> Kind:
+        """The kind of its column in the baseline: of a free text the number of characters is watched."""
+        return "categorical" if self.kind == "categorical" else "numeric"
 
     @model_validator(mode="after")
     def _fits(self) -> Feature:
@@ -105,8 +103,8 @@ class BundleInfo(_Part):
     features: tuple[Feature, ...]
     classes: tuple[Label, ...] = ()
     """The model's classes in the order of its probabilities; the last of two is the positive one."""
-    input: Literal["matrix", "dataframe"]
-    """Whether the estimator is given a float64 matrix or a DataFrame with its columns' names."""
+    input: Input
+    """Whether the estimator is given a float64 matrix, a DataFrame with its columns' names, or its one text alone."""
     created: str
     libraries: dict[str, str]
     target: str | None = None
@@ -148,13 +146,12 @@ def load_bundle(folder: Path, trusted_types: Iterable[str] = ()) -> Bundle:
 def read_info(folder: Path) -> BundleInfo:
     """Read `bundle.json`."""
     path = folder / BUNDLE_FILE
-    text = _read(path)
+    text = _read(path, MOST_INFO_BYTES)
     try:
         return BundleInfo.model_validate_json(text)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'the file'}: {p['msg']}" for p in error.errors()[:3])
         raise BundleError(
-            f"{path} cannot be used ({problems}): it is damaged or from another version of Driftgauge; "
+            f"{path} cannot be used ({told(error)}): it is damaged or from another version of Driftgauge; "
             "make the bundle again with `driftgauge bundle create`"
         ) from error
 
@@ -162,16 +159,20 @@ def read_info(folder: Path) -> BundleInfo:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file."""
     try:
-        return baselines.loads(_read(path))
-    except baselines.BaselineError as error:
+        return baseline_file.loads(_read(path, baseline_file.MOST_BYTES))
+    except BaselineError as error:
         raise BundleError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, most_bytes: int) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"cannot read {path}: {error}") from error
+        return read_bounded(path, most_bytes).decode("utf-8")
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(
+            f"cannot read {path}: it is not text in UTF-8; it is damaged, or not the file it should be"
+        ) from error
 
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:
@@ -188,31 +189,11 @@ def check_features(info: BundleInfo, baseline: Baseline) -> None:
             "build both from the same table with `driftgauge bundle create`"
         )
     for feature, column in zip(info.features, baseline.columns, strict=False):
-        if feature.kind != column.kind:
+        if feature.watched_as != column.kind:
             raise BundleError(
                 f"{feature.name} is {feature.kind} for the model and {column.kind} in the baseline: "
                 "build both from the same table with `driftgauge bundle create`"
             )
-
-
-def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
-    """Load an estimator whose file holds only types of the allow-list, or that the operator trusts."""
-    try:
-        found = skops.io.get_untrusted_types(file=path)
-        unknown = sorted(set(found) - TRUSTED_TYPES - set(trusted_types))
-        if not unknown:
-            return skops.io.load(path, trusted=list(found))
-    except UntrustedTypesFoundException as error:
-        raise BundleError(f"{path}: {error}") from error
-    except ImportError as error:
-        raise BundleError(f"cannot read the model {path}: {error}; install what it was made with") from error
-    except (OSError, EOFError, zipfile.BadZipFile, AttributeError, LookupError, ValueError, TypeError) as error:
-        raise BundleError(f"cannot read the model {path} ({error}): it is truncated or not a skops file") from error
-    raise BundleError(
-        f"{path} contains types that are not trusted: {', '.join(unknown)}. Loading them can run code. "
-        "If you made this file yourself, name them in the setting trusted_types "
-        f"(DRIFTGAUGE_TRUSTED_TYPES={','.join(unknown)})"
-    )
 
 
 def strip_feature_names(model: Any) -> Any:

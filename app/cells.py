@@ -301,3 +301,20 @@ def _common(types: Collection[pa.DataType]) -> pa.DataType | None:
 def plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return cells without a dictionary."""
     return cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
+
+
+# ---------------------------------------------------------------- free text
+
+
+def texts_of(cells: pa.ChunkedArray, name: str) -> list[str | None]:
+    """Return cells of free text, None where missing; ColumnError where they are anything else."""
+    cells = plain(cells)
+    if not is_text(cells.type) and not pa.types.is_null(cells.type):
+        raise ColumnError(name, f"it holds {said(cells.type)}, not text")
+    return [None if text is None else str(text) for text in cells.to_pylist()]
+
+
+def text_lengths(cells: pa.ChunkedArray, name: str) -> FloatArray:
+    """Return how many characters each free text has, NaN where missing, shape [rows]; ColumnError as `texts_of`."""
+    texts = texts_of(cells, name)
+    return np.array([math.nan if text is None else len(text) for text in texts], dtype=np.float64)

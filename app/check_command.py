@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from app.bundles import BASELINE_FILE, BUNDLE_FILE, load_bundle, read_baseline, read_info
+from app.bundles import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
 from app.check import Check, CheckError, CheckOptions
 from app.check_report import as_bytes, show, wide_console
 from app.column_options import chosen
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
 from app.drift.policy import Policy
+from app.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from app.scoring import Scorer
 
 
@@ -62,8 +63,14 @@ def check(
         ),
     ] = False,
     trusted_types: Annotated[
-        str, typer.Option(help="Further types that the bundle's model may contain.", metavar="TYPE,…")
-    ] = "",
+        str | None,
+        typer.Option(
+            help="Types beyond the built-in list that the bundle's model may contain; each can run code.",
+            metavar="TYPE,…",
+            envvar=TRUSTED_VARIABLE,
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as GET /drift/status answers it.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Print the columns of every period.")] = False,
 ) -> None:
@@ -82,7 +89,7 @@ def check(
             budget=Budget(false_alarm_rows, tolerance=tolerance),
         ),
     )
-    scorer = None if no_predict else _scorer(baseline, trusted_types.split(","))
+    scorer = None if no_predict else _scorer(baseline, (trusted_types or "").split(","))
     comparison = Check(known, tables, options, scorer)
     errors = Console(stderr=True, markup=False, emoji=False)
     for line in _remarks(comparison):
@@ -105,7 +112,14 @@ def _scorer(folder: Path, trusted_types: Sequence[str]) -> Scorer | None:
     if not (folder / BUNDLE_FILE).is_file():
         return None
     trusted = [name.strip() for name in trusted_types if name.strip()]
-    return Scorer(read_info(folder), lambda: load_bundle(folder, trusted))
+
+    def load() -> Bundle:
+        try:
+            return load_bundle(folder, trusted)
+        except UntrustedTypes as error:
+            raise error.told_for("option") from error
+
+    return Scorer(read_info(folder), load)
 
 
 def _remarks(comparison: Check) -> Iterator[str]:

@@ -26,6 +26,7 @@ from app.drift.bins import number_name
 from app.drift.reasons import notes
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, MonitoringError
+from app.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from app.monitoring.command import monitoring_app
 from app.settings import SettingsError
 from app.state_command import state_app
@@ -92,6 +93,15 @@ ZeroBinOption = Annotated[
     ZeroBin,
     typer.Option(help="How PSI counts an empty bin: half a row in each bin, or shares clipped at 1e-4 as is common."),
 ]
+TrustedTypes = Annotated[
+    str | None,
+    typer.Option(
+        help="Types beyond the built-in list that the model file may contain; each can run code.",
+        metavar="TYPE,…",
+        envvar=TRUSTED_VARIABLE,
+        show_default=False,
+    ),
+]
 WIDTH: Final = 110
 """Characters in a line, at least, where the output is no terminal: a table of columns takes so many."""
 _SIZES = ",".join(map(str, WINDOW_SIZES))
@@ -122,6 +132,7 @@ def serve(
     fresh_state: Annotated[
         bool, typer.Option("--fresh-state", help="Delete the state of this model version first.")
     ] = False,
+    trusted_types: TrustedTypes = None,
     log_format: Annotated[str | None, typer.Option(help="`json` or `console`.", show_default="json")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default="info")] = None,
     config: Annotated[
@@ -142,6 +153,7 @@ def serve(
         "clock": clock,
         "workers": workers,
         "state_dir": state_dir,
+        "trusted_types": trusted_types,
         "log_format": log_format,
         "log_level": log_level,
     }
@@ -207,7 +219,7 @@ def bundle_create(
             "Columns of text without codes are given to it as text."
         ),
     ] = None,
-    trusted_types: Annotated[str, typer.Option(help="Further types that the file may contain.", metavar="TYPE,…")] = "",
+    trusted_types: TrustedTypes = None,
     windows: Windows = _SIZES,
     natural_variation_quantile: Quantile = 1.0,
     zero_bin: ZeroBinOption = "jeffreys",
@@ -216,19 +228,24 @@ def bundle_create(
     """Make a bundle of an estimator and the table it was fitted on."""
     console = _console(stderr=True)
     with console.status("reading the tables, counting, predicting the evaluation rows …"):
-        bundle = create_bundle(
-            estimator,
-            reference,
-            target,
-            name=name,
-            version=version,
-            out=out,
-            evaluation=evaluation,
-            options=_options(reference, time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin),
-            category_codes=_read_codes(category_codes),
-            trusted_types=_split(trusted_types),
-            overwrite=overwrite,
-        )
+        try:
+            bundle = create_bundle(
+                estimator,
+                reference,
+                target,
+                name=name,
+                version=version,
+                out=out,
+                evaluation=evaluation,
+                options=_options(
+                    reference, time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin
+                ),
+                category_codes=_read_codes(category_codes),
+                trusted_types=_split(trusted_types or ""),
+                overwrite=overwrite,
+            )
+        except UntrustedTypes as error:
+            raise error.told_for("option") from error
     show_bundle(bundle.info, bundle.baseline, _console())
     _say_left_out(console, reference, [*bundle.baseline.names, target, time])
     console.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, cast, get_args
 
+from app.bundles import FeatureKind
 from app.cells import TableError
-from app.drift.baseline import Kind
 from app.table_stream import listed
 
-KINDS: Final[tuple[str, ...]] = get_args(Kind)
+KINDS: Final[tuple[str, ...]] = get_args(FeatureKind)
 
 
 def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]:
@@ -25,9 +25,9 @@ def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]
     return list(dict.fromkeys(names))
 
 
-def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, Kind]:
+def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, FeatureKind]:
     """Return the kinds that values such as `zip=categorical` state, each for one column or, with commas, several."""
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, FeatureKind] = {}
     for value in given:
         whole, _, _ = value.rpartition("=")
         for part in [value] if whole in known else _parts(value):
@@ -36,7 +36,7 @@ def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, Kind]:
                 ways = " or ".join(f"COLUMN={one}" for one in KINDS)
                 raise TableError(f"--kinds {part}: write {ways}")
             _require_known(name, known, "--kinds")
-            kinds[name] = cast("Kind", kind)
+            kinds[name] = cast("FeatureKind", kind)
     return kinds
 
 

@@ -36,6 +36,7 @@ from app.edges.http.routes import install_routes, measured, shortcuts
 from app.edges.http.service import Service
 from app.evaluation import Evaluator
 from app.metrics import RECOVERED, Stored, monitor_series, process_numbers, score_buckets
+from app.model_file import UntrustedTypes
 from app.monitor import Monitor, MonitorOptions, Registry, state_shape
 from app.problems import Problems
 from app.publishing import Publisher
@@ -163,7 +164,10 @@ def _evaluators(
 def _load(settings: Settings) -> Bundle:
     if settings.bundle is None:
         raise SettingsError("no model to serve: name its bundle (--bundle DIR, or DRIFTGAUGE_BUNDLE)")
-    return load_bundle(settings.bundle, settings.trusted_types)
+    try:
+        return load_bundle(settings.bundle, settings.trusted_types)
+    except UntrustedTypes as error:
+        raise error.told_for("setting") from error
 
 
 def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems) -> Monitor:

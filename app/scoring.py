@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from app.bundles import Bundle, BundleInfo, Feature, Label, Performance
-from app.cells import Names, TableError, as_categories, as_numbers
+from app.categories import CategoryNames
+from app.cells import Names, TableError, as_categories, as_numbers, is_text, plain, texts_of
 from app.drift.baseline import Categories
 from app.drift.bins import BoolArray, FloatArray, IntArray, category_name
 from app.errors import BundleError, ModelFailed, Refused
@@ -76,10 +77,10 @@ class Scorer:
             column = part.table[feature.name]
             if feature.kind == "numeric":
                 cells[:, place] = as_numbers(column, feature.name)
+            elif feature.kind == "text":
+                texts[place] = texts_of(column, feature.name)
             else:
-                names = Names(feature.categories)
-                meant = names.written if feature.name in part.written else names.typed
-                texts[place] = _texts_of(as_categories(column, feature.name, meant))
+                texts[place] = _names_of(column, feature, is_written=feature.name in part.written)
         return Batch(cells, texts)
 
     def _unusual(self, predictor: Predictor, batch: Batch) -> BoolArray:
@@ -97,7 +98,8 @@ class Scorer:
     def _refused(self, predictor: Predictor, place: int, names: Collection[str | None]) -> set[str | None]:
         feature = self.info.features[place]
         refused: set[str | None] = set() if feature.accepts_missing else {None}
-        for name in set(names) - set(feature.categories) - {None}:
+        unknown = set(names) - set(feature.categories) - {None} if feature.kind == "categorical" else set()
+        for name in unknown:
             row: dict[int, Sequence[str | None]] = {
                 other: [_some(own)] for other, own in enumerate(self.info.features) if own.kind != "numeric"
             }
@@ -138,6 +140,15 @@ def _answered(predictor: Predictor, batch: Batch, rows: IntArray) -> Iterator[tu
 def _texts_of(data: Categories) -> list[str | None]:
     named = (*data.names, None)
     return [named[code] for code in data.codes.tolist()]
+
+
+def _names_of(column: pa.ChunkedArray, feature: Feature, *, is_written: bool) -> list[str | None]:
+    """Return categories as a request would name them, missing ones included."""
+    names = Names(feature.categories)
+    found = as_categories(column, feature.name, names.written if is_written else names.typed)
+    spells = is_written or not is_text(plain(column).type)
+    meant = CategoryNames(feature).of_table([*found.names, None], as_written=spells)
+    return [meant[code] for code in found.codes.tolist()]
 
 
 def _some(feature: Feature) -> str | None:

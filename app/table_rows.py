@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from app.cell_times import as_seconds
-from app.cells import ColumnError, Names, TableError, as_categories, as_numbers
+from app.cells import ColumnError, Names, TableError, as_categories, as_numbers, text_lengths
 from app.drift.baseline import RESERVED, Baseline, ColumnBaseline
 from app.drift.bins import FloatArray, category_hash
 from app.scoring import Answers, Scorer
@@ -73,10 +73,10 @@ class RowReader:
         return self._scorer is not None and name in RESERVED and name not in stream.column_names
 
     def _remedy(self, name: str) -> str:
-        kind = next((column.kind for column in self._baseline.columns if column.name == name), None)
-        if kind is None:
+        found = next((column for column in self._baseline.columns if column.name == name), None)
+        if found is None:
             return "which the model cannot take: mend it, or leave the model out (--no-predict)"
-        had = "numbers" if kind == "numeric" else "categories"
+        had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
         return f"where the baseline has {had}: mend it, or leave the column out (--ignore {name})"
 
 
@@ -86,12 +86,15 @@ class _Column:
     def __init__(self, baseline: ColumnBaseline) -> None:
         self._name = baseline.name
         self._numeric = baseline.kind == "numeric"
+        self._of_text = baseline.of_text
         self._bins = baseline.bins
         self._names = Names(self._bins.categories, self._knows)
 
     def cells(self, part: Part) -> FloatArray:
         """Return the cells as a monitor takes them, shape [rows]."""
         cells = part.table[self._name]
+        if self._of_text:
+            return text_lengths(cells, self._name)
         if self._numeric:
             return as_numbers(cells, self._name)
         meant = self._names.written if self._name in part.written else self._names.typed

@@ -36,13 +36,13 @@ from app.bundles import (
     BundleInfo,
     check_features,
     load_bundle,
-    load_model,
     read_baseline,
     read_info,
     strip_feature_names,
 )
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS, dumps
 from app.errors import BundleError
+from app.model_file import load_model
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, TARGET, Example, boosting, cells, logistic
 
@@ -159,7 +159,7 @@ def test_another_schema_version_is_refused(name: str, version: object, folder: P
 
 
 def test_an_edited_baseline_is_refused(folder: Path) -> None:
-    edit(folder / BASELINE_FILE, lambda content: content["columns"][0].update(mean=0.0))
+    edit(folder / BASELINE_FILE, lambda content: content["columns"][0].update(trending=True))
     with pytest.raises(BundleError, match="does not match its hash"):
         load_bundle(folder)
 
@@ -231,12 +231,12 @@ def test_a_baseline_of_another_kind_is_refused(text: Example, folder: Path) -> N
 # ---------------------------------------------------------------- what a model file may contain
 
 
-def test_a_type_that_is_not_trusted_is_named_with_the_setting_that_trusts_it(folder: Path) -> None:
+def test_a_type_that_is_not_trusted_is_named_with_the_argument_that_trusts_it(folder: Path) -> None:
     data = cells()
     skops.io.dump(Foreign().fit(data.drop(columns=TARGET), data[TARGET]), folder / MODEL_FILE)
     with pytest.raises(BundleError, match="types that are not trusted") as caught:
         load_bundle(folder)
-    assert f"DRIFTGAUGE_TRUSTED_TYPES={FOREIGN}" in str(caught.value)
+    assert f"trusted_types=['{FOREIGN}']" in str(caught.value)
     assert isinstance(load_bundle(folder, [FOREIGN]).model, Foreign)
 
 

@@ -344,7 +344,10 @@ def test_foreign_types_need_the_setting_that_trusts_them(binary: Example, tmp_pa
     folder = Path(shutil.copytree(binary.folder, tmp_path / "b"))
     model = Foreign().fit(binary.held_out, binary.evaluation[TARGET])
     skops.io.dump(model, folder / MODEL_FILE)
-    with pytest.raises(BundleError, match="not trusted"):
+    with pytest.raises(BundleError, match="not trusted") as caught:
         create_app(quiet(bundle=folder))
+    assert f"the setting trusted_types: --trusted-types {FOREIGN}, or DRIFTGAUGE_TRUSTED_TYPES={FOREIGN}" in str(
+        caught.value
+    )
     with pytest.raises(BundleError, match=r"answers a sample with 0\.5"):  # it is loaded, and is not the bundle's model
         create_app(quiet(bundle=folder, trusted_types=(FOREIGN,)))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -82,6 +82,8 @@ class ColumnBaseline:
     """Reference rows in each bin by hour of the day (UTC), as `counts`; empty where hours are not told apart."""
     in_sample: bool = False
     """True for scores of the rows that the model was fitted on: they are never judged."""
+    of_text: bool = False
+    """Whether the column is free text: its values are then numbers of characters."""
 
     def __eq__(self, other: object) -> bool:
         # By content: a moment that is not known equals one that is not known, which NaN does not.
@@ -339,6 +341,12 @@ def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Bas
     return replace(first, columns=first.columns + scores)
 
 
+def measuring_length(baseline: Baseline, names: Collection[str]) -> Baseline:
+    """Return the baseline with some of its columns known to be numbers of characters of free text."""
+    columns = tuple(replace(column, of_text=column.name in names) for column in baseline.columns)
+    return replace(baseline, columns=columns)
+
+
 def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
     """Return the baseline with the natural variation and tau of another of the same columns, where they are larger."""
     columns = []
@@ -357,31 +365,6 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
 def dumps(baseline: Baseline) -> str:
     """Return the baseline as JSON text, its hash included."""
     return json.dumps({**_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
-
-
-def loads(text: str) -> Baseline:
-    """Read a baseline back; raises BaselineError saying what is wrong and what to do."""
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise BaselineError(
-            f"the baseline is not complete JSON ({error}); it may be truncated: build or copy it again"
-        ) from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        raise BaselineError(
-            f"the baseline has schema version {version!r}, this Driftgauge reads {SCHEMA_VERSION}: "
-            "build it again with `driftgauge baseline build` or `driftgauge bundle create`"
-        )
-    stated = content.pop("hash", None)
-    try:
-        baseline = _from_content(content)
-        found = baseline.hash
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BaselineError(f"the baseline is malformed ({error!r}): build it again") from error
-    if stated != found:
-        raise BaselineError("the baseline's content does not match its hash: it was edited or damaged; build it again")
-    return baseline
 
 
 def _content(baseline: Baseline) -> dict[str, Any]:
@@ -407,6 +390,8 @@ def _column_content(column: ColumnBaseline) -> dict[str, Any]:
         "near_cut": column.bins.near_cut,
     }
     content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
+    if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
+        del content["of_text"]
     content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
     return content
 
@@ -415,37 +400,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         return None
     return list(value) if isinstance(value, tuple) else value
-
-
-def _from_content(content: Mapping[str, Any]) -> Baseline:
-    found = {key: tuple(value) for key, value in content["correlations"].items()}
-    columns = tuple(_column_from(column) for column in content["columns"])
-    return Baseline(**{**content, "columns": columns, "correlations": CorrelationTable(**found)})
-
-
-def _column_from(content: Mapping[str, Any]) -> ColumnBaseline:
-    bins = content["bins"]
-    known = Bins(
-        rule=bins["rule"],
-        edges=tuple(map(float, bins["edges"])),
-        categories=tuple(bins["categories"]),
-        tail=frozenset(bins["tail"]),
-        tail_complete=bins["tail_complete"],
-        near_cut=int(bins["near_cut"]),
-    )
-    if len(content["counts"]) != len(known.names):
-        raise ValueError(f"{content['name']}: {len(content['counts'])} counts for {len(known.names)} bins")
-    numbers = {key: math.nan if content[key] is None else float(content[key]) for key in ("mean", "std", "min", "max")}
-    by_hour = {int(hour): tuple(map(float, counts)) for hour, counts in content["by_hour"].items()}
-    if any(len(counts) != len(known.names) or hour not in range(HOURS) for hour, counts in by_hour.items()):
-        raise ValueError(f"{content['name']}: counts by hour that are not of its bins or of hours 0 to 23")
-    variation = {int(size): float(value) for size, value in content["natural_variation"].items()}
-    rest = {
-        "bins": known,
-        "counts": tuple(map(float, content["counts"])),
-        "quantiles": tuple(map(float, content["quantiles"])),
-        "natural_variation": variation,
-        "tau": None if content["tau"] is None else float(content["tau"]),
-        "by_hour": by_hour,
-    }
-    return ColumnBaseline(**{**content, **numbers, **rest})

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.drift.baseline import Baseline, BaselineError, Categories, Table, dumps, joined, loads
+from app.baseline_file import loads
+from app.drift.baseline import Baseline, BaselineError, Categories, Table, dumps, joined
 from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray, IntArray
 from app.drift.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks
@@ -401,10 +402,11 @@ def test_truncated_text_is_refused(baseline: Baseline, kept: int) -> None:
         loads(dumps(baseline)[:kept])
 
 
-@pytest.mark.parametrize("key", ["rows", "time_column"])
-def test_edited_content_is_refused(baseline: Baseline, key: str) -> None:
+@pytest.mark.parametrize(("key", "edited"), [("rows", SIZE), ("time_column", "edited"), ("time_column", None)])
+def test_edited_content_is_refused(baseline: Baseline, key: str, edited: object) -> None:
     content = json.loads(dumps(baseline))
-    content[key] = "edited"
+    assert content[key] != edited
+    content[key] = edited
     with pytest.raises(BaselineError, match=r"does not match its hash: .*build it again"):
         loads(json.dumps(content))
 

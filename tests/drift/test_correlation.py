@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from app.drift.baseline import Baseline, Categories, CorrelationTable, dumps, loads
+from app.baseline_file import loads
+from app.drift.baseline import Baseline, Categories, CorrelationTable, dumps
 from app.drift.baseline_build import build_baseline
 from app.drift.bins import FloatArray
 from app.drift.correlation import FEWEST_ROWS, LARGEST, CorrelationChange, Correlations, normal_scores

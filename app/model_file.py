@@ -1,0 +1,109 @@
+"""A model file, read: a skops file of types that are on the list, or that the operator trusts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+import skops.io
+
+from app.errors import BundleError
+from app.model_inspection import MOST_BYTES, Unusable, inspect
+from app.safe_files import open_bounded
+
+TRUSTED_TYPES: Final = frozenset(
+    {
+        "collections.OrderedDict",
+        "functools.partial",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
+        "numpy.dtype",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels.ConstantKernel",
+        "sklearn.gaussian_process.kernels.Product",
+        "sklearn.gaussian_process.kernels.RBF",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._scorer._PassthroughScorer",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
+        "sklearn.utils.validation.check_array",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
+    }
+)
+"""Types beyond skops' own list that estimators of scikit-learn, XGBoost and LightGBM are made of; none of them runs
+code of the file's choosing. A forged tree can still crash the process: serve only files whose origin you know."""
+
+TRUSTED_VARIABLE: Final = "DRIFTGAUGE_TRUSTED_TYPES"
+Way = Literal["argument", "option", "setting"]
+
+
+class UntrustedTypes(BundleError):
+    """A model file with types that are not on the list; the message says how to trust them where it is shown."""
+
+    def __init__(self, what: str, types: Iterable[str], way: Way = "argument") -> None:
+        self.types: Final = tuple(types)
+        names = ",".join(self.types)
+        how = {
+            "argument": f"trusted_types={list(self.types)}",
+            "option": f"--trusted-types {names}",
+            "setting": f"the setting trusted_types: --trusted-types {names}, or {TRUSTED_VARIABLE}={names}",
+        }[way]
+        super().__init__(
+            f"{what} contains types that are not trusted: {', '.join(self.types)}. Loading them can run code. "
+            f"If you made it yourself, or trust who did, name them: {how}"
+        )
+        self._what = what
+
+    def told_for(self, way: Way) -> UntrustedTypes:
+        """Return the same error in the words of another way to start."""
+        return UntrustedTypes(self._what, self.types, way)
+
+    def told_of(self, what: str) -> UntrustedTypes:
+        """Return the same error of something else than the file."""
+        return UntrustedTypes(what, self.types)
+
+
+def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
+    """Load an estimator; BundleError for a file that is none, or holds types that nobody trusts."""
+    try:
+        with open_bounded(path, MOST_BYTES) as file:
+            inspect(file, path)
+            return _loaded(file, path, trusted_types)
+    except BundleError:
+        raise
+    except Unusable as error:
+        raise BundleError(f"cannot read the model {path}: {error}") from error
+    except OSError as error:
+        raise BundleError(f"cannot read the model {path}: {error.strerror or error}") from error
+    except ImportError as error:
+        raise BundleError(
+            f"cannot read the model {path}: {error.name or error} cannot be imported; install the package that "
+            "provides it, in the version that the model was made with"
+        ) from error
+    except MemoryError as error:
+        raise BundleError(f"cannot read the model {path}: it takes more memory than there is") from error
+    except Exception as error:  # what skops, numpy and estimators raise on content that does not fit has no one type
+        raise BundleError(
+            f"cannot read the model {path} ({type(error).__name__}): it is damaged, or was made with other versions of "
+            "its libraries; copy it again, or save the estimator again with skops.io.dump"
+        ) from error
+
+
+def _loaded(file: BinaryIO, path: Path, trusted_types: Iterable[str]) -> Any:
+    found = skops.io.get_untrusted_types(file=file)
+    unknown = sorted(set(found) - TRUSTED_TYPES - set(trusted_types))
+    if unknown:
+        raise UntrustedTypes(str(path), unknown)
+    file.seek(0)
+    return skops.io.load(file, trusted=list(found))

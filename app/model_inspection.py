@@ -1,0 +1,262 @@
+"""A model file, looked at before skops reads it: what it is, how much it would take, how it hangs together."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import lzma
+import math
+import pickletools
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final
+
+import numpy as np
+
+MOST_BYTES: Final = 8 << 30
+"""The largest model file that is read, and the most bytes that its members may have."""
+MOST_SCHEMA_BYTES: Final = 256 << 20
+"""The largest description of a model: that of 15,000 trees."""
+MOST_BRACKETS: Final = 4_000_000
+MOST_DEPTH: Final = 100
+"""How deep a model's parts are nested at most; a forest in a pipeline has 17 levels."""
+MOST_RATIO: Final = 50
+"""How much smaller than its content a file may be, where the content has more bytes than `ANY_RATIO_BYTES`."""
+ANY_RATIO_BYTES: Final = 256 << 20
+_MOST_DIRECTORY_BYTES: Final = 16 << 20
+_HEAD_BYTES: Final = 1 << 20
+"""How much of a file tells what it is: bzip2 gives nothing before its first 900 kB."""
+_PLAIN_BYTES: Final = 4096
+_SCHEMA: Final = "schema.json"
+_END: Final = struct.Struct("<4s4H2LH")
+_END64_PLACE: Final = struct.Struct("<4sLQL")
+_END64: Final = struct.Struct("<4sQ2H2L4Q")
+
+
+class Unusable(Exception):
+    """A file that is no model that can be read safely; the message is a part of a sentence."""
+
+
+# ---------------------------------------------------------------- what it is
+
+
+def is_pickle(head: bytes) -> bool:
+    """Say whether a file that begins so is a pickle, as joblib and pickle write them; nothing of it is carried out."""
+    plain = _inflated(head) or head
+    if plain[:1] == b"\x80" and plain[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
+        return True
+    return plain[:1] in {b"c", b"(", b"]", b"}", b"I", b"L", b"V", b"K"} and _has_opcodes(plain[:_PLAIN_BYTES])
+
+
+def _has_opcodes(text: bytes) -> bool:
+    """Say whether a text consists of the instructions of a pickle of the oldest protocols, as far as it goes."""
+    count = 0
+    try:
+        for _, _, _ in pickletools.genops(text):
+            count += 1
+    except Exception:  # the text ends, or is none
+        return count >= 8
+    return count >= 2  # it came to its end
+
+
+def _inflated(head: bytes) -> bytes:
+    """Return how the content begins of a file that joblib compressed; empty where it is not compressed."""
+    openers: tuple[tuple[bytes, Callable[[], bytes]], ...] = (
+        (b"\x1f\x8b", lambda: zlib.decompressobj(47).decompress(head, _PLAIN_BYTES)),
+        (b"\x78", lambda: zlib.decompressobj().decompress(head, _PLAIN_BYTES)),
+        (b"BZh", lambda: bz2.BZ2Decompressor().decompress(head, _PLAIN_BYTES)),
+        (b"\xfd7zXZ", lambda: lzma.LZMADecompressor(memlimit=1 << 28).decompress(head, _PLAIN_BYTES)),
+        (b"]\x00\x00", lambda: lzma.LZMADecompressor(memlimit=1 << 28).decompress(head, _PLAIN_BYTES)),
+        (b"\x04\x22M\x18", lambda: b"\x80\x04"),  # lz4, which the standard library does not read: only joblib uses it
+    )
+    for magic, opened in openers:
+        if head.startswith(magic):
+            with suppress(Exception):
+                return opened()
+    return b""
+
+
+# ---------------------------------------------------------------- what it would take
+
+
+def inspect(file: BinaryIO, path: Path) -> None:
+    """Raise Unusable unless a file is one that skops can read without more memory than its content."""
+    head = file.read(_HEAD_BYTES)
+    if is_pickle(head):
+        target = path.with_suffix(".skops") if path.suffix != ".skops" else path.with_name("converted.skops")
+        raise Unusable(
+            "it is a pickle, as joblib.dump and pickle.dump write it. Loading a pickle can run any code, so only "
+            "skops files are read. If you trust it, convert it in Python: "
+            f'import joblib, skops.io; skops.io.dump(joblib.load("{path}"), "{target}")'
+        )
+    if not head.startswith(b"PK"):
+        raise Unusable("it is not a skops file: save the estimator with skops.io.dump(estimator, file)")
+    size = file.seek(0, 2)
+    _check_directory(file, size)
+    with zipfile.ZipFile(file) as archive:
+        members = _members(archive)
+        _check_sizes(members.values(), size)
+        if _SCHEMA not in members:
+            raise Unusable("it is a zip file without schema.json: save the estimator with skops.io.dump")
+        for name, member in members.items():
+            if name.endswith((".npy", ".npz")):
+                with archive.open(name) as content:
+                    _check_array_file(name, content, member.file_size)
+        _check_schema(_parsed(archive, members[_SCHEMA]), members)
+    file.seek(0)
+
+
+def _check_directory(file: BinaryIO, size: int) -> None:
+    """Raise Unusable if the list of members is too long, before it is read as one."""
+    file.seek(max(0, size - _END.size - 0xFFFF))
+    tail = file.read()
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or len(tail) - place < _END.size:
+        raise Unusable("it is truncated: copy it again, or save the estimator again")
+    length = _END.unpack_from(tail, place)[5]
+    locator = place - _END64_PLACE.size
+    if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
+        file.seek(_END64_PLACE.unpack_from(tail, locator)[2])
+        record = file.read(_END64.size)
+        if len(record) < _END64.size or record[:4] != b"PK\x06\x06":
+            raise Unusable("it is damaged: copy it again, or save the estimator again")
+        length = _END64.unpack(record)[8]
+    if length > _MOST_DIRECTORY_BYTES:
+        raise Unusable("it has more members than a model has")
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    members = {member.filename: member for member in archive.infolist()}
+    if len(members) < len(archive.infolist()):
+        raise Unusable("two of its members have the same name")
+    if any(name.startswith("/") or ".." in name or "\\" in name for name in members):
+        raise Unusable("a member's name is a path")
+    return members
+
+
+def _check_sizes(members: Iterable[zipfile.ZipInfo], packed: int) -> int:
+    total = sum(member.file_size for member in members)
+    if total > MOST_BYTES:
+        raise Unusable(f"unpacked it would have {total:,} bytes; at most {MOST_BYTES:,} are read")
+    if total > max(ANY_RATIO_BYTES, MOST_RATIO * packed):
+        raise Unusable(f"unpacked it would have {total:,} bytes, {total // packed} times its size: no model does that")
+    return total
+
+
+def _check_array_file(name: str, content: IO[bytes], size: int) -> None:
+    if name.endswith(".npy"):
+        _check_array(name, content, size)
+        return
+    if size > ANY_RATIO_BYTES:
+        raise Unusable(f"{name} has {size:,} bytes; a sparse matrix of at most {ANY_RATIO_BYTES:,} is read")
+    with BytesIO(content.read(size)) as inner, zipfile.ZipFile(inner) as archive:
+        members = _members(archive)
+        _check_sizes(members.values(), size)
+        for part, member in members.items():
+            with archive.open(part) as array:
+                _check_array(f"{name}/{part}", array, member.file_size)
+
+
+def _check_array(name: str, content: IO[bytes], size: int) -> None:
+    """Raise Unusable unless an array takes as many bytes as its file has."""
+    try:
+        version = np.lib.format.read_magic(content)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(content)
+    except Exception as error:
+        raise Unusable(f"its array {name} is damaged") from error
+    if kind.hasobject:
+        raise Unusable(f"its array {name} holds Python objects")
+    cells = math.prod(shape)
+    if min(shape, default=0) < 0 or content.tell() + cells * kind.itemsize != size or cells > size:
+        raise Unusable(f"its array {name} says that it has {cells:,} values; its {size:,} bytes do not hold them")
+
+
+# ---------------------------------------------------------------- how it hangs together
+
+
+def _parsed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    if member.file_size > MOST_SCHEMA_BYTES:
+        raise Unusable(f"its {_SCHEMA} has {member.file_size:,} bytes; at most {MOST_SCHEMA_BYTES:,} are read")
+    text = archive.read(member)
+    if text.count(b"{") + text.count(b"[") > MOST_BRACKETS:
+        raise Unusable(f"its {_SCHEMA} describes more parts than a model has")
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise Unusable("its parts are nested too deeply") from error
+    except ValueError as error:
+        raise Unusable(f"its {_SCHEMA} is not complete JSON") from error
+
+
+def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
+    if not isinstance(schema, dict):
+        raise Unusable(f"its {_SCHEMA} does not describe an object")
+    parts: dict[int, list[Mapping[str, Any]]] = {}
+    nodes = 0
+    total = sum(member.file_size for member in members.values())
+    read: dict[object, int] = {}
+    for place, node in enumerate(_nodes(schema, 0)):
+        nodes += 1
+        own = node.get("__id__")
+        if isinstance(own, int):
+            parts.setdefault(own, []).append(node)
+        if "file" in node:
+            member = members.get(node["file"]) if isinstance(node["file"], str) else None
+            if member is None:
+                raise Unusable(f"a part of it is in the member {str(node['file'])[:40]}, which is not there")
+            read[own if isinstance(own, int) else ("anonymous", place)] = member.file_size
+        if (node.get("__module__"), node.get("__class__")) == ("numpy", "void"):
+            raise Unusable("it holds a numpy.void, which can be of any size")
+    if sum(read.values()) > 2 * total:
+        raise Unusable("it names the same members again and again")
+    if _Visits(parts).of(schema) > 4 * nodes + 1000:
+        raise Unusable("its parts name one another again and again")
+
+
+def _nodes(value: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """Yield the descriptions of objects, each before those inside of it."""
+    if depth > MOST_DEPTH:
+        raise Unusable("its parts are nested too deeply")
+    if isinstance(value, dict):
+        if isinstance(value.get("__loader__"), str):
+            yield value
+        for inner in value.values():
+            yield from _nodes(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _nodes(inner, depth + 1)
+
+
+class _Visits:
+    """Counts how often skops comes to an object: it follows each mention of one that was described before."""
+
+    def __init__(self, parts: Mapping[int, list[Mapping[str, Any]]]) -> None:
+        self._parts = parts
+        self._known: dict[int, int] = {}
+        self._open: set[int] = set()
+
+    def of(self, value: Any) -> int:
+        """Return the visits that a value takes; Unusable if it contains itself."""
+        if isinstance(value, list):
+            return sum(map(self.of, value))
+        if not isinstance(value, dict):
+            return 0
+        own = value.get("__id__")
+        if isinstance(value.get("__loader__"), str) and isinstance(own, int):
+            return self._of_part(own)
+        return 1 + sum(map(self.of, value.values()))
+
+    def _of_part(self, own: int) -> int:
+        if own in self._open:
+            raise Unusable("a part of it contains itself")
+        if own not in self._known:
+            self._open.add(own)
+            self._known[own] = max(1 + sum(map(self.of, part.values())) for part in self._parts[own])
+            self._open.discard(own)
+        return self._known[own]
