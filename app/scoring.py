@@ -126,11 +126,13 @@ def _answered(predictor: Predictor, batch: Batch, rows: IntArray) -> Iterator[tu
     while waiting:
         stretch = waiting.pop()
         try:
-            found = predictor.predict(_rows_of(batch, stretch))
+            with np.errstate(all="ignore"):  # what is no number for a row is found in its answer
+                found = predictor.predict(_rows_of(batch, stretch))
         except (ModelFailed, Refused) as error:
             failed += len(stretch) == 1
             if failed > _MOST_FAILURES:
-                raise TableError(f"the model fails on many rows: {error}; --no-predict leaves it out") from error
+                why = str(error).partition("\n")[0]
+                raise TableError(f"the model fails on many rows ({why}); --no-predict leaves it out") from error
             middle = len(stretch) // 2
             waiting += [half for half in (stretch[middle:], stretch[:middle]) if middle]
         else:

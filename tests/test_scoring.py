@@ -11,11 +11,20 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, mean_absolute_error, r2_score, roc_auc_score
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from app.bundle_create import create_bundle
 from app.bundles import BundleInfo, load_bundle, read_info
 from app.check import Check, CheckOptions, Judged
+from app.check_report import as_bytes
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS
+from app.drift.bins import FloatArray
 from app.errors import BundleError
 from app.scoring import Answers, Grades, Scorer
 from app.tables import TableError
@@ -232,8 +241,6 @@ def test_of_very_many_rows_a_sample_is_measured(regression: Example) -> None:
 
 
 def test_the_report_is_json_with_the_performance_when_made(binary: Example, tmp_path: Path) -> None:
-    from app.check_report import as_bytes
-
     found = judged(binary, _csv(binary.evaluation, tmp_path / "t"))
     made = binary.bundle.info.performance
     told = orjson.loads(as_bytes(found, binary.bundle.baseline, is_history=False, held_out=made))
@@ -242,3 +249,78 @@ def test_the_report_is_json_with_the_performance_when_made(binary: Example, tmp_
     assert told["performance"]["metrics"]["accuracy"] == metrics_of(found[0])["accuracy"]
     assert made is not None
     assert told["performance"]["when_made"] == made.model_dump()
+
+
+# ---------------------------------------------------------------- models that decide for themselves
+
+
+def made(folder: Path, estimator: Any, frame: pd.DataFrame, **options: Any) -> Example:
+    """Make the bundle of a fitted estimator on the table that it was fitted on."""
+    create_bundle(estimator, frame, TARGET, name="m", version="1", out=folder, **options)
+    return Example(folder, load_bundle(folder), estimator, frame, frame, lambda rows: rows)
+
+
+def scores_in(found: Judged, example: Example) -> FloatArray:
+    """Return the mean of the scores, and the rows without one."""
+    place = found.report.baseline.names.index(PREDICTION)
+    column = next(column for column in example.bundle.baseline.columns if column.name == PREDICTION)
+    missing = counts_of(found, PREDICTION)[column.bins.special["missing"]]
+    return np.array([found.report.main.sample.mean[place], missing])
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_model_of_free_text_is_given_the_text(form: str, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    words = np.array(["good", "fine", "nice", "bad", "poor", "awful", "the", "a", "it", "was"])
+    texts = [" ".join(generator.choice(words, 6)) for _ in range(300)]
+    truth = np.array([text.count("good") + text.count("nice") > text.count("bad") for text in texts])
+    frame = pd.DataFrame({"review": texts, TARGET: truth.astype(int)})
+    columns = ColumnTransformer([("words", TfidfVectorizer(), "review")])
+    model = make_pipeline(columns, LogisticRegression()).fit(frame[["review"]], frame[TARGET])
+    example = made(tmp_path / "bundle", model, frame)
+    fresh = frame.assign(review=[f"{text} entirely new {place}" for place, text in enumerate(texts)])
+    (found,) = judged(example, WRITERS[form](fresh, tmp_path / "t"))
+    assert metrics_of(found)["accuracy"] == pytest.approx(model.score(fresh[["review"]], fresh[TARGET]))
+    expected = model.predict_proba(fresh[["review"]])[:, 1].mean()
+    assert scores_in(found, example) == pytest.approx([expected, 0.0])
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("named", [("1.0", "2.0", "3.0"), ("True", "False", "Unknown"), ("a", "b,c", "d")])
+def test_categories_reach_the_model_as_it_was_fitted_on_them(named: tuple[str, ...], form: str, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": generator.normal(size=400), "k": generator.choice(named, 400)})
+    frame[TARGET] = ((frame["k"] == named[0]) ^ (generator.random(400) < 0.1)).astype(int)
+    encode = ColumnTransformer([("k", OneHotEncoder(handle_unknown="ignore"), ["k"])], remainder="passthrough")
+    model = make_pipeline(encode, LogisticRegression()).fit(frame[["x", "k"]], frame[TARGET])
+    example = made(tmp_path / "bundle", model, frame)
+    (found,) = judged(example, WRITERS[form](frame, tmp_path / "t"))
+    expected = model.predict_proba(frame[["x", "k"]])[:, 1]
+    assert scores_in(found, example) == pytest.approx([expected.mean(), 0.0])
+    assert metrics_of(found)["log_loss"] == pytest.approx(log_loss(frame[TARGET], expected))
+
+
+def test_the_label_is_the_model_s_own(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=500)})
+    frame[TARGET] = (frame["x"] + np.random.default_rng(1).normal(size=500) > 0).astype(int)
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.9).fit(frame[["x"]], frame[TARGET])
+    example = made(tmp_path / "bundle", model, frame)
+    (found,) = judged(example, _csv(frame, tmp_path / "t"))
+    own = accuracy_score(frame[TARGET], model.predict(frame[["x"]]))
+    assert own != accuracy_score(frame[TARGET], model.predict_proba(frame[["x"]])[:, 1] > 0.5)
+    assert metrics_of(found)["accuracy"] == pytest.approx(own)
+
+
+def test_rows_on_which_the_model_raises_have_no_score(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.random.default_rng(0).uniform(0.1, 5.0, 300)})
+    frame[TARGET] = np.log(frame["x"])
+    model = make_pipeline(FunctionTransformer(np.log, check_inverse=False), LinearRegression())
+    model.fit(frame[["x"]], frame[TARGET])
+    example = made(tmp_path / "bundle", model, frame)
+    frame.loc[[5, 77, 290], "x"] = [-1.0, 0.0, -2.0]
+    (found,) = judged(example, _parquet(frame, tmp_path / "t"), bytes_at_once=1_000)
+    assert found.unanswered_rows == 3
+    expected = model.predict(frame[["x"]].drop(index=[5, 77, 290])).mean()
+    assert scores_in(found, example) == pytest.approx([expected, 3.0])
+    with pytest.raises(TableError, match=r"the model fails on many rows \(the model raised ValueError: .*--no-predict"):
+        judged(example, _parquet(frame.assign(x=-1.0), tmp_path / "t"))
