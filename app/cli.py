@@ -284,7 +284,7 @@ def baseline_build(
         try:
             out.write_text(dumps(baseline), encoding="utf-8")
         except OSError as error:
-            raise BaselineError(f"cannot write {out}: {error}") from error
+            raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
     show_baseline(baseline, _console())
     _say_left_out(console, table, [*baseline.names, time])
     console.print(f"wrote {out}")
@@ -348,10 +348,10 @@ def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
     try:
         codes = json.loads(path.read_text(encoding="utf-8"))
         return {name: {str(k): float(v) for k, v in known.items()} for name, known in codes.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise TableError(
-            f'cannot read {path} ({error}): it must be JSON like {{"column": {{"category": 1}}}}'
-        ) from error
+    except OSError as error:
+        raise TableError(f"cannot read {path}: {error.strerror or 'it cannot be read'}") from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise TableError(f'cannot read {path}: it must be JSON like {{"column": {{"category": 1}}}}') from error
 
 
 # ---------------------------------------------------------------- what a person sees
