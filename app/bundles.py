@@ -62,6 +62,18 @@ class Sample(_Part):
     features: dict[str, float | str | None]
     prediction: Label
     score: float
+    shown: bool = False
+    """Whether clients see it: a row that was made up, or that the owner shares. Older bundles do not say; they hold
+    rows of the evaluation table."""
+
+
+class Timing(_Part):
+    """What a prediction took when the bundle was made, by the median of a few; in seconds."""
+
+    one_row_seconds: float
+    rows: int
+    rows_seconds: float | None
+    """What so many rows took together; None for a model that takes one at a time."""
 
 
 class Performance(_Part):
@@ -89,6 +101,12 @@ class BundleInfo(_Part):
     target: str | None = None
     samples: tuple[Sample, ...] = ()
     performance: Performance | None = None
+    timing: Timing | None = None
+
+    @property
+    def shown_samples(self) -> tuple[Sample, ...]:
+        """The samples that clients may see."""
+        return tuple(sample for sample in self.samples if sample.shown)
 
     @property
     def accepts_missing(self) -> bool:

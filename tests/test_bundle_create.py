@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import pyarrow.parquet
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import Birch
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -26,10 +29,12 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from app.bundle_create import BaselineOptions, baseline_of, create_bundle
@@ -62,6 +67,26 @@ from tests.test_bundles import FOREIGN, Foreign
 CELLS = cells()
 INPUTS = CELLS.drop(columns=TARGET)
 LOGISTIC = logistic().fit(INPUTS, CELLS[TARGET])
+
+
+class Picky(Foreign):
+    """An estimator that takes no large cells."""
+
+    def predict_proba(self, x: Any) -> Any:
+        if len(x) == 1 and x[0][0] > 15:
+            raise ValueError("too large")
+        return super().predict_proba(x)
+
+
+class Locked(Foreign):
+    """An estimator that holds a lock."""
+
+    def fit(self, x: Any, y: Any) -> Foreign:
+        self.lock = threading.Lock()
+        return super().fit(x, y)
+
+
+PICKY = f"{Picky.__module__}.Picky"
 
 
 def create(out: Path, estimator: Any = LOGISTIC, reference: Any = CELLS, **options: Any) -> Bundle:
@@ -177,21 +202,75 @@ def test_without_an_evaluation_table_the_score_is_marked_in_sample(task: str, tm
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_the_samples_are_rows_of_the_table_and_answered_as_the_estimator_answers(
-    name: str, example_of: ExampleOf
-) -> None:
+def test_the_samples_are_made_up_and_answered_as_the_estimator_answers(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)
     rows = example.rows()
     checked = check_samples(Predictor(example.bundle), example.bundle.info)
     assert len(checked) == 3
+    assert all(sample.shown for sample, *_ in checked)
     for sample, label, score, agrees in checked:
-        place = rows.index(dict(sample.features))
-        one = example.inputs(example.held_out.iloc[[place]])
         assert agrees
+        features = dict(sample.features)
+        assert features not in rows
+        one = example.inputs(pd.DataFrame([features]).astype(example.held_out.dtypes.to_dict()))
         if name == "regression":
-            assert score == sample.score == pytest.approx(example.estimator.predict(one)[0])
+            assert [score, sample.score] == pytest.approx([example.estimator.predict(one)[0]] * 2)
         else:
             assert label == sample.prediction == example.estimator.predict(one)[0]
+
+
+def test_a_sample_has_the_medians_and_the_most_frequent_categories(text: Example) -> None:
+    held_out = text.held_out
+    radius = held_out["radius"].quantile([0.5, 0.25, 0.75], interpolation="lower").tolist()
+    shapes = held_out["shape"].value_counts().index.tolist()
+    found = [sample.features for sample in text.bundle.info.samples]
+    assert [row["shape"] for row in found] == shapes[:3]
+    assert [row["radius"] for row in found] == pytest.approx(radius, rel=0.02)
+    assert all(row["radius"] in set(held_out["radius"]) for row in found)
+    assert {row["smooth"] for row in found} <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_shared_samples_are_rows_of_the_table(name: str, example_of: ExampleOf, tmp_path: Path) -> None:
+    example = example_of(name)
+    codes = {"shape": SHAPE_CODES} if name == "coded" else None
+    bundle = create(
+        tmp_path / "b",
+        example.estimator,
+        example.reference,
+        evaluation=example.evaluation,
+        category_codes=codes,
+        share_samples=True,
+    )
+    rows = example.rows()
+    checked = check_samples(Predictor(bundle), bundle.info)
+    assert len(checked) == 3
+    for sample, label, _, agrees in checked:
+        place = rows.index(dict(sample.features))
+        assert agrees
+        assert sample.shown
+        if name != "regression":
+            assert label == example.estimator.predict(example.inputs(example.held_out.iloc[[place]]))[0]
+
+
+def test_samples_that_an_older_bundle_kept_are_not_shown(binary: Example, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(binary.folder, tmp_path / "b"))
+    content = json.loads((folder / BUNDLE_FILE).read_text())
+    for sample in content["samples"]:
+        del sample["shown"]
+    (folder / BUNDLE_FILE).write_text(json.dumps(content))
+    info = load_bundle(folder).info
+    assert len(info.samples) == 3
+    assert info.shown_samples == ()
+    assert binary.bundle.info.shown_samples == binary.bundle.info.samples
+
+
+def test_a_made_up_row_that_the_model_does_not_answer_is_no_sample(tmp_path: Path) -> None:
+    estimator = Picky().fit(INPUTS, CELLS[TARGET])
+    made_up = create(tmp_path / "a", estimator, trusted_types=[PICKY])
+    medians = [row.features["mean radius"] for row in made_up.info.samples]
+    assert len(medians) == 2
+    assert all(value < 15 for value in medians if isinstance(value, float))
 
 
 @pytest.mark.parametrize(
@@ -239,15 +318,20 @@ def test_whether_missing_values_are_accepted_is_found_out_for_each_feature(tmp_p
         FeatureDecoder(info).decode([{**row, "smooth": None}])
 
 
-def test_samples_are_rows_that_a_request_may_send(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_samples_are_rows_that_a_request_may_send(shared: bool, tmp_path: Path) -> None:
     estimator = boosting().fit(INPUTS, CELLS[TARGET])
     holes = CELLS.assign(**{"mean area": np.where(CELLS.index % 2, np.inf, np.nan)})
-    info = create(tmp_path / "b", estimator, evaluation=holes).info
+    info = create(tmp_path / "b", estimator, evaluation=holes, share_samples=shared).info
     assert len(info.samples) == 3
     assert all(sample.features["mean area"] is None for sample in info.samples)
     FeatureDecoder(info).decode([dict(sample.features) for sample in info.samples])
+
+
+def test_shared_samples_are_complete_rows_where_there_are_any(tmp_path: Path) -> None:
+    estimator = boosting().fit(INPUTS, CELLS[TARGET])
     whole = CELLS.assign(**{"mean area": np.where(CELLS.index == 500, 700.0, np.nan)})
-    info = create(tmp_path / "c", estimator, evaluation=whole).info
+    info = create(tmp_path / "c", estimator, evaluation=whole, share_samples=True).info
     assert [sample.features["mean area"] for sample in info.samples] == [700.0]
 
 
@@ -470,6 +554,30 @@ def fitted_on(frame: pd.DataFrame, estimator: Any, **options: Any) -> Any:
     return estimator.fit(frame.drop(columns=TARGET), frame[TARGET], **options)
 
 
+def in_module(module: str) -> Any:
+    """Return a fitted estimator's class that is not to be found where it says it is."""
+
+    class Own(Foreign):
+        def __init__(self) -> None:
+            self.fit(INPUTS, CELLS[TARGET])
+
+    Own.__module__ = module
+    return Own
+
+
+def computed(function: Any) -> Any:
+    return fitted_on(CELLS, make_pipeline(StandardScaler(), FunctionTransformer(), GaussianNB())).set_params(
+        functiontransformer__func=function
+    )
+
+
+def local() -> Any:
+    def inside(x: Any) -> Any:
+        return x
+
+    return inside
+
+
 RESERVED_NAME = CELLS.rename(columns={"mean radius": "prediction"})
 REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     "target missing": ({"reference": without(TARGET)}, rf"the reference has no column {TARGET}"),
@@ -496,9 +604,56 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "no probabilities": ({"estimator": fitted_on(CELLS, RidgeClassifier())}, "no predict_proba: wrap it in Calibrated"),
     "not fitted": ({"estimator": LogisticRegression()}, "neither a fitted classifier nor a fitted regressor"),
+    "a regressor that is not fitted": ({"estimator": Ridge()}, "the estimator is not fitted"),
+    **{
+        f"two outputs of {type(estimator).__name__}": (
+            {"estimator": estimator.fit(INPUTS, np.stack([CELLS[TARGET], 1 - CELLS[TARGET]], axis=1))},
+            "predicts 2 outputs for each row, and a bundle has one: fit an estimator for each",
+        )
+        for estimator in (
+            RandomForestClassifier(2),
+            RandomForestRegressor(2),
+            DecisionTreeClassifier(),
+            KNeighborsClassifier(),
+            KNeighborsRegressor(),
+            Ridge(),
+            LinearRegression(),
+            MultiOutputClassifier(GaussianNB()),
+            MultiOutputRegressor(Ridge()),
+            ClassifierChain(GaussianNB()),
+            RegressorChain(Ridge()),
+            OneVsRestClassifier(GaussianNB()),
+            make_pipeline(StandardScaler(), Ridge()),
+            GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2),
+        )
+    },
+    "a class of the notebook": (
+        {"estimator": in_module("__main__")(), "trusted_types": ["__main__.Own"]},
+        r"it holds Own of the notebook or script that was run \(__main__\), which a server cannot import. Put it at",
+    ),
+    "a class inside a function": (
+        {"estimator": in_module(__name__)(), "trusted_types": [f"{__name__}.Own"]},
+        r"it holds Own of tests\.test_bundle_create .*, which a server cannot import",
+    ),
+    "a lambda": (
+        {"estimator": computed(lambda x: x), "trusted_types": [f"{__name__}.<lambda>"]},
+        "it holds a lambda of .*, which a server cannot import",
+    ),
+    "a function inside a function": (
+        {"estimator": computed(local()), "trusted_types": [f"{__name__}.inside"]},
+        "it holds inside of .*, which a server cannot import",
+    ),
+    "what cannot be saved": (
+        {"estimator": fitted_on(CELLS, make_pipeline(Birch(n_clusters=2), GaussianNB()))},
+        "the estimator cannot be saved as a skops file .*Birch",
+    ),
+    "what cannot be copied": (
+        {"estimator": fitted_on(CELLS, make_pipeline(StandardScaler(), Locked()))},
+        "the estimator cannot be copied .*open files, locks",
+    ),
     "no model at all": ({"estimator": fitted_on(CELLS, StandardScaler())}, "neither a fitted classifier nor"),
-    "bad name": ({"name": "a b"}, r"^name: .*match"),
-    "bad version": ({"version": "../1"}, r"^version: .*match"),
+    "bad name": ({"name": "a b"}, r"^name: 'a b' cannot be one: use letters"),
+    "bad version": ({"version": "../1"}, r"^version: '../1' cannot be one: use letters"),
     "a name that leaves its folder": ({"name": ".."}, r"^name: "),
     "codes that do not cover": (
         {
