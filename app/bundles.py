@@ -24,6 +24,9 @@ MOST_INFO_BYTES: Final = 64 << 20
 """The largest `bundle.json` that is read: features of millions of categories."""
 SAMPLE_TOLERANCE: Final = 1e-6
 
+_LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
+"""Whose estimators are looked into."""
+
 Task = Literal["binary", "multiclass", "regression"]
 Label = int | float | bool | str
 Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
@@ -197,11 +200,13 @@ def strip_feature_names(model: Any) -> Any:
     """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
     for part in parts(model):
         vars(part).pop("feature_names_in_", None)
+        if "_fitted_with_feature_names" in vars(part):  # how LightGBM says whether it has names
+            part._fitted_with_feature_names = False
     return model
 
 
 def parts(model: Any) -> Iterator[Any]:
-    """Yield an estimator and all of scikit-learn's that it is made of: steps, members, a boosting's encoder."""
+    """Yield an estimator and all those that it is made of: steps, members, a boosting's encoder."""
     return _parts(model, set())
 
 
@@ -214,7 +219,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
         inner = value
     elif isinstance(value, dict):
         inner = list(value.values())
-    elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
+    elif type(value).__module__.startswith(_LIBRARIES) and hasattr(value, "__dict__"):
         inner = list(vars(value).values())
         yield value
     for part in inner:

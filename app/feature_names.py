@@ -31,12 +31,13 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
     Raises BundleError where the estimator does not say what it was fitted on, or says otherwise.
     """
     beside = [name for name in columns if name not in left_out]
-    own = _own(model)
+    own = _own(model, columns)
     if asked:
-        return _asked(model, split_names(asked, columns), own)
+        names = split_names(asked, columns)
+        return _asked(names, own, as_frame=next(_later(model, columns), None) is not None)
     if own is not None:
         return Names(own, "by the estimator's own names")
-    later = next(_later(model), None)
+    later = next(_later(model, columns), None)
     if later is not None and set(later.names) <= set(beside):
         return later
     if not hasattr(model, "n_features_in_"):
@@ -73,12 +74,12 @@ def shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _asked(model: Any, names: Sequence[str], own: tuple[str, ...] | None) -> Names:
+def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> Names:
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise BundleError(f"--features names {twice} twice")
     if own is None:
-        return Names(tuple(names), "as --features names them", as_frame=next(_later(model), None) is not None)
+        return Names(tuple(names), "as --features names them", as_frame=as_frame)
     if set(own) != set(names):
         raise BundleError(
             f"the estimator was fitted on {shortened(own)}, --features names {shortened(names)}: "
@@ -87,23 +88,27 @@ def _asked(model: Any, names: Sequence[str], own: tuple[str, ...] | None) -> Nam
     return Names(own, "by the estimator's own names")
 
 
-def _own(model: Any) -> tuple[str, ...] | None:
+def _own(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
     found = getattr(model, "feature_names_in_", None)
-    return None if found is None else tuple(str(name) for name in found)
+    if found is None:
+        return None
+    # LightGBM writes an underscore for a space.
+    spelled = {name.replace(" ", "_"): name for name in columns if " " in name}
+    return tuple(name if name in columns else spelled.get(name, name) for name in map(str, found))
 
 
-def _later(model: Any) -> Iterator[Names]:
+def _later(model: Any, columns: Sequence[str]) -> Iterator[Names]:
     """Yield the names that inner steps were fitted on, in the order in which a row comes to them."""
     for step, inner in getattr(model, "steps", None) or ():
-        own = _own(inner)
+        own = _own(inner, columns)
         if own is not None:
             yield Names(own, f"by the names that its step {step} was fitted on", as_frame=True)
         else:
-            yield from _later(inner)
+            yield from _later(inner, columns)
     for attribute in _INNER:
         inner = getattr(model, attribute, None)
         if hasattr(inner, "fit"):
-            yield from _later(inner)
+            yield from _later(inner, columns)
 
 
 def _joined(names: Sequence[str]) -> str:

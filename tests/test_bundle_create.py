@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import skops.io
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import Birch
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -36,6 +37,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
@@ -63,6 +65,7 @@ from tests.examples import (
     shapes,
 )
 from tests.test_bundles import FOREIGN, Foreign
+from tests.test_feature_names import Plain
 
 CELLS = cells()
 INPUTS = CELLS.drop(columns=TARGET)
@@ -355,6 +358,100 @@ def test_features_of_an_estimator_without_names_are_the_columns_that_are_not_ign
     assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
     assert bundle.baseline.time_column == "at"
     assert all(column.natural_variation for column in bundle.baseline.columns)
+
+
+PLAIN = f"{Plain.__module__}.Plain"
+
+
+@pytest.mark.parametrize("asked", [(), ("mean radius,mean texture,mean perimeter", "mean area", *INPUTS.columns[4:])])
+def test_features_are_those_of_a_later_step_where_the_first_keeps_no_names(
+    asked: Sequence[str], tmp_path: Path
+) -> None:
+    estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression()).fit(INPUTS, CELLS[TARGET])
+    table = CELLS.assign(note="x", id=range(len(CELLS)))
+    told: list[str] = []
+    bundle = create(
+        tmp_path / "b",
+        estimator,
+        table,
+        trusted_types=[PLAIN],
+        features=asked,
+        tell=told.append,
+        options=BaselineOptions(ignore=["note"]),
+    )
+    assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
+    assert bundle.info.input == "dataframe"
+    how = "as --features names them" if asked else "by the names that its step standardscaler was fitted on"
+    assert told[0] == f"6 features, {how}: {', '.join(INPUTS.columns)}"
+    assert told[1] == f"not taken: {TARGET} (the target), note (ignored), id"
+    answered = Predictor(bundle).predict(batch_of(bundle.info.features, json_rows(INPUTS.head(9))))
+    np.testing.assert_allclose(answered.scores, estimator.predict_proba(INPUTS.head(9))[:, 1])
+
+
+def test_an_estimator_that_does_not_say_what_it_takes_asks_for_it(tmp_path: Path) -> None:
+    estimator = make_pipeline(Plain(), GaussianNB()).fit(INPUTS.to_numpy(), CELLS[TARGET])
+    with pytest.raises(BundleError, match=r"name them in their order, --features mean radius,mean texture"):
+        create(tmp_path / "b", estimator, trusted_types=[PLAIN])
+    with pytest.raises(TableError, match="the reference has no column mean aera"):
+        create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=["mean aera"])
+    bundle = create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=list(INPUTS.columns))
+    assert bundle.info.input == "matrix"
+
+
+def test_ids_and_copies_of_the_target_are_named(tmp_path: Path) -> None:
+    table = CELLS.assign(id=range(len(CELLS)), outcome_text=np.where(CELLS[TARGET] == 1, "good", "bad"))
+    told: list[str] = []
+    estimator = boosting().fit(table.drop(columns=[TARGET, "outcome_text"]), table[TARGET])
+    create(tmp_path / "a", estimator, table, tell=told.append)
+    assert [line.partition(":")[0] for line in told] == [
+        "7 features, by the estimator's own names",
+        "not taken",
+        "warning",
+    ]
+    assert told[2].startswith("warning: id is likely an id: it has almost as many distinct values as rows")
+    told.clear()
+    coded = table.assign(outcome_text=(table[TARGET] == 1) * 5.0).drop(columns="id")
+    create(tmp_path / "b", boosting().fit(coded.drop(columns=TARGET), coded[TARGET]), coded, tell=told.append)
+    assert told[2].startswith("warning: outcome_text determines the target perfectly")
+    told.clear()
+    create(tmp_path / "c", tell=told.append)
+    assert len(told) == 2
+
+
+BOOSTERS = {
+    "XGBClassifier": lambda: XGBClassifier(n_estimators=4, n_jobs=1),
+    "LGBMClassifier": lambda: LGBMClassifier(n_estimators=4, n_jobs=1, verbose=-1),
+    "XGBRegressor": lambda: XGBRegressor(n_estimators=4, n_jobs=1),
+    "LGBMRegressor": lambda: LGBMRegressor(n_estimators=4, n_jobs=1, verbose=-1),
+}
+
+
+@pytest.mark.parametrize("scaled_before", [True, False])
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_boosters_of_other_libraries_are_bundled_and_answer_as_themselves(
+    name: str, scaled_before: bool, tmp_path: Path
+) -> None:
+    inner = BOOSTERS[name]()
+    estimator = fitted_on(CELLS, make_pipeline(StandardScaler(), inner) if scaled_before else inner)
+    skops.io.dump(estimator, tmp_path / "m.skops")
+    create(tmp_path / "b", tmp_path / "m.skops")
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle.info.input == "matrix"
+    answered = Predictor(bundle).predict(batch_of(bundle.info.features, json_rows(INPUTS)))
+    if name.endswith("Regressor"):
+        np.testing.assert_allclose(answered.scores, estimator.predict(INPUTS), rtol=1e-6)
+    else:
+        np.testing.assert_allclose(answered.scores, estimator.predict_proba(INPUTS)[:, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "given"), [("binary", "matrix"), ("text", "dataframe")])
+def test_what_a_prediction_takes_is_measured(name: str, given: str, example_of: ExampleOf) -> None:
+    info = example_of(name).bundle.info
+    assert info.input == given
+    assert info.timing is not None
+    assert info.timing.rows == 64
+    assert info.timing.rows_seconds is not None
+    assert 0 < info.timing.one_row_seconds < info.timing.rows_seconds * 64
 
 
 def test_a_boolean_column_is_a_number_that_the_documentation_calls_boolean(text: Example) -> None:
