@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.drift.baseline import PREDICTION, RESERVED, Baseline, BaselineError, Ki
 from app.errors import BundleError
 from app.model_file import load_model
 from app.safe_files import read_bounded
-from app.schema_errors import told
+from app.schema_errors import shown, told
 
 SCHEMA_VERSION: Final = 1
 BUNDLE_FILE: Final = "bundle.json"
@@ -22,6 +23,8 @@ MODEL_FILE: Final = "model.skops"
 BASELINE_FILE: Final = "baseline.json"
 MOST_INFO_BYTES: Final = 64 << 20
 """The largest `bundle.json` that is read: features of millions of categories."""
+MOST_INFO_BRACKETS: Final = 1_000_000
+"""The most lists and objects in it: a feature has three. Empty ones take twenty times their text."""
 SAMPLE_TOLERANCE: Final = 1e-6
 
 _LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
@@ -106,6 +109,28 @@ class BundleInfo(_Part):
     performance: Performance | None = None
     timing: Timing | None = None
 
+    @model_validator(mode="after")
+    def _is_possible(self) -> BundleInfo:
+        names = [feature.name for feature in self.features]
+        if not names or len(set(names)) < len(names):
+            raise ValueError("no feature, or two of the same name")
+        if any(math.isinf(code) for feature in self.features for code in feature.codes or ()):
+            raise ValueError("a category's code is infinite")
+        few, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, math.inf)}[self.task]
+        if not few <= len(self.classes) <= most or len(set(map(repr, self.classes))) < len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes of a {self.task} model, or one of them twice")
+        for sample in self.samples:
+            self._check_sample(sample)
+        return self
+
+    def _check_sample(self, sample: Sample) -> None:
+        if set(sample.features) != {feature.name for feature in self.features} or not math.isfinite(sample.score):
+            raise ValueError("a sample has other features than the model, or a score that is no number")
+        for feature in self.features:
+            value = sample.features[feature.name]
+            if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
+                raise ValueError(f"a sample of {feature.name} is {shown(value)}, and the feature is a number")
+
     @property
     def shown_samples(self) -> tuple[Sample, ...]:
         """The samples that clients may see."""
@@ -147,6 +172,8 @@ def read_info(folder: Path) -> BundleInfo:
     """Read `bundle.json`."""
     path = folder / BUNDLE_FILE
     text = _read(path, MOST_INFO_BYTES)
+    if text.count("[") + text.count("{") > MOST_INFO_BRACKETS:
+        raise BundleError(f"{path} cannot be used: it has more lists and objects than a bundle has")
     try:
         return BundleInfo.model_validate_json(text)
     except ValidationError as error:
@@ -170,9 +197,7 @@ def _read(path: Path, most_bytes: int) -> str:
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise BundleError(
-            f"cannot read {path}: it is not text in UTF-8; it is damaged, or not the file it should be"
-        ) from error
+        raise BundleError(f"cannot read {path}: it is not UTF-8 text; it is damaged, or another file") from error
 
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:
