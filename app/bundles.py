@@ -112,8 +112,8 @@ class BundleInfo(_Part):
     @model_validator(mode="after")
     def _is_possible(self) -> BundleInfo:
         names = [feature.name for feature in self.features]
-        if not names or len(set(names)) < len(names):
-            raise ValueError("no feature, or two of the same name")
+        if len(set(names)) < len(names):
+            raise ValueError("two features have the same name")
         if any(math.isinf(code) for feature in self.features for code in feature.codes or ()):
             raise ValueError("a category's code is infinite")
         few, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, math.inf)}[self.task]
@@ -202,6 +202,8 @@ def _read(path: Path, most_bytes: int) -> str:
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:
     """Raise BundleError unless the baseline has the model's features in order, and its score columns."""
+    if not info.features:
+        raise BundleError("the bundle names no feature: make it again with `driftgauge bundle create`")
     expected = (*(feature.name for feature in info.features), *info.score_columns)
     if baseline.names != expected:
         absent = [name for name in expected if name not in baseline.names]
