@@ -104,6 +104,7 @@ class _ColumnText(_Part):
     trending: _Flag
     by_hour: dict[_Digits, tuple[_Count, ...]]
     in_sample: _Flag
+    of_text: _Flag = False
 
     @model_validator(mode="after")
     def _is_possible(self) -> _ColumnText:
@@ -159,6 +160,7 @@ class _ColumnText(_Part):
             trending=self.trending,
             by_hour={int(hour): counts for hour, counts in self.by_hour.items()},
             in_sample=self.in_sample,
+            of_text=self.of_text,
             **{key: math.nan if value is None else value for key, value in numbers.items()},
         )
 

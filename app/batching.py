@@ -22,6 +22,7 @@ from app.capture import Answered, Capture
 from app.cost import INLINE_SECONDS, Cost
 from app.drift.bins import FloatArray
 from app.errors import ModelFailed, Reason, Refused
+from app.rejection import Explainer
 from app.serving import Batch, Predictor
 
 SHARES: Final = 8
@@ -104,8 +105,7 @@ class Piece(NamedTuple):
         whole = self.waiting.batch
         if self.rows == len(whole):
             return whole
-        own = slice(self.first, self.last)
-        return Batch(whole.cells[own], {place: texts[own] for place, texts in whole.texts.items()})
+        return whole.part(slice(self.first, self.last))
 
 
 class Part(NamedTuple):
@@ -143,6 +143,7 @@ class Batcher:
         self.limits: Final = limits or BatchLimits()
         self.cost: Final = cost
         self._predictor = predictor
+        self._explainer = Explainer(predictor)
         self._capture = capture
         self._executor = executor
         self._by_event = by_event
@@ -259,15 +260,29 @@ class Batcher:
         """Find out whose rows the model failed on: of several requests each half is a batch of its own, later."""
         if not isinstance(error, Exception):  # a library that panics
             error = ModelFailed(f"the model raised {type(error).__name__}: {error}")
-        waiting = {piece.waiting for piece in pieces}
-        if len(waiting) == 1:
-            self._settle(dict.fromkeys(waiting, _in_place(error, pieces[0])))
+        if len({piece.waiting for piece in pieces}) == 1:
+            self._explain(pieces, error)
             return
         self._capture.retried()
         half = len(pieces) // 2
         self._again += [pieces[:half], pieces[half:]]
         self._rows += sum(piece.rows for piece in pieces)
         self._settle({})
+
+    def _explain(self, pieces: Pieces, error: Exception) -> None:
+        """Find out in the thread which row of a request is at fault, and tell its client."""
+        self._in_thread = True
+        batch = joined([piece.batch for piece in pieces])
+        try:
+            job = self._running_loop().run_in_executor(self._executor, self._explainer.explained, batch, error)
+        except RuntimeError:  # there is no thread any more
+            self._settle({pieces[0].waiting: _in_place(error, pieces[0])})
+        else:
+            job.add_done_callback(lambda job: self._explained(job, pieces[0], error))
+
+    def _explained(self, job: asyncio.Future[Exception], piece: Piece, error: Exception) -> None:
+        found = error if job.cancelled() or job.exception() is not None else job.result()
+        self._settle({piece.waiting: _in_place(found, piece)})
 
     def _settle(self, done: Done) -> None:
         """Give answers to those who still wait for them, and go on."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,29 +14,39 @@ import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
-from app import bundles
 from app.bundle_write import refuse_existing, write_bundle
-from app.bundles import Bundle, BundleInfo, Feature, Label
+from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label
+from app.cells import as_numbers, text_lengths, texts_of
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
     Baseline,
     BaselineError,
     Categories,
-    Kind,
     Table,
     joined,
+    measuring_length,
     varying_as,
 )
 from app.drift.baseline_build import WINDOW_SIZES, build_baseline
-from app.drift.bins import BoolArray, FloatArray
+from app.drift.bins import BoolArray, FloatArray, category_name
 from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
-from app.estimators import as_fitted, classes_of, features_of, refuse_several_answers, selects_by_name
-from app.feature_names import Names, names_of, not_taken, shortened
+from app.estimators import (
+    class_names,
+    classes_of,
+    column_kinds,
+    encoded_texts,
+    features_of,
+    refuse_several_answers,
+    selects_by_name,
+)
+from app.feature_names import Names, names_of, not_taken, shortened, trained_names
+from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.held_out import measure_performance
 from app.model_file import load_model
+from app.probing import Probe
 from app.sample_rows import made_up_samples, shared_samples, timing_of
 from app.schema_errors import shown, told
 from app.serving import Batch, Predictor
@@ -46,13 +55,14 @@ from app.tables import (
     categories,
     column,
     in_order,
+    index_columns,
     infer_kinds,
     is_csv,
-    numbers,
     read_table,
     require,
     seconds_since_1970,
 )
+from app.training import Source, as_trained, cells_of
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
 _ROWS_AT_ONCE: Final = 50_000
@@ -64,7 +74,7 @@ class BaselineOptions:
 
     time: str | None = None
     """Column that puts the rows in order; with it the baseline knows its natural variation."""
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, FeatureKind] = field(default_factory=dict)
     """Kinds of columns where inference is wrong."""
     ignore: Sequence[str] = ()
     """Columns to leave out."""
@@ -87,9 +97,14 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = _ordered(read_table(source, _stated_text(options)), options)
-    names = [name for name in table.column_names if name not in _not_features(options)]
-    kinds = infer_kinds(table, names, options.kinds)
-    return _baseline({name: column(table, name, kinds[name]) for name in names}, options, table)
+    left_out = _not_features(options, table)
+    names = [name for name in table.column_names if name not in left_out]
+    kinds = infer_kinds(table, names, column_kinds(options.kinds))
+    lengths = [name for name, kind in options.kinds.items() if kind == "text"]
+    columns = {
+        name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
+    }
+    return measuring_length(_baseline(columns, options, table), lengths)
 
 
 def create_bundle(
@@ -111,7 +126,7 @@ def create_bundle(
 ) -> Bundle:
     """Make a bundle folder of a fitted estimator (or its .skops file) and the table it was fitted on.
 
-    `reference` and `evaluation` are a csv or parquet file, a DataFrame, an Arrow table or a dict of
+    `reference` and `evaluation` are a file or folder of rows, a DataFrame, an Arrow table or a dict of
     columns. The score's distribution and the performance come from `evaluation`, rows that the
     estimator was not fitted on; without it they are marked `in_sample`. `category_codes` gives for
     each column of text the number that the estimator was fitted on in its place; a column of text
@@ -127,29 +142,31 @@ def create_bundle(
     refuse_existing(out, overwrite)
     by_file = isinstance(estimator, str | Path)
     model = load_model(Path(estimator), trusted_types) if by_file else _copied(estimator)
-    classes = classes_of(model)
+    classes_of(model)  # whether there is a fitted one, before a table is read
     codes = category_codes or {}
-    stated = [*_stated_text(options), *codes]
-    table = _ordered(read_table(reference, stated), options)
+    classes = class_names(model)
+    stated = dict.fromkeys([*_stated_text(options), *codes], ())
+    table = _ordered(read_table(reference, {**stated, **_known_texts(model), target: classes}), options)
     require(table, [target], "the reference")
-    left_out = _not_features(options, target)
+    left_out = _not_features(options, table, target)
     chosen = names_of(model, table.column_names, left_out, features)
     taken = features_of(model, table, left_out, options.kinds, codes, chosen.names)
-    if is_csv(reference):
-        taken = tuple(as_fitted(f, model) if f.name in stated else f for f in taken)
+    taken = _as_trained(taken, model, Source.of(reference, table), options, codes)
     refuse_several_answers(model, table, chosen.names)
-    columns = {f.name: column(table, f.name, f.kind) for f in taken}
-    baseline = _baseline(columns, options, table)
-    info = _describe(model, classes, taken, name, version, target, as_frame=chosen.as_frame)
+    columns = {f.name: _watched(table, f, as_written=is_csv(reference)) for f in taken}
+    lengths = [f.name for f in taken if f.kind == "text"]
+    baseline = measuring_length(_baseline(columns, options, table), lengths)
+    info = _describe(model, taken, name, version, target, as_frame=chosen.as_frame)
     _tell_of(tell, chosen, columns, table, options, info)
     draft = _Draft(info, model, baseline, share_samples)
-    texts = [f.name for f in taken if f.kind == "categorical"]
-    held_out = table if evaluation is None else _ordered(read_table(evaluation, texts), options)
+    known = {f.name: f.categories for f in taken if f.kind != "numeric"}
+    held_out = table if evaluation is None else _ordered(read_table(evaluation, {**known, target: classes}), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
-    fitted = table if options.time is not None and evaluation is not None else None
-    bundle = draft.with_scores(held_out, target, options, in_sample=evaluation is None, fitted=fitted)
+    fitted = _Rows.of(table, taken, reference) if options.time is not None and evaluation is not None else None
+    held = _Rows.of(held_out, taken, reference if evaluation is None else evaluation)
+    bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=fitted)
     write_bundle(bundle, out, trusted_types)
     return bundle
 
@@ -178,22 +195,56 @@ def _tell_of(
     tell(f"{len(chosen.names)} features, {chosen.source}: {shortened(chosen.names)}")
     reasons = {**dict.fromkeys(options.ignore, "ignored"), target: "the target"}
     reasons |= {options.time: "the time"} if options.time else {}
+    reasons |= dict.fromkeys(index_columns(table.column_names), "a DataFrame's index")
     tell(f"not taken: {not_taken(table.column_names, chosen.names, reasons)}")
-    truth = numbers(table, target) if info.task == "regression" else categories(table, target)
-    for sentence in suspects(columns, truth):
+    for sentence in suspects(columns, _truth(table, info)):
         tell(f"warning: {sentence}")
 
 
+def _truth(table: pa.Table, info: BundleInfo) -> FloatArray | Categories:
+    target = info.target or ""
+    if info.task == "regression":
+        return as_numbers(table[target], target)
+    return categories(table, target, [category_name(label) or "" for label in info.classes])
+
+
 def _stated_text(options: BaselineOptions) -> list[str]:
-    return [name for name, kind in options.kinds.items() if kind == "categorical"]
+    return [name for name, kind in options.kinds.items() if kind != "numeric"]
+
+
+def _known_texts(model: Any) -> dict[str, tuple[str, ...]]:
+    """Return the columns that an estimator takes as text, by the names that it was fitted on, with their categories."""
+    found = known_columns(model, trained_names(model))
+    return {name: known.texts for name, known in found.items() if known.spells or known.is_text}
+
+
+def _as_trained(
+    features: tuple[Feature, ...], model: Any, source: Source, options: BaselineOptions, codes: Mapping[str, object]
+) -> tuple[Feature, ...]:
+    """Return features with what their columns were in training; those with codes or a stated kind keep these."""
+    known = known_columns(model, [f.name for f in features])
+    if takes_text_alone(model) and len(features) == 1:
+        known = {features[0].name: Known(is_text=True)}
+    encoded = encoded_texts(model)
+    found = []
+    for feature in features:
+        own = known.get(feature.name, NOTHING_KNOWN)
+        if feature.name in options.kinds:
+            own = replace(own, is_text=feature.kind == "text", categories=own.categories)
+        coded = feature.name in codes
+        found.append(feature if coded else as_trained(feature, source, own, encoded))
+    return tuple(found)
 
 
 def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
     return table if options.time is None else in_order(table, options.time)
 
 
-def _not_features(options: BaselineOptions, *others: str) -> list[str]:
-    return [*others, *options.ignore, *([options.time] if options.time else [])]
+def _not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
+    """Return the columns that are no features: ignored ones, times, the target, and a DataFrame's index."""
+    require(table, options.ignore, "the table")
+    stored = index_columns(table.column_names)
+    return [*others, *options.ignore, *([options.time] if options.time else []), *stored]
 
 
 def _baseline(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
@@ -215,16 +266,10 @@ def _now() -> str:
 
 
 def _describe(
-    model: Any,
-    classes: tuple[Label, ...] | None,
-    features: tuple[Feature, ...],
-    name: str,
-    version: str,
-    target: str,
-    *,
-    as_frame: bool,
+    model: Any, features: tuple[Feature, ...], name: str, version: str, target: str, *, as_frame: bool
 ) -> BundleInfo:
-    frame = as_frame or any(f.kind == "categorical" and f.codes is None for f in features) or selects_by_name(model)
+    classes = classes_of(model)
+    frame = as_frame or any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
     try:
         return BundleInfo(
             name=name,
@@ -251,6 +296,19 @@ def _describe(
 
 
 @dataclass(frozen=True)
+class _Rows:
+    """Rows of a table, and how the model is given them."""
+
+    table: pa.Table
+    batch: Batch
+
+    @classmethod
+    def of(cls, table: pa.Table, features: Sequence[Feature], source: Any) -> _Rows:
+        """Take the rows of a table that was read from a source."""
+        return cls(table, _batch(table, features, as_written=is_csv(source)))
+
+
+@dataclass(frozen=True)
 class _Draft:
     """A bundle whose score columns, samples and performance are still to come."""
 
@@ -260,13 +318,12 @@ class _Draft:
     share_samples: bool = False
 
     def with_scores(
-        self, table: pa.Table, target: str, options: BaselineOptions, *, in_sample: bool, fitted: pa.Table | None
+        self, held: _Rows, target: str, options: BaselineOptions, *, in_sample: bool, fitted: _Rows | None
     ) -> Bundle:
         """Return the bundle with the scores of a table; `fitted` are the rows of the reference, if in order of time."""
-        batch = _batch(table, self.info.features)
+        table, batch = held.table, held.batch
         usual = _usual_row(self.info.features, batch)
-        info, model = self._with_input(usual)
-        info = _with_missing(info, model, self.baseline, usual)
+        info, model = Probe(self.info, self.model, self.baseline, batch, usual).found()
         predictor = Predictor(Bundle(info, model, self.baseline))
         try:
             labels, scores = _predict_all(predictor, batch)
@@ -291,30 +348,20 @@ class _Draft:
         )
         return Bundle(info, model, watched)
 
-    def _varying_as(self, own: Baseline, predictor: Predictor, fitted: pa.Table, options: BaselineOptions) -> Baseline:
+    def _varying_as(self, own: Baseline, predictor: Predictor, fitted: _Rows, options: BaselineOptions) -> Baseline:
         """Return the scores' baseline with the dependence and variation of those of the rows that it was fitted on.
 
         How they are distributed is not to be trusted, but how they follow one another is, and as a rule
         the rows span more time than the held-out ones: a season that these do not have.
         """
         try:
-            labels, scores = _predict_all(predictor, _batch(fitted, self.info.features))
+            labels, scores = _predict_all(predictor, fitted.batch)
         except (ModelFailed, Refused):  # there may be rows that it was not fitted on
             return own
         return varying_as(
-            own, _baseline(_score_columns(self.info, labels, scores), _of_scores(options, fitted), fitted)
+            own,
+            _baseline(_score_columns(self.info, labels, scores), _of_scores(options, fitted.table), fitted.table),
         )
-
-    def _with_input(self, row: Batch) -> tuple[BundleInfo, Any]:
-        """Return what the model is given, and the model: without its names if it is to take a matrix."""
-        if self.info.input == "dataframe":
-            return self.info, self.model
-        frame = self.info.model_copy(update={"input": "dataframe"})
-        stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
-        if _answers(_lenient(self.info, stripped, self.baseline), row) or find_spec("pandas") is None:
-            return self.info, stripped
-        works = _answers(_lenient(frame, self.model, self.baseline), row)
-        return (frame, self.model) if works else (self.info, stripped)
 
 
 def _of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:
@@ -335,7 +382,7 @@ def _score_columns(info: BundleInfo, labels: Sequence[Label], scores: FloatArray
 def _usual_row(features: Sequence[Feature], batch: Batch) -> Batch:
     """Return the first row without a missing value, or the first of all."""
     row = int(np.argmax(~_lacking(features, batch).any(axis=1)))
-    return _part(batch, slice(row, row + 1))
+    return batch.part(slice(row, row + 1))
 
 
 def _lacking(features: Sequence[Feature], batch: Batch) -> BoolArray:
@@ -343,48 +390,18 @@ def _lacking(features: Sequence[Feature], batch: Batch) -> BoolArray:
     lacking = np.isnan(batch.cells)
     for place, names in batch.texts.items():
         known = set(features[place].categories)
-        lacking[:, place] = [name not in known for name in names]
+        is_text = features[place].kind == "text"
+        lacking[:, place] = [name is None if is_text else name not in known for name in names]
     return lacking
 
 
-def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
-    """Return a predictor that keeps nothing from the model, to find out what it takes."""
-    features = tuple(feature.model_copy(update={"accepts_missing": True}) for feature in info.features)
-    return Predictor(Bundle(info.model_copy(update={"features": features}), model, baseline))
-
-
-def _answers(predictor: Predictor, rows: Batch) -> bool:
-    try:
-        predictor.predict(rows)
-    except ModelFailed:
-        return False
-    return True
-
-
-def _with_missing(info: BundleInfo, model: Any, baseline: Baseline, row: Batch) -> BundleInfo:
-    """Find out which features the model does without: try a row once for each feature, with only that one missing."""
-    count = len(info.features)
-    cells = np.repeat(row.cells, count, axis=0)
-    np.fill_diagonal(cells, np.nan)
-    texts = {place: [None if i == place else names[0] for i in range(count)] for place, names in row.texts.items()}
-    rows = Batch(cells, texts)
-    predictor = _lenient(info, model, baseline)
-    together = _answers(predictor, rows)
-    features = tuple(
-        feature.model_copy(
-            update={"accepts_missing": together or _answers(predictor, _part(rows, slice(place, place + 1)))}
-        )
-        for place, feature in enumerate(info.features)
-    )
-    return info.model_copy(update={"features": features})
-
-
-def _batch(table: pa.Table, features: Sequence[Feature]) -> Batch:
+def _batch(table: pa.Table, features: Sequence[Feature], *, as_written: bool) -> Batch:
     cells = np.full((table.num_rows, len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
     for place, feature in enumerate(features):
-        data = column(table, feature.name, feature.kind)
-        if isinstance(data, Categories):
+        if feature.kind == "text":
+            texts[place] = texts_of(table[feature.name], feature.name)
+        elif isinstance(data := cells_of(table, feature, as_written=as_written), Categories):
             named = (*data.names, None)
             texts[place] = [named[code] for code in data.codes.tolist()]
         else:
@@ -392,15 +409,18 @@ def _batch(table: pa.Table, features: Sequence[Feature]) -> Batch:
     return Batch(cells, texts)
 
 
-def _part(batch: Batch, rows: slice) -> Batch:
-    return Batch(batch.cells[rows], {place: names[rows] for place, names in batch.texts.items()})
+def _watched(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
+    """Return what of a feature is watched: of free text its number of characters."""
+    if feature.kind == "text":
+        return text_lengths(table[feature.name], feature.name)
+    return cells_of(table, feature, as_written=as_written)
 
 
 def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], FloatArray]:
     labels: list[Label] = []
     scores = []
     for first in range(0, len(batch), _ROWS_AT_ONCE):
-        answer = predictor.predict(_part(batch, slice(first, first + _ROWS_AT_ONCE)))
+        answer = predictor.predict(batch.part(slice(first, first + _ROWS_AT_ONCE)))
         labels.extend(answer.labels)
         scores.append(answer.scores)
     return labels, np.concatenate(scores)

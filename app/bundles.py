@@ -31,6 +31,10 @@ _LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
 """Whose estimators are looked into."""
 
 Task = Literal["binary", "multiclass", "regression"]
+FeatureKind = Literal["numeric", "categorical", "text"]
+Values = Literal["text", "number", "integer", "boolean"]
+Missing = Literal["nan", "none", "na", "empty"]
+Input = Literal["matrix", "dataframe", "texts"]
 Label = int | float | bool | str
 Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
 
@@ -43,15 +47,32 @@ class Feature(_Part):
     """One input of the model."""
 
     name: str
-    kind: Kind
+    kind: FeatureKind
+    """A number, one of a set of categories, or free text."""
     categories: tuple[str, ...] = ()
-    """The categories that the model knows; empty for a number."""
+    """The categories that the model knows; empty for a number and for free text."""
     codes: tuple[float, ...] | None = None
-    """The number that the model is given for each category; None where it is given the text itself."""
+    """The number that the model is given for each category; None where it is given the category itself."""
     boolean: bool = False
     """Whether the column held booleans, for the documentation."""
     accepts_missing: bool = False
-    """Whether the model answers a row without it; an unseen category is then given to it as missing."""
+    """Whether the model answers a row without it."""
+    dtype: str | None = None
+    """The pandas dtype of the column that the model was fitted on; None in a bundle of an earlier version."""
+    values: Values | None = None
+    """What a category, or a cell of dtype object, was in that column; None for categories with codes of the author's.
+
+    Only where it is known an unseen category is given to the model as itself.
+    """
+    missing: Missing = "nan"
+    """What stands for a missing value in that column: NaN, None, pandas.NA or an empty text."""
+    accepts_unseen: bool = False
+    """Whether the model answers a category that it was not fitted on, given as itself."""
+
+    @property
+    def watched_as(self) -> Kind:
+        """The kind of its column in the baseline: of a free text the number of characters is watched."""
+        return "categorical" if self.kind == "categorical" else "numeric"
 
     @model_validator(mode="after")
     def _fits(self) -> Feature:
@@ -100,8 +121,8 @@ class BundleInfo(_Part):
     features: tuple[Feature, ...]
     classes: tuple[Label, ...] = ()
     """The model's classes in the order of its probabilities; the last of two is the positive one."""
-    input: Literal["matrix", "dataframe"]
-    """Whether the estimator is given a float64 matrix or a DataFrame with its columns' names."""
+    input: Input
+    """Whether the estimator is given a float64 matrix, a DataFrame with its columns' names, or its one text alone."""
     created: str
     libraries: dict[str, str]
     target: str | None = None
@@ -216,7 +237,7 @@ def check_features(info: BundleInfo, baseline: Baseline) -> None:
             "build both from the same table with `driftgauge bundle create`"
         )
     for feature, column in zip(info.features, baseline.columns, strict=False):
-        if feature.kind != column.kind:
+        if feature.watched_as != column.kind:
             raise BundleError(
                 f"{feature.name} is {feature.kind} for the model and {column.kind} in the baseline: "
                 "build both from the same table with `driftgauge bundle create`"

@@ -9,34 +9,23 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 
+from app.cells import EARLIEST, ColumnError, Names, TableError, as_categories, as_numbers, as_seconds, text_lengths
 from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, ColumnBaseline, CorrelationTable
-from app.drift.bins import Bins, FloatArray, category_hash, category_name
+from app.drift.bins import FloatArray, category_hash
 from app.drift.buckets import TimeSpan
 from app.drift.correlation import Correlations
 from app.drift.policy import Policy
 from app.drift.report import DriftReport, Memory, evaluate
 from app.drift.verdict import Status
 from app.filling import Filling, Weighing
-from app.tables import (
-    EARLIEST,
-    NULLS,
-    Part,
-    TableError,
-    TableStream,
-    categories,
-    number_of,
-    seconds_since_1970,
-    spelled_numbers,
-)
+from app.table_stream import Part, TableStream
 
 HELD_ROWS: Final = 200_000
 """The most rows of a window that are held; of more a uniform sample is."""
 HELD_CELLS: Final = 20_000_000
 """The most cells that are held: tables of more than 100 columns hold fewer rows."""
 _DAY_SECONDS: Final = 86_400
-_BOOLEANS: Final = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 
 
 class CheckError(ValueError):
@@ -187,9 +176,17 @@ class Check:
         values = np.empty((part.table.num_rows, len(self._columns)))
         try:
             for place, column in enumerate(self._columns):
-                values[:, place] = column.cells(part.table, as_written=stream.is_csv)
-            at = None if self.options.time is None else seconds_since_1970(part.table, self.options.time)
-        except (TableError, pa.ArrowException, UnicodeDecodeError) as error:
+                values[:, place] = column.cells(part)
+            at = None if self.options.time is None else as_seconds(part.table[self.options.time], self.options.time)
+        except ColumnError as error:
+            where = stream.path if error.row is None else f"{stream.path}, row {part.first + error.row - 1:,}"
+            found = next(column for column in self.baseline.columns if column.name == error.name)
+            had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
+            raise TableError(
+                f"{where}: {error.name}: {error.problem}, where the baseline has {had}: mend it, or leave the column "
+                f"out (--ignore {error.name})"
+            ) from error
+        except TableError as error:
             rows = f"rows {part.first:,} to {part.first + part.table.num_rows - 1:,}"
             raise TableError(f"{stream.path}, {rows}: {error}") from error
         return values, at
@@ -257,35 +254,21 @@ class _Column:
     def __init__(self, baseline: ColumnBaseline) -> None:
         self._name = baseline.name
         self._numeric = baseline.kind == "numeric"
+        self._of_text = baseline.of_text
         self._bins = baseline.bins
-        kept = baseline.bins.categories
-        self._spells_numbers = bool(kept) and all(
-            number_of(name) is not None or name in _BOOLEANS.values() for name in kept
-        )
+        self._names = Names(self._bins.categories, self._knows)
 
-    def cells(self, table: pa.Table, *, as_written: bool) -> FloatArray:
-        """Return the cells as a monitor takes them, shape [rows]; `as_written` for the text of a csv file."""
+    def cells(self, part: Part) -> FloatArray:
+        """Return the cells as a monitor takes them, shape [rows]."""
+        cells = part.table[self._name]
+        if self._of_text:
+            return text_lengths(cells, self._name)
         if self._numeric:
-            return spelled_numbers(table, self._name)
-        found = categories(table, self._name)
-        names = [self._meant(name) for name in found.names] if as_written else found.names
-        coded: FloatArray = np.append(self._bins.encode(names), np.nan)[found.codes]
+            return as_numbers(cells, self._name)
+        meant = self._names.written if self._name in part.written else self._names.typed
+        found = as_categories(cells, self._name, meant)
+        coded: FloatArray = np.append(self._bins.encode(found.names), np.nan)[found.codes]
         return coded
 
-    def _meant(self, text: str) -> str | None:
-        """Return the category that a csv's cell stands for, named as a request would name it; None if missing.
-
-        What the reference knows as it stands is that. Otherwise 5.0 is 5 and True is true where the
-        reference has these, and NA is missing where it has nothing but numbers.
-        """
-        if _has(self._bins, text):
-            return text
-        number = number_of(text)
-        name = _BOOLEANS.get(text) if number is None else category_name(number)
-        if name is not None and _has(self._bins, name) and (number is None or text == f"{name}.0"):
-            return name
-        return None if self._spells_numbers and text in NULLS else text
-
-
-def _has(bins: Bins, category: str) -> bool:
-    return category in bins.categories or category_hash(category) in bins.tail
+    def _knows(self, category: str) -> bool:
+        return category in self._bins.categories or category_hash(category) in self._bins.tail

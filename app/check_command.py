@@ -20,6 +20,7 @@ from rich.table import Table
 
 from app.bundles import BASELINE_FILE, read_baseline
 from app.check import Check, CheckError, CheckOptions, Judged, moment
+from app.column_options import chosen
 from app.drift.baseline import Baseline
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
@@ -41,14 +42,22 @@ does not have, or outside its range."""
 
 
 def check(
-    tables: Annotated[list[Path], typer.Argument(help="Tables, .csv or .parquet, of any size.", metavar="TABLE")],
+    tables: Annotated[
+        list[Path],
+        typer.Argument(help="Tables of any size: csv, parquet, JSON lines, or folders.", metavar="TABLE"),
+    ],
     baseline: Annotated[Path, typer.Option(help="A baseline.json, or the folder of a bundle.")],
     time: Annotated[str | None, typer.Option(help="Column of times.")] = None,
     every: Annotated[
         str | None,
         typer.Option(help="Judge one period after the other, e.g. 1h or 1d; the rows are in order of --time."),
     ] = None,
-    ignore: Annotated[str, typer.Option(help="Columns of the baseline to leave out.", metavar="COL,…")] = "",
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column of the baseline to leave out; once for each, or several with commas.", metavar="COL"
+        ),
+    ] = None,
     psi_threshold_warning: Annotated[
         float, typer.Option(help="PSI, less its noise, from which drift that is real is big: a warning.")
     ] = 0.1,
@@ -70,16 +79,16 @@ def check(
     Each table is one window, or with --time and --every each period is; of several, one after the other, it tells
     when a drift began. docs/check.md says more.
     """
+    known = read_baseline(baseline / BASELINE_FILE if baseline.is_dir() else baseline)
     options = CheckOptions(
         time=time,
         every=_every(every),
-        ignore=[name.strip() for name in ignore.split(",") if name.strip()],
+        ignore=chosen(ignore or (), known.names, "--ignore"),
         policy=Policy(
             psi_thresholds=_thresholds(psi_threshold_warning, psi_threshold_critical),
             budget=Budget(false_alarm_rows, tolerance=tolerance),
         ),
     )
-    known = read_baseline(baseline / BASELINE_FILE if baseline.is_dir() else baseline)
     comparison = Check(known, tables, options)
     errors = Console(stderr=True, markup=False, emoji=False)
     if comparison.left_out:
@@ -161,7 +170,7 @@ def judged_json(judged: Judged, baseline: Baseline) -> dict[str, Any]:
     report = report_json(judged.report)
     return {
         "window": judged.window,
-        "tables": [str(path) for path in judged.tables],
+        "tables": [os.fsencode(path).decode("utf-8", "replace") for path in judged.tables],
         "drifting_since": dict(judged.since),
         **report,
         "baseline": {**report["baseline"], "hash": baseline.hash},

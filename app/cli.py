@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,7 +19,8 @@ from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BundleInfo, read_baseline, read_info
 from app.check import CheckError
 from app.check_command import check
-from app.drift.baseline import Baseline, BaselineError, Kind, dumps
+from app.column_options import chosen, stated_kinds
+from app.drift.baseline import Baseline, BaselineError, dumps
 from app.drift.baseline_build import WINDOW_SIZES
 from app.drift.bins import number_name
 from app.drift.reasons import notes
@@ -29,7 +31,9 @@ from app.monitoring.command import monitoring_app
 from app.settings import SettingsError
 from app.state_command import state_app
 from app.state_files import Busy
-from app.tables import TableError
+from app.table_stream import TableStream
+from app.tables import TableError, index_columns
+from app.terminal import replace_unprintable
 
 app = typer.Typer(
     name="driftgauge",
@@ -51,9 +55,16 @@ EXPECTED = (BundleError, BaselineError, Busy, CheckError, MonitoringError, Setti
 """Errors that say all a person needs to know."""
 
 Kinds = Annotated[
-    str, typer.Option(help="Kinds where inference is wrong, e.g. zip=categorical,grade=numeric.", metavar="COL=KIND,…")
+    list[str] | None,
+    typer.Option(
+        help="Kind of a column where inference is wrong, e.g. zip=categorical; once for each, or several with commas.",
+        metavar="COL=KIND",
+    ),
 ]
-Ignore = Annotated[str, typer.Option(help="Columns that are not features.", metavar="COL,…")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(help="A column that is no feature; once for each, or several with commas.", metavar="COL"),
+]
 Time = Annotated[
     str | None,
     typer.Option(
@@ -185,7 +196,7 @@ def demo(
 @bundle_app.command("create")
 def bundle_create(
     estimator: Annotated[Path, typer.Option(help="Fitted scikit-learn estimator, saved with skops.io.dump.")],
-    reference: Annotated[Path, typer.Option(help="Table it was fitted on, .csv or .parquet.")],
+    reference: Annotated[Path, typer.Option(help="Table it was fitted on: csv, parquet, JSON lines, or a folder.")],
     target: Annotated[str, typer.Option(help="Column that it predicts.")],
     name: Annotated[str, typer.Option(help="Model name: letters, digits, . _ -")],
     version: Annotated[str, typer.Option(help="Model version: letters, digits, . _ -")],
@@ -199,8 +210,8 @@ def bundle_create(
     ] = None,
     time: Time = None,
     by_hour: ByHour = False,
-    kinds: Kinds = "",
-    ignore: Ignore = "",
+    kinds: Kinds = None,
+    ignore: Ignore = None,
     category_codes: Annotated[
         Path | None,
         typer.Option(
@@ -244,7 +255,9 @@ def bundle_create(
                 version=version,
                 out=out,
                 evaluation=evaluation,
-                options=_options(time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin),
+                options=_options(
+                    reference, time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin
+                ),
                 category_codes=_read_codes(category_codes),
                 trusted_types=_split(trusted_types or ""),
                 overwrite=overwrite,
@@ -257,6 +270,7 @@ def bundle_create(
     for line in told:
         console.print(line, soft_wrap=True)
     show_bundle(bundle.info, bundle.baseline, _console())
+    _say_left_out(console, reference, [*bundle.baseline.names, target, time])
     console.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
 
 
@@ -275,12 +289,12 @@ def bundle_show(
 
 @baseline_app.command("build")
 def baseline_build(
-    table: Annotated[Path, typer.Argument(help="Reference table, .csv or .parquet.")],
+    table: Annotated[Path, typer.Argument(help="Reference table: csv, parquet, JSON lines, or a folder.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("baseline.json"),
     time: Time = None,
     by_hour: ByHour = False,
-    kinds: Kinds = "",
-    ignore: Ignore = "",
+    kinds: Kinds = None,
+    ignore: Ignore = None,
     windows: Windows = _SIZES,
     natural_variation_quantile: Quantile = 1.0,
     zero_bin: ZeroBinOption = "jeffreys",
@@ -288,13 +302,14 @@ def baseline_build(
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     console = _console(stderr=True)
     with console.status("reading the table, counting …"):
-        options = _options(time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin)
+        options = _options(table, time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin)
         baseline = baseline_of(table, options)
         try:
             out.write_text(dumps(baseline), encoding="utf-8")
         except OSError as error:
             raise BaselineError(f"cannot write {out}: {error}") from error
     show_baseline(baseline, _console())
+    _say_left_out(console, table, [*baseline.names, time])
     console.print(f"wrote {out}")
 
 
@@ -314,34 +329,40 @@ def baseline_show(
 
 
 def _options(
-    time: str | None, by_hour: bool, kinds: str, ignore: str, windows: str, quantile: float, zero_bin: ZeroBin
+    table: Path,
+    time: str | None,
+    by_hour: bool,
+    kinds: list[str] | None,
+    ignore: list[str] | None,
+    windows: str,
+    quantile: float,
+    zero_bin: ZeroBin,
 ) -> BaselineOptions:
     sizes = _split(windows)
     if not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise BaselineError(f"--windows {windows}: give sizes in rows, e.g. {_SIZES}")
+    known = TableStream(table).column_names if kinds or ignore else ()
     return BaselineOptions(
         time=time,
         by_hour=by_hour,
-        kinds=_read_kinds(kinds),
-        ignore=_split(ignore),
+        kinds=stated_kinds(kinds or (), known),
+        ignore=chosen(ignore or (), known, "--ignore"),
         window_sizes=[int(size) for size in sizes],
         natural_variation_quantile=quantile,
         zero_bin=zero_bin,
     )
 
 
+def _say_left_out(console: Console, table: Path, used: Sequence[str | None]) -> None:
+    """Say which columns are a DataFrame's index that came with the table, and so were left out."""
+    left_out = [name for name in index_columns(TableStream(table).column_names) if name not in used]
+    if left_out:
+        named = ", ".join(name or "the first one, without a name" for name in left_out)
+        console.print(f"left out, because it is a DataFrame's index and no feature: {named}", soft_wrap=True)
+
+
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _read_kinds(text: str) -> dict[str, Kind]:
-    kinds: dict[str, Kind] = {}
-    for part in _split(text):
-        name, _, kind = part.partition("=")
-        if kind not in ("numeric", "categorical"):
-            raise TableError(f"--kinds {part}: write COLUMN=numeric or COLUMN=categorical")
-        kinds[name] = "numeric" if kind == "numeric" else "categorical"
-    return kinds
 
 
 def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
@@ -378,13 +399,13 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
 
 def _input(info: BundleInfo) -> str:
     """Say what the model is given, what that takes, and how it would take less."""
-    what = "a matrix" if info.input == "matrix" else "a DataFrame"
+    what = {"matrix": "a matrix", "dataframe": "a DataFrame", "texts": "a list of texts"}[info.input]
     if info.timing:
         what += f": {_duration(info.timing.one_row_seconds)} for one row"
         if info.timing.rows_seconds is not None:
             what += f", {_duration(info.timing.rows_seconds)} for {info.timing.rows}"
         what += ", measured when the bundle was made"
-    if info.input == "matrix":
+    if info.input != "dataframe":
         return what
     if any(feature.kind != "numeric" and feature.codes is None for feature in info.features):
         return f"{what}. A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)"
@@ -463,6 +484,7 @@ def _short(value: float) -> str:
 
 def main() -> Any:
     """Run the command; an expected error is one line on standard error and exit code 2, any other exit code 3."""
+    replace_unprintable(sys.stdout, sys.stderr)
     try:
         return app()
     except EXPECTED as error:

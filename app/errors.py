@@ -21,6 +21,7 @@ class Reason(StrEnum):
     UNKNOWN_FEATURE = "unknown_feature"
     MISSING_FEATURE = "missing_feature"
     UNSEEN_CATEGORY = "unseen_category"
+    MODEL_REJECTED_ROW = "model_rejected_row"
     EMPTY_BATCH = "empty_batch"
     TOO_MANY_ROWS = "too_many_rows"
     INVALID_TIMESTAMP = "invalid_timestamp"
@@ -56,6 +57,7 @@ REJECTIONS: Final = (
     Reason.UNKNOWN_FEATURE,
     Reason.MISSING_FEATURE,
     Reason.UNSEEN_CATEGORY,
+    Reason.MODEL_REJECTED_ROW,
     Reason.EMPTY_BATCH,
     Reason.TOO_MANY_ROWS,
     Reason.INVALID_TIMESTAMP,

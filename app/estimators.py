@@ -13,19 +13,19 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from app import bundles
-from app.bundles import Feature, Label
+from app.bundles import Feature, FeatureKind, Label
 from app.drift.baseline import RESERVED, Kind
 from app.drift.bins import category_name
 from app.errors import BundleError
 from app.feature_names import names_of
-from app.tables import categories, infer_kinds, is_text, number_of, numbers, require
+from app.tables import categories, infer_kinds, numbers, require
 
 
 def features_of(
     model: Any,
     table: pa.Table,
     left_out: Sequence[str],
-    stated: Mapping[str, Kind],
+    stated: Mapping[str, FeatureKind],
     codes: Mapping[str, Mapping[str, float]],
     asked: Sequence[str] = (),
 ) -> tuple[Feature, ...]:
@@ -46,12 +46,20 @@ def features_of(
             f"({', '.join(names)}): --ignore what is not a feature, or name the features in their order (--features)"
         )
     require(table, list(codes), "the reference")
-    kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **stated})
-    return tuple(_feature(table, name, kinds[name], codes.get(name)) for name in names)
+    texts = [name for name, kind in stated.items() if kind == "text"]
+    kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **column_kinds(stated)})
+    return tuple(_feature(table, name, "text" if name in texts else kinds[name], codes.get(name)) for name in names)
 
 
-def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] | None) -> Feature:
+def column_kinds(stated: Mapping[str, FeatureKind]) -> dict[str, Kind]:
+    """Return how columns of stated kinds are read from a table: free text is read as categories are."""
+    return {name: "numeric" if kind == "numeric" else "categorical" for name, kind in stated.items()}
+
+
+def _feature(table: pa.Table, name: str, kind: FeatureKind, codes: Mapping[str, float] | None) -> Feature:
     of = table.schema.field(name).type
+    if kind == "text":
+        return Feature(name=name, kind="text", values="text")
     if kind == "numeric":
         return Feature(name=name, kind="numeric", boolean=pa.types.is_boolean(of))
     data = categories(table, name)
@@ -60,11 +68,6 @@ def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] 
     if codes is None and (pa.types.is_integer(of) or pa.types.is_floating(of)):
         known = numbers(table, name)
         codes = {category_name(value) or "": float(value) for value in np.unique(known[~np.isnan(known)])}
-    if codes is None and pa.types.is_dictionary(of) and not is_text(of.value_type):
-        raise BundleError(
-            f"{name}: its categories are {of.value_type}, a request sends them as text or numbers: fit the estimator "
-            "on categories of text, or on plain numbers"
-        )
     if codes is None:
         return Feature(name=name, kind="categorical", categories=data.names)
     strange = [category for category in data.names if category not in codes]
@@ -75,14 +78,17 @@ def _feature(table: pa.Table, name: str, kind: Kind, codes: Mapping[str, float] 
     )
 
 
-def as_fitted(feature: Feature, model: Any) -> Feature:
-    """Give a category of a csv file its number as code, if it is one and no part of the estimator knows the text."""
-    numbers = [number_of(category) for category in feature.categories]
-    codes = tuple(number for number in numbers if number is not None)
-    if feature.kind == "numeric" or feature.codes is not None or len(codes) < len(feature.categories):
-        return feature
-    known = {category for part in bundles.parts(model) for category in _encoded_texts(part)}
-    return feature if known & set(feature.categories) else feature.model_copy(update={"codes": codes})
+def encoded_texts(model: Any) -> frozenset[str]:
+    """Return all texts that any encoder in an estimator was fitted on."""
+    return frozenset(category for part in bundles.parts(model) for category in _encoded_texts(part))
+
+
+def class_names(model: Any) -> tuple[str, ...] | None:
+    """Return a classifier's classes as categories are named, None for what has no single list of them."""
+    classes = getattr(model, "classes_", None)
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+        return None
+    return tuple(category_name(label) or "" for label in classes.tolist())
 
 
 def _encoded_texts(part: Any) -> list[str]:

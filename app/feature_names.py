@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.errors import BundleError
+from app.fitted import takes_text_alone
 
 _SHOWN: Final = 20
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
@@ -40,12 +41,19 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
     later = next(_later(model, columns), None)
     if later is not None and set(later.names) <= set(beside):
         return later
-    if not hasattr(model, "n_features_in_"):
+    if not hasattr(model, "n_features_in_") and not takes_text_alone(model):
         raise BundleError(
             "the estimator does not say which columns it was fitted on: name them in their order, --features "
             f"{_joined(beside)} (the option can be repeated); beside the target the reference has these columns"
         )
     return Names(tuple(beside), "all columns beside the target, in the table's order")
+
+
+def trained_names(model: Any) -> list[str]:
+    """Return the names that the estimator or its first step with names was fitted on; none where no step has any."""
+    own = _own(model, ())
+    later = next(_later(model, ()), None) if own is None else None
+    return list(own or (later.names if later else ()))
 
 
 def split_names(texts: Sequence[str], columns: Sequence[str]) -> list[str]:

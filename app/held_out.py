@@ -10,9 +10,10 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, mean_abs
 from sklearn.metrics import root_mean_squared_error as rmse
 
 from app.bundles import BundleInfo, Label, Performance
+from app.cells import as_numbers
 from app.drift.bins import BoolArray, FloatArray, category_name
 from app.errors import BundleError
-from app.tables import categories, numbers
+from app.tables import categories
 
 
 def measure_performance(
@@ -27,7 +28,7 @@ def measure_performance(
 def _regression_metrics(
     _: BundleInfo, table: pa.Table, target: str, __: Sequence[Label], scores: FloatArray
 ) -> tuple[int, dict[str, float]]:
-    truth = numbers(table, target)
+    truth = as_numbers(table[target], target)
     known = ~np.isnan(truth)
     actual, answered = truth[known], scores[known]
     if not known.any():
@@ -42,8 +43,8 @@ def _regression_metrics(
 def _class_metrics(
     info: BundleInfo, table: pa.Table, target: str, labels: Sequence[Label], scores: FloatArray
 ) -> tuple[int, dict[str, float]]:
-    truth = categories(table, target)
     classes = [category_name(label) or "" for label in info.classes]
+    truth = categories(table, target, classes)
     if truth.names and not set(truth.names) & set(classes):
         raise BundleError(
             f"{target} holds {', '.join(truth.names[:5])}, but the model's classes are {', '.join(classes[:5])}: "

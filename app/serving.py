@@ -12,9 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from app.bundles import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sample
+from app.categories import CategoryNames, number_of
 from app.drift.baseline import PREDICTION_CLASS
-from app.drift.bins import Bins, FloatArray, category_name
+from app.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from app.errors import BundleError, ModelFailed, Reason, Refused
+from app.frames import Frames
+from app.labels import Labels
 
 ECHO_LENGTH: Final = 40
 """Characters of a name or a category of a request that an answer repeats."""
@@ -28,11 +31,16 @@ class Batch:
     """Rows as they came: numbers in `cells` (NaN is missing), texts by the place of their feature."""
 
     cells: FloatArray
-    """Shape [n, features]; what it holds for a categorical feature does not matter."""
+    """Shape [n, features]; what it holds for a category or a free text does not matter."""
     texts: Mapping[int, Sequence[str | None]]
+    """Names of categories, and free texts."""
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def part(self, rows: slice) -> Batch:
+        """Return some of the rows."""
+        return Batch(self.cells[rows], {place: texts[rows] for place, texts in self.texts.items()})
 
 
 @dataclass(frozen=True)
@@ -56,23 +64,27 @@ class Predictor:
                 "the model takes a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
             )
         self.info: Final = bundle.info
+        self.baseline: Final = bundle.baseline
         self._asking = threading.Lock()  # samples are predicted in a thread while others are on the event loop
         self._model = bundle.model
+        self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
+        features = list(enumerate(bundle.info.features))
         self._encoders = {
-            place: _CategoryEncoder(feature, column.bins)
-            for place, (feature, column) in enumerate(zip(bundle.info.features, bundle.baseline.columns, strict=False))
+            place: _CategoryEncoder(feature, bundle.baseline.columns[place].bins, framed=self._frames is not None)
+            for place, feature in features
             if feature.kind == "categorical"
         }
-        self._strict = [
-            (place, encoder) for place, encoder in self._encoders.items() if not encoder.feature.accepts_missing
-        ]
+        self._texts = [place for place, feature in features if feature.kind == "text"]
+        self._strict = [(place, encoder) for place, encoder in self._encoders.items() if not encoder.takes_all]
+        self._labels = Labels(bundle.model, bundle.info.classes)
         self._class_codes: FloatArray | None = None
         if PREDICTION_CLASS in bundle.baseline.names:
             bins = bundle.baseline.bins[bundle.baseline.names.index(PREDICTION_CLASS)]
-            self._class_codes = bins.encode(map(category_name, bundle.info.classes))
+            named = bins.encode(map(category_name, bundle.info.classes))
+            self._class_codes = np.append(named, float(bins.special[UNSEEN]))  # the last for what is no class
 
     def admit(self, batch: Batch) -> None:
-        """Raise Refused for a category that the model does not know, where it takes no missing value."""
+        """Raise Refused for a category that the model does not know, where it does not answer such a one."""
         for place, encoder in self._strict:
             encoder.refuse_unknown(batch.texts[place])
 
@@ -83,9 +95,8 @@ class Predictor:
 
     def predict_admitted(self, batch: Batch) -> Predictions:
         """Predict rows that `admit` let through; raises as `predict` does."""
-        inputs, observed = self._encode(batch)
         try:
-            return self._answer(inputs, observed)
+            return self._answer(batch)
         except Exception as error:
             self._refuse_huge(batch.cells)
             raise ModelFailed(f"the model raised {type(error).__name__}: {error}") from error
@@ -103,32 +114,25 @@ class Predictor:
                     {"field": feature.name, "row": row},
                 )
 
-    def _encode(self, batch: Batch) -> tuple[Any, FloatArray]:
-        """Return what the model is given, and what of it is watched, shape [n, features]."""
-        inputs, observed = batch.cells.copy(), batch.cells.copy()
-        texts: dict[str, list[str | None]] = {}
+    def _encode(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+        """Return the numbers that the model is given, and what is watched, both of shape [n, features]."""
+        inputs = batch.cells.copy()  # a model may change what it is given
+        observed = batch.cells.copy() if batch.texts else batch.cells
         for place, encoder in self._encoders.items():
-            names = batch.texts[place]
-            inputs[:, place], observed[:, place] = encoder.encode(names)
-            if encoder.feature.codes is None:
-                texts[encoder.feature.name] = encoder.known_only(names)
-        return (self._frame(inputs, texts) if self.info.input == "dataframe" else inputs), observed
+            inputs[:, place], observed[:, place] = encoder.encode(batch.texts[place])
+        for place in self._texts:
+            observed[:, place] = [math.nan if text is None else len(text) for text in batch.texts[place]]
+        return inputs, observed
 
-    def _frame(self, inputs: FloatArray, texts: Mapping[str, list[str | None]]) -> Any:
-        import pandas as pd  # an extra: only estimators that want a DataFrame need it
-
-        return pd.DataFrame(
-            {
-                feature.name: pd.Categorical(texts[feature.name], categories=list(feature.categories))
-                if feature.name in texts
-                else inputs[:, place]
-                for place, feature in enumerate(self.info.features)
-            }
-        )
-
-    def _answer(self, inputs: Any, observed: FloatArray) -> Predictions:
+    def _answer(self, batch: Batch) -> Predictions:
+        inputs, observed = self._encode(batch)
         with self._asking:
-            return self._asked(inputs, observed)
+            if self._frames is None:
+                given = batch.texts[0] if self.info.input == "texts" else inputs
+                return self._asked(given, observed)
+            frames = list(self._frames.of(inputs, batch.texts))
+            parts = [(rows, self._asked(frame, observed if rows is None else observed[rows])) for rows, frame in frames]
+        return parts[0][1] if len(parts) == 1 else _reunited(parts, len(batch))
 
     def _asked(self, inputs: Any, observed: FloatArray) -> Predictions:
         if self.info.task == "regression":
@@ -137,13 +141,22 @@ class Predictor:
             return Predictions(values.tolist(), values, np.column_stack([observed, values]))
         probabilities = np.asarray(self._model.predict_proba(inputs), dtype=np.float64)
         _require_finite(probabilities)
-        top = probabilities.argmax(axis=1)
-        labels = [self.info.classes[place] for place in top.tolist()]
         scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
+        labels, places = self._labels.of(inputs, probabilities, scores)
         watched = [observed, scores]
         if self._class_codes is not None:  # not yet known while a bundle is being made
-            watched.append(self._class_codes[top])
+            watched.append(self._class_codes[places])
         return Predictions(labels, scores, np.column_stack(watched))
+
+
+def _reunited(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> Predictions:
+    """Return the predictions of parts of a batch in the order of its rows."""
+    order = np.empty(rows, dtype=np.int64)
+    order[np.concatenate([own for own, _ in parts if own is not None])] = np.arange(rows)
+    labels = [label for _, part in parts for label in part.labels]
+    scores = np.concatenate([part.scores for _, part in parts])[order]
+    columns = np.concatenate([part.columns for _, part in parts])[order]
+    return Predictions([labels[place] for place in order.tolist()], scores, columns)
 
 
 def _require_finite(values: FloatArray) -> None:
@@ -154,7 +167,7 @@ def _require_finite(values: FloatArray) -> None:
 class _CategoryEncoder:
     """Gives each category of one feature its number for the model and its bin for the monitor."""
 
-    def __init__(self, feature: Feature, bins: Bins) -> None:
+    def __init__(self, feature: Feature, bins: Bins, *, framed: bool) -> None:
         self.feature: Final = feature
         self._bins = bins
         codes = feature.codes or [math.nan] * len(feature.categories)
@@ -162,6 +175,11 @@ class _CategoryEncoder:
         pairs = zip(codes, watched, strict=True)
         self._known: dict[str | None, tuple[float, float]] = dict(zip(feature.categories, pairs, strict=True))
         self._known[None] = (math.nan, math.nan)
+        self._numbers = feature.values in ("number", "integer")
+        as_itself = feature.accepts_unseen and (framed or self._numbers)
+        self._takes_unseen = feature.accepts_missing if feature.values is None else as_itself
+        self.takes_all: Final = self._takes_unseen and (feature.values in (None, "text"))
+        """Whether the model is given any name at all."""
 
     def encode(self, names: Sequence[str | None]) -> tuple[FloatArray, FloatArray]:
         """Return the model's numbers (NaN where it knows none) and the bin codes, shapes [n]."""
@@ -169,20 +187,24 @@ class _CategoryEncoder:
         return pairs[:, 0], pairs[:, 1]
 
     def _unknown(self, name: str) -> tuple[float, float]:
-        return math.nan, float(self._bins.category_code(name))
+        number = number_of(name) if self._numbers else None
+        return math.nan if number is None else number, float(self._bins.category_code(name))
 
-    def known_only(self, names: Sequence[str | None]) -> list[str | None]:
-        """Return the names with those that the model does not know as missing."""
-        return [name if name in self._known else None for name in names]
+    def _takes(self, name: str | None) -> bool:
+        if name in self._known:
+            return True
+        # What is neither a number nor a boolean cannot be put among them.
+        representable = self.feature.values in (None, "text") or (self._numbers and number_of(str(name)) is not None)
+        return self._takes_unseen and representable
 
     def refuse_unknown(self, names: Sequence[str | None]) -> None:
         """Raise Refused for the first name that the model does not know."""
         for row, name in enumerate(names):
-            if name not in self._known:
+            if not self._takes(name):
                 raise Refused(
                     Reason.UNSEEN_CATEGORY,
-                    f"{self.feature.name}: the model does not know the category {shortened(str(name))!r}, and takes "
-                    f"no missing value there; it knows {', '.join(self.feature.categories[:10])}"
+                    f"{self.feature.name}: the model does not know the category {shortened(str(name))!r}, and answers "
+                    f"no other; it knows {', '.join(self.feature.categories[:10])}"
                     + ("…" if len(self.feature.categories) > 10 else ""),
                     {"field": self.feature.name, "row": row},
                 )
@@ -199,8 +221,8 @@ def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | st
     texts: dict[int, list[str | None]] = {}
     for place, feature in enumerate(features):
         values = [row.get(feature.name) for row in rows]
-        if feature.kind == "categorical":
-            texts[place] = [category_name(value) for value in values]
+        if feature.kind != "numeric":
+            texts[place] = CategoryNames(feature).of(values)
         else:
             cells[:, place] = [math.nan if value is None else float(value) for value in values]
     return Batch(cells, texts)

@@ -468,20 +468,24 @@ def test_a_cell_that_is_no_number_is_named_with_its_file(cell: str, write: Write
     frame = frame_of(some_rows(3_000))
     frame["age"] = frame["age"].map(str)
     frame.loc[2_500, "age"] = cell
-    with pytest.raises(TableError, match=rf"t\.\w+, rows [\d,]+ to [\d,]+: age: .*not a number.*'{cell}'"):
+    with pytest.raises(TableError, match=rf"t\.\w+, row 2,501: age: '{cell}' is not a number, .*--ignore age"):
         judged(small_baseline(), write(frame, tmp_path / "t"), bytes_at_once=10_000)
 
 
 @pytest.mark.parametrize("values", [[[1]], [pd.Timestamp("2026-01-01")], [b"x"]], ids=str)
 def test_a_type_that_holds_no_numbers_is_named(values: list[Any], tmp_path: Path) -> None:
     pd.DataFrame({"row": values}).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(TableError, match=r"row: .* is neither a number nor text that spells one"):
+    with pytest.raises(
+        TableError, match=r"t\.parquet: row: it holds .*, where the baseline has numbers: .*--ignore row"
+    ):
         judged(numbered(50)[0], tmp_path / "t.parquet")
 
 
 def test_nested_categories_are_refused(tmp_path: Path) -> None:
     pd.DataFrame({"grade": [["5"]]}).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(TableError, match=r"t\.parquet, rows 1 to 1: grade: .*cannot be categories"):
+    with pytest.raises(
+        TableError, match=r"t\.parquet: grade: it holds lists or objects, where the baseline has categories"
+    ):
         judged(restricted(grades(), ["grade"]), tmp_path / "t.parquet")
 
 

@@ -137,7 +137,7 @@ def test_thresholds_decide(check: Command, moved: Path) -> None:
 def test_bad_input_is_2_and_one_line(check: Command, usual: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.csv"
     assert check(absent).refuses("absent.csv")
-    assert check(usual, tmp_path / "t.xlsx").refuses("t.xlsx", ".csv or a .parquet")
+    assert check(usual, tmp_path / "t.xlsx").refuses("t.xlsx", ".csv, .parquet, .jsonl")
     assert check(usual, baseline=absent).refuses("absent.csv")
     assert check(usual, baseline=usual).refuses("usual.parquet")
     assert check(usual, "--every", "1d").refuses("--time")

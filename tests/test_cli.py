@@ -288,7 +288,7 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"name": "a b"}, ("name: ",)),
     ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
     ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
-    ({"reference": "table.xlsx"}, (".csv or a .parquet",)),
+    ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
     ({"kinds": "mean area=text"}, ("--kinds mean area=text", "COLUMN=numeric")),
     ({"kinds": "shade=numeric"}, ("no column shade",)),
     ({"windows": "ten"}, ("--windows ten", "500,1000")),

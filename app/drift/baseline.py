@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -82,6 +82,8 @@ class ColumnBaseline:
     """Reference rows in each bin by hour of the day (UTC), as `counts`; empty where hours are not told apart."""
     in_sample: bool = False
     """True for scores of the rows that the model was fitted on: they are never judged."""
+    of_text: bool = False
+    """Whether the column is free text: its values are then numbers of characters."""
 
     def __eq__(self, other: object) -> bool:
         # By content: a moment that is not known equals one that is not known, which NaN does not.
@@ -339,6 +341,12 @@ def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Bas
     return replace(first, columns=first.columns + scores)
 
 
+def measuring_length(baseline: Baseline, names: Collection[str]) -> Baseline:
+    """Return the baseline with some of its columns known to be numbers of characters of free text."""
+    columns = tuple(replace(column, of_text=column.name in names) for column in baseline.columns)
+    return replace(baseline, columns=columns)
+
+
 def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
     """Return the baseline with the natural variation and tau of another of the same columns, where they are larger."""
     columns = []
@@ -382,6 +390,8 @@ def _column_content(column: ColumnBaseline) -> dict[str, Any]:
         "near_cut": column.bins.near_cut,
     }
     content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
+    if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
+        del content["of_text"]
     content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
     return content
 

@@ -14,11 +14,13 @@ from typing import Any, Final
 import numpy as np
 
 from app.bundles import BundleInfo, Feature
-from app.drift.bins import FloatArray, category_name
+from app.categories import CategoryNames
+from app.drift.bins import FloatArray
 from app.errors import Reason, Refused
 from app.serving import Batch, shortened
 
 _NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
+_TEXT_TYPES: Final[frozenset[type]] = frozenset({str, NoneType})
 _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
 
 
@@ -30,6 +32,7 @@ class FeatureDecoder:
         self._names: Final = tuple(feature.name for feature in info.features)
         self._values: Final[Callable[[Mapping[str, Any]], Sequence[Any]]] = _getter(self._names)
         self._all_numeric: Final = all(feature.kind == "numeric" for feature in info.features)
+        self._called: Final = [CategoryNames(feature) for feature in info.features]
 
     def decode(self, rows: Sequence[Any]) -> Batch:
         """Return the batch of rows that are mappings by name or lists in the bundle's order.
@@ -69,13 +72,13 @@ class FeatureDecoder:
         """Return the batch of one column for each feature in order."""
         cells = np.empty((rows, len(self._features)))
         texts: dict[int, list[str | None]] = {}
-        for place, (feature, values) in enumerate(zip(self._features, columns, strict=True)):
+        for place, (feature, called, values) in enumerate(zip(self._features, self._called, columns, strict=True)):
             if not feature.accepts_missing and None in values:
                 raise _missing(feature.name, values.index(None))
             if feature.kind == "numeric":
                 cells[:, place] = _numbers(feature, values)
             else:
-                texts[place] = _names(feature, values)
+                texts[place] = called.of(_checked(feature, values))
         return Batch(cells, texts)
 
     def _in_order(self, row: Any, place: int) -> Sequence[Any]:
@@ -145,15 +148,18 @@ def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
     return column
 
 
-def _names(feature: Feature, values: Sequence[Any]) -> list[str | None]:
+def _checked(feature: Feature, values: Sequence[Any]) -> Sequence[Any]:
+    """Return values that can be categories, or free text; raises Refused for any other."""
     types = set(map(type, values))
-    if types - _CATEGORY_TYPES:
-        raise _wrong_type(feature, values, _CATEGORY_TYPES, "a text, a number, a boolean or null")
+    wanted = _TEXT_TYPES if feature.kind == "text" else _CATEGORY_TYPES
+    if types - wanted:
+        what = "a text or null" if feature.kind == "text" else "a text, a number, a boolean or null"
+        raise _wrong_type(feature, values, wanted, what)
     if float in types:
         strange = [row for row, v in enumerate(values) if type(v) is float and not math.isfinite(v)]
         if strange:
             raise _not_finite(feature, values, strange[0])
-    return [value if type(value) is str else category_name(value) for value in values]
+    return values
 
 
 def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], wanted: str) -> Refused:
