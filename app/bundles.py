@@ -36,6 +36,10 @@ Values = Literal["text", "number", "integer", "boolean"]
 Missing = Literal["nan", "none", "na", "empty"]
 Input = Literal["matrix", "dataframe", "texts"]
 Label = int | float | bool | str
+Dtype = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]+[0-9]{0,4}(\([0-9, -]{1,12}\)|<[^>]{1,100}>)?(\[[^\]]{1,100}\])*$", max_length=300)
+]
+"""A dtype as pandas spells it: int64, string[pyarrow], datetime64[ns, UTC]. None of a terabyte, such as U999999999."""
 Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
 
 
@@ -57,7 +61,7 @@ class Feature(_Part):
     """Whether the column held booleans, for the documentation."""
     accepts_missing: bool = False
     """Whether the model answers a row without it."""
-    dtype: str | None = None
+    dtype: Dtype | None = None
     """The pandas dtype of the column that the model was fitted on; None in a bundle of an earlier version."""
     values: Values | None = None
     """What a category, or a cell of dtype object, was in that column; None for categories with codes of the author's.

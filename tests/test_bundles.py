@@ -215,6 +215,9 @@ def _sample(name: str, value: object) -> Callable[[dict[str, Any]], object]:
         (_first("samples", score=float("nan")), "or a score that is no number"),
         (_first("samples", prediction={}), "samples.0.prediction is an empty object"),
         (_first("features", name=5), r"features.0.name is 5, expected: a text"),
+        (_first("features", dtype="U999999999"), "features.0.dtype is U999999999, which is not allowed there"),
+        (_first("features", dtype="(9999,9999)f8"), "features.0.dtype is (9999,9999)f8, which is not allowed"),
+        (_first("features", dtype="f8,9999U9999"), "features.0.dtype is f8,9999U9999, which is not allowed"),
         (lambda content: content.update(created=None), "created is null, expected: a text"),
         (lambda content: content.update(samples=7), "samples is 7, expected: a list"),
         (lambda content: content.pop("input"), "input is absent"),
@@ -228,6 +231,20 @@ def test_a_forged_bundle_json_is_refused_in_words(
         load_bundle(folder)
     assert sentence in str(caught.value)
     assert re.search(r"make (it|the bundle) again with `driftgauge bundle create`$", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *("object", "int64", "Int8", "bool", "boolean", "str", "string[pyarrow]", "category", "datetime64[ns, UTC]"),
+        "decimal128(7, 3)[pyarrow]",
+        "dictionary<values=string, indices=int32, ordered=0>[pyarrow]",
+        "Sparse[float64, nan]",
+    ],
+)
+def test_a_dtype_of_pandas_is_accepted(dtype: str, folder: Path) -> None:
+    edit(folder / BUNDLE_FILE, _first("features", dtype=dtype))
+    assert read_info(folder).features[0].dtype == dtype
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "nonsense", "", "{", "\ud800"])
