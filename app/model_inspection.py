@@ -10,7 +10,7 @@ import pickletools
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -217,11 +217,10 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
     if not isinstance(schema, dict):
         raise Unusable(f"its {_SCHEMA} does not describe an object")
     parts: dict[int, list[Mapping[str, Any]]] = {}
-    nodes = 0
+    nodes = _nodes(schema)
     total = sum(member.file_size for member in members.values())
     read: dict[object, int] = {}
-    for place, node in enumerate(_nodes(schema, 0)):
-        nodes += 1
+    for place, node in enumerate(nodes):
         own = node.get("__id__")
         if isinstance(own, int):
             parts.setdefault(own, []).append(node)
@@ -229,7 +228,8 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
             member = members.get(node["file"]) if isinstance(node["file"], str) else None
             if member is None:
                 raise Unusable(f"a part of it is in the member {str(node['file'])[:40]}, which is not there")
-            read[own if isinstance(own, int) else ("anonymous", place)] = member.file_size
+            key = own if isinstance(own, int) else ("anonymous", place)
+            read[key] = max(read.get(key, 0), member.file_size)
         kind = named_in(node)
         if kind is not None and (kind.module in MAIN or "<" in kind.name):
             raise Unusable(unimportable(kind))
@@ -237,7 +237,7 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
             raise Unusable("it holds a numpy.void, which can be of any size")
     if sum(read.values()) > 2 * total:
         raise Unusable("it names the same members again and again")
-    if _Visits(parts).of(schema) > 4 * nodes + 1000:
+    if _Visits(parts).of(schema) > 4 * len(nodes) + 1000:
         raise Unusable("its parts name one another again and again")
 
 
@@ -251,21 +251,27 @@ def names_in(file: BinaryIO) -> set[Named]:
     """Return all classes and functions that a skops file names, one that was inspected or just written."""
     with zipfile.ZipFile(file) as archive:
         schema = _parsed(archive, archive.getinfo(_SCHEMA))
-    return {kind for node in _nodes(schema, 0) if (kind := named_in(node)) is not None}
+    return {kind for node in _nodes(schema) if (kind := named_in(node)) is not None}
 
 
-def _nodes(value: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    """Yield the descriptions of objects, each before those inside of it."""
-    if depth > MOST_DEPTH:
-        raise Unusable("its parts are nested too deeply")
-    if isinstance(value, dict):
-        if isinstance(value.get("__loader__"), str):
-            yield value
-        for inner in value.values():
-            yield from _nodes(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _nodes(inner, depth + 1)
+def _nodes(schema: Any) -> list[Mapping[str, Any]]:
+    """Return the descriptions of all objects, level by level."""
+    found: list[Mapping[str, Any]] = []
+    level, depth = [schema], 0
+    while level:
+        if depth > MOST_DEPTH:
+            raise Unusable("its parts are nested too deeply")
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                if isinstance(value.get("__loader__"), str):
+                    found.append(value)
+                inner += value.values()
+            else:
+                inner += value
+        level = [value for value in inner if isinstance(value, dict | list)]
+        depth += 1
+    return found
 
 
 class _Visits:
