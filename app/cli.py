@@ -407,7 +407,10 @@ def _input(info: BundleInfo) -> str:
         what += ", measured when the bundle was made"
     if info.input != "dataframe":
         return what
-    if any(feature.kind != "numeric" and feature.codes is None for feature in info.features):
+    kinds = {feature.kind for feature in info.features if feature.codes is None}
+    if "text" in kinds:
+        return f"{what}. Free text takes one"
+    if "categorical" in kinds:
         return f"{what}. A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)"
     return f"{what}. A matrix is faster: let the estimator select columns by their places, not by names"
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from app.bundles import Feature, Label, Sample, Timing
 from app.cost import median_seconds
@@ -128,9 +129,17 @@ def _none_if_nan(value: float) -> float | None:
 def timing_of(
     predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float] = time.perf_counter
 ) -> Timing | None:
-    """Measure what one row takes, and many; None without samples. `clock` in seconds."""
+    """Measure what one row takes, and many, with one thread as in a server; None without samples.
+
+    `clock` gives seconds.
+    """
     if not samples:
         return None
+    with threadpool_limits(1):
+        return _measured(predictor, samples, clock)
+
+
+def _measured(predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float]) -> Timing:
     features = predictor.info.features
     rows = [samples[place % len(samples)].features for place in range(TIMED_ROWS)]
     one = median_seconds(predictor, batch_of(features, rows[:1]), clock)
