@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import numpy as np
 
 from app.cells import EARLIEST, ColumnError, Names, TableError, as_categories, as_numbers, as_seconds, text_lengths
 from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, ColumnBaseline, CorrelationTable
-from app.drift.bins import FloatArray, category_hash
+from app.drift.bins import MISSING, FloatArray, category_hash
 from app.drift.buckets import TimeSpan
 from app.drift.correlation import Correlations
 from app.drift.policy import Policy
@@ -257,6 +258,9 @@ class _Column:
         self._of_text = baseline.of_text
         self._bins = baseline.bins
         self._names = Names(self._bins.categories, self._knows)
+        # Where the reference has empty texts and nothing missing, an empty cell is such a text.
+        empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
+        self._gap = float(self._bins.category_code("")) if empty else math.nan
 
     def cells(self, part: Part) -> FloatArray:
         """Return the cells as a monitor takes them, shape [rows]."""
@@ -267,7 +271,7 @@ class _Column:
             return as_numbers(cells, self._name)
         meant = self._names.written if self._name in part.written else self._names.typed
         found = as_categories(cells, self._name, meant)
-        coded: FloatArray = np.append(self._bins.encode(found.names), np.nan)[found.codes]
+        coded: FloatArray = np.append(self._bins.encode(found.names), self._gap)[found.codes]
         return coded
 
     def _knows(self, category: str) -> bool:

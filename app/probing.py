@@ -85,7 +85,7 @@ class Probe:
                 f"the estimator takes one column of texts, and the reference has {len(features)} beside the target "
                 f"({', '.join(feature.name for feature in features[:5])}): --ignore the others"
             )
-        one = Feature(name=features[0].name, kind="text", values="text", dtype=features[0].dtype)
+        one = Feature(name=features[0].name, kind="text", values="text", missing=features[0].missing)
         return self.info.model_copy(update={"input": "texts", "features": (one,)})
 
     def require_new_texts(self) -> None:
@@ -123,7 +123,7 @@ class Probe:
 
     def _gap(self, place: int) -> str | None:
         feature = self.info.features[place]
-        return "" if feature.missing == "empty" and "" in feature.categories else None
+        return "" if feature.kind == "categorical" and feature.missing == "empty" else None
 
     def taking_unseen(self, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
         """Return the features, each with whether the model answers a category that it was not fitted on."""

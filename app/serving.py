@@ -128,11 +128,16 @@ class Predictor:
         inputs, observed = self._encode(batch)
         with self._asking:
             if self._frames is None:
-                given = batch.texts[0] if self.info.input == "texts" else inputs
+                given = self._alone(batch.texts[0]) if self.info.input == "texts" else inputs
                 return self._asked(given, observed)
             frames = list(self._frames.of(inputs, batch.texts))
             parts = [(rows, self._asked(frame, observed if rows is None else observed[rows])) for rows, frame in frames]
         return parts[0][1] if len(parts) == 1 else _reunited(parts, len(batch))
+
+    def _alone(self, texts: Sequence[str | None]) -> list[str | None]:
+        """Return what a model of nothing but texts is given."""
+        gap = "" if self.info.features[0].missing == "empty" else None
+        return [gap if text is None else text for text in texts]
 
     def _asked(self, inputs: Any, observed: FloatArray) -> Predictions:
         if self.info.task == "regression":
