@@ -28,6 +28,7 @@ from app.drift.statistics import ZeroBin
 from app.errors import BundleError, MonitoringError
 from app.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from app.monitoring.command import monitoring_app
+from app.safe_files import read_bounded
 from app.settings import SettingsError
 from app.state_command import state_app
 from app.state_files import Busy
@@ -102,6 +103,8 @@ TrustedTypes = Annotated[
         show_default=False,
     ),
 ]
+MOST_CODES_BYTES: Final = 64 << 20
+"""The largest file of category codes that is read."""
 WIDTH: Final = 110
 """Characters in a line, at least, where the output is no terminal: a table of columns takes so many."""
 _SIZES = ",".join(map(str, WINDOW_SIZES))
@@ -369,12 +372,12 @@ def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
     if path is None:
         return None
     try:
-        codes = json.loads(path.read_text(encoding="utf-8"))
+        codes = json.loads(read_bounded(path, MOST_CODES_BYTES))
         return {name: {str(k): float(v) for k, v in known.items()} for name, known in codes.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise TableError(
-            f'cannot read {path} ({error}): it must be JSON like {{"column": {{"category": 1}}}}'
-        ) from error
+    except OSError as error:
+        raise TableError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
+        raise TableError(f'cannot read {path}: it must be JSON like {{"column": {{"category": 1}}}}') from error
 
 
 # ---------------------------------------------------------------- what a person sees

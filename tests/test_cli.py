@@ -245,7 +245,7 @@ def test_category_codes_are_read_of_a_file(files: Path, coded: Example, driftgau
     result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
     assert result.code == 0, result.err
     assert read_info(files / "bundle").features == coded.bundle.info.features
-    for content in ("[1]", "{", '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
+    for content in ("[1]", "{", "[" * 100_000, '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
         (files / "codes.json").write_text(content)
         failed = driftgauge(*create(files, **options, out=files / "other", category_codes=files / "codes.json"))
         assert failed.says("codes.json", "it must be JSON like")
@@ -289,7 +289,7 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
     ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
     ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
-    ({"kinds": "mean area=text"}, ("--kinds mean area=text", "COLUMN=numeric")),
+    ({"kinds": "mean area=words"}, ("--kinds mean area=words", "COLUMN=numeric")),
     ({"kinds": "shade=numeric"}, ("no column shade",)),
     ({"windows": "ten"}, ("--windows ten", "500,1000")),
     ({"windows": "0"}, ("--windows 0",)),
