@@ -52,7 +52,7 @@ async def ready(request: Request) -> Response:
 async def metadata(request: Request) -> Response:
     """Describe what the model takes and what it answers: types, shapes, samples."""
     info = service_of(request).info
-    samples = info.samples[:1]
+    samples = info.shown_samples[:1]
     return json_response(
         {
             "model_name": info.name,
@@ -122,5 +122,6 @@ async def predict_test(request: Request) -> Response:
             "expected_score": sample.score,
         }
         for sample, again, score, _ in answers
+        if sample.shown
     ]
     return json_response({"ok": all(agrees for *_, agrees in answers), "samples": rows})

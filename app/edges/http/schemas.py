@@ -357,9 +357,9 @@ def _value(feature: Feature) -> dict[str, Any]:
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
+    if not info.shown_samples:
         return {}
-    rows = [sample.features for sample in info.samples]
+    rows = [sample.features for sample in info.shown_samples]
     return {
         "one row by name": {"value": {"features": rows[0]}},
         "one row in order": {"value": {"features": list(rows[0].values())}},

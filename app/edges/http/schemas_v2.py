@@ -148,9 +148,9 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
+    if not info.shown_samples:
         return {}
-    one, many = info.samples[:1], info.samples
+    one, many = info.shown_samples[:1], info.shown_samples
     examples = {
         "one row, a tensor for each feature": _columns(info, one),
         "many rows, a tensor for each feature": _columns(info, many),
