@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,11 +18,17 @@ import pyarrow.parquet
 import pytest
 import skops.io
 import structlog
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from app import __version__, cli
 from app.bundles import read_baseline, read_info
 from app.drift.baseline import dumps
-from tests.examples import SHAPE_CODES, TARGET, Example
+from tests.examples import SHAPE_CODES, TARGET, Example, logistic
+from tests.test_bundles import FOREIGN, Foreign
+from tests.test_feature_names import Plain
 
 
 class Result:
@@ -142,6 +150,81 @@ def test_a_bundle_is_made_and_shown(files: Path, binary: Example, driftgauge: Dr
     assert [sample["score"] for sample in listed["samples"]] == [s.score for s in binary.bundle.info.samples]
 
 
+def test_making_a_bundle_tells_what_was_taken_and_what_a_prediction_takes(
+    files: Path, binary: Example, text: Example, driftgauge: Driftgauge
+) -> None:
+    binary.reference.assign(id=range(379), note="x").to_csv(files / "more.csv", index=False)
+    made = driftgauge(*create(files, reference=files / "more.csv", ignore="note"))
+    assert made.code == 0, made.err
+    assert f"6 features, by the estimator's own names: {', '.join(binary.names)}\n" in made.err
+    assert f"not taken: {TARGET} (the target), id, note (ignored)\n" in made.err
+    given = next(line for line in made.out.splitlines() if "given to the model as" in line)
+    assert re.search(r"a matrix: \d+ µs for one row, [\d.]+ [µm]s for 64, measured when the bundle was made", given)
+    skops.io.dump(text.estimator, files / "text.skops")
+    text.reference.to_csv(files / "text.csv", index=False)
+    made = driftgauge(*create(files, estimator=files / "text.skops", reference=files / "text.csv", out=files / "text"))
+    said = " ".join(made.out.split())
+    assert re.search(r"a DataFrame: [\d.]+ [µm]s for one row, [\d.]+ [µm]s for 64, measured when", said)
+    assert "A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)" in said
+
+
+def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    table = binary.reference.assign(**{"client, id": range(379)})
+    skops.io.dump(logistic().fit(table.drop(columns=TARGET).to_numpy(), table[TARGET]), files / "id.skops")
+    table.to_csv(files / "id.csv", index=False)
+    names = [option for name in [*binary.names, "client, id"] for option in ("--features", name)]
+    made = driftgauge(*create(files, estimator=files / "id.skops", reference=files / "id.csv"), *names)
+    assert made.code == 0, made.err
+    assert "warning: client, id is likely an id: it has almost as many distinct values as rows." in made.err
+    assert "(--ignore leaves it out here)" in made.err
+
+
+def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression())
+    skops.io.dump(estimator.fit(binary.reference[binary.names].to_numpy(), binary.reference[TARGET]), files / "p.skops")
+    options = create(files, estimator=files / "p.skops", trusted_types="tests.test_feature_names.Plain")
+    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features mean radius,mean tex")
+    assert not (files / "bundle").exists()
+    made = driftgauge(*options, "--features", ",".join(binary.names[:2]), "--features", ",".join(binary.names[2:]))
+    assert made.code == 0, made.err
+    assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
+
+
+def test_samples_are_shared_only_when_asked_for(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    rows = binary.rows()
+    evaluation = files / "evaluation.parquet"
+    assert driftgauge(*create(files, evaluation=evaluation)).code == 0
+    assert not any(dict(sample.features) in rows for sample in read_info(files / "bundle").samples)
+    assert driftgauge(*create(files, evaluation=evaluation), "--overwrite", "--share-samples").code == 0
+    assert all(dict(sample.features) in rows for sample in read_info(files / "bundle").samples)
+
+
+def test_types_are_trusted_by_one_option_and_one_variable(
+    files: Path, binary: Example, driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skops.io.dump(Foreign().fit(binary.reference[binary.names], binary.reference[TARGET]), files / "f.skops")
+    options = create(files, estimator=files / "f.skops")
+    assert driftgauge(*options).says("contains types that are not trusted", f"name them: --trusted-types {FOREIGN}")
+    monkeypatch.setenv("DRIFTGAUGE_TRUSTED_TYPES", FOREIGN)
+    assert driftgauge(*options).code == 0
+    monkeypatch.delenv("DRIFTGAUGE_TRUSTED_TYPES")
+    assert driftgauge(*options, "--overwrite", "--trusted-types", FOREIGN).code == 0
+    refused = driftgauge("serve", "--bundle", files / "bundle", "--port", "22101")
+    assert refused.says(f"--trusted-types {FOREIGN}, or DRIFTGAUGE_TRUSTED_TYPES={FOREIGN}")
+
+
+def test_a_joblib_file_is_named_with_the_lines_that_convert_it(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    joblib.dump(binary.estimator, files / "model.joblib")
+    refused = driftgauge(*create(files, estimator=files / "model.joblib"))
+    assert refused.says("it is a pickle", f'skops.io.dump(joblib.load("{files}/model.joblib"), "{files}/model.skops")')
+
+
 def test_options_of_create_reach_the_bundle(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
     table = binary.reference.assign(at=range(379), note="x")
     table.to_csv(files / "timed.csv", index=False)
@@ -163,7 +246,7 @@ def test_category_codes_are_read_of_a_file(files: Path, coded: Example, driftgau
     result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
     assert result.code == 0, result.err
     assert read_info(files / "bundle").features == coded.bundle.info.features
-    for content in ("[1]", "{", '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
+    for content in ("[1]", "{", "[" * 100_000, '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
         (files / "codes.json").write_text(content)
         failed = driftgauge(*create(files, **options, out=files / "other", category_codes=files / "codes.json"))
         assert failed.says("codes.json", "it must be JSON like")
@@ -207,7 +290,7 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
     ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
     ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
-    ({"kinds": "mean area=text"}, ("--kinds mean area=text", "COLUMN=numeric")),
+    ({"kinds": "mean area=words"}, ("--kinds mean area=words", "COLUMN=numeric")),
     ({"kinds": "shade=numeric"}, ("no column shade",)),
     ({"windows": "ten"}, ("--windows ten", "500,1000")),
     ({"windows": "0"}, ("--windows 0",)),
@@ -421,3 +504,93 @@ def test_a_baseline_written_by_hand_is_shown(binary: Example, tmp_path: Path, dr
     path.write_text(dumps(binary.bundle.baseline))
     os.chmod(path, 0o444)
     assert binary.bundle.baseline.hash in driftgauge("baseline", "show", path).out
+
+
+# ---------------------------------------------------------------- columns of the table
+
+
+def columns_of(path: Path) -> list[str]:
+    return list(read_baseline(path).names)
+
+
+def test_names_with_commas_are_left_out_and_stated(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    frame = pd.DataFrame({"Size, cm": [1, 2] * 50, "zip, code": [8001, 8002] * 50, "x": range(100), "y": 1})
+    frame.to_parquet(tmp_path / "t.parquet")
+    given = ["--ignore", "Size, cm", "--ignore", "y", "--kinds", "zip, code=categorical", "--kinds", "x=numeric"]
+    assert driftgauge("baseline", "build", tmp_path / "t.parquet", "--out", tmp_path / "b.json", *given).code == 0
+    found = read_baseline(tmp_path / "b.json")
+    assert [(column.name, column.kind) for column in found.columns] == [("zip, code", "categorical"), ("x", "numeric")]
+
+
+@pytest.mark.parametrize("option", [("--ignore", "nothing"), ("--kinds", "nothing=numeric")])
+@pytest.mark.parametrize("command", ["baseline", "bundle"])
+def test_an_unknown_column_is_an_error_everywhere(
+    command: str, option: tuple[str, str], files: Path, driftgauge: Driftgauge
+) -> None:
+    given = ["baseline", "build", files / "reference.csv"] if command == "baseline" else create(files)
+    out = ["--out", files / "b.json"] if command == "baseline" else []
+    assert driftgauge(*given, *out, *option).says(f"{option[0]}: there is no column nothing; there is mean radius")
+
+
+INDEXED = {
+    "csv": lambda frame, folder: frame.to_csv(folder / "t.csv"),
+    "parquet": lambda frame, folder: frame.to_parquet(folder / "t.parquet"),
+}
+
+
+@pytest.mark.parametrize("form", INDEXED)
+def test_the_index_of_a_dataframe_is_left_out_and_said(form: str, tmp_path: Path, driftgauge: Driftgauge) -> None:
+    frame = pd.DataFrame({"x": np.arange(100.0)}).sample(frac=1, random_state=0)
+    INDEXED[form](frame, tmp_path)
+    table, out = tmp_path / f"t.{form}", tmp_path / "b.json"
+    result = driftgauge("baseline", "build", table, "--out", out)
+    assert columns_of(out) == ["x"]
+    assert "left out, because it is a DataFrame's index and no feature: " in result.err
+    assert driftgauge("baseline", "build", tmp_path / f"t.{form}", "--out", out, "--ignore", "x").code == 2
+
+
+def test_an_index_that_holds_times_or_has_a_name_is_used(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    frame = pd.DataFrame({"x": np.arange(100.0)}, index=pd.date_range("2026-01-01", periods=100, freq="h"))
+    frame.to_parquet(tmp_path / "t.parquet")
+    given = ["--time", "__index_level_0__", "--out", tmp_path / "b.json"]
+    result = driftgauge("baseline", "build", tmp_path / "t.parquet", *given)
+    assert columns_of(tmp_path / "b.json") == ["x"]
+    assert "left out" not in result.err
+    frame.rename_axis("at").to_parquet(tmp_path / "named.parquet")
+    assert driftgauge("baseline", "build", tmp_path / "named.parquet", *given).says("has no column __index_level_0__")
+    assert driftgauge("baseline", "build", tmp_path / "named.parquet", *given[2:]).says(
+        "at: it holds dates", "--time at"
+    )
+
+
+def test_a_bundle_says_what_of_its_table_is_an_index(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    binary.reference.sample(frac=1, random_state=0).to_csv(files / "indexed.csv")
+    result = driftgauge(*create(files, reference=files / "indexed.csv"))
+    assert result.code == 0
+    assert "left out, because it is a DataFrame's index and no feature: the first one, without a name" in result.err
+    assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
+
+
+@pytest.mark.parametrize(
+    "spelling", [("True", "False"), ("TRUE", "FALSE"), ("02134", "1"), ("1.0", "2.0"), ("NA", "x")]
+)
+def test_a_target_of_text_is_read_as_the_classes_are_spelled(
+    spelling: tuple[str, str], files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    truth = binary.reference[TARGET].map(dict(enumerate(spelling)))
+    model = clone(binary.estimator).fit(binary.reference[binary.names], truth.to_numpy(dtype=object).astype(str))
+    skops.io.dump(model, files / "text.skops")
+    accuracy = float((model.predict(binary.reference[binary.names]) == truth).mean())
+    for name in ("t.csv", "t.parquet", "t.jsonl"):
+        frame = binary.reference.assign(**{TARGET: truth})
+        if name.endswith("csv"):
+            frame.to_csv(files / name, index=False)
+        elif name.endswith("parquet"):
+            frame.to_parquet(files / name)
+        else:
+            frame.to_json(files / name, orient="records", lines=True)
+        given = create(files, estimator=files / "text.skops", reference=files / name, out=files / f"of-{name}")
+        assert driftgauge(*given).code == 0
+        performance = read_info(files / f"of-{name}").performance
+        assert performance is not None
+        assert performance.metrics["accuracy"] == pytest.approx(accuracy)

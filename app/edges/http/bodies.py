@@ -91,14 +91,15 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 def _value(feature: Feature) -> dict[str, Any]:
-    texts = [{"type": "string"}] * (feature.kind == "categorical")
-    return {"anyOf": [*texts, NUMBER, {"type": "boolean"}, *[NOTHING] * feature.accepts_missing]}
+    texts = [{"type": "string"}] * (feature.kind != "numeric")
+    others = [NUMBER, {"type": "boolean"}] * (feature.kind != "text")
+    return {"anyOf": [*texts, *others, *[NOTHING] * feature.accepts_missing]}
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
+    if not info.shown_samples:
         return {}
-    rows = [sample.features for sample in info.samples]
+    rows = [sample.features for sample in info.shown_samples]
     return {
         "one row by name": {"value": {"features": rows[0]}},
         "one row in order": {"value": {"features": list(rows[0].values())}},

@@ -85,7 +85,7 @@ def infer_schema(info: BundleInfo, max_rows: int) -> dict[str, Any]:
     outputs = {"type": "array", "items": _object(["name"], name={"enum": list(OUTPUTS)})}
     schema = _object(
         ["inputs"],
-        inputs={"anyOf": [_matrix_inputs(info, max_rows), _column_inputs(info, max_rows)]},
+        inputs={"anyOf": [*_matrix_inputs(info, max_rows), _column_inputs(info, max_rows)]},
         id=ID,
         outputs={"anyOf": [outputs, NOTHING]},
         parameters={"anyOf": [_object([], timestamp=TIME, content_type=_one_of(OF_REQUESTS)), NOTHING]},
@@ -93,10 +93,12 @@ def infer_schema(info: BundleInfo, max_rows: int) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": _examples(info)}}}
 
 
-def _matrix_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
+def _matrix_inputs(info: BundleInfo, max_rows: int) -> list[dict[str, Any]]:
     """Return the schema of one tensor of all features."""
     tensors = _tensors(info.features, {"type": "string"}, _shape(max_rows, len(info.features)))
-    return {"type": "array", "items": {"anyOf": tensors}, "minItems": 1, "maxItems": 1}
+    if not tensors:  # numbers beside free text
+        return []
+    return [{"type": "array", "items": {"anyOf": tensors}, "minItems": 1, "maxItems": 1}]
 
 
 def _column_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
@@ -133,7 +135,9 @@ def _shape(max_rows: int, *width: int) -> dict[str, Any]:
 def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the schema of a tensor of some features for each datatype that it may have."""
     missing = any(feature.accepts_missing for feature in features)
-    texts = all(feature.kind == "categorical" for feature in features)
+    kinds = {feature.kind for feature in features}
+    plain = [] if "text" in kinds else ["number", "integer", "boolean"]
+    texts = [] if "numeric" in kinds else ["string"]
     return [
         _object(
             ["name", "shape", "datatype", "data"],
@@ -144,7 +148,7 @@ def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str,
             parameters={"anyOf": [_parameters(about), {"not": {"type": "object"}}]},
         )
         for datatype, about in DATATYPES.items()
-        if texts or about.kind != "string"
+        if about.kind in (*plain, *texts)
     ]
 
 
@@ -178,14 +182,14 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
+    if not info.shown_samples:
         return {}
-    one, many = info.samples[:1], info.samples
+    one, many = info.shown_samples[:1], info.shown_samples
     examples = {
         "one row, a tensor for each feature": _columns(info, one),
         "many rows, a tensor for each feature": _columns(info, many),
     }
-    if len({feature.kind for feature in info.features}) == 1:  # else no datatype fits all of them
+    if len({feature.kind == "numeric" for feature in info.features}) == 1:  # else no datatype fits all of them
         examples["one row in one tensor"] = [_matrix(info, one)]
         examples["many rows in one tensor"] = [_matrix(info, many)]
     return {name: {"value": {"inputs": inputs}} for name, inputs in examples.items()}

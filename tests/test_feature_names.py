@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from app.errors import BundleError
+from app.feature_names import Names, names_of, not_taken, shortened, split_names
+
+FRAME = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [4.0, 1.0, 3.0, 2.0]})
+TARGET = np.array([0, 1, 0, 1])
+COLUMNS = ["a", "id", "b", "y"]
+
+
+class Plain(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """A transformer as many write it: it keeps nothing of what it was fitted on."""
+
+    def fit(self, x: Any, y: Any = None) -> Plain:
+        self.fitted_ = True
+        return self
+
+    def transform(self, x: Any) -> Any:
+        return x * 2
+
+
+class Renaming(Plain):
+    def transform(self, x: Any) -> Any:
+        return x.rename(columns={"a": "twice a"})
+
+
+def test_an_estimators_own_names_come_first() -> None:
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, TARGET)
+    assert names_of(model, COLUMNS, ["y"]) == Names(("b", "a"), "by the estimator's own names")
+    assert names_of(model, COLUMNS, ["y"], ["a,b"]).names == ("b", "a")
+    with pytest.raises(BundleError, match="fitted on b, a, --features names a, id"):
+        names_of(model, COLUMNS, ["y"], ["a,id"])
+
+
+def test_a_later_steps_names_are_taken_where_the_first_has_none() -> None:
+    model = make_pipeline(Plain(), StandardScaler(), LogisticRegression()).fit(FRAME, TARGET)
+    assert not hasattr(model, "feature_names_in_")
+    expected = Names(("b", "a"), "by the names that its step standardscaler was fitted on", as_frame=True)
+    assert names_of(model, COLUMNS, ["y"]) == expected
+    deep = make_pipeline(Plain(), make_pipeline(Plain(), Ridge())).fit(FRAME, TARGET)
+    assert names_of(deep, COLUMNS, ["y"]).source == "by the names that its step ridge was fitted on"
+    search = GridSearchCV(make_pipeline(Plain(), Ridge()), {"ridge__alpha": [1.0]}, cv=2).fit(FRAME, TARGET)
+    assert names_of(search, COLUMNS, ["y"]).names == ("b", "a")
+
+
+@pytest.mark.parametrize("table", [FRAME, FRAME.to_numpy()])
+def test_names_are_demanded_where_no_step_has_those_of_the_table(table: Any) -> None:
+    first = Renaming() if isinstance(table, pd.DataFrame) else Plain()
+    model = make_pipeline(first, LogisticRegression()).fit(table, TARGET)
+    with pytest.raises(BundleError, match=r"does not say which columns .* --features a,id,b \(the option can be"):
+        names_of(model, COLUMNS, ["y"])
+    asked = names_of(model, COLUMNS, ["y"], ["b", "a"])
+    assert asked == Names(("b", "a"), "as --features names them", as_frame=isinstance(table, pd.DataFrame))
+
+
+def test_an_estimator_that_knows_a_number_of_features_takes_the_tables_columns() -> None:
+    model = LogisticRegression().fit(FRAME.to_numpy(), TARGET)
+    assert names_of(model, COLUMNS, ["y", "id"]).names == ("a", "b")
+
+
+def test_names_may_hold_commas() -> None:
+    columns = ["a", "b", "length, cm", " x"]
+    assert split_names(["a,b"], columns) == ["a", "b"]
+    assert split_names(["length, cm", "b"], columns) == ["length, cm", "b"]
+    assert split_names(['a,"length, cm", b'], columns) == ["a", "length, cm", "b"]
+    assert split_names([" x"], columns) == [" x"]
+    assert split_names(["a,,b,", "absent"], columns) == ["a", "b", "absent"]
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    model = LogisticRegression().fit(FRAME.to_numpy(), TARGET)
+    with pytest.raises(BundleError, match="--features names a twice"):
+        names_of(model, COLUMNS, ["y"], ["a", "b,a"])
+
+
+def test_what_was_not_taken_is_told_with_its_reason() -> None:
+    assert not_taken(COLUMNS, ["b"], {"y": "the target", "b": "?"}) == "a, id, y (the target)"
+    assert shortened([str(i) for i in range(25)]).endswith("18, 19 and 5 more")
