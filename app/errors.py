@@ -51,6 +51,7 @@ class Reason(StrEnum):
     # a connection that is closed before its client closes it
     ANSWER_NOT_READ = "answer_not_read"
     IDLE_EVICTED = "idle_evicted"
+    SLOW_EVICTED = "slow_evicted"
     # the server itself
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
@@ -96,6 +97,7 @@ HANG_UPS: Final = (
     Reason.TOO_MANY_CONNECTIONS,
     Reason.ANSWER_NOT_READ,
     Reason.IDLE_EVICTED,
+    Reason.SLOW_EVICTED,
 )
 """Reasons for which the server ends a connection."""
 RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNCATED, Reason.STATE_FOREIGN)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import itemgetter
 from typing import Final, Protocol
 
 import structlog
@@ -25,15 +26,19 @@ LINGER_SECONDS: Final = 2.0
 """How long what a refused client still sends is read, so that it gets to see its answer (RFC 9112, 9.6)."""
 EVICTION_TRIES: Final = 8
 """Idle connections that are looked at to find one that can be closed for a new one."""
+SLOW_SECONDS: Final = 3.0
+"""A request that takes longer to arrive gives its place to a new connection where there are too many."""
+CROWDED: Final = 0.9
+"""Share of the connections that there may be from which on the slow ones are looked for."""
 LOG_INTERVAL_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 1.0
 
 
+_MORE: Final = "see max_connections, and the limit of open files (ulimit -n)"
 HINTS: Final = {
-    Reason.TOO_MANY_CONNECTIONS: "all connections are in use: see max_connections, and the limit of open files "
-    "(ulimit -n)",
-    Reason.IDLE_EVICTED: "idle connections were closed for new ones: see max_connections, and the limit of open files "
-    "(ulimit -n)",
+    Reason.TOO_MANY_CONNECTIONS: f"all connections are in use: {_MORE}",
+    Reason.IDLE_EVICTED: f"idle connections were closed for new ones: {_MORE}",
+    Reason.SLOW_EVICTED: f"clients that send slowly were cut off for new ones: {_MORE}",
 }
 """What can be done about it."""
 
@@ -105,6 +110,9 @@ class Connection(Protocol):
     def end_idle(self) -> None:
         """End it between two requests."""
 
+    def cut_off(self) -> None:
+        """End it at once, whatever is under way."""
+
 
 @dataclass
 class _Said:
@@ -129,6 +137,8 @@ class Connections:
     """Those between two requests, and since when; each adds itself, and takes itself out once a head has come."""
     _seen: dict[Connection, tuple[Stage, object, float]] = field(default_factory=dict)
     """What those that stall waited for at the last look, and since when."""
+    _slow: deque[tuple[Connection, Stage, object]] = field(default_factory=deque)
+    """Those whose request does not come to its end, the slowest first, where a new one may need the place."""
     _said: dict[Reason, _Said] = field(default_factory=dict)
     _stop_at: float = float("inf")
     _timer: asyncio.TimerHandle | None = None
@@ -143,7 +153,7 @@ class Connections:
     # ------------------------------------------------------------ what a connection tells
 
     def admit(self, one: Connection, loop: asyncio.AbstractEventLoop) -> bool:
-        """Add a new connection, in place of the longest idle one if there are too many; says whether it may stay."""
+        """Add a new connection, in place of an idle or slow one if there are too many; says whether it may stay."""
         now = loop.time()
         if len(self._open) >= self.limits.max_connections and not self._evict(now):
             self.refused(Reason.TOO_MANY_CONNECTIONS, None, now)
@@ -192,6 +202,7 @@ class Connections:
             if now - since >= self.limits.seconds(stage) or now >= self._stop_at:
                 late.append((one, stage))
         self._seen = seen
+        self._slow = self._slowest(now)
         for one, stage in late:
             one.give_up(stage)
         for reason, said in self._said.items():
@@ -206,14 +217,33 @@ class Connections:
                 self._timer = loop.call_later(self.limits.sweep_seconds, self._tick, loop)
 
     def _evict(self, now: float) -> bool:
-        """End the connection that has been idle for longest, if any is."""
+        """End the connection that has been idle for longest, or else the slowest, for a new one; says whether any."""
         for _ in range(min(EVICTION_TRIES, len(self.idle))):
             one, _ = self.idle.popitem(last=False)
             if self._end(one, now):
-                self._open.discard(one)  # its file is closed when the event loop comes round
-                self.refused(Reason.IDLE_EVICTED, None, now)
-                return True
+                return self._evicted(one, Reason.IDLE_EVICTED, now)
+        while self._slow:
+            one, stage, token = self._slow.popleft()
+            at = one.stage() if one in self._open else None
+            if at is not None and at[0] is stage and at[1] is token:
+                one.cut_off()
+                return self._evicted(one, Reason.SLOW_EVICTED, now)
         return False
+
+    def _evicted(self, one: Connection, reason: Reason, now: float) -> bool:
+        self._open.discard(one)  # its file is closed when the event loop comes round
+        self.refused(reason, None, now)
+        return True
+
+    def _slowest(self, now: float) -> deque[tuple[Connection, Stage, object]]:
+        if len(self._open) < self.limits.max_connections * CROWDED:
+            return deque()
+        slow = [
+            (since, one, stage, token)
+            for one, (stage, token, since) in self._seen.items()
+            if stage in (Stage.HEAD, Stage.BODY) and now - since >= SLOW_SECONDS
+        ]
+        return deque((one, stage, token) for _, one, stage, token in sorted(slow, key=itemgetter(0)))
 
     def _end(self, one: Connection, now: float) -> bool:
         """End an idle connection, unless its client still reads the last answer, or sends the head of a request."""

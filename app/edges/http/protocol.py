@@ -320,11 +320,15 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if stage is Stage.ANSWER:
             self._all.refused(Reason.ANSWER_NOT_READ, None, self.loop.time())
-        self.transport.abort()
+        self.cut_off()
 
     def end_idle(self) -> None:
         """Close a connection on which nothing is under way."""
         self.transport.close()
+
+    def cut_off(self) -> None:
+        """Close a connection at once."""
+        self.transport.abort()
 
 
 def _tokens(value: bytes) -> list[bytes]:

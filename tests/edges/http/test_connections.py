@@ -12,6 +12,7 @@ from app.edges.http.connections import (
     DEFAULT_CONNECTIONS,
     LINGER_SECONDS,
     RESERVED_FILES,
+    SLOW_SECONDS,
     ConnectionLimits,
     Connections,
     Stage,
@@ -38,6 +39,9 @@ class One:
 
     def end_idle(self) -> None:
         self.ended.append("idle")
+
+    def cut_off(self) -> None:
+        self.ended.append("cut off")
 
 
 @dataclass
@@ -193,6 +197,29 @@ def test_without_idle_ones_one_more_is_refused() -> None:
         assert watch.come() is None
         assert len(watch.all) == 3
         assert watch.counted == {(Reason.TOO_MANY_CONNECTIONS, None): 1}
+
+    watched(act)
+
+
+def test_without_idle_ones_the_slowest_gives_its_place() -> None:
+    def act(watch: Watch) -> None:
+        reads, second, first = (watch.come(idle=False) for _ in range(3))
+        assert reads
+        assert second
+        assert first
+        reads.at, first.at = (Stage.ANSWER, 1), (Stage.BODY, 2)
+        watch.all.sweep(0.0)
+        second.at = (Stage.HEAD, 3)
+        watch.all.sweep(1.0)
+        watch.now = 2.0
+        assert watch.come() is None, "none is slow yet"
+        watch.all.sweep(1.0 + SLOW_SECONDS)
+        assert watch.come(idle=False)
+        assert (first.ended, second.ended) == (["cut off"], [])
+        second.at = (Stage.HEAD, 4)  # the next request
+        assert watch.come() is None
+        assert (reads.ended, second.ended) == ([], [])
+        assert watch.counted[Reason.SLOW_EVICTED, None] == 1
 
     watched(act)
 
