@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,11 +12,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from app.edges.http.encodings import Coding, inflated
-from app.edges.http.slices import Surveys
+from app.edges.http.lane import Lane
 from app.errors import Reason, Refused
 
 INLINE_BYTES: Final = 16_384
 """Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
+SURVEYED_BYTES: Final = 65_536
+"""Bodies up to this size are parsed at once: it takes a millisecond or so."""
 
 TURN_SECONDS: Final = 0.001
 """So long a body is inflated at a time while others wait."""
@@ -62,9 +63,7 @@ class Intake:
         """Rows that these have at least."""
         self.row_bytes = 0.0
         """The most bytes a row that a large body had; 0 before the first."""
-        self.surveys: Final = Surveys()
-        # One thread: more would only keep each other, and the event loop, from running.
-        self.executor: Final = ThreadPoolExecutor(1, thread_name_prefix="large")
+        self.lane: Final = Lane()
 
     @contextmanager
     def pending(self) -> Iterator[Pending]:

@@ -17,11 +17,11 @@ from app.capture import Capture
 from app.drift.bins import FloatArray
 from app.edges.formats.extent import Extent
 from app.edges.formats.fields import unmarked
-from app.edges.formats.structure import Structure
+from app.edges.formats.structure import Structure, survey
 from app.edges.http.encodings import READ, coding_of
 from app.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
-from app.edges.http.intake import INLINE_BYTES, Intake, Pending, headers_of, is_whole
-from app.edges.http.slices import SURVEYED_BYTES
+from app.edges.http.intake import INLINE_BYTES, SURVEYED_BYTES, Intake, Pending, headers_of, is_whole
+from app.edges.http.lane import Urgency
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
 from app.serving import Batch, Predictor
@@ -148,7 +148,7 @@ class Operation(Generic[R]):
                     return self._read(body)
             body = unmarked(body)
             structure = await self._surveyed(body, pending) if len(body) > SURVEYED_BYTES else None
-            asked = await asyncio.get_running_loop().run_in_executor(intake.executor, self._read, body, structure)
+            asked = await intake.lane.run(Urgency.PARSE, self._read, body, structure)
             if structure is not None:
                 pending.understood(len(asked.batch))
             return asked
@@ -161,14 +161,11 @@ class Operation(Generic[R]):
 
     async def _surveyed(self, body: bytes, pending: Pending) -> Structure:
         """Return the structure of a large body; Refused if a request cannot have it, or the queue not take its rows."""
-
-        def check(structure: Structure) -> None:
-            self.extent.refuse(structure)
-            rows = self.extent.least_rows(structure)
-            pending.expect(rows)
-            self.batcher.admit(rows)
-
-        return await self.intake.surveys.survey(body, check)
+        structure = await self.intake.lane.run(Urgency.SURVEY, survey, body, self.extent.refuse)
+        rows = self.extent.least_rows(structure)
+        pending.expect(rows)
+        self.batcher.admit(rows)
+        return structure
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
         """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""
@@ -189,8 +186,7 @@ class Operation(Generic[R]):
     async def _written(self, asked: R, answer: Answer, arrival: float) -> bytes:
         if len(answer.labels) <= INLINE_ROWS:
             return self.wire.write(asked, answer, arrival)
-        run = asyncio.get_running_loop().run_in_executor
-        return await run(self.intake.executor, self.wire.write, asked, answer, arrival)
+        return await self.intake.lane.run(Urgency.ANSWER, self.wire.write, asked, answer, arrival)
 
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()

@@ -74,3 +74,16 @@ def test_what_is_too_deep_is_known_after_the_first_slice() -> None:
     assert structure.is_too_deep
     assert DEPTH < structure.deepest <= SLICE_BYTES
     assert structure.bytes == 1_000_000
+
+
+def test_a_survey_ends_with_the_slice_that_is_refused() -> None:
+    seen: list[int] = []
+
+    def check(structure: Structure) -> None:
+        seen.append(structure.bytes)
+        if len(seen) == 3:
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        survey(b"[" + b",".join([b"1.5"] * 500_000) + b"]", check)
+    assert seen == [SLICE_BYTES, 2 * SLICE_BYTES, 3 * SLICE_BYTES]
