@@ -31,7 +31,7 @@ from app.monitoring.command import monitoring_app
 from app.settings import SettingsError
 from app.state_command import state_app
 from app.state_files import Busy
-from app.table_stream import TableStream
+from app.table_stream import TableStream, listed
 from app.tables import TableError, index_columns
 from app.terminal import replace_unprintable
 
@@ -301,7 +301,7 @@ def baseline_show(
         show_baseline(baseline, _console())
         return
     if column not in baseline.names:
-        raise BaselineError(f"there is no column {column}; there is {', '.join(baseline.names)}")
+        raise BaselineError(f"there is no column {column}; there is {listed(baseline.names)}")
     show_bins(baseline, column, _console())
 
 
