@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from app.bundles import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sample
-from app.categories import CategoryNames, number_of
+from app.categories import CategoryNames
+from app.cells import number_of
 from app.drift.baseline import PREDICTION_CLASS
 from app.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from app.errors import BundleError, ModelFailed, Reason, Refused
