@@ -167,6 +167,20 @@ def test_making_a_bundle_tells_what_was_taken_and_what_a_prediction_takes(
     assert "A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)" in said
 
 
+def test_a_bundle_of_an_earlier_version_is_shown_without_what_it_does_not_know(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    shutil.copytree(binary.folder, files / "bundle")
+    path = files / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["timing"]
+    path.write_text(json.dumps(content))
+    shown = driftgauge("bundle", "show", files / "bundle")
+    assert shown.code == 0
+    given = next(line for line in shown.out.splitlines() if "given to the model as" in line)
+    assert given.split("as", 1)[1].strip() == "a matrix"
+
+
 def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
     files: Path, binary: Example, driftgauge: Driftgauge
 ) -> None:

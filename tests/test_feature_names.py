@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -67,6 +69,19 @@ def test_names_are_demanded_where_no_step_has_those_of_the_table(table: Any) -> 
 def test_an_estimator_that_knows_a_number_of_features_takes_the_tables_columns() -> None:
     model = LogisticRegression().fit(FRAME.to_numpy(), TARGET)
     assert names_of(model, COLUMNS, ["y", "id"]).names == ("a", "b")
+
+
+def test_an_estimator_of_texts_takes_the_one_column_beside_the_target() -> None:
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(["red car", "blue car", "red bus", "green bus"], TARGET)
+    assert names_of(model, ["y", "note"], ["y"]).names == ("note",)
+    assert names_of(model, COLUMNS, ["y"], ["id"]).names == ("id",)
+
+
+def test_names_that_lightgbm_respelled_are_the_tables() -> None:
+    frame = FRAME.rename(columns={"a": "length in cm"})
+    model = LGBMClassifier(n_estimators=1, min_child_samples=1, n_jobs=1, verbose=-1).fit(frame, TARGET)
+    assert list(model.feature_names_in_) == ["b", "length_in_cm"]
+    assert names_of(model, ["length in cm", "y", "b"], ["y"]).names == ("b", "length in cm")
 
 
 def test_names_may_hold_commas() -> None:
