@@ -19,16 +19,11 @@ NULLS: Final = frozenset({*pyarrow.csv.ConvertOptions().null_values, "None", "<N
 """How a missing number, boolean or time may be spelled; of text only an empty cell without quotes is missing."""
 BOOLEANS: Final = {"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"}
 """How a boolean may be spelled, and the category that it is."""
-EARLIEST: Final = -62_135_596_800.0
-"""The year 1, in seconds since 1970."""
-LATEST: Final = 253_402_300_800.0
-"""The year 10000."""
 SHOWN: Final = 40
 """Characters of a cell that a message repeats."""
 _TRIED: Final = 50
 _SECONDS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SPAN: Final = re.compile(r"\s*(?:(-?\d+) days?,? *)?(\+)?(?:(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?)?\s*", re.ASCII)
-_TIME_OF_DAY: Final = r"^\s*([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?\s*$"
 
 
 class TableError(ValueError):
@@ -107,26 +102,27 @@ def as_numbers(cells: pa.ChunkedArray, name: str) -> FloatArray:
         return _spelled_numbers(cells.cast(pa.string()), name)
     if pa.types.is_duration(cells.type) or pa.types.is_time(cells.type):
         whole = cells.cast(pa.int32()) if pa.types.is_time32(cells.type) else cells
-        return _floats(whole.cast(pa.int64()).cast(pa.float64(), safe=False)) / _SECONDS[cells.type.unit]
+        return floats(whole.cast(pa.int64()).cast(pa.float64(), safe=False)) / _SECONDS[cells.type.unit]
     if not is_number(cells.type):
         raise ColumnError(name, f"it holds {said(cells.type)}")
-    return _floats(cells.cast(pa.float64(), safe=False))
+    return floats(cells.cast(pa.float64(), safe=False))
 
 
-def _floats(cells: pa.ChunkedArray) -> FloatArray:
+def floats(cells: pa.ChunkedArray) -> FloatArray:
+    """Return numbers as float64, NaN where missing."""
     return np.asarray(cells.to_numpy(), dtype=np.float64)
 
 
 def _spelled_numbers(texts: pa.ChunkedArray, name: str) -> FloatArray:
     found = cast_text(texts, pa.float64())
     if found is not None:
-        return _floats(found)
+        return floats(found)
     texts = without_nulls(texts)
     for number, spelled in (("1", "true"), ("0", "false")):
         ways = pa.array([text for text, meant in BOOLEANS.items() if meant == spelled])
         texts = pc.if_else(pc.is_in(texts, ways), pa.scalar(number), texts)
     found = cast_text(texts, pa.float64())
-    return _spelled_seconds(texts, name) if found is None else _floats(found)
+    return _spelled_seconds(texts, name) if found is None else floats(found)
 
 
 def cast_text(texts: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray | None:
@@ -178,8 +174,8 @@ def without_nulls(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 class Names:
     """The categories that a column knows, and how a cell says that it is one of them.
 
-    What is known as it stands is that. Otherwise 5.0 is 5 and True is true (or the other way round)
-    where these are known, and among numbers and booleans NA is missing.
+    What is known as it stands is that. Otherwise 5.0 is 5 and True is true where these are known, and
+    the other way round; where all that is known is numbers and booleans, NA is missing.
     """
 
     def __init__(self, known: Iterable[str], knows: Callable[[str], bool] | None = None) -> None:
@@ -197,8 +193,9 @@ class Names:
         if number is None:
             name = self._boolean(BOOLEANS.get(text))
         else:
-            name = category_name(number) or ""
-            name = name if text == f"{name}.0" and self._knows(name) else None
+            ways = _plain_ways(number)
+            fitting = [way for way in ways[: 2 if self._is_plain else 1] if text in ways and self._knows(way)]
+            name = fitting[0] if fitting else None
         if name is not None:
             return name
         return None if self._is_plain and is_missing(text) else text
@@ -210,11 +207,17 @@ class Names:
             return name
         if isinstance(value, bool):
             return self._boolean(name) or name
-        return f"{name}.0" if self._knows(f"{name}.0") else name
+        return f"{name}.0" if self._knows(f"{name}.0") and number_of(name) is not None else name
 
     def _boolean(self, meant: str | None) -> str | None:
         """Return the known category that spells a boolean, None if there is none."""
         return next((text for text, meaning in BOOLEANS.items() if meaning == meant and self._knows(text)), None)
+
+
+def _plain_ways(number: float) -> tuple[str, str]:
+    """Return how a number is plainly written: as JSON would, and as pandas writes a whole one among others."""
+    name = category_name(number) or ""
+    return name, f"{name}.0"
 
 
 def own_names(texts: Iterable[str]) -> Names:
@@ -228,9 +231,9 @@ def own_names(texts: Iterable[str]) -> Names:
         return Names({BOOLEANS[text] for text in present})
     numbers = [(text, number_of(text)) for text in present]
     if all(number is not None for _, number in numbers):
-        names = {text: category_name(number) or "" for text, number in numbers}
-        plain = all(text in (name, f"{name}.0") for text, name in names.items())
-        return Names(set(names.values()) if plain else set(names))
+        ways = {text: _plain_ways(number) for text, number in numbers if number is not None}
+        is_plain = all(text in own for text, own in ways.items())
+        return Names({name for name, _ in ways.values()} if is_plain else set(ways))
     return Names(())
 
 
@@ -315,89 +318,3 @@ def text_lengths(cells: pa.ChunkedArray, name: str) -> FloatArray:
     """Return how many characters each free text has, NaN where missing, shape [rows]; ColumnError as `texts_of`."""
     texts = texts_of(cells, name)
     return np.array([math.nan if text is None else len(text) for text in texts], dtype=np.float64)
-
-
-# ---------------------------------------------------------------- times
-
-
-def as_seconds(cells: pa.ChunkedArray, name: str) -> FloatArray:
-    """Return times in seconds since 1970: timestamps, dates, such numbers, or text that spells these.
-
-    What has no zone is UTC; nothing finer than a microsecond is kept. TableError where a cell is no
-    time or there is none.
-    """
-    cells = timely(cells, name)
-    if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
-        microseconds = cells.cast(pa.timestamp("us", getattr(cells.type, "tz", None)), safe=False).cast(pa.int64())
-        found = microseconds.to_numpy() / 1e6
-    else:
-        found = _floats(cells.cast(pa.float64(), safe=False))
-    beyond = found[(found < EARLIEST) | (found >= LATEST)]
-    if beyond.size:
-        raise TableError(
-            f"{name}: {beyond[0]:g} is no time between the years 1 and 9999, in seconds since 1970; "
-            "divide milliseconds by 1,000"
-        )
-    return np.asarray(found, dtype=np.float64)
-
-
-def timely(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """Return times as numbers, dates or timestamps: text as what it spells; TableError where one is missing or none."""
-    cells = plain(cells)
-    if is_text(cells.type):
-        cells = without_nulls(cells.cast(pa.string()))
-    missing = pc.sum(pc.is_null(cells, nan_is_null=True)).as_py() or 0
-    if missing:
-        raise TableError(f"{name}: {missing:,} rows have no time; fill or drop them")
-    if is_text(cells.type):
-        cells = _spelled_times(cells, name)
-    of = cells.type
-    is_time = pa.types.is_timestamp(of) or pa.types.is_date(of)
-    if not is_time and (not is_number(of) or pa.types.is_boolean(of) or pa.types.is_duration(of)):
-        held = "booleans" if pa.types.is_boolean(of) else said(of)
-        raise TableError(f"{name}: it holds {held}, which are no points in time")
-    return cells
-
-
-def _spelled_times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    found = cast_text(texts, pa.float64())
-    found = spelled_timestamps(texts) if found is None else found
-    if found is None:
-        row, text = max(_first_failing(texts, zone) for zone in (None, "UTC"))
-        raise TableError(
-            f"{name}: not every text is an ISO 8601 time such as 2026-01-31 or 2026-01-31T12:00:00Z, with an offset or "
-            f"without: row {row + 1:,} is {shown(text)}"
-        )
-    return found
-
-
-def spelled_timestamps(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return ISO 8601 texts as timestamps in microseconds, all without a zone or all in UTC; None if some are none."""
-    for zone in (None, "UTC"):
-        for unit in ("us", "ns"):
-            found = cast_text(texts, pa.timestamp(unit, zone))
-            if found is not None:
-                return found.cast(pa.timestamp("us", zone), safe=False)
-    return None
-
-
-def _first_failing(texts: pa.ChunkedArray, zone: str | None) -> tuple[int, str]:
-    """Return the place of the first text that is no time with or without an offset, and the text."""
-    low, high = 0, len(texts)
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            texts[low:middle].cast(pa.timestamp("us", zone))
-            low = middle
-        except pa.ArrowInvalid:
-            high = middle
-    return low, texts[low].as_py()
-
-
-def spelled_times_of_day(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return texts such as 08:30 or 08:30:00.5 as times of day, None if one is none."""
-    if not pc.all(pc.match_substring_regex(texts, _TIME_OF_DAY)).as_py():
-        return None
-    seconds = [None if text is None else seconds_of(text) for text in texts.to_pylist()]
-    microseconds = [None if value is None else round(value * 1e6) for value in seconds]
-    return pa.chunked_array([pa.array(microseconds, pa.int64()).cast(pa.time64("us"))])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,16 +10,21 @@ from typing import Final
 
 import numpy as np
 
-from app.cells import EARLIEST, ColumnError, Names, TableError, as_categories, as_numbers, as_seconds, text_lengths
-from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, ColumnBaseline, CorrelationTable
-from app.drift.bins import MISSING, FloatArray, category_hash
+from app.bundles import Performance
+from app.cell_times import EARLIEST
+from app.cells import TableError
+from app.drift.baseline import NO_CORRELATIONS, RESERVED, Baseline, CorrelationTable
+from app.drift.bins import FloatArray
 from app.drift.buckets import TimeSpan
 from app.drift.correlation import Correlations
 from app.drift.policy import Policy
 from app.drift.report import DriftReport, Memory, evaluate
 from app.drift.verdict import Status
+from app.errors import BundleError
 from app.filling import Filling, Weighing
-from app.table_stream import Part, TableStream
+from app.scoring import Grades, Scorer
+from app.table_rows import RowReader, Rows
+from app.table_stream import TableStream, listed
 
 HELD_ROWS: Final = 200_000
 """The most rows of a window that are held; of more a uniform sample is."""
@@ -64,6 +68,10 @@ class Judged:
     """For each column that drifts, the window in which that began."""
     held_rows: int
     """Rows that the statistics of values come from: fewer than all where the window is large."""
+    performance: Performance | None = None
+    """How good the model is on the rows whose truth is known; None where it was not asked or there are none."""
+    unanswered_rows: int = 0
+    """Rows that the model could not answer; their scores are missing."""
 
     @property
     def rows(self) -> int:
@@ -79,8 +87,17 @@ class Judged:
 class Check:
     """Tables that are to be compared with a baseline: their columns are known, their rows not yet read."""
 
-    def __init__(self, baseline: Baseline, tables: Sequence[Path | str], options: CheckOptions | None = None) -> None:
-        """Open the tables; TableError where one is none, CheckError if there is nothing to compare."""
+    def __init__(
+        self,
+        baseline: Baseline,
+        tables: Sequence[Path | str],
+        options: CheckOptions | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
+        """Open the tables; TableError where one is none, CheckError if there is nothing to compare.
+
+        The scorer's model is loaded if a table lacks scores or has the target, and every feature is there.
+        """
         self.options: Final = options or CheckOptions()
         if self.options.every is not None and self.options.time is None:
             span = self.options.every.name
@@ -88,17 +105,38 @@ class Check:
         if baseline.is_by_hour and self.options.time is None:
             raise CheckError("the baseline tells hours of the day apart: name the column of times (--time)")
         self._streams: Final = [TableStream(path, self.options.bytes_at_once) for path in tables]
-        self.left_out: Final = self._absent_scores(baseline)
-        """Score columns of the baseline that are not in every table, and not compared."""
         self._require_known(baseline, self.options.ignore)
+        absent = self._absent_scores(baseline)
+        self.not_predicted = ""
+        """Why the model was not asked, although it could have been of use."""
+        self._scorer: Final = self._opened(scorer, absent)
+        self.predicted: Final = absent if self._scorer else ()
+        """Score columns that are not in every table, and given by the model where they are not."""
+        self.left_out: Final = () if self._scorer else absent
+        """Score columns of the baseline that are not in every table, and not compared."""
         leaving = {*self.options.ignore, *self.left_out}
         self.baseline: Final = restricted(baseline, [name for name in baseline.names if name not in leaving])
         """The columns that are compared."""
         if not self.baseline.columns:
             raise CheckError("there is no column to compare: all of the baseline's are ignored or absent")
+        self._reader: Final = RowReader(self.baseline, self.options.time, self._scorer)
         for stream in self._streams:
-            stream.require(self._asked())
-        self._columns = [_Column(column) for column in self.baseline.columns]
+            stream.require(self._reader.asked(stream))
+
+    def _opened(self, scorer: Scorer | None, absent: Sequence[str]) -> Scorer | None:
+        """Return the scorer with its model loaded, None if it is of no use or cannot be."""
+        if scorer is None or not all(
+            name in stream.column_names for stream in self._streams for name in scorer.features
+        ):
+            return None
+        if not absent and not any(scorer.info.target in stream.column_names for stream in self._streams):
+            return None
+        try:
+            scorer.open()
+        except BundleError as error:
+            self.not_predicted = str(error)
+            return None
+        return scorer
 
     @property
     def bytes(self) -> int:
@@ -120,7 +158,7 @@ class Check:
         weighing, memory = Weighing(self.baseline.binner, detector), Memory.start(detector)
         began: dict[str, str] = {}
         observed = 0
-        for filling in self._filled(weighing, read or (lambda _: None)):
+        for filling, grades in self._filled(weighing, read or (lambda _: None)):
             window = filling.window()
             observed += window.rows
             policy = replace(self.options.policy, windows=(window.rows,), time_windows=())
@@ -129,8 +167,16 @@ class Check:
             report, memory = evaluate(self.baseline, [window], observed, memory, policy, at)
             drifting = [verdict.name for verdict in report.verdicts if verdict.status is Status.DRIFT_DETECTED]
             began = {name: began.get(name, window.name) for name in drifting}
-            judged = Judged(window.name, tuple(filling.tables), report, began, filling.held)
-            del filling, window  # its rows make room for those of the next
+            judged = Judged(
+                window.name,
+                tuple(filling.tables),
+                report,
+                began,
+                filling.held,
+                performance=None if grades is None else grades.performance(),
+                unanswered_rows=0 if grades is None else grades.unanswered,
+            )
+            del filling, window, grades  # its rows make room for those of the next
             yield judged
 
     def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
@@ -140,57 +186,44 @@ class Check:
     def _require_known(self, baseline: Baseline, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in baseline.names]
         if unknown:
-            raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {', '.join(baseline.names)}")
+            raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {listed(baseline.names)}")
 
-    def _filled(self, weighing: Weighing, read: Callable[[int], object]) -> Iterator[Filling]:
+    def _filled(self, weighing: Weighing, read: Callable[[int], object]) -> Iterator[tuple[Filling, Grades | None]]:
         """Yield the windows, each when all of its rows have been read."""
-        names = _unique([stream.path.stem for stream in self._streams])
+        names = _unique([stream.name for stream in self._streams])
         filling: Filling | None = None
+        grades: Grades | None = None
         before = 0
         for place, stream in enumerate(self._streams):
-            rows = 0
-            for part in stream.parts(self._asked()):
-                values, at = self._values(stream, part)
-                rows += len(values)
-                for run, key in self._runs(at, len(values), place, stream, filling):
+            found = 0
+            for part in stream.parts(self._reader.asked(stream)):
+                rows = self._reader.read(stream, part)
+                found += len(rows.values)
+                for run, key in self._runs(rows.at, len(rows.values), place, stream, filling):
                     if filling is None or filling.key != key:
                         if filling is not None:
-                            yield filling
-                        filling = self._filling(key, names[place])
-                    codes = self.baseline.binner.codes(values[run])
-                    filling.add(values[run], codes, None if at is None else at[run], stream.path)
-                    if at is not None:
-                        weighing.add(codes, at[run])
+                            yield filling, grades
+                        filling, grades = self._filling(key, names[place]), self._grades()
+                    self._add(rows, run, filling, grades, weighing, stream.path)
                 read(before + part.bytes_read)
-            if rows == 0:
+            if found == 0:
                 raise TableError(f"{stream.path} has no rows")
             before += stream.bytes
         if filling is not None:
-            yield filling
+            yield filling, grades
 
-    def _asked(self) -> list[str]:
-        time = [] if self.options.time is None else [self.options.time]
-        return list(dict.fromkeys([*self.baseline.names, *time]))
+    def _add(
+        self, rows: Rows, run: slice, filling: Filling, grades: Grades | None, weighing: Weighing, path: Path
+    ) -> None:
+        codes = self.baseline.binner.codes(rows.values[run])
+        filling.add(rows.values[run], codes, None if rows.at is None else rows.at[run], path)
+        if rows.at is not None:
+            weighing.add(codes, rows.at[run])
+        if grades is not None and rows.answers is not None:
+            grades.add(rows.answers, run)
 
-    def _values(self, stream: TableStream, part: Part) -> tuple[FloatArray, FloatArray | None]:
-        """Return rows as a monitor observes them, categories as codes, and their times."""
-        values = np.empty((part.table.num_rows, len(self._columns)))
-        try:
-            for place, column in enumerate(self._columns):
-                values[:, place] = column.cells(part)
-            at = None if self.options.time is None else as_seconds(part.table[self.options.time], self.options.time)
-        except ColumnError as error:
-            where = stream.path if error.row is None else f"{stream.path}, row {part.first + error.row - 1:,}"
-            found = next(column for column in self.baseline.columns if column.name == error.name)
-            had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
-            raise TableError(
-                f"{where}: {error.name}: {error.problem}, where the baseline has {had}: mend it, or leave the column "
-                f"out (--ignore {error.name})"
-            ) from error
-        except TableError as error:
-            rows = f"rows {part.first:,} to {part.first + part.table.num_rows - 1:,}"
-            raise TableError(f"{stream.path}, {rows}: {error}") from error
-        return values, at
+    def _grades(self) -> Grades | None:
+        return None if self._scorer is None else Grades(self._scorer.info, self.options.held_rows)
 
     def _runs(
         self, at: FloatArray | None, rows: int, place: int, stream: TableStream, filling: Filling | None
@@ -216,7 +249,7 @@ class Check:
         name = stem if self.is_history else "table"
         if self.options.every is not None:
             name = moment(key * self.options.every.seconds, whole_days=self.options.every.seconds % _DAY_SECONDS == 0)
-        most = max(1, min(self.options.held_rows, self.options.held_cells // len(self._columns)))
+        most = max(1, min(self.options.held_rows, self.options.held_cells // len(self.baseline.columns)))
         return Filling(key, name, self.baseline, most)
 
 
@@ -247,32 +280,3 @@ def _unique(names: Sequence[str]) -> list[str]:
         candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, len(names) + 1))
         found.append(next(candidate for candidate in candidates if candidate not in found))
     return found
-
-
-class _Column:
-    """A column of the baseline, which says how its cells are to be read."""
-
-    def __init__(self, baseline: ColumnBaseline) -> None:
-        self._name = baseline.name
-        self._numeric = baseline.kind == "numeric"
-        self._of_text = baseline.of_text
-        self._bins = baseline.bins
-        self._names = Names(self._bins.categories, self._knows)
-        # Where the reference has empty texts and nothing missing, an empty cell is such a text.
-        empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
-        self._gap = float(self._bins.category_code("")) if empty else math.nan
-
-    def cells(self, part: Part) -> FloatArray:
-        """Return the cells as a monitor takes them, shape [rows]."""
-        cells = part.table[self._name]
-        if self._of_text:
-            return text_lengths(cells, self._name)
-        if self._numeric:
-            return as_numbers(cells, self._name)
-        meant = self._names.written if self._name in part.written else self._names.typed
-        found = as_categories(cells, self._name, meant)
-        coded: FloatArray = np.append(self._bins.encode(found.names), self._gap)[found.codes]
-        return coded
-
-    def _knows(self, category: str) -> bool:
-        return category in self._bins.categories or category_hash(category) in self._bins.tail

@@ -310,7 +310,7 @@ def baseline_build(
         try:
             out.write_text(dumps(baseline), encoding="utf-8")
         except OSError as error:
-            raise BaselineError(f"cannot write {out}: {error}") from error
+            raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
     show_baseline(baseline, _console())
     _say_left_out(console, table, [*baseline.names, time])
     console.print(f"wrote {out}")
@@ -375,7 +375,7 @@ def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
         codes = json.loads(read_bounded(path, MOST_CODES_BYTES))
         return {name: {str(k): float(v) for k, v in known.items()} for name, known in codes.items()}
     except OSError as error:
-        raise TableError(f"cannot read {path}: {error.strerror or error}") from error
+        raise TableError(f"cannot read {path}: {error.strerror or 'it cannot be read'}") from error
     except (ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         raise TableError(f'cannot read {path}: it must be JSON like {{"column": {{"category": 1}}}}') from error
 

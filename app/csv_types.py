@@ -8,6 +8,7 @@ from typing import Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.cell_times import spelled_times_of_day, spelled_timestamps
 from app.cells import (
     BOOLEANS,
     Names,
@@ -15,8 +16,6 @@ from app.cells import (
     cast_text,
     joined,
     own_names,
-    spelled_times_of_day,
-    spelled_timestamps,
     without_nulls,
 )
 

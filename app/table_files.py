@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ def readable(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, pa.NativeFile]]:
     """Open a file for reading, unzipped if it is zipped, and give the file itself too."""
-    with pa.OSFile(str(path)) as raw:
+    with pa.OSFile(os.fsencode(path)) as raw:
         start = raw.read(2)
         raw.seek(0)
         if path.name.lower().endswith(".gz") and start not in (_ZIPPED, b""):
@@ -92,6 +93,25 @@ def _opened(path: Path) -> Iterator[tuple[Any, pa.NativeFile]]:
             return
         with pa.CompressedInputStream(raw, "gzip") as source:
             yield source, raw
+
+
+class _Unsplit(io.RawIOBase):
+    """A source none of whose blocks ends between CR and LF: Arrow would lose the LF, in a quoted cell too."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._held = b""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most so many; none at the end."""
+        found: bytes = self._source.read(size - len(self._held))
+        block = self._held + found
+        self._held = b"\r" if found and len(block) > 1 and block.endswith(b"\r") else b""
+        return block.removesuffix(self._held)
 
 
 class CsvFile:
@@ -139,7 +159,7 @@ class CsvFile:
     def _blocks_of(self, columns: Sequence[str], at_once: int) -> Iterator[tuple[pa.Table, int]]:
         with _opened(self._path) as (source, raw):
             reader = pyarrow.csv.open_csv(
-                source,
+                pa.PythonFile(_Unsplit(source), mode="r"),
                 read_options=pyarrow.csv.ReadOptions(block_size=at_once),
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._refuse),
                 convert_options=pyarrow.csv.ConvertOptions(
@@ -210,9 +230,14 @@ class ParquetFile:
         with self._opened() as file:
             self.names: Final[tuple[str, ...]] = tuple(file.schema_arrow.names)
 
-    def _opened(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         # With pre_buffer what was read is kept to the end; without a buffer a row group's columns are read whole.
-        return pyarrow.parquet.ParquetFile(self._path, buffer_size=1_048_576, pre_buffer=False)
+        with (
+            pa.OSFile(os.fsencode(self._path)) as source,
+            pyarrow.parquet.ParquetFile(source, buffer_size=1_048_576, pre_buffer=False) as file,
+        ):
+            yield file
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
         """Yield the rows of some columns, in order, and how many bytes of the file have been read."""

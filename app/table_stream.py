@@ -39,6 +39,8 @@ class TableStream:
         """Read the names of the columns; TableError for what is no table."""
         self.path: Final = Path(path)
         self._files: Final = _files(self.path, bytes_at_once)
+        self.name: Final = self.path.name[: -len(ending(self.path)) or None]
+        """The name of the file or folder, without its ending."""
         self.bytes: Final = sum(file.size for file in self._files)
         self.column_names: Final = _names(self._files)
         self.is_written: Final = self._files[0].rows.is_written

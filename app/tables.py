@@ -10,20 +10,19 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.cell_times import as_seconds, timely
 from app.cells import (
     ColumnError,
     Names,
     TableError,
     as_categories,
     as_numbers,
-    as_seconds,
     is_number,
     is_text,
     joined,
     named,
     number_of,
     said,
-    timely,
 )
 from app.csv_types import WrittenColumn
 from app.drift.baseline import Categories, Kind

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,16 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from app import cli
+from app.bundle_create import baseline_of
 from app.bundles import read_baseline
 from app.check import Check, CheckOptions, Judged
-from app.check_command import WIDTH, as_bytes, show
+from app.check_report import WIDTH, as_bytes, show
 from app.drift.baseline import dumps
 from app.drift.buckets import TimeSpan
 from tests.e2e.processes import COMMAND
+from tests.examples import Example
 from tests.monitors import START, small_baseline
 from tests.test_check import csv_of, days, frame_of, parquet_of, usual_frame
 
@@ -350,3 +355,102 @@ def test_a_name_of_a_column_that_is_not_utf_8_is_bad_input(check: Command, tmp_p
     table = tmp_path / "t.csv"
     table.write_bytes("âge,flag\n1,0\n".encode("latin-1"))
     assert check(table).refuses(str(table))
+
+
+# ---------------------------------------------------------------- with a bundle's model
+
+
+def test_a_bundle_s_model_gives_the_scores_that_a_table_lacks(check: Command, binary: Example, tmp_path: Path) -> None:
+    table = csv_of(binary.evaluation, tmp_path / "t")
+    result = check(table, baseline=binary.folder)
+    assert result.err == "predicted by the bundle's model, because not in the table: prediction\n"
+    made = binary.bundle.info.performance
+    assert made is not None
+    measured = f"accuracy {made.metrics['accuracy']:.4g}"
+    words = " ".join(result.out.split())
+    assert f"performance {measured}" in words
+    assert f"on {len(binary.evaluation)} rows with a known target when made {measured}" in words
+    assert "held-out rows" in words
+    told = orjson.loads(check(table, "--json", baseline=binary.folder).out)
+    assert told["performance"]["metrics"] == pytest.approx(made.metrics)
+    assert "prediction" in told
+
+
+def test_without_the_model_the_scores_are_left_out(check: Command, binary: Example, tmp_path: Path) -> None:
+    table = csv_of(binary.evaluation, tmp_path / "t")
+    result = check(table, "--no-predict", "--json", baseline=binary.folder)
+    assert result.err == "not compared, because not in the table: prediction\n"
+    told = orjson.loads(result.out)
+    assert "prediction" not in told
+    assert told["performance"] is None
+
+
+def test_a_model_that_cannot_be_loaded_is_left_out_and_named(check: Command, binary: Example, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(binary.folder, folder)
+    (folder / "model.skops").write_bytes(b"PK")
+    table = csv_of(binary.evaluation, tmp_path / "t")
+    result = check(table, "--json", baseline=folder)
+    assert result.code == check(table, "--no-predict", baseline=binary.folder).code
+    assert "not compared, because not in the table: prediction" in result.err
+    assert "the bundle's model is not asked: " in result.err
+    assert "model.skops" in result.err
+    (folder / "bundle.json").write_text("{}")
+    assert check(table, baseline=folder).refuses("bundle.json")
+
+
+def test_rows_without_a_score_are_told(check: Command, binary: Example, tmp_path: Path) -> None:
+    frame = binary.evaluation.copy()
+    frame.loc[[1, 2], "mean area"] = np.nan
+    assert "2 rows that the model cannot answer" in check(csv_of(frame, tmp_path / "t"), baseline=binary.folder).out
+
+
+# ---------------------------------------------------------------- whatever the terminal
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_the_exit_code_is_the_verdict_s_where_a_terminal_lacks_characters(
+    encoding: str, check: Command, usual: Path, moved: Path, tmp_path: Path
+) -> None:
+    assert check(moved).code == 1
+    named = csv_of(usual_frame(1_000, age=50.0), tmp_path / "größe→")
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    for table, code in ((usual, 0), (moved, 1), (named, 1), (tmp_path / "größe.csv", 2)):
+        given = ["check", str(table), "--baseline", str(tmp_path / "baseline.json")]
+        done = subprocess.run([*COMMAND, *given], capture_output=True, timeout=60, env=env)
+        assert done.returncode == code, done.stderr
+        said = (done.stdout if code < 2 else done.stderr).decode(encoding)
+        assert "Traceback" not in said
+        assert said.strip()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["check", "--help"], ["demo", "--help"], ["state", "--help"]])
+def test_help_is_printed_where_a_terminal_lacks_characters(command: list[str]) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*COMMAND, *command], capture_output=True, timeout=60, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Usage" in done.stdout
+
+
+def test_a_path_that_is_not_utf_8_is_told_as_far_as_it_can_be(check: Command, usual: Path, tmp_path: Path) -> None:
+    table = tmp_path / os.fsdecode(b"caf\xe9.parquet")
+    shutil.copy(usual, table)
+    result = check(table, "--json")
+    assert result.code == 0
+    assert orjson.loads(result.out)["tables"][0].endswith("caf\ufffd.parquet")
+    assert check(table).code == 0
+
+
+# ---------------------------------------------------------------- names of columns
+
+
+def test_a_name_with_a_comma_can_be_left_out(check: Command, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"Size, cm": generator.normal(size=600), "x": generator.normal(size=600), "y": 1.0})
+    (tmp_path / "own.json").write_text(dumps(baseline_of(frame)), encoding="utf-8")
+    table = csv_of(frame, tmp_path / "t")
+    for ignored in (["--ignore", "Size, cm", "--ignore", "y"], ["--ignore", "Size, cm", "--ignore", " y, "]):
+        found = orjson.loads(check(table, *ignored, "--json", baseline=tmp_path / "own.json").out)
+        assert list(found["features"]) == ["x"]
+    unknown = check(table, "--ignore", "Size, mm", baseline=tmp_path / "own.json")
+    assert unknown.refuses("--ignore: there is no column Size; there is Size, cm, x, y")

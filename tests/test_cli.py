@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 import skops.io
 import structlog
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -517,3 +518,93 @@ def test_a_baseline_written_by_hand_is_shown(binary: Example, tmp_path: Path, dr
     path.write_text(dumps(binary.bundle.baseline))
     os.chmod(path, 0o444)
     assert binary.bundle.baseline.hash in driftgauge("baseline", "show", path).out
+
+
+# ---------------------------------------------------------------- columns of the table
+
+
+def columns_of(path: Path) -> list[str]:
+    return list(read_baseline(path).names)
+
+
+def test_names_with_commas_are_left_out_and_stated(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    frame = pd.DataFrame({"Size, cm": [1, 2] * 50, "zip, code": [8001, 8002] * 50, "x": range(100), "y": 1})
+    frame.to_parquet(tmp_path / "t.parquet")
+    given = ["--ignore", "Size, cm", "--ignore", "y", "--kinds", "zip, code=categorical", "--kinds", "x=numeric"]
+    assert driftgauge("baseline", "build", tmp_path / "t.parquet", "--out", tmp_path / "b.json", *given).code == 0
+    found = read_baseline(tmp_path / "b.json")
+    assert [(column.name, column.kind) for column in found.columns] == [("zip, code", "categorical"), ("x", "numeric")]
+
+
+@pytest.mark.parametrize("option", [("--ignore", "nothing"), ("--kinds", "nothing=numeric")])
+@pytest.mark.parametrize("command", ["baseline", "bundle"])
+def test_an_unknown_column_is_an_error_everywhere(
+    command: str, option: tuple[str, str], files: Path, driftgauge: Driftgauge
+) -> None:
+    given = ["baseline", "build", files / "reference.csv"] if command == "baseline" else create(files)
+    out = ["--out", files / "b.json"] if command == "baseline" else []
+    assert driftgauge(*given, *out, *option).says(f"{option[0]}: there is no column nothing; there is mean radius")
+
+
+INDEXED = {
+    "csv": lambda frame, folder: frame.to_csv(folder / "t.csv"),
+    "parquet": lambda frame, folder: frame.to_parquet(folder / "t.parquet"),
+}
+
+
+@pytest.mark.parametrize("form", INDEXED)
+def test_the_index_of_a_dataframe_is_left_out_and_said(form: str, tmp_path: Path, driftgauge: Driftgauge) -> None:
+    frame = pd.DataFrame({"x": np.arange(100.0)}).sample(frac=1, random_state=0)
+    INDEXED[form](frame, tmp_path)
+    table, out = tmp_path / f"t.{form}", tmp_path / "b.json"
+    result = driftgauge("baseline", "build", table, "--out", out)
+    assert columns_of(out) == ["x"]
+    assert "left out, because it is a DataFrame's index and no feature: " in result.err
+    assert driftgauge("baseline", "build", tmp_path / f"t.{form}", "--out", out, "--ignore", "x").code == 2
+
+
+def test_an_index_that_holds_times_or_has_a_name_is_used(tmp_path: Path, driftgauge: Driftgauge) -> None:
+    frame = pd.DataFrame({"x": np.arange(100.0)}, index=pd.date_range("2026-01-01", periods=100, freq="h"))
+    frame.to_parquet(tmp_path / "t.parquet")
+    given = ["--time", "__index_level_0__", "--out", tmp_path / "b.json"]
+    result = driftgauge("baseline", "build", tmp_path / "t.parquet", *given)
+    assert columns_of(tmp_path / "b.json") == ["x"]
+    assert "left out" not in result.err
+    frame.rename_axis("at").to_parquet(tmp_path / "named.parquet")
+    assert driftgauge("baseline", "build", tmp_path / "named.parquet", *given).says("has no column __index_level_0__")
+    assert driftgauge("baseline", "build", tmp_path / "named.parquet", *given[2:]).says(
+        "at: it holds dates", "--time at"
+    )
+
+
+def test_a_bundle_says_what_of_its_table_is_an_index(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    binary.reference.sample(frac=1, random_state=0).to_csv(files / "indexed.csv")
+    result = driftgauge(*create(files, reference=files / "indexed.csv"))
+    assert result.code == 0
+    assert "left out, because it is a DataFrame's index and no feature: the first one, without a name" in result.err
+    assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
+
+
+@pytest.mark.parametrize(
+    "spelling", [("True", "False"), ("TRUE", "FALSE"), ("02134", "1"), ("1.0", "2.0"), ("NA", "x")]
+)
+def test_a_target_of_text_is_read_as_the_classes_are_spelled(
+    spelling: tuple[str, str], files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    truth = binary.reference[TARGET].map(dict(enumerate(spelling)))
+    model = clone(binary.estimator).fit(binary.reference[binary.names], truth.to_numpy(dtype=object).astype(str))
+    skops.io.dump(model, files / "text.skops")
+    accuracy = float((model.predict(binary.reference[binary.names]) == truth).mean())
+    for name in ("t.csv", "t.parquet", "t.jsonl"):
+        frame = binary.reference.assign(**{TARGET: truth})
+        if name.endswith("csv"):
+            frame.to_csv(files / name, index=False)
+        elif name.endswith("parquet"):
+            frame.to_parquet(files / name)
+        else:
+            frame.to_json(files / name, orient="records", lines=True)
+        given = create(files, estimator=files / "text.skops", reference=files / name, out=files / f"of-{name}")
+        assert driftgauge(*given).code == 0
+        performance = read_info(files / f"of-{name}").performance
+        assert performance is not None
+        assert performance.metrics["accuracy"] == pytest.approx(accuracy)

@@ -43,7 +43,7 @@ SIDE_EFFECTS = {
 """Of the standard library, what a pure core has no use for: clocks, files, networks, threads, chance."""
 
 COMMANDS = ("app.demo", "app.serve_command", "app.state_command")
-ENTRANCES = ("app.main", "app.worker", "app.cli", "app.check_command", *COMMANDS)
+ENTRANCES = ("app.main", "app.worker", "app.cli", "app.check_command", "app.check_report", *COMMANDS)
 RULES = (
     Rule("the core is pure", _impure, lambda module: not _within("app.drift")(module)),
     Rule("metrics alone knows prometheus_client", _within("prometheus_client"), _within("app.metrics")),

@@ -90,7 +90,7 @@ def _values(info: BundleInfo, sample: Sample) -> list[bool | float | str | None]
 
 
 def _data_type(feature: Feature) -> str:
-    return "string" if feature.kind == "categorical" else "boolean" if feature.boolean else "float"
+    return "string" if feature.kind != "numeric" else "boolean" if feature.boolean else "float"
 
 
 def prediction_type(info: BundleInfo) -> str:

@@ -351,7 +351,8 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 def _value(feature: Feature) -> dict[str, Any]:
-    types = ["number", "boolean"] if feature.kind == "numeric" else ["string", "number", "boolean"]
+    kinds = {"numeric": ["number", "boolean"], "categorical": ["string", "number", "boolean"], "text": ["string"]}
+    types = kinds[feature.kind]
     return {"anyOf": [{"type": kind} for kind in [*types, *["null"] * feature.accepts_missing]]}
 
 
