@@ -201,8 +201,10 @@ def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
     estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression())
     skops.io.dump(estimator.fit(binary.reference[binary.names].to_numpy(), binary.reference[TARGET]), files / "p.skops")
     options = create(files, estimator=files / "p.skops", trusted_types="tests.test_feature_names.Plain")
-    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features mean radius,mean tex")
+    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features 'mean radius,mean tex")
     assert not (files / "bundle").exists()
+    unknown = driftgauge(*options, "--features", "mean radius,mean aera")
+    assert unknown.says("--features: there is no column mean aera; there is mean radius")
     made = driftgauge(*options, "--features", ",".join(binary.names[:2]), "--features", ",".join(binary.names[2:]))
     assert made.code == 0, made.err
     assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
