@@ -264,7 +264,7 @@ def bundle_create(
                 category_codes=_read_codes(category_codes),
                 trusted_types=_split(trusted_types or ""),
                 overwrite=overwrite,
-                features=features or (),
+                features=chosen(features, TableStream(reference).column_names, "--features") if features else (),
                 share_samples=share_samples,
                 tell=told.append,
             )
