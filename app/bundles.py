@@ -27,6 +27,8 @@ MOST_INFO_BRACKETS: Final = 1_000_000
 """The most lists and objects in it: a feature has three. Empty ones take twenty times their text."""
 SAMPLE_TOLERANCE: Final = 1e-6
 
+_SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
+"""What the score and the predicted class are, and are watched as."""
 _LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
 """Whose estimators are looked into."""
 
@@ -130,7 +132,7 @@ class BundleInfo(_Part):
     created: str
     libraries: dict[str, str]
     target: str | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: Annotated[tuple[Sample, ...], Field(max_length=100)] = ()
     performance: Performance | None = None
     timing: Timing | None = None
 
@@ -240,10 +242,11 @@ def check_features(info: BundleInfo, baseline: Baseline) -> None:
             f"the baseline's columns do not match the model's features ({what or 'in another order'}): "
             "build both from the same table with `driftgauge bundle create`"
         )
-    for feature, column in zip(info.features, baseline.columns, strict=False):
-        if feature.watched_as != column.kind:
+    kinds = [*((feature.kind, feature.watched_as) for feature in info.features), *_SCORE_KINDS]
+    for (kind, watched_as), column in zip(kinds, baseline.columns, strict=False):
+        if watched_as != column.kind:
             raise BundleError(
-                f"{feature.name} is {feature.kind} for the model and {column.kind} in the baseline: "
+                f"{column.name} is {kind} for the model and {column.kind} in the baseline: "
                 "build both from the same table with `driftgauge bundle create`"
             )
 

@@ -32,7 +32,7 @@ def features_of(
     """Return the features in the order that the estimator was fitted on: see `names_of`.
 
     `left_out` are columns that are no features, `stated` their kinds where inference is wrong, `codes`
-    the numbers that stand for categories, `asked` the features in the user's words. Raises BundleError or TableError.
+    the numbers that stand for categories, `asked` the features that the user names. Raises BundleError or TableError.
     """
     names = names_of(model, table.column_names, left_out, asked).names
     require(table, names, "the reference")

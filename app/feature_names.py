@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,15 +27,14 @@ class Names:
 
 
 def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> Names:
-    """Find the features among a table's columns; `left_out` are none, `asked` are the user's own words.
+    """Find the features among a table's columns; `left_out` are none, `asked` are those that the user names.
 
     Raises BundleError where the estimator does not say what it was fitted on, or says otherwise.
     """
     beside = [name for name in columns if name not in left_out]
     own = _own(model, columns)
     if asked:
-        names = split_names(asked, columns)
-        return _asked(names, own, as_frame=next(_later(model, columns), None) is not None)
+        return _asked(asked, own, as_frame=next(_later(model, columns), None) is not None)
     if own is not None:
         return Names(own, "by the estimator's own names")
     later = next(_later(model, columns), None)
@@ -43,8 +42,8 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
         return later
     if not hasattr(model, "n_features_in_") and not takes_text_alone(model):
         raise BundleError(
-            "the estimator does not say which columns it was fitted on: name them in their order, --features "
-            f"{_joined(beside)} (the option can be repeated); beside the target the reference has these columns"
+            f"the estimator does not say which columns it was fitted on: name them in their order, {_options(beside)}; "
+            "beside the target the reference has these columns"
         )
     return Names(tuple(beside), "all columns beside the target, in the table's order")
 
@@ -54,20 +53,6 @@ def trained_names(model: Any) -> list[str]:
     own = _own(model, ())
     later = next(_later(model, ()), None) if own is None else None
     return list(own or (later.names if later else ()))
-
-
-def split_names(texts: Sequence[str], columns: Sequence[str]) -> list[str]:
-    """Return the columns that options name: each text is one column, or several between commas.
-
-    A name that holds a comma is written alone, or in double quotes.
-    """
-    found: list[str] = []
-    for text in texts:
-        parts = (
-            [text] if text in columns else [part.strip() for part in next(csv.reader([text], skipinitialspace=True))]
-        )
-        found += [part for part in parts if part]
-    return found
 
 
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
@@ -119,6 +104,8 @@ def _later(model: Any, columns: Sequence[str]) -> Iterator[Names]:
             yield from _later(inner, columns)
 
 
-def _joined(names: Sequence[str]) -> str:
-    """Return names as the option takes them."""
-    return ",".join(f'"{name}"' if "," in name else name for name in names)
+def _options(names: Sequence[str]) -> str:
+    """Return the option that names columns, or one for each where a name holds a comma."""
+    if any("," in name for name in names):
+        return " ".join(f"--features {shlex.quote(name)}" for name in names)
+    return f"--features {shlex.quote(','.join(names))}"

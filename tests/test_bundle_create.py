@@ -363,7 +363,7 @@ def test_features_of_an_estimator_without_names_are_the_columns_that_are_not_ign
 PLAIN = f"{Plain.__module__}.Plain"
 
 
-@pytest.mark.parametrize("asked", [(), ("mean radius,mean texture,mean perimeter", "mean area", *INPUTS.columns[4:])])
+@pytest.mark.parametrize("asked", [(), tuple(INPUTS.columns)])
 def test_features_are_those_of_a_later_step_where_the_first_keeps_no_names(
     asked: Sequence[str], tmp_path: Path
 ) -> None:
@@ -390,7 +390,7 @@ def test_features_are_those_of_a_later_step_where_the_first_keeps_no_names(
 
 def test_an_estimator_that_does_not_say_what_it_takes_asks_for_it(tmp_path: Path) -> None:
     estimator = make_pipeline(Plain(), GaussianNB()).fit(INPUTS.to_numpy(), CELLS[TARGET])
-    with pytest.raises(BundleError, match=r"name them in their order, --features mean radius,mean texture"):
+    with pytest.raises(BundleError, match=r"name them in their order, --features 'mean radius,mean texture"):
         create(tmp_path / "b", estimator, trusted_types=[PLAIN])
     with pytest.raises(TableError, match="the reference has no column mean aera"):
         create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=["mean aera"])

@@ -8,6 +8,7 @@ import shutil
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,7 @@ def _sample(name: str, value: object) -> Callable[[dict[str, Any]], object]:
         (_first("features", dtype="(9999,9999)f8"), "features.0.dtype is (9999,9999)f8, which is not allowed"),
         (_first("features", dtype="f8,9999U9999"), "features.0.dtype is f8,9999U9999, which is not allowed"),
         (lambda content: content.update(created=None), "created is null, expected: a text"),
+        (lambda content: content.update(samples=content["samples"] * 50), "expected: at most 100 entries"),
         (lambda content: content.update(samples=7), "samples is 7, expected: a list"),
         (lambda content: content.pop("input"), "input is absent"),
     ],
@@ -360,6 +362,19 @@ def test_a_baseline_of_another_kind_is_refused(text: Example, folder: Path) -> N
     features = tuple(feature.model_copy(update={"kind": "numeric"}) for feature in info.features)
     with pytest.raises(BundleError, match="shape is numeric for the model and categorical in the baseline"):
         check_features(info.model_copy(update={"features": features}), text.bundle.baseline)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("binary", -1), ("multiclass", -2), ("multiclass", -1), ("regression", -1)]
+)
+def test_a_score_of_another_kind_is_refused(name: str, place: int, example_of: ExampleOf, text: Example) -> None:
+    bundle = example_of(name).bundle
+    columns = list(bundle.baseline.columns)
+    own = columns[place]
+    other = next(column for column in text.bundle.baseline.columns if column.kind != own.kind)
+    columns[place] = replace(other, name=own.name)
+    with pytest.raises(BundleError, match=f"{own.name} is {own.kind} for the model and {other.kind} in the baseline"):
+        check_features(bundle.info, replace(bundle.baseline, columns=tuple(columns)))
 
 
 # ---------------------------------------------------------------- what a model file may contain

@@ -168,6 +168,20 @@ def test_making_a_bundle_tells_what_was_taken_and_what_a_prediction_takes(
     assert "A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)" in said
 
 
+def test_a_bundle_of_an_earlier_version_is_shown_without_what_it_does_not_know(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    shutil.copytree(binary.folder, files / "bundle")
+    path = files / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["timing"]
+    path.write_text(json.dumps(content))
+    shown = driftgauge("bundle", "show", files / "bundle")
+    assert shown.code == 0
+    given = next(line for line in shown.out.splitlines() if "given to the model as" in line)
+    assert given.split("as", 1)[1].strip() == "a matrix"
+
+
 def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
     files: Path, binary: Example, driftgauge: Driftgauge
 ) -> None:
@@ -187,8 +201,10 @@ def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
     estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression())
     skops.io.dump(estimator.fit(binary.reference[binary.names].to_numpy(), binary.reference[TARGET]), files / "p.skops")
     options = create(files, estimator=files / "p.skops", trusted_types="tests.test_feature_names.Plain")
-    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features mean radius,mean tex")
+    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features 'mean radius,mean tex")
     assert not (files / "bundle").exists()
+    unknown = driftgauge(*options, "--features", "mean radius,mean aera")
+    assert unknown.says("--features: there is no column mean aera; there is mean radius")
     made = driftgauge(*options, "--features", ",".join(binary.names[:2]), "--features", ",".join(binary.names[2:]))
     assert made.code == 0, made.err
     assert [feature.name for feature in read_info(files / "bundle").features] == binary.names

@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from app.errors import BundleError
-from app.feature_names import Names, names_of, not_taken, shortened, split_names
+from app.feature_names import Names, names_of, not_taken, shortened
 
 FRAME = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [4.0, 1.0, 3.0, 2.0]})
 TARGET = np.array([0, 1, 0, 1])
@@ -38,9 +40,9 @@ class Renaming(Plain):
 def test_an_estimators_own_names_come_first() -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, TARGET)
     assert names_of(model, COLUMNS, ["y"]) == Names(("b", "a"), "by the estimator's own names")
-    assert names_of(model, COLUMNS, ["y"], ["a,b"]).names == ("b", "a")
+    assert names_of(model, COLUMNS, ["y"], ["a", "b"]).names == ("b", "a")
     with pytest.raises(BundleError, match="fitted on b, a, --features names a, id"):
-        names_of(model, COLUMNS, ["y"], ["a,id"])
+        names_of(model, COLUMNS, ["y"], ["a", "id"])
 
 
 def test_a_later_steps_names_are_taken_where_the_first_has_none() -> None:
@@ -58,7 +60,7 @@ def test_a_later_steps_names_are_taken_where_the_first_has_none() -> None:
 def test_names_are_demanded_where_no_step_has_those_of_the_table(table: Any) -> None:
     first = Renaming() if isinstance(table, pd.DataFrame) else Plain()
     model = make_pipeline(first, LogisticRegression()).fit(table, TARGET)
-    with pytest.raises(BundleError, match=r"does not say which columns .* --features a,id,b \(the option can be"):
+    with pytest.raises(BundleError, match=r"does not say which columns .* --features a,id,b; beside the target"):
         names_of(model, COLUMNS, ["y"])
     asked = names_of(model, COLUMNS, ["y"], ["b", "a"])
     assert asked == Names(("b", "a"), "as --features names them", as_frame=isinstance(table, pd.DataFrame))
@@ -69,19 +71,39 @@ def test_an_estimator_that_knows_a_number_of_features_takes_the_tables_columns()
     assert names_of(model, COLUMNS, ["y", "id"]).names == ("a", "b")
 
 
-def test_names_may_hold_commas() -> None:
-    columns = ["a", "b", "length, cm", " x"]
-    assert split_names(["a,b"], columns) == ["a", "b"]
-    assert split_names(["length, cm", "b"], columns) == ["length, cm", "b"]
-    assert split_names(['a,"length, cm", b'], columns) == ["a", "length, cm", "b"]
-    assert split_names([" x"], columns) == [" x"]
-    assert split_names(["a,,b,", "absent"], columns) == ["a", "b", "absent"]
+def test_an_estimator_of_texts_takes_the_one_column_beside_the_target() -> None:
+    texts = ["red car", "blue car", "red bus", "green bus"]
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, TARGET)
+    assert names_of(model, ["y", "note"], ["y"]).names == ("note",)
+    assert names_of(model, COLUMNS, ["y"], ["id"]).names == ("id",)
+
+
+def test_names_that_lightgbm_respelled_are_the_tables() -> None:
+    frame = FRAME.rename(columns={"a": "length in cm"})
+    model = LGBMClassifier(n_estimators=1, min_child_samples=1, n_jobs=1, verbose=-1).fit(frame, TARGET)
+    assert list(model.feature_names_in_) == ["b", "length_in_cm"]
+    assert names_of(model, ["length in cm", "y", "b"], ["y"]).names == ("b", "length in cm")
+
+
+@pytest.mark.parametrize(
+    ("names", "option"),
+    [
+        (["a", "b"], "--features a,b;"),
+        (["a b", "c"], "--features 'a b,c';"),
+        (["a", "length, cm"], "--features a --features 'length, cm';"),
+    ],
+)
+def test_the_option_that_is_asked_for_can_be_pasted(names: list[str], option: str) -> None:
+    model = make_pipeline(Plain(), LogisticRegression()).fit(FRAME.to_numpy(), TARGET)
+    with pytest.raises(BundleError) as caught:
+        names_of(model, [*names, "y"], ["y"])
+    assert option in str(caught.value)
 
 
 def test_a_name_given_twice_is_refused() -> None:
     model = LogisticRegression().fit(FRAME.to_numpy(), TARGET)
     with pytest.raises(BundleError, match="--features names a twice"):
-        names_of(model, COLUMNS, ["y"], ["a", "b,a"])
+        names_of(model, COLUMNS, ["y"], ["a", "b", "a"])
 
 
 def test_what_was_not_taken_is_told_with_its_reason() -> None:
