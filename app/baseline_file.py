@@ -24,7 +24,7 @@ from app.drift.blocks import HOURS
 from app.drift.statistics import ZeroBin
 from app.schema_errors import shown, told
 
-MOST_BYTES: Final = 128 << 20
+MOST_BYTES: Final = 256 << 20
 """The largest baseline file that is read: a few thousand columns."""
 MOST_BRACKETS: Final = 1_000_000
 """The most lists and objects in it: a column has fifty at most. Empty ones take twenty times their text."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
@@ -14,12 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import skops.io
 from pydantic import ValidationError
 
-from app import bundles
-from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label, Sample
-from app.cells import text_lengths, texts_of
+from app.bundle_write import refuse_existing, write_bundle
+from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label
+from app.cells import as_numbers, text_lengths, texts_of
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
@@ -27,22 +24,33 @@ from app.drift.baseline import (
     BaselineError,
     Categories,
     Table,
-    dumps,
     joined,
     measuring_length,
     varying_as,
 )
 from app.drift.baseline_build import WINDOW_SIZES, build_baseline
-from app.drift.bins import BoolArray, FloatArray
+from app.drift.bins import BoolArray, FloatArray, category_name
 from app.drift.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from app.drift.statistics import ZeroBin
 from app.errors import BundleError, ModelFailed, Refused
-from app.estimators import class_names, classes_of, column_kinds, encoded_texts, features_of, selects_by_name
+from app.estimators import (
+    class_names,
+    classes_of,
+    column_kinds,
+    encoded_texts,
+    features_of,
+    refuse_several_answers,
+    selects_by_name,
+)
+from app.feature_names import Names, names_of, not_taken, shortened, trained_names
 from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.held_out import measure_performance
 from app.model_file import load_model
 from app.probing import Probe
-from app.serving import Batch, Predictor, verify
+from app.sample_rows import made_up_samples, shared_samples, timing_of
+from app.schema_errors import shown, told
+from app.serving import Batch, Predictor
+from app.suspects import suspects
 from app.tables import (
     categories,
     column,
@@ -57,7 +65,6 @@ from app.tables import (
 from app.training import Source, as_trained, cells_of
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
-SAMPLES: Final = 3
 _ROWS_AT_ONCE: Final = 50_000
 
 
@@ -113,6 +120,9 @@ def create_bundle(
     category_codes: Mapping[str, Mapping[str, float]] | None = None,
     trusted_types: Iterable[str] = (),
     overwrite: bool = False,
+    features: Sequence[str] = (),
+    share_samples: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Make a bundle folder of a fitted estimator (or its .skops file) and the table it was fitted on.
 
@@ -122,36 +132,80 @@ def create_bundle(
     each column of text the number that the estimator was fitted on in its place; a column of text
     without codes is given to the estimator as text, in a DataFrame. A csv file's column that is stated
     categorical is read as text; if it spells numbers only, and no encoder in the estimator knows them as
-    text, the estimator is given those numbers. Raises BundleError or TableError.
+    text, the estimator is given those numbers. `features` are the columns that the estimator takes, in order,
+    where it does not say so itself. The samples that clients see are made up, with `share_samples` they are rows
+    of the evaluation table. `tell` is called with what the maker should know: what was taken, and what looks odd.
+    Raises BundleError or TableError.
     """
     options = options or BaselineOptions()
     out = Path(out)
-    _refuse_existing(out, overwrite)
+    refuse_existing(out, overwrite)
     by_file = isinstance(estimator, str | Path)
-    # A copy, because the bundle's model forgets its features' names and the caller's must not.
-    model = load_model(Path(estimator), trusted_types) if by_file else copy.deepcopy(estimator)
+    model = load_model(Path(estimator), trusted_types) if by_file else _copied(estimator)
+    classes_of(model)  # whether there is a fitted one, before a table is read
     codes = category_codes or {}
     classes = class_names(model)
     stated = dict.fromkeys([*_stated_text(options), *codes], ())
     table = _ordered(read_table(reference, {**stated, **_known_texts(model), target: classes}), options)
     require(table, [target], "the reference")
-    features = features_of(model, table, _not_features(options, table, target), options.kinds, codes)
-    features = _as_trained(features, model, Source.of(reference, table), options, codes)
-    columns = {f.name: _watched(table, f, as_written=is_csv(reference)) for f in features}
-    lengths = [f.name for f in features if f.kind == "text"]
+    left_out = _not_features(options, table, target)
+    chosen = names_of(model, table.column_names, left_out, features)
+    taken = features_of(model, table, left_out, options.kinds, codes, chosen.names)
+    taken = _as_trained(taken, model, Source.of(reference, table), options, codes)
+    refuse_several_answers(model, table, chosen.names)
+    columns = {f.name: _watched(table, f, as_written=is_csv(reference)) for f in taken}
+    lengths = [f.name for f in taken if f.kind == "text"]
     baseline = measuring_length(_baseline(columns, options, table), lengths)
-    info = _describe(model, features, name, version, target)
-    draft = _Draft(info, model, baseline)
-    known = {f.name: f.categories for f in features if f.kind != "numeric"}
+    info = _describe(model, taken, name, version, target, as_frame=chosen.as_frame)
+    _tell_of(tell, chosen, columns, table, options, info)
+    draft = _Draft(info, model, baseline, share_samples)
+    known = {f.name: f.categories for f in taken if f.kind != "numeric"}
     held_out = table if evaluation is None else _ordered(read_table(evaluation, {**known, target: classes}), options)
     require(held_out, [target, *columns], "the evaluation table")
     if not held_out.num_rows:
         raise BundleError("the evaluation table has no rows")
-    fitted = _Rows.of(table, features, reference) if options.time is not None and evaluation is not None else None
-    held = _Rows.of(held_out, features, reference if evaluation is None else evaluation)
+    fitted = _Rows.of(table, taken, reference) if options.time is not None and evaluation is not None else None
+    held = _Rows.of(held_out, taken, reference if evaluation is None else evaluation)
     bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=fitted)
-    _write(bundle, out, trusted_types)
+    write_bundle(bundle, out, trusted_types)
     return bundle
+
+
+def _copied(estimator: Any) -> Any:
+    """Return a copy, because the bundle's model forgets its features' names and the caller's must not."""
+    try:
+        return copy.deepcopy(estimator)
+    except Exception as error:  # a part may raise anything when it is copied
+        raise BundleError(
+            f"the estimator cannot be copied ({type(error).__name__}), so it cannot be saved: leave out or replace the "
+            "part that holds open files, locks, generators or the like"
+        ) from error
+
+
+def _tell_of(
+    tell: Callable[[str], None],
+    chosen: Names,
+    columns: Table,
+    table: pa.Table,
+    options: BaselineOptions,
+    info: BundleInfo,
+) -> None:
+    """Tell which columns were taken, which were not, and which of those that were look odd."""
+    target = info.target or ""
+    tell(f"{len(chosen.names)} features, {chosen.source}: {shortened(chosen.names)}")
+    reasons = {**dict.fromkeys(options.ignore, "ignored"), target: "the target"}
+    reasons |= {options.time: "the time"} if options.time else {}
+    reasons |= dict.fromkeys(index_columns(table.column_names), "a DataFrame's index")
+    tell(f"not taken: {not_taken(table.column_names, chosen.names, reasons)}")
+    for sentence in suspects(columns, _truth(table, info)):
+        tell(f"warning: {sentence}")
+
+
+def _truth(table: pa.Table, info: BundleInfo) -> FloatArray | Categories:
+    target = info.target or ""
+    if info.task == "regression":
+        return as_numbers(table[target], target)
+    return categories(table, target, [category_name(label) or "" for label in info.classes])
 
 
 def _stated_text(options: BaselineOptions) -> list[str]:
@@ -160,8 +214,7 @@ def _stated_text(options: BaselineOptions) -> list[str]:
 
 def _known_texts(model: Any) -> dict[str, tuple[str, ...]]:
     """Return the columns that an estimator takes as text, by the names that it was fitted on, with their categories."""
-    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
-    found = known_columns(model, names)
+    found = known_columns(model, trained_names(model))
     return {name: known.texts for name, known in found.items() if known.spells or known.is_text}
 
 
@@ -181,15 +234,6 @@ def _as_trained(
         coded = feature.name in codes
         found.append(feature if coded else as_trained(feature, source, own, encoded))
     return tuple(found)
-
-
-def _refuse_existing(out: Path, overwrite: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not overwrite:
-        raise BundleError(f"{out} exists already: choose another folder, or overwrite it (--overwrite)")
-    if not (out / bundles.BUNDLE_FILE).is_file():
-        raise BundleError(f"{out} is not a bundle and is not overwritten: choose another folder")
 
 
 def _ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
@@ -221,9 +265,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str, target: str) -> BundleInfo:
+def _describe(
+    model: Any, features: tuple[Feature, ...], name: str, version: str, target: str, *, as_frame: bool
+) -> BundleInfo:
     classes = classes_of(model)
-    frame = any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
+    frame = as_frame or any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
     try:
         return BundleInfo(
             name=name,
@@ -237,8 +283,13 @@ def _describe(model: Any, features: tuple[Feature, ...], name: str, version: str
             target=target,
         )
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise BundleError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+        field = error.errors()[0]["loc"][0]
+        value = {"name": name, "version": version}.get(str(field))
+        if value is None:
+            raise BundleError(told(error)) from error
+        raise BundleError(
+            f"{field}: {shown(value)!r} cannot be one: use letters, digits, . _ - (at most 128, and not only dots)"
+        ) from error
 
 
 # ---------------------------------------------------------------- what the model answers
@@ -264,6 +315,7 @@ class _Draft:
     info: BundleInfo
     model: Any
     baseline: Baseline
+    share_samples: bool = False
 
     def with_scores(
         self, held: _Rows, target: str, options: BaselineOptions, *, in_sample: bool, fitted: _Rows | None
@@ -283,9 +335,14 @@ class _Draft:
         if fitted is not None:
             own = self._varying_as(own, predictor, fitted, options)
         watched = joined(self.baseline, own, in_sample=in_sample)
+        if self.share_samples:
+            samples = shared_samples(info.features, batch, _lacking(info.features, batch), labels, scores)
+        else:
+            samples = made_up_samples(predictor, batch)
         info = info.model_copy(
             update={
-                "samples": _samples(info.features, batch, labels, scores),
+                "samples": samples,
+                "timing": timing_of(predictor, samples),
                 "performance": measure_performance(info, table, target, labels, scores, in_sample),
             }
         )
@@ -367,56 +424,3 @@ def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], Float
         labels.extend(answer.labels)
         scores.append(answer.scores)
     return labels, np.concatenate(scores)
-
-
-def _samples(
-    features: Sequence[Feature], batch: Batch, labels: Sequence[Label], scores: FloatArray
-) -> tuple[Sample, ...]:
-    """Take rows spread over the table that a request may send: complete ones if there are any."""
-    lacking = _lacking(features, batch)
-    refused = np.isinf(batch.cells) | (lacking & [not feature.accepts_missing for feature in features])
-    usable = ~refused.any(axis=1)
-    complete = usable & ~lacking.any(axis=1)
-    order = np.flatnonzero(complete if complete.any() else usable)
-    spread = order[np.linspace(0, max(1, len(order)) - 1, min(SAMPLES, len(order))).astype(np.int64)]
-    return tuple(
-        Sample(
-            features={
-                f.name: batch.texts[i][row] if f.kind != "numeric" else _none_if_nan(batch.cells[row, i])
-                for i, f in enumerate(features)
-            },
-            prediction=labels[row],
-            score=float(scores[row]),
-        )
-        for row in dict.fromkeys(spread.tolist())
-    )
-
-
-def _none_if_nan(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-# ---------------------------------------------------------------- on disk
-
-
-def _write(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
-    """Write the folder beside its place, read it back, and only then put it there."""
-    try:
-        _write_and_check(bundle, out, trusted_types)
-    except OSError as error:
-        raise BundleError(f"cannot write {out}: {error}") from error
-
-
-def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        draft = Path(folder) / "bundle"
-        draft.mkdir()
-        skops.io.dump(bundle.model, draft / bundles.MODEL_FILE)
-        (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
-        (draft / bundles.BUNDLE_FILE).write_text(bundle.info.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        again = bundles.load_bundle(draft, trusted_types)
-        verify(Predictor(again), again.info)
-        if out.exists():
-            shutil.rmtree(out)
-        draft.rename(out)

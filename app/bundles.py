@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.drift.baseline import PREDICTION, RESERVED, Baseline, BaselineError, Ki
 from app.errors import BundleError
 from app.model_file import load_model
 from app.safe_files import read_bounded
-from app.schema_errors import told
+from app.schema_errors import shown, told
 
 SCHEMA_VERSION: Final = 1
 BUNDLE_FILE: Final = "bundle.json"
@@ -22,7 +23,14 @@ MODEL_FILE: Final = "model.skops"
 BASELINE_FILE: Final = "baseline.json"
 MOST_INFO_BYTES: Final = 64 << 20
 """The largest `bundle.json` that is read: features of millions of categories."""
+MOST_INFO_BRACKETS: Final = 1_000_000
+"""The most lists and objects in it: a feature has three. Empty ones take twenty times their text."""
 SAMPLE_TOLERANCE: Final = 1e-6
+
+_SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
+"""What the score and the predicted class are, and are watched as."""
+_LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
+"""Whose estimators are looked into."""
 
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "text"]
@@ -30,6 +38,10 @@ Values = Literal["text", "number", "integer", "boolean"]
 Missing = Literal["nan", "none", "na", "empty"]
 Input = Literal["matrix", "dataframe", "texts"]
 Label = int | float | bool | str
+Dtype = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]+[0-9]{0,4}(\([0-9, -]{1,12}\)|<[^>]{1,100}>)?(\[[^\]]{1,100}\])*$", max_length=300)
+]
+"""A dtype as pandas spells it: int64, string[pyarrow], datetime64[ns, UTC]. None of a terabyte, such as U999999999."""
 Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
 
 
@@ -51,7 +63,7 @@ class Feature(_Part):
     """Whether the column held booleans, for the documentation."""
     accepts_missing: bool = False
     """Whether the model answers a row without it."""
-    dtype: str | None = None
+    dtype: Dtype | None = None
     """The pandas dtype of the column that the model was fitted on; None in a bundle of an earlier version."""
     values: Values | None = None
     """What a category, or a cell of dtype object, was in that column; None for categories with codes of the author's.
@@ -83,6 +95,18 @@ class Sample(_Part):
     features: dict[str, float | str | None]
     prediction: Label
     score: float
+    shown: bool = False
+    """Whether clients see it: a row that was made up, or that the owner shares. Older bundles do not say; they hold
+    rows of the evaluation table."""
+
+
+class Timing(_Part):
+    """What a prediction took when the bundle was made, by the median of a few; in seconds."""
+
+    one_row_seconds: float
+    rows: int
+    rows_seconds: float | None
+    """What so many rows took together; None for a model that takes one at a time."""
 
 
 class Performance(_Part):
@@ -108,8 +132,36 @@ class BundleInfo(_Part):
     created: str
     libraries: dict[str, str]
     target: str | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: Annotated[tuple[Sample, ...], Field(max_length=100)] = ()
     performance: Performance | None = None
+    timing: Timing | None = None
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> BundleInfo:
+        names = [feature.name for feature in self.features]
+        if len(set(names)) < len(names):
+            raise ValueError("two features have the same name")
+        if any(math.isinf(code) for feature in self.features for code in feature.codes or ()):
+            raise ValueError("a category's code is infinite")
+        few, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, math.inf)}[self.task]
+        if not few <= len(self.classes) <= most or len(set(map(repr, self.classes))) < len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes of a {self.task} model, or one of them twice")
+        for sample in self.samples:
+            self._check_sample(sample)
+        return self
+
+    def _check_sample(self, sample: Sample) -> None:
+        if set(sample.features) != {feature.name for feature in self.features} or not math.isfinite(sample.score):
+            raise ValueError("a sample has other features than the model, or a score that is no number")
+        for feature in self.features:
+            value = sample.features[feature.name]
+            if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
+                raise ValueError(f"a sample of {feature.name} is {shown(value)}, and the feature is a number")
+
+    @property
+    def shown_samples(self) -> tuple[Sample, ...]:
+        """The samples that clients may see."""
+        return tuple(sample for sample in self.samples if sample.shown)
 
     @property
     def accepts_missing(self) -> bool:
@@ -147,6 +199,8 @@ def read_info(folder: Path) -> BundleInfo:
     """Read `bundle.json`."""
     path = folder / BUNDLE_FILE
     text = _read(path, MOST_INFO_BYTES)
+    if text.count("[") + text.count("{") > MOST_INFO_BRACKETS:
+        raise BundleError(f"{path} cannot be used: it has more lists and objects than a bundle has")
     try:
         return BundleInfo.model_validate_json(text)
     except ValidationError as error:
@@ -170,13 +224,13 @@ def _read(path: Path, most_bytes: int) -> str:
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise BundleError(
-            f"cannot read {path}: it is not text in UTF-8; it is damaged, or not the file it should be"
-        ) from error
+        raise BundleError(f"cannot read {path}: it is not UTF-8 text; it is damaged, or another file") from error
 
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:
     """Raise BundleError unless the baseline has the model's features in order, and its score columns."""
+    if not info.features:
+        raise BundleError("the bundle names no feature: make it again with `driftgauge bundle create`")
     expected = (*(feature.name for feature in info.features), *info.score_columns)
     if baseline.names != expected:
         absent = [name for name in expected if name not in baseline.names]
@@ -188,10 +242,11 @@ def check_features(info: BundleInfo, baseline: Baseline) -> None:
             f"the baseline's columns do not match the model's features ({what or 'in another order'}): "
             "build both from the same table with `driftgauge bundle create`"
         )
-    for feature, column in zip(info.features, baseline.columns, strict=False):
-        if feature.watched_as != column.kind:
+    kinds = [*((feature.kind, feature.watched_as) for feature in info.features), *_SCORE_KINDS]
+    for (kind, watched_as), column in zip(kinds, baseline.columns, strict=False):
+        if watched_as != column.kind:
             raise BundleError(
-                f"{feature.name} is {feature.kind} for the model and {column.kind} in the baseline: "
+                f"{column.name} is {kind} for the model and {column.kind} in the baseline: "
                 "build both from the same table with `driftgauge bundle create`"
             )
 
@@ -200,11 +255,13 @@ def strip_feature_names(model: Any) -> Any:
     """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
     for part in parts(model):
         vars(part).pop("feature_names_in_", None)
+        if "_fitted_with_feature_names" in vars(part):  # how LightGBM says whether it has names
+            part._fitted_with_feature_names = False
     return model
 
 
 def parts(model: Any) -> Iterator[Any]:
-    """Yield an estimator and all of scikit-learn's that it is made of: steps, members, a boosting's encoder."""
+    """Yield an estimator and all those that it is made of: steps, members, a boosting's encoder."""
     return _parts(model, set())
 
 
@@ -217,7 +274,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
         inner = value
     elif isinstance(value, dict):
         inner = list(value.values())
-    elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
+    elif type(value).__module__.startswith(_LIBRARIES) and hasattr(value, "__dict__"):
         inner = list(vars(value).values())
         yield value
     for part in inner:

@@ -47,7 +47,7 @@ class CategoryNames:
         self._booleans = feature.values == "boolean"
         of_text = feature.kind == "categorical" and not self._as_plain
         self._others = other_names(feature.categories) if of_text else {}
-        self._emptied = feature.missing == "empty"
+        self._emptied = feature.kind == "categorical" and feature.missing == "empty"
         self._is_simple = not (self._as_plain or self._others or self._emptied)
 
     def of(self, values: Sequence[Any]) -> list[str | None]:
@@ -57,7 +57,7 @@ class CategoryNames:
         return [self._name(value) for value in values]
 
     def of_table(self, names: Sequence[str | None], *, as_written: bool) -> list[str | None]:
-        """Return the names of a table's cells; `as_written` where text may spell a number or a boolean."""
+        """Return the names of a table's distinct cells; `as_written` where text may spell a number or a boolean."""
         if self._is_simple:
             return list(names)
         return [self._settled(self._renamed(name) if as_written else name) for name in names]
@@ -70,8 +70,8 @@ class CategoryNames:
         return name if name is None or name in self._known else self._others.get(name, name)
 
     def _settled(self, name: str | None) -> str | None:
-        if self._emptied and not name:  # an empty text is what is missing
-            return "" if "" in self._known else None
+        if self._emptied and name is None:  # an empty text is what a missing one is
+            return ""
         if self._as_plain and name is not None and name not in self._known:
             if self._booleans:
                 return _BOOLEANS.get(name, name)

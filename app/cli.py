@@ -28,6 +28,7 @@ from app.drift.statistics import ZeroBin
 from app.errors import BundleError, MonitoringError
 from app.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from app.monitoring.command import monitoring_app
+from app.safe_files import read_bounded
 from app.settings import SettingsError
 from app.state_command import state_app
 from app.state_files import Busy
@@ -102,6 +103,8 @@ TrustedTypes = Annotated[
         show_default=False,
     ),
 ]
+MOST_CODES_BYTES: Final = 64 << 20
+"""The largest file of category codes that is read."""
 WIDTH: Final = 110
 """Characters in a line, at least, where the output is no terminal: a table of columns takes so many."""
 _SIZES = ",".join(map(str, WINDOW_SIZES))
@@ -219,6 +222,23 @@ def bundle_create(
             "Columns of text without codes are given to it as text."
         ),
     ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns that the estimator takes, in order, where it does not say so itself. Can be repeated; a "
+            "name that holds a comma is given alone.",
+            metavar="COL,…",
+            show_default=False,
+        ),
+    ] = None,
+    share_samples: Annotated[
+        bool,
+        typer.Option(
+            "--share-samples",
+            help="Put three rows of the evaluation table into the bundle, for everyone who can reach the server to "
+            "see; without it the samples are made up of medians and most frequent categories.",
+        ),
+    ] = False,
     trusted_types: TrustedTypes = None,
     windows: Windows = _SIZES,
     natural_variation_quantile: Quantile = 1.0,
@@ -227,6 +247,7 @@ def bundle_create(
 ) -> None:
     """Make a bundle of an estimator and the table it was fitted on."""
     console = _console(stderr=True)
+    told: list[str] = []
     with console.status("reading the tables, counting, predicting the evaluation rows …"):
         try:
             bundle = create_bundle(
@@ -243,9 +264,14 @@ def bundle_create(
                 category_codes=_read_codes(category_codes),
                 trusted_types=_split(trusted_types or ""),
                 overwrite=overwrite,
+                features=chosen(features, TableStream(reference).column_names, "--features") if features else (),
+                share_samples=share_samples,
+                tell=told.append,
             )
         except UntrustedTypes as error:
             raise error.told_for("option") from error
+    for line in told:
+        console.print(line, soft_wrap=True)
     show_bundle(bundle.info, bundle.baseline, _console())
     _say_left_out(console, reference, [*bundle.baseline.names, target, time])
     console.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
@@ -346,11 +372,11 @@ def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
     if path is None:
         return None
     try:
-        codes = json.loads(path.read_text(encoding="utf-8"))
+        codes = json.loads(read_bounded(path, MOST_CODES_BYTES))
         return {name: {str(k): float(v) for k, v in known.items()} for name, known in codes.items()}
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror or 'it cannot be read'}") from error
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         raise TableError(f'cannot read {path}: it must be JSON like {{"column": {{"category": 1}}}}') from error
 
 
@@ -364,7 +390,7 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     if info.classes:
         facts.add_row("classes", ", ".join(map(str, info.classes)))
     facts.add_row("missing values", _missing_values(info))
-    facts.add_row("given to the model as", "a matrix" if info.input == "matrix" else "a DataFrame (slower)")
+    facts.add_row("given to the model as", _input(info))
     if info.performance:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in info.performance.metrics.items())
         where = "its own training rows" if info.performance.in_sample else "held-out rows"
@@ -372,6 +398,28 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
     console.print(facts)
     show_baseline(baseline, console)
+
+
+def _input(info: BundleInfo) -> str:
+    """Say what the model is given, what that takes, and how it would take less."""
+    what = {"matrix": "a matrix", "dataframe": "a DataFrame", "texts": "a list of texts"}[info.input]
+    if info.timing:
+        what += f": {_duration(info.timing.one_row_seconds)} for one row"
+        if info.timing.rows_seconds is not None:
+            what += f", {_duration(info.timing.rows_seconds)} for {info.timing.rows}"
+        what += ", measured when the bundle was made"
+    if info.input != "dataframe":
+        return what
+    kinds = {feature.kind for feature in info.features if feature.codes is None}
+    if "text" in kinds:
+        return f"{what}. Free text takes one"
+    if "categorical" in kinds:
+        return f"{what}. A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)"
+    return f"{what}. A matrix is faster: let the estimator select columns by their places, not by names"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e6:.0f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
 def _missing_values(info: BundleInfo) -> str:

@@ -41,19 +41,20 @@ def measured_cost(predictor: Predictor, info: BundleInfo, clock: Callable[[], fl
     if not info.samples:
         return Cost(math.inf, 0.0)
     samples = [sample.features for sample in info.samples]
-    one = _median_seconds(predictor, batch_of(info.features, samples[:1]), clock)
+    one = median_seconds(predictor, batch_of(info.features, samples[:1]), clock)
     if one > INLINE_SECONDS:
         return Cost(one, 0.0)
     lot = batch_of(info.features, [samples[place % len(samples)] for place in range(_PROBE_ROWS)])
     try:
-        many = _median_seconds(predictor, lot, clock)
+        many = median_seconds(predictor, lot, clock)
     except ModelFailed:  # it takes rows one by one only
         return Cost(math.inf, 0.0)
     by_row = max(0.0, many - one) / (_PROBE_ROWS - 1)
     return Cost(max(0.0, one - by_row), by_row + WATCHED_SECONDS * len(info.features))
 
 
-def _median_seconds(predictor: Predictor, batch: Batch, clock: Callable[[], float]) -> float:
+def median_seconds(predictor: Predictor, batch: Batch, clock: Callable[[], float]) -> float:
+    """Return what a batch takes: the median of a few predictions; `clock` in seconds."""
     predictor.predict(batch)  # the first one loads what later ones find
     times = []
     for _ in range(_PROBES):

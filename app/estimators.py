@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from app import bundles
 from app.bundles import Feature, FeatureKind, Label
 from app.drift.baseline import RESERVED, Kind
 from app.drift.bins import category_name
 from app.errors import BundleError
+from app.feature_names import names_of
 from app.tables import categories, infer_kinds, numbers, require
 
 
@@ -23,15 +27,14 @@ def features_of(
     left_out: Sequence[str],
     stated: Mapping[str, FeatureKind],
     codes: Mapping[str, Mapping[str, float]],
+    asked: Sequence[str] = (),
 ) -> tuple[Feature, ...]:
-    """Return the features in the order that the estimator was fitted on: by its own names, or the table's.
+    """Return the features in the order that the estimator was fitted on: see `names_of`.
 
     `left_out` are columns that are no features, `stated` their kinds where inference is wrong, `codes`
-    the numbers that stand for categories. Raises BundleError or TableError.
+    the numbers that stand for categories, `asked` the features that the user names. Raises BundleError or TableError.
     """
-    own = getattr(model, "feature_names_in_", None)
-    beside = [name for name in table.column_names if name not in left_out]
-    names = beside if own is None else [str(name) for name in own]
+    names = names_of(model, table.column_names, left_out, asked).names
     require(table, names, "the reference")
     reserved = [name for name in names if name in RESERVED]
     if reserved:
@@ -40,7 +43,7 @@ def features_of(
     if expected != len(names):
         raise BundleError(
             f"the estimator was fitted on {expected} features, the reference has {len(names)} beside the target "
-            f"({', '.join(names)}): --ignore what is not a feature"
+            f"({', '.join(names)}): --ignore what is not a feature, or name the features in their order (--features)"
         )
     require(table, list(codes), "the reference")
     texts = [name for name, kind in stated.items() if kind == "text"]
@@ -97,7 +100,9 @@ def _encoded_texts(part: Any) -> list[str]:
 
 
 def classes_of(model: Any) -> tuple[Label, ...] | None:
-    """Return a classifier's classes as plain values, None for a regressor."""
+    """Return a classifier's classes as plain values, None for a regressor; BundleError for what is neither."""
+    _require_fitted(model)
+    refuse_several(_outputs(model))
     if is_regressor(model):
         return None
     if not is_classifier(model) or not hasattr(model, "classes_"):
@@ -107,6 +112,49 @@ def classes_of(model: Any) -> tuple[Label, ...] | None:
     if len(model.classes_) < 2:
         raise BundleError("the classifier knows only one class")
     return tuple(np.asarray(model.classes_).tolist())
+
+
+def _require_fitted(model: Any) -> None:
+    if not type(model).__module__.startswith("sklearn.") or not (is_regressor(model) or is_classifier(model)):
+        return  # others may keep what they learned under any name
+    try:
+        check_is_fitted(model)
+    except NotFittedError as error:
+        raise BundleError(
+            "the estimator is not fitted (neither a fitted classifier nor a fitted regressor): fit it, then make "
+            "the bundle"
+        ) from error
+
+
+def _outputs(model: Any) -> int:
+    """Return how many values the estimator says that it predicts for a row."""
+    classes = getattr(model, "classes_", None)
+    if isinstance(classes, list) and classes and isinstance(classes[0], np.ndarray | list):
+        return len(classes)
+    last = model.steps[-1][1] if getattr(model, "steps", None) else model
+    return int(getattr(last, "n_outputs_", 1)) if is_regressor(model) else 1
+
+
+def refuse_several(outputs: int) -> None:
+    """Raise BundleError unless there is one value a row."""
+    if outputs > 1:
+        raise BundleError(
+            f"the estimator predicts {outputs} outputs for each row, and a bundle has one: fit an estimator for each "
+            "output, and make a bundle of each"
+        )
+
+
+def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) -> None:
+    """Raise BundleError if the estimator answers a row of the table with several values, as far as it answers it."""
+    row = table.select(list(names)).slice(0, 1)
+    for given in (row.to_pandas, lambda: np.array([[value[0] for value in row.to_pydict().values()]])):
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                answer = np.asarray(model.predict(given()))
+        except Exception:  # noqa: S112  # asked again later, and told what is wrong then
+            continue
+        refuse_several(answer.shape[1] if answer.ndim == 2 else 1)
+        return
 
 
 def selects_by_name(model: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
@@ -9,7 +10,7 @@ from typing import Any, BinaryIO, Final, Literal
 import skops.io
 
 from app.errors import BundleError
-from app.model_inspection import MOST_BYTES, Unusable, inspect
+from app.model_inspection import MAIN, MOST_BYTES, Unusable, inspect, names_in, unimportable
 from app.safe_files import open_bounded
 
 TRUSTED_TYPES: Final = frozenset(
@@ -98,6 +99,17 @@ def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
             f"cannot read the model {path} ({type(error).__name__}): it is damaged, or was made with other versions of "
             "its libraries; copy it again, or save the estimator again with skops.io.dump"
         ) from error
+
+
+def refuse_unimportable(path: Path) -> None:
+    """Raise BundleError if a file that was saved in this process names what another could not import."""
+    with path.open("rb") as file:
+        named = names_in(file)
+    for kind in sorted(named):
+        module = sys.modules.get(kind.module)
+        # JSON texts are described as of the type `str`; operators are named by their class.
+        if kind.module in MAIN or (module is not None and not hasattr(module, kind.name)):
+            raise BundleError(f"the estimator cannot be served: {unimportable(kind)}")
 
 
 def _loaded(file: BinaryIO, path: Path, trusted_types: Iterable[str]) -> Any:

@@ -10,11 +10,11 @@ import pickletools
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,8 @@ _HEAD_BYTES: Final = 1 << 20
 """How much of a file tells what it is: bzip2 gives nothing before its first 900 kB."""
 _PLAIN_BYTES: Final = 4096
 _SCHEMA: Final = "schema.json"
+MAIN: Final = ("__main__", "__mp_main__")
+"""What Python calls the module that was run: another in every process."""
 _END: Final = struct.Struct("<4s4H2LH")
 _END64_PLACE: Final = struct.Struct("<4sLQL")
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
@@ -40,6 +42,23 @@ _END64: Final = struct.Struct("<4sQ2H2L4Q")
 
 class Unusable(Exception):
     """A file that is no model that can be read safely; the message is a part of a sentence."""
+
+
+class Named(NamedTuple):
+    """A class or function that a model file names."""
+
+    module: str
+    name: str
+
+
+def unimportable(kind: Named) -> str:
+    """Say why a class or a function is of no use to a server, and what to do."""
+    what = "a lambda" if kind.name == "<lambda>" else kind.name
+    where = "the notebook or script that was run" if kind.module in MAIN else kind.module
+    return (
+        f"it holds {what} of {where} ({kind.module}), which a server cannot import. Put it at the top level of a "
+        "module that the server can import, under a name of its own, and fit the estimator with it from there"
+    )
 
 
 # ---------------------------------------------------------------- what it is
@@ -198,11 +217,10 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
     if not isinstance(schema, dict):
         raise Unusable(f"its {_SCHEMA} does not describe an object")
     parts: dict[int, list[Mapping[str, Any]]] = {}
-    nodes = 0
+    nodes = _nodes(schema)
     total = sum(member.file_size for member in members.values())
     read: dict[object, int] = {}
-    for place, node in enumerate(_nodes(schema, 0)):
-        nodes += 1
+    for place, node in enumerate(nodes):
         own = node.get("__id__")
         if isinstance(own, int):
             parts.setdefault(own, []).append(node)
@@ -210,27 +228,50 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
             member = members.get(node["file"]) if isinstance(node["file"], str) else None
             if member is None:
                 raise Unusable(f"a part of it is in the member {str(node['file'])[:40]}, which is not there")
-            read[own if isinstance(own, int) else ("anonymous", place)] = member.file_size
-        if (node.get("__module__"), node.get("__class__")) == ("numpy", "void"):
+            key = own if isinstance(own, int) else ("anonymous", place)
+            read[key] = max(read.get(key, 0), member.file_size)
+        kind = named_in(node)
+        if kind is not None and (kind.module in MAIN or "<" in kind.name):
+            raise Unusable(unimportable(kind))
+        if kind == Named("numpy", "void"):
             raise Unusable("it holds a numpy.void, which can be of any size")
     if sum(read.values()) > 2 * total:
         raise Unusable("it names the same members again and again")
-    if _Visits(parts).of(schema) > 4 * nodes + 1000:
+    if _Visits(parts).of(schema) > 4 * len(nodes) + 1000:
         raise Unusable("its parts name one another again and again")
 
 
-def _nodes(value: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    """Yield the descriptions of objects, each before those inside of it."""
-    if depth > MOST_DEPTH:
-        raise Unusable("its parts are nested too deeply")
-    if isinstance(value, dict):
-        if isinstance(value.get("__loader__"), str):
-            yield value
-        for inner in value.values():
-            yield from _nodes(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _nodes(inner, depth + 1)
+def named_in(node: Mapping[str, Any]) -> Named | None:
+    """Return the class or function that the description of an object names."""
+    module, name = node.get("__module__"), node.get("__class__")
+    return Named(module, name) if isinstance(module, str) and isinstance(name, str) else None
+
+
+def names_in(file: BinaryIO) -> set[Named]:
+    """Return all classes and functions that a skops file names, one that was inspected or just written."""
+    with zipfile.ZipFile(file) as archive:
+        schema = _parsed(archive, archive.getinfo(_SCHEMA))
+    return {kind for node in _nodes(schema) if (kind := named_in(node)) is not None}
+
+
+def _nodes(schema: Any) -> list[Mapping[str, Any]]:
+    """Return the descriptions of all objects, level by level."""
+    found: list[Mapping[str, Any]] = []
+    level, depth = [schema], 0
+    while level:
+        if depth > MOST_DEPTH:
+            raise Unusable("its parts are nested too deeply")
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                if isinstance(value.get("__loader__"), str):
+                    found.append(value)
+                inner += value.values()
+            else:
+                inner += value
+        level = [value for value in inner if isinstance(value, dict | list)]
+        depth += 1
+    return found
 
 
 class _Visits:

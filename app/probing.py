@@ -51,7 +51,7 @@ class Probe:
         if takes_text_alone(self.model):
             return self._texts_alone(), self.model
         if self.info.input == "dataframe":
-            return self.info, self.model
+            return self._with_dtypes(), self.model
         frame = self.info.model_copy(update={"input": "dataframe"})
         stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
         if find_spec("pandas") is None:
@@ -63,6 +63,23 @@ class Probe:
         if answers is None:
             return (frame, self.model) if _answers(framed, self.usual) is not None else (self.info, stripped)
         return (self.info, stripped) if self._agree(stripped, framed) else (frame, self.model)
+
+    def _with_dtypes(self) -> BundleInfo:
+        """Return what the model is given: texts as dtype category where it takes them only so.
+
+        A csv file does not say what they were, and LightGBM and XGBoost refuse any other text.
+        """
+        if _answers(_lenient(self.info, self.model, self.baseline), self.usual) is not None:
+            return self.info
+        features = tuple(
+            feature.model_copy(update={"dtype": "category", "missing": "nan"})
+            if feature.kind == "categorical" and feature.values == "text"
+            else feature
+            for feature in self.info.features
+        )
+        other = self.info.model_copy(update={"features": features})
+        answered = _answers(_lenient(other, self.model, self.baseline), self.usual) is not None
+        return other if answered else self.info
 
     def _agree(self, stripped: Any, framed: Predictor) -> bool:
         """Say whether the model answers the same to a matrix as to the DataFrame that it was fitted on."""
@@ -85,7 +102,7 @@ class Probe:
                 f"the estimator takes one column of texts, and the reference has {len(features)} beside the target "
                 f"({', '.join(feature.name for feature in features[:5])}): --ignore the others"
             )
-        one = Feature(name=features[0].name, kind="text", values="text", dtype=features[0].dtype)
+        one = Feature(name=features[0].name, kind="text", values="text", missing=features[0].missing)
         return self.info.model_copy(update={"input": "texts", "features": (one,)})
 
     def require_new_texts(self) -> None:
@@ -123,7 +140,7 @@ class Probe:
 
     def _gap(self, place: int) -> str | None:
         feature = self.info.features[place]
-        return "" if feature.missing == "empty" and "" in feature.categories else None
+        return "" if feature.kind == "categorical" and feature.missing == "empty" else None
 
     def taking_unseen(self, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
         """Return the features, each with whether the model answers a category that it was not fitted on."""

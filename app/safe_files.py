@@ -15,6 +15,7 @@ _KINDS: Final = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISLNK, "a symbolic link"),
 )
+_AT_ONCE: Final = 65_536
 
 
 class UnsafeFile(OSError):
@@ -41,7 +42,10 @@ def open_bounded(path: Path, most_bytes: int, *, follow_links: bool = True) -> B
 def read_bounded(path: Path, most_bytes: int, *, follow_links: bool = True) -> bytes:
     """Read a regular file of at most so many bytes; UnsafeFile or another OSError if it is none."""
     with open_bounded(path, most_bytes, follow_links=follow_links) as file:
-        content = file.read(most_bytes + 1)  # a file of /proc says that it is empty, and another may grow
+        # Asked for what it says that it has, because room is made for what is asked for.
+        content = file.read(os.fstat(file.fileno()).st_size)
+        while len(content) <= most_bytes and (more := file.read(_AT_ONCE)):  # /proc says 0, and a file may grow
+            content += more
     if len(content) > most_bytes:
         raise _too_large(path, f"more than {most_bytes:,}", most_bytes)
     return content

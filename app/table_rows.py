@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from app.cell_times import as_seconds
 from app.cells import ColumnError, Names, TableError, as_categories, as_numbers, text_lengths
 from app.drift.baseline import RESERVED, Baseline, ColumnBaseline
-from app.drift.bins import FloatArray, category_hash
+from app.drift.bins import MISSING, FloatArray, category_hash
 from app.scoring import Answers, Scorer
 from app.table_stream import Part, TableStream
 
@@ -89,6 +90,9 @@ class _Column:
         self._of_text = baseline.of_text
         self._bins = baseline.bins
         self._names = Names(self._bins.categories, self._knows)
+        # Where the reference has empty texts and nothing missing, an empty cell is such a text.
+        has_empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
+        self._gap = float(self._bins.category_code("")) if has_empty else math.nan
 
     def cells(self, part: Part) -> FloatArray:
         """Return the cells as a monitor takes them, shape [rows]."""
@@ -99,7 +103,7 @@ class _Column:
             return as_numbers(cells, self._name)
         meant = self._names.written if self._name in part.written else self._names.typed
         found = as_categories(cells, self._name, meant)
-        coded: FloatArray = np.append(self._bins.encode(found.names), np.nan)[found.codes]
+        coded: FloatArray = np.append(self._bins.encode(found.names), self._gap)[found.codes]
         return coded
 
     def _knows(self, category: str) -> bool:

@@ -18,7 +18,8 @@ from app.drift.baseline import Categories
 from app.drift.bins import FloatArray
 from app.fitted import Known
 from app.frames import NULLABLE
-from app.tables import column, is_csv
+from app.tables import column as column_of
+from app.tables import is_csv
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ def as_trained(feature: Feature, source: Source, known: Known, encoded: Collecti
     if feature.kind == "categorical":
         feature = _with_values(feature, source, known, encoded)
     dtype = _dtype(feature, source, known)
-    update: dict[str, Any] = {"dtype": dtype, "missing": _missing(feature, dtype, source, known)}
+    missing = _missing(feature, dtype, source, known)
+    update: dict[str, Any] = {"dtype": dtype, "missing": missing}
+    if feature.kind == "categorical" and missing == "empty":
+        update["categories"] = tuple(sorted({"", *feature.categories}))
     if feature.kind == "numeric" and dtype == "object":
         update["values"] = _values_of(source.type_of(feature.name))
     return feature.model_copy(update=update)
@@ -160,17 +164,20 @@ def _dtype(feature: Feature, source: Source, known: Known) -> str:
 
 def _missing(feature: Feature, dtype: str, source: Source, known: Known) -> Missing:
     """Return what stands for a missing value: by the dtype, else what the estimator or the DataFrame holds."""
+    column = source.table[feature.name]
+    if feature.kind == "text":  # a vectoriser itself takes nothing but text
+        return known.missing or ("empty" if column.null_count or "" in column.unique().to_pylist() else "nan")
     if feature.values == "text" and known.missing == "empty":
         return "empty"
     if dtype in NULLABLE or dtype == "string":
         return "na"
     if dtype != "object":
-        has_gaps = source.table[feature.name].null_count > 0
+        has_gaps = column.null_count > 0
         return "empty" if feature.values == "text" and "" in feature.categories and not has_gaps else "nan"
     seen = source.gaps.get(feature.name)
     if known.missing is not None or seen is not None:
         return known.missing or seen or "nan"
-    has_gaps = source.table[feature.name].null_count > 0
+    has_gaps = column.null_count > 0
     if "" in feature.categories and not has_gaps:
         return "empty"
     return "none" if has_gaps and not source.as_written else "nan"
@@ -181,11 +188,11 @@ def _missing(feature: Feature, dtype: str, source: Source, known: Known) -> Miss
 
 def cells_of(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
     """Return the cells of a feature: numbers, or categories named as the model knows them."""
-    found = column(table, feature.name, feature.watched_as)
+    found = column_of(table, feature.name, feature.watched_as)
     if not isinstance(found, Categories):
         return found
     plain = as_written or not is_text(_plain_type(table, feature.name))
-    return renamed(found, CategoryNames(feature).of_table(found.names, as_written=plain))
+    return renamed(found, CategoryNames(feature).of_table([*found.names, None], as_written=plain))
 
 
 def _plain_type(table: pa.Table, name: str) -> pa.DataType:
@@ -194,8 +201,14 @@ def _plain_type(table: pa.Table, name: str) -> pa.DataType:
 
 
 def renamed(found: Categories, names: Sequence[str | None]) -> Categories:
-    """Return categories under other names, of which several may be the same."""
-    kept = tuple(sorted({name for name in names if name is not None}))
+    """Return categories under other names, of which several may be the same; the last is that of a missing one."""
+    kept = tuple(sorted({name for name in names if name is not None}.difference(_unused(found, names))))
     place = {name: i for i, name in enumerate(kept)}
-    moved = np.array([-1 if name is None else place[name] for name in names] + [-1], dtype=np.int64)
+    moved = np.array([-1 if name is None else place.get(name, -1) for name in names], dtype=np.int64)
     return Categories(moved[found.codes], kept)
+
+
+def _unused(found: Categories, names: Sequence[str | None]) -> set[str]:
+    """Return the name of a missing category where none is missing."""
+    last = names[-1]
+    return set() if last is None or last in names[:-1] or (found.codes < 0).any() else {last}

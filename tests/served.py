@@ -86,3 +86,16 @@ class Failing:
         if self.broken or x[:, 0].max() > self._limit:
             raise ArithmeticError("the number is too large")
         return self._estimator.predict_proba(x)
+
+
+class Picky:
+    """An estimator that raises ValueError on rows whose first column is below zero, as a logarithm does."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+
+    def predict_proba(self, x: Any) -> Any:
+        first = x.iloc[:, 0] if hasattr(x, "iloc") else x[:, 0]
+        if (first < 0.0).any():
+            raise ValueError("math domain error")
+        return self._estimator.predict_proba(x)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import skops.io
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import Birch
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -26,11 +30,14 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 from app.bundle_create import BaselineOptions, baseline_of, create_bundle
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
@@ -58,10 +65,31 @@ from tests.examples import (
     shapes,
 )
 from tests.test_bundles import FOREIGN, Foreign
+from tests.test_feature_names import Plain
 
 CELLS = cells()
 INPUTS = CELLS.drop(columns=TARGET)
 LOGISTIC = logistic().fit(INPUTS, CELLS[TARGET])
+
+
+class Picky(Foreign):
+    """An estimator that takes no large cells."""
+
+    def predict_proba(self, x: Any) -> Any:
+        if len(x) == 1 and x[0][0] > 15:
+            raise ValueError("too large")
+        return super().predict_proba(x)
+
+
+class Locked(Foreign):
+    """An estimator that holds a lock."""
+
+    def fit(self, x: Any, y: Any) -> Foreign:
+        self.lock = threading.Lock()
+        return super().fit(x, y)
+
+
+PICKY = f"{Picky.__module__}.Picky"
 
 
 def create(out: Path, estimator: Any = LOGISTIC, reference: Any = CELLS, **options: Any) -> Bundle:
@@ -177,21 +205,75 @@ def test_without_an_evaluation_table_the_score_is_marked_in_sample(task: str, tm
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_the_samples_are_rows_of_the_table_and_answered_as_the_estimator_answers(
-    name: str, example_of: ExampleOf
-) -> None:
+def test_the_samples_are_made_up_and_answered_as_the_estimator_answers(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)
     rows = example.rows()
     checked = check_samples(Predictor(example.bundle), example.bundle.info)
     assert len(checked) == 3
+    assert all(sample.shown for sample, *_ in checked)
     for sample, label, score, agrees in checked:
-        place = rows.index(dict(sample.features))
-        one = example.inputs(example.held_out.iloc[[place]])
         assert agrees
+        features = dict(sample.features)
+        assert features not in rows
+        one = example.inputs(pd.DataFrame([features]).astype(example.held_out.dtypes.to_dict()))
         if name == "regression":
-            assert score == sample.score == pytest.approx(example.estimator.predict(one)[0])
+            assert [score, sample.score] == pytest.approx([example.estimator.predict(one)[0]] * 2)
         else:
             assert label == sample.prediction == example.estimator.predict(one)[0]
+
+
+def test_a_sample_has_the_medians_and_the_most_frequent_categories(text: Example) -> None:
+    held_out = text.held_out
+    radius = held_out["radius"].quantile([0.5, 0.25, 0.75], interpolation="lower").tolist()
+    shapes = held_out["shape"].value_counts().index.tolist()
+    found = [sample.features for sample in text.bundle.info.samples]
+    assert [row["shape"] for row in found] == shapes[:3]
+    assert [row["radius"] for row in found] == pytest.approx(radius, rel=0.02)
+    assert all(row["radius"] in set(held_out["radius"]) for row in found)
+    assert {row["smooth"] for row in found} <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_shared_samples_are_rows_of_the_table(name: str, example_of: ExampleOf, tmp_path: Path) -> None:
+    example = example_of(name)
+    codes = {"shape": SHAPE_CODES} if name == "coded" else None
+    bundle = create(
+        tmp_path / "b",
+        example.estimator,
+        example.reference,
+        evaluation=example.evaluation,
+        category_codes=codes,
+        share_samples=True,
+    )
+    rows = example.rows()
+    checked = check_samples(Predictor(bundle), bundle.info)
+    assert len(checked) == 3
+    for sample, label, _, agrees in checked:
+        place = rows.index(dict(sample.features))
+        assert agrees
+        assert sample.shown
+        if name != "regression":
+            assert label == example.estimator.predict(example.inputs(example.held_out.iloc[[place]]))[0]
+
+
+def test_samples_that_an_older_bundle_kept_are_not_shown(binary: Example, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(binary.folder, tmp_path / "b"))
+    content = json.loads((folder / BUNDLE_FILE).read_text())
+    for sample in content["samples"]:
+        del sample["shown"]
+    (folder / BUNDLE_FILE).write_text(json.dumps(content))
+    info = load_bundle(folder).info
+    assert len(info.samples) == 3
+    assert info.shown_samples == ()
+    assert binary.bundle.info.shown_samples == binary.bundle.info.samples
+
+
+def test_a_made_up_row_that_the_model_does_not_answer_is_no_sample(tmp_path: Path) -> None:
+    estimator = Picky().fit(INPUTS, CELLS[TARGET])
+    made_up = create(tmp_path / "a", estimator, trusted_types=[PICKY])
+    medians = [row.features["mean radius"] for row in made_up.info.samples]
+    assert len(medians) == 2
+    assert all(value < 15 for value in medians if isinstance(value, float))
 
 
 @pytest.mark.parametrize(
@@ -239,15 +321,20 @@ def test_whether_missing_values_are_accepted_is_found_out_for_each_feature(tmp_p
         FeatureDecoder(info).decode([{**row, "smooth": None}])
 
 
-def test_samples_are_rows_that_a_request_may_send(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_samples_are_rows_that_a_request_may_send(shared: bool, tmp_path: Path) -> None:
     estimator = boosting().fit(INPUTS, CELLS[TARGET])
     holes = CELLS.assign(**{"mean area": np.where(CELLS.index % 2, np.inf, np.nan)})
-    info = create(tmp_path / "b", estimator, evaluation=holes).info
+    info = create(tmp_path / "b", estimator, evaluation=holes, share_samples=shared).info
     assert len(info.samples) == 3
     assert all(sample.features["mean area"] is None for sample in info.samples)
     FeatureDecoder(info).decode([dict(sample.features) for sample in info.samples])
+
+
+def test_shared_samples_are_complete_rows_where_there_are_any(tmp_path: Path) -> None:
+    estimator = boosting().fit(INPUTS, CELLS[TARGET])
     whole = CELLS.assign(**{"mean area": np.where(CELLS.index == 500, 700.0, np.nan)})
-    info = create(tmp_path / "c", estimator, evaluation=whole).info
+    info = create(tmp_path / "c", estimator, evaluation=whole, share_samples=True).info
     assert [sample.features["mean area"] for sample in info.samples] == [700.0]
 
 
@@ -271,6 +358,100 @@ def test_features_of_an_estimator_without_names_are_the_columns_that_are_not_ign
     assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
     assert bundle.baseline.time_column == "at"
     assert all(column.natural_variation for column in bundle.baseline.columns)
+
+
+PLAIN = f"{Plain.__module__}.Plain"
+
+
+@pytest.mark.parametrize("asked", [(), tuple(INPUTS.columns)])
+def test_features_are_those_of_a_later_step_where_the_first_keeps_no_names(
+    asked: Sequence[str], tmp_path: Path
+) -> None:
+    estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression()).fit(INPUTS, CELLS[TARGET])
+    table = CELLS.assign(note="x", id=range(len(CELLS)))
+    told: list[str] = []
+    bundle = create(
+        tmp_path / "b",
+        estimator,
+        table,
+        trusted_types=[PLAIN],
+        features=asked,
+        tell=told.append,
+        options=BaselineOptions(ignore=["note"]),
+    )
+    assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
+    assert bundle.info.input == "dataframe"
+    how = "as --features names them" if asked else "by the names that its step standardscaler was fitted on"
+    assert told[0] == f"6 features, {how}: {', '.join(INPUTS.columns)}"
+    assert told[1] == f"not taken: {TARGET} (the target), note (ignored), id"
+    answered = Predictor(bundle).predict(batch_of(bundle.info.features, json_rows(INPUTS.head(9))))
+    np.testing.assert_allclose(answered.scores, estimator.predict_proba(INPUTS.head(9))[:, 1])
+
+
+def test_an_estimator_that_does_not_say_what_it_takes_asks_for_it(tmp_path: Path) -> None:
+    estimator = make_pipeline(Plain(), GaussianNB()).fit(INPUTS.to_numpy(), CELLS[TARGET])
+    with pytest.raises(BundleError, match=r"name them in their order, --features 'mean radius,mean texture"):
+        create(tmp_path / "b", estimator, trusted_types=[PLAIN])
+    with pytest.raises(TableError, match="the reference has no column mean aera"):
+        create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=["mean aera"])
+    bundle = create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=list(INPUTS.columns))
+    assert bundle.info.input == "matrix"
+
+
+def test_ids_and_copies_of_the_target_are_named(tmp_path: Path) -> None:
+    table = CELLS.assign(id=range(len(CELLS)), outcome_text=np.where(CELLS[TARGET] == 1, "good", "bad"))
+    told: list[str] = []
+    estimator = boosting().fit(table.drop(columns=[TARGET, "outcome_text"]), table[TARGET])
+    create(tmp_path / "a", estimator, table, tell=told.append)
+    assert [line.partition(":")[0] for line in told] == [
+        "7 features, by the estimator's own names",
+        "not taken",
+        "warning",
+    ]
+    assert told[2].startswith("warning: id is likely an id: it has almost as many distinct values as rows")
+    told.clear()
+    coded = table.assign(outcome_text=(table[TARGET] == 1) * 5.0).drop(columns="id")
+    create(tmp_path / "b", boosting().fit(coded.drop(columns=TARGET), coded[TARGET]), coded, tell=told.append)
+    assert told[2].startswith("warning: outcome_text determines the target perfectly")
+    told.clear()
+    create(tmp_path / "c", tell=told.append)
+    assert len(told) == 2
+
+
+BOOSTERS = {
+    "XGBClassifier": lambda: XGBClassifier(n_estimators=4, n_jobs=1),
+    "LGBMClassifier": lambda: LGBMClassifier(n_estimators=4, n_jobs=1, verbose=-1),
+    "XGBRegressor": lambda: XGBRegressor(n_estimators=4, n_jobs=1),
+    "LGBMRegressor": lambda: LGBMRegressor(n_estimators=4, n_jobs=1, verbose=-1),
+}
+
+
+@pytest.mark.parametrize("scaled_before", [True, False])
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_boosters_of_other_libraries_are_bundled_and_answer_as_themselves(
+    name: str, scaled_before: bool, tmp_path: Path
+) -> None:
+    inner = BOOSTERS[name]()
+    estimator = fitted_on(CELLS, make_pipeline(StandardScaler(), inner) if scaled_before else inner)
+    skops.io.dump(estimator, tmp_path / "m.skops")
+    create(tmp_path / "b", tmp_path / "m.skops")
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle.info.input == "matrix"
+    answered = Predictor(bundle).predict(batch_of(bundle.info.features, json_rows(INPUTS)))
+    if name.endswith("Regressor"):
+        np.testing.assert_allclose(answered.scores, estimator.predict(INPUTS), rtol=1e-6)
+    else:
+        np.testing.assert_allclose(answered.scores, estimator.predict_proba(INPUTS)[:, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "given"), [("binary", "matrix"), ("text", "dataframe")])
+def test_what_a_prediction_takes_is_measured(name: str, given: str, example_of: ExampleOf) -> None:
+    info = example_of(name).bundle.info
+    assert info.input == given
+    assert info.timing is not None
+    assert info.timing.rows == 64
+    assert info.timing.rows_seconds is not None
+    assert 0 < info.timing.one_row_seconds < info.timing.rows_seconds * 64
 
 
 def test_a_boolean_column_is_a_number_that_the_documentation_calls_boolean(text: Example) -> None:
@@ -481,6 +662,30 @@ def fitted_on(frame: pd.DataFrame, estimator: Any, **options: Any) -> Any:
     return estimator.fit(frame.drop(columns=TARGET), frame[TARGET], **options)
 
 
+def in_module(module: str) -> Any:
+    """Return a fitted estimator's class that is not to be found where it says it is."""
+
+    class Own(Foreign):
+        def __init__(self) -> None:
+            self.fit(INPUTS, CELLS[TARGET])
+
+    Own.__module__ = module
+    return Own
+
+
+def computed(function: Any) -> Any:
+    return fitted_on(CELLS, make_pipeline(StandardScaler(), FunctionTransformer(), GaussianNB())).set_params(
+        functiontransformer__func=function
+    )
+
+
+def local() -> Any:
+    def inside(x: Any) -> Any:
+        return x
+
+    return inside
+
+
 RESERVED_NAME = CELLS.rename(columns={"mean radius": "prediction"})
 REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     "target missing": ({"reference": without(TARGET)}, rf"the reference has no column {TARGET}"),
@@ -507,9 +712,56 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "no probabilities": ({"estimator": fitted_on(CELLS, RidgeClassifier())}, "no predict_proba: wrap it in Calibrated"),
     "not fitted": ({"estimator": LogisticRegression()}, "neither a fitted classifier nor a fitted regressor"),
+    "a regressor that is not fitted": ({"estimator": Ridge()}, "the estimator is not fitted"),
+    **{
+        f"two outputs of {type(estimator).__name__}": (
+            {"estimator": estimator.fit(INPUTS, np.stack([CELLS[TARGET], 1 - CELLS[TARGET]], axis=1))},
+            "predicts 2 outputs for each row, and a bundle has one: fit an estimator for each",
+        )
+        for estimator in (
+            RandomForestClassifier(2),
+            RandomForestRegressor(2),
+            DecisionTreeClassifier(),
+            KNeighborsClassifier(),
+            KNeighborsRegressor(),
+            Ridge(),
+            LinearRegression(),
+            MultiOutputClassifier(GaussianNB()),
+            MultiOutputRegressor(Ridge()),
+            ClassifierChain(GaussianNB()),
+            RegressorChain(Ridge()),
+            OneVsRestClassifier(GaussianNB()),
+            make_pipeline(StandardScaler(), Ridge()),
+            GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2),
+        )
+    },
+    "a class of the notebook": (
+        {"estimator": in_module("__main__")(), "trusted_types": ["__main__.Own"]},
+        r"it holds Own of the notebook or script that was run \(__main__\), which a server cannot import. Put it at",
+    ),
+    "a class inside a function": (
+        {"estimator": in_module(__name__)(), "trusted_types": [f"{__name__}.Own"]},
+        r"it holds Own of tests\.test_bundle_create .*, which a server cannot import",
+    ),
+    "a lambda": (
+        {"estimator": computed(lambda x: x), "trusted_types": [f"{__name__}.<lambda>"]},
+        "it holds a lambda of .*, which a server cannot import",
+    ),
+    "a function inside a function": (
+        {"estimator": computed(local()), "trusted_types": [f"{__name__}.inside"]},
+        "it holds inside of .*, which a server cannot import",
+    ),
+    "what cannot be saved": (
+        {"estimator": fitted_on(CELLS, make_pipeline(Birch(n_clusters=2), GaussianNB()))},
+        "the estimator cannot be saved as a skops file .*Birch",
+    ),
+    "what cannot be copied": (
+        {"estimator": fitted_on(CELLS, make_pipeline(StandardScaler(), Locked()))},
+        "the estimator cannot be copied .*open files, locks",
+    ),
     "no model at all": ({"estimator": fitted_on(CELLS, StandardScaler())}, "neither a fitted classifier nor"),
-    "bad name": ({"name": "a b"}, r"^name: .*match"),
-    "bad version": ({"version": "../1"}, r"^version: .*match"),
+    "bad name": ({"name": "a b"}, r"^name: 'a b' cannot be one: use letters"),
+    "bad version": ({"version": "../1"}, r"^version: '../1' cannot be one: use letters"),
     "a name that leaves its folder": ({"name": ".."}, r"^name: "),
     "codes that do not cover": (
         {

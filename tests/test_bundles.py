@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import copy
 import json
+import os
+import re
 import shutil
+import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import skops.io
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -33,6 +40,7 @@ from app.bundles import (
     BASELINE_FILE,
     BUNDLE_FILE,
     MODEL_FILE,
+    MOST_INFO_BRACKETS,
     BundleInfo,
     check_features,
     load_bundle,
@@ -43,6 +51,7 @@ from app.bundles import (
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS, dumps
 from app.errors import BundleError
 from app.model_file import load_model
+from app.serving import batch_of
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, TARGET, Example, boosting, cells, logistic
 
@@ -184,6 +193,133 @@ def test_a_wrong_entry_of_bundle_json_is_named(key: str, value: object, folder: 
         read_info(folder)
 
 
+def _first(key: str, **changes: object) -> Callable[[dict[str, Any]], object]:
+    return lambda content: content[key][0].update(changes)
+
+
+def _sample(name: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda content: content["samples"][0]["features"].update({name: value})
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda content: content.update(features=[], samples=[]), "the bundle names no feature"),
+        (lambda content: content["features"].append(content["features"][0]), "two features have the same name"),
+        (lambda content: content.update(classes=[0, 1, 2]), "3 classes of a binary model"),
+        (lambda content: content.update(classes=[1, 1]), "2 classes of a binary model, or one of them twice"),
+        (lambda content: content.update(task="regression"), "2 classes of a regression model"),
+        (lambda content: content["samples"][0]["features"].clear(), "a sample has other features than the model"),
+        (_sample("surprise", 1.0), "a sample has other features than the model"),
+        (_sample("mean area", "wide"), "a sample of mean area is wide, and the feature is a number"),
+        (_sample("mean area", [1]), r"samples.0.features.mean area is a list of 1"),
+        (_first("samples", score=float("nan")), "or a score that is no number"),
+        (_first("samples", prediction={}), "samples.0.prediction is an empty object"),
+        (_first("features", name=5), r"features.0.name is 5, expected: a text"),
+        (_first("features", dtype="U999999999"), "features.0.dtype is U999999999, which is not allowed there"),
+        (_first("features", dtype="(9999,9999)f8"), "features.0.dtype is (9999,9999)f8, which is not allowed"),
+        (_first("features", dtype="f8,9999U9999"), "features.0.dtype is f8,9999U9999, which is not allowed"),
+        (lambda content: content.update(created=None), "created is null, expected: a text"),
+        (lambda content: content.update(samples=content["samples"] * 50), "expected: at most 100 entries"),
+        (lambda content: content.update(samples=7), "samples is 7, expected: a list"),
+        (lambda content: content.pop("input"), "input is absent"),
+    ],
+)
+def test_a_forged_bundle_json_is_refused_in_words(
+    damage: Callable[[dict[str, Any]], object], sentence: str, folder: Path
+) -> None:
+    edit(folder / BUNDLE_FILE, damage)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    assert sentence in str(caught.value)
+    assert re.search(r"make (it|the bundle) again with `driftgauge bundle create`$", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *("object", "int64", "Int8", "bool", "boolean", "str", "string[pyarrow]", "category", "datetime64[ns, UTC]"),
+        "decimal128(7, 3)[pyarrow]",
+        "dictionary<values=string, indices=int32, ordered=0>[pyarrow]",
+        "Sparse[float64, nan]",
+    ],
+)
+def test_a_dtype_of_pandas_is_accepted(dtype: str, folder: Path) -> None:
+    edit(folder / BUNDLE_FILE, _first("features", dtype=dtype))
+    assert read_info(folder).features[0].dtype == dtype
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "nonsense", "", "{", "\ud800"])
+def test_a_bundle_json_that_is_none_is_refused_in_words(text: str, folder: Path) -> None:
+    (folder / BUNDLE_FILE).write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(BundleError, match=r"not complete JSON|it is not UTF-8 text"):
+        load_bundle(folder)
+
+
+def test_a_flood_in_bundle_json_is_refused_before_memory_is_taken(folder: Path) -> None:
+    text = "[" + "[]," * MOST_INFO_BRACKETS + "[]]"
+    (folder / BUNDLE_FILE).write_text(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BundleError, match="more lists and objects than a bundle has"):
+            load_bundle(folder)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(text)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_a_device_a_folder_and_a_huge_file_are_refused_at_once(name: str, folder: Path) -> None:
+    path = folder / name
+
+    def refused(sentence: str) -> None:
+        with pytest.raises(BundleError, match=sentence):
+            load_bundle(folder)
+        path.rmdir() if path.is_dir() else path.unlink()
+
+    path.unlink()
+    os.mkfifo(path)
+    refused(f"{name} is a named pipe, not a regular file")
+    path.symlink_to("/dev/zero")
+    refused(f"{name} is a device, not a regular file")
+    path.mkdir()
+    refused(f"{name} is a folder, not a regular file")
+    with path.open("wb") as file:
+        file.truncate(40 << 30)
+    refused(f"{name} has 42,949,672,960 bytes; at most")
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_mutated_bundle_json_is_read_or_refused_and_never_anything_else(
+    data: st.DataObject, folder: Path, text: Example
+) -> None:
+    content = json.loads(text.bundle.info.model_dump_json())
+    for _ in range(data.draw(st.integers(1, 3))):
+        places = _places(content)
+        holder, key = places[data.draw(st.integers(0, len(places) - 1))]
+        other, place = places[data.draw(st.integers(0, len(places) - 1))]
+        holder[key] = data.draw(st.one_of(SCALARS, st.just(copy.deepcopy(other[place]))))
+    (folder / BUNDLE_FILE).write_text(json.dumps(content))
+    try:
+        info = read_info(folder)
+        check_features(info, text.bundle.baseline)
+    except BundleError:
+        return
+    rows = [sample.features for sample in info.samples]
+    assert len(batch_of(info.features, rows)) == len(rows)
+    assert BundleInfo.model_validate_json(info.model_dump_json()) == info
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-3, 1 << 70), st.floats(), st.text(max_size=5))
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Return all containers in a content with each of their keys."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in _places(value[key])]
+
+
 @pytest.mark.parametrize("name", ["a", "flights-2013", "v1.2_x", "1", "..a", "-"])
 def test_a_name_of_letters_digits_and_signs_is_accepted(name: str, binary: Example) -> None:
     content = binary.bundle.info.model_dump()
@@ -226,6 +362,19 @@ def test_a_baseline_of_another_kind_is_refused(text: Example, folder: Path) -> N
     features = tuple(feature.model_copy(update={"kind": "numeric"}) for feature in info.features)
     with pytest.raises(BundleError, match="shape is numeric for the model and categorical in the baseline"):
         check_features(info.model_copy(update={"features": features}), text.bundle.baseline)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("binary", -1), ("multiclass", -2), ("multiclass", -1), ("regression", -1)]
+)
+def test_a_score_of_another_kind_is_refused(name: str, place: int, example_of: ExampleOf, text: Example) -> None:
+    bundle = example_of(name).bundle
+    columns = list(bundle.baseline.columns)
+    own = columns[place]
+    other = next(column for column in text.bundle.baseline.columns if column.kind != own.kind)
+    columns[place] = replace(other, name=own.name)
+    with pytest.raises(BundleError, match=f"{own.name} is {own.kind} for the model and {other.kind} in the baseline"):
+        check_features(bundle.info, replace(bundle.baseline, columns=tuple(columns)))
 
 
 # ---------------------------------------------------------------- what a model file may contain

@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,11 +19,16 @@ import pytest
 import skops.io
 import structlog
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from app import __version__, cli
 from app.bundles import read_baseline, read_info
 from app.drift.baseline import dumps
-from tests.examples import SHAPE_CODES, TARGET, Example
+from tests.examples import SHAPE_CODES, TARGET, Example, logistic
+from tests.test_bundles import FOREIGN, Foreign
+from tests.test_feature_names import Plain
 
 
 class Result:
@@ -143,6 +150,97 @@ def test_a_bundle_is_made_and_shown(files: Path, binary: Example, driftgauge: Dr
     assert [sample["score"] for sample in listed["samples"]] == [s.score for s in binary.bundle.info.samples]
 
 
+def test_making_a_bundle_tells_what_was_taken_and_what_a_prediction_takes(
+    files: Path, binary: Example, text: Example, driftgauge: Driftgauge
+) -> None:
+    binary.reference.assign(id=range(379), note="x").to_csv(files / "more.csv", index=False)
+    made = driftgauge(*create(files, reference=files / "more.csv", ignore="note"))
+    assert made.code == 0, made.err
+    assert f"6 features, by the estimator's own names: {', '.join(binary.names)}\n" in made.err
+    assert f"not taken: {TARGET} (the target), id, note (ignored)\n" in made.err
+    given = next(line for line in made.out.splitlines() if "given to the model as" in line)
+    assert re.search(r"a matrix: \d+ µs for one row, [\d.]+ [µm]s for 64, measured when the bundle was made", given)
+    skops.io.dump(text.estimator, files / "text.skops")
+    text.reference.to_csv(files / "text.csv", index=False)
+    made = driftgauge(*create(files, estimator=files / "text.skops", reference=files / "text.csv", out=files / "text"))
+    said = " ".join(made.out.split())
+    assert re.search(r"a DataFrame: [\d.]+ [µm]s for one row, [\d.]+ [µm]s for 64, measured when", said)
+    assert "A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)" in said
+
+
+def test_a_bundle_of_an_earlier_version_is_shown_without_what_it_does_not_know(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    shutil.copytree(binary.folder, files / "bundle")
+    path = files / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["timing"]
+    path.write_text(json.dumps(content))
+    shown = driftgauge("bundle", "show", files / "bundle")
+    assert shown.code == 0
+    given = next(line for line in shown.out.splitlines() if "given to the model as" in line)
+    assert given.split("as", 1)[1].strip() == "a matrix"
+
+
+def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    table = binary.reference.assign(**{"client, id": range(379)})
+    skops.io.dump(logistic().fit(table.drop(columns=TARGET).to_numpy(), table[TARGET]), files / "id.skops")
+    table.to_csv(files / "id.csv", index=False)
+    names = [option for name in [*binary.names, "client, id"] for option in ("--features", name)]
+    made = driftgauge(*create(files, estimator=files / "id.skops", reference=files / "id.csv"), *names)
+    assert made.code == 0, made.err
+    assert "warning: client, id is likely an id: it has almost as many distinct values as rows." in made.err
+    assert "(--ignore leaves it out here)" in made.err
+
+
+def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression())
+    skops.io.dump(estimator.fit(binary.reference[binary.names].to_numpy(), binary.reference[TARGET]), files / "p.skops")
+    options = create(files, estimator=files / "p.skops", trusted_types="tests.test_feature_names.Plain")
+    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features 'mean radius,mean tex")
+    assert not (files / "bundle").exists()
+    unknown = driftgauge(*options, "--features", "mean radius,mean aera")
+    assert unknown.says("--features: there is no column mean aera; there is mean radius")
+    made = driftgauge(*options, "--features", ",".join(binary.names[:2]), "--features", ",".join(binary.names[2:]))
+    assert made.code == 0, made.err
+    assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
+
+
+def test_samples_are_shared_only_when_asked_for(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
+    rows = binary.rows()
+    evaluation = files / "evaluation.parquet"
+    assert driftgauge(*create(files, evaluation=evaluation)).code == 0
+    assert not any(dict(sample.features) in rows for sample in read_info(files / "bundle").samples)
+    assert driftgauge(*create(files, evaluation=evaluation), "--overwrite", "--share-samples").code == 0
+    assert all(dict(sample.features) in rows for sample in read_info(files / "bundle").samples)
+
+
+def test_types_are_trusted_by_one_option_and_one_variable(
+    files: Path, binary: Example, driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skops.io.dump(Foreign().fit(binary.reference[binary.names], binary.reference[TARGET]), files / "f.skops")
+    options = create(files, estimator=files / "f.skops")
+    assert driftgauge(*options).says("contains types that are not trusted", f"name them: --trusted-types {FOREIGN}")
+    monkeypatch.setenv("DRIFTGAUGE_TRUSTED_TYPES", FOREIGN)
+    assert driftgauge(*options).code == 0
+    monkeypatch.delenv("DRIFTGAUGE_TRUSTED_TYPES")
+    assert driftgauge(*options, "--overwrite", "--trusted-types", FOREIGN).code == 0
+    refused = driftgauge("serve", "--bundle", files / "bundle", "--port", "22101")
+    assert refused.says(f"--trusted-types {FOREIGN}, or DRIFTGAUGE_TRUSTED_TYPES={FOREIGN}")
+
+
+def test_a_joblib_file_is_named_with_the_lines_that_convert_it(
+    files: Path, binary: Example, driftgauge: Driftgauge
+) -> None:
+    joblib.dump(binary.estimator, files / "model.joblib")
+    refused = driftgauge(*create(files, estimator=files / "model.joblib"))
+    assert refused.says("it is a pickle", f'skops.io.dump(joblib.load("{files}/model.joblib"), "{files}/model.skops")')
+
+
 def test_options_of_create_reach_the_bundle(files: Path, binary: Example, driftgauge: Driftgauge) -> None:
     table = binary.reference.assign(at=range(379), note="x")
     table.to_csv(files / "timed.csv", index=False)
@@ -164,7 +262,7 @@ def test_category_codes_are_read_of_a_file(files: Path, coded: Example, driftgau
     result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
     assert result.code == 0, result.err
     assert read_info(files / "bundle").features == coded.bundle.info.features
-    for content in ("[1]", "{", '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
+    for content in ("[1]", "{", "[" * 100_000, '{"shape": 1}', '{"shape": {"flat": "x"}}', '{"shape": {"flat": null}}'):
         (files / "codes.json").write_text(content)
         failed = driftgauge(*create(files, **options, out=files / "other", category_codes=files / "codes.json"))
         assert failed.says("codes.json", "it must be JSON like")
@@ -208,7 +306,7 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
     ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
     ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
-    ({"kinds": "mean area=text"}, ("--kinds mean area=text", "COLUMN=numeric")),
+    ({"kinds": "mean area=words"}, ("--kinds mean area=words", "COLUMN=numeric")),
     ({"kinds": "shade=numeric"}, ("no column shade",)),
     ({"windows": "ten"}, ("--windows ten", "500,1000")),
     ({"windows": "0"}, ("--windows 0",)),

@@ -380,6 +380,16 @@ def test_a_file_with_other_bytes_is_loaded_or_refused(data: st.DataObject, hones
         assert str(tmp_path / "m") in str(error)  # noqa: PT017  # it may also be loaded
 
 
+@pytest.mark.parametrize(("name", "what"), [("Own", "Own"), ("<lambda>", "a lambda")])
+def test_a_class_or_lambda_of_the_notebook_that_saved_it_is_named(
+    name: str, what: str, honest: Path, tmp_path: Path
+) -> None:
+    own = {"__class__": name, "__module__": "__main__", "__loader__": "FunctionNode", "__id__": 1}
+    message = refusal(forged(honest, tmp_path / "m", with_attribute(own)))
+    assert f"it holds {what} of the notebook or script that was run (__main__), which a server cannot import" in message
+    assert "Put it at the top level of a module that the server can import" in message
+
+
 # ---------------------------------------------------------------- whose types are on the list
 
 

@@ -68,6 +68,16 @@ def test_a_file_that_says_it_is_empty_is_read_no_further_than_allowed() -> None:
         read_bounded(path, 100)
 
 
+def test_a_small_file_takes_little_memory_however_large_it_might_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    tracemalloc.start()
+    try:
+        assert read_bounded(tmp_path / "file", 1 << 30) == b"content"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_links_are_followed_unless_told_not_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")

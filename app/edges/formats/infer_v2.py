@@ -403,7 +403,7 @@ def _described(datatypes: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def input_datatype(feature: Feature) -> str:
     """Return the datatype of a feature's own tensor."""
-    return "BYTES" if feature.kind == "categorical" else "BOOL" if feature.boolean else "FP64"
+    return "BYTES" if feature.kind != "numeric" else "BOOL" if feature.boolean else "FP64"
 
 
 def output_datatypes(info: BundleInfo) -> Mapping[str, str]:

@@ -52,7 +52,7 @@ async def ready(request: Request) -> Response:
 async def metadata(request: Request) -> Response:
     """Describe what the model takes and what it answers: types, shapes, samples."""
     info = service_of(request).info
-    samples = info.samples[:1]
+    samples = info.shown_samples[:1]
     return json_response(
         {
             "model_name": info.name,
@@ -90,7 +90,7 @@ def _values(info: BundleInfo, sample: Sample) -> list[bool | float | str | None]
 
 
 def _data_type(feature: Feature) -> str:
-    return "string" if feature.kind == "categorical" else "boolean" if feature.boolean else "float"
+    return "string" if feature.kind != "numeric" else "boolean" if feature.boolean else "float"
 
 
 def prediction_type(info: BundleInfo) -> str:
@@ -122,5 +122,6 @@ async def predict_test(request: Request) -> Response:
             "expected_score": sample.score,
         }
         for sample, again, score, _ in answers
+        if sample.shown
     ]
     return json_response({"ok": all(agrees for *_, agrees in answers), "samples": rows})

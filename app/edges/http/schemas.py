@@ -351,14 +351,15 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 def _value(feature: Feature) -> dict[str, Any]:
-    types = ["number", "boolean"] if feature.kind == "numeric" else ["string", "number", "boolean"]
+    kinds = {"numeric": ["number", "boolean"], "categorical": ["string", "number", "boolean"], "text": ["string"]}
+    types = kinds[feature.kind]
     return {"anyOf": [{"type": kind} for kind in [*types, *["null"] * feature.accepts_missing]]}
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
+    if not info.shown_samples:
         return {}
-    rows = [sample.features for sample in info.samples]
+    rows = [sample.features for sample in info.shown_samples]
     return {
         "one row by name": {"value": {"features": rows[0]}},
         "one row in order": {"value": {"features": list(rows[0].values())}},

@@ -95,6 +95,8 @@ def _matrix_inputs(info: BundleInfo) -> list[dict[str, Any]]:
     """Return the schema of one tensor of all features; the number of its columns is no matter of a JSON schema."""
     shape = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
     tensors = _tensors(info.features, {"type": "string"}, shape)
+    if not tensors:  # numbers beside free text
+        return []
     return [{"type": "array", "items": {"anyOf": tensors}, "minItems": 1, "maxItems": 1}]
 
 
@@ -102,7 +104,7 @@ def _column_inputs(info: BundleInfo) -> dict[str, Any]:
     """Return the schema of one tensor for each feature."""
     shape = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2}
     tensors = []
-    for kind in ("numeric", "categorical"):
+    for kind in ("numeric", "categorical", "text"):
         features = [feature for feature in info.features if feature.kind == kind]
         if features:
             tensors += _tensors(features, {"enum": [feature.name for feature in features]}, shape)
@@ -118,7 +120,9 @@ def _column_inputs(info: BundleInfo) -> dict[str, Any]:
 def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the schema of a tensor of some features for each kind of value that it may have."""
     missing = any(feature.accepts_missing for feature in features)
-    texts = all(feature.kind == "categorical" for feature in features)
+    kinds = {feature.kind for feature in features}
+    plain = [] if "text" in kinds else ["number", "integer", "boolean"]
+    texts = ["string"] if "numeric" not in kinds else []
     return [
         _object(
             ["name", "shape", "datatype", "data"],
@@ -127,7 +131,7 @@ def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str,
             datatype={"enum": [name for name, datatype in DATATYPES.items() if datatype.kind == kind]},
             data=_data(kind, missing),
         )
-        for kind in ("number", "integer", "boolean", *["string"] * texts)
+        for kind in (*plain, *texts)
     ]
 
 
@@ -144,14 +148,14 @@ def _object(required: list[str], **properties: Any) -> dict[str, Any]:
 
 
 def _examples(info: BundleInfo) -> dict[str, Any]:
-    if not info.samples:
+    if not info.shown_samples:
         return {}
-    one, many = info.samples[:1], info.samples
+    one, many = info.shown_samples[:1], info.shown_samples
     examples = {
         "one row, a tensor for each feature": _columns(info, one),
         "many rows, a tensor for each feature": _columns(info, many),
     }
-    if len({feature.kind for feature in info.features}) == 1:  # else no datatype fits all of them
+    if len({feature.kind == "numeric" for feature in info.features}) == 1:  # else no datatype fits all of them
         examples["one row in one tensor"] = [_matrix(info, one)]
         examples["many rows in one tensor"] = [_matrix(info, many)]
     return {name: {"value": {"inputs": inputs}} for name, inputs in examples.items()}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -121,7 +122,8 @@ def test_metadata_names_the_categories_and_the_booleans(category: Example) -> No
 def test_the_type_of_a_prediction_is_that_of_the_classes(
     classes: tuple[Label, ...], name: str, binary: Example
 ) -> None:
-    info = BundleInfo.model_validate_json(binary.bundle.info.model_copy(update={"classes": classes}).model_dump_json())
+    changes = {"classes": classes, "task": "binary" if classes else "regression"}
+    info = BundleInfo.model_validate_json(binary.bundle.info.model_copy(update=changes).model_dump_json())
     assert prediction_type(info) == name
 
 
@@ -139,6 +141,20 @@ def test_the_test_prediction_agrees_and_is_neither_counted_nor_watched(name: str
     ]
     for sample in answer["samples"]:
         assert sample["score"] == pytest.approx(sample["expected_score"])
+
+
+def test_rows_that_an_older_bundle_kept_are_tested_and_not_shown(binary: Example) -> None:
+    kept = tuple(sample.model_copy(update={"shown": False}) for sample in binary.bundle.info.samples)
+    info = binary.bundle.info.model_copy(update={"samples": kept})
+    with served(replace(binary, bundle=replace(binary.bundle, info=info))) as running:
+        about = running.client.get("/metadata").json()
+        tested = running.client.get("/predict/test").json()
+        schema = running.client.get("/openapi.json").text
+        assert running.client.get("/docs").status_code == 200
+    assert (about["data_sample"], about["prediction_sample"]) == ([], [])
+    assert tested == {"ok": True, "samples": []}
+    for sample in kept:
+        assert not any(repr(value) in schema for value in sample.features.values())
 
 
 def test_the_test_prediction_says_when_the_model_fails_and_counts_nothing(binary: Example) -> None:

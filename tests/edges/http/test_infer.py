@@ -11,7 +11,7 @@ from app import __version__
 from app.errors import Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
-from tests.served import Failing, Served, served, total
+from tests.served import Failing, Picky, Served, served, total
 
 INFER = "/v2/models/binary/infer"
 
@@ -181,3 +181,12 @@ def test_every_error_under_v2_has_the_protocols_shape(
 
 def test_a_path_that_only_begins_like_it_is_not_of_the_protocol(server: Served) -> None:
     assert server.client.get("/v2x").json()["error"]["code"] == "not_found"
+
+
+def test_a_row_that_the_model_rejects_is_refused_with_its_field(binary: Example) -> None:
+    body = matrix(binary, 3)
+    body["inputs"][0]["data"][1][0] = -2.5
+    with served(binary, model=Picky(binary.bundle.model)) as running:
+        answer = running.client.post(INFER, json=body)
+        assert answer.status_code == 422
+        assert answer.json()["error"].startswith("model_rejected_row: mean radius: the model cannot answer with -2.5")

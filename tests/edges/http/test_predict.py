@@ -14,7 +14,7 @@ from app.drift.baseline import PREDICTION
 from app.errors import REJECTIONS, Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
-from tests.served import IN_MEMORY, Failing, Served, served, total
+from tests.served import IN_MEMORY, Failing, Picky, Served, served, total
 
 LIMIT_BYTES = 4000
 
@@ -155,6 +155,7 @@ BODIES: dict[Reason, tuple[int, bytes | dict[str, Any]]] = {
     Reason.UNKNOWN_FEATURE: (422, {"features": {**ROW, "colour": 1}}),
     Reason.MISSING_FEATURE: (422, {"features": {**ROW, "radius": None}}),
     Reason.UNSEEN_CATEGORY: (422, {"features": {**ROW, "shape": "square"}}),
+    Reason.MODEL_REJECTED_ROW: (422, {"features": {**ROW, "radius": -1.0}}),
     Reason.EMPTY_BATCH: (422, {"instances": []}),
     Reason.TOO_MANY_ROWS: (422, {"instances": [ROW] * 4}),
     Reason.INVALID_TIMESTAMP: (422, {"features": ROW, "timestamp": "noon"}),
@@ -168,7 +169,7 @@ def post(running: Served, body: bytes | dict[str, Any]) -> httpx.Response:
 
 def test_every_refusal_has_its_reason_in_the_body_and_in_the_metrics(text: Example) -> None:
     assert set(BODIES) == set(REJECTIONS) - {Reason.OVERLOADED}
-    with served(text, max_body_bytes=LIMIT_BYTES, max_rows=3) as running:
+    with served(text, model=Picky(text.bundle.model), max_body_bytes=LIMIT_BYTES, max_rows=3) as running:
         assert running.predict({"features": ROW}).status_code == 200
         for reason, (status, body) in BODIES.items():
             answer = post(running, body)
@@ -246,6 +247,20 @@ def test_a_failing_model_is_an_error_of_its_own_request_alone(binary: Example) -
             "problems": [],
             "state": IN_MEMORY,
         }  # it was the model that failed
+
+
+def test_a_row_that_the_model_rejects_is_named_with_its_field_and_the_others_are_answered(binary: Example) -> None:
+    rows = binary.rows(5)
+    bad = {**rows[0], "mean radius": -2.5}
+    with served(binary, model=Picky(binary.bundle.model)) as running:
+        answer = running.predict({"instances": [*rows, bad]})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (422, "model_rejected_row")
+        assert error["detail"] == {"field": "mean radius", "row": 5}
+        assert "mean radius: the model cannot answer with -2.5" in error["message"]
+        assert running.predict({"instances": rows}).status_code == 200
+        assert running.metric("model_predictions_rejected_total", reason="model_rejected_row") == 1
+        assert running.metric("model_prediction_failures_total") == 0
 
 
 def test_a_failing_monitor_never_fails_a_prediction_and_is_shown(
