@@ -68,7 +68,7 @@ class WrittenColumn:
         """Return the column as what it spells, or as categories named as they are known; text may be read again."""
         if read_again is not None:
             return read_again
-        texts = pa.chunked_array(self._texts, pa.string())
+        texts = pa.chunked_array([chunk for part in self._texts for chunk in part.chunks], pa.string())
         if self._known is None:
             return texts if self._sort == "text" else joined(self._typed)
         distinct = [text for text in pc.unique(texts).to_pylist() if text is not None]
