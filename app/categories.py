@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.bundles import Feature
+from app.cells import number_of
 from app.drift.bins import category_name
 
 _BOOLEANS: Final[Mapping[str, str]] = {
@@ -14,15 +14,6 @@ _BOOLEANS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("false", "False", "FALSE", "0"), "false"),
 }
 """How a boolean may be written."""
-
-
-def number_of(text: str) -> float | None:
-    """Return the finite number that a text spells, None if it spells none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and "_" not in text else None
 
 
 def plain_name(text: str) -> str:

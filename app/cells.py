@@ -46,6 +46,11 @@ def is_text(of: pa.DataType) -> bool:
     return bool(pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of))
 
 
+def is_bytes(of: pa.DataType) -> bool:
+    """Say whether a type holds bytes that may or may not be text."""
+    return bool(pa.types.is_binary(of) or pa.types.is_large_binary(of) or pa.types.is_fixed_size_binary(of))
+
+
 def is_number(of: pa.DataType) -> bool:
     """Say whether a type holds numbers without being told: a duration is its seconds, a boolean 1 or 0."""
     kinds = (
@@ -63,7 +68,7 @@ def said(of: pa.DataType) -> str:
         return "times of day"
     if pa.types.is_nested(of):
         return "lists or objects"
-    if pa.types.is_binary(of) or pa.types.is_large_binary(of) or pa.types.is_fixed_size_binary(of):
+    if is_bytes(of):
         return "bytes"
     return f"cells of type {of}"
 
@@ -258,6 +263,7 @@ def dictionary_of(cells: pa.ChunkedArray, name: str = "") -> pa.DictionaryArray:
     whole = cells.combine_chunks()
     if not pa.types.is_dictionary(whole.type):
         try:
+            whole = whole.cast(pa.string()) if is_bytes(whole.type) else whole  # text of writers that do not say so
             whole = pc.dictionary_encode(whole)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
             raise ColumnError(name, f"it holds {said(whole.type)}") from error

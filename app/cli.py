@@ -32,7 +32,7 @@ from app.safe_files import read_bounded
 from app.settings import SettingsError
 from app.state_command import state_app
 from app.state_files import Busy
-from app.table_stream import TableStream
+from app.table_stream import TableStream, listed
 from app.tables import TableError, index_columns
 from app.terminal import replace_unprintable
 
@@ -327,7 +327,7 @@ def baseline_show(
         show_baseline(baseline, _console())
         return
     if column not in baseline.names:
-        raise BaselineError(f"there is no column {column}; there is {', '.join(baseline.names)}")
+        raise BaselineError(f"there is no column {column}; there is {listed(baseline.names)}")
     show_bins(baseline, column, _console())
 
 

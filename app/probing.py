@@ -51,7 +51,7 @@ class Probe:
         if takes_text_alone(self.model):
             return self._texts_alone(), self.model
         if self.info.input == "dataframe":
-            return self.info, self.model
+            return self._with_dtypes(), self.model
         frame = self.info.model_copy(update={"input": "dataframe"})
         stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
         if find_spec("pandas") is None:
@@ -63,6 +63,23 @@ class Probe:
         if answers is None:
             return (frame, self.model) if _answers(framed, self.usual) is not None else (self.info, stripped)
         return (self.info, stripped) if self._agree(stripped, framed) else (frame, self.model)
+
+    def _with_dtypes(self) -> BundleInfo:
+        """Return what the model is given: texts as dtype category where it takes them only so.
+
+        A csv file does not say what they were, and LightGBM and XGBoost refuse any other text.
+        """
+        if _answers(_lenient(self.info, self.model, self.baseline), self.usual) is not None:
+            return self.info
+        features = tuple(
+            feature.model_copy(update={"dtype": "category", "missing": "nan"})
+            if feature.kind == "categorical" and feature.values == "text"
+            else feature
+            for feature in self.info.features
+        )
+        other = self.info.model_copy(update={"features": features})
+        answered = _answers(_lenient(other, self.model, self.baseline), self.usual) is not None
+        return other if answered else self.info
 
     def _agree(self, stripped: Any, framed: Predictor) -> bool:
         """Say whether the model answers the same to a matrix as to the DataFrame that it was fitted on."""

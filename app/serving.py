@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from app.bundles import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sample
-from app.categories import CategoryNames, number_of
+from app.categories import CategoryNames
+from app.cells import number_of
 from app.drift.baseline import PREDICTION_CLASS
 from app.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from app.errors import BundleError, ModelFailed, Reason, Refused
@@ -74,6 +75,9 @@ class Predictor:
             for place, feature in features
             if feature.kind == "categorical"
         }
+        self._single = [
+            place for place, feature in features if feature.dtype == "float32" and feature.kind == "numeric"
+        ]
         self._texts = [place for place, feature in features if feature.kind == "text"]
         self._strict = [(place, encoder) for place, encoder in self._encoders.items() if not encoder.takes_all]
         self._labels = Labels(bundle.model, bundle.info.classes)
@@ -128,11 +132,20 @@ class Predictor:
         inputs, observed = self._encode(batch)
         with self._asking:
             if self._frames is None:
-                given = self._alone(batch.texts[0]) if self.info.input == "texts" else inputs
+                given = self._alone(batch.texts[0]) if self.info.input == "texts" else self._rounded(inputs)
                 return self._asked(given, observed)
             frames = list(self._frames.of(inputs, batch.texts))
             parts = [(rows, self._asked(frame, observed if rows is None else observed[rows])) for rows, frame in frames]
         return parts[0][1] if len(parts) == 1 else _reunited(parts, len(batch))
+
+    def _rounded(self, inputs: FloatArray) -> Any:
+        """Return a matrix with columns of single precision as such, which estimators compute with otherwise."""
+        if not self._single:
+            return inputs
+        if len(self._single) == inputs.shape[1]:
+            return inputs.astype(np.float32)
+        inputs[:, self._single] = inputs[:, self._single].astype(np.float32)
+        return inputs
 
     def _alone(self, texts: Sequence[str | None]) -> list[str | None]:
         """Return what a model of nothing but texts is given."""

@@ -17,6 +17,7 @@ from app.cells import (
     TableError,
     as_categories,
     as_numbers,
+    is_bytes,
     is_number,
     is_text,
     joined,
@@ -154,6 +155,8 @@ def _remedy(name: str, of: pa.DataType) -> str:
             f"compare it as seconds since midnight (--kinds {name}=numeric), as text (--kinds {name}=categorical), "
             f"or {ignore}"
         )
+    if is_bytes(of):
+        return f"compare it as UTF-8 text (--kinds {name}=categorical) or {ignore}"
     return f"{ignore}, or convert it to numbers or text"
 
 

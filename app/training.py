@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from app.bundles import Feature, Missing, Values
-from app.categories import CategoryNames, number_of, other_names
-from app.cells import is_text
+from app.categories import CategoryNames, other_names
+from app.cells import is_text, number_of
 from app.drift.baseline import Categories
 from app.drift.bins import FloatArray
 from app.fitted import Known

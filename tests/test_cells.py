@@ -159,6 +159,15 @@ def test_nested_cells_are_told_in_words(values: list[Any]) -> None:
             read(column(*values), "a")
 
 
+@pytest.mark.parametrize("of", [pa.binary(), pa.large_binary(), pa.binary(3)], ids=str)
+def test_bytes_are_categories_if_they_are_utf_8(of: pa.DataType) -> None:
+    assert as_categories(column("é!".encode(), None, of=of), "a").names == ("é!",)
+    with pytest.raises(ColumnError, match="a: it holds bytes"):
+        as_categories(column(b"\xff\xfe!", of=of), "a")
+    with pytest.raises(ColumnError, match="a: it holds bytes"):
+        as_numbers(column(b"123", of=of), "a")
+
+
 # ---------------------------------------------------------------- times
 
 

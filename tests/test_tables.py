@@ -25,6 +25,7 @@ from app.tables import (
     categories,
     column,
     in_order,
+    index_columns,
     infer_kinds,
     numbers,
     read_table,
@@ -438,3 +439,84 @@ def test_times_are_seconds_since_1970(cells: pa.Array, seconds: float) -> None:
 def test_what_is_no_time_is_named(cells: list[Any], problem: str) -> None:
     with pytest.raises(TableError, match=f"at: .*{problem}"):
         seconds_since_1970(pa.table({"at": cells}), "at")
+
+
+# ---------------------------------------------------------------- what is said
+
+
+@pytest.mark.parametrize(
+    ("cells", "parts"),
+    [
+        (["2026-01-31", "2026-02-01"], ("it holds dates or times", "--time when", "--ignore when")),
+        (["2026-01-31T00:00:00Z", ""], ("it holds dates or times", "--time when", "--ignore when")),
+        (["08:30", "17:00:01.5"], ("times of day", "--kinds when=numeric", "--kinds when=categorical")),
+    ],
+)
+def test_a_column_that_is_no_feature_names_the_options_that_help(
+    cells: list[str], parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    table = read_table(csv_with(tmp_path, "\n".join(["z,when", *(f"1,{cell}" for cell in cells)])))
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    for found in (table, read_table(tmp_path / "t.parquet")):
+        with pytest.raises(TableError) as error:
+            infer_kinds(found, ["when"], {})
+        assert all(part in str(error.value) for part in ("when: ", *parts))
+
+
+def test_times_of_day_are_seconds_or_text_alike_where_they_are_stated(tmp_path: Path) -> None:
+    path = csv_with(tmp_path, "z,open\n1,08:30:00\n1,\n1,23:59:59\n")
+    pyarrow.parquet.write_table(read_table(path), tmp_path / "t.parquet")
+    for table in (read_table(path), read_table(tmp_path / "t.parquet")):
+        assert np.array_equal(numbers(table, "open"), [30_600.0, math.nan, 86_399.0], equal_nan=True)
+    assert named(categories(read_table(path, ["open"]), "open")) == ["08:30:00", None, "23:59:59"]
+    assert named(categories(read_table(tmp_path / "t.parquet"), "open")) == ["08:30:00", None, "23:59:59"]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({"b": [1, 2], "a": [1, "x"]}, "a holds cells of the types int, str: make all of them text, or all numbers"),
+        (pd.DataFrame({"a": [1, "x"]}), "a holds cells of the types int, str"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "it has several columns a: rename or drop all but one"),
+        ({"a": [1, 2], "b": [1]}, "its columns are of different lengths"),
+        (5, "int is neither a path, a DataFrame, an Arrow table nor a dict of columns"),
+    ],
+)
+def test_a_source_that_is_no_table_is_told_in_words(source: Any, problem: str) -> None:
+    with pytest.raises(TableError, match=f"cannot read the table: {problem}"):
+        read_table(source)
+
+
+@pytest.mark.parametrize(
+    ("names", "index"),
+    [
+        (["", "a"], [""]),
+        (["a", ""], []),
+        (["Unnamed: 0", "a"], ["Unnamed: 0"]),
+        (["Unnamed: 0.1", "Unnamed: 0", "a"], ["Unnamed: 0.1", "Unnamed: 0"]),
+        (["a", "__index_level_0__", "__index_level_1__"], ["__index_level_0__", "__index_level_1__"]),
+        (["Unnamed: 03", "Unnamed: 1", "index", "id", "__index_level_x__"], []),
+    ],
+)
+def test_a_dataframe_s_index_is_known_by_its_name(names: list[str], index: list[str]) -> None:
+    assert index_columns(names) == index
+
+
+@pytest.mark.parametrize(
+    ("cells", "known", "names"),
+    [
+        (["1.0", "2.0"], ["1.0", "3.0"], ["1.0", "2.0"]),
+        (["1.0", "2.0"], ["1", "2"], ["1", "2"]),
+        (["1.0", "2.0"], ["x"], ["1", "2"]),
+        (["1", "2"], ["1.0", "2.0"], ["1.0", "2.0"]),
+        (["True", "FALSE"], ["True", "False"], ["True", "False"]),
+        (["True", "FALSE"], [], ["true", "false"]),
+        (["02134", "NA"], ["02134"], ["02134", None]),
+        (["NA", "x"], ["NA"], ["NA", "x"]),
+    ],
+)
+def test_categories_that_are_known_before_are_read_as_those(
+    cells: list[str], known: list[str], names: list[str | None], tmp_path: Path
+) -> None:
+    path = csv_with(tmp_path, "\n".join(["z,k", *(f"1,{cell}" for cell in cells)]))
+    assert named(categories(read_table(path, {"k": known}), "k")) == names
