@@ -166,7 +166,10 @@ def create_bundle(
         raise BundleError("the evaluation table has no rows")
     fitted = _Rows.of(table, taken, reference) if options.time is not None and evaluation is not None else None
     held = _Rows.of(held_out, taken, reference if evaluation is None else evaluation)
-    bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=fitted)
+    try:
+        bundle = draft.with_scores(held, target, options, in_sample=evaluation is None, fitted=fitted)
+    except BundleError as error:
+        raise BundleError(f"{error}{chosen.doubt}") from error
     write_bundle(bundle, out, trusted_types)
     return bundle
 

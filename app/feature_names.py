@@ -24,6 +24,17 @@ class Names:
     """Where they are from, as the end of a sentence."""
     as_frame: bool = False
     """Whether the estimator was fitted on a DataFrame and its first step may need one, though it keeps no names."""
+    guessed: bool = False
+    """Whether they are a later step's: a step before it may have taken more columns, and dropped some."""
+
+    @property
+    def doubt(self) -> str:
+        """What to say where the estimator does not answer rows of these columns; empty if they are its own."""
+        if not self.guessed:
+            return ""
+        return (
+            f"; its columns were taken {self.source}: if it was fitted on others, name them in their order (--features)"
+        )
 
 
 def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> Names:
@@ -95,7 +106,7 @@ def _later(model: Any, columns: Sequence[str]) -> Iterator[Names]:
     for step, inner in getattr(model, "steps", None) or ():
         own = _own(inner, columns)
         if own is not None:
-            yield Names(own, f"by the names that its step {step} was fitted on", as_frame=True)
+            yield Names(own, f"by the names that its step {step} was fitted on", as_frame=True, guessed=True)
         else:
             yield from _later(inner, columns)
     for attribute in _INNER:

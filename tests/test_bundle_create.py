@@ -65,7 +65,7 @@ from tests.examples import (
     shapes,
 )
 from tests.test_bundles import FOREIGN, Foreign
-from tests.test_feature_names import Plain
+from tests.test_feature_names import Dropping, Plain
 
 CELLS = cells()
 INPUTS = CELLS.drop(columns=TARGET)
@@ -396,6 +396,18 @@ def test_an_estimator_that_does_not_say_what_it_takes_asks_for_it(tmp_path: Path
         create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=["mean aera"])
     bundle = create(tmp_path / "b", estimator, trusted_types=[PLAIN], features=list(INPUTS.columns))
     assert bundle.info.input == "matrix"
+
+
+def test_a_column_that_only_the_first_step_took_is_asked_for(tmp_path: Path) -> None:
+    table = CELLS.assign(extra=np.arange(len(CELLS)) % 7)
+    estimator = fitted_on(table, make_pipeline(Dropping(), StandardScaler(), GaussianNB()))
+    trusted = [f"{Dropping.__module__}.Dropping"]
+    with pytest.raises(BundleError, match=r"cannot answer the reference.*extra.*if it was fitted on others, name them"):
+        create(tmp_path / "b", estimator, table, trusted_types=trusted)
+    columns = [name for name in table if name != TARGET]
+    bundle = create(tmp_path / "b", estimator, table, trusted_types=trusted, features=columns)
+    answered = Predictor(bundle).predict(batch_of(bundle.info.features, json_rows(table[columns].head(9))))
+    np.testing.assert_allclose(answered.scores, estimator.predict_proba(table[columns].head(9))[:, 1])
 
 
 def test_ids_and_copies_of_the_target_are_named(tmp_path: Path) -> None:

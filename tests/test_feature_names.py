@@ -32,6 +32,13 @@ class Plain(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
         return x * 2
 
 
+class Dropping(Plain):
+    """A transformer that takes a column which later steps do not see."""
+
+    def transform(self, x: Any) -> Any:
+        return x.assign(**{x.columns[0]: x.iloc[:, 0] + x["extra"]}).drop(columns="extra")
+
+
 class Renaming(Plain):
     def transform(self, x: Any) -> Any:
         return x.rename(columns={"a": "twice a"})
@@ -48,7 +55,7 @@ def test_an_estimators_own_names_come_first() -> None:
 def test_a_later_steps_names_are_taken_where_the_first_has_none() -> None:
     model = make_pipeline(Plain(), StandardScaler(), LogisticRegression()).fit(FRAME, TARGET)
     assert not hasattr(model, "feature_names_in_")
-    expected = Names(("b", "a"), "by the names that its step standardscaler was fitted on", as_frame=True)
+    expected = Names(("b", "a"), "by the names that its step standardscaler was fitted on", as_frame=True, guessed=True)
     assert names_of(model, COLUMNS, ["y"]) == expected
     deep = make_pipeline(Plain(), make_pipeline(Plain(), Ridge())).fit(FRAME, TARGET)
     assert names_of(deep, COLUMNS, ["y"]).source == "by the names that its step ridge was fitted on"
