@@ -143,27 +143,32 @@ class Service:
         members = self.store.counted()
         healthy = not self.current_problems()
         self._persistent = self.store.is_persistent
-        together = added(members)
-        monitors = [
-            self._facts_of(
-                own,
-                together if own.store is self.store else added(own.store.counted()),
-                healthy=healthy,
-                evaluated_at=max(own.last.at, own.store.evaluated_at()),
-            )
-            for own in self.monitors
-        ]
-        return monitors, self._server_facts(members, together)
+        return self._facts_from(
+            members,
+            lambda store: store.counted(),
+            lambda own: max(own.last.at, own.store.evaluated_at()),
+            healthy=healthy,
+        )
 
     def _facts_without_files(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
-        members = self.store.alone()
+        return self._facts_from(self.store.alone(), lambda store: store.alone(), lambda own: own.last.at, healthy=False)
+
+    def _facts_from(
+        self,
+        members: Sequence[Member],
+        counted: Callable[[Store], Sequence[Member]],
+        evaluated_at: Callable[[Monitor], float],
+        *,
+        healthy: bool,
+    ) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        """Return the facts of a state of these members; `counted` gives those of a monitor that has another one."""
         together = added(members)
         monitors = [
             self._facts_of(
                 own,
-                together if own.store is self.store else added(own.store.alone()),
-                healthy=False,
-                evaluated_at=own.last.at,
+                together if own.store is self.store else added(counted(own.store)),
+                healthy=healthy,
+                evaluated_at=evaluated_at(own),
             )
             for own in self.monitors
         ]
