@@ -37,8 +37,8 @@ LARGE_CLIENTS: Final = 2
 OVERLOAD_CLIENTS: Final = 50
 SMALL_CLIENTS: Final = 4
 PAUSE_SECONDS: Final = 0.003
-REFUSED_SECONDS: Final = 0.1
-"""How long a client waits that was answered 503: a tenth of what the answer asks for."""
+REFUSED_SECONDS: Final = 1.0
+"""How long a client waits that was answered 503, as its `Retry-After` asks."""
 SERVER: Final = Path(__file__).with_name("stalls_server.py")
 PREDICT: Final = "/predict"
 INFER: Final = "/v2/models/model/infer"
