@@ -14,7 +14,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,14 +36,14 @@ LARGE_CLIENTS: Final = 2
 OVERLOAD_CLIENTS: Final = 50
 SMALL_CLIENTS: Final = 4
 PAUSE_SECONDS: Final = 0.003
-REFUSED_SECONDS: Final = 0.1
-"""How long a client waits that was answered 503: a tenth of what the answer asks for."""
+REFUSED_SECONDS: Final = 1.0
+"""How long a client waits that was answered 503, as its `Retry-After` asks."""
 SERVER: Final = Path(__file__).with_name("stalls_server.py")
 PREDICT: Final = "/predict"
 INFER: Final = "/v2/models/model/infer"
 HEADS: Final = (
     *("body", "MB", "timer p50, ms", "p99.9", "max"),
-    *("single row p50, ms", "p99", "max", "large: answers", "p50, ms", "max"),
+    *("single row p50, ms", "p99", "max", "large bodies: answers, median ms"),
 )
 
 
@@ -63,12 +62,12 @@ class Times:
     """What clients of one kind saw."""
 
     seconds: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
+    by_status: dict[int, list[float]] = field(default_factory=dict)
 
     def add(self, status: int, seconds: float) -> None:
         """Count an answer."""
         self.seconds.append(seconds)
-        self.statuses[status] += 1
+        self.by_status.setdefault(status, []).append(seconds)
 
 
 def cases(rows: FloatArray, names: Sequence[str]) -> Iterator[Case]:
@@ -185,14 +184,15 @@ def measured(server: Watched, case: Case | None, small: bytes, seconds: float) -
 
 def row_of(case: Case | None, late: FloatArray, ones: Times, large: Times) -> list[str]:
     """Return a row of the table."""
-    answers = ", ".join(f"{count:,} × {status}" for status, count in sorted(large.statuses.items()))
+    answers = ", ".join(
+        f"{len(own):,} × {status} in {np.median(own) * 1e3:,.0f}" for status, own in sorted(large.by_status.items())
+    )
     return [
         case.name if case else "none",
         number(len(case.body) / 1e6 if case else None, 1),
         *(number(value, 1) for value in milliseconds(late, 50, 99.9, 100)),
         *(number(value, 1) for value in milliseconds(ones.seconds, 50, 99, 100)),
         answers or "–",
-        *(number(value, 0) for value in milliseconds(large.seconds, 50, 100)),
     ]
 
 

@@ -40,14 +40,15 @@ class Pending:
         self._intake.refuse_bytes(0)
 
     def expect(self, rows: int) -> None:
-        """Count rows that it has at least; raises Refused as `Intake.refuse_rows` does."""
-        self._intake.refuse_rows(rows, self._intake.pending_rows - self.rows)
-        self._intake.pending_rows += rows - self.rows
-        self.rows = rows
+        """Count rows that it has at least, and remember how large they are.
 
-    def understood(self, rows: int) -> None:
-        """Remember how large a body of so many rows is."""
-        self._intake.row_bytes = max(self._intake.row_bytes, self.bytes / rows)
+        Refused if all large bodies together have too many; alone it may have any number.
+        """
+        intake = self._intake
+        intake.row_bytes = max(intake.row_bytes, self.bytes / rows)
+        intake.refuse_rows(rows, intake.pending_rows - self.rows)
+        intake.pending_rows += rows - self.rows
+        self.rows = rows
 
 
 class Intake:
@@ -80,7 +81,8 @@ class Intake:
 
         Raises Refused, and ClientDisconnect if it does not come to its end.
         """
-        if stated_length(scope) > self.max_body_bytes:
+        stated = stated_length(scope)
+        if stated > self.max_body_bytes:
             raise self._too_large()
         self.admit(scope)
         body = bytearray()
@@ -92,6 +94,7 @@ class Intake:
             if len(body) > self.max_body_bytes:
                 raise self._too_large()
             pending.add(len(piece))
+            self.refuse_length(max(len(body), stated))  # others may have taken the room meanwhile
             if not message.get("more_body"):
                 return bytes(body)
             message = await receive()
@@ -123,8 +126,7 @@ class Intake:
         length = stated_length(scope)
         if length > INLINE_BYTES:
             self.refuse_bytes(length)
-            if self.row_bytes:
-                self.refuse_rows(int(length / self.row_bytes), self.pending_rows)
+            self.refuse_length(length)
 
     def refuse_bytes(self, more: int) -> None:
         """Raise Refused if large bodies of so many bytes more are too many."""
@@ -135,6 +137,11 @@ class Intake:
                 f"requests of {together} bytes are being read, which is more than may be: try again in a moment",
                 {"pending_bytes": together},
             )
+
+    def refuse_length(self, length: int) -> None:
+        """Raise Refused for a body that has too many rows if they are as large as the largest until now."""
+        if self.row_bytes:
+            self.refuse_rows(int(length / self.row_bytes), self.pending_rows)
 
     def refuse_rows(self, rows: int, others: int) -> None:
         """Raise Refused if a body of so many rows is too much beside `others`; alone it may have any number."""

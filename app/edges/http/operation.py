@@ -148,10 +148,7 @@ class Operation(Generic[R]):
                     return self._read(body)
             body = unmarked(body)
             structure = await self._surveyed(body, pending) if len(body) > SURVEYED_BYTES else None
-            asked = await intake.lane.run(Urgency.PARSE, self._read, body, structure)
-            if structure is not None:
-                pending.understood(len(asked.batch))
-            return asked
+            return await intake.lane.run(Urgency.PARSE, self._read, body, structure)
 
     def _read(self, body: bytes, structure: Structure | None = None) -> R:
         """Understand a body whose rows the model takes; raises Refused."""
@@ -161,11 +158,16 @@ class Operation(Generic[R]):
 
     async def _surveyed(self, body: bytes, pending: Pending) -> Structure:
         """Return the structure of a large body; Refused if a request cannot have it, or the queue not take its rows."""
-        structure = await self.intake.lane.run(Urgency.SURVEY, survey, body, self.extent.refuse)
+        structure = await self.intake.lane.run(Urgency.SURVEY, self._survey, body)
         rows = self.extent.least_rows(structure)
         pending.expect(rows)
         self.batcher.admit(rows)
         return structure
+
+    def _survey(self, body: bytes) -> Structure:
+        """Return the structure of a body for which there is room still, now that it has its turn."""
+        self.intake.refuse_length(len(body))
+        return survey(body, self.extent.refuse)
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
         """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""

@@ -107,9 +107,8 @@ def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
 
     with intake.pending() as other:
         other.add(100_000)
-        other.expect(800)
         admit(500_000)  # how large a row is, is not known yet
-        other.understood(800)  # 125 bytes each
+        other.expect(800)  # 125 bytes each
         admit(16_000)  # a small body needs no room
         admit(100 * 170)
         with pytest.raises(Refused) as caught:
