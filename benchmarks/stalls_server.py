@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 import uvicorn
 
-from app.edges.http.transport import GatheringProtocol
+from app.edges.http.protocol import LimitedProtocol
 from app.logs import configure_logs
 from app.main import create_app
 from app.settings import Settings
@@ -44,7 +44,7 @@ async def serve(bundle: Path, port: int, timer: Timer) -> None:
     settings = Settings(bundle=bundle, state_dir=Path("memory"), log_level="error")
     configure_logs(settings.log_level, settings.log_format)
     config = uvicorn.Config(
-        create_app(settings), port=port, log_config=None, access_log=False, http=GatheringProtocol, ws="none"
+        create_app(settings), port=port, log_config=None, access_log=False, http=LimitedProtocol, ws="none"
     )
     watched = asyncio.create_task(timer.run())
     try:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from app.bundles import Feature
-from app.categories import CategoryNames, number_of, other_names
+from app.categories import CategoryNames, other_names
+from app.cells import number_of
 
 
 def named(cells: list[Any], categories: tuple[str, ...], **more: Any) -> list[str | None]:
