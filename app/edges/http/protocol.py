@@ -43,9 +43,10 @@ class HeldFlow(FlowControl):
 
     def resume_reading(self) -> None:
         """Read on, unless it is held."""
-        self.full = False
-        if not self.held:
-            super().resume_reading()
+        if self.read_paused:
+            self.full = False
+            if not self.held:
+                super().resume_reading()
 
     def hold(self) -> None:
         """Read nothing until `release`."""
