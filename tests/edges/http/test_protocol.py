@@ -196,6 +196,62 @@ def test_connect_is_refused(client: Client) -> None:
     assert client.is_closed()
 
 
+# ---------------------------------------------------------------- a client that ends what it sends
+
+
+@pytest.mark.parametrize("count", [1, 3, 60])
+@pytest.mark.parametrize("rest", ["", "half a head", "half a body", "no HTTP"])
+def test_what_has_come_whole_is_answered_after_the_end(
+    client: Client, body: bytes, expected: Any, count: int, rest: str
+) -> None:
+    more = {"half a head": post(body)[:30], "half a body": post(body)[:-1], "no HTTP": b"no HTTP\r\n\r\n"}
+    client.send(post(body) * count + more.get(rest, b""))
+    client.socket.shutdown(socket.SHUT_WR)
+    assert [client.answer().json["score"] for _ in range(count)] == [expected] * count
+    if rest == "no HTTP":
+        assert client.answer().status == 400
+    assert client.is_closed()
+
+
+def test_large_bodies_and_routes_of_the_framework_are_answered_after_the_end(server: Served, binary: Example) -> None:
+    rows = orjson.dumps({"data": [list(row.values()) for row in binary.rows(250)]})
+    get = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+    for request in (post(rows), chunked(rows, *H2C, size=4_000), *(get % path for path in (b"/metrics", b"/health"))):
+        with connected(server) as client:
+            client.send(request)
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.answer().status == 200
+            assert client.is_closed()
+
+
+@pytest.mark.parametrize("sent", [0, 30, -1])
+def test_half_a_request_has_no_answer_when_it_ends(client: Client, body: bytes, sent: int) -> None:
+    client.send(post(body)[:sent])
+    client.socket.shutdown(socket.SHUT_WR)
+    assert client.is_closed()
+
+
+# ---------------------------------------------------------------- the host in a target
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://127.0.0.1/health", 200),
+        ("HTTP://localhost:99/health?a=://b", 200),
+        ("http://elsewhere.example/health", 421),
+        ("http://127.0.0.1@elsewhere.example/health", 421),
+        ("http://elsewhere.example?a=/health", 400),
+    ],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "elsewhere.example"])
+def test_a_target_that_names_a_host_is_believed_before_the_header(
+    client: Client, target: str, status: int, host: str
+) -> None:
+    client.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert client.answer().status == status
+
+
 # ---------------------------------------------------------------- what is no HTTP, or two kinds of it
 
 
