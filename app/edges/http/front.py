@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.edges.http.connections import REFUSED_KEY
 from app.edges.http.errors import shaped
 from app.edges.http.measure import HttpCounters, handler
 from app.edges.http.operation import Operation, hangs_up
@@ -129,7 +130,9 @@ class Front:
             try:
                 reply = await operation.reply(scope, receive)
             except ClientDisconnect:
-                code = 400
+                code = scope.get("state", {}).get(
+                    REFUSED_KEY, 400
+                )  # which the connection has answered, if it is still there
                 return
             except Exception as error:
                 reply = operation.broken(error)

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.edges.http.connections import STATE_KEY, Connections, Stage
+from app.edges.http.connections import REFUSED_KEY, STATE_KEY, Connections, Stage
 from app.edges.http.errors import status_of
 from app.edges.http.refusals import excess, malformed, no_proxy, too_late, too_many, written
 from app.edges.http.transport import GatheringTransport
@@ -333,6 +333,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if is_body and self.pipeline:
             self.pipeline.popleft()  # this request, the last to come: others are answered before it
         elif is_body:
+            cycle.scope["state"][REFUSED_KEY] = status_of(refused.reason)
             cycle.disconnected, waits = True, False
             cycle.message_event.set()
             self._last_words = b"" if cycle.response_started else self._last_words

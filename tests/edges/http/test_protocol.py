@@ -400,6 +400,26 @@ def test_a_request_that_does_not_come_is_408(client: Client, request_: bytes, wh
     assert client.is_closed()
 
 
+@pytest.mark.parametrize(
+    ("path", "handler"), [("/predict", "/predict"), ("/v2/models/{}/infer", "/v2/models/{model_name}/infer")]
+)
+@pytest.mark.parametrize("by_framework", [False, True])
+def test_a_body_that_does_not_come_counts_as_408_of_its_route(
+    binary: Example, path: str, handler: str, by_framework: bool
+) -> None:
+    app = create_app(quiet(**QUICK), bundle=binary.bundle)
+    if by_framework:
+        app.add_middleware(Untouched)
+    with serving(app) as http:
+        server = Served(http, app)
+        with connected(server) as client:
+            client.send(post(b"{", path=path.format(binary.bundle.info.name), length=9))
+            assert client.answer().status == 408
+            assert client.is_closed()
+        assert server.metric("http_requests_total", handler=handler, code="408") == 1
+        assert server.metric("http_requests_total", handler="unmatched", code="408") == 0
+
+
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX: ", b"POST /predict HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"])
 def test_a_trickle_does_not_help(client: Client, start: bytes) -> None:
     began = time.monotonic()
