@@ -1,6 +1,6 @@
 """HTTP/1.1 as uvicorn speaks it, with limits that hold whatever a client sends, or does not send.
 
-This module alone reads and sets what is inside of uvicorn's protocol; its tests name each attribute.
+This module and `flow` alone read and set what is inside of uvicorn's protocol; its tests name each attribute.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.edges.http.connections import REFUSED_KEY, STATE_KEY, Connections, Stage
 from app.edges.http.errors import status_of
+from app.edges.http.flow import HeldFlow
 from app.edges.http.refusals import excess, malformed, no_proxy, too_late, too_many, written
 from app.edges.http.transport import GatheringTransport
 from app.errors import Reason, Refused
@@ -30,41 +31,6 @@ HALF_CLOSE_SECONDS: Final = 0.1
 """A client that ends what it sends so soon after its request still waits for the answer; later it has gone away."""
 OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 """Header fields that only offer another protocol."""
-
-
-class HeldFlow(FlowControl):
-    """uvicorn's flow control, which reads nothing while what came before is still to be parsed."""
-
-    held = False
-    full = False
-    """Whether uvicorn wants to read no more: a body is not yet taken, or a request waits for its turn."""
-    resumed_at = 0.0
-    """When it was last read on, by `time.monotonic`."""
-
-    def pause_reading(self) -> None:
-        """Read no more until it is resumed."""
-        self.full = True
-        super().pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read on, unless it is held."""
-        if self.read_paused:
-            self.full = False
-            if not self.held:
-                self.resumed_at = time.monotonic()
-                super().resume_reading()
-
-    def hold(self) -> None:
-        """Read nothing until `release`."""
-        self.held = True
-        super().pause_reading()
-
-    def release(self) -> None:
-        """Read on, unless uvicorn wants no more."""
-        self.held = False
-        if not self.full:
-            self.resumed_at = time.monotonic()
-            super().resume_reading()
 
 
 class LimitedProtocol(HttpToolsProtocol):

@@ -16,10 +16,11 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.edges.http.connections import SLOW_SECONDS
+from app.edges.http.flow import HeldFlow
 from app.edges.http.protocol import SLICE_BYTES, LimitedProtocol
 from app.main import create_app
 from tests.examples import Example, quiet
@@ -549,7 +550,17 @@ def test_uvicorn_has_inside_what_the_protocol_uses() -> None:
         config = uvicorn.Config(_nothing, http=HttpToolsProtocol, lifespan="off", log_config=None)
         config.load()
         plain = HttpToolsProtocol(config, ServerState(), {})
-        for name in ("parser", "flow", "pipeline", "cycle", "scope", "headers", "expect_100_continue", "server_state"):
+        for name in (
+            "parser",
+            "flow",
+            "pipeline",
+            "cycle",
+            "scope",
+            "headers",
+            "expect_100_continue",
+            "server_state",
+            "scheme",
+        ):
             assert hasattr(plain, name), name
         taken = re.findall(r"self\.(\w+)", _source(HttpToolsProtocol, "on_message_begin", "on_header", "on_url"))
         assert set(taken) >= {"url", "headers", "scope", "expect_100_continue"}
@@ -559,6 +570,10 @@ def test_uvicorn_has_inside_what_the_protocol_uses() -> None:
         cycle = _source(HttpToolsProtocol, "on_body", "on_message_complete", "shutdown")
         for name in ("body", "more_body", "message_event", "response_complete", "keep_alive"):
             assert f"cycle.{name}" in cycle
+        begun = re.findall(r"self\.(\w+)", _source(RequestResponseCycle, "__init__"))
+        assert set(begun) >= {"scope", "disconnected", "response_started"}
+        assert '"state": self.app_state.copy()' in _source(HttpToolsProtocol, "on_message_begin")
+        assert "return" not in _source(HttpToolsProtocol, "eof_received"), "it closes at the end"
 
     asyncio.run(go())
 
@@ -573,4 +588,5 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def test_the_flow_is_uvicorns() -> None:
     assert {"pause_reading", "resume_reading", "read_paused", "drain"} <= {*dir(FlowControl), "read_paused"}
+    assert issubclass(HeldFlow, FlowControl)
     assert issubclass(LimitedProtocol, HttpToolsProtocol)
