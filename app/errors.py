@@ -100,6 +100,8 @@ HANG_UPS: Final = (
     Reason.SLOW_EVICTED,
 )
 """Reasons for which the server ends a connection."""
+TURNED_AWAY: Final = (Reason.TOO_MANY_CONNECTIONS, Reason.SLOW_EVICTED)
+"""Those of them that an honest client may meet, because there was no place for it."""
 RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNCATED, Reason.STATE_FOREIGN)
 """Reasons for which a state is built anew."""
 

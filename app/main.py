@@ -281,13 +281,13 @@ def _of_known_columns(
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+async def _lifespan(app: FrontedApp) -> AsyncIterator[Mapping[str, Any]]:
     service: Service = app.state.service
     watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
     watching.append(asyncio.create_task(service.publisher.run()))
     log = structlog.get_logger()
     log.info("started", model=service.info.name, version=service.info.version, slot=service.store.own.number)
-    app.openapi()  # kept: the first who asks for it would otherwise hold up all who predict
+    app.document(service.settings.root_path)  # kept: the first who asks for it would otherwise hold up all who predict
     try:
         grace = service.settings.shutdown_grace_seconds
         with threadpool_limits(service.settings.model_threads), _responsive(), leaving.within(grace):

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from app.drift.baseline import RESERVED
 from app.drift.report import CLEARED
 from app.drift.verdict import SEVERITIES
+from app.errors import TURNED_AWAY
 from app.monitoring.options import MonitoringOptions, duration, milliseconds
 from app.monitoring.rules import ERROR_RATIO, Scope
 
@@ -123,6 +124,7 @@ def _server(options: MonitoringOptions) -> Iterator[Alert]:
     )
     yield from _burn_rates(scope)
     yield from _latency(options, scope)
+    yield _refused(options, scope)
 
 
 def _burn_rates(scope: Scope) -> Iterator[Alert]:
@@ -159,6 +161,22 @@ def _latency(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
             f"limit for {severity}.",
             keeps=("model_name", "model_version"),
         )
+
+
+def _refused(options: MonitoringOptions, scope: Scope) -> Alert:
+    """Return the alert on clients that find no place: other refusals are a client's own fault, or cost it nothing."""
+    return Alert(
+        "DriftgaugeConnectionsRefused",
+        "warning",
+        f"sum by ({scope.job('instance', 'reason')}) (\n"
+        f'  increase(http_connections_refused_total{{reason=~"{"|".join(TURNED_AWAY)}"}}[5m])\n'
+        f") > 0",
+        options.hold,
+        "Clients are turned away because all connections are in use.",
+        "In the last 5m {{ $labels.instance }} of {{ $labels.job }} refused or cut off about {{ $value | humanize }} "
+        "connections ({{ $labels.reason }}), because it had as many as it may have.",
+        keeps=("instance",),
+    )
 
 
 # ---------------------------------------------------------------- drift

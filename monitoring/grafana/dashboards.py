@@ -342,6 +342,12 @@ def requests() -> list[AnyPanel]:
                  "rows, medium < 100, large): what the alert compares. Bad: above a limit.", SECONDS),
             Query(f"histogram_quantile(0.95, {by_size})", "{{batch_size_bucket}}"), limit, width=12,
         ),
+        lines(
+            Text("Connections refused or ended", "Connections that the server refused, or ended before their client "
+                 "did, each second by reason. Bad: too_many_connections or slow_evicted (honest clients find no "
+                 "place: an alert).", "cps"),
+            Query(f"sum by (reason) ({rate('http_connections_refused_total', SERVER_IS)})", "{{reason}}"), width=24,
+        ),
     ]  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from app.errors import Reason
 
 STATE_KEY: Final = "connections"
 """Under which the application's lifespan hands `Connections` to the protocol of each connection."""
+REFUSED_KEY: Final = "refused"
+"""Under which the state of a request has the status that it was refused with while its body came."""
 DEFAULT_CONNECTIONS: Final = 10_000
 """The most that a process keeps unless it is told otherwise, however many files it may open."""
 RESERVED_FILES: Final = 64

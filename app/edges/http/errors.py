@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app.edges.formats import infer_v2
+from app.edges.http.connections import REFUSED_KEY
 from app.errors import Reason, Refused
 from app.naming import shortened
 from app.problems import Problems
@@ -103,8 +104,8 @@ async def _http(request: Request, error: HTTPException) -> Response:
     return shaped(path, reason, message, headers=headers)
 
 
-async def _gone(_: Request, __: ClientDisconnect) -> Response:
-    return Response(status_code=400)  # nobody reads it
+async def _gone(request: Request, _: ClientDisconnect) -> Response:
+    return Response(status_code=request.scope.get("state", {}).get(REFUSED_KEY, 400))  # nobody reads it
 
 
 def _path(request: Request) -> str:

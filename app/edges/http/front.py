@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.edges.http.connections import REFUSED_KEY
 from app.edges.http.errors import shaped
 from app.edges.http.measure import HttpCounters, handler
 from app.edges.http.operation import Operation, hangs_up
@@ -20,6 +22,8 @@ from app.errors import Refused
 Shortcuts = Mapping[str, tuple[str, Operation[Any]]]
 """For a path to POST to: the template of its route, and what answers."""
 _NO_CONTENT: Final = 204
+_DOCUMENTS: Final = 8
+"""OpenAPI documents that are kept: there is one, unless the application is mounted into others."""
 
 
 class FrontedApp(FastAPI):
@@ -32,11 +36,31 @@ class FrontedApp(FastAPI):
     def __init__(
         self, counters: HttpCounters, shortcuts: Shortcuts, door: Door, served_at: str = "", **options: Any
     ) -> None:
+        self._documents: dict[str, bytes] = {}
+        """The OpenAPI document as it is sent, by the path that a proxy shows the server under."""
         super().__init__(**options)
         self._counters = counters
         self._shortcuts = shortcuts
         self._door = door
         self._served_at = served_at
+
+    def setup(self) -> None:
+        """Add FastAPI's routes of documentation, but write the document once: of many features it is megabytes."""
+        super().setup()
+        self.router.routes[:] = [route for route in self.routes if getattr(route, "path", None) != self.openapi_url]
+        self.add_route(str(self.openapi_url), self._document, include_in_schema=False)
+
+    async def _document(self, request: Request) -> Response:
+        return Response(self.document(request.scope.get("root_path", "").rstrip("/")), media_type="application/json")
+
+    def document(self, root: str) -> bytes:
+        """Return the OpenAPI document of a server that is shown under a path; it is written once and kept."""
+        if root not in self._documents:
+            if len(self._documents) >= _DOCUMENTS:
+                self._documents.clear()
+            servers = {"servers": [{"url": root}]} if root else {}
+            self._documents[root] = orjson.dumps({**self.openapi(), **servers})
+        return self._documents[root]
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return all of the application as FastAPI builds it, behind the front."""
@@ -129,7 +153,9 @@ class Front:
             try:
                 reply = await operation.reply(scope, receive)
             except ClientDisconnect:
-                code = 400
+                code = scope.get("state", {}).get(
+                    REFUSED_KEY, 400
+                )  # which the connection has answered, if it is still there
                 return
             except Exception as error:
                 reply = operation.broken(error)

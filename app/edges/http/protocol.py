@@ -1,22 +1,24 @@
 """HTTP/1.1 as uvicorn speaks it, with limits that hold whatever a client sends, or does not send.
 
-This module alone reads and sets what is inside of uvicorn's protocol; its tests name each attribute.
+This module and `flow` alone read and set what is inside of uvicorn's protocol; its tests name each attribute.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any, Final
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.edges.http.connections import STATE_KEY, Connections, Stage
+from app.edges.http.connections import REFUSED_KEY, STATE_KEY, Connections, Stage
 from app.edges.http.errors import status_of
+from app.edges.http.flow import HeldFlow
 from app.edges.http.refusals import excess, malformed, no_proxy, too_late, too_many, written
 from app.edges.http.transport import GatheringTransport
 from app.errors import Reason, Refused
@@ -25,39 +27,10 @@ SLICE_BYTES: Final = 8_192
 """So much is parsed before the limits are looked at again: a read of the socket may bring 256 KiB."""
 TURN_SECONDS: Final = 0.002
 """So long one connection is parsed before others have their turn: 256 KiB may be 40,000 chunks."""
+HALF_CLOSE_SECONDS: Final = 0.1
+"""A client that ends what it sends so soon after its request still waits for the answer; later it has gone away."""
 OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 """Header fields that only offer another protocol."""
-
-
-class HeldFlow(FlowControl):
-    """uvicorn's flow control, which reads nothing while what came before is still to be parsed."""
-
-    held = False
-    full = False
-    """Whether uvicorn wants to read no more: a body is not yet taken, or a request waits for its turn."""
-
-    def pause_reading(self) -> None:
-        """Read no more until it is resumed."""
-        self.full = True
-        super().pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read on, unless it is held."""
-        if self.read_paused:
-            self.full = False
-            if not self.held:
-                super().resume_reading()
-
-    def hold(self) -> None:
-        """Read nothing until `release`."""
-        self.held = True
-        super().pause_reading()
-
-    def release(self) -> None:
-        """Read on, unless uvicorn wants no more."""
-        self.held = False
-        if not self.full:
-            super().resume_reading()
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -94,6 +67,10 @@ class LimitedProtocol(HttpToolsProtocol):
         """Whether that is about to be."""
         self._deaf = False
         """Whether what still comes is thrown away."""
+        self._ended = False
+        """Whether the client has ended what it sends."""
+        self._whole_at = 0.0
+        """When the last request had come whole, by `time.monotonic`."""
         self._last_words: bytes | None = None
         """The answer after which the connection ends, once those before it are sent."""
 
@@ -114,6 +91,31 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deaf, self._unfed = True, b""
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio's own
+        """Take the end of what the client sends; says whether the connection stays, to answer what has come whole."""
+        if self.transport.is_closing() or self.scheme == "https":  # TLS has no half of a connection
+            return False
+        self._ended = True
+        if self._unfed or self._awaits_answers():
+            return True
+        self.transport.close()  # behind the last answer, which may not be sent yet
+        return False
+
+    def _awaits_answers(self) -> bool:
+        """Say whether answers are awaited still, of which the last ends the connection; half a request gets none."""
+        cycle = self.cycle
+        if self._last_words is not None:
+            return True
+        is_body = cycle is not None and cycle.more_body
+        if is_body and self.pipeline:
+            self.pipeline.popleft()
+        elif is_body or cycle is None or cycle.response_complete:
+            return False
+        if time.monotonic() - max(self._whole_at, self._flow.resumed_at) > HALF_CLOSE_SECONDS:
+            return False
+        self._deaf, self._last_words, self.headers = True, b"", self._trailers
+        return True
+
     def shutdown(self) -> None:
         """Finish what is being answered; what stalls has a last deadline."""
         self._all.stop(self.loop.time())
@@ -123,7 +125,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Say whether a connection that is closed still has to be read, since its client may be sending."""
         cycle = self.cycle
         sends = self._last_words is not None or (cycle is not None and cycle.more_body)
-        if not sends or self._all.stopping:
+        if not sends or self._ended or self._all.stopping:
             return False
         self._deaf, self._unfed = True, b""
         self._flow.release()
@@ -151,6 +153,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unfed = b"" if self._deaf else bytes(view[start:])
         if not self._unfed:
             self._flow.release()
+            if self._ended and not self._deaf and not self._awaits_answers():
+                self.transport.close()
             return
         self._flow.hold()
         if not self.pipeline:
@@ -209,6 +213,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._dry = size
         if self.parser.should_upgrade():
             return  # `_feed` parses it again
+        if self.url[:1] != b"/":
+            self._name_host()
         HttpToolsProtocol.on_headers_complete(self)  # `super()` would take a tenth of a microsecond
         self.headers = self._trailers  # which are none of the headers that the application has (RFC 9110, 6.5.1)
         self._idle.pop(self, None)
@@ -234,6 +240,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._dry = self._slice
         self._trailers.clear()
+        self._whole_at = time.monotonic()
         cycle = self.cycle
         cycle.more_body = False
         cycle.message_event.set()
@@ -256,6 +263,13 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
         if self._unfed and not self.pipeline and not self._goes_on:
             self._feed_rest()
+
+    def _name_host(self) -> None:
+        """Take the host that the target of a request names instead of its header's (RFC 9112, 3.2.2)."""
+        scheme, mark, rest = self.url.partition(b"://")
+        if mark and scheme.isalpha():
+            host = re.split(rb"[/?#]", rest, maxsplit=1)[0]
+            self.headers[:] = [*(field for field in self.headers if field[0] != b"host"), (b"host", host)]
 
     def _states_too_much(self) -> bool:
         stated = dict(self.scope["headers"]).get(b"content-length", b"0")
@@ -285,6 +299,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if is_body and self.pipeline:
             self.pipeline.popleft()  # this request, the last to come: others are answered before it
         elif is_body:
+            cycle.scope["state"][REFUSED_KEY] = status_of(refused.reason)
             cycle.disconnected, waits = True, False
             cycle.message_event.set()
             self._last_words = b"" if cycle.response_started else self._last_words

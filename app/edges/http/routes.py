@@ -38,8 +38,10 @@ class Route:
 
 
 MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
-PREDICTING: Final = (200, 400, 403, 413, 415, 421, 422, 500, 503)
+PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
 INFERRING: Final = (*PREDICTING, 404)
+ANYWHERE: Final = (408, 414, 421, 431)
+"""What every route may answer, whose requests are refused before it is known what they ask."""
 ROUTES: Final = (
     Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
     Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
@@ -92,7 +94,7 @@ def install_routes(app: FastAPI, info: BundleInfo, max_rows: int) -> None:
             methods=[route.method],
             tags=[route.tag],
             response_class=Response,
-            responses=schemas.responses(route.codes, route.body, route.path, _error(route)),
+            responses=schemas.responses((*route.codes, *ANYWHERE), route.body, route.path, _error(route)),
             include_in_schema=route.path != "/",
             openapi_extra=_extra(route, info, max_rows),
         )

@@ -314,10 +314,13 @@ _DESCRIPTIONS: Final = {
     403: "A page of another site asks, whose origin is not among allowed_origins",
     404: "There is nothing of that name",
     406: "The Accept-Encoding leaves nothing to answer with",
+    408: "The request did not come in time, its head or its body",
     413: "The body is too large, as it is or inflated",
+    414: "The URL is too long",
     415: "The Content-Encoding is not read here; Accept-Encoding says which are",
     421: "The Host is not among allowed_hosts",
     422: "The rows cannot be used; the message names the field",
+    431: "The header fields are too large, or too many",
     500: "The model failed on the rows",
     503: "Not ready",
 }

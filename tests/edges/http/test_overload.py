@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from app.drift.bins import FloatArray
+from app.edges.http.protocol import HALF_CLOSE_SECONDS
 from tests.examples import Example
 from tests.served import Served, served
 
@@ -139,6 +140,7 @@ def test_a_client_that_left_is_not_predicted_and_does_not_hurt_those_who_wait_wi
         batcher = one.running.service.batcher
         gone = [_raw(one.running, _request(binary)) for _ in range(5)]
         _until(lambda: batcher.queued_requests == 7)
+        time.sleep(2 * HALF_CLOSE_SECONDS)
         for connection in gone:
             connection.close()
         _until(lambda: one.running.metric("http_requests_total", handler="/predict", code="400") == 5)
@@ -147,6 +149,18 @@ def test_a_client_that_left_is_not_predicted_and_does_not_hurt_those_who_wait_wi
         assert one.running.monitor.store.rows == 3
     assert one.model.rows[-2:] == [1, 2]
     assert (batcher.queued_requests, batcher.queued_rows) == (0, 0)
+
+
+def test_a_client_that_only_ends_what_it_sends_waits_for_the_model(binary: Example) -> None:
+    with busy(binary, 2) as (one, asked):
+        connection = _raw(one.running, _request(binary))
+        connection.shutdown(socket.SHUT_WR)
+        _until(lambda: one.running.service.batcher.queued_requests == 3)
+        time.sleep(2 * HALF_CLOSE_SECONDS)
+        one.model.free.set()
+        with connection, connection.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert [answer.result().status_code for answer in asked] == [200] * 3
 
 
 @pytest.mark.parametrize("sent", [1, 40, 120, -1])

@@ -16,10 +16,11 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.edges.http.connections import SLOW_SECONDS
+from app.edges.http.flow import HeldFlow
 from app.edges.http.protocol import SLICE_BYTES, LimitedProtocol
 from app.main import create_app
 from tests.examples import Example, quiet
@@ -196,6 +197,62 @@ def test_connect_is_refused(client: Client) -> None:
     assert client.is_closed()
 
 
+# ---------------------------------------------------------------- a client that ends what it sends
+
+
+@pytest.mark.parametrize("count", [1, 3, 60])
+@pytest.mark.parametrize("rest", ["", "half a head", "half a body", "no HTTP"])
+def test_what_has_come_whole_is_answered_after_the_end(
+    client: Client, body: bytes, expected: Any, count: int, rest: str
+) -> None:
+    more = {"half a head": post(body)[:30], "half a body": post(body)[:-1], "no HTTP": b"no HTTP\r\n\r\n"}
+    client.send(post(body) * count + more.get(rest, b""))
+    client.socket.shutdown(socket.SHUT_WR)
+    assert [client.answer().json["score"] for _ in range(count)] == [expected] * count
+    if rest == "no HTTP":
+        assert client.answer().status == 400
+    assert client.is_closed()
+
+
+def test_large_bodies_and_routes_of_the_framework_are_answered_after_the_end(server: Served, binary: Example) -> None:
+    rows = orjson.dumps({"data": [list(row.values()) for row in binary.rows(250)]})
+    get = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+    for request in (post(rows), chunked(rows, *H2C, size=4_000), *(get % path for path in (b"/metrics", b"/health"))):
+        with connected(server) as client:
+            client.send(request)
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.answer().status == 200
+            assert client.is_closed()
+
+
+@pytest.mark.parametrize("sent", [0, 30, -1])
+def test_half_a_request_has_no_answer_when_it_ends(client: Client, body: bytes, sent: int) -> None:
+    client.send(post(body)[:sent])
+    client.socket.shutdown(socket.SHUT_WR)
+    assert client.is_closed()
+
+
+# ---------------------------------------------------------------- the host in a target
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://127.0.0.1/health", 200),
+        ("HTTP://localhost:99/health?a=://b", 200),
+        ("http://elsewhere.example/health", 421),
+        ("http://127.0.0.1@elsewhere.example/health", 421),
+        ("http://elsewhere.example?a=/health", 400),
+    ],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "elsewhere.example"])
+def test_a_target_that_names_a_host_is_believed_before_the_header(
+    client: Client, target: str, status: int, host: str
+) -> None:
+    client.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert client.answer().status == status
+
+
 # ---------------------------------------------------------------- what is no HTTP, or two kinds of it
 
 
@@ -344,6 +401,26 @@ def test_a_request_that_does_not_come_is_408(client: Client, request_: bytes, wh
     assert client.is_closed()
 
 
+@pytest.mark.parametrize(
+    ("path", "handler"), [("/predict", "/predict"), ("/v2/models/{}/infer", "/v2/models/{model_name}/infer")]
+)
+@pytest.mark.parametrize("by_framework", [False, True])
+def test_a_body_that_does_not_come_counts_as_408_of_its_route(
+    binary: Example, path: str, handler: str, by_framework: bool
+) -> None:
+    app = create_app(quiet(**QUICK), bundle=binary.bundle)
+    if by_framework:
+        app.add_middleware(Untouched)
+    with serving(app) as http:
+        server = Served(http, app)
+        with connected(server) as client:
+            client.send(post(b"{", path=path.format(binary.bundle.info.name), length=9))
+            assert client.answer().status == 408
+            assert client.is_closed()
+        assert server.metric("http_requests_total", handler=handler, code="408") == 1
+        assert server.metric("http_requests_total", handler="unmatched", code="408") == 0
+
+
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX: ", b"POST /predict HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"])
 def test_a_trickle_does_not_help(client: Client, start: bytes) -> None:
     began = time.monotonic()
@@ -473,7 +550,17 @@ def test_uvicorn_has_inside_what_the_protocol_uses() -> None:
         config = uvicorn.Config(_nothing, http=HttpToolsProtocol, lifespan="off", log_config=None)
         config.load()
         plain = HttpToolsProtocol(config, ServerState(), {})
-        for name in ("parser", "flow", "pipeline", "cycle", "scope", "headers", "expect_100_continue", "server_state"):
+        for name in (
+            "parser",
+            "flow",
+            "pipeline",
+            "cycle",
+            "scope",
+            "headers",
+            "expect_100_continue",
+            "server_state",
+            "scheme",
+        ):
             assert hasattr(plain, name), name
         taken = re.findall(r"self\.(\w+)", _source(HttpToolsProtocol, "on_message_begin", "on_header", "on_url"))
         assert set(taken) >= {"url", "headers", "scope", "expect_100_continue"}
@@ -483,6 +570,10 @@ def test_uvicorn_has_inside_what_the_protocol_uses() -> None:
         cycle = _source(HttpToolsProtocol, "on_body", "on_message_complete", "shutdown")
         for name in ("body", "more_body", "message_event", "response_complete", "keep_alive"):
             assert f"cycle.{name}" in cycle
+        begun = re.findall(r"self\.(\w+)", _source(RequestResponseCycle, "__init__"))
+        assert set(begun) >= {"scope", "disconnected", "response_started"}
+        assert '"state": self.app_state.copy()' in _source(HttpToolsProtocol, "on_message_begin")
+        assert "return" not in _source(HttpToolsProtocol, "eof_received"), "it closes at the end"
 
     asyncio.run(go())
 
@@ -497,4 +588,5 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def test_the_flow_is_uvicorns() -> None:
     assert {"pause_reading", "resume_reading", "read_paused", "drain"} <= {*dir(FlowControl), "read_paused"}
+    assert issubclass(HeldFlow, FlowControl)
     assert issubclass(LimitedProtocol, HttpToolsProtocol)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from app.edges.http.front import FrontedApp
 from app.edges.http.measure import handler
 from app.edges.http.routes import DOCUMENTATION, ROUTES, measured
 from app.main import create_app
@@ -103,12 +105,19 @@ def test_the_documentation_has_every_route_and_no_other(server: Served) -> None:
     assert found == {(route.method, route.path) for route in ROUTES if route.path != "/"}
 
 
+def test_the_documentation_is_what_fastapi_makes_and_is_written_once(server: Served, binary: Example) -> None:
+    assert isinstance(server.app, FrontedApp)
+    assert server.client.get("/openapi.json").json() == orjson.loads(orjson.dumps(server.app.openapi()))
+    assert server.app.document("") is server.app.document("")
+    assert server.client.head("/openapi.json").headers["content-length"] == str(len(server.app.document("")))
+
+
 def test_the_documentation_says_every_code_of_a_route(server: Served) -> None:
     document = server.client.get("/openapi.json").json()
     for route in ROUTES:
         if route.path != "/":
             described = document["paths"][route.path][route.method.lower()]["responses"]
-            assert set(described) == {str(code) for code in route.codes}, route.path
+            assert set(described) == {str(code) for code in {*route.codes, 408, 414, 421, 431}}, route.path
 
 
 def test_every_reference_of_the_documentation_leads_somewhere(server: Served) -> None:
