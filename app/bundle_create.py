@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from app.bundle_write import refuse_existing, write_bundle
 from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label
-from app.cells import ColumnError, as_numbers, text_lengths, texts_of
+from app.cells import ColumnError, TableError, as_numbers, text_lengths, texts_of
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
@@ -51,6 +51,7 @@ from app.sample_rows import made_up_samples, shared_samples, timing_of
 from app.schema_errors import shown, told
 from app.serving import Batch, Predictor
 from app.suspects import suspects
+from app.table_stream import separator_hint
 from app.tables import (
     categories,
     column,
@@ -97,6 +98,9 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = _ordered(read_table(source, _stated_text(options)), options)
+    hint = separator_hint(table.column_names) if is_csv(source) else ""
+    if hint:
+        raise TableError(f"the table has one column, {table.column_names[0]}{hint}")
     left_out = _not_features(options, table)
     names = [name for name in table.column_names if name not in left_out]
     kinds = infer_kinds(table, names, column_kinds(options.kinds))
