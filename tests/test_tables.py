@@ -177,7 +177,7 @@ def test_what_is_no_table_is_refused(source: Any) -> None:
 
 
 def test_an_absent_column_is_named_with_those_there_are() -> None:
-    with pytest.raises(TableError, match="the reference has no column x, y; it has a, b"):
+    with pytest.raises(TableError, match="the reference has no columns x, y; it has a, b"):
         require(pa.table({"a": [1], "b": [1]}), ["x", "a", "y"], "the reference")
 
 
