@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from app.bundle_write import refuse_existing, write_bundle
 from app.bundles import Bundle, BundleInfo, Feature, FeatureKind, Label
-from app.cells import as_numbers, text_lengths, texts_of
+from app.cells import ColumnError, TableError, as_numbers, text_lengths, texts_of
 from app.drift.baseline import (
     PREDICTION,
     PREDICTION_CLASS,
@@ -51,6 +51,7 @@ from app.sample_rows import made_up_samples, shared_samples, timing_of
 from app.schema_errors import shown, told
 from app.serving import Batch, Predictor
 from app.suspects import suspects
+from app.table_stream import separator_hint
 from app.tables import (
     categories,
     column,
@@ -97,6 +98,9 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = _ordered(read_table(source, _stated_text(options)), options)
+    hint = separator_hint(table.column_names) if is_csv(source) else ""
+    if hint:
+        raise TableError(f"the table has one column, {table.column_names[0]}{hint}")
     left_out = _not_features(options, table)
     names = [name for name in table.column_names if name not in left_out]
     kinds = infer_kinds(table, names, column_kinds(options.kinds))
@@ -150,6 +154,7 @@ def create_bundle(
     require(table, [target], "the reference")
     left_out = _not_features(options, table, target)
     chosen = names_of(model, table.column_names, left_out, features)
+    _refuse_ignored(chosen, options.ignore)
     taken = features_of(model, table, left_out, options.kinds, codes, chosen.names)
     taken = _as_trained(taken, model, Source.of(reference, table), options, codes)
     refuse_several_answers(model, table, chosen.names)
@@ -185,6 +190,16 @@ def _copied(estimator: Any) -> Any:
         ) from error
 
 
+def _refuse_ignored(chosen: Names, ignored: Sequence[str]) -> None:
+    """Raise BundleError where a column is to be ignored that the model takes."""
+    taken = [name for name in ignored if name in chosen.names]
+    if taken:
+        raise BundleError(
+            f"{shortened(taken)} cannot be ignored, because the model takes it ({chosen.source}): leave "
+            "out --ignore, or fit the estimator without it"
+        )
+
+
 def _tell_of(
     tell: Callable[[str], None],
     chosen: Names,
@@ -195,7 +210,8 @@ def _tell_of(
 ) -> None:
     """Tell which columns were taken, which were not, and which of those that were look odd."""
     target = info.target or ""
-    tell(f"{len(chosen.names)} features, {chosen.source}: {shortened(chosen.names)}")
+    what = "feature" if len(chosen.names) == 1 else "features"
+    tell(f"{len(chosen.names)} {what}, {chosen.source}: {shortened(chosen.names)}")
     reasons = {**dict.fromkeys(options.ignore, "ignored"), target: "the target"}
     reasons |= {options.time: "the time"} if options.time else {}
     reasons |= dict.fromkeys(index_columns(table.column_names), "a DataFrame's index")
@@ -207,7 +223,10 @@ def _tell_of(
 def _truth(table: pa.Table, info: BundleInfo) -> FloatArray | Categories:
     target = info.target or ""
     if info.task == "regression":
-        return as_numbers(table[target], target)
+        try:
+            return as_numbers(table[target], target)
+        except ColumnError as error:
+            raise BundleError(f"{error}: the model is a regressor, so its target must be numbers") from error
     return categories(table, target, [category_name(label) or "" for label in info.classes])
 
 
@@ -291,7 +310,7 @@ def _describe(
         if value is None:
             raise BundleError(told(error)) from error
         raise BundleError(
-            f"{field}: {shown(value)!r} cannot be one: use letters, digits, . _ - (at most 128, and not only dots)"
+            f"{field}: {shown(value)!r} is not possible: use letters, digits, . _ - (at most 128, and not only dots)"
         ) from error
 
 
@@ -331,9 +350,10 @@ class _Draft:
         try:
             labels, scores = _predict_all(predictor, batch)
         except (ModelFailed, Refused) as error:
-            raise BundleError(
-                f"the model cannot answer the {'reference' if in_sample else 'evaluation table'}: {error}"
-            ) from error
+            what = "reference" if in_sample else "evaluation table"
+            advice = "; try its predict() on the table, and fill, convert or drop what it does not take"
+            hint = advice if isinstance(error, ModelFailed) else ""
+            raise BundleError(f"the model cannot answer the {what}: {error}{hint}") from error
         own = _baseline(_score_columns(info, labels, scores), _of_scores(options, table), table)
         if fitted is not None:
             own = self._varying_as(own, predictor, fitted, options)

@@ -273,7 +273,6 @@ def bundle_create(
     for line in told:
         console.print(line, soft_wrap=True)
     show_bundle(bundle.info, bundle.baseline, _console())
-    _say_left_out(console, reference, [*bundle.baseline.names, target, time])
     console.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
 
 
@@ -393,8 +392,8 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     facts.add_row("given to the model as", _input(info))
     if info.performance:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in info.performance.metrics.items())
-        where = "its own training rows" if info.performance.in_sample else "held-out rows"
-        facts.add_row("performance", f"{measured} on {info.performance.rows} {where}")
+        where = "of its own training rows" if info.performance.in_sample else "held-out rows"
+        facts.add_row("performance", f"{measured} on {info.performance.rows:,} {where}")
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
     console.print(facts)
     show_baseline(baseline, console)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from app.errors import BundleError
 from app.fitted import takes_text_alone
+from app.naming import spelled
 
 _SHOWN: Final = 20
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
@@ -68,12 +69,16 @@ def trained_names(model: Any) -> list[str]:
 
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
     """Return the columns that are no features, each with its reason if it has one."""
-    others = [f"{name} ({reasons[name]})" if name in reasons else name for name in columns if name not in names]
-    return shortened(others)
+    others = [name for name in columns if name not in names]
+    return _first([f"{spelled(name)} ({reasons[name]})" if name in reasons else spelled(name) for name in others])
 
 
 def shortened(names: Sequence[str]) -> str:
     """Return a list of names as a message can hold it."""
+    return _first([spelled(name) for name in names])
+
+
+def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 

@@ -13,6 +13,17 @@ NAMED_BYTES: Final = 200
 """UTF-8 bytes that these take together."""
 
 
+def spelled(name: str) -> str:
+    """Return a name as a list with commas can hold it: in quotes if it has a comma itself, or no characters.
+
+    >>> spelled("Size, cm"), spelled("")
+    ('"Size, cm"', 'one without a name')
+    """
+    if not name:
+        return "one without a name"
+    return f'"{name}"' if "," in name else name
+
+
 def shortened(text: str) -> str:
     """Return a text of a request as short as a message can repeat it."""
     return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
@@ -35,7 +46,7 @@ def named(names: Iterable[str]) -> str:
     known = list(names)
     shown: list[str] = []
     left = NAMED_BYTES
-    for name in map(shortened, known[:NAMED]):
+    for name in (spelled(shortened(name)) for name in known[:NAMED]):
         left -= len(name.encode("utf-8", "replace")) + 2 * bool(shown)
         if left < 0:
             break

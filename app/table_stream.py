@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from app.cells import TableError
+from app.naming import spelled
 from app.table_files import FORMATS, JsonLinesFile, RowFile, ending, open_file, readable
 
 NAMED: Final = 12
@@ -124,7 +125,8 @@ def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> No
     """Raise TableError unless all of the asked columns are there, each once."""
     absent = [name for name in asked if name not in there]
     if absent:
-        raise TableError(f"{what} has no column {', '.join(absent)}; it has {listed(there)}{_separator(there)}")
+        kind = "column" if len(absent) == 1 else "columns"
+        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(there)}{separator_hint(there)}")
     twice = [name for name in asked if there.count(name) > 1]
     if twice:
         raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")
@@ -132,12 +134,12 @@ def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> No
 
 def listed(names: Sequence[str]) -> str:
     """Return names in a sentence, of many the first and how many there are."""
-    if len(names) <= NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[:NAMED])}, … ({len(names):,} in all)"
+    named = ", ".join(map(spelled, names[:NAMED]))
+    return named if len(names) <= NAMED else f"{named}, … ({len(names):,} in all)"
 
 
-def _separator(there: Sequence[str]) -> str:
+def separator_hint(there: Sequence[str]) -> str:
+    """Return what to do where a csv file's only column seems to be several; empty where not."""
     if len(there) != 1:
         return ""
     found = next((mark for mark in (";", "\t", "|") if mark in there[0]), None)

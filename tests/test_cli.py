@@ -192,7 +192,7 @@ def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
     made = driftgauge(*create(files, estimator=files / "id.skops", reference=files / "id.csv"), *names)
     assert made.code == 0, made.err
     assert "warning: client, id is likely an id: it has almost as many distinct values as rows." in made.err
-    assert "(--ignore leaves it out here)" in made.err
+    assert "(and of the bundle, with --ignore)" in made.err
 
 
 def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
@@ -330,7 +330,9 @@ def test_missing_values_that_the_model_cannot_take_are_one_line(
     files: Path, binary: Example, driftgauge: Driftgauge
 ) -> None:
     binary.evaluation.assign(**{"mean area": None}).to_csv(files / "holes.csv", index=False)
-    assert driftgauge(*create(files, evaluation=files / "holes.csv")).says("cannot answer the evaluation table", "NaN")
+    assert driftgauge(*create(files, evaluation=files / "holes.csv")).says(
+        "cannot answer the evaluation table", "NaN", "try its predict() on the table"
+    )
 
 
 def test_names_with_brackets_and_colons_are_printed_as_they_are(tmp_path: Path, driftgauge: Driftgauge) -> None:
@@ -565,6 +567,16 @@ def test_the_index_of_a_dataframe_is_left_out_and_said(form: str, tmp_path: Path
     assert driftgauge("baseline", "build", tmp_path / f"t.{form}", "--out", out, "--ignore", "x").code == 2
 
 
+@pytest.mark.parametrize(("mark", "shown"), [(";", "';'"), ("\t", "'\\t'"), ("|", "'|'")])
+def test_cells_without_commas_between_them_are_no_baseline(
+    mark: str, shown: str, tmp_path: Path, driftgauge: Driftgauge
+) -> None:
+    pd.DataFrame({"a": [1, 2], "b": [3, 4]}).to_csv(tmp_path / "t.csv", sep=mark, index=False)
+    result = driftgauge("baseline", "build", tmp_path / "t.csv", "--out", tmp_path / "b.json")
+    assert result.says("the table has one column", f"its cells seem to be separated by {shown}: write commas")
+    assert not (tmp_path / "b.json").exists()
+
+
 def test_an_index_that_holds_times_or_has_a_name_is_used(tmp_path: Path, driftgauge: Driftgauge) -> None:
     frame = pd.DataFrame({"x": np.arange(100.0)}, index=pd.date_range("2026-01-01", periods=100, freq="h"))
     frame.to_parquet(tmp_path / "t.parquet")
@@ -583,7 +595,7 @@ def test_a_bundle_says_what_of_its_table_is_an_index(files: Path, binary: Exampl
     binary.reference.sample(frac=1, random_state=0).to_csv(files / "indexed.csv")
     result = driftgauge(*create(files, reference=files / "indexed.csv"))
     assert result.code == 0
-    assert "left out, because it is a DataFrame's index and no feature: the first one, without a name" in result.err
+    assert "not taken: one without a name (a DataFrame's index), " in result.err
     assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
 
 
