@@ -42,10 +42,11 @@ from app.estimators import (
     refuse_several_answers,
     selects_by_name,
 )
-from app.feature_names import Names, names_of, not_taken, shortened, trained_names
+from app.feature_names import Names, names_of, not_taken, trained_names
 from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.held_out import measure_performance
 from app.model_file import load_model
+from app.naming import listed
 from app.probing import Probe
 from app.sample_rows import made_up_samples, shared_samples, timing_of
 from app.schema_errors import shown, told
@@ -195,7 +196,7 @@ def _tell_of(
 ) -> None:
     """Tell which columns were taken, which were not, and which of those that were look odd."""
     target = info.target or ""
-    tell(f"{len(chosen.names)} features, {chosen.source}: {shortened(chosen.names)}")
+    tell(f"{len(chosen.names)} features, {chosen.source}: {listed(chosen.names)}")
     reasons = {**dict.fromkeys(options.ignore, "ignored"), target: "the target"}
     reasons |= {options.time: "the time"} if options.time else {}
     reasons |= dict.fromkeys(index_columns(table.column_names), "a DataFrame's index")

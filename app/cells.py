@@ -14,13 +14,12 @@ import pyarrow.csv
 
 from app.drift.baseline import Categories
 from app.drift.bins import FloatArray, category_name
+from app.naming import shortened
 
 NULLS: Final = frozenset({*pyarrow.csv.ConvertOptions().null_values, "None", "<NA>"})
 """How a missing number, boolean or time may be spelled; of text only an empty cell without quotes is missing."""
 BOOLEANS: Final = {"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"}
 """How a boolean may be spelled, and the category that it is."""
-SHOWN: Final = 40
-"""Characters of a cell that a message repeats."""
 _TRIED: Final = 50
 _SECONDS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SPAN: Final = re.compile(r"\s*(?:(-?\d+) days?,? *)?(\+)?(?:(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?)?\s*", re.ASCII)
@@ -89,7 +88,7 @@ def is_missing(text: str) -> bool:
 
 def shown(text: str) -> str:
     """Return a cell as short as a message can repeat it, in quotes."""
-    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…")
+    return repr(shortened(text))
 
 
 # ---------------------------------------------------------------- numbers

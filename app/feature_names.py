@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from app.errors import BundleError
 from app.fitted import takes_text_alone
+from app.naming import listed
 
-_SHOWN: Final = 20
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
 """Where an estimator keeps the one that it is made around."""
 
@@ -69,13 +69,7 @@ def trained_names(model: Any) -> list[str]:
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
     """Return the columns that are no features, each with its reason if it has one."""
     others = [f"{name} ({reasons[name]})" if name in reasons else name for name in columns if name not in names]
-    return shortened(others)
-
-
-def shortened(names: Sequence[str]) -> str:
-    """Return a list of names as a message can hold it."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return listed(others)
 
 
 def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> Names:
@@ -86,7 +80,7 @@ def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool)
         return Names(tuple(names), "as --features names them", as_frame=as_frame)
     if set(own) != set(names):
         raise BundleError(
-            f"the estimator was fitted on {shortened(own)}, --features names {shortened(names)}: "
+            f"the estimator was fitted on {listed(own)}, --features names {listed(names)}: "
             "leave the option out, or name the same columns"
         )
     return Names(own, "by the estimator's own names")

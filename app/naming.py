@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 ECHO_LENGTH: Final = 40
@@ -11,11 +11,13 @@ NAMED: Final = 3
 """Names that a message lists."""
 NAMED_BYTES: Final = 200
 """UTF-8 bytes that these take together."""
+LISTED: Final = 20
+"""Columns that a message of the command line lists."""
 
 
-def shortened(text: str) -> str:
-    """Return a text of a request as short as a message can repeat it."""
-    return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
+def shortened(text: str, most: int = ECHO_LENGTH) -> str:
+    """Return a text as short as a message can repeat it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def told(name: str) -> str:
@@ -43,3 +45,9 @@ def named(names: Iterable[str]) -> str:
     more = len(known) - len(shown)
     listed = ", ".join(shown)
     return f"{listed} and {more} more" if more else listed
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a person at a terminal: all of them, or of many the first and how many more there are."""
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

@@ -19,9 +19,10 @@ from app import cli
 from app.bundle_create import baseline_of
 from app.bundles import read_baseline
 from app.check import Check, CheckOptions, Judged
-from app.check_report import WIDTH, as_bytes, show
+from app.check_report import as_bytes, show
 from app.drift.baseline import dumps
 from app.drift.buckets import TimeSpan
+from app.terminal import WIDTH
 from tests.e2e.processes import COMMAND
 from tests.examples import Example
 from tests.monitors import START, small_baseline
