@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.bundle_create import baseline_of
+from app.baseline_create import baseline_of
 from app.bundle_report import show_baseline, show_bins, show_left_out
 from app.bundles import read_baseline
 from app.command_options import SIZES, ByHour, Ignore, Kinds, Quantile, Time, Windows, ZeroBinOption, baseline_options

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from app.bundle_create import BaselineOptions
+from app.baseline_create import BaselineOptions
 from app.column_options import chosen, stated_kinds
 from app.drift.baseline import BaselineError
 from app.drift.baseline_build import WINDOW_SIZES

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from app import cli
-from app.bundle_create import baseline_of
+from app.baseline_create import baseline_of
 from app.bundles import read_baseline
 from app.check import Check, CheckOptions, Judged
 from app.check_report import as_bytes, show

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bundle_create import BaselineOptions, baseline_of
+from app.baseline_create import BaselineOptions, baseline_of
 from app.check import Check, CheckOptions
 from app.drift.baseline import Baseline, Kind
 from app.table_stream import TableStream
