@@ -21,7 +21,7 @@ from app.drift.baseline import Categories, Table, measuring_length
 from app.drift.bins import FloatArray, category_name
 from app.errors import BundleError
 from app.estimators import class_names, classes_of, encoded_texts, features_of, refuse_several_answers, selects_by_name
-from app.feature_names import Names, names_of, not_taken, trained_names
+from app.feature_names import FeatureNames, names_of, not_taken, trained_names
 from app.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from app.model_file import load_model
 from app.naming import listed
@@ -113,7 +113,7 @@ def _copied(estimator: Any) -> Any:
 
 def _tell_of(
     tell: Callable[[str], None],
-    chosen: Names,
+    chosen: FeatureNames,
     columns: Table,
     table: pa.Table,
     options: BaselineOptions,

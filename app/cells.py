@@ -175,7 +175,7 @@ def without_nulls(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 # ---------------------------------------------------------------- categories
 
 
-class Names:
+class KnownCategories:
     """The categories that a column knows, and how a cell says that it is one of them.
 
     What is known as it stands is that. Otherwise 5.0 is 5 and True is true where these are known, and
@@ -224,7 +224,7 @@ def _plain_ways(number: float) -> tuple[str, str]:
     return name, f"{name}.0"
 
 
-def own_names(texts: Iterable[str]) -> Names:
+def own_names(texts: Iterable[str]) -> KnownCategories:
     """Return the names that a csv's column of categories gives itself, from all its distinct cells.
 
     Booleans, and plain whole or decimal numbers, are named as a request would name them. Where one cell
@@ -232,13 +232,13 @@ def own_names(texts: Iterable[str]) -> Names:
     """
     present = [text for text in texts if not is_missing(text)]
     if present and all(text in BOOLEANS for text in present):
-        return Names({BOOLEANS[text] for text in present})
+        return KnownCategories({BOOLEANS[text] for text in present})
     numbers = [(text, number_of(text)) for text in present]
     if all(number is not None for _, number in numbers):
         ways = {text: _plain_ways(number) for text, number in numbers if number is not None}
         is_plain = all(text in own for text, own in ways.items())
-        return Names({name for name, _ in ways.values()} if is_plain else set(ways))
-    return Names(())
+        return KnownCategories({name for name, _ in ways.values()} if is_plain else set(ways))
+    return KnownCategories(())
 
 
 def named(value: Any) -> str | None:
