@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
+import skops.io
 
 from tests.e2e.processes import COMMAND, answers, free_port, running, until
 
@@ -34,9 +37,15 @@ def test_ones_own_model_is_served_in_ten_lines(tmp_path: Path) -> None:
     with running("serve", option, str(tmp_path / bundle), *more, "--port", str(port), log=log) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: answers(address), process, log)
-        row = httpx.get(f"{address}/metadata").json()["data_sample"][0]
-        answer = httpx.post(f"{address}/predict", json={"data": [row]}).json()
-        assert 0.0 <= answer["predictions"][0]["score"] <= 1.0
+        asked = next(block for block in _blocks("sh") if "/predict -d" in block)
+        (body,) = re.findall(r"/predict -d '(.*?)'", asked, flags=re.DOTALL)
+        form = {"content-type": "application/x-www-form-urlencoded"}  # what curl says of -d
+        (answer,) = httpx.post(f"{address}/predict", content=body, headers=form).json()["predictions"]
+        (row,) = json.loads(body)["data"]
+        model = skops.io.load(tmp_path / "model.skops")
+        expected = pd.DataFrame([row], columns=model.feature_names_in_)
+        assert answer["prediction"] == model.predict(expected)[0]
+        assert answer["score"] == pytest.approx(model.predict_proba(expected)[0, 1], rel=1e-12)
         assert httpx.get(f"{address}/drift/status").json()["rows_observed"] == 1
 
 

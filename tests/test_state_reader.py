@@ -15,6 +15,7 @@ from app.drift.blocks import Head
 from app.state import State
 from app.state_shape import BLOCK_ROWS, SLACK_ROWS, Overrun
 from app.store import Snapshot
+from app.versions import Damaged
 from tests.monitors import START, some_rows
 from tests.states import (
     COUNTED,
@@ -230,8 +231,11 @@ def test_another_process_cannot_write() -> None:
     peer = kept.peer()
     peer.take(START)
     peer.counted()
+    other = State(kept.shape, memoryview(kept.buffer).toreadonly())
+    with pytest.raises(Damaged, match="overwritten"):  # it has not begun, so what stands there is not its own
+        other.append(some_rows(1), START, np.full(1, START))
     with pytest.raises(ValueError, match="read-only"):
-        State(kept.shape, memoryview(kept.buffer).toreadonly()).append(some_rows(1), START, np.full(1, START))
+        other.begin()
     assert kept.buffer == before
 
 
