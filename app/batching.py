@@ -172,7 +172,7 @@ class Batcher:
     def _failed(self, pieces: Pieces, error: BaseException) -> None:
         """Find out whose rows the model failed on: of several requests each half is a batch of its own, later."""
         if not isinstance(error, Exception):  # a library that panics
-            error = ModelFailed(f"the model raised {type(error).__name__}: {error}")
+            error = ModelFailed.of(error)
         if len({piece.waiting for piece in pieces}) == 1:
             self._explain(pieces, error)
             return

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from app.bundle_create import create_bundle
-from app.bundle_report import show_bundle, show_left_out
+from app.bundle_report import show_bundle
 from app.bundles import BASELINE_FILE, read_baseline, read_info
 from app.column_options import chosen
 from app.command_options import (
@@ -111,7 +111,6 @@ def bundle_create(
     for line in told:
         errors.print(line, soft_wrap=True)
     show_bundle(bundle.info, bundle.baseline, console())
-    show_left_out(reference, [*bundle.baseline.names, target, time], errors)
     errors.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
 
 

@@ -16,7 +16,7 @@ from app.baseline_create import BaselineOptions, baseline_with, not_features, no
 from app.bundle_draft import Draft, Rows
 from app.bundle_write import refuse_existing, write_bundle
 from app.bundles import Bundle, BundleInfo, Feature
-from app.cells import as_numbers, text_lengths
+from app.cells import ColumnError, as_numbers, text_lengths
 from app.drift.baseline import Categories, Table, measuring_length
 from app.drift.bins import FloatArray, category_name
 from app.errors import BundleError
@@ -76,6 +76,7 @@ def create_bundle(
     require(table, [target], "the reference")
     left_out = not_features(options, table, target)
     chosen = names_of(model, table.column_names, left_out, features)
+    _refuse_ignored(chosen, options.ignore)
     taken = features_of(model, table, left_out, options.kinds, codes, chosen.names)
     taken = _as_trained(taken, model, Source.of(reference, table), options, codes)
     refuse_several_answers(model, table, chosen.names)
@@ -111,6 +112,16 @@ def _copied(estimator: Any) -> Any:
         ) from error
 
 
+def _refuse_ignored(chosen: FeatureNames, ignored: Sequence[str]) -> None:
+    """Raise BundleError where a column is to be ignored that the model takes."""
+    taken = [name for name in ignored if name in chosen.names]
+    if taken:
+        raise BundleError(
+            f"{listed(taken)} cannot be ignored, because the model takes it ({chosen.source}): leave "
+            "out --ignore, or fit the estimator without it"
+        )
+
+
 def _tell_of(
     tell: Callable[[str], None],
     chosen: FeatureNames,
@@ -121,7 +132,8 @@ def _tell_of(
 ) -> None:
     """Tell which columns were taken, which were not, and which of those that were look odd."""
     target = info.target or ""
-    tell(f"{len(chosen.names)} features, {chosen.source}: {listed(chosen.names)}")
+    what = "feature" if len(chosen.names) == 1 else "features"
+    tell(f"{len(chosen.names)} {what}, {chosen.source}: {listed(chosen.names)}")
     reasons = {**dict.fromkeys(options.ignore, "ignored"), target: "the target"}
     reasons |= {options.time: "the time"} if options.time else {}
     reasons |= dict.fromkeys(index_columns(table.column_names), "a DataFrame's index")
@@ -133,7 +145,10 @@ def _tell_of(
 def _truth(table: pa.Table, info: BundleInfo) -> FloatArray | Categories:
     target = info.target or ""
     if info.task == "regression":
-        return as_numbers(table[target], target)
+        try:
+            return as_numbers(table[target], target)
+        except ColumnError as error:
+            raise BundleError(f"{error}: the model is a regressor, so its target must be numbers") from error
     return categories(table, target, [category_name(label) or "" for label in info.classes])
 
 
@@ -184,7 +199,7 @@ def _describe(
         if value is None:
             raise BundleError(told(error)) from error
         raise BundleError(
-            f"{field}: {shown(value)!r} cannot be one: use letters, digits, . _ - (at most 128, and not only dots)"
+            f"{field}: {shown(value)!r} is not possible: use letters, digits, . _ - (at most 128, and not only dots)"
         ) from error
 
 

@@ -59,9 +59,10 @@ class Draft:
         try:
             labels, scores = _predict_all(predictor, batch)
         except (ModelFailed, Refused) as error:
-            raise BundleError(
-                f"the model cannot answer the {'reference' if in_sample else 'evaluation table'}: {error}"
-            ) from error
+            what = "reference" if in_sample else "evaluation table"
+            advice = "; try its predict() on the table, and fill, convert or drop what it does not take"
+            hint = advice if isinstance(error, ModelFailed) else ""
+            raise BundleError(f"the model cannot answer the {what}: {error}{hint}") from error
         own = baseline_with(_score_columns(info, labels, scores), _of_scores(options, table), table)
         if fitted is not None:
             own = self._varying_as(own, predictor, fitted, options)

@@ -26,8 +26,8 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     facts.add_row("given to the model as", _input(info))
     if info.performance:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in info.performance.metrics.items())
-        where = "its own training rows" if info.performance.in_sample else "held-out rows"
-        facts.add_row("performance", f"{measured} on {info.performance.rows} {where}")
+        where = "of its own training rows" if info.performance.in_sample else "held-out rows"
+        facts.add_row("performance", f"{measured} on {info.performance.rows:,} {where}")
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
     console.print(facts)
     show_baseline(baseline, console)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.cells import TableError, cast_text, floats, is_number, is_text, plain, said, seconds_of, shown, without_nulls
-from app.drift.bins import FloatArray
+from app.drift.bins import FloatArray, IntArray
 
 EARLIEST: Final = -62_135_596_800.0
 """The year 1, in seconds since 1970."""
@@ -46,6 +46,8 @@ def timely(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         cells = without_nulls(cells.cast(pa.string()))
     missing = pc.sum(pc.is_null(cells, nan_is_null=True)).as_py() or 0
     if missing:
+        if is_text(cells.type) and missing < len(cells):  # a column of other texts is no column of times with gaps
+            _spelled_times(cells.drop_null(), name, rows=np.flatnonzero(pc.is_valid(cells).to_numpy()))
         raise TableError(f"{name}: {missing:,} rows have no time; fill or drop them")
     if is_text(cells.type):
         cells = _spelled_times(cells, name)
@@ -53,15 +55,17 @@ def timely(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     is_time = pa.types.is_timestamp(of) or pa.types.is_date(of)
     if not is_time and (not is_number(of) or pa.types.is_boolean(of) or pa.types.is_duration(of)):
         held = "booleans" if pa.types.is_boolean(of) else said(of)
-        raise TableError(f"{name}: it holds {held}, which are no points in time")
+        raise TableError(f"{name}: it holds {held}, which are not points in time")
     return cells
 
 
-def _spelled_times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+def _spelled_times(texts: pa.ChunkedArray, name: str, rows: IntArray | None = None) -> pa.ChunkedArray:
+    """Return the times that texts spell; `rows` are their places in the column, if some were left out."""
     found = cast_text(texts, pa.float64())
     found = spelled_timestamps(texts) if found is None else found
     if found is None:
         row, text = max(_first_failing(texts, zone) for zone in (None, "UTC"))
+        row = row if rows is None else int(rows[row])
         raise TableError(
             f"{name}: not every text is an ISO 8601 time such as 2026-01-31 or 2026-01-31T12:00:00Z, with an offset or "
             f"without: row {row + 1:,} is {shown(text)}"

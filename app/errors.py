@@ -114,8 +114,19 @@ class Refused(Exception):
         self.detail: Final = dict(detail or {})
 
 
+_OWN_WORDS: Final = 200
+"""Characters of a model's own message that are repeated."""
+
+
 class ModelFailed(Exception):
     """The model raised on rows that had been accepted."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> ModelFailed:
+        """Return the failure, with the first line of the model's own words in quotes."""
+        own = next(iter(str(error).strip().splitlines()), "")[:_OWN_WORDS]
+        said = f': "{own}"' if own else ""
+        return cls(f"the model raised {type(error).__name__}{said}")
 
 
 class BundleError(Exception):

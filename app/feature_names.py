@@ -68,8 +68,7 @@ def trained_names(model: Any) -> list[str]:
 
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
     """Return the columns that are no features, each with its reason if it has one."""
-    others = [f"{name} ({reasons[name]})" if name in reasons else name for name in columns if name not in names]
-    return listed(others)
+    return listed([name for name in columns if name not in names], reasons)
 
 
 def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> FeatureNames:

@@ -85,7 +85,10 @@ class Frames:
             return self._objects(
                 [None if math.isnan(cell) else _plain(feature, cell) for cell in cells.tolist()], feature
             )
-        return cells.astype(dtype) if dtype in _WHOLE or dtype == "float32" else cells
+        if dtype == "float32":
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, as in the caller's own column
+                return cells.astype(dtype)
+        return cells.astype(dtype) if dtype in _WHOLE else cells
 
     def _objects(self, values: Sequence[Any], feature: Feature) -> Any:
         missing = self._missing[feature.missing]

@@ -13,32 +13,71 @@ from app.errors import BundleError
 from app.model_inspection import MAIN, MOST_BYTES, Unusable, inspect, names_in, unimportable
 from app.safe_files import open_bounded
 
+_METRICS: Final = {
+    "_classification": (
+        "accuracy_score, balanced_accuracy_score, brier_score_loss, d2_brier_score, d2_log_loss_score, f1_score, "
+        "fbeta_score, jaccard_score, log_loss, matthews_corrcoef, precision_score, recall_score"
+    ),
+    "_ranking": "average_precision_score, roc_auc_score, top_k_accuracy_score",
+    "_scorer": "negative_likelihood_ratio, positive_likelihood_ratio",
+    "_regression": (
+        "d2_absolute_error_score, explained_variance_score, max_error, mean_absolute_error, "
+        "mean_absolute_percentage_error, mean_gamma_deviance, mean_poisson_deviance, mean_squared_error, "
+        "mean_squared_log_error, median_absolute_error, r2_score, root_mean_squared_error, root_mean_squared_log_error"
+    ),
+}
+"""The functions that scikit-learn's scorers (`scoring="roc_auc"`) are made of; they compute a number, and no more."""
+
 TRUSTED_TYPES: Final = frozenset(
     {
+        *(f"sklearn.metrics.{where}.{name}" for where, names in _METRICS.items() for name in names.split(", ")),
         "collections.OrderedDict",
         "functools.partial",
         "lightgbm.basic.Booster",
         "lightgbm.sklearn.LGBMClassifier",
         "lightgbm.sklearn.LGBMRegressor",
         "numpy.dtype",
+        "sklearn._loss.loss.HalfTweedieLossIdentity",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
+        "sklearn.calibration._TemperatureScaling",
+        "sklearn.compose._column_transformer.make_column_selector",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.feature_selection._univariate_selection.chi2",
+        "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.feature_selection._univariate_selection.f_regression",
         "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
         "sklearn.gaussian_process.kernels.ConstantKernel",
         "sklearn.gaussian_process.kernels.Product",
         "sklearn.gaussian_process.kernels.RBF",
+        "sklearn.impute._iterative.IterativeImputer",
+        "sklearn.impute._iterative._ImputerTriplet",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._dist_metrics.ManhattanDistance64",
+        "sklearn.metrics._scorer._CurveScorer",
         "sklearn.metrics._scorer._PassthroughScorer",
+        "sklearn.metrics._scorer._Scorer",
+        "sklearn.model_selection._split.GroupKFold",
         "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.RepeatedKFold",
+        "sklearn.model_selection._split.RepeatedStratifiedKFold",
+        "sklearn.model_selection._split.ShuffleSplit",
         "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.model_selection._split.StratifiedShuffleSplit",
+        "sklearn.model_selection._split.TimeSeriesSplit",
+        "sklearn.neighbors._ball_tree.BallTree",
         "sklearn.neighbors._kd_tree.KDTree",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.tree._tree.Tree",
         "sklearn.utils._bunch.Bunch",
+        "sklearn.utils._metadata_requests.MetadataRequest",
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
         "sklearn.utils.validation.check_array",
         "xgboost.core.Booster",
         "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRFClassifier",
+        "xgboost.sklearn.XGBRFRegressor",
         "xgboost.sklearn.XGBRegressor",
     }
 )

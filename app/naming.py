@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 ECHO_LENGTH: Final = 40
@@ -13,6 +13,17 @@ NAMED_BYTES: Final = 200
 """UTF-8 bytes that these take together."""
 LISTED: Final = 20
 """Columns that a message of the command line lists."""
+
+
+def spelled(name: str) -> str:
+    """Return a name as a list with commas can hold it: in quotes if it has a comma itself, or no characters.
+
+    >>> spelled("Size, cm"), spelled("")
+    ('"Size, cm"', 'one without a name')
+    """
+    if not name:
+        return "one without a name"
+    return f'"{name}"' if "," in name else name
 
 
 def shortened(text: str, most: int = ECHO_LENGTH) -> str:
@@ -37,7 +48,7 @@ def named(names: Iterable[str]) -> str:
     known = list(names)
     shown: list[str] = []
     left = NAMED_BYTES
-    for name in map(shortened, known[:NAMED]):
+    for name in (spelled(shortened(name)) for name in known[:NAMED]):
         left -= len(name.encode("utf-8", "replace")) + 2 * bool(shown)
         if left < 0:
             break
@@ -47,7 +58,12 @@ def named(names: Iterable[str]) -> str:
     return f"{listed} and {more} more" if more else listed
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names for a person at a terminal: all of them, or of many the first and how many more there are."""
+def listed(names: Sequence[str], remarks: Mapping[str, str] | None = None) -> str:
+    """Return names for a person at a terminal, each with its remark if it has one.
+
+    Of many the first are named, and it is said how many more there are.
+    """
+    known = remarks or {}
+    shown = [f"{spelled(name)} ({known[name]})" if name in known else spelled(name) for name in names[:LISTED]]
     more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    return ", ".join(shown) + more

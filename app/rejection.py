@@ -120,7 +120,7 @@ def _why(feature: Feature, value: str | float | None) -> tuple[Reason, str]:
     shown = f"{value:g}" if isinstance(value, float) else repr(shortened(value))
     return (
         Reason.MODEL_REJECTED_ROW,
-        f"the model cannot answer with {shown} in this row, and does with a usual value: check it",
+        f"the model cannot answer with {shown} in this row, but can with a usual value: check it",
     )
 
 

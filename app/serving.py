@@ -101,7 +101,7 @@ class Predictor:
             return self._answer(batch)
         except Exception as error:
             self._refuse_huge(batch.cells)
-            raise ModelFailed(f"the model raised {type(error).__name__}: {error}") from error
+            raise ModelFailed.of(error) from error
 
     def _refuse_huge(self, cells: FloatArray) -> None:
         """Raise Refused for a number beyond single precision, which is what many models work in."""
@@ -231,8 +231,8 @@ class _CategoryEncoder:
             if not self._takes(name):
                 raise Refused(
                     Reason.UNSEEN_CATEGORY,
-                    f"{told(self.feature.name)}: the model does not know the category {shortened(str(name))!r}, and "
-                    f"answers no other; it knows {named(self.feature.categories)}",
+                    f"{told(self.feature.name)}: the model does not know the category {shortened(str(name))!r}, "
+                    f"and raises on unknown ones; it knows {named(self.feature.categories)}",
                     {"field": self.feature.name, "row": row},
                 )
 

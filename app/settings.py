@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.drift.buckets import TimeSpan
-from app.settings_words import sentences, service_links
+from app.settings_words import nearest, sentences, service_links
 from app.web_settings import HostNames, Origins, RootPath
 
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
@@ -336,7 +336,13 @@ def _refuse_unknown_variables(names: Collection[str]) -> None:
     known = {CONFIG_VARIABLE, *map(variable, Settings.model_fields)}
     unknown = sorted(name for name in names if name.upper().startswith(ENVIRONMENT_PREFIX) and name not in known)
     if unknown:
-        raise SettingsError(f"unknown in the environment: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise SettingsError(f"unknown in the environment: {', '.join(unknown)}; {_advice(unknown[0])}")
+
+
+def _advice(name: str) -> str:
+    """Return what to set in place of an unknown variable, or where to find it."""
+    like = nearest(name[len(ENVIRONMENT_PREFIX) :].lower(), ["config", *Settings.model_fields])
+    return f"did you mean {variable(like)}?" if like else "docs/settings.md lists the known ones"
 
 
 def _read(path: Path | None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
@@ -45,11 +46,21 @@ def sentences(
     return list(found.values())
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like one that is not, None if none is.
+
+    >>> nearest("prot", ["port", "host"])
+    'port'
+    """
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
+
+
 def _sentence(
     name: str, problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], variables: Mapping[str, str]
 ) -> str:
     if problem["type"] == "extra_forbidden":
-        return f"unknown setting {name}"
+        like = nearest(name, fields)
+        return f"unknown setting {name}" + (f"; did you mean {like}?" if like else "")
     told = f"{name} ({variables[name]})" if name in variables else name
     if problem["type"] == "value_error":  # our own words
         why = str(problem["ctx"]["error"])

@@ -33,12 +33,12 @@ def suspects(columns: Mapping[str, Column], target: Column) -> list[str]:
         if _is_id(column, values):
             found.append(
                 f"{name} is likely an id: it has almost as many distinct values as rows. "
-                "If it is no feature, fit the estimator without it (--ignore leaves it out here)"
+                "If it is no feature, leave it out of the estimator (and of the bundle, with --ignore)"
             )
         elif tells(values, truth):
             found.append(
                 f"{name} determines the target perfectly: it may be made from it, and be unknown when you predict. "
-                "If so, fit the estimator without it (--ignore leaves it out here)"
+                "If so, leave it out of the estimator (and of the bundle, with --ignore)"
             )
     return found
 

@@ -76,9 +76,9 @@ class RowReader:
     def _remedy(self, name: str) -> str:
         found = next((column for column in self._baseline.columns if column.name == name), None)
         if found is None:
-            return "which the model cannot take: mend it, or leave the model out (--no-predict)"
+            return "which the model cannot take: correct it, or leave the model out (--no-predict)"
         had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
-        return f"where the baseline has {had}: mend it, or leave the column out (--ignore {name})"
+        return f"where the baseline has {had}: correct it, or leave the column out (--ignore {name})"
 
 
 class _Column:

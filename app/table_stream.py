@@ -123,7 +123,8 @@ def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> No
     """Raise TableError unless all of the asked columns are there, each once."""
     absent = [name for name in asked if name not in there]
     if absent:
-        raise TableError(f"{what} has no column {', '.join(absent)}; it has {listed(there)}{_separator(there)}")
+        kind = "column" if len(absent) == 1 else "columns"
+        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(there)}{_separator(there)}")
     twice = [name for name in asked if there.count(name) > 1]
     if twice:
         raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")

@@ -546,7 +546,7 @@ def test_a_model_that_panics_fails_its_own_request_only(bench: Benches, cost: Co
     broken, fine, alone, after = asyncio.run(go())
     for error in (broken, alone):
         assert isinstance(error, ModelFailed)
-        assert "Panic: unwrap on None" in str(error)
+        assert 'Panic: "unwrap on None"' in str(error)
     assert_same(fine, random_batch(2), running.predictor)
     assert_same(after, random_batch(1), running.predictor)
 

@@ -773,8 +773,8 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
         "the estimator cannot be copied .*open files, locks",
     ),
     "no model at all": ({"estimator": fitted_on(CELLS, StandardScaler())}, "neither a fitted classifier nor"),
-    "bad name": ({"name": "a b"}, r"^name: 'a b' cannot be one: use letters"),
-    "bad version": ({"version": "../1"}, r"^version: '../1' cannot be one: use letters"),
+    "bad name": ({"name": "a b"}, r"^name: 'a b' is not possible: use letters"),
+    "bad version": ({"version": "../1"}, r"^version: '../1' is not possible: use letters"),
     "a name that leaves its folder": ({"name": ".."}, r"^name: "),
     "codes that do not cover": (
         {
@@ -803,7 +803,11 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a text as target of a regression": (
         {"estimator": fitted_on(CELLS, Ridge()), "reference": CELLS.assign(**{TARGET: "yes"})},
-        f"{TARGET}, row 1: 'yes' is not a number",
+        f"{TARGET}, row 1: 'yes' is not a number: the model is a regressor, so its target must be numbers",
+    ),
+    "a feature of the model is ignored": (
+        {"options": BaselineOptions(ignore=["mean area"])},
+        "^mean area cannot be ignored, because the model takes it .*: leave out --ignore",
     ),
     "an estimator file that is not there": ({"estimator": "nowhere.skops"}, r"cannot read the model nowhere\.skops"),
     "a table that is not there": ({"reference": "nowhere.csv"}, r"cannot read the table nowhere\.csv"),

@@ -190,3 +190,10 @@ def test_the_first_text_that_is_no_time_is_named() -> None:
         as_seconds(column("2026-01-31", "2026-02-01", "soon", "later"), "at")
     with pytest.raises(ValueError, match="at: 2 rows have no time"):
         as_seconds(column("2026-01-31", " ", "NA"), "at")
+    with pytest.raises(ValueError, match="at: 2 rows have no time"):
+        as_seconds(column(" ", "NA"), "at")
+
+
+def test_text_with_gaps_that_is_no_time_is_said_to_be_none() -> None:
+    with pytest.raises(ValueError, match=r"at: not every text is an ISO 8601 time .*: row 2 is 'Bern'"):
+        as_seconds(column("", "Bern", "Zurich"), "at")

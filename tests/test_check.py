@@ -299,11 +299,11 @@ def test_what_is_held_does_not_depend_on_the_parts(rows: int, held: int, size: i
 
 def test_an_absent_feature_is_named(write: Writer, tmp_path: Path) -> None:
     table = write(frame_of(some_rows(10)).drop(columns=["age", "city"]), tmp_path / "t")
-    with pytest.raises(TableError, match=r"t\.\w+ has no column age, city; it has prediction, note, flag"):
+    with pytest.raises(TableError, match=r"t\.\w+ has no columns age, city; it has prediction, note, flag"):
         judged(small_baseline(), table)
     found = only(small_baseline(), table, ignore=["age", "city"])
     assert found.report.baseline.names == ("flag", "prediction")
-    with pytest.raises(TableError, match=r"t\.\w+ has no column age"):  # before the first table is read
+    with pytest.raises(TableError, match=r"t\.\w+ has no columns age, city"):  # before the first table is read
         Check(small_baseline(), [write(frame_of(some_rows(10)), tmp_path / "whole"), table])
 
 

@@ -192,7 +192,7 @@ def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
     made = driftgauge(*create(files, estimator=files / "id.skops", reference=files / "id.csv"), *names)
     assert made.code == 0, made.err
     assert "warning: client, id is likely an id: it has almost as many distinct values as rows." in made.err
-    assert "(--ignore leaves it out here)" in made.err
+    assert "(and of the bundle, with --ignore)" in made.err
 
 
 def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
@@ -331,7 +331,9 @@ def test_missing_values_that_the_model_cannot_take_are_one_line(
     files: Path, binary: Example, driftgauge: Driftgauge
 ) -> None:
     binary.evaluation.assign(**{"mean area": None}).to_csv(files / "holes.csv", index=False)
-    assert driftgauge(*create(files, evaluation=files / "holes.csv")).says("cannot answer the evaluation table", "NaN")
+    assert driftgauge(*create(files, evaluation=files / "holes.csv")).says(
+        "cannot answer the evaluation table", "NaN", "try its predict() on the table"
+    )
 
 
 def test_names_with_brackets_and_colons_are_printed_as_they_are(tmp_path: Path, driftgauge: Driftgauge) -> None:
@@ -584,7 +586,7 @@ def test_a_bundle_says_what_of_its_table_is_an_index(files: Path, binary: Exampl
     binary.reference.sample(frac=1, random_state=0).to_csv(files / "indexed.csv")
     result = driftgauge(*create(files, reference=files / "indexed.csv"))
     assert result.code == 0
-    assert "left out, because it is a DataFrame's index and no feature: the first one, without a name" in result.err
+    assert "not taken: one without a name (a DataFrame's index), " in result.err
     assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
 
 

@@ -44,3 +44,18 @@ def test_a_refusal_without_detail_has_an_empty_one() -> None:
 def test_failures_of_model_and_bundle_are_no_refusals() -> None:
     assert not issubclass(ModelFailed, Refused)
     assert not issubclass(BundleError, Refused)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("Input X contains NaN.\nYou might want to consider another model."), '"Input X contains NaN."'),
+        (ValueError("x" * 5_000), f'"{"x" * 200}"'),
+    ],
+)
+def test_a_models_own_words_are_quoted_and_cut(error: Exception, message: str) -> None:
+    assert str(ModelFailed.of(error)) == f"the model raised ValueError: {message}"
+
+
+def test_a_model_that_says_nothing_is_not_quoted() -> None:
+    assert str(ModelFailed.of(KeyError())) == "the model raised KeyError"

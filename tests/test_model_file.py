@@ -26,13 +26,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import fbeta_score, get_scorer, get_scorer_names, make_scorer
+from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, TunedThresholdClassifierCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from xgboost import XGBClassifier, XGBRegressor
+from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
 
 from app.errors import BundleError
-from app.model_file import UntrustedTypes, load_model
+from app.model_file import TRUSTED_TYPES, UntrustedTypes, load_model
 from app.model_inspection import MOST_BRACKETS, MOST_DEPTH
 from tests.examples import TARGET, cells, logistic
 
@@ -415,6 +421,41 @@ def test_xgboost_and_lightgbm_are_trusted(model: Any, alone: bool, classes: int,
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
     if hasattr(fitted, "predict_proba"):
         np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+
+
+SCORERS = ["roc_auc", "f1", "neg_log_loss", "balanced_accuracy", "average_precision", "neg_brier_score"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(TunedThresholdClassifierCV(LogisticRegression(), scoring=name, cv=2) for name in ("balanced_accuracy", "f1")),
+        *(GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, scoring=name, cv=2) for name in SCORERS),
+        GridSearchCV(
+            LogisticRegression(), {"C": [1.0]}, scoring=make_scorer(fbeta_score, beta=2), cv=RepeatedStratifiedKFold()
+        ),
+        CalibratedClassifierCV(LogisticRegression(), method="temperature", cv=2),
+        KNeighborsClassifier(metric="manhattan", algorithm="ball_tree"),
+        make_pipeline(SelectKBest(k=2), LogisticRegression()),
+        XGBRFClassifier(n_estimators=2, n_jobs=1),
+    ],
+    ids=lambda model: f"{type(model).__name__}-{getattr(model, 'scoring', '')}",
+)
+def test_how_a_model_was_chosen_needs_no_trust(model: Any, tmp_path: Path) -> None:
+    scaled = StandardScaler().fit_transform(X)
+    fitted = model.fit(scaled, Y)
+    skops.io.dump(fitted, tmp_path / "m.skops")
+    again = load_model(tmp_path / "m.skops")
+    np.testing.assert_array_equal(again.predict(scaled), fitted.predict(scaled))
+    np.testing.assert_array_equal(again.predict_proba(scaled), fitted.predict_proba(scaled))
+
+
+def test_all_scorers_of_supervised_models_are_trusted() -> None:
+    made_of = {
+        f"{score.__module__}.{score.__qualname__}"
+        for score in (get_scorer(name)._score_func for name in get_scorer_names())
+    }
+    assert {name for name in made_of if ".cluster." not in name} <= TRUSTED_TYPES
 
 
 def test_a_class_that_nobody_trusts_is_told_in_the_words_of_each_way(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from app.naming import NAMED, NAMED_BYTES, listed, named, shortened, told
         ([], ""),
         (["a"], "a"),
         (["a", "b", "c"], "a, b, c"),
+        (["Size, cm", "", "x"], '"Size, cm", one without a name, x'),
         (["a", "b", "c", "d"], "a, b, c and 1 more"),
         ([f"x{i}" for i in range(1_000)], "x0, x1, x2 and 997 more"),
         (["x" * 41], "x" * 39 + "…"),

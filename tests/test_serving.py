@@ -262,7 +262,7 @@ def test_a_model_that_answers_its_samples_otherwise_is_refused(binary: Example) 
 
 
 def test_a_model_that_fails_on_its_samples_is_refused(binary: Example) -> None:
-    with pytest.raises(BundleError, match=r"fails on a sample of its bundle \(the model raised ValueError: no\)"):
+    with pytest.raises(BundleError, match=r'fails on a sample of its bundle \(the model raised ValueError: "no"\)'):
         verify(Predictor(with_model(binary, Answering(ValueError("no")))), binary.bundle.info)
 
 

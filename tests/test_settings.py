@@ -538,12 +538,22 @@ def test_state_is_kept_beside_the_bundle_unless_it_is_told_where(
     assert load({"bundle": bundle, "state_dir": state_dir}).state_folder == folder
 
 
-@pytest.mark.parametrize("name", ["DRIFTGAUGE_PROT", "DRIFTGAUGE_", "DRIFTGAUGE_port", "driftgauge_port"])
-def test_an_unknown_variable_is_refused_by_name_with_those_that_are_known(
-    name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("DRIFTGAUGE_PROT", r"did you mean DRIFTGAUGE_PORT\?"),
+        ("DRIFTGAUGE_PSI_TRESHOLD_WARNING", r"did you mean DRIFTGAUGE_PSI_THRESHOLD_WARNING\?"),
+        ("DRIFTGAUGE_CONFG", r"did you mean DRIFTGAUGE_CONFIG\?"),
+        ("DRIFTGAUGE_port", r"did you mean DRIFTGAUGE_PORT\?"),
+        ("driftgauge_port", r"did you mean DRIFTGAUGE_PORT\?"),
+        ("DRIFTGAUGE_", r"docs/settings\.md lists the known ones"),
+    ],
+)
+def test_an_unknown_variable_is_refused_by_name_with_the_one_that_may_be_meant(
+    name: str, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "9000")
-    with pytest.raises(SettingsError, match=rf"^unknown in the environment: {name}; known are .*DRIFTGAUGE_PORT"):
+    with pytest.raises(SettingsError, match=rf"^unknown in the environment: {name}; {advice}$"):
         load()
 
 
@@ -578,7 +588,7 @@ def test_what_kubernetes_sets_for_a_service_of_that_name_is_ignored(
 @pytest.mark.parametrize("name", ["DRIFTGAUGE_PORTS", "DRIFTGAUGE_SERVICE", "DRIFTGAUGE_PORT_TCP", "DRIFTGAUGE_HOSTS"])
 def test_what_only_looks_like_a_link_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "10.0.0.7")
-    with pytest.raises(SettingsError, match=rf"^unknown in the environment: {name}; known are "):
+    with pytest.raises(SettingsError, match=rf"^unknown in the environment: {name}; "):
         load()
 
 
@@ -596,12 +606,12 @@ def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("text", ["prot = 9000", "[prot]\nport = 9000", "prot.port = 9000"])
 def test_an_unknown_key_of_the_file_is_refused_by_name(text: str, toml: Callable[[str], Path]) -> None:
-    with pytest.raises(SettingsError, match=r"^unknown setting prot$"):
+    with pytest.raises(SettingsError, match=r"^unknown setting prot; did you mean port\?$"):
         load(config=toml(text))
 
 
 def test_an_unknown_flag_is_refused_by_name() -> None:
-    with pytest.raises(SettingsError, match=r"^unknown setting prot$"):
+    with pytest.raises(SettingsError, match=r"^unknown setting prot; did you mean port\?$"):
         load({"prot": 9000})
 
 

@@ -46,6 +46,8 @@ def read_json(body: bytes, structure: Structure | None = None) -> Any:
     try:
         return orjson.loads(body) if structure is None else parsed(body, structure)
     except (orjson.JSONDecodeError, NotJson) as error:
+        if not body or body.isspace():
+            raise Refused(Reason.NOT_JSON, "the body is empty: send JSON (GET /docs has examples)") from error
         problem = TOO_DEEP if (structure or survey(body[:READ_AGAIN_BYTES])).is_too_deep else str(error)
     try:
         text = body.decode("utf-8")

@@ -44,6 +44,11 @@ def test_a_body_that_is_not_json_is_refused(body: bytes, reason: Reason) -> None
     assert 0 < len(error.message) < 200
 
 
+@pytest.mark.parametrize("body", [b"", b" ", b"\r\n"])
+def test_an_empty_body_is_called_empty(body: bytes) -> None:
+    assert refused(read_json, body).message.startswith("the body is empty: send JSON")
+
+
 def test_numbers_that_json_does_not_have_are_read_for_whoever_names_their_field() -> None:
     values = read_json(b"[NaN, Infinity, -Infinity]")
     assert math.isnan(values[0])

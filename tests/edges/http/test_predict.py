@@ -250,7 +250,7 @@ def test_a_failing_model_is_an_error_of_its_own_request_alone(binary: Example) -
         assert answer.status_code == 500
         error = answer.json()["error"]
         assert error["code"] == "model_failed"
-        assert "ArithmeticError: the number is too large" in error["message"]
+        assert 'ArithmeticError: "the number is too large"' in error["message"]
         assert running.predict({"instances": rows}).status_code == 200
         assert running.metric("model_prediction_failures_total", reason="model_failed") == 5
         assert running.metric("model_predictions_total") == running.monitor.store.rows == 4
