@@ -10,13 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from app.bundles import FeatureKind
-from app.cells import text_lengths
+from app.cells import TableError, text_lengths
 from app.drift.baseline import Baseline, BaselineError, Table, measuring_length
 from app.drift.baseline_build import WINDOW_SIZES, build_baseline
 from app.drift.blocks import hours_of
 from app.drift.statistics import ZeroBin
 from app.estimators import column_kinds
-from app.tables import column, in_order, index_columns, infer_kinds, read_table, require, seconds_since_1970
+from app.table_stream import separator_hint
+from app.tables import column, in_order, index_columns, infer_kinds, is_csv, read_table, require, seconds_since_1970
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = ordered(read_table(source, stated_text(options)), options)
+    hint = separator_hint(table.column_names) if is_csv(source) else ""
+    if hint:
+        raise TableError(f"the table has one column, {table.column_names[0]}{hint}")
     left_out = not_features(options, table)
     names = [name for name in table.column_names if name not in left_out]
     kinds = infer_kinds(table, names, column_kinds(options.kinds))

@@ -124,13 +124,14 @@ def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> No
     absent = [name for name in asked if name not in there]
     if absent:
         kind = "column" if len(absent) == 1 else "columns"
-        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(there)}{_separator(there)}")
+        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(there)}{separator_hint(there)}")
     twice = [name for name in asked if there.count(name) > 1]
     if twice:
         raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")
 
 
-def _separator(there: Sequence[str]) -> str:
+def separator_hint(there: Sequence[str]) -> str:
+    """Return what to do where a csv file's only column seems to be several; empty where not."""
     if len(there) != 1:
         return ""
     found = next((mark for mark in (";", "\t", "|") if mark in there[0]), None)

@@ -568,6 +568,16 @@ def test_the_index_of_a_dataframe_is_left_out_and_said(form: str, tmp_path: Path
     assert driftgauge("baseline", "build", tmp_path / f"t.{form}", "--out", out, "--ignore", "x").code == 2
 
 
+@pytest.mark.parametrize(("mark", "shown"), [(";", "';'"), ("\t", "'\\t'"), ("|", "'|'")])
+def test_cells_without_commas_between_them_are_no_baseline(
+    mark: str, shown: str, tmp_path: Path, driftgauge: Driftgauge
+) -> None:
+    pd.DataFrame({"a": [1, 2], "b": [3, 4]}).to_csv(tmp_path / "t.csv", sep=mark, index=False)
+    result = driftgauge("baseline", "build", tmp_path / "t.csv", "--out", tmp_path / "b.json")
+    assert result.says("the table has one column", f"its cells seem to be separated by {shown}: write commas")
+    assert not (tmp_path / "b.json").exists()
+
+
 def test_an_index_that_holds_times_or_has_a_name_is_used(tmp_path: Path, driftgauge: Driftgauge) -> None:
     frame = pd.DataFrame({"x": np.arange(100.0)}, index=pd.date_range("2026-01-01", periods=100, freq="h"))
     frame.to_parquet(tmp_path / "t.parquet")
