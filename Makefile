@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test servers wrk lint types docs monitoring generated-check bench bench-serving lock clean
+.PHONY: help demo stack test servers wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -17,7 +17,7 @@ stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from i
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
 # In the order of their folders, for the end-to-end files take long and have few tests: as the last they would be alone.
-test: .venv/dev servers wrk lint types ## Run every check and every test.
+test: .venv/dev servers wrk openmp lint types ## Run every check and every test.
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.
@@ -36,6 +36,17 @@ wrk:
 	    echo "installing wrk ..."; \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; } >/dev/null || \
 	    echo "apt-get could not install it" >&2; \
+	fi
+
+# LightGBM's wheel loads the system's OpenMP, which a bare Debian lacks; the other libraries bring their own.
+openmp:
+	@[ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing libgomp1 for the tests of LightGBM ..."; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends libgomp1; } >/dev/null || \
+	    echo "apt-get could not install it" >&2; \
+	else \
+	    echo "libgomp.so.1 is missing, and the tests of LightGBM fail without it: install libgomp1 (Debian, Ubuntu)" >&2; \
 	fi
 
 lint: .venv/dev ## Check the code's form.

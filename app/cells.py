@@ -14,13 +14,12 @@ import pyarrow.csv
 
 from app.drift.baseline import Categories
 from app.drift.bins import FloatArray, category_name
+from app.naming import shortened
 
 NULLS: Final = frozenset({*pyarrow.csv.ConvertOptions().null_values, "None", "<NA>"})
 """How a missing number, boolean or time may be spelled; of text only an empty cell without quotes is missing."""
 BOOLEANS: Final = {"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"}
 """How a boolean may be spelled, and the category that it is."""
-SHOWN: Final = 40
-"""Characters of a cell that a message repeats."""
 _TRIED: Final = 50
 _SECONDS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SPAN: Final = re.compile(r"\s*(?:(-?\d+) days?,? *)?(\+)?(?:(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?)?\s*", re.ASCII)
@@ -89,7 +88,7 @@ def is_missing(text: str) -> bool:
 
 def shown(text: str) -> str:
     """Return a cell as short as a message can repeat it, in quotes."""
-    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…")
+    return repr(shortened(text))
 
 
 # ---------------------------------------------------------------- numbers
@@ -176,7 +175,7 @@ def without_nulls(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 # ---------------------------------------------------------------- categories
 
 
-class Names:
+class KnownCategories:
     """The categories that a column knows, and how a cell says that it is one of them.
 
     What is known as it stands is that. Otherwise 5.0 is 5 and True is true where these are known, and
@@ -225,7 +224,7 @@ def _plain_ways(number: float) -> tuple[str, str]:
     return name, f"{name}.0"
 
 
-def own_names(texts: Iterable[str]) -> Names:
+def own_names(texts: Iterable[str]) -> KnownCategories:
     """Return the names that a csv's column of categories gives itself, from all its distinct cells.
 
     Booleans, and plain whole or decimal numbers, are named as a request would name them. Where one cell
@@ -233,13 +232,13 @@ def own_names(texts: Iterable[str]) -> Names:
     """
     present = [text for text in texts if not is_missing(text)]
     if present and all(text in BOOLEANS for text in present):
-        return Names({BOOLEANS[text] for text in present})
+        return KnownCategories({BOOLEANS[text] for text in present})
     numbers = [(text, number_of(text)) for text in present]
     if all(number is not None for _, number in numbers):
         ways = {text: _plain_ways(number) for text, number in numbers if number is not None}
         is_plain = all(text in own for text, own in ways.items())
-        return Names({name for name, _ in ways.values()} if is_plain else set(ways))
-    return Names(())
+        return KnownCategories({name for name, _ in ways.values()} if is_plain else set(ways))
+    return KnownCategories(())
 
 
 def named(value: Any) -> str | None:

@@ -22,9 +22,10 @@ from app.drift.report import DriftReport, Memory, evaluate
 from app.drift.verdict import Status
 from app.errors import BundleError
 from app.filling import Filling, Weighing
+from app.naming import listed
 from app.scoring import Grades, Scorer
 from app.table_rows import RowReader, Rows
-from app.table_stream import TableStream, listed
+from app.table_stream import TableStream
 
 HELD_ROWS: Final = 200_000
 """The most rows of a window that are held; of more a uniform sample is."""

@@ -16,13 +16,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
 from app.check import Check, CheckError, CheckOptions
-from app.check_report import as_bytes, show, wide_console
+from app.check_report import as_bytes, show
 from app.column_options import chosen
+from app.command_options import TrustedTypes, split, told_by_option
 from app.drift.buckets import TimeSpan
 from app.drift.evidence import Budget
 from app.drift.policy import Policy
-from app.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from app.scoring import Scorer
+from app.terminal import console
 
 
 def check(
@@ -62,15 +63,7 @@ def check(
             help="Leave the bundle's model out: predict no scores that tables lack, measure no performance.",
         ),
     ] = False,
-    trusted_types: Annotated[
-        str | None,
-        typer.Option(
-            help="Types beyond the built-in list that the bundle's model may contain; each can run code.",
-            metavar="TYPE,…",
-            envvar=TRUSTED_VARIABLE,
-            show_default=False,
-        ),
-    ] = None,
+    trusted_types: TrustedTypes = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as GET /drift/status answers it.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Print the columns of every period.")] = False,
 ) -> None:
@@ -89,9 +82,9 @@ def check(
             budget=Budget(false_alarm_rows, tolerance=tolerance),
         ),
     )
-    scorer = None if no_predict else _scorer(baseline, (trusted_types or "").split(","))
+    scorer = None if no_predict else _scorer(baseline, split(trusted_types or ""))
     comparison = Check(known, tables, options, scorer)
-    errors = Console(stderr=True, markup=False, emoji=False)
+    errors = console(stderr=True)
     for line in _remarks(comparison):
         errors.print(line, soft_wrap=True)
     with _progress(errors, comparison.bytes) as read, _interruptible():
@@ -101,8 +94,7 @@ def check(
         if as_json:
             typer.echo(as_bytes(found, known, is_history=comparison.is_history, held_out=held_out))
         else:
-            console = wide_console()
-            show(found, console, is_history=comparison.is_history, show_all=show_all, held_out=held_out)
+            show(found, console(), is_history=comparison.is_history, show_all=show_all, held_out=held_out)
         sys.stdout.flush()
     raise typer.Exit(int(any(judged.drifted for judged in found)))
 
@@ -111,13 +103,10 @@ def _scorer(folder: Path, trusted_types: Sequence[str]) -> Scorer | None:
     """Return the model of a bundle's folder, not yet loaded; None for a baseline alone."""
     if not (folder / BUNDLE_FILE).is_file():
         return None
-    trusted = [name.strip() for name in trusted_types if name.strip()]
 
     def load() -> Bundle:
-        try:
-            return load_bundle(folder, trusted)
-        except UntrustedTypes as error:
-            raise error.told_for("option") from error
+        with told_by_option():
+            return load_bundle(folder, trusted_types)
 
     return Scorer(read_info(folder), load)
 
@@ -166,9 +155,9 @@ def _thresholds(warning: float, critical: float) -> tuple[float, float]:
 
 
 @contextmanager
-def _progress(console: Console, size: int) -> Iterator[Callable[[int], None]]:
+def _progress(errors: Console, size: int) -> Iterator[Callable[[int], None]]:
     """Give what shows how many bytes have been read, where somebody watches."""
     columns = (TextColumn("reading"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("reading", total=size)
         yield lambda read: progress.update(task, completed=read)

@@ -20,8 +20,6 @@ from app.drift.report import ColumnVerdict, DriftReport
 from app.drift.verdict import Severity, Status
 from app.edges.formats.drift_status import report_json
 
-WIDTH: Final = 100
-"""Characters in a line, at least, where the output is no terminal."""
 NAMED: Final = 4
 """Drifted columns that a line of a history names."""
 NOTHING: Final = "-"
@@ -68,14 +66,6 @@ def _performance_json(found: Performance | None, held_out: Performance | None) -
 
 
 # ---------------------------------------------------------------- what a person sees
-
-
-def wide_console() -> Console:
-    """Return a console that prints names as they are, in lines of a hundred characters at least."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, WIDTH)
-    return console
 
 
 def show(

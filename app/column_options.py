@@ -7,7 +7,7 @@ from typing import Final, cast, get_args
 
 from app.bundles import FeatureKind
 from app.cells import TableError
-from app.table_stream import listed
+from app.naming import listed
 
 KINDS: Final[tuple[str, ...]] = get_args(FeatureKind)
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from app.cell_times import spelled_times_of_day, spelled_timestamps
 from app.cells import (
     BOOLEANS,
-    Names,
+    KnownCategories,
     as_categories,
     cast_text,
     joined,
@@ -80,15 +80,15 @@ class WrittenColumn:
         return texts
 
 
-def _known_names(distinct: Sequence[str], known: Collection[str]) -> Names | None:
+def _known_names(distinct: Sequence[str], known: Collection[str]) -> KnownCategories | None:
     """Return the names by which cells are known before, None where none of them is."""
-    before = Names(known)
+    before = KnownCategories(known)
     meant = {before.written(text) for text in distinct}
     found = [name for name in known if name in meant]
-    return Names(found) if found else None
+    return KnownCategories(found) if found else None
 
 
-def _renamed(texts: pa.ChunkedArray, names: Names) -> pa.ChunkedArray:
+def _renamed(texts: pa.ChunkedArray, names: KnownCategories) -> pa.ChunkedArray:
     found = as_categories(texts, "", names.written)
     indices = pa.array(found.codes, mask=found.codes < 0)
     encoded = pa.DictionaryArray.from_arrays(indices, pa.array(found.names, pa.string()))

@@ -17,7 +17,8 @@ from app.bundles import Feature, FeatureKind, Label
 from app.drift.baseline import RESERVED, Kind
 from app.drift.bins import category_name
 from app.errors import BundleError
-from app.feature_names import names_of, shortened
+from app.feature_names import names_of
+from app.naming import listed
 from app.tables import categories, infer_kinds, numbers, require
 
 
@@ -43,7 +44,7 @@ def features_of(
     if expected != len(names):
         raise BundleError(
             f"the estimator was fitted on {expected} features, the reference has {len(names)} beside the target "
-            f"({shortened(names)}): --ignore what is not a feature, or name the features in their order (--features)"
+            f"({listed(names)}): --ignore what is not a feature, or name the features in their order (--features)"
         )
     require(table, list(codes), "the reference")
     texts = [name for name, kind in stated.items() if kind == "text"]

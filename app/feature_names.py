@@ -9,15 +9,14 @@ from typing import Any, Final
 
 from app.errors import BundleError
 from app.fitted import takes_text_alone
-from app.naming import spelled
+from app.naming import listed
 
-_SHOWN: Final = 20
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
 """Where an estimator keeps the one that it is made around."""
 
 
 @dataclass(frozen=True)
-class Names:
+class FeatureNames:
     """The features' names in the order that the estimator takes them."""
 
     names: tuple[str, ...]
@@ -38,7 +37,7 @@ class Names:
         )
 
 
-def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> Names:
+def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> FeatureNames:
     """Find the features among a table's columns; `left_out` are none, `asked` are those that the user names.
 
     Raises BundleError where the estimator does not say what it was fitted on, or says otherwise.
@@ -48,7 +47,7 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
     if asked:
         return _asked(asked, own, as_frame=next(_later(model, columns), None) is not None)
     if own is not None:
-        return Names(own, "by the estimator's own names")
+        return FeatureNames(own, "by the estimator's own names")
     later = next(_later(model, columns), None)
     if later is not None and set(later.names) <= set(beside):
         return later
@@ -57,7 +56,7 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
             f"the estimator does not say which columns it was fitted on: name them in their order, {_options(beside)}; "
             "beside the target the reference has these columns"
         )
-    return Names(tuple(beside), "all columns beside the target, in the table's order")
+    return FeatureNames(tuple(beside), "all columns beside the target, in the table's order")
 
 
 def trained_names(model: Any) -> list[str]:
@@ -69,32 +68,21 @@ def trained_names(model: Any) -> list[str]:
 
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
     """Return the columns that are no features, each with its reason if it has one."""
-    others = [name for name in columns if name not in names]
-    return _first([f"{spelled(name)} ({reasons[name]})" if name in reasons else spelled(name) for name in others])
+    return listed([name for name in columns if name not in names], reasons)
 
 
-def shortened(names: Sequence[str]) -> str:
-    """Return a list of names as a message can hold it."""
-    return _first([spelled(name) for name in names])
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> Names:
+def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> FeatureNames:
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise BundleError(f"--features names {twice} twice")
     if own is None:
-        return Names(tuple(names), "as --features names them", as_frame=as_frame)
+        return FeatureNames(tuple(names), "as --features names them", as_frame=as_frame)
     if set(own) != set(names):
         raise BundleError(
-            f"the estimator was fitted on {shortened(own)}, --features names {shortened(names)}: "
+            f"the estimator was fitted on {listed(own)}, --features names {listed(names)}: "
             "leave the option out, or name the same columns"
         )
-    return Names(own, "by the estimator's own names")
+    return FeatureNames(own, "by the estimator's own names")
 
 
 def _own(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
@@ -106,12 +94,12 @@ def _own(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(name if name in columns else spelled.get(name, name) for name in map(str, found))
 
 
-def _later(model: Any, columns: Sequence[str]) -> Iterator[Names]:
+def _later(model: Any, columns: Sequence[str]) -> Iterator[FeatureNames]:
     """Yield the names that inner steps were fitted on, in the order in which a row comes to them."""
     for step, inner in getattr(model, "steps", None) or ():
         own = _own(inner, columns)
         if own is not None:
-            yield Names(own, f"by the names that its step {step} was fitted on", as_frame=True, guessed=True)
+            yield FeatureNames(own, f"by the names that its step {step} was fitted on", as_frame=True, guessed=True)
         else:
             yield from _later(inner, columns)
     for attribute in _INNER:

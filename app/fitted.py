@@ -140,7 +140,7 @@ def _chosen(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
 def _merged(known: Known, part: Any, place: int, count: int) -> Known:
     categories, missing = _encoded(part, place, count)
     if isinstance(part, SimpleImputer):
-        missing = "empty" if part.missing_values == "" else _missing_as(part.missing_values)
+        missing = "empty" if part.missing_values == "" else missing_as(part.missing_values)
     return Known(
         categories=known.categories or categories,
         missing=known.missing or missing,
@@ -155,13 +155,13 @@ def _encoded(part: Any, place: int, count: int) -> tuple[tuple[Any, ...], Missin
     if not isinstance(lists, list) or len(lists) != count:
         return (), None
     values = np.asarray(lists[place], dtype=object).tolist()
-    missing = [_missing_as(value) for value in values]
+    missing = [missing_as(value) for value in values]
     present = tuple(value for value, gap in zip(values, missing, strict=True) if gap is None)
     found = next((gap for gap in missing if gap is not None), None)
     return present, found or ("empty" if "" in present else None)
 
 
-def _missing_as(value: Any) -> Missing | None:
+def missing_as(value: Any) -> Missing | None:
     """Return which missing value this is, None if it is none."""
     if value is None:
         return "none"

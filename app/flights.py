@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from app.bundle_create import BaselineOptions, create_bundle
+from app.baseline_create import BaselineOptions
+from app.bundle_create import create_bundle
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE
 from app.drift.bins import FloatArray
 from app.errors import BundleError
@@ -110,10 +111,8 @@ def cache_folder() -> Path:
 
 
 def _sources() -> list[Path]:
-    """Return the files that decide what a bundle of the demo looks like."""
-    here = Path(__file__).parent
-    names = ("flights", "bundle_create", "bundles", "estimators", "held_out", "serving", "tables")
-    return [*(here / f"{name}.py" for name in names), *sorted((here / "drift").glob("*.py"))]
+    """Return all files of the program: which of them decide what a bundle looks like is soon out of date."""
+    return sorted(Path(__file__).parent.rglob("*.py"))
 
 
 def make_bundle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 ECHO_LENGTH: Final = 40
@@ -11,6 +11,8 @@ NAMED: Final = 3
 """Names that a message lists."""
 NAMED_BYTES: Final = 200
 """UTF-8 bytes that these take together."""
+LISTED: Final = 20
+"""Columns that a message of the command line lists."""
 
 
 def spelled(name: str) -> str:
@@ -24,9 +26,9 @@ def spelled(name: str) -> str:
     return f'"{name}"' if "," in name else name
 
 
-def shortened(text: str) -> str:
-    """Return a text of a request as short as a message can repeat it."""
-    return text if len(text) <= ECHO_LENGTH else f"{text[: ECHO_LENGTH - 1]}…"
+def shortened(text: str, most: int = ECHO_LENGTH) -> str:
+    """Return a text as short as a message can repeat it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def told(name: str) -> str:
@@ -54,3 +56,14 @@ def named(names: Iterable[str]) -> str:
     more = len(known) - len(shown)
     listed = ", ".join(shown)
     return f"{listed} and {more} more" if more else listed
+
+
+def listed(names: Sequence[str], remarks: Mapping[str, str] | None = None) -> str:
+    """Return names for a person at a terminal, each with its remark if it has one.
+
+    Of many the first are named, and it is said how many more there are.
+    """
+    known = remarks or {}
+    shown = [f"{spelled(name)} ({known[name]})" if name in known else spelled(name) for name in names[:LISTED]]
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(shown) + more

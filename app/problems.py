@@ -9,9 +9,8 @@ from typing import Final
 
 import structlog
 
-from app.sparing import INTERVAL_SECONDS, Sparing
+from app.sparing import Sparing
 
-LOG_INTERVAL_SECONDS: Final = INTERVAL_SECONDS
 SHOWN_SECONDS: Final = 300.0
 """How long after it last happened a problem is shown."""
 

@@ -13,7 +13,6 @@ _KINDS: Final = (
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
-    (stat.S_ISLNK, "a symbolic link"),
 )
 _AT_ONCE: Final = 65_536
 
@@ -22,14 +21,14 @@ class UnsafeFile(OSError):
     """A file that is not read because of its kind or its size; the message says which."""
 
 
-def open_bounded(path: Path, most_bytes: int, *, follow_links: bool = True) -> BinaryIO:
+def open_bounded(path: Path, most_bytes: int) -> BinaryIO:
     """Open a regular file of at most so many bytes for reading; UnsafeFile or another OSError if it is none.
 
     A named pipe or a device is never waited for, and nothing of a file that is too large is read.
     """
     # Before it is opened, because opening a device can have an effect; and again, for it may have been replaced.
-    _check(path, path.stat(follow_symlinks=follow_links), most_bytes)
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow_links else os.O_NOFOLLOW)
+    _check(path, path.stat(), most_bytes)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     file = os.fdopen(os.open(path, flags), "rb")
     try:
         _check(path, os.fstat(file.fileno()), most_bytes)
@@ -39,9 +38,9 @@ def open_bounded(path: Path, most_bytes: int, *, follow_links: bool = True) -> B
     return file
 
 
-def read_bounded(path: Path, most_bytes: int, *, follow_links: bool = True) -> bytes:
+def read_bounded(path: Path, most_bytes: int) -> bytes:
     """Read a regular file of at most so many bytes; UnsafeFile or another OSError if it is none."""
-    with open_bounded(path, most_bytes, follow_links=follow_links) as file:
+    with open_bounded(path, most_bytes) as file:
         # Asked for what it says that it has, because room is made for what is asked for.
         content = file.read(os.fstat(file.fileno()).st_size)
         while len(content) <= most_bytes and (more := file.read(_AT_ONCE)):  # /proc says 0, and a file may grow

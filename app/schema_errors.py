@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from app.naming import shortened
+
 MOST_TOLD: Final = 3
-_SHOWN_CHARACTERS: Final = 40
 _EXPECTED: Final = {
     "string_type": "a text",
     "string_unicode": "a text of valid Unicode characters",
@@ -74,4 +75,4 @@ def shown(value: object) -> str:
         return "a huge number"
     text = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
     text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be printed
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
+    return shortened(text)

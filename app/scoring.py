@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from app.bundles import Bundle, BundleInfo, Feature, Label, Performance
 from app.categories import CategoryNames
-from app.cells import Names, TableError, as_categories, as_numbers, is_text, plain, texts_of
+from app.cells import KnownCategories, TableError, as_categories, as_numbers, is_text, plain, texts_of
 from app.drift.baseline import Categories
 from app.drift.bins import BoolArray, FloatArray, IntArray, category_name
 from app.errors import BundleError, ModelFailed, Refused
@@ -46,7 +46,7 @@ class Scorer:
         self.features: Final = [feature.name for feature in info.features]
         self._load = load
         self._predictor: Predictor | None = None
-        self._classes = Names([category_name(label) or "" for label in info.classes])
+        self._classes = KnownCategories([category_name(label) or "" for label in info.classes])
 
     def open(self) -> None:
         """Load the model; BundleError if it cannot be, or answers otherwise than when the bundle was made."""
@@ -146,7 +146,7 @@ def _texts_of(data: Categories) -> list[str | None]:
 
 def _names_of(column: pa.ChunkedArray, feature: Feature, *, is_written: bool) -> list[str | None]:
     """Return categories as a request would name them, missing ones included."""
-    names = Names(feature.categories)
+    names = KnownCategories(feature.categories)
     found = as_categories(column, feature.name, names.written if is_written else names.typed)
     spells = is_written or not is_text(plain(column).type)
     meant = CategoryNames(feature).of_table([*found.names, None], as_written=spells)

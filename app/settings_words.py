@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from app.naming import shortened
+
 LONGEST_VALUE: Final = 60
 """Characters of a value that are repeated."""
 _LINK: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
@@ -63,13 +65,7 @@ def _sentence(
     if problem["type"] == "value_error":  # our own words
         why = str(problem["ctx"]["error"])
         return f"{told}: {why}" if told else why
-    return f"{told}: {shortened(problem['input'])} cannot be used: give {allowed(fields[name])}"
-
-
-def shortened(value: object) -> str:
-    """Return a value as it is repeated: its beginning, where it is long."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return f"{told}: {shortened(repr(problem['input']), LONGEST_VALUE)} cannot be used: give {allowed(fields[name])}"
 
 
 def allowed(field: FieldInfo) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from app.errors import BundleError
 from app.settings import SettingsError, load
 from app.state_folder import Found, found_in, reset
+from app.terminal import console
 
 state_app = typer.Typer(help="Look at the state that a server keeps: windows, counters, evidence. Or delete it.")
 
@@ -44,9 +44,9 @@ def show(
         mib = f"{own.size_bytes / 2**20:.1f}"
         rows = "" if own.rows is None else f"{own.rows:,}"
         table.add_row(said["file"], said["model_name"] or "?", said["model_version"] or "?", rows, mib, user)
-    console = Console()
-    console.print(table)
-    console.print(f"in {folder}", soft_wrap=True)
+    out = console()
+    out.print(table)
+    out.print(f"in {folder}", soft_wrap=True)
 
 
 @state_app.command("reset")

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from app.cell_times import as_seconds
-from app.cells import ColumnError, Names, TableError, as_categories, as_numbers, text_lengths
+from app.cells import ColumnError, KnownCategories, TableError, as_categories, as_numbers, text_lengths
 from app.drift.baseline import RESERVED, Baseline, ColumnBaseline
 from app.drift.bins import MISSING, FloatArray, category_hash
 from app.scoring import Answers, Scorer
@@ -89,7 +89,7 @@ class _Column:
         self._numeric = baseline.kind == "numeric"
         self._of_text = baseline.of_text
         self._bins = baseline.bins
-        self._names = Names(self._bins.categories, self._knows)
+        self._names = KnownCategories(self._bins.categories, self._knows)
         # Where the reference has empty texts and nothing missing, an empty cell is such a text.
         has_empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
         self._gap = float(self._bins.category_code("")) if has_empty else math.nan

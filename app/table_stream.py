@@ -11,11 +11,9 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from app.cells import TableError
-from app.naming import spelled
+from app.naming import listed
 from app.table_files import FORMATS, JsonLinesFile, RowFile, ending, open_file, readable
 
-NAMED: Final = 12
-"""Columns that a message names."""
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -130,12 +128,6 @@ def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> No
     twice = [name for name in asked if there.count(name) > 1]
     if twice:
         raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names in a sentence, of many the first and how many there are."""
-    named = ", ".join(map(spelled, names[:NAMED]))
-    return named if len(names) <= NAMED else f"{named}, … ({len(names):,} in all)"
 
 
 def separator_hint(there: Sequence[str]) -> str:

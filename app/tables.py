@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from app.cell_times import as_seconds, timely
 from app.cells import (
     ColumnError,
-    Names,
+    KnownCategories,
     TableError,
     as_categories,
     as_numbers,
@@ -182,7 +182,7 @@ def categories(table: pa.Table, name: str, known: Iterable[str] = ()) -> Categor
     """Return a column as categories, each named as a request would send it, or as it is among the known ones."""
     known = tuple(known)
     try:
-        return as_categories(table[name], name, Names(known).typed if known else named)
+        return as_categories(table[name], name, KnownCategories(known).typed if known else named)
     except ColumnError as error:
         raise TableError(
             f"{error}, which cannot be categories: {_remedy(name, table.schema.field(name).type)}"

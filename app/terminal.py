@@ -6,6 +6,8 @@ import codecs
 from io import TextIOWrapper
 from typing import Any, Final
 
+from rich.console import Console
+
 _PLAIN: Final = {
     "→": "->",
     "≥": ">=",
@@ -23,6 +25,16 @@ _PLAIN: Final = {
 }
 """What some characters are written as where they cannot be shown."""
 _HANDLER: Final = "driftgauge-plain"
+WIDTH: Final = 110
+"""Characters in a line, at least, where the output is no terminal: a table of columns takes so many."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that prints names as they are, whatever brackets and colons they hold."""
+    own = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not own.is_terminal:
+        own.width = max(own.width, WIDTH)
+    return own
 
 
 def replace_unprintable(*streams: Any) -> None:

@@ -16,7 +16,7 @@ from app.categories import CategoryNames, other_names
 from app.cells import is_text, number_of
 from app.drift.baseline import Categories
 from app.drift.bins import FloatArray
-from app.fitted import Known
+from app.fitted import Known, missing_as
 from app.frames import NULLABLE
 from app.tables import column as column_of
 from app.tables import is_csv
@@ -71,11 +71,7 @@ def gaps_in(source: Any) -> dict[str, Missing]:
     if not _is_frame(source):
         return {}
     objects = [(str(name), source[name]) for name, dtype in source.dtypes.items() if str(dtype) == "object"]
-    return {name: _gap(cells[cells.isna()].iloc[0]) for name, cells in objects if cells.isna().any()}
-
-
-def _gap(value: Any) -> Missing:
-    return "none" if value is None else "na" if type(value).__name__ == "NAType" else "nan"
+    return {name: missing_as(cells[cells.isna()].iloc[0]) or "nan" for name, cells in objects if cells.isna().any()}
 
 
 def as_trained(feature: Feature, source: Source, known: Known, encoded: Collection[str]) -> Feature:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.batching import SHARES, Answer, Batcher, BatchLimits, Waiting, joined
+from app.batching import SHARES, Batcher, BatchLimits
 from app.capture import Capture
 from app.cost import INLINE_SECONDS, Cost
 from app.drift.bins import FloatArray
@@ -22,6 +22,7 @@ from app.metrics import BATCH_ROWS, INPUT_SIZE, PREDICTIONS, RETRIED
 from app.monitor import Monitor
 from app.problems import Problems
 from app.serving import Batch, Predictor
+from app.waiting import Answer, Waiting, joined
 from tests.examples import Example
 from tests.monitors import START, monitor_of
 

@@ -39,7 +39,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
-from app.bundle_create import BaselineOptions, baseline_of, create_bundle
+from app.baseline_create import BaselineOptions, baseline_of
+from app.bundle_create import create_bundle
 from app.bundles import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
 from app.drift.baseline import PREDICTION, PREDICTION_CLASS, BaselineError, ColumnBaseline
 from app.edges.formats.features import FeatureDecoder

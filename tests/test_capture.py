@@ -27,9 +27,10 @@ from app.metrics import (
     SCORE_BUCKETS,
 )
 from app.monitor import Monitor, state_shape
-from app.problems import LOG_INTERVAL_SECONDS, Problems
+from app.problems import Problems
 from app.slot import Owner
 from app.slots import Slots
+from app.sparing import INTERVAL_SECONDS
 from app.store import Store
 from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
 
@@ -250,7 +251,7 @@ def test_a_failing_monitor_is_logged_once_a_minute_at_most() -> None:
     monitor, clock = FailingMonitor(), Clock()
     capture = Capture(monitor, Problems(clock))
     with capture_logs() as logs:
-        for _ in range(int(2 * LOG_INTERVAL_SECONDS) + 1):
+        for _ in range(int(2 * INTERVAL_SECONDS) + 1):
             capture.answered(_answered(1))
             clock.now += 1.0
     assert [(line["event"], line["log_level"], line["suppressed_before"]) for line in logs] == [

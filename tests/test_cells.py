@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cell_times import as_seconds
-from app.cells import ColumnError, Names, as_categories, as_numbers, joined, own_names, seconds_of
+from app.cells import ColumnError, KnownCategories, as_categories, as_numbers, joined, own_names, seconds_of
 from app.drift.bins import category_name
 
 
@@ -107,7 +107,7 @@ def test_a_long_cell_is_shortened_in_a_message() -> None:
     ],
 )
 def test_a_written_cell_is_the_known_category_that_it_spells(known: list[str], cell: str, meant: str | None) -> None:
-    assert Names(known).written(cell) == meant
+    assert KnownCategories(known).written(cell) == meant
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_written_cell_is_the_known_category_that_it_spells(known: list[str], c
     ],
 )
 def test_a_typed_cell_is_the_known_category_that_it_stands_for(known: list[str], value: Any, meant: str | None) -> None:
-    assert Names(known).typed(value) == meant
+    assert KnownCategories(known).typed(value) == meant
 
 
 @given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1))

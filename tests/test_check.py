@@ -17,7 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.bundle_create import BaselineOptions, baseline_of
+from app.baseline_create import BaselineOptions, baseline_of
 from app.check import Check, CheckError, CheckOptions, Judged, restricted
 from app.drift.baseline import Baseline, Categories, CorrelationTable
 from app.drift.baseline_build import build_baseline

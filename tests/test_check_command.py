@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,13 @@ import pytest
 from rich.console import Console
 
 from app import cli
-from app.bundle_create import baseline_of
+from app.baseline_create import baseline_of
 from app.bundles import read_baseline
 from app.check import Check, CheckOptions, Judged
-from app.check_report import WIDTH, as_bytes, show
+from app.check_report import as_bytes, show
 from app.drift.baseline import dumps
 from app.drift.buckets import TimeSpan
+from app.terminal import WIDTH
 from tests.e2e.processes import COMMAND
 from tests.examples import Example
 from tests.monitors import START, small_baseline
@@ -408,28 +409,56 @@ def test_rows_without_a_score_are_told(check: Command, binary: Example, tmp_path
 # ---------------------------------------------------------------- whatever the terminal
 
 
+def said_in(encoding: str, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple[object, str, str]:
+    """Run the command with standard streams of an encoding; its exit code, and what it wrote to each."""
+    streams = [TextIOWrapper(BytesIO(), encoding=encoding) for _ in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "argv", ["driftgauge", *map(str, arguments)])
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            patched.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    out, err = (_written(stream).decode(encoding) for stream in streams)
+    return left.value.code or 0, out, err
+
+
+def _written(stream: TextIOWrapper) -> bytes:
+    stream.flush()
+    raw = stream.buffer
+    assert isinstance(raw, BytesIO)
+    return raw.getvalue()
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_the_exit_code_is_the_verdict_s_where_a_terminal_lacks_characters(
-    encoding: str, check: Command, usual: Path, moved: Path, tmp_path: Path
+    encoding: str, check: Command, usual: Path, moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert check(moved).code == 1
     named = csv_of(usual_frame(1_000, age=50.0), tmp_path / "größe→")
-    env = {**os.environ, "PYTHONIOENCODING": encoding}
     for table, code in ((usual, 0), (moved, 1), (named, 1), (tmp_path / "größe.csv", 2)):
         given = ["check", str(table), "--baseline", str(tmp_path / "baseline.json")]
-        done = subprocess.run([*COMMAND, *given], capture_output=True, timeout=60, env=env)
-        assert done.returncode == code, done.stderr
-        said = (done.stdout if code < 2 else done.stderr).decode(encoding)
-        assert "Traceback" not in said
-        assert said.strip()
+        found, out, err = said_in(encoding, monkeypatch, *given)
+        assert found == code, err
+        assert "Traceback" not in out + err
+        assert (out if code < 2 else err).strip()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_characters_is_told_the_verdict_by_the_installed_command(
+    encoding: str, check: Command, tmp_path: Path
+) -> None:
+    named = csv_of(usual_frame(1_000, age=50.0), tmp_path / "größe→")
+    given = ["check", str(named), "--baseline", str(tmp_path / "baseline.json")]
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([*COMMAND, *given], capture_output=True, timeout=60, env=env)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.decode(encoding).strip()
 
 
 @pytest.mark.parametrize("command", [["--help"], ["check", "--help"], ["demo", "--help"], ["state", "--help"]])
-def test_help_is_printed_where_a_terminal_lacks_characters(command: list[str]) -> None:
-    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([*COMMAND, *command], capture_output=True, timeout=60, env=env)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"Usage" in done.stdout
+def test_help_is_printed_where_a_terminal_lacks_characters(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, err = said_in("ascii", monkeypatch, *command)
+    assert (code, err) == (0, "")
+    assert "Usage" in out
 
 
 def test_a_path_that_is_not_utf_8_is_told_as_far_as_it_can_be(check: Command, usual: Path, tmp_path: Path) -> None:

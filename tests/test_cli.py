@@ -311,6 +311,7 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"windows": "ten"}, ("--windows ten", "500,1000")),
     ({"windows": "0"}, ("--windows 0",)),
     ({"category_codes": "nowhere.json"}, ("cannot read nowhere.json",)),
+    ({"category_codes": "/dev/null"}, ("cannot read /dev/null: /dev/null is a device",)),
     ({"time": "at"}, ("no column at",)),
     ({"out": "/dev/null/bundle"}, ("cannot write /dev/null/bundle",)),
     ({"out": "/dev"}, ("/dev exists already", "--overwrite")),

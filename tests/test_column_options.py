@@ -28,7 +28,7 @@ def test_a_value_is_a_column_or_several_with_commas(given: list[str], names: lis
 def test_an_unknown_column_is_an_error_that_names_the_known_ones(given: str, name: str) -> None:
     with pytest.raises(TableError, match=rf'--ignore: there is no column {name}; there is a, b, "Size, cm", x=y'):
         chosen([given], KNOWN, "--ignore")
-    with pytest.raises(TableError, match=r"… \(1,000 in all\)"):
+    with pytest.raises(TableError, match=r"c19 and 980 more$"):
         chosen(["x"], [f"c{place}" for place in range(1_000)], "--ignore")
 
 

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from app.errors import BundleError
-from app.feature_names import Names, names_of, not_taken, shortened
+from app.feature_names import FeatureNames, names_of, not_taken
 
 FRAME = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [4.0, 1.0, 3.0, 2.0]})
 TARGET = np.array([0, 1, 0, 1])
@@ -46,7 +46,7 @@ class Renaming(Plain):
 
 def test_an_estimators_own_names_come_first() -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME, TARGET)
-    assert names_of(model, COLUMNS, ["y"]) == Names(("b", "a"), "by the estimator's own names")
+    assert names_of(model, COLUMNS, ["y"]) == FeatureNames(("b", "a"), "by the estimator's own names")
     assert names_of(model, COLUMNS, ["y"], ["a", "b"]).names == ("b", "a")
     with pytest.raises(BundleError, match="fitted on b, a, --features names a, id"):
         names_of(model, COLUMNS, ["y"], ["a", "id"])
@@ -55,7 +55,9 @@ def test_an_estimators_own_names_come_first() -> None:
 def test_a_later_steps_names_are_taken_where_the_first_has_none() -> None:
     model = make_pipeline(Plain(), StandardScaler(), LogisticRegression()).fit(FRAME, TARGET)
     assert not hasattr(model, "feature_names_in_")
-    expected = Names(("b", "a"), "by the names that its step standardscaler was fitted on", as_frame=True, guessed=True)
+    expected = FeatureNames(
+        ("b", "a"), "by the names that its step standardscaler was fitted on", as_frame=True, guessed=True
+    )
     assert names_of(model, COLUMNS, ["y"]) == expected
     deep = make_pipeline(Plain(), make_pipeline(Plain(), Ridge())).fit(FRAME, TARGET)
     assert names_of(deep, COLUMNS, ["y"]).source == "by the names that its step ridge was fitted on"
@@ -70,7 +72,7 @@ def test_names_are_demanded_where_no_step_has_those_of_the_table(table: Any) -> 
     with pytest.raises(BundleError, match=r"does not say which columns .* --features a,id,b; beside the target"):
         names_of(model, COLUMNS, ["y"])
     asked = names_of(model, COLUMNS, ["y"], ["b", "a"])
-    assert asked == Names(("b", "a"), "as --features names them", as_frame=isinstance(table, pd.DataFrame))
+    assert asked == FeatureNames(("b", "a"), "as --features names them", as_frame=isinstance(table, pd.DataFrame))
 
 
 def test_an_estimator_that_knows_a_number_of_features_takes_the_tables_columns() -> None:
@@ -115,4 +117,3 @@ def test_a_name_given_twice_is_refused() -> None:
 
 def test_what_was_not_taken_is_told_with_its_reason() -> None:
     assert not_taken(COLUMNS, ["b"], {"y": "the target", "b": "?"}) == "a, id, y (the target)"
-    assert shortened([str(i) for i in range(25)]).endswith("18, 19 and 5 more")

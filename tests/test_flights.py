@@ -130,3 +130,11 @@ def test_the_cache_is_a_new_one_when_the_recipe_changes(monkeypatch: pytest.Monk
 def test_an_incomplete_bundle_is_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text("{}")
     assert not data.is_complete(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["training", "probing", "fitted", "bundle_draft", "baseline_create", "drift/bins"])
+def test_a_changed_program_makes_another_bundle(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed, read = Path(data.__file__).parent / f"{module}.py", Path.read_bytes
+    before = data.cache_folder()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path == changed))
+    assert data.cache_folder() != before

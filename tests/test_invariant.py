@@ -24,7 +24,8 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-from app.bundle_create import BaselineOptions, create_bundle
+from app.baseline_create import BaselineOptions
+from app.bundle_create import create_bundle
 from app.bundles import Bundle, Label, load_bundle
 from app.check import Check
 from app.drift.bins import FloatArray

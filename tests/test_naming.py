@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.naming import NAMED, NAMED_BYTES, named, shortened, told
+from app.naming import NAMED, NAMED_BYTES, listed, named, shortened, told
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,17 @@ def test_the_name_of_a_feature_is_whole_unless_it_is_too_long(name: str) -> None
     text, size = told(name), len(name.encode("utf-8", "replace"))
     assert len(text.encode("utf-8", "replace")) <= NAMED_BYTES
     assert text == name if size <= NAMED_BYTES else name.startswith(text.removesuffix("…"))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, ""),
+        (3, "c0, c1, c2"),
+        (20, ", ".join(f"c{place}" for place in range(20))),
+        (21, ", ".join(f"c{place}" for place in range(20)) + " and 1 more"),
+        (2_000, ", ".join(f"c{place}" for place in range(20)) + " and 1,980 more"),
+    ],
+)
+def test_of_many_columns_the_first_are_listed(count: int, text: str) -> None:
+    assert listed([f"c{place}" for place in range(count)]) == text

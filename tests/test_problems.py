@@ -5,7 +5,8 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from app.problems import LOG_INTERVAL_SECONDS, SHOWN_SECONDS, Problems
+from app.problems import SHOWN_SECONDS, Problems
+from app.sparing import INTERVAL_SECONDS
 
 
 class Clock:
@@ -86,7 +87,7 @@ def test_a_minute_is_counted_from_the_last_line(clock: Clock) -> None:
     problems = Problems(clock)
     with capture_logs() as logs:
         problems.happened("disk", OSError("full"))
-        clock.now += LOG_INTERVAL_SECONDS - 0.001
+        clock.now += INTERVAL_SECONDS - 0.001
         problems.happened("disk", OSError("full"))
         clock.now += 0.001
         problems.happened("disk", OSError("full"))
@@ -125,7 +126,7 @@ def test_problems_from_several_threads_are_logged_once(clock: Clock) -> None:
         for thread in threads:
             thread.join()
     assert len(logs) == 1
-    clock.now += LOG_INTERVAL_SECONDS
+    clock.now += INTERVAL_SECONDS
     with capture_logs() as logs:
         problems.happened("disk", OSError("full"))
     assert logs[0]["suppressed_before"] == 799

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.bundle_create import BaselineOptions, baseline_of
+from app.baseline_create import BaselineOptions, baseline_of
 from app.check import Check, CheckOptions
 from app.drift.baseline import Baseline, Kind
 from app.table_stream import TableStream
@@ -129,6 +129,7 @@ def own_counts(baseline: Baseline) -> dict[str, list[int]]:
 
 @settings(max_examples=25)
 @given(cells=st.lists(rows, min_size=1, max_size=8), at_once=st.sampled_from([200, 2_000, 2_097_152]))
+@example(cells=[{**dict.fromkeys(SCHEMA.names), "float": -0.0}], at_once=200)
 def test_a_table_is_the_same_in_every_format(cells: list[dict[str, Any]], at_once: int) -> None:
     table = table_of(cells)
     options = BaselineOptions(kinds=KINDS)

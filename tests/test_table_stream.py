@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from app.table_stream import TableStream, listed
+from app.table_stream import TableStream
 from app.tables import TableError, categories, infer_kinds, numbers, read_table, require, seconds_since_1970
 from tests.test_tables import csv_with
 
@@ -306,12 +306,6 @@ def test_a_folder_of_json_lines_has_the_keys_of_all(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- names
-
-
-def test_of_many_columns_the_first_are_named() -> None:
-    names = [f"c{place}" for place in range(1_000)]
-    assert listed(names[:3]) == "c0, c1, c2"
-    assert listed(names) == "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, … (1,000 in all)"
 
 
 @pytest.mark.parametrize("name", ["Size, cm", "a.b", "a=b", "a/b", "[0]", "é"])

@@ -343,7 +343,7 @@ def test_times_of_a_csv_file_are_put_in_order(tmp_path: Path) -> None:
     assert in_order(read_table(path), "at")["row"].to_pylist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("times", [[1, None, None], ["a", None, None], [1.0, math.nan, None], pa.nulls(2)])
+@pytest.mark.parametrize("times", [[1, None, None], ["2026-01-31", None, None], [1.0, math.nan, None], pa.nulls(2)])
 def test_rows_without_a_time_are_refused_and_counted(times: Any) -> None:
     with pytest.raises(TableError, match="at: 2 rows have no time"):
         in_order(pa.table({"at": times}), "at")

@@ -18,7 +18,8 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from app.bundle_create import BaselineOptions, baseline_of, create_bundle
+from app.baseline_create import BaselineOptions, baseline_of
+from app.bundle_create import create_bundle
 from app.bundles import Bundle, Feature, load_bundle
 from app.check import Check
 from app.drift.baseline import dumps

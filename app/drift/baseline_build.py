@@ -178,6 +178,7 @@ def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, F
     """Return the baseline of one column without its variation, and its cells as a monitor sees them."""
     if isinstance(data, Categories):
         return _categorical(name, data)
+    data = data + 0.0  # so that -0.0 is 0, as in a file of whole numbers, and has the hash of one
     bins = fit_numeric(data)
     values = describe(data)
     counts = _counts(bins, data)

@@ -21,6 +21,18 @@ def baseline() -> Baseline:
 # ---------------------------------------------------------------- what is kept
 
 
+@pytest.mark.parametrize("others", [[], [1.5, -2.0]])
+def test_a_negative_zero_is_the_zero_that_it_equals(others: list[float]) -> None:
+    signed, plain = (
+        build_baseline({"x": np.array([zero, 0.0, math.nan, *others])}, created=CREATED) for zero in (-0.0, 0.0)
+    )
+    assert signed.hash == plain.hash
+    column = signed.columns[0]
+    zeros = [value for value in (column.min, column.max, column.mean, *column.quantiles) if value == 0]
+    assert zeros
+    assert all(math.copysign(1, value) == 1 for value in zeros)
+
+
 def test_moments_and_quantiles_are_numpys(baseline: Baseline) -> None:
     values = some_table()["number"]
     assert isinstance(values, np.ndarray)

@@ -5,67 +5,29 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
-from app.batching import Answer
 from app.bundles import BundleInfo, Feature
 from app.drift.bins import FloatArray
-from app.edges.formats.chunks import chunks, joined
-from app.edges.formats.content_types import OF_REQUESTS, OF_TENSORS, ContentType, content_type_of, read_as
+from app.edges.formats.content_types import OF_REQUESTS, content_type_of
 from app.edges.formats.features import FeatureDecoder, json_type
 from app.edges.formats.fields import id_of, read_json, time_of
 from app.edges.formats.structure import Structure
+from app.edges.formats.tensors import HINT, Tensor, read_tensors, refused, refused_binary, rows_of
 from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
 from app.naming import named, shortened, told
 from app.serving import Batch
+from app.waiting import Answer
 
 PLATFORM: Final = "sklearn"
 OUTPUTS: Final = ("prediction", "score", "prediction_id")
 _BY_TYPE: Final = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
-_HINT: Final = (
-    'send {"inputs": [{"name": "…", "shape": [rows, features], "datatype": "FP64", "data": […]}]}, '
-    "or one such tensor of shape [rows] for each feature, named as the feature"
-)
-
-
-@dataclass(frozen=True)
-class Datatype:
-    """What a value of a tensor may be."""
-
-    kind: Literal["boolean", "integer", "number", "string"]
-    types: frozenset[type]
-    low: float = -math.inf
-    high: float = math.inf
-
-
-def _integers(low: int, high: int) -> Datatype:
-    return Datatype("integer", frozenset({int, NoneType}), low, high)
-
-
-def _floats(beyond: float) -> Datatype:
-    """Return a datatype of numbers nearer to zero than what it would round to infinity."""
-    largest = math.nextafter(beyond, 0.0)
-    return Datatype("number", frozenset({int, float, NoneType}), -largest, largest)
-
-
-DATATYPES: Final[Mapping[str, Datatype]] = {
-    "BOOL": Datatype("boolean", frozenset({bool, int, NoneType}), 0, 1),
-    **{f"UINT{bits}": _integers(0, 2**bits - 1) for bits in (8, 16, 32, 64)},
-    **{f"INT{bits}": _integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    "FP16": _floats(2.0**16 - 2.0**4),
-    "FP32": _floats(2.0**128 - 2.0**103),
-    "FP64": Datatype("number", frozenset({int, float, NoneType})),
-    "BYTES": Datatype("string", frozenset({str, NoneType})),
-}
-"""The protocol's datatypes. Numbers are taken as JSON has them, not rounded to the precision of theirs."""
 
 
 @dataclass(frozen=True)
@@ -80,26 +42,14 @@ class InferRequest:
     """Event times in seconds since 1970, shape [n]; None if the request has none."""
 
 
-class _Tensor(NamedTuple):
-    """A tensor whose values are of its datatype: of one tensor for each feature there are many, hence no dataclass."""
-
-    name: str
-    datatype: str
-    rows: int
-    width: int | None
-    """The second entry of its shape; None if it has only one."""
-    values: Sequence[Any]
-    """Flat, in row-major order."""
-
-
 def read_infer(
     body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int, structure: Structure | None = None
 ) -> InferRequest:
     """Understand a body, a large one by its structure; raises Refused with the reason, the field and what to do."""
     content = _content(body, structure)
     meant = content_type_of(content.get("parameters"), OF_REQUESTS, "parameters")
-    tensors = _tensors(content.get("inputs"), max_rows, meant)
-    rows = _rows(tensors)
+    tensors = read_tensors(content.get("inputs"), max_rows, meant)
+    rows = rows_of(tensors)
     sent_id = content.get("id")
     return InferRequest(
         batch=_batch(tensors, rows, decoder, info),
@@ -117,132 +67,14 @@ def _content(body: bytes, structure: Structure | None) -> dict[str, Any]:
         content = read_json(body, structure)
     except Refused as error:
         if b'"binary_data_size"' in body:  # what follows the JSON is no JSON
-            raise _binary("the body") from error
+            raise refused_binary("the body") from error
         raise
     if not isinstance(content, dict) or content.get("inputs") is None:
-        raise Refused(Reason.UNKNOWN_SHAPE, f"the body is not an object with inputs: {_HINT}")
+        raise Refused(Reason.UNKNOWN_SHAPE, f"the body is not an object with inputs: {HINT}")
     return content
 
 
-def _tensors(inputs: Any, max_rows: int, meant: ContentType | None) -> list[_Tensor]:
-    if not isinstance(inputs, list):
-        raise Refused(Reason.WRONG_TYPE, f"inputs is {json_type(inputs)}, not a list: {_HINT}", {"field": "inputs"})
-    if not inputs:
-        raise Refused(Reason.UNKNOWN_SHAPE, f"inputs is empty: {_HINT}", {"field": "inputs"})
-    return [_tensor(given, place, max_rows, meant) for place, given in enumerate(inputs)]
-
-
-def _tensor(given: Any, place: int, max_rows: int, meant: ContentType | None) -> _Tensor:
-    """Return a tensor of a request whose parameters say that it is `meant` so; its own parameters come first."""
-    name = given.get("name") if isinstance(given, dict) else None
-    if not isinstance(name, str):
-        field = f"inputs[{place}]"
-        raise Refused(Reason.WRONG_TYPE, f"{field} is not an object with a name: {_HINT}", {"field": field})
-    data = given.get("data")
-    parameters = given.get("parameters")
-    if data is None or (isinstance(parameters, dict) and "binary_data_size" in parameters):
-        raise _binary(name)
-    rows, width = _shape(name, given.get("shape"), max_rows)
-    datatype = given.get("datatype")
-    if not isinstance(datatype, str) or datatype not in DATATYPES:
-        raise _refused(Reason.WRONG_TYPE, name, f"its datatype is none of {', '.join(DATATYPES)}")
-    tensor = _Tensor(name, datatype, rows, width, _flat(name, data, rows, width))
-    _refuse_misfits(tensor)
-    own = content_type_of(parameters, OF_TENSORS, name)
-    if own is not None or (meant is not None and datatype == "BYTES"):
-        return tensor._replace(values=read_as(own or meant, datatype, tensor.values, name))
-    return tensor
-
-
-def _shape(name: str, shape: Any, max_rows: int) -> tuple[int, int | None]:
-    """Return a tensor's number of rows and, if its shape has two entries, the second."""
-    if not isinstance(shape, list) or not 1 <= len(shape) <= 2 or not all(map(_is_size, shape)):
-        raise _refused(Reason.UNKNOWN_SHAPE, name, "its shape is not [rows] or [rows, features], in integers from 0 up")
-    rows = shape[0]
-    if not rows:
-        raise _refused(Reason.EMPTY_BATCH, name, "it has no row: send at least one")
-    if rows > max_rows:
-        raise _refused(
-            Reason.TOO_MANY_ROWS,
-            name,
-            f"it has {rows} rows, at most {max_rows} are taken: send several requests",
-            limit=max_rows,
-            given=rows,
-        )
-    return rows, shape[1] if len(shape) == 2 else None
-
-
-def _is_size(entry: Any) -> bool:
-    return type(entry) is int and 0 <= entry < 2**64
-
-
-def _flat(name: str, data: Any, rows: int, width: int | None) -> Sequence[Any]:
-    """Return a tensor's values, which come flat or as a list for each row."""
-    if not isinstance(data, list):
-        raise _refused(Reason.WRONG_TYPE, name, f"its data is {json_type(data)}: send a list")
-    expected = rows
-    if width is not None:
-        if data and type(data[0]) is list:
-            return _joined(name, data, rows, width)
-        expected *= width
-    if len(data) != expected:
-        raise _refused(
-            Reason.UNKNOWN_SHAPE,
-            name,
-            f"its data has {len(data)} values, its shape says {expected}: send one for each place of the shape",
-        )
-    return data
-
-
-def _joined(name: str, data: Sequence[Any], rows: int, width: int) -> Sequence[Any]:
-    if len(data) != rows or set(map(type, data)) != {list} or set(map(len, data)) != {width}:
-        raise _refused(
-            Reason.UNKNOWN_SHAPE,
-            name,
-            f"its data is not {rows} lists of {width} values: nest it as its shape [{rows}, {width}], or not at all",
-        )
-    return joined(data, width)
-
-
-def _refuse_misfits(tensor: _Tensor) -> None:
-    """Raise Refused for a value that is not of the tensor's datatype; null fits every one."""
-    datatype = DATATYPES[tensor.datatype]
-    if not all(datatype.types.issuperset(map(type, part)) for part in chunks(tensor.values)):
-        place = next(i for i, value in enumerate(tensor.values) if type(value) not in datatype.types)
-        raise _misfit(tensor, place, json_type(tensor.values[place]))
-    if datatype.high < math.inf:
-        _refuse_beyond(tensor, datatype.low, datatype.high)
-
-
-def _refuse_beyond(tensor: _Tensor, low: float, high: float) -> None:
-    try:
-        if all(low <= min(part) and max(part) <= high for part in chunks(tensor.values)):
-            return
-    except (TypeError, ValueError):
-        pass  # null has no order, and nothing no minimum
-    for place, value in enumerate(tensor.values):
-        # What is not finite is refused with the feature's name when it is decoded.
-        if value is not None and not low <= value <= high and abs(value) < math.inf:
-            raise _misfit(tensor, place, shortened(str(value)))
-
-
-def _misfit(tensor: _Tensor, place: int, what: str) -> Refused:
-    kind = DATATYPES[tensor.datatype].kind
-    wanted = "texts" if kind == "string" else f"{kind}s"
-    message = f"{what} is not of its datatype {tensor.datatype}: send {wanted} that fit it, or another datatype"
-    return _refused(Reason.WRONG_TYPE, tensor.name, message, row=place // (tensor.width or 1))
-
-
-def _rows(tensors: Sequence[_Tensor]) -> int:
-    rows = tensors[0].rows
-    for tensor in tensors:
-        if tensor.rows != rows:
-            message = f"it has {tensor.rows} rows, {shortened(tensors[0].name)} has {rows}: send as many for each"
-            raise _refused(Reason.UNKNOWN_SHAPE, tensor.name, message, expected=rows, given=tensor.rows)
-    return rows
-
-
-def _batch(tensors: Sequence[_Tensor], rows: int, decoder: FeatureDecoder, info: BundleInfo) -> Batch:
+def _batch(tensors: Sequence[Tensor], rows: int, decoder: FeatureDecoder, info: BundleInfo) -> Batch:
     first = tensors[0]
     if len(tensors) == 1 and first.width == len(info.features):
         if first.datatype == "BYTES":
@@ -256,11 +88,11 @@ def _batch(tensors: Sequence[_Tensor], rows: int, decoder: FeatureDecoder, info:
     return decoder.decode_columns({name: tensor.values for name, tensor in columns.items()}, rows)
 
 
-def _by_name(tensors: Sequence[_Tensor], info: BundleInfo) -> Mapping[str, _Tensor]:
-    columns: dict[str, _Tensor] = {}
+def _by_name(tensors: Sequence[Tensor], info: BundleInfo) -> Mapping[str, Tensor]:
+    columns: dict[str, Tensor] = {}
     for tensor in tensors:
         if tensor.name in columns:
-            raise _refused(Reason.UNKNOWN_SHAPE, tensor.name, "it is there twice in inputs: send it once")
+            raise refused(Reason.UNKNOWN_SHAPE, tensor.name, "it is there twice in inputs: send it once")
         if tensor.width not in (None, 1):
             raise _misshapen(Reason.WRONG_FEATURE_COUNT, tensor, info, expected=len(info.features), given=tensor.width)
         columns[tensor.name] = tensor
@@ -270,7 +102,7 @@ def _by_name(tensors: Sequence[_Tensor], info: BundleInfo) -> Mapping[str, _Tens
     return columns
 
 
-def _misshapen(reason: Reason, tensor: _Tensor, info: BundleInfo, **detail: object) -> Refused:
+def _misshapen(reason: Reason, tensor: Tensor, info: BundleInfo, **detail: object) -> Refused:
     shape = [entry for entry in (tensor.rows, tensor.width) if entry is not None]
     names = named(feature.name for feature in info.features)
     message = (
@@ -278,10 +110,10 @@ def _misshapen(reason: Reason, tensor: _Tensor, info: BundleInfo, **detail: obje
         f"[rows, {len(info.features)}] with the values of {names} in this order, or one of shape [rows], named so, "
         "for each"
     )
-    return _refused(reason, tensor.name, message, **detail)
+    return refused(reason, tensor.name, message, **detail)
 
 
-def _refuse_texts(tensor: _Tensor, features: Sequence[Feature]) -> None:
+def _refuse_texts(tensor: Tensor, features: Sequence[Feature]) -> None:
     for feature in features:
         if feature.kind == "numeric":
             raise Refused(
@@ -290,21 +122,6 @@ def _refuse_texts(tensor: _Tensor, features: Sequence[Feature]) -> None:
                 "tensor of its own of FP64",
                 {"field": feature.name, "row": 0},
             )
-
-
-def _binary(what: str) -> Refused:
-    return Refused(
-        Reason.UNKNOWN_SHAPE,
-        f"{shortened(what)} has no JSON data, or says that it is binary, which is not taken here: "
-        'send the values as JSON in "data" (binary_data=False in some clients)',
-        {"field": shortened(what)} if what != "the body" else {},
-    )
-
-
-def _refused(reason: Reason, name: str, message: str, **detail: object) -> Refused:
-    """Return what is wrong with a tensor of a name."""
-    field = shortened(name)
-    return Refused(reason, f"{field}: {message}", {"field": field, **detail})
 
 
 # ---------------------------------------------------------------- what else a request says

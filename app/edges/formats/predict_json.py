@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from app.batching import Answer
 from app.bundles import BundleInfo
 from app.drift.bins import FloatArray
 from app.edges.formats.dataframes import RECORDS, SPLIT, split_in_order, split_rows
@@ -21,6 +20,7 @@ from app.errors import Reason, Refused
 from app.ids import time_ordered_ids
 from app.naming import named, shortened
 from app.serving import Batch
+from app.waiting import Answer
 
 LISTS: Final = ("instances", "data", RECORDS)
 """What holds a list of rows."""

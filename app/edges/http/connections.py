@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from app.errors import Reason
+from app.sparing import INTERVAL_SECONDS
 
 STATE_KEY: Final = "connections"
 """Under which the application's lifespan hands `Connections` to the protocol of each connection."""
@@ -32,7 +33,6 @@ SLOW_SECONDS: Final = 3.0
 """A request that takes longer to arrive gives its place to a new connection where there are too many."""
 CROWDED: Final = 0.9
 """Share of the connections that there may be from which on the slow ones are looked for."""
-LOG_INTERVAL_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 1.0
 
 
@@ -174,7 +174,7 @@ class Connections:
     def refused(self, reason: Reason, status: int | None, now: float) -> None:
         """Count what was refused or cut off, and log it at most once a minute for each reason."""
         self.count(reason, status)
-        said = self._said.setdefault(reason, _Said(-LOG_INTERVAL_SECONDS + now))
+        said = self._said.setdefault(reason, _Said(-INTERVAL_SECONDS + now))
         said.since += 1
         self._say(reason, said, now)
 
@@ -256,7 +256,7 @@ class Connections:
         return True
 
     def _say(self, reason: Reason, said: _Said, now: float) -> None:
-        if said.since and now - said.at >= LOG_INTERVAL_SECONDS:
+        if said.since and now - said.at >= INTERVAL_SECONDS:
             hint = HINTS.get(reason)
             structlog.get_logger().warning(
                 "connections_refused",

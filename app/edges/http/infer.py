@@ -9,7 +9,6 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import __version__
-from app.batching import Answer
 from app.bundles import BundleInfo
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.infer_v2 import (
@@ -25,6 +24,7 @@ from app.edges.http.errors import json_response
 from app.edges.http.operation import Reply, reply_of
 from app.edges.http.service import Service, service_of
 from app.errors import Reason
+from app.waiting import Answer
 
 NOT_READY = "the server is starting or stopping: try again in a moment"
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.batching import Answer, Batcher, Waiting
+from app.batching import Batcher
 from app.capture import Capture
 from app.drift.bins import FloatArray
 from app.edges.formats.extent import Extent
@@ -25,6 +25,7 @@ from app.edges.http.lane import Urgency
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
 from app.serving import Batch, Predictor
+from app.waiting import Answer, Waiting
 
 INLINE_ROWS: Final = 256
 """Answers of so many rows are written on the event loop, larger ones in a thread."""

@@ -9,7 +9,6 @@ import orjson
 from fastapi import Request
 from starlette.responses import Response
 
-from app.batching import Answer
 from app.bundles import BundleInfo
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.predict_json import PredictRequest, read_request, write_answer
@@ -17,6 +16,7 @@ from app.edges.formats.structure import Structure
 from app.edges.http.errors import error_body
 from app.edges.http.service import service_of
 from app.errors import Reason
+from app.waiting import Answer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from app.bundles import BundleInfo, Feature, Label, Sample
 from app.drift.bins import category_name
 from app.edges.formats.content_types import OF_REQUESTS, OF_TENSORS, OF_TEXTS
-from app.edges.formats.infer_v2 import DATATYPES, OUTPUTS, Datatype, input_datatype
+from app.edges.formats.infer_v2 import OUTPUTS, input_datatype
+from app.edges.formats.tensors import DATATYPES, Datatype
 from app.edges.http.bodies import ID, NOTHING, NUMBER, TIME
 from app.edges.http.schemas import Documented
 

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.batching import Answer
 from app.bundles import BundleInfo, Feature
 from app.edges.formats.features import FeatureDecoder
 from app.edges.formats.infer_v2 import (
-    DATATYPES,
     OUTPUTS,
     InferRequest,
     error_body,
@@ -24,9 +22,11 @@ from app.edges.formats.infer_v2 import (
     server_metadata,
     write_infer,
 )
+from app.edges.formats.tensors import DATATYPES
 from app.edges.http.schemas_v2 import InferAnswer, V2Error, V2ModelMetadata, V2ServerMetadata, infer_schema
 from app.errors import Reason, Refused
 from app.serving import Batch
+from app.waiting import Answer
 from tests.conftest import ExampleOf
 from tests.edges.formats.test_features import NAMES, info, json_categories, json_numbers, numeric
 from tests.examples import MAKERS
