@@ -20,7 +20,7 @@ from app.edges.formats.fields import unmarked
 from app.edges.formats.structure import Structure, survey
 from app.edges.http.encodings import READ, coding_of
 from app.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
-from app.edges.http.intake import INLINE_BYTES, SURVEYED_BYTES, Intake, Pending, headers_of, is_whole
+from app.edges.http.intake import INLINE_BYTES, SURVEYED_BYTES, Intake, Pending, headers_of, is_whole, stated_length
 from app.edges.http.lane import Urgency
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
@@ -158,15 +158,15 @@ class Operation(Generic[R]):
 
     async def _surveyed(self, body: bytes, pending: Pending) -> Structure:
         """Return the structure of a large body; Refused if a request cannot have it, or the queue not take its rows."""
-        structure = await self.intake.lane.run(Urgency.SURVEY, self._survey, body)
+        structure = await self.intake.lane.run(Urgency.SURVEY, self._survey, body, pending)
         rows = self.extent.least_rows(structure)
         pending.expect(rows)
         self.batcher.admit(rows)
         return structure
 
-    def _survey(self, body: bytes) -> Structure:
+    def _survey(self, body: bytes, pending: Pending) -> Structure:
         """Return the structure of a body for which there is room still, now that it has its turn."""
-        self.intake.refuse_length(len(body))
+        pending.refuse()
         return survey(body, self.extent.refuse)
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
@@ -204,5 +204,8 @@ async def _disconnected(receive: Receive) -> None:
 
 def hangs_up(scope: Scope, error: Refused) -> Sequence[Header]:
     """Return what ends a connection whose client may be sending, or waiting to send, a body that nobody reads."""
-    unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers_of(scope)
+    headers = headers_of(scope)
+    unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers
+    if error.reason is Reason.OVERLOADED:  # what is small has come already, most of the time
+        unread = unread or stated_length(scope) > SURVEYED_BYTES or b"transfer-encoding" in headers
     return [(b"connection", b"close")] if unread else []
