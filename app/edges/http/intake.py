@@ -72,6 +72,8 @@ class Intake:
 
     def __init__(self, max_body_bytes: int, max_pending_bytes: int, max_pending_rows: int = 50_000) -> None:
         self.max_body_bytes: Final = max_body_bytes
+        self.inline_bytes: Final = min(INLINE_BYTES, max_body_bytes)
+        """Bodies up to this size are neither large nor too large."""
         self.max_pending_bytes: Final = max_pending_bytes
         self.max_pending_rows: Final = max_pending_rows
         self.pending_bytes = 0

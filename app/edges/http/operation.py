@@ -114,7 +114,11 @@ class Operation(Generic[R]):
             self.batcher.admit()  # before any work: under overload this is what most requests cost
             asked = await self._understood(scope, receive)
             answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
-            return reply_of(200, await self._written(asked, answer, arrival))
+            if len(answer.labels) <= INLINE_ROWS:
+                body = self.wire.write(asked, answer, arrival)
+            else:
+                body = await self.intake.lane.run(Urgency.ANSWER, self.wire.write, asked, answer, arrival)
+            return reply_of(200, body)
         except Refused as error:
             return self.refused(error, hangs_up(scope, error) if asked is None else ())
         except ModelFailed as error:
@@ -138,7 +142,7 @@ class Operation(Generic[R]):
         if intake.pending_bytes:
             intake.admit(scope)  # before its body is read, which perhaps is large
         message = await receive()
-        if coding is None and is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
+        if coding is None and is_whole(message, intake.inline_bytes):
             return self._read(message.get("body", b""))
         with intake.pending() as pending:
             body = await intake.rest(message, scope, receive, pending)
@@ -184,11 +188,6 @@ class Operation(Generic[R]):
         finally:
             gone.cancel()
             answer.cancel()
-
-    async def _written(self, asked: R, answer: Answer, arrival: float) -> bytes:
-        if len(answer.labels) <= INLINE_ROWS:
-            return self.wire.write(asked, answer, arrival)
-        return await self.intake.lane.run(Urgency.ANSWER, self.wire.write, asked, answer, arrival)
 
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
