@@ -19,7 +19,7 @@ INLINE_BYTES: Final = 16_384
 """Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
 SURVEYED_BYTES: Final = 65_536
 """Bodies up to this size are parsed at once: it takes a millisecond or so."""
-FORGOTTEN: Final = 0.9
+FORGOTTEN: Final = 0.5
 """What is left, with each large body, of the size that the largest row had: one huge row says nothing of others."""
 
 TURN_SECONDS: Final = 0.001
@@ -53,14 +53,18 @@ class Pending:
         intake.refuse_rows(intake.rows_of(max(self.bytes, whole)), intake.pending_rows - self.rows)
 
     def expect(self, rows: int) -> None:
-        """Count rows that it has at least, and remember how large they are.
+        """Count rows that it has at least.
 
         Refused if all large bodies together have too many; alone it may have any number.
         """
         intake = self._intake
-        intake.row_bytes = max(intake.row_bytes * FORGOTTEN, self.bytes / rows)
+        intake.row_bytes = intake.row_bytes or self.bytes / rows  # until one is understood, which may take a while
         intake.refuse_rows(rows, intake.pending_rows - self.rows)
         self._count_rows(rows)
+
+    def understood(self, rows: int) -> None:
+        """Remember how large its rows are, now that it is known to be a request; hostile bodies have none."""
+        self._intake.row_bytes = max(self._intake.row_bytes * FORGOTTEN, self.bytes / rows)
 
     def _count_rows(self, rows: int) -> None:
         self._intake.pending_rows += rows - self.rows

@@ -152,7 +152,9 @@ class Operation(Generic[R]):
                     return self._read(body)
             body = unmarked(body)
             structure = await self._surveyed(body, pending) if len(body) > SURVEYED_BYTES else None
-            return await intake.lane.run(Urgency.PARSE, self._read, body, structure)
+            asked = await intake.lane.run(Urgency.PARSE, self._read, body, structure)
+            pending.understood(len(asked.batch))
+            return asked
 
     def _read(self, body: bytes, structure: Structure | None = None) -> R:
         """Understand a body whose rows the model takes; raises Refused."""

@@ -148,10 +148,14 @@ def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> Non
 
 def test_one_huge_row_does_not_hide_for_long_how_many_rows_a_body_has() -> None:
     intake = Intake(10_000_000, 100_000_000)
-    for size, rows in [(8_000_000, 1), *[(1_000_000, 10_000)] * 150]:
+    for size, rows in [(8_000_000, 1), *[(1_000_000, 10_000)] * 20]:
         with intake.pending() as one:
             one.add(size)
             one.expect(rows)
+            one.understood(rows)
+    with intake.pending() as hostile:  # refused before it is understood
+        hostile.add(8_000_000)
+        hostile.expect(1)
     assert intake.rows_of(1_000_000) == pytest.approx(10_000, rel=0.12)
 
 
