@@ -74,7 +74,7 @@ class Batcher:
     @property
     def queued_requests(self) -> int:
         """Requests of which rows wait for the model, for the first time or again."""
-        return len(self._queue) + sum(map(len, self._again))
+        return len(self._queue) + (sum(map(len, self._again)) if self._again else 0)
 
     @property
     def queued_rows(self) -> int:

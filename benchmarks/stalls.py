@@ -42,8 +42,8 @@ SERVER: Final = Path(__file__).with_name("stalls_server.py")
 PREDICT: Final = "/predict"
 INFER: Final = "/v2/models/model/infer"
 HEADS: Final = (
-    *("body", "MB", "timer p50, ms", "p99.9", "max"),
-    *("single row p50, ms", "p99", "max", "large bodies: answers, median ms"),
+    *("body", "MB", "timer p50, ms", "p99.9", "max", "own p99.9"),
+    *("single row p50, ms", "p99", "max", "answers of 200 a second", "large bodies: answers, median ms"),
 )
 
 
@@ -59,8 +59,9 @@ class Case:
 
 @dataclass
 class Times:
-    """What clients of one kind saw."""
+    """What clients of one kind saw, and for how long they asked until the last had its answer."""
 
+    asked_seconds: float = 0.0
     seconds: list[float] = field(default_factory=list)
     by_status: dict[int, list[float]] = field(default_factory=dict)
 
@@ -116,13 +117,13 @@ class Watched:
     process: subprocess.Popen[bytes]
 
     def late(self) -> FloatArray:
-        """Return how late the timer was since the last time, in seconds."""
+        """Return how late the timer was since the last time, and its own part of that, in seconds, shape [n, 2]."""
         asked, told = self.process.stdin, self.process.stdout
         assert asked is not None
         assert told is not None
         asked.write(b"\n")
         asked.flush()
-        return np.array(orjson.loads(told.readline()))
+        return np.array(orjson.loads(told.readline())).reshape(-1, 2)
 
 
 @contextmanager
@@ -164,7 +165,8 @@ def until_answered(port: int, process: subprocess.Popen[bytes], log: Path) -> No
 def measured(server: Watched, case: Case | None, small: bytes, seconds: float) -> tuple[FloatArray, Times, Times]:
     """Return how late the timer was, and what clients of single rows and of large bodies saw."""
     ones, large = Times(), Times()
-    until = time.perf_counter() + seconds
+    began = time.perf_counter()
+    until = began + seconds
     clients = [(PREDICT, small, ones, PAUSE_SECONDS)] * SMALL_CLIENTS
     clients += [(case.path, case.body, large, 0.0)] * case.clients if case else []
     threads = [
@@ -176,6 +178,7 @@ def measured(server: Watched, case: Case | None, small: bytes, seconds: float) -
         thread.start()
     for thread in threads:
         thread.join()
+    ones.asked_seconds = large.asked_seconds = time.perf_counter() - began
     return server.late(), ones, large
 
 
@@ -187,11 +190,14 @@ def row_of(case: Case | None, late: FloatArray, ones: Times, large: Times) -> li
     answers = ", ".join(
         f"{len(own):,} × {status} in {np.median(own) * 1e3:,.0f}" for status, own in sorted(large.by_status.items())
     )
+    good = len(large.by_status.get(http.client.OK, ()))
     return [
         case.name if case else "none",
         number(len(case.body) / 1e6 if case else None, 1),
-        *(number(value, 1) for value in milliseconds(late, 50, 99.9, 100)),
+        *(number(value, 1) for value in milliseconds(late[:, 0], 50, 99.9, 100)),
+        *(number(value, 1) for value in milliseconds(late[:, 1], 99.9)),
         *(number(value, 1) for value in milliseconds(ones.seconds, 50, 99, 100)),
+        number(good / large.asked_seconds if good else None, 1),
         answers or "–",
     ]
 

@@ -1,4 +1,9 @@
-"""A server whose event loop is watched by a timer: for each line on its input it says how late the timer was since."""
+"""A server whose event loop is watched by a timer: for each line on its input it says how late the timer was since.
+
+On Linux the kernel tells how long each thread waited for a core. A thread that waits while it
+holds the interpreter holds up the event loop as well, and on a shared machine that is most of what
+is late: both figures are told.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,8 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,22 +28,42 @@ TIMER_SECONDS: Final = 0.005
 
 
 class Timer:
-    """Wakes every few milliseconds and notes how much too late."""
+    """Wakes every few milliseconds and notes how much too late, and how much of that no thread waited for a core."""
 
     def __init__(self) -> None:
-        self._late: list[float] = []
+        self._late: list[tuple[float, float]] = []
 
     async def run(self) -> None:
         """Go on for ever."""
+        waited = waited_seconds()
         while True:
             due = time.perf_counter() + TIMER_SECONDS
             await asyncio.sleep(TIMER_SECONDS)
-            self._late.append(max(0.0, time.perf_counter() - due))
+            late = max(0.0, time.perf_counter() - due)
+            before, waited = waited, waited_seconds()
+            self._late.append((late, own_share(late, before, waited)))
 
-    def taken(self) -> list[float]:
+    def taken(self) -> list[tuple[float, float]]:
         """Return what was noted since the last time, in seconds."""
         late, self._late = self._late, []
         return late
+
+
+def waited_seconds() -> Mapping[int, float]:
+    """Return how long each thread of this process has waited for a core; nothing where the kernel does not say."""
+    found = {}
+    for thread in threading.enumerate():
+        number = thread.native_id
+        with suppress(OSError):
+            of_thread = Path(f"/proc/self/task/{number}/schedstat").read_text().split()
+            if number is not None:
+                found[number] = int(of_thread[1]) / 1e9
+    return found
+
+
+def own_share(late: float, before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """Return the part of a delay that is left without the longest time that a thread waited for a core meanwhile."""
+    return max(0.0, late - max((after[own] - before[own] for own in after if own in before), default=0.0))
 
 
 async def serve(bundle: Path, port: int, timer: Timer) -> None:

@@ -19,6 +19,8 @@ INLINE_BYTES: Final = 16_384
 """Bodies up to this size are understood on the event loop: it takes a millisecond or so."""
 SURVEYED_BYTES: Final = 65_536
 """Bodies up to this size are parsed at once: it takes a millisecond or so."""
+FORGOTTEN: Final = 0.5
+"""What is left, with each large body, of the size that the largest row had: one huge row says nothing of others."""
 
 TURN_SECONDS: Final = 0.001
 """So long a body is inflated at a time while others wait."""
@@ -31,23 +33,41 @@ class Pending:
         self._intake = intake
         self.bytes = 0
         self.rows = 0
-        """As many as it is known to have at least."""
+        """As many as it is known to have at least, or as what came of it has if they are as large as others."""
 
-    def add(self, count: int) -> None:
-        """Count bytes that came; raises Refused if all large bodies together are too many."""
+    def add(self, count: int, whole: int = 0) -> None:
+        """Count bytes that came of a body that has `whole` of them at least; raises Refused if there is no room.
+
+        A body takes up room only as it comes: of many that come at once those go on for which there is room.
+        """
+        intake = self._intake
         self.bytes += count
-        self._intake.pending_bytes += count
-        self._intake.refuse_bytes(0)
+        intake.pending_bytes += count
+        self._count_rows(intake.rows_of(self.bytes))
+        intake.refuse_bytes(0)
+        self.refuse(whole)
+
+    def refuse(self, whole: int = 0) -> None:
+        """Raise Refused if the rows of a body of at least `whole` bytes are too many beside the others'."""
+        intake = self._intake
+        intake.refuse_rows(intake.rows_of(max(self.bytes, whole)), intake.pending_rows - self.rows)
 
     def expect(self, rows: int) -> None:
-        """Count rows that it has at least, and remember how large they are.
+        """Count rows that it has at least.
 
         Refused if all large bodies together have too many; alone it may have any number.
         """
         intake = self._intake
-        intake.row_bytes = max(intake.row_bytes, self.bytes / rows)
+        intake.row_bytes = intake.row_bytes or self.bytes / rows  # until one is understood, which may take a while
         intake.refuse_rows(rows, intake.pending_rows - self.rows)
-        intake.pending_rows += rows - self.rows
+        self._count_rows(rows)
+
+    def understood(self, rows: int) -> None:
+        """Remember how large its rows are, now that it is known to be a request; hostile bodies have none."""
+        self._intake.row_bytes = max(self._intake.row_bytes * FORGOTTEN, self.bytes / rows)
+
+    def _count_rows(self, rows: int) -> None:
+        self._intake.pending_rows += rows - self.rows
         self.rows = rows
 
 
@@ -56,6 +76,8 @@ class Intake:
 
     def __init__(self, max_body_bytes: int, max_pending_bytes: int, max_pending_rows: int = 50_000) -> None:
         self.max_body_bytes: Final = max_body_bytes
+        self.inline_bytes: Final = min(INLINE_BYTES, max_body_bytes)
+        """Bodies up to this size are neither large nor too large."""
         self.max_pending_bytes: Final = max_pending_bytes
         self.max_pending_rows: Final = max_pending_rows
         self.pending_bytes = 0
@@ -63,7 +85,7 @@ class Intake:
         self.pending_rows = 0
         """Rows that these have at least."""
         self.row_bytes = 0.0
-        """The most bytes a row that a large body had; 0 before the first."""
+        """The most bytes a row that a large body had of late; 0 before the first."""
         self.lane: Final = Lane()
 
     @contextmanager
@@ -93,8 +115,7 @@ class Intake:
             body += piece
             if len(body) > self.max_body_bytes:
                 raise self._too_large()
-            pending.add(len(piece))
-            self.refuse_length(max(len(body), stated))  # others may have taken the room meanwhile
+            pending.add(len(piece), stated)
             if not message.get("more_body"):
                 return bytes(body)
             message = await receive()
@@ -139,9 +160,12 @@ class Intake:
             )
 
     def refuse_length(self, length: int) -> None:
-        """Raise Refused for a body that has too many rows if they are as large as the largest until now."""
-        if self.row_bytes:
-            self.refuse_rows(int(length / self.row_bytes), self.pending_rows)
+        """Raise Refused for a body that has too many rows if they are as large as the largest of late."""
+        self.refuse_rows(self.rows_of(length), self.pending_rows)
+
+    def rows_of(self, length: int) -> int:
+        """Return how many rows so many bytes have if they are as large as the largest of late; 0 if none is known."""
+        return int(length / self.row_bytes) if self.row_bytes else 0
 
     def refuse_rows(self, rows: int, others: int) -> None:
         """Raise Refused if a body of so many rows is too much beside `others`; alone it may have any number."""

@@ -20,7 +20,7 @@ from app.edges.formats.fields import unmarked
 from app.edges.formats.structure import Structure, survey
 from app.edges.http.encodings import READ, coding_of
 from app.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
-from app.edges.http.intake import INLINE_BYTES, SURVEYED_BYTES, Intake, Pending, headers_of, is_whole
+from app.edges.http.intake import INLINE_BYTES, SURVEYED_BYTES, Intake, Pending, headers_of, is_whole, stated_length
 from app.edges.http.lane import Urgency
 from app.errors import ModelFailed, Reason, Refused
 from app.problems import Problems
@@ -115,7 +115,11 @@ class Operation(Generic[R]):
             self.batcher.admit()  # before any work: under overload this is what most requests cost
             asked = await self._understood(scope, receive)
             answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
-            return reply_of(200, await self._written(asked, answer, arrival))
+            if len(answer.labels) <= INLINE_ROWS:
+                body = self.wire.write(asked, answer, arrival)
+            else:
+                body = await self.intake.lane.run(Urgency.ANSWER, self.wire.write, asked, answer, arrival)
+            return reply_of(200, body)
         except Refused as error:
             return self.refused(error, hangs_up(scope, error) if asked is None else ())
         except ModelFailed as error:
@@ -139,7 +143,7 @@ class Operation(Generic[R]):
         if intake.pending_bytes:
             intake.admit(scope)  # before its body is read, which perhaps is large
         message = await receive()
-        if coding is None and is_whole(message, min(INLINE_BYTES, intake.max_body_bytes)):
+        if coding is None and is_whole(message, intake.inline_bytes):
             return self._read(message.get("body", b""))
         with intake.pending() as pending:
             body = await intake.rest(message, scope, receive, pending)
@@ -149,7 +153,9 @@ class Operation(Generic[R]):
                     return self._read(body)
             body = unmarked(body)
             structure = await self._surveyed(body, pending) if len(body) > SURVEYED_BYTES else None
-            return await intake.lane.run(Urgency.PARSE, self._read, body, structure)
+            asked = await intake.lane.run(Urgency.PARSE, self._read, body, structure)
+            pending.understood(len(asked.batch))
+            return asked
 
     def _read(self, body: bytes, structure: Structure | None = None) -> R:
         """Understand a body whose rows the model takes; raises Refused."""
@@ -159,15 +165,15 @@ class Operation(Generic[R]):
 
     async def _surveyed(self, body: bytes, pending: Pending) -> Structure:
         """Return the structure of a large body; Refused if a request cannot have it, or the queue not take its rows."""
-        structure = await self.intake.lane.run(Urgency.SURVEY, self._survey, body)
+        structure = await self.intake.lane.run(Urgency.SURVEY, self._survey, body, pending)
         rows = self.extent.least_rows(structure)
         pending.expect(rows)
         self.batcher.admit(rows)
         return structure
 
-    def _survey(self, body: bytes) -> Structure:
+    def _survey(self, body: bytes, pending: Pending) -> Structure:
         """Return the structure of a body for which there is room still, now that it has its turn."""
-        self.intake.refuse_length(len(body))
+        pending.refuse()
         return survey(body, self.extent.refuse)
 
     async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
@@ -186,11 +192,6 @@ class Operation(Generic[R]):
             gone.cancel()
             answer.cancel()
 
-    async def _written(self, asked: R, answer: Answer, arrival: float) -> bytes:
-        if len(answer.labels) <= INLINE_ROWS:
-            return self.wire.write(asked, answer, arrival)
-        return await self.intake.lane.run(Urgency.ANSWER, self.wire.write, asked, answer, arrival)
-
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
     ) -> Reply:
@@ -205,5 +206,8 @@ async def _disconnected(receive: Receive) -> None:
 
 def hangs_up(scope: Scope, error: Refused) -> Sequence[Header]:
     """Return what ends a connection whose client may be sending, or waiting to send, a body that nobody reads."""
-    unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers_of(scope)
+    headers = headers_of(scope)
+    unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers
+    if error.reason is Reason.OVERLOADED:  # what is small has come already, most of the time
+        unread = unread or stated_length(scope) > SURVEYED_BYTES or b"transfer-encoding" in headers
     return [(b"connection", b"close")] if unread else []

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from app.edges.http.intake import Intake, headers_of, is_whole
+from app.edges.http.intake import Intake, Pending, headers_of, is_whole
 from app.errors import Reason, Refused
 
 
@@ -120,6 +121,42 @@ def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
         with pytest.raises(Refused) as caught:
             admit(500_000)
         assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_bytes": 2_100_000})
+
+
+def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> None:
+    intake = Intake(1_000, 100_000, max_pending_rows=500)
+    with intake.pending() as earlier:
+        earlier.add(1_000)
+        earlier.expect(100)  # 10 bytes each
+    going: dict[Pending, ExitStack] = {}
+    for _ in range(50):
+        stack = ExitStack()
+        going[stack.enter_context(intake.pending())] = stack
+    for _ in range(10):
+        for one, stack in list(going.items()):
+            try:
+                one.add(100, whole=1_000)
+            except Refused:
+                stack.close()
+                del going[one]
+    assert [one.bytes for one in going] == [1_000] * 5
+    assert (intake.pending_bytes, intake.pending_rows) == (5_000, 500)
+    for stack in going.values():
+        stack.close()
+    assert (intake.pending_bytes, intake.pending_rows) == (0, 0)
+
+
+def test_one_huge_row_does_not_hide_for_long_how_many_rows_a_body_has() -> None:
+    intake = Intake(10_000_000, 100_000_000)
+    for size, rows in [(8_000_000, 1), *[(1_000_000, 10_000)] * 20]:
+        with intake.pending() as one:
+            one.add(size)
+            one.expect(rows)
+            one.understood(rows)
+    with intake.pending() as hostile:  # refused before it is understood
+        hostile.add(8_000_000)
+        hostile.expect(1)
+    assert intake.rows_of(1_000_000) == pytest.approx(10_000, rel=0.12)
 
 
 @pytest.mark.parametrize(

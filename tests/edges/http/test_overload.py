@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
@@ -189,6 +190,32 @@ def test_large_bodies_are_read_within_a_budget(binary: Example) -> None:
         assert running.predict({"instances": binary.rows() * 3}).status_code == 200
         assert running.metric("model_predictions_rejected_total", reason="overloaded") == 1
         assert intake.pending_bytes == 0
+
+
+def test_a_refused_body_need_not_be_sent_to_its_end(binary: Example) -> None:
+    head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n"
+    with served(binary, max_body_bytes=200_000, max_pending_bytes=200_000) as running:
+        with _raw(running, head + b" " * 150_000):
+            _until(lambda: running.service.predict.intake.pending_bytes == 150_000)
+            refused = _raw(running, head + b" " * 100_000)
+            answer = b""
+            while piece := refused.recv(10_000):  # the server says that there will be no more
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"connection: close" in answer
+            refused.close()
+            patient = http.client.HTTPConnection(running.client.base_url.netloc.decode(), timeout=30.0)
+            patient.request("POST", "/predict", b" " * 200_000)  # reads nothing before all of it is sent
+            assert patient.getresponse().status == 503
+            patient.close()
+        assert running.predict({"features": binary.rows(1)[0]}).status_code == 200
+
+
+def test_a_small_request_that_finds_no_room_keeps_its_connection(binary: Example) -> None:
+    with busy(binary, 1, max_queued_requests=1) as (one, _), _raw(one.running, _request(binary)) as connection:
+        assert b"connection: close" not in connection.recv(10_000)
+        connection.sendall(_request(binary))
+        assert connection.recv(10_000).startswith(b"HTTP/1.1 503")
 
 
 def test_a_client_that_waits_for_a_word_before_its_body_is_hung_up_on_when_it_is_refused(binary: Example) -> None:
