@@ -17,6 +17,9 @@ import structlog
 TOO_LATE: Final = 1
 """The exit code of a process that had to be ended in the middle of its work."""
 
+FLUSH_SECONDS: Final = 1
+"""What is left of the grace for writing state to the disk, once the last answer is sent."""
+
 
 def end_too_late() -> None:
     """End the process as it is; what it published is kept."""

@@ -177,7 +177,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         body_timeout_seconds=settings.body_timeout_seconds,
         answer_timeout_seconds=settings.answer_timeout_seconds,
         idle_timeout_seconds=settings.idle_timeout_seconds,
-        stop_timeout_seconds=settings.shutdown_grace_seconds / 2,
+        stop_timeout_seconds=(settings.shutdown_grace_seconds - leaving.FLUSH_SECONDS) / 2,
     )
 
 

@@ -20,6 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from app.bundles import read_info
 from app.edges.http.protocol import LimitedProtocol
 from app.errors import BundleError
+from app.leaving import FLUSH_SECONDS
 from app.logs import configure_logs
 from app.main import create_app
 from app.settings import CONFIG_VARIABLE, IN_MEMORY, Settings, SettingsError, ignored_variables, load, variable
@@ -31,8 +32,6 @@ LINKS: Final = (
     "Kubernetes sets these for a Service named driftgauge; they are addresses, not settings. "
     "enableServiceLinks: false in the pod's spec switches them off"
 )
-FLUSH_SECONDS: Final = 1
-"""What is left of the grace for writing state to the disk, once the last answer is sent."""
 
 
 @dataclass(frozen=True)

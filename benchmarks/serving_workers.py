@@ -6,6 +6,7 @@ Neither the servers nor the load keep to a core here: workers are there to use m
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import json
 import re
@@ -69,7 +70,7 @@ class Worker:
         content = response.read()
         if response.status != http.client.OK:
             raise http.client.HTTPException(f"{path} was answered {response.status}: {content[:200]!r}")
-        return content
+        return gzip.decompress(content) if response.headers["content-encoding"] == "gzip" else content
 
 
 def counts_of(text: str) -> list[int]:

@@ -222,7 +222,7 @@ def test_a_client_that_never_ends_its_request_does_not_hold_up_the_stop(
             time.sleep(0.3)
             stop(running, seconds=20.0)
             half.settimeout(5.0)
-            assert half.recv(100).startswith(b"HTTP/1.1 500 ")  # it was given up
+            assert half.recv(100).startswith(b"HTTP/1.1 408 ")  # it was given up
 
 
 # ---------------------------------------------------------------- what an operator asks for
