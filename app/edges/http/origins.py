@@ -1,4 +1,4 @@
-"""Whose requests are answered: no web page of another site may use a visitor's browser to ask.
+"""Refuses requests that a web page of another site makes with a visitor's browser.
 
 A page can post to any address that its visitor's browser reaches, and by a name of its own that leads to that
 address (DNS rebinding) even read the answer. Browsers say which page asks (`Origin`, `Sec-Fetch-Site`) and which
@@ -161,8 +161,8 @@ def _authority(host: str, scheme: str) -> tuple[str, str] | None:
 def _other_host(host: bytes) -> Refused:
     return Refused(
         Reason.HOST_NOT_ALLOWED,
-        f"no request for the host {shortened(host.decode('latin-1'))!r} is answered here: if it is this server's, name "
-        "it in the setting allowed_hosts (DRIFTGAUGE_ALLOWED_HOSTS)",
+        f"requests for the host {shortened(host.decode('latin-1'))!r} are refused: if that is a name of this server, "
+        "add it to the setting allowed_hosts (DRIFTGAUGE_ALLOWED_HOSTS)",
         {"field": "host"},
     )
 
@@ -172,7 +172,7 @@ def _other_site(headers: Headers) -> Refused:
     whose = f"a page of {shortened(origin)}" if origin else "a page of another site"
     return Refused(
         Reason.CROSS_SITE,
-        f"{whose} may not ask this server: if it should, name its origin in the setting allowed_origins "
+        f"requests from {whose} are refused: to allow them, add its origin to the setting allowed_origins "
         "(DRIFTGAUGE_ALLOWED_ORIGINS)",
         {"field": "origin"},
     )
