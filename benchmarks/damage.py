@@ -26,7 +26,7 @@ Damaging = Callable[[Path], object]
 
 @contextmanager
 def _server(bundle: Path, port: int, state: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    command = [sys.executable, "-m", "app", "serve", "--bundle", str(bundle), "--port", str(port)]
+    command = [sys.executable, "-m", "driftgauge", "serve", "--bundle", str(bundle), "--port", str(port)]
     with (state.parent / "log").open("wb") as log:
         process = subprocess.Popen([*command, "--state-dir", str(state)], stdout=log, stderr=log)
     try:

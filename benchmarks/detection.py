@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from driftgauge.drift.reference.baseline import BaselineError
 from rich.console import Console
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
-from app.drift.baseline import BaselineError
 from benchmarks.detection_report import draw, report
 from benchmarks.results import Contest, Found
 from benchmarks.rivals import Rival, rivals

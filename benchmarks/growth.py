@@ -19,13 +19,13 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
+from driftgauge.drift.bins import FloatArray
+from driftgauge.metrics.metrics import render
+from driftgauge.monitor.monitor import Monitor
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from app.drift.bins import FloatArray
-from app.metrics import render
-from app.monitor import Monitor
 from benchmarks.load import SCRAPE_HEADERS
 from benchmarks.measuring import THREAD_VARIABLES, cpu_seconds, table
 from benchmarks.monitors import START, Data, facts_of, monitor_of, server_facts

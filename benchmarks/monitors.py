@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-
-from app.drift.baseline import Baseline
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import FloatArray
-from app.drift.policy import Policy
-from app.layout import Counters, Layout, counter_fields
-from app.metrics import Limits, MonitorFacts, ServerFacts, server_series
-from app.monitor import Monitor, MonitorOptions
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.metrics.metrics import Limits, MonitorFacts, ServerFacts, server_series
+from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.state.layout import Counters, Layout, counter_fields
 
 START: Final = 1_700_000_000.0
 REFERENCE_ROWS: Final = 10_000

@@ -12,12 +12,11 @@ from typing import Annotated, Final
 
 import numpy as np
 import typer
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.build import build_baseline
 from rich.console import Console
 from rich.progress import Progress
-
-from app.drift.baseline import Baseline, Categories
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import FloatArray, IntArray
 
 LEVEL: Final = 0.05
 COLUMNS_AT_ONCE: Final = 50

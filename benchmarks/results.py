@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from driftgauge.drift.bins import FloatArray
 from scipy.stats import chi2
-
-from app.drift.bins import FloatArray
 
 
 @dataclass(frozen=True)

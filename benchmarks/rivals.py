@@ -10,11 +10,11 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.build import build_baseline
 from scipy.stats import kstwo
 
-from app.drift.baseline import Baseline
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import BoolArray, FloatArray, IntArray
 from benchmarks.streams import CREATED, encoded, table_of
 
 PSI_THRESHOLD: Final = 0.2

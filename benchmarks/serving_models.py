@@ -10,12 +10,11 @@ from typing import Any, Final
 
 import joblib
 import numpy as np
+from driftgauge.drift.bins import FloatArray
+from driftgauge.models.creation.create import create_bundle
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-
-from app.bundle_create import create_bundle
-from app.drift.bins import FloatArray
 
 ROWS: Final = 20_000
 BODIES: Final = 64

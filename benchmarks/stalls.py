@@ -23,8 +23,8 @@ from typing import Annotated, Final
 import numpy as np
 import orjson
 import typer
+from driftgauge.drift.bins import FloatArray
 
-from app.drift.bins import FloatArray
 from benchmarks.contestants.catalogue import environment
 from benchmarks.measuring import number, table
 from benchmarks.processes import free_port, last_lines, stop

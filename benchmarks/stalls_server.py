@@ -18,11 +18,10 @@ from typing import Final
 
 import orjson
 import uvicorn
-
-from app.edges.http.protocol import LimitedProtocol
-from app.logs import configure_logs
-from app.main import create_app
-from app.settings import Settings
+from driftgauge.edges.http.connection.protocol import LimitedProtocol
+from driftgauge.main import create_app
+from driftgauge.process.logs import configure_logs
+from driftgauge.settings.options import Settings
 
 TIMER_SECONDS: Final = 0.005
 

@@ -15,14 +15,14 @@ from typing import Annotated, Final
 
 import numpy as np
 import typer
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.monitor.monitor import MonitorOptions, state_shape
+from driftgauge.state.state import State
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from app.drift.baseline import Baseline
-from app.drift.policy import Policy
-from app.monitor import MonitorOptions, state_shape
-from app.state import State
 from benchmarks.measuring import THREAD_VARIABLES, cpu_seconds, table
 from benchmarks.monitors import START, Data, monitor_of
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
+from driftgauge.drift.reference.baseline import Baseline, Categories, Table
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.windows.blocks import Blocks, hours_of
 from scipy.signal import lfilter
-
-from app.drift.baseline import Baseline, Categories, Table
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import CodeArray, FloatArray, IntArray
-from app.drift.blocks import Blocks, hours_of
 
 COLUMNS: Final = 30
 BLOCK_ROWS: Final = 50

@@ -8,11 +8,11 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.windows.blocks import Blocks
 
-from app.drift.baseline import Baseline
-from app.drift.bins import FloatArray, IntArray
-from app.drift.blocks import Blocks
-from app.drift.evidence import Budget
 from benchmarks.results import Alarms, Cost, Delays
 from benchmarks.rivals import Reference, Rival
 from benchmarks.streams import (

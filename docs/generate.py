@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from driftgauge.metrics.metrics import catalogue
+from driftgauge.settings.options import Settings, variable
 from pydantic_core import PydanticUndefined
-
-from app.metrics import catalogue
-from app.settings import Settings, variable
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code it reads, then run `make docs`. -->"

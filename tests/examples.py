@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from driftgauge.models.bundle import Bundle, load_bundle
+from driftgauge.models.creation.create import create_bundle
+from driftgauge.models.predictor import Batch, batch_of
+from driftgauge.settings.options import Settings
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -16,11 +20,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
-
-from app.bundle_create import create_bundle
-from app.bundles import Bundle, load_bundle
-from app.serving import Batch, batch_of
-from app.settings import Settings
 
 TARGET = "outcome"
 SHAPE_CODES = {"flat": 0.0, "oval": 1.0, "round": 2.0}

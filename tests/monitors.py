@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.evidence.detector import Budget, Evidence
+from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.metrics.metrics import Stored
+from driftgauge.models.predictor import Predictor
+from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.state.layout import Counters, Layout, counter_fields
 
-from app.drift.baseline import Baseline, Categories
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import FloatArray
-from app.drift.evidence import Budget, Evidence
-from app.drift.policy import Policy
-from app.layout import Counters, Layout, counter_fields
-from app.metrics import Stored
-from app.monitor import Monitor, MonitorOptions
-from app.serving import Predictor
 from tests.examples import Example
 
 CREATED = "2026-01-01T00:00:00Z"

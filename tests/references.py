@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-
-from app.drift.baseline import Baseline, Categories
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import FloatArray
-from app.drift.variation import STEPS
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.natural_variation import STEPS
 
 CREATED = "2026-01-01T00:00:00Z"
 SIZE = 5 * STEPS

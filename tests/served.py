@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+from driftgauge.edges.http.context import Service
+from driftgauge.main import create_app
+from driftgauge.monitor.monitor import Monitor
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.edges.http.service import Service
-from app.main import create_app
-from app.monitor import Monitor
 from tests.examples import Example, quiet
 from tests.servers import serving
 

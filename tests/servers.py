@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 import httpx
 import uvicorn
+from driftgauge.edges.http.connection.protocol import LimitedProtocol
 from fastapi import FastAPI
-
-from app.edges.http.protocol import LimitedProtocol
 
 
 @contextlib.contextmanager

@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from driftgauge.drift.bins import Binner, Bins, FloatArray
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.statistics.two_sample import Scales
+from driftgauge.drift.windows.blocks import Counted, Unread
+from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.drift.windows.window import Rows
+from driftgauge.metrics.metrics import LATE, Stored, each
+from driftgauge.state.memory import Memory, MemoryShape
+from driftgauge.state.reader import StateReader
+from driftgauge.state.shape import BLOCK_ROWS, StateShape, Taken
+from driftgauge.state.slot import OwnSlot
+from driftgauge.state.state import State
+from driftgauge.state.store import Snapshot, Store
+from driftgauge.state.versions import Arrays
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import Binner, Bins, FloatArray
-from app.drift.blocks import Counted, Unread
-from app.drift.buckets import TimeSpan
-from app.drift.samples import Scales
-from app.drift.window import Rows
-from app.memory import Memory, MemoryShape
-from app.metrics import LATE, Stored, each
-from app.slot import OwnSlot
-from app.state import State
-from app.state_reader import StateReader
-from app.state_shape import BLOCK_ROWS, StateShape, Taken
-from app.store import Snapshot, Store
-from app.versions import Arrays
 from tests.monitors import small_baseline, some_rows
 
 COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))

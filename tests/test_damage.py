@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driftgauge.edges.http.context import UNREAD
+from driftgauge.monitor.publisher import LOST, PROBLEM, RESTART
+from driftgauge.monitor.scheduler import LATE
 from structlog.testing import capture_logs
 
-from app.edges.http.service import UNREAD
-from app.evaluation import LATE
-from app.publishing import LOST, PROBLEM, RESTART
 from tests.damage import BESIDE, FILES, IN_PLACE, OF_FOLDER, REPLACED, Damage, Seen, held, no_rights
 from tests.examples import Example
 from tests.served import Served, served

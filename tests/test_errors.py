@@ -3,8 +3,17 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from app.errors import DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, BundleError, ModelFailed, Reason, Refused
+from driftgauge.errors import (
+    DROPS,
+    FAILURES,
+    HANG_UPS,
+    RECOVERIES,
+    REJECTIONS,
+    BundleError,
+    ModelFailed,
+    Reason,
+    Refused,
+)
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -13,6 +13,14 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from driftgauge.check.check import Check
+from driftgauge.drift.bins import FloatArray
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.main import create_app
+from driftgauge.models.bundle import Bundle, Label, load_bundle
+from driftgauge.models.creation.baseline import BaselineOptions
+from driftgauge.models.creation.create import create_bundle
+from driftgauge.models.predictor import Predictor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer, make_column_transformer
@@ -24,14 +32,6 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-from app.baseline_create import BaselineOptions
-from app.bundle_create import create_bundle
-from app.bundles import Bundle, Label, load_bundle
-from app.check import Check
-from app.drift.bins import FloatArray
-from app.edges.formats.features import FeatureDecoder
-from app.main import create_app
-from app.serving import Predictor
 from tests.examples import quiet
 from tests.servers import serving
 

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
+from driftgauge.drift.evidence.detector import Budget
+from driftgauge.errors import BundleError
+from driftgauge.main import IN_MEMORY_PROBLEM, compose, create_app
+from driftgauge.metrics.metrics import PROCESS, SCORE, SCORE_BUCKETS
+from driftgauge.models.bundle import MODEL_FILE
+from driftgauge.settings.options import Settings, SettingsError
+from driftgauge.state.files import HEADER_BYTES
 
-from app.bundles import MODEL_FILE
-from app.drift.evidence import Budget
-from app.errors import BundleError
-from app.main import IN_MEMORY_PROBLEM, compose, create_app
-from app.metrics import PROCESS, SCORE, SCORE_BUCKETS
-from app.settings import Settings, SettingsError
-from app.state_files import HEADER_BYTES
 from tests.examples import TARGET, Example, quiet
+from tests.models.test_bundle import FOREIGN, Foreign
 from tests.monitors import START
 from tests.served import IN_MEMORY, Failing, Series, served, total
 from tests.servers import serving
-from tests.test_bundles import FOREIGN, Foreign
 
 
 def test_without_a_bundle_no_server_is_made() -> None:

@@ -25,7 +25,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_wheel_renders_all_that_the_repository_holds(unpacked: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "app", "monitoring", "render", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "driftgauge", "monitoring", "render", "--out", str(tmp_path / "out")]
     subprocess.run(command, cwd=unpacked, check=True, capture_output=True, timeout=120)
     written = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert {path.name for path in written} >= {"prometheus.yml", "alertmanager.yml", "driftgauge.tmpl", "Watchdog.md"}
@@ -38,6 +38,6 @@ def test_a_wheel_renders_all_that_the_repository_holds(unpacked: Path, tmp_path:
 
 
 def test_a_wheel_brings_the_runbooks_that_a_server_shows(unpacked: Path) -> None:
-    code = "from app.runbooks import runbooks; print(*runbooks().names)"
+    code = "from driftgauge.alerting.runbooks import runbooks; print(*runbooks().names)"
     done = subprocess.run([sys.executable, "-c", code], cwd=unpacked, check=True, capture_output=True, text=True)
     assert done.stdout.split() == sorted(path.stem for path in (ROOT / "monitoring" / "runbooks").glob("*.md"))

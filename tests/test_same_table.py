@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from driftgauge.check.check import Check, CheckOptions
+from driftgauge.drift.reference.baseline import Baseline, Kind
+from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
+from driftgauge.tables.stream import TableStream
+from driftgauge.tables.table import _read, read_table
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.baseline_create import BaselineOptions, baseline_of
-from app.check import Check, CheckOptions
-from app.drift.baseline import Baseline, Kind
-from app.table_stream import TableStream
-from app.tables import _read, read_table
 from tests.monitors import START
 
 KINDS: dict[str, Kind] = {"text": "categorical", "code": "categorical", "part": "categorical", "yes": "categorical"}

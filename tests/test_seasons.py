@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.drift.verdict.rule import Status
+from driftgauge.drift.windows.blocks import block_ends, counted_blocks, hours_of
+from driftgauge.monitor.monitor import Monitor, MonitorOptions
 
-from app.drift.baseline import Baseline
-from app.drift.baseline_build import build_baseline
-from app.drift.bins import FloatArray
-from app.drift.blocks import block_ends, counted_blocks, hours_of
-from app.drift.evidence import Budget
-from app.drift.policy import Policy
-from app.drift.report import DriftReport
-from app.drift.verdict import Status
-from app.monitor import Monitor, MonitorOptions
 from tests.monitors import START
 
 DAY = 86_400.0

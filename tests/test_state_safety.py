@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from driftgauge.state.files import FileLock, make_private, opened
+from driftgauge.state.slots import Unusable
 
-from app.slots import Unusable
-from app.state_files import FileLock, make_private, opened
 from tests.examples import Example
 from tests.served import served
 from tests.writers import slots_in, store_in

@@ -20,21 +20,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.metrics.metrics import CPU, LATE, Stored
+from driftgauge.monitor.monitor import MonitorOptions, state_shape
+from driftgauge.state.layout import Field, Layout
+from driftgauge.state.members import added
+from driftgauge.state.memory import Retired, RetiredTotals
+from driftgauge.state.reader import go_on
+from driftgauge.state.shape import StateShape
+from driftgauge.state.slot import Owner, OwnSlot, Slot
+from driftgauge.state.slots import Slots
+from driftgauge.state.store import Snapshot, Store
+from driftgauge.state.versions import Versions, version_fields
 
-from app.drift.bins import FloatArray, IntArray
-from app.drift.buckets import TimeSpan
-from app.drift.policy import Policy
-from app.layout import Field, Layout
-from app.members import added
-from app.memory import Retired, RetiredTotals
-from app.metrics import CPU, LATE, Stored
-from app.monitor import MonitorOptions, state_shape
-from app.slot import Owner, OwnSlot, Slot
-from app.slots import Slots
-from app.state_reader import go_on
-from app.state_shape import StateShape
-from app.store import Snapshot, Store
-from app.versions import Versions, version_fields
 from tests.monitors import START, small_baseline
 
 ROOT: Final = Path(__file__).parents[1]

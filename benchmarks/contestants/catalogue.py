@@ -72,7 +72,7 @@ def driftgauge(**settings: str) -> Callable[[Fitted, int, Path], Start]:
         where = ("--bundle", str(fitted.bundle), "--state-dir", str(folder / "state"))
         how = ("--port", str(port), "--log-level", "warning")
         env = {f"DRIFTGAUGE_{name.upper()}": value for name, value in settings.items()}
-        return Start((sys.executable, "-m", "app", "serve", *where, *how), env)
+        return Start((sys.executable, "-m", "driftgauge", "serve", *where, *how), env)
 
     return start
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from driftgauge.drift.bins import BoolArray, FloatArray
 from scipy import stats
 from typer.testing import CliRunner
 
-from app.drift.bins import BoolArray, FloatArray
 from benchmarks.detection import FEWEST_STREAMS, main, stream_rows
 from benchmarks.detection_report import rate, report
 from benchmarks.results import Alarms, Contest, Cost, Delays, Found

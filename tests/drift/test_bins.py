@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-
-from app.drift.bins import (
+from driftgauge.drift.bins import (
     BINS,
     MAX_CATEGORIES,
     MAX_TAIL,
@@ -28,6 +25,8 @@ from app.drift.bins import (
     number_name,
     reference_counts,
 )
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = 5e-324

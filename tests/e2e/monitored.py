@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import numpy as np
+from driftgauge.models.creation.create import create_bundle
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from app.bundle_create import create_bundle
 from tests.e2e.processes import answers, running, until
 
 FEATURES: Final = tuple(f"f{i}" for i in range(12))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-COMMAND = [sys.executable, "-m", "app"]
+COMMAND = [sys.executable, "-m", "driftgauge"]
 
 
 def free_port() -> int:

@@ -6,8 +6,7 @@ import os
 
 import pytest
 from _pytest.terminal import TerminalReporter
-
-from app.stack import SERVERS, TOOLS, Programs, missing, programs
+from driftgauge.demo.prometheus_stack import SERVERS, TOOLS, Programs, missing, programs
 
 NOT_TESTED = "real servers missing"
 """How the reason of a skip for missing programs begins."""

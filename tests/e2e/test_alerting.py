@@ -14,11 +14,11 @@ import httpx
 import promql_parser
 import pytest
 import yaml
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.render import render, write
+from driftgauge.demo import prometheus_stack as stack
+from driftgauge.demo.prometheus_stack import Place, Programs
 
-from app import stack
-from app.monitoring.options import MonitoringOptions
-from app.monitoring.render import render, write
-from app.stack import Place, Programs
 from tests.e2e.monitored import (
     FEATURES,
     MODEL,

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+from driftgauge.demo import replay as demo
+from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, TRAINING_MONTHS, load_flights, make_bundle
 
-from app import demo
-from app.flights import FIRST_REPLAYED_MONTH, TRAINING_MONTHS, load_flights, make_bundle
 from tests.e2e.processes import answers, free_port, run, running, until
 
 pytestmark = pytest.mark.e2e

@@ -12,13 +12,13 @@ from typing import Final
 
 import numpy as np
 import pytest
+from driftgauge.alerting.options import FLEET_WINDOWS, MonitoringOptions, milliseconds
+from driftgauge.alerting.render import write
+from driftgauge.alerting.rules import FLEET_MISSING, FLEET_PSI, ROWS_INCREASE
+from driftgauge.demo import prometheus_stack as stack
+from driftgauge.demo.prometheus_stack import Place, Programs
+from driftgauge.drift.bins import MISSING
 
-from app import stack
-from app.drift.bins import MISSING
-from app.monitoring.options import FLEET_WINDOWS, MonitoringOptions, milliseconds
-from app.monitoring.render import write
-from app.monitoring.rules import FLEET_MISSING, FLEET_PSI, ROWS_INCREASE
-from app.stack import Place, Programs
 from tests.e2e.monitored import FEATURES, Prometheus, Server, await_answer, make_bundle, rows, seen, server
 from tests.e2e.processes import free_port
 from tests.e2e.programs import needs_servers

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
+from driftgauge.edges.http.connection.connections import RESERVED_FILES
 
-from app.edges.http.connections import RESERVED_FILES
 from tests.e2e.processes import answers, free_port, running, until
 from tests.examples import Example
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driftgauge.state.state import POINTS
+from driftgauge.state.store import Store
 
-from app.state import POINTS
-from app.store import Store
 from tests.writers import (
     LATER,
     SPANS,

@@ -8,9 +8,9 @@ import httpx
 import numpy as np
 import orjson
 import pytest
+from driftgauge.models.creation.create import create_bundle
 from sklearn.linear_model import LogisticRegression
 
-from app.bundle_create import create_bundle
 from tests.e2e.processes import answers, free_port, run, running, until
 
 pytestmark = pytest.mark.e2e

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.demo import prometheus_stack as stack
+from driftgauge.demo.prometheus_stack import Place, Places, Programs
+from driftgauge.errors import MonitoringError
 
-from app import stack
-from app.errors import MonitoringError
-from app.monitoring.options import MonitoringOptions
-from app.stack import Place, Places, Programs
 from tests.e2e.processes import anything_answers, free_port, run, running, until
 from tests.e2e.programs import needs_servers
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from driftgauge.state.files import FileLock
+from driftgauge.state.slots import EVALUATION_LOCK
 
-from app.slots import EVALUATION_LOCK
-from app.state_files import FileLock
 from tests.e2e.processes import free_port, run, until
 from tests.e2e.processes import running as started
 from tests.e2e.workers import (

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.windows.blocks import counted_blocks
+from driftgauge.main import compose
+from driftgauge.models.bundle import load_bundle, read_baseline
+from driftgauge.models.creation.create import create_bundle
+from driftgauge.settings.options import Settings
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.linear_model import LogisticRegression
 
-from app.bundle_create import create_bundle
-from app.bundles import load_bundle, read_baseline
-from app.drift.bins import FloatArray, IntArray
-from app.drift.blocks import counted_blocks
-from app.main import compose
-from app.settings import Settings
 from tests.e2e.processes import answers, free_port, running, until
 from tests.served import total
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import promql_parser
 import pytest
+from driftgauge.metrics.metrics import catalogue
 
-from app.metrics import catalogue
 from tests.e2e.programs import needs_servers
 from tests.monitoring.queries import VALUES, Question, dashboard_queries, filled, load, panels
 
@@ -253,9 +253,9 @@ def _known() -> set[str]:
 
 
 def _recorded() -> set[str]:
-    if find_spec("app.monitoring.render") is None:
+    if find_spec("driftgauge.alerting.render") is None:
         return {name for question in QUERIES for name in _names(question.expr) if ":" in name}
-    from app.monitoring.options import MonitoringOptions
-    from app.monitoring.render import render
+    from driftgauge.alerting.options import MonitoringOptions
+    from driftgauge.alerting.render import render
 
     return set(re.findall(r"record: (\S+)", "\n".join(render(MonitoringOptions()).values())))

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.errors import Reason
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import Reason
 from tests.edges.formats.test_infer_v2 import MIXED, NUMBERS, TEXTS, body_of, fits, read, refused, tensor
 from tests.examples import Example
 from tests.served import served

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.formats.predict_json import PredictRequest, read_request
+from driftgauge.errors import Reason, Refused
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.predict_json import PredictRequest, read_request
-from app.errors import Reason, Refused
 from tests.edges.formats.test_features import DECODER, STRICT
 
 MAX_ROWS = 5

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.reference.baseline import PREDICTION, Baseline
+from driftgauge.drift.verdict.comparison import WindowReport
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.edges.formats.drift_status import report_json, rfc3339
+from driftgauge.monitor.monitor import Monitor, MonitorOptions
 
-from app.drift.baseline import PREDICTION, Baseline
-from app.drift.buckets import TimeSpan
-from app.drift.comparison import WindowReport
-from app.drift.evidence import Budget
-from app.drift.policy import Policy
-from app.drift.report import DriftReport
-from app.drift.verdict import SEVERITIES
-from app.edges.formats.drift_status import report_json, rfc3339
-from app.monitor import Monitor, MonitorOptions
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.monitors import (

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.drift.bins import category_name
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.errors import Reason, Refused
+from driftgauge.models.bundle import BundleInfo, Feature
+from driftgauge.models.predictor import Batch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from app.bundles import BundleInfo, Feature
-from app.drift.bins import category_name
-from app.edges.formats.features import FeatureDecoder
-from app.errors import Reason, Refused
-from app.serving import Batch
 
 NAMES = ("size", "shape", "flag")
 

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from driftgauge.edges.formats.fields import ID_LENGTH, READ_AGAIN_BYTES, id_of, read_json, time_of
+from driftgauge.errors import Reason, Refused
 from hypothesis import given
 from hypothesis import strategies as st
-
-from app.edges.formats.fields import ID_LENGTH, READ_AGAIN_BYTES, id_of, read_json, time_of
-from app.errors import Reason, Refused
 
 
 def refused(call: Any, *arguments: Any) -> Refused:

@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from app.bundles import BundleInfo, Feature
-from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.infer_v2 import (
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.formats.infer_v2 import (
     OUTPUTS,
     InferRequest,
     error_body,
@@ -22,11 +18,21 @@ from app.edges.formats.infer_v2 import (
     server_metadata,
     write_infer,
 )
-from app.edges.formats.tensors import DATATYPES
-from app.edges.http.schemas_v2 import InferAnswer, V2Error, V2ModelMetadata, V2ServerMetadata, infer_schema
-from app.errors import Reason, Refused
-from app.serving import Batch
-from app.waiting import Answer
+from driftgauge.edges.formats.tensors import DATATYPES
+from driftgauge.edges.http.openapi.schemas_v2 import (
+    InferAnswer,
+    V2Error,
+    V2ModelMetadata,
+    V2ServerMetadata,
+    infer_schema,
+)
+from driftgauge.errors import Reason, Refused
+from driftgauge.models.bundle import BundleInfo, Feature
+from driftgauge.models.predictor import Batch
+from driftgauge.serving.request import Answer
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.conftest import ExampleOf
 from tests.edges.formats.test_features import NAMES, info, json_categories, json_numbers, numeric
 from tests.examples import MAKERS

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.formats.infer_v2 import read_infer
+from driftgauge.edges.formats.large.chunks import CHUNK, chunks, joined
+from driftgauge.edges.formats.large.extent import Extent
+from driftgauge.edges.formats.large.structure import Structure, survey
+from driftgauge.edges.formats.predict_json import read_request
+from driftgauge.errors import Reason, Refused
+from driftgauge.models.bundle import BundleInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.bundles import BundleInfo
-from app.edges.formats.chunks import CHUNK, chunks, joined
-from app.edges.formats.extent import Extent
-from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.infer_v2 import read_infer
-from app.edges.formats.predict_json import read_request
-from app.edges.formats.structure import Structure, survey
-from app.errors import Reason, Refused
 from tests.edges.formats.test_features import info, numeric
 
 MAX_ROWS = 12

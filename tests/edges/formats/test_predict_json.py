@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.formats.fields import ID_LENGTH, READ_AGAIN_BYTES, read_json
+from driftgauge.edges.formats.predict_json import PredictRequest, read_request, write_answer
+from driftgauge.errors import Reason, Refused
+from driftgauge.serving.request import Answer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.edges.formats.features import FeatureDecoder
-from app.edges.formats.fields import ID_LENGTH, READ_AGAIN_BYTES, read_json
-from app.edges.formats.predict_json import PredictRequest, read_request, write_answer
-from app.errors import Reason, Refused
-from app.waiting import Answer
 from tests.edges.formats.test_features import DECODER, STRICT, info
 
 MAX_ROWS = 5

@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from driftgauge import __version__
+from driftgauge.edges.http.about import prediction_type
+from driftgauge.edges.http.context import TEST_KEPT_SECONDS
+from driftgauge.edges.http.openapi.schemas import Metadata
+from driftgauge.main import create_app
+from driftgauge.models.bundle import BundleInfo, Label
 from fastapi import FastAPI
 
-from app import __version__
-from app.bundles import BundleInfo, Label
-from app.edges.http.about import prediction_type
-from app.edges.http.schemas import Metadata
-from app.edges.http.service import TEST_KEPT_SECONDS
-from app.main import create_app
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example, quiet
 from tests.served import Failing, Served, served

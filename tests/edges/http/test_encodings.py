@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from driftgauge.edges.http.body_reader import Intake
+from driftgauge.edges.http.encodings import Coding, Gzip, coding_of, gzipped, inflated, wants_gzip
+from driftgauge.errors import Reason, Refused
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.edges.http.encodings import Coding, Gzip, coding_of, gzipped, inflated, wants_gzip
-from app.edges.http.intake import Intake
-from app.errors import Reason, Refused
 from tests.examples import Example
 from tests.served import Served, served
 

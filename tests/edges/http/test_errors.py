@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.http.errors import STATUS, error_response, json_response, status_of
+from driftgauge.errors import REJECTIONS, Reason
 
-from app.edges.formats.features import FeatureDecoder
-from app.edges.http.errors import STATUS, error_response, json_response, status_of
-from app.errors import REJECTIONS, Reason
 from tests.examples import Example
 from tests.served import Served, served
 

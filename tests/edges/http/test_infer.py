@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from driftgauge import __version__
+from driftgauge.errors import Reason
 
-from app import __version__
-from app.errors import Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.served import Failing, Picky, Served, served, total

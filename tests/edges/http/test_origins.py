@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from driftgauge.edges.http.origins import Door
+from driftgauge.errors import Reason
+from driftgauge.main import create_app
 
-from app.edges.http.origins import Door
-from app.errors import Reason
-from app.main import create_app
-from tests.edges.http.test_front import Through
+from tests.edges.http.test_fast_path import Through
 from tests.examples import Example, quiet
 from tests.served import Served, served
 from tests.servers import serving

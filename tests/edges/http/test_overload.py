@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from driftgauge.drift.bins import FloatArray
+from driftgauge.edges.http.connection.protocol import HALF_CLOSE_SECONDS
 
-from app.drift.bins import FloatArray
-from app.edges.http.protocol import HALF_CLOSE_SECONDS
 from tests.examples import Example
 from tests.served import Served, served
 

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from driftgauge.drift.reference.baseline import PREDICTION
+from driftgauge.errors import REJECTIONS, Reason
 
-from app.drift.baseline import PREDICTION
-from app.errors import REJECTIONS, Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.served import IN_MEMORY, Failing, Picky, Served, served, total

@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from driftgauge.edges.http.fast_path import FrontedApp
+from driftgauge.edges.http.request_metrics import handler
+from driftgauge.edges.http.routes import DOCUMENTATION, ROUTES, measured
+from driftgauge.main import create_app
 
-from app.edges.http.front import FrontedApp
-from app.edges.http.measure import handler
-from app.edges.http.routes import DOCUMENTATION, ROUTES, measured
-from app.main import create_app
 from tests.conftest import ExampleOf
-from tests.edges.http.test_front import Through
+from tests.edges.http.test_fast_path import Through
 from tests.examples import MAKERS, Example, quiet
 from tests.json_schema import problems
 from tests.served import Failing, Served, served

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from driftgauge.alerting.runbooks import runbooks
+from driftgauge.edges.http.runbooks import page
 
-from app.edges.http.runbooks import page
-from app.runbooks import runbooks
 from tests.examples import Example
 from tests.served import Served, served
 

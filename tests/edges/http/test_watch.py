@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from driftgauge.drift.reference.baseline import PREDICTION
+from driftgauge.edges.formats.drift_status import report_json
+from driftgauge.edges.http.errors import json_response
+from driftgauge.edges.http.openapi.schemas import DriftStatus
+from driftgauge.edges.http.watch import drift_status
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from app.drift.baseline import PREDICTION
-from app.edges.formats.drift_status import report_json
-from app.edges.http.errors import json_response
-from app.edges.http.schemas import DriftStatus
-from app.edges.http.watch import drift_status
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.monitors import monitor_of, observed

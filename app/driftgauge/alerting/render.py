@@ -1,0 +1,81 @@
+"""Writes what Prometheus, Alertmanager and Grafana read, for the options given."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from driftgauge.alerting import shipped_folder
+from driftgauge.alerting.alerts import alert_rules
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.routing import alertmanager_config
+from driftgauge.alerting.rules import recording_rules
+from driftgauge.alerting.scraping import prometheus_config
+from driftgauge.errors import MonitoringError
+
+NOTE: Final = "# Written by `driftgauge monitoring render`: for other parameters, run it with other options.\n"
+VERBATIM: Final = ("alertmanager/templates", "grafana/dashboards", "grafana/provisioning", "runbooks")
+"""Folders that are the same whatever the options."""
+
+
+def render(options: MonitoringOptions) -> dict[str, str]:
+    """Return the text of each file that depends on the options, by its path."""
+    contents = {
+        "prometheus/prometheus.yml": prometheus_config(options),
+        "prometheus/rules/driftgauge.yml": recording_rules(options),
+        "prometheus/alerts/driftgauge.yml": alert_rules(options),
+        "alertmanager/alertmanager.yml": alertmanager_config(options),
+    }
+    return {path: NOTE + _yaml(content) for path, content in contents.items()}
+
+
+def write(options: MonitoringOptions, out: Path) -> list[Path]:
+    """Write all files into a folder, those of others left as they are; MonitoringError if it cannot be written."""
+    try:
+        written = []
+        for path, text in render(options).items():
+            target = out / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+            written.append(target)
+        return written + _copied(out)
+    except OSError as error:
+        raise MonitoringError(f"cannot write {error.filename or out}: {error.strerror}") from error
+
+
+def _copied(out: Path) -> list[Path]:
+    source = shipped_folder()
+    copied = []
+    for folder in VERBATIM:
+        for path in sorted((source / folder).rglob("*")):
+            target = out / path.relative_to(source)
+            if path.is_file() and path.resolve() != target.resolve():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+                copied.append(target)
+    return copied
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML as people write it: lists indented, text of several lines as such."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _yaml(content: Any) -> str:
+    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return text

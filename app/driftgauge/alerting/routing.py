@@ -1,0 +1,110 @@
+"""alertmanager.yml: who hears of what, together with what, and what is silent because of what."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.rules import MODEL
+
+PEOPLE: Final = "people"
+NOBODY: Final = "nobody"
+
+
+def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
+    """Return the content of alertmanager.yml; receivers that are not asked for are left out."""
+    people = _people(options)
+    receivers = [{"name": NOBODY}, *([{"name": PEOPLE, **people}] if people else [])]
+    return {
+        **({"global": _smtp(options)} if options.email_to else {}),
+        "templates": ["templates/*.tmpl"],
+        "route": _route(options, PEOPLE if people else NOBODY),
+        "inhibit_rules": _inhibitions(options),
+        "receivers": receivers,
+    }
+
+
+def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
+    """Return the tree: one notification for all that happens to one model, by severity."""
+    return {
+        "receiver": receiver,
+        "group_by": [*options.by, *MODEL],
+        "group_wait": options.group_wait,
+        "group_interval": options.group_interval,
+        "repeat_interval": "24h",
+        "routes": [
+            {"matchers": ['alertname="Watchdog"'], "receiver": NOBODY},
+            {"matchers": ['severity="critical"'], "receiver": receiver, "repeat_interval": options.repeat_interval},
+            {"matchers": ['severity="warning"'], "receiver": receiver},
+            {"matchers": ['severity="info"'], "receiver": NOBODY},
+        ],
+    }
+
+
+def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
+    """Return what is silent because of what: the worse of two, causes over consequences."""
+    feature = [*options.by, *MODEL, "feature_name"]
+    return [
+        _inhibit('severity="critical"', 'severity=~"warning|info"', ["alertname", *feature, "batch_size_bucket"]),
+        _inhibit('alertname="DriftgaugeDown"', 'alertname!="DriftgaugeDown"', ["job"]),
+        _inhibit('alertname="DriftgaugeServerDown"', 'alertname="ModelEvaluationStale"', [*options.by, "instance"]),
+        _inhibit('alertname=~"ModelMissingValues|ModelUnseenCategories"', 'alertname="ModelFeatureDrift"', feature),
+    ]
+
+
+def _inhibit(source: str, target: str, equal: list[str]) -> dict[str, Any]:
+    return {"source_matchers": source.split(", "), "target_matchers": target.split(", "), "equal": equal}
+
+
+# ---------------------------------------------------------------- receivers
+
+
+def _people(options: MonitoringOptions) -> dict[str, Any]:
+    receivers: dict[str, Any] = {}
+    if options.slack_url_file:
+        receivers["slack_configs"] = [_slack(options)]
+    if options.email_to:
+        receivers["email_configs"] = [_email(options.email_to)]
+    if options.webhook_url:
+        receivers["webhook_configs"] = [{"url": options.webhook_url, "send_resolved": True}]
+    return receivers
+
+
+def _slack(options: MonitoringOptions) -> dict[str, Any]:
+    return {
+        "api_url_file": options.slack_url_file,
+        **({"channel": options.slack_channel} if options.slack_channel else {}),
+        "send_resolved": True,
+        "color": _template("color"),
+        "title": _template("title"),
+        "title_link": _template("link"),
+        "text": _template("text"),
+        "fallback": _template("title"),
+    }
+
+
+def _email(to: str) -> dict[str, Any]:
+    return {
+        "to": to,
+        "send_resolved": True,
+        "headers": {"Subject": _template("title")},
+        "html": "",
+        "text": _template("text"),
+    }
+
+
+def _template(name: str) -> str:
+    return f'{{{{ template "driftgauge.{name}" . }}}}'
+
+
+def _smtp(options: MonitoringOptions) -> dict[str, Any]:
+    login = {
+        "smtp_auth_username": options.smtp_user,
+        "smtp_auth_password_file": options.smtp_password_file,
+    }
+    return {
+        "smtp_smarthost": options.smtp_host,
+        "smtp_from": options.email_from,
+        "smtp_require_tls": options.smtp_tls,
+        **{name: value for name, value in login.items() if value},
+    }

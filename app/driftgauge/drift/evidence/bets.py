@@ -1,0 +1,270 @@
+"""Bets against the baseline: factors that on average do not exceed 1 while rows come from the reference.
+
+A bet gives each bin of a column a factor. Multiplied over rows it shrinks while nothing drifts, and
+grows where the bins fill as it betted. What is known of the reference is a sample, so every factor is
+divided by the upper confidence bound of its mean: no bet may grow because the sample missed the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import betaincinv, ndtri
+
+from driftgauge.drift.bins import ABOVE, BELOW, Bins, BoolArray, FloatArray, IntArray
+
+LOCATION: Final = (-1.0, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 1.0)
+"""Tilts by the standardised normal score: the mean moves."""
+SCALE: Final = (-0.3, -0.1, 0.1, 0.3)
+"""Tilts by the standardised square of it: the spread changes."""
+TILTS: Final = len(LOCATION) + len(SCALE)
+UP: Final = (0.02, 0.1)
+"""Parts of the stake that are put on a bin filling."""
+DOWN: Final = 0.5
+"""The factor of a row in a bin that was betted on to empty."""
+BOUND_ERRORS: Final = 3.0
+"""Standard errors by which the mean of a tilt may exceed what the reference says (99.87 %)."""
+BOUND_LEVEL: Final = 1e-4
+"""Chance that the true share of a bin lies beyond its bound, on either side (Clopper and Pearson)."""
+IDLE: Final = 0.99
+"""The factor of a bet in an hour of the day whose reference gives no ground for it."""
+LEAST_SHARE: Final = 0.01
+"""A bin that surely holds more is betted on to empty."""
+LARGEST_SCORE: Final = 8.0
+"""Standardised scores count as no larger, so that no factor overflows."""
+GRAIN: Final = 2.0**-32
+"""Logarithms of factors are multiples of it: so sums over blocks of rows are exact, in whatever order they are
+added up, and the same rows give the same evidence to the last bit."""
+_ORDERED_WEIGHTS: Final = (0.4, 0.1, 0.4, 0.1)
+"""Of location, scale, up and down."""
+_UNORDERED_WEIGHTS: Final = (0.0, 0.0, 0.8, 0.2)
+
+
+@dataclass(frozen=True)
+class Bets:
+    """Bets on all columns: `TILTS` for each, and then, column by column, those on single bins."""
+
+    tilts: FloatArray
+    """Logarithms of the factors of each bin, shape [columns, K, TILTS]; 0 where a column has no such tilt."""
+    place: IntArray
+    """Which bin each of the others is on, as a place in a flat array of shape [columns * K]; shape [singles]."""
+    inside: FloatArray
+    """Logarithm of the factor of a row in that bin, less that of any other row, shape [singles]."""
+    outside: FloatArray
+    """Logarithm of the factor of any other row, shape [singles]."""
+
+    def log_factors(self, counts: FloatArray) -> FloatArray:
+        """Return the logarithm of each bet's factor over whole blocks, shape [blocks, bets].
+
+        `counts` are the rows in each bin, shape [blocks, columns, K]; every column counts all rows.
+        """
+        blocks, columns, width = counts.shape
+        split = columns * TILTS
+        factors = np.empty((blocks, split + len(self.place)))
+        by_column = np.matmul(counts.transpose(1, 0, 2), self.tilts)
+        factors[:, :split].reshape(blocks, columns, TILTS)[:] = by_column.transpose(1, 0, 2)
+        singles = np.take(counts.reshape(blocks, columns * width), self.place, axis=1)
+        singles *= self.inside
+        singles += counts[:, 0].sum(axis=1)[:, None] * self.outside
+        factors[:, split:] = singles
+        return factors
+
+
+class Bookmaker:
+    """Makes the same kinds of bets against several references: the whole one, and that of each hour."""
+
+    def __init__(
+        self,
+        bins: Sequence[Bins],
+        counts: FloatArray,
+        tau: FloatArray,
+        watched: BoolArray,
+        tolerance: float,
+    ) -> None:
+        """Decide from the whole reference which bets there are.
+
+        `counts` (shape [columns, K]) are the reference's rows in each bin. So many rows as `tau` says
+        (shape [columns]) tell as much as one independent row. `tolerance` is how far, in standard
+        deviations of a tilt or parts of a share, the truth may move without being betted on. Only
+        `watched` columns (shape [columns]) have bets.
+        """
+        self._tau = tau
+        self._tolerance = tolerance
+        self._owned = np.arange(counts.shape[1]) < np.array([len(own.names) for own in bins])[:, None]
+        self._order = _Order(bins, self._owned)
+        factors = self._factors(counts)
+        self._single: BoolArray = factors.single_exists & watched[:, None, None]
+        """Which bins are betted on, shape [columns, up and down, K]."""
+        self._tilted: BoolArray = factors.tilt_exists & watched[:, None]
+        """Which tilts a column has, shape [columns, TILTS]."""
+        ordered = np.array([own.rule != "category" for own in bins])
+        shares = np.where(ordered[:, None], _ORDERED_WEIGHTS, _UNORDERED_WEIGHTS)
+        self.weights: Final = _weights(shares, self._tilted, self._single)
+        """Of each bet; of a column's they add up to 1, of a tilt that it lacks it is 0. Shape [bets]."""
+        self.singles: Final[IntArray] = self._single.sum(axis=(1, 2))
+        """Bets on single bins that each column has, shape [columns]."""
+        self.bets: Final = self._bets(factors)
+        """Against the whole reference."""
+
+    def against(self, counts: FloatArray) -> Bets:
+        """Return the bets against another reference, shape [columns, K].
+
+        Those that it gives no ground for have a factor of `IDLE` whatever a row holds: with one of 1 the rows
+        alone would add up to evidence.
+        """
+        return self._bets(self._factors(counts))
+
+    def _bets(self, factors: _Factors) -> Bets:
+        columns, _, width = self._single.shape
+        place = np.broadcast_to(np.arange(columns * width).reshape(columns, 1, width), self._single.shape)
+        tau = self._tau[:, None, None]
+        idle_tilts = (self._tilted & ~factors.tilt_exists)[:, None, :] & self._owned[:, :, None]
+        outside = np.where(factors.single_exists, factors.outside, np.log(IDLE))
+        inside = np.where(factors.single_exists, factors.inside, np.log(IDLE))
+        return Bets(
+            tilts=_grained(np.where(idle_tilts, np.log(IDLE), factors.tilts) / tau),
+            place=place[self._single],
+            inside=_grained(((inside - outside) / tau)[self._single]),
+            outside=_grained((outside / tau)[self._single]),
+        )
+
+    def _factors(self, counts: FloatArray) -> _Factors:
+        rows = counts / self._tau[:, None]
+        inside, outside, single_exists = _singles(rows, self._owned, self._tolerance)
+        tilts, tilt_exists = self._tilts(rows)
+        return _Factors(tilts, tilt_exists, inside, outside, single_exists)
+
+    def _tilts(self, rows: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Return the tilts' logarithms, shape [columns, K, TILTS], and which exist, shape [columns, TILTS]."""
+        total = rows.sum(axis=1, keepdims=True)
+        shares = np.where(self._owned, rows + 0.5, 0.0) / (total + 0.5 * self._owned.sum(axis=1, keepdims=True))
+        score = self._order.scores(shares)
+        taken = self._order.ordered & (rows > 0.0)
+        location, has_location = _standardised(score, shares, taken)
+        scale, has_scale = _standardised(location**2, shares, taken)
+        has_scale &= has_location
+        exponent = np.concatenate(
+            [location[:, :, None] * np.array(LOCATION), scale[:, :, None] * np.array(SCALE)], axis=2
+        )
+        factor = np.exp(exponent)
+        mean = np.einsum("fk,fkj->fj", shares, factor)
+        spread = np.sqrt(np.maximum(np.einsum("fk,fkj->fj", shares, factor**2) - mean**2, 0.0))
+        bound = mean + (BOUND_ERRORS / np.sqrt(np.maximum(total, 1.0)) + self._tolerance) * spread
+        exists = np.repeat(np.stack([has_location, has_scale], axis=1), [len(LOCATION), len(SCALE)], axis=1)
+        logs = np.where(exists[:, None, :] & self._owned[:, :, None], exponent - np.log(bound)[:, None, :], 0.0)
+        return logs, exists
+
+
+def _grained(logs: FloatArray) -> FloatArray:
+    """Return logarithms rounded down to whole grains."""
+    grained: FloatArray = np.ascontiguousarray(np.floor(logs / GRAIN) * GRAIN)
+    return grained
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """Logarithms of factors against one reference, before rows are taken for dependent."""
+
+    tilts: FloatArray
+    tilt_exists: BoolArray
+    inside: FloatArray
+    outside: FloatArray
+    single_exists: BoolArray
+
+
+def _singles(rows: FloatArray, owned: BoolArray, tolerance: float) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return the logarithms of the factors inside and outside of each bin, and which bets exist.
+
+    Shapes [columns, up and down, K]; 0 where there is none. `up` gives a row in the bin
+    (1 - e) + e / upper and any other 1 - e; `down` gives 1/2, and 1 + lower / 2 / (1 - lower).
+    """
+    upper, lower = _share_bounds(rows)
+    upper, lower = upper * (1.0 + tolerance), lower * (1.0 - tolerance)
+    fills, empties = owned & (upper < 1.0), owned & (lower > LEAST_SHARE)
+    with np.errstate(divide="ignore"):
+        up_inside = [np.where(fills, np.log1p(part * (1.0 / upper - 1.0)), 0.0) for part in UP]
+    up_outside = [np.where(fills, np.log1p(-part), 0.0) for part in UP]
+    down_inside = np.where(empties, np.log(DOWN), 0.0)
+    down_outside = np.where(empties, np.log1p((1.0 - DOWN) * lower / (1.0 - lower)), 0.0)
+    return (
+        np.stack([*up_inside, down_inside], axis=1),
+        np.stack([*up_outside, down_outside], axis=1),
+        np.stack([fills] * len(UP) + [empties], axis=1),
+    )
+
+
+def _share_bounds(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return upper and lower bounds of the true shares behind rows in bins, shapes [columns, K]."""
+    others = np.maximum(rows.sum(axis=1, keepdims=True) - rows, 0.0)
+    upper = np.ones(rows.shape)
+    partly = others > 0.0
+    upper[partly] = betaincinv(rows[partly] + 1.0, others[partly], 1.0 - BOUND_LEVEL)
+    lower = np.zeros(rows.shape)
+    some = rows > 0.0
+    lower[some] = betaincinv(rows[some], others[some] + 1.0, BOUND_LEVEL)
+    return upper, np.minimum(lower, 1.0 - 1e-12)
+
+
+def _standardised(score: FloatArray, shares: FloatArray, taken: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Return scores less their mean in standard deviations, shape [columns, K], and which columns have a spread.
+
+    A spread must be among the `taken` bins (shape [columns, K]): those of values that the reference has.
+    """
+    mean = (shares * score).sum(axis=1, keepdims=True)
+    spread = np.sqrt((shares * (score - mean) ** 2).sum(axis=1, keepdims=True))
+    low = np.where(taken, score, np.inf).min(axis=1)
+    high = np.where(taken, score, -np.inf).max(axis=1)
+    exists: BoolArray = high - low > 1e-9
+    with np.errstate(divide="ignore", invalid="ignore"):
+        standard = np.where(exists[:, None], (score - mean) / spread, 0.0)
+    return np.clip(standard, -LARGEST_SCORE, LARGEST_SCORE), exists
+
+
+def _weights(shares: FloatArray, tilted: BoolArray, single: BoolArray) -> FloatArray:
+    """Return the weight of each bet, shape [bets]; `shares` are those of the kinds, shape [columns, 4]."""
+    location, scale = tilted[:, : len(LOCATION)], tilted[:, len(LOCATION) :]
+    ups, downs = single[:, : len(UP)], single[:, len(UP) :]
+    kinds = [location[:, None, :], scale[:, None, :], ups, downs]
+    sizes = np.stack([kind.sum(axis=(1, 2)) for kind in kinds], axis=1)
+    present = np.where(sizes > 0, shares, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.nan_to_num(present / present.sum(axis=1, keepdims=True) / sizes)
+    tilts = np.concatenate([location * each[:, :1], scale * each[:, 1:2]], axis=1)
+    singles = np.concatenate([ups * each[:, 2, None, None], downs * each[:, 3, None, None]], axis=1)
+    return np.concatenate([tilts.ravel(), singles[single]])
+
+
+class _Order:
+    """Gives the bins of columns with an order their normal scores, and the others 0."""
+
+    def __init__(self, bins: Sequence[Bins], owned: BoolArray) -> None:
+        self._ordinary = np.zeros(owned.shape, dtype=np.bool_)
+        rows, ends, outermost = [], [], []
+        for row, own in enumerate(bins):
+            if own.rule == "category" or own.ordinary.start == own.ordinary.stop:
+                continue
+            self._ordinary[row, own.ordinary] = True
+            rows += [row, row]
+            ends += [own.special[BELOW], own.special[ABOVE]]
+            outermost += [own.ordinary.start, own.ordinary.stop - 1]
+        self._ends = np.array(rows, dtype=np.int64), np.array(ends, dtype=np.int64)
+        self._outermost = np.array(rows, dtype=np.int64), np.array(outermost, dtype=np.int64)
+        self.ordered: Final[BoolArray] = self._ordinary.copy()
+        """Bins with a place in the order, shape [columns, K]."""
+        self.ordered[self._ends] = True
+
+    def scores(self, shares: FloatArray) -> FloatArray:
+        """Return the standard normal quantile at the middle of each bin's share, shape [columns, K].
+
+        `below` and `above` have that of the outermost bin, the other special bins 0.
+        """
+        ordinary = np.where(self._ordinary, shares, 0.0)
+        total = ordinary.sum(axis=1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            middle = (np.cumsum(ordinary, axis=1) - ordinary / 2.0) / total
+        scores = np.where(self._ordinary, ndtri(np.where(self._ordinary, middle, 0.5)), 0.0)
+        scores[self._ends] = scores[self._outermost]
+        return scores

@@ -1,0 +1,276 @@
+"""Evidence that a column's rows no longer come from the reference, with a budget for false alarms.
+
+A block e-detector of the Shiryaev-Roberts kind. Nobody knows with which row a drift will begin, so each
+bet is begun anew with every row; E, the weighted sum of what all of them have won, is the evidence. While
+nothing drifts, the mean of E is at most the number of rows. So it takes at least A rows on average until E
+reaches A * F in any of F columns (Shin, Ramdas and Rinaldo, arXiv 2203.03532).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import Bins, BoolArray, FloatArray
+from driftgauge.drift.evidence.bets import TILTS, Bets, Bookmaker
+from driftgauge.drift.windows.blocks import Blocks
+
+CLEARED: Final = 0.1
+"""Evidence that was raised is cleared when it falls below this part of the threshold."""
+CAP: Final = 10.0
+"""No bet counts for more than this many thresholds, so that evidence falls off when a drift is over."""
+LARGEST_LOG_FACTOR: Final = 500.0
+"""A block's factor counts as no larger: that is far beyond any cap, and what it multiplies stays a number."""
+_FACTORS_AT_ONCE: Final = 2_000_000
+_RATE_SECONDS: Final = 86_400.0
+"""Over about how long the current rate of rows is told."""
+FEWEST_FALSE_ALARM_ROWS: Final = 10_000.0
+"""The least that A comes to where it is a time."""
+_RATE_KNOWN_SECONDS: Final = 3_600.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How often all columns together may raise evidence while nothing drifts, and how small a drift is none."""
+
+    false_alarm_rows: float = 1e6
+    """A: on average at least so many rows pass before a false alarm."""
+    false_alarm_interval_seconds: float | None = None
+    """A as a time, at the rate at which rows come; takes the place of `false_alarm_rows` once that is known."""
+    tolerance: float = 0.02
+    """How far, in standard deviations or parts of a share, the truth may lie from the reference unnoticed."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Rows a second, the last day counting most."""
+
+    rows: float = 0.0
+    seconds: float = 0.0
+    since: float | None = None
+    until: float = 0.0
+
+    def after(self, rows: float, at: float) -> Rate:
+        """Return the rate after so many more rows that came until a moment, seconds since 1970.
+
+        The first rows only begin the time: how long they took is not known.
+        """
+        if self.since is None:
+            return Rate(0.0, 0.0, at, at)
+        passed = max(0.0, at - self.until)
+        kept = float(np.exp(-passed / _RATE_SECONDS))
+        seconds = self.seconds * kept + _RATE_SECONDS * (1.0 - kept)
+        return Rate(self.rows * kept + rows, seconds, self.since, self.until + passed)
+
+    @property
+    def per_second(self) -> float | None:
+        """Rows a second, None until an hour has passed."""
+        if self.since is None or self.until - self.since < _RATE_KNOWN_SECONDS:
+            return None
+        return self.rows / self.seconds
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a detector has seen so far; arrays that nobody writes to."""
+
+    won: FloatArray
+    """What each bet has won, times its weight, shape [bets]."""
+    values: FloatArray
+    """E of each column, shape [columns]; NaN for columns that are not watched."""
+    raised: BoolArray
+    """Shape [columns]."""
+    since: FloatArray
+    """When evidence was raised, seconds since 1970, shape [columns]; NaN while it is not."""
+    cleared: FloatArray
+    """When evidence that had been raised was cleared last, shape [columns]; NaN if it never was."""
+    threshold: float
+    """A * F."""
+    rate: Rate
+    tau: FloatArray
+    """Rows that tell as much as one independent row, shape [columns]."""
+
+    @property
+    def watched(self) -> int:
+        """Columns with a detector, F."""
+        return int((~np.isnan(self.values)).sum())
+
+    @cached_property
+    def log10(self) -> FloatArray:
+        """Decimal logarithm of E, 0 for none, shape [columns]."""
+        return np.log10(np.maximum(self.values, 1.0))
+
+    @property
+    def threshold_log10(self) -> float:
+        """Decimal logarithm of the threshold."""
+        return float(np.log10(self.threshold))
+
+
+class Detector:
+    """Weighs blocks of rows against a reference."""
+
+    def __init__(
+        self,
+        bins: Sequence[Bins],
+        counts: FloatArray,
+        budget: Budget | None = None,
+        *,
+        tau: FloatArray | None = None,
+        by_hour: FloatArray | None = None,
+        watched: BoolArray | None = None,
+    ) -> None:
+        """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
+
+        `tau` (shape [columns]) says how many rows tell as much as one independent row, 1 by default;
+        `by_hour` (shape [24, columns, K]) are the reference's rows that each hour of the day is weighed against,
+        where hours are told apart; `watched` (shape [columns]) which columns have a detector, by default all.
+        """
+        columns = len(bins)
+        self.budget: Final = budget or Budget()
+        self.tau: Final = np.ones(columns) if tau is None else tau
+        self.watched: Final[BoolArray] = np.ones(columns, dtype=np.bool_) if watched is None else watched
+        self._maker = Bookmaker(bins, counts, self.tau, self.watched, self.budget.tolerance)
+        against = () if by_hour is None else by_hour
+        self._against_hour: Final[tuple[Bets, ...]] = tuple(self._maker.against(own) for own in against)
+        self._weights = self._maker.weights
+        self._first = np.cumsum(self._maker.singles) - self._maker.singles
+        self._columns = columns
+
+    @property
+    def by_hour(self) -> bool:
+        """Whether rows are weighed against the reference of their hour of the day."""
+        return bool(self._against_hour)
+
+    @property
+    def bets(self) -> int:
+        """How many bets there are."""
+        return len(self._weights)
+
+    def start(self) -> Evidence:
+        """Return the evidence before the first row: none."""
+        return Evidence(
+            won=np.zeros(self.bets),
+            values=np.where(self.watched, 0.0, np.nan),
+            raised=np.zeros(self._columns, dtype=np.bool_),
+            since=np.full(self._columns, np.nan),
+            cleared=np.full(self._columns, np.nan),
+            threshold=self._threshold(Rate()),
+            rate=Rate(),
+            tau=self.tau,
+        )
+
+    def advance(self, seen: Evidence, blocks: Blocks) -> Evidence:
+        """Return the evidence after more blocks; those without rows change nothing.
+
+        A bet's factor over a block is the product of its factors over the rows; `won` becomes
+        (won + weight * rows) * factor, at most `CAP` thresholds.
+        """
+        filled = blocks.rows > 0
+        if not filled.all():
+            blocks = blocks.part(np.flatnonzero(filled))
+        for lot in self._lots(blocks):
+            seen, _ = self._advance(seen, lot)
+        return seen
+
+    def peaks(self, blocks: Iterable[Blocks]) -> FloatArray:
+        """Return the largest E of each column on the way through blocks, shape [columns]."""
+        seen, highest = self.start(), np.zeros(self._columns)
+        for lot in (lot for some in blocks for lot in self._lots(some)):
+            seen, values = self._advance(seen, lot)
+            highest = np.maximum(highest, values.max(axis=0))
+        return highest
+
+    def _lots(self, blocks: Blocks) -> Iterator[Blocks]:
+        most = max(1, _FACTORS_AT_ONCE // max(1, self.bets))
+        for first in range(0, len(blocks), most):
+            yield blocks.part(slice(first, first + most))
+
+    def _advance(self, seen: Evidence, blocks: Blocks) -> tuple[Evidence, FloatArray]:
+        """Return the evidence after blocks with rows, and E of each column after each, shape [blocks, columns]."""
+        rows = blocks.rows
+        rate, thresholds = self._thresholds(seen.rate, rows, blocks.at)
+        won = self._won(seen.won, self._factors(blocks), rows, CAP * thresholds)
+        values = self._by_column(won)
+        raised, since, cleared = _latched(values, thresholds, blocks.at, seen)
+        after = Evidence(
+            won=won[-1].copy(),
+            values=np.where(self.watched, values[-1], np.nan),
+            raised=raised,
+            since=since,
+            cleared=cleared,
+            threshold=float(thresholds[-1]),
+            rate=rate,
+            tau=self.tau,
+        )
+        return after, values
+
+    def _factors(self, blocks: Blocks) -> FloatArray:
+        """Return each bet's factor over each block, shape [blocks, bets]."""
+        counts = blocks.counts.astype(np.float64)
+        if not self.by_hour:
+            factors = self._maker.bets.log_factors(counts)
+        else:
+            factors = np.empty((len(blocks), self.bets))
+            for hour in np.unique(blocks.hours).tolist():
+                own = blocks.hours == hour
+                factors[own] = self._against_hour[hour].log_factors(counts[own])
+        np.minimum(factors, LARGEST_LOG_FACTOR, out=factors)
+        return np.exp(factors, out=factors)
+
+    def _won(self, won: FloatArray, factors: FloatArray, rows: FloatArray, caps: FloatArray) -> FloatArray:
+        """Return what each bet has won after each block, shape [blocks, bets], in the place of the factors."""
+        staked = np.empty(self.bets)
+        for factor, b, cap in zip(factors, rows.tolist(), caps.tolist(), strict=True):
+            np.multiply(self._weights, b, out=staked)
+            staked += won
+            np.multiply(staked, factor, out=factor)
+            won = np.minimum(factor, cap, out=factor)
+        return factors
+
+    def _by_column(self, won: FloatArray) -> FloatArray:
+        """Return E of each column after each block, shape [blocks, columns]."""
+        split = self._columns * TILTS
+        values: FloatArray = won[:, :split].reshape(len(won), self._columns, TILTS).sum(axis=2)
+        betted = np.flatnonzero(self._maker.singles)
+        if betted.size:
+            values[:, betted] += np.add.reduceat(won[:, split:], self._first[betted], axis=1)
+        return values
+
+    def _thresholds(self, rate: Rate, rows: FloatArray, at: FloatArray) -> tuple[Rate, FloatArray]:
+        """Return the rate after the blocks and the threshold that held at the end of each, shape [blocks]."""
+        if self.budget.false_alarm_interval_seconds is None:
+            return rate, np.full(len(rows), self._threshold(rate))
+        thresholds = np.empty(len(rows))
+        for place, (b, end) in enumerate(zip(rows.tolist(), at.tolist(), strict=True)):
+            rate = rate.after(b, end)
+            thresholds[place] = self._threshold(rate)
+        return rate, thresholds
+
+    def _threshold(self, rate: Rate) -> float:
+        rows, interval = self.budget.false_alarm_rows, self.budget.false_alarm_interval_seconds
+        if interval is not None and rate.per_second is not None:
+            rows = max(FEWEST_FALSE_ALARM_ROWS, interval * rate.per_second)
+        return rows * max(1, int(self.watched.sum()))
+
+
+def _latched(
+    values: FloatArray, thresholds: FloatArray, at: FloatArray, before: Evidence
+) -> tuple[BoolArray, FloatArray, FloatArray]:
+    """Return which columns are raised after the last block, since when, and when they were cleared last.
+
+    Raised at the threshold, cleared below `CLEARED` of it, unchanged between.
+    """
+    up, down = values >= thresholds[:, None], values < CLEARED * thresholds[:, None]
+    step = np.arange(1, len(values) + 1)[:, None]
+    decided = np.maximum.accumulate(np.where(up | down, step, 0), axis=0)  # 0: as it was before
+    after = np.take_along_axis(np.concatenate([before.raised[None], up]), decided, axis=0)
+    was = np.concatenate([before.raised[None], after[:-1]])
+    began, ended = (np.where(turn, step, 0).max(axis=0) for turn in (after & ~was, was & ~after))
+    times = np.concatenate([[np.nan], at])
+    since = np.where(began > 0, times[began], before.since)
+    cleared = np.where(ended > 0, times[ended], before.cleared)
+    return after[-1], np.where(after[-1], since, np.nan), cleared

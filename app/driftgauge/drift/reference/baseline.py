@@ -1,0 +1,402 @@
+"""The baseline: what is kept of the reference, column by column, for as long as the model serves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from driftgauge.drift.bins import (
+    ABOVE,
+    BELOW,
+    MISSING,
+    Binner,
+    Bins,
+    BoolArray,
+    FloatArray,
+    IntArray,
+)
+from driftgauge.drift.evidence.detector import Budget, Detector
+from driftgauge.drift.statistics.correlation import CorrelationComparison, Correlations, NormalScores
+from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
+from driftgauge.drift.statistics.significance import SignificanceTest
+from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison, Scales
+from driftgauge.drift.windows.blocks import HOURS
+
+SCHEMA_VERSION: Final = 3
+PREDICTION: Final = "prediction"
+PREDICTION_CLASS: Final = "prediction_class"
+RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
+
+Kind = Literal["numeric", "categorical"]
+
+
+class BaselineError(ValueError):
+    """A baseline that cannot be read or built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A categorical column of a table: `codes` (shape [m]) index `names`; -1 is missing."""
+
+    codes: IntArray
+    names: tuple[str, ...]
+
+
+Table = Mapping[str, FloatArray | Categories]
+"""Columns of equal length: float64 with NaN for missing, or categories."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnBaseline:
+    """What is kept of one column of the reference."""
+
+    name: str
+    kind: Kind
+    rows: int
+    """m, the column's reference rows, missing ones included."""
+    bins: Bins
+    counts: tuple[float, ...]
+    """Reference rows in each bin, `unseen` as Good and Turing estimate it; shape [len(bins.names)]."""
+    mean: float = math.nan
+    std: float = math.nan
+    min: float = math.nan
+    max: float = math.nan
+    quantiles: tuple[float, ...] = ()
+    """Quantiles of the finite values at the middles of 512 equal shares, or the values themselves where
+    they are fewer: a sample that stands for the reference. Empty where there are none."""
+    natural_variation: Mapping[int, float] = field(default_factory=dict)
+    """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
+    tau: float | None = None
+    """How many consecutive rows tell as much as one independent row; None without times."""
+    trending: bool = False
+    """Whether a trend or a season in the reference, rather than dependence, makes most of `tau`."""
+    by_hour: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    """Reference rows in each bin by hour of the day (UTC), as `counts`; empty where hours are not told apart."""
+    in_sample: bool = False
+    """True for scores of the rows that the model was fitted on: they are never judged."""
+    of_text: bool = False
+    """Whether the column is free text: its values are then numbers of characters."""
+
+    def __eq__(self, other: object) -> bool:
+        # By content: a moment that is not known equals one that is not known, which NaN does not.
+        return isinstance(other, ColumnBaseline) and _column_content(self) == _column_content(other)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.rows, self.counts))
+
+
+@dataclass(frozen=True)
+class CorrelationTable:
+    """How the reference's numeric columns go together: each pair once, (0, 1), (0, 2), … (1, 2), …"""
+
+    columns: tuple[str, ...]
+    values: tuple[float, ...]
+    """Correlations of normal scores, to six decimals; 0 where the pair has none."""
+    rows: tuple[int, ...]
+    """Rows that each comes from, 0 where the pair has none; one number where all are the same."""
+
+    @classmethod
+    def of(cls, columns: tuple[str, ...], found: Correlations) -> CorrelationTable:
+        """Keep what was found of these columns."""
+        pairs = np.triu_indices(len(columns), k=1)
+        unknown = np.isnan(found.values[pairs])
+        values = np.where(unknown, 0.0, np.round(found.values[pairs], 6))
+        rows = np.where(unknown, 0.0, found.rows[pairs]).astype(np.int64).tolist()
+        same = len(set(rows)) == 1
+        return cls(columns, tuple(values.tolist()), tuple(rows[:1] if same else rows))
+
+    def correlations(self) -> Correlations:
+        """Return the correlations as matrices, shapes [columns, columns]."""
+        size = len(self.columns)
+        pairs = np.triu_indices(size, k=1)
+        values, rows = np.full((size, size), np.nan), np.zeros((size, size))
+        counted = np.array(self.rows if len(self.rows) != 1 else self.rows * len(self.values), dtype=np.float64)
+        values[pairs] = np.where(counted > 0, self.values, np.nan)
+        rows[pairs] = counted
+        return Correlations(np.fmax(values, values.T), rows + rows.T)
+
+
+NO_CORRELATIONS: Final = CorrelationTable((), (), ())
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The saved artifact that a monitor compares with."""
+
+    columns: tuple[ColumnBaseline, ...]
+    rows: int
+    """Rows of the reference table."""
+    created: str
+    """RFC 3339, UTC."""
+    time_column: str | None = None
+    """The column that put the reference in order; without one no natural variation is known."""
+    zero_bin: ZeroBin = "jeffreys"
+    """The formula that the natural variation was computed with."""
+    correlations: CorrelationTable = NO_CORRELATIONS
+    """Of the columns that came in one table; scores from another table are not among them."""
+    schema_version: int = SCHEMA_VERSION
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, features first, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over all but the date of creation, by which a baseline is told from another."""
+        content = {**_content(self), "created": None}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def binner(self) -> Binner:
+        """The baseline's bins, ready to count rows."""
+        return Binner(self.bins)
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """Reference rows in each bin, shape [columns, K], zero beyond a column's own bins."""
+        padded = np.zeros((len(self.columns), self.binner.width))
+        for row, column in enumerate(self.columns):
+            padded[row, : len(column.counts)] = column.counts
+        return padded
+
+    @cached_property
+    def bins(self) -> tuple[Bins, ...]:
+        """The columns' bins, in order."""
+        return tuple(column.bins for column in self.columns)
+
+    @cached_property
+    def special_codes(self) -> dict[str, IntArray]:
+        """The code of each special bin in every column, shape [columns]; -1 where there is none."""
+        return special_codes(self.bins)
+
+    @cached_property
+    def numeric(self) -> BoolArray:
+        """Which columns hold numbers, shape [columns]."""
+        return np.array([column.kind == "numeric" for column in self.columns])
+
+    @cached_property
+    def in_sample(self) -> BoolArray:
+        """Which columns are scores of the training rows, shape [columns]."""
+        return np.array([column.in_sample for column in self.columns])
+
+    @cached_property
+    def _variation_sizes(self) -> list[int]:
+        return sorted({size for column in self.columns for size in column.natural_variation})
+
+    @cached_property
+    def _variations(self) -> FloatArray:
+        """Natural variation, shape [sizes, columns]; a size that a column lacks has its next smaller one."""
+        variations = [column.natural_variation for column in self.columns]
+        known = [[_nearest(variation, size) for variation in variations] for size in self._variation_sizes]
+        return np.array(known or [[0.0] * len(self.columns)])
+
+    def natural_variation(self, rows: int) -> FloatArray:
+        """Return the natural variation of windows of so many rows, shape [columns]; 0 where unknown.
+
+        It is known for some sizes: the largest not above `rows` is taken (a smaller window varies
+        more), or the smallest.
+        """
+        variation: FloatArray = self._variations[max(0, bisect_right(self._variation_sizes, rows) - 1)]
+        return variation
+
+    @cached_property
+    def _folding(self) -> Folding:
+        return Folding(self.bins)
+
+    @cached_property
+    def is_by_hour(self) -> bool:
+        """Whether the reference is told apart by hour of the day."""
+        return any(column.by_hour for column in self.columns)
+
+    @cached_property
+    def counts_by_hour(self) -> FloatArray:
+        """Reference rows in each bin for each hour of the day (UTC), shape [24, columns, K].
+
+        Where a column has few rows in an hour, or does not tell hours apart, those of the whole reference.
+        """
+        rows = np.repeat(self.counts[None], HOURS, axis=0)
+        for place, column in enumerate(self.columns):
+            for hour, counts in column.by_hour.items():
+                rows[hour, place, : len(counts)] = counts
+        return rows
+
+    @cached_property
+    def _told_by_hour(self) -> BoolArray:
+        """Which hours have reference rows of their own, shape [24, columns]."""
+        return np.array([[hour in column.by_hour for column in self.columns] for hour in range(HOURS)])
+
+    @property
+    def hours_with_few_rows(self) -> list[int]:
+        """Hours of the day (UTC) that a baseline by hour does not tell from the whole reference."""
+        columns = [column.by_hour for column in self.columns if column.by_hour]
+        return [hour for hour in range(HOURS) if any(hour not in known for known in columns)]
+
+    def expected(self, hours: IntArray | None) -> FloatArray:
+        """Return what a window is compared with, as reference rows in each bin, shape [..., columns, K].
+
+        `hours` are the window's rows in each hour of the day, shape [..., 24], None where nobody knows them.
+        With strata the shares are those of the hours, weighted by the window's rows in them, and there are
+        as many rows as make the variance that of such a mixture.
+        """
+        if hours is None or not self.is_by_hour:
+            return self.counts
+        rows = hours.sum(axis=-1, keepdims=True)
+        weights = hours / np.maximum(rows, 1)
+        in_hour = self.counts_by_hour.sum(axis=2)
+        shares = np.einsum("...h,hfk->...fk", weights, self.counts_by_hour / in_hour[:, :, None])
+        # Hours that are compared with the whole reference share its rows.
+        apart = self._told_by_hour
+        variance = np.einsum("...h,hf->...f", weights**2, apart / in_hour)
+        variance += np.einsum("...h,hf->...f", weights, ~apart) ** 2 / self.counts.sum(axis=1)
+        with np.errstate(divide="ignore"):
+            effective = 1.0 / variance
+        return np.where(
+            rows[..., None] > 0, np.where(np.isfinite(effective), effective, 0.0)[..., None] * shares, self.counts
+        )
+
+    def psi(self, counts: FloatArray | IntArray, hours: IntArray | None = None) -> Psi:
+        """Compare counts, shape [..., columns, K], with the reference by the baseline's own formula.
+
+        `hours`, shape [..., 24], are the rows in each hour of the day: see `expected`.
+        """
+        current, reference = counts.astype(np.float64), self.expected(hours)
+        if self.zero_bin == "jeffreys":
+            return psi(current, reference)
+        return psi_clip(self._folding(current), self._folding(reference))
+
+    @cached_property
+    def tau(self) -> FloatArray:
+        """How many consecutive rows tell as much as one independent row, shape [columns]; 1 where unknown."""
+        return np.array([1.0 if column.tau is None else column.tau for column in self.columns])
+
+    def detector(self, budget: Budget | None = None) -> Detector:
+        """Return what weighs rows against the reference; scores of training rows are not watched."""
+        return Detector(
+            self.bins,
+            self.counts,
+            budget,
+            tau=self.tau,
+            by_hour=self.counts_by_hour if self.is_by_hour else None,
+            watched=~self.in_sample,
+        )
+
+    @cached_property
+    def significance(self) -> SignificanceTest:
+        """The test whether counts can come from the reference's distribution."""
+        return SignificanceTest(self.bins, self.counts)
+
+    @cached_property
+    def scales(self) -> Scales:
+        """What values are standardised with."""
+        low, high = self.numbers("min"), self.numbers("max")
+        return Scales.of(self.numbers("mean"), self.numbers("std"), low, high, self.numeric)
+
+    @cached_property
+    def sample_comparison(self) -> SampleComparison:
+        """What compares raw rows with the reference."""
+        known = np.array([max(1.0, c.rows - c.counts[c.bins.special[MISSING]]) for c in self.columns])
+        below, above = (
+            np.array([c.counts[c.bins.special[end]] if end in c.bins.special else 0.0 for c in self.columns]) / known
+            for end in (BELOW, ABOVE)
+        )
+        quantiles = [column.quantiles for column in self.columns]
+        return SampleComparison(ReferenceSample.of(quantiles, below, above, self.numeric), self.scales)
+
+    @cached_property
+    def normal_scores(self) -> NormalScores:
+        """What correlates rows given as codes."""
+        taken = np.isin(self.names, self.correlations.columns)
+        return NormalScores(self.bins, self.counts, taken)
+
+    @cached_property
+    def correlation_comparison(self) -> CorrelationComparison:
+        """What compares correlations with the reference's."""
+        return CorrelationComparison(self.normal_scores.columns, len(self.columns), self.correlations.correlations())
+
+    def numbers(self, name: Literal["mean", "std", "min", "max"]) -> FloatArray:
+        """Return one reference moment of every column, shape [columns]; NaN for categories."""
+        return np.array([getattr(column, name) for column in self.columns], dtype=np.float64)
+
+
+def _nearest(variation: Mapping[int, float], size: int) -> float:
+    if not variation:
+        return 0.0
+    return variation[max((known for known in variation if known <= size), default=min(variation))]
+
+
+def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Baseline:
+    """Return `first` with the columns of `second` (the scores), built with the same formula, behind its own."""
+    if first.zero_bin != second.zero_bin:
+        raise BaselineError(f"the features were compared by {first.zero_bin}, the scores by {second.zero_bin}")
+    scores = tuple(replace(column, in_sample=in_sample) for column in second.columns)
+    return replace(first, columns=first.columns + scores)
+
+
+def measuring_length(baseline: Baseline, names: Collection[str]) -> Baseline:
+    """Return the baseline with some of its columns known to be numbers of characters of free text."""
+    columns = tuple(replace(column, of_text=column.name in names) for column in baseline.columns)
+    return replace(baseline, columns=columns)
+
+
+def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
+    """Return the baseline with the natural variation and tau of another of the same columns, where they are larger."""
+    columns = []
+    for own, its in zip(baseline.columns, other.columns, strict=True):
+        sizes = sorted({*own.natural_variation, *its.natural_variation})
+        known = (own.natural_variation, its.natural_variation)
+        larger = own if (own.tau or 0.0) >= (its.tau or 0.0) else its
+        variation = {size: max(_nearest(one, size) for one in known) for size in sizes}
+        columns.append(replace(own, natural_variation=variation, tau=larger.tau, trending=larger.trending))
+    return replace(baseline, columns=tuple(columns))
+
+
+# ---------------------------------------------------------------- as text
+
+
+def dumps(baseline: Baseline) -> str:
+    """Return the baseline as JSON text, its hash included."""
+    return json.dumps({**_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
+
+
+def _content(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "schema_version": baseline.schema_version,
+        "created": baseline.created,
+        "rows": baseline.rows,
+        "time_column": baseline.time_column,
+        "zero_bin": baseline.zero_bin,
+        "correlations": {key: list(value) for key, value in vars(baseline.correlations).items()},
+        "columns": [_column_content(column) for column in baseline.columns],
+    }
+
+
+def _column_content(column: ColumnBaseline) -> dict[str, Any]:
+    content = {key: _plain(value) for key, value in asdict(column).items()}
+    content["bins"] = {
+        "rule": column.bins.rule,
+        "edges": list(column.bins.edges),
+        "categories": list(column.bins.categories),
+        "tail": sorted(column.bins.tail),
+        "tail_complete": column.bins.tail_complete,
+        "near_cut": column.bins.near_cut,
+    }
+    content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
+    if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
+        del content["of_text"]
+    content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return list(value) if isinstance(value, tuple) else value

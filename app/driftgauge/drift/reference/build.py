@@ -1,0 +1,233 @@
+"""Building a baseline: all that is computed of the reference, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import (
+    Binner,
+    Bins,
+    BoolArray,
+    CodeArray,
+    FloatArray,
+    IntArray,
+    fit_categorical,
+    fit_numeric,
+    reference_counts,
+)
+from driftgauge.drift.evidence.detector import Detector
+from driftgauge.drift.reference.baseline import (
+    Baseline,
+    BaselineError,
+    Categories,
+    ColumnBaseline,
+    CorrelationTable,
+    Table,
+)
+from driftgauge.drift.reference.dependence import TRENDING, dependence, quieted
+from driftgauge.drift.reference.natural_variation import natural_variation
+from driftgauge.drift.statistics.correlation import NormalScores, normal_scores
+from driftgauge.drift.statistics.psi import ZeroBin
+from driftgauge.drift.statistics.two_sample import describe
+from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks, block_ends, counted_blocks, step_rows
+
+QUANTILES: Final = 512
+_ROWS_AT_ONCE: Final = 65_536
+_COUNTS_AT_ONCE: Final = 8_000_000
+WINDOW_SIZES: Final = (500, 1_000, 2_000, 5_000, 10_000)
+QUIET: Final = 0.1
+"""The reference itself, in its order, stays below this part of the threshold that evidence has by default."""
+
+
+def build_baseline(
+    table: Table,
+    *,
+    created: str,
+    ordered_by: str | None = None,
+    window_sizes: Sequence[int] = WINDOW_SIZES,
+    natural_variation_quantile: float = 1.0,
+    zero_bin: ZeroBin = "jeffreys",
+    hours: IntArray | None = None,
+) -> Baseline:
+    """Compute the baseline of a table whose rows are in order of time if `ordered_by` names a column.
+
+    With `hours`, the hour of the day (UTC) of each row (shape [rows]), the reference is told apart by
+    hour. Raises BaselineError for a table without columns or rows.
+    """
+    if not table:
+        raise BaselineError("the reference has no columns: name at least one feature")
+    columns, cells = zip(*(_column(name, data) for name, data in table.items()), strict=True)
+    rows = columns[0].rows
+    uneven = [column.name for column in columns if column.rows != rows]
+    if uneven:
+        raise BaselineError(
+            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; a table's columns are as long"
+        )
+    if rows == 0:
+        raise BaselineError("the reference has no rows: a baseline needs at least one")
+    baseline = Baseline(columns, rows=rows, created=created, time_column=ordered_by, zero_bin=zero_bin)
+    codes = _codes(baseline.binner, cells)
+    baseline = _with_correlations(baseline, codes)
+    if hours is not None:
+        baseline = _by_hour(baseline, table, codes, hours)
+    if ordered_by is None:
+        return baseline
+    found = natural_variation(
+        baseline.binner, codes, baseline.psi, window_sizes, natural_variation_quantile, hours=hours
+    )
+    columns = tuple(
+        replace(column, natural_variation={size: float(values[i]) for size, values in found.items()})
+        for i, column in enumerate(baseline.columns)
+    )
+    return _with_dependence(replace(baseline, columns=columns), codes, hours)
+
+
+def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray) -> Baseline:
+    """Return the baseline with the counts of each hour of the day that has rows enough."""
+    most = int(np.bincount(hours, minlength=HOURS).max())
+    if most < FEWEST_HOUR_ROWS:
+        raise BaselineError(
+            f"by hour of the day takes {FEWEST_HOUR_ROWS} rows in an hour; of {baseline.rows} the fullest has {most}"
+        )
+    counts = baseline.binner.counts_by(codes, hours, HOURS)
+    columns = []
+    for place, (column, data) in enumerate(zip(baseline.columns, table.values(), strict=True)):
+        once = np.bincount(hours[_seen_once(column.bins, data, codes[:, place])], minlength=HOURS).tolist()
+        own = counts[:, place, : len(column.counts)]
+        found = {
+            hour: tuple(reference_counts(column.bins, own[hour], once[hour]).tolist())
+            for hour in range(HOURS)
+            if own[hour].sum() >= FEWEST_HOUR_ROWS
+        }
+        columns.append(replace(column, by_hour=found))
+    return replace(baseline, columns=tuple(columns))
+
+
+def _seen_once(bins: Bins, data: FloatArray | Categories, codes: CodeArray) -> BoolArray:
+    """Return which rows hold a value that no other row has, where values have bins of their own; shape [rows]."""
+    if isinstance(data, Categories):
+        once = np.bincount(data.codes[data.codes >= 0], minlength=len(data.names)) == 1
+        return np.append(once, False)[data.codes]
+    alone = np.zeros(len(bins.names), dtype=np.bool_)
+    if bins.rule == "value":
+        alone[bins.ordinary] = np.bincount(codes, minlength=len(bins.names))[bins.ordinary] == 1
+    return alone[codes]
+
+
+def _blocks(binner: Binner, codes: CodeArray, hours: IntArray | None) -> Iterator[Blocks]:
+    """Yield rows in the blocks that a monitor would count them in, a bounded lot at a time."""
+    step = step_rows(binner.columns)
+    # Where hours are told apart, every row may be a block of its own.
+    blocks = max(1, _COUNTS_AT_ONCE // (binner.columns * binner.width))
+    at_once = max(1, min(_ROWS_AT_ONCE, blocks * (step if hours is None else 1)) // step) * step
+    for first in range(0, len(codes), at_once):
+        own = codes[first : first + at_once]
+        ends, in_hour = block_ends(first, len(own), step, None if hours is None else hours[first : first + at_once])
+        yield counted_blocks(binner, own, ends, in_hour, ends.astype(np.float64))
+
+
+def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | None) -> Baseline:
+    """Tell how far rows depend on one another, so that the reference in its order raises no evidence."""
+    scores = np.zeros_like(baseline.counts)
+    for row, column in enumerate(baseline.columns):
+        scores[row, : len(column.counts)] = np.nan_to_num(normal_scores(column.bins, np.array(column.counts)))
+    told = dependence(baseline.binner, codes, scores, hours)
+    if told is None:
+        return baseline
+
+    def raises(tau: FloatArray) -> BoolArray:
+        detector = Detector(
+            baseline.bins,
+            baseline.counts,
+            tau=tau,
+            by_hour=baseline.counts_by_hour if baseline.is_by_hour else None,
+        )
+        blocks = _blocks(baseline.binner, codes, hours)  # counted anew each time, rather than held
+        highest: BoolArray = detector.peaks(blocks) >= QUIET * detector.start().threshold
+        return highest
+
+    tau = quieted(told.tau, raises)
+    trending = told.trending | (tau > TRENDING * told.tau)
+    columns = (
+        replace(column, tau=float(tau[i]), trending=bool(trending[i])) for i, column in enumerate(baseline.columns)
+    )
+    return replace(baseline, columns=tuple(columns))
+
+
+def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:
+    """Return the codes of a table's rows, shape [rows, columns], some rows after the other."""
+    starts = range(0, len(cells[0]), _ROWS_AT_ONCE)
+    parts = (np.stack([own[first : first + _ROWS_AT_ONCE] for own in cells], axis=1) for first in starts)
+    return np.concatenate([binner.codes(part) for part in parts])
+
+
+def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
+    names = tuple(column.name for column in baseline.columns if column.kind == "numeric")
+    if len(names) < 2:
+        return baseline
+    scores = NormalScores(baseline.bins, baseline.counts, baseline.numeric)
+    parts = (codes[first : first + _ROWS_AT_ONCE] for first in range(0, len(codes), _ROWS_AT_ONCE))
+    return replace(baseline, correlations=CorrelationTable.of(names, scores.accumulated(parts)))
+
+
+def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, FloatArray]:
+    """Return the baseline of one column without its variation, and its cells as a monitor sees them."""
+    if isinstance(data, Categories):
+        return _categorical(name, data)
+    data = data + 0.0  # so that -0.0 is 0, as in a file of whole numbers, and has the hash of one
+    bins = fit_numeric(data)
+    values = describe(data)
+    counts = _counts(bins, data)
+    singletons = int((counts[bins.ordinary] == 1).sum()) if bins.rule == "value" else 0
+    return ColumnBaseline(
+        name=name,
+        kind="numeric",
+        rows=len(data),
+        bins=bins,
+        counts=tuple(reference_counts(bins, counts, singletons).tolist()),
+        mean=values.mean,
+        std=values.std,
+        min=values.min,
+        max=values.max,
+        quantiles=tuple(reference_quantiles(data).tolist()),
+    ), data
+
+
+def reference_quantiles(values: FloatArray) -> FloatArray:
+    """Return the quantiles of the finite values at the middles of 512 equal shares (Hazen's definition).
+
+    Of at most 512 values they are the values themselves, in order.
+    """
+    finite = np.sort(values[np.isfinite(values)])
+    if finite.size <= QUANTILES:
+        return finite
+    with np.errstate(over="ignore"):
+        # Halved where the distance between two numbers would overflow; the smallest have no half.
+        unit = 2.0 if np.isinf(finite[-1] - finite[0]) else 1.0
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    found: FloatArray = unit * np.quantile(finite / unit, levels, method="hazen")
+    return found
+
+
+def _categorical(name: str, data: Categories) -> tuple[ColumnBaseline, FloatArray]:
+    rows = np.bincount(data.codes[data.codes >= 0], minlength=len(data.names))
+    present = [(int(count), category) for count, category in zip(rows, data.names, strict=True) if count]
+    bins = fit_categorical([count for count, _ in present], [category for _, category in present], len(data.codes))
+    cells: FloatArray = np.append(bins.encode(data.names), np.nan)[data.codes]
+    return ColumnBaseline(
+        name=name,
+        kind="categorical",
+        rows=len(data.codes),
+        bins=bins,
+        counts=tuple(reference_counts(bins, _counts(bins, cells), int((rows == 1).sum())).tolist()),
+    ), cells
+
+
+def _counts(bins: Bins, cells: FloatArray) -> IntArray:
+    binner = Binner([bins])
+    counts: IntArray = binner.counts(binner.codes(cells[:, None]))[0]
+    return counts

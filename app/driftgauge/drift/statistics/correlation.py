@@ -1,0 +1,216 @@
+"""Correlation drift: which two columns go together otherwise than they did in the reference.
+
+A column's rows are seen through their bins: each ordered bin has a normal score, the standard normal
+quantile at the middle of the reference's share that it holds. So the correlation is one of ranks,
+nothing far out can dominate it, and it costs a matrix product.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+from scipy.stats import norm
+
+from driftgauge.drift.bins import ABOVE, BELOW, Bins, BoolArray, CodeArray, FloatArray
+from driftgauge.drift.tiling import CELLS_AT_ONCE
+
+FEWEST_ROWS: Final = 200
+"""Rows that a correlation is told from."""
+LARGEST: Final = 0.999
+"""A correlation counts as no stronger than this, so that two columns that are one compare as equal."""
+_ROWS_AT_ONCE: Final = 1_024
+"""Rows summed in single precision; their sums are added in double."""
+_PRECISION: Final = 1e-4
+"""A variance is told from nothing when it is more than this part of the mean square (measured: 3e-5)."""
+_Single = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations of columns, and how many rows each comes from; shapes [columns, columns]."""
+
+    values: FloatArray
+    """NaN where a column has no spread or the pair too few rows."""
+    rows: FloatArray
+    """Rows in which both have an ordered value."""
+
+
+@dataclass(frozen=True)
+class CorrelationChange:
+    """The largest change of a correlation, and each column's largest.
+
+    One look at many pairs, without a false-alarm budget, and it takes rows for independent.
+    """
+
+    pair: tuple[int, int]
+    """Places of the two columns."""
+    reference: float
+    current: float
+    z: float
+    """Change on Fisher's scale in its standard errors."""
+    p_value: float
+    """Of a change as large in any of the pairs with nothing changed (Bonferroni)."""
+    pairs: int
+    """Pairs that were compared."""
+    rows: int
+    """Rows of the window in which both have an ordered value."""
+    by_column: FloatArray
+    """Largest absolute z of the pairs that each column is in, shape [columns]; NaN without one."""
+
+
+class NormalScores:
+    """Turns codes into normal scores and correlates them; `counts` are the reference's, [columns, K]."""
+
+    def __init__(self, bins: Sequence[Bins], counts: FloatArray, taken: BoolArray) -> None:
+        self.columns: Final = np.flatnonzero(taken)
+        """The columns that take part: numbers, whose bins have an order."""
+        members = [bins[i] for i in self.columns.tolist()]
+        width = counts.shape[1]
+        self._scores = np.full((len(members), width), np.nan, dtype=np.float32)
+        for row, (own, rows) in enumerate(zip(members, counts[self.columns], strict=True)):
+            self._scores[row, : len(own.names)] = normal_scores(own, rows[: len(own.names)])
+        self._offsets = np.arange(len(members)) * width
+
+    def correlations(self, codes: CodeArray) -> Correlations:
+        """Correlate rows given as codes of shape [n, all columns]."""
+        return self.accumulated([codes])
+
+    def accumulated(self, parts: Iterable[CodeArray]) -> Correlations:
+        """Correlate rows that come in parts, each of shape [n, all columns]."""
+        return reduce(operator.add, (_Sums.of(self._of(codes)) for codes in parts)).correlations()
+
+    def _of(self, codes: CodeArray) -> _Single:
+        """Return the scores of rows, shape [n, columns that take part]."""
+        scores = np.empty((len(codes), len(self.columns)), dtype=np.float32)
+        rows = max(1, CELLS_AT_ONCE // max(1, len(self.columns)))
+        for first in range(0, len(codes), rows):
+            part = slice(first, first + rows)
+            np.take(self._scores, np.take(codes[part], self.columns, axis=1) + self._offsets, out=scores[part])
+        return scores
+
+
+def normal_scores(bins: Bins, counts: FloatArray) -> FloatArray:
+    """Return the normal score of each bin, shape [len(bins.names)]; NaN for bins without a place in the order.
+
+    `below` and `above` have the scores of the outermost bins.
+    """
+    scores = np.full(len(bins.names), np.nan)
+    ordinary = counts[bins.ordinary]
+    if bins.rule == "category" or ordinary.sum() == 0:
+        return scores
+    middle = (np.cumsum(ordinary) - ordinary / 2.0) / ordinary.sum()
+    scores[bins.ordinary] = ndtri(middle)
+    scores[bins.special[BELOW]] = scores[bins.ordinary.start]
+    scores[bins.special[ABOVE]] = scores[bins.ordinary.stop - 1]
+    return scores
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over rows for each pair (i, j), of the rows in which both are known; shapes [columns, columns]."""
+
+    rows: FloatArray
+    first: FloatArray
+    """Of i's scores."""
+    squares: FloatArray
+    """Of i's squared scores."""
+    products: FloatArray
+
+    @classmethod
+    def of(cls, scores: _Single) -> _Sums:
+        """Sum over rows of scores, shape [n, columns], NaN where unknown."""
+        columns = scores.shape[1]
+        gaps = np.flatnonzero(np.isnan(scores.sum(axis=0)))
+        known = ~np.isnan(scores) if gaps.size else None
+        if known is not None:
+            scores = np.where(known, scores, np.float32(0.0))
+        rows = np.full((columns, columns), float(len(scores)))
+        first = np.repeat(scores.sum(axis=0, dtype=np.float64)[:, None], columns, axis=1)
+        squares = np.repeat(np.einsum("ij,ij->j", scores, scores, dtype=np.float64)[:, None], columns, axis=1)
+        if known is not None:
+            # Only a column with gaps leaves rows out of the sums of the columns that it is paired with.
+            counted = known.astype(np.float32)
+            beside = counted if gaps.size == columns else counted[:, gaps]
+            rows[:] = known.sum(axis=0)[:, None]
+            rows[:, gaps] = _product(counted, beside)
+            first[:, gaps] = _product(scores, beside)
+            squares[:, gaps] = _product(scores * scores, beside)
+        return cls(rows, first, squares, _product(scores, scores))
+
+    def __add__(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.rows + other.rows,
+            self.first + other.first,
+            self.squares + other.squares,
+            self.products + other.products,
+        )
+
+    def correlations(self) -> Correlations:
+        """Return the correlations of the pairs' common rows."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            variance = self.squares / self.rows - (self.first / self.rows) ** 2
+            covariance = self.products / self.rows - self.first * self.first.T / self.rows**2
+            spread = variance > 1e-6 + _PRECISION * self.squares / self.rows
+            told = spread & spread.T & (self.rows >= FEWEST_ROWS)
+            values = np.where(told, covariance / np.sqrt(variance * variance.T), np.nan)
+        return Correlations(np.clip(values, -1.0, 1.0), self.rows)
+
+
+def _product(first: _Single, second: _Single) -> FloatArray:
+    """Return the sums of products over rows, shape [columns of the first, columns of the second]."""
+    product = np.zeros((first.shape[1], second.shape[1]))
+    some: _Single = np.empty(product.shape, dtype=np.float32)
+    for start in range(0, len(first), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        np.matmul(first[part].T, second[part], out=some)
+        product += some
+    return product
+
+
+@dataclass(frozen=True)
+class CorrelationComparison:
+    """Compares correlations with the reference's."""
+
+    columns: npt.NDArray[np.int64]
+    """Places, among all columns, of those that are correlated."""
+    all_columns: int
+    reference: Correlations
+
+    @cached_property
+    def _fisher(self) -> FloatArray:
+        return _fisher(self.reference.values)
+
+    def __call__(self, current: Correlations) -> CorrelationChange | None:
+        """Return the largest change, None where no pair can be compared."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.sqrt(1.0 / (current.rows - 3.0) + 1.0 / (self.reference.rows - 3.0))
+            z = (_fisher(current.values) - self._fisher) / error
+        np.fill_diagonal(z, np.nan)
+        size = np.abs(z)
+        pairs = int((~np.isnan(size)).sum()) // 2
+        if pairs == 0:
+            return None
+        row, column = np.unravel_index(int(np.nanargmax(size)), size.shape)
+        by_column = np.full(self.all_columns, np.nan)
+        by_column[self.columns] = np.fmax.reduce(size, axis=1)
+        return CorrelationChange(
+            pair=(int(self.columns[min(row, column)]), int(self.columns[max(row, column)])),
+            reference=float(self.reference.values[row, column]),
+            current=float(current.values[row, column]),
+            z=float(z[row, column]),
+            p_value=float(min(1.0, 2.0 * pairs * norm.sf(size[row, column]))),
+            pairs=pairs,
+            rows=round(float(current.rows[row, column])),
+            by_column=by_column,
+        )
+
+
+def _fisher(correlation: FloatArray) -> FloatArray:
+    return np.asarray(np.arctanh(np.clip(correlation, -LARGEST, LARGEST)))

@@ -1,0 +1,373 @@
+"""Statistics of a window's raw rows against the reference: exact, for all numeric columns at once.
+
+What is kept of the reference stands for it as a sample of equally weighted values (its 512 quantiles),
+so Kolmogorov-Smirnov and Wasserstein are those of two samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
+
+LEVELS: Final = (0.05, 0.5, 0.95)
+CLIP_SDS: Final = 10.0
+"""Values enter sums no further outside the reference's range than so many of its standard deviations."""
+_CELLS_AT_ONCE: Final = 131_072
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What values are standardised with: the reference's mean, sd and range, shapes [columns].
+
+    A column without finite values or without spread has the sd 1, one of categories the sd infinity,
+    so that nothing of it enters a sum.
+    """
+
+    mean: FloatArray
+    std: FloatArray
+    low: FloatArray
+    """The bounds of a standardised value: the reference's range and ten sd more."""
+    high: FloatArray
+    spread: BoolArray
+    """Which columns hold more than one number in the reference: without spread there is no unit."""
+
+    @classmethod
+    def of(cls, mean: FloatArray, std: FloatArray, low: FloatArray, high: FloatArray, numeric: BoolArray) -> Scales:
+        """Return the scales of columns with these reference moments, NaN where unknown."""
+        centre = np.where(numeric & np.isfinite(mean), mean, 0.0)
+        unit = np.where(numeric, np.where(std > 0, std, 1.0), np.inf)
+        with np.errstate(over="ignore", invalid="ignore"):
+            least = np.nan_to_num((low - centre) / unit) - CLIP_SDS
+            most = np.nan_to_num((high - centre) / unit) + CLIP_SDS
+        return cls(centre, unit, least, most, numeric & (std > 0))
+
+    def ordered(self, values: FloatArray, columns: IntArray) -> FloatArray:
+        """Return what `standardised` does, of columns in the first axis whose values ascend, NaN last."""
+        low, high = self.low[columns, None], self.high[columns, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = values - self.mean[columns, None]
+            z /= self.std[columns, None]
+            inside = (z[:, :1] >= low).all() and (z[:, -1:] <= high).all()
+        return z if inside else np.clip(z, low, high, out=z)
+
+    def standardised(self, values: FloatArray, columns: IntArray | slice = slice(None)) -> FloatArray:
+        """Return clipped standardised values, NaN where missing; `values` has the columns in its last axis."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = (values - self.mean[columns]) / self.std[columns]
+        clipped: FloatArray = np.clip(z, self.low[columns], self.high[columns], out=z)
+        return clipped
+
+
+@dataclass(frozen=True)
+class ReferenceSample:
+    """The reference's values as a sample, shapes [columns, Q]; columns with fewer repeat their last one."""
+
+    points: FloatArray
+    """Quantiles at the middles of Q equal shares, ascending; NaN in a column without finite values."""
+    sizes: IntArray
+    """Points of each column, at most Q; shape [columns]."""
+    below: FloatArray
+    """Share of the non-missing values that are -inf, and +inf, shape [columns]."""
+    above: FloatArray
+    numeric: BoolArray
+    """Which columns hold numbers, shape [columns]."""
+
+    @classmethod
+    def of(
+        cls, quantiles: Sequence[Sequence[float]], below: FloatArray, above: FloatArray, numeric: BoolArray
+    ) -> ReferenceSample:
+        """Return the sample of columns with these quantiles; empty ones have none."""
+        most = max((len(own) for own in quantiles), default=0) or 1
+        points = np.full((len(quantiles), most), np.nan)
+        for row, own in enumerate(quantiles):
+            if own:
+                points[row, : len(own)] = own
+                points[row, len(own) :] = own[-1]
+        return cls(points, np.array([len(own) for own in quantiles], dtype=np.int64), below, above, numeric)
+
+    def levels(self) -> tuple[FloatArray, FloatArray]:
+        """Return the share of the reference below each point, and up to and with it, shapes [columns, Q]."""
+        place = np.arange(self.points.shape[1])
+        starts = np.ones(self.points.shape, dtype=np.bool_)
+        starts[:, 1:] = self.points[:, 1:] != self.points[:, :-1]
+        ends = np.roll(starts, -1, axis=1)
+        ends[:, -1] = True
+        first = np.maximum.accumulate(np.where(starts, place, 0), axis=1)
+        last = np.minimum.accumulate(np.where(ends, place, len(place))[:, ::-1], axis=1)[:, ::-1]
+        return self._share(first), self._share(last + 1)
+
+    def boundaries(self) -> FloatArray:
+        """Return where the equal shares begin and end, shape [columns, Q + 1]."""
+        return self._share(np.arange(self.points.shape[1] + 1)[None, :])
+
+    def _share(self, rank: IntArray) -> FloatArray:
+        finite = 1.0 - self.below - self.above
+        part = np.minimum(rank, self.sizes[:, None]) / np.maximum(self.sizes, 1)[:, None]
+        share: FloatArray = self.below[:, None] + finite[:, None] * part
+        return share
+
+
+@dataclass(frozen=True)
+class SampleStatistics:
+    """What a window's raw rows say of each column, shapes [columns]; NaN where there is nothing to say."""
+
+    rows: IntArray
+    """Rows with a value: what `ks_statistic` and `wasserstein_ratio` come from."""
+    finite_rows: IntArray
+    """Rows with a finite value: what the moments and quantiles come from."""
+    mean: FloatArray
+    std: FloatArray
+    """Population standard deviation (divided by n)."""
+    min: FloatArray
+    max: FloatArray
+    quantiles: FloatArray
+    """At `LEVELS`, shape [levels, columns]; numpy's linear interpolation."""
+    mean_shift: FloatArray
+    """Mean less the reference's, in the reference's standard deviations."""
+    ks_statistic: FloatArray
+    """Largest distance of the two cumulative distributions, over non-missing values."""
+    wasserstein_ratio: FloatArray
+    """Area between the two cumulative distributions of the clipped values, in the reference's sd."""
+
+    @classmethod
+    def unknown(cls, columns: int, levels: int = len(LEVELS)) -> SampleStatistics:
+        """Return what is said without rows."""
+
+        def nothing() -> FloatArray:
+            return np.full(columns, np.nan)
+
+        none = np.zeros(columns, dtype=np.int64)
+        return cls(
+            rows=none,
+            finite_rows=none.copy(),
+            mean=nothing(),
+            std=nothing(),
+            min=nothing(),
+            max=nothing(),
+            quantiles=np.full((levels, columns), np.nan),
+            mean_shift=nothing(),
+            ks_statistic=nothing(),
+            wasserstein_ratio=nothing(),
+        )
+
+
+class SampleComparison:
+    """Compares raw rows with a reference's sample; what does not depend on the rows is computed once."""
+
+    def __init__(self, reference: ReferenceSample, scales: Scales, levels: Sequence[float] = LEVELS) -> None:
+        self._reference = reference
+        self._scales = scales
+        self._levels = tuple(levels)
+        self._lower, self._upper = reference.levels()
+        # The shares of the finite values, between those of what lies beyond the range on either side.
+        inner = reference.boundaries()
+        ends = np.zeros(len(inner)), np.ones(len(inner))
+        self._boundaries = np.column_stack([ends[0], inner, ends[1]])
+        z = scales.standardised(reference.points.T).T
+        self._z = np.column_stack([scales.low, z, scales.high])
+
+    def __call__(self, by_column: FloatArray) -> SampleStatistics:
+        """Compare rows, given as columns, shape [columns, n]; the cells of categories are ignored."""
+        found = SampleStatistics.unknown(len(self._lower), len(self._levels))
+        for columns in self._lots(by_column.shape[1]):
+            self._compare(by_column, columns, found)
+        return found
+
+    def of_sums(self, rows: IntArray, sums: FloatArray) -> SampleStatistics:
+        """Return what sums tell, where the rows are no longer held; the rest is NaN.
+
+        `rows` (shape [columns]) have a value; `sums` (shape [2, columns]) are those of the standardised
+        clipped values and of their squares, so a value far outside the reference's range counts as one
+        at ten of its standard deviations outside; NaN where the reference has no spread to tell it in.
+        """
+        numeric, spread = self._reference.numeric, self._scales.spread
+        unit = np.where(spread, self._scales.std, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shift = np.where(numeric & (rows > 0), sums[0] / rows, np.nan)
+            variance = np.maximum(sums[1] / rows - shift**2, 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            unknown = SampleStatistics.unknown(len(rows), len(self._levels))
+            return replace(
+                unknown,
+                rows=np.where(numeric, rows, 0),
+                finite_rows=np.where(numeric, rows, 0),
+                mean=np.where(spread, self._scales.mean + shift * unit, np.nan),
+                std=np.where(spread, np.sqrt(variance) * unit, np.nan),
+                mean_shift=np.where(spread, shift, np.nan),
+            )
+
+    def _lots(self, rows: int) -> Iterator[IntArray]:
+        """Yield the numeric columns, as many at once as stay in the processor's cache."""
+        numeric = np.flatnonzero(self._reference.numeric)
+        size = max(1, _CELLS_AT_ONCE // max(1, rows))
+        for first in range(0, len(numeric), size) if rows else ():
+            yield numeric[first : first + size]
+
+    def _compare(self, by_column: FloatArray, columns: IntArray, found: SampleStatistics) -> None:
+        ordered = Ordered.of(by_column[columns])
+        found.rows[columns], found.finite_rows[columns] = ordered.known, ordered.finite
+        mean, std = ordered.mean_and_std()
+        found.mean[columns], found.std[columns] = mean, std
+        found.min[columns], found.max[columns] = ordered.ends()
+        found.quantiles[:, columns] = ordered.quantiles(self._levels)
+        below, up_to = self._shares(ordered, columns)
+        distance = np.maximum(np.abs(below - self._lower[columns]), np.abs(up_to - self._upper[columns]))
+        found.ks_statistic[columns] = np.maximum(distance.max(axis=1), self._distance_at_ends(ordered, columns))
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = (mean - self._scales.mean[columns]) / self._scales.std[columns]
+        spread = self._scales.spread[columns]
+        found.mean_shift[columns] = np.where(spread, shift, np.nan)
+        found.wasserstein_ratio[columns] = np.where(spread, self._wasserstein(ordered, columns, up_to), np.nan)
+
+    def _shares(self, ordered: Ordered, columns: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the window's share below each point of the reference, and up to it, shapes [columns, Q].
+
+        Between two points the reference's distribution is level and the window's rises, so their
+        distance is largest at one of the points, on one of its sides: there KS is exact.
+        """
+        points = self._reference.points[columns]
+        below, up_to = np.empty(points.shape), np.empty(points.shape)
+        # A search for each column: numpy has none along an axis, and one over pairs (column, value) is slower.
+        for row, (known, own) in enumerate(zip(ordered.known.tolist(), points, strict=True)):
+            sample = ordered.values[row, :known]
+            up_to[row] = below[row] = found = sample.searchsorted(own, side="right")
+            if known and (sample[found - 1] == own).any():  # else none of the points is a value of the window
+                below[row] = sample.searchsorted(own, side="left")
+        known_rows = ordered.known[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            nothing = np.isnan(points) | (known_rows == 0)
+            return np.where(nothing, np.nan, below / known_rows), np.where(nothing, np.nan, up_to / known_rows)
+
+    def _distance_at_ends(self, ordered: Ordered, columns: IntArray) -> FloatArray:
+        """Return the larger distance of the shares that are -inf and +inf, where no point of the reference lies."""
+        reference = self._reference
+        with np.errstate(invalid="ignore", divide="ignore"):
+            below = ordered.first / ordered.known
+            above = (ordered.known - ordered.first - ordered.finite) / ordered.known
+        return np.maximum(np.abs(below - reference.below[columns]), np.abs(above - reference.above[columns]))
+
+    def _wasserstein(self, ordered: Ordered, columns: IntArray, up_to: FloatArray) -> FloatArray:
+        """Return the area between the quantile functions of the clipped standardised values.
+
+        Over the share that a point q of the reference stands for, the window's quantile function
+        crosses q once, where the window's share up to q ends: the area is that of both sides.
+        """
+        integral = _Integral(self._scales.ordered(ordered.values, columns), ordered.known)
+        edges, q = self._boundaries[columns], self._z[columns]
+        first, last = edges[:, :-1], edges[:, 1:]
+        crossing = np.column_stack([first[:, 0], np.fmax(up_to, 0.0), last[:, -1]])  # fmax: 0 where not known
+        crossing = np.minimum(np.maximum(crossing, first), last)
+        at_edges, at_crossing = integral(edges), integral(crossing)
+        under = q * (crossing - first) - (at_crossing - at_edges[:, :-1])
+        over = (at_edges[:, 1:] - at_crossing) - q * (last - crossing)
+        area: FloatArray = (under + over).sum(axis=1)
+        return np.maximum(area, 0.0)  # rounding
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Columns of values in ascending order, NaN last; shape [columns, n]."""
+
+    values: FloatArray
+    known: IntArray
+    """Values that are not NaN, shape [columns]."""
+    first: IntArray
+    """Place of the first finite one, shape [columns]."""
+    finite: IntArray
+    """Finite values, shape [columns]."""
+
+    @classmethod
+    def of(cls, ordered: FloatArray) -> Ordered:
+        """Order columns of shape [columns, n], n at least 1, in their place."""
+        ordered.sort(axis=1)
+        columns, rows = ordered.shape
+        known = np.full(columns, rows)
+        incomplete = np.isnan(ordered[:, -1])
+        known[incomplete] -= np.isnan(ordered[incomplete]).sum(axis=1)
+        first, infinite = np.zeros_like(known), np.zeros_like(known)
+        endless = np.isinf(ordered[:, 0]) | np.isinf(ordered[np.arange(columns), np.maximum(known - 1, 0)])
+        first[endless] = (ordered[endless] == -np.inf).sum(axis=1)
+        infinite[endless] = np.isinf(ordered[endless]).sum(axis=1)
+        return cls(ordered, known, first, known - infinite)
+
+    def mean_and_std(self) -> tuple[FloatArray, FloatArray]:
+        """Return the mean and the population standard deviation of the finite values, NaN without any."""
+        low, high = self.ends()
+        # Scaled by the largest magnitude, so that neither the sum nor the squares overflow.
+        scale = np.maximum(np.fmax(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+        scaled = self.values / scale[:, None]
+        partial = self.finite < self.values.shape[1]
+        scaled[partial] = np.where(np.isfinite(scaled[partial]), scaled[partial], 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(self.finite == 0, np.nan, scaled.sum(axis=1) / self.finite)
+            scaled -= np.nan_to_num(mean)[:, None]
+            scaled[partial] = np.where(np.isfinite(self.values[partial]), scaled[partial], 0.0)
+            std = np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / self.finite)
+        return mean * scale, std * scale
+
+    def ends(self) -> tuple[FloatArray, FloatArray]:
+        """Return the smallest and the largest finite value, NaN without any."""
+        row = np.arange(len(self.first))
+        return self._at(row, self.first), self._at(row, self.first + self.finite - 1)
+
+    def _at(self, row: IntArray, place: IntArray) -> FloatArray:
+        bounded = np.clip(place, 0, self.values.shape[1] - 1)
+        return np.where(self.finite == 0, np.nan, self.values[row, bounded])
+
+    def quantiles(self, levels: Sequence[float]) -> FloatArray:
+        """Return quantiles of the finite values by linear interpolation, shape [levels, columns]."""
+        place = np.asarray(levels)[:, None] * np.maximum(self.finite - 1, 0)
+        low = np.floor(place).astype(np.int64)
+        row = np.arange(len(self.first))
+        below = self._at(row, self.first + low)
+        above = self._at(row, self.first + np.minimum(low + 1, np.maximum(self.finite - 1, 0)))
+        part = place - low
+        # Clipped, so that rounding never leaves the two neighbours: a tied value is its own quantile.
+        return np.asarray(np.clip(below * (1.0 - part) + above * part, below, above))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of the finite ones of some values; NaN without any."""
+
+    mean: float
+    std: float
+    min: float
+    max: float
+
+
+def describe(values: FloatArray) -> Moments:
+    """Return the moments of the finite ones of values of shape [n]."""
+    if len(values) == 0:
+        return Moments(*[float("nan")] * 4)
+    ordered = Ordered.of(values[None, :].copy())
+    return Moments(*(float(moment[0]) for moment in (*ordered.mean_and_std(), *ordered.ends())))
+
+
+class _Integral:
+    """The integral of a sample's quantile function from 0, for several columns at once."""
+
+    def __init__(self, ordered: FloatArray, known: IntArray) -> None:
+        self._values = ordered
+        self._known = np.maximum(known, 1)[:, None]
+        self._sums = np.empty((ordered.shape[0], ordered.shape[1] + 1))
+        self._sums[:, 0] = 0.0
+        np.cumsum(ordered, axis=1, out=self._sums[:, 1:])
+
+    def __call__(self, level: FloatArray) -> FloatArray:
+        """Return the integral up to each level, shape [columns, levels]."""
+        rank = level * self._known
+        whole = np.minimum(rank.astype(np.int64), self._known - 1)
+        rank -= whole
+        place = whole + np.arange(len(self._values))[:, None] * self._values.shape[1]
+        integral: FloatArray = np.take(self._values, place)
+        integral *= rank
+        place += np.arange(len(self._values))[:, None]  # sums have one more a column, the 0 before the first
+        integral += np.take(self._sums, place)
+        integral /= self._known
+        return integral

@@ -1,0 +1,179 @@
+"""Windows beside the baseline: every statistic of each, and what its size is measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from driftgauge.drift.bins import MISSING, BoolArray, FloatArray, IntArray
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.statistics.psi import Psi, Shares, js_distance, shares
+from driftgauge.drift.statistics.significance import Significance
+from driftgauge.drift.statistics.two_sample import SampleStatistics
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.rule import JUDGED_ROWS, REPORTED_ROWS, SEVERITIES, Severity
+from driftgauge.drift.windows.blocks import HOURS
+from driftgauge.drift.windows.window import Rows, Window
+
+
+@dataclass(frozen=True)
+class WindowReport:
+    """Everything known of one window; arrays have shape [columns], NaN where there is nothing to say."""
+
+    name: str
+    rows: int
+    start: float | None
+    """Since when and until when, seconds since 1970; None for a count window without rows."""
+    end: float | None
+    capacity: int | None
+    """Rows that a count window holds when full; None for a time window."""
+    seconds: int | None
+    """How far a time window reaches back; None for a count window."""
+    expired: int
+    """Rows that a count window leaves out because they are too old."""
+    slides: bool
+    """Whether these are the newest of a stream of rows, rather than all rows of a table."""
+    counts: IntArray
+    """Rows in each bin, shape [columns, K]."""
+    psi: Psi
+    """Like everything that compares, NaN below 200 rows."""
+    js_distance: FloatArray
+    significance: Significance
+    """NaN below 100 rows."""
+    sample: SampleStatistics
+    shares: Shares
+    reference: FloatArray
+    """Reference rows in each bin that it is compared with, shape [columns, K]."""
+    natural_variation: FloatArray
+    thresholds: Mapping[Severity, FloatArray]
+    """The effective ones: the larger of the policy's and the natural variation; NaN for a time window."""
+    judged: BoolArray
+    """Whether a verdict on the column may rest on the window: a count window with rows enough."""
+
+    def effect(self, severity: Severity) -> FloatArray:
+        """Return `psi_debiased` in units of the effective threshold; NaN where nothing is judged."""
+        return np.where(self.judged, self.psi.debiased / self.thresholds[severity], np.nan)
+
+
+def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> FloatArray:
+    """Return the effects of count windows alone, as `compare` leads to them, shape [severities, windows, columns]."""
+    counts = np.stack([window.counts for window in windows])
+    psi = baseline.psi(counts, _hours(windows))
+    effects = np.full((len(SEVERITIES), len(windows), len(baseline.columns)), np.nan)
+    for i, window in enumerate(windows):
+        own = Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i])
+        judged = _judged(baseline, window.rows, own)
+        for place, limit in enumerate(_thresholds(baseline, window.rows, policy).values()):
+            effects[place, i] = np.where(judged, own.debiased / limit, np.nan)
+    return effects
+
+
+def _hours(windows: Sequence[Window]) -> IntArray:
+    """Return the rows of each window by hour of the day, shape [windows, 24]; none where nobody knows."""
+    return np.stack([np.zeros(HOURS, dtype=np.int64) if w.hours is None else w.hours for w in windows])
+
+
+def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> list[WindowReport]:
+    """Compute every statistic: from the counts of all windows at once, from the rows of each where they are held."""
+    counts = np.stack([window.counts for window in windows])
+    hours = _hours(windows)
+    reference = np.broadcast_to(baseline.expected(hours), counts.shape)
+    psi = baseline.psi(counts, hours)
+    distance = js_distance(counts.astype(np.float64), reference)
+    significance = _significance(baseline, counts)
+    samples = _samples(baseline, windows)
+    return [
+        _window_report(
+            baseline,
+            window,
+            policy,
+            Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i]),
+            distance[i],
+            Significance(significance.p_value[i], significance.chi_squared[i], significance.degrees[i]),
+            samples[i],
+            reference[i],
+        )
+        for i, window in enumerate(windows)
+    ]
+
+
+def _significance(baseline: Baseline, counts: IntArray) -> Significance:
+    """Test whether counts can be the reference's; there is no such test of a mixture of hours."""
+    if baseline.is_by_hour:
+        unknown = np.full(counts.shape[:-1], np.nan)
+        return Significance(unknown, unknown, unknown)
+    return baseline.significance(counts.astype(np.float64))
+
+
+def _samples(baseline: Baseline, windows: Sequence[Window]) -> list[SampleStatistics]:
+    """Compare the rows of each window, those that several windows share but once."""
+    found: list[SampleStatistics] = []
+    seen: list[tuple[Rows, SampleStatistics]] = []
+    for window in windows:
+        known = [earlier for rows, earlier in seen if window.sample is not None and rows.same_as(window.sample)]
+        if known:
+            found.append(known[0])
+        elif window.sample is not None:
+            found.append(baseline.sample_comparison(window.sample.by_column))
+            seen.append((window.sample, found[-1]))
+        else:
+            missing = window.counts[np.arange(len(baseline.columns)), baseline.special_codes[MISSING]]
+            sums = np.zeros((2, len(baseline.columns))) if window.sums is None else window.sums
+            found.append(baseline.sample_comparison.of_sums(window.rows - missing, sums))
+    return found
+
+
+def _window_report(
+    baseline: Baseline,
+    window: Window,
+    policy: Policy,
+    psi: Psi,
+    distance: FloatArray,
+    significance: Significance,
+    sample: SampleStatistics,
+    reference: FloatArray,
+) -> WindowReport:
+    n = window.rows
+    counted = window.capacity is not None
+    hidden = np.full(len(baseline.columns), np.nan)
+    variation = baseline.natural_variation(n) if counted else hidden
+    if n < REPORTED_ROWS:
+        psi = replace(psi, psi=hidden, noise=hidden, debiased=hidden)
+        distance = hidden
+        sample = replace(sample, ks_statistic=hidden, wasserstein_ratio=hidden, mean_shift=hidden)
+    return WindowReport(
+        name=window.name,
+        rows=n,
+        start=window.start,
+        end=window.end,
+        capacity=window.capacity,
+        seconds=window.seconds,
+        expired=window.expired,
+        slides=window.slides,
+        counts=window.counts,
+        psi=psi,
+        js_distance=distance,
+        significance=significance,
+        sample=sample,
+        shares=shares(window.counts, baseline.special_codes),
+        reference=reference,
+        natural_variation=variation,
+        thresholds=_thresholds(baseline, n, policy) if counted else dict.fromkeys(SEVERITIES, hidden),
+        judged=counted & _judged(baseline, n, psi),
+    )
+
+
+def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> dict[Severity, FloatArray]:
+    """Return the effective thresholds of count windows of so many rows, each of shape [columns]."""
+    # A hair above, so that the reference's own most extreme window does not reach it.
+    least = baseline.natural_variation(rows) * (1.0 + 1e-9)
+    given = [policy.feature_psi_thresholds.get(name, policy.psi_thresholds) for name in baseline.names]
+    return dict(zip(SEVERITIES, np.maximum(np.array(given).T, least), strict=True))
+
+
+def _judged(baseline: Baseline, rows: int, psi: Psi) -> BoolArray:
+    """Return for which columns a count window of so many rows says how big a change is, shape [columns]."""
+    judged: BoolArray = (rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi) & ~baseline.in_sample
+    return judged

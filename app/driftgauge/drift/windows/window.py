@@ -1,0 +1,133 @@
+"""What a window holds: the newest rows of a monitor, or what its buckets say of a stretch of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from driftgauge.drift.tiling import transposed
+from driftgauge.drift.windows.blocks import rows_by_hour
+from driftgauge.drift.windows.time_spans import Totals
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows in order of arrival, the newest last.
+
+    `values` (numbers, and the bin codes of categories) and `codes` have shape [n, columns]; `at`,
+    shape [n], is each row's time in seconds since 1970, by the monitor's clock.
+    """
+
+    values: FloatArray
+    codes: CodeArray
+    at: FloatArray
+    whole: Rows | None = None
+    """The rows that these are the newest of."""
+
+    @cached_property
+    def by_column(self) -> FloatArray:
+        """The values with the columns first, shape [columns, n]; made once for all that are parts of a whole."""
+        if self.whole is None:
+            return transposed(self.values)
+        columns: FloatArray = self.whole.by_column[:, len(self.whole) - len(self) :]
+        return columns
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def newest(self, rows: int) -> Rows:
+        """Return the newest `rows` rows, or all where there are fewer, without copying."""
+        return self._from(max(0, len(self) - rows))
+
+    def since(self, start: float) -> Rows:
+        """Return the rows that are not older than `start`, without copying where they are the newest ones."""
+        fresh = self.at >= start
+        first = int(np.argmax(fresh)) if fresh.any() else len(self)
+        if fresh[first:].all():
+            return self._from(first)
+        return Rows(self.values[fresh], self.codes[fresh], self.at[fresh])
+
+    def _from(self, first: int) -> Rows:
+        if first == 0:
+            return self
+        return Rows(self.values[first:], self.codes[first:], self.at[first:], self.whole or self)
+
+    def same_as(self, other: Rows) -> bool:
+        """Say whether both are as many of the newest of the same rows, without looking at them."""
+        return len(self) == len(other) and (self.whole or self) is (other.whole or other)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one window holds, to be compared with the baseline."""
+
+    name: str
+    """As the metrics' `window` label: `1000`, `1h`."""
+    rows: int
+    start: float | None
+    """Since when and until when, seconds since 1970; None for a count window without rows."""
+    end: float | None
+    counts: IntArray
+    """Rows in each bin, shape [columns, K]."""
+    sample: Rows | None = None
+    """The rows themselves, where they are held."""
+    sums: FloatArray | None = None
+    """Sums of the standardised values and their squares, shape [2, columns]: what is told of the rest."""
+    capacity: int | None = None
+    """Rows that a count window holds when full; verdicts rest on count windows alone."""
+    seconds: int | None = None
+    """How far a time window reaches back."""
+    expired: int = 0
+    """Rows that a count window would hold if they were not too old."""
+    slides: bool = False
+    """Whether these are the newest of a stream of rows, rather than all rows of a table."""
+    hours: IntArray | None = None
+    """Rows in each hour of the day (UTC), shape [24]; None where nobody knows."""
+
+
+def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
+    """Return the windows of the newest rows that are not older than `oldest`, one for each size."""
+    windows = []
+    for size in sizes:
+        newest = rows.newest(size)
+        fresh = newest.since(oldest)
+        windows.append(
+            Window(
+                name=str(size),
+                rows=len(fresh),
+                start=float(fresh.at.min()) if len(fresh) else None,
+                end=float(fresh.at.max()) if len(fresh) else None,
+                counts=binner.counts(fresh.codes),
+                sample=fresh,
+                capacity=size,
+                expired=len(newest) - len(fresh),
+                slides=True,
+                hours=rows_by_hour(fresh.at),
+            )
+        )
+    return windows
+
+
+def time_windows(totals: Sequence[Totals], rows: Rows, now: float) -> list[Window]:
+    """Return the windows of time; those whose rows are all among `rows` bring them."""
+    windows = []
+    for total in totals:
+        held = rows.since(total.start)
+        windows.append(
+            Window(
+                name=total.span.name,
+                rows=total.rows,
+                start=total.start,
+                end=now,
+                counts=total.counts,
+                sample=held if len(held) == total.rows else None,
+                sums=total.sums,
+                seconds=total.span.seconds,
+                hours=total.hours,
+            )
+        )
+    return windows

@@ -1,0 +1,67 @@
+"""Tables as MLflow's clients send them: `dataframe_split`, a list of columns and rows of values.
+
+https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/ (accepted inputs)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from driftgauge.common.quoting import shortened
+from driftgauge.edges.formats.features import FeatureDecoder, json_type
+from driftgauge.errors import Reason, Refused
+
+SPLIT: Final = "dataframe_split"
+RECORDS: Final = "dataframe_records"
+_KEYS: Final = frozenset({"columns", "data", "index"})
+_HINT: Final = 'send {"columns": [name, …], "data": [[value, …], …]}, as DataFrame.to_dict("split") makes it'
+
+
+def split_rows(table: Any) -> list[Any]:
+    """Return the rows of a split table as a list, which may be empty; raises Refused if it has none."""
+    if not isinstance(table, dict):
+        raise _refused(Reason.WRONG_TYPE, f"it is {json_type(table)}: {_HINT}")
+    stranger = next((name for name in table if name not in _KEYS), None)
+    if stranger is not None:
+        raise _refused(Reason.UNKNOWN_SHAPE, f"{shortened(stranger)} is not known in it: {_HINT}")
+    rows = table.get("data")
+    if not isinstance(rows, list):
+        raise _refused(Reason.WRONG_TYPE, f"its data is {json_type(rows)}, not a list of rows: {_HINT}")
+    return rows
+
+
+def split_in_order(table: Mapping[str, Any], rows: Sequence[Any], decoder: FeatureDecoder) -> Sequence[list[Any]]:
+    """Return the rows with their values in the model's order; the index says nothing to a model. Raises Refused."""
+    names = _names(table.get("columns"))
+    for place, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise _refused(Reason.WRONG_TYPE, f"row {place} is {json_type(row)}, not a list of values", row=place)
+        if len(row) != len(names):
+            raise _refused(
+                Reason.WRONG_FEATURE_COUNT,
+                f"row {place} has {len(row)} values, columns names {len(names)}: send one value for each",
+                row=place,
+                expected=len(names),
+                given=len(row),
+            )
+    places = decoder.places(names)
+    if places == list(range(len(names))):
+        return rows
+    # A row at a time, so that others run meanwhile.
+    return [[None if place is None else row[place] for place in places] for row in rows]
+
+
+def _names(columns: Any) -> Sequence[str]:
+    if not isinstance(columns, list) or not all(type(name) is str for name in columns):
+        raise _refused(Reason.WRONG_TYPE, f"its columns are not a list of names: {_HINT}")
+    seen: set[str] = set()
+    for name in columns:
+        if name in seen:
+            raise _refused(Reason.UNKNOWN_SHAPE, f"the column {shortened(name)} is there twice: send it once")
+        seen.add(name)
+    return columns
+
+
+def _refused(reason: Reason, message: str, **detail: object) -> Refused:
+    return Refused(reason, f"{SPLIT}: {message}", {"field": SPLIT, **detail})

@@ -1,0 +1,228 @@
+"""Rows of features as JSON sends them, decoded into the columns of a batch."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from operator import itemgetter
+from types import NoneType
+from typing import Any, Final
+
+import numpy as np
+
+from driftgauge.common.quoting import NAMED, named, shortened, told
+from driftgauge.drift.bins import FloatArray
+from driftgauge.edges.formats.large.chunks import CHUNK, chunks, joined
+from driftgauge.errors import Reason, Refused
+from driftgauge.models.bundle import BundleInfo, Feature
+from driftgauge.models.categories import CategoryNames
+from driftgauge.models.predictor import Batch
+
+_NUMBER_TYPES: Final[frozenset[type]] = frozenset({float, int, bool, NoneType})
+_TEXT_TYPES: Final[frozenset[type]] = frozenset({str, NoneType})
+_CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, NoneType})
+
+
+class FeatureDecoder:
+    """Checks rows against a bundle's features: all of them are accepted, or none."""
+
+    def __init__(self, info: BundleInfo) -> None:
+        self._features: Final = info.features
+        self._names: Final = tuple(feature.name for feature in info.features)
+        self._known_names: Final = frozenset(self._names)
+        self._values: Final[Callable[[Mapping[str, Any]], Sequence[Any]]] = _getter(self._names)
+        self._all_numeric: Final = all(feature.kind == "numeric" for feature in info.features)
+        self._called: Final = [CategoryNames(feature) for feature in info.features]
+
+    def decode(self, rows: Sequence[Any]) -> Batch:
+        """Return the batch of rows that are mappings by name or lists in the bundle's order.
+
+        Raises Refused, naming the field and the row.
+        """
+        lists = [self._in_order(row, place) for place, row in enumerate(rows)]
+        if len(lists) == 1 or self._all_numeric:
+            flat = lists[0] if len(lists) == 1 else joined(lists, len(self._features))
+            return self.decode_matrix(flat, len(lists))
+        return self._batch(zip(*lists, strict=True), len(lists))
+
+    def places(self, columns: Sequence[str]) -> list[int | None]:
+        """Return where each feature is among named columns, None for one that is not; raises Refused as `decode`."""
+        found = {name: place for place, name in enumerate(columns)}
+        if not found:
+            raise self._empty_row(0)
+        self._refuse_unknown(found, {})
+        return [found.get(name) for name in self._names]
+
+    def decode_columns(self, columns: Mapping[str, Sequence[Any]], rows: int) -> Batch:
+        """Return the batch of `rows` values for each feature by name; one that is absent is missing in every row.
+
+        Raises Refused, naming the field and the row.
+        """
+        if not columns:
+            raise self._empty_row(0)
+        self._refuse_unknown(columns, {})
+        values = [columns.get(name) or (None,) * rows for name in self._names]
+        cells = _finite_cells(joined(values, rows)) if self._all_numeric else None
+        if cells is None:
+            return self._batch(values, rows)
+        return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
+
+    def decode_matrix(self, values: Sequence[Any], rows: int) -> Batch:
+        """Return the batch of one row's values after the other's, each in the bundle's order, shape [rows * features].
+
+        Raises Refused, naming the field and the row.
+        """
+        count = len(self._features)
+        cells = _finite_cells(values) if self._all_numeric else None
+        if cells is None:
+            return self._batch([values[place::count] for place in range(count)], rows)
+        return Batch(cells.reshape(rows, count), {})
+
+    def _batch(self, columns: Iterable[Sequence[Any]], rows: int) -> Batch:
+        """Return the batch of one column for each feature in order."""
+        cells = np.empty((rows, len(self._features)))
+        texts: dict[int, list[str | None]] = {}
+        for place, (feature, called, values) in enumerate(zip(self._features, self._called, columns, strict=True)):
+            if not feature.accepts_missing and None in values:
+                raise _missing(feature.name, values.index(None))
+            if feature.kind == "numeric":
+                cells[:, place] = _numbers(feature, values)
+            else:
+                texts[place] = called.of(_checked(feature, values))
+        return Batch(cells, texts)
+
+    def _in_order(self, row: Any, place: int) -> Sequence[Any]:
+        if isinstance(row, dict):
+            return self._from_mapping(row, place)
+        if not isinstance(row, list):
+            raise Refused(
+                Reason.WRONG_TYPE,
+                f"row {place} is {json_type(row)}; give an object of features by name, or a list in the model's order",
+                {"row": place},
+            )
+        if len(row) != len(self._features):
+            raise Refused(
+                Reason.WRONG_FEATURE_COUNT,
+                f"row {place} has {len(row)} values, the model takes {len(self._features)}: {self._known()}",
+                {"row": place, "expected": len(self._features), "given": len(row)},
+            )
+        return row
+
+    def _from_mapping(self, row: Mapping[str, Any], place: int) -> Sequence[Any]:
+        if len(row) == len(self._names):
+            with suppress(KeyError):
+                return self._values(row)
+        if not row:
+            raise self._empty_row(place)
+        self._refuse_unknown(row, {"row": place})
+        return [row.get(name) for name in self._names]
+
+    def _known(self) -> str:
+        """Return the names of the first features, and where all of them are listed."""
+        more = len(self._names) > NAMED
+        return f"{named(self._names)} (GET /metadata lists them)" if more else named(self._names)
+
+    def _empty_row(self, place: int) -> Refused:
+        """Return what is wrong with a row that has no feature at all: it is a mistake, whatever the model takes."""
+        return Refused(
+            Reason.MISSING_FEATURE,
+            f"row {place} has no feature; send at least one of {named(self._names)}, null where a value is missing",
+            {"field": self._names[0], "row": place},
+        )
+
+    def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:
+        known = sum(name in given for name in self._names)
+        if known < len(given):
+            unknown = [name for name in given if name not in self._known_names]
+            what = "is not a feature" if len(unknown) == 1 else "are not features"
+            raise Refused(
+                Reason.UNKNOWN_FEATURE,
+                f"{named(unknown)} {what} of the model; it takes {self._known()}",
+                {"field": shortened(unknown[0]), **where},
+            )
+
+
+def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Return what gets the values of these names in order; it raises KeyError where one is absent."""
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
+
+
+def _finite_cells(values: Sequence[Any]) -> FloatArray | None:
+    """Return values that are all finite numbers as one array, or None if one of them needs a closer look."""
+    if len(values) > CHUNK:
+        parts = [_finite_cells(part) for part in chunks(values)]
+        finite = [part for part in parts if part is not None]
+        return np.concatenate(finite) if len(finite) == len(parts) else None
+    try:
+        numbers = array("d", values)  # unlike numpy it takes no text for a number
+    except (TypeError, OverflowError):
+        return None
+    cells = np.frombuffer(numbers, dtype=np.float64)
+    # A sum is quicker than numpy for the few values of one row; one that overflows says nothing yet.
+    return cells if math.isfinite(sum(numbers)) or np.isfinite(cells).all() else None
+
+
+def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
+    strange = set(map(type, values)) - _NUMBER_TYPES
+    if strange:
+        raise _wrong_type(feature, values, _NUMBER_TYPES, "a number or null")
+    try:
+        column = np.array(values, dtype=np.float64)  # None becomes NaN
+    except OverflowError:
+        column = np.array([math.inf if isinstance(v, int) and abs(v) > 1e308 else v for v in values], dtype=np.float64)
+    if np.isfinite(column).sum() + values.count(None) < len(values):
+        row = next(i for i, v in enumerate(values) if v is not None and not math.isfinite(column[i]))
+        raise _not_finite(feature, values, row)
+    return column
+
+
+def _checked(feature: Feature, values: Sequence[Any]) -> Sequence[Any]:
+    """Return values that can be categories, or free text; raises Refused for any other."""
+    types = set(map(type, values))
+    wanted = _TEXT_TYPES if feature.kind == "text" else _CATEGORY_TYPES
+    if types - wanted:
+        what = "a text or null" if feature.kind == "text" else "a text, a number, a boolean or null"
+        raise _wrong_type(feature, values, wanted, what)
+    if float in types:
+        strange = [row for row, v in enumerate(values) if type(v) is float and not math.isfinite(v)]
+        if strange:
+            raise _not_finite(feature, values, strange[0])
+    return values
+
+
+def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], wanted: str) -> Refused:
+    row = next(i for i, value in enumerate(values) if type(value) not in types)
+    return Refused(
+        Reason.WRONG_TYPE,
+        f"{told(feature.name)}: expected {wanted}, got {json_type(values[row])}",
+        {"field": feature.name, "row": row},
+    )
+
+
+def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
+    return Refused(
+        Reason.NOT_FINITE,
+        f"{told(feature.name)}: {shortened(str(values[row]))} is not a finite number; "
+        "send null where the value is missing",
+        {"field": feature.name, "row": row},
+    )
+
+
+def _missing(name: str, row: int) -> Refused:
+    return Refused(
+        Reason.MISSING_FEATURE,
+        f"{told(name)} is missing, and the model takes no missing value there: send it",
+        {"field": name, "row": row},
+    )
+
+
+def json_type(value: object) -> str:
+    """Return what a value of JSON is, for a message."""
+    if isinstance(value, str):
+        return f"the text {shortened(value)!r}"
+    names = {dict: "an object", list: "a list", bool: "a boolean", NoneType: "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,200 @@
+"""Tensors of the Open Inference Protocol, version 2: datatypes, shapes, and values that fit them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Final, Literal, NamedTuple
+
+from driftgauge.common.quoting import shortened
+from driftgauge.edges.formats.content_types import OF_TENSORS, ContentType, content_type_of, read_as
+from driftgauge.edges.formats.features import json_type
+from driftgauge.edges.formats.large.chunks import chunks, joined
+from driftgauge.errors import Reason, Refused
+
+HINT: Final = (
+    'send {"inputs": [{"name": "…", "shape": [rows, features], "datatype": "FP64", "data": […]}]}, '
+    "or one such tensor of shape [rows] for each feature, named as the feature"
+)
+
+
+@dataclass(frozen=True)
+class Datatype:
+    """What a value of a tensor may be."""
+
+    kind: Literal["boolean", "integer", "number", "string"]
+    types: frozenset[type]
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def _integers(low: int, high: int) -> Datatype:
+    return Datatype("integer", frozenset({int, NoneType}), low, high)
+
+
+def _floats(beyond: float) -> Datatype:
+    """Return a datatype of numbers nearer to zero than what it would round to infinity."""
+    largest = math.nextafter(beyond, 0.0)
+    return Datatype("number", frozenset({int, float, NoneType}), -largest, largest)
+
+
+DATATYPES: Final[Mapping[str, Datatype]] = {
+    "BOOL": Datatype("boolean", frozenset({bool, int, NoneType}), 0, 1),
+    **{f"UINT{bits}": _integers(0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+    **{f"INT{bits}": _integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    "FP16": _floats(2.0**16 - 2.0**4),
+    "FP32": _floats(2.0**128 - 2.0**103),
+    "FP64": Datatype("number", frozenset({int, float, NoneType})),
+    "BYTES": Datatype("string", frozenset({str, NoneType})),
+}
+"""The protocol's datatypes. Numbers are taken as JSON has them, not rounded to the precision of theirs."""
+
+
+class Tensor(NamedTuple):
+    """A tensor whose values are of its datatype: of one tensor for each feature there are many, hence no dataclass."""
+
+    name: str
+    datatype: str
+    rows: int
+    width: int | None
+    """The second entry of its shape; None if it has only one."""
+    values: Sequence[Any]
+    """Flat, in row-major order."""
+
+
+def read_tensors(inputs: Any, max_rows: int, meant: ContentType | None) -> list[Tensor]:
+    """Return the tensors of `inputs`, whose parameters say that they are `meant` so; Refused for one that is none."""
+    if not isinstance(inputs, list):
+        raise Refused(Reason.WRONG_TYPE, f"inputs is {json_type(inputs)}, not a list: {HINT}", {"field": "inputs"})
+    if not inputs:
+        raise Refused(Reason.UNKNOWN_SHAPE, f"inputs is empty: {HINT}", {"field": "inputs"})
+    return [_tensor(given, place, max_rows, meant) for place, given in enumerate(inputs)]
+
+
+def _tensor(given: Any, place: int, max_rows: int, meant: ContentType | None) -> Tensor:
+    """Return a tensor of a request whose parameters say that it is `meant` so; its own parameters come first."""
+    name = given.get("name") if isinstance(given, dict) else None
+    if not isinstance(name, str):
+        field = f"inputs[{place}]"
+        raise Refused(Reason.WRONG_TYPE, f"{field} is not an object with a name: {HINT}", {"field": field})
+    data = given.get("data")
+    parameters = given.get("parameters")
+    if data is None or (isinstance(parameters, dict) and "binary_data_size" in parameters):
+        raise refused_binary(name)
+    rows, width = _shape(name, given.get("shape"), max_rows)
+    datatype = given.get("datatype")
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
+        raise refused(Reason.WRONG_TYPE, name, f"its datatype is none of {', '.join(DATATYPES)}")
+    tensor = Tensor(name, datatype, rows, width, _flat(name, data, rows, width))
+    _refuse_misfits(tensor)
+    own = content_type_of(parameters, OF_TENSORS, name)
+    if own is not None or (meant is not None and datatype == "BYTES"):
+        return tensor._replace(values=read_as(own or meant, datatype, tensor.values, name))
+    return tensor
+
+
+def _shape(name: str, shape: Any, max_rows: int) -> tuple[int, int | None]:
+    """Return a tensor's number of rows and, if its shape has two entries, the second."""
+    if not isinstance(shape, list) or not 1 <= len(shape) <= 2 or not all(map(_is_size, shape)):
+        raise refused(Reason.UNKNOWN_SHAPE, name, "its shape is not [rows] or [rows, features], in integers from 0 up")
+    rows = shape[0]
+    if not rows:
+        raise refused(Reason.EMPTY_BATCH, name, "it has no row: send at least one")
+    if rows > max_rows:
+        raise refused(
+            Reason.TOO_MANY_ROWS,
+            name,
+            f"it has {rows} rows, at most {max_rows} are taken: send several requests",
+            limit=max_rows,
+            given=rows,
+        )
+    return rows, shape[1] if len(shape) == 2 else None
+
+
+def _is_size(entry: Any) -> bool:
+    return type(entry) is int and 0 <= entry < 2**64
+
+
+def _flat(name: str, data: Any, rows: int, width: int | None) -> Sequence[Any]:
+    """Return a tensor's values, which come flat or as a list for each row."""
+    if not isinstance(data, list):
+        raise refused(Reason.WRONG_TYPE, name, f"its data is {json_type(data)}: send a list")
+    expected = rows
+    if width is not None:
+        if data and type(data[0]) is list:
+            return _joined(name, data, rows, width)
+        expected *= width
+    if len(data) != expected:
+        raise refused(
+            Reason.UNKNOWN_SHAPE,
+            name,
+            f"its data has {len(data)} values, its shape says {expected}: send one for each place of the shape",
+        )
+    return data
+
+
+def _joined(name: str, data: Sequence[Any], rows: int, width: int) -> Sequence[Any]:
+    if len(data) != rows or set(map(type, data)) != {list} or set(map(len, data)) != {width}:
+        raise refused(
+            Reason.UNKNOWN_SHAPE,
+            name,
+            f"its data is not {rows} lists of {width} values: nest it as its shape [{rows}, {width}], or not at all",
+        )
+    return joined(data, width)
+
+
+def _refuse_misfits(tensor: Tensor) -> None:
+    """Raise Refused for a value that is not of the tensor's datatype; null fits every one."""
+    datatype = DATATYPES[tensor.datatype]
+    if not all(datatype.types.issuperset(map(type, part)) for part in chunks(tensor.values)):
+        place = next(i for i, value in enumerate(tensor.values) if type(value) not in datatype.types)
+        raise _misfit(tensor, place, json_type(tensor.values[place]))
+    if datatype.high < math.inf:
+        _refuse_beyond(tensor, datatype.low, datatype.high)
+
+
+def _refuse_beyond(tensor: Tensor, low: float, high: float) -> None:
+    try:
+        if all(low <= min(part) and max(part) <= high for part in chunks(tensor.values)):
+            return
+    except (TypeError, ValueError):
+        pass  # null has no order, and nothing no minimum
+    for place, value in enumerate(tensor.values):
+        # What is not finite is refused with the feature's name when it is decoded.
+        if value is not None and not low <= value <= high and abs(value) < math.inf:
+            raise _misfit(tensor, place, shortened(str(value)))
+
+
+def _misfit(tensor: Tensor, place: int, what: str) -> Refused:
+    kind = DATATYPES[tensor.datatype].kind
+    wanted = "texts" if kind == "string" else f"{kind}s"
+    message = f"{what} is not of its datatype {tensor.datatype}: send {wanted} that fit it, or another datatype"
+    return refused(Reason.WRONG_TYPE, tensor.name, message, row=place // (tensor.width or 1))
+
+
+def rows_of(tensors: Sequence[Tensor]) -> int:
+    """Return the number of rows, which is that of every tensor; Refused where two differ."""
+    rows = tensors[0].rows
+    for tensor in tensors:
+        if tensor.rows != rows:
+            message = f"it has {tensor.rows} rows, {shortened(tensors[0].name)} has {rows}: send as many for each"
+            raise refused(Reason.UNKNOWN_SHAPE, tensor.name, message, expected=rows, given=tensor.rows)
+    return rows
+
+
+def refused_binary(what: str) -> Refused:
+    """Return what is wrong with values that are not sent as JSON."""
+    return Refused(
+        Reason.UNKNOWN_SHAPE,
+        f"{shortened(what)} has no JSON data, or says that it is binary, which is not taken here: "
+        'send the values as JSON in "data" (binary_data=False in some clients)',
+        {"field": shortened(what)} if what != "the body" else {},
+    )
+
+
+def refused(reason: Reason, name: str, message: str, **detail: object) -> Refused:
+    """Return what is wrong with a tensor of a name."""
+    field = shortened(name)
+    return Refused(reason, f"{field}: {message}", {"field": field, **detail})

@@ -1,0 +1,234 @@
+"""What the HTTP edge works with: the parts that `main.create_app` put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from fastapi import Request
+
+from driftgauge.common.quoting import named, shortened
+from driftgauge.common.single_flight import Shared
+from driftgauge.edges.formats.infer_v2 import InferRequest
+from driftgauge.edges.formats.predict_json import PredictRequest
+from driftgauge.edges.http.connection.connections import Connections
+from driftgauge.edges.http.prediction_endpoint import Operation
+from driftgauge.edges.http.request_metrics import HttpCounters
+from driftgauge.errors import Reason, Refused
+from driftgauge.metrics.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.models.bundle import BundleInfo, Label, Sample
+from driftgauge.models.predictor import Predictor, check_samples
+from driftgauge.monitor.capture import Capture
+from driftgauge.monitor.monitor import Monitor, Registry
+from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.publisher import Publisher, state_problems
+from driftgauge.monitor.scheduler import Evaluator
+from driftgauge.serving.batcher import Batcher
+from driftgauge.settings.options import Settings
+from driftgauge.state.members import Member, Sums, added
+from driftgauge.state.store import Store
+
+UNREAD: Final = "state_not_read"
+TEST_KEPT_SECONDS: Final = 5.0
+"""So long the answer of a test prediction is given again: what the model says of its samples does not change."""
+LEAST_SECONDS: Final = 0.05
+"""So long the state may be read where the evaluation has taken all of the time."""
+
+
+@dataclass
+class Service:
+    """One server's parts."""
+
+    settings: Settings
+    clock: Callable[[], float]
+    info: BundleInfo
+    predictor: Predictor
+    batcher: Batcher
+    predict: Operation[PredictRequest]
+    infer: Operation[InferRequest]
+    monitors: Registry
+    evaluators: Mapping[tuple[str, str], Evaluator]
+    """Empty where monitoring is switched off."""
+    capture: Capture
+    problems: Problems
+    """Of monitoring."""
+    failures: Problems
+    """Of the model: logged, and counted as failed predictions, but no fault of monitoring."""
+    http: HttpCounters
+    connections: Connections
+    store: Store
+    """The state of the model, which the server's own counters are part of."""
+    publisher: Publisher
+    executor: Executor
+    """Where a model runs that is slow: one thread, so that the event loop goes on answering."""
+    watching: Executor
+    """Where the state is read and evaluated; whatever holds that up keeps nothing else waiting."""
+    writing: Executor
+    """Where answers of many columns are written: one thread, which reads no state."""
+    ready: bool = field(default=False)
+    _persistent: bool = field(default=False)
+    """Whether state was kept in files when somebody looked last."""
+
+    def monitor(self, model_name: str | None) -> Monitor:
+        """Return a model's monitor, or the only one; Refused if there is none of that name."""
+        found = self.monitors.find(model_name)
+        if found is None:
+            names = named(sorted({monitor.model_name for monitor in self.monitors}))
+            raise Refused(Reason.NOT_FOUND, f"no model {shortened(str(model_name))!r} is monitored; there is {names}")
+        return found
+
+    def evaluator(self, monitor: Monitor) -> Evaluator:
+        """Return what keeps a monitor's report fresh; Refused if nobody watches."""
+        if not self.settings.monitoring_enabled:
+            raise Refused(
+                Reason.MONITORING_DISABLED, "monitoring is switched off: start the server with monitoring_enabled=true"
+            )
+        return self.evaluators[monitor.model_name, monitor.model_version]
+
+    @cached_property
+    def tested(self) -> Shared[Sequence[tuple[Sample, Label, float, bool]]]:
+        """What the model says of its own samples, one computation at a time."""
+        return Shared(lambda: check_samples(self.predictor, self.info), self.executor, keep_seconds=TEST_KEPT_SECONDS)
+
+    async def facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        """Return what `/metrics` says of every monitor, evaluated first where rows came, and of the server itself.
+
+        Where the state cannot be read, or not in time, what this worker knows without it, and that it is unhealthy.
+        """
+        began = time.monotonic()
+        for evaluator in self.evaluators.values():
+            await evaluator.current()
+        try:
+            return await self._read_facts.get(self._left(began))
+        except Exception as error:
+            self._unread(error)
+            return self._facts_without_files()
+
+    async def state(self, monitor: Monitor) -> tuple[list[str], dict[str, Any]]:
+        """Return the problems of monitoring and how state is kept, once a monitor is evaluated where rows came."""
+        began = time.monotonic()
+        await self.evaluator(monitor).current()
+        try:
+            return await self._read_state.get(self._left(began))
+        except Exception as error:
+            self._unread(error)
+            kept = "files" if self._persistent else "memory"
+            return self.problems.current(), {"kept": kept, "workers": 1, "notes": self.store.notes}
+
+    def _unread(self, error: Exception) -> None:
+        late = TimeoutError(f"it was not read within {self.settings.evaluation_wait_seconds:g} s")
+        self.problems.happened(UNREAD, late if isinstance(error, TimeoutError) else error)
+
+    def _left(self, began: float) -> float:
+        return max(LEAST_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
+
+    @cached_property
+    def _read_facts(self) -> Shared[tuple[Sequence[MonitorFacts], ServerFacts]]:
+        return Shared(self._facts, self.watching)
+
+    @cached_property
+    def _read_state(self) -> Shared[tuple[list[str], dict[str, Any]]]:
+        def read() -> tuple[list[str], dict[str, Any]]:
+            facts = self.state_facts()
+            return self.current_problems(), facts
+
+        return Shared(read, self.watching)
+
+    def _facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        self.publisher.measure()
+        members = self.store.counted()
+        healthy = not self.current_problems()
+        self._persistent = self.store.is_persistent
+        return self._facts_from(
+            members,
+            lambda store: store.counted(),
+            lambda own: max(own.last.at, own.store.evaluated_at()),
+            healthy=healthy,
+        )
+
+    def _facts_without_files(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        return self._facts_from(self.store.alone(), lambda store: store.alone(), lambda own: own.last.at, healthy=False)
+
+    def _facts_from(
+        self,
+        members: Sequence[Member],
+        counted: Callable[[Store], Sequence[Member]],
+        evaluated_at: Callable[[Monitor], float],
+        *,
+        healthy: bool,
+    ) -> tuple[Sequence[MonitorFacts], ServerFacts]:
+        """Return the facts of a state of these members; `counted` gives those of a monitor that has another one."""
+        together = added(members)
+        monitors = [
+            self._facts_of(
+                own,
+                together if own.store is self.store else added(counted(own.store)),
+                healthy=healthy,
+                evaluated_at=evaluated_at(own),
+            )
+            for own in self.monitors
+        ]
+        return monitors, self._server_facts(members, together)
+
+    def _server_facts(self, members: Sequence[Member], together: Sums) -> ServerFacts:
+        workers = [
+            WorkerFacts(NO_SLOT if own.number is None else str(own.number), own.counted["process"], own.lives)
+            for own in members
+        ]
+        return ServerFacts(self.http.series, together.counted, self.settings.error_budget_ratio, workers)
+
+    def _facts_of(self, monitor: Monitor, sums: Sums, *, healthy: bool, evaluated_at: float) -> MonitorFacts:
+        last, watched = monitor.last, self.settings.monitoring_enabled
+        own = {spec.name for spec in self.http.series}
+        return MonitorFacts(
+            model_name=monitor.model_name,
+            model_version=monitor.model_version,
+            task=self.info.task,
+            series=tuple(spec for spec in monitor.store.counters.series if spec.name not in own),
+            arrays=sums.counted,
+            baseline=monitor.baseline,
+            report=last.report if watched else None,
+            bin_rows=sums.bin_rows if watched else None,
+            evaluated_at=evaluated_at,
+            evaluation_seconds=last.cpu_seconds,
+            healthy=healthy,
+            persistent=self._persistent,
+            limits=self.limits,
+        )
+
+    def current_problems(self) -> list[str]:
+        """Return a sentence for each problem of monitoring."""
+        of_state = [f"{kind}: {text}" for kind, text in state_problems(self.store).items()]
+        return list(dict.fromkeys([*self.problems.current(), *of_state]))
+
+    def state_facts(self) -> dict[str, Any]:
+        """Return how state is kept, for people."""
+        return {
+            "kept": "files" if self.store.is_persistent else "memory",
+            "workers": self.store.workers,
+            "notes": self.store.notes,
+        }
+
+    @property
+    def exposed(self) -> Exposed:
+        """How much of many columns `/metrics` lists."""
+        return Exposed(self.settings.metrics_bin_rows, self.settings.metrics_top_features)
+
+    @property
+    def limits(self) -> Limits:
+        """What is too slow and too old for a monitor."""
+        settings = self.settings
+        return Limits(
+            latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
+            evaluation_age_seconds=settings.evaluation_stale_seconds,
+        )
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that answers a request."""
+    service: Service = request.app.state.service
+    return service

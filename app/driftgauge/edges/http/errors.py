@@ -1,0 +1,128 @@
+"""The one shape of an error, and the status that each reason has over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from driftgauge.common.quoting import shortened
+from driftgauge.edges.formats import infer_v2
+from driftgauge.edges.http.connection.connections import REFUSED_KEY
+from driftgauge.errors import Reason, Refused
+from driftgauge.monitor.problems import Problems
+
+STATUS: Final[Mapping[Reason, int]] = {
+    Reason.NOT_UTF8: 400,
+    Reason.NOT_JSON: 400,
+    Reason.CROSS_SITE: 403,
+    Reason.HOST_NOT_ALLOWED: 421,
+    Reason.UNSUPPORTED_ENCODING: 415,
+    Reason.DAMAGED_ENCODING: 400,
+    Reason.NOT_ACCEPTABLE: 406,
+    Reason.MALFORMED_HTTP: 400,
+    Reason.REQUEST_TIMEOUT: 408,
+    Reason.BODY_TOO_LARGE: 413,
+    Reason.URL_TOO_LONG: 414,
+    Reason.HEADERS_TOO_LARGE: 431,
+    Reason.MODEL_FAILED: 500,
+    Reason.NOT_READY: 503,
+    Reason.OVERLOADED: 503,
+    Reason.TOO_MANY_CONNECTIONS: 503,
+    Reason.MONITORING_DISABLED: 404,
+    Reason.NOT_FOUND: 404,
+    Reason.METHOD_NOT_ALLOWED: 405,
+    Reason.INTERNAL_ERROR: 500,
+}
+"""The statuses that are not 422."""
+_UNPROCESSABLE: Final = 422
+REQUEST_FAILED: Final = "request_failed"
+"""What the log says of a request that failed in a way that nobody thought of."""
+_LONGEST_PATH: Final = 200
+INTERNAL: Final = "the server failed to answer; its log says why"
+RETRY_AFTER_SECONDS: Final = 1
+"""When somebody may try again who found too many waiting: queues are short, so soon."""
+_BY_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED}
+
+
+def error_response(
+    reason: Reason, message: str, detail: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return `{"error": {"code", "message", "detail"}}` with the reason's status."""
+    return json_response(error_body(reason, message, detail or {}), status_of(reason), headers)
+
+
+def error_body(reason: Reason, message: str, detail: Mapping[str, object]) -> dict[str, object]:
+    """Return the one shape of an error."""
+    return {"error": {"code": reason, "message": message, "detail": dict(detail)}}
+
+
+def status_of(reason: Reason) -> int:
+    """Return the status that a reason has over HTTP."""
+    return STATUS.get(reason, _UNPROCESSABLE)
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON response; NaN is written as null, dictionary keys may be numbers."""
+    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
+
+
+def install_error_handlers(app: FastAPI, failures: Problems) -> None:
+    """Give every error of the application the one shape; those that nobody thought of are `failures`."""
+
+    async def internal(request: Request, error: Exception) -> Response:
+        failures.happened(REQUEST_FAILED, error, path=request.url.path[:_LONGEST_PATH])
+        # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
+        return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
+
+    app.exception_handler(Refused)(_refused)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(ClientDisconnect)(_gone)
+    app.exception_handler(Exception)(internal)
+
+
+async def _refused(request: Request, error: Refused) -> Response:
+    return shaped(_path(request), error.reason, error.message, error.detail)
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    reason = _BY_STATUS.get(error.status_code, Reason.INTERNAL_ERROR)
+    path, docs = _path(request), f"{request.scope.get('root_path', '')}/docs"
+    message = {
+        Reason.NOT_FOUND: f"there is nothing at {shortened(path)}; see {docs}",
+        Reason.METHOD_NOT_ALLOWED: f"{request.method} is not possible at {shortened(path)}; see {docs}",
+    }.get(reason, str(error.detail))
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return shaped(path, reason, message, headers=headers)
+
+
+async def _gone(request: Request, _: ClientDisconnect) -> Response:
+    return Response(status_code=request.scope.get("state", {}).get(REFUSED_KEY, 400))  # nobody reads it
+
+
+def _path(request: Request) -> str:
+    """Return the path of a request without the one that a proxy shows the server under."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def shaped(
+    path: str,
+    reason: Reason,
+    message: str,
+    detail: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return an error in the one shape, or under `/v2` in that of the Open Inference Protocol."""
+    if not (path + "/").startswith("/v2/"):
+        return error_response(reason, message, detail, headers)
+    body = infer_v2.error_body(reason, message)
+    return Response(body, status_of(reason), dict(headers or {}), media_type="application/json")

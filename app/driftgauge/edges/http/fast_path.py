@@ -1,0 +1,189 @@
+"""The front of the server: who may ask, a count of every answer, and the shortest way to those that predict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from driftgauge.edges.http.connection.connections import REFUSED_KEY
+from driftgauge.edges.http.errors import shaped
+from driftgauge.edges.http.origins import Door, Header
+from driftgauge.edges.http.prediction_endpoint import Operation, hangs_up
+from driftgauge.edges.http.request_metrics import HttpCounters, handler
+from driftgauge.errors import Refused
+
+Shortcuts = Mapping[str, tuple[str, Operation[Any]]]
+"""For a path to POST to: the template of its route, and what answers."""
+_NO_CONTENT: Final = 204
+_DOCUMENTS: Final = 8
+"""OpenAPI documents that are kept: there is one, unless the application is mounted into others."""
+
+
+class FrontedApp(FastAPI):
+    """FastAPI with the front before all of its middleware.
+
+    What an operator adds (`add_middleware`) may be a check of access: then there are no shortcuts,
+    so that nobody predicts past it.
+    """
+
+    def __init__(
+        self, counters: HttpCounters, shortcuts: Shortcuts, door: Door, served_at: str = "", **options: Any
+    ) -> None:
+        self._documents: dict[str, bytes] = {}
+        """The OpenAPI document as it is sent, by the path that a proxy shows the server under."""
+        super().__init__(**options)
+        self._counters = counters
+        self._shortcuts = shortcuts
+        self._door = door
+        self._served_at = served_at
+
+    def setup(self) -> None:
+        """Add FastAPI's routes of documentation, but write the document once: of many features it is megabytes."""
+        super().setup()
+        self.router.routes[:] = [route for route in self.routes if getattr(route, "path", None) != self.openapi_url]
+        self.add_route(str(self.openapi_url), self._document, include_in_schema=False)
+
+    async def _document(self, request: Request) -> Response:
+        return Response(self.document(request.scope.get("root_path", "").rstrip("/")), media_type="application/json")
+
+    def document(self, root: str) -> bytes:
+        """Return the OpenAPI document of a server that is shown under a path; it is written once and kept."""
+        if root not in self._documents:
+            if len(self._documents) >= _DOCUMENTS:
+                self._documents.clear()
+            servers = {"servers": [{"url": root}]} if root else {}
+            self._documents[root] = orjson.dumps({**self.openapi(), **servers})
+        return self._documents[root]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return all of the application as FastAPI builds it, behind the front."""
+        built = super().build_middleware_stack()
+        return Front(
+            built, self._counters, self._shortcuts, self._door, self._served_at, is_direct=not self.user_middleware
+        )
+
+
+class Front:
+    """ASGI middleware: a check of who asks, shortcuts for operations that predict, and a count of every answer."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        counters: HttpCounters,
+        shortcuts: Shortcuts,
+        door: Door,
+        served_at: str = "",
+        *,
+        is_direct: bool = True,
+    ) -> None:
+        """`served_at` is the path under which a proxy shows the server; `is_direct` says whether to take shortcuts."""
+        self._app = app
+        self._counters = counters
+        self._shortcuts = shortcuts
+        self._door = door
+        self._served_at = served_at
+        self._direct = shortcuts if is_direct else {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the wrapped application does."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path, method, headers = self._path(scope), scope["method"], scope["headers"]
+        refused = self._door.refusal(method, headers)
+        if self._door.origins:
+            send = _adding(self._door.shared(headers), send)
+        if refused is not None:
+            await self._refuse(refused, path, scope, receive, send)
+        elif method == "POST" and (found := self._direct.get(path)) is not None:
+            await self._predict(*found, scope, receive, send)
+        elif (allowed := self._door.preflight(method, headers)) is not None:
+            started = time.perf_counter()
+            await _adding(allowed, send)({"type": "http.response.start", "status": _NO_CONTENT, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            self._counters.count(method, path, _NO_CONTENT, time.perf_counter() - started)
+        else:
+            await self._pass(path, scope, receive, send)
+
+    def _path(self, scope: Scope) -> str:
+        """Return the path of a route, whether a proxy passes the path on that it shows the server under, or not."""
+        path: str = scope["path"]
+        root = self._served_at or scope.get("root_path")
+        if root:
+            if path == root or path.startswith(f"{root}/"):
+                path = path[len(root) :] or "/"
+            scope["root_path"], scope["path"] = root, root + path
+        return path
+
+    async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give a request to the application; HEAD is GET without the body."""
+        started = time.perf_counter()
+        method, code = scope["method"], 500
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}
+
+        async def remember(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            elif method == "HEAD":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, remember)
+        finally:
+            # FastAPI names the route of its own routes alone; the path of the others is their template.
+            template = getattr(scope.get("route"), "path", None) or path
+            self._counters.count(method, handler(template), code, time.perf_counter() - started)
+
+    async def _predict(
+        self, template: str, operation: Operation[Any], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        started = time.perf_counter()
+        code = 500
+        try:
+            try:
+                reply = await operation.reply(scope, receive)
+            except ClientDisconnect:
+                code = scope.get("state", {}).get(
+                    REFUSED_KEY, 400
+                )  # which the connection has answered, if it is still there
+                return
+            except Exception as error:
+                reply = operation.broken(error)
+            code = reply.status
+            await send({"type": "http.response.start", "status": code, "headers": reply.headers})
+            await send({"type": "http.response.body", "body": reply.body})
+        finally:
+            self._counters.count("POST", template, code, time.perf_counter() - started)
+
+    async def _refuse(self, refused: Refused, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that may not ask, in the shape of its route, before its body is read."""
+        started = time.perf_counter()
+        template, operation = self._shortcuts.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
+        answer: Response = (
+            operation.refused(refused, hangs_up(scope, refused)).response()
+            if operation
+            else shaped(path, refused.reason, refused.message, refused.detail)
+        )
+        await answer(scope, receive, send)
+        self._counters.count(scope["method"], template, answer.status_code, time.perf_counter() - started)
+
+
+def _adding(headers: list[Header], send: Send) -> Send:
+    """Return what sends the head of an answer with some headers more."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *headers]}
+        await send(message)
+
+    return sending

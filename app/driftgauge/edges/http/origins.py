@@ -1,0 +1,178 @@
+"""Refuses requests that a web page of another site makes with a visitor's browser.
+
+A page can post to any address that its visitor's browser reaches, and by a name of its own that leads to that
+address (DNS rebinding) even read the answer. Browsers say which page asks (`Origin`, `Sec-Fetch-Site`) and which
+name it used (`Host`); programs send neither, or what they like, and have no need to lie.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from driftgauge.common.quoting import shortened
+from driftgauge.errors import Reason, Refused
+
+Headers = Iterable[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]/@?#]+)(?::([0-9]*))?\Z")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_FORWARDED: Final = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port"}
+)
+_REMEMBERED: Final = 64
+_PREFLIGHT_SECONDS: Final = 600
+ANY: Final = "*"
+
+
+class Door:
+    """Decides by a request's headers whether it is let in."""
+
+    def __init__(self, bound: str, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()) -> None:
+        """`bound` is the address that the server listens on."""
+        self._names: Final = frozenset(name.lower().rstrip(".") for name in (*allowed_hosts, bound))
+        self._any_host: Final = ANY in allowed_hosts or not (allowed_hosts or is_loopback(bound))
+        self._by_default: Final = not allowed_hosts
+        self._known: set[bytes] = set()
+        self.origins: Final = frozenset(origin.lower() for origin in allowed_origins)
+        """Other pages that may ask, in small letters; may hold `*`."""
+
+    def refusal(self, method: str, headers: Headers) -> Refused | None:
+        """Return why a request is not let in, None if it is: one look at its headers, as every request pays for it."""
+        host = None
+        browser = twice = False
+        for name, value in headers:
+            if name == b"host":
+                twice = host is not None
+                host = value
+            elif name == b"origin" or name == b"sec-fetch-site":
+                browser = True
+        if host is not None and not self._any_host and (twice or host not in self._known):
+            if twice or not self._is_allowed(host):
+                return _other_host(host)
+            if len(self._known) < _REMEMBERED:
+                self._known.add(host)
+        if browser and method not in _SAFE and not self._is_own_page(headers):
+            return _other_site(headers)
+        return None
+
+    def _is_allowed(self, host: bytes) -> bool:
+        found = _HOST.match(host.decode("latin-1").lower())
+        if found is None:
+            return False
+        name = found[1].rstrip(".")
+        if is_loopback(name) or is_address(name) or name in self._names:
+            # Whoever asks by an address knows it: a page of another site has only its own name to ask by.
+            return True
+        if self._by_default and "." not in found[1]:
+            return True  # as on a local network: no site of the internet has such a name
+        return any(name.endswith(allowed[1:]) for allowed in self._names if allowed.startswith("*."))
+
+    def _is_own_page(self, headers: Headers) -> bool:
+        """Say whether a browser's request comes from a page of this server, or of an allowed origin."""
+        found = dict(headers)
+        site = found.get(b"sec-fetch-site", b"").lower()
+        origin = found.get(b"origin")
+        if site in (b"same-origin", b"none"):  # no page can say so itself
+            return True
+        if ANY in self.origins or (origin is not None and self._is_allowed_origin(origin)):
+            return True
+        return not site and origin is not None and _is_same(origin, found)
+
+    def _is_allowed_origin(self, origin: bytes) -> bool:
+        return ANY in self.origins or origin.decode("latin-1").lower() in self.origins
+
+    def shared(self, headers: Headers) -> list[Header]:
+        """Return what lets a page of an allowed origin read the answer (CORS); empty where no origin is allowed."""
+        if not self.origins:
+            return []
+        origin = dict(headers).get(b"origin")
+        varies = [(b"vary", b"Origin")]
+        if origin is None or not self._is_allowed_origin(origin):
+            return varies
+        return [*varies, (b"access-control-allow-origin", origin), (b"access-control-expose-headers", b"Retry-After")]
+
+    def preflight(self, method: str, headers: Headers) -> list[Header] | None:
+        """Return what answers a browser that asks whether it may, beside what is `shared`; None if it does not ask."""
+        if method != "OPTIONS" or not self.origins:
+            return None
+        found = dict(headers)
+        origin = found.get(b"origin")
+        if b"access-control-request-method" not in found or origin is None or not self._is_allowed_origin(origin):
+            return None
+        asked = found.get(b"access-control-request-headers")
+        private = b"access-control-request-private-network" in found
+        return [
+            (b"vary", b"Access-Control-Request-Headers"),
+            (b"access-control-allow-methods", b"GET, HEAD, POST"),
+            *([(b"access-control-allow-headers", asked)] if asked else []),
+            *([(b"access-control-allow-private-network", b"true")] if private else []),
+            (b"access-control-max-age", b"%d" % _PREFLIGHT_SECONDS),
+        ]
+
+
+def is_loopback(name: str) -> bool:
+    """Say whether a name or an address leads to the own machine, whoever resolves it."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_address(name: str) -> bool:
+    """Say whether a name is an IP address."""
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_same(origin: bytes, headers: dict[bytes, bytes]) -> bool:
+    """Say whether a page's origin is the server that it asks, by what the browser or a proxy says of it.
+
+    A page cannot send a proxy's headers without being asked for leave first.
+    """
+    scheme, separator, page = origin.decode("latin-1").lower().partition("://")
+    if not separator:
+        return False
+    own = _authority(page, scheme)
+    forwarded = headers.get(b"x-forwarded-host", b"").split(b",")[0].strip()
+    given = [host.decode("latin-1").lower() for host in (headers.get(b"host", b""), forwarded) if host]
+    if own is None or not given:
+        return False
+    if own in (_authority(host, scheme) for host in given):
+        return True
+    # Many proxies tell the name alone.
+    return not _FORWARDED.isdisjoint(headers) and own[0] in given
+
+
+def _authority(host: str, scheme: str) -> tuple[str, str] | None:
+    """Return a host's name and port, the scheme's own if it names none."""
+    found = _HOST.match(host)
+    return None if found is None else (found[1], found[2] or _DEFAULT_PORTS.get(scheme, ""))
+
+
+def _other_host(host: bytes) -> Refused:
+    return Refused(
+        Reason.HOST_NOT_ALLOWED,
+        f"requests for the host {shortened(host.decode('latin-1'))!r} are refused: if that is a name of this server, "
+        "add it to the setting allowed_hosts (DRIFTGAUGE_ALLOWED_HOSTS)",
+        {"field": "host"},
+    )
+
+
+def _other_site(headers: Headers) -> Refused:
+    origin = dict(headers).get(b"origin", b"").decode("latin-1")
+    whose = f"a page of {shortened(origin)}" if origin else "a page of another site"
+    return Refused(
+        Reason.CROSS_SITE,
+        f"requests from {whose} are refused: to allow them, add its origin to the setting allowed_origins "
+        "(DRIFTGAUGE_ALLOWED_ORIGINS)",
+        {"field": "origin"},
+    )

@@ -1,0 +1,45 @@
+"""`POST /predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.formats.large.structure import Structure
+from driftgauge.edges.formats.predict_json import PredictRequest, read_request, write_answer
+from driftgauge.edges.http.context import service_of
+from driftgauge.edges.http.errors import error_body
+from driftgauge.errors import Reason
+from driftgauge.models.bundle import BundleInfo
+from driftgauge.serving.request import Answer
+
+
+@dataclass(frozen=True)
+class PredictJson:
+    """The wire format of `POST /predict`."""
+
+    decoder: FeatureDecoder
+    info: BundleInfo
+    max_rows: int
+
+    def read(self, body: bytes, structure: Structure | None = None) -> PredictRequest:
+        """Understand a body, a large one by its structure; raises Refused."""
+        return read_request(body, self.decoder, self.max_rows, structure)
+
+    def write(self, asked: PredictRequest, answer: Answer, arrival: float) -> bytes:
+        """Return the answer's body; `arrival` is in seconds since 1970."""
+        return write_answer(asked, answer, self.info, arrival)
+
+    def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
+        """Return an error's body."""
+        return orjson.dumps(error_body(reason, message, detail))
+
+
+async def predict(request: Request) -> Response:
+    """Predict one row or many: all rows are answered, or none."""
+    return await service_of(request).predict.answer(request)

@@ -1,0 +1,63 @@
+"""Counts and times every request: `http_requests_total` and `http_request_duration_seconds`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from driftgauge.errors import Reason
+from driftgauge.metrics.metrics import CONNECTIONS_REFUSED, HTTP_DURATION, HTTP_REQUESTS, Stored, server_series
+from driftgauge.state.layout import Counters
+
+UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
+"""Where requests are counted that fit no route, or no method of it, or are refused before that is known."""
+
+
+def handler(path: str) -> str:
+    """Return the template under which a route counts: a model has the same series with its version and without."""
+    return path.replace("/versions/{model_version}", "")
+
+
+Routes = Sequence[tuple[str, str, Sequence[int]]]
+"""Method, template, and the codes that are answered."""
+
+
+def http_series(routes: Routes) -> tuple[Stored, ...]:
+    """Return the series of some routes, and of requests that fit none."""
+    return server_series([*routes, UNMATCHED])
+
+
+class HttpCounters:
+    """The server's own counters, among others in a state; `changed` is told of each answer that was counted."""
+
+    def __init__(self, routes: Routes, counters: Counters, changed: Callable[[], None] = lambda: None) -> None:
+        """Count in `counters`, which have the series of these routes."""
+        self.series: tuple[Stored, ...] = http_series(routes)
+        self.counters = counters
+        self._changed = changed
+        self._known = {(method, template) for method, template, _ in routes}
+        self._children = {
+            child: (self.counters.counter(HTTP_REQUESTS, *child), self.counters.histogram(HTTP_DURATION, *child))
+            for child in self.series[0].children
+        }
+
+    def count(self, method: str, template: str | None, code: int, seconds: float) -> None:
+        """Count one answer."""
+        labels = (method, template or "", str(code))
+        count, observe = self._children.get(labels) or self._children[self._labels(*labels)]
+        count(1.0)
+        observe(seconds)
+        self._changed()
+
+    def refused(self, reason: Reason, status: int | None) -> None:
+        """Count a connection that was refused or ended, and the answer that its request got, if it had begun one."""
+        self.counters.add(CONNECTIONS_REFUSED.name, 1.0, reason)
+        if status is not None:
+            self.counters.add(HTTP_REQUESTS, 1.0, *self._labels(*UNMATCHED[:2], str(status)))
+        self._changed()
+
+    def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:
+        """Return the labels under which an answer counts that has none of its own."""
+        if method == "HEAD" and (method, template) not in self._known:
+            method = "GET"  # it is the same work
+        known = (method, template) if (method, template) in self._known else UNMATCHED[:2]
+        return (*known, code) if (*known, code) in self._children else (*known, "other")

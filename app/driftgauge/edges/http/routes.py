@@ -1,0 +1,118 @@
+"""Every route of the server, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from driftgauge.edges.http import about, infer, predict, runbooks, watch
+from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.fast_path import Shortcuts
+from driftgauge.edges.http.openapi import bodies, schemas, schemas_v2
+from driftgauge.edges.http.request_metrics import handler
+from driftgauge.models.bundle import BundleInfo
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route: what answers it, with which status codes, and how the documentation describes it."""
+
+    method: str
+    path: str
+    answers: Handler
+    codes: tuple[int, ...]
+    tag: str
+    body: type[BaseModel] | None = None
+    """The shape of its answer."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Its method, and HEAD where it is counted apart, for the probes that some load balancers send."""
+        return (self.method, "HEAD") if self.tag == "health" else (self.method,)
+
+
+MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
+PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
+INFERRING: Final = (*PREDICTING, 404)
+ANYWHERE: Final = (408, 414, 421, 431)
+"""What every route may answer, whose requests are refused before it is known what they ask."""
+ROUTES: Final = (
+    Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
+    Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
+    Route("GET", "/drift/status", watch.status, (200, 404, 406), "watch", schemas.DriftStatus),
+    Route("GET", "/metrics", watch.metrics, (200, 406), "watch"),
+    Route("GET", "/runbooks", runbooks.contents, (200,), "watch"),
+    Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "watch"),
+    Route("GET", "/metadata", about.metadata, (200,), "model", schemas.Metadata),
+    Route("GET", "/label", about.label, (200,), "model", schemas.ClassNames),
+    Route("GET", "/health", about.health, (200,), "health", schemas.Health),
+    Route("GET", "/health/live", about.live, (200,), "health", schemas.Alive),
+    Route("GET", "/health/ready", about.ready, (200, 503), "health", schemas.Alive),
+    *(Route("POST", f"{path}/infer", infer.infer, INFERRING, "v2", schemas_v2.InferAnswer) for path in MODEL_PATHS),
+    *(Route("GET", path, infer.model, (200, 404), "v2", schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
+    *(
+        Route("GET", f"{path}/ready", infer.model_ready, (200, 404, 503), "v2", schemas_v2.V2Ready)
+        for path in MODEL_PATHS
+    ),
+    Route("GET", "/v2", infer.server, (200,), "v2", schemas_v2.V2ServerMetadata),
+    Route("GET", "/v2/health/live", infer.live, (200,), "v2", schemas_v2.V2Live),
+    Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", schemas_v2.V2Ready),
+    Route("GET", "/", about.root, (307,), "docs"),
+)
+DOCUMENTATION: Final = (("GET", "/docs", (200,)), ("GET", "/openapi.json", (200,)))
+"""The routes that FastAPI itself answers."""
+
+
+def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
+    """Return every route as (method, template under which it counts, codes)."""
+    declared = {(method, handler(route.path)): route.codes for route in ROUTES for method in route.methods}
+    return [*((method, path, codes) for (method, path), codes in declared.items()), *DOCUMENTATION]
+
+
+def shortcuts(service: Service) -> Shortcuts:
+    """Return what answers the paths that predict, before FastAPI looks for a route."""
+    names = {"model_name": service.info.name, "model_version": service.info.version}
+    inferring = {path.format_map(names): path for path in (f"{path}/infer" for path in MODEL_PATHS)}
+    return {
+        "/predict": ("/predict", service.predict),
+        **{path: (handler(template), service.infer) for path, template in inferring.items()},
+    }
+
+
+def install_routes(app: FastAPI, info: BundleInfo, max_rows: int) -> None:
+    """Add the routes, with the model's own features in their documentation."""
+    for route in ROUTES:
+        app.add_api_route(
+            route.path,
+            route.answers,
+            methods=[route.method],
+            tags=[route.tag],
+            response_class=Response,
+            responses=schemas.responses((*route.codes, *ANYWHERE), route.body, route.path, _error(route)),
+            include_in_schema=route.path != "/",
+            openapi_extra=_extra(route, info, max_rows),
+        )
+
+
+def _error(route: Route) -> type[BaseModel]:
+    return schemas_v2.V2Error if route.tag == "v2" else schemas.ErrorAnswer
+
+
+def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
+    """Return what the documentation says of a route beyond its answers."""
+    parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
+    if route.path == "/drift/status":
+        parameters.append(schemas.MODEL_PARAMETER)
+    extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
+    if route.path == "/predict":
+        extra["requestBody"] = bodies.predict_body(info, max_rows)
+    elif route.path.endswith("/infer"):
+        extra["requestBody"] = schemas_v2.infer_schema(info, max_rows)
+    return extra

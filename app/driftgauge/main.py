@@ -1,0 +1,326 @@
+"""The composition root: puts the parts of a server together, starts and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
+
+from driftgauge import __version__
+from driftgauge import shutdown as leaving
+from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.edges.formats.features import FeatureDecoder
+from driftgauge.edges.formats.large.extent import Extent
+from driftgauge.edges.http.body_reader import Intake
+from driftgauge.edges.http.connection.connections import (
+    STATE_KEY,
+    ConnectionLimits,
+    Connections,
+    file_limit,
+    most_connections,
+)
+from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.errors import install_error_handlers
+from driftgauge.edges.http.fast_path import FrontedApp
+from driftgauge.edges.http.infer import InferV2
+from driftgauge.edges.http.origins import Door
+from driftgauge.edges.http.predict import PredictJson
+from driftgauge.edges.http.prediction_endpoint import Operation
+from driftgauge.edges.http.request_metrics import HttpCounters, http_series
+from driftgauge.edges.http.routes import install_routes, measured, shortcuts
+from driftgauge.metrics.metrics import RECOVERED, Stored, monitor_series, process_numbers, score_buckets
+from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
+from driftgauge.models.model_file import UntrustedTypes
+from driftgauge.models.predictor import Predictor, verify
+from driftgauge.monitor.capture import Capture
+from driftgauge.monitor.monitor import Monitor, MonitorOptions, Registry, state_shape
+from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.publisher import LOST, Publisher
+from driftgauge.monitor.scheduler import Evaluator
+from driftgauge.serving.batcher import Batcher, BatchLimits
+from driftgauge.serving.latency_probe import Cost, measured_cost
+from driftgauge.settings.options import Settings, SettingsError, load
+from driftgauge.state.slot import Owner
+from driftgauge.state.slots import Slots, Unusable
+from driftgauge.state.store import Store
+
+SWITCH_SECONDS: Final = 0.0001
+"""After so long a thread that computes lets the event loop go on; Python's own 5 ms are a wait at each socket."""
+IN_MEMORY_PROBLEM: Final = LOST
+WATCHING_THREADS: Final = 6
+"""One for each thing that is read of the state: its rows, the evaluation, the digest, metrics, the status; and one."""
+EVALUATION_SHARE: Final = 0.75
+"""How much of the time that readers wait an evaluation may take; the rest is for reading the counters."""
+WITHOUT_FILES: Final = (
+    "Windows and counters are kept in memory: a restart loses them, and a worker tells of its own rows alone. "
+    "Name another folder with state_dir, or `memory` if that is what you want"
+)
+DESCRIPTION: Final = "Serves a model and watches whether what it sees still looks like what it was trained on."
+
+
+def create_app(
+    settings: Settings | None = None, *, bundle: Bundle | None = None, clock: Callable[[], float] = time.time
+) -> FastAPI:
+    """Return the server as an ASGI application.
+
+    Without `settings` they are read from the environment, without `bundle` it is loaded from where
+    they say; `clock` gives the time of day in seconds since 1970. Raises SettingsError or
+    BundleError: a server that cannot work does not start.
+    """
+    settings = settings or load()
+    service = compose(settings, bundle or _load(settings), clock)
+    app = FrontedApp(
+        service.http,
+        shortcuts(service),
+        Door(settings.host, settings.allowed_hosts, settings.allowed_origins),
+        settings.root_path,
+        title=f"Driftgauge: {service.info.name} {service.info.version}",
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=_lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        # The server's own metrics say what it does; OpenTelemetry's would cost on each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.service = service
+    install_routes(app, service.info, settings.max_rows)
+    install_error_handlers(app, service.failures)
+    return app
+
+
+def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> Service:
+    """Put the parts together around a bundle; BundleError if its model does not answer as it should."""
+    info = bundle.info
+    predictor = Predictor(bundle)
+    verify(predictor, info)
+    problems, failures = Problems(clock), Problems(clock)
+    monitor = _monitor(settings, bundle, clock(), problems)
+    publisher = Publisher(monitor.store, problems, process_numbers)
+    publisher.now()  # or the slot shows the process that had it before
+    monitors = Registry()
+    monitors.add(monitor)
+    capture = Capture(monitor, problems, watching=settings.monitoring_enabled)
+    # OpenMP's limit holds for the thread that sets it, so the model's own thread does.
+    executor = ThreadPoolExecutor(
+        1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
+    )
+    by_event = monitor.by_event and settings.monitoring_enabled
+    watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
+    batcher = Batcher(
+        predictor, capture, _cost(settings, predictor, info), executor, _limits(settings), by_event=by_event
+    )
+    decoder = FeatureDecoder(info)
+    http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
+    operation = partial(
+        Operation,
+        intake=Intake(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
+        extent=Extent(settings.max_rows, len(info.features)),
+        batcher=batcher,
+        predictor=predictor,
+        capture=capture,
+        failures=failures,
+        clock=clock,
+    )
+    return Service(
+        settings=settings,
+        clock=clock,
+        info=info,
+        predictor=predictor,
+        batcher=batcher,
+        predict=operation(PredictJson(decoder, info, settings.max_rows)),
+        infer=operation(InferV2(decoder, info, settings.max_rows)),
+        monitors=monitors,
+        evaluators=_evaluators(settings, monitors, problems, clock, watching),
+        capture=capture,
+        problems=problems,
+        failures=failures,
+        http=http,
+        connections=Connections(_connection_limits(settings), http.refused),
+        store=monitor.store,
+        publisher=publisher,
+        executor=executor,
+        watching=watching,
+        writing=ThreadPoolExecutor(1, thread_name_prefix="writing"),
+    )
+
+
+def _cost(settings: Settings, predictor: Predictor, info: BundleInfo) -> Cost:
+    with threadpool_limits(settings.model_threads):
+        return measured_cost(predictor, info)
+
+
+def _limits(settings: Settings) -> BatchLimits:
+    return BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    most = most_connections(settings.max_connections, file_limit())
+    if settings.max_connections is not None and most < settings.max_connections:
+        structlog.get_logger().warning(
+            "max_connections_lowered",
+            max_connections=most,
+            hint="this process may not open more files: raise its limit (ulimit -n), or lower max_connections",
+        )
+    return ConnectionLimits(
+        max_connections=most,
+        max_header_bytes=settings.max_header_bytes,
+        max_header_count=settings.max_header_count,
+        max_url_bytes=settings.max_url_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        head_timeout_seconds=settings.head_timeout_seconds,
+        body_timeout_seconds=settings.body_timeout_seconds,
+        answer_timeout_seconds=settings.answer_timeout_seconds,
+        idle_timeout_seconds=settings.idle_timeout_seconds,
+        stop_timeout_seconds=(settings.shutdown_grace_seconds - leaving.FLUSH_SECONDS) / 2,
+    )
+
+
+def _evaluators(
+    settings: Settings, monitors: Registry, problems: Problems, clock: Callable[[], float], executor: Executor
+) -> Mapping[tuple[str, str], Evaluator]:
+    if not settings.monitoring_enabled:
+        return {}
+    return {
+        (monitor.model_name, monitor.model_version): Evaluator(
+            monitor,
+            problems,
+            clock=clock,
+            interval_seconds=settings.evaluation_interval_seconds,
+            rest_factor=settings.evaluation_rest_factor,
+            wait_seconds=EVALUATION_SHARE * settings.evaluation_wait_seconds,
+            executor=executor,
+        )
+        for monitor in monitors
+    }
+
+
+def _load(settings: Settings) -> Bundle:
+    if settings.bundle is None:
+        raise SettingsError("no model to serve: name its bundle (--bundle DIR, or DRIFTGAUGE_BUNDLE)")
+    try:
+        return load_bundle(settings.bundle, settings.trusted_types)
+    except UntrustedTypes as error:
+        raise error.told_for("setting") from error
+
+
+def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems) -> Monitor:
+    score = bundle.baseline.columns[len(bundle.info.features)]
+    buckets = score_buckets(score.bins.edges) if bundle.info.task == "regression" else None
+    options = _options(settings, bundle)
+    series = monitor_series(buckets) if buckets else monitor_series()
+    return Monitor(
+        bundle.baseline,
+        model_name=bundle.info.name,
+        model_version=bundle.info.version,
+        now=now,
+        options=options,
+        store=_store(settings, bundle, options, (*series, *http_series(measured())), problems),
+    )
+
+
+def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
+    return MonitorOptions(
+        policy=Policy(
+            windows=settings.windows,
+            time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
+            max_age_seconds=settings.max_age_seconds,
+            psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
+            feature_psi_thresholds=_of_known_columns(settings.psi_thresholds_by_feature, bundle),
+            budget=Budget(
+                false_alarm_rows=settings.false_alarm_rows,
+                false_alarm_interval_seconds=settings.false_alarm_interval_seconds,
+                tolerance=settings.evidence_tolerance_ratio,
+            ),
+            missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
+            unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
+        ),
+        clock=settings.clock,
+        max_event_ahead_seconds=settings.max_event_ahead_seconds,
+    )
+
+
+def _store(
+    settings: Settings, bundle: Bundle, options: MonitorOptions, series: Sequence[Stored], problems: Problems
+) -> Store:
+    """Return the state of the model, as files if that is possible: predictions go on without."""
+    shape = state_shape(bundle.baseline, options, series)
+    detector = bundle.baseline.detector(options.policy.budget)
+    folder = settings.state_folder
+    if folder is None:
+        return Store.in_memory(shape, detector)
+    owner = Owner(bundle.info.name, bundle.info.version, bundle.baseline.hash)
+    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector, root=folder)
+    try:
+        store = Store(*slots.take(), slots)
+    except Unusable as error:
+        problems.lasts(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
+        return Store.in_memory(shape, detector)
+    for recovery in slots.recoveries:
+        structlog.get_logger().warning("state_recovered", reason=recovery.reason, detail=recovery.text)
+        with store.counting() as counters:
+            counters.add(RECOVERED.name, 1, recovery.reason)
+    return store
+
+
+def _of_known_columns(
+    thresholds: Mapping[str, tuple[float, float]], bundle: Bundle
+) -> Mapping[str, tuple[float, float]]:
+    unknown = [name for name in thresholds if name not in bundle.baseline.names]
+    if unknown:
+        raise SettingsError(
+            f"psi_thresholds_by_feature: the model has no column {', '.join(unknown)}; "
+            f"it has {', '.join(bundle.baseline.names)}"
+        )
+    return thresholds
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FrontedApp) -> AsyncIterator[Mapping[str, Any]]:
+    service: Service = app.state.service
+    watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
+    watching.append(asyncio.create_task(service.publisher.run()))
+    log = structlog.get_logger()
+    log.info("started", model=service.info.name, version=service.info.version, slot=service.store.own.number)
+    app.document(service.settings.root_path)  # kept: the first who asks for it would otherwise hold up all who predict
+    try:
+        grace = service.settings.shutdown_grace_seconds
+        with threadpool_limits(service.settings.model_threads), _responsive(), leaving.within(grace):
+            service.ready = True
+            yield {STATE_KEY: service.connections}  # for the protocol, which uvicorn makes
+    finally:
+        service.ready = False
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        try:
+            await asyncio.to_thread(service.store.leave)
+        except Exception as error:  # the disk may be what fails; nothing more can be done
+            log.error("state_not_saved", exc_info=error)
+        log.info("stopped", slot=service.store.own.number)
+
+
+@contextlib.contextmanager
+def _responsive() -> Iterator[None]:
+    """Keep the event loop from waiting: for the garbage collector, and for threads that evaluate and write metrics."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # what was loaded at start stays: to look through it takes 50 ms each time
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)

@@ -1,0 +1,281 @@
+"""Model bundles: a folder with `bundle.json`, `model.skops` and `baseline.json`, read and verified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from driftgauge.common.safe_files import read_bounded
+from driftgauge.common.schema_errors import shown, told
+from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline, BaselineError, Kind
+from driftgauge.errors import BundleError
+from driftgauge.models import baseline_file
+from driftgauge.models.model_file import load_model
+
+SCHEMA_VERSION: Final = 1
+BUNDLE_FILE: Final = "bundle.json"
+MODEL_FILE: Final = "model.skops"
+BASELINE_FILE: Final = "baseline.json"
+MOST_INFO_BYTES: Final = 64 << 20
+"""The largest `bundle.json` that is read: features of millions of categories."""
+MOST_INFO_BRACKETS: Final = 1_000_000
+"""The most lists and objects in it: a feature has three. Empty ones take twenty times their text."""
+SAMPLE_TOLERANCE: Final = 1e-6
+
+_SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
+"""What the score and the predicted class are, and are watched as."""
+_LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
+"""Whose estimators are looked into."""
+
+Task = Literal["binary", "multiclass", "regression"]
+FeatureKind = Literal["numeric", "categorical", "text"]
+Values = Literal["text", "number", "integer", "boolean"]
+Missing = Literal["nan", "none", "na", "empty"]
+Input = Literal["matrix", "dataframe", "texts"]
+Label = int | float | bool | str
+Dtype = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]+[0-9]{0,4}(\([0-9, -]{1,12}\)|<[^>]{1,100}>)?(\[[^\]]{1,100}\])*$", max_length=300)
+]
+"""A dtype as pandas spells it: int64, string[pyarrow], datetime64[ns, UTC]. None of a terabyte, such as U999999999."""
+Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(_Part):
+    """One input of the model."""
+
+    name: str
+    kind: FeatureKind
+    """A number, one of a set of categories, or free text."""
+    categories: tuple[str, ...] = ()
+    """The categories that the model knows; empty for a number and for free text."""
+    codes: tuple[float, ...] | None = None
+    """The number that the model is given for each category; None where it is given the category itself."""
+    boolean: bool = False
+    """Whether the column held booleans, for the documentation."""
+    accepts_missing: bool = False
+    """Whether the model answers a row without it."""
+    dtype: Dtype | None = None
+    """The pandas dtype of the column that the model was fitted on; None in a bundle of an earlier version."""
+    values: Values | None = None
+    """What a category, or a cell of dtype object, was in that column; None for categories with codes of the author's.
+
+    Only where it is known an unseen category is given to the model as itself.
+    """
+    missing: Missing = "nan"
+    """What stands for a missing value in that column: NaN, None, pandas.NA or an empty text."""
+    accepts_unseen: bool = False
+    """Whether the model answers a category that it was not fitted on, given as itself."""
+
+    @property
+    def watched_as(self) -> Kind:
+        """The kind of its column in the baseline: of a free text the number of characters is watched."""
+        return "categorical" if self.kind == "categorical" else "numeric"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Feature:
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError("a category is named twice")
+        if self.codes is not None and len(self.codes) != len(self.categories):
+            raise ValueError(f"{len(self.codes)} codes for {len(self.categories)} categories")
+        return self
+
+
+class Sample(_Part):
+    """A row, and what the model answered when the bundle was made."""
+
+    features: dict[str, float | str | None]
+    prediction: Label
+    score: float
+    shown: bool = False
+    """Whether clients see it: a row that was made up, or that the owner shares. Older bundles do not say; they hold
+    rows of the evaluation table."""
+
+
+class Timing(_Part):
+    """What a prediction took when the bundle was made, by the median of a few; in seconds."""
+
+    one_row_seconds: float
+    rows: int
+    rows_seconds: float | None
+    """What so many rows took together; None for a model that takes one at a time."""
+
+
+class Performance(_Part):
+    """How well the model did on held-out rows (on its own training rows if `in_sample`)."""
+
+    rows: int
+    in_sample: bool
+    metrics: dict[str, float]
+
+
+class BundleInfo(_Part):
+    """The content of `bundle.json`."""
+
+    schema_version: Literal[1] = 1
+    name: Name
+    version: Name
+    task: Task
+    features: tuple[Feature, ...]
+    classes: tuple[Label, ...] = ()
+    """The model's classes in the order of its probabilities; the last of two is the positive one."""
+    input: Input
+    """Whether the estimator is given a float64 matrix, a DataFrame with its columns' names, or its one text alone."""
+    created: str
+    libraries: dict[str, str]
+    target: str | None = None
+    samples: Annotated[tuple[Sample, ...], Field(max_length=100)] = ()
+    performance: Performance | None = None
+    timing: Timing | None = None
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> BundleInfo:
+        names = [feature.name for feature in self.features]
+        if len(set(names)) < len(names):
+            raise ValueError("two features have the same name")
+        if any(math.isinf(code) for feature in self.features for code in feature.codes or ()):
+            raise ValueError("a category's code is infinite")
+        few, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, math.inf)}[self.task]
+        if not few <= len(self.classes) <= most or len(set(map(repr, self.classes))) < len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes of a {self.task} model, or one of them twice")
+        for sample in self.samples:
+            self._check_sample(sample)
+        return self
+
+    def _check_sample(self, sample: Sample) -> None:
+        if set(sample.features) != {feature.name for feature in self.features} or not math.isfinite(sample.score):
+            raise ValueError("a sample has other features than the model, or a score that is no number")
+        for feature in self.features:
+            value = sample.features[feature.name]
+            if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
+                raise ValueError(f"a sample of {feature.name} is {shown(value)}, and the feature is a number")
+
+    @property
+    def shown_samples(self) -> tuple[Sample, ...]:
+        """The samples that clients may see."""
+        return tuple(sample for sample in self.samples if sample.shown)
+
+    @property
+    def accepts_missing(self) -> bool:
+        """Whether the model takes a missing value in each of its features."""
+        return all(feature.accepts_missing for feature in self.features)
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """The names of the columns that are monitored beside the features."""
+        return RESERVED if self.task == "multiclass" else (PREDICTION,)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle in memory."""
+
+    info: BundleInfo
+    model: Any
+    """The scikit-learn estimator."""
+    baseline: Baseline
+
+
+def load_bundle(folder: Path, trusted_types: Iterable[str] = ()) -> Bundle:
+    """Read and check a bundle; BundleError says what is wrong with it and what to do."""
+    if not folder.is_dir():
+        raise BundleError(f"there is no model bundle at {folder}: make one with `driftgauge bundle create`")
+    info = read_info(folder)
+    baseline = read_baseline(folder / BASELINE_FILE)
+    check_features(info, baseline)
+    model = load_model(folder / MODEL_FILE, trusted_types)
+    return Bundle(info, strip_feature_names(model) if info.input == "matrix" else model, baseline)
+
+
+def read_info(folder: Path) -> BundleInfo:
+    """Read `bundle.json`."""
+    path = folder / BUNDLE_FILE
+    text = _read(path, MOST_INFO_BYTES)
+    if text.count("[") + text.count("{") > MOST_INFO_BRACKETS:
+        raise BundleError(f"{path} cannot be used: it has more lists and objects than a bundle has")
+    try:
+        return BundleInfo.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(
+            f"{path} cannot be used ({told(error)}): it is damaged or from another version of Driftgauge; "
+            "make the bundle again with `driftgauge bundle create`"
+        ) from error
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file."""
+    try:
+        return baseline_file.loads(_read(path, baseline_file.MOST_BYTES))
+    except BaselineError as error:
+        raise BundleError(f"{path}: {error}") from error
+
+
+def _read(path: Path, most_bytes: int) -> str:
+    try:
+        return read_bounded(path, most_bytes).decode("utf-8")
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(f"cannot read {path}: it is not UTF-8 text; it is damaged, or another file") from error
+
+
+def check_features(info: BundleInfo, baseline: Baseline) -> None:
+    """Raise BundleError unless the baseline has the model's features in order, and its score columns."""
+    if not info.features:
+        raise BundleError("the bundle names no feature: make it again with `driftgauge bundle create`")
+    expected = (*(feature.name for feature in info.features), *info.score_columns)
+    if baseline.names != expected:
+        absent = [name for name in expected if name not in baseline.names]
+        extra = [name for name in baseline.names if name not in expected]
+        what = "; ".join(
+            [f"without {', '.join(absent)}"] * bool(absent) + [f"with {', '.join(extra)} besides"] * bool(extra)
+        )
+        raise BundleError(
+            f"the baseline's columns do not match the model's features ({what or 'in another order'}): "
+            "build both from the same table with `driftgauge bundle create`"
+        )
+    kinds = [*((feature.kind, feature.watched_as) for feature in info.features), *_SCORE_KINDS]
+    for (kind, watched_as), column in zip(kinds, baseline.columns, strict=False):
+        if watched_as != column.kind:
+            raise BundleError(
+                f"{column.name} is {kind} for the model and {column.kind} in the baseline: "
+                "build both from the same table with `driftgauge bundle create`"
+            )
+
+
+def strip_feature_names(model: Any) -> Any:
+    """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
+    for part in parts(model):
+        vars(part).pop("feature_names_in_", None)
+        if "_fitted_with_feature_names" in vars(part):  # how LightGBM says whether it has names
+            part._fitted_with_feature_names = False
+    return model
+
+
+def parts(model: Any) -> Iterator[Any]:
+    """Yield an estimator and all those that it is made of: steps, members, a boosting's encoder."""
+    return _parts(model, set())
+
+
+def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inner: Iterable[Any] = ()
+    if isinstance(value, list | tuple):
+        inner = value
+    elif isinstance(value, dict):
+        inner = list(value.values())
+    elif type(value).__module__.startswith(_LIBRARIES) and hasattr(value, "__dict__"):
+        inner = list(vars(value).values())
+        yield value
+    for part in inner:
+        yield from _parts(part, seen)

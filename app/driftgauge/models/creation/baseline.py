@@ -1,0 +1,107 @@
+"""How a baseline is built of a table: which rows in which order, which columns as what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from driftgauge.drift.reference.baseline import Baseline, BaselineError, Table, measuring_length
+from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
+from driftgauge.drift.statistics.psi import ZeroBin
+from driftgauge.drift.windows.blocks import hours_of
+from driftgauge.models.bundle import FeatureKind
+from driftgauge.models.creation.estimator import column_kinds
+from driftgauge.tables.cells import TableError, text_lengths
+from driftgauge.tables.stream import separator_hint
+from driftgauge.tables.table import (
+    column,
+    in_order,
+    index_columns,
+    infer_kinds,
+    is_csv,
+    read_table,
+    require,
+    seconds_since_1970,
+)
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """How a baseline is built of a table."""
+
+    time: str | None = None
+    """Column that puts the rows in order; with it the baseline knows its natural variation."""
+    kinds: Mapping[str, FeatureKind] = field(default_factory=dict)
+    """Kinds of columns where inference is wrong."""
+    ignore: Sequence[str] = ()
+    """Columns to leave out."""
+    window_sizes: Sequence[int] = WINDOW_SIZES
+    """Sizes in rows of which the natural variation is measured."""
+    natural_variation_quantile: float = 1.0
+    """Quantile of the reference's own windows that counts as natural; 1 is the largest."""
+    by_hour: bool = False
+    """Whether rows are compared with the reference of their hour of the day (UTC), which takes `time`."""
+    zero_bin: ZeroBin = "jeffreys"
+    """How PSI counts an empty bin: Jeffreys' half row in each bin, or shares clipped at 1e-4."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built, before a table is read; BaselineError."""
+        if self.by_hour and self.time is None:
+            raise BaselineError("hours of the day are told from times: name the column that holds them (--time)")
+
+
+def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline:
+    """Build the baseline of a table alone, for a model that is served elsewhere."""
+    options = options or BaselineOptions()
+    table = ordered(read_table(source, stated_text(options)), options)
+    hint = separator_hint(table.column_names) if is_csv(source) else ""
+    if hint:
+        raise TableError(f"the table has one column, {table.column_names[0]}{hint}")
+    left_out = not_features(options, table)
+    names = [name for name in table.column_names if name not in left_out]
+    kinds = infer_kinds(table, names, column_kinds(options.kinds))
+    lengths = [name for name, kind in options.kinds.items() if kind == "text"]
+    columns = {
+        name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
+    }
+    return measuring_length(baseline_with(columns, options, table), lengths)
+
+
+def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
+    """Return a table in the order of its times, if it has any."""
+    return table if options.time is None else in_order(table, options.time)
+
+
+def not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
+    """Return the columns that are no features: ignored ones, times, the target, and a DataFrame's index."""
+    require(table, options.ignore, "the table")
+    stored = index_columns(table.column_names)
+    return [*others, *options.ignore, *([options.time] if options.time else []), *stored]
+
+
+def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
+    """Build the baseline of columns whose times, if any, are in the table that they come from."""
+    hours = hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
+    return build_baseline(
+        columns,
+        created=now_text(),
+        ordered_by=options.time,
+        window_sizes=options.window_sizes,
+        natural_variation_quantile=options.natural_variation_quantile,
+        zero_bin=options.zero_bin,
+        hours=hours,
+    )
+
+
+def now_text() -> str:
+    """Return the time as a bundle says when it was made: RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def stated_text(options: BaselineOptions) -> list[str]:
+    """Return the columns that are stated to be text, or categories that a file may spell as numbers."""
+    return [name for name, kind in options.kinds.items() if kind != "numeric"]

@@ -1,0 +1,115 @@
+"""Which columns of a table an estimator takes: by its own names, a step's, the user's, or all beside the target."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from driftgauge.common.quoting import listed
+from driftgauge.errors import BundleError
+from driftgauge.models.creation.fitted import takes_text_alone
+
+_INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
+"""Where an estimator keeps the one that it is made around."""
+
+
+@dataclass(frozen=True)
+class FeatureNames:
+    """The features' names in the order that the estimator takes them."""
+
+    names: tuple[str, ...]
+    source: str
+    """Where they are from, as the end of a sentence."""
+    as_frame: bool = False
+    """Whether the estimator was fitted on a DataFrame and its first step may need one, though it keeps no names."""
+    guessed: bool = False
+    """Whether they are a later step's: a step before it may have taken more columns, and dropped some."""
+
+    @property
+    def doubt(self) -> str:
+        """What to say where the estimator does not answer rows of these columns; empty if they are its own."""
+        if not self.guessed:
+            return ""
+        return (
+            f"; its columns were taken {self.source}: if it was fitted on others, name them in their order (--features)"
+        )
+
+
+def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> FeatureNames:
+    """Find the features among a table's columns; `left_out` are none, `asked` are those that the user names.
+
+    Raises BundleError where the estimator does not say what it was fitted on, or says otherwise.
+    """
+    beside = [name for name in columns if name not in left_out]
+    own = _own(model, columns)
+    if asked:
+        return _asked(asked, own, as_frame=next(_later(model, columns), None) is not None)
+    if own is not None:
+        return FeatureNames(own, "by the estimator's own names")
+    later = next(_later(model, columns), None)
+    if later is not None and set(later.names) <= set(beside):
+        return later
+    if not hasattr(model, "n_features_in_") and not takes_text_alone(model):
+        raise BundleError(
+            f"the estimator does not say which columns it was fitted on: name them in their order, {_options(beside)}; "
+            "beside the target the reference has these columns"
+        )
+    return FeatureNames(tuple(beside), "all columns beside the target, in the table's order")
+
+
+def trained_names(model: Any) -> list[str]:
+    """Return the names that the estimator or its first step with names was fitted on; none where no step has any."""
+    own = _own(model, ())
+    later = next(_later(model, ()), None) if own is None else None
+    return list(own or (later.names if later else ()))
+
+
+def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
+    """Return the columns that are no features, each with its reason if it has one."""
+    return listed([name for name in columns if name not in names], reasons)
+
+
+def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> FeatureNames:
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise BundleError(f"--features names {twice} twice")
+    if own is None:
+        return FeatureNames(tuple(names), "as --features names them", as_frame=as_frame)
+    if set(own) != set(names):
+        raise BundleError(
+            f"the estimator was fitted on {listed(own)}, --features names {listed(names)}: "
+            "leave the option out, or name the same columns"
+        )
+    return FeatureNames(own, "by the estimator's own names")
+
+
+def _own(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
+    found = getattr(model, "feature_names_in_", None)
+    if found is None:
+        return None
+    # LightGBM writes an underscore for a space.
+    spelled = {name.replace(" ", "_"): name for name in columns if " " in name}
+    return tuple(name if name in columns else spelled.get(name, name) for name in map(str, found))
+
+
+def _later(model: Any, columns: Sequence[str]) -> Iterator[FeatureNames]:
+    """Yield the names that inner steps were fitted on, in the order in which a row comes to them."""
+    for step, inner in getattr(model, "steps", None) or ():
+        own = _own(inner, columns)
+        if own is not None:
+            yield FeatureNames(own, f"by the names that its step {step} was fitted on", as_frame=True, guessed=True)
+        else:
+            yield from _later(inner, columns)
+    for attribute in _INNER:
+        inner = getattr(model, attribute, None)
+        if hasattr(inner, "fit"):
+            yield from _later(inner, columns)
+
+
+def _options(names: Sequence[str]) -> str:
+    """Return the option that names columns, or one for each where a name holds a comma."""
+    if any("," in name for name in names):
+        return " ".join(f"--features {shlex.quote(name)}" for name in names)
+    return f"--features {shlex.quote(','.join(names))}"

@@ -1,0 +1,181 @@
+"""What the parts of a fitted estimator know of the columns that they were fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from driftgauge.models.bundle import Missing
+
+_PASSED_ON: Final = ("passthrough", "drop", None)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of one column."""
+
+    categories: tuple[Any, ...] = ()
+    """What an encoder of the column was fitted on, missing values left out."""
+    missing: Missing | None = None
+    """What a missing value is to an encoder or an imputer."""
+    is_text: bool = False
+    """Whether a vectoriser takes it."""
+    by_dtype: bool = False
+    """Whether the estimator took it for categorical because of its dtype."""
+
+    @property
+    def spells(self) -> bool:
+        """Whether its categories are texts."""
+        return bool(self.texts) and len(self.texts) == len(self.categories)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Those of its categories that are texts."""
+        return tuple(category for category in self.categories if isinstance(category, str))
+
+
+NOTHING_KNOWN: Final = Known()
+
+
+def known_columns(model: Any, names: Sequence[str]) -> dict[str, Known]:
+    """Return what is known of each of the columns that an estimator was fitted on, in their order."""
+    found: dict[str, Known] = {}
+    for part, columns in takers(model, names):
+        for place, name in enumerate(columns):
+            found[name] = _merged(found.get(name, NOTHING_KNOWN), part, place, len(columns))
+    return found
+
+
+def takes_text_alone(part: Any) -> bool:
+    """Say whether an estimator is fitted on texts themselves, not on a table: its first step is a vectoriser."""
+    if isinstance(part, Pipeline):
+        steps = [step for _, step in part.steps if step not in _PASSED_ON]
+        return bool(steps) and takes_text_alone(steps[0])
+    if isinstance(part, ColumnTransformer):
+        return False
+    if isinstance(part, FeatureUnion):
+        return any(takes_text_alone(transformer) for _, transformer in part.transformer_list)
+    return _is_vectoriser(part) or any(map(takes_text_alone, _fitted_inside(part)))
+
+
+def takers(model: Any, names: Sequence[str]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Yield each part that is given columns as they come, or with gaps filled, and which columns those are."""
+    for part, columns in _all(model, tuple(names), set()):
+        if not isinstance(part, Pipeline | ColumnTransformer | FeatureUnion):
+            yield part, columns
+
+
+def _all(part: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    if not isinstance(part, BaseEstimator) or id(part) in seen:
+        return
+    seen.add(id(part))
+    yield part, names
+    if isinstance(part, Pipeline):
+        for _, step in part.steps:
+            if step in _PASSED_ON:
+                continue
+            yield from _all(step, names, seen)
+            if not _keeps_columns(step, names):
+                break
+    elif isinstance(part, ColumnTransformer):
+        for _, transformer, columns in getattr(part, "transformers_", ()):
+            yield from _all(transformer, _chosen(columns, names), seen)
+    elif isinstance(part, FeatureUnion):
+        for _, transformer in part.transformer_list:
+            yield from _all(transformer, names, seen)
+    else:
+        for inner in _fitted_inside(part):
+            if getattr(inner, "n_features_in_", len(names)) == len(names):
+                yield from _all(inner, names, seen)
+
+
+def _fitted_inside(part: Any) -> Iterator[Any]:
+    """Yield what a search, a calibration, an ensemble or a boosting's preprocessor is made of."""
+    for name, value in vars(part).items():
+        if not (name.endswith("_") or name == "_preprocessor"):
+            continue  # a parameter, which is not fitted
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, BaseEstimator):
+                yield one
+            elif isinstance(inner := getattr(one, "estimator", None), BaseEstimator):  # of a calibration
+                yield inner
+
+
+def _keeps_columns(step: Any, names: Sequence[str]) -> bool:
+    """Say whether a step leaves its columns in place: an imputer that neither drops nor adds one."""
+    filled = getattr(step, "statistics_", None)
+    return (
+        isinstance(step, SimpleImputer) and filled is not None and len(filled) == len(names) and not step.add_indicator
+    )
+
+
+def _chosen(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the columns that a ColumnTransformer gives to a transformer."""
+    if isinstance(columns, str):
+        return (columns,) if columns in names else ()
+    if isinstance(columns, int | np.integer):
+        return (names[columns],)
+    if isinstance(columns, slice):
+        if isinstance(columns.start, str) or isinstance(columns.stop, str):
+            first = 0 if columns.start is None else names.index(columns.start)
+            last = len(names) if columns.stop is None else names.index(columns.stop) + 1
+            return names[first:last]
+        return names[columns]
+    if callable(columns):
+        return ()
+    chosen = np.asarray(columns)
+    if chosen.dtype == np.bool_:
+        return tuple(name for name, taken in zip(names, chosen.tolist(), strict=False) if taken)
+    return tuple(str(one) if isinstance(one, str) else names[one] for one in chosen.tolist())
+
+
+def _merged(known: Known, part: Any, place: int, count: int) -> Known:
+    categories, missing = _encoded(part, place, count)
+    if isinstance(part, SimpleImputer):
+        missing = "empty" if part.missing_values == "" else missing_as(part.missing_values)
+    return Known(
+        categories=known.categories or categories,
+        missing=known.missing or missing,
+        is_text=known.is_text or (count == 1 and _is_vectoriser(part)),
+        by_dtype=known.by_dtype or _by_dtype(part, place),
+    )
+
+
+def _encoded(part: Any, place: int, count: int) -> tuple[tuple[Any, ...], Missing | None]:
+    """Return the categories of one column of an encoder, and which missing value is among them."""
+    lists = getattr(part, "categories_", None)
+    if not isinstance(lists, list) or len(lists) != count:
+        return (), None
+    values = np.asarray(lists[place], dtype=object).tolist()
+    missing = [missing_as(value) for value in values]
+    present = tuple(value for value, gap in zip(values, missing, strict=True) if gap is None)
+    found = next((gap for gap in missing if gap is not None), None)
+    return present, found or ("empty" if "" in present else None)
+
+
+def missing_as(value: Any) -> Missing | None:
+    """Return which missing value this is, None if it is none."""
+    if value is None:
+        return "none"
+    if type(value).__name__ == "NAType":  # without importing pandas
+        return "na"
+    if isinstance(value, str):
+        return None
+    return "nan" if isinstance(value, float | np.floating) and np.isnan(value) else None
+
+
+def _is_vectoriser(part: Any) -> bool:
+    return isinstance(part, CountVectorizer | HashingVectorizer)
+
+
+def _by_dtype(part: Any, place: int) -> bool:
+    chosen = getattr(part, "is_categorical_", None)
+    return getattr(part, "categorical_features", None) == "from_dtype" and chosen is not None and bool(chosen[place])

@@ -1,0 +1,188 @@
+"""What an estimator takes, found out by trying: a matrix or a DataFrame, gaps, categories and texts that are new."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Final
+
+import numpy as np
+
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.errors import BundleError, ModelFailed, Refused
+from driftgauge.models import bundle as bundles
+from driftgauge.models.bundle import Bundle, BundleInfo, Feature
+from driftgauge.models.creation.fitted import takes_text_alone
+from driftgauge.models.predictor import Batch, Predictions, Predictor
+
+NEW_TEXT: Final = "a text of words that nobody has written before: qxzj"
+_NEW_CATEGORY: Final = "never seen before"
+_COMPARED: Final = 200
+"""Rows of which the answers to a matrix and to a DataFrame are compared."""
+_ALIKE: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A bundle that is being made, and rows that its model should answer."""
+
+    info: BundleInfo
+    model: Any
+    baseline: Baseline
+    rows: Batch
+    """Rows of the table."""
+    usual: Batch
+    """One row without a missing value, if there is one."""
+
+    def found(self) -> tuple[BundleInfo, Any]:
+        """Return what the model takes, and the model: without its features' names if it takes a matrix.
+
+        BundleError if it could not answer a new text.
+        """
+        info, model = self._with_input()
+        probe = Probe(info, model, self.baseline, self.rows, self.usual)
+        probe.require_new_texts()
+        features = probe.taking_missing()
+        return info.model_copy(update={"features": probe.taking_unseen(features)}), model
+
+    def _with_input(self) -> tuple[BundleInfo, Any]:
+        if takes_text_alone(self.model):
+            return self._texts_alone(), self.model
+        if self.info.input == "dataframe":
+            return self._with_dtypes(), self.model
+        frame = self.info.model_copy(update={"input": "dataframe"})
+        stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
+        if find_spec("pandas") is None:
+            return self.info, stripped
+        answers = _answers(_lenient(self.info, stripped, self.baseline), self.usual)
+        if answers is not None and not hasattr(self.model, "feature_names_in_"):
+            return self.info, stripped
+        framed = _lenient(frame, self.model, self.baseline)
+        if answers is None:
+            return (frame, self.model) if _answers(framed, self.usual) is not None else (self.info, stripped)
+        return (self.info, stripped) if self._agree(stripped, framed) else (frame, self.model)
+
+    def _with_dtypes(self) -> BundleInfo:
+        """Return what the model is given: texts as dtype category where it takes them only so.
+
+        A csv file does not say what they were, and LightGBM and XGBoost refuse any other text.
+        """
+        if _answers(_lenient(self.info, self.model, self.baseline), self.usual) is not None:
+            return self.info
+        features = tuple(
+            feature.model_copy(update={"dtype": "category", "missing": "nan"})
+            if feature.kind == "categorical" and feature.values == "text"
+            else feature
+            for feature in self.info.features
+        )
+        other = self.info.model_copy(update={"features": features})
+        answered = _answers(_lenient(other, self.model, self.baseline), self.usual) is not None
+        return other if answered else self.info
+
+    def _agree(self, stripped: Any, framed: Predictor) -> bool:
+        """Say whether the model answers the same to a matrix as to the DataFrame that it was fitted on."""
+        rows = self.rows.part(slice(0, _COMPARED))
+        for batch in (rows, self.usual):
+            expected = _answers(framed, batch)
+            if expected is None:
+                continue
+            found = _answers(_lenient(self.info, stripped, self.baseline), batch)
+            if found is None or found.labels != expected.labels:
+                return False
+            if not np.allclose(found.scores, expected.scores, rtol=_ALIKE, atol=_ALIKE):
+                return False
+        return True
+
+    def _texts_alone(self) -> BundleInfo:
+        features = self.info.features
+        if len(features) > 1:
+            raise BundleError(
+                f"the estimator takes one column of texts, and the reference has {len(features)} beside the target "
+                f"({', '.join(feature.name for feature in features[:5])}): --ignore the others"
+            )
+        one = Feature(name=features[0].name, kind="text", values="text", missing=features[0].missing)
+        return self.info.model_copy(update={"input": "texts", "features": (one,)})
+
+    def require_new_texts(self) -> None:
+        """Raise BundleError unless the model answers free text that it was not fitted on."""
+        predictor = _lenient(self.info, self.model, self.baseline)
+        for place, feature in enumerate(self.info.features):
+            if feature.kind == "text" and _answers(predictor, self._changed(place, NEW_TEXT)) is None:
+                if _answers(predictor, self.usual) is None:
+                    return  # it fails on every row, which is told with the rows of the table
+                raise BundleError(
+                    f"{feature.name}: the model cannot answer a text that it was not fitted on; if the column holds "
+                    f"categories, say so (--kinds {feature.name}=categorical)"
+                )
+
+    def taking_missing(self) -> tuple[Feature, ...]:
+        """Return the features, each with whether the model does without it: a row for each, with only that missing."""
+        count = len(self.info.features)
+        cells = np.repeat(self.usual.cells, count, axis=0)
+        np.fill_diagonal(cells, np.nan)
+        texts = {
+            place: [self._gap(place) if i == place else names[0] for i in range(count)]
+            for place, names in self.usual.texts.items()
+        }
+        rows = Batch(cells, texts)
+        predictor = _lenient(self.info, self.model, self.baseline)
+        together = _answers(predictor, rows) is not None
+        return tuple(
+            feature.model_copy(
+                update={
+                    "accepts_missing": together or _answers(predictor, rows.part(slice(place, place + 1))) is not None
+                }
+            )
+            for place, feature in enumerate(self.info.features)
+        )
+
+    def _gap(self, place: int) -> str | None:
+        feature = self.info.features[place]
+        return "" if feature.kind == "categorical" and feature.missing == "empty" else None
+
+    def taking_unseen(self, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        """Return the features, each with whether the model answers a category that it was not fitted on."""
+        predictor = _lenient(self.info, self.model, self.baseline)
+        return tuple(
+            feature.model_copy(
+                update={"accepts_unseen": _answers(predictor, self._changed(place, _unseen(feature))) is not None}
+            )
+            if feature.kind == "categorical" and feature.values not in (None, "boolean")
+            else feature
+            for place, feature in enumerate(features)
+        )
+
+    def _changed(self, place: int, text: str) -> Batch:
+        """Return the usual row with another text in one place."""
+        texts: Mapping[int, list[str | None]] = {
+            i: [text] if i == place else list(names) for i, names in self.usual.texts.items()
+        }
+        return Batch(self.usual.cells, texts)
+
+
+def _unseen(feature: Feature) -> str:
+    """Return a category that the model was not fitted on."""
+    if feature.values == "text":
+        new = _NEW_CATEGORY
+        while new in feature.categories:
+            new += "!"
+        return new
+    return str(int(max((abs(code) for code in feature.codes or ()), default=0.0)) + 17)
+
+
+def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
+    """Return a predictor that keeps nothing from the model, to find out what it takes."""
+    features = tuple(
+        feature.model_copy(update={"accepts_missing": True, "accepts_unseen": True}) for feature in info.features
+    )
+    return Predictor(Bundle(info.model_copy(update={"features": features}), model, baseline))
+
+
+def _answers(predictor: Predictor, rows: Batch) -> Predictions | None:
+    """Return what the model answers, None if it fails."""
+    try:
+        return predictor.predict(rows)
+    except (ModelFailed, Refused):
+        return None

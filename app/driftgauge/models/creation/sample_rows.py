@@ -1,0 +1,150 @@
+"""Rows that a bundle shows and tests itself with: made of what is usual in each column, or taken from the table."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.errors import ModelFailed, Refused
+from driftgauge.models.bundle import Feature, Label, Sample, Timing
+from driftgauge.models.predictor import Batch, Predictor, batch_of
+from driftgauge.models.timing import median_seconds
+
+LEVELS: Final = (0.5, 0.25, 0.75)
+"""The quantiles that each synthetic row has of its numbers; of categories the most frequent, the next and the third."""
+TIMED_ROWS: Final = 64
+"""Rows that are predicted at once to measure what a batch takes."""
+_WORDS: Final = 5
+_FEWEST_ROWS_WITH_WORD: Final = 5
+"""A word of a free text is common, and tells nothing of a person, if so many rows hold it."""
+
+
+def synthetic_rows(features: Sequence[Feature], batch: Batch) -> list[Batch]:
+    """Return up to three rows that are usual and that nobody's are: column by column, without regard to one another."""
+    levels = range(len(LEVELS))
+    cells = np.full((len(LEVELS), len(features)), np.nan)
+    texts: dict[int, list[str | None]] = {}
+    for place, feature in enumerate(features):
+        if place in batch.texts:
+            usual = _usual_texts(feature, batch.texts[place])
+            texts[place] = [usual[min(level, len(usual) - 1)] if usual else None for level in levels]
+        else:
+            cells[:, place] = _usual_numbers(batch.cells[:, place])
+    rows = [(cells[level].tobytes(), *(texts[place][level] for place in texts)) for level in levels]
+    different = [level for level in levels if rows.index(rows[level]) == level]
+    return [
+        Batch(cells[level : level + 1], {place: [names[level]] for place, names in texts.items()})
+        for level in different
+    ]
+
+
+def _usual_numbers(values: FloatArray) -> FloatArray:
+    """Return values of the column, so that whole numbers and booleans stay what they are; NaN where it has none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.full(len(LEVELS), math.nan)
+    found: FloatArray = np.quantile(finite, LEVELS, method="inverted_cdf")
+    return found
+
+
+def _usual_texts(feature: Feature, texts: Sequence[str | None]) -> list[str]:
+    known = Counter(text for text in texts if text is not None)
+    if not feature.categories:
+        return _usual_words(known)
+    ranked = sorted((text for text in known if text in feature.categories), key=lambda text: (-known[text], text))
+    return ranked[: len(LEVELS)]
+
+
+def _usual_words(texts: Counter[str]) -> list[str]:
+    """Return texts of the commonest words, for a column of free text: what a person wrote is not repeated."""
+    rows: Counter[str] = Counter()
+    for text, count in texts.items():
+        for word in set(text.split()):
+            rows[word] += count
+    common = sorted((word for word in rows if rows[word] >= _FEWEST_ROWS_WITH_WORD), key=lambda w: (-rows[w], w))
+    starts = [common[first : first + _WORDS] for first in range(len(LEVELS))]
+    return [" ".join(words) for words in starts if words]
+
+
+def made_up_samples(predictor: Predictor, batch: Batch) -> tuple[Sample, ...]:
+    """Make samples that are usual and nobody's; without those that the model does not answer."""
+    features = predictor.info.features
+    samples: list[Sample] = []
+    for row in synthetic_rows(features, batch):
+        absent = [
+            row.texts[i][0] is None if i in row.texts else np.isnan(row.cells[0, i]) for i in range(len(features))
+        ]
+        if any(gone and not feature.accepts_missing for gone, feature in zip(absent, features, strict=True)):
+            continue
+        with suppress(ModelFailed, Refused):
+            answer = predictor.predict(row)
+            samples += _as_samples(features, row, [0], answer.labels, answer.scores)
+    return tuple(samples)
+
+
+def shared_samples(
+    features: Sequence[Feature], batch: Batch, lacking: BoolArray, labels: Sequence[Label], scores: FloatArray
+) -> tuple[Sample, ...]:
+    """Take rows spread over the table that a request may send: complete ones if there are any.
+
+    `lacking` says which values the model is given as missing, shape [n, features].
+    """
+    strict = [not feature.accepts_missing for feature in features]
+    usable = ~(np.isinf(batch.cells) | (lacking & strict)).any(axis=1)
+    complete = usable & ~lacking.any(axis=1)
+    order = np.flatnonzero(complete if complete.any() else usable)
+    spread = order[np.linspace(0, max(1, len(order)) - 1, min(len(LEVELS), len(order))).astype(np.int64)]
+    return _as_samples(features, batch, list(dict.fromkeys(spread.tolist())), labels, scores)
+
+
+def _as_samples(
+    features: Sequence[Feature], batch: Batch, rows: Sequence[int], labels: Sequence[Label], scores: FloatArray
+) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(
+            features={
+                f.name: batch.texts[i][row] if i in batch.texts else _none_if_nan(batch.cells[row, i])
+                for i, f in enumerate(features)
+            },
+            prediction=labels[row],
+            score=float(scores[row]),
+            shown=True,
+        )
+        for row in rows
+    )
+
+
+def _none_if_nan(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def timing_of(
+    predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float] = time.perf_counter
+) -> Timing | None:
+    """Measure what one row takes, and many, with one thread as in a server; None without samples.
+
+    `clock` gives seconds.
+    """
+    if not samples:
+        return None
+    with threadpool_limits(1):
+        return _measured(predictor, samples, clock)
+
+
+def _measured(predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float]) -> Timing:
+    features = predictor.info.features
+    rows = [samples[place % len(samples)].features for place in range(TIMED_ROWS)]
+    one = median_seconds(predictor, batch_of(features, rows[:1]), clock)
+    try:
+        many = median_seconds(predictor, batch_of(features, rows), clock)
+    except ModelFailed:  # it takes rows one by one only
+        return Timing(one_row_seconds=one, rows=TIMED_ROWS, rows_seconds=None)
+    return Timing(one_row_seconds=one, rows=TIMED_ROWS, rows_seconds=many)

@@ -1,0 +1,66 @@
+"""A bundle's folder: written beside its place, read back, and only then put there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import skops.io
+
+from driftgauge.drift.reference.baseline import dumps
+from driftgauge.errors import BundleError
+from driftgauge.models import bundle as bundles
+from driftgauge.models.bundle import Bundle
+from driftgauge.models.model_file import UntrustedTypes, refuse_unimportable
+from driftgauge.models.predictor import Predictor, verify
+
+
+def refuse_existing(out: Path, overwrite: bool) -> None:
+    """Raise BundleError if there is something in the folder's place that is not to be replaced."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not overwrite:
+        raise BundleError(f"{out} exists already: choose another folder, or overwrite it (--overwrite)")
+    if not (out / bundles.BUNDLE_FILE).is_file():
+        raise BundleError(f"{out} is not a bundle and is not overwritten: choose another folder")
+
+
+def write_bundle(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
+    """Write the folder beside its place, read it back, and only then put it there."""
+    try:
+        _write_and_check(bundle, out, trusted_types)
+    except OSError as error:
+        raise BundleError(f"cannot write {out}: {error}") from error
+
+
+def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        draft = Path(folder) / "bundle"
+        draft.mkdir()
+        _dump(bundle.model, draft / bundles.MODEL_FILE)
+        (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
+        (draft / bundles.BUNDLE_FILE).write_text(bundle.info.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        try:
+            again = bundles.load_bundle(draft, trusted_types)
+        except UntrustedTypes as error:
+            raise error.told_of("the estimator") from error
+        verify(Predictor(again), again.info)
+        if out.exists():
+            shutil.rmtree(out)
+        draft.rename(out)
+
+
+def _dump(model: Any, path: Path) -> None:
+    """Save the estimator; BundleError for parts that skops cannot save, or that no server could import."""
+    try:
+        skops.io.dump(model, path)
+    except Exception as error:  # skops hands on whatever a part raises when it is asked for its state
+        raise BundleError(
+            f"the estimator cannot be saved as a skops file ({type(error).__name__}: {error}): leave out or replace "
+            "the part that holds open files, locks, generators or the like"
+        ) from error
+    refuse_unimportable(path)

@@ -1,0 +1,81 @@
+"""The label of a row is the model's own `predict()`: asked for, or known to follow from the probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.models.bundle import Label
+
+LARGEST_IS_PREDICTED: Final = (
+    LogisticRegression,
+    LogisticRegressionCV,
+    HistGradientBoostingClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    ExtraTreesClassifier,
+    DecisionTreeClassifier,
+    CalibratedClassifierCV,
+)
+"""Classifiers whose `predict` names the class of the largest probability, unless two are equally large.
+
+Some of them compare raw scores, of which two that differ may round to equal probabilities: then `predict` decides.
+A classifier with a threshold of its own, or one that is not scikit-learn's, is asked for both.
+"""
+
+
+def follows_probabilities(model: Any) -> bool:
+    """Say whether a model is known to predict the class of its largest probability."""
+    inner = _deciding(model)
+    return type(inner) in LARGEST_IS_PREDICTED and "predict" not in vars(inner)
+
+
+def _deciding(model: Any) -> Any:
+    """Return the classifier whose `predict` a pipeline or a search calls."""
+    while type(model) in (Pipeline, GridSearchCV, RandomizedSearchCV):
+        model = model.steps[-1][1] if type(model) is Pipeline else getattr(model, "best_estimator_", None)
+    return model
+
+
+class Labels:
+    """Names the class that a classifier predicts for each row."""
+
+    def __init__(self, model: Any, classes: tuple[Label, ...]) -> None:
+        self._model = model
+        self._classes = classes
+        self._place = {label: place for place, label in enumerate(classes)}
+        self._has_predict = hasattr(model, "predict")
+        self._by_probability = follows_probabilities(model)
+
+    def of(self, inputs: Any, probabilities: FloatArray, scores: FloatArray) -> tuple[list[Label], IntArray]:
+        """Return the labels and their places among the classes, shape [n]; -1 where `predict` names no class.
+
+        `scores` are the probabilities of the second of two classes, of more the largest of each row.
+        """
+        if not self._has_predict or (self._by_probability and not _has_ties(probabilities, scores)):
+            places: IntArray = probabilities.argmax(axis=1)
+            return [self._classes[place] for place in places.tolist()], places
+        predicted = np.asarray(self._model.predict(inputs)).reshape(len(probabilities)).tolist()
+        found = [self._place.get(label, -1) for label in predicted]
+        labels = [label if place < 0 else self._classes[place] for label, place in zip(predicted, found, strict=True)]
+        return labels, np.array(found, dtype=np.int64)
+
+
+def _has_ties(probabilities: FloatArray, scores: FloatArray) -> bool:
+    """Say whether in any row two classes share the largest probability."""
+    if probabilities.shape[1] == 2:  # which add up to one
+        return 0.5 in scores.tolist()
+    return int(np.count_nonzero(probabilities == scores[:, None])) > len(scores)

@@ -1,0 +1,279 @@
+"""Predicting: from validated rows to scores, and to the columns that a monitor watches."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Final
+
+import numpy as np
+
+from driftgauge.common.quoting import named, shortened, told
+from driftgauge.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
+from driftgauge.drift.reference.baseline import PREDICTION_CLASS
+from driftgauge.errors import BundleError, ModelFailed, Reason, Refused
+from driftgauge.models.bundle import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sample
+from driftgauge.models.categories import CategoryNames
+from driftgauge.models.frames import Frames
+from driftgauge.models.labels import Labels
+from driftgauge.tables.cells import number_of
+
+SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
+"""The largest number of 32 bits."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as they came: numbers in `cells` (NaN is missing), texts by the place of their feature."""
+
+    cells: FloatArray
+    """Shape [n, features]; what it holds for a category or a free text does not matter."""
+    texts: Mapping[int, Sequence[str | None]]
+    """Names of categories, and free texts."""
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def part(self, rows: slice) -> Batch:
+        """Return some of the rows."""
+        return Batch(self.cells[rows], {place: texts[rows] for place, texts in self.texts.items()})
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model answered, row by row."""
+
+    labels: Sequence[Label]
+    """The predicted class; for a regression the value."""
+    scores: FloatArray
+    """Binary: probability of the positive class; multiclass: the top probability; regression: the value."""
+    columns: FloatArray
+    """What the monitor watches, in the baseline's order: features, score (and class), shape [n, columns]."""
+
+
+class Predictor:
+    """Turns batches of rows into predictions with the model of a bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        if bundle.info.input == "dataframe" and find_spec("pandas") is None:
+            raise BundleError(
+                "the model takes a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
+            )
+        self.info: Final = bundle.info
+        self.baseline: Final = bundle.baseline
+        self._asking = threading.Lock()  # samples are predicted in a thread while others are on the event loop
+        self._model = bundle.model
+        self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
+        features = list(enumerate(bundle.info.features))
+        self._encoders = {
+            place: _CategoryEncoder(feature, bundle.baseline.columns[place].bins, framed=self._frames is not None)
+            for place, feature in features
+            if feature.kind == "categorical"
+        }
+        self._single = [
+            place for place, feature in features if feature.dtype == "float32" and feature.kind == "numeric"
+        ]
+        self._texts = [place for place, feature in features if feature.kind == "text"]
+        self._strict = [(place, encoder) for place, encoder in self._encoders.items() if not encoder.takes_all]
+        self._labels = Labels(bundle.model, bundle.info.classes)
+        self._class_codes: FloatArray | None = None
+        if PREDICTION_CLASS in bundle.baseline.names:
+            bins = bundle.baseline.bins[bundle.baseline.names.index(PREDICTION_CLASS)]
+            named = bins.encode(map(category_name, bundle.info.classes))
+            self._class_codes = np.append(named, float(bins.special[UNSEEN]))  # the last for what is no class
+
+    def admit(self, batch: Batch) -> None:
+        """Raise Refused for a category that the model does not know, where it does not answer such a one."""
+        for place, encoder in self._strict:
+            encoder.refuse_unknown(batch.texts[place])
+
+    def predict(self, batch: Batch) -> Predictions:
+        """Predict all rows or none: Refused for a cell that the model cannot take, else ModelFailed."""
+        self.admit(batch)
+        return self.predict_admitted(batch)
+
+    def predict_admitted(self, batch: Batch) -> Predictions:
+        """Predict rows that `admit` let through; raises as `predict` does."""
+        try:
+            return self._answer(batch)
+        except Exception as error:
+            self._refuse_huge(batch.cells)
+            raise ModelFailed.of(error) from error
+
+    def _refuse_huge(self, cells: FloatArray) -> None:
+        """Raise Refused for a number beyond single precision, which is what many models work in."""
+        for place, feature in enumerate(self.info.features):
+            magnitude = np.abs(cells[:, place])
+            huge = np.isfinite(magnitude) & (magnitude > SINGLE_PRECISION)
+            if feature.kind == "numeric" and huge.any():
+                row = int(huge.argmax())
+                raise Refused(
+                    Reason.NOT_FINITE,
+                    f"{told(feature.name)}: {cells[row, place]:g} is too large for the model; "
+                    "send null where it is missing",
+                    {"field": feature.name, "row": row},
+                )
+
+    def _encode(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
+        """Return the numbers that the model is given, and what is watched, both of shape [n, features]."""
+        inputs = batch.cells.copy()  # a model may change what it is given
+        observed = batch.cells.copy() if batch.texts else batch.cells
+        for place, encoder in self._encoders.items():
+            inputs[:, place], observed[:, place] = encoder.encode(batch.texts[place])
+        for place in self._texts:
+            observed[:, place] = [math.nan if text is None else len(text) for text in batch.texts[place]]
+        return inputs, observed
+
+    def _answer(self, batch: Batch) -> Predictions:
+        inputs, observed = self._encode(batch)
+        with self._asking:
+            if self._frames is None:
+                given = self._alone(batch.texts[0]) if self.info.input == "texts" else self._rounded(inputs)
+                return self._asked(given, observed)
+            frames = list(self._frames.of(inputs, batch.texts))
+            parts = [(rows, self._asked(frame, observed if rows is None else observed[rows])) for rows, frame in frames]
+        return parts[0][1] if len(parts) == 1 else _reunited(parts, len(batch))
+
+    def _rounded(self, inputs: FloatArray) -> Any:
+        """Return a matrix with columns of single precision as such, which estimators compute with otherwise."""
+        if not self._single:
+            return inputs
+        if len(self._single) == inputs.shape[1]:
+            return inputs.astype(np.float32)
+        inputs[:, self._single] = inputs[:, self._single].astype(np.float32)
+        return inputs
+
+    def _alone(self, texts: Sequence[str | None]) -> list[str | None]:
+        """Return what a model of nothing but texts is given."""
+        gap = "" if self.info.features[0].missing == "empty" else None
+        return [gap if text is None else text for text in texts]
+
+    def _asked(self, inputs: Any, observed: FloatArray) -> Predictions:
+        if self.info.task == "regression":
+            values = np.asarray(self._model.predict(inputs), dtype=np.float64).reshape(len(observed))
+            _require_finite(values)
+            return Predictions(values.tolist(), values, _beside(observed, values))
+        probabilities = np.asarray(self._model.predict_proba(inputs), dtype=np.float64)
+        _require_finite(probabilities)
+        scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
+        labels, places = self._labels.of(inputs, probabilities, scores)
+        # The codes of classes are not yet known while a bundle is being made.
+        further = [] if self._class_codes is None else [self._class_codes[places]]
+        return Predictions(labels, scores, _beside(observed, scores, *further))
+
+
+def _beside(observed: FloatArray, *scores: FloatArray) -> FloatArray:
+    """Return columns with those of scores behind them, quicker than numpy stacks a few rows; ValueError if uneven."""
+    rows, count = observed.shape
+    if len(scores[0]) != rows:
+        raise ValueError(f"it answered {len(scores[0])} rows of {rows}")
+    columns = np.empty((rows, count + len(scores)))
+    columns[:, :count] = observed
+    for place, column in enumerate(scores, count):
+        columns[:, place] = column
+    return columns
+
+
+def _reunited(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> Predictions:
+    """Return the predictions of parts of a batch in the order of its rows."""
+    order = np.empty(rows, dtype=np.int64)
+    order[np.concatenate([own for own, _ in parts if own is not None])] = np.arange(rows)
+    labels = [label for _, part in parts for label in part.labels]
+    scores = np.concatenate([part.scores for _, part in parts])[order]
+    columns = np.concatenate([part.columns for _, part in parts])[order]
+    return Predictions([labels[place] for place in order.tolist()], scores, columns)
+
+
+def _require_finite(values: FloatArray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError("it answered with a number that is not finite")
+
+
+class _CategoryEncoder:
+    """Gives each category of one feature its number for the model and its bin for the monitor."""
+
+    def __init__(self, feature: Feature, bins: Bins, *, framed: bool) -> None:
+        self.feature: Final = feature
+        self._bins = bins
+        codes = feature.codes or [math.nan] * len(feature.categories)
+        watched = bins.encode(feature.categories).tolist()
+        pairs = zip(codes, watched, strict=True)
+        self._known: dict[str | None, tuple[float, float]] = dict(zip(feature.categories, pairs, strict=True))
+        self._known[None] = (math.nan, math.nan)
+        self._numbers = feature.values in ("number", "integer")
+        as_itself = feature.accepts_unseen and (framed or self._numbers)
+        self._takes_unseen = feature.accepts_missing if feature.values is None else as_itself
+        self.takes_all: Final = self._takes_unseen and (feature.values in (None, "text"))
+        """Whether the model is given any name at all."""
+
+    def encode(self, names: Sequence[str | None]) -> tuple[FloatArray, FloatArray]:
+        """Return the model's numbers (NaN where it knows none) and the bin codes, shapes [n]."""
+        pairs = np.array([self._known.get(name) or self._unknown(str(name)) for name in names]).reshape(len(names), 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def _unknown(self, name: str) -> tuple[float, float]:
+        number = number_of(name) if self._numbers else None
+        return math.nan if number is None else number, float(self._bins.category_code(name))
+
+    def _takes(self, name: str | None) -> bool:
+        if name in self._known:
+            return True
+        # What is neither a number nor a boolean cannot be put among them.
+        representable = self.feature.values in (None, "text") or (self._numbers and number_of(str(name)) is not None)
+        return self._takes_unseen and representable
+
+    def refuse_unknown(self, names: Sequence[str | None]) -> None:
+        """Raise Refused for the first name that the model does not know."""
+        for row, name in enumerate(names):
+            if not self._takes(name):
+                raise Refused(
+                    Reason.UNSEEN_CATEGORY,
+                    f"{told(self.feature.name)}: the model does not know the category {shortened(str(name))!r}, "
+                    f"and raises on unknown ones; it knows {named(self.feature.categories)}",
+                    {"field": self.feature.name, "row": row},
+                )
+
+
+def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | str | None]]) -> Batch:
+    """Return a batch of rows that are known to be valid, such as a bundle's samples."""
+    cells = np.full((len(rows), len(features)), np.nan)
+    texts: dict[int, list[str | None]] = {}
+    for place, feature in enumerate(features):
+        values = [row.get(feature.name) for row in rows]
+        if feature.kind != "numeric":
+            texts[place] = CategoryNames(feature).of(values)
+        else:
+            cells[:, place] = [math.nan if value is None else float(value) for value in values]
+    return Batch(cells, texts)
+
+
+def check_samples(predictor: Predictor, info: BundleInfo) -> list[tuple[Sample, Label, float, bool]]:
+    """Predict the bundle's samples again: each with the label and score of now, and whether they agree."""
+    if not info.samples:
+        return []
+    again = predictor.predict(batch_of(info.features, [sample.features for sample in info.samples]))
+    return [
+        (sample, label, score, math.isclose(score, sample.score, rel_tol=SAMPLE_TOLERANCE, abs_tol=SAMPLE_TOLERANCE))
+        for sample, label, score in zip(info.samples, again.labels, again.scores.tolist(), strict=True)
+    ]
+
+
+def verify(predictor: Predictor, info: BundleInfo) -> None:
+    """Raise BundleError if the model answers its own samples otherwise than when the bundle was made."""
+    made = ", ".join(f"{name} {version}" for name, version in sorted(info.libraries.items()))
+    try:
+        checked = check_samples(predictor, info)
+    except (ModelFailed, Refused) as error:
+        raise BundleError(
+            f"the model fails on a sample of its bundle ({error}). The bundle was made "
+            f"with {made}: install those versions, or make the bundle again"
+        ) from error
+    for sample, _, score, agrees in checked:
+        if not agrees:
+            raise BundleError(
+                f"the model answers a sample with {score:.9g}, its bundle says {sample.score:.9g}. The bundle was made "
+                f"with {made}: install those versions, or make the bundle again"
+            )

@@ -1,0 +1,112 @@
+"""Capture: what was predicted is handed to the monitor, and never stands in the way of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import Reason
+from driftgauge.metrics.metrics import (
+    BATCH_ROWS,
+    BATCH_SIZES,
+    DROPPED,
+    FAILED,
+    INPUT_SIZE,
+    LATENCY,
+    PREDICTIONS,
+    REJECTED,
+    RETRIED,
+    SCORE,
+)
+from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.problems import Problems
+
+PROBLEM: Final = "observation_failed"
+MEDIUM_ROWS: Final = 10
+LARGE_ROWS: Final = 100
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answers of one batch: of k requests, with n rows in all."""
+
+    rows: Sequence[int]
+    """Of each request."""
+    latency_seconds: Sequence[float]
+    """Of each request."""
+    scores: FloatArray
+    """Shape [n]."""
+    columns: FloatArray
+    """What is watched, in the baseline's order, shape [n, columns]."""
+    arrival: FloatArray
+    """Seconds since 1970, shape [n]."""
+    event: FloatArray | None
+    """Event times that requests gave, NaN where a row has none, shape [n]; None if none has."""
+
+
+class Capture:
+    """Counts answers and hands their rows to a monitor; with `watching` off it only counts."""
+
+    def __init__(self, monitor: Monitor, problems: Problems, *, watching: bool = True) -> None:
+        self._monitor = monitor
+        self._problems = problems
+        self._watching = watching
+
+    def answered(self, answered: Answered) -> None:
+        """Count answers and observe their rows; a failure to do so is counted, logged and shown."""
+        rows = len(answered.scores)
+        try:
+            with self._monitor.store.counting() as counters:
+                counters.add(PREDICTIONS.name, rows)
+                for size, seconds in _by_size(answered).items():
+                    counters.observe(LATENCY.name, seconds, size)
+                counters.observe(INPUT_SIZE.name, answered.rows)
+                counters.observe(SCORE, answered.scores)
+                counters.observe(BATCH_ROWS.name, [rows])
+            if self._watching:
+                self._monitor.observe(answered.columns, arrival=answered.arrival, event=answered.event)
+        except Exception as error:
+            with suppress(Exception):  # the log may be what fails
+                self._problems.happened(PROBLEM, error)
+            with self._monitor.store.counting() as counters:
+                counters.add(DROPPED.name, rows, Reason.MONITORING_FAILED)
+        try:
+            self._monitor.store.publish()
+        except Exception as error:
+            with suppress(Exception):
+                self._problems.happened(PROBLEM, error)
+
+    def retried(self) -> None:
+        """Count a batch on which the model failed, and whose requests it is given again in parts."""
+        with self._monitor.store.counting() as counters:
+            counters.add(RETRIED.name)
+
+    def refused(self, reason: Reason) -> None:
+        """Count a request that was refused."""
+        with self._monitor.store.counting() as counters:
+            if counters.has(REJECTED.name, reason):
+                counters.add(REJECTED.name, 1, reason)
+
+    def failed(self, rows: int) -> None:
+        """Count rows that the model failed on."""
+        with self._monitor.store.counting() as counters:
+            counters.add(FAILED.name, rows, Reason.MODEL_FAILED)
+
+
+def _by_size(answered: Answered) -> Mapping[str, Sequence[float]]:
+    """Return the latencies of requests by the `batch_size_bucket` of their rows."""
+    if max(answered.rows) < MEDIUM_ROWS:
+        return {BATCH_SIZES[0]: answered.latency_seconds}
+    sizes: dict[str, list[float]] = {}
+    for rows, seconds in zip(answered.rows, answered.latency_seconds, strict=True):
+        sizes.setdefault(batch_size(rows), []).append(seconds)
+    return sizes
+
+
+def batch_size(rows: int) -> str:
+    """Return the `batch_size_bucket` of a request's rows."""
+    small, medium, large = BATCH_SIZES
+    return small if rows < MEDIUM_ROWS else medium if rows < LARGE_ROWS else large

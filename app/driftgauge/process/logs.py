@@ -1,0 +1,98 @@
+"""Log lines: JSON for machines, or for a person's eyes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+from typing import Final, Literal
+
+import structlog
+
+from driftgauge.common.log_throttle import MOST_KINDS, Sparing
+
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+Level = Literal["debug", "info", "warning", "error"]
+
+
+_PLACE: Final = re.compile(r".*?:[0-9]+: \w+")
+"""Of a warning as it is written: file, line and kind."""
+
+
+class _Once(logging.Filter):
+    """Lets a warning of a library pass once: a model may give the same one with every prediction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a line is written."""
+        if record.name != "py.warnings":
+            return True
+        text = record.getMessage()
+        place = found[0] if (found := _PLACE.match(text)) else text
+        if place in self._seen or len(self._seen) >= MOST_KINDS:
+            return False
+        self._seen.add(place)
+        return True
+
+
+class _Spared(logging.Filter):
+    """Lets what uvicorn says of single requests pass once a minute, with how often it was left out before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sparing = Sparing(time.monotonic)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a line is written."""
+        if record.name != "uvicorn.error" or record.levelno < logging.WARNING or record.args:
+            return True
+        failed = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        suppressed = self._sparing.passes(f"{record.msg}{failed}")
+        if suppressed:
+            record.msg = f"{str(record.msg).rstrip()} (and {suppressed} more since the last line like this)"
+        return suppressed is not None
+
+
+def _add_pid(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {**line, "pid": os.getpid()}
+
+
+def configure_logs(level: Level, form: Literal["json", "console"], *, pid: bool = False) -> None:
+    """Send our log lines and those of the libraries to standard error in one format; `pid` says of which process.
+
+    Warnings of libraries are written once, lines about single requests once a minute.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([_add_pid] if pid else []),
+    ]
+    last: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if form == "json"
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+        )
+    )
+    handler.addFilter(_Once())
+    handler.addFilter(_Spared())
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(_LEVELS[level])

@@ -1,0 +1,107 @@
+"""What is wrong with settings, in words: the name, the value, and what is allowed instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from driftgauge.common.quoting import shortened
+
+LONGEST_VALUE: Final = 60
+"""Characters of a value that are repeated."""
+_LINK: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
+_BOUNDS: Final[Mapping[str, str]] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+_PLURALS: Final[Mapping[object, str]] = {int: "whole numbers", float: "numbers", str: "names"}
+
+
+def service_links(environment: Mapping[str, str], prefix: str) -> list[str]:
+    """Return the variables with a prefix that Kubernetes sets for a Service of that name: no settings, but addresses.
+
+    For one named `driftgauge` these are e.g. DRIFTGAUGE_SERVICE_HOST and DRIFTGAUGE_PORT=tcp://10.0.0.7:8000.
+    """
+    own = {name: name[len(prefix) :] for name in environment if name.startswith(prefix)}
+    return sorted(
+        name
+        for name, rest in own.items()
+        if _LINK.fullmatch(rest) or (rest.endswith("PORT") and _ADDRESS.match(environment[name]))
+    )
+
+
+def sentences(
+    problems: Sequence[Mapping[str, Any]], fields: Mapping[str, FieldInfo], variables: Mapping[str, str]
+) -> list[str]:
+    """Return a sentence for each setting that pydantic found wrong; `variables` are the names of those that were set
+    by one."""
+    found: dict[str, str] = {}
+    for problem in problems:
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        found.setdefault(name or str(problem["msg"]), _sentence(name, problem, fields, variables))
+    return list(found.values())
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like one that is not, None if none is.
+
+    >>> nearest("prot", ["port", "host"])
+    'port'
+    """
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
+
+
+def _sentence(
+    name: str, problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], variables: Mapping[str, str]
+) -> str:
+    if problem["type"] == "extra_forbidden":
+        like = nearest(name, fields)
+        return f"unknown setting {name}" + (f"; did you mean {like}?" if like else "")
+    told = f"{name} ({variables[name]})" if name in variables else name
+    if problem["type"] == "value_error":  # our own words
+        why = str(problem["ctx"]["error"])
+        return f"{told}: {why}" if told else why
+    return f"{told}: {shortened(repr(problem['input']), LONGEST_VALUE)} cannot be used: give {allowed(fields[name])}"
+
+
+def allowed(field: FieldInfo) -> str:
+    """Return what a setting may be."""
+    kind = _kind(field.annotation)
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return _either([str(part) for part in parts])
+    if origin is tuple:
+        return f"{_PLURALS[parts[0]]} between commas"
+    if origin is dict:
+        return "COLUMN=WARNING:CRITICAL between commas, with numbers, e.g. temp=0.3:0.5,dewp=0.2:0.4"
+    if kind is bool:
+        return "true or false"
+    if kind in (int, float):
+        return ("a whole number" if kind is int else "a number") + _bounds(field.metadata)
+    return "a path" if kind is Path else "text"
+
+
+def _kind(annotation: object) -> Any:
+    """Return a type without the marks and the None that it may have."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(parts[0])
+    if origin in (Union, UnionType):
+        return _kind(next(part for part in parts if part is not NoneType))
+    return annotation
+
+
+def _bounds(marks: Collection[object]) -> str:
+    """Return the bounds that a field's marks set, as pydantic names them."""
+    words = [
+        f"{word} {getattr(mark, name):,}" for mark in marks for name, word in _BOUNDS.items() if hasattr(mark, name)
+    ]
+    return f", {' and '.join(words)}" if words else ""
+
+
+def _either(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

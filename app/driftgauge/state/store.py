@@ -1,0 +1,456 @@
+"""Store: what all workers of a model remember together; with one worker, or without files, its own state alone."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Final, TypeVar
+
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.evidence.detector import Detector, Evidence
+from driftgauge.drift.windows.blocks import Blocks, Counted
+from driftgauge.drift.windows.time_spans import Totals
+from driftgauge.drift.windows.window import Rows
+from driftgauge.errors import Reason
+from driftgauge.state.files import Busy, is_cut
+from driftgauge.state.layout import Counters
+from driftgauge.state.members import Known, Member, added
+from driftgauge.state.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
+from driftgauge.state.merging import newest_rows
+from driftgauge.state.shape import Overrun, StateShape
+from driftgauge.state.slot import OwnSlot, Slot
+from driftgauge.state.slots import Slots
+from driftgauge.state.state import State
+from driftgauge.state.versions import Damaged
+
+LOCK_SECONDS: Final = 5.0
+"""How long one evaluation waits for another worker's."""
+_TRIES: Final = 8
+_MOST_NOTES: Final = 50
+_KEYS: Final = 2**62
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a store holds at one moment."""
+
+    rows: Rows
+    """The newest, by the clock that was asked for."""
+    observed: int
+    """Rows appended since the state began."""
+    latest_event: float
+    """Seconds since 1970; -inf without rows."""
+    totals: tuple[Totals, ...]
+    """What each time window holds."""
+
+
+class Store:
+    """A worker's own state with those of all others, and what their evaluations remember.
+
+    Rows and counters go to the own one. Windows are the newest rows of all by arrival, counts are sums.
+
+    Where a file of this worker's is cut off or overwritten while it serves, it goes on in memory: its counters go
+    on, its windows begin anew, and of the others it tells what it knew last. What cannot be read of others is left
+    out of windows, and counts as it was read last.
+    """
+
+    def __init__(
+        self, own: OwnSlot, memory: Memory, retired: RetiredTotals | None = None, slots: Slots | None = None
+    ) -> None:
+        """Take the parts that `Slots.take` gives, or, without slots, such as are in memory."""
+        self.own = own
+        self.state = own.state
+        self.slots: Final = slots
+        self._lost: str | None = None
+        """Why this worker does not use its files any more."""
+        self.left_out: Mapping[int | None, str] = {}
+        """What could not be read when somebody looked last, by the number of the slot."""
+        self._leaving = threading.Lock()
+        self._last_known = Known()
+        self._memory = memory
+        self._retired = retired
+        self._apart = slots is None
+        """Whether it shares nothing with other workers, or not any more."""
+        self._evaluating = threading.RLock()
+        self.damages: Final[list[str]] = []
+        """What this worker found damaged of what all share."""
+
+    @classmethod
+    def in_memory(cls, shape: StateShape, detector: Detector) -> Store:
+        """Return a store of one worker that forgets everything when that ends."""
+        memory = MemoryShape(shape.binner.columns, shape.binner.width, detector.bets, slots=1)
+        return cls(OwnSlot(0, 0, State(shape), None), Memory(memory, detector))
+
+    # ------------------------------------------------------------ this worker's own
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether state is kept in files, and these are where the next worker looks for them."""
+        return self._shared is not None
+
+    @property
+    def _shared(self) -> Slots | None:
+        """The slots of all workers, as long as this one's is among them."""
+        return None if self._apart or self.slots is None or not self.slots.is_there else self.slots
+
+    @property
+    def lost(self) -> str | None:
+        """Why this worker's files are not those of all workers any more, if they were once."""
+        gone = self.slots is not None and not self.is_persistent
+        return self._lost or ("the files of the state are gone" if gone else None)
+
+    def _of_own(self, act: Callable[[State], T]) -> T:
+        """Act on this worker's own state; in memory from now on where its file was cut off or overwritten."""
+        try:
+            self._require_own()
+            return act(self.state)
+        except Damaged as error:
+            self._leave_files(f"{self.own.number}.state: {error}")
+            return act(self.state)
+
+    def _require_own(self) -> None:
+        """Raise Damaged if this worker's own file was cut off."""
+        file = self.own.file
+        if file is not None and is_cut(file):
+            raise Damaged("it was cut off while its worker used it")
+
+    def _require_files(self) -> None:
+        """Go on in memory if any file of this worker's was cut off: to look into it would end the process."""
+        if self.own.file is not None and self.slots is not None and (name := self.slots.cut_off):
+            self._leave_files(f"{name}: it was cut off while a worker used it")
+
+    def _leave_files(self, why: str) -> None:
+        """Go on in memory, alone; the files are not looked into any more."""
+        with self._leaving:
+            if self.own.file is None:
+                return
+            self._memory, self._retired, self._apart = self._memory.copy(as_read=True), None, True
+            state = self.state.apart()
+            self.own = OwnSlot(self.own.number, secrets.randbelow(_KEYS), state, None)
+            self.state = state
+            self._lost = why
+            self._note(f"{why}; this worker goes on in memory")
+
+    @property
+    def workers(self) -> int:
+        """How many workers use the state."""
+        return sum(slot.lives for slot in self._members()[0])
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be used as it was when this worker started."""
+        recovered = [f"{own.reason}: {own.text}" for own in self.slots.recoveries] if self.slots else []
+        return [*recovered, *(f"{Reason.STATE_DAMAGED}: {text}" for text in self.damages)]
+
+    @property
+    def detector(self) -> Detector:
+        """What weighs the rows."""
+        return self._memory.detector
+
+    @property
+    def window_rows(self) -> int:
+        """Rows of the largest window."""
+        return self.state.window_rows
+
+    @property
+    def latest_event(self) -> float:
+        """The largest event time that this worker appended, seconds since 1970; -inf without rows."""
+        return self.state.latest_event
+
+    def append(self, values: FloatArray, arrival: FloatArray | float, event: FloatArray) -> None:
+        """Append rows, `values` of shape [n, columns], `arrival` a time or of shape [n], `event` [n], however many."""
+        try:
+            self._require_own()
+            self.state.append(values, arrival, event)
+        except Damaged as error:
+            self._leave_files(f"{self.own.number}.state: {error}")
+            self.state.append(values, arrival, event)
+
+    def digest(self) -> None:
+        """Bin this worker's rows that wait."""
+        self._of_own(State.digest)
+
+    @property
+    def counters(self) -> Counters:
+        """This worker's own counters."""
+        return self.state.counters
+
+    @property
+    def process(self) -> FloatArray:
+        """What is known of this worker's process, in the order of `metrics.PROCESS`."""
+        return self.state.process
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[Counters]:
+        """Give this worker's counters to one writer at a time."""
+        with self.state.counting() as counters:
+            yield counters
+
+    def publish(self) -> None:
+        """Let other workers, and whoever comes after this one, know of all that was counted."""
+        self._of_own(State.publish)
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest row that this worker still holds."""
+        return self.state.oldest
+
+    def codes_until(self, end: int, rows: int) -> Rows:
+        """Return codes and times of the newest `rows` of this worker's first `end` rows, as `State.codes_until`."""
+        return self._of_own(lambda state: state.codes_until(end, rows))
+
+    def leave(self) -> None:
+        """Write everything to the disk and give the slot back, when the worker ends in good order."""
+        self._require_files()
+        self._of_own(State.close)
+        if self.slots is None:
+            return
+        if self.own.file is None:
+            self.slots.release()
+        else:
+            self.slots.leave()
+
+    # ------------------------------------------------------------ all workers
+
+    def _members(self) -> tuple[list[Slot], Retired | None]:
+        """Return all slots by their numbers, and the totals of those that are no more: each slot in one of them."""
+        self._require_files()
+        self._of_own(State.check)
+        slots, totals = self._shared, self._retired
+        if slots is None or totals is None:
+            if self.slots is not None and self._lost is None:
+                self._note("the files are gone: this worker's own rows are in memory alone")
+            self.left_out = {}
+            return [self.own], None
+        try:
+            for _ in range(_TRIES):
+                retired = totals.read()
+                others = [slot for slot in slots.others() if slot.key not in retired.keys]
+                if totals.read() is retired:
+                    return self._whole(others, slots.left_out), retired
+        except (OSError, Damaged) as error:
+            self.left_out = {None: f"only this worker's own state can be read: {error}"}
+            self._note(*self.left_out.values())
+            return [self.own], None
+        raise Overrun("slots were retired time and again")
+
+    def _whole(self, others: Sequence[Slot], unopened: Mapping[int, str]) -> list[Slot]:
+        """Return this worker's slot and those of others that can be read; what cannot be is noted."""
+        members: list[Slot] = [self.own]
+        left_out: dict[int | None, str] = dict(unopened.items())
+        for slot in others:
+            try:
+                slot.state.check()
+                members.append(slot)
+            except Overrun:
+                self._note(f"{slot.number}.state is left out: its worker was too fast")
+            except Exception as error:  # whatever numbers that are damaged lead to
+                left_out[slot.number] = str(error)
+        self.left_out = {number: f"{number}.state is left out: {why}" for number, why in left_out.items()}
+        self._note(*self.left_out.values())
+        return sorted(members, key=lambda slot: slot.number)
+
+    def _note(self, *texts: str) -> None:
+        new = [text for text in texts if text not in self.damages]
+        self.damages.extend(new[: max(0, _MOST_NOTES - len(self.damages))])
+
+    @property
+    def rows(self) -> int:
+        """Rows that all workers appended since the state began."""
+        members, retired = self._members()
+        return sum(slot.state.rows for slot in members) + (retired.rows if retired else 0)
+
+    def snapshot(self, now: float, *, rows: int | None = None) -> Snapshot:
+        """Return a copy of the newest `rows` rows (all that are held, by default) and the time windows at `now`.
+
+        By the clock of events the time windows end with the latest one, `now` or not. Overrun if other
+        workers write too fast.
+        """
+        wanted = self.window_rows if rows is None else min(rows, self.window_rows)
+        for _ in range(_TRIES):
+            found = self._snapshot(now, wanted)
+            if found is not None:
+                return found
+        with self.state.held_up():  # writers were faster all along: hold up the one that can be
+            for _ in range(_TRIES):
+                found = self._snapshot(now, wanted)
+                if found is not None:
+                    return found
+        raise Overrun("other workers wrote faster than their rows could be read")
+
+    def _snapshot(self, now: float, wanted: int) -> Snapshot | None:
+        members, retired = self._members()
+        seen = [(slot.state, slot.state.take(now)) for slot in members]
+        rows = newest_rows(seen, wanted)
+        if rows is None:
+            return None
+        return Snapshot(
+            rows=rows,
+            observed=sum(taken.observed for _, taken in seen) + (retired.rows if retired else 0),
+            latest_event=max(taken.latest_event for _, taken in seen),
+            totals=tuple(reduce(add, same) for same in zip(*(taken.totals for _, taken in seen), strict=True)),
+        )
+
+    def bin_rows(self) -> IntArray:
+        """Return the rows that all workers counted in each bin since the state began, shape [columns, K]."""
+        return added(self.counted()).bin_rows
+
+    def counted(self) -> list[Member]:
+        """Return what each slot has counted, by their numbers; the sum of it never falls."""
+        members, retired = self._members()
+        found: dict[int | None, Member] = {}
+        for slot in members:
+            if slot is self.own:
+                found[slot.number] = self._of_own(
+                    lambda state: Member(self.own.number, True, state.counted(), state.take().bin_rows)
+                )
+                continue
+            with contextlib.suppress(Damaged, Overrun):
+                found[slot.number] = Member(slot.number, slot.lives, slot.state.counted(), slot.state.take().bin_rows)
+        if retired:
+            found[None] = Member(None, False, self.state.shape.counted.arrays(retired.words), retired.bin_rows)
+        return self._last_known.completed(found, retired, own=self.own.number, left_out=self.left_out)
+
+    def alone(self) -> list[Member]:
+        """Return what this worker knows without a look into any file: its own counters, and of others the last."""
+        own = Member(self.own.number, True, self.state.counted_here(), self.state.bin_rows_here)
+        return [*self._last_known.others, own]
+
+    # ------------------------------------------------------------ evaluations
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Let one evaluation at a time go on, of all threads and workers.
+
+        Busy if another takes too long, or this worker has left.
+        """
+        with self._evaluating, contextlib.ExitStack() as stack:
+            self._require_files()
+            if slots := self._shared:
+                stack.enter_context(slots.evaluating().held(LOCK_SECONDS))
+            elif not self._apart:
+                # Others may still share what was remembered: who has no file there writes nothing of theirs.
+                self._memory, self._apart = self._memory.copy(), True
+            self._mend()
+            if self.state.is_closed:  # an evaluation that waited while the server stopped: the slot is another's by now
+                raise Busy("the server has stopped")
+            yield
+
+    def mend(self) -> None:
+        """Begin anew what evaluations share if it is damaged."""
+        try:
+            self.remembered()
+        except Damaged:
+            with self.evaluating():
+                pass
+
+    def _mend(self) -> None:
+        """Begin anew what is damaged of what evaluations share; whoever holds their lock may."""
+        for kept in (self._memory, self._retired):
+            if kept is None:
+                continue
+            try:
+                kept.read()
+            except Damaged as error:
+                restored = kept.restore()
+                self._note(f"{error}; {'put back as it was read last' if restored else 'begun anew'}")
+
+    def evaluated_at(self) -> float:
+        """Return when a report was made last, by whichever worker, by the server's clock; -inf if nobody knows."""
+        try:
+            return self.remembered().evaluated_at
+        except Damaged:  # the next evaluation begins anew, and says so
+            return -math.inf
+
+    def remembered(self) -> Remembered:
+        """Return what the last evaluation left."""
+        self._require_files()
+        return self._memory.read()
+
+    def evidence(self) -> Evidence:
+        """Return the evidence of the rows weighed so far."""
+        return self.remembered().evidence
+
+    @property
+    def room(self) -> int:
+        """How many rows this worker may append until blocks could be overrun that are not yet weighed."""
+        return self._of_own(lambda state: state.room(self._counted(self.own).blocks))
+
+    def unweighed(self) -> tuple[Blocks, Mapping[int, Counted], int]:
+        """Return the blocks of all workers that the evidence has not weighed, in the order of their ends.
+
+        Also how far it is with each slot when it has weighed them, and the rows that are lost to it.
+        """
+        members, _ = self._members()
+        found = [self._unread(slot) for slot in members]
+        counted = self._known({slot.key: after for slot, (_, after, _) in zip(members, found, strict=True)})
+        lost = sum(skipped for *_, skipped in found)
+        if len(found) == 1:
+            return found[0][0], counted, lost
+        blocks = [own for own, *_ in found]
+        together = Blocks(
+            *(np.concatenate([getattr(own, name) for own in blocks]) for name in ("counts", "hours", "at"))
+        )
+        return together.part(np.argsort(together.at, kind="stable")), counted, lost
+
+    def _known(self, seen: Mapping[int, Counted]) -> Mapping[int, Counted]:
+        """Return how far slots are weighed: those that are seen, and as many as there is room for of others.
+
+        A slot that cannot be seen now has been weighed as far as before when it can again; who has not been seen for
+        the longest time stands first.
+        """
+        unseen = [(key, before) for key, before in self.remembered().counted.items() if key not in seen]
+        return dict(unseen[max(0, len(unseen) + len(seen) - self._memory.slots) :]) | dict(seen)
+
+    def _unread(self, slot: Slot) -> tuple[Blocks, Counted, int]:
+        read = self._counted(slot)
+        for _ in range(_TRIES):
+            taken = slot.state.take()
+            unread = slot.state.unread(taken, read)
+            if slot.state.has_blocks(unread):
+                return unread.counted()
+        raise Overrun("other workers wrote faster than their blocks could be read")
+
+    def _counted(self, slot: Slot) -> Counted:
+        return self.remembered().counted.get(slot.key) or slot.state.origin()
+
+    def weigh(self, evidence: Evidence, counted: Mapping[int, Counted]) -> None:
+        """Keep evidence together with the rows that it has weighed: none may be weighed again."""
+        self._memory.change(evidence=evidence, counted=dict(counted))
+
+    def settled(self) -> Settled:
+        """Return which thresholds effects have reached."""
+        return self.remembered().settled
+
+    def settle(self, settled: Settled, evaluated_at: float | None = None) -> None:
+        """Keep which thresholds effects have reached, and when that was seen by the server's clock."""
+        at = self.remembered().evaluated_at if evaluated_at is None else evaluated_at
+        self._memory.change(settled=settled, evaluated_at=at)
+
+    def retire(self, now: float, after_seconds: float) -> None:
+        """Add slots to the totals that nobody uses and whose rows are too old for all windows."""
+        slots, totals = self._shared, self._retired
+        if slots is not None and totals is not None:
+            counted = self.remembered().counted
+            slots.retire(totals, lambda slot: not _is_over(slot, counted, now - after_seconds))
+
+
+def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:
+    """Say whether all rows of a slot are weighed, and older than a moment.
+
+    One without rows is not: its worker has just been killed, or is yet to have any, and the next one goes on there.
+    """
+    if not -math.inf < slot.state.newest_arrival < oldest:
+        return False
+    weighed = counted.get(slot.key) or slot.state.origin()
+    rows = slot.state.take().bin_rows.astype(np.uint32)
+    return bool((rows == weighed.counts).all())

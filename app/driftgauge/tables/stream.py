@@ -1,0 +1,138 @@
+"""Tables of any size, read a part at a time: one file, or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from driftgauge.common.quoting import listed
+from driftgauge.tables.cells import TableError
+from driftgauge.tables.files import FORMATS, JsonLinesFile, RowFile, ending, open_file, readable
+
+_NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive rows of a table."""
+
+    table: pa.Table
+    """The asked columns."""
+    first: int
+    """Place of the first row in the table, from 1."""
+    bytes_read: int
+    """How much of the table has been read, as far as is known."""
+    written: frozenset[str]
+    """Columns that are text as it is written, whatever it spells; in a csv an empty cell without quotes is null."""
+
+
+class TableStream:
+    """A table that is read a part at a time, whatever its size: a csv, parquet or JSON lines file, or a folder."""
+
+    def __init__(self, path: Path | str, bytes_at_once: int = 2_097_152) -> None:
+        """Read the names of the columns; TableError for what is no table."""
+        self.path: Final = Path(path)
+        self._files: Final = _files(self.path, bytes_at_once)
+        self.name: Final = self.path.name[: -len(ending(self.path)) or None]
+        """The name of the file or folder, without its ending."""
+        self.bytes: Final = sum(file.size for file in self._files)
+        self.column_names: Final = _names(self._files)
+        self.is_written: Final = self._files[0].rows.is_written
+
+    def require(self, columns: Sequence[str]) -> None:
+        """Raise TableError unless the table has each of these columns, and once."""
+        require_columns(self.column_names, columns, str(self.path))
+
+    def parts(self, columns: Sequence[str]) -> Iterator[Part]:
+        """Yield the rows of some columns, in order; TableError where the table cannot be read on."""
+        self.require(columns)
+        first, before = 1, 0
+        for file in self._files:
+            for table, read in file.batches(columns):
+                if len(table):
+                    written = frozenset(columns if file.rows.is_written else file.partition)
+                    yield Part(table, first, before + read, written)
+                first += len(table)
+            before += file.size
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a table, with the columns that its folders' names give."""
+
+    path: Path
+    size: int
+    rows: RowFile
+    partition: dict[str, str | None]
+
+    def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
+        own = [name for name in columns if name not in self.partition]
+        if not isinstance(self.rows, JsonLinesFile):  # in which what is absent is missing
+            require_columns(self.rows.names, own, str(self.path))
+        with readable(self.path):
+            for table, read in self.rows.batches(own or self.rows.names[:1]):
+                for name in columns:
+                    if name in self.partition:
+                        cells = pa.repeat(pa.scalar(self.partition[name], pa.string()), len(table))
+                        table = table.append_column(name, cells)
+                yield table.select(columns), read
+
+
+def _files(path: Path, bytes_at_once: int) -> list[_File]:
+    """Return a table's files in the order of their names: of a folder all that are not hidden."""
+    if not path.is_dir():
+        rows = open_file(path, bytes_at_once)
+        return [_File(path, path.stat().st_size, rows, {})]
+    shown = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path)))
+    formats = {ending(file) for file in shown}
+    if len(formats) != 1 or "" in formats:
+        found = ", ".join(sorted({file.suffix or file.name for file in shown})) or "no file"
+        raise TableError(f"{path}: a folder's files must all be of one format, {FORMATS}; it has {found}")
+    return [
+        _File(file, file.stat().st_size, open_file(file, bytes_at_once), _partition(file.relative_to(path)))
+        for file in shown
+    ]
+
+
+def _names(files: Sequence[_File]) -> tuple[str, ...]:
+    first = files[0]
+    if isinstance(first.rows, JsonLinesFile):
+        stored = list(dict.fromkeys(name for file in files for name in file.rows.names))
+    else:
+        stored = list(first.rows.names)
+    return (*(name for name in stored if name not in first.partition), *first.partition)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(("_", ".")) and "=" not in part for part in path.parts)
+
+
+def _partition(path: Path) -> dict[str, str | None]:
+    """Return what folders such as `day=2026-01-31` say of the rows in them."""
+    pairs = [folder.partition("=") for folder in path.parts[:-1]]
+    found = {unquote(name): unquote(value) for name, equals, value in pairs if equals}
+    return {name: None if value == _NO_VALUE else value for name, value in found.items()}
+
+
+def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> None:
+    """Raise TableError unless all of the asked columns are there, each once."""
+    absent = [name for name in asked if name not in there]
+    if absent:
+        kind = "column" if len(absent) == 1 else "columns"
+        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(there)}{separator_hint(there)}")
+    twice = [name for name in asked if there.count(name) > 1]
+    if twice:
+        raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")
+
+
+def separator_hint(there: Sequence[str]) -> str:
+    """Return what to do where a csv file's only column seems to be several; empty where not."""
+    if len(there) != 1:
+        return ""
+    found = next((mark for mark in (";", "\t", "|") if mark in there[0]), None)
+    return "" if found is None else f" (its cells seem to be separated by {found!r}: write commas)"

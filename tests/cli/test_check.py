@@ -1,0 +1,485 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+from driftgauge.check.check import Check, CheckOptions, Judged
+from driftgauge.cli import main as cli
+from driftgauge.cli.check_report import as_bytes, show
+from driftgauge.cli.console import WIDTH
+from driftgauge.drift.reference.baseline import dumps
+from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.models.bundle import read_baseline
+from driftgauge.models.creation.baseline import baseline_of
+from rich.console import Console
+
+from tests.check.test_check import csv_of, days, frame_of, parquet_of, usual_frame
+from tests.e2e.processes import COMMAND
+from tests.examples import Example
+from tests.monitors import START, small_baseline
+
+
+class Result:
+    """What a run of the command left."""
+
+    def __init__(self, code: object, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def refuses(self, *parts: str) -> bool:
+        """Whether it failed as an expected error does: code 2, and one line that has all of these."""
+        assert self.code == 2, self.err
+        assert self.out == ""
+        (line,) = self.err.strip().splitlines()
+        assert line.startswith("driftgauge: ")
+        return all(part in line for part in parts)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `driftgauge check` with the small baseline, as its entry point does."""
+    (tmp_path / "baseline.json").write_text(dumps(small_baseline()), encoding="utf-8")
+
+    def run(*arguments: object, baseline: Path = tmp_path / "baseline.json") -> Result:
+        monkeypatch.setattr(sys, "argv", ["driftgauge", "check", *map(str, arguments), "--baseline", str(baseline)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return Result(left.value.code or 0, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def usual(tmp_path: Path) -> Path:
+    """A table that looks like the reference."""
+    return parquet_of(usual_frame(1_000), tmp_path / "usual")
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Path:
+    """A table of people ten years older."""
+    return csv_of(usual_frame(1_000, age=50.0), tmp_path / "moved")
+
+
+# ---------------------------------------------------------------- exit codes
+
+
+def test_nothing_moved_is_0(check: Command, usual: Path) -> None:
+    result = check(usual)
+    assert (result.code, result.err) == (0, "")
+    assert "verdict  normal" in result.out
+
+
+def test_too_few_rows_are_0(check: Command, tmp_path: Path) -> None:
+    result = check(csv_of(usual_frame(150), tmp_path / "few"))
+    assert result.code == 0
+    assert "insufficient_data" in result.out
+    assert "150 of the 200 rows that a verdict takes" in result.out
+    assert "not judged" in result.out
+
+
+def test_what_is_real_but_not_known_to_be_big_is_0(check: Command, moved: Path, tmp_path: Path) -> None:
+    result = check(csv_of(usual_frame(300, age=90.0), tmp_path / "few"))
+    assert (result.code, result.err) == (0, "")
+    assert "verdict  warning" in result.out
+    assert "how big is not known yet" in result.out
+    small = check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5)
+    assert (small.code, small.err) == (0, "")
+    assert "verdict  warning" in small.out
+    assert " · small (PSI " in small.out
+
+
+def test_what_is_big_but_may_be_chance_is_0(check: Command, tmp_path: Path) -> None:
+    table = csv_of(usual_frame(1_000, age=45.0), tmp_path / "moved")
+    assert check(table).code == 1
+    result = check(table, "--tolerance", 1)
+    assert (result.code, result.err) == (0, "")
+    assert "verdict  normal" in result.out
+    assert "large, but not distinguishable from chance" in " ".join(result.out.split())
+
+
+def test_the_budget_for_false_alarms_is_the_one_given(check: Command, moved: Path) -> None:
+    found = report_of(check(moved, "--false-alarm-rows", "1e9", "--tolerance", 0.3, "--json").out)
+    assert found["evidence"] == {
+        "threshold_log10": pytest.approx(np.log10(4e9)),
+        "false_alarm_rows": 1e9,
+        "columns": 4,
+        "tolerance": 0.3,
+    }
+    usual = report_of(check(moved, "--json").out)["evidence"]
+    assert isinstance(usual, dict)
+    assert (usual["false_alarm_rows"], usual["tolerance"]) == (1e6, 0.02)
+    for option, value in (("--false-alarm-rows", 999), ("--tolerance", -0.1), ("--tolerance", 1.1)):
+        wrong = check(moved, option, value)
+        assert wrong.code == 2
+        assert option in wrong.err
+
+
+def test_drift_is_1_in_whichever_period(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
+    assert check(moved).code == 1
+    assert check(usual, moved, usual).code == 1
+    assert check(usual, usual).code == 0
+    history = csv_of(days([40.0, 50.0, 40.0]), tmp_path / "history")
+    assert check(history, "--time", "at", "--every", "1d").code == 1
+
+
+def test_thresholds_decide(check: Command, moved: Path) -> None:
+    assert check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5).code == 0
+    assert "(warning)" in check(moved, "--psi-threshold-critical", 5).out
+
+
+def test_bad_input_is_2_and_one_line(check: Command, usual: Path, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.csv"
+    assert check(absent).refuses("absent.csv")
+    assert check(usual, tmp_path / "t.xlsx").refuses("t.xlsx", ".csv, .parquet, .jsonl")
+    assert check(usual, baseline=absent).refuses("absent.csv")
+    assert check(usual, baseline=usual).refuses("usual.parquet")
+    assert check(usual, "--every", "1d").refuses("--time")
+    assert check(usual, "--time", "at", "--every", "day").refuses("--every", "'day'", "1h")
+    assert check(usual, "--time", "at", "--every", "1d").refuses("no column at")
+    assert check(usual, "--ignore", "old").refuses("no column old")
+    assert check(usual, "--psi-threshold-warning", 0).refuses("--psi-threshold-warning")
+    assert check(usual, "--psi-threshold-warning", 0.3).refuses("--psi-threshold-critical")
+    bad = csv_of(usual_frame(20).assign(age="old"), tmp_path / "bad")
+    assert check(usual, bad).refuses("bad.csv", "age", "'old'")
+    bad.write_bytes(b"age,flag,city,prediction\n1,0,north\n")
+    assert check(bad).refuses("bad.csv")
+
+
+def test_no_table_is_a_mistake(check: Command) -> None:
+    assert check().code == 2
+
+
+# ---------------------------------------------------------------- what is compared
+
+
+def test_absent_scores_are_mentioned_and_ignored_ones_are_not(check: Command, tmp_path: Path) -> None:
+    table = csv_of(usual_frame(600).drop(columns="prediction"), tmp_path / "t")
+    result = check(table, "--json")
+    assert (result.code, result.err) == (0, "not compared, because not in the table: prediction\n")
+    assert "prediction" not in orjson.loads(result.out)
+    assert check(table, "--ignore", "prediction").err == ""
+
+
+def test_columns_are_left_out_on_purpose(check: Command, moved: Path) -> None:
+    result = check(moved, "--ignore", "age, flag", "--json")
+    assert result.code == 0
+    assert list(orjson.loads(result.out)["features"]) == ["city"]
+
+
+def test_a_bundle_s_folder_stands_for_its_baseline(check: Command, usual: Path, tmp_path: Path) -> None:
+    assert check(usual, baseline=tmp_path).code == 0
+
+
+# ---------------------------------------------------------------- for machines
+
+
+def report_of(text: str) -> dict[str, object]:
+    found = orjson.loads(text)
+    assert isinstance(found, dict)
+    return found
+
+
+def judged(*tables: Path, **options: object) -> list[Judged]:
+    return list(Check(small_baseline(), tables, CheckOptions(**options)).windows(START))  # type: ignore[arg-type]
+
+
+def test_the_json_of_a_table_is_the_report(check: Command, moved: Path) -> None:
+    result = report_of(check(moved, "--json").out)
+    expected = report_of(as_bytes(judged(moved), small_baseline(), is_history=False).decode())
+    assert datetime.fromisoformat(str(result["evaluated_at"])).timestamp() > START
+    changing = {"evaluated_at", "features", "reason"}  # they hold the time of the run
+    assert {k: v for k, v in result.items() if k not in changing} == {
+        k: v for k, v in expected.items() if k not in changing
+    }
+    assert (result["window"], result["tables"]) == ("table", [str(moved)])
+    assert result["drifting_since"] == {"age": "table"}
+    assert result["drifted_features"] == ["age"]
+
+
+def test_the_json_of_a_history_is_a_list_of_reports(check: Command, tmp_path: Path) -> None:
+    table = parquet_of(days([40.0, 50.0, 50.0]), tmp_path / "history")
+    result = check(table, "--time", "at", "--every", "1d", "--json")
+    every = TimeSpan.named("1d")
+    expected = as_bytes(judged(table, time="at", every=every), small_baseline(), is_history=True)
+    assert result.out.encode() == expected + b"\n"
+    periods = orjson.loads(result.out)["periods"]
+    assert [period["window"] for period in periods] == ["2023-11-14", "2023-11-15", "2023-11-16"]
+    assert [period["drifting_since"] for period in periods] == [{}, {"age": "2023-11-15"}, {"age": "2023-11-15"}]
+
+
+def test_one_period_is_a_history_too(check: Command, tmp_path: Path) -> None:
+    table = parquet_of(days([40.0]), tmp_path / "t")
+    assert list(report_of(check(table, "--time", "at", "--every", "1d", "--json").out)) == ["periods"]
+    assert "window" in report_of(check(table, "--time", "at", "--json").out)
+
+
+def test_what_is_not_known_is_null_and_the_hash_is_the_file_s(check: Command, usual: Path, tmp_path: Path) -> None:
+    found = orjson.loads(check(usual, "--ignore", "age", "--json").out)
+    assert found["features"]["city"]["ks_statistic"] is None
+    assert found["baseline"]["hash"] == read_baseline(tmp_path / "baseline.json").hash
+
+
+# ---------------------------------------------------------------- for people
+
+
+def lines(text: str) -> Iterator[list[str]]:
+    return (line.split() for line in text.splitlines())
+
+
+def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
+    result = check(moved)
+    (found,) = judged(moved)
+    main = found.report.main
+    rows = list(lines(result.out))
+    head = next(i for i, words in enumerate(rows) if words[:1] == ["column"])
+    numbers = ["PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"]
+    assert rows[head] == ["column", "status", "evidence", *numbers]
+    assert rows[head + 1] == [
+        "age",
+        "critical",
+        f"{found.report.evidence.log10[0]:.1f}",
+        f"{main.psi.debiased[0]:.3f}",
+        "0.100",
+        f"{main.significance.p_value[0]:.2g}",
+        f"{main.sample.ks_statistic[0]:.3f}",
+        f"{main.sample.wasserstein_ratio[0]:.3f}",
+        f"{main.js_distance[0]:.3f}",
+        f"{main.sample.mean_shift[0]:+.2f}",
+        "2.0%",
+        f"{main.shares.out_of_range[0]:.1%}",
+    ]
+    (city,) = [words for words in rows[head:] if words[:1] == ["city"]]
+    assert [city[place] for place in (6, 7, 9)] == ["-", "-", "-"]
+    assert "correlation, largest change of 3 pairs" in result.out
+
+
+def test_everything_fits_in_a_hundred_columns(check: Command, moved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    result = check(moved, moved)
+    table = [line for line in result.out.splitlines() if not line.startswith("correlation")]
+    assert max(map(len, table)) <= WIDTH
+    assert "…" not in result.out
+
+
+def test_a_history_has_a_line_for_each_window_and_the_columns_of_the_worst(
+    check: Command, usual: Path, moved: Path, tmp_path: Path
+) -> None:
+    worse = csv_of(usual_frame(1_000, age=80.0), tmp_path / "worse")
+    result = check(usual, moved, worse, moved)
+    rows = list(lines(result.out))
+    assert [words[:4] for words in rows[1:5]] == [
+        ["usual", "1,000", "normal", rows[1][3]],
+        ["moved", "1,000", "critical", "age"],
+        ["worse", "1,000", "critical", "age"],
+        ["moved-2", "1,000", "critical", "age"],
+    ]
+    assert [words[-1] for words in rows[1:5]] == ["-", "age", "age", "age"]
+    assert ["window", "worse"] in rows
+    assert result.out.count("verdict") == 1
+    (age,) = [words for words in rows if words[:2] == ["age", "critical"]]
+    assert age[-1] == "moved"
+    assert check(usual, usual).out.count("usual-2") == 2
+    assert check(usual, moved, worse, "--all").out.count("verdict") == 3
+
+
+def test_a_sample_is_said_in_words(tmp_path: Path) -> None:
+    table = csv_of(usual_frame(1_000).assign(at=START + np.arange(1_000)), tmp_path / "t")
+    console = Console(width=WIDTH, record=True, markup=False, file=StringIO())
+    show(judged(table, time="at", held_rows=700), console, is_history=False)
+    text = " ".join(console.export_text().split())
+    assert "1,000; KS, W, shift and correlation come from 700 drawn at random, all the rest from every row" in text
+    assert "times 2023-11-14T22:13:20Z to 2023-11-14T22:29:59Z" in text
+
+
+def test_awkward_names_are_printed_as_they_are(check: Command, tmp_path: Path) -> None:
+    table = csv_of(frame_of(np.full((600, 4), 1.0)), tmp_path / "[bold]t")
+    assert "[bold]t.csv" in check(table).out
+
+
+@pytest.mark.e2e
+def test_the_installed_command_exits_with_the_verdict(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
+    for table, code in ((usual, 0), (moved, 1), (tmp_path / "absent.csv", 2)):
+        given = ["check", str(table), "--baseline", str(tmp_path / "baseline.json"), "--json"]
+        done = subprocess.run([*COMMAND, *given], capture_output=True, timeout=60)
+        assert done.returncode == code
+        assert (orjson.loads(done.stdout)["window"] == "table") if code < 2 else done.stdout == b""
+        assert (done.stderr == b"") == (code < 2)  # no progress bar where nobody watches
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_report_that_cannot_be_written_is_neither_drift_nor_bad_input(
+    as_json: bool, usual: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "baseline.json").write_text(dumps(small_baseline()), encoding="utf-8")
+    given = ["check", str(usual), "--baseline", str(tmp_path / "baseline.json"), *(["--json"] if as_json else [])]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*COMMAND, *given], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 3
+    assert b"cannot write the report" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_interruption_is_not_drift(check: Command, usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[Judged]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Check, "windows", interrupted)
+    assert check(usual).code == 130
+
+
+def test_a_failure_of_the_program_is_not_drift(check: Command, usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> Iterator[Judged]:
+        raise ZeroDivisionError("a mistake of ours")
+        yield
+
+    monkeypatch.setattr(Check, "windows", failing)
+    found = check(usual)
+    assert found.code == 3
+    assert "a mistake of ours" in found.err
+
+
+def test_a_name_of_a_column_that_is_not_utf_8_is_bad_input(check: Command, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_bytes("âge,flag\n1,0\n".encode("latin-1"))
+    assert check(table).refuses(str(table))
+
+
+# ---------------------------------------------------------------- with a bundle's model
+
+
+def test_a_bundle_s_model_gives_the_scores_that_a_table_lacks(check: Command, binary: Example, tmp_path: Path) -> None:
+    table = csv_of(binary.evaluation, tmp_path / "t")
+    result = check(table, baseline=binary.folder)
+    assert result.err == "predicted by the bundle's model, because not in the table: prediction\n"
+    made = binary.bundle.info.performance
+    assert made is not None
+    measured = f"accuracy {made.metrics['accuracy']:.4g}"
+    words = " ".join(result.out.split())
+    assert f"performance {measured}" in words
+    assert f"on {len(binary.evaluation)} rows with a known target when made {measured}" in words
+    assert "held-out rows" in words
+    told = orjson.loads(check(table, "--json", baseline=binary.folder).out)
+    assert told["performance"]["metrics"] == pytest.approx(made.metrics)
+    assert "prediction" in told
+
+
+def test_without_the_model_the_scores_are_left_out(check: Command, binary: Example, tmp_path: Path) -> None:
+    table = csv_of(binary.evaluation, tmp_path / "t")
+    result = check(table, "--no-predict", "--json", baseline=binary.folder)
+    assert result.err == "not compared, because not in the table: prediction\n"
+    told = orjson.loads(result.out)
+    assert "prediction" not in told
+    assert told["performance"] is None
+
+
+def test_a_model_that_cannot_be_loaded_is_left_out_and_named(check: Command, binary: Example, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(binary.folder, folder)
+    (folder / "model.skops").write_bytes(b"PK")
+    table = csv_of(binary.evaluation, tmp_path / "t")
+    result = check(table, "--json", baseline=folder)
+    assert result.code == check(table, "--no-predict", baseline=binary.folder).code
+    assert "not compared, because not in the table: prediction" in result.err
+    assert "the bundle's model is not asked: " in result.err
+    assert "model.skops" in result.err
+    (folder / "bundle.json").write_text("{}")
+    assert check(table, baseline=folder).refuses("bundle.json")
+
+
+def test_rows_without_a_score_are_told(check: Command, binary: Example, tmp_path: Path) -> None:
+    frame = binary.evaluation.copy()
+    frame.loc[[1, 2], "mean area"] = np.nan
+    assert "2 rows that the model cannot answer" in check(csv_of(frame, tmp_path / "t"), baseline=binary.folder).out
+
+
+# ---------------------------------------------------------------- whatever the terminal
+
+
+def said_in(encoding: str, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple[object, str, str]:
+    """Run the command with standard streams of an encoding; its exit code, and what it wrote to each."""
+    streams = [TextIOWrapper(BytesIO(), encoding=encoding) for _ in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "argv", ["driftgauge", *map(str, arguments)])
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            patched.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    out, err = (_written(stream).decode(encoding) for stream in streams)
+    return left.value.code or 0, out, err
+
+
+def _written(stream: TextIOWrapper) -> bytes:
+    stream.flush()
+    raw = stream.buffer
+    assert isinstance(raw, BytesIO)
+    return raw.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_the_exit_code_is_the_verdict_s_where_a_terminal_lacks_characters(
+    encoding: str, check: Command, usual: Path, moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = csv_of(usual_frame(1_000, age=50.0), tmp_path / "größe→")
+    for table, code in ((usual, 0), (moved, 1), (named, 1), (tmp_path / "größe.csv", 2)):
+        given = ["check", str(table), "--baseline", str(tmp_path / "baseline.json")]
+        found, out, err = said_in(encoding, monkeypatch, *given)
+        assert found == code, err
+        assert "Traceback" not in out + err
+        assert (out if code < 2 else err).strip()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_characters_is_told_the_verdict_by_the_installed_command(
+    encoding: str, check: Command, tmp_path: Path
+) -> None:
+    named = csv_of(usual_frame(1_000, age=50.0), tmp_path / "größe→")
+    given = ["check", str(named), "--baseline", str(tmp_path / "baseline.json")]
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([*COMMAND, *given], capture_output=True, timeout=60, env=env)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.decode(encoding).strip()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["check", "--help"], ["demo", "--help"], ["state", "--help"]])
+def test_help_is_printed_where_a_terminal_lacks_characters(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, err = said_in("ascii", monkeypatch, *command)
+    assert (code, err) == (0, "")
+    assert "Usage" in out
+
+
+def test_a_path_that_is_not_utf_8_is_told_as_far_as_it_can_be(check: Command, usual: Path, tmp_path: Path) -> None:
+    table = tmp_path / os.fsdecode(b"caf\xe9.parquet")
+    shutil.copy(usual, table)
+    result = check(table, "--json")
+    assert result.code == 0
+    assert orjson.loads(result.out)["tables"][0].endswith("caf\ufffd.parquet")
+    assert check(table).code == 0
+
+
+# ---------------------------------------------------------------- names of columns
+
+
+def test_a_name_with_a_comma_can_be_left_out(check: Command, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"Size, cm": generator.normal(size=600), "x": generator.normal(size=600), "y": 1.0})
+    (tmp_path / "own.json").write_text(dumps(baseline_of(frame)), encoding="utf-8")
+    table = csv_of(frame, tmp_path / "t")
+    for ignored in (["--ignore", "Size, cm", "--ignore", "y"], ["--ignore", "Size, cm", "--ignore", " y, "]):
+        found = orjson.loads(check(table, *ignored, "--json", baseline=tmp_path / "own.json").out)
+        assert list(found["features"]) == ["x"]
+    unknown = check(table, "--ignore", "Size, mm", baseline=tmp_path / "own.json")
+    assert unknown.refuses('--ignore: there is no column Size; there is "Size, cm", x, y')

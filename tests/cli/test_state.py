@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driftgauge.cli import main as cli
+
+from tests.examples import Example
+from tests.served import served
+
+
+class Result:
+    """What a run of the command left."""
+
+    def __init__(self, code: object, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def refuses(self, *parts: str) -> bool:
+        """Whether it failed as an expected error does: code 2, and one line that has all of these."""
+        assert self.code == 2, self.err
+        assert self.out == ""
+        (line,) = self.err.strip().splitlines()
+        assert line.startswith("driftgauge: ")
+        return all(part in line for part in parts)
+
+
+class Command:
+    """Runs `driftgauge state` in this process, as its entry point does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._captured = monkeypatch, capfd
+
+    def __call__(self, *arguments: object) -> Result:
+        self._captured.readouterr()
+        self._monkeypatch.setattr(sys, "argv", ["driftgauge", "state", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return Result(left.value.code or 0, *self._captured.readouterr())
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setenv("COLUMNS", "200")
+    return Command(monkeypatch, capfd)
+
+
+def _of_version(example: Example, version: str) -> Example:
+    info = example.bundle.info.model_copy(update={"version": version})
+    return replace(example, bundle=replace(example.bundle, info=info))
+
+
+def _serve(example: Example, folder: Path, rows: int = 5) -> None:
+    """Have a server leave its state in a folder."""
+    with served(example, state_dir=folder) as running:
+        running.predict({"instances": example.rows(rows)})
+
+
+def _shown(state: Command, folder: Path) -> list[dict[str, Any]]:
+    result = state("show", "--state-dir", folder, "--json")
+    assert (result.code, result.err) == (0, "")
+    found: list[dict[str, Any]] = json.loads(result.out)
+    return found
+
+
+# ---------------------------------------------------------------- show
+
+
+def test_each_file_is_shown_with_whose_it_is(binary: Example, tmp_path: Path, state: Command) -> None:
+    for version in ("1.1", "1.2"):
+        _serve(_of_version(binary, version), tmp_path)
+    shown = _shown(state, tmp_path)
+    names = {"0.state": "slot", "evaluation.state": "evaluation", "retired.state": "retired"}
+    assert [(own["file"], own["kind"]) for own in shown] == [
+        (f"binary/{version}/{name}", kind) for version in ("1.1", "1.2") for name, kind in names.items()
+    ]
+    for own in shown:
+        assert own["size_bytes"] == (tmp_path / own["file"]).stat().st_size
+        assert (own["model_name"], own["model_version"]) == ("binary", own["file"].split("/")[1])
+        assert own["baseline"] == binary.bundle.baseline.hash
+        assert own["held"] is False
+    lines = state("show", "--state-dir", tmp_path).out.splitlines()
+    assert [line.split()[:3] for line in lines[1:-1]] == [
+        [own["file"], own["model_name"], own["model_version"]] for own in shown
+    ]
+    assert lines[-1] == f"in {tmp_path}"
+    assert "process" not in "".join(lines)
+
+
+def test_the_process_that_uses_a_file_is_shown(binary: Example, tmp_path: Path, state: Command) -> None:
+    with served(binary, state_dir=tmp_path):
+        held = {own["file"]: own["pid"] for own in _shown(state, tmp_path) if own["held"]}
+        text = state("show", "--state-dir", tmp_path).out
+    assert held == {"binary/1.2/0.state": os.getpid()}
+    assert [line.split()[0] for line in text.splitlines() if f"process {os.getpid()}" in line] == list(held)
+
+
+def test_looking_at_a_state_neither_takes_nor_changes_it(binary: Example, tmp_path: Path, state: Command) -> None:
+    _serve(binary, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    _shown(state, tmp_path)
+    state("show", "--state-dir", tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    with served(binary, state_dir=tmp_path) as running:
+        assert running.client.get("/health").json()["worker"]["slot"] == 0
+        assert running.status()["rows_observed"] == 5
+
+
+def test_the_state_of_a_bundle_is_the_one_beside_it(
+    binary: Example, tmp_path: Path, state: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _serve(binary, tmp_path / "b.state")
+    monkeypatch.chdir(tmp_path)
+    assert "binary/1.2/0.state" in state("show", "--bundle", "b").out
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(tmp_path / "b"))
+    assert "binary/1.2/0.state" in state("show").out
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "elsewhere")
+    assert state("show").out == "there is no state in elsewhere\n"
+
+
+def test_a_file_that_is_no_state_is_shown_as_nobodys_or_not_at_all(tmp_path: Path, state: Command) -> None:
+    (tmp_path / "notes.state").write_text("mine")
+    (tmp_path / "3.state").write_bytes(os.urandom(10_000))
+    shown = _shown(state, tmp_path)
+    assert [(own["file"], own["kind"], own["model_name"], own["held"]) for own in shown] == [
+        ("3.state", None, None, False)
+    ]
+    assert state("show", "--state-dir", tmp_path).code == 0
+
+
+@pytest.mark.parametrize("command", ["show", "reset"])
+def test_a_folder_must_be_named_somehow(command: str, state: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state(command).refuses("which state?", "--bundle DIR", "--state-dir DIR")
+    assert state(command, "--state-dir", "memory").refuses("which state?")
+    monkeypatch.setenv("DRIFTGAUGE_BUNDEL", "x")
+    assert state(command).refuses("DRIFTGAUGE_BUNDEL")
+
+
+def test_an_empty_folder_has_no_state(tmp_path: Path, state: Command) -> None:
+    assert state("show", "--state-dir", tmp_path).out == f"there is no state in {tmp_path}\n"
+    assert _shown(state, tmp_path) == []
+    result = state("reset", "--state-dir", tmp_path)
+    assert (result.code, result.out) == (0, f"0 files deleted from {tmp_path}\n")
+
+
+# ---------------------------------------------------------------- reset
+
+
+def test_a_state_that_is_reset_is_gone(binary: Example, tmp_path: Path, state: Command) -> None:
+    for version in ("1.1", "1.2"):
+        _serve(_of_version(binary, version), tmp_path)
+    result = state("reset", "--state-dir", tmp_path)
+    assert (result.code, result.out) == (0, f"6 files deleted from {tmp_path}\n")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    with served(binary, state_dir=tmp_path) as running:
+        assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 0
+        assert running.status()["monitoring"]["state"]["notes"] == []
+
+
+def test_a_state_in_use_is_not_reset(binary: Example, tmp_path: Path, state: Command) -> None:
+    _serve(_of_version(binary, "1.1"), tmp_path)
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(20)})
+        before = sorted(tmp_path.rglob("*"))
+        refused = state("reset", "--state-dir", tmp_path)
+        assert refused.refuses("a server is using", f"(process {os.getpid()})", "stop it first")
+        assert sorted(tmp_path.rglob("*")) == before
+        assert running.status()["rows_observed"] == 20
+
+
+@pytest.mark.parametrize(("command", "what"), [("show", "cannot read the state"), ("reset", "there is no folder")])
+def test_a_folder_that_is_none_cannot_be_looked_at(command: str, what: str, tmp_path: Path, state: Command) -> None:
+    (tmp_path / "state").write_text("mine")
+    assert state(command, "--state-dir", tmp_path / "state").refuses(what, str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize(("command", "what"), [("show", "cannot read the state"), ("reset", "cannot delete the state")])
+def test_a_part_of_a_folder_that_cannot_be_read_is_named(
+    command: str, what: str, binary: Example, tmp_path: Path, state: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _serve(binary, tmp_path)
+    scandir = os.scandir
+
+    def refused(path: Any) -> Any:
+        if Path(path).name == "1.2":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert state(command, "--state-dir", tmp_path).refuses(what, f"{tmp_path / 'binary' / '1.2'}: Permission denied")
+
+
+def test_a_file_that_cannot_be_deleted_is_named(
+    binary: Example, tmp_path: Path, state: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _serve(binary, tmp_path)
+
+    def refused(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert state("reset", "--state-dir", tmp_path).refuses("cannot delete the state", "0.state: Read-only file system")
+
+
+def test_what_is_not_ours_is_left_alone(binary: Example, tmp_path: Path, state: Command) -> None:
+    others = [tmp_path / "uv.lock", tmp_path / "game.state", tmp_path / "project" / "poetry.lock", tmp_path / "a.new"]
+    (tmp_path / "project").mkdir()
+    for path in others:
+        path.write_text("mine")
+    _serve(binary, tmp_path)
+    assert state("reset", "--state-dir", tmp_path).code == 0
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(others)

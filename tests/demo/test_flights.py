@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from driftgauge.demo import flights as data
+from driftgauge.demo.flights import CLASSES, FEATURES, SCHEDULE, WEATHER
+from driftgauge.models.bundle import Bundle, load_bundle
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+KNOWN_ONLY_LATER = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
+
+
+@pytest.fixture(scope="module")
+def flights() -> pd.DataFrame:
+    return data.load_flights()
+
+
+@pytest.fixture(scope="module")
+def bundle(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("demo") / "bundle"
+    data.make_bundle(flights, folder)
+    assert data.is_complete(folder)
+    return load_bundle(folder)
+
+
+def test_every_flight_is_there_in_the_order_of_the_schedule(flights: pd.DataFrame) -> None:
+    assert len(flights) == len(data.read_data("flights.csv.zip")) == 336_776
+    assert flights["time"].is_monotonic_increasing
+
+
+def test_no_feature_is_known_only_after_departure(flights: pd.DataFrame) -> None:
+    assert not KNOWN_ONLY_LATER & set(FEATURES)
+    assert list(flights.columns) == ["time", "month", "late", *FEATURES]
+    # Flights of the same minute are in an order that says nothing of how they went.
+    ties = flights.groupby(["time", "origin"])["carrier"]
+    assert all(part.is_monotonic_increasing for _, part in list(ties)[:2_000])
+
+
+def test_the_weather_is_that_of_the_origin_and_the_scheduled_hour(flights: pd.DataFrame) -> None:
+    weather = data.read_data("weather.csv").set_index(["origin", "time_hour"])
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, len(flights), 300):
+        flight = flights.iloc[int(place)]
+        key = (flight["origin"], flight["time"].strftime("%Y-%m-%dT%H:00:00Z"))
+        for name in WEATHER:
+            expected = weather.loc[key, name] if key in weather.index else np.nan
+            np.testing.assert_equal(flight[name], expected)
+
+
+def test_missing_weather_stays_missing_and_the_schedule_is_complete(flights: pd.DataFrame) -> None:
+    assert flights["temp"].isna().sum() == 1_573
+    assert flights["wind_gust"].isna().mean() > 0.7
+    assert not flights[list(SCHEDULE)].isna().any().any()
+
+
+def test_a_flight_is_late_after_more_than_fifteen_minutes_and_unknown_without_arrival(flights: pd.DataFrame) -> None:
+    delays = data.read_data("flights.csv.zip")["arr_delay"]
+    assert (flights["late"] == CLASSES[1]).sum() == (delays > 15).sum()
+    assert flights["late"].isna().sum() == delays.isna().sum() == 9_430
+
+
+def test_the_weekday_is_the_local_one(flights: pd.DataFrame) -> None:
+    late_evening = flights[(flights["hour"] == 23) & (flights["month"] == 1)]
+    local = late_evening["time"].dt.tz_convert("America/New_York")
+    assert (late_evening["weekday"] == local.dt.day_of_week).all()
+    assert (late_evening["time"].dt.day_of_week != late_evening["weekday"]).all()
+
+
+def test_codes_ascend_with_the_share_of_late_flights(flights: pd.DataFrame) -> None:
+    training = flights[flights["month"].isin(data.TRAINING_MONTHS)]
+    codes = data.category_codes(training)
+    for name in data.CATEGORIES:
+        assert set(codes[name]) == set(training[name])
+        assert sorted(codes[name].values()) == list(range(len(codes[name])))
+    share = (training["late"] == CLASSES[1])[training["late"].notna()].groupby(training["origin"]).mean()
+    assert sorted(codes["origin"], key=lambda name: codes["origin"][name]) == list(share.sort_values().index)
+
+
+def test_the_matrix_holds_the_codes_and_nan_for_what_has_none(flights: pd.DataFrame) -> None:
+    rows = flights.head(3).assign(dest=["ORD", "nowhere", "ORD"])
+    cells = data.matrix(rows, {"carrier": {}, "origin": {}, "dest": {"ORD": 7.0}})
+    assert cells.shape == (3, len(FEATURES))
+    np.testing.assert_equal(cells[:, FEATURES.index("dest")], [7.0, np.nan, 7.0])
+    assert cells[:, FEATURES.index("distance")].tolist() == rows["distance"].tolist()
+
+
+def test_fitting_in_steps_gives_the_model_of_one_fit(bundle: Bundle, flights: pd.DataFrame) -> None:
+    training = flights[flights["month"].isin(data.TRAINING_MONTHS)]
+    codes = data.category_codes(training)
+    fitted = training[training["late"].notna()]
+    cells = data.matrix(fitted, codes)
+    at_once = HistGradientBoostingClassifier(**data.MODEL).fit(cells, fitted["late"].to_numpy(dtype=object))
+    np.testing.assert_array_equal(bundle.model.predict_proba(cells[:5_000]), at_once.predict_proba(cells[:5_000]))
+
+
+def test_the_model_is_measured_on_april_alone(bundle: Bundle, flights: pd.DataFrame) -> None:
+    performance = bundle.info.performance
+    assert performance is not None
+    april = flights[(flights["month"] == 4) & flights["late"].notna()]
+    assert (performance.rows, performance.in_sample) == (len(april), False)
+    codes = data.category_codes(flights[flights["month"].isin(data.TRAINING_MONTHS)])
+    scores = bundle.model.predict_proba(data.matrix(april, codes))[:, 1]
+    expected = roc_auc_score(april["late"] == CLASSES[1], scores)
+    assert performance.metrics["roc_auc"] == pytest.approx(expected)
+    assert expected > 0.6
+
+
+def test_the_baseline_knows_its_natural_variation(bundle: Bundle) -> None:
+    columns = {column.name: column for column in bundle.baseline.columns}
+    assert columns["temp"].rows == 80_789
+    assert columns["prediction"].rows == 28_330
+    assert columns["temp"].natural_variation[10_000] > 1.0
+    assert columns["distance"].natural_variation[10_000] < 0.1
+
+
+def test_the_cache_is_a_new_one_when_the_recipe_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = data.cache_folder()
+    assert first == data.cache_folder()
+    assert first.parent == tmp_path / "driftgauge"
+    monkeypatch.setattr(data, "MODEL", {**data.MODEL, "max_iter": 1})
+    assert data.cache_folder() != first
+
+
+def test_an_incomplete_bundle_is_not_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text("{}")
+    assert not data.is_complete(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["training", "probing", "fitted", "bundle_draft", "baseline_create", "drift/bins"])
+def test_a_changed_program_makes_another_bundle(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed, read = Path(data.__file__).parent / f"{module}.py", Path.read_bytes
+    before = data.cache_folder()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path == changed))
+    assert data.cache_folder() != before

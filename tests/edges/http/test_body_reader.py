@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from driftgauge.edges.http.body_reader import Intake, Pending, headers_of, is_whole
+from driftgauge.errors import Reason, Refused
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+
+def read(intake: Intake, *messages: Message, length: bytes | None = None) -> bytes:
+    """What is read of a body that comes in these messages."""
+    first, *others = messages
+    headers = [] if length is None else [(b"content-length", length)]
+
+    async def receive() -> Message:
+        return others.pop(0)
+
+    async def go() -> bytes:
+        with intake.pending() as pending:
+            return await intake.rest(first, {"headers": headers}, receive, pending)
+
+    return asyncio.run(go())
+
+
+def piece(size: int, *, more: bool = True) -> Message:
+    return {"type": "http.request", "body": b"x" * size, "more_body": more}
+
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+def test_pieces_are_put_together_and_given_back_to_the_budget() -> None:
+    intake = Intake(100, 1_000)
+    assert read(intake, piece(40), piece(0), piece(60, more=False)) == b"x" * 100
+    assert intake.pending_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("messages", "length"),
+    [
+        ([piece(60), piece(41, more=False)], None),
+        ([piece(101)], None),
+        ([piece(1)], b"101"),
+        ([piece(60), piece(41)], b"60"),
+    ],
+)
+def test_a_body_is_refused_as_soon_as_it_is_known_to_be_too_long(messages: list[Any], length: bytes | None) -> None:
+    intake = Intake(100, 1_000)
+    with pytest.raises(Refused) as caught:
+        read(intake, *messages, length=length)
+    assert caught.value.reason is Reason.BODY_TOO_LARGE
+    assert caught.value.detail == {"limit": 100}
+    assert intake.pending_bytes == 0
+
+
+@pytest.mark.parametrize("length", [b"", b"many", b"-5", b"\xc2\xb2"])
+def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
+    assert read(Intake(100, 1_000), piece(3, more=False), length=length) == b"xxx"
+
+
+@pytest.mark.parametrize("messages", [[GONE], [piece(50), GONE]])
+def test_a_client_that_leaves_gives_its_bytes_back(messages: list[Message]) -> None:
+    intake = Intake(100, 1_000)
+    with pytest.raises(ClientDisconnect):
+        read(intake, *messages)
+    assert intake.pending_bytes == 0
+
+
+def test_all_bodies_together_are_within_the_budget() -> None:
+    intake = Intake(100, 150)
+    with intake.pending() as other:
+        other.add(90)
+        with pytest.raises(Refused) as caught:
+            read(intake, piece(50), piece(20))
+        assert caught.value.reason is Reason.OVERLOADED
+        assert caught.value.detail == {"pending_bytes": 160}
+        assert intake.pending_bytes == 90
+        assert read(intake, piece(60, more=False)) == b"x" * 60
+    assert read(intake, piece(100, more=False)) == b"x" * 100
+
+
+def test_rows_of_large_bodies_are_limited_together_and_one_alone_is_not() -> None:
+    intake = Intake(100, 1_000, max_pending_rows=10)
+    with intake.pending() as one, intake.pending() as other:
+        one.expect(7)
+        one.expect(9)  # more is known of it: not seven and nine
+        other.expect(1)
+        with pytest.raises(Refused) as caught:
+            other.expect(2)
+        assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_rows": 9})
+        assert intake.pending_rows == 10
+    assert intake.pending_rows == 0
+    with intake.pending() as alone:
+        alone.expect(500)
+    assert intake.pending_rows == 0
+
+
+def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
+    intake = Intake(1_000_000, 2_000_000, max_pending_rows=1_000)
+
+    def admit(length: int) -> None:
+        intake.admit({"headers": [(b"content-length", b"%d" % length)]})
+
+    with intake.pending() as other:
+        other.add(100_000)
+        admit(500_000)  # how large a row is, is not known yet
+        other.expect(800)  # 125 bytes each
+        admit(16_000)  # a small body needs no room
+        admit(100 * 170)
+        with pytest.raises(Refused) as caught:
+            admit(100 * 500)
+        assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_rows": 800})
+    admit(500_000)
+    with intake.pending() as other:
+        other.add(1_600_000)
+        with pytest.raises(Refused) as caught:
+            admit(500_000)
+        assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_bytes": 2_100_000})
+
+
+def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> None:
+    intake = Intake(1_000, 100_000, max_pending_rows=500)
+    with intake.pending() as earlier:
+        earlier.add(1_000)
+        earlier.expect(100)  # 10 bytes each
+    going: dict[Pending, ExitStack] = {}
+    for _ in range(50):
+        stack = ExitStack()
+        going[stack.enter_context(intake.pending())] = stack
+    for _ in range(10):
+        for one, stack in list(going.items()):
+            try:
+                one.add(100, whole=1_000)
+            except Refused:
+                stack.close()
+                del going[one]
+    assert [one.bytes for one in going] == [1_000] * 5
+    assert (intake.pending_bytes, intake.pending_rows) == (5_000, 500)
+    for stack in going.values():
+        stack.close()
+    assert (intake.pending_bytes, intake.pending_rows) == (0, 0)
+
+
+def test_one_huge_row_does_not_hide_for_long_how_many_rows_a_body_has() -> None:
+    intake = Intake(10_000_000, 100_000_000)
+    for size, rows in [(8_000_000, 1), *[(1_000_000, 10_000)] * 20]:
+        with intake.pending() as one:
+            one.add(size)
+            one.expect(rows)
+            one.understood(rows)
+    with intake.pending() as hostile:  # refused before it is understood
+        hostile.add(8_000_000)
+        hostile.expect(1)
+    assert intake.rows_of(1_000_000) == pytest.approx(10_000, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("message", "whole"),
+    [
+        (piece(10, more=False), True),
+        ({"type": "http.request", "body": b"x" * 10}, True),
+        ({"type": "http.request"}, True),
+        (piece(11, more=False), False),
+        (piece(5), False),
+        (GONE, False),
+    ],
+)
+def test_only_a_body_in_one_piece_is_whole(message: Message, whole: bool) -> None:
+    assert is_whole(message, 10) == whole
+
+
+def test_headers_are_found_by_name() -> None:
+    assert headers_of({"headers": [(b"expect", b"100-continue"), (b"a", b"1")]})[b"expect"] == b"100-continue"

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from driftgauge.edges.http.context import Service
+from driftgauge.errors import Reason, Refused
+from driftgauge.main import compose
+from driftgauge.metrics.metrics import CONNECTIONS_REFUSED, CPU, HTTP_DURATION, HTTP_REQUESTS, process_numbers
+
+from tests.examples import Example, quiet
+from tests.served import IN_MEMORY
+
+
+@pytest.fixture
+def service(binary: Example) -> Service:
+    return compose(quiet(), binary.bundle, lambda: 1000.0)
+
+
+def test_its_only_monitor_is_found_with_and_without_its_name(service: Service) -> None:
+    assert service.monitor(None) is service.monitor("binary")
+    assert service.evaluator(service.monitor(None)) is service.evaluators["binary", "1.2"]
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "binary "])
+def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, service: Service) -> None:
+    with pytest.raises(Refused, match="there is binary") as caught:
+        service.monitor(name)
+    assert caught.value.reason is Reason.NOT_FOUND
+
+
+def test_its_facts_are_of_this_moment(service: Service, binary: Example) -> None:
+    columns = service.predictor.predict(binary.batch(binary.rows(7))).columns
+    service.monitor(None).observe(columns, arrival=1000.0)
+    (facts,), _ = asyncio.run(service.facts())
+    assert (facts.model_name, facts.model_version, facts.task, facts.healthy) == ("binary", "1.2", "binary", True)
+    assert facts.report is not None
+    assert facts.report.rows_observed == 7
+    assert facts.bin_rows is not None
+    assert facts.bin_rows.sum() == 7 * columns.shape[1]
+    service.problems.happened("kind", ValueError("broken"))
+    (facts,), _ = asyncio.run(service.facts())
+    assert not facts.healthy
+
+
+def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: Service) -> None:
+    service.http.count("POST", "/predict", 200, 0.01)
+    (facts,), server = asyncio.run(service.facts())
+    names = {spec.name for spec in server.series}
+    assert names == {HTTP_REQUESTS, HTTP_DURATION, CONNECTIONS_REFUSED.name}
+    assert server.arrays[HTTP_REQUESTS].sum() == 1
+    assert not names & {spec.name for spec in facts.series}
+    (worker,) = server.workers
+    assert (worker.slot, worker.lives) == ("0", True)
+    assert 0 < worker.process[CPU] <= process_numbers()[CPU]
+
+
+def test_without_files_it_says_so(service: Service) -> None:
+    (facts,), _ = asyncio.run(service.facts())
+    assert facts.persistent is False
+    assert service.state_facts() == IN_MEMORY
+
+
+def test_with_monitoring_off_nothing_is_evaluated_and_the_status_is_refused(binary: Example) -> None:
+    off = compose(quiet(monitoring_enabled=False), binary.bundle, lambda: 1000.0)
+    (facts,), _ = asyncio.run(off.facts())
+    assert (facts.report, facts.bin_rows) == (None, None)
+    with pytest.raises(Refused, match="monitoring_enabled=true") as caught:
+        off.evaluator(off.monitor(None))
+    assert caught.value.reason is Reason.MONITORING_DISABLED

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from driftgauge.common.log_throttle import INTERVAL_SECONDS
+from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import DROPS, FAILURES, REJECTIONS, Reason
+from driftgauge.metrics.metrics import (
+    BATCH_ROWS,
+    DROPPED,
+    FAILED,
+    INPUT_SIZE,
+    LATENCY,
+    LATENCY_BUCKETS,
+    OBSERVATIONS,
+    PREDICTIONS,
+    REJECTED,
+    RETRIED,
+    SCORE,
+    SCORE_BUCKETS,
+)
+from driftgauge.monitor import monitor as monitoring
+from driftgauge.monitor.capture import PROBLEM, Answered, Capture, batch_size
+from driftgauge.monitor.monitor import Monitor, state_shape
+from driftgauge.monitor.problems import Problems
+from driftgauge.state.members import added
+from driftgauge.state.slot import Owner
+from driftgauge.state.slots import Slots
+from driftgauge.state.store import Store
+from structlog.testing import capture_logs
+
+from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FailingMonitor(Monitor):
+    """A monitor that cannot take rows while `error` is set."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        super().__init__(
+            small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=store
+        )
+        self.error: Exception | None = RuntimeError("ring torn")
+
+    def observe(
+        self,
+        columns: FloatArray,
+        *,
+        arrival: FloatArray | float,
+        event: FloatArray | None = None,
+        source: str = "predict",
+    ) -> None:
+        if self.error is not None:
+            raise self.error
+        super().observe(columns, arrival=arrival, event=event, source=source)
+
+
+def _answered(
+    *rows: int, seed: int = 0, seconds: float = 0.01, arrival: float = START, event: FloatArray | None = None
+) -> Answered:
+    """The answers of one batch, to requests of so many rows."""
+    columns = some_rows(sum(rows), seed)
+    return Answered(
+        rows=rows,
+        latency_seconds=[seconds] * len(rows),
+        scores=columns[:, 3].copy(),
+        columns=columns,
+        arrival=np.full(sum(rows), arrival),
+        event=event,
+    )
+
+
+def _child(monitor: Monitor, name: str, *labels: str) -> FloatArray:
+    spec = next(spec for spec in monitor.store.counters.series if spec.name == name)
+    numbers: FloatArray = monitor.store.counters.copy()[name][spec.children.index(labels)]
+    return numbers
+
+
+def _count(monitor: Monitor, name: str, *labels: str) -> float:
+    return float(_child(monitor, name, *labels)[0])
+
+
+def test_answered_rows_are_counted_and_observed() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    batches: list[tuple[int, ...]] = [(1,), (9, 10), (99, 100, 1), (699,)]
+    answers = [_answered(*rows, seed=seed) for seed, rows in enumerate(batches)]
+    for answer in answers:
+        capture.answered(answer)
+    assert _count(monitor, PREDICTIONS.name) == 919
+    assert _count(monitor, OBSERVATIONS.name, "predict") == 919
+    assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 0
+    held = monitor.store.snapshot(START)
+    assert held.observed == 919
+    np.testing.assert_array_equal(held.rows.values, np.concatenate([answer.columns for answer in answers]))
+
+
+def test_latency_is_observed_once_a_request_by_its_size() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    for rows, seconds in (((1,), 0.0005), ((9,), 0.004), ((10, 99, 1), 0.02), ((100, 3), 10.0)):
+        capture.answered(_answered(*rows, seconds=seconds))
+    expectations = {"small": [0.0005, 0.004, 0.02, 10.0], "medium": [0.02, 0.02], "large": [10.0]}
+    for size, expected in expectations.items():
+        row = _child(monitor, LATENCY.name, size)
+        assert row[:-1].cumsum()[:-1].tolist() == [sum(v <= edge for v in expected) for edge in LATENCY_BUCKETS]
+        assert row[:-1].sum() == len(expected)
+        assert row[-1] == pytest.approx(sum(expected))
+
+
+def test_scores_and_sizes_are_observed_in_their_histograms() -> None:
+    monitor = small_monitor()
+    capture = Capture(monitor, Problems(Clock()))
+    answers = [_answered(3, seed=3), _answered(40, 200, seed=40)]
+    for answer in answers:
+        capture.answered(answer)
+    scores = np.concatenate([answer.scores for answer in answers])
+    row = _child(monitor, SCORE)
+    assert row[:-1].cumsum()[:-1].tolist() == [(scores <= edge).sum() for edge in SCORE_BUCKETS]
+    assert row[-1] == pytest.approx(scores.sum())
+    sizes = _child(monitor, INPUT_SIZE.name)
+    assert (sizes[:-1].sum(), sizes[-1]) == (3, 243)
+    together = _child(monitor, BATCH_ROWS.name)
+    assert (together[:-1].sum(), together[-1]) == (2, 243)
+
+
+@pytest.mark.parametrize(("clock", "times"), [("event", [5.0, 5.0]), ("arrival", [START + 4, START + 4])])
+def test_times_of_the_rows_are_handed_on(clock: monitoring.Clock, times: list[float]) -> None:
+    monitor = small_monitor(options=replace(small_options(200, 1_000), clock=clock))
+    capture = Capture(monitor, Problems(Clock()))
+    capture.answered(_answered(2, arrival=START + 4, event=np.array([5.0, np.nan])))
+    assert monitor.store.snapshot(START).rows.at.tolist() == times
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"),
+    [(1, "small"), (9, "small"), (10, "medium"), (99, "medium"), (100, "large"), (10_000, "large")],
+)
+def test_requests_are_small_medium_or_large(rows: int, size: str) -> None:
+    assert batch_size(rows) == size
+
+
+@pytest.mark.parametrize("reason", REJECTIONS)
+def test_a_refused_request_is_counted_by_its_reason(reason: Reason) -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).refused(reason)
+    assert _count(monitor, REJECTED.name, reason) == 1
+    assert monitor.store.counters.copy()[REJECTED.name].sum() == 1
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - set(REJECTIONS)))
+def test_what_is_no_refusal_is_not_counted_as_one(reason: Reason) -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).refused(reason)
+    assert monitor.store.counters.copy()[REJECTED.name].sum() == 0
+
+
+def test_rows_that_the_model_failed_on_are_counted() -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).failed(17)
+    assert [_count(monitor, FAILED.name, reason) for reason in FAILURES] == [17]
+    assert monitor.store.rows == 0
+
+
+def test_a_batch_that_is_tried_again_is_counted() -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock())).retried()
+    assert _count(monitor, RETRIED.name) == 1
+
+
+def test_without_watching_answers_are_counted_and_no_row_is_observed() -> None:
+    monitor = small_monitor()
+    Capture(monitor, Problems(Clock()), watching=False).answered(_answered(5, 20))
+    assert _count(monitor, PREDICTIONS.name) == 25
+    assert _child(monitor, LATENCY.name, "medium")[:-1].sum() == 1
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.store.rows == 0
+
+
+# ---------------------------------------------------------------- beside other workers
+
+
+def _stores(folder: Path) -> tuple[Store, Store]:
+    """Return the stores of two workers on one folder."""
+    baseline, options = small_baseline(), small_options(100)
+    detector = baseline.detector(options.policy.budget)
+    one, other = (
+        Slots(folder, Owner("churn", "1", baseline.hash), state_shape(baseline, options), detector) for _ in range(2)
+    )
+    return Store(*one.take(), one), Store(*other.take(), other)
+
+
+@pytest.mark.parametrize("watching", [True, False])
+def test_what_was_answered_is_known_to_other_workers_by_then(watching: bool, tmp_path: Path) -> None:
+    own, other = _stores(tmp_path)
+    monitor = Monitor(
+        small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=own
+    )
+    Capture(monitor, Problems(Clock()), watching=watching).answered(_answered(5, 20))
+    counted = added(other.counted()).counted
+    assert counted[PREDICTIONS.name].sum() == 25
+    assert counted[INPUT_SIZE.name][:, :-1].sum() == 2
+    assert other.rows == counted[OBSERVATIONS.name].sum() == (25 if watching else 0)
+
+
+def test_that_rows_were_lost_is_known_to_other_workers_too(tmp_path: Path) -> None:
+    own, other = _stores(tmp_path)
+    monitor = FailingMonitor(own)
+    Capture(monitor, Problems(Clock())).answered(_answered(5))
+    assert added(other.counted()).counted[DROPPED.name].sum() == 5
+
+
+# ---------------------------------------------------------------- when monitoring fails
+
+
+def test_a_failing_monitor_never_raises_and_what_it_lost_is_counted_and_shown() -> None:
+    monitor = FailingMonitor()
+    problems = Problems(Clock())
+    Capture(monitor, problems).answered(_answered(25))
+    assert [_count(monitor, DROPPED.name, reason) for reason in DROPS] == [25]
+    assert _count(monitor, OBSERVATIONS.name, "predict") == 0
+    assert _count(monitor, PREDICTIONS.name) == 25  # they were answered all the same
+    assert problems.current() == [f"{PROBLEM}: RuntimeError: ring torn"]
+
+
+def test_rows_of_another_width_are_lost_without_harm_to_the_others() -> None:
+    monitor = small_monitor()
+    problems = Problems(Clock())
+    capture = Capture(monitor, problems)
+    good = _answered(6)
+    capture.answered(good)
+    capture.answered(replace(good, columns=good.columns[:, :2]))
+    capture.answered(good)
+    assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 6
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.store.rows == 12
+    assert len(problems.current()) == 1
+    newest = monitor.store.snapshot(START, rows=100).rows
+    np.testing.assert_array_equal(newest.values, np.concatenate([good.columns, good.columns]))
+
+
+def test_a_failing_monitor_is_logged_once_a_minute_at_most() -> None:
+    monitor, clock = FailingMonitor(), Clock()
+    capture = Capture(monitor, Problems(clock))
+    with capture_logs() as logs:
+        for _ in range(int(2 * INTERVAL_SECONDS) + 1):
+            capture.answered(_answered(1))
+            clock.now += 1.0
+    assert [(line["event"], line["log_level"], line["suppressed_before"]) for line in logs] == [
+        (PROBLEM, "error", 0),
+        (PROBLEM, "error", 59),
+        (PROBLEM, "error", 59),
+    ]
+    assert all(line["exc_info"] is monitor.error for line in logs)
+
+
+def test_capture_goes_on_when_the_monitor_works_again() -> None:
+    monitor, clock = FailingMonitor(), Clock()
+    problems = Problems(clock)
+    capture = Capture(monitor, problems)
+    capture.answered(_answered(2))
+    monitor.error = None
+    capture.answered(_answered(3))
+    assert (_count(monitor, PREDICTIONS.name), monitor.store.rows) == (5, 3)
+    assert len(problems.current()) == 1
+    clock.now += 300.0
+    assert problems.current() == []

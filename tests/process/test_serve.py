@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import uvicorn
+from driftgauge.errors import BundleError
+from driftgauge.models.bundle import MODEL_FILE
+from driftgauge.process.serve import Started, _look, environment, run
+from driftgauge.process.worker import SERVED_VARIABLE
+from driftgauge.settings.options import CONFIG_VARIABLE, SettingsError, load
+from driftgauge.state.files import Busy
+
+from tests.examples import Example
+from tests.served import served
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers  # `run` sends logs to a standard error that ends with the test
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Give a port at which a server cannot listen."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a server of one worker end as soon as it is ready to serve."""
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+
+
+# ---------------------------------------------------------------- what workers are told
+
+TOLD: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({}, {}),
+    ({"bundle": None, "workers": None}, {}),
+    ({"bundle": Path("a b/c")}, {"DRIFTGAUGE_BUNDLE": "a b/c"}),
+    (
+        {"host": "::1", "port": 0, "clock": "arrival", "workers": 4, "state_dir": Path("memory")},
+        {
+            "DRIFTGAUGE_HOST": "::1",
+            "DRIFTGAUGE_PORT": "0",
+            "DRIFTGAUGE_CLOCK": "arrival",
+            "DRIFTGAUGE_WORKERS": "4",
+            "DRIFTGAUGE_STATE_DIR": "memory",
+        },
+    ),
+    (
+        {"log_format": "console", "log_level": "debug"},
+        {"DRIFTGAUGE_LOG_FORMAT": "console", "DRIFTGAUGE_LOG_LEVEL": "debug"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "variables"), TOLD, ids=str)
+def test_workers_are_told_what_the_command_line_said_and_no_more(
+    flags: dict[str, Any], variables: dict[str, str], tmp_path: Path
+) -> None:
+    assert environment(Started(flags, None)) == variables
+    assert environment(Started(flags, None, fresh_state=True)) == variables
+    assert environment(Started(flags, tmp_path)) == {**variables, CONFIG_VARIABLE: str(tmp_path)}
+
+
+@pytest.mark.parametrize(("flags", "variables"), TOLD, ids=str)
+def test_a_worker_reads_the_settings_of_its_supervisor(
+    flags: dict[str, Any], variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "driftgauge.toml"
+    config.write_text('port = 1\nworkers = 2\nwindows = [7, 70]\nlog_level = "error"\n')
+    monkeypatch.setenv("DRIFTGAUGE_WORKERS", "3")
+    supervisor = load(flags, config)
+    for name, value in environment(Started(flags, config)).items():
+        monkeypatch.setenv(name, value)
+    assert load() == supervisor
+    assert supervisor.workers == int(variables.get("DRIFTGAUGE_WORKERS", 3))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bundle_that_cannot_be_served_is_said_before_anything_is_started(
+    workers: int, binary: Example, tmp_path: Path
+) -> None:
+    spoilt = Path(shutil.copytree(binary.folder, tmp_path / "spoilt"))
+    (spoilt / MODEL_FILE).write_bytes(b"PK")
+    with pytest.raises(BundleError, match="cannot read the model"):
+        run(Started({"bundle": spoilt, "workers": workers, "port": 0}, None))
+    assert not (tmp_path / "spoilt.state").exists()
+
+
+def test_a_reload_is_not_begun_where_nothing_can_be_served(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(SERVED_VARIABLE, "as before")
+    assert not _look(Started({"bundle": tmp_path / "nowhere"}, None))
+    assert os.environ[SERVED_VARIABLE] == "as before"
+    said = "".join(capfd.readouterr())
+    assert "cannot_reload" in said
+    assert "nowhere" in said
+    assert _look(Started({"bundle": binary.folder}, None))
+    assert os.environ[SERVED_VARIABLE] not in ("", "as before")
+
+
+# ---------------------------------------------------------------- a fresh state
+
+
+def _rows(example: Example, state: Path) -> int:
+    with served(example, state_dir=state) as running:
+        rows: int = running.status()["rows_observed"]
+        return rows
+
+
+def _started(example: Example, state: Path, *, port: int = 0, workers: int = 1) -> None:
+    """Start a server with a fresh state."""
+    flags = {"bundle": example.folder, "state_dir": state, "port": port, "workers": workers}
+    run(Started(flags, None, fresh_state=True))
+
+
+@pytest.mark.usefixtures("ends")
+def test_a_fresh_state_is_begun_for_the_version_that_is_served_alone(binary: Example, tmp_path: Path) -> None:
+    older = replace(binary.bundle, info=binary.bundle.info.model_copy(update={"version": "1.1"}))
+    beside = replace(binary, bundle=older)
+    for example in (binary, beside):
+        with served(example, state_dir=tmp_path) as running:
+            running.predict({"instances": binary.rows(20)})
+    _started(binary, tmp_path)
+    assert (_rows(binary, tmp_path), _rows(beside, tmp_path)) == (0, 20)
+
+
+@pytest.mark.usefixtures("ends")
+def test_a_fresh_state_can_be_asked_for_where_there_is_none(binary: Example, tmp_path: Path) -> None:
+    _started(binary, tmp_path / "state")
+    _started(binary, Path("memory"))
+    assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_cannot_listen_forgets_nothing(workers: int, binary: Example, tmp_path: Path, taken: int) -> None:
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(20)})
+    with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{taken}: Address already in use"):
+        _started(binary, tmp_path, port=taken, workers=workers)
+    assert _rows(binary, tmp_path) == 20
+
+
+def test_a_server_that_cannot_start_forgets_nothing(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path / "state") as running:
+        running.predict({"instances": binary.rows(20)})
+    spoilt = Path(shutil.copytree(binary.folder, tmp_path / "spoilt"))
+    (spoilt / MODEL_FILE).write_bytes(b"PK")
+    with pytest.raises(BundleError, match="cannot read the model"):
+        run(Started({"bundle": spoilt, "state_dir": tmp_path / "state", "port": 0}, None, fresh_state=True))
+    assert _rows(binary, tmp_path / "state") == 20
+
+
+def test_a_state_in_use_is_not_made_fresh(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(20)})
+        with pytest.raises(Busy, match=r"a server is using .*stop it first"):
+            _started(binary, tmp_path)
+        assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 20
+    assert _rows(binary, tmp_path) == 20

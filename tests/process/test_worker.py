@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from driftgauge.edges.http.context import Service
+from driftgauge.errors import BundleError
+from driftgauge.models.bundle import MODEL_FILE
+from driftgauge.process.supervisor import OUTDATED
+from driftgauge.process.worker import IMPORT_STRING, SERVED_VARIABLE, create, served
+from driftgauge.settings.options import Settings, load
+from uvicorn.importer import import_from_string
+
+from tests.examples import Example, quiet
+from tests.servers import serving
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    yield
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+    root.handlers[:] = handlers  # a worker sends logs to a standard error that ends with the test
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_a_worker_is_found_by_its_import_string() -> None:
+    assert import_from_string(IMPORT_STRING) is create
+
+
+def test_a_worker_is_told_everything_by_its_environment(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "driftgauge.toml").write_text("windows = [20, 200]\nport = 1\n")
+    monkeypatch.setenv("DRIFTGAUGE_CONFIG", str(tmp_path / "driftgauge.toml"))
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DRIFTGAUGE_WORKERS", "3")
+    app = create()
+    service: Service = app.state.service
+    assert (service.settings.windows, service.settings.port, service.settings.workers) == ((20, 200), 1, 3)
+    with serving(app) as client:
+        assert client.get("/health").json()["model_name"] == "binary"
+        assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
+    assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
+
+
+def _settings(binary: Example, folder: Path, **others: Any) -> Settings:
+    bundle = folder / "bundle"
+    if not bundle.exists():
+        shutil.copytree(binary.folder, bundle)
+    return quiet(bundle=bundle, **others)
+
+
+def test_what_is_served_is_told_by_settings_and_files(binary: Example, tmp_path: Path) -> None:
+    before = served(_settings(binary, tmp_path))
+    assert served(_settings(binary, tmp_path)) == before
+    assert served(_settings(binary, tmp_path, windows=(20, 200))) != before
+    model = tmp_path / "bundle" / MODEL_FILE
+    status = model.stat()
+    os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert served(_settings(binary, tmp_path)) != before
+    os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert served(_settings(binary, tmp_path)) == before
+    shutil.rmtree(tmp_path / "bundle")
+    with pytest.raises(BundleError, match=r"cannot read .*bundle\.json"):
+        served(quiet(bundle=tmp_path / "bundle"))
+
+
+def test_a_worker_forgets_interrupts_from_before_it_was_ready_and_hears_later_ones(
+    binary: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "memory")
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        with serving(create()):
+            assert heard == []
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGINT, handler)
+    assert heard == [signal.SIGINT]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_worker_serves_what_it_was_told_to_or_ends_and_takes_no_state(
+    changed: bool, binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(binary.folder, tmp_path / "bundle")
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(tmp_path / "bundle"))
+    monkeypatch.setenv(SERVED_VARIABLE, served(load()))
+    if not changed:
+        with serving(create()) as client:
+            assert client.get("/health").json()["model_name"] == "binary"
+        return
+    (tmp_path / "bundle" / "bundle.json").touch()
+    with pytest.raises(SystemExit) as left:
+        create()
+    assert left.value.code == OUTDATED
+    assert not (tmp_path / "bundle.state").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "no model to serve"),
+        ({"DRIFTGAUGE_BUNDLE": "nowhere"}, "there is no model bundle at nowhere"),
+        ({"DRIFTGAUGE_BUNDEL": "x"}, "unknown in the environment: DRIFTGAUGE_BUNDEL"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why_in_one_line_and_ends(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as left:
+        create()
+    assert left.value.code == 1
+    (line,) = "".join(capfd.readouterr()).strip().splitlines()
+    assert "cannot_start" in line
+    assert said in line

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from driftgauge.metrics.metrics import Stored, each, monitor_series
+from driftgauge.state.layout import Field, Layout, counter_fields
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.monitors import counters_of
+
+COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
+TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
+SERIES = (COUNTED, TIMED)
+ALIGNMENT = 64
+
+unhurried = settings(deadline=None, max_examples=60)
+
+fields = st.lists(
+    st.tuples(st.sampled_from(["f8", "i8", "u1", "f4"]), st.lists(st.integers(1, 40), min_size=1, max_size=3)),
+    min_size=1,
+    max_size=8,
+).map(lambda found: [Field(f"field{i}", dtype, tuple(shape)) for i, (dtype, shape) in enumerate(found)])
+
+
+@unhurried
+@given(fields)
+def test_fields_do_not_overlap_and_start_on_cache_lines(fields: list[Field]) -> None:
+    layout = Layout(fields)
+    ends = 0
+    for field in fields:
+        offset = layout.offsets[field.name]
+        assert offset % ALIGNMENT == 0
+        assert ends <= offset < ends + ALIGNMENT
+        assert field.size_bytes == np.zeros(field.shape, field.dtype).nbytes
+        ends = offset + field.size_bytes
+    assert ends <= layout.size_bytes < ends + ALIGNMENT
+
+
+@unhurried
+@given(fields, st.integers(0, 1_000))
+def test_arrays_keep_their_own_content_and_share_the_buffer(fields: list[Field], seed: int) -> None:
+    layout = Layout(fields)
+    buffer = bytearray(layout.size_bytes)
+    arrays, again = layout.arrays(buffer), layout.arrays(memoryview(buffer))
+    generator = np.random.default_rng(seed)
+    written: dict[str, npt.NDArray[np.int64]] = {}
+    for field in fields:
+        written[field.name] = generator.integers(0, 200, field.shape)
+        arrays[field.name][:] = written[field.name]
+    for field in fields:
+        assert (arrays[field.name].shape, arrays[field.name].dtype) == (field.shape, np.dtype(field.dtype))
+        np.testing.assert_array_equal(arrays[field.name], written[field.name])
+        np.testing.assert_array_equal(again[field.name], written[field.name])
+
+
+def test_a_buffer_that_is_too_small_is_refused() -> None:
+    layout = Layout([Field("a", "f8", (10,)), Field("b", "f8", (10,))])
+    with pytest.raises(ValueError, match="buffer"):
+        layout.arrays(bytearray(layout.size_bytes - ALIGNMENT))
+
+
+def test_every_series_of_a_monitor_has_its_place() -> None:
+    series = monitor_series()
+    found = counter_fields(series)
+    assert [field.name for field in found] == [spec.name for spec in series]
+    assert [field.shape for field in found] == [(len(spec.children), spec.width) for spec in series]
+
+
+# ---------------------------------------------------------------- counters
+
+
+def test_counters_are_zero_from_the_start() -> None:
+    copied = counters_of(SERIES).copy()
+    assert {name: array.shape for name, array in copied.items()} == {COUNTED.name: (2, 1), TIMED.name: (2, 6)}
+    assert not any(array.any() for array in copied.values())
+
+
+def test_a_counter_adds_to_its_own_child() -> None:
+    counters = counters_of(SERIES)
+    counters.add(COUNTED.name, 1, "a")
+    counters.add(COUNTED.name, 2.5, "a")
+    counters.add(COUNTED.name, 4, "b")
+    np.testing.assert_array_equal(counters.copy()[COUNTED.name], [[3.5], [4.0]])
+    assert not counters.copy()[TIMED.name].any()
+
+
+edges = st.sampled_from(TIMED.buckets)
+beside = st.tuples(edges, st.sampled_from([-math.inf, math.inf])).map(lambda pair: math.nextafter(*pair))
+observed = st.lists(st.one_of(edges, beside, st.floats(-1e6, 1e6)), max_size=50)
+
+
+@unhurried
+@given(st.lists(observed, min_size=1, max_size=4))
+def test_a_histogram_counts_like_numpy_with_inclusive_upper_edges(batches: list[list[float]]) -> None:
+    counters = counters_of(SERIES)
+    for batch in batches:
+        counters.observe(TIMED.name, np.array(batch), "b")
+    values = np.array([value for batch in batches for value in batch])
+    # numpy's bins include their lower edge: mirrored, they include the upper one.
+    mirrored, _ = np.histogram(-values, bins=[-np.inf, *(-np.array(TIMED.buckets[::-1])), np.inf])
+    row = counters.copy()[TIMED.name][1]
+    np.testing.assert_array_equal(row[:-1], mirrored[::-1])
+    np.testing.assert_array_equal(np.cumsum(row[:-2]), [(values <= edge).sum() for edge in TIMED.buckets])
+    assert row[-1] == pytest.approx(values.sum(), rel=1e-9, abs=1e-6)
+    assert not counters.copy()[TIMED.name][0].any()
+
+
+def test_a_single_number_is_observed_like_an_array_of_one() -> None:
+    counters = counters_of(SERIES)
+    counters.observe(TIMED.name, 0.5, "a")
+    counters.observe(TIMED.name, np.array([0.5]), "b")
+    np.testing.assert_array_equal(counters.copy()[TIMED.name], [[0, 1, 0, 0, 0, 0.5]] * 2)
+
+
+@pytest.mark.parametrize("labels", [(), ("c",), ("a", "b")])
+def test_a_child_that_was_not_declared_is_a_key_error(labels: tuple[str, ...]) -> None:
+    counters = counters_of(SERIES)
+    assert not counters.has(COUNTED.name, *labels)
+    with pytest.raises(KeyError):
+        counters.add(COUNTED.name, 1, *labels)
+    with pytest.raises(KeyError):
+        counters.observe(TIMED.name, 1.0, *labels)
+    assert counters.has(COUNTED.name, "a")
+
+
+def test_a_series_that_was_not_declared_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        counters_of(SERIES).add("unknown_total")
+
+
+def test_a_copy_of_the_counters_stays_as_it_was() -> None:
+    counters = counters_of(SERIES)
+    counters.add(COUNTED.name, 1, "a")
+    before = counters.copy()
+    counters.add(COUNTED.name, 1, "a")
+    assert before[COUNTED.name][0, 0] == 1.0
+    before[COUNTED.name][:] = 99.0
+    assert counters.copy()[COUNTED.name][0, 0] == 2.0
