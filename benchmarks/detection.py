@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from driftgauge.drift.reference.baseline import BaselineError
+from driftgauge.errors import BaselineError
 from rich.console import Console
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
-from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.context import ServerContext
 from driftgauge.main import create_app
 from driftgauge.monitor.monitor import Monitor
 from fastapi import FastAPI
@@ -32,8 +32,8 @@ class Served:
     app: FastAPI
 
     @property
-    def service(self) -> Service:
-        service: Service = self.app.state.service
+    def service(self) -> ServerContext:
+        service: ServerContext = self.app.state.service
         return service
 
     @property

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import skops.io
 from driftgauge.drift.evidence.detector import Budget
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import IN_MEMORY_PROBLEM, compose, create_app
 from driftgauge.metrics.metrics import PROCESS, SCORE, SCORE_BUCKETS
 from driftgauge.models.bundle import MODEL_FILE
-from driftgauge.settings.options import Settings, SettingsError
+from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES
 
 from tests.examples import TARGET, Example, quiet

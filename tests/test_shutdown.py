@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from driftgauge.shutdown import TOO_LATE, leave_with_parent, within
+from driftgauge.shutdown import TOO_LATE, exit_with_parent, within
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 30.0
@@ -128,14 +128,14 @@ PARENT = """
 import multiprocessing, os, pathlib, signal, sys, time
 
 def child(folder):
-    from driftgauge.shutdown import leave_with_parent
+    from driftgauge.shutdown import exit_with_parent
 
     def stop(number, frame):
         (folder / "left").write_text(signal.Signals(number).name)
         sys.exit()
 
     signal.signal(signal.SIGTERM, stop)
-    leave_with_parent()
+    exit_with_parent()
     (folder / "pid.new").write_text(str(os.getpid()))
     (folder / "pid.new").rename(folder / "pid")
     while True:
@@ -187,5 +187,5 @@ def test_a_process_without_a_supervisor_stays() -> None:
     assert multiprocessing.parent_process() is None
     left = threading.Event()
     before = threading.active_count()
-    leave_with_parent(left.set)
+    exit_with_parent(left.set)
     assert (threading.active_count(), left.is_set()) == (before, False)

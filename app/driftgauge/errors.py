@@ -106,7 +106,11 @@ RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNC
 """Reasons for which a state is built anew."""
 
 
-class Refused(Exception):
+class DriftgaugeError(Exception):
+    """Base of every exception that Driftgauge raises itself."""
+
+
+class Refused(DriftgaugeError):
     """Input that cannot be used: a reason code, a sentence that says what to do, and where."""
 
     def __init__(self, reason: Reason, message: str, detail: Mapping[str, object] | None = None) -> None:
@@ -120,7 +124,7 @@ _OWN_WORDS: Final = 200
 """Characters of a model's own message that are repeated."""
 
 
-class ModelFailed(Exception):
+class ModelFailed(DriftgaugeError):
     """The model raised on rows that had been accepted."""
 
     @classmethod
@@ -131,9 +135,44 @@ class ModelFailed(Exception):
         return cls(f"the model raised {type(error).__name__}{said}")
 
 
-class BundleError(Exception):
-    """A model bundle that cannot be created or loaded; the message says what to do."""
+class BundleError(DriftgaugeError):
+    """A model bundle cannot be created or loaded; the message says what to do."""
 
 
-class MonitoringError(Exception):
+class MonitoringError(DriftgaugeError):
     """Prometheus or Alertmanager cannot be configured or started as asked; the message says what to do."""
+
+
+class BaselineError(DriftgaugeError, ValueError):
+    """A baseline cannot be built or read; the message names the column."""
+
+
+class TableError(DriftgaugeError, ValueError):
+    """A table cannot be used; the message names the column and says what to do."""
+
+
+class ColumnError(TableError):
+    """A column cannot be read as its kind."""
+
+    def __init__(self, name: str, problem: str, row: int | None = None) -> None:
+        """Name the column, what is wrong, and the row of those that were read, from 1, if it is a cell."""
+        super().__init__(f"{name}: {problem}" if row is None else f"{name}, row {row:,}: {problem}")
+        self.name: Final = name
+        self.problem: Final = problem
+        self.row: Final = row
+
+
+class SettingsError(DriftgaugeError, ValueError):
+    """Settings cannot be used; the message names each and says what is wrong."""
+
+
+class CheckError(DriftgaugeError, ValueError):
+    """A comparison of tables cannot be made as asked; the message says what to do."""
+
+
+class StateError(DriftgaugeError):
+    """State files cannot be read or deleted; the message says what to do."""
+
+
+class DemoError(DriftgaugeError):
+    """The demo cannot start or go on; the message says what to do."""

@@ -23,7 +23,7 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
-from driftgauge.edges.http.body_reader import Intake
+from driftgauge.edges.http.body_reader import BodyReader
 from driftgauge.edges.http.connection.connections import (
     STATE_KEY,
     ConnectionLimits,
@@ -31,15 +31,16 @@ from driftgauge.edges.http.connection.connections import (
     file_limit,
     most_connections,
 )
-from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.errors import install_error_handlers
-from driftgauge.edges.http.fast_path import FrontedApp
+from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.edges.http.infer import InferV2
 from driftgauge.edges.http.origins import Door
 from driftgauge.edges.http.predict import PredictJson
-from driftgauge.edges.http.prediction_endpoint import Operation
+from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import install_routes, measured, shortcuts
+from driftgauge.errors import SettingsError
 from driftgauge.metrics.metrics import RECOVERED, Stored, monitor_series, process_numbers, score_buckets
 from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
 from driftgauge.models.model_file import UntrustedTypes
@@ -50,8 +51,8 @@ from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
-from driftgauge.serving.latency_probe import Cost, measured_cost
-from driftgauge.settings.options import Settings, SettingsError, load
+from driftgauge.serving.latency_probe import Cost, measure_latency
+from driftgauge.settings.options import Settings, load
 from driftgauge.state.slot import Owner
 from driftgauge.state.slots import Slots, Unusable
 from driftgauge.state.store import Store
@@ -81,7 +82,7 @@ def create_app(
     """
     settings = settings or load()
     service = compose(settings, bundle or _load(settings), clock)
-    app = FrontedApp(
+    app = FastPathApp(
         service.http,
         shortcuts(service),
         Door(settings.host, settings.allowed_hosts, settings.allowed_origins),
@@ -101,7 +102,7 @@ def create_app(
     return app
 
 
-def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> Service:
+def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> ServerContext:
     """Put the parts together around a bundle; BundleError if its model does not answer as it should."""
     info = bundle.info
     predictor = Predictor(bundle)
@@ -125,8 +126,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
     operation = partial(
-        Operation,
-        intake=Intake(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
+        PredictionEndpoint,
+        intake=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
         extent=Extent(settings.max_rows, len(info.features)),
         batcher=batcher,
         predictor=predictor,
@@ -134,7 +135,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         failures=failures,
         clock=clock,
     )
-    return Service(
+    return ServerContext(
         settings=settings,
         clock=clock,
         info=info,
@@ -159,7 +160,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
 
 def _cost(settings: Settings, predictor: Predictor, info: BundleInfo) -> Cost:
     with threadpool_limits(settings.model_threads):
-        return measured_cost(predictor, info)
+        return measure_latency(predictor, info)
 
 
 def _limits(settings: Settings) -> BatchLimits:
@@ -288,8 +289,8 @@ def _of_known_columns(
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: FrontedApp) -> AsyncIterator[Mapping[str, Any]]:
-    service: Service = app.state.service
+async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
+    service: ServerContext = app.state.service
     watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
     watching.append(asyncio.create_task(service.publisher.run()))
     log = structlog.get_logger()

@@ -56,7 +56,7 @@ def within(seconds: float, end: Callable[[], None] = end_too_late) -> Iterator[N
                 signal.signal(number, before[number])
 
 
-def leave_with_parent(end: Callable[[], None] | None = None) -> None:
+def exit_with_parent(end: Callable[[], None] | None = None) -> None:
     """Tell the process to stop, in good order, when the supervisor that started it ends; without one do nothing."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from driftgauge.check.check import Check, CheckError, CheckOptions, Judged, restricted
+from driftgauge.check.check import Check, CheckOptions, Judged, restricted
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.detector import Budget
 from driftgauge.drift.reference.baseline import Baseline, Categories, CorrelationTable
@@ -24,6 +24,7 @@ from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.blocks import Blocks, hours_of
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.drift_status import report_json
+from driftgauge.errors import CheckError
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
 from driftgauge.monitor.monitor import Monitor
 from driftgauge.tables.table import TableError

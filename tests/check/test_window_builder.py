@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driftgauge.check.window_builder import Filling, Weighing
+from driftgauge.check.window_builder import Weighing, WindowBuilder
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.windows.blocks import hours_of
 from scipy import stats
@@ -16,7 +16,7 @@ from tests.monitors import START, timed_baseline
 def test_of_many_rows_a_uniform_sample_is_held(size: int) -> None:
     rows = np.arange(20_000.0)[:, None]
     baseline = build_baseline({"row": rows[:, 0]}, created="")
-    filling = Filling(0, "w", baseline, 1_000)
+    filling = WindowBuilder(0, "w", baseline, 1_000)
     for first in range(0, 20_000, size):
         part = rows[first : first + size]
         filling.add(part, baseline.binner.codes(part), START + part[:, 0], Path("t.csv"))
@@ -47,7 +47,7 @@ def test_rows_are_weighed_the_same_whatever_parts_they_come_in(size: int) -> Non
     for first in range(0, 3_000, size):
         parts.add(codes[first : first + size], at[first : first + size])
     whole.add(codes, at)
-    filling = Filling(0, "w", baseline, 10)
+    filling = WindowBuilder(0, "w", baseline, 10)
     filling.add(values, codes, at, Path("t.csv"))
     found, expected = (weighing.ended(filling.window(), float(at[-1])) for weighing in (parts, whole))
     np.testing.assert_array_equal(found.won, expected.won)

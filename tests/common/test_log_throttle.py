@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from driftgauge.common.log_throttle import INTERVAL_SECONDS, MOST_KINDS, Sparing
+from driftgauge.common.log_throttle import INTERVAL_SECONDS, MOST_KINDS, LogThrottle
 
 
 class Seconds:
@@ -13,7 +13,7 @@ class Seconds:
 
 def test_one_line_of_each_kind_passes_in_a_minute_with_how_many_did_not() -> None:
     clock = Seconds()
-    sparing = Sparing(clock)
+    sparing = LogThrottle(clock)
     assert [sparing.passes(kind) for kind in "aabab"] == [0, None, 0, None, None]
     clock.now += INTERVAL_SECONDS - 0.001
     assert sparing.passes("a") is None
@@ -24,7 +24,7 @@ def test_one_line_of_each_kind_passes_in_a_minute_with_how_many_did_not() -> Non
 
 
 def test_however_many_kinds_there_are_few_lines_pass_and_little_is_kept() -> None:
-    sparing = Sparing(Seconds())
+    sparing = LogThrottle(Seconds())
     passed = [sparing.passes(str(kind)) for kind in range(10 * MOST_KINDS)]
     assert sum(own is not None for own in passed) == MOST_KINDS + 1
     assert len(sparing._written) == MOST_KINDS + 1

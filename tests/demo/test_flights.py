@@ -131,9 +131,9 @@ def test_an_incomplete_bundle_is_not_taken_for_one(tmp_path: Path) -> None:
     assert not data.is_complete(tmp_path)
 
 
-@pytest.mark.parametrize("module", ["training", "probing", "fitted", "bundle_draft", "baseline_create", "drift/bins"])
+@pytest.mark.parametrize("module", ["models/creation/training", "models/creation/draft", "drift/bins"])
 def test_a_changed_program_makes_another_bundle(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed, read = Path(data.__file__).parent / f"{module}.py", Path.read_bytes
+    changed, read = Path(data.__file__).parents[1] / f"{module}.py", Path.read_bytes
     before = data.cache_folder()
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path == changed))
     assert data.cache_folder() != before

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from driftgauge.demo import prometheus_stack as stack
-from driftgauge.demo.prometheus_stack import SERVERS, Place, Programs
+from driftgauge.demo.prometheus_stack import SERVERS, Endpoint, Programs
 from driftgauge.errors import MonitoringError
 
 from tests.e2e import programs as gate
@@ -72,21 +72,21 @@ def test_alertmanager_is_found_by_either_name(path: Path, name: str) -> None:
     ],
 )
 def test_an_address_is_one_that_this_machine_can_open(host: str, address: str) -> None:
-    assert Place(8000, host=host).address == address
+    assert Endpoint(8000, host=host).address == address
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])  # noqa: S104  # it is taken
 def test_a_taken_port_is_refused_with_the_option_that_chooses_another(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        place = Place(taken.getsockname()[1], "--prometheus-port", host)
+        place = Endpoint(taken.getsockname()[1], "--prometheus-port", host)
         with pytest.raises(MonitoringError, match=rf"^port {place.port} is taken .*--prometheus-port$"):
-            stack.refuse_taken(place)
-    stack.refuse_taken(place)
+            stack.require_free(place)
+    stack.require_free(place)
 
 
 def test_a_host_that_is_not_here_is_said() -> None:
     with pytest.raises(MonitoringError, match=r"nowhere\.invalid is no address of this machine"):
-        stack.refuse_taken(Place(8000, host="nowhere.invalid"))
+        stack.require_free(Endpoint(8000, host="nowhere.invalid"))
 
 
 # ---------------------------------------------------------------- processes

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from driftgauge.demo import replay as demo
 from driftgauge.demo.flights import CLASSES, FEATURES, load_flights
-from driftgauge.demo.prometheus_stack import Alert, Place, Places
+from driftgauge.demo.prometheus_stack import Alert, Endpoint, Endpoints
 from driftgauge.demo.replay import DemoOptions
 from driftgauge.drift.verdict.rule import RANK
 from driftgauge.errors import MonitoringError
@@ -159,7 +159,7 @@ def test_the_log_of_alerts_says_what_changed() -> None:
 
 
 def test_the_server_is_told_its_host_and_port_and_to_begin_anew() -> None:
-    command = demo.serve_command(Path("bundle"), Place(81, host="0.0.0.0"))  # noqa: S104  # it is not started
+    command = demo.serve_command(Path("bundle"), Endpoint(81, host="0.0.0.0"))  # noqa: S104  # it is not started
     assert command[:4] == [sys.executable, "-m", "driftgauge", "serve"]
     assert "--host 0.0.0.0 --port 81" in " ".join(command)
     assert "--clock event --state-dir memory" in " ".join(command)
@@ -167,15 +167,15 @@ def test_the_server_is_told_its_host_and_port_and_to_begin_anew() -> None:
 
 @pytest.mark.parametrize(
     ("pace", "stack", "kept"),
-    [(None, None, None), (None, Places(), 2_000), (50, Places(), 50), (50, None, 50)],
+    [(None, None, None), (None, Endpoints(), 2_000), (50, Endpoints(), 50), (50, None, 50)],
 )
-def test_the_stack_has_a_pace_by_itself(pace: float | None, stack: Places | None, kept: float | None) -> None:
-    assert DemoOptions(Place(8000), pace=pace, stack=stack).rows_per_second() == kept
+def test_the_stack_has_a_pace_by_itself(pace: float | None, stack: Endpoints | None, kept: float | None) -> None:
+    assert DemoOptions(Endpoint(8000), pace=pace, stack=stack).rows_per_second() == kept
 
 
 def test_prometheus_is_told_where_everything_listens() -> None:
-    places = Places(Place(1), Place(2))
-    made = DemoOptions(Place(3, host="::1"), stack=places).monitoring(places)
+    places = Endpoints(Endpoint(1), Endpoint(2))
+    made = DemoOptions(Endpoint(3, host="::1"), stack=places).monitoring(places)
     assert (made.targets, made.prometheus, made.alertmanager) == (("[::1]:3",), "127.0.0.1:1", "127.0.0.1:2")
     assert made.base_url == "http://[::1]:3"
 
@@ -197,7 +197,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_programs_are_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MonitoringError, match=r"^Prometheus and Alertmanager are not installed\. .*apt-get install"):
-        demo.run(DemoOptions(Place(8000), stack=Places()))
+        demo.run(DemoOptions(Endpoint(8000), stack=Endpoints()))
 
 
 @pytest.mark.usefixtures("untouched")
@@ -208,6 +208,6 @@ def test_a_taken_port_is_said_before_any_work(option: str, tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        places = [Place(port if option == each else 0, each) for each in OPTIONS]
+        places = [Endpoint(port if option == each else 0, each) for each in OPTIONS]
         with pytest.raises(MonitoringError, match=rf"^port {port} is taken .* {option}$"):
-            demo.run(DemoOptions(places[0], stack=Places(*places[1:])))
+            demo.run(DemoOptions(places[0], stack=Endpoints(*places[1:])))

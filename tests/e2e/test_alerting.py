@@ -17,8 +17,9 @@ import yaml
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import render, write
 from driftgauge.demo import prometheus_stack as stack
-from driftgauge.demo.prometheus_stack import Place, Programs
+from driftgauge.demo.prometheus_stack import Endpoint, Programs
 
+from tests.alerting.queries import dashboard_queries
 from tests.e2e.monitored import (
     FEATURES,
     MODEL,
@@ -35,7 +36,6 @@ from tests.e2e.monitored import (
 from tests.e2e.processes import free_port
 from tests.e2e.programs import needs_servers
 from tests.e2e.webhooks import Inbox, webhook
-from tests.monitoring.queries import dashboard_queries
 
 pytestmark = [pytest.mark.e2e, needs_servers]
 
@@ -93,8 +93,8 @@ def whole_chain(bundle: Path, servers: Programs, tmp_path_factory: pytest.TempPa
                 run(program, tmp_path / name, tmp_path / f"{name}-data", place, tmp_path / f"{name}.log")
             )
             for name, run, program, place in (
-                ("alertmanager", stack.alertmanager, servers.alertmanager, Place(alertmanager)),
-                ("prometheus", stack.prometheus, servers.prometheus, Place(prometheus)),
+                ("alertmanager", stack.alertmanager, servers.alertmanager, Endpoint(alertmanager)),
+                ("prometheus", stack.prometheus, servers.prometheus, Endpoint(prometheus)),
             )
         ]
         await_answer(app)

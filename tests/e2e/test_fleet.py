@@ -16,7 +16,7 @@ from driftgauge.alerting.options import FLEET_WINDOWS, MonitoringOptions, millis
 from driftgauge.alerting.render import write
 from driftgauge.alerting.rules import FLEET_MISSING, FLEET_PSI, ROWS_INCREASE
 from driftgauge.demo import prometheus_stack as stack
-from driftgauge.demo.prometheus_stack import Place, Programs
+from driftgauge.demo.prometheus_stack import Endpoint, Programs
 from driftgauge.drift.bins import MISSING
 
 from tests.e2e.monitored import FEATURES, Prometheus, Server, await_answer, make_bundle, rows, seen, server
@@ -102,7 +102,11 @@ def fleet(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         await_answer(first, second, newer)
         address = started.enter_context(
             stack.prometheus(
-                servers.prometheus, folder / "prometheus", folder / "data", Place(ports[3]), folder / "prometheus.log"
+                servers.prometheus,
+                folder / "prometheus",
+                folder / "data",
+                Endpoint(ports[3]),
+                folder / "prometheus.log",
             )
         )
         prometheus = Prometheus(address)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.demo import prometheus_stack as stack
-from driftgauge.demo.prometheus_stack import Place, Places, Programs
+from driftgauge.demo.prometheus_stack import Endpoint, Endpoints, Programs
 from driftgauge.errors import MonitoringError
 
 from tests.e2e.processes import anything_answers, free_port, run, running, until
@@ -81,12 +81,12 @@ def test_the_stack_stays_up_until_it_is_ended(
 
 
 @pytest.fixture
-def places(ports: dict[str, int]) -> Places:
-    return Places(*(Place(ports[option], option) for option in ("--prometheus-port", "--alertmanager-port")))
+def places(ports: dict[str, int]) -> Endpoints:
+    return Endpoints(*(Endpoint(ports[option], option) for option in ("--prometheus-port", "--alertmanager-port")))
 
 
 def test_a_server_without_its_configuration_is_said_with_its_log(
-    servers: Programs, places: Places, tmp_path: Path
+    servers: Programs, places: Endpoints, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     with (
@@ -96,7 +96,7 @@ def test_a_server_without_its_configuration_is_said_with_its_log(
         raise AssertionError("it must not be taken for ready")
 
 
-def test_alertmanager_ends_when_prometheus_cannot_start(servers: Programs, places: Places, tmp_path: Path) -> None:
+def test_alertmanager_ends_when_prometheus_cannot_start(servers: Programs, places: Endpoints, tmp_path: Path) -> None:
     broken = Programs("false", servers.alertmanager)
     with (
         pytest.raises(MonitoringError, match="Prometheus ended by itself"),

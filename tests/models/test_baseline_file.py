@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import UNSEEN
-from driftgauge.drift.reference.baseline import Baseline, BaselineError, Categories, dumps
+from driftgauge.drift.reference.baseline import Baseline, Categories, dumps
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.errors import BaselineError
 from driftgauge.models.baseline_file import MOST_BRACKETS, loads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

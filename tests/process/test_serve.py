@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import structlog
 import uvicorn
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, SettingsError
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.serve import Started, _look, environment, run
 from driftgauge.process.worker import SERVED_VARIABLE
-from driftgauge.settings.options import CONFIG_VARIABLE, SettingsError, load
+from driftgauge.settings.options import CONFIG_VARIABLE, load
 from driftgauge.state.files import Busy
 
 from tests.examples import Example

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
-from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.supervisor import OUTDATED
@@ -49,7 +49,7 @@ def test_a_worker_is_told_everything_by_its_environment(
     monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("DRIFTGAUGE_WORKERS", "3")
     app = create()
-    service: Service = app.state.service
+    service: ServerContext = app.state.service
     assert (service.settings.windows, service.settings.port, service.settings.workers) == ((20, 200), 1, 3)
     with serving(app) as client:
         assert client.get("/health").json()["model_name"] == "binary"

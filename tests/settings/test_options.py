@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driftgauge.errors import SettingsError
 from driftgauge.settings.options import (
     CONFIG_VARIABLE,
     ENVIRONMENT_PREFIX,
     IN_MEMORY,
     Settings,
-    SettingsError,
     ignored_variables,
     load,
     variable,

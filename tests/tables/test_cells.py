@@ -8,15 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from driftgauge.drift.bins import category_name
-from driftgauge.tables.cells import (
-    ColumnError,
-    KnownCategories,
-    as_categories,
-    as_numbers,
-    joined,
-    own_names,
-    seconds_of,
-)
+from driftgauge.errors import ColumnError
+from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, joined, own_names, seconds_of
 from driftgauge.tables.times import as_seconds
 from hypothesis import given
 from hypothesis import strategies as st

@@ -12,7 +12,7 @@ import numpy as np
 
 from driftgauge.check.rows import RowReader, Rows
 from driftgauge.check.scoring import Grades, Scorer
-from driftgauge.check.window_builder import Filling, Weighing
+from driftgauge.check.window_builder import Weighing, WindowBuilder
 from driftgauge.common.quoting import listed
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import NO_CORRELATIONS, RESERVED, Baseline, CorrelationTable
@@ -21,9 +21,8 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, CheckError, TableError
 from driftgauge.models.bundle import Performance
-from driftgauge.tables.cells import TableError
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.times import EARLIEST
 
@@ -32,10 +31,6 @@ HELD_ROWS: Final = 200_000
 HELD_CELLS: Final = 20_000_000
 """The most cells that are held: tables of more than 100 columns hold fewer rows."""
 _DAY_SECONDS: Final = 86_400
-
-
-class CheckError(ValueError):
-    """A comparison that cannot be made as asked; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -189,10 +184,12 @@ class Check:
         if unknown:
             raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {listed(baseline.names)}")
 
-    def _filled(self, weighing: Weighing, read: Callable[[int], object]) -> Iterator[tuple[Filling, Grades | None]]:
+    def _filled(
+        self, weighing: Weighing, read: Callable[[int], object]
+    ) -> Iterator[tuple[WindowBuilder, Grades | None]]:
         """Yield the windows, each when all of its rows have been read."""
         names = _unique([stream.name for stream in self._streams])
-        filling: Filling | None = None
+        filling: WindowBuilder | None = None
         grades: Grades | None = None
         before = 0
         for place, stream in enumerate(self._streams):
@@ -214,7 +211,7 @@ class Check:
             yield filling, grades
 
     def _add(
-        self, rows: Rows, run: slice, filling: Filling, grades: Grades | None, weighing: Weighing, path: Path
+        self, rows: Rows, run: slice, filling: WindowBuilder, grades: Grades | None, weighing: Weighing, path: Path
     ) -> None:
         codes = self.baseline.binner.codes(rows.values[run])
         filling.add(rows.values[run], codes, None if rows.at is None else rows.at[run], path)
@@ -227,7 +224,7 @@ class Check:
         return None if self._scorer is None else Grades(self._scorer.info, self.options.held_rows)
 
     def _runs(
-        self, at: FloatArray | None, rows: int, place: int, stream: TableStream, filling: Filling | None
+        self, at: FloatArray | None, rows: int, place: int, stream: TableStream, filling: WindowBuilder | None
     ) -> Iterator[tuple[slice, int]]:
         """Yield the rows that follow each other in one window, and which window it is."""
         if self.options.every is None or at is None:
@@ -246,12 +243,12 @@ class Check:
         for first, end in zip([0, *ends], ends, strict=False):
             yield slice(first, end), int(periods[first])
 
-    def _filling(self, key: int, stem: str) -> Filling:
+    def _filling(self, key: int, stem: str) -> WindowBuilder:
         name = stem if self.is_history else "table"
         if self.options.every is not None:
             name = moment(key * self.options.every.seconds, whole_days=self.options.every.seconds % _DAY_SECONDS == 0)
         most = max(1, min(self.options.held_rows, self.options.held_cells // len(self.baseline.columns)))
-        return Filling(key, name, self.baseline, most)
+        return WindowBuilder(key, name, self.baseline, most)
 
 
 def restricted(baseline: Baseline, names: Sequence[str]) -> Baseline:

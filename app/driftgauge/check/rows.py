@@ -11,7 +11,8 @@ import numpy as np
 from driftgauge.check.scoring import Answers, Scorer
 from driftgauge.drift.bins import MISSING, FloatArray, category_hash
 from driftgauge.drift.reference.baseline import RESERVED, Baseline, ColumnBaseline
-from driftgauge.tables.cells import ColumnError, KnownCategories, TableError, as_categories, as_numbers, text_lengths
+from driftgauge.errors import ColumnError, TableError
+from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, text_lengths
 from driftgauge.tables.stream import Part, TableStream
 from driftgauge.tables.times import as_seconds
 

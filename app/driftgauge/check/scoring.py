@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray, category_name
 from driftgauge.drift.reference.baseline import Categories
-from driftgauge.errors import BundleError, ModelFailed, Refused
+from driftgauge.errors import BundleError, ModelFailed, Refused, TableError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Performance
 from driftgauge.models.categories import CategoryNames
 from driftgauge.models.performance import measure_performance
 from driftgauge.models.predictor import Batch, Predictions, Predictor, verify
-from driftgauge.tables.cells import KnownCategories, TableError, as_categories, as_numbers, is_text, plain, texts_of
+from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, is_text, plain, texts_of
 from driftgauge.tables.stream import Part
 
 SEED: Final = 0

@@ -18,7 +18,7 @@ SEED: Final = 0
 _ROWS_AT_ONCE: Final = 4_096
 
 
-class Filling:
+class WindowBuilder:
     """A window while its rows come in: counts of all, and the rows themselves up to a bound.
 
     Each row has a random key, and those with the smallest keys are held: a uniform sample without

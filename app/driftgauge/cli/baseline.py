@@ -21,7 +21,8 @@ from driftgauge.cli.reference_options import (
     baseline_options,
 )
 from driftgauge.common.quoting import listed
-from driftgauge.drift.reference.baseline import BaselineError, dumps
+from driftgauge.drift.reference.baseline import dumps
+from driftgauge.errors import BaselineError
 from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import baseline_of
 

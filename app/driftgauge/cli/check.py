@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from driftgauge.check.check import Check, CheckError, CheckOptions
+from driftgauge.check.check import Check, CheckOptions
 from driftgauge.check.scoring import Scorer
 from driftgauge.cli.check_report import as_bytes, show
 from driftgauge.cli.column_options import chosen
@@ -23,6 +23,7 @@ from driftgauge.cli.reference_options import TrustedTypes, split, told_by_option
 from driftgauge.drift.evidence.detector import Budget
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.errors import CheckError
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
 
 

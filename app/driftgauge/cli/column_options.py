@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final, cast, get_args
 
 from driftgauge.common.quoting import listed
+from driftgauge.errors import TableError
 from driftgauge.models.bundle import FeatureKind
-from driftgauge.tables.cells import TableError
 
 KINDS: Final[tuple[str, ...]] = get_args(FeatureKind)
 

@@ -11,7 +11,6 @@ import typer
 from rich.text import Text
 
 from driftgauge import __version__
-from driftgauge.check.check import CheckError
 from driftgauge.cli.baseline import baseline_app
 from driftgauge.cli.bundle import bundle_app
 from driftgauge.cli.check import check
@@ -19,11 +18,7 @@ from driftgauge.cli.console import console, replace_unprintable
 from driftgauge.cli.monitoring import monitoring_app
 from driftgauge.cli.reference_options import TrustedTypes
 from driftgauge.cli.state import state_app
-from driftgauge.drift.reference.baseline import BaselineError
-from driftgauge.errors import BundleError, MonitoringError
-from driftgauge.settings.options import SettingsError
-from driftgauge.state.files import Busy
-from driftgauge.tables.table import TableError
+from driftgauge.errors import DemoError, DriftgaugeError
 
 app = typer.Typer(
     name="driftgauge",
@@ -39,7 +34,7 @@ app.add_typer(baseline_app, name="baseline", no_args_is_help=True)
 app.add_typer(monitoring_app, name="monitoring", no_args_is_help=True)
 app.add_typer(state_app, name="state", no_args_is_help=True)
 
-EXPECTED = (BundleError, BaselineError, Busy, CheckError, MonitoringError, SettingsError, TableError)
+EXPECTED = DriftgaugeError
 """Errors that say all a person needs to know."""
 
 
@@ -119,12 +114,14 @@ def demo(
     and /metrics, and with --stack the alerts. Needs the extra: pip install 'driftgauge[demo]'.
     """
     try:
-        from driftgauge.demo.prometheus_stack import Place, Places
+        from driftgauge.demo.prometheus_stack import Endpoint, Endpoints
         from driftgauge.demo.replay import DemoOptions, run
     except ModuleNotFoundError as error:
-        raise BundleError(f"the demo needs {error.name}: pip install 'driftgauge[demo]'") from error
-    places = Places(Place(prometheus_port, "--prometheus-port"), Place(alertmanager_port, "--alertmanager-port"))
-    listen = Place(port, host=host)
+        raise DemoError(f"the demo needs {error.name}: pip install 'driftgauge[demo]'") from error
+    places = Endpoints(
+        Endpoint(prometheus_port, "--prometheus-port"), Endpoint(alertmanager_port, "--alertmanager-port")
+    )
+    listen = Endpoint(port, host=host)
     options = DemoOptions(listen, rows, leave=exit, batch_rows=batch, pace=pace, stack=places if stack else None)
     raise typer.Exit(run(options))
 

@@ -10,9 +10,9 @@ from typing import Annotated, Final
 import typer
 
 from driftgauge.cli.column_options import chosen, stated_kinds
-from driftgauge.drift.reference.baseline import BaselineError
 from driftgauge.drift.reference.build import WINDOW_SIZES
 from driftgauge.drift.statistics.psi import ZeroBin
+from driftgauge.errors import BaselineError
 from driftgauge.models.creation.baseline import BaselineOptions
 from driftgauge.models.model_file import TRUSTED_VARIABLE, UntrustedTypes
 from driftgauge.tables.stream import TableStream

@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from driftgauge.cli.console import console
-from driftgauge.errors import BundleError
-from driftgauge.settings.options import SettingsError, load
+from driftgauge.errors import SettingsError, StateError
+from driftgauge.settings.options import load
 from driftgauge.state.folder import Found, found_in, reset
 
 state_app = typer.Typer(help="Look at the state that a server keeps: windows, counters, evidence. Or delete it.")
@@ -54,7 +54,7 @@ def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
     """Delete all state of a folder, of every model and version in it. Refused while a server uses it."""
     folder = _folder(bundle, state_dir)
     if not folder.is_dir():
-        raise BundleError(f"there is no folder {folder}")
+        raise StateError(f"there is no folder {folder}")
     typer.echo(f"{reset(folder)} files deleted from {folder}")
 
 

@@ -12,7 +12,7 @@ REST: Final = "others"
 """What stands for all further kinds: clients may think of any number of them."""
 
 
-class Sparing:
+class LogThrottle:
     """Lets one line of each kind pass in a minute; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

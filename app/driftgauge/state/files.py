@@ -22,6 +22,7 @@ from mmap import ACCESS_READ, ACCESS_WRITE, mmap
 from pathlib import Path
 from typing import Any, Final
 
+from driftgauge.errors import DriftgaugeError
 from driftgauge.state.layout import Field, Layout
 
 SCHEMA_VERSION: Final = 1
@@ -39,11 +40,11 @@ _OWN_FILE: Final = 0o600
 _OWN_FOLDER: Final = 0o700
 
 
-class Unsound(ValueError):
+class Unsound(DriftgaugeError, ValueError):
     """A file whose head or size is not that of any state."""
 
 
-class Busy(Exception):
+class Busy(DriftgaugeError):
     """A lock that another process holds for too long."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from driftgauge.errors import BundleError
+from driftgauge.errors import StateError
 from driftgauge.state.files import HEADER_BYTES, Busy, FileLock, Lease, beginning_of, head_of, said_in
 from driftgauge.state.slots import EVALUATION_LOCK, TAKE_SECONDS
 
@@ -36,7 +36,7 @@ class Found:
 
 
 def found_in(folder: Path) -> list[Found]:
-    """Return the state files under a folder, of all models and versions; BundleError if one cannot be read."""
+    """Return the state files under a folder, of all models and versions; StateError if one cannot be read."""
     with _told(f"read the state in {folder}"):
         return [_found(path) for path in _states(folder)]
 
@@ -71,7 +71,7 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BundleError(f"cannot {what}: {error.filename}: {error.strerror}") from error
+        raise StateError(f"cannot {what}: {error.filename}: {error.strerror}") from error
 
 
 def is_held(lock: Path) -> bool:
@@ -89,7 +89,7 @@ def is_held(lock: Path) -> bool:
 def reset(folder: Path) -> int:
     """Delete all state under a folder, and return how many files there were.
 
-    Busy if a server uses it, BundleError if a file cannot be deleted.
+    Busy if a server uses it, StateError if a file cannot be deleted.
     """
     with _told(f"delete the state in {folder}"), contextlib.ExitStack() as stack:
         locks = [path for path in _files(folder) if path.name == EVALUATION_LOCK]

@@ -10,6 +10,7 @@ from driftgauge.drift.bins import Binner, FloatArray, IntArray
 from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.blocks import Head, block_shapes
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals, bucket_shapes
+from driftgauge.errors import DriftgaugeError
 from driftgauge.metrics.metrics import PROCESS, Stored
 from driftgauge.state.layout import Field, Layout, counter_fields
 from driftgauge.state.pending import Waiting
@@ -20,10 +21,10 @@ BLOCK_ROWS: Final = 2_048
 SLACK_ROWS: Final = 2 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
 RESERVED, COMMITTED, FIRST = range(3)
-"""Places in the header: the ends of what is about to be written and of what is, and the oldest row."""
+"""Endpoints in the header: the ends of what is about to be written and of what is, and the oldest row."""
 
 
-class Overrun(Exception):
+class Overrun(DriftgaugeError):
     """Other workers write faster than can be read, time and again."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from driftgauge.drift.evidence.detector import Detector
-from driftgauge.errors import Reason
+from driftgauge.errors import DriftgaugeError, Reason
 from driftgauge.state.files import (
     HEADER_BYTES,
     Busy,
@@ -51,7 +51,7 @@ _SLOT_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.state")
 Kept = TypeVar("Kept", Memory, RetiredTotals)
 
 
-class Unusable(Exception):
+class Unusable(DriftgaugeError):
     """A folder in which no state can be kept; the message says why."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from driftgauge.errors import DriftgaugeError
 from driftgauge.state.layout import Field, Layout
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -21,7 +22,7 @@ _TRIES: Final = 8
 _LARGEST: Final = 2**62
 
 
-class Damaged(Exception):
+class Damaged(DriftgaugeError):
     """What should have been kept is not there: no copy fits its checksum, or counts contradict one another."""
 
 

@@ -15,6 +15,7 @@ import pyarrow.csv
 from driftgauge.common.quoting import shortened
 from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.drift.reference.baseline import Categories
+from driftgauge.errors import ColumnError
 
 NULLS: Final = frozenset({*pyarrow.csv.ConvertOptions().null_values, "None", "<NA>"})
 """How a missing number, boolean or time may be spelled; of text only an empty cell without quotes is missing."""
@@ -23,21 +24,6 @@ BOOLEANS: Final = {"true": "true", "True": "true", "TRUE": "true", "false": "fal
 _TRIED: Final = 50
 _SECONDS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SPAN: Final = re.compile(r"\s*(?:(-?\d+) days?,? *)?(\+)?(?:(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?)?\s*", re.ASCII)
-
-
-class TableError(ValueError):
-    """A table that cannot be used; the message names the column and says what to do."""
-
-
-class ColumnError(TableError):
-    """A column that cannot be read as its kind."""
-
-    def __init__(self, name: str, problem: str, row: int | None = None) -> None:
-        """Name the column, what is wrong, and the row of those that were read, from 1, if it is a cell."""
-        super().__init__(f"{name}: {problem}" if row is None else f"{name}, row {row:,}: {problem}")
-        self.name: Final = name
-        self.problem: Final = problem
-        self.row: Final = row
 
 
 def is_text(of: pa.DataType) -> bool:

@@ -18,7 +18,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from driftgauge.drift.bins import category_name
-from driftgauge.tables.cells import TableError, shown
+from driftgauge.errors import TableError
+from driftgauge.tables.cells import shown
 
 CSV: Final = (".csv", ".csv.gz")
 PARQUET: Final = (".parquet",)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from driftgauge.common.quoting import listed
-from driftgauge.tables.cells import TableError
+from driftgauge.errors import TableError
 from driftgauge.tables.files import FORMATS, JsonLinesFile, RowFile, ending, open_file, readable
 
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"

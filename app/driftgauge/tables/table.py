@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Categories, Kind
+from driftgauge.errors import ColumnError, TableError
 from driftgauge.tables.cells import (
-    ColumnError,
     KnownCategories,
-    TableError,
     as_categories,
     as_numbers,
     is_bytes,

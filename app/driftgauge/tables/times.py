@@ -9,18 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.tables.cells import (
-    TableError,
-    cast_text,
-    floats,
-    is_number,
-    is_text,
-    plain,
-    said,
-    seconds_of,
-    shown,
-    without_nulls,
-)
+from driftgauge.errors import TableError
+from driftgauge.tables.cells import cast_text, floats, is_number, is_text, plain, said, seconds_of, shown, without_nulls
 
 EARLIEST: Final = -62_135_596_800.0
 """The year 1, in seconds since 1970."""

@@ -16,7 +16,7 @@ from driftgauge.drift.evidence.bets import (
     SCALE,
     TILTS,
     UP,
-    Bookmaker,
+    BetDesign,
 )
 from driftgauge.drift.reference.baseline import Categories
 from driftgauge.drift.reference.build import build_baseline
@@ -27,8 +27,8 @@ from scipy.stats import beta, norm
 TOLERANCE = 0.02
 
 
-def _bookmaker(bins: Bins, counts: FloatArray, tau: float = 1.0, tolerance: float = TOLERANCE) -> Bookmaker:
-    return Bookmaker([bins], counts[None], np.array([tau]), np.array([True]), tolerance)
+def _bookmaker(bins: Bins, counts: FloatArray, tau: float = 1.0, tolerance: float = TOLERANCE) -> BetDesign:
+    return BetDesign([bins], counts[None], np.array([tau]), np.array([True]), tolerance)
 
 
 def _naive(bins: Bins, counts: FloatArray, tau: float, tolerance: float) -> Iterator[tuple[str, list[float], float]]:
@@ -180,7 +180,7 @@ def test_a_block_multiplies_the_factors_of_its_rows() -> None:
     columns = [COLUMNS["normal"], COLUMNS["category"], COLUMNS["constant"]]
     width = max(len(bins.names) for bins, _ in columns)
     counts = np.stack([np.pad(own[: len(bins.names)], (0, width - len(bins.names))) for bins, own in columns])
-    maker = Bookmaker([bins for bins, _ in columns], counts, np.ones(3), np.ones(3, dtype=bool), TOLERANCE)
+    maker = BetDesign([bins for bins, _ in columns], counts, np.ones(3), np.ones(3, dtype=bool), TOLERANCE)
     rng = np.random.default_rng(0)
     codes = np.stack([rng.integers(0, len(bins.names), 50) for bins, _ in columns], axis=1)
     rows = np.zeros((50, 3, width))
@@ -193,7 +193,7 @@ def test_a_block_multiplies_the_factors_of_its_rows() -> None:
 
 def test_columns_that_are_not_watched_have_no_bets() -> None:
     bins, counts = COLUMNS["normal"]
-    both = Bookmaker([bins, bins], np.stack([counts, counts]), np.ones(2), np.array([True, False]), TOLERANCE)
+    both = BetDesign([bins, bins], np.stack([counts, counts]), np.ones(2), np.array([True, False]), TOLERANCE)
     alone = _bookmaker(bins, counts)
     assert both.singles.tolist() == [alone.singles[0], 0]
     assert both.weights.sum() == pytest.approx(1.0)

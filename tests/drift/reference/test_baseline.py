@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget
-from driftgauge.drift.reference.baseline import Baseline, BaselineError, Categories, Table, dumps, joined
+from driftgauge.drift.reference.baseline import Baseline, Categories, Table, dumps, joined
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.natural_variation import SPANS, STEPS
 from driftgauge.drift.statistics.psi import Folding, psi, psi_clip
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks
+from driftgauge.errors import BaselineError
 from driftgauge.models.baseline_file import loads
 from hypothesis import given, settings
 from hypothesis import strategies as st

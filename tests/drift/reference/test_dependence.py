@@ -5,7 +5,7 @@ import pytest
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.drift.reference.baseline import Baseline, Categories
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.reference.dependence import BATCHES, LARGEST_TAU, dependence, quieted
+from driftgauge.drift.reference.dependence import BATCHES, LARGEST_TAU, dependence, smallest_silent_tau
 from driftgauge.drift.statistics.correlation import normal_scores
 from driftgauge.drift.verdict.wording import notes
 from driftgauge.drift.windows.blocks import Blocks, block_ends, counted_blocks
@@ -193,7 +193,7 @@ def test_tau_is_raised_only_as_far_as_a_column_needs_it() -> None:
         asked.append(tau)
         return tau < needed
 
-    found = quieted(np.array([1.0, 2.0, 2.0, 2.0]), raises)
+    found = smallest_silent_tau(np.array([1.0, 2.0, 2.0, 2.0]), raises)
     assert found[0] == 1.0
     assert 3.0 <= found[1] < 3.3
     assert 100.0 <= found[2] < 110.0

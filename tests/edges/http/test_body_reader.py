@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from driftgauge.edges.http.body_reader import Intake, Pending, headers_of, is_whole
+from driftgauge.edges.http.body_reader import BodyReader, Pending, headers_of, is_whole
 from driftgauge.errors import Reason, Refused
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 
-def read(intake: Intake, *messages: Message, length: bytes | None = None) -> bytes:
+def read(intake: BodyReader, *messages: Message, length: bytes | None = None) -> bytes:
     """What is read of a body that comes in these messages."""
     first, *others = messages
     headers = [] if length is None else [(b"content-length", length)]
@@ -34,7 +34,7 @@ GONE: Message = {"type": "http.disconnect"}
 
 
 def test_pieces_are_put_together_and_given_back_to_the_budget() -> None:
-    intake = Intake(100, 1_000)
+    intake = BodyReader(100, 1_000)
     assert read(intake, piece(40), piece(0), piece(60, more=False)) == b"x" * 100
     assert intake.pending_bytes == 0
 
@@ -49,7 +49,7 @@ def test_pieces_are_put_together_and_given_back_to_the_budget() -> None:
     ],
 )
 def test_a_body_is_refused_as_soon_as_it_is_known_to_be_too_long(messages: list[Any], length: bytes | None) -> None:
-    intake = Intake(100, 1_000)
+    intake = BodyReader(100, 1_000)
     with pytest.raises(Refused) as caught:
         read(intake, *messages, length=length)
     assert caught.value.reason is Reason.BODY_TOO_LARGE
@@ -59,19 +59,19 @@ def test_a_body_is_refused_as_soon_as_it_is_known_to_be_too_long(messages: list[
 
 @pytest.mark.parametrize("length", [b"", b"many", b"-5", b"\xc2\xb2"])
 def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
-    assert read(Intake(100, 1_000), piece(3, more=False), length=length) == b"xxx"
+    assert read(BodyReader(100, 1_000), piece(3, more=False), length=length) == b"xxx"
 
 
 @pytest.mark.parametrize("messages", [[GONE], [piece(50), GONE]])
 def test_a_client_that_leaves_gives_its_bytes_back(messages: list[Message]) -> None:
-    intake = Intake(100, 1_000)
+    intake = BodyReader(100, 1_000)
     with pytest.raises(ClientDisconnect):
         read(intake, *messages)
     assert intake.pending_bytes == 0
 
 
 def test_all_bodies_together_are_within_the_budget() -> None:
-    intake = Intake(100, 150)
+    intake = BodyReader(100, 150)
     with intake.pending() as other:
         other.add(90)
         with pytest.raises(Refused) as caught:
@@ -84,7 +84,7 @@ def test_all_bodies_together_are_within_the_budget() -> None:
 
 
 def test_rows_of_large_bodies_are_limited_together_and_one_alone_is_not() -> None:
-    intake = Intake(100, 1_000, max_pending_rows=10)
+    intake = BodyReader(100, 1_000, max_pending_rows=10)
     with intake.pending() as one, intake.pending() as other:
         one.expect(7)
         one.expect(9)  # more is known of it: not seven and nine
@@ -100,7 +100,7 @@ def test_rows_of_large_bodies_are_limited_together_and_one_alone_is_not() -> Non
 
 
 def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
-    intake = Intake(1_000_000, 2_000_000, max_pending_rows=1_000)
+    intake = BodyReader(1_000_000, 2_000_000, max_pending_rows=1_000)
 
     def admit(length: int) -> None:
         intake.admit({"headers": [(b"content-length", b"%d" % length)]})
@@ -123,7 +123,7 @@ def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
 
 
 def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> None:
-    intake = Intake(1_000, 100_000, max_pending_rows=500)
+    intake = BodyReader(1_000, 100_000, max_pending_rows=500)
     with intake.pending() as earlier:
         earlier.add(1_000)
         earlier.expect(100)  # 10 bytes each
@@ -146,7 +146,7 @@ def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> Non
 
 
 def test_one_huge_row_does_not_hide_for_long_how_many_rows_a_body_has() -> None:
-    intake = Intake(10_000_000, 100_000_000)
+    intake = BodyReader(10_000_000, 100_000_000)
     for size, rows in [(8_000_000, 1), *[(1_000_000, 10_000)] * 20]:
         with intake.pending() as one:
             one.add(size)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from driftgauge.edges.http.body_thread import Lane, Urgency
+from driftgauge.edges.http.body_thread import BodyThread, Urgency
 
 
-def held(lane: Lane, then: Callable[[Lane, threading.Event], Any]) -> Any:
+def held(lane: BodyThread, then: Callable[[BodyThread, threading.Event], Any]) -> Any:
     """Return what comes of `then`, which is called while the lane is busy until the event is set."""
 
     async def go() -> Any:
@@ -30,20 +30,20 @@ def held(lane: Lane, then: Callable[[Lane, threading.Event], Any]) -> Any:
 def test_the_most_urgent_goes_first_and_the_others_in_their_order() -> None:
     done: list[str] = []
 
-    async def then(lane: Lane, free: threading.Event) -> None:
+    async def then(lane: BodyThread, free: threading.Event) -> None:
         asked = [(Urgency.PARSE, "c"), (Urgency.PARSE, "d"), (Urgency.ANSWER, "b"), (Urgency.SURVEY, "a")]
         work = [asyncio.ensure_future(lane.run(urgency, done.append, name)) for urgency, name in asked]
         await asyncio.sleep(0)
         free.set()
         await asyncio.gather(*work)
 
-    held(Lane(), then)
+    held(BodyThread(), then)
     assert done == ["a", "b", "c", "d"]
 
 
 def test_what_goes_wrong_is_raised_and_the_next_one_has_its_turn() -> None:
     async def go() -> list[Any]:
-        lane = Lane()
+        lane = BodyThread()
         work = [lane.run(Urgency.PARSE, int, text) for text in ("1", "one", "2")]
         return await asyncio.gather(*work, return_exceptions=True)
 
@@ -54,7 +54,7 @@ def test_what_goes_wrong_is_raised_and_the_next_one_has_its_turn() -> None:
 
 @pytest.mark.parametrize("turn_given", [False, True])
 def test_who_goes_away_leaves_the_turn_to_the_next(turn_given: bool) -> None:
-    async def then(lane: Lane, free: threading.Event) -> int:
+    async def then(lane: BodyThread, free: threading.Event) -> int:
         gone = asyncio.ensure_future(lane.run(Urgency.SURVEY, int, "1"))
         stays = asyncio.ensure_future(lane.run(Urgency.PARSE, int, "2"))
         await asyncio.sleep(0)
@@ -68,6 +68,6 @@ def test_who_goes_away_leaves_the_turn_to_the_next(turn_given: bool) -> None:
             await gone
         return await stays
 
-    lane = Lane()
+    lane = BodyThread()
     assert held(lane, then) == 2
     assert asyncio.run(lane.run(Urgency.PARSE, int, "3")) == 3

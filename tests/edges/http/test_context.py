@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import Reason, Refused
 from driftgauge.main import compose
 from driftgauge.metrics.metrics import CONNECTIONS_REFUSED, CPU, HTTP_DURATION, HTTP_REQUESTS, process_numbers
@@ -13,23 +13,23 @@ from tests.served import IN_MEMORY
 
 
 @pytest.fixture
-def service(binary: Example) -> Service:
+def service(binary: Example) -> ServerContext:
     return compose(quiet(), binary.bundle, lambda: 1000.0)
 
 
-def test_its_only_monitor_is_found_with_and_without_its_name(service: Service) -> None:
+def test_its_only_monitor_is_found_with_and_without_its_name(service: ServerContext) -> None:
     assert service.monitor(None) is service.monitor("binary")
     assert service.evaluator(service.monitor(None)) is service.evaluators["binary", "1.2"]
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "binary "])
-def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, service: Service) -> None:
+def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, service: ServerContext) -> None:
     with pytest.raises(Refused, match="there is binary") as caught:
         service.monitor(name)
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-def test_its_facts_are_of_this_moment(service: Service, binary: Example) -> None:
+def test_its_facts_are_of_this_moment(service: ServerContext, binary: Example) -> None:
     columns = service.predictor.predict(binary.batch(binary.rows(7))).columns
     service.monitor(None).observe(columns, arrival=1000.0)
     (facts,), _ = asyncio.run(service.facts())
@@ -43,7 +43,7 @@ def test_its_facts_are_of_this_moment(service: Service, binary: Example) -> None
     assert not facts.healthy
 
 
-def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: Service) -> None:
+def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: ServerContext) -> None:
     service.http.count("POST", "/predict", 200, 0.01)
     (facts,), server = asyncio.run(service.facts())
     names = {spec.name for spec in server.series}
@@ -55,7 +55,7 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: 
     assert 0 < worker.process[CPU] <= process_numbers()[CPU]
 
 
-def test_without_files_it_says_so(service: Service) -> None:
+def test_without_files_it_says_so(service: ServerContext) -> None:
     (facts,), _ = asyncio.run(service.facts())
     assert facts.persistent is False
     assert service.state_facts() == IN_MEMORY

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from driftgauge.edges.http.body_reader import Intake
+from driftgauge.edges.http.body_reader import BodyReader
 from driftgauge.edges.http.encodings import Coding, Gzip, coding_of, gzipped, inflated, wants_gzip
 from driftgauge.errors import Reason, Refused
 from hypothesis import assume, given
@@ -118,7 +118,7 @@ def test_many_members_cost_no_more_than_their_bytes() -> None:
 
 
 def test_a_bomb_is_refused_once_it_is_too_large_and_its_bytes_given_back() -> None:
-    intake = Intake(100_000, 1_000_000)
+    intake = BodyReader(100_000, 1_000_000)
 
     async def read() -> bytes:
         with intake.pending() as pending:
@@ -132,7 +132,7 @@ def test_a_bomb_is_refused_once_it_is_too_large_and_its_bytes_given_back() -> No
 
 
 def test_others_have_their_turns_while_a_body_is_inflated() -> None:
-    intake = Intake(50_000_000, 100_000_000)
+    intake = BodyReader(50_000_000, 100_000_000)
     body = gzip.compress(bytes(30_000_000))
     longest = 0.0
 

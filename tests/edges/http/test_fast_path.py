@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from driftgauge.edges.http.errors import INTERNAL
-from driftgauge.edges.http.fast_path import Front
+from driftgauge.edges.http.fast_path import FastPath
 from driftgauge.edges.http.origins import Door
 from driftgauge.main import create_app
 from driftgauge.models.predictor import Batch, Predictor
@@ -38,7 +38,7 @@ def test_an_application_that_raises_is_counted_as_500() -> None:
 
     counters = counters_of_routes()
     with pytest.raises(RuntimeError):
-        answer_of(Front(broken, counters, {}, OPEN), {"type": "http", "method": "GET", "path": "/", "headers": []})
+        answer_of(FastPath(broken, counters, {}, OPEN), {"type": "http", "method": "GET", "path": "/", "headers": []})
     assert requests_of(counters) == {("other", "unmatched", "other"): 1}
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_http_request_passes_uncounted() -> None:
         await send({"type": scope["type"]})
 
     counters = counters_of_routes()
-    assert answer_of(Front(echo, counters, {}, OPEN), {"type": "websocket"}) == [{"type": "websocket"}]
+    assert answer_of(FastPath(echo, counters, {}, OPEN), {"type": "websocket"}) == [{"type": "websocket"}]
     assert requests_of(counters) == {}
 
 

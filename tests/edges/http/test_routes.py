@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from driftgauge.edges.http.fast_path import FrontedApp
+from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.edges.http.request_metrics import handler
 from driftgauge.edges.http.routes import DOCUMENTATION, ROUTES, measured
 from driftgauge.main import create_app
@@ -106,7 +106,7 @@ def test_the_documentation_has_every_route_and_no_other(server: Served) -> None:
 
 
 def test_the_documentation_is_what_fastapi_makes_and_is_written_once(server: Served, binary: Example) -> None:
-    assert isinstance(server.app, FrontedApp)
+    assert isinstance(server.app, FastPathApp)
     assert server.client.get("/openapi.json").json() == orjson.loads(orjson.dumps(server.app.openapi()))
     assert server.app.document("") is server.app.document("")
     assert server.client.head("/openapi.json").headers["content-length"] == str(len(server.app.document("")))

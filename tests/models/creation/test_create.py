@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import skops.io
-from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, BaselineError, ColumnBaseline
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, ColumnBaseline
 from driftgauge.edges.formats.features import FeatureDecoder
-from driftgauge.errors import BundleError, Refused
+from driftgauge.errors import BaselineError, BundleError, Refused
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
 from driftgauge.models.creation.create import create_bundle
@@ -754,7 +754,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a class inside a function": (
         {"estimator": in_module(__name__)(), "trusted_types": [f"{__name__}.Own"]},
-        r"it holds Own of tests\.test_bundle_create .*, which a server cannot import",
+        r"it holds Own of tests\.models\.creation\.test_create .*, which a server cannot import",
     ),
     "a lambda": (
         {"estimator": computed(lambda x: x), "trusted_types": [f"{__name__}.<lambda>"]},

@@ -73,7 +73,7 @@ class Bets:
         return factors
 
 
-class Bookmaker:
+class BetDesign:
     """Makes the same kinds of bets against several references: the whole one, and that of each hour."""
 
     def __init__(

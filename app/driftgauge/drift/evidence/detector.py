@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import Bins, BoolArray, FloatArray
-from driftgauge.drift.evidence.bets import TILTS, Bets, Bookmaker
+from driftgauge.drift.evidence.bets import TILTS, BetDesign, Bets
 from driftgauge.drift.windows.blocks import Blocks
 
 CLEARED: Final = 0.1
@@ -133,7 +133,7 @@ class Detector:
         self.budget: Final = budget or Budget()
         self.tau: Final = np.ones(columns) if tau is None else tau
         self.watched: Final[BoolArray] = np.ones(columns, dtype=np.bool_) if watched is None else watched
-        self._maker = Bookmaker(bins, counts, self.tau, self.watched, self.budget.tolerance)
+        self._maker = BetDesign(bins, counts, self.tau, self.watched, self.budget.tolerance)
         against = () if by_hour is None else by_hour
         self._against_hour: Final[tuple[Bets, ...]] = tuple(self._maker.against(own) for own in against)
         self._weights = self._maker.weights

@@ -29,6 +29,7 @@ from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip
 from driftgauge.drift.statistics.significance import SignificanceTest
 from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison, Scales
 from driftgauge.drift.windows.blocks import HOURS
+from driftgauge.errors import BaselineError
 
 SCHEMA_VERSION: Final = 3
 PREDICTION: Final = "prediction"
@@ -36,10 +37,6 @@ PREDICTION_CLASS: Final = "prediction_class"
 RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
 
 Kind = Literal["numeric", "categorical"]
-
-
-class BaselineError(ValueError):
-    """A baseline that cannot be read or built; the message says what to do."""
 
 
 @dataclass(frozen=True)

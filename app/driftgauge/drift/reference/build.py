@@ -20,20 +20,14 @@ from driftgauge.drift.bins import (
     reference_counts,
 )
 from driftgauge.drift.evidence.detector import Detector
-from driftgauge.drift.reference.baseline import (
-    Baseline,
-    BaselineError,
-    Categories,
-    ColumnBaseline,
-    CorrelationTable,
-    Table,
-)
-from driftgauge.drift.reference.dependence import TRENDING, dependence, quieted
+from driftgauge.drift.reference.baseline import Baseline, Categories, ColumnBaseline, CorrelationTable, Table
+from driftgauge.drift.reference.dependence import TRENDING, dependence, smallest_silent_tau
 from driftgauge.drift.reference.natural_variation import natural_variation
 from driftgauge.drift.statistics.correlation import NormalScores, normal_scores
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.statistics.two_sample import describe
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks, block_ends, counted_blocks, step_rows
+from driftgauge.errors import BaselineError
 
 QUANTILES: Final = 512
 _ROWS_AT_ONCE: Final = 65_536
@@ -150,7 +144,7 @@ def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | Non
         highest: BoolArray = detector.peaks(blocks) >= QUIET * detector.start().threshold
         return highest
 
-    tau = quieted(told.tau, raises)
+    tau = smallest_silent_tau(told.tau, raises)
     trending = told.trending | (tau > TRENDING * told.tau)
     columns = (
         replace(column, tau=float(tau[i]), trending=bool(trending[i])) for i, column in enumerate(baseline.columns)

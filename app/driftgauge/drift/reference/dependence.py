@@ -152,7 +152,7 @@ def _excess(
     return excess, spread / len(codes)
 
 
-def quieted(tau: FloatArray, raises: Callable[[FloatArray], BoolArray]) -> FloatArray:
+def smallest_silent_tau(tau: FloatArray, raises: Callable[[FloatArray], BoolArray]) -> FloatArray:
     """Return the smallest tau, from the given one on, with which the reference itself raises no evidence.
 
     `raises` says for which columns it does with a given tau; shapes [columns]. Found to within a tenth.

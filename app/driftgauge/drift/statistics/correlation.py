@@ -50,7 +50,7 @@ class CorrelationChange:
     """
 
     pair: tuple[int, int]
-    """Places of the two columns."""
+    """Endpoints of the two columns."""
     reference: float
     current: float
     z: float
@@ -179,7 +179,7 @@ class CorrelationComparison:
     """Compares correlations with the reference's."""
 
     columns: npt.NDArray[np.int64]
-    """Places, among all columns, of those that are correlated."""
+    """Endpoints, among all columns, of those that are correlated."""
     all_columns: int
     reference: Correlations
 

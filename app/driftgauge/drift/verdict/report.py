@@ -73,7 +73,7 @@ class DriftReport:
     correlation: CorrelationChange | None
     """In the main window; never part of a verdict."""
     worst_first: tuple[int, ...]
-    """Places of the columns in the order of their verdicts and effects."""
+    """Endpoints of the columns in the order of their verdicts and effects."""
     drifted: tuple[str, ...] = field(default=())
     """Names of the drifted features, worst first."""
 

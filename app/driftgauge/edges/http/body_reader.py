@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from driftgauge.edges.http.body_thread import Lane
+from driftgauge.edges.http.body_thread import BodyThread
 from driftgauge.edges.http.encodings import Coding, inflated
 from driftgauge.errors import Reason, Refused
 
@@ -29,7 +29,7 @@ TURN_SECONDS: Final = 0.001
 class Pending:
     """The bytes of one large body, as far as they came."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: BodyReader) -> None:
         self._intake = intake
         self.bytes = 0
         self.rows = 0
@@ -71,7 +71,7 @@ class Pending:
         self.rows = rows
 
 
-class Intake:
+class BodyReader:
     """Reads bodies for all operations of a server."""
 
     def __init__(self, max_body_bytes: int, max_pending_bytes: int, max_pending_rows: int = 50_000) -> None:
@@ -86,7 +86,7 @@ class Intake:
         """Rows that these have at least."""
         self.row_bytes = 0.0
         """The most bytes a row that a large body had of late; 0 before the first."""
-        self.lane: Final = Lane()
+        self.lane: Final = BodyThread()
 
     @contextmanager
     def pending(self) -> Iterator[Pending]:

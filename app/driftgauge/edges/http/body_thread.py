@@ -21,7 +21,7 @@ class Urgency(IntEnum):
     PARSE = 2
 
 
-class Lane:
+class BodyThread:
     """Runs one piece of work after the other, the most urgent first; all calls are of one event loop."""
 
     def __init__(self) -> None:

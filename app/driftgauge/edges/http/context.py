@@ -16,7 +16,7 @@ from driftgauge.common.single_flight import Shared
 from driftgauge.edges.formats.infer_v2 import InferRequest
 from driftgauge.edges.formats.predict_json import PredictRequest
 from driftgauge.edges.http.connection.connections import Connections
-from driftgauge.edges.http.prediction_endpoint import Operation
+from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
@@ -40,7 +40,7 @@ LEAST_SECONDS: Final = 0.05
 
 
 @dataclass
-class Service:
+class ServerContext:
     """One server's parts."""
 
     settings: Settings
@@ -48,8 +48,8 @@ class Service:
     info: BundleInfo
     predictor: Predictor
     batcher: Batcher
-    predict: Operation[PredictRequest]
-    infer: Operation[InferRequest]
+    predict: PredictionEndpoint[PredictRequest]
+    infer: PredictionEndpoint[InferRequest]
     monitors: Registry
     evaluators: Mapping[tuple[str, str], Evaluator]
     """Empty where monitoring is switched off."""
@@ -228,7 +228,7 @@ class Service:
         )
 
 
-def service_of(request: Request) -> Service:
+def service_of(request: Request) -> ServerContext:
     """Return the service that answers a request."""
-    service: Service = request.app.state.service
+    service: ServerContext = request.app.state.service
     return service

@@ -15,18 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from driftgauge.edges.http.connection.connections import REFUSED_KEY
 from driftgauge.edges.http.errors import shaped
 from driftgauge.edges.http.origins import Door, Header
-from driftgauge.edges.http.prediction_endpoint import Operation, hangs_up
+from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint, hangs_up
 from driftgauge.edges.http.request_metrics import HttpCounters, handler
 from driftgauge.errors import Refused
 
-Shortcuts = Mapping[str, tuple[str, Operation[Any]]]
+Shortcuts = Mapping[str, tuple[str, PredictionEndpoint[Any]]]
 """For a path to POST to: the template of its route, and what answers."""
 _NO_CONTENT: Final = 204
 _DOCUMENTS: Final = 8
 """OpenAPI documents that are kept: there is one, unless the application is mounted into others."""
 
 
-class FrontedApp(FastAPI):
+class FastPathApp(FastAPI):
     """FastAPI with the front before all of its middleware.
 
     What an operator adds (`add_middleware`) may be a check of access: then there are no shortcuts,
@@ -65,12 +65,12 @@ class FrontedApp(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Return all of the application as FastAPI builds it, behind the front."""
         built = super().build_middleware_stack()
-        return Front(
+        return FastPath(
             built, self._counters, self._shortcuts, self._door, self._served_at, is_direct=not self.user_middleware
         )
 
 
-class Front:
+class FastPath:
     """ASGI middleware: a check of who asks, shortcuts for operations that predict, and a count of every answer."""
 
     def __init__(
@@ -145,7 +145,7 @@ class Front:
             self._counters.count(method, handler(template), code, time.perf_counter() - started)
 
     async def _predict(
-        self, template: str, operation: Operation[Any], scope: Scope, receive: Receive, send: Send
+        self, template: str, operation: PredictionEndpoint[Any], scope: Scope, receive: Receive, send: Send
     ) -> None:
         started = time.perf_counter()
         code = 500

@@ -19,7 +19,7 @@ from driftgauge.edges.formats.infer_v2 import (
     write_infer,
 )
 from driftgauge.edges.formats.large.structure import Structure
-from driftgauge.edges.http.context import Service, service_of
+from driftgauge.edges.http.context import ServerContext, service_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.prediction_endpoint import Reply, reply_of
 from driftgauge.errors import Reason
@@ -82,7 +82,7 @@ async def model_ready(request: Request) -> Response:
     return _unknown(request) or _ready(service, {"name": service.info.name, "ready": True})
 
 
-def _ready(service: Service, body: Mapping[str, object]) -> Response:
+def _ready(service: ServerContext, body: Mapping[str, object]) -> Response:
     return json_response(body) if service.ready else _error(503, Reason.NOT_READY, NOT_READY).response()
 
 

@@ -19,7 +19,7 @@ from driftgauge.edges.formats.large.structure import Structure, survey
 from driftgauge.edges.http.body_reader import (
     INLINE_BYTES,
     SURVEYED_BYTES,
-    Intake,
+    BodyReader,
     Pending,
     headers_of,
     is_whole,
@@ -46,7 +46,7 @@ _HELP: Final[Mapping[Reason, Sequence[Header]]] = {
 _JSON: Final = (b"content-type", b"application/json")
 
 
-class Asked(Protocol):
+class DecodedRequest(Protocol):
     """A request that was understood."""
 
     @property
@@ -58,10 +58,10 @@ class Asked(Protocol):
         """Their event times in seconds since 1970, shape [n]; None if it has none."""
 
 
-R = TypeVar("R", bound=Asked)
+R = TypeVar("R", bound=DecodedRequest)
 
 
-class Wire(Protocol[R]):
+class Codec(Protocol[R]):
     """A wire format of requests to predict, of their answers and of errors."""
 
     def read(self, body: bytes, structure: Structure | None = None) -> R:
@@ -92,11 +92,11 @@ def reply_of(status: int, body: bytes, *more: Header) -> Reply:
 
 
 @dataclass(frozen=True)
-class Operation(Generic[R]):
+class PredictionEndpoint(Generic[R]):
     """One way to ask for predictions: all rows of a request are answered, or none."""
 
-    wire: Wire[R]
-    intake: Intake
+    wire: Codec[R]
+    intake: BodyReader
     extent: Extent
     batcher: Batcher
     predictor: Predictor

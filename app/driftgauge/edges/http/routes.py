@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from driftgauge.edges.http import about, infer, predict, runbooks, watch
-from driftgauge.edges.http.context import Service
+from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_v2
 from driftgauge.edges.http.request_metrics import handler
@@ -76,7 +76,7 @@ def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
     return [*((method, path, codes) for (method, path), codes in declared.items()), *DOCUMENTATION]
 
 
-def shortcuts(service: Service) -> Shortcuts:
+def shortcuts(service: ServerContext) -> Shortcuts:
     """Return what answers the paths that predict, before FastAPI looks for a route."""
     names = {"model_name": service.info.name, "model_version": service.info.version}
     inferring = {path.format_map(names): path for path in (f"{path}/infer" for path in MODEL_PATHS)}

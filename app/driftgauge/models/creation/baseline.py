@@ -9,13 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from driftgauge.drift.reference.baseline import Baseline, BaselineError, Table, measuring_length
+from driftgauge.drift.reference.baseline import Baseline, Table, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.windows.blocks import hours_of
+from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
 from driftgauge.models.creation.estimator import column_kinds
-from driftgauge.tables.cells import TableError, text_lengths
+from driftgauge.tables.cells import text_lengths
 from driftgauge.tables.stream import separator_hint
 from driftgauge.tables.table import (
     column,

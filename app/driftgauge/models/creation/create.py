@@ -16,7 +16,7 @@ from driftgauge.common.quoting import listed
 from driftgauge.common.schema_errors import shown, told
 from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.drift.reference.baseline import Categories, Table, measuring_length
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, ColumnError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
 from driftgauge.models.creation.baseline import (
     BaselineOptions,
@@ -41,7 +41,7 @@ from driftgauge.models.creation.suspects import suspects
 from driftgauge.models.creation.training import Source, as_trained, cells_of
 from driftgauge.models.creation.write import refuse_existing, write_bundle
 from driftgauge.models.model_file import load_model
-from driftgauge.tables.cells import ColumnError, as_numbers, text_lengths
+from driftgauge.tables.cells import as_numbers, text_lengths
 from driftgauge.tables.table import categories, index_columns, is_csv, read_table, require
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 
-class Wire(asyncio.Transport):
+class Codec(asyncio.Transport):
     """A transport that keeps what it is given."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def after(act: Callable[[GatheringTransport], None], rounds: int = 1) -> list[An
     """What reached the wire when something was done, and the loop came round."""
 
     async def go() -> list[Any]:
-        wire = Wire()
+        wire = Codec()
         gathering = GatheringTransport(wire, asyncio.get_running_loop())
         act(gathering)
         for _ in range(rounds):
@@ -83,7 +83,7 @@ def test_what_is_written_in_one_turn_is_sent_at_once() -> None:
 
 def test_turns_are_sent_apart_and_in_order() -> None:
     async def go() -> list[Any]:
-        wire = Wire()
+        wire = Codec()
         gathering = GatheringTransport(wire, asyncio.get_running_loop())
         for part in (b"a", b"b", b"c"):
             gathering.write(part)
@@ -132,7 +132,7 @@ def test_a_client_that_still_sends_is_read_until_it_closes(
     lingers: bool, half_closes: bool, once: list[Any], twice: list[Any]
 ) -> None:
     async def go() -> None:
-        wire = Wire()
+        wire = Codec()
         wire.half_closes = half_closes
         gathering = GatheringTransport(wire, asyncio.get_running_loop(), lambda: lingers)
         gathering.write(b"answer")
@@ -149,7 +149,7 @@ def test_a_client_that_still_sends_is_read_until_it_closes(
 
 def test_what_is_not_yet_given_to_the_transport_counts_as_buffered() -> None:
     async def go() -> None:
-        gathering = GatheringTransport(Wire(), asyncio.get_running_loop())
+        gathering = GatheringTransport(Codec(), asyncio.get_running_loop())
         for part in (b"head", bytearray(b"body")):
             gathering.write(part)
         assert gathering.get_write_buffer_size() == 7 + 8
@@ -161,7 +161,7 @@ def test_what_is_not_yet_given_to_the_transport_counts_as_buffered() -> None:
 
 def test_it_knows_what_the_transport_knows() -> None:
     async def go() -> None:
-        wire = Wire()
+        wire = Codec()
         gathering = GatheringTransport(wire, asyncio.get_running_loop())
         assert gathering.get_extra_info("peername") == ("127.0.0.1", 9)
         assert gathering.get_extra_info("nothing", 5) == 5

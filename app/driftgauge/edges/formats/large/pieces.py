@@ -10,11 +10,12 @@ from typing import Any, Final
 import orjson
 
 from driftgauge.edges.formats.large.structure import DEPTH, Cut, Opened, Structure
+from driftgauge.errors import DriftgaugeError
 
 TOO_DEEP: Final = f"lists and objects are nested more than {DEPTH:,} deep, and a request has no need to"
 
 
-class NotJson(ValueError):
+class NotJson(DriftgaugeError, ValueError):
     """A body that is not JSON; the message says where."""
 
 

@@ -25,7 +25,7 @@ _KINDS: Final = bytes(
 _STEPS: Final = np.array([0, 0, 0, 1, -1])
 """What a mark does to the depth, by its kind."""
 
-Places = NDArray[np.int64]
+Endpoints = NDArray[np.int64]
 
 
 class Opened(NamedTuple):
@@ -103,7 +103,7 @@ class Structure:
         """Whether more lists and objects are in each other than may be."""
         return self.deepest > DEPTH
 
-    def _marks(self, piece: bytes) -> tuple[NDArray[np.intp], Places]:
+    def _marks(self, piece: bytes) -> tuple[NDArray[np.intp], Endpoints]:
         """Return the kinds and places of the commas and brackets that are not in a text."""
         if self._escaped:
             piece = b"_" + piece[1:]
@@ -123,7 +123,7 @@ class Structure:
         return kinds.astype(np.intp), places + self.bytes
 
     def _left_open(
-        self, kinds: NDArray[np.intp], depths: Places, places: Places, members: Places
+        self, kinds: NDArray[np.intp], depths: Endpoints, places: Endpoints, members: Endpoints
     ) -> tuple[Opened, ...]:
         """Return what is open behind these marks."""
         brackets = np.flatnonzero(kinds != _COMMA)

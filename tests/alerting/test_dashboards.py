@@ -13,8 +13,8 @@ import promql_parser
 import pytest
 from driftgauge.metrics.metrics import catalogue
 
+from tests.alerting.queries import VALUES, Question, dashboard_queries, filled, load, panels
 from tests.e2e.programs import needs_servers
-from tests.monitoring.queries import VALUES, Question, dashboard_queries, filled, load, panels
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "monitoring" / "grafana" / "dashboards.py"
