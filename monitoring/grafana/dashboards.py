@@ -235,7 +235,7 @@ EFFECT: Final = (
 WORST: Final = f"topk by (feature_name) (1, {EFFECT})"
 SEVERITY: Final = f"max by (feature_name) (model_feature_drift_severity{{{MODEL_IS}}})"
 EVIDENCE: Final = f"max by (feature_name) (model_feature_evidence_log10{{{MODEL_IS}}})"
-DEPENDENCE: Final = f"max by (feature_name) (model_feature_dependence_rows{{{MODEL_IS}}})"
+DEPENDENCE: Final = f"max by (feature_name) (model_feature_autocorrelation_rows{{{MODEL_IS}}})"
 MOVED: Final = f"({WORST} and on (feature_name) ({SEVERITY} > 0))"
 DRIFTED: Final = (
     f'({MOVED} * 0 or on (feature_name) label_replace(({SEVERITY} > 0) * 0, "window", "too few rows", "window", ""))'
@@ -252,7 +252,7 @@ def status() -> list[AnyPanel]:
     """Is anything wrong?"""
     up = f"up{{{SERVER_IS}}}"
     firing = 'ALERTS{{alertstate="firing", job=~"$job|", severity="{}"}}'
-    verdict = _verdict(f"max(model_drift_severity{{{MODEL_IS}}})", f"max(model_judged_features{{{MODEL_IS}}})")
+    verdict = _verdict(f"max(model_drift_severity{{{MODEL_IS}}})", f"max(model_evaluated_features{{{MODEL_IS}}})")
     return [
         number(
             Text("Servers up", "Servers that Prometheus reaches. Bad: fewer than were started; see Servers down."),
@@ -272,7 +272,7 @@ def status() -> list[AnyPanel]:
             Text("Drifted of judged columns", "Features whose drift is real and big, and columns that have a verdict. "
                  "Bad: any drifted feature, or few judged columns."),
             Query(f"max(model_drifted_features{{{MODEL_IS}}})", "drifted"),
-            Query(f"max(model_judged_features{{{MODEL_IS}}})", "judged"),
+            Query(f"max(model_evaluated_features{{{MODEL_IS}}})", "judged"),
         ),
         number(
             Text("Monitoring", "Whether monitoring itself works, on every server. Bad: a problem, which "
@@ -411,7 +411,9 @@ def capture() -> list[AnyPanel]:
             Query(increases.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
             Query(increases.format("model_observations_clamped_total", MODEL_IS), "clamped: {{reason}}"),
             Query(f"sum(increase(model_observations_late_total{{{MODEL_IS}}}[$__rate_interval]))", "late"),
-            Query(f"sum(increase(model_observations_unweighed_total{{{MODEL_IS}}}[$__rate_interval]))", "unweighed"),
+            Query(
+                f"sum(increase(model_observations_evidence_skipped_total{{{MODEL_IS}}}[$__rate_interval]))", "skipped"
+            ),
         ),
         lines(
             Text("Rows of count windows beside capacity", "Rows in each window of a number of rows, on the emptiest "
@@ -606,7 +608,7 @@ def feature_verdict() -> list[AnyPanel]:
     judged = f"(count(model_feature_psi{{{COLUMN_IS}}} {COUNTED}) or on () {severity})"
     evidence = "by (instance) (model_feature_evidence_log10"
     limit = f"min(model_feature_evidence_threshold_log10{{{COLUMN_IS}}})"
-    tau = f"max(model_feature_dependence_rows{{{COLUMN_IS}}}) or on () ({severity} * 0 + 1)"
+    tau = f"max(model_feature_autocorrelation_rows{{{COLUMN_IS}}}) or on () ({severity} * 0 + 1)"
     return [
         number(
             Text("Verdict", "This column's severity, the worst of its servers. Bad: warning (drift that is real) or "
@@ -666,7 +668,7 @@ def feature_psi() -> list[AnyPanel]:
              "limits and says how big a change is. Natural variation is what the reference itself reaches. A window of "
              "time has neither and gives no verdict. Bad: debiased PSI above a limit.", NUMBER),
         largest("_debiased", "debiased"), largest("", "PSI"), largest("_noise", "noise"),
-        largest("_natural_variation", "reference: natural variation"),
+        largest("_expected_max", "reference: natural variation"),
         limits("model_feature_psi_threshold", where),
         width=12, height=9,
     )  # fmt: skip

@@ -254,7 +254,7 @@ def test_durations_and_addresses_come_from_the_options() -> None:
         ({"window": "30m1h"}, "--window 30m1h: give a time"),
         ({"scrape_interval": "4m", "window": "8m"}, "--scrape-interval 4m: rates over 5m want 2m or less"),
         ({"base_url": "http://h/{{x}}"}, "give an address"),
-        ({"fleet_windows": ("5m", "2h")}, "--fleet-windows 5m,2h: choose from 5m,1h,24h"),
+        ({"replica_windows": ("5m", "2h")}, "--replica-windows 5m,2h: choose from 5m,1h,24h"),
     ],
     ids=str,
 )
@@ -273,7 +273,7 @@ def test_an_option_that_no_program_would_take_is_refused(wrong: dict[str, Any], 
     [
         (["alertname=ModelFeatureDrift", "severity=critical"], "people"),
         (["alertname=ModelFeatureDrift", "severity=warning"], "people"),
-        (["alertname=ModelWindowUnderfilled", "severity=info"], "nobody"),
+        (["alertname=ModelInsufficientData", "severity=info"], "nobody"),
         (["alertname=Watchdog", "severity=none"], "nobody"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[-1],

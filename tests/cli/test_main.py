@@ -251,7 +251,7 @@ def test_options_of_create_reach_the_bundle(files: Path, binary: Example, driftg
     assert info.performance is not None
     assert info.performance.in_sample
     assert baseline.time_column == "at"
-    assert set(baseline.columns[0].natural_variation) <= {20, 30}
+    assert set(baseline.columns[0].expected_range) <= {20, 30}
     assert "(in-sample)" in result.out
 
 
@@ -470,7 +470,7 @@ def test_a_baseline_that_cannot_be_is_one_line(
         (("serve", "--workers", "many"), "--workers"),
         (("bundle", "create", "--name", "x"), "--estimator"),
         (("bundle", "show"), "folder"),
-        (("baseline", "build", "t.csv", "--natural-variation-quantile", "2"), "--natural-variation-quantile"),
+        (("baseline", "build", "t.csv", "--expected-range-quantile", "2"), "--expected-range-quantile"),
         (("demo", "--rows", "0"), "--rows"),
     ],
     ids=str,

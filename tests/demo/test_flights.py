@@ -113,8 +113,8 @@ def test_the_baseline_knows_its_natural_variation(bundle: Bundle) -> None:
     columns = {column.name: column for column in bundle.baseline.columns}
     assert columns["temp"].rows == 80_789
     assert columns["prediction"].rows == 28_330
-    assert columns["temp"].natural_variation[10_000] > 1.0
-    assert columns["distance"].natural_variation[10_000] < 0.1
+    assert columns["temp"].expected_range[10_000] > 1.0
+    assert columns["distance"].expected_range[10_000] < 0.1
 
 
 def test_the_cache_is_a_new_one_when_the_recipe_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -115,8 +115,8 @@ def test_a_replay_keeps_the_pace_and_tells_the_date(flights: pd.DataFrame) -> No
 
 
 def test_the_verdicts_of_every_month_are_shown_with_what_they_rest_on() -> None:
-    window = {"psi_debiased": 0.3, "psi_threshold": {"warning": 0.2, "critical": 0.4}, "natural_variation": 0.15}
-    timed = {"psi_debiased": 9.0, "psi_threshold": None, "natural_variation": None}
+    window = {"psi_debiased": 0.3, "psi_threshold": {"warning": 0.2, "critical": 0.4}, "psi_expected_max": 0.15}
+    timed = {"psi_debiased": 9.0, "psi_threshold": None, "psi_expected_max": None}
     temp = {"evidence_log10": 8.12, "tau": 633.4, "windows": {"1000": window, "1h": timed}}
     score = {"evidence_log10": None, "tau": None, "windows": {"1000": {**window, "psi_debiased": None}}}
     status = {"evidence": {"threshold_log10": 7.23}, "features": {"temp": temp}, "prediction": score}

@@ -449,7 +449,7 @@ def test_every_bin_is_zero_from_the_start(accept: str) -> None:
 def test_before_the_first_row_there_is_a_verdict_but_no_statistic() -> None:
     exposition = Exposition(TEXT, [_facts(_idle())])
     assert exposition.value("model_drift_severity") == exposition.value("model_drifted_features") == 0.0
-    assert exposition.value("model_judged_features") == 0.0
+    assert exposition.value("model_evaluated_features") == 0.0
     assert exposition.children("model_feature_psi", "feature_name", "window") == {}
     for name in NEW_PER_COLUMN:
         assert exposition.children(name, "feature_name", "window") == {}
@@ -548,7 +548,7 @@ PER_COLUMN: dict[str, Callable[[WindowReport], npt.NDArray[np.float64]]] = {
     "model_feature_psi": lambda window: window.psi.psi,
     "model_feature_psi_debiased": lambda window: window.psi.debiased,
     "model_feature_psi_noise": lambda window: window.psi.noise,
-    "model_feature_psi_natural_variation": lambda window: window.natural_variation,
+    "model_feature_psi_expected_max": lambda window: window.expected_range,
     "model_feature_missing_ratio": lambda window: window.shares.missing,
     "model_feature_unseen_ratio": lambda window: window.shares.unseen,
     "model_feature_out_of_range_ratio": lambda window: window.shares.out_of_range,
@@ -582,7 +582,7 @@ def test_statistics_of_a_column_are_those_of_the_report(accept: str, name: str) 
 
 def _windows_that_know(name: str) -> list[str]:
     """Return the windows of the drifted monitor that have a number: 2,000 of its 3,000 rows are no longer held."""
-    if name == "model_feature_psi_natural_variation":  # what a verdict takes into account
+    if name == "model_feature_psi_expected_max":  # what a verdict takes into account
         return ["200", "1000"]
     if name in ("model_feature_ks_statistic", "model_feature_wasserstein_ratio"):  # from the rows themselves
         return ["200", "1000"]
@@ -697,7 +697,7 @@ def test_verdicts_are_those_of_the_report() -> None:
     assert exposition.value("model_feature_drift_since_timestamp_seconds", feature_name="age") == START + 5
     assert exposition.value("model_drift_severity") == 2.0
     assert exposition.value("model_drifted_features") == len(report.drifted)
-    assert exposition.value("model_judged_features") == 4.0
+    assert exposition.value("model_evaluated_features") == 4.0
     assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
 
 
@@ -713,8 +713,8 @@ def test_evidence_is_that_of_the_report_with_its_threshold_and_the_dependence_of
         dict.fromkeys(names, threshold)
     )
     assert evidence["age",] > threshold > evidence["prediction",] > 0
-    assert not exposition.family("model_feature_dependence_rows").samples
-    found = Exposition(OPENMETRICS, [_facts(timed)]).children("model_feature_dependence_rows", "feature_name")
+    assert not exposition.family("model_feature_autocorrelation_rows").samples
+    found = Exposition(OPENMETRICS, [_facts(timed)]).children("model_feature_autocorrelation_rows", "feature_name")
     assert found == {(column.name,): column.tau for column in timed.baseline.columns}
 
 
@@ -893,7 +893,7 @@ def test_gauges_list_the_worst_features_and_always_the_prediction() -> None:
     assert facts.baseline.names == ("age", "flag", "city", "prediction")
     report = replace(facts.report, worst_first=(3, 2, 0, 1))
     everything = _by_feature(Exposition(OPENMETRICS, [facts]))
-    assert set(everything) == (GAUGES_BY_FEATURE | BY_BIN) - {"model_feature_dependence_rows"}
+    assert set(everything) == (GAUGES_BY_FEATURE | BY_BIN) - {"model_feature_autocorrelation_rows"}
     for top, kept in enumerate([{PREDICTION}, {"city", PREDICTION}, {"age", "city", PREDICTION}]):
         listed = _by_feature(
             Exposition(OPENMETRICS, [replace(facts, report=report)], exposed=Exposed(top_features=top))

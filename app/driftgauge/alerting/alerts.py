@@ -353,9 +353,9 @@ def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
         keeps=("model_name", "model_version"),
     )
     yield Alert(
-        "ModelObservationsUnweighed",
+        "ModelEvidenceSkipped",
         "warning",
-        f"sum by ({scope.model()}) (increase(model_observations_unweighed_total[5m])) > 0",
+        f"sum by ({scope.model()}) (increase(model_observations_evidence_skipped_total[5m])) > 0",
         "",
         "Evidence does not take in all rows.",
         "About {{ $value | humanize }} rows of {{ $labels.model_name }} {{ $labels.model_version }} are in the windows "
@@ -365,7 +365,7 @@ def _monitoring(options: MonitoringOptions) -> Iterator[Alert]:
     )
     required = f"last_over_time(model_window_required_rows[{window}])"
     yield Alert(
-        "ModelWindowUnderfilled",
+        "ModelInsufficientData",
         "info",
         # Windows of time require no rows, because no verdict rests on them: theirs do not count.
         f"max by ({scope.model()}) (\n"

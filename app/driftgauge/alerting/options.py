@@ -10,7 +10,7 @@ from driftgauge.errors import MonitoringError
 
 UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATIONS: Final = ("scrape_interval", "window", "hold", "group_wait", "group_interval", "repeat_interval")
-FLEET_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
+REPLICA_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
 """Each with its evaluation interval in scrape intervals: long ranges are dear, and change slowly."""
 SLOWEST_SCRAPE: Final = "2m"
 """A rate over five minutes wants two samples, also after a failed scrape."""
@@ -58,7 +58,7 @@ class MonitoringOptions:
     group_wait: str = "30s"
     group_interval: str = "5m"
     repeat_interval: str = "4h"
-    fleet_windows: tuple[str, ...] = ("5m", "1h", "24h")
+    replica_windows: tuple[str, ...] = ("5m", "1h", "24h")
     """Over which times the bins of all replicas are added up; long ones are dear in large fleets."""
     compatibility: bool = False
     """Whether to record series under the names that home-grown rules use."""
@@ -73,9 +73,9 @@ class MonitoringOptions:
         for name in ("targets", "prometheus", "alertmanager", "smtp_host"):
             self._matching(name, ADDRESS, "host:port")
         self._matching("by", LABEL, "names of labels, like job,namespace")
-        if not set(self.fleet_windows) <= set(FLEET_WINDOWS):
-            known = ",".join(FLEET_WINDOWS)
-            raise MonitoringError(f"--fleet-windows {','.join(self.fleet_windows)}: choose from {known}")
+        if not set(self.replica_windows) <= set(REPLICA_WINDOWS):
+            known = ",".join(REPLICA_WINDOWS)
+            raise MonitoringError(f"--replica-windows {','.join(self.replica_windows)}: choose from {known}")
         if "job" not in self.by:
             raise MonitoringError("--by must contain job: the alert of a server that is down knows no other label")
         if len({*self.by, *TAKEN}) < len(self.by) + len(TAKEN):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from driftgauge.alerting.options import FLEET_WINDOWS, MonitoringOptions, duration, milliseconds
+from driftgauge.alerting.options import REPLICA_WINDOWS, MonitoringOptions, duration, milliseconds
 from driftgauge.drift.bins import MISSING
 from driftgauge.drift.statistics.psi import CLIP
 from driftgauge.drift.verdict.rule import JUDGED_ROWS
@@ -59,8 +59,8 @@ def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
         _group("driftgauge-requests", None, _requests(scope)),
         _group("driftgauge-reference", None, _reference(scope)),
     ]
-    for window in options.fleet_windows:
-        interval = min(FLEET_WINDOWS[window] * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
+    for window in options.replica_windows:
+        interval = min(REPLICA_WINDOWS[window] * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
         groups.append(_group(f"driftgauge-fleet-{window}", duration(interval), _fleet(scope, window)))
     if options.compatibility:
         groups.append(_group("driftgauge-compatibility", None, _compatibility(scope, options.window)))

@@ -38,13 +38,13 @@ def baseline_build(
     kinds: Kinds = None,
     ignore: Ignore = None,
     windows: Windows = SIZES,
-    natural_variation_quantile: Quantile = 1.0,
+    expected_range_quantile: Quantile = 1.0,
     zero_bin: ZeroBinOption = "jeffreys",
 ) -> None:
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     errors = console(stderr=True)
     with errors.status("reading the table, counting …"):
-        options = baseline_options(table, time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin)
+        options = baseline_options(table, time, by_hour, kinds, ignore, windows, expected_range_quantile, zero_bin)
         baseline = baseline_of(table, options)
         try:
             out.write_text(dumps(baseline), encoding="utf-8")

@@ -82,7 +82,7 @@ def bundle_create(
     ] = False,
     trusted_types: TrustedTypes = None,
     windows: Windows = SIZES,
-    natural_variation_quantile: Quantile = 1.0,
+    expected_range_quantile: Quantile = 1.0,
     zero_bin: ZeroBinOption = "jeffreys",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
 ) -> None:
@@ -99,7 +99,7 @@ def bundle_create(
             out=out,
             evaluation=evaluation,
             options=baseline_options(
-                reference, time, by_hour, kinds, ignore, windows, natural_variation_quantile, zero_bin
+                reference, time, by_hour, kinds, ignore, windows, expected_range_quantile, zero_bin
             ),
             category_codes=_read_codes(category_codes),
             trusted_types=split(trusted_types or ""),

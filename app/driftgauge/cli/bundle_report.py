@@ -73,7 +73,7 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
     facts = _facts()
     facts.add_row("baseline", f"{baseline.rows} rows, {order}")
     facts.add_row("hash", baseline.hash)
-    size = max((size for column in baseline.columns for size in column.natural_variation), default=None)
+    size = max((size for column in baseline.columns for size in column.expected_range), default=None)
     if size is not None:
         facts.add_row("varies", f"how far the reference's own windows of {size:,} rows lie from it: debiased PSI")
     if baseline.time_column:
@@ -84,11 +84,11 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
     table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "varies", "tau", box=None)
     for text in table.columns[:2]:
         text.no_wrap = True
-    for column, varies in zip(baseline.columns, baseline.natural_variation(size or 0).tolist(), strict=True):
+    for column, varies in zip(baseline.columns, baseline.expected_range(size or 0).tolist(), strict=True):
         missing = column.counts[column.bins.special["missing"]] / column.rows
         numbers = [_short(value) for value in (column.mean, column.std, column.min, column.max)]
         name = column.name + (" (in-sample)" if column.in_sample else "")
-        known = f"{varies:.2g}" if column.natural_variation else "unknown"
+        known = f"{varies:.2g}" if column.expected_range else "unknown"
         tau = "unknown" if column.tau is None else f"{column.tau:.3g}"
         table.add_row(name, column.kind, str(len(column.bins.names)), f"{missing:.1%}", *numbers, known, tau)
     console.print(table)

@@ -54,7 +54,7 @@ def monitoring_render(
     group_wait: Annotated[str, typer.Option(help="How long the first notification waits for others.")] = "30s",
     group_interval: Annotated[str, typer.Option(help="Time between notifications of changes.")] = "5m",
     repeat_interval: Annotated[str, typer.Option(help="Time after which a critical alert is sent again.")] = "4h",
-    fleet_windows: Annotated[
+    replica_windows: Annotated[
         str,
         typer.Option(help="Times over which the bins of all replicas are added up; fewer is cheaper.", metavar="W,…"),
     ] = "5m,1h,24h",
@@ -92,7 +92,7 @@ def monitoring_render(
         group_wait=group_wait,
         group_interval=group_interval,
         repeat_interval=repeat_interval,
-        fleet_windows=listed(fleet_windows),
+        replica_windows=listed(replica_windows),
         compatibility=compatibility,
     )
     written = write(options, out)

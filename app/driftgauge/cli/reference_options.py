@@ -90,7 +90,7 @@ def baseline_options(
         kinds=stated_kinds(kinds or (), known),
         ignore=chosen(ignore or (), known, "--ignore"),
         window_sizes=[int(size) for size in sizes],
-        natural_variation_quantile=quantile,
+        expected_range_quantile=quantile,
         zero_bin=zero_bin,
     )
 

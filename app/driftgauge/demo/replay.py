@@ -415,7 +415,7 @@ def drift_table(seen: Replay) -> Table:
             *verdicts,
             "" if column["evidence_log10"] is None else f"{column['evidence_log10']:.1f}",
             f"{_effect(window):.2f}",
-            f"{window['natural_variation']:.2f}",
+            f"{window['psi_expected_max']:.2f}",
             "" if column["tau"] is None else f"{column['tau']:.3g}",
         )
     return table

@@ -173,7 +173,7 @@ LATE: Final = Stored(
     "Rows older, when they came, than the longest window reaches back: only windows of a number of rows hold them.",
 )
 UNWEIGHED: Final = Stored(
-    "model_observations_unweighed_total",
+    "model_observations_evidence_skipped_total",
     "counter",
     "Rows that evidence by hour of the day could not weigh, too many between two evaluations; they are in all windows.",
 )
@@ -339,9 +339,9 @@ REPORTED: Final = (
         _thresholds,
     ),
     _columns(
-        "model_feature_psi_natural_variation",
+        "model_feature_psi_expected_max",
         "Largest debiased PSI that windows of this size reach within the reference itself.",
-        lambda w: w.natural_variation,
+        lambda w: w.expected_range,
     ),
     _columns("model_feature_missing_ratio", "Share of the window's rows without a value.", lambda w: w.shares.missing),
     Reported(
@@ -445,7 +445,7 @@ REPORTED: Final = (
         _evidence_threshold,
     ),
     Reported(
-        "model_feature_dependence_rows",
+        "model_feature_autocorrelation_rows",
         "Consecutive rows that tell as much as one independent row, as the reference's times say; absent without.",
         (FEATURE,),
         lambda report: _optional(column.tau for column in report.baseline.columns),
@@ -470,7 +470,7 @@ REPORTED: Final = (
     ),
     Reported("model_drifted_features", "Features whose drift is detected.", (), lambda report: len(report.drifted)),
     Reported(
-        "model_judged_features",
+        "model_evaluated_features",
         "Columns that have enough rows for a verdict.",
         (),
         lambda report: sum(verdict.status is not Status.INSUFFICIENT_DATA for verdict in report.verdicts),

@@ -149,7 +149,7 @@ class _ColumnText(_Part):
             bins=self.bins.built(),
             counts=self.counts,
             quantiles=self.quantiles,
-            natural_variation={int(size): value for size, value in self.natural_variation.items()},
+            expected_range={int(size): value for size, value in self.natural_variation.items()},
             tau=self.tau,
             trending=self.trending,
             by_hour={int(hour): counts for hour, counts in self.by_hour.items()},

@@ -13,7 +13,7 @@ from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget
 from driftgauge.drift.reference.baseline import Baseline, Categories, Table, dumps, joined
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.reference.natural_variation import SPANS, STEPS
+from driftgauge.drift.reference.expected_range import SPANS, STEPS
 from driftgauge.drift.statistics.psi import Folding, psi, psi_clip
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks
 from driftgauge.errors import BaselineError
@@ -75,7 +75,7 @@ def test_variation_is_the_furthest_of_the_references_own_windows(zero_bin: Any) 
         starts = [*range(0, len(codes) - rows + 1, rows // STEPS), len(codes) - rows]
         windows = [codes[start : start + rows // (rows // STEPS) * (rows // STEPS)] for start in starts]
         furthest = max(furthest, *(built.psi(built.binner.counts(window)).debiased[0] for window in windows))
-    assert built.columns[0].natural_variation == {SIZE: pytest.approx(furthest, rel=1e-12)}
+    assert built.columns[0].expected_range == {SIZE: pytest.approx(furthest, rel=1e-12)}
     assert furthest > 0
 
 
@@ -90,24 +90,24 @@ def test_columns_are_equal_by_content_even_where_a_moment_is_not_known() -> None
 
 def test_without_an_order_no_variation_is_known() -> None:
     built = build_baseline(some_table(), created=CREATED)
-    assert [column.natural_variation for column in built.columns] == [{}, {}, {}]
-    assert built.natural_variation(1_000).tolist() == [0.0, 0.0, 0.0]
+    assert [column.expected_range for column in built.columns] == [{}, {}, {}]
+    assert built.expected_range(1_000).tolist() == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(("rows", "size"), [(1, 100), (100, 100), (199, 100), (200, 200), (10_000, 200)])
 def test_a_window_varies_as_the_largest_known_size_that_it_holds(baseline: Baseline, rows: int, size: int) -> None:
     known = {100: 0.3, 200: 0.1}
-    varying = replace(baseline, columns=tuple(replace(c, natural_variation=known) for c in baseline.columns))
-    assert varying.natural_variation(rows).tolist() == [known[size]] * 3
+    varying = replace(baseline, columns=tuple(replace(c, expected_range=known) for c in baseline.columns))
+    assert varying.expected_range(rows).tolist() == [known[size]] * 3
 
 
 def test_a_size_that_a_column_lacks_varies_as_its_next_smaller_one(baseline: Baseline) -> None:
     variations: list[dict[int, float]] = [{100: 0.3, 300: 0.1}, {200: 0.2}, {}]
     pairs = zip(baseline.columns, variations, strict=True)
-    varying = replace(baseline, columns=tuple(replace(c, natural_variation=v) for c, v in pairs))
-    assert varying.natural_variation(100).tolist() == [0.3, 0.2, 0.0]
-    assert varying.natural_variation(250).tolist() == [0.3, 0.2, 0.0]
-    assert varying.natural_variation(300).tolist() == [0.1, 0.2, 0.0]
+    varying = replace(baseline, columns=tuple(replace(c, expected_range=v) for c, v in pairs))
+    assert varying.expected_range(100).tolist() == [0.3, 0.2, 0.0]
+    assert varying.expected_range(250).tolist() == [0.3, 0.2, 0.0]
+    assert varying.expected_range(300).tolist() == [0.1, 0.2, 0.0]
 
 
 def test_joined_scores_stand_behind_the_features(baseline: Baseline) -> None:
@@ -364,7 +364,7 @@ def test_a_baseline_survives_being_text(table: Table, ordered: bool) -> None:
     assert read.bins == built.bins
     np.testing.assert_array_equal(read.counts, built.counts)
     for rows in range(5):
-        np.testing.assert_array_equal(read.natural_variation(rows), built.natural_variation(rows))
+        np.testing.assert_array_equal(read.expected_range(rows), built.expected_range(rows))
 
 
 def test_a_baseline_of_numbers_reads_back_as_an_equal_one() -> None:
@@ -463,8 +463,8 @@ def _bins_with(**changes: object) -> Callable[[dict[str, Any]], object]:
         _column_with(counts=[1.0]),
         _column_with(mean="high"),
         _column_with(mean=10**400),
-        _column_with(natural_variation=None),
-        _column_with(natural_variation={"day": 1.0}),
+        _column_with(expected_range=None),
+        _column_with(expected_range={"day": 1.0}),
         _column_with(unknown=1),
         _column_with(tau="long"),
         _column_with(by_hour=None),

@@ -13,7 +13,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.detector import Budget, Evidence
 from driftgauge.drift.reference.baseline import Baseline, Categories, Table, joined
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.reference.natural_variation import STEPS
+from driftgauge.drift.reference.expected_range import STEPS
 from driftgauge.drift.statistics.significance import FEWEST_ROWS
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import CLEARED, DriftReport, Memory, evaluate, score_means, settle
@@ -123,9 +123,9 @@ def test_verdicts_rise_from_no_data_to_critical_drift() -> None:
     assert [severity for _, severity in RANK] == [None, None, "warning", "warning", "critical"]
 
 
-@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize("significant", [False, True])
 @pytest.mark.parametrize(
-    ("effect", "critical_effect", "reached", "big"),
+    ("effect", "critical_effect", "reached", "large"),
     [
         (0.5, 0.25, (False, False), None),
         (0.999, 0.5, (False, False), None),
@@ -143,34 +143,34 @@ def test_verdicts_rise_from_no_data_to_critical_drift() -> None:
     ],
 )
 def test_verdict(
-    effect: float, critical_effect: float, reached: tuple[bool, bool], big: Severity | None, real: bool
+    effect: float, critical_effect: float, reached: tuple[bool, bool], large: Severity | None, significant: bool
 ) -> None:
     baseline = _flags("x")
     value = _debiased(1_000, 0.7)
     policy = Policy(windows=(1_000,), psi_thresholds=(value / effect, value / critical_effect))
-    memory = _held(baseline, {"x": 5.0} if real else {}, [[reached[0]], [reached[1]]])
+    memory = _held(baseline, {"x": 5.0} if significant else {}, [[reached[0]], [reached[1]]])
     report = _judge(baseline, _ones(baseline, 1_000, x=0.7), policy, memory)
     verdict = report.verdicts[0]
-    status = Status.DRIFT_DETECTED if big else Status.WARNING
-    expected = (status, big or "warning") if real else (Status.NORMAL, None)
+    status = Status.DRIFT_DETECTED if large else Status.WARNING
+    expected = (status, large or "warning") if significant else (Status.NORMAL, None)
     assert (verdict.status, verdict.severity) == (report.status, report.severity) == expected
-    assert verdict.since == (5.0 if real else None)
-    assert ("large, but not distinguishable from chance" in verdict.reason) == (not real and big is not None)
-    assert report.drifted == (("x",) if real and big else ())
+    assert verdict.since == (5.0 if significant else None)
+    assert ("large, but not distinguishable from chance" in verdict.reason) == (not significant and large is not None)
+    assert report.drifted == (("x",) if significant and large else ())
     assert report.main.effect("warning")[0] == pytest.approx(effect)
     assert report.main.effect("critical")[0] == pytest.approx(critical_effect)
 
 
-@pytest.mark.parametrize("real", [False, True])
-@pytest.mark.parametrize(("share", "big"), [(0.5, None), (0.68, "warning"), (0.9, "critical")])
+@pytest.mark.parametrize("significant", [False, True])
+@pytest.mark.parametrize(("share", "large"), [(0.5, None), (0.68, "warning"), (0.9, "critical")])
 @pytest.mark.parametrize("rows", [0, 1, 50, REPORTED_ROWS - 1, REPORTED_ROWS, JUDGED_ROWS - 1, JUDGED_ROWS, 1_000])
-def test_a_report_follows_the_rule(rows: int, share: float, big: Severity | None, real: bool) -> None:
+def test_a_report_follows_the_rule(rows: int, share: float, large: Severity | None, significant: bool) -> None:
     baseline = _flags("x")
-    memory = _held(baseline, {"x": 5.0} if real else {})
+    memory = _held(baseline, {"x": 5.0} if significant else {})
     report = _judge(baseline, _ones(baseline, rows, x=share), memory=memory)
-    known = big if rows >= JUDGED_ROWS else None
-    assert (report.status, report.severity) == judge(rows, real=real, big=known)
-    assert report.verdicts[0].since == (5.0 if real and rows else None)
+    known = large if rows >= JUDGED_ROWS else None
+    assert (report.status, report.severity) == judge(rows, significant=significant, large=known)
+    assert report.verdicts[0].since == (5.0 if significant and rows else None)
     assert report.main.judged.tolist() == [rows >= JUDGED_ROWS]
 
 
@@ -200,8 +200,8 @@ def test_fifty_rows_that_are_real_drift_are_a_warning() -> None:
         (Status.INSUFFICIENT_DATA, None, None),
     ]
     assert (report.status, report.severity, report.drifted) == (Status.WARNING, "warning", ())
-    real = f"real (evidence 10^{report.evidence.log10[0]:.1f} against 10^6.3)"
-    assert report.reason.startswith(f"x: {real} · how big is not known yet: 50 of the ")
+    significant = f"significant (evidence 10^{report.evidence.log10[0]:.1f} against 10^6.3)"
+    assert report.reason.startswith(f"x: {significant} · how large is not known yet: 50 of the ")
     assert report.reason.endswith("; 100 % of rows are 1 (reference: 50 %)")
 
 
@@ -210,7 +210,7 @@ def test_from_two_hundred_rows_on_the_absence_of_evidence_is_a_verdict(rows: int
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, rows))
     assert (report.status, report.severity) == (Status.NORMAL, None)
-    unknown = f"how big is not known yet: {rows} of the {JUDGED_ROWS} rows that it takes"
+    unknown = f"how large is not known yet: {rows} of the {JUDGED_ROWS} rows that it takes"
     numbers = f"evidence 10^{report.evidence.log10[0]:.1f} against 10^6.0"
     assert report.verdicts[0].reason == f"x: not told from chance ({numbers}) · {unknown}"
     assert math.isnan(report.main.effect("warning")[0])
@@ -233,7 +233,7 @@ def test_many_bins_need_ten_rows_each(rows: int, judged: bool) -> None:
     assert report.main.judged.tolist() == [judged]
     assert np.isnan(report.main.effect("warning")).tolist() == [not judged]
     assert report.status is Status.NORMAL
-    assert report.reason.endswith(" · how big is not known yet: 509 of the 510 rows that it takes") != judged
+    assert report.reason.endswith(" · how large is not known yet: 509 of the 510 rows that it takes") != judged
 
 
 def test_psi_is_hidden_below_two_hundred_rows() -> None:
@@ -259,23 +259,26 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     rows = _ones(baseline, 1_000, x=0.7)
     found = f"PSI {value:.3g}"
     last = f"noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows"
-    real, chance = "real (evidence 10^7.0 against 10^6.0)", "not told from chance (evidence 10^0.0 against 10^6.0)"
+    significant, chance = (
+        "significant (evidence 10^7.0 against 10^6.0)",
+        "not told from chance (evidence 10^0.0 against 10^6.0)",
+    )
     raised = _held(baseline, {"x": 0.0})
     drifted = _judge(baseline, rows, memory=raised)
     where = "70 % of rows are 1 (reference: 50 %)"
-    assert drifted.reason == f"x: {real} · big ({found} ≥ 0.1, {last}); {where}"  # it has begun just now
+    assert drifted.reason == f"x: {significant} · large ({found} ≥ 0.1, {last}); {where}"  # it has begun just now
     lenient = Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7))
     small = _judge(baseline, rows, lenient, raised)
-    assert small.reason == f"x: {real} · small ({found} < 0.5, {last}); {where}"
+    assert small.reason == f"x: {significant} · small ({found} < 0.5, {last}); {where}"
     quiet = _judge(baseline, rows, lenient, _start(baseline))
     assert quiet.verdicts[0].reason == f"x: {chance} · small ({found} < 0.5, {last})"
     assert quiet.reason == f"no column moved; nearest to its threshold is {quiet.verdicts[0].reason}"
     held = _held(baseline, {"x": 5.0}, [[True], [False]], thresholds=0.5)
     kept = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(value / 0.9, 1.0)), held, now=9.0)
     limit = f"{value / 0.9:.3g}, held until below {CLEARED * value / 0.9:.3g}"
-    still = "real (evidence 10^5.7 against 10^6.0, held until below 10^5.0)"
+    still = "significant (evidence 10^5.7 against 10^6.0, held until below 10^5.0)"
     began = "since 1970-01-01 00:00 UTC"
-    assert kept.reason == f"x: {still} · still big ({found} < {limit}, {last}) {began}; {where}"
+    assert kept.reason == f"x: {still} · still large ({found} < {limit}, {last}) {began}; {where}"
     for report in (drifted, small, kept):
         assert report.reason == report.verdicts[0].reason
 
@@ -284,7 +287,9 @@ def test_what_is_large_by_chance_says_so() -> None:
     baseline = _flags("x")
     dependent = replace(baseline, columns=(replace(baseline.columns[0], tau=40.0),))
     rows = _ones(baseline, 1_000, x=0.7)
-    size = f"big (PSI {_debiased(1_000, 0.7):.3g} ≥ 0.1, noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows)"
+    size = (
+        f"large (PSI {_debiased(1_000, 0.7):.3g} ≥ 0.1, noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows)"
+    )
     for known, tau in ((baseline, ""), (dependent, ", τ = 40")):
         report = _judge(known, rows, memory=_start(known))
         numbers = f"evidence 10^0.0 against 10^6.0{tau}"
@@ -328,10 +333,10 @@ def test_a_window_of_missing_values_cannot_be_compared_where_missing_is_dropped(
     assert (report.status, report.severity) == (Status.WARNING, "warning")  # evidence counts what is missing
     assert report.main.judged.tolist() == [False]
     unknown = "nothing to compare: the last 1000 rows, or the reference's, are all missing"
-    assert f") · how big is not known yet: {unknown}; 100 % of rows missing" in report.reason
+    assert f") · how large is not known yet: {unknown}; 100 % of rows missing" in report.reason
     quiet = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)), memory=_start(baseline))
     assert quiet.status is Status.NORMAL
-    assert quiet.reason.endswith(f"how big is not known yet: {unknown}")
+    assert quiet.reason.endswith(f"how large is not known yet: {unknown}")
 
 
 def test_a_window_of_missing_values_is_drift_where_missing_counts() -> None:
@@ -416,10 +421,10 @@ def test_a_large_effect_is_remembered_before_it_is_real() -> None:
     quiet, memory = evaluate(baseline, windows, 1_000, _start(baseline), policy, 0.0)
     assert quiet.status is Status.NORMAL
     assert memory.reached.tolist() == [[True], [False]]
-    real = replace(memory, evidence=evidence_of(baseline, {"x": 5.0}))
+    significant = replace(memory, evidence=evidence_of(baseline, {"x": 5.0}))
     windows = _windows(baseline, _ones(baseline, 1_000, x=0.655), policy, 0.0)
     assert _debiased(1_000, 0.655) < policy.psi_thresholds[0]
-    report, _ = evaluate(baseline, windows, 1_000, real, policy, 9.0)
+    report, _ = evaluate(baseline, windows, 1_000, significant, policy, 9.0)
     assert (report.status, report.severity) == (Status.DRIFT_DETECTED, "warning")
 
 
@@ -430,7 +435,7 @@ def test_an_alarm_ends_when_there_is_nothing_left_to_judge() -> None:
     windows = _windows(baseline, _ones(baseline, 0), policy, now=9.0)
     report, memory = evaluate(baseline, windows, 0, before, policy, now=9.0)
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
-    stale = "stale: real (evidence 10^7.0 against 10^6.0)"
+    stale = "stale: significant (evidence 10^7.0 against 10^6.0)"
     assert report.reason == f"0 of the 200 rows that a verdict takes · {stale}"
     assert report.verdicts[0].since is None
     assert not memory.reached.any()
@@ -471,17 +476,17 @@ def _seasonal(size: int) -> tuple[Baseline, FloatArray]:
 def test_a_window_like_the_most_extreme_one_of_the_reference_is_no_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     size = 1_000 // STEPS * STEPS
     monkeypatch.setattr(
-        "driftgauge.drift.reference.natural_variation.SPANS", (1.0,)
+        "driftgauge.drift.reference.expected_range.SPANS", (1.0,)
     )  # so that a window of `size` is the most extreme
     baseline, values = _seasonal(size)
     policy = Policy(windows=(size,))
-    plain = (replace(column, natural_variation={}, tau=None) for column in baseline.columns)
+    plain = (replace(column, expected_range={}, tau=None) for column in baseline.columns)
     unordered = replace(baseline, columns=tuple(plain))
     starts = [*range(0, len(values) - size + 1, size // STEPS), len(values) - size]
     reports = [_judge(baseline, _rows(baseline, values[start : start + size]), policy) for start in starts]
     assert {report.status for report in reports} == {Status.NORMAL}
     worst = max(range(len(starts)), key=lambda i: reports[i].main.psi.debiased[0])
-    assert reports[worst].main.psi.debiased[0] == pytest.approx(reports[worst].main.natural_variation[0])
+    assert reports[worst].main.psi.debiased[0] == pytest.approx(reports[worst].main.expected_range[0])
     assert "the reference's own windows reach" in reports[worst].reason
     extreme = _rows(unordered, values[starts[worst] : starts[worst] + size])
     assert _judge(unordered, extreme, policy).severity == "critical"
@@ -498,17 +503,17 @@ def test_a_window_beyond_the_references_most_extreme_one_is_drift() -> None:
 @pytest.mark.parametrize("variation", [0.0, 0.05, 0.15, 0.3])
 def test_thresholds_are_the_policys_or_the_natural_variation(variation: float) -> None:
     baseline = _flags("x")
-    column = replace(baseline.columns[0], natural_variation={1_000: variation})
+    column = replace(baseline.columns[0], expected_range={1_000: variation})
     varying = replace(baseline, columns=(column,))
     window = _judge(varying, _ones(varying, 1_000)).main
-    assert window.natural_variation.tolist() == [variation]
+    assert window.expected_range.tolist() == [variation]
     assert window.thresholds["warning"][0] == pytest.approx(max(0.1, variation))
     assert window.thresholds["critical"][0] == pytest.approx(max(0.2, variation))
 
 
 def test_a_column_may_have_thresholds_of_its_own() -> None:
     baseline = _flags("x", "y", "z")
-    columns = [replace(column, natural_variation={1_000: 0.15}) for column in baseline.columns[1:]]
+    columns = [replace(column, expected_range={1_000: 0.15}) for column in baseline.columns[1:]]
     varying = replace(baseline, columns=(baseline.columns[0], *columns))
     policy = Policy(windows=(1_000,), feature_psi_thresholds={"y": (0.12, 0.3), "z": (0.4, 0.9)})
     rows = _ones(varying, 1_000, x=0.7, y=0.7, z=0.7)
@@ -557,7 +562,7 @@ def test_a_window_holds_the_newest_rows_and_their_times() -> None:
 
 def test_the_reason_names_the_window_that_reached_the_severity() -> None:
     baseline = _flags("x")
-    column = replace(baseline.columns[0], natural_variation={1_000: 0.25, 2_000: 0.0})
+    column = replace(baseline.columns[0], expected_range={1_000: 0.25, 2_000: 0.0})
     varying = replace(baseline, columns=(column,))
     rows = _later(varying, _ones(varying, 1_000, x=0.63), _ones(varying, 1_000, x=0.75))
     report = _judge(varying, rows, Policy(windows=(1_000, 2_000)))
@@ -565,8 +570,8 @@ def test_the_reason_names_the_window_that_reached_the_severity() -> None:
     assert small.effect("warning")[0] < large.effect("warning")[0]
     assert small.effect("critical")[0] > 1 > large.effect("critical")[0]
     assert report.severity == "critical"
-    assert report.reason.startswith("x: real (evidence 10^")
-    assert f" · big (PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25, noise " in report.reason
+    assert report.reason.startswith("x: significant (evidence 10^")
+    assert f" · large (PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25, noise " in report.reason
     assert ", last 1000 rows, the reference's own windows reach 0.25); " in report.reason
     assert report.reason.endswith("; 75 % of rows are 1 (reference: 50 %)")
 
@@ -587,11 +592,11 @@ def test_a_warning_is_worse_than_normal_and_better_than_drift_however_large_the_
     rows = _ones(baseline, 1_000, chance=0.95, warned=0.5, alarmed=0.68)
     warned = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0}))
     assert (warned.status, warned.severity, warned.drifted) == (Status.WARNING, "warning", ())
-    assert warned.reason.startswith("warned: real (")
+    assert warned.reason.startswith("warned: significant (")
     assert [warned.verdicts[i].name for i in warned.worst_first] == ["warned", "chance", "alarmed"]
     alarmed = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0, "alarmed": 2.0}))
     assert (alarmed.status, alarmed.severity, alarmed.drifted) == (Status.DRIFT_DETECTED, "warning", ("alarmed",))
-    assert alarmed.reason.startswith("alarmed: real (")
+    assert alarmed.reason.startswith("alarmed: significant (")
     assert [alarmed.verdicts[i].name for i in alarmed.worst_first] == ["alarmed", "warned", "chance"]
     assert [report.rank for report in (warned, alarmed)] == [2, 3]
 
@@ -601,7 +606,7 @@ def test_the_worst_features_are_named_first() -> None:
     baseline = _flags(*shares)
     report = _judge(baseline, _ones(baseline, 1_000, **shares))
     assert report.drifted == ("b", "f", "d", "e", "a")
-    assert report.reason.startswith("b: real (evidence 10^")
+    assert report.reason.startswith("b: significant (evidence 10^")
     assert report.reason.endswith("; also f, d, e and 1 more")
     assert [verdict.name for verdict in report.verdicts] == list(shares)
 
@@ -621,7 +626,7 @@ def test_a_score_decides_with_the_features_but_is_none() -> None:
     baseline = joined(_flags("x"), _flags("prediction"))
     report = _judge(baseline, _ones(baseline, 1_000, prediction=0.9))
     assert report.severity == "critical"
-    assert report.reason.startswith("prediction: real (evidence 10^")
+    assert report.reason.startswith("prediction: significant (evidence 10^")
     assert report.drifted == ()
 
 
@@ -684,7 +689,7 @@ def test_windows_too_small_to_tell_how_big_a_change_is_say_so() -> None:
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, 600, x=0.9), Policy(windows=(100, 300)))
     assert (report.status, report.severity) == (Status.WARNING, "warning")
-    words = ") · how big is not known yet: the largest window holds 300 rows, it takes 500: make it larger; "
+    words = ") · how large is not known yet: the largest window holds 300 rows, it takes 500: make it larger; "
     assert words in report.reason
 
 
@@ -719,15 +724,14 @@ def test_rows_that_are_too_old_say_nothing_of_how_big_a_change_is() -> None:
     baseline = _flags("x")
     at = np.concatenate([np.zeros(700), np.full(300, 2 * DAY)])
     rows = replace(_later(baseline, _ones(baseline, 700, x=1.0), _ones(baseline, 300)), at=at)
-    kept = (
-        f"how big is not known yet: 300 of the {JUDGED_ROWS} rows that it takes are of the last 24 h (max_age_seconds)"
-    )
+    old = f"300 of the {JUDGED_ROWS} rows that it takes are of the last 24 h (max_age_seconds)"
+    kept = f"how large is not known yet: {old}"
     quiet = _judge(baseline, rows, memory=_start(baseline), now=2 * DAY)
     assert quiet.status is Status.NORMAL
     assert quiet.reason.endswith(f") · {kept}")
-    real = _judge(baseline, rows, now=2 * DAY)  # evidence is of all rows
-    assert (real.status, real.severity) == (Status.WARNING, "warning")
-    assert f") · {kept}; " in real.reason
+    significant = _judge(baseline, rows, now=2 * DAY)  # evidence is of all rows
+    assert (significant.status, significant.severity) == (Status.WARNING, "warning")
+    assert f") · {kept}; " in significant.reason
 
 
 def test_a_row_is_part_of_its_window_until_it_is_older_than_that() -> None:
@@ -746,7 +750,7 @@ def test_when_everything_is_too_old_nothing_is_current_and_an_alarm_ends() -> No
     report, memory = evaluate(baseline, windows, 1_000, before, policy, 2 * DAY)
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
     kept = "0 of the 200 rows that a verdict takes are of the last 24 h (max_age_seconds)"
-    assert report.reason == f"{kept} · stale: real (evidence 10^7.0 against 10^6.0)"
+    assert report.reason == f"{kept} · stale: significant (evidence 10^7.0 against 10^6.0)"
     assert memory.evidence is before.evidence
     assert report.verdicts[0].since is None
     assert _judge(baseline, _rows_at(baseline, _ones(baseline, 1_000), 0.0), now=2 * DAY).reason == kept
@@ -830,7 +834,7 @@ def test_time_windows_alone_never_make_a_verdict_however_many_rows_they_hold() -
 
 def test_a_time_window_is_reported_without_thresholds() -> None:
     baseline = _flags("x")
-    column = replace(baseline.columns[0], natural_variation={1_000: 0.15})
+    column = replace(baseline.columns[0], expected_range={1_000: 0.15})
     varying = replace(baseline, columns=(column,))
     moved = _ones(varying, 2_000, x=0.7)
     report = _judge(varying, _ones(varying, 1_000), timed=[_timed(varying, moved, HOUR, now=77.0)])
@@ -838,8 +842,8 @@ def test_a_time_window_is_reported_without_thresholds() -> None:
     assert (hour.name, hour.rows, hour.start, hour.end) == ("1h", 2_000, 0.0, 77.0)
     assert (hour.capacity, hour.seconds, hour.expired) == (None, 3_600, 0)
     assert hour.psi.debiased[0] == pytest.approx(_debiased(2_000, 0.7))
-    assert np.isnan([hour.natural_variation, *hour.thresholds.values(), hour.effect("warning")]).all()
-    assert not np.isnan([report.main.natural_variation, *report.main.thresholds.values()]).any()
+    assert np.isnan([hour.expected_range, *hour.thresholds.values(), hour.effect("warning")]).all()
+    assert not np.isnan([report.main.expected_range, *report.main.thresholds.values()]).any()
     assert list(hour.thresholds) == list(SEVERITIES)
     np.testing.assert_array_equal(hour.counts, varying.binner.counts(moved.codes))
 

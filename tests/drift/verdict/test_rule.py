@@ -34,28 +34,33 @@ TABLE: list[tuple[int, bool, Severity | None, Verdict]] = [
     (199, False, None, INSUFFICIENT),
     (199, False, "warning", INSUFFICIENT),
     (199, False, "critical", INSUFFICIENT),
-    # and of enough rows what is big may still be chance
+    # and of enough rows what is large may still be chance
     (200, False, None, NORMAL),
     (200, False, "warning", NORMAL),
     (10_000, False, "critical", NORMAL),
 ]
 
 
-@pytest.mark.parametrize(("rows", "real", "big", "verdict"), TABLE)
-def test_a_verdict_is_what_the_table_says(rows: int, real: bool, big: Severity | None, verdict: Verdict) -> None:
-    assert judge(rows, real=real, big=big) == verdict
+@pytest.mark.parametrize(("rows", "significant", "large", "verdict"), TABLE)
+def test_a_verdict_is_what_the_table_says(
+    rows: int, significant: bool, large: Severity | None, verdict: Verdict
+) -> None:
+    assert judge(rows, significant=significant, large=large) == verdict
 
 
 def test_more_evidence_and_a_larger_effect_never_make_a_verdict_better() -> None:
     sizes: list[Severity | None] = [None, "warning", "critical"]
     for rows in (0, 1, 199, 200, 10_000):
         for smaller, larger in itertools.pairwise(sizes):
-            for real in (False, True):
-                assert RANK[judge(rows, real=real, big=smaller)] <= RANK[judge(rows, real=real, big=larger)]
-        for big in sizes:
-            assert RANK[judge(rows, real=False, big=big)] <= RANK[judge(rows, real=True, big=big)]
+            for significant in (False, True):
+                assert (
+                    RANK[judge(rows, significant=significant, large=smaller)]
+                    <= RANK[judge(rows, significant=significant, large=larger)]
+                )
+        for large in sizes:
+            assert RANK[judge(rows, significant=False, large=large)] <= RANK[judge(rows, significant=True, large=large)]
 
 
 def test_every_verdict_has_a_rank() -> None:
-    found = {judge(rows, real=real, big=big) for rows, real, big, _ in TABLE}
+    found = {judge(rows, significant=significant, large=large) for rows, significant, large, _ in TABLE}
     assert found == set(RANK)

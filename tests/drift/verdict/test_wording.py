@@ -233,11 +233,11 @@ COLUMNS = {
     [
         (
             Effect(0.41234, 0.0011, 0.1, None, 0.0, "last 10000 rows"),
-            "big (PSI 0.412 ≥ 0.1, noise 0.0011, last 10000 rows)",
+            "large (PSI 0.412 ≥ 0.1, noise 0.0011, last 10000 rows)",
         ),
         (
             Effect(0.1, 0.001, 0.1, None, 0.0, "last 500 rows"),
-            "big (PSI 0.1 ≥ 0.1, noise 0.001, last 500 rows)",
+            "large (PSI 0.1 ≥ 0.1, noise 0.001, last 500 rows)",
         ),
         (
             Effect(0.0321, 0.001, 0.1, None, 0.0, "last 500 rows"),
@@ -245,11 +245,11 @@ COLUMNS = {
         ),
         (
             Effect(0.09, 0.001, 0.1, 0.08, 0.0, "last 500 rows"),
-            "still big (PSI 0.09 < 0.1, held until below 0.08, noise 0.001, last 500 rows)",
+            "still large (PSI 0.09 < 0.1, held until below 0.08, noise 0.001, last 500 rows)",
         ),
         (
             Effect(0.9, 0.001, 0.75, None, 0.75, "last 1000 rows"),
-            "big (PSI 0.9 ≥ 0.75, noise 0.001, last 1000 rows, the reference's own windows reach 0.75)",
+            "large (PSI 0.9 ≥ 0.75, noise 0.001, last 1000 rows, the reference's own windows reach 0.75)",
         ),
     ],
 )
@@ -260,15 +260,15 @@ def test_an_effect_in_words(effect: Effect, words: str) -> None:
 @pytest.mark.parametrize(
     ("weight", "words"),
     [
-        (Weight(9.44, 7.5, True, 1.0), "real (evidence 10^9.4 against 10^7.5)"),
-        (Weight(7.5, 7.5, True, 1.0), "real (evidence 10^7.5 against 10^7.5)"),
-        (Weight(7.0, 7.5, True, 1.0), "real (evidence 10^7.0 against 10^7.5, held until below 10^6.5)"),
+        (Weight(9.44, 7.5, True, 1.0), "significant (evidence 10^9.4 against 10^7.5)"),
+        (Weight(7.5, 7.5, True, 1.0), "significant (evidence 10^7.5 against 10^7.5)"),
+        (Weight(7.0, 7.5, True, 1.0), "significant (evidence 10^7.0 against 10^7.5, held until below 10^6.5)"),
         (Weight(0.0, 6.0, False, 1.0), "not told from chance (evidence 10^0.0 against 10^6.0)"),
         (Weight(5.2, 6.0, False, 1.99), "not told from chance (evidence 10^5.2 against 10^6.0)"),
         (Weight(5.2, 6.0, False, 2.0), "not told from chance (evidence 10^5.2 against 10^6.0, τ = 2)"),
         (
             Weight(6.9, 7.5, True, 434.4),
-            "real (evidence 10^6.9 against 10^7.5, held until below 10^6.5, τ = 434)",
+            "significant (evidence 10^6.9 against 10^7.5, held until below 10^6.5, τ = 434)",
         ),
     ],
 )

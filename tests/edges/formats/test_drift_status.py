@@ -33,7 +33,7 @@ from tests.monitors import (
 
 WINDOWS = ["50", "1000", "2m", "1h", "24h"]
 STATISTICS = {
-    "rows", "psi", "psi_debiased", "psi_noise", "psi_threshold", "natural_variation",
+    "rows", "psi", "psi_debiased", "psi_noise", "psi_threshold", "psi_expected_max",
     "p_value", "chi_squared", "chi_squared_degrees", "js_distance",
     "value_rows", "ks_statistic", "wasserstein_ratio",
     "finite_rows", "mean_shift", "mean", "std", "min", "max", "p05", "p50", "p95",
@@ -231,7 +231,7 @@ def _expected(window: WindowReport, place: int) -> dict[str, Any]:
         "psi": window.psi.psi,
         "psi_debiased": window.psi.debiased,
         "psi_noise": window.psi.noise,
-        "natural_variation": window.natural_variation,
+        "psi_expected_max": window.expected_range,
         "p_value": window.significance.p_value,
         "chi_squared": window.significance.chi_squared,
         "chi_squared_degrees": window.significance.degrees,
@@ -299,7 +299,7 @@ def test_what_is_not_known_is_not_a_number_and_what_has_no_meaning_neither() -> 
     for window, rows_are_held in (("2m", True), ("1h", False), ("24h", False)):
         left = set() if rows_are_held else {"ks_statistic", "wasserstein_ratio", "min", "max", "p05", "p50", "p95"}
         unknown = {key for key in numbers if math.isnan(age["windows"][window][key])}
-        assert unknown == left | {"unseen_ratio", "natural_variation"}
+        assert unknown == left | {"unseen_ratio", "psi_expected_max"}
         assert age["windows"][window]["psi_threshold"] is None
     assert age["psi_threshold"] == {"warning": pytest.approx(0.1), "critical": pytest.approx(0.2)}
 

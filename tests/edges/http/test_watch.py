@@ -23,7 +23,7 @@ from tests.served import IN_MEMORY, Served, served, total
 METRICS_OF = {
     **{key: key for key in ("psi", "psi_debiased", "psi_noise", "missing_ratio", "unseen_ratio", "out_of_range_ratio")},
     **{key: key for key in ("ks_statistic", "wasserstein_ratio", "js_distance", "value_rows")},
-    "natural_variation": "psi_natural_variation",
+    "psi_expected_max": "psi_expected_max",
     "mean_shift": "mean_shift_ratio",
     "p_value": "drift_pvalue",
 }
@@ -150,7 +150,7 @@ def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> Non
         assert series["model_feature_reference_mean", at] == column["reference"]["mean"]
         assert series.get(("model_feature_evidence_log10", at)) == column["evidence_log10"]
         assert series["model_feature_evidence_threshold_log10", at] == column["evidence_threshold_log10"]
-        assert series.get(("model_feature_dependence_rows", at)) == column["tau"]
+        assert series.get(("model_feature_autocorrelation_rows", at)) == column["tau"]
         for window, statistics in column["windows"].items():
             at = frozenset({**model, "feature_name": name, "window": window}.items())
             for key, metric in METRICS_OF.items():

@@ -358,7 +358,7 @@ def test_features_of_an_estimator_without_names_are_the_columns_that_are_not_ign
     )
     assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
     assert bundle.baseline.time_column == "at"
-    assert all(column.natural_variation for column in bundle.baseline.columns)
+    assert all(column.expected_range for column in bundle.baseline.columns)
 
 
 PLAIN = f"{Plain.__module__}.Plain"
@@ -920,11 +920,11 @@ def test_a_baseline_alone_has_every_column_that_is_not_ignored() -> None:
     assert baseline.names == ("radius", "shape", "smooth", TARGET)
     assert baseline.rows == 569
     assert [column.kind for column in baseline.columns] == ["numeric", "categorical", "numeric", "numeric"]
-    assert all(set(column.natural_variation) == {100} for column in baseline.columns)
+    assert all(set(column.expected_range) == {100} for column in baseline.columns)
 
 
 def test_a_baseline_without_times_knows_no_variation_of_its_own() -> None:
-    assert all(not column.natural_variation for column in baseline_of(shapes()).columns)
+    assert all(not column.expected_range for column in baseline_of(shapes()).columns)
 
 
 def test_missing_probabilities_do_not_pass_for_accepting_missing_values(tmp_path: Path) -> None:

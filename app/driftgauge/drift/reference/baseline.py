@@ -69,7 +69,7 @@ class ColumnBaseline:
     quantiles: tuple[float, ...] = ()
     """Quantiles of the finite values at the middles of 512 equal shares, or the values themselves where
     they are fewer: a sample that stands for the reference. Empty where there are none."""
-    natural_variation: Mapping[int, float] = field(default_factory=dict)
+    expected_range: Mapping[int, float] = field(default_factory=dict)
     """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
     tau: float | None = None
     """How many consecutive rows tell as much as one independent row; None without times."""
@@ -187,16 +187,16 @@ class Baseline:
 
     @cached_property
     def _variation_sizes(self) -> list[int]:
-        return sorted({size for column in self.columns for size in column.natural_variation})
+        return sorted({size for column in self.columns for size in column.expected_range})
 
     @cached_property
     def _variations(self) -> FloatArray:
         """Natural variation, shape [sizes, columns]; a size that a column lacks has its next smaller one."""
-        variations = [column.natural_variation for column in self.columns]
+        variations = [column.expected_range for column in self.columns]
         known = [[_nearest(variation, size) for variation in variations] for size in self._variation_sizes]
         return np.array(known or [[0.0] * len(self.columns)])
 
-    def natural_variation(self, rows: int) -> FloatArray:
+    def expected_range(self, rows: int) -> FloatArray:
         """Return the natural variation of windows of so many rows, shape [columns]; 0 where unknown.
 
         It is known for some sizes: the largest not above `rows` is taken (a smaller window varies
@@ -348,11 +348,11 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
     """Return the baseline with the natural variation and tau of another of the same columns, where they are larger."""
     columns = []
     for own, its in zip(baseline.columns, other.columns, strict=True):
-        sizes = sorted({*own.natural_variation, *its.natural_variation})
-        known = (own.natural_variation, its.natural_variation)
+        sizes = sorted({*own.expected_range, *its.expected_range})
+        known = (own.expected_range, its.expected_range)
         larger = own if (own.tau or 0.0) >= (its.tau or 0.0) else its
         variation = {size: max(_nearest(one, size) for one in known) for size in sizes}
-        columns.append(replace(own, natural_variation=variation, tau=larger.tau, trending=larger.trending))
+        columns.append(replace(own, expected_range=variation, tau=larger.tau, trending=larger.trending))
     return replace(baseline, columns=tuple(columns))
 
 
@@ -389,7 +389,7 @@ def _column_content(column: ColumnBaseline) -> dict[str, Any]:
     content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
     if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
         del content["of_text"]
-    content["natural_variation"] = {str(size): value for size, value in column.natural_variation.items()}
+    content["natural_variation"] = {str(size): value for size, value in content.pop("expected_range").items()}
     return content
 
 

@@ -22,7 +22,7 @@ from driftgauge.drift.bins import (
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.reference.baseline import Baseline, Categories, ColumnBaseline, CorrelationTable, Table
 from driftgauge.drift.reference.dependence import TRENDING, dependence, smallest_silent_tau
-from driftgauge.drift.reference.natural_variation import natural_variation
+from driftgauge.drift.reference.expected_range import expected_range
 from driftgauge.drift.statistics.correlation import NormalScores, normal_scores
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.statistics.two_sample import describe
@@ -43,7 +43,7 @@ def build_baseline(
     created: str,
     ordered_by: str | None = None,
     window_sizes: Sequence[int] = WINDOW_SIZES,
-    natural_variation_quantile: float = 1.0,
+    expected_range_quantile: float = 1.0,
     zero_bin: ZeroBin = "jeffreys",
     hours: IntArray | None = None,
 ) -> Baseline:
@@ -70,11 +70,9 @@ def build_baseline(
         baseline = _by_hour(baseline, table, codes, hours)
     if ordered_by is None:
         return baseline
-    found = natural_variation(
-        baseline.binner, codes, baseline.psi, window_sizes, natural_variation_quantile, hours=hours
-    )
+    found = expected_range(baseline.binner, codes, baseline.psi, window_sizes, expected_range_quantile, hours=hours)
     columns = tuple(
-        replace(column, natural_variation={size: float(values[i]) for size, values in found.items()})
+        replace(column, expected_range={size: float(values[i]) for size, values in found.items()})
         for i, column in enumerate(baseline.columns)
     )
     return _with_dependence(replace(baseline, columns=columns), codes, hours)

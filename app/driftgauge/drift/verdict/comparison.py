@@ -46,7 +46,7 @@ class WindowReport:
     shares: Shares
     reference: FloatArray
     """Reference rows in each bin that it is compared with, shape [columns, K]."""
-    natural_variation: FloatArray
+    expected_range: FloatArray
     thresholds: Mapping[Severity, FloatArray]
     """The effective ones: the larger of the policy's and the natural variation; NaN for a time window."""
     judged: BoolArray
@@ -138,7 +138,7 @@ def _window_report(
     n = window.rows
     counted = window.capacity is not None
     hidden = np.full(len(baseline.columns), np.nan)
-    variation = baseline.natural_variation(n) if counted else hidden
+    variation = baseline.expected_range(n) if counted else hidden
     if n < REPORTED_ROWS:
         psi = replace(psi, psi=hidden, noise=hidden, debiased=hidden)
         distance = hidden
@@ -159,7 +159,7 @@ def _window_report(
         sample=sample,
         shares=shares(window.counts, baseline.special_codes),
         reference=reference,
-        natural_variation=variation,
+        expected_range=variation,
         thresholds=_thresholds(baseline, n, policy) if counted else dict.fromkeys(SEVERITIES, hidden),
         judged=counted & _judged(baseline, n, psi),
     )
@@ -168,12 +168,12 @@ def _window_report(
 def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> dict[Severity, FloatArray]:
     """Return the effective thresholds of count windows of so many rows, each of shape [columns]."""
     # A hair above, so that the reference's own most extreme window does not reach it.
-    least = baseline.natural_variation(rows) * (1.0 + 1e-9)
+    least = baseline.expected_range(rows) * (1.0 + 1e-9)
     given = [policy.feature_psi_thresholds.get(name, policy.psi_thresholds) for name in baseline.names]
     return dict(zip(SEVERITIES, np.maximum(np.array(given).T, least), strict=True))
 
 
 def _judged(baseline: Baseline, rows: int, psi: Psi) -> BoolArray:
-    """Return for which columns a count window of so many rows says how big a change is, shape [columns]."""
+    """Return for which columns a count window of so many rows says how large a change is, shape [columns]."""
     judged: BoolArray = (rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi) & ~baseline.in_sample
     return judged

@@ -1,4 +1,4 @@
-"""What the operator decides: which windows, how big is big, and how often evidence may be wrong."""
+"""What the operator decides: which windows, how large is large, and how often evidence may be wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 
 @dataclass(frozen=True)
 class Policy:
-    """What the operator decides: which windows, and how big is big."""
+    """What the operator decides: which windows, and how large is large."""
 
     windows: tuple[int, ...] = (1_000, 10_000)
     """Rows of the count windows, ascending; the last one is the main window."""

@@ -163,20 +163,20 @@ def _verdicts(
             words = f"{column.name}: not judged: {IN_SAMPLE}"
             verdicts.append(ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, words, None))
             continue
-        big: Severity | None = None
+        large: Severity | None = None
         if memory.reached[:, i].any():
-            big = "critical" if memory.reached[1, i] else "warning"
-        real = bool(memory.evidence.raised[i])
-        status, severity = judge(main.rows, real=real, big=big)
-        window = windows[telling[SEVERITIES.index(big or "warning"), i]]
+            large = "critical" if memory.reached[1, i] else "warning"
+        significant = bool(memory.evidence.raised[i])
+        status, severity = judge(main.rows, significant=significant, large=large)
+        window = windows[telling[SEVERITIES.index(large or "warning"), i]]
         told = _Told(
             weight=_weight(i, memory.evidence),
-            effect=_effect(i, window, big or "warning", held=big is not None) if judged[i] else None,
-            too_few="" if judged[i] else _too_few(i, baseline, windows, policy, real=real),
+            effect=_effect(i, window, large or "warning", held=large is not None) if judged[i] else None,
+            too_few="" if judged[i] else _too_few(i, baseline, windows, policy, significant=significant),
             over=_over(float(memory.evidence.cleared[i]), window, now),
         )
         since = float(memory.evidence.since[i]) if severity else None
-        words = told.in_words(status, big=big is not None)
+        words = told.in_words(status, large=large is not None)
         if since is not None:
             began = f" {since_in_words(since, now)}" if since < now else ""
             moved = what_moved(column, window.counts[i].astype(np.float64), window.reference[i])
@@ -195,16 +195,17 @@ class _Told:
     too_few: str
     """Which, in words, where that is so."""
     over: str | None
-    """Until when a drift was real that ended while the window's rows came, in words; None if none did."""
+    """Until when a drift was significant that ended while the window's rows came, in words; None if none did."""
 
-    def in_words(self, status: Status, *, big: bool) -> str:
+    def in_words(self, status: Status, *, large: bool) -> str:
         if status is Status.INSUFFICIENT_DATA:
             stale = f" · stale: {self.weight.in_words()}" if self.weight.raised else ""
             return f"{self.too_few}{stale}"
-        size = self.effect.in_words() if self.effect else f"how big is not known yet: {self.too_few}"
-        if status is Status.NORMAL and big and self.over is not None:
-            return f"it was real {self.over}, and the window still holds rows of then ({self.weight.numbers()}): {size}"
-        if status is Status.NORMAL and big:
+        size = self.effect.in_words() if self.effect else f"how large is not known yet: {self.too_few}"
+        if status is Status.NORMAL and large and self.over is not None:
+            numbers = self.weight.numbers()
+            return f"it was significant {self.over}, and the window still holds rows of then ({numbers}): {size}"
+        if status is Status.NORMAL and large:
             return f"large, but not distinguishable from chance ({self.weight.numbers()}): {size}"
         return f"{self.weight.in_words()} · {size}"
 
@@ -224,11 +225,11 @@ def _weight(i: int, evidence: Evidence) -> Weight:
     )
 
 
-def _too_few(i: int, baseline: Baseline, windows: Sequence[WindowReport], policy: Policy, *, real: bool) -> str:
+def _too_few(i: int, baseline: Baseline, windows: Sequence[WindowReport], policy: Policy, *, significant: bool) -> str:
     """Say how many rows there are of those that a verdict takes, or, where there is one, the size of a drift."""
     counted = [window for window in windows if window.capacity is not None]
     window = max(counted, key=lambda w: w.rows)
-    unjudged = window.rows == 0 or (window.rows < REPORTED_ROWS and not real)
+    unjudged = window.rows == 0 or (window.rows < REPORTED_ROWS and not significant)
     needed = REPORTED_ROWS if unjudged else max(JUDGED_ROWS, 10 * int(window.psi.bins[i]))
     largest = max(w.capacity or 0 for w in counted)
     what = "a verdict" if unjudged else "it"
@@ -247,7 +248,7 @@ def _effect(i: int, window: WindowReport, severity: Severity, *, held: bool) -> 
         noise=float(window.psi.noise[i]),
         threshold=threshold,
         held_until=CLEARED * threshold if held and debiased < threshold else None,
-        natural_variation=float(window.natural_variation[i]),
+        expected_range=float(window.expected_range[i]),
         rows=f"last {window.rows} rows" if window.slides else f"{window.rows} rows",
     )
 

@@ -1,4 +1,4 @@
-"""The rule: what is real and what is big make a verdict."""
+"""The rule: what is significant and what is large make a verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 REPORTED_ROWS: Final = 200
 """Rows from which on PSI is reported, and the absence of evidence is a verdict."""
 JUDGED_ROWS: Final = 500
-"""The fewest rows that say how big a change is, or 10 a bin where that is more."""
+"""The fewest rows that say how large a change is, or 10 a bin where that is more."""
 
 
 class Status(StrEnum):
@@ -32,18 +32,18 @@ RANK: Final[dict[tuple[Status, Severity | None], int]] = {
 }
 
 
-def judge(rows: int, *, real: bool, big: Severity | None) -> tuple[Status, Severity | None]:
+def judge(rows: int, *, significant: bool, large: Severity | None) -> tuple[Status, Severity | None]:
     """Return the verdict on a column.
 
-    `rows` are those of the main window that are not too old; `real` says whether evidence is raised, which
-    holds for any number of rows, `big` which of the two thresholds the effect has reached, None for neither
+    `rows` are those of the main window that are not too old; `significant` says whether evidence is raised, which
+    holds for any number of rows, `large` which of the two thresholds the effect has reached, None for neither
     and where there are too few rows to tell.
     """
     if rows == 0:
         return Status.INSUFFICIENT_DATA, None
-    if real and big:
-        return Status.DRIFT_DETECTED, big
-    if real:
+    if significant and large:
+        return Status.DRIFT_DETECTED, large
+    if significant:
         return Status.WARNING, "warning"
     if rows < REPORTED_ROWS:
         return Status.INSUFFICIENT_DATA, None

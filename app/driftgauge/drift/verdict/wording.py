@@ -1,4 +1,4 @@
-"""Verdicts in words: how big a change is, since when, and where the rows went."""
+"""Verdicts in words: how large a change is, since when, and where the rows went."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class Effect:
     threshold: float
     held_until: float | None
     """Where a drift that was detected ends, if the change is below its threshold by now."""
-    natural_variation: float
+    expected_range: float
     rows: str
     """Which rows, in words."""
 
     def in_words(self) -> str:
-        """Return it as in `big (PSI 0.41 ≥ 0.1, noise 0.001, last 10000 rows)`; PSI is less its noise."""
-        big = self.psi_debiased >= self.threshold
-        parts = [f"PSI {short(self.psi_debiased)} {'≥' if big else '<'} {short(self.threshold)}"]
+        """Return it as in `large (PSI 0.41 ≥ 0.1, noise 0.001, last 10000 rows)`; PSI is less its noise."""
+        large = self.psi_debiased >= self.threshold
+        parts = [f"PSI {short(self.psi_debiased)} {'≥' if large else '<'} {short(self.threshold)}"]
         if self.held_until is not None:
             parts.append(f"held until below {short(self.held_until)}")
         parts.append(f"noise {short(self.noise)}")
         parts.append(self.rows)
-        if self.natural_variation > 0:
-            parts.append(f"the reference's own windows reach {short(self.natural_variation)}")
-        return f"{'big' if big else 'still big' if self.held_until is not None else 'small'} ({', '.join(parts)})"
+        if self.expected_range > 0:
+            parts.append(f"the reference's own windows reach {short(self.expected_range)}")
+        return f"{'large' if large else 'still large' if self.held_until is not None else 'small'} ({', '.join(parts)})"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Weight:
     tau: float
 
     def in_words(self) -> str:
-        """Return it as in `real (evidence 10^9.4 against 10^7.5)`."""
-        return f"{'real' if self.raised else 'not told from chance'} ({self.numbers()})"
+        """Return it as in `significant (evidence 10^9.4 against 10^7.5)`."""
+        return f"{'significant' if self.raised else 'not told from chance'} ({self.numbers()})"
 
     def numbers(self) -> str:
         """Return the numbers alone, with how dependent rows are where that matters."""

@@ -111,7 +111,7 @@ def _statistics(window: WindowReport, place: int) -> dict[str, Any]:
         "psi_debiased": window.psi.debiased[place].item(),
         "psi_noise": window.psi.noise[place].item(),
         "psi_threshold": {s: window.thresholds[s][place].item() for s in SEVERITIES} if judged else None,
-        "natural_variation": window.natural_variation[place].item(),
+        "psi_expected_max": window.expected_range[place].item(),
         "p_value": significance.p_value[place].item(),
         "chi_squared": significance.chi_squared[place].item(),
         "chi_squared_degrees": significance.degrees[place].item(),

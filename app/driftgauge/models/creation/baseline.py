@@ -42,7 +42,7 @@ class BaselineOptions:
     """Columns to leave out."""
     window_sizes: Sequence[int] = WINDOW_SIZES
     """Sizes in rows of which the natural variation is measured."""
-    natural_variation_quantile: float = 1.0
+    expected_range_quantile: float = 1.0
     """Quantile of the reference's own windows that counts as natural; 1 is the largest."""
     by_hour: bool = False
     """Whether rows are compared with the reference of their hour of the day (UTC), which takes `time`."""
@@ -92,7 +92,7 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
         created=now_text(),
         ordered_by=options.time,
         window_sizes=options.window_sizes,
-        natural_variation_quantile=options.natural_variation_quantile,
+        expected_range_quantile=options.expected_range_quantile,
         zero_bin=options.zero_bin,
         hours=hours,
     )

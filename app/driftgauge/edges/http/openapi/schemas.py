@@ -155,7 +155,7 @@ class Statistics(Documented):
     psi_debiased: float | None
     psi_noise: float | None
     psi_threshold: Thresholds | None
-    natural_variation: float | None
+    psi_expected_max: float | None
     p_value: float | None
     chi_squared: float | None
     chi_squared_degrees: float | None

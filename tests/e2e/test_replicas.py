@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from driftgauge.alerting.options import FLEET_WINDOWS, MonitoringOptions, milliseconds
+from driftgauge.alerting.options import REPLICA_WINDOWS, MonitoringOptions, milliseconds
 from driftgauge.alerting.render import write
 from driftgauge.alerting.rules import FLEET_MISSING, FLEET_PSI, ROWS_INCREASE
 from driftgauge.demo import prometheus_stack as stack
@@ -132,7 +132,7 @@ def too_few_rows_have_no_psi(prometheus: Prometheus, first: Server, second: Serv
     for each in (first, second):
         each.send(rows(1, 150))
     scraped(prometheus, {first: 150, second: 150})
-    for window in FLEET_WINDOWS:
+    for window in REPLICA_WINDOWS:
         counted_in(prometheus, f'min({ROWS_INCREASE}{window}{{model_version="7"}})')
         for record in (FLEET_PSI, FLEET_MISSING):
             assert prometheus.ask(f"count_over_time({record}{window}[5m])") == []
@@ -158,7 +158,7 @@ Samples = Mapping[str, list[tuple[str, str, Points]]]
 """By replica: features, bins and what was scraped of them."""
 
 
-@pytest.mark.parametrize("window", FLEET_WINDOWS)
+@pytest.mark.parametrize("window", REPLICA_WINDOWS)
 @pytest.mark.parametrize("version", ["7", "8"])
 def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(fleet: Fleet, version: str, window: str) -> None:
     at, recorded = settled(fleet, FLEET_PSI + window, version)
@@ -180,7 +180,7 @@ def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(fleet: Fleet,
     assert recorded[SHIFTED] > 0.02
 
 
-@pytest.mark.parametrize("window", FLEET_WINDOWS)
+@pytest.mark.parametrize("window", REPLICA_WINDOWS)
 def test_versions_stay_apart_and_a_restart_loses_nothing(fleet: Fleet, window: str) -> None:
     for version, sent in (("7", 2_150 + 1_150 + 1_500), ("8", 1_200)):
         at, _ = settled(fleet, FLEET_PSI + window, version)

@@ -31,7 +31,7 @@ WINDOWS_OF_SMALLEST: Final = 2
 _BLOCKS_AT_ONCE: Final = 1_000
 
 
-def natural_variation(
+def expected_range(
     binner: Binner,
     codes: CodeArray,
     psi: Callable[..., Psi],
