@@ -64,7 +64,7 @@ def test_the_generated_pages_are_what_the_code_declares() -> None:
         [sys.executable, ROOT / "docs" / "generate.py", "--check"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "app"), str(ROOT)])},
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
