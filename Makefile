@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test servers wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all servers wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -16,9 +16,14 @@ demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 200
 stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
-# In the order of their folders, for the end-to-end files take long and have few tests: as the last they would be alone.
-test: .venv/dev servers wrk openmp lint types ## Run every check and every test.
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+# The folders go to the cores in parts, and a core that is done takes over tests of the other.
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
+
+test: .venv/dev servers wrk openmp lint types ## Run every check, and the tests that take no more than a few minutes together.
+	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
+
+test-all: .venv/dev servers wrk openmp lint types ## Run every check and every test, with all examples: what CI runs.
+	$(PYTEST) $(ARGS)
 
 # Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.
 servers:

@@ -15,6 +15,7 @@ ExampleOf = Callable[[str], Example]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", settings.get_profile("unhurried"), max_examples=20)
 settings.load_profile("unhurried")
 
 

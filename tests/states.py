@@ -23,13 +23,14 @@ from driftgauge.state.versions import Arrays
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import small_baseline, some_rows
 
 COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
 TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
 SERIES = (COUNTED, TIMED)
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=examples(60))
 
 
 def small_shape(

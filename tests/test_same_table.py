@@ -23,6 +23,7 @@ from driftgauge.tables.table import _read, read_table
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import START
 
 KINDS: dict[str, Kind] = {"text": "categorical", "code": "categorical", "part": "categorical", "yes": "categorical"}
@@ -127,7 +128,7 @@ def own_counts(baseline: Baseline) -> dict[str, list[int]]:
     return {column.name: [round(count) for count in column.counts] for column in baseline.columns}
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(cells=st.lists(rows, min_size=1, max_size=8), at_once=st.sampled_from([200, 2_000, 2_097_152]))
 @example(cells=[{**dict.fromkeys(SCHEMA.names), "float": -0.0}], at_once=200)
 def test_a_table_is_the_same_in_every_format(cells: list[dict[str, Any]], at_once: int) -> None:
@@ -143,7 +144,7 @@ def test_a_table_is_the_same_in_every_format(cells: list[dict[str, Any]], at_onc
             assert counts_of(in_memory, path, at_once) == own_counts(in_memory), form
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(cells=st.lists(rows, min_size=1, max_size=8), at_once=st.sampled_from([200, 2_000, 2_097_152]))
 def test_a_csv_of_pandas_is_the_same_table_too(cells: list[dict[str, Any]], at_once: int) -> None:
     # It tells no missing text from an empty one, and large integers beside gaps are rounded.
@@ -166,7 +167,7 @@ CELLS = (
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     cells=st.lists(st.sampled_from(CELLS), min_size=1, max_size=30),
     size=st.integers(60, 400),

@@ -32,6 +32,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tests.effort import examples
 from tests.monitors import START, small_baseline, small_options, some_rows, timed_baseline
 
 DAY = 86_400.0
@@ -283,7 +284,7 @@ def test_wide_tables_hold_fewer_rows(tmp_path: Path) -> None:
     assert only(small_baseline(), table, held_cells=1).held_rows == 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(rows=st.integers(1, 300), held=st.integers(1, 120), size=st.integers(40, 3_000))
 def test_what_is_held_does_not_depend_on_the_parts(rows: int, held: int, size: int) -> None:
     with TemporaryDirectory() as folder:
@@ -447,7 +448,7 @@ CELLS = ("", '""', "NA", "5", "5.0", "5.00", "05", "1e3", "nan", "a", '"a,b"', '
 FLAGS = ("", "true", "True", "FALSE", "NA")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     cells=st.lists(st.sampled_from(CELLS), min_size=1, max_size=6) | st.lists(st.sampled_from(FLAGS), min_size=1),
     stated=st.booleans(),
@@ -710,7 +711,7 @@ def test_the_first_and_the_last_days_of_the_calendar_are_times(tmp_path: Path) -
     assert [(week.window, week.rows) for week in found] == [("0001-01-01", 2), ("9999-12-30", 2)]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.lists(st.integers(0, 400_000), min_size=1, max_size=60).map(sorted), st.integers(60, 2_000))
 def test_periods_are_those_that_pandas_groups(times: list[int], size: int) -> None:
     baseline, _ = numbered(50)

@@ -28,11 +28,13 @@ from driftgauge.drift.bins import (
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
+
 LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = 5e-324
 EXTREMES = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, 1e300, -1e300, SMALLEST, -SMALLEST, LARGEST, -LARGEST]
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=examples(60))
 
 
 def _generated(kind: str, seed: int, rows: int) -> FloatArray:

@@ -18,6 +18,7 @@ from driftgauge.models.baseline_file import MOST_BRACKETS, loads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import timed_baseline
 from tests.references import CREATED, ordered_baseline
 
@@ -232,7 +233,7 @@ def test_a_content_that_is_signed_is_read() -> None:
     assert loads(_signed(CONTENT)) == ordered_baseline()
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_mutated_baseline_is_valid_or_refused_and_never_anything_else(data: st.DataObject) -> None:
     content = copy.deepcopy(data.draw(st.sampled_from([CONTENT, HOURLY])))

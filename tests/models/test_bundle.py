@@ -53,6 +53,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.conftest import ExampleOf
+from tests.effort import examples
 from tests.examples import MAKERS, TARGET, Example, boosting, cells, logistic
 
 FILES = (BUNDLE_FILE, MODEL_FILE, BASELINE_FILE)
@@ -289,7 +290,7 @@ def test_a_pipe_a_device_a_folder_and_a_huge_file_are_refused_at_once(name: str,
     refused(f"{name} has 42,949,672,960 bytes; at most")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutated_bundle_json_is_read_or_refused_and_never_anything_else(
     data: st.DataObject, folder: Path, text: Example

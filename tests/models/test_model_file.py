@@ -40,6 +40,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
 
+from tests.effort import examples
 from tests.examples import TARGET, cells, logistic
 
 X = cells().drop(columns=TARGET).to_numpy()
@@ -355,7 +356,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return [(value, key) for key in keys] + [place for key in keys for place in _places(value[key])]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mutated_model_is_loaded_or_refused_and_never_anything_else(
     data: st.DataObject, honest: Path, tmp_path: Path
@@ -374,7 +375,7 @@ def test_a_mutated_model_is_loaded_or_refused_and_never_anything_else(
         assert str(path) in str(error)  # noqa: PT017  # it may also be loaded
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_file_with_other_bytes_is_loaded_or_refused(data: st.DataObject, honest: Path, tmp_path: Path) -> None:
     text = bytearray(honest.read_bytes())

@@ -29,6 +29,7 @@ from driftgauge.state.store import Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import CREATED, START, small_baseline, small_monitor, small_options, some_rows, timed_baseline
 
 AHEAD = 300.0
@@ -195,7 +196,7 @@ events = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(events, min_size=1, max_size=12))
 def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: list[float]) -> None:
     monitor = _with_clock("event")
@@ -488,7 +489,7 @@ def _assert_same_evidence(found: Evidence, expected: Evidence) -> None:
 sizes = st.lists(st.one_of(st.integers(1, 130), st.integers(400, 5_000)), min_size=1, max_size=6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(sizes, st.lists(st.booleans(), min_size=6, max_size=6), st.sampled_from([40.0, 43.0]))
 def test_evidence_is_that_of_its_blocks_weighed_once_each(sizes: list[int], looked: list[bool], age: float) -> None:
     by_event, by_arrival = _with_clock("event"), _with_clock("arrival")

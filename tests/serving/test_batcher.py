@@ -23,6 +23,7 @@ from driftgauge.serving.request import Answer, Waiting, joined
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.examples import Example
 from tests.monitors import START, monitor_of
 
@@ -137,7 +138,7 @@ async def until(condition: Callable[[], bool]) -> None:
 # ---------------------------------------------------------------- answers
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=12),
     batch_rows=st.integers(1, 64),

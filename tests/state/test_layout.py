@@ -10,6 +10,7 @@ from driftgauge.state.layout import Field, Layout, counter_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import counters_of
 
 COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
@@ -17,7 +18,7 @@ TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"
 SERIES = (COUNTED, TIMED)
 ALIGNMENT = 64
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=examples(60))
 
 fields = st.lists(
     st.tuples(st.sampled_from(["f8", "i8", "u1", "f4"]), st.lists(st.integers(1, 40), min_size=1, max_size=3)),

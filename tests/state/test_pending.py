@@ -9,6 +9,8 @@ from driftgauge.state.pending import Ahead, Waiting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
+
 MOST = 600
 HOUR = 3_600.0
 BASELINE = build_baseline(
@@ -56,7 +58,7 @@ class _Worker:
         assert len(waiting) == end - head.rows
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     st.lists(st.tuples(st.integers(0, 150), st.booleans()), min_size=1, max_size=12), st.booleans(), st.integers(0, 9)
 )

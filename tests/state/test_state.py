@@ -21,6 +21,7 @@ from driftgauge.state.versions import Arrays, Damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import START, evidence_of, in_sample_baseline, small_baseline, some_rows, timed_baseline
 from tests.states import (
     COUNTED,
@@ -746,7 +747,7 @@ def test_a_state_that_contradicts_itself_is_not_resumed(name: str) -> None:
         kept.kill()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     st.sampled_from(["values", "arrival", "event", "numbers", "row_checks"]),
     st.integers(0, 10**6),

@@ -22,6 +22,7 @@ from driftgauge.state.store import Snapshot, Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import START, small_baseline, some_rows
 from tests.writers import COUNTED, SPANS, content, options_of, shape_of, store_in
 
@@ -31,7 +32,7 @@ WINDOWS = (1, 40, 700)
 STEP = 50
 """Rows of a block of evidence."""
 
-unhurried = settings(deadline=None, max_examples=30)
+unhurried = settings(deadline=None, max_examples=examples(30))
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, norm
 
+from tests.effort import examples
+
 TOLERANCE = 0.02
 
 
@@ -233,7 +235,7 @@ def test_a_reference_of_one_row_gives_no_ground_for_any_bet() -> None:
     assert maker.singles.tolist() == [0]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     st.lists(st.integers(0, 100_000), min_size=3, max_size=8),
     st.floats(1.0, 1_000.0),

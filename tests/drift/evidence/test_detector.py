@@ -20,6 +20,8 @@ from driftgauge.drift.windows.blocks import Blocks, hours_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
+
 HOUR = 3_600.0
 DAY = 24 * HOUR
 
@@ -82,7 +84,7 @@ def _naive(detector: Detector, blocks: Blocks) -> FloatArray:
 sizes = st.lists(st.sampled_from([0, 1, 7, 50, 51, 400]), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(sizes, st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 3.0]))
 def test_evidence_is_that_of_the_recursion(sizes: list[int], seed: int, shift: float) -> None:
     detector = Detector(BASELINE.bins, BASELINE.counts, Budget(1_000.0))
@@ -94,7 +96,7 @@ def test_evidence_is_that_of_the_recursion(sizes: list[int], seed: int, shift: f
         np.testing.assert_allclose(seen.values, expected[place], rtol=1e-9, atol=1e-300)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(sizes, st.integers(0, 10_000), st.sampled_from([0.0, 1.0]), st.lists(st.integers(0, 12), max_size=4))
 def test_evidence_is_the_same_in_whatever_lots_blocks_come(
     sizes: list[int], seed: int, shift: float, cuts: list[int]

@@ -21,10 +21,11 @@ from driftgauge.models.baseline_file import loads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.monitors import timed_baseline
 from tests.references import CREATED, SIZE, categories_of, ordered_baseline, some_table
 
-unhurried = settings(deadline=None, max_examples=40)
+unhurried = settings(deadline=None, max_examples=examples(40))
 
 
 @pytest.fixture

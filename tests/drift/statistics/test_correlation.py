@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-unhurried = settings(deadline=None, max_examples=40)
+from tests.effort import examples
+
+unhurried = settings(deadline=None, max_examples=examples(40))
 
 FLOAT32 = 2e-5
 """What single precision may cost a correlation; measured is 2e-6."""

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
+from tests.effort import examples
+
 Formula = Callable[[FloatArray, FloatArray], Psi]
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=examples(60))
 
 counts_of_a_column = st.lists(st.integers(0, 5_000), min_size=6, max_size=6)
 pairs = st.lists(st.tuples(counts_of_a_column, counts_of_a_column), min_size=1, max_size=4)

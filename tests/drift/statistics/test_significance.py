@@ -15,7 +15,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency, hypergeom
 
-unhurried = settings(deadline=None, max_examples=80)
+from tests.effort import examples
+
+unhurried = settings(deadline=None, max_examples=examples(80))
 
 
 def _intervals(ordinary: int) -> Bins:
@@ -240,7 +242,7 @@ shares = st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.1, 1.0, 1.0, 1.0]), min_s
 made = st.sampled_from([_intervals, _values, _categories])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(shares, made, st.integers(0, 10_000), st.sampled_from([100, 130, 1_000]), st.sampled_from([60, 500, 3_000]))
 @example([0.001, 1.0, 0.001, 0.001, 0.1], _intervals, 257, 130, 500)  # two exact tests with one p-value
 @example([0.0], _categories, 0, 100, 60)  # a tail and nothing else

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, wasserstein_distance
 
+from tests.effort import examples
+
 SMALLEST = 5e-324
 LARGEST = float(np.finfo(np.float64).max)
 POINTS = 512
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=examples(60))
 
 Generator = Callable[[np.random.Generator, int], FloatArray]
 

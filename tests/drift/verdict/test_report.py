@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
 
+from tests.effort import examples
 from tests.monitors import evidence_of
 
 CREATED = "2026-01-01T00:00:00Z"
@@ -443,7 +444,7 @@ def test_an_alarm_ends_when_there_is_nothing_left_to_judge() -> None:
     assert report.evidence is before.evidence
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 1_500), st.floats(0.3, 0.8)), min_size=1, max_size=5),
     st.lists(st.booleans(), min_size=4, max_size=4),
@@ -760,7 +761,7 @@ def test_when_everything_is_too_old_nothing_is_current_and_an_alarm_ends() -> No
     assert not memory.reached.any()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.floats(0.0, 200.0), max_size=30), st.floats(0.0, 200.0), st.integers(1, 40))
 def test_a_count_window_is_the_newest_rows_less_those_that_are_too_old(
     times: list[float], oldest: float, size: int

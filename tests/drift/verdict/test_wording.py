@@ -24,7 +24,9 @@ from driftgauge.drift.verdict.wording import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-unhurried = settings(deadline=None, max_examples=60)
+from tests.effort import examples
+
+unhurried = settings(deadline=None, max_examples=examples(60))
 
 NOON = 1_750_075_200.0  # 2025-06-16 12:00 UTC
 

@@ -21,6 +21,8 @@ from driftgauge.drift.windows.blocks import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
+
 HOUR = 3_600.0
 STEP = step_rows(2)
 BINNER = Binner([fit_numeric(np.arange(100.0)), fit_numeric(np.tile([0.0, 1.0], 50))])
@@ -56,7 +58,7 @@ def _assert_blocks(blocks: Blocks, codes: CodeArray, expected: list[tuple[int, i
 batches = st.lists(st.integers(0, 130), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(batches, st.booleans(), st.integers(0, 1_000), st.sampled_from([1.0, 40.0, 900.0]))
 def test_a_ring_gives_each_block_once_however_rows_come(
     sizes: list[int], by_hour: bool, seed: int, pace: float
@@ -83,7 +85,7 @@ def test_a_ring_gives_each_block_once_however_rows_come(
     _assert_blocks(everything, codes, expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(batches, st.booleans(), st.integers(0, 1_000))
 def test_with_the_rows_behind_the_last_end_every_row_is_read_once(sizes: list[int], by_hour: bool, seed: int) -> None:
     rows = sum(sizes)
@@ -176,7 +178,7 @@ def _assert_same(found: tuple[Blocks, Counted, int], expected: tuple[Blocks, Cou
     )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     batches,
     st.one_of(st.integers(0, 260), st.integers(2_000, 2_048)),
@@ -239,7 +241,7 @@ def test_a_reader_that_was_overrun_reads_the_rows_that_wait_too() -> None:
 # ---------------------------------------------------------------- rows that are added again
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(batches, st.integers(0, 700), st.booleans(), st.sampled_from([4, 64]), st.integers(0, 1_000))
 def test_rows_that_are_added_again_from_the_same_head_write_the_same(
     sizes: list[int], again: int, by_hour: bool, held: int, seed: int
@@ -299,7 +301,7 @@ def test_there_is_room_for_so_many_rows_that_no_unread_block_is_overrun(by_hour:
         assert ring.holds(read)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(batches, st.booleans(), st.sampled_from([4, 64]), st.integers(1, 2**32 - 1), st.data())
 def test_a_ring_is_sound_until_one_count_is_another(
     sizes: list[int], by_hour: bool, held: int, other: int, data: st.DataObject

@@ -25,6 +25,8 @@ from driftgauge.drift.windows.time_spans import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
+
 NOON = 1_750_000_000.0
 
 # ---------------------------------------------------------------- spans
@@ -180,7 +182,7 @@ spreads = st.sampled_from([0.0, 0.5, 10.0, 119.0, 300.0, 5_000.0])
 blocks = st.lists(st.tuples(st.integers(1, 30), steps, spreads), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(st.sampled_from(["10s", "1m", "2m", "7m", "1h"]), blocks, st.integers(0, 1_000), st.booleans())
 def test_a_ring_holds_what_a_recount_of_all_rows_gives(
     text: str, chosen: list[tuple[int, float, float]], seed: int, ordered: bool
@@ -291,7 +293,7 @@ def _times(rng: np.random.Generator, now: float, size: int, spread: float, order
     return np.sort(at) if ordered else at
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(spans, blocks, st.integers(0, 1_000), st.booleans())
 def test_as_of_a_step_nothing_is_seen_of_the_next_one(
     span: TimeSpan, chosen: list[tuple[int, float, float]], seed: int, ordered: bool
@@ -332,7 +334,7 @@ def _tear(counted: _Counted, before: list[IntArray | FloatArray], rng: np.random
         counts[cells] = before[1][cells]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(spans, blocks, st.integers(0, 1_000), st.booleans())
 def test_a_step_that_was_never_finished_is_forgotten_and_can_be_done_again(
     span: TimeSpan, chosen: list[tuple[int, float, float]], seed: int, ordered: bool
@@ -366,7 +368,7 @@ def test_a_step_that_was_never_finished_is_forgotten_and_can_be_done_again(
             counted.check(counted.totals(moment), moment)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(spans, blocks, st.integers(0, 1_000), st.booleans())
 def test_rows_in_no_bucket_yet_and_the_buckets_make_what_the_buckets_then_hold(
     span: TimeSpan, chosen: list[tuple[int, float, float]], seed: int, ordered: bool
@@ -424,7 +426,7 @@ def test_a_step_that_is_taken_while_a_reader_chooses_versions_is_not_seen() -> N
     assert reader.totals(NOON, 3).rows == 15
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(spans, blocks, st.integers(1, 2**32 - 1), st.integers(0, 1_000))
 def test_a_ring_is_sound_until_one_count_is_another(
     span: TimeSpan, chosen: list[tuple[int, float, float]], other: int, seed: int
