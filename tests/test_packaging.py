@@ -41,3 +41,7 @@ def test_a_wheel_brings_the_runbooks_that_a_server_shows(unpacked: Path) -> None
     code = "from driftgauge.alerting.runbooks import runbooks; print(*runbooks().names)"
     done = subprocess.run([sys.executable, "-c", code], cwd=unpacked, check=True, capture_output=True, text=True)
     assert done.stdout.split() == sorted(path.stem for path in (ROOT / "monitoring" / "runbooks").glob("*.md"))
+
+
+def test_a_wheel_says_that_it_is_typed(unpacked: Path) -> None:
+    assert (unpacked / "driftgauge" / "py.typed").is_file()

@@ -15,6 +15,38 @@ Its packages, in the order of the data:
 
 `main` composes a server of them, `process` starts and restarts its workers, `cli` is the command line, and `demo`
 replays real flights. `settings` holds every option, `errors` every reason code, `common` what several packages need.
+
+From Python: `driftgauge.create_bundle(…)` and `driftgauge.load_bundle(…)`. Each name is imported when it is first used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+__all__ = ["BaselineOptions", "Bundle", "DriftgaugeError", "__version__", "create_bundle", "load_bundle"]
+
+if TYPE_CHECKING:
+    from driftgauge.errors import DriftgaugeError
+    from driftgauge.models.bundle import Bundle, load_bundle
+    from driftgauge.models.creation.baseline import BaselineOptions
+    from driftgauge.models.creation.create import create_bundle
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name on first use, so that `import driftgauge` loads no library."""
+        from importlib import import_module
+
+        modules = {
+            "BaselineOptions": "driftgauge.models.creation.baseline",
+            "Bundle": "driftgauge.models.bundle",
+            "DriftgaugeError": "driftgauge.errors",
+            "create_bundle": "driftgauge.models.creation.create",
+            "load_bundle": "driftgauge.models.bundle",
+        }
+        if name not in modules:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(modules[name]), name)
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -184,8 +184,9 @@ class Bundle:
     baseline: Baseline
 
 
-def load_bundle(folder: Path, trusted_types: Iterable[str] = ()) -> Bundle:
+def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle:
     """Read and check a bundle; BundleError says what is wrong with it and what to do."""
+    folder = Path(folder)
     if not folder.is_dir():
         raise BundleError(f"there is no model bundle at {folder}: make one with `driftgauge bundle create`")
     info = read_info(folder)

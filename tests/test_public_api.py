@@ -1,0 +1,45 @@
+"""What `import driftgauge` offers."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import driftgauge
+import pytest
+
+
+def test_importing_driftgauge_loads_nothing_but_itself() -> None:
+    code = "import sys; before = set(sys.modules); import driftgauge; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = {name for name in done.stdout.split() if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert loaded == {"driftgauge"}
+
+
+@pytest.mark.parametrize("name", driftgauge.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    found = getattr(driftgauge, name)
+    if name != "__version__":
+        assert found.__name__ == name
+        assert found.__doc__
+
+
+def test_type_checkers_see_the_names_that_there_are() -> None:
+    source = ast.parse(Path(driftgauge.__file__).read_text("utf-8"))
+    checked = next(node for node in source.body if isinstance(node, ast.If))
+    names = [alias.name for node in checked.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert {*names, "__version__"} == set(driftgauge.__all__)
+    assert dir(driftgauge) == sorted(driftgauge.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'driftgauge' has no attribute 'create_model'"):
+        getattr(driftgauge, "create_model")  # noqa: B009  # a type checker would refuse the plain attribute
+
+
+def test_submodules_are_reached_without_the_public_names() -> None:
+    code = "import driftgauge.errors; print('numpy' in __import__('sys').modules, driftgauge.DriftgaugeError.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "DriftgaugeError"]
