@@ -1,0 +1,202 @@
+"""Options of a command that are derived from a dataclass: name, type, default and help stand once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperArgument, TyperCommand
+
+from driftgauge.common.option import Option
+
+Result = TypeVar("Result")
+METAVARS: Final = {bool: "", int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
+"""How a value is called in the help, by its type, where the option does not say."""
+
+
+class Command(TyperCommand):
+    """A command whose help shows no types of Python for `--help` and for arguments."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the arguments and options, those of the help included."""
+        params = super().get_params(ctx)
+        for param in params:
+            if isinstance(param, TyperArgument):
+                param.display_type_rich = _no_type  # type: ignore[method-assign]
+            elif param.name == "help":
+                param.metavar = ""
+        return params
+
+
+def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Give a command one option for each field of its parameters that are dataclasses.
+
+    A field takes part if its type is annotated with an `Option`; the others keep their defaults:
+
+        @dataclass(frozen=True)
+        class Greeting:
+            name: Annotated[str, Option("Who is greeted.", "NAME")]
+            times: Annotated[int, Option("How often.", group="Style")] = 1
+            words: Annotated[tuple[str, ...], Option("What is said.", "WORD,…")] = ("hello",)
+            loud: Annotated[bool, Option("In capitals.")] = False
+
+        @app.command(cls=Command)
+        @derived_options
+        def greet(greeting: Greeting, out: Annotated[Path, typer.Option(metavar="FILE")]) -> None: ...
+
+    makes `greet --name NAME --times N --words WORD,… --loud --out FILE`. A field without a default is required. A
+    tuple's option may be given several times, and its values hold several parts with commas between them
+    (`commas=False`: as they are). A bool that is True by default gets the option that turns it off: `--no-NAME`.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    signature = inspect.signature(command)
+    derived = {name: tuple(_fields(hint)) for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+
+    @functools.wraps(command)
+    def spread(**given: Any) -> Result:
+        for name, fields in derived.items():
+            values = {field.name: field.value(given.pop(field.name)) for field in fields}
+            given[name] = hints[name](**values)
+        return command(**given)
+
+    parameters = [
+        parameter
+        for own in signature.parameters.values()
+        for parameter in (
+            [field.parameter for field in derived[own.name]]
+            if own.name in derived
+            else [own.replace(annotation=hints[own.name], kind=inspect.Parameter.KEYWORD_ONLY)]
+        )
+    ]
+    spread.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return spread
+
+
+def flag(owner: type, name: str) -> str:
+    """Return how the option of a dataclass's field is written on the command line."""
+    return next(field.flag for field in _fields(owner) if field.name == name)
+
+
+def _no_type(ctx: Any) -> str:
+    return ""
+
+
+def _fields(owner: Any) -> Iterator[_OptionField]:
+    """Yield the fields of a dataclass that are options."""
+    hints = get_type_hints(owner, include_extras=True)
+    for field in dataclasses.fields(owner):
+        kind, *notes = get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else (None,)
+        for option in notes:
+            if isinstance(option, Option):
+                yield _OptionField(field.name, kind, _default(field), option)
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+@dataclass(frozen=True)
+class _OptionField:
+    """One field of a dataclass, as an option of a command."""
+
+    name: str
+    kind: Any
+    default: Any
+    option: Option
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether the option turns off what is on by default."""
+        return self.kind is bool and self.default is True
+
+    @property
+    def is_tuple(self) -> bool:
+        """Whether the option takes several values."""
+        return get_origin(self.kind) is tuple
+
+    @property
+    def flag(self) -> str:
+        """The option as it is written."""
+        return self.option.flag or f"--{'no-' * self.is_switched_off}{self.name.replace('_', '-')}"
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """The parameter of the function that typer reads."""
+        info = typer.Option(
+            self.flag,
+            help=self.option.help,
+            metavar=self._metavar,
+            rich_help_panel=self.option.group,
+            show_default=self._shown_default,
+        )
+        default = inspect.Parameter.empty if self.default is MISSING else self._typer_default
+        return inspect.Parameter(
+            self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[self._typer_kind, info]
+        )
+
+    def value(self, given: Any) -> Any:
+        """Return the field's value for what the command line gave."""
+        if self.is_switched_off:
+            return not given
+        if self.is_tuple:
+            return tuple(self._parsed(part) for text in given for part in self._parts(text))
+        return self.default if given == self._typer_default else self._parsed(given)
+
+    @property
+    def _metavar(self) -> str:
+        if self.option.metavar is not None:
+            return self.option.metavar
+        if get_origin(self._scalar) is Literal:
+            return "|".join(map(str, get_args(self._scalar)))
+        return METAVARS.get(self._scalar, "TEXT")
+
+    @property
+    def _scalar(self) -> Any:
+        """The type of one value: without `| None`, and of a tuple that of its parts."""
+        if get_origin(self.kind) in (Union, types.UnionType, tuple):
+            return next(part for part in get_args(self.kind) if part not in (type(None), ...))
+        return self.kind
+
+    @property
+    def _typer_kind(self) -> Any:
+        if self.is_tuple:
+            return list[str]
+        return (str | None if self.default is None else str) if self.option.parse else self.kind
+
+    @property
+    def _typer_default(self) -> Any:
+        """The default as typer takes it; a text where a parser makes a value of it."""
+        if self.default is MISSING or self.default is None:
+            return None
+        if self.is_tuple:
+            return [str(part) for part in self.default]
+        if self.option.parse:
+            return self.option.shown_default or str(self.default)
+        return False if self.is_switched_off else self.default
+
+    @property
+    def _shown_default(self) -> bool | str:
+        shown = self.option.shown_default
+        if shown and shown != self._typer_default:
+            return shown
+        return self.kind is not bool and self.default not in (None, ())
+
+    def _parts(self, text: str) -> list[str]:
+        if not self.option.commas:
+            return [text]
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    def _parsed(self, text: Any) -> Any:
+        """Return a value in the field's type; typer has converted what is no tuple and has no parser."""
+        parse = self.option.parse or (self._scalar if self.is_tuple else lambda value: value)
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=f"'{self.flag}'") from error
