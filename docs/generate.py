@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from driftgauge.metrics.metrics import catalogue
-from driftgauge.settings.options import Settings, variable
+from driftgauge.settings.options import GROUPS, variable
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 HERE = Path(__file__).parent
@@ -36,21 +37,30 @@ def metrics_page() -> str:
 
 
 def settings_page() -> str:
-    """Return the table of all settings."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        shown = "" if default in (None, PydanticUndefined, ()) else f"`{_plain(default)}`"
-        rows.append(f"| `{name}` | `{variable(name)}` | {shown} | {field.description} |")
-    return _page(
-        "Settings",
-        "Each can be given in the environment, or by its name in a TOML file (`--config FILE`, or "
-        "`DRIFTGAUGE_CONFIG`); the most common ones are also options of `driftgauge serve`. The command line wins, "
-        "then the environment, then the file. All are checked at start: an unknown name or a wrong value stops the "
-        "server with a message.",
-        ["setting", "in the environment", "default", "what it does"],
-        rows,
+    """Return the tables of all settings, one for each group."""
+    intro = (
+        "Set an option in the environment, or by its name in a TOML file (`--config FILE`, or `DRIFTGAUGE_CONFIG`). "
+        "The most common ones are also options of `driftgauge serve`. The command line wins, then the environment, "
+        "then the file. All are checked at start: an unknown name or a wrong value stops the server with a message."
     )
+    groups = [
+        text
+        for title, group in GROUPS.items()
+        for text in ("", f"## {title}", "", *_table(SETTINGS_HEAD, _rows(group)))
+    ]
+    return "\n".join(["# Settings", NOTE, "", intro, *groups, ""])
+
+
+SETTINGS_HEAD = ["setting", "in the environment", "default", "what it does"]
+
+
+def _rows(group: type[BaseModel]) -> list[str]:
+    rows = []
+    for name, field in group.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, "", PydanticUndefined, ()) else f"`{_plain(default)}`"
+        rows.append(f"| `{name}` | `{variable(name)}` | {shown} | {field.description} |")
+    return rows
 
 
 def _plain(value: object) -> str:
@@ -58,8 +68,11 @@ def _plain(value: object) -> str:
 
 
 def _page(title: str, text: str, head: list[str], rows: list[str]) -> str:
-    table = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
-    return "\n".join([f"# {title}", NOTE, "", text, "", *table, ""])
+    return "\n".join([f"# {title}", NOTE, "", text, "", *_table(head, rows), ""])
+
+
+def _table(head: list[str], rows: list[str]) -> list[str]:
+    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
 
 
 def main(check: bool) -> int:

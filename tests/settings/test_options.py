@@ -11,12 +11,13 @@ from driftgauge.errors import SettingsError
 from driftgauge.settings.options import (
     CONFIG_VARIABLE,
     ENVIRONMENT_PREFIX,
-    IN_MEMORY,
+    GROUPS,
     Settings,
     ignored_variables,
     load,
     variable,
 )
+from driftgauge.settings.server import IN_MEMORY
 from pydantic import ValidationError
 
 UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests")
@@ -68,6 +69,11 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("windows", "50,500", (50, 500)),
     ("time_windows", "90s,36h,7d", ("90s", "36h", "7d")),
     ("max_age_seconds", "3600", 3_600.0),
+    ("evaluation_interval_seconds", "0.5", 0.5),
+    ("evaluation_rest_factor", "0", 0.0),
+    ("evaluation_wait_seconds", "0.5", 0.5),
+    ("metrics_bin_rows", "false", False),
+    ("metrics_top_features", "20", 20),
     ("psi_threshold_warning", "0.15", 0.15),
     ("psi_threshold_critical", "0.4", 0.4),
     ("psi_thresholds_by_feature", "temp=0.3:0.5, dewp=0.2:0.4", {"temp": (0.3, 0.5), "dewp": (0.2, 0.4)}),
@@ -82,11 +88,6 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("latency_threshold_critical_seconds", "2", 2.0),
     ("error_budget_ratio", "0.01", 0.01),
     ("evaluation_stale_seconds", "30", 30.0),
-    ("evaluation_interval_seconds", "0.5", 0.5),
-    ("evaluation_rest_factor", "0", 0.0),
-    ("evaluation_wait_seconds", "0.5", 0.5),
-    ("metrics_bin_rows", "false", False),
-    ("metrics_top_features", "20", 20),
 ]
 WRONG: list[tuple[str, str]] = [
     ("allowed_hosts", "https://api.example.com"),
@@ -262,6 +263,10 @@ def test_every_number_has_its_unit_in_its_name(name: str) -> None:
 
 def test_every_option_is_tried_here() -> None:
     assert [name for name, *_ in OPTIONS] == list(Settings.model_fields)
+
+
+def test_every_option_is_in_one_group() -> None:
+    assert [name for group in GROUPS.values() for name in group.model_fields] == list(Settings.model_fields)
 
 
 def test_settings_do_not_change_once_read() -> None:
@@ -446,8 +451,8 @@ def test_a_wrong_value_is_told_of_in_our_own_words(name: str, text: str) -> None
         ("port", "http", "port: 'http' cannot be used: give a whole number, at least 0 and at most 65,535"),
         ("log_level", "loud", "log_level: 'loud' cannot be used: give debug, info, warning or error"),
         ("monitoring_enabled", "perhaps", "monitoring_enabled: 'perhaps' cannot be used: give true or false"),
-        ("windows", "10;20", "windows: '10;20' cannot be used: give whole numbers between commas"),
-        ("windows", 3, "windows: 3 cannot be used: give whole numbers between commas"),
+        ("windows", "10;20", "windows: '10;20' cannot be used: give whole numbers, separated by commas"),
+        ("windows", 3, "windows: 3 cannot be used: give whole numbers, separated by commas"),
         ("max_age_seconds", "nan", "max_age_seconds: 'nan' cannot be used: give a number, above 0"),
         ("metrics_top_features", "all", "metrics_top_features: 'all' cannot be used: give a whole number, at least 0"),
         ("bundle", 3, "bundle: 3 cannot be used: give a path"),
@@ -509,7 +514,8 @@ def test_an_evaluation_is_not_stale_before_the_next_is_due() -> None:
 def test_several_workers_cannot_replay_rows_in_their_order() -> None:
     assert load({"workers": 2}).clock == "arrival"
     assert load({"workers": 1, "clock": "event"}).workers == 1
-    with pytest.raises(SettingsError, match=r"^workers: clock=event .* takes one worker$"):
+    message = "workers must be 1 with clock=event, because a replay keeps the order of its rows"
+    with pytest.raises(SettingsError, match=f"^{message}$"):
         load({"workers": 2, "clock": "event"})
 
 
@@ -545,7 +551,7 @@ def test_state_is_kept_beside_the_bundle_unless_it_is_told_where(
         ("DRIFTGAUGE_CONFG", r"did you mean DRIFTGAUGE_CONFIG\?"),
         ("DRIFTGAUGE_port", r"did you mean DRIFTGAUGE_PORT\?"),
         ("driftgauge_port", r"did you mean DRIFTGAUGE_PORT\?"),
-        ("DRIFTGAUGE_", r"docs/settings\.md lists the known ones"),
+        ("DRIFTGAUGE_", r"docs/settings\.md lists all of them"),
     ],
 )
 def test_an_unknown_variable_is_refused_by_name_with_the_one_that_may_be_meant(

@@ -22,9 +22,9 @@ from driftgauge.cli.reference_options import (
     Windows,
     ZeroBinOption,
     baseline_options,
-    split,
     told_by_option,
 )
+from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.models.bundle import BASELINE_FILE, read_baseline, read_info
 from driftgauge.models.creation.create import create_bundle
@@ -102,7 +102,7 @@ def bundle_create(
                 reference, time, by_hour, kinds, ignore, windows, expected_range_quantile, zero_bin
             ),
             category_codes=_read_codes(category_codes),
-            trusted_types=split(trusted_types or ""),
+            trusted_types=comma_list(trusted_types or ""),
             overwrite=overwrite,
             features=chosen(features, TableStream(reference).column_names, "--features") if features else (),
             share_samples=share_samples,

@@ -19,7 +19,8 @@ from driftgauge.check.scoring import Scorer
 from driftgauge.cli.check_report import as_bytes, show
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
-from driftgauge.cli.reference_options import TrustedTypes, split, told_by_option
+from driftgauge.cli.reference_options import TrustedTypes, told_by_option
+from driftgauge.common.comma_lists import comma_list
 from driftgauge.drift.evidence.detector import Budget
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
@@ -83,7 +84,7 @@ def check(
             budget=Budget(false_alarm_rows, tolerance=tolerance),
         ),
     )
-    scorer = None if no_predict else _scorer(baseline, split(trusted_types or ""))
+    scorer = None if no_predict else _scorer(baseline, comma_list(trusted_types or ""))
     comparison = Check(known, tables, options, scorer)
     errors = console(stderr=True)
     for line in _remarks(comparison):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, cast, get_args
 
+from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.quoting import listed
 from driftgauge.errors import TableError
 from driftgauge.models.bundle import FeatureKind
@@ -19,7 +20,7 @@ def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]
     """
     names: list[str] = []
     for value in given:
-        names += [value] if value in known else _parts(value)
+        names += [value] if value in known else comma_list(value)
     for name in names:
         _require_known(name, known, option)
     return list(dict.fromkeys(names))
@@ -30,7 +31,7 @@ def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, Featur
     kinds: dict[str, FeatureKind] = {}
     for value in given:
         whole, _, _ = value.rpartition("=")
-        for part in [value] if whole in known else _parts(value):
+        for part in [value] if whole in known else comma_list(value):
             name, _, kind = part.rpartition("=")
             if not name or kind not in KINDS:
                 ways = " or ".join(f"COLUMN={one}" for one in KINDS)
@@ -38,10 +39,6 @@ def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, Featur
             _require_known(name, known, "--kinds")
             kinds[name] = cast("FeatureKind", kind)
     return kinds
-
-
-def _parts(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _require_known(name: str, known: Sequence[str], option: str) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import write
+from driftgauge.common.comma_lists import comma_list
 
 monitoring_app = typer.Typer()
 
@@ -79,7 +80,7 @@ def monitoring_render(
         prometheus=prometheus,
         alertmanager=alertmanager,
         job=job,
-        by=listed(by),
+        by=tuple(comma_list(by)),
         slack_url_file=slack_url_file,
         slack_channel=slack_channel,
         email_to=email_to,
@@ -92,7 +93,7 @@ def monitoring_render(
         group_wait=group_wait,
         group_interval=group_interval,
         repeat_interval=repeat_interval,
-        replica_windows=listed(replica_windows),
+        replica_windows=tuple(comma_list(replica_windows)),
         compatibility=compatibility,
     )
     written = write(options, out)
@@ -101,8 +102,3 @@ def monitoring_render(
     if not (slack_url_file or email_to or webhook_url):
         given = "--slack-url-file, --email-to or --webhook-url"
         console.print(f"no receiver is given, alerts show at Alertmanager's own page: {given}", soft_wrap=True)
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Return the parts of a list that is written with commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from driftgauge.cli.column_options import chosen, stated_kinds
+from driftgauge.common.comma_lists import comma_list
 from driftgauge.drift.reference.build import WINDOW_SIZES
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.errors import BaselineError
@@ -80,7 +81,7 @@ def baseline_options(
     zero_bin: ZeroBin,
 ) -> BaselineOptions:
     """Return how the baseline of a table is built; BaselineError or TableError for what cannot be."""
-    sizes = split(windows)
+    sizes = comma_list(windows)
     if not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise BaselineError(f"--windows {windows}: give sizes in rows, e.g. {SIZES}")
     known = TableStream(table).column_names if kinds or ignore else ()
@@ -93,11 +94,6 @@ def baseline_options(
         expected_range_quantile=quantile,
         zero_bin=zero_bin,
     )
-
-
-def split(text: str) -> list[str]:
-    """Return the parts of a text between commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 @contextmanager

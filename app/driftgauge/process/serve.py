@@ -24,7 +24,8 @@ from driftgauge.models.bundle import read_info
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.supervisor import Supervisor
 from driftgauge.process.worker import IMPORT_STRING, SERVED_VARIABLE, served
-from driftgauge.settings.options import CONFIG_VARIABLE, IN_MEMORY, Settings, ignored_variables, load, variable
+from driftgauge.settings.options import CONFIG_VARIABLE, Settings, ignored_variables, load, variable
+from driftgauge.settings.server import IN_MEMORY
 from driftgauge.shutdown import FLUSH_SECONDS
 from driftgauge.state.folder import reset
 

@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: the name, the value, and what is allowed instead."""
+"""Error messages for settings: the name, the value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from driftgauge.common.quoting import shortened
 
 LONGEST_VALUE: Final = 60
-"""Characters of a value that are repeated."""
+"""Characters of a wrong value that its message shows."""
 _LINK: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 _BOUNDS: Final[Mapping[str, str]] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -22,7 +22,7 @@ _PLURALS: Final[Mapping[object, str]] = {int: "whole numbers", float: "numbers",
 
 
 def service_links(environment: Mapping[str, str], prefix: str) -> list[str]:
-    """Return the variables with a prefix that Kubernetes sets for a Service of that name: no settings, but addresses.
+    """Return the variables with a prefix that Kubernetes sets for a Service of that name; they are not settings.
 
     For one named `driftgauge` these are e.g. DRIFTGAUGE_SERVICE_HOST and DRIFTGAUGE_PORT=tcp://10.0.0.7:8000.
     """
@@ -37,8 +37,7 @@ def service_links(environment: Mapping[str, str], prefix: str) -> list[str]:
 def sentences(
     problems: Sequence[Mapping[str, Any]], fields: Mapping[str, FieldInfo], variables: Mapping[str, str]
 ) -> list[str]:
-    """Return a sentence for each setting that pydantic found wrong; `variables` are the names of those that were set
-    by one."""
+    """Return a sentence for each setting that pydantic refused; `variables` names the environment variable of each."""
     found: dict[str, str] = {}
     for problem in problems:
         name = str(problem["loc"][0]) if problem["loc"] else ""
@@ -47,7 +46,7 @@ def sentences(
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like one that is not, None if none is.
+    """Return the known name most similar to an unknown one, None if no name is similar.
 
     >>> nearest("prot", ["port", "host"])
     'port'
@@ -61,23 +60,23 @@ def _sentence(
     if problem["type"] == "extra_forbidden":
         like = nearest(name, fields)
         return f"unknown setting {name}" + (f"; did you mean {like}?" if like else "")
-    told = f"{name} ({variables[name]})" if name in variables else name
-    if problem["type"] == "value_error":  # our own words
+    label = f"{name} ({variables[name]})" if name in variables else name
+    if problem["type"] == "value_error":  # raised by our own validators
         why = str(problem["ctx"]["error"])
-        return f"{told}: {why}" if told else why
-    return f"{told}: {shortened(repr(problem['input']), LONGEST_VALUE)} cannot be used: give {allowed(fields[name])}"
+        return f"{label}: {why}" if label else why
+    return f"{label}: {shortened(repr(problem['input']), LONGEST_VALUE)} cannot be used: give {allowed(fields[name])}"
 
 
 def allowed(field: FieldInfo) -> str:
-    """Return what a setting may be."""
+    """Return the values that a setting accepts, in words."""
     kind = _kind(field.annotation)
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Literal:
         return _either([str(part) for part in parts])
     if origin is tuple:
-        return f"{_PLURALS[parts[0]]} between commas"
+        return f"{_PLURALS[parts[0]]}, separated by commas"
     if origin is dict:
-        return "COLUMN=WARNING:CRITICAL between commas, with numbers, e.g. temp=0.3:0.5,dewp=0.2:0.4"
+        return "COLUMN=WARNING:CRITICAL, separated by commas, e.g. temp=0.3:0.5,dewp=0.2:0.4"
     if kind is bool:
         return "true or false"
     if kind in (int, float):
@@ -86,7 +85,7 @@ def allowed(field: FieldInfo) -> str:
 
 
 def _kind(annotation: object) -> Any:
-    """Return a type without the marks and the None that it may have."""
+    """Return a type without `Annotated` and `None`."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _kind(parts[0])
@@ -96,7 +95,7 @@ def _kind(annotation: object) -> Any:
 
 
 def _bounds(marks: Collection[object]) -> str:
-    """Return the bounds that a field's marks set, as pydantic names them."""
+    """Return the bounds in a field's metadata, in words."""
     words = [
         f"{word} {getattr(mark, name):,}" for mark in marks for name, word in _BOUNDS.items() if hasattr(mark, name)
     ]

@@ -1,0 +1,79 @@
+"""Options of monitoring: the windows, when they are evaluated, and which metrics are exposed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, Field, field_validator
+
+from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.settings.values import LOWER_CASE, Names, RowCounts
+
+MAX_WINDOW_ROWS: Final = 1_000_000
+
+
+class MonitoringSettings(BaseModel):
+    """Windows, evaluations and metrics."""
+
+    monitoring_enabled: bool = Field(
+        True, description="Monitor drift. If false, predictions are only answered and counted."
+    )
+    clock: Annotated[Literal["arrival", "event"], LOWER_CASE] = Field(
+        "arrival",
+        description="What the time of a row is: its arrival, or its own `timestamp` (`event`, for replays).",
+    )
+    max_event_ahead_seconds: float = Field(
+        300.0, ge=0, description="Largest lead of a `timestamp` over its arrival; beyond it is rejected and counted."
+    )
+    windows: RowCounts = Field(
+        (1_000, 10_000), description="Sizes of the sliding windows in rows; the largest is the main window."
+    )
+    time_windows: Names = Field(
+        ("2m", "1h", "24h"),
+        description="Lengths of the time windows (s, m, h, d). They are for inspection only and do not affect alerts.",
+    )
+    max_age_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Rows older than this are dropped from the sliding windows.",
+    )
+    evaluation_interval_seconds: float = Field(
+        5.0, gt=0, description="Time between evaluations while the status and the metrics are not read."
+    )
+    evaluation_rest_factor: float = Field(
+        50.0, ge=0, description="Minimum pause between evaluations, as a multiple of the last one's CPU time."
+    )
+    evaluation_wait_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="Time limit for `/metrics` and `/drift/status`; if an evaluation takes longer, they return the "
+        "last report.",
+    )
+    metrics_bin_rows: bool = Field(
+        True,
+        description="Expose the rows of each bin, from which the PSI across replicas is computed; up to a quarter of "
+        "all series.",
+    )
+    metrics_top_features: int | None = Field(
+        None,
+        ge=0,
+        description="Expose drift metrics only for the predictions and this many features, those with the most drift. "
+        "Default: all features.",
+    )
+
+    @field_validator("windows")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or min(value) < 1:
+            raise ValueError("give at least one window of at least 1 row, e.g. 1000,10000")
+        if max(value) > MAX_WINDOW_ROWS:
+            raise ValueError(f"a window of {max(value)} rows is too large: give at most {MAX_WINDOW_ROWS}")
+        return tuple(sorted(set(value)))
+
+    @field_validator("time_windows")
+    @classmethod
+    def _by_length(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        spans = sorted({TimeSpan.named(text).seconds: text for text in value}.items())
+        return tuple(text for _, text in spans)
