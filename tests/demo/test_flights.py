@@ -131,7 +131,7 @@ def test_an_incomplete_bundle_is_not_taken_for_one(tmp_path: Path) -> None:
     assert not data.is_complete(tmp_path)
 
 
-@pytest.mark.parametrize("module", ["models/creation/training", "models/creation/draft", "drift/bins"])
+@pytest.mark.parametrize("module", ["models/creation/column_types", "models/creation/bundle_builder", "drift/bins"])
 def test_a_changed_program_makes_another_bundle(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed, read = Path(data.__file__).parents[1] / f"{module}.py", Path.read_bytes
     before = data.cache_folder()

@@ -26,7 +26,9 @@ from driftgauge.models.creation.baseline import (
     ordered,
     stated_text,
 )
-from driftgauge.models.creation.draft import Draft, Rows
+from driftgauge.models.creation.bundle_builder import Draft, Rows
+from driftgauge.models.creation.column_types import Source, as_trained, cells_of
+from driftgauge.models.creation.column_warnings import suspects
 from driftgauge.models.creation.estimator import (
     class_names,
     classes_of,
@@ -36,9 +38,7 @@ from driftgauge.models.creation.estimator import (
     selects_by_name,
 )
 from driftgauge.models.creation.feature_names import FeatureNames, names_of, not_taken, trained_names
-from driftgauge.models.creation.fitted import NOTHING_KNOWN, Known, known_columns, takes_text_alone
-from driftgauge.models.creation.suspects import suspects
-from driftgauge.models.creation.training import Source, as_trained, cells_of
+from driftgauge.models.creation.learned_columns import NOTHING_KNOWN, Known, known_columns, takes_text_alone
 from driftgauge.models.creation.write import refuse_existing, write_bundle
 from driftgauge.models.model_file import load_model
 from driftgauge.tables.cells import as_numbers, text_lengths

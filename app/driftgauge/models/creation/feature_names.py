@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from driftgauge.common.quoting import listed
 from driftgauge.errors import BundleError
-from driftgauge.models.creation.fitted import takes_text_alone
+from driftgauge.models.creation.learned_columns import takes_text_alone
 
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
 """Where an estimator keeps the one that it is made around."""

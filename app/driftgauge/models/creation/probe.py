@@ -14,7 +14,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
-from driftgauge.models.creation.fitted import takes_text_alone
+from driftgauge.models.creation.learned_columns import takes_text_alone
 from driftgauge.models.predictor import Batch, Predictions, Predictor
 
 NEW_TEXT: Final = "a text of words that nobody has written before: qxzj"

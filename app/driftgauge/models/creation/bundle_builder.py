@@ -23,9 +23,9 @@ from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, rows_by_hour
 from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_with
-from driftgauge.models.creation.probing import Probe
+from driftgauge.models.creation.column_types import cells_of
+from driftgauge.models.creation.probe import Probe
 from driftgauge.models.creation.sample_rows import made_up_samples, shared_samples, timing_of
-from driftgauge.models.creation.training import cells_of
 from driftgauge.models.performance import measure_performance
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.tables.cells import texts_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Categories
-from driftgauge.models.creation.suspects import FEWEST_ROWS, MOST_ROWS, suspects
+from driftgauge.models.creation.column_warnings import FEWEST_ROWS, MOST_ROWS, suspects
 
 ROWS = 400
 RNG = np.random.default_rng(0)

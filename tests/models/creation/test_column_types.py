@@ -13,9 +13,9 @@ from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import Bundle, Feature, load_bundle
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
+from driftgauge.models.creation.column_types import Source, as_trained, dtypes_of, gaps_in
 from driftgauge.models.creation.create import create_bundle
-from driftgauge.models.creation.fitted import Known, known_columns, takes_text_alone
-from driftgauge.models.creation.training import Source, as_trained, dtypes_of, gaps_in
+from driftgauge.models.creation.learned_columns import Known, known_columns, takes_text_alone
 from driftgauge.models.frames import Frames
 from driftgauge.models.predictor import Predictor, batch_of
 from driftgauge.tables.table import TableError

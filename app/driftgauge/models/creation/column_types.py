@@ -15,7 +15,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Categories
 from driftgauge.models.bundle import Feature, Missing, Values
 from driftgauge.models.categories import CategoryNames, other_names
-from driftgauge.models.creation.fitted import Known, missing_as
+from driftgauge.models.creation.learned_columns import Known, missing_as
 from driftgauge.models.frames import NULLABLE
 from driftgauge.tables.cells import is_text, number_of
 from driftgauge.tables.table import column as column_of
