@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 import typer
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.metrics import render
+from driftgauge.metrics.render import render
 from driftgauge.monitor.monitor import Monitor
 from rich.console import Console
 from rich.progress import track

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from driftgauge.metrics.metrics import catalogue
+from driftgauge.metrics.catalogue import catalogue
 from driftgauge.settings.options import GROUPS, variable
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined

@@ -14,10 +14,11 @@ from driftgauge.drift.evidence.detector import Budget, Evidence
 from driftgauge.drift.reference.baseline import Baseline, Categories
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.metrics.metrics import Stored
+from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.series import CounterSpec
 from driftgauge.models.predictor import Predictor
 from driftgauge.monitor.monitor import Monitor, MonitorOptions
-from driftgauge.state.layout import Counters, Layout, counter_fields
+from driftgauge.state.layout import Layout, counter_fields
 
 from tests.examples import Example
 
@@ -103,7 +104,7 @@ def evidence_of(
     return replace(none, values=values, raised=raised, since=began)
 
 
-def counters_of(series: Sequence[Stored]) -> Counters:
+def counters_of(series: Sequence[CounterSpec]) -> Counters:
     """Return counters of some series over a buffer of their own."""
     layout = Layout(counter_fields(series))
     return Counters(series, layout.arrays(bytearray(layout.size_bytes)))

@@ -12,7 +12,7 @@ from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.blocks import Counted, Unread
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.drift.windows.window import Rows
-from driftgauge.metrics.metrics import LATE, Stored, each
+from driftgauge.metrics.series import LATE, CounterSpec, each
 from driftgauge.state.memory import Memory, MemoryShape
 from driftgauge.state.reader import StateReader
 from driftgauge.state.shape import BLOCK_ROWS, StateShape, Taken
@@ -26,15 +26,15 @@ from hypothesis import strategies as st
 from tests.effort import examples
 from tests.monitors import small_baseline, some_rows
 
-COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
-TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
+COUNTED = CounterSpec("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
+TIMED = CounterSpec("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
 SERIES = (COUNTED, TIMED)
 
 unhurried = settings(deadline=None, max_examples=examples(60))
 
 
 def small_shape(
-    window_rows: int, series: Sequence[Stored] = (), *, spans: Sequence[TimeSpan] = (), by_event: bool = False
+    window_rows: int, series: Sequence[CounterSpec] = (), *, spans: Sequence[TimeSpan] = (), by_event: bool = False
 ) -> StateShape:
     """Return what a state for rows of the small baseline is for."""
     baseline = small_baseline()

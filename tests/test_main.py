@@ -13,7 +13,7 @@ import skops.io
 from driftgauge.drift.evidence.detector import Budget
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import IN_MEMORY_PROBLEM, compose, create_app
-from driftgauge.metrics.metrics import PROCESS, SCORE, SCORE_BUCKETS
+from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES

@@ -23,7 +23,7 @@ import numpy as np
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.metrics.metrics import CPU, LATE, Stored
+from driftgauge.metrics.series import CPU, LATE, CounterSpec
 from driftgauge.monitor.monitor import MonitorOptions, state_shape
 from driftgauge.state.layout import Field, Layout
 from driftgauge.state.members import added
@@ -38,7 +38,7 @@ from driftgauge.state.versions import Versions, version_fields
 from tests.monitors import START, small_baseline
 
 ROOT: Final = Path(__file__).parents[1]
-COUNTED: Final = Stored("counted_total", "counter", "Rows as a worker counts them.")
+COUNTED: Final = CounterSpec("counted_total", "counter", "Rows as a worker counts them.")
 SPANS: Final = (TimeSpan("10s", 10), TimeSpan("2m", 120), TimeSpan("1h", 3_600))
 STOP: Final = "stop"
 """A file that ends the readers of a folder."""

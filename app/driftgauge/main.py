@@ -41,7 +41,8 @@ from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import install_routes, measured, shortcuts
 from driftgauge.errors import SettingsError
-from driftgauge.metrics.metrics import RECOVERED, Stored, monitor_series, process_numbers, score_buckets
+from driftgauge.metrics.process import process_numbers
+from driftgauge.metrics.series import RECOVERED, CounterSpec, monitor_series, score_buckets
 from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
 from driftgauge.models.model_file import UntrustedTypes
 from driftgauge.models.predictor import Predictor, verify
@@ -254,7 +255,7 @@ def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
 
 
 def _store(
-    settings: Settings, bundle: Bundle, options: MonitorOptions, series: Sequence[Stored], problems: Problems
+    settings: Settings, bundle: Bundle, options: MonitorOptions, series: Sequence[CounterSpec], problems: Problems
 ) -> Store:
     """Return the state of the model, as files if that is possible: predictions go on without."""
     shape = state_shape(bundle.baseline, options, series)

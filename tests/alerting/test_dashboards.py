@@ -11,7 +11,7 @@ from typing import Any
 
 import promql_parser
 import pytest
-from driftgauge.metrics.metrics import catalogue
+from driftgauge.metrics.catalogue import catalogue
 
 from tests.alerting.queries import VALUES, Question, dashboard_queries, filled, load, panels
 from tests.e2e.programs import needs_servers

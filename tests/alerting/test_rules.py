@@ -19,7 +19,7 @@ from driftgauge.alerting.rules import PREDICT
 from driftgauge.cli import main as cli
 from driftgauge.edges.http.routes import measured
 from driftgauge.errors import MonitoringError
-from driftgauge.metrics.metrics import catalogue
+from driftgauge.metrics.catalogue import catalogue
 
 from tests.e2e.programs import needs_servers
 

@@ -8,7 +8,7 @@ import pytest
 from driftgauge.alerting.alerts import alert_names
 from driftgauge.alerting.runbooks import Runbooks, read_runbooks, runbooks
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.metrics import catalogue
+from driftgauge.metrics.catalogue import catalogue
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, variable
 from markdown_it import MarkdownIt
 

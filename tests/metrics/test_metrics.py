@@ -16,14 +16,18 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import SEVERITIES, Status
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS
-from driftgauge.metrics.metrics import (
+from driftgauge.metrics.catalogue import catalogue
+from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES
+from driftgauge.metrics.process import process_numbers
+from driftgauge.metrics.render import COLUMNS_AT_ONCE, EVERYTHING, Exposed, render, render_chunks
+from driftgauge.metrics.series import (
     BATCH_SIZES,
     BIN_ROWS,
-    COLUMNS_AT_ONCE,
     CONNECTIONS_REFUSED,
     CPU,
     ERROR_BUDGET,
-    EVERYTHING,
     HTTP_DURATION,
     HTTP_REQUESTS,
     INPUT_SIZE,
@@ -36,27 +40,15 @@ from driftgauge.metrics.metrics import (
     PREDICTIONS,
     PROCESS,
     REFERENCE_RATIO,
-    REPORTED,
     SCORE,
     SCORE_BUCKETS,
-    STATED,
-    Exposed,
-    Limits,
-    MonitorFacts,
-    ServerFacts,
-    Stored,
-    WorkerFacts,
-    catalogue,
+    CounterSpec,
     monitor_series,
-    process_numbers,
-    render,
     score_buckets,
     server_series,
-    written,
 )
 from driftgauge.metrics.text_format import LOT
 from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
-from driftgauge.state.layout import Counters
 from driftgauge.state.store import Store
 from prometheus_client import CollectorRegistry, ProcessCollector, parser
 from prometheus_client.core import Metric as Family
@@ -186,8 +178,8 @@ def test_the_catalogue_is_sorted_and_names_every_declared_series() -> None:
     names = [name for name, *_ in catalogue()]
     assert names == sorted(names)
     stored = {spec.name for spec in (*monitor_series(), *server_series(ROUTES))}
-    assert stored | {gauge.name for gauge in REPORTED} <= set(names)
-    assert {gauge.name for gauge in STATED} | {spec.name for spec in PROCESS} <= set(names)
+    assert stored | {gauge.name for gauge in REPORT_GAUGES} <= set(names)
+    assert {gauge.name for gauge in MONITOR_GAUGES} | {spec.name for spec in PROCESS} <= set(names)
 
 
 @pytest.mark.parametrize("declared", _declared(), ids=lambda declared: str(declared[0]))
@@ -867,7 +859,7 @@ def test_this_process_is_known_in_the_order_that_is_told() -> None:
 # ---------------------------------------------------------------- less than everything
 
 BY_BIN = {BIN_ROWS.removesuffix("_total"), REFERENCE_RATIO.name}
-GAUGES_BY_FEATURE = {gauge.name for gauge in REPORTED if "feature_name" in gauge.labels}
+GAUGES_BY_FEATURE = {gauge.name for gauge in REPORT_GAUGES if "feature_name" in gauge.labels}
 
 
 def _by_feature(exposition: Exposition) -> dict[str, set[str]]:
@@ -965,7 +957,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *server_series(ROUTES), *PROCESS)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT
-    assert {gauge.name for gauge in STATED} - set(off.ours) == {
+    assert {gauge.name for gauge in MONITOR_GAUGES} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
         "model_evaluation_age_threshold_seconds",
         "model_evaluation_duration_seconds",
@@ -977,7 +969,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
 def test_one_monitor_may_be_switched_off_beside_another() -> None:
     on, off = _facts(_drifted()), _switched_off(_facts(small_monitor("fraud")))
     together, alone = Exposition(OPENMETRICS, [on, off]), Exposition(OPENMETRICS, [on])
-    for name in {gauge.name for gauge in REPORTED} | BY_BIN | {"model_monitoring_healthy"}:
+    for name in {gauge.name for gauge in REPORT_GAUGES} | BY_BIN | {"model_monitoring_healthy"}:
         assert together.ours[name] == alone.ours[name]
     assert set(together.children("model_info", "model_name")) == {("churn",), ("fraud",)}
     assert set(together.children(PREDICTIONS.name, "model_name")) == {("churn",), ("fraud",)}
@@ -1035,8 +1027,8 @@ def test_two_versions_of_one_model_are_told_apart() -> None:
 
 
 def test_a_stored_series_keeps_numbers_for_its_children() -> None:
-    histogram = Stored("a_seconds", "histogram", "A.", buckets=(1.0, 2.0))
-    assert (histogram.width, Stored("a_total", "counter", "A.").width) == (4, 1)
+    histogram = CounterSpec("a_seconds", "histogram", "A.", buckets=(1.0, 2.0))
+    assert (histogram.width, CounterSpec("a_total", "counter", "A.").width) == (4, 1)
 
 
 def test_pieces_are_small_and_make_the_whole() -> None:
@@ -1050,7 +1042,7 @@ def test_pieces_are_small_and_make_the_whole() -> None:
     monitor.evaluate(START)
     counters = counters_of(server_series(ROUTES))
     server = ServerFacts(counters.series, counters.copy(), 0.001, WORKERS)
-    pieces = list(written(OPENMETRICS, [_facts(monitor)], server)[0])
+    pieces = list(render_chunks(OPENMETRICS, [_facts(monitor)], server)[0])
     assert max(piece.count(b"\n") for piece in pieces) <= LOT
     text = b"".join(pieces).decode()
     parse: Callable[[str], Iterable[Family]] = openmetrics_parser.text_string_to_metric_families

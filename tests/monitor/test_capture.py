@@ -8,7 +8,7 @@ import pytest
 from driftgauge.common.log_throttle import INTERVAL_SECONDS
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import DROPS, FAILURES, REJECTIONS, Reason
-from driftgauge.metrics.metrics import (
+from driftgauge.metrics.series import (
     BATCH_ROWS,
     DROPPED,
     FAILED,

@@ -20,7 +20,7 @@ from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, Window, count_windows, time_windows
 from driftgauge.edges.formats.drift_status import report_json
-from driftgauge.metrics.metrics import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
+from driftgauge.metrics.series import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
 from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, Registry, state_shape
 from driftgauge.state.reader import go_on
 from driftgauge.state.slot import Owner

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.metrics import CPU, PREDICTIONS, PROCESS
+from driftgauge.metrics.series import CPU, PREDICTIONS, PROCESS
 from driftgauge.monitor.monitor import state_shape
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import PROBLEM, Publisher

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import ModelFailed, Reason, Refused
-from driftgauge.metrics.metrics import BATCH_ROWS, INPUT_SIZE, PREDICTIONS, RETRIED
+from driftgauge.metrics.series import BATCH_ROWS, INPUT_SIZE, PREDICTIONS, RETRIED
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.monitor import Monitor

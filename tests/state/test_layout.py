@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from driftgauge.metrics.metrics import Stored, each, monitor_series
+from driftgauge.metrics.series import CounterSpec, each, monitor_series
 from driftgauge.state.layout import Field, Layout, counter_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.effort import examples
 from tests.monitors import counters_of
 
-COUNTED = Stored("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
-TIMED = Stored("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
+COUNTED = CounterSpec("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
+TIMED = CounterSpec("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
 SERIES = (COUNTED, TIMED)
 ALIGNMENT = 64
 

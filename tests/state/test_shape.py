@@ -5,7 +5,7 @@ import pytest
 from driftgauge.drift.bins import Binner, Bins
 from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.metrics.metrics import PROCESS
+from driftgauge.metrics.series import PROCESS
 from driftgauge.state.shape import SLACK_ROWS, StateShape
 
 from tests.monitors import small_baseline

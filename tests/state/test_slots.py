@@ -17,7 +17,7 @@ import driftgauge.state.slots
 import numpy as np
 import pytest
 from driftgauge.errors import Reason
-from driftgauge.metrics.metrics import CPU, LATE
+from driftgauge.metrics.series import CPU, LATE
 from driftgauge.state.files import HEADER_BYTES, Lease
 from driftgauge.state.members import added
 from driftgauge.state.slot import OwnSlot

@@ -12,7 +12,7 @@ from driftgauge.drift.evidence.detector import Budget, Detector, Evidence, Rate
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.time_spans import NEVER, TimeSpan
 from driftgauge.drift.windows.window import time_windows
-from driftgauge.metrics.metrics import LATE, Stored, monitor_series
+from driftgauge.metrics.series import LATE, CounterSpec, monitor_series
 from driftgauge.state.memory import Settled
 from driftgauge.state.shape import BLOCK_ROWS, SLACK_ROWS, StateShape
 from driftgauge.state.state import POINTS, State
@@ -45,7 +45,7 @@ from tests.states import (
 
 def _state(
     window_rows: int,
-    series: Sequence[Stored] = (),
+    series: Sequence[CounterSpec] = (),
     *,
     spans: Sequence[TimeSpan] = (),
     by_event: bool = False,

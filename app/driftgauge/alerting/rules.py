@@ -14,7 +14,7 @@ from driftgauge.alerting.options import REPLICA_WINDOWS, MonitoringOptions, dura
 from driftgauge.drift.bins import MISSING
 from driftgauge.drift.statistics.psi import CLIP
 from driftgauge.drift.verdict.rule import JUDGED_ROWS
-from driftgauge.metrics.metrics import BIN_ROWS, HTTP_REQUESTS
+from driftgauge.metrics.series import BIN_ROWS, HTTP_REQUESTS
 
 MODEL: Final = ("model_name", "model_version")
 LONGEST_INTERVAL: Final = "4m"

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import orjson
 
 from driftgauge.drift.bins import FloatArray
-
-Kind = Literal["counter", "gauge", "histogram"]
+from driftgauge.metrics.series import Kind
 
 LOT: Final = 1_000
 """Samples that become text at once: a tenth of a millisecond."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import Reason
-from driftgauge.metrics.metrics import (
+from driftgauge.metrics.series import (
     BATCH_ROWS,
     BATCH_SIZES,
     DROPPED,

@@ -18,7 +18,7 @@ from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate, settl
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.window import count_windows, time_windows
 from driftgauge.errors import Reason
-from driftgauge.metrics.metrics import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, Stored, monitor_series
+from driftgauge.metrics.series import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, CounterSpec, monitor_series
 from driftgauge.state.memory import Settled
 from driftgauge.state.shape import BLOCK_ROWS, StateShape
 from driftgauge.state.store import Snapshot, Store
@@ -48,7 +48,7 @@ class Evaluation:
     cpu_seconds: float
 
 
-def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[Stored] = ()) -> StateShape:
+def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[CounterSpec] = ()) -> StateShape:
     """Return what a monitor's state is for; `series` are its counters, by default those of `metrics`."""
     return StateShape(
         binner=baseline.binner,

@@ -11,7 +11,7 @@ from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.blocks import Head, block_shapes
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals, bucket_shapes
 from driftgauge.errors import DriftgaugeError
-from driftgauge.metrics.metrics import PROCESS, Stored
+from driftgauge.metrics.series import PROCESS, CounterSpec
 from driftgauge.state.layout import Field, Layout, counter_fields
 from driftgauge.state.pending import Waiting
 from driftgauge.state.versions import WordArray, version_fields
@@ -35,7 +35,7 @@ class StateShape:
     binner: Binner
     scales: Scales
     window_rows: int
-    series: tuple[Stored, ...] = ()
+    series: tuple[CounterSpec, ...] = ()
     """Counters and histograms of a worker."""
     spans: tuple[TimeSpan, ...] = ()
     by_event: bool = False

@@ -25,8 +25,9 @@ from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.windows.blocks import Head
 from driftgauge.drift.windows.time_spans import Block
 from driftgauge.drift.windows.window import Rows
-from driftgauge.metrics.metrics import LATE
-from driftgauge.state.layout import Buffer, Counters
+from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.series import LATE
+from driftgauge.state.layout import Buffer
 from driftgauge.state.reader import StateReader, go_on, head_of
 from driftgauge.state.shape import COMMITTED, FIRST, RESERVED, Saved, StateShape, Taken
 from driftgauge.state.versions import Arrays, Damaged, WordArray

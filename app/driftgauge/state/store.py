@@ -20,8 +20,8 @@ from driftgauge.drift.windows.blocks import Blocks, Counted
 from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
+from driftgauge.metrics.counters import Counters
 from driftgauge.state.files import Busy, is_cut
-from driftgauge.state.layout import Counters
 from driftgauge.state.members import Known, Member, added
 from driftgauge.state.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
 from driftgauge.state.merging import newest_rows

@@ -6,7 +6,8 @@ import pytest
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import Reason, Refused
 from driftgauge.main import compose
-from driftgauge.metrics.metrics import CONNECTIONS_REFUSED, CPU, HTTP_DURATION, HTTP_REQUESTS, process_numbers
+from driftgauge.metrics.process import process_numbers
+from driftgauge.metrics.series import CONNECTIONS_REFUSED, CPU, HTTP_DURATION, HTTP_REQUESTS
 
 from tests.examples import Example, quiet
 from tests.served import IN_MEMORY

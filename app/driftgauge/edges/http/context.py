@@ -19,7 +19,9 @@ from driftgauge.edges.http.connection.connections import Connections
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.metrics import NO_SLOT, Exposed, Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.render import Exposed
+from driftgauge.metrics.series import NO_SLOT
 from driftgauge.models.bundle import BundleInfo, Label, Sample
 from driftgauge.models.predictor import Predictor, check_samples
 from driftgauge.monitor.capture import Capture

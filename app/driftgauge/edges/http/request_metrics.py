@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from driftgauge.errors import Reason
-from driftgauge.metrics.metrics import CONNECTIONS_REFUSED, HTTP_DURATION, HTTP_REQUESTS, Stored, server_series
-from driftgauge.state.layout import Counters
+from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.series import CONNECTIONS_REFUSED, HTTP_DURATION, HTTP_REQUESTS, CounterSpec, server_series
 
 UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
 """Where requests are counted that fit no route, or no method of it, or are refused before that is known."""
@@ -21,7 +21,7 @@ Routes = Sequence[tuple[str, str, Sequence[int]]]
 """Method, template, and the codes that are answered."""
 
 
-def http_series(routes: Routes) -> tuple[Stored, ...]:
+def http_series(routes: Routes) -> tuple[CounterSpec, ...]:
     """Return the series of some routes, and of requests that fit none."""
     return server_series([*routes, UNMATCHED])
 
@@ -31,7 +31,7 @@ class HttpCounters:
 
     def __init__(self, routes: Routes, counters: Counters, changed: Callable[[], None] = lambda: None) -> None:
         """Count in `counters`, which have the series of these routes."""
-        self.series: tuple[Stored, ...] = http_series(routes)
+        self.series: tuple[CounterSpec, ...] = http_series(routes)
         self.counters = counters
         self._changed = changed
         self._known = {(method, template) for method, template, _ in routes}

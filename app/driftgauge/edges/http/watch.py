@@ -14,11 +14,11 @@ from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.edges.http.context import service_of
 from driftgauge.edges.http.encodings import Gzip, Plain, gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.errors import json_response
-from driftgauge.metrics.metrics import written
+from driftgauge.metrics.render import render_chunks
 from driftgauge.monitor.monitor import Monitor
 
 TURN_SECONDS: Final = 0.0005
-"""So long metrics are written at a time while others wait."""
+"""So long metrics are render_chunks at a time while others wait."""
 
 
 async def status(request: Request) -> Response:
@@ -54,7 +54,7 @@ async def metrics(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     facts, server = await service.facts()
     accept = request.headers.get("accept", "")
-    pieces, content_type = written(accept, facts, server, service.exposed)
+    pieces, content_type = render_chunks(accept, facts, server, service.exposed)
     body = await _in_turns(pieces, Gzip(service.writing) if small else Plain())
     return Response(body, headers={"content-type": content_type, **negotiated(small)})
 

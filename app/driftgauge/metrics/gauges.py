@@ -1,0 +1,325 @@
+"""Every gauge: name, help, labels and how its values follow from a report or a monitor's facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from driftgauge.drift.bins import MISSING, UNSEEN, FloatArray
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.comparison import WindowReport
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.drift.verdict.rule import JUDGED_ROWS, SEVERITIES, Status
+from driftgauge.metrics.facts import MonitorFacts
+from driftgauge.metrics.series import FEATURE, Kind, Labels
+
+Numbers = FloatArray | float
+"""Of a gauge's children: of the shape of its labels, in their order; NaN where there is nothing to say."""
+STATS: Final = ("mean", "std", "min", "max", "p05", "p50", "p95")
+
+
+@dataclass(frozen=True)
+class ReportGauge:
+    """A gauge read from a report; `labels` come after `model_name` and `model_version`."""
+
+    name: str
+    help: str
+    labels: Labels
+    values: Callable[[DriftReport], Numbers]
+    type: ClassVar[Kind] = "gauge"
+
+
+@dataclass(frozen=True)
+class MonitorGauge:
+    """A gauge of the monitor itself, whatever its report says."""
+
+    name: str
+    help: str
+    labels: Labels
+    values: Callable[[MonitorFacts], Numbers]
+    of_monitoring: bool = True
+    """Whether it says something only while there is monitoring."""
+    type: ClassVar[Kind] = "gauge"
+
+
+def _columns(name: str, help: str, value: Callable[[WindowReport], FloatArray]) -> ReportGauge:
+    """Declare a gauge of every column in every window."""
+
+    def values(report: DriftReport) -> FloatArray:
+        return np.stack([value(window) for window in report.windows.values()], axis=1)
+
+    return ReportGauge(name, help, (FEATURE, "window"), values)
+
+
+def _windows(name: str, help: str, value: Callable[[WindowReport], float | None]) -> ReportGauge:
+    """Declare a gauge of every window, or only of those of a kind: None for the others."""
+
+    def values(report: DriftReport) -> FloatArray:
+        return _optional(value(window) for window in report.windows.values())
+
+    return ReportGauge(name, help, ("window",), values)
+
+
+def _optional(values: Iterable[float | None]) -> FloatArray:
+    """Return numbers as an array, NaN for None."""
+    return np.array(list(values), dtype=np.float64)
+
+
+def _thresholds(report: DriftReport) -> FloatArray:
+    """Return the effective thresholds; only count windows, which verdicts rest on, have any."""
+    windows = report.windows.values()
+    return np.stack([[window.thresholds[severity] for severity in SEVERITIES] for window in windows]).transpose(2, 0, 1)
+
+
+def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], FloatArray]:
+    """Return the limits of a special bin's ratio: so many points above the reference's own ratio."""
+
+    def values(report: DriftReport) -> FloatArray:
+        codes = report.baseline.special_codes[special]
+        own = reference_shares(report.baseline)[np.arange(len(codes)), codes]
+        limits: FloatArray = np.where(codes < 0, np.nan, own)[:, None] + np.array(points(report.policy))
+        return limits
+
+    return values
+
+
+def reference_shares(baseline: Baseline) -> FloatArray:
+    """Return the share of the reference's rows in each bin, shape [columns, K]."""
+    shares: FloatArray = baseline.counts / baseline.counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _feature_values(report: DriftReport) -> FloatArray:
+    """Return the moments and quantiles of the main window, in the order of `STATS`."""
+    sample = report.main.sample
+    return np.stack([sample.mean, sample.std, sample.min, sample.max, *sample.quantiles], axis=1)
+
+
+def _correlation_changes(report: DriftReport) -> FloatArray:
+    return np.full(len(report.baseline.names), np.nan) if report.correlation is None else report.correlation.by_column
+
+
+def _evidence_threshold(report: DriftReport) -> FloatArray:
+    """Return the threshold of the columns that have a detector."""
+    return np.where(np.isnan(report.evidence.values), np.nan, report.evidence.threshold_log10)
+
+
+def _severity(severity: str | None) -> float:
+    return 0.0 if severity is None else 1.0 + SEVERITIES.index(severity)
+
+
+REPORT_GAUGES: Final = (
+    _columns(
+        "model_feature_psi", "Population stability index of the window against the baseline.", lambda w: w.psi.psi
+    ),
+    _columns(
+        "model_feature_psi_debiased",
+        "PSI less what chance alone makes of it: what is compared with the threshold.",
+        lambda w: w.psi.debiased,
+    ),
+    _columns("model_feature_psi_noise", "PSI to expect of this window by chance alone.", lambda w: w.psi.noise),
+    ReportGauge(
+        "model_feature_psi_threshold",
+        "Debiased PSI from which drift is big: the setting, or the reference's own variation where that is larger.",
+        (FEATURE, "window", "severity"),
+        _thresholds,
+    ),
+    _columns(
+        "model_feature_psi_expected_max",
+        "Largest debiased PSI that windows of this size reach within the reference itself.",
+        lambda w: w.expected_range,
+    ),
+    _columns("model_feature_missing_ratio", "Share of the window's rows without a value.", lambda w: w.shares.missing),
+    ReportGauge(
+        "model_feature_missing_ratio_threshold",
+        "Missing ratio from which it is an alert: the reference's own and the points of the setting.",
+        (FEATURE, "severity"),
+        _limits(MISSING, lambda policy: policy.missing_thresholds),
+    ),
+    _columns(
+        "model_feature_unseen_ratio",
+        "Share of the window's rows with a value or category that the reference does not have.",
+        lambda w: w.shares.unseen,
+    ),
+    ReportGauge(
+        "model_feature_unseen_ratio_threshold",
+        "Unseen ratio from which it is an alert: the one to expect and the points of the setting.",
+        (FEATURE, "severity"),
+        _limits(UNSEEN, lambda policy: policy.unseen_thresholds),
+    ),
+    _columns(
+        "model_feature_out_of_range_ratio",
+        "Share of the window's rows outside the reference's range.",
+        lambda w: w.shares.out_of_range,
+    ),
+    _columns(
+        "model_feature_value_rows",
+        "Rows of the window that have a number in the column: KS, Wasserstein and the mean come from them.",
+        lambda w: np.where(w.sample.rows > 0, w.sample.rows, np.nan),
+    ),
+    _columns(
+        "model_feature_ks_statistic",
+        "Largest distance of the window's cumulative distribution from the reference's (Kolmogorov-Smirnov).",
+        lambda w: w.sample.ks_statistic,
+    ),
+    _columns(
+        "model_feature_wasserstein_ratio",
+        "Area between the two cumulative distributions, in standard deviations of the reference.",
+        lambda w: w.sample.wasserstein_ratio,
+    ),
+    _columns(
+        "model_feature_js_distance",
+        "Jensen-Shannon distance of the window's bins from the reference's: 0 the same, 1 nothing in common.",
+        lambda w: w.js_distance,
+    ),
+    _columns(
+        "model_feature_mean_shift_ratio",
+        "Mean of the window less the reference's, in standard deviations of the reference.",
+        lambda w: w.sample.mean_shift,
+    ),
+    _columns(
+        "model_feature_chi_squared_ratio",
+        "Pearson's statistic of the window's bins against the reference's, by its degrees of freedom: 1 by chance.",
+        lambda w: w.significance.chi_squared / w.significance.degrees,
+    ),
+    _columns(
+        "model_feature_drift_pvalue",
+        "Chance of bins at least as unlike the reference's with nothing changed, if rows are independent.",
+        lambda w: w.significance.p_value,
+    ),
+    ReportGauge(
+        "model_feature_correlation_change_z",
+        "Largest change of the column's correlation with another one, in standard errors (main window); "
+        "the pair that changed most are the two columns at the top.",
+        (FEATURE,),
+        _correlation_changes,
+    ),
+    ReportGauge(
+        "model_correlation_change_z",
+        "Largest change of any two columns' correlation, in standard errors (main window); for people, no verdict.",
+        (),
+        lambda report: math.nan if report.correlation is None else abs(report.correlation.z),
+    ),
+    ReportGauge(
+        "model_feature_value",
+        "Statistics of a column's finite values in the main window.",
+        (FEATURE, "stat"),
+        _feature_values,
+    ),
+    ReportGauge(
+        "model_feature_reference_mean",
+        "Mean of a column in the reference.",
+        (FEATURE,),
+        lambda report: report.baseline.numbers("mean"),
+    ),
+    ReportGauge(
+        "model_feature_reference_std",
+        "Population standard deviation of a column in the reference.",
+        (FEATURE,),
+        lambda report: report.baseline.numbers("std"),
+    ),
+    ReportGauge(
+        "model_feature_evidence_log10",
+        "Decimal logarithm of the evidence that a column's rows do not come from the reference; 0 is none.",
+        (FEATURE,),
+        lambda report: report.evidence.log10,
+    ),
+    ReportGauge(
+        "model_feature_evidence_threshold_log10",
+        "Decimal logarithm of the evidence from which a column's drift is real: the budget for false alarms.",
+        (FEATURE,),
+        _evidence_threshold,
+    ),
+    ReportGauge(
+        "model_feature_autocorrelation_rows",
+        "Consecutive rows that tell as much as one independent row, as the reference's times say; absent without.",
+        (FEATURE,),
+        lambda report: _optional(column.tau for column in report.baseline.columns),
+    ),
+    ReportGauge(
+        "model_feature_drift_severity",
+        "Verdict on a column: 0 none, 1 warning, 2 critical.",
+        (FEATURE,),
+        lambda report: _optional(_severity(verdict.severity) for verdict in report.verdicts),
+    ),
+    ReportGauge(
+        "model_feature_drift_since_timestamp_seconds",
+        "When a column's present drift began, by the monitor's clock; absent while there is none.",
+        (FEATURE,),
+        lambda report: _optional(verdict.since for verdict in report.verdicts),
+    ),
+    ReportGauge(
+        "model_drift_severity",
+        "Verdict on the model: 0 none, 1 warning, 2 critical.",
+        (),
+        lambda report: _severity(report.severity),
+    ),
+    ReportGauge("model_drifted_features", "Features whose drift is detected.", (), lambda report: len(report.drifted)),
+    ReportGauge(
+        "model_evaluated_features",
+        "Columns that have enough rows for a verdict.",
+        (),
+        lambda report: sum(verdict.status is not Status.INSUFFICIENT_DATA for verdict in report.verdicts),
+    ),
+    _windows("model_window_rows", "Rows in the window.", lambda window: window.rows),
+    _windows(
+        "model_window_capacity_rows", "Rows that the window holds when it is full.", lambda window: window.capacity
+    ),
+    _windows(
+        "model_window_required_rows",
+        "Rows from which on the window says how big a drift is (10 for each bin of a column, where that is more).",
+        lambda window: None if window.capacity is None else JUDGED_ROWS,
+    ),
+    _windows("model_window_span_seconds", "Time that a window of time reaches back.", lambda window: window.seconds),
+    ReportGauge(
+        "model_window_max_age_seconds",
+        "Time after which a row is too old for the windows of a number of rows.",
+        (),
+        lambda report: report.policy.max_age_seconds,
+    ),
+)
+MONITOR_GAUGES: Final = (
+    MonitorGauge(
+        "model_evaluation_timestamp_seconds",
+        "Time of the last evaluation, by the server's clock.",
+        (),
+        lambda facts: facts.evaluated_at,
+    ),
+    MonitorGauge(
+        "model_evaluation_age_threshold_seconds",
+        "Time since the last evaluation from which on its verdict is stale.",
+        (),
+        lambda facts: facts.limits.evaluation_age_seconds,
+    ),
+    MonitorGauge(
+        "model_evaluation_duration_seconds",
+        "CPU time of the last evaluation.",
+        (),
+        lambda facts: facts.evaluation_seconds,
+    ),
+    MonitorGauge(
+        "model_prediction_latency_threshold_seconds",
+        "Time that the 95th percentile of a prediction's latency may take before it is an alert.",
+        ("severity",),
+        lambda facts: np.array(facts.limits.latency_seconds),
+        of_monitoring=False,
+    ),
+    MonitorGauge(
+        "model_state_persistent",
+        "1 while windows and counters are kept in files, 0 while a restart of the worker that answers would lose them.",
+        (),
+        lambda facts: facts.persistent,
+        of_monitoring=False,
+    ),
+    MonitorGauge(
+        "model_monitoring_healthy",
+        "1 while monitoring works, 0 while it has a problem (see /drift/status).",
+        (),
+        lambda facts: facts.healthy,
+    ),
+)

@@ -1,0 +1,211 @@
+"""Writes `/metrics`: the server's own series, then those of every monitor, in pieces.
+
+prometheus_client chooses the format by the `Accept` header and describes the interpreter; `text_format`
+writes everything else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import CollectorRegistry, PlatformCollector
+from prometheus_client.exposition import choose_encoder
+
+from driftgauge.drift.bins import IntArray
+from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
+from driftgauge.metrics.gauges import (
+    MONITOR_GAUGES,
+    REPORT_GAUGES,
+    STATS,
+    MonitorGauge,
+    Numbers,
+    ReportGauge,
+    reference_shares,
+)
+from driftgauge.metrics.series import (
+    BINS,
+    BUDGET,
+    CPU,
+    FEATURE,
+    INFO,
+    PROCESS,
+    REFERENCE_RATIO,
+    SLOT,
+    CounterSpec,
+    Declared,
+)
+from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """How much of many columns is exposed; see the settings `metrics_…` of these names."""
+
+    bin_rows: bool = True
+    """Whether the rows of every bin are, with the reference's share that they are compared with."""
+    top_features: int | None = None
+    """How many features gauges list, worst first; None is all. Predictions are always listed."""
+
+
+Spec = Declared | ReportGauge | MonitorGauge
+EVERYTHING: Final = Exposed()
+COLUMNS_AT_ONCE: Final = 64
+"""Columns whose bins are written at once: some tenths of a millisecond."""
+
+
+def render(
+    accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exposed = EVERYTHING
+) -> tuple[bytes, str]:
+    """Return the exposition and its content type, in the format that `accept` asks for."""
+    pieces, content_type = render_chunks(accept, monitors, server, exposed)
+    return b"".join(pieces), content_type
+
+
+def render_chunks(
+    accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exposed = EVERYTHING
+) -> tuple[Iterator[bytes], str]:
+    """Return what `render` does in pieces, each written when it is asked for, in some tenths of a millisecond."""
+    platform, content_type = _platform(accept)
+    openmetrics = content_type.startswith("application/openmetrics-text")
+    end = b"# EOF\n" if openmetrics else b""
+    members = [_MonitorSeries(facts, exposed) for facts in monitors]
+    families = chain(_server_families(server, openmetrics), _model_families(members, openmetrics))
+    return chain([platform.removesuffix(end)], (text.encode() for text in families), [end]), content_type
+
+
+def _platform(accept: str) -> tuple[bytes, str]:
+    """Return what prometheus_client says of the interpreter, and the content type that it chooses."""
+    try:
+        encoder, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        encoder, content_type = choose_encoder("")
+    if content_type.endswith(("escaping=dots", "escaping=values")):
+        # These rewrite names that need it, and some of ours that do not: as they stand they are valid anywhere.
+        encoder, content_type = choose_encoder(content_type.rpartition(";")[0])
+    registry = CollectorRegistry(auto_describe=False)
+    PlatformCollector(registry=registry)
+    return encoder(registry), content_type
+
+
+@dataclass(frozen=True)
+class _MonitorSeries:
+    """A monitor's part of the `model_*` families; the labels of its columns are written once for all of them."""
+
+    facts: MonitorFacts
+    exposed: Exposed
+
+    @property
+    def base(self) -> Mapping[str, str]:
+        """The labels of all that is said of a model."""
+        return {"model_name": self.facts.model_name, "model_version": self.facts.model_version}
+
+    @cached_property
+    def places(self) -> IntArray:
+        """Of the columns that gauges list, in the baseline's order."""
+        names, top = self.facts.baseline.names, self.exposed.top_features
+        if top is None or self.facts.report is None:
+            return np.arange(len(names))
+        features = [place for place in self.facts.report.worst_first if names[place] not in RESERVED]
+        predictions = [place for place, name in enumerate(names) if name in RESERVED]
+        return np.array(sorted(features[:top] + predictions), dtype=np.int64)
+
+    @cached_property
+    def axes(self) -> Mapping[str, Axis]:
+        """The labels of gauges with all their values."""
+        names, report = self.facts.baseline.names, self.facts.report
+        values: Mapping[str, Iterable[str]] = {
+            FEATURE: [names[place] for place in self.places.tolist()],
+            "window": report.windows if report else (),
+            "severity": SEVERITIES,
+            "stat": STATS,
+        }
+        return {label: Axis.of(label, known) for label, known in values.items()}
+
+    def gauge(self, spec: ReportGauge | MonitorGauge, numbers: Numbers) -> Iterator[str]:
+        """Yield a gauge's children."""
+        values = np.asarray(numbers, dtype=np.float64)
+        listed = values[self.places] if FEATURE in spec.labels else values
+        return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
+
+    def binned(self, spec: Declared, numbers: npt.NDArray[Any]) -> Iterator[str]:
+        """Yield a number of every bin of every column, some columns at a time; they have shape [columns, K]."""
+        baseline, base = self.facts.baseline, labelled(self.base)
+        for first in range(0, len(baseline.names), COLUMNS_AT_ONCE):
+            part = slice(first, first + COLUMNS_AT_ONCE)
+            own = [Axis.of("bin", bins.names) for bins in baseline.bins[part]]
+            known = np.arange(baseline.binner.width) < np.array([len(axis.texts) for axis in own])[:, None]
+            axis = Axis.of(FEATURE, baseline.names[part]).with_each(own)
+            yield from samples(spec.name, base, [axis], numbers[part][known].astype(np.float64))
+
+
+def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
+    """Yield the server's own families."""
+    for place, process in enumerate(PROCESS):
+        numbers = [(w.slot, float(w.process[place])) for w in server.workers if w.lives or place == CPU]
+        known = [sample(process.name, labelled({SLOT: slot}), n) for slot, n in numbers if not math.isnan(n)]
+        yield from _family(process, openmetrics, [known] if known else [])
+    for spec in server.series:
+        yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
+    yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
+
+
+def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
+    """Yield the `model_*` families, the children of all monitors under one name."""
+    watched = [(member, report) for member in members if (report := member.facts.report)]
+    yield from _family(INFO, openmetrics, [_info(member) for member in members])
+    for same in zip(*(member.facts.series for member in members), strict=True):
+        parts = [_stored(spec, m.base, m.facts.arrays) for spec, m in zip(same, members, strict=True)]
+        yield from _family(same[0], openmetrics, parts)
+    yield from _bin_families([member for member, _ in watched], openmetrics)
+    for reported in REPORT_GAUGES:
+        yield from _family(
+            reported, openmetrics, [member.gauge(reported, reported.values(report)) for member, report in watched]
+        )
+    for stated in MONITOR_GAUGES:
+        known = [member for member in members if member.facts.report or not stated.of_monitoring]
+        yield from _family(stated, openmetrics, [member.gauge(stated, stated.values(member.facts)) for member in known])
+
+
+def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
+    """Yield the two families that a fleet's PSI is made of: either both are exposed or none."""
+    known = [(m, m.facts.bin_rows) for m in members if m.exposed.bin_rows]
+    counted = [(member, rows) for member, rows in known if rows is not None]
+    yield from _family(BINS, openmetrics, [member.binned(BINS, rows) for member, rows in counted])
+    shares = [member.binned(REFERENCE_RATIO, reference_shares(member.facts.baseline)) for member, _ in counted]
+    yield from _family(REFERENCE_RATIO, openmetrics, shares)
+
+
+def _family(
+    spec: Declared | ReportGauge | MonitorGauge, openmetrics: bool, parts: Sequence[Iterable[str]]
+) -> Iterator[str]:
+    """Yield a family of which every monitor has a part; nothing where none has."""
+    if parts:
+        yield head(spec.name, spec.type, spec.help, openmetrics=openmetrics)
+        yield from chain.from_iterable(parts)
+
+
+def _info(member: _MonitorSeries) -> Iterator[str]:
+    facts = member.facts
+    yield sample(INFO.name, labelled({**member.base, "task": facts.task, "baseline_hash": facts.baseline.hash}), 1.0)
+
+
+def _stored(spec: CounterSpec, base: Mapping[str, str], arrays: Arrays) -> Iterator[str]:
+    children = [labelled({**base, **dict(zip(spec.labels, child, strict=True))}) for child in spec.children]
+    if spec.type == "counter":
+        counts = arrays[spec.name][:, 0].tolist()
+        yield from (sample(spec.name, labels, count) for labels, count in zip(children, counts, strict=True))
+        return
+    bounds = Axis.of("le", [*(repr(float(bound)) for bound in spec.buckets), "+Inf"])
+    for labels, row in zip(children, arrays[spec.name], strict=True):
+        # With a bound below zero the sum could fall, which a counter must not.
+        total = float(row[-1]) if spec.buckets[0] >= 0 else None
+        yield histogram(spec.name, labels, bounds, np.cumsum(row[:-1]).tolist(), total)

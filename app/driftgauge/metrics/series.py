@@ -1,0 +1,234 @@
+"""Every counter and histogram, and the names of all other series: type, help and labels.
+
+Counters and histograms are `CounterSpec`: a State holds their numbers, one array each, and every child is
+at zero from the start. This module imports no report, so that `state` can build its layout on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from driftgauge.errors import DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, Reason
+
+Kind = Literal["counter", "gauge", "histogram"]
+Labels = tuple[str, ...]
+
+BATCH_SIZES: Final = ("small", "medium", "large")
+SOURCES: Final = ("predict",)
+LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+SCORE_BUCKETS: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
+INPUT_SIZE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0)
+FEATURE: Final = "feature_name"
+MODEL_LABELS: Final = ("model_name", "model_version")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A series: its name, type and help, and its labels (those of the model come before them)."""
+
+    name: str
+    type: Kind
+    help: str
+    labels: Labels = ()
+
+
+@dataclass(frozen=True)
+class CounterSpec(Declared):
+    """A counter or histogram with all values of its labels."""
+
+    type: Literal["counter", "histogram"]
+    children: tuple[Labels, ...] = ((),)
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Numbers kept for each child: a count, or those of the buckets (the last is +Inf) and the sum."""
+        return len(self.buckets) + 2 if self.type == "histogram" else 1
+
+
+def each(values: Iterable[object]) -> tuple[Labels, ...]:
+    """Return one child for each value of a single label."""
+    return tuple((str(value),) for value in values)
+
+
+# ---------------------------------------------------------------- what a monitor counts
+
+
+def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[CounterSpec, ...]:
+    """Return the counters and histograms of one monitor."""
+    return (
+        PREDICTIONS,
+        FAILED,
+        REJECTED,
+        LATENCY,
+        CounterSpec(
+            SCORE, "histogram", "Scores of answered predictions, counted when they are made.", buckets=score_buckets
+        ),
+        INPUT_SIZE,
+        BATCH_ROWS,
+        RETRIED,
+        OBSERVATIONS,
+        DROPPED,
+        CLAMPED,
+        LATE,
+        UNWEIGHED,
+        RECOVERED,
+    )
+
+
+PREDICTIONS: Final = CounterSpec(
+    "model_predictions_total", "counter", "Rows predicted and answered, counted by the server when it answers."
+)
+FAILED: Final = CounterSpec(
+    "model_prediction_failures_total",
+    "counter",
+    "Accepted rows that the model failed on, counted by the server when it answers.",
+    ("reason",),
+    each(FAILURES),
+)
+REJECTED: Final = CounterSpec(
+    "model_predictions_rejected_total",
+    "counter",
+    "Requests to predict that were refused, counted by the server when it answers.",
+    ("reason",),
+    each(REJECTIONS),
+)
+LATENCY: Final = CounterSpec(
+    "model_prediction_latency_seconds",
+    "histogram",
+    "Time from a request's arrival until its rows are predicted, by its rows (small < 10, medium < 100, large).",
+    ("batch_size_bucket",),
+    each(BATCH_SIZES),
+    LATENCY_BUCKETS,
+)
+SCORE: Final = "model_prediction_score"
+INPUT_SIZE: Final = CounterSpec(
+    "model_input_size", "histogram", "Rows of each request that was answered.", buckets=INPUT_SIZE_BUCKETS
+)
+BATCH_ROWS: Final = CounterSpec(
+    "model_batch_rows",
+    "histogram",
+    "Rows that the model was given at once and that were answered: requests that wait are put together.",
+    buckets=INPUT_SIZE_BUCKETS,
+)
+RETRIED: Final = CounterSpec(
+    "model_batch_retries_total",
+    "counter",
+    "Batches on which the model failed and which it was given again in halves, to find the request that is at fault.",
+)
+OBSERVATIONS: Final = CounterSpec(
+    "model_observations_total",
+    "counter",
+    "Rows that entered the windows, by where they came from.",
+    ("source",),
+    each(SOURCES),
+)
+DROPPED: Final = CounterSpec(
+    "model_observations_dropped_total", "counter", "Rows that monitoring lost, by why.", ("reason",), each(DROPS)
+)
+CLAMPED: Final = CounterSpec(
+    "model_observations_clamped_total",
+    "counter",
+    "Rows whose timestamp was not believed: they count with their arrival, in a replay with the latest event; by why.",
+    ("reason",),
+    each([Reason.AHEAD_OF_ARRIVAL]),
+)
+
+
+LATE: Final = CounterSpec(
+    "model_observations_late_total",
+    "counter",
+    "Rows older, when they came, than the longest window reaches back: only windows of a number of rows hold them.",
+)
+UNWEIGHED: Final = CounterSpec(
+    "model_observations_evidence_skipped_total",
+    "counter",
+    "Rows that evidence by hour of the day could not weigh, too many between two evaluations; they are in all windows.",
+)
+RECOVERED: Final = CounterSpec(
+    "model_state_recoveries_total",
+    "counter",
+    "States that a worker found when it started and could not use as they were, by why: the log says what was saved.",
+    ("reason",),
+    each(RECOVERIES),
+)
+
+
+def score_buckets(edges: Sequence[float]) -> tuple[float, ...]:
+    """Return the score histogram's buckets for a regression: the distinct inner edges of its bins."""
+    return tuple(sorted({float(edge) for edge in edges if math.isfinite(edge)})) or SCORE_BUCKETS
+
+
+# ---------------------------------------------------------------- what the server counts
+
+
+def server_series(routes: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[CounterSpec, ...]:
+    """Return the server's own series; `routes` are (method, handler, the codes that it answers)."""
+    requests = tuple((method, handler, str(code)) for method, handler, codes in routes for code in (*codes, "other"))
+    labels = ("method", "handler", "code")
+    return (
+        CounterSpec(HTTP_REQUESTS, "counter", "Requests answered, by method, route and status code.", labels, requests),
+        CounterSpec(
+            HTTP_DURATION,
+            "histogram",
+            "Time from a request's head to the end of its answer, by method, route and status code.",
+            labels,
+            requests,
+            LATENCY_BUCKETS,
+        ),
+        CONNECTIONS_REFUSED,
+    )
+
+
+HTTP_REQUESTS: Final = "http_requests_total"
+HTTP_DURATION: Final = "http_request_duration_seconds"
+CONNECTIONS_REFUSED: Final = CounterSpec(
+    "http_connections_refused_total",
+    "counter",
+    "Connections that the server refused, or ended before their client did, by why; ordinary idle timeouts left out.",
+    ("reason",),
+    each(HANG_UPS),
+)
+
+
+# ---------------------------------------------------------------- what is known of each worker's process
+
+SLOT: Final = "slot"
+_CPU: Final = Declared("process_cpu_seconds_total", "counter", "CPU time that workers took, user and system.", (SLOT,))
+_OF_PROCESS: Final = (
+    ("process_virtual_memory_bytes", "Virtual memory of a worker."),
+    ("process_resident_memory_bytes", "Resident memory of a worker; what workers share counts in each."),
+    ("process_start_time_seconds", "Time at which a worker started."),
+    ("process_open_fds", "File descriptors that a worker has open."),
+    ("process_max_fds", "File descriptors that a worker may open."),
+)
+PROCESS: Final = (_CPU, *(Declared(name, "gauge", text, (SLOT,)) for name, text in _OF_PROCESS))
+"""The names of prometheus_client. CPU time is that of all processes that a slot has had; the others are of the one
+that runs."""
+CPU: Final = 0
+"""The place of CPU time among them."""
+NO_SLOT: Final = "retired"
+"""The label of slots that are no more: only their CPU time is left."""
+
+# ---------------------------------------------------------------- bins and the model
+
+BIN_ROWS: Final = "model_feature_bin_rows_total"
+BINS: Final = Declared(
+    BIN_ROWS, "counter", "Rows counted in each of the baseline's bins since the state began.", (FEATURE, "bin")
+)
+REFERENCE_RATIO: Final = Declared(
+    "model_feature_reference_ratio", "gauge", "Share of the reference's rows in each bin.", (FEATURE, "bin")
+)
+INFO: Final = Declared(
+    "model_info",
+    "gauge",
+    "The model that is served and the baseline it is compared with; always 1.",
+    ("task", "baseline_hash"),
+)
+ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
+BUDGET: Final = Declared(
+    ERROR_BUDGET, "gauge", "Share of predict requests, by either route, that may fail by the server's fault."
+)
