@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from driftgauge.drift.bins import Binner, Bins, FloatArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import Bins, FloatArray
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.blocks import Counted, Unread

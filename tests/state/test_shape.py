@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import Binner, Bins
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import Bins
 from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import PROCESS

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import Binner, BoolArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget, Detector, Evidence, Rate
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.time_spans import NEVER, TimeSpan

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.windows.blocks import HOURS, BlockRing, Blocks, Counted, rows_by_hour

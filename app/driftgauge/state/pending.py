@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import Binner, FloatArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.windows.blocks import BlockRing, Ends, Head
 from driftgauge.drift.windows.time_spans import Block, Summing
 from driftgauge.drift.windows.window import Rows

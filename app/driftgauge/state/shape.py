@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from driftgauge.drift.bins import Binner, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.windows.blocks import Head, block_shapes
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals, bucket_shapes

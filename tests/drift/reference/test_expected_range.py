@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray, fit_numeric
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray, fit_numeric
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.expected_range import SPANS, STEPS, WINDOWS, WINDOWS_OF_SMALLEST, expected_range
 from driftgauge.drift.statistics.psi import Folding, Psi, psi, psi_clip

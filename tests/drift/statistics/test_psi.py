@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import Binner, Bins, FloatArray, fit_categorical, fit_numeric
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import Bins, FloatArray, fit_categorical, fit_numeric
 from driftgauge.drift.statistics.psi import CLIP, Folding, Psi, js_distance, psi, psi_clip, shares, special_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st

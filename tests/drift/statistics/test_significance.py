@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import SPECIAL, Binner, Bins, FloatArray, fit_categorical, fit_numeric, reference_counts
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import SPECIAL, Bins, FloatArray, fit_categorical, fit_numeric, reference_counts
 from driftgauge.drift.reference.baseline import Categories
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.statistics import significance

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import Binner, FloatArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline, Categories, ColumnBaseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.wording import (

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, fit_numeric
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, fit_numeric
 from driftgauge.drift.windows.blocks import (
     BlockRing,
     Blocks,

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from driftgauge.drift.bins import Binner, Bins, FloatArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import Bins, FloatArray
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, count_windows, time_windows
 

@@ -13,16 +13,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from driftgauge.drift.bins import (
-    ABOVE,
-    BELOW,
-    MISSING,
-    Binner,
-    Bins,
-    BoolArray,
-    FloatArray,
-    IntArray,
-)
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget, Detector
 from driftgauge.drift.statistics.correlation import CorrelationComparison, Correlations, NormalScores
 from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip, special_codes

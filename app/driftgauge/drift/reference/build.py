@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import (
-    Binner,
     Bins,
     BoolArray,
     CodeArray,

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from scipy.stats import chi2
 
-from driftgauge.drift.bins import Binner, BoolArray, CodeArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import BoolArray, CodeArray, FloatArray, IntArray
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS
 
 BATCHES: Final = 100

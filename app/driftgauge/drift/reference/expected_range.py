@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.statistics.psi import Psi
 from driftgauge.drift.windows.blocks import HOURS
 

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 
 HOURS: Final = 24
 FEWEST_HOUR_ROWS: Final = 200

@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.statistics.two_sample import Scales
 from driftgauge.drift.tiling import Tiling
 from driftgauge.drift.windows.blocks import HOURS, hours_of, rows_by_hour

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from driftgauge.drift.bins import Binner, CodeArray, FloatArray, IntArray
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.tiling import transposed
 from driftgauge.drift.windows.blocks import rows_by_hour
 from driftgauge.drift.windows.time_spans import Totals
