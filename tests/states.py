@@ -9,7 +9,7 @@ import numpy as np
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import Bins, FloatArray
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.statistics.two_sample import Scales
+from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.blocks import Counted, Unread
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.drift.windows.window import Rows

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import Bins
-from driftgauge.drift.statistics.two_sample import Scales
+from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import PROCESS
 from driftgauge.state.shape import SLACK_ROWS, StateShape

@@ -8,7 +8,7 @@ from typing import Final
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.drift.statistics.two_sample import Scales
+from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.blocks import Head, block_shapes
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals, bucket_shapes
 from driftgauge.errors import DriftgaugeError

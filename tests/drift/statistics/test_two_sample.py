@@ -9,8 +9,9 @@ import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline, Categories
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.scales import CLIP_SDS
 from driftgauge.drift.statistics import two_sample as samples
-from driftgauge.drift.statistics.two_sample import CLIP_SDS, LEVELS, SampleStatistics, describe
+from driftgauge.drift.statistics.two_sample import LEVELS, SampleStatistics, describe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, wasserstein_distance

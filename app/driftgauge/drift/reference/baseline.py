@@ -16,10 +16,11 @@ import numpy as np
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget, Detector
+from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, Correlations, NormalScores
 from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
 from driftgauge.drift.statistics.significance import SignificanceTest
-from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison, Scales
+from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import BaselineError
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
-from driftgauge.drift.statistics.two_sample import Scales
+from driftgauge.drift.scales import Scales
 from driftgauge.drift.tiling import Tiling
 from driftgauge.drift.windows.blocks import HOURS, hours_of, rows_by_hour
 
