@@ -13,8 +13,9 @@ from typing import Annotated, Final
 import numpy as np
 import typer
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from rich.console import Console
 from rich.progress import Progress
 

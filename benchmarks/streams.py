@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
-from driftgauge.drift.reference.baseline import Baseline, Categories, Table
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.windows.blocks import Blocks, hours_of
 from scipy.signal import lfilter
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.detector import Budget, Evidence
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import CounterSpec

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.reference.expected_range import STEPS
 
 CREATED = "2026-01-01T00:00:00Z"

@@ -16,7 +16,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from driftgauge.check.check import Check, CheckOptions
-from driftgauge.drift.reference.baseline import Baseline, Kind
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.columns import Kind
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import _read, read_table

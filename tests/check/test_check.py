@@ -16,8 +16,9 @@ import pytest
 from driftgauge.check.check import Check, CheckOptions, Judged, restricted
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.detector import Budget
-from driftgauge.drift.reference.baseline import Baseline, Categories, CorrelationTable
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories, CorrelationTable
 from driftgauge.drift.statistics.two_sample import LEVELS
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.rule import Status

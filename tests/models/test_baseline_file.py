@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import UNSEEN
-from driftgauge.drift.reference.baseline import Baseline, Categories, dumps
+from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.errors import BaselineError
 from driftgauge.models.baseline_file import MOST_BRACKETS, loads
 from hypothesis import HealthCheck, given, settings

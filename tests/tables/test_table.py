@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from driftgauge.drift.bins import category_name
-from driftgauge.drift.reference.baseline import Categories
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.tables.cells import as_numbers
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import (

@@ -15,7 +15,8 @@ from driftgauge.check.scoring import Grades, Scorer
 from driftgauge.check.window_builder import Weighing, WindowBuilder
 from driftgauge.common.quoting import listed
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import NO_CORRELATIONS, RESERVED, Baseline, CorrelationTable
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate

@@ -10,7 +10,8 @@ import numpy as np
 
 from driftgauge.check.scoring import Answers, Scorer
 from driftgauge.drift.bins import MISSING, FloatArray, category_hash
-from driftgauge.drift.reference.baseline import RESERVED, Baseline, ColumnBaseline
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.errors import ColumnError, TableError
 from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, text_lengths
 from driftgauge.tables.stream import Part, TableStream

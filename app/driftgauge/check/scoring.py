@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray, category_name
-from driftgauge.drift.reference.baseline import Categories
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.errors import BundleError, ModelFailed, Refused, TableError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Performance
 from driftgauge.models.categories import CategoryNames

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from driftgauge.common.schema_errors import shown, told
 from driftgauge.drift.bins import MAX_TAIL, MISSING, Bins, Rule
-from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline, ColumnBaseline, CorrelationTable, Kind
+from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline
 from driftgauge.drift.reference.build import QUANTILES
+from driftgauge.drift.reference.columns import ColumnBaseline, CorrelationTable, Kind
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import BaselineError

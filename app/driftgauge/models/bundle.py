@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import shown, told
-from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline, Kind
+from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
+from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models import baseline_file
 from driftgauge.models.model_file import load_model

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from driftgauge.common.quoting import shortened, told
-from driftgauge.drift.reference.baseline import Baseline, ColumnBaseline
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.models.bundle import BundleInfo, Feature
 from driftgauge.models.predictor import Batch, Predictor, batch_of

@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from driftgauge.common.quoting import shortened
 from driftgauge.drift.bins import FloatArray, category_name
-from driftgauge.drift.reference.baseline import Categories
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.errors import ColumnError
 
 NULLS: Final = frozenset({*pyarrow.csv.ConvertOptions().null_values, "None", "<NA>"})

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Categories, Kind
+from driftgauge.drift.reference.columns import Categories, Kind
 from driftgauge.errors import ColumnError, TableError
 from driftgauge.tables.cells import (
     KnownCategories,

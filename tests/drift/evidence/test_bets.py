@@ -18,8 +18,8 @@ from driftgauge.drift.evidence.bets import (
     UP,
     BetDesign,
 )
-from driftgauge.drift.reference.baseline import Categories
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, norm

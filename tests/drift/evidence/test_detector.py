@@ -14,8 +14,9 @@ from driftgauge.drift.evidence.detector import (
     Evidence,
     Rate,
 )
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.windows.blocks import Blocks, hours_of
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget
-from driftgauge.drift.reference.baseline import Baseline, Categories, Table, dumps, joined
+from driftgauge.drift.reference.baseline import Baseline, dumps, joined
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.reference.expected_range import SPANS, STEPS
 from driftgauge.drift.statistics.psi import Folding, psi, psi_clip
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks

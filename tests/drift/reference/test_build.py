@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from driftgauge.drift.bins import MAX_TAIL
-from driftgauge.drift.reference.baseline import Baseline, Categories, Table
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import QUANTILES, build_baseline
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.errors import BaselineError
 
 from tests.references import CREATED, categories_of, ordered_baseline, some_table

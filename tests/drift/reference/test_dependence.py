@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.reference.dependence import BATCHES, LARGEST_TAU, dependence, smallest_silent_tau
 from driftgauge.drift.statistics.correlation import normal_scores
 from driftgauge.drift.verdict.wording import notes

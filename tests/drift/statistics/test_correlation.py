@@ -6,8 +6,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Baseline, Categories, CorrelationTable, dumps
+from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories, CorrelationTable
 from driftgauge.drift.statistics.correlation import FEWEST_ROWS, LARGEST, CorrelationChange, Correlations, normal_scores
 from driftgauge.models.baseline_file import loads
 from hypothesis import given, settings

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import SPECIAL, Bins, FloatArray, fit_categorical, fit_numeric, reference_counts
-from driftgauge.drift.reference.baseline import Categories
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.statistics import significance
 from driftgauge.drift.statistics.significance import EXPECTED, FEWEST_ROWS, FISHER_BELOW, SignificanceTest
 from hypothesis import assume, example, given, settings

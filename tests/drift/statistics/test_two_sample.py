@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.scales import CLIP_SDS
 from driftgauge.drift.statistics import two_sample as samples
 from driftgauge.drift.statistics.two_sample import LEVELS, SampleStatistics, describe

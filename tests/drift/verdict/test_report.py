@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.detector import Budget, Evidence
-from driftgauge.drift.reference.baseline import Baseline, Categories, Table, joined
+from driftgauge.drift.reference.baseline import Baseline, joined
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.reference.expected_range import STEPS
 from driftgauge.drift.statistics.significance import FEWEST_ROWS
 from driftgauge.drift.verdict.policy import Policy

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Baseline, Categories, ColumnBaseline
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories, ColumnBaseline
 from driftgauge.drift.verdict.wording import (
     NAMED,
     Effect,

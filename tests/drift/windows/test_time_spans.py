@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.drift.reference.baseline import Baseline, Categories
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.windows.time_spans import (
     FEWEST_BUCKETS,
     LONGEST_SECONDS,

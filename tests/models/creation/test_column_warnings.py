@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Categories
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.models.creation.column_warnings import FEWEST_ROWS, MOST_ROWS, suspects
 
 ROWS = 400

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import skops.io
-from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, ColumnBaseline
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
+from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.errors import BaselineError, BundleError, Refused
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle

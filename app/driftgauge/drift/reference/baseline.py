@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from bisect import bisect_right
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -16,8 +15,9 @@ import numpy as np
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget, Detector
+from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable, column_content
 from driftgauge.drift.scales import Scales
-from driftgauge.drift.statistics.correlation import CorrelationComparison, Correlations, NormalScores
+from driftgauge.drift.statistics.correlation import CorrelationComparison, NormalScores
 from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
 from driftgauge.drift.statistics.significance import SignificanceTest
 from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison
@@ -28,93 +28,6 @@ SCHEMA_VERSION: Final = 3
 PREDICTION: Final = "prediction"
 PREDICTION_CLASS: Final = "prediction_class"
 RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
-
-Kind = Literal["numeric", "categorical"]
-
-
-@dataclass(frozen=True)
-class Categories:
-    """A categorical column of a table: `codes` (shape [m]) index `names`; -1 is missing."""
-
-    codes: IntArray
-    names: tuple[str, ...]
-
-
-Table = Mapping[str, FloatArray | Categories]
-"""Columns of equal length: float64 with NaN for missing, or categories."""
-
-
-@dataclass(frozen=True, eq=False)
-class ColumnBaseline:
-    """What is kept of one column of the reference."""
-
-    name: str
-    kind: Kind
-    rows: int
-    """m, the column's reference rows, missing ones included."""
-    bins: Bins
-    counts: tuple[float, ...]
-    """Reference rows in each bin, `unseen` as Good and Turing estimate it; shape [len(bins.names)]."""
-    mean: float = math.nan
-    std: float = math.nan
-    min: float = math.nan
-    max: float = math.nan
-    quantiles: tuple[float, ...] = ()
-    """Quantiles of the finite values at the middles of 512 equal shares, or the values themselves where
-    they are fewer: a sample that stands for the reference. Empty where there are none."""
-    expected_range: Mapping[int, float] = field(default_factory=dict)
-    """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
-    tau: float | None = None
-    """How many consecutive rows tell as much as one independent row; None without times."""
-    trending: bool = False
-    """Whether a trend or a season in the reference, rather than dependence, makes most of `tau`."""
-    by_hour: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
-    """Reference rows in each bin by hour of the day (UTC), as `counts`; empty where hours are not told apart."""
-    in_sample: bool = False
-    """True for scores of the rows that the model was fitted on: they are never judged."""
-    of_text: bool = False
-    """Whether the column is free text: its values are then numbers of characters."""
-
-    def __eq__(self, other: object) -> bool:
-        # By content: a moment that is not known equals one that is not known, which NaN does not.
-        return isinstance(other, ColumnBaseline) and _column_content(self) == _column_content(other)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.rows, self.counts))
-
-
-@dataclass(frozen=True)
-class CorrelationTable:
-    """How the reference's numeric columns go together: each pair once, (0, 1), (0, 2), … (1, 2), …"""
-
-    columns: tuple[str, ...]
-    values: tuple[float, ...]
-    """Correlations of normal scores, to six decimals; 0 where the pair has none."""
-    rows: tuple[int, ...]
-    """Rows that each comes from, 0 where the pair has none; one number where all are the same."""
-
-    @classmethod
-    def of(cls, columns: tuple[str, ...], found: Correlations) -> CorrelationTable:
-        """Keep what was found of these columns."""
-        pairs = np.triu_indices(len(columns), k=1)
-        unknown = np.isnan(found.values[pairs])
-        values = np.where(unknown, 0.0, np.round(found.values[pairs], 6))
-        rows = np.where(unknown, 0.0, found.rows[pairs]).astype(np.int64).tolist()
-        same = len(set(rows)) == 1
-        return cls(columns, tuple(values.tolist()), tuple(rows[:1] if same else rows))
-
-    def correlations(self) -> Correlations:
-        """Return the correlations as matrices, shapes [columns, columns]."""
-        size = len(self.columns)
-        pairs = np.triu_indices(size, k=1)
-        values, rows = np.full((size, size), np.nan), np.zeros((size, size))
-        counted = np.array(self.rows if len(self.rows) != 1 else self.rows * len(self.values), dtype=np.float64)
-        values[pairs] = np.where(counted > 0, self.values, np.nan)
-        rows[pairs] = counted
-        return Correlations(np.fmax(values, values.T), rows + rows.T)
-
-
-NO_CORRELATIONS: Final = CorrelationTable((), (), ())
 
 
 @dataclass(frozen=True)
@@ -365,28 +278,5 @@ def _content(baseline: Baseline) -> dict[str, Any]:
         "time_column": baseline.time_column,
         "zero_bin": baseline.zero_bin,
         "correlations": {key: list(value) for key, value in vars(baseline.correlations).items()},
-        "columns": [_column_content(column) for column in baseline.columns],
+        "columns": [column_content(column) for column in baseline.columns],
     }
-
-
-def _column_content(column: ColumnBaseline) -> dict[str, Any]:
-    content = {key: _plain(value) for key, value in asdict(column).items()}
-    content["bins"] = {
-        "rule": column.bins.rule,
-        "edges": list(column.bins.edges),
-        "categories": list(column.bins.categories),
-        "tail": sorted(column.bins.tail),
-        "tail_complete": column.bins.tail_complete,
-        "near_cut": column.bins.near_cut,
-    }
-    content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
-    if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
-        del content["of_text"]
-    content["natural_variation"] = {str(size): value for size, value in content.pop("expected_range").items()}
-    return content
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return list(value) if isinstance(value, tuple) else value

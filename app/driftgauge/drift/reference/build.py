@@ -20,7 +20,8 @@ from driftgauge.drift.bins import (
     reference_counts,
 )
 from driftgauge.drift.evidence.detector import Detector
-from driftgauge.drift.reference.baseline import Baseline, Categories, ColumnBaseline, CorrelationTable, Table
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.columns import Categories, ColumnBaseline, CorrelationTable, Table
 from driftgauge.drift.reference.dependence import TRENDING, dependence, smallest_silent_tau
 from driftgauge.drift.reference.expected_range import expected_range
 from driftgauge.drift.statistics.correlation import NormalScores, normal_scores

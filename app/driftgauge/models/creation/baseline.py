@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from driftgauge.drift.reference.baseline import Baseline, Table, measuring_length
+from driftgauge.drift.reference.baseline import Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
+from driftgauge.drift.reference.columns import Table
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.windows.blocks import hours_of
 from driftgauge.errors import BaselineError, TableError

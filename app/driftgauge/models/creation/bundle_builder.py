@@ -10,15 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.drift.bins import BoolArray, FloatArray
-from driftgauge.drift.reference.baseline import (
-    PREDICTION,
-    PREDICTION_CLASS,
-    Baseline,
-    Categories,
-    Table,
-    joined,
-    varying_as,
-)
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Baseline, joined, varying_as
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, rows_by_hour
 from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label

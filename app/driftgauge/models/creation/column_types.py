@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import Categories
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.models.bundle import Feature, Missing, Values
 from driftgauge.models.categories import CategoryNames, other_names
 from driftgauge.models.creation.learned_columns import Known, missing_as

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.drift.reference.baseline import Categories
+from driftgauge.drift.reference.columns import Categories
 
 FEWEST_ROWS: Final = 50
 """Rows below which chance makes a column look like an id, or like the target."""

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from driftgauge.common.quoting import listed
 from driftgauge.common.schema_errors import shown, told
 from driftgauge.drift.bins import FloatArray, category_name
-from driftgauge.drift.reference.baseline import Categories, Table, measuring_length
+from driftgauge.drift.reference.baseline import measuring_length
+from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.errors import BundleError, ColumnError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
 from driftgauge.models.creation.baseline import (

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from driftgauge.common.quoting import listed
 from driftgauge.drift.bins import category_name
-from driftgauge.drift.reference.baseline import RESERVED, Kind
+from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Feature, FeatureKind, Label
