@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import pytest
 import typer
-from driftgauge.cli.derived_options import Command, derived_options, flag
-from driftgauge.common.option import Option
+from driftgauge.cli.derived_options import Command, derived_options
+from driftgauge.common.option import Option, flag
 from typer.testing import CliRunner
 
 

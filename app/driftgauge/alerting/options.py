@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from driftgauge.common.option import Option, flag
 from driftgauge.errors import MonitoringError
 
 UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -17,6 +18,14 @@ SLOWEST_SCRAPE: Final = "2m"
 TAKEN: Final = ("model_name", "model_version", "feature_name", "instance", "window", "severity", "bin", "le")
 LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
+RULES: Final = "Rules"
+ADDRESSES: Final = "What is scraped"
+LINKS: Final = "Links in alerts"
+SLACK: Final = "Slack"
+EMAIL: Final = "Email"
+WEBHOOK: Final = "Webhook"
+NOTIFICATIONS: Final = "Timing of notifications"
+"""Groups of the options in the command's help."""
 URL: Final = re.compile(r"https?://[^\s/{}]+[^\s{}]*")
 
 
@@ -24,48 +33,75 @@ URL: Final = re.compile(r"https?://[^\s/{}]+[^\s{}]*")
 class MonitoringOptions:
     """Parameters of the rendered files; durations as Prometheus writes them (`15s`, `5m`).
 
-    Raises MonitoringError, naming the option, for what neither program would take.
+    Each is an option of `driftgauge monitoring render`. Raises MonitoringError, which names the option, for a value
+    that Prometheus or Alertmanager would refuse.
     """
 
-    scrape_interval: str = "15s"
-    window: str = "5m"
-    """How long a gauge is looked back at: an alert needs all its samples of this time."""
-    hold: str = "5m"
-    """How long a condition holds before its alert fires: `for` in the rules."""
-    base_url: str = "http://localhost:8000"
-    """Address of the server as people reach it."""
-    runbook_url: str | None = None
-    """Folder of the runbooks; the server's own by default."""
-    grafana_url: str = "http://localhost:3000"
-    targets: tuple[str, ...] = ("app:8000",)
-    """Servers to scrape, as Prometheus reaches them: host:port."""
-    prometheus: str = "localhost:9090"
-    alertmanager: str = "alertmanager:9093"
-    job: str = "driftgauge"
-    """The scrape job of the servers."""
-    by: tuple[str, ...] = ("job",)
-    """Labels of a target that tell deployments apart; replicas are those that share them."""
-    slack_url_file: str | None = None
-    """File that holds the address of a Slack webhook, as Alertmanager reaches it."""
-    slack_channel: str | None = None
-    email_to: str | None = None
-    email_from: str = "driftgauge@localhost"
-    smtp_host: str = "localhost:25"
-    smtp_user: str | None = None
-    smtp_password_file: str | None = None
-    smtp_tls: bool = True
-    webhook_url: str | None = None
-    group_wait: str = "30s"
-    group_interval: str = "5m"
-    repeat_interval: str = "4h"
-    replica_windows: tuple[str, ...] = ("5m", "1h", "24h")
-    """Over which times the bins of all replicas are added up; long ones are dear in large fleets."""
-    compatibility: bool = False
-    """Whether to record series under the names that home-grown rules use."""
+    scrape_interval: Annotated[
+        str, Option("Time between scrapes, and between evaluations of rules.", "TIME", RULES)
+    ] = "15s"
+    window: Annotated[str, Option("Range of a gauge's samples that an alert looks at.", "TIME", RULES)] = "5m"
+    hold: Annotated[str, Option("Time that a condition lasts before its alert fires.", "TIME", RULES, flag="--for")] = (
+        "5m"
+    )
+    replica_windows: Annotated[
+        tuple[str, ...],
+        Option("Ranges over which the bins of all replicas are added up; long ones cost most.", "TIME,…", RULES),
+    ] = ("5m", "1h", "24h")
+    compatibility: Annotated[
+        bool,
+        Option("Also record feature_psi_score and model_prediction_score, for rules written elsewhere.", group=RULES),
+    ] = False
+    targets: Annotated[
+        tuple[str, ...],
+        Option("Servers to scrape, as Prometheus reaches them; repeatable.", "HOST:PORT", ADDRESSES, flag="--target"),
+    ] = ("app:8000",)
+    job: Annotated[str, Option("Scrape job of the servers.", "NAME", ADDRESSES)] = "driftgauge"
+    by: Annotated[
+        tuple[str, ...],
+        Option(
+            "Labels that tell deployments apart; servers that share their values are replicas.", "LABEL,…", ADDRESSES
+        ),
+    ] = ("job",)
+    prometheus: Annotated[str, Option("Prometheus, as it reaches itself.", "HOST:PORT", ADDRESSES)] = "localhost:9090"
+    alertmanager: Annotated[str, Option("Alertmanager, as Prometheus reaches it.", "HOST:PORT", ADDRESSES)] = (
+        "alertmanager:9093"
+    )
+    base_url: Annotated[str, Option("The server, as people reach it.", "URL", LINKS)] = "http://localhost:8000"
+    runbook_url: Annotated[
+        str | None, Option("Folder of the runbooks.", "URL", LINKS, shown_default="/runbooks of the server")
+    ] = None
+    grafana_url: Annotated[str, Option("Grafana, as people reach it.", "URL", LINKS)] = "http://localhost:3000"
+    slack_url_file: Annotated[
+        str | None, Option("File with the address of a Slack webhook, as Alertmanager reads it.", "FILE", SLACK)
+    ] = None
+    slack_channel: Annotated[
+        str | None, Option("Channel to post to.", "NAME", SLACK, shown_default="the webhook's own")
+    ] = None
+    email_to: Annotated[str | None, Option("Recipient.", "ADDRESS", EMAIL)] = None
+    email_from: Annotated[str, Option("Sender.", "ADDRESS", EMAIL)] = "driftgauge@localhost"
+    smtp_host: Annotated[str, Option("Mail server.", "HOST:PORT", EMAIL)] = "localhost:25"
+    smtp_user: Annotated[str | None, Option("User at the mail server.", "NAME", EMAIL)] = None
+    smtp_password_file: Annotated[
+        str | None, Option("File with the user's password, as Alertmanager reads it.", "FILE", EMAIL)
+    ] = None
+    smtp_tls: Annotated[bool, Option("Accept a mail server without TLS.", group=EMAIL)] = True
+    webhook_url: Annotated[str | None, Option("Address that notifications are posted to as JSON.", "URL", WEBHOOK)] = (
+        None
+    )
+    group_wait: Annotated[
+        str, Option("Time that a first notification waits for other alerts of its group.", "TIME", NOTIFICATIONS)
+    ] = "30s"
+    group_interval: Annotated[
+        str, Option("Time between notifications about changes of a group.", "TIME", NOTIFICATIONS)
+    ] = "5m"
+    repeat_interval: Annotated[
+        str, Option("Time after which a critical alert is sent again.", "TIME", NOTIFICATIONS)
+    ] = "4h"
 
     def __post_init__(self) -> None:
         for name in DURATIONS:
-            milliseconds(getattr(self, name), flag(name))
+            milliseconds(getattr(self, name), flag(type(self), name))
         if milliseconds(self.window) < 2 * milliseconds(self.scrape_interval):
             raise MonitoringError("--window must be at least two scrape intervals, or a failed scrape hides an alert")
         for name in ("base_url", "runbook_url", "grafana_url", "webhook_url"):
@@ -92,18 +128,12 @@ class MonitoringOptions:
         value = getattr(self, name)
         values = value if isinstance(value, tuple) else (value,)
         if not values or not all(part is None or pattern.fullmatch(part) for part in values):
-            raise MonitoringError(f"{flag(name)} {','.join(map(str, values))}: give {wanted}")
+            raise MonitoringError(f"{flag(type(self), name)} {','.join(map(str, values))}: give {wanted}")
 
     @property
     def runbooks(self) -> str:
         """Where the runbooks are, without a slash at the end."""
         return (self.runbook_url or f"{self.base_url.rstrip('/')}/runbooks").rstrip("/")
-
-
-def flag(name: str) -> str:
-    """Return the option of the command line that sets a field."""
-    spelled = {"hold": "for", "targets": "target"}
-    return "--" + spelled.get(name, name).replace("_", "-")
 
 
 def milliseconds(duration: str, named: str = "duration") -> int:

@@ -7,14 +7,15 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from driftgauge.common.option import Option
+from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.option import Option, options_of
 
 Result = TypeVar("Result")
 METAVARS: Final = {bool: "", int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
@@ -79,27 +80,15 @@ def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
     return spread
 
 
-def flag(owner: type, name: str) -> str:
-    """Return how the option of a dataclass's field is written on the command line."""
-    return next(field.flag for field in _fields(owner) if field.name == name)
-
-
 def _no_type(ctx: Any) -> str:
     return ""
 
 
 def _fields(owner: Any) -> Iterator[_OptionField]:
     """Yield the fields of a dataclass that are options."""
-    hints = get_type_hints(owner, include_extras=True)
-    for field in dataclasses.fields(owner):
-        kind, *notes = get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else (None,)
-        for option in notes:
-            if isinstance(option, Option):
-                yield _OptionField(field.name, kind, _default(field), option)
-
-
-def _default(field: Field[Any]) -> Any:
-    return field.default if field.default_factory is MISSING else field.default_factory()
+    for field, kind, option in options_of(owner):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        yield _OptionField(field.name, option.flag_of(field), kind, default, option)
 
 
 @dataclass(frozen=True)
@@ -107,6 +96,7 @@ class _OptionField:
     """One field of a dataclass, as an option of a command."""
 
     name: str
+    flag: str
     kind: Any
     default: Any
     option: Option
@@ -120,11 +110,6 @@ class _OptionField:
     def is_tuple(self) -> bool:
         """Whether the option takes several values."""
         return get_origin(self.kind) is tuple
-
-    @property
-    def flag(self) -> str:
-        """The option as it is written."""
-        return self.option.flag or f"--{'no-' * self.is_switched_off}{self.name.replace('_', '-')}"
 
     @property
     def parameter(self) -> inspect.Parameter:
@@ -146,7 +131,9 @@ class _OptionField:
         if self.is_switched_off:
             return not given
         if self.is_tuple:
-            return tuple(self._parsed(part) for text in given for part in self._parts(text))
+            return tuple(
+                self._parsed(part) for text in given for part in (comma_list(text) if self.option.commas else (text,))
+            )
         return self.default if given == self._typer_default else self._parsed(given)
 
     @property
@@ -187,11 +174,6 @@ class _OptionField:
         if shown and shown != self._typer_default:
             return shown
         return self.kind is not bool and self.default not in (None, ())
-
-    def _parts(self, text: str) -> list[str]:
-        if not self.option.commas:
-            return [text]
-        return [part.strip() for part in text.split(",") if part.strip()]
 
     def _parsed(self, text: Any) -> Any:
         """Return a value in the field's type; typer has converted what is no tuple and has no parser."""

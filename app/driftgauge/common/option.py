@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,21 @@ class Option:
     """Whether a value of a tuple may hold several parts with commas between them."""
     parse: Callable[[str], object] | None = None
     """Turns a value's text, or each part of a tuple, into the field's type; ValueError if it cannot."""
+
+    def flag_of(self, field: dataclasses.Field[Any]) -> str:
+        """Return the option as it is written; what is on by default has an option that turns it off."""
+        return self.flag or f"--{'no-' * (field.default is True)}{field.name.replace('_', '-')}"
+
+
+def options_of(owner: Any) -> Iterator[tuple[dataclasses.Field[Any], Any, Option]]:
+    """Yield the fields of a dataclass that are options, each with its type and what annotates it."""
+    hints = get_type_hints(owner, include_extras=True)
+    for field in dataclasses.fields(owner):
+        if get_origin(hints[field.name]) is Annotated:
+            kind, *notes = get_args(hints[field.name])
+            yield from ((field, kind, note) for note in notes if isinstance(note, Option))
+
+
+def flag(owner: Any, name: str) -> str:
+    """Return how the option of a dataclass's field is written on the command line."""
+    return next(option.flag_of(field) for field, _, option in options_of(owner) if field.name == name)
