@@ -52,7 +52,7 @@ from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
-from driftgauge.serving.latency_probe import Cost, measure_latency
+from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
 from driftgauge.state.slot import Owner
 from driftgauge.state.slots import Slots, Unusable
@@ -122,7 +122,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     by_event = monitor.by_event and settings.monitoring_enabled
     watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
     batcher = Batcher(
-        predictor, capture, _cost(settings, predictor, info), executor, _limits(settings), by_event=by_event
+        predictor, capture, _latency(settings, predictor, info), executor, _limits(settings), by_event=by_event
     )
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
@@ -159,7 +159,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     )
 
 
-def _cost(settings: Settings, predictor: Predictor, info: BundleInfo) -> Cost:
+def _latency(settings: Settings, predictor: Predictor, info: BundleInfo) -> LatencyModel:
     with threadpool_limits(settings.model_threads):
         return measure_latency(predictor, info)
 

@@ -18,8 +18,8 @@ from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.monitor import Monitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.serving.batcher import SHARES, Batcher, BatchLimits
-from driftgauge.serving.latency_probe import INLINE_SECONDS, Cost
-from driftgauge.serving.request import Answer, Waiting, joined
+from driftgauge.serving.latency_probe import INLINE_SECONDS, LatencyModel
+from driftgauge.serving.request import Answer, QueuedRequest, concatenate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,8 +27,8 @@ from tests.effort import examples
 from tests.examples import Example
 from tests.monitors import START, monitor_of
 
-FAST = Cost(0.0, 0.0)
-SLOW = Cost(1.0, 0.0)
+FAST = LatencyModel(0.0, 0.0)
+SLOW = LatencyModel(1.0, 0.0)
 POISON = 1e7
 """A first number on which the model raises."""
 
@@ -85,18 +85,18 @@ Benches = Callable[..., Bench]
 def bench(binary: Example) -> Iterator[Benches]:
     with ThreadPoolExecutor(1, thread_name_prefix="model") as executor:
 
-        def make(cost: Cost = FAST, limits: BatchLimits | None = None, *, by_event: bool = False) -> Bench:
+        def make(latency: LatencyModel = FAST, limits: BatchLimits | None = None, *, by_event: bool = False) -> Bench:
             model = Noting(binary.bundle.model)
             predictor = Predictor(replace(binary.bundle, model=model))
             monitor, problems = monitor_of(binary), Problems(lambda: START)
-            batcher = Batcher(predictor, Capture(monitor, problems), cost, executor, limits, by_event=by_event)
+            batcher = Batcher(predictor, Capture(monitor, problems), latency, executor, limits, by_event=by_event)
             return Bench(batcher, model, monitor, predictor, problems)
 
         yield make
 
 
 def ask(batcher: Batcher, batch: Batch, arrival: float = START, event: FloatArray | None = None) -> Any:
-    return batcher.submit(Waiting(batch, arrival, event, time.perf_counter()))
+    return batcher.submit(QueuedRequest(batch, arrival, event, time.perf_counter()))
 
 
 def random_batch(rows: int, seed: int = 0) -> Batch:
@@ -142,12 +142,12 @@ async def until(condition: Callable[[], bool]) -> None:
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=12),
     batch_rows=st.integers(1, 64),
-    cost=st.sampled_from([FAST, SLOW, Cost(INLINE_SECONDS / 2, INLINE_SECONDS / 20)]),
+    latency=st.sampled_from([FAST, SLOW, LatencyModel(INLINE_SECONDS / 2, INLINE_SECONDS / 20)]),
 )
 def test_every_request_has_its_own_answer_however_it_was_cut(
-    bench: Benches, sizes: list[int], batch_rows: int, cost: Cost
+    bench: Benches, sizes: list[int], batch_rows: int, latency: LatencyModel
 ) -> None:
-    running = bench(cost, BatchLimits(batch_rows=batch_rows))
+    running = bench(latency, BatchLimits(batch_rows=batch_rows))
     batches = [random_batch(rows, seed) for seed, rows in enumerate(sizes)]
     answers = run_all(running, batches)
     assert max(running.model.rows) <= batch_rows
@@ -167,7 +167,7 @@ def test_every_request_has_its_own_answer_however_it_was_cut(
 
 def test_texts_are_joined_by_their_feature() -> None:
     parts = [Batch(np.full((2, 2), 1.0), {1: ["a", None]}), Batch(np.full((1, 2), 2.0), {1: ["b"]})]
-    together = joined(parts)
+    together = concatenate(parts)
     assert together.cells.tolist() == [[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]]
     assert together.texts == {1: ["a", None, "b"]}
 
@@ -259,23 +259,25 @@ def test_two_requests_of_many_rows_go_on_side_by_side(bench: Benches) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cost", "rows", "inline"),
+    ("latency", "rows", "inline"),
     [
         (FAST, 1_000, True),
         (SLOW, 1, False),
-        (Cost(0.0, INLINE_SECONDS / 100), 100, True),
-        (Cost(0.0, INLINE_SECONDS / 100), 101, False),
-        (Cost(INLINE_SECONDS / 2, INLINE_SECONDS / 100), 51, False),
+        (LatencyModel(0.0, INLINE_SECONDS / 100), 100, True),
+        (LatencyModel(0.0, INLINE_SECONDS / 100), 101, False),
+        (LatencyModel(INLINE_SECONDS / 2, INLINE_SECONDS / 100), 51, False),
     ],
 )
-def test_a_batch_that_takes_long_goes_to_the_models_thread(bench: Benches, cost: Cost, rows: int, inline: bool) -> None:
-    running = bench(cost)
+def test_a_batch_that_takes_long_goes_to_the_models_thread(
+    bench: Benches, latency: LatencyModel, rows: int, inline: bool
+) -> None:
+    running = bench(latency)
     run_all(running, [random_batch(rows)])
     assert running.model.threads == {threading.current_thread().name if inline else "model_0"}
 
 
 def test_the_last_rows_of_a_request_of_many_go_to_the_thread_because_all_of_it_is_watched_then(bench: Benches) -> None:
-    running = bench(Cost(0.0, INLINE_SECONDS / 100), BatchLimits(batch_rows=64))
+    running = bench(LatencyModel(0.0, INLINE_SECONDS / 100), BatchLimits(batch_rows=64))
     run_all(running, [random_batch(128 + 22)])
     assert running.model.rows == [64, 64, 22]
     assert running.model.threads == {threading.current_thread().name, "model_0"}
@@ -326,9 +328,9 @@ def test_a_client_that_goes_away_while_it_waits_costs_no_prediction(bench: Bench
     assert len(running.observed) == 3
 
 
-@pytest.mark.parametrize("cost", [FAST, SLOW])
-def test_when_all_clients_went_away_the_next_is_answered_all_the_same(bench: Benches, cost: Cost) -> None:
-    running = bench(cost)
+@pytest.mark.parametrize("latency", [FAST, SLOW])
+def test_when_all_clients_went_away_the_next_is_answered_all_the_same(bench: Benches, latency: LatencyModel) -> None:
+    running = bench(latency)
 
     async def go() -> None:
         for _ in range(3):
@@ -359,10 +361,12 @@ def test_a_client_that_goes_away_does_not_hurt_its_batch(bench: Benches) -> None
 # ---------------------------------------------------------------- rows on which the model raises
 
 
-@pytest.mark.parametrize("cost", [FAST, SLOW])
+@pytest.mark.parametrize("latency", [FAST, SLOW])
 @pytest.mark.parametrize("bad", [{3}, {0}, {15}, {2, 3, 9}, set(range(16))])
-def test_a_row_on_which_the_model_raises_fails_nobody_else(bench: Benches, cost: Cost, bad: set[int]) -> None:
-    running = bench(cost)
+def test_a_row_on_which_the_model_raises_fails_nobody_else(
+    bench: Benches, latency: LatencyModel, bad: set[int]
+) -> None:
+    running = bench(latency)
     batches = [poisoned(1, 0) if place in bad else random_batch(1, place) for place in range(16)]
     answers = run_all(running, batches)
     for place, (answer, batch) in enumerate(zip(answers, batches, strict=True)):
@@ -427,11 +431,11 @@ def test_a_number_that_is_too_large_is_named_by_its_row_in_the_request(binary: E
     assert refused.detail == {"field": binary.names[2], "row": 29}
 
 
-@pytest.mark.parametrize("cost", [FAST, SLOW])
+@pytest.mark.parametrize("latency", [FAST, SLOW])
 def test_an_error_that_nobody_thought_of_reaches_its_request_and_the_next_is_answered(
-    bench: Benches, cost: Cost
+    bench: Benches, latency: LatencyModel
 ) -> None:
-    running = bench(cost)
+    running = bench(latency)
     odd = Batch(np.zeros((1, 5)), {})  # a column is lacking: nothing that is admitted looks like this
 
     async def go() -> list[Any]:
@@ -525,9 +529,9 @@ class Panic(BaseException):
     """What a library of another language raises."""
 
 
-@pytest.mark.parametrize("cost", [FAST, SLOW])
-def test_a_model_that_panics_fails_its_own_request_only(bench: Benches, cost: Cost, binary: Example) -> None:
-    running = bench(cost)
+@pytest.mark.parametrize("latency", [FAST, SLOW])
+def test_a_model_that_panics_fails_its_own_request_only(bench: Benches, latency: LatencyModel, binary: Example) -> None:
+    running = bench(latency)
     estimator = running.model._estimator
 
     class Panicking:

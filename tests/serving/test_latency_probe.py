@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.models.predictor import Predictor
-from driftgauge.serving.latency_probe import INLINE_SECONDS, WATCHED_SECONDS, measure_latency
+from driftgauge.serving.latency_probe import INLINE_SECONDS, OBSERVE_SECONDS, measure_latency
 
 from tests.examples import Example
 
@@ -22,11 +22,11 @@ def test_the_cost_is_measured_by_a_few_rows_and_by_many(fixed: float, by_row: fl
             return binary.bundle.model.predict_proba(x)
 
     predictor = Predictor(replace(binary.bundle, model=Timed()))
-    cost = measure_latency(predictor, binary.bundle.info, lambda: now)
-    assert cost.fixed_seconds == pytest.approx(fixed, abs=1e-9)
-    row = by_row + 6 * WATCHED_SECONDS if fixed + by_row <= INLINE_SECONDS else 0.0
-    assert cost.row_seconds == pytest.approx(row, abs=1e-9)
-    assert cost.seconds(64) == pytest.approx(fixed + 64 * row, abs=1e-7)
+    latency = measure_latency(predictor, binary.bundle.info, lambda: now)
+    assert latency.fixed_seconds == pytest.approx(fixed, abs=1e-9)
+    row = by_row + 6 * OBSERVE_SECONDS if fixed + by_row <= INLINE_SECONDS else 0.0
+    assert latency.row_seconds == pytest.approx(row, abs=1e-9)
+    assert latency.seconds(64) == pytest.approx(fixed + 64 * row, abs=1e-7)
 
 
 def test_a_single_slow_prediction_at_start_does_not_make_a_model_slow(binary: Example) -> None:
@@ -39,8 +39,8 @@ def test_a_single_slow_prediction_at_start_does_not_make_a_model_slow(binary: Ex
             now += 9.0 if calls in {1, 3, 9} else 1e-4
             return binary.bundle.model.predict_proba(x)
 
-    cost = measure_latency(Predictor(replace(binary.bundle, model=Hiccup())), binary.bundle.info, lambda: now)
-    assert cost.seconds(64) == pytest.approx(1e-4, rel=0.1)
+    latency = measure_latency(Predictor(replace(binary.bundle, model=Hiccup())), binary.bundle.info, lambda: now)
+    assert latency.seconds(64) == pytest.approx(1e-4, rel=0.1)
 
 
 def test_a_model_that_takes_rows_one_by_one_only_is_taken_for_slow(binary: Example) -> None:

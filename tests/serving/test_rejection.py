@@ -8,7 +8,7 @@ import pytest
 from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.models.bundle import Bundle
 from driftgauge.models.predictor import Batch, Predictor
-from driftgauge.serving.rejection import SECONDS, Explainer, usual_row
+from driftgauge.serving.rejection import SECONDS, Explainer, typical_row
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -51,7 +51,7 @@ def test_the_row_and_the_field_at_fault_are_named(place: int, field: int, binary
     assert isinstance(found, Refused)
     assert found.reason is Reason.MODEL_REJECTED_ROW
     assert found.detail == {"field": binary.names[field], "row": place}
-    assert found.message.startswith(f"{binary.names[field]}: the model cannot answer with -3 in this row")
+    assert found.message.startswith(f"{binary.names[field]}: the model fails on the value -3 in this row")
 
 
 def test_where_no_field_alone_is_at_fault_the_row_is_named(binary: Example) -> None:
@@ -83,7 +83,7 @@ def test_a_failure_of_the_models_own_stays_one(error: Exception, binary: Example
     assert isinstance(explained(with_model(binary, lambda x: x[:, 0] < 0, error), batch), ModelFailed)
 
 
-def test_a_model_that_fails_on_a_usual_row_has_failed(binary: Example) -> None:
+def test_a_model_that_fails_on_a_typical_row_has_failed(binary: Example) -> None:
     bundle = with_model(binary, lambda x: x[:, 0] == x[:, 0], ValueError("no"))
     assert isinstance(explained(bundle, binary.batch(binary.rows(2))), ModelFailed)
 
@@ -107,8 +107,8 @@ def test_the_search_for_fields_has_an_allowance(binary: Example) -> None:
         assert isinstance(found, Refused)
         return "field" in found.detail
 
-    field = explainer._field
-    explainer._field = lambda row: (now.__setitem__(0, now[0] + 2 * SECONDS), field(row))[1]  # type: ignore[method-assign]
+    field = explainer._failing_field
+    explainer._failing_field = lambda row: (now.__setitem__(0, now[0] + 2 * SECONDS), field(row))[1]  # type: ignore[method-assign]
     assert named()
     explainer._left = -SECONDS  # what a slow search leaves
     assert not named()
@@ -134,7 +134,7 @@ def test_values_outside_of_a_transformers_domain_are_refused_by_name(name: str, 
 
 
 @pytest.mark.parametrize("name", ["binary", "category", "coded"])
-def test_a_usual_row_is_answered_with_and_without_samples(name: str, request: pytest.FixtureRequest) -> None:
+def test_a_typical_row_is_answered_with_and_without_samples(name: str, request: pytest.FixtureRequest) -> None:
     bundle = request.getfixturevalue(name).bundle
     for info in (bundle.info, bundle.info.model_copy(update={"samples": ()})):
-        assert len(Predictor(bundle).predict(usual_row(info, bundle.baseline)).labels) == 1
+        assert len(Predictor(bundle).predict(typical_row(info, bundle.baseline)).labels) == 1

@@ -1,7 +1,7 @@
-"""Micro-batching: requests that come while the model is busy are predicted together, as soon as it is free.
+"""Micro-batching: requests that arrive while the model is busy are predicted together once it is free.
 
-Nobody waits for company: when the model is idle, what is there goes at once. A model that is fast
-answers on the event loop, a slow one in a thread; which it is was measured when the server started.
+A batch is never delayed to collect more requests, apart from two extra passes of the event loop for requests
+that are already being read. A fast model answers on the event loop, a slow one in a thread, by its latency at start.
 """
 
 from __future__ import annotations
@@ -16,19 +16,29 @@ from typing import Final
 from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Predictor
 from driftgauge.monitor.capture import Capture
-from driftgauge.serving.latency_probe import INLINE_SECONDS, Cost
+from driftgauge.serving.latency_probe import INLINE_SECONDS, LatencyModel
 from driftgauge.serving.rejection import Explainer
-from driftgauge.serving.request import Answer, Done, Part, Piece, Pieces, Waiting, answered, in_place, joined
+from driftgauge.serving.request import (
+    Answer,
+    PartialAnswer,
+    QueuedRequest,
+    Results,
+    Slice,
+    Slices,
+    concatenate,
+    observed,
+    with_request_row,
+)
 
 SHARES: Final = 8
-"""A request of many rows gets this part of a batch at a time, so that others come between."""
-ROUNDS: Final = 2
-"""How often the event loop may come round for requests that are just arriving, before a batch goes."""
+"""A large request gets this fraction of a batch at a time, so that smaller ones get their turn."""
+EXTRA_PASSES: Final = 2
+"""Extra passes of the event loop for requests that are just arriving, before a batch starts."""
 
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """How much is put together, and how much may wait; see the settings of the same names."""
+    """Sizes of a batch and of the queue; see the settings of the same names."""
 
     batch_rows: int = 2_048
     queued_requests: int = 1_024
@@ -36,45 +46,44 @@ class BatchLimits:
 
 
 class Batcher:
-    """Puts requests together and has them predicted, one batch at a time.
+    """Queues requests and predicts them together, one batch at a time.
 
-    `submit` is called on the event loop, all of one. `by_event` says that the monitor runs by the
-    clock of events, where watching rows takes longer than the loop should wait: then all goes to
-    the thread.
+    `submit` is called on the event loop, always the same one. `by_event` says that the monitor runs on event
+    time, where observing rows would block the event loop for too long: every batch then goes to the thread.
     """
 
     def __init__(
         self,
         predictor: Predictor,
         capture: Capture,
-        cost: Cost,
+        latency: LatencyModel,
         executor: Executor,
         limits: BatchLimits | None = None,
         *,
         by_event: bool = False,
     ) -> None:
         self.limits: Final = limits or BatchLimits()
-        self.cost: Final = cost
+        self.latency: Final = latency
         self._predictor = predictor
         self._explainer = Explainer(predictor)
         self._capture = capture
         self._executor = executor
         self._by_event = by_event
         self._share = max(1, self.limits.batch_rows // SHARES)
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[QueuedRequest] = deque()
         self._rows = 0
-        self._again: deque[Pieces] = deque()
-        """Parts of batches on which the model failed."""
-        self._again_next = False
+        self._retries: deque[Slices] = deque()
+        """Halves of batches on which the model failed."""
+        self._retry_turn = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = False
-        """Whether a batch is being predicted, or about to be."""
+        """Whether a batch is being predicted or about to be."""
         self._in_thread = False
 
     @property
     def queued_requests(self) -> int:
-        """Requests of which rows wait for the model, for the first time or again."""
-        return len(self._queue) + (sum(map(len, self._again)) if self._again else 0)
+        """Requests with rows that wait for the model, for the first time or for a retry."""
+        return len(self._queue) + (sum(map(len, self._retries)) if self._retries else 0)
 
     @property
     def queued_rows(self) -> int:
@@ -82,180 +91,186 @@ class Batcher:
         return self._rows
 
     def admit(self, rows: int = 1) -> None:
-        """Raise Refused if a request of so many rows finds too many waiting; an empty queue takes any."""
+        """Raise Refused if the queue has no room for these rows; an empty queue accepts any number."""
         limits, requests = self.limits, self.queued_requests
         if requests and (requests >= limits.queued_requests or self._rows + rows > limits.queued_rows):
             raise Refused(
                 Reason.OVERLOADED,
-                f"{requests} requests with {self._rows} rows wait for the model already: try again in a moment",
+                f"the queue is full: {requests} requests with {self._rows} rows wait for the model; retry later",
                 {"queued_requests": requests, "queued_rows": self._rows},
             )
 
-    def submit(self, waiting: Waiting) -> asyncio.Future[Answer]:
-        """Queue a request and return its answer to come; raises Refused as `admit` does.
+    def submit(self, request: QueuedRequest) -> asyncio.Future[Answer]:
+        """Queue a request and return the future of its answer; raises Refused as `admit` does.
 
-        The answer raises ModelFailed, or Refused for a cell that the model cannot take. Once it is
-        cancelled, rows that the model was not yet given are dropped.
+        The future raises ModelFailed, or Refused for a cell that the model cannot take. If it is
+        cancelled, rows that were not yet given to the model are dropped.
         """
-        rows = len(waiting.batch)
+        rows = len(request.batch)
         self.admit(rows)
-        waiting.answer = self._running_loop().create_future()
-        self._queue.append(waiting)
+        request.answer = self._running_loop().create_future()
+        self._queue.append(request)
         self._rows += rows
         if not self._busy:
-            self._go_on()
-        return waiting.answer
+            self._schedule()
+        return request.answer
 
     @property
     def is_slow(self) -> bool:
-        """Whether a request that comes now may have to wait for a thread."""
+        """Whether a new request may have to wait for a thread."""
         return self._in_thread or not self._is_quick(1)
 
     def _is_quick(self, rows: int) -> bool:
-        return not self._by_event and self.cost.seconds(rows) <= INLINE_SECONDS
+        return not self._by_event and self.latency.seconds(rows) <= INLINE_SECONDS
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the event loop that serves; to ask for it anew each time costs a call of the system."""
+        """Return the event loop that serves; asking asyncio each time costs a system call."""
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.get_running_loop()
-            self._queue.clear()  # of a loop that is no more, and with it everybody who waited
-            self._again.clear()
+            self._queue.clear()  # requests of a closed loop have no client any more
+            self._retries.clear()
             self._rows, self._busy, self._in_thread = 0, False, False
         return self._loop
 
-    def _go_on(self) -> None:
-        """Have the next batch predicted, if anybody waits."""
-        self._busy, self._in_thread = bool(self._queue or self._again), False
+    # ---------------------------------------------------------------- scheduling
+
+    def _schedule(self) -> None:
+        """Schedule the next batch if requests wait."""
+        self._busy, self._in_thread = bool(self._queue or self._retries), False
         if self._busy:
-            self._running_loop().call_soon(self._gather, len(self._queue), ROUNDS)
+            self._running_loop().call_soon(self._gather, len(self._queue), EXTRA_PASSES)
 
-    def _gather(self, seen: int, rounds: int) -> None:
-        """Let the loop come round again while every round brings requests, then predict."""
-        if rounds and len(self._queue) > seen and self._rows < self.limits.batch_rows:
-            self._running_loop().call_soon(self._gather, len(self._queue), rounds - 1)
+    def _gather(self, seen: int, passes: int) -> None:
+        """Let the event loop pass again while each pass brings requests, then predict."""
+        if passes and len(self._queue) > seen and self._rows < self.limits.batch_rows:
+            self._running_loop().call_soon(self._gather, len(self._queue), passes - 1)
         else:
-            self._next()
+            self._predict_next()
 
-    def _next(self) -> None:
-        """Predict a batch; whatever becomes of it, the one after it is predicted too."""
-        pieces = self._failed_before() or self._take()
-        if not pieces:
-            self._go_on()
-        elif self._is_quick(sum(piece.concerned for piece in pieces)):
+    def _predict_next(self) -> None:
+        """Predict a batch; the one after it is scheduled whatever happens to it."""
+        slices = self._retry_slices() or self._fresh_slices()
+        if not slices:
+            self._schedule()
+        elif self._is_quick(sum(one.workload for one in slices)):
             try:
-                done = self._work(pieces)
+                results = self._predict(slices)
             except BaseException as error:
-                self._failed(pieces, error)
+                self._isolate(slices, error)
             else:
-                self._settle(done)
+                self._resolve(results)
         else:
-            self._start(pieces)
+            self._predict_in_thread(slices)
 
-    def _start(self, pieces: Pieces) -> None:
-        """Predict pieces off the event loop, which goes on reading requests."""
+    def _predict_in_thread(self, slices: Slices) -> None:
+        """Predict off the event loop, which goes on reading requests."""
         self._in_thread = True
         try:
-            job = self._running_loop().run_in_executor(self._executor, self._work, pieces)
-        except RuntimeError as error:  # there is no thread any more
-            self._settle({piece.waiting: error for piece in pieces})
+            job = self._running_loop().run_in_executor(self._executor, self._predict, slices)
+        except RuntimeError as error:  # the executor is shut down
+            self._resolve({one.request: error for one in slices})
         else:
-            job.add_done_callback(lambda job: self._finish(job, pieces))
+            job.add_done_callback(lambda job: self._finish(job, slices))
 
-    def _finish(self, job: asyncio.Future[Done], pieces: Pieces) -> None:
+    def _finish(self, job: asyncio.Future[Results], slices: Slices) -> None:
         try:
-            done = job.result()
+            results = job.result()
         except BaseException as error:
-            self._failed(pieces, error)
+            self._isolate(slices, error)
         else:
-            self._settle(done)
+            self._resolve(results)
 
-    def _failed(self, pieces: Pieces, error: BaseException) -> None:
-        """Find out whose rows the model failed on: of several requests each half is a batch of its own, later."""
+    def _resolve(self, results: Results) -> None:
+        """Give results to the requests that still wait, and schedule the next batch."""
+        for request, result in results.items():
+            if request.answer.done():
+                continue  # the client disconnected
+            if isinstance(result, Exception):
+                request.answer.set_exception(result)
+            else:
+                request.answer.set_result(result)
+        self._schedule()
+
+    # ---------------------------------------------------------------- failures
+
+    def _isolate(self, slices: Slices, error: BaseException) -> None:
+        """Isolate the request that made the model fail: each half of the batch is retried alone."""
         if not isinstance(error, Exception):  # a library that panics
             error = ModelFailed.of(error)
-        if len({piece.waiting for piece in pieces}) == 1:
-            self._explain(pieces, error)
+        if len({one.request for one in slices}) == 1:
+            self._explain(slices, error)
             return
         self._capture.retried()
-        half = len(pieces) // 2
-        self._again += [pieces[:half], pieces[half:]]
-        self._rows += sum(piece.rows for piece in pieces)
-        self._settle({})
+        half = len(slices) // 2
+        self._retries += [slices[:half], slices[half:]]
+        self._rows += sum(one.rows for one in slices)
+        self._resolve({})
 
-    def _explain(self, pieces: Pieces, error: Exception) -> None:
-        """Find out in the thread which row of a request is at fault, and tell its client."""
+    def _explain(self, slices: Slices, error: Exception) -> None:
+        """Find the failing row of a request in the thread, and answer its client."""
         self._in_thread = True
-        batch = joined([piece.batch for piece in pieces])
+        batch = concatenate([one.batch for one in slices])
         try:
             job = self._running_loop().run_in_executor(self._executor, self._explainer.explained, batch, error)
-        except RuntimeError:  # there is no thread any more
-            self._settle({pieces[0].waiting: in_place(error, pieces[0])})
+        except RuntimeError:  # the executor is shut down
+            self._resolve({slices[0].request: with_request_row(error, slices[0])})
         else:
-            job.add_done_callback(lambda job: self._explained(job, pieces[0], error))
+            job.add_done_callback(lambda job: self._explained(job, slices[0], error))
 
-    def _explained(self, job: asyncio.Future[Exception], piece: Piece, error: Exception) -> None:
+    def _explained(self, job: asyncio.Future[Exception], first: Slice, error: Exception) -> None:
         found = error if job.cancelled() or job.exception() is not None else job.result()
-        self._settle({piece.waiting: in_place(found, piece)})
+        self._resolve({first.request: with_request_row(found, first)})
 
-    def _settle(self, done: Done) -> None:
-        """Give answers to those who still wait for them, and go on."""
-        for waiting, result in done.items():
-            if waiting.answer.done():
-                continue  # its client went away
-            if isinstance(result, Exception):
-                waiting.answer.set_exception(result)
-            else:
-                waiting.answer.set_result(result)
-        self._go_on()
+    # ---------------------------------------------------------------- batches
 
-    def _failed_before(self) -> Pieces:
-        """Return every other time what a batch was cut into that failed, if there is any; else nothing."""
-        self._again_next = bool(self._again) and (not self._again_next or not self._queue)
-        if not self._again_next:
+    def _retry_slices(self) -> Slices:
+        """Return one half of a failed batch, every other time if fresh requests wait; else nothing."""
+        self._retry_turn = bool(self._retries) and (not self._retry_turn or not self._queue)
+        if not self._retry_turn:
             return ()
-        pieces = self._again.popleft()
-        self._rows -= sum(piece.rows for piece in pieces)
-        return [piece for piece in pieces if not piece.waiting.answer.done()]
+        slices = self._retries.popleft()
+        self._rows -= sum(one.rows for one in slices)
+        return [one for one in slices if not one.request.answer.done()]
 
-    def _take(self) -> Pieces:
-        """Take the rows of the next batch from the queue, in turns where requests have many."""
+    def _fresh_slices(self) -> Slices:
+        """Return the next batch from the queue; large requests take turns."""
         room = self.limits.batch_rows
-        pieces: list[Piece] = []
+        slices: list[Slice] = []
         while room and self._queue:
-            waiting = self._queue.popleft()
-            first, rows = waiting.taken, len(waiting.batch)
-            if waiting.answer.done():  # its client went away, or the model failed on earlier rows
+            request = self._queue.popleft()
+            first, rows = request.dispatched, len(request.batch)
+            if request.answer.done():  # the client disconnected, or the model failed on earlier rows
                 self._rows -= rows - first
                 continue
             most = min(room, self._share) if self._queue else room
             last = min(rows, first + most)
-            pieces.append(Piece(waiting, first, last))
-            waiting.taken = last
+            slices.append(Slice(request, first, last))
+            request.dispatched = last
             room -= last - first
             self._rows -= last - first
             if last < rows:
-                self._queue.append(waiting)
-        return pieces
+                self._queue.append(request)
+        return slices
 
-    def _work(self, pieces: Pieces) -> Done:
-        """Predict pieces, and hand the requests that are complete to the monitor."""
-        parts = self._predicted(pieces)
+    def _predict(self, slices: Slices) -> Results:
+        """Predict slices, and hand complete requests to the monitor."""
+        parts = self._partial_answers(slices)
         now = time.perf_counter()
-        for piece, part in zip(pieces, parts, strict=True):
-            piece.waiting.parts[piece.first] = part
-            piece.waiting.left -= piece.rows
-        done = {piece.waiting: piece.waiting.answered(now) for piece in pieces if not piece.waiting.left}
-        if done:
-            self._capture.answered(answered(done))
-        return done
+        for one, part in zip(slices, parts, strict=True):
+            one.request.parts[one.first] = part
+            one.request.pending -= one.rows
+        complete = {one.request: one.request.complete(now) for one in slices if not one.request.pending}
+        if complete:
+            self._capture.answered(observed(complete))
+        return complete
 
-    def _predicted(self, pieces: Pieces) -> list[Part]:
-        predictions = self._predictor.predict_admitted(joined([piece.batch for piece in pieces]))
+    def _partial_answers(self, slices: Slices) -> list[PartialAnswer]:
+        predictions = self._predictor.predict_admitted(concatenate([one.batch for one in slices]))
         labels, scores, columns = predictions.labels, predictions.scores.tolist(), predictions.columns
         parts = []
         first = 0
-        for piece in pieces:
-            last = first + piece.rows
-            parts.append(Part(labels[first:last], scores[first:last], columns[first:last]))
+        for one in slices:
+            last = first + one.rows
+            parts.append(PartialAnswer(labels[first:last], scores[first:last], columns[first:last]))
             first = last
         return parts

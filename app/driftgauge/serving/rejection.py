@@ -1,4 +1,4 @@
-"""Whose fault it is that a model raised: a row's and a field's, where others are answered, or the model's own."""
+"""Why a model raised: because of one row or field, or because of a failure of its own."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.models.bundle import BundleInfo, Feature
 from driftgauge.models.predictor import Batch, Predictor, batch_of
 
-OF_A_ROW: Final = (ValueError, TypeError, LookupError, FloatingPointError, OverflowError, ZeroDivisionError)
-"""What a model raises for a row that it cannot answer; anything else is a failure of its own."""
+ROW_ERRORS: Final = (ValueError, TypeError, LookupError, FloatingPointError, OverflowError, ZeroDivisionError)
+"""Exceptions that a model raises for a row it cannot answer; any other is a failure of the model."""
 SECONDS: Final = 1.0
-"""Seconds that the search for fields may take at once."""
+"""Seconds that one search for a field may take."""
 SHARE: Final = 0.1
-"""The part of the time that it may take for long: a client that sends nothing but bad rows must not stop the others."""
+"""Share of time for searches: a client that sends nothing but bad rows must not stop the others."""
 
 
 class Explainer:
-    """Finds out why a model failed on the rows of one request."""
+    """Finds the row and the field on which a model failed."""
 
     def __init__(
         self,
         predictor: Predictor,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Take what predicts; `clock` in seconds says how long a search takes."""
+        """Take the predictor; `clock` in seconds limits the searches."""
         self._predictor = predictor
-        self._usual = usual_row(predictor.info, predictor.baseline)
+        self._typical = typical_row(predictor.info, predictor.baseline)
         self._clock = clock
         self._left, self._at = SECONDS, clock()
 
     def explained(self, batch: Batch, error: Exception) -> Exception:
-        """Return Refused, naming the row and where it can be found the field, or the error if no row is at fault.
+        """Return Refused with the row and, if found, the field; the error itself if no row is at fault.
 
-        A row is at fault if the model fails on it again, and answers a usual one.
+        A row is at fault if the model fails on it again, but answers a typical row.
         """
-        if not isinstance(error, ModelFailed) or not isinstance(error.__cause__, OF_A_ROW):
+        if not isinstance(error, ModelFailed) or not isinstance(error.__cause__, ROW_ERRORS):
             return error
-        if not self._answers(self._usual):
+        if not self._answers(self._typical):
             return error
-        row = self._failing(batch)
-        one = batch.part(slice(row, row + 1))
-        again = self._failure(one)
+        index = self._failing_row(batch)
+        row = batch.part(slice(index, index + 1))
+        again = self._failure(row)
         if again is None:
-            return error  # it was not the row
+            return error  # the row was not the cause
         if isinstance(again, Refused):
-            return Refused(again.reason, again.message, {**again.detail, "row": row})
-        return self._refused(one, row, self._field(one) if self._may_search() else None)
+            return Refused(again.reason, again.message, {**again.detail, "row": index})
+        return self._refused(row, index, self._failing_field(row) if self._may_search() else None)
 
     def _answers(self, rows: Batch) -> bool:
         return self._failure(rows) is None
@@ -66,8 +66,8 @@ class Explainer:
             return error
         return None
 
-    def _failing(self, batch: Batch) -> int:
-        """Return a row that the model fails on, by halving."""
+    def _failing_row(self, batch: Batch) -> int:
+        """Return a row on which the model fails, by bisection."""
         first, last = 0, len(batch)
         while last - first > 1:
             middle = (first + last) // 2
@@ -82,58 +82,60 @@ class Explainer:
         self._left, self._at = min(SECONDS, self._left + SHARE * (now - self._at)), now
         return self._left > 0.0
 
-    def _field(self, row: Batch) -> int | None:
-        """Return the place of a feature whose usual value lets the model answer the row, by halving."""
+    def _failing_field(self, row: Batch) -> int | None:
+        """Return a feature whose typical value lets the model answer the row, by bisection."""
         started = self._clock()
-        places = list(range(len(self._predictor.info.features)))
-        while len(places) > 1:
-            half = len(places) // 2
-            halves = (places[:half], places[half:])
-            places = next((some for some in halves if self._answers(self._with_usual(row, some))), [])
+        fields = list(range(len(self._predictor.info.features)))
+        while len(fields) > 1:
+            half = len(fields) // 2
+            halves = (fields[:half], fields[half:])
+            fields = next((some for some in halves if self._answers(self._with_typical(row, some))), [])
         self._left -= self._clock() - started
-        return places[0] if places else None
+        return fields[0] if fields else None
 
-    def _with_usual(self, row: Batch, places: Collection[int]) -> Batch:
-        """Return a row with the usual values in some places."""
+    def _with_typical(self, row: Batch, fields: Collection[int]) -> Batch:
+        """Return a row with typical values in some fields."""
         cells = row.cells.copy()
-        chosen = list(places)
-        cells[:, chosen] = self._usual.cells[:, chosen]
-        return Batch(cells, {at: self._usual.texts[at] if at in places else texts for at, texts in row.texts.items()})
+        chosen = list(fields)
+        cells[:, chosen] = self._typical.cells[:, chosen]
+        texts = {at: self._typical.texts[at] if at in fields else texts for at, texts in row.texts.items()}
+        return Batch(cells, texts)
 
-    def _refused(self, row: Batch, place: int, field: int | None) -> Refused:
+    def _refused(self, row: Batch, index: int, field: int | None) -> Refused:
         if field is None:
             return Refused(
                 Reason.MODEL_REJECTED_ROW,
-                f"the model cannot answer row {place}, though it answers others: check its values",
-                {"row": place},
+                f"the model fails on row {index} but answers other rows: check the values of this row",
+                {"row": index},
             )
         feature = self._predictor.info.features[field]
         value = row.texts[field][0] if field in row.texts else float(row.cells[0, field])
         reason, message = _why(feature, value)
-        return Refused(reason, f"{told(feature.name)}: {message}", {"field": feature.name, "row": place})
+        return Refused(reason, f"{told(feature.name)}: {message}", {"field": feature.name, "row": index})
 
 
 def _why(feature: Feature, value: str | float | None) -> tuple[Reason, str]:
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return Reason.MISSING_FEATURE, "the model takes no missing value in this row: send it"
+        return Reason.MISSING_FEATURE, "the model does not accept a missing value in this row: send a value"
     if feature.kind == "categorical" and value not in feature.categories:
-        return Reason.UNSEEN_CATEGORY, f"the model does not take the category {shortened(str(value))!r}: send another"
+        shown = repr(shortened(str(value)))
+        return Reason.UNSEEN_CATEGORY, f"the model does not accept the category {shown}: send a known one"
     shown = f"{value:g}" if isinstance(value, float) else repr(shortened(value))
     return (
         Reason.MODEL_REJECTED_ROW,
-        f"the model cannot answer with {shown} in this row, but can with a usual value: check it",
+        f"the model fails on the value {shown} in this row but answers with a typical one: check the value",
     )
 
 
-def usual_row(info: BundleInfo, baseline: Baseline) -> Batch:
+def typical_row(info: BundleInfo, baseline: Baseline) -> Batch:
     """Return a row that the model answers: a sample of its bundle, or medians and most frequent categories."""
     if info.samples:
         return batch_of(info.features, [info.samples[0].features])
-    values = {f.name: _usual(f, column) for f, column in zip(info.features, baseline.columns, strict=False)}
+    values = {f.name: _typical(f, column) for f, column in zip(info.features, baseline.columns, strict=False)}
     return batch_of(info.features, [values])
 
 
-def _usual(feature: Feature, column: ColumnBaseline) -> Any:
+def _typical(feature: Feature, column: ColumnBaseline) -> Any:
     if feature.kind == "categorical":
         return next(iter(column.bins.categories or feature.categories), None)
     if feature.kind == "text":

@@ -1,4 +1,4 @@
-"""Requests that wait for the model, the pieces that they are predicted in, and what comes of them."""
+"""Queued requests, the slices of them that are predicted together, and their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from driftgauge.monitor.capture import Answered
 
 
 class Answer(NamedTuple):
-    """What the model said of a request's rows."""
+    """The model's answer to all rows of a request."""
 
     labels: Sequence[Label]
     scores: Sequence[float]
@@ -25,36 +25,45 @@ class Answer(NamedTuple):
     """From the request's arrival until its last row was predicted."""
 
 
-class Waiting:
-    """A request whose rows, which the predictor admitted, wait for the model."""
+class PartialAnswer(NamedTuple):
+    """The model's answer to one slice of a request."""
 
-    __slots__ = ("answer", "arrival", "batch", "event", "left", "parts", "started", "taken")
+    labels: Sequence[Label]
+    scores: Sequence[float]
+    columns: FloatArray
+    """The columns that the monitor observes, shape [rows, columns]."""
+
+
+class QueuedRequest:
+    """A request with admitted rows that waits for the model."""
+
+    __slots__ = ("answer", "arrival", "batch", "dispatched", "event", "parts", "pending", "started")
 
     answer: asyncio.Future[Answer]
     """Set once it is queued."""
 
     def __init__(self, batch: Batch, arrival: float, event: FloatArray | None, started: float) -> None:
-        """Take rows that came at `arrival` (seconds since 1970; `started` by the clock of `time.perf_counter`).
+        """Take rows that arrived at `arrival` (seconds since 1970; `started` by the clock of `time.perf_counter`).
 
-        `event` are the event times that the request gave, NaN where a row has none, shape [n].
+        `event` holds the event times of the request, NaN for a row without one, shape [n].
         """
         self.batch = batch
         self.arrival = arrival
         self.event = event
         self.started = started
-        self.taken = 0
-        """Rows that the model was given."""
-        self.left = len(batch)
-        """Rows that are not predicted yet."""
-        self.parts: dict[int, Part] = {}
-        """What is predicted, by its first row."""
+        self.dispatched = 0
+        """Rows already given to the model."""
+        self.pending = len(batch)
+        """Rows without a prediction."""
+        self.parts: dict[int, PartialAnswer] = {}
+        """Partial answers by their first row."""
 
-    def in_order(self) -> Sequence[Part]:
-        """Return the parts in the order of their rows."""
+    def in_order(self) -> Sequence[PartialAnswer]:
+        """Return the partial answers in row order."""
         return [self.parts[first] for first in sorted(self.parts)] if len(self.parts) > 1 else [self.parts[0]]
 
-    def answered(self, now: float) -> Answer:
-        """Return the answer from all parts, complete at `now` by the clock of `started`."""
+    def complete(self, now: float) -> Answer:
+        """Return the whole answer, complete at `now` by the clock of `started`."""
         if len(self.parts) == 1:
             labels, scores, _ = self.parts[0]
         else:
@@ -63,74 +72,65 @@ class Waiting:
         return Answer(labels, scores, now - self.started)
 
 
-class Piece(NamedTuple):
-    """Consecutive rows of a request, as they go into a batch."""
+class Slice(NamedTuple):
+    """Consecutive rows of a request in one batch."""
 
-    waiting: Waiting
+    request: QueuedRequest
     first: int
     last: int
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Number of rows."""
         return self.last - self.first
 
     @property
-    def concerned(self) -> int:
-        """Rows that it is work for: with the last ones of a request all of it is answered and watched."""
-        return self.last if self.last == len(self.waiting.batch) else self.rows
+    def workload(self) -> int:
+        """Rows of work; the last slice of a request also pays for completing and observing all of it."""
+        return self.last if self.last == len(self.request.batch) else self.rows
 
     @property
     def batch(self) -> Batch:
-        """The rows."""
-        whole = self.waiting.batch
+        """The rows themselves."""
+        whole = self.request.batch
         if self.rows == len(whole):
             return whole
         return whole.part(slice(self.first, self.last))
 
 
-class Part(NamedTuple):
-    """What the model said of a piece."""
-
-    labels: Sequence[Label]
-    scores: Sequence[float]
-    columns: FloatArray
-    """What the monitor watches, shape [rows, columns]."""
+Slices = Sequence[Slice]
+Results = Mapping[QueuedRequest, Answer | Exception]
+"""Requests that are complete or have failed."""
 
 
-Pieces = Sequence[Piece]
-Done = Mapping[Waiting, Answer | Exception]
-"""Requests that are complete, or failed."""
-
-
-def joined(batches: Sequence[Batch]) -> Batch:
-    """Return the rows of several batches as one."""
+def concatenate(batches: Sequence[Batch]) -> Batch:
+    """Return the rows of several batches as one batch."""
     if len(batches) == 1:
         return batches[0]
     texts: dict[int, list[str | None]] = {
-        place: list(chain.from_iterable(batch.texts[place] for batch in batches)) for place in batches[0].texts
+        index: list(chain.from_iterable(batch.texts[index] for batch in batches)) for index in batches[0].texts
     }
     return Batch(np.concatenate([batch.cells for batch in batches]), texts)
 
 
-def in_place(error: Exception, piece: Piece) -> Exception:
-    """Return an error that names a row by its place in the request, not in the piece."""
+def with_request_row(error: Exception, at: Slice) -> Exception:
+    """Return an error whose `row` counts from the request's start, not from the slice's."""
     if not isinstance(error, Refused) or not isinstance(row := error.detail.get("row"), int):
         return error
-    return Refused(error.reason, error.message, {**error.detail, "row": row + piece.first})
+    return Refused(error.reason, error.message, {**error.detail, "row": row + at.first})
 
 
-def answered(done: Mapping[Waiting, Answer]) -> Answered:
-    """Return what the monitor is told of answers."""
-    rows = [len(waiting.batch) for waiting in done]
+def observed(answers: Mapping[QueuedRequest, Answer]) -> Answered:
+    """Return complete requests as the monitor observes them."""
+    rows = [len(request.batch) for request in answers]
     event = None
-    if any(waiting.event is not None for waiting in done):
-        event = np.concatenate([w.event if w.event is not None else np.full(len(w.batch), np.nan) for w in done])
+    if any(request.event is not None for request in answers):
+        event = np.concatenate([r.event if r.event is not None else np.full(len(r.batch), np.nan) for r in answers])
     return Answered(
         rows=rows,
-        latency_seconds=[answer.latency_seconds for answer in done.values()],
-        scores=np.array(list(chain.from_iterable(answer.scores for answer in done.values()))),
-        columns=np.concatenate([part.columns for waiting in done for part in waiting.in_order()]),
-        arrival=np.repeat([waiting.arrival for waiting in done], rows),
+        latency_seconds=[answer.latency_seconds for answer in answers.values()],
+        scores=np.array(list(chain.from_iterable(answer.scores for answer in answers.values()))),
+        columns=np.concatenate([part.columns for request in answers for part in request.in_order()]),
+        arrival=np.repeat([request.arrival for request in answers], rows),
         event=event,
     )

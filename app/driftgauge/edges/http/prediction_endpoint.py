@@ -33,7 +33,7 @@ from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
 from driftgauge.serving.batcher import Batcher
-from driftgauge.serving.request import Answer, Waiting
+from driftgauge.serving.request import Answer, QueuedRequest
 
 INLINE_ROWS: Final = 256
 """Answers of so many rows are written on the event loop, larger ones in a thread."""
@@ -122,7 +122,7 @@ class PredictionEndpoint(Generic[R]):
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
             asked = await self._understood(scope, receive)
-            answer = await self._answered(Waiting(asked.batch, arrival, asked.event, started), receive)
+            answer = await self._answered(QueuedRequest(asked.batch, arrival, asked.event, started), receive)
             if len(answer.labels) <= INLINE_ROWS:
                 body = self.wire.write(asked, answer, arrival)
             else:
@@ -184,10 +184,10 @@ class PredictionEndpoint(Generic[R]):
         pending.refuse()
         return survey(body, self.extent.refuse)
 
-    async def _answered(self, waiting: Waiting, receive: Receive) -> Answer:
+    async def _answered(self, request: QueuedRequest, receive: Receive) -> Answer:
         """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""
         waits = self.batcher.is_slow
-        answer = self.batcher.submit(waiting)
+        answer = self.batcher.submit(request)
         if not waits:
             return await answer
         gone = asyncio.ensure_future(_disconnected(receive))
