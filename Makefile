@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all servers wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all servers browser wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made.
@@ -19,7 +19,7 @@ stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from i
 # The folders go to the cores in parts, and a core that is done takes over tests of the other.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-test: .venv/dev servers wrk openmp lint types ## Run every check, and the tests that take no more than a few minutes together.
+test: .venv/dev servers browser wrk openmp lint types ## Run every check, and the tests that take no more than a few minutes together.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
 test-all: .venv/dev servers wrk openmp lint types ## Run every check and every test, with all examples: what CI runs.
@@ -32,6 +32,15 @@ servers:
 	    echo "installing Prometheus and Alertmanager for the tests ..."; \
 	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; } >/dev/null || \
 	    echo "apt-get could not install them" >&2; \
+	fi
+
+# The browser that looks at GET /docs; likewise.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Chromium for the test of /docs ..."; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || \
+	    echo "apt-get could not install it" >&2; \
 	fi
 
 # What makes the load for the benchmark of serving and its tests; likewise.

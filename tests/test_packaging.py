@@ -43,5 +43,12 @@ def test_a_wheel_brings_the_runbooks_that_a_server_shows(unpacked: Path) -> None
     assert done.stdout.split() == sorted(path.stem for path in (ROOT / "monitoring" / "runbooks").glob("*.md"))
 
 
+def test_a_wheel_brings_the_files_of_the_documentation_page(unpacked: Path) -> None:
+    folder = Path("driftgauge/edges/http/swagger_ui")
+    files = {path.name: path.read_bytes() for path in (ROOT / "app" / folder).iterdir()}
+    assert {"swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"} <= set(files)
+    assert {path.name: path.read_bytes() for path in (unpacked / folder).iterdir()} == files
+
+
 def test_a_wheel_says_that_it_is_typed(unpacked: Path) -> None:
     assert (unpacked / "driftgauge" / "py.typed").is_file()

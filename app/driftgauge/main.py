@@ -92,6 +92,7 @@ def create_app(
         description=DESCRIPTION,
         version=__version__,
         lifespan=_lifespan,
+        docs_url=None,  # ours needs no internet
         redoc_url=None,
         redirect_slashes=False,
         # The server's own metrics say what it does; OpenTelemetry's would cost on each request.

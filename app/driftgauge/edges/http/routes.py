@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from driftgauge.edges.http import about, infer, predict, runbooks, watch
+from driftgauge.edges.http import about, docs_page, infer, predict, runbooks, watch
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_v2
@@ -36,6 +36,11 @@ class Route:
     def methods(self) -> tuple[str, ...]:
         """Its method, and HEAD where it is counted apart, for the probes that some load balancers send."""
         return (self.method, "HEAD") if self.tag == "health" else (self.method,)
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether the OpenAPI document lists it."""
+        return self.tag != "docs"
 
 
 MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
@@ -65,15 +70,17 @@ ROUTES: Final = (
     Route("GET", "/v2/health/live", infer.live, (200,), "v2", schemas_v2.V2Live),
     Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", schemas_v2.V2Ready),
     Route("GET", "/", about.root, (307,), "docs"),
+    Route("GET", "/docs", docs_page.docs, (200,), "docs"),
+    Route("GET", "/docs/{asset}", docs_page.docs_asset, (200, 404), "docs"),
 )
-DOCUMENTATION: Final = (("GET", "/docs", (200,)), ("GET", "/openapi.json", (200,)))
-"""The routes that FastAPI itself answers."""
+DOCUMENT: Final = ("GET", "/openapi.json", (200,))
+"""The route that the application itself adds."""
 
 
 def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
     """Return every route as (method, template under which it counts, codes)."""
     declared = {(method, handler(route.path)): route.codes for route in ROUTES for method in route.methods}
-    return [*((method, path, codes) for (method, path), codes in declared.items()), *DOCUMENTATION]
+    return [*((method, path, codes) for (method, path), codes in declared.items()), DOCUMENT]
 
 
 def shortcuts(service: ServerContext) -> Shortcuts:
@@ -96,7 +103,7 @@ def install_routes(app: FastAPI, info: BundleInfo, max_rows: int) -> None:
             tags=[route.tag],
             response_class=Response,
             responses=schemas.responses((*route.codes, *ANYWHERE), route.body, route.path, _error(route)),
-            include_in_schema=route.path != "/",
+            include_in_schema=route.is_documented,
             openapi_extra=_extra(route, info, max_rows),
         )
 
