@@ -10,10 +10,10 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import Bins, FloatArray
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.scales import Scales
-from driftgauge.drift.windows.blocks import Counted, Unread
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.drift.windows.window import Rows
 from driftgauge.metrics.series import LATE, CounterSpec, each
+from driftgauge.state.block_ring import BlockRing, Counted, Unread, block_shapes
 from driftgauge.state.memory import Memory, MemoryShape
 from driftgauge.state.reader import StateReader
 from driftgauge.state.shape import BLOCK_ROWS, StateShape, Taken
@@ -208,3 +208,9 @@ def assert_same_counters(found: Arrays, expected: Arrays) -> None:
 kept_sizes = st.one_of(st.integers(0, 120), st.integers(BLOCK_ROWS - 1, BLOCK_ROWS + 1), st.integers(4_000, 9_000))
 kept_jumps = st.sampled_from([0.0, 0.4, 3.0, 50.0, 1_900.0])
 kept_spreads = st.sampled_from([0.0, 1.0, 200.0])
+
+
+def empty_ring(binner: Binner, *, by_hour: bool) -> BlockRing:
+    """Return an empty ring of blocks with arrays of its own."""
+    shapes = block_shapes(binner.columns, binner.width)
+    return BlockRing(binner, *(np.zeros(shape, dtype) for _, dtype, shape in shapes), by_hour=by_hour)

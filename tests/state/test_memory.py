@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.evidence.detector import Rate
 from driftgauge.drift.verdict.rule import SEVERITIES
-from driftgauge.drift.windows.blocks import Counted
+from driftgauge.state.block_ring import Counted
 from driftgauge.state.memory import (
     MAX_SLOTS,
     Memory,

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.windows.blocks import BlockRing, Head
+from driftgauge.drift.windows.blocks import Head
 from driftgauge.drift.windows.time_spans import Summing
 from driftgauge.state.pending import Ahead, Waiting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
+from tests.states import empty_ring
 
 MOST = 600
 HOUR = 3_600.0
@@ -28,7 +29,7 @@ class _Worker:
         self.values[rng.random((rows, 2)) < 0.1] = np.nan
         self.at = 1e6 + np.cumsum(rng.uniform(-1.0, 40.0, rows))
         self.codes = BINNER.codes(self.values)
-        self.ring = BlockRing.in_memory(BINNER, by_hour=by_hour)
+        self.ring = empty_ring(BINNER, by_hour=by_hour)
         self.head, self.step = self.ring.start(), 0
         self.ahead = Ahead(BINNER, SUMMING, self.ring, MOST)
         self.copied = np.zeros(rows, dtype=np.int64)

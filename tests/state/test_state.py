@@ -11,9 +11,10 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Budget, Detector, Evidence, Rate
 from driftgauge.drift.windows.blocks import step_rows
-from driftgauge.drift.windows.time_spans import NEVER, TimeSpan
+from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.drift.windows.window import time_windows
 from driftgauge.metrics.series import LATE, CounterSpec, monitor_series
+from driftgauge.state.bucket_ring import NEVER
 from driftgauge.state.memory import Settled
 from driftgauge.state.shape import BLOCK_ROWS, SLACK_ROWS, StateShape
 from driftgauge.state.state import POINTS, State

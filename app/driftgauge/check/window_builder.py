@@ -11,12 +11,14 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.drift.windows.blocks import HOURS, BlockRing, Blocks, Counted, rows_by_hour
+from driftgauge.drift.windows.blocks import HOURS, Blocks, Ends, Head, cut_blocks, end_at, rows_by_hour, step_rows
 from driftgauge.drift.windows.window import Rows, Window
 
 SEED: Final = 0
 """Of the random keys that decide which rows of a large window are held: the same rows each time."""
 _ROWS_AT_ONCE: Final = 4_096
+_COUNTS_AT_ONCE: Final = 4_194_304
+"""Counts that are made at once: where hours matter, each row may be a block of its own."""
 
 
 class WindowBuilder:
@@ -105,20 +107,23 @@ class Weighing:
     """The evidence of rows with times, block by block; rows without have no order, and each window is one block."""
 
     def __init__(self, binner: Binner, detector: Detector) -> None:
+        self._binner = binner
         self._detector = detector
-        self._ring = BlockRing.in_memory(binner, by_hour=detector.by_hour)
-        self._head = self._ring.start()
-        self._read = Counted.upto(self._head)
+        self._head = Head.start(binner.columns, binner.width)
+        self._read = self._head.total.astype(np.uint32)
         self._evidence = detector.start()
+        self._at_once = _ROWS_AT_ONCE
+        if detector.by_hour:
+            blocks = _COUNTS_AT_ONCE // (binner.columns * binner.width)
+            self._at_once = max(step_rows(binner.columns), min(_ROWS_AT_ONCE, blocks))
 
     def add(self, codes: CodeArray, at: FloatArray) -> None:
         """Weigh rows, codes of shape [n, columns], their times of shape [n]."""
-        first = 0
-        while first < len(codes):
-            part = slice(first, first + min(_ROWS_AT_ONCE, self._ring.room(self._head, self._read.blocks)))
-            first = part.stop
-            self._head, _ = self._ring.add(self._head, codes[part], at[part])
-            self._weigh(unended=False)
+        for first in range(0, len(codes), self._at_once):
+            part = slice(first, first + self._at_once)
+            by_hour = self._detector.by_hour
+            ends, self._head = cut_blocks(self._binner, self._head, codes[part], at[part], by_hour=by_hour)
+            self._weigh(ends)
 
     def ended(self, window: Window, at: float) -> Evidence:
         """Return the evidence at the end of a window that ended at a moment, seconds since 1970."""
@@ -126,9 +131,10 @@ class Weighing:
             whole = Blocks(window.counts[None], np.zeros(1, dtype=np.int64), np.array([at]))
             self._evidence = self._detector.advance(self._evidence, whole)
         else:
-            self._weigh(unended=True)
+            self._weigh(end_at(self._head))
         return self._evidence
 
-    def _weigh(self, *, unended: bool) -> None:
-        blocks, self._read, _ = self._ring.since(self._head, self._read, unended=unended).counted()
-        self._evidence = self._detector.advance(self._evidence, blocks)
+    def _weigh(self, ends: Ends) -> None:
+        if len(ends):
+            self._evidence = self._detector.advance(self._evidence, ends.blocks(self._read))
+            self._read = ends.upto[-1]

@@ -14,7 +14,7 @@ import numpy as np
 from driftgauge.drift.bins import BoolArray, IntArray
 from driftgauge.drift.evidence.detector import Detector, Evidence, Rate
 from driftgauge.drift.verdict.rule import SEVERITIES
-from driftgauge.drift.windows.blocks import Counted
+from driftgauge.state.block_ring import Counted
 from driftgauge.state.layout import Buffer, Field, Layout
 from driftgauge.state.shape import StateShape
 from driftgauge.state.versions import Arrays, Damaged, Versions, WordArray, version_fields

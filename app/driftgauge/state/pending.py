@@ -11,9 +11,10 @@ import numpy as np
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.windows.blocks import BlockRing, Ends, Head
+from driftgauge.drift.windows.blocks import Ends, Head
 from driftgauge.drift.windows.time_spans import Block, Summing
 from driftgauge.drift.windows.window import Rows
+from driftgauge.state.block_ring import BlockRing
 
 Copy = Callable[[int, int], tuple[FloatArray, FloatArray]]
 """Gives copies of the values and the times of rows from one number to another."""

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
-from driftgauge.drift.windows.blocks import BlockRing, Counted, Head, Unread, block_shapes
-from driftgauge.drift.windows.time_spans import Ring, Summing, TimeSpan, Totals, bucket_shapes
+from driftgauge.drift.windows.blocks import Head
+from driftgauge.drift.windows.time_spans import Summing, TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows
+from driftgauge.state.block_ring import BlockRing, Counted, Unread, block_shapes
+from driftgauge.state.bucket_ring import Ring, bucket_shapes
 from driftgauge.state.layout import Buffer
 from driftgauge.state.pending import Ahead
 from driftgauge.state.shape import BLOCK_ROWS, COMMITTED, FIRST, RESERVED, Overrun, Saved, StateShape, Taken

@@ -9,10 +9,12 @@ from typing import Final
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.scales import Scales
-from driftgauge.drift.windows.blocks import Head, block_shapes
-from driftgauge.drift.windows.time_spans import TimeSpan, Totals, bucket_shapes
+from driftgauge.drift.windows.blocks import Head
+from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.errors import DriftgaugeError
 from driftgauge.metrics.series import PROCESS, CounterSpec
+from driftgauge.state.block_ring import block_shapes
+from driftgauge.state.bucket_ring import bucket_shapes
 from driftgauge.state.layout import Field, Layout, counter_fields
 from driftgauge.state.pending import Waiting
 from driftgauge.state.versions import WordArray, version_fields

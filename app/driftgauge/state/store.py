@@ -16,11 +16,12 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
-from driftgauge.drift.windows.blocks import Blocks, Counted
+from driftgauge.drift.windows.blocks import Blocks
 from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
+from driftgauge.state.block_ring import Counted
 from driftgauge.state.files import Busy, is_cut
 from driftgauge.state.members import Known, Member, added
 from driftgauge.state.memory import Memory, MemoryShape, Remembered, Retired, RetiredTotals, Settled
