@@ -18,7 +18,7 @@ import pytest
 from driftgauge.check.check import Check, CheckOptions
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Kind
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import _read, read_table
 from hypothesis import example, given, settings
@@ -135,11 +135,11 @@ def own_counts(baseline: Baseline) -> dict[str, list[int]]:
 def test_a_table_is_the_same_in_every_format(cells: list[dict[str, Any]], at_once: int) -> None:
     table = table_of(cells)
     options = BaselineOptions(kinds=KINDS)
-    in_memory = baseline_of(table, options)
+    in_memory = create_baseline(table, options)
     with TemporaryDirectory() as name:
         paths = {form: write(table, Path(name)) for form, write in FORMATS.items()}
         for form, path in paths.items():
-            built = baseline_of(path, options)
+            built = create_baseline(path, options)
             assert built.hash == in_memory.hash, form
             assert own_counts(built) == own_counts(in_memory), form
             assert counts_of(in_memory, path, at_once) == own_counts(in_memory), form
@@ -151,10 +151,10 @@ def test_a_csv_of_pandas_is_the_same_table_too(cells: list[dict[str, Any]], at_o
     # It tells no missing text from an empty one, and large integers beside gaps are rounded.
     cells = [{**row, "text": row["text"] or "a", "big": row["big"] or 2**60} for row in cells]
     table, options = table_of(cells), BaselineOptions(kinds=KINDS)
-    in_memory = baseline_of(table, options)
+    in_memory = create_baseline(table, options)
     with TemporaryDirectory() as name:
         path = _pandas_csv(table, Path(name))
-        built = baseline_of(path, options)
+        built = create_baseline(path, options)
         assert built.names == in_memory.names
         assert own_counts(built) == own_counts(in_memory)
         assert counts_of(in_memory, path, at_once) == own_counts(in_memory)

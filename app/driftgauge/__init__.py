@@ -16,7 +16,8 @@ Its packages, in the order of the data:
 `main` composes a server of them, `process` starts and restarts its workers, `cli` is the command line, and `demo`
 replays real flights. `settings` holds every option, `errors` every reason code, `common` what several packages need.
 
-From Python: `driftgauge.create_bundle(…)` and `driftgauge.load_bundle(…)`. Each name is imported when it is first used.
+From Python: `driftgauge.create_bundle(…)`, `driftgauge.load_bundle(…)` and `driftgauge.create_baseline(…)`. Each name
+is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -24,12 +25,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["BaselineOptions", "Bundle", "DriftgaugeError", "__version__", "create_bundle", "load_bundle"]
+__all__ = [
+    "BaselineOptions",
+    "Bundle",
+    "DriftgaugeError",
+    "__version__",
+    "create_baseline",
+    "create_bundle",
+    "load_bundle",
+]
 
 if TYPE_CHECKING:
     from driftgauge.errors import DriftgaugeError
     from driftgauge.models.bundle import Bundle, load_bundle
-    from driftgauge.models.creation.baseline import BaselineOptions
+    from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
     from driftgauge.models.creation.create import create_bundle
 else:
 
@@ -41,6 +50,7 @@ else:
             "BaselineOptions": "driftgauge.models.creation.baseline",
             "Bundle": "driftgauge.models.bundle",
             "DriftgaugeError": "driftgauge.errors",
+            "create_baseline": "driftgauge.models.creation.baseline",
             "create_bundle": "driftgauge.models.creation.create",
             "load_bundle": "driftgauge.models.bundle",
         }

@@ -26,7 +26,7 @@ from driftgauge.drift.windows.blocks import Blocks, hours_of
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.errors import CheckError
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.monitor.monitor import Monitor
 from driftgauge.tables.table import TableError
 from hypothesis import assume, given, settings
@@ -460,7 +460,7 @@ def test_a_table_lies_in_the_bins_of_its_own_baseline(cells: list[str], stated: 
         table.write_text("\n".join(["z,c", *(f"1,{cell}" for cell in cells * 20)]) + "\n")
         options = BaselineOptions(ignore=["z"], kinds={"c": "categorical"} if stated else {})
         try:
-            baseline = baseline_of(table, options)
+            baseline = create_baseline(table, options)
         except TableError:
             assume(False)
         found = only(baseline, table).report.main.counts[0]

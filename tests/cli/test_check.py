@@ -20,7 +20,7 @@ from driftgauge.cli.console import WIDTH
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.models.bundle import read_baseline
-from driftgauge.models.creation.baseline import baseline_of
+from driftgauge.models.creation.baseline import create_baseline
 from rich.console import Console
 
 from tests.check.test_check import csv_of, days, frame_of, parquet_of, usual_frame
@@ -476,7 +476,7 @@ def test_a_path_that_is_not_utf_8_is_told_as_far_as_it_can_be(check: Command, us
 def test_a_name_with_a_comma_can_be_left_out(check: Command, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     frame = pd.DataFrame({"Size, cm": generator.normal(size=600), "x": generator.normal(size=600), "y": 1.0})
-    (tmp_path / "own.json").write_text(dumps(baseline_of(frame)), encoding="utf-8")
+    (tmp_path / "own.json").write_text(dumps(create_baseline(frame)), encoding="utf-8")
     table = csv_of(frame, tmp_path / "t")
     for ignored in (["--ignore", "Size, cm", "--ignore", "y"], ["--ignore", "Size, cm", "--ignore", " y, "]):
         found = orjson.loads(check(table, *ignored, "--json", baseline=tmp_path / "own.json").out)

@@ -437,3 +437,12 @@ def test_a_baseline_file_is_read_alone(binary: Example, tmp_path: Path) -> None:
     assert read_baseline(path) == binary.bundle.baseline
     with pytest.raises(BundleError, match=r"absent\.json"):
         read_baseline(tmp_path / "absent.json")
+
+
+def test_a_bundle_in_a_notebook_is_one_line(binary: Example, multiclass: Example) -> None:
+    rows = len(binary.reference)
+    assert repr(binary.bundle) == f"<Bundle binary 1.2: binary, 6 features, reference of {rows} rows>"
+    assert repr(binary.bundle.info) == str(binary.bundle.info) == "<BundleInfo binary 1.2: binary, 6 features>"
+    assert repr(multiclass.bundle.info) == "<BundleInfo multiclass 1.2: multiclass, 4 features>"
+    one = binary.bundle.info.model_copy(update={"features": binary.bundle.info.features[:1]})
+    assert repr(one) == "<BundleInfo binary 1.2: binary, 1 feature>"

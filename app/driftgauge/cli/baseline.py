@@ -24,7 +24,7 @@ from driftgauge.common.quoting import listed
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BaselineError
 from driftgauge.models.bundle import read_baseline
-from driftgauge.models.creation.baseline import baseline_of
+from driftgauge.models.creation.baseline import create_baseline
 
 baseline_app = typer.Typer(help="Make and look at baselines: what is kept of the reference data.")
 
@@ -45,7 +45,7 @@ def baseline_build(
     errors = console(stderr=True)
     with errors.status("reading the table, counting …"):
         options = baseline_options(table, time, by_hour, kinds, ignore, windows, expected_range_quantile, zero_bin)
-        baseline = baseline_of(table, options)
+        baseline = create_baseline(table, options)
         try:
             out.write_text(dumps(baseline), encoding="utf-8")
         except OSError as error:

@@ -106,7 +106,7 @@ def bundle_create(
             overwrite=overwrite,
             features=chosen(features, TableStream(reference).column_names, "--features") if features else (),
             share_samples=share_samples,
-            tell=told.append,
+            log=told.append,
         )
     for line in told:
         errors.print(line, soft_wrap=True)

@@ -244,7 +244,7 @@ def _parsed(text: str) -> Any:
 def _each_once(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
+        twice = next(name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index]))
         raise BaselineError(f"the baseline names {shown(twice)} twice: it was edited or damaged; build it again")
     return found
 

@@ -159,6 +159,17 @@ class BundleInfo(_Part):
             if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
                 raise ValueError(f"a sample of {feature.name} is {shown(value)}, and the feature is a number")
 
+    def __repr__(self) -> str:
+        return f"<BundleInfo {self.summary}>"
+
+    __str__ = __repr__
+
+    @property
+    def summary(self) -> str:
+        """The model in a few words: name, version, task, number of features."""
+        many = "feature" if len(self.features) == 1 else "features"
+        return f"{self.name} {self.version}: {self.task}, {len(self.features):,} {many}"
+
     @property
     def shown_samples(self) -> tuple[Sample, ...]:
         """The samples that clients may see."""
@@ -183,6 +194,9 @@ class Bundle:
     model: Any
     """The scikit-learn estimator."""
     baseline: Baseline
+
+    def __repr__(self) -> str:
+        return f"<Bundle {self.info.summary}, reference of {self.baseline.rows:,} rows>"
 
 
 def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle:

@@ -31,15 +31,15 @@ class Frames:
         self._features: Final = tuple(features)
         self._missing: Final = {"nan": math.nan, "none": None, "na": pd.NA, "empty": ""}
         self._strict: Final = [
-            place
-            for place, feature in enumerate(features)
+            index
+            for index, feature in enumerate(features)
             if feature.kind == "numeric" and feature.dtype in (_WHOLE | NULLABLE | {"object"})
         ]
 
     def of(self, inputs: FloatArray, texts: Texts) -> Iterator[tuple[IntArray | None, Any]]:
         """Yield DataFrames of all rows, and which rows they are: None where one frame holds all.
 
-        `inputs` are numbers and codes, shape [n, features], `texts` names by the place of their feature.
+        `inputs` are numbers and codes, shape [n, features], `texts` names by the index of their feature.
         Rows of which a cell does not fit the dtype of its column, such as 1.5 among integers, are
         in a frame of their own, so that a row is given alike alone and among others.
         """
@@ -50,26 +50,26 @@ class Frames:
         kinds, of_row = np.unique(fits, axis=0, return_inverse=True)
         for kind, which in enumerate(kinds):
             rows = np.flatnonzero(of_row.reshape(-1) == kind)
-            unfit = {place for place, fit in zip(self._strict, which.tolist(), strict=True) if not fit}
-            own = {place: [names[row] for row in rows.tolist()] for place, names in texts.items()}
+            unfit = {index for index, fit in zip(self._strict, which.tolist(), strict=True) if not fit}
+            own = {index: [names[row] for row in rows.tolist()] for index, names in texts.items()}
             yield rows, self._frame(inputs[rows], own, unfit)
 
     def _fitting(self, inputs: FloatArray) -> BoolArray | None:
         """Say which cells fit their column's dtype, shape [n, strict columns]; None if all of them do."""
         if not self._strict:
             return None
-        fits = np.column_stack([_fits(inputs[:, place], self._features[place]) for place in self._strict])
+        fits = np.column_stack([_fits(inputs[:, index], self._features[index]) for index in self._strict])
         return None if fits.all() else fits
 
     def _frame(self, inputs: FloatArray, texts: Texts, unfit: set[int] | None) -> Any:
         columns = {}
-        for place, feature in enumerate(self._features):
-            if place in texts:
-                columns[feature.name] = self._named(feature, texts[place], inputs[:, place])
-            elif unfit and place in unfit:
-                columns[feature.name] = inputs[:, place]
+        for index, feature in enumerate(self._features):
+            if index in texts:
+                columns[feature.name] = self._named(feature, texts[index], inputs[:, index])
+            elif unfit and index in unfit:
+                columns[feature.name] = inputs[:, index]
             else:
-                columns[feature.name] = self._numbers(feature, inputs[:, place])
+                columns[feature.name] = self._numbers(feature, inputs[:, index])
         return self._pd.DataFrame(columns)
 
     def _numbers(self, feature: Feature, cells: FloatArray) -> Any:

@@ -56,21 +56,21 @@ class Labels:
     def __init__(self, model: Any, classes: tuple[Label, ...]) -> None:
         self._model = model
         self._classes = classes
-        self._place = {label: place for place, label in enumerate(classes)}
+        self._index = {label: index for index, label in enumerate(classes)}
         self._has_predict = hasattr(model, "predict")
         self._by_probability = follows_probabilities(model)
 
     def of(self, inputs: Any, probabilities: FloatArray, scores: FloatArray) -> tuple[list[Label], IntArray]:
-        """Return the labels and their places among the classes, shape [n]; -1 where `predict` names no class.
+        """Return the labels and their indices among the classes, shape [n]; -1 where `predict` names no class.
 
         `scores` are the probabilities of the second of two classes, of more the largest of each row.
         """
         if not self._has_predict or (self._by_probability and not _has_ties(probabilities, scores)):
-            places: IntArray = probabilities.argmax(axis=1)
-            return [self._classes[place] for place in places.tolist()], places
+            indices: IntArray = probabilities.argmax(axis=1)
+            return [self._classes[index] for index in indices.tolist()], indices
         predicted = np.asarray(self._model.predict(inputs)).reshape(len(probabilities)).tolist()
-        found = [self._place.get(label, -1) for label in predicted]
-        labels = [label if place < 0 else self._classes[place] for label, place in zip(predicted, found, strict=True)]
+        found = [self._index.get(label, -1) for label in predicted]
+        labels = [label if index < 0 else self._classes[index] for label, index in zip(predicted, found, strict=True)]
         return labels, np.array(found, dtype=np.int64)
 
 

@@ -38,7 +38,7 @@ _SCHEMA: Final = "schema.json"
 MAIN: Final = ("__main__", "__mp_main__")
 """What Python calls the module that was run: another in every process."""
 _END: Final = struct.Struct("<4s4H2LH")
-_END64_PLACE: Final = struct.Struct("<4sLQL")
+_END64_LOCATOR: Final = struct.Struct("<4sLQL")
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
 
 
@@ -136,13 +136,13 @@ def _check_directory(file: BinaryIO, size: int) -> None:
     """Raise Unusable if the list of members is too long, before it is read as one."""
     file.seek(max(0, size - _END.size - 0xFFFF))
     tail = file.read()
-    place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < _END.size:
+    index = tail.rfind(b"PK\x05\x06")
+    if index < 0 or len(tail) - index < _END.size:
         raise Unusable("it is truncated: copy it again, or save the estimator again")
-    length = _END.unpack_from(tail, place)[5]
-    locator = place - _END64_PLACE.size
+    length = _END.unpack_from(tail, index)[5]
+    locator = index - _END64_LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
-        file.seek(_END64_PLACE.unpack_from(tail, locator)[2])
+        file.seek(_END64_LOCATOR.unpack_from(tail, locator)[2])
         record = file.read(_END64.size)
         if len(record) < _END64.size or record[:4] != b"PK\x06\x06":
             raise Unusable("it is damaged: copy it again, or save the estimator again")
@@ -222,7 +222,7 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
     nodes = _nodes(schema)
     total = sum(member.file_size for member in members.values())
     read: dict[object, int] = {}
-    for place, node in enumerate(nodes):
+    for index, node in enumerate(nodes):
         own = node.get("__id__")
         if isinstance(own, int):
             parts.setdefault(own, []).append(node)
@@ -230,7 +230,7 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
             member = members.get(node["file"]) if isinstance(node["file"], str) else None
             if member is None:
                 raise Unusable(f"a part of it is in the member {str(node['file'])[:40]}, which is not there")
-            key = own if isinstance(own, int) else ("anonymous", place)
+            key = own if isinstance(own, int) else ("anonymous", index)
             read[key] = max(read.get(key, 0), member.file_size)
         kind = named_in(node)
         if kind is not None and (kind.module in MAIN or "<" in kind.name):

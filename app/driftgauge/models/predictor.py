@@ -27,7 +27,7 @@ SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as they came: numbers in `cells` (NaN is missing), texts by the place of their feature."""
+    """Rows as they came: numbers in `cells` (NaN is missing), texts by the index of their feature."""
 
     cells: FloatArray
     """Shape [n, features]; what it holds for a category or a free text does not matter."""
@@ -39,7 +39,7 @@ class Batch:
 
     def part(self, rows: slice) -> Batch:
         """Return some of the rows."""
-        return Batch(self.cells[rows], {place: texts[rows] for place, texts in self.texts.items()})
+        return Batch(self.cells[rows], {index: texts[rows] for index, texts in self.texts.items()})
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,15 @@ class Predictor:
         self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
         features = list(enumerate(bundle.info.features))
         self._encoders = {
-            place: _CategoryEncoder(feature, bundle.baseline.columns[place].bins, framed=self._frames is not None)
-            for place, feature in features
+            index: _CategoryEncoder(feature, bundle.baseline.columns[index].bins, framed=self._frames is not None)
+            for index, feature in features
             if feature.kind == "categorical"
         }
         self._single = [
-            place for place, feature in features if feature.dtype == "float32" and feature.kind == "numeric"
+            index for index, feature in features if feature.dtype == "float32" and feature.kind == "numeric"
         ]
-        self._texts = [place for place, feature in features if feature.kind == "text"]
-        self._strict = [(place, encoder) for place, encoder in self._encoders.items() if not encoder.takes_all]
+        self._texts = [index for index, feature in features if feature.kind == "text"]
+        self._strict = [(index, encoder) for index, encoder in self._encoders.items() if not encoder.takes_all]
         self._labels = Labels(bundle.model, bundle.info.classes)
         self._class_codes: FloatArray | None = None
         if PREDICTION_CLASS in bundle.baseline.names:
@@ -87,8 +87,8 @@ class Predictor:
 
     def admit(self, batch: Batch) -> None:
         """Raise Refused for a category that the model does not know, where it does not answer such a one."""
-        for place, encoder in self._strict:
-            encoder.refuse_unknown(batch.texts[place])
+        for index, encoder in self._strict:
+            encoder.refuse_unknown(batch.texts[index])
 
     def predict(self, batch: Batch) -> Predictions:
         """Predict all rows or none: Refused for a cell that the model cannot take, else ModelFailed."""
@@ -105,14 +105,14 @@ class Predictor:
 
     def _refuse_huge(self, cells: FloatArray) -> None:
         """Raise Refused for a number beyond single precision, which is what many models work in."""
-        for place, feature in enumerate(self.info.features):
-            magnitude = np.abs(cells[:, place])
+        for index, feature in enumerate(self.info.features):
+            magnitude = np.abs(cells[:, index])
             huge = np.isfinite(magnitude) & (magnitude > SINGLE_PRECISION)
             if feature.kind == "numeric" and huge.any():
                 row = int(huge.argmax())
                 raise Refused(
                     Reason.NOT_FINITE,
-                    f"{told(feature.name)}: {cells[row, place]:g} is too large for the model; "
+                    f"{told(feature.name)}: {cells[row, index]:g} is too large for the model; "
                     "send null where it is missing",
                     {"field": feature.name, "row": row},
                 )
@@ -121,10 +121,10 @@ class Predictor:
         """Return the numbers that the model is given, and what is watched, both of shape [n, features]."""
         inputs = batch.cells.copy()  # a model may change what it is given
         observed = batch.cells.copy() if batch.texts else batch.cells
-        for place, encoder in self._encoders.items():
-            inputs[:, place], observed[:, place] = encoder.encode(batch.texts[place])
-        for place in self._texts:
-            observed[:, place] = [math.nan if text is None else len(text) for text in batch.texts[place]]
+        for index, encoder in self._encoders.items():
+            inputs[:, index], observed[:, index] = encoder.encode(batch.texts[index])
+        for index in self._texts:
+            observed[:, index] = [math.nan if text is None else len(text) for text in batch.texts[index]]
         return inputs, observed
 
     def _answer(self, batch: Batch) -> Predictions:
@@ -159,9 +159,9 @@ class Predictor:
         probabilities = np.asarray(self._model.predict_proba(inputs), dtype=np.float64)
         _require_finite(probabilities)
         scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
-        labels, places = self._labels.of(inputs, probabilities, scores)
+        labels, indices = self._labels.of(inputs, probabilities, scores)
         # The codes of classes are not yet known while a bundle is being made.
-        further = [] if self._class_codes is None else [self._class_codes[places]]
+        further = [] if self._class_codes is None else [self._class_codes[indices]]
         return Predictions(labels, scores, _beside(observed, scores, *further))
 
 
@@ -172,8 +172,8 @@ def _beside(observed: FloatArray, *scores: FloatArray) -> FloatArray:
         raise ValueError(f"it answered {len(scores[0])} rows of {rows}")
     columns = np.empty((rows, count + len(scores)))
     columns[:, :count] = observed
-    for place, column in enumerate(scores, count):
-        columns[:, place] = column
+    for index, column in enumerate(scores, count):
+        columns[:, index] = column
     return columns
 
 
@@ -184,7 +184,7 @@ def _reunited(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -
     labels = [label for _, part in parts for label in part.labels]
     scores = np.concatenate([part.scores for _, part in parts])[order]
     columns = np.concatenate([part.columns for _, part in parts])[order]
-    return Predictions([labels[place] for place in order.tolist()], scores, columns)
+    return Predictions([labels[index] for index in order.tolist()], scores, columns)
 
 
 def _require_finite(values: FloatArray) -> None:
@@ -241,12 +241,12 @@ def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | st
     """Return a batch of rows that are known to be valid, such as a bundle's samples."""
     cells = np.full((len(rows), len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
-    for place, feature in enumerate(features):
+    for index, feature in enumerate(features):
         values = [row.get(feature.name) for row in rows]
         if feature.kind != "numeric":
-            texts[place] = CategoryNames(feature).of(values)
+            texts[index] = CategoryNames(feature).of(values)
         else:
-            cells[:, place] = [math.nan if value is None else float(value) for value in values]
+            cells[:, index] = [math.nan if value is None else float(value) for value in values]
     return Batch(cells, texts)
 
 

@@ -12,10 +12,10 @@ from driftgauge.check.check import Check
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import Bundle, Feature, load_bundle
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
-from driftgauge.models.creation.column_types import Source, as_trained, dtypes_of, gaps_in
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
+from driftgauge.models.creation.column_types import TableSource, missing_kinds, pandas_dtypes, with_column_type
 from driftgauge.models.creation.create import create_bundle
-from driftgauge.models.creation.learned_columns import Known, known_columns, takes_text_alone
+from driftgauge.models.creation.learned_columns import LearnedColumn, learned_columns, takes_only_texts
 from driftgauge.models.frames import Frames
 from driftgauge.models.predictor import Predictor, batch_of
 from driftgauge.tables.table import TableError
@@ -68,33 +68,33 @@ def test_the_categories_of_a_column_are_found_inside_other_estimators(wrapped: s
     frame = pd.DataFrame({"x": X, "c": pd.Series(gapped(COLOURS, gap), dtype=object)})
     encode = ColumnTransformer([("o", OneHotEncoder(), ["c"])], remainder="passthrough")
     model = around(make_pipeline(encode, LogisticRegression()))[wrapped].fit(frame, Y)
-    found = known_columns(model, ["x", "c"])
-    assert found["c"] == Known(categories=("green", "red"), missing=missing)  # type: ignore[arg-type]
-    assert found["c"].spells
-    assert found.get("x", Known()) == Known()
+    found = learned_columns(model, ["x", "c"])
+    assert found["c"] == LearnedColumn(categories=("green", "red"), missing=missing)  # type: ignore[arg-type]
+    assert found["c"].has_texts
+    assert found.get("x", LearnedColumn()) == LearnedColumn()
 
 
 @pytest.mark.parametrize("columns", [["c", "x"], [1, 0], slice(None), [True, True]])
 def test_columns_are_told_apart_however_they_are_selected(columns: Any) -> None:
     frame = pd.DataFrame({"x": np.round(X), "c": COLOURS})
     model = make_pipeline(ColumnTransformer([("o", OneHotEncoder(), columns)]), LogisticRegression()).fit(frame, Y)
-    found = known_columns(model, ["x", "c"])
+    found = learned_columns(model, ["x", "c"])
     assert found["c"].categories == ("green", "red")
     assert found["x"].categories == tuple(np.unique(np.round(X)).tolist())
-    assert not found["x"].spells
+    assert not found["x"].has_texts
 
 
 def test_what_is_missing_is_what_the_first_imputer_fills() -> None:
     frame = pd.DataFrame({"c": pd.Series(gapped(COLOURS, None), dtype=object)})
     steps = make_pipeline(SimpleImputer(missing_values=None, strategy="most_frequent"), OneHotEncoder())
     model = make_pipeline(make_column_transformer((steps, ["c"])), LogisticRegression()).fit(frame, Y)
-    assert known_columns(model, ["c"])["c"] == Known(categories=("green", "red"), missing="none")
+    assert learned_columns(model, ["c"])["c"] == LearnedColumn(categories=("green", "red"), missing="none")
 
 
 def test_a_boosting_by_dtype_is_known_as_such() -> None:
     frame = pd.DataFrame({"x": X, "c": pd.Categorical(COLOURS)})
     model = HistGradientBoostingClassifier(max_iter=2, categorical_features="from_dtype").fit(frame, Y)
-    found = known_columns(model, ["x", "c"])
+    found = learned_columns(model, ["x", "c"])
     assert found["c"].by_dtype
     assert found["c"].categories == ("green", "red")
     assert not found["x"].by_dtype
@@ -103,14 +103,14 @@ def test_a_boosting_by_dtype_is_known_as_such() -> None:
 @pytest.mark.parametrize("vectoriser", [TfidfVectorizer(), CountVectorizer(), HashingVectorizer(n_features=8)])
 def test_a_vectoriser_takes_free_text(vectoriser: Any) -> None:
     model = make_pipeline(make_column_transformer((vectoriser, "review")), LogisticRegression()).fit(REVIEWS, Y)
-    assert known_columns(model, ["review", "x"])["review"].is_text
-    assert not takes_text_alone(model)
+    assert learned_columns(model, ["review", "x"])["review"].is_text
+    assert not takes_only_texts(model)
     alone = make_pipeline(vectoriser, LogisticRegression()).fit(TEXTS, Y)
-    assert takes_text_alone(alone)
-    assert takes_text_alone(
+    assert takes_only_texts(alone)
+    assert takes_only_texts(
         make_pipeline(make_union(vectoriser, CountVectorizer()), LogisticRegression()).fit(TEXTS, Y)
     )
-    assert not takes_text_alone(make_pipeline(StandardScaler(), LogisticRegression()).fit(REVIEWS[["x"]], Y))
+    assert not takes_only_texts(make_pipeline(StandardScaler(), LogisticRegression()).fit(REVIEWS[["x"]], Y))
 
 
 # ---------------------------------------------------------------- what a column was
@@ -137,7 +137,7 @@ def trained(name: str, source: Any, table: pa.Table) -> Feature:
     kind: Any = "categorical" if name in ("object", "nan", "str", "category", "empty") else "numeric"
     names = tuple(sorted({str(one) for one in TYPED[name].dropna()})) if kind == "categorical" else ()
     feature = Feature(name=name, kind=kind, categories=names)
-    return as_trained(feature, Source.of(source, table), Known(), ())
+    return with_column_type(feature, TableSource.of(source, table), LearnedColumn(), ())
 
 
 @pytest.mark.parametrize("name", TYPED)
@@ -160,10 +160,14 @@ def test_a_column_is_rebuilt_as_it_was(name: str) -> None:
 
 def test_a_parquet_file_says_its_dtypes_as_the_frame_does(tmp_path: Path) -> None:
     TYPED.to_parquet(tmp_path / "t.parquet")
-    assert dtypes_of(tmp_path / "t.parquet") == dtypes_of(TYPED) == {name: str(TYPED[name].dtype) for name in TYPED}
-    assert dtypes_of(pa.table(TYPED)) == dtypes_of(TYPED)
-    assert dtypes_of({"x": [1]}) == dtypes_of(pa.table({"x": [1]})) == dtypes_of(tmp_path / "t.csv") == {}
-    assert gaps_in(TYPED) == {"object": "none", "nan": "nan", "gaps": "nan"}
+    assert (
+        pandas_dtypes(tmp_path / "t.parquet")
+        == pandas_dtypes(TYPED)
+        == {name: str(TYPED[name].dtype) for name in TYPED}
+    )
+    assert pandas_dtypes(pa.table(TYPED)) == pandas_dtypes(TYPED)
+    assert pandas_dtypes({"x": [1]}) == pandas_dtypes(pa.table({"x": [1]})) == pandas_dtypes(tmp_path / "t.csv") == {}
+    assert missing_kinds(TYPED) == {"object": "none", "nan": "nan", "gaps": "nan"}
 
 
 def test_a_row_that_does_not_fit_a_dtype_is_in_a_frame_of_its_own() -> None:
@@ -235,7 +239,7 @@ def test_free_text_is_served_and_watched_by_its_length(source: str, tmp_path: Pa
 
 def test_check_reads_free_text_by_its_length(tmp_path: Path) -> None:
     options = BaselineOptions(kinds={"review": "text"})
-    baseline = baseline_of(REVIEWS, options)
+    baseline = create_baseline(REVIEWS, options)
     assert baseline.columns[0].of_text
     longer = REVIEWS.assign(review=[f"{text} and so on and so on" for text in TEXTS])
     means = []
@@ -250,7 +254,7 @@ def test_check_reads_free_text_by_its_length(tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_baseline_without_free_text_is_as_before() -> None:
-    assert "of_text" not in dumps(baseline_of(REVIEWS[["x"]]))
+    assert "of_text" not in dumps(create_baseline(REVIEWS[["x"]]))
 
 
 def test_a_missing_text_is_an_empty_one_where_the_reference_has_such(tmp_path: Path) -> None:
@@ -276,7 +280,7 @@ def test_a_model_that_cannot_answer_a_new_text_is_no_bundle(tmp_path: Path) -> N
 
 def test_a_column_of_numbers_is_no_free_text() -> None:
     with pytest.raises(TableError, match=r"x: it holds .*double, not text"):
-        baseline_of(REVIEWS, BaselineOptions(kinds={"x": "text"}))
+        create_baseline(REVIEWS, BaselineOptions(kinds={"x": "text"}))
 
 
 def test_an_estimator_of_texts_alone_takes_one_column(tmp_path: Path) -> None:

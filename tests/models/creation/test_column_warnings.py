@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.columns import Categories
-from driftgauge.models.creation.column_warnings import FEWEST_ROWS, MOST_ROWS, suspects
+from driftgauge.models.creation.column_warnings import FEWEST_ROWS, MOST_ROWS, column_warnings
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -13,7 +13,7 @@ PRICE = np.exp(RNG.normal(size=ROWS))
 
 
 def named(column: FloatArray | Categories, target: FloatArray | Categories = YES) -> str:
-    return "; ".join(suspects({"column": column}, target))
+    return "; ".join(column_warnings({"column": column}, target))
 
 
 def texts(count: int) -> Categories:
@@ -78,11 +78,11 @@ def test_a_good_feature_is_not_named(column: FloatArray | Categories, target: Fl
 
 def test_few_rows_tell_nothing() -> None:
     few = np.arange(FEWEST_ROWS - 1, dtype=np.float64)
-    assert suspects({"column": few}, few) == []
+    assert column_warnings({"column": few}, few) == []
 
 
 def test_a_long_table_is_looked_at_in_part() -> None:
     many = 3 * MOST_ROWS + 1
-    assert suspects({"id": np.arange(many, dtype=np.float64)}, np.arange(many, dtype=np.float64) % 2)[0].startswith(
-        "id is likely an id"
-    )
+    assert column_warnings({"id": np.arange(many, dtype=np.float64)}, np.arange(many, dtype=np.float64) % 2)[
+        0
+    ].startswith("id is likely an id")

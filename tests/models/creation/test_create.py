@@ -18,7 +18,7 @@ from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.errors import BaselineError, BundleError, Refused
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.predictor import Predictor, batch_of, check_samples
 from driftgauge.tables.table import TableError
@@ -378,7 +378,7 @@ def test_features_are_those_of_a_later_step_where_the_first_keeps_no_names(
         table,
         trusted_types=[PLAIN],
         features=asked,
-        tell=told.append,
+        log=told.append,
         options=BaselineOptions(ignore=["note"]),
     )
     assert [feature.name for feature in bundle.info.features] == list(INPUTS.columns)
@@ -416,7 +416,7 @@ def test_ids_and_copies_of_the_target_are_named(tmp_path: Path) -> None:
     table = CELLS.assign(id=range(len(CELLS)), outcome_text=np.where(CELLS[TARGET] == 1, "good", "bad"))
     told: list[str] = []
     estimator = boosting().fit(table.drop(columns=[TARGET, "outcome_text"]), table[TARGET])
-    create(tmp_path / "a", estimator, table, tell=told.append)
+    create(tmp_path / "a", estimator, table, log=told.append)
     assert [line.partition(":")[0] for line in told] == [
         "7 features, by the estimator's own names",
         "not taken",
@@ -425,10 +425,10 @@ def test_ids_and_copies_of_the_target_are_named(tmp_path: Path) -> None:
     assert told[2].startswith("warning: id is likely an id: it has almost as many distinct values as rows")
     told.clear()
     coded = table.assign(outcome_text=(table[TARGET] == 1) * 5.0).drop(columns="id")
-    create(tmp_path / "b", boosting().fit(coded.drop(columns=TARGET), coded[TARGET]), coded, tell=told.append)
+    create(tmp_path / "b", boosting().fit(coded.drop(columns=TARGET), coded[TARGET]), coded, log=told.append)
     assert told[2].startswith("warning: outcome_text determines the target perfectly")
     told.clear()
-    create(tmp_path / "c", tell=told.append)
+    create(tmp_path / "c", log=told.append)
     assert len(told) == 2
 
 
@@ -615,7 +615,7 @@ def test_a_missing_text_is_the_same_in_a_frame_and_in_a_csv(tmp_path: Path) -> N
     frame = shapes()
     frame.loc[frame.index % 5 == 0, "shape"] = None
     frame.to_csv(tmp_path / "t.csv", index=False)
-    columns = [baseline_of(table).columns for table in (frame, tmp_path / "t.csv")]
+    columns = [create_baseline(table).columns for table in (frame, tmp_path / "t.csv")]
     assert columns[0] == columns[1]
     estimator = fitted_on(
         frame.assign(shape=frame["shape"].astype("category")), boosting(categorical_features="from_dtype")
@@ -917,7 +917,7 @@ def test_bundle_json_is_what_the_bundle_says(binary: Example) -> None:
 
 def test_a_baseline_alone_has_every_column_that_is_not_ignored() -> None:
     table = shapes().assign(id=range(569), at=range(569, 0, -1))
-    baseline = baseline_of(table, BaselineOptions(time="at", ignore=["id"], window_sizes=[100]))
+    baseline = create_baseline(table, BaselineOptions(time="at", ignore=["id"], window_sizes=[100]))
     assert baseline.names == ("radius", "shape", "smooth", TARGET)
     assert baseline.rows == 569
     assert [column.kind for column in baseline.columns] == ["numeric", "categorical", "numeric", "numeric"]
@@ -925,7 +925,7 @@ def test_a_baseline_alone_has_every_column_that_is_not_ignored() -> None:
 
 
 def test_a_baseline_without_times_knows_no_variation_of_its_own() -> None:
-    assert all(not column.expected_range for column in baseline_of(shapes()).columns)
+    assert all(not column.expected_range for column in create_baseline(shapes()).columns)
 
 
 def test_missing_probabilities_do_not_pass_for_accepting_missing_values(tmp_path: Path) -> None:

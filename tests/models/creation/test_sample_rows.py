@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from driftgauge.models.bundle import Feature, Timing
-from driftgauge.models.creation.sample_rows import TIMED_ROWS, synthetic_rows, timing_of
+from driftgauge.models.creation.sample_rows import TIMED_ROWS, measure_timing, synthetic_rows
 from driftgauge.models.predictor import Batch, Predictor
 
 from tests.examples import Example
@@ -62,10 +62,10 @@ def test_a_free_text_is_made_of_words_that_many_wrote() -> None:
 
 def test_timing_is_the_median_of_the_clock(binary: Example) -> None:
     ticks = iter(range(1000))
-    found = timing_of(Predictor(binary.bundle), binary.bundle.info.samples, lambda: float(next(ticks)))
+    found = measure_timing(Predictor(binary.bundle), binary.bundle.info.samples, lambda: float(next(ticks)))
     assert found == Timing(one_row_seconds=1.0, rows=TIMED_ROWS, rows_seconds=1.0)
 
 
 @pytest.mark.parametrize("samples", [()])
 def test_without_samples_nothing_is_timed(samples: tuple[()], binary: Example) -> None:
-    assert timing_of(Predictor(binary.bundle), samples) is None
+    assert measure_timing(Predictor(binary.bundle), samples) is None

@@ -56,7 +56,7 @@ class BaselineOptions:
             raise BaselineError("hours of the day are told from times: name the column that holds them (--time)")
 
 
-def baseline_of(source: Any, options: BaselineOptions | None = None) -> Baseline:
+def create_baseline(source: Any, options: BaselineOptions | None = None) -> Baseline:
     """Build the baseline of a table alone, for a model that is served elsewhere."""
     options = options or BaselineOptions()
     table = ordered(read_table(source, stated_text(options)), options)

@@ -1,4 +1,4 @@
-"""A bundle as it is being made: what its model answers to rows of a table, and what is learnt of that."""
+"""Building a bundle: the scores of a table, and what follows from them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Ba
 from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, rows_by_hour
 from driftgauge.errors import BundleError, ModelFailed, Refused
-from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label
+from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_with
-from driftgauge.models.creation.column_types import cells_of
+from driftgauge.models.creation.column_types import feature_cells
 from driftgauge.models.creation.probe import Probe
-from driftgauge.models.creation.sample_rows import made_up_samples, shared_samples, timing_of
+from driftgauge.models.creation.sample_rows import measure_timing, shared_samples, synthetic_samples
 from driftgauge.models.performance import measure_performance
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.tables.cells import texts_of
@@ -29,76 +29,81 @@ _ROWS_AT_ONCE: Final = 50_000
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table, and how the model is given them."""
+    """Rows of a table, and the batch that the model is given."""
 
     table: pa.Table
     batch: Batch
 
     @classmethod
     def of(cls, table: pa.Table, features: Sequence[Feature], source: Any) -> Rows:
-        """Take the rows of a table that was read from a source."""
+        """Return the rows of a table that was read from a source."""
         return cls(table, _batch(table, features, as_written=is_csv(source)))
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A bundle whose score columns, samples and performance are still to come."""
+class BundleBuilder:
+    """A bundle without its score columns, samples and performance."""
 
     info: BundleInfo
     model: Any
     baseline: Baseline
+    options: BaselineOptions
     share_samples: bool = False
 
-    def with_scores(
-        self, held: Rows, target: str, options: BaselineOptions, *, in_sample: bool, fitted: Rows | None
-    ) -> Bundle:
-        """Return the bundle with the scores of a table; `fitted` are the rows of the reference, if in order of time."""
-        table, batch = held.table, held.batch
-        usual = _usual_row(self.info.features, batch)
-        info, model = Probe(self.info, self.model, self.baseline, batch, usual).found()
+    def build(self, rows: Rows, *, in_sample: bool, fitted: Rows | None) -> Bundle:
+        """Return the bundle with the scores of a table's rows.
+
+        `fitted` are the rows of the reference, if they are in the order of their times.
+        """
+        typical = _typical_row(self.info.features, rows.batch)
+        info, model = Probe(self.info, self.model, self.baseline, rows.batch, typical).run()
         predictor = Predictor(Bundle(info, model, self.baseline))
-        try:
-            labels, scores = _predict_all(predictor, batch)
-        except (ModelFailed, Refused) as error:
-            what = "reference" if in_sample else "evaluation table"
-            advice = "; try its predict() on the table, and fill, convert or drop what it does not take"
-            hint = advice if isinstance(error, ModelFailed) else ""
-            raise BundleError(f"the model cannot answer the {what}: {error}{hint}") from error
-        own = baseline_with(_score_columns(info, labels, scores), _of_scores(options, table), table)
+        labels, scores = _predict_or_explain(predictor, rows.batch, "reference" if in_sample else "evaluation table")
+        own = baseline_with(_score_columns(info, labels, scores), _of_scores(self.options, rows.table), rows.table)
         if fitted is not None:
-            own = self._varying_as(own, predictor, fitted, options)
-        watched = joined(self.baseline, own, in_sample=in_sample)
-        if self.share_samples:
-            samples = shared_samples(info.features, batch, _lacking(info.features, batch), labels, scores)
-        else:
-            samples = made_up_samples(predictor, batch)
-        info = info.model_copy(
-            update={
-                "samples": samples,
-                "timing": timing_of(predictor, samples),
-                "performance": measure_performance(info, table, target, labels, scores, in_sample),
-            }
-        )
-        return Bundle(info, model, watched)
+            own = self._with_dependence(own, predictor, fitted)
+        samples = self._samples(predictor, rows.batch, labels, scores)
+        update = {
+            "samples": samples,
+            "timing": measure_timing(predictor, samples),
+            "performance": measure_performance(info, rows.table, info.target or "", labels, scores, in_sample),
+        }
+        return Bundle(info.model_copy(update=update), model, joined(self.baseline, own, in_sample=in_sample))
 
-    def _varying_as(self, own: Baseline, predictor: Predictor, fitted: Rows, options: BaselineOptions) -> Baseline:
-        """Return the scores' baseline with the dependence and variation of those of the rows that it was fitted on.
+    def _samples(
+        self, predictor: Predictor, batch: Batch, labels: Sequence[Label], scores: FloatArray
+    ) -> tuple[Sample, ...]:
+        if not self.share_samples:
+            return synthetic_samples(predictor, batch)
+        features = predictor.info.features
+        return shared_samples(features, batch, _lacking(features, batch), labels, scores)
 
-        How they are distributed is not to be trusted, but how they follow one another is, and as a rule
-        the rows span more time than the held-out ones: a season that these do not have.
+    def _with_dependence(self, own: Baseline, predictor: Predictor, fitted: Rows) -> Baseline:
+        """Return the scores' baseline with the autocorrelation and expected range of the reference's scores.
+
+        The distribution of scores on rows that the model was fitted on is biased, but their order in time is not,
+        and the reference usually spans more time: a season that the held-out rows lack.
         """
         try:
             labels, scores = _predict_all(predictor, fitted.batch)
-        except (ModelFailed, Refused):  # there may be rows that it was not fitted on
+        except (ModelFailed, Refused):  # the reference may hold rows that the model was not fitted on
             return own
-        return varying_as(
-            own,
-            baseline_with(_score_columns(self.info, labels, scores), _of_scores(options, fitted.table), fitted.table),
-        )
+        columns, options = _score_columns(self.info, labels, scores), _of_scores(self.options, fitted.table)
+        return varying_as(own, baseline_with(columns, options, fitted.table))
+
+
+def _predict_or_explain(predictor: Predictor, batch: Batch, what: str) -> tuple[list[Label], FloatArray]:
+    """Predict all rows of a table; BundleError says why the model cannot."""
+    try:
+        return _predict_all(predictor, batch)
+    except (ModelFailed, Refused) as error:
+        advice = "; try its predict() on the table, and fill, convert or drop what it does not take"
+        hint = advice if isinstance(error, ModelFailed) else ""
+        raise BundleError(f"the model cannot answer the {what}: {error}{hint}") from error
 
 
 def _of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:
-    """Return how the baseline of scores is built: not by hour where the table has too few rows for that."""
+    """Return the options of the scores' baseline: not by hour if the table has too few rows."""
     if not options.by_hour or options.time is None:
         return options
     most = rows_by_hour(seconds_since_1970(table, options.time)).max()
@@ -112,33 +117,33 @@ def _score_columns(info: BundleInfo, labels: Sequence[Label], scores: FloatArray
     return columns
 
 
-def _usual_row(features: Sequence[Feature], batch: Batch) -> Batch:
-    """Return the first row without a missing value, or the first of all."""
+def _typical_row(features: Sequence[Feature], batch: Batch) -> Batch:
+    """Return the first row without a missing value, or else the first row."""
     row = int(np.argmax(~_lacking(features, batch).any(axis=1)))
     return batch.part(slice(row, row + 1))
 
 
 def _lacking(features: Sequence[Feature], batch: Batch) -> BoolArray:
-    """Say which values the model is given as missing, shape [n, features]."""
+    """Return which values the model is given as missing, shape [n, features]."""
     lacking = np.isnan(batch.cells)
-    for place, names in batch.texts.items():
-        known = set(features[place].categories)
-        is_text = features[place].kind == "text"
-        lacking[:, place] = [name is None if is_text else name not in known for name in names]
+    for index, names in batch.texts.items():
+        known = set(features[index].categories)
+        is_text = features[index].kind == "text"
+        lacking[:, index] = [name is None if is_text else name not in known for name in names]
     return lacking
 
 
 def _batch(table: pa.Table, features: Sequence[Feature], *, as_written: bool) -> Batch:
     cells = np.full((table.num_rows, len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
-    for place, feature in enumerate(features):
+    for index, feature in enumerate(features):
         if feature.kind == "text":
-            texts[place] = texts_of(table[feature.name], feature.name)
-        elif isinstance(data := cells_of(table, feature, as_written=as_written), Categories):
+            texts[index] = texts_of(table[feature.name], feature.name)
+        elif isinstance(data := feature_cells(table, feature, as_written=as_written), Categories):
             named = (*data.names, None)
-            texts[place] = [named[code] for code in data.codes.tolist()]
+            texts[index] = [named[code] for code in data.codes.tolist()]
         else:
-            cells[:, place] = data
+            cells[:, index] = data
     return Batch(cells, texts)
 
 

@@ -15,7 +15,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.models.bundle import Feature, Missing, Values
 from driftgauge.models.categories import CategoryNames, other_names
-from driftgauge.models.creation.learned_columns import Known, missing_as
+from driftgauge.models.creation.learned_columns import LearnedColumn, missing_kind
 from driftgauge.models.frames import NULLABLE
 from driftgauge.tables.cells import is_text, number_of
 from driftgauge.tables.table import column as column_of
@@ -23,7 +23,7 @@ from driftgauge.tables.table import is_csv
 
 
 @dataclass(frozen=True)
-class Source:
+class TableSource:
     """The reference as it was read, and what is known of where it comes from."""
 
     table: pa.Table
@@ -31,20 +31,20 @@ class Source:
     """Whether it is a csv file, whose text may spell numbers."""
     dtypes: Mapping[str, str] = field(default_factory=dict)
     """The dtypes that columns had in pandas; empty if it does not come from there."""
-    gaps: Mapping[str, Missing] = field(default_factory=dict)
+    missing: Mapping[str, Missing] = field(default_factory=dict)
     """What missing values are in the object columns of a DataFrame."""
 
     @classmethod
-    def of(cls, source: Any, table: pa.Table) -> Source:
+    def of(cls, source: Any, table: pa.Table) -> TableSource:
         """Describe a table that was read from a file, a DataFrame, an Arrow table or a dict of columns."""
-        return cls(table, is_csv(source), dtypes_of(source), gaps_in(source))
+        return cls(table, is_csv(source), pandas_dtypes(source), missing_kinds(source))
 
     def type_of(self, name: str) -> pa.DataType:
         """Return what a column holds: of categories what these are."""
         return _plain_type(self.table, name)
 
 
-def dtypes_of(source: Any) -> dict[str, str]:
+def pandas_dtypes(source: Any) -> dict[str, str]:
     """Return the dtype of each column in pandas, as a DataFrame has it or a file says; empty if neither does."""
     if _is_frame(source):
         return {str(name): str(dtype) for name, dtype in source.dtypes.items()}
@@ -66,43 +66,43 @@ def _is_frame(source: Any) -> bool:
     return hasattr(source, "dtypes") and hasattr(source, "isna")
 
 
-def gaps_in(source: Any) -> dict[str, Missing]:
+def missing_kinds(source: Any) -> dict[str, Missing]:
     """Return what missing values are in each object column of a DataFrame; empty for any other source."""
     if not _is_frame(source):
         return {}
     objects = [(str(name), source[name]) for name, dtype in source.dtypes.items() if str(dtype) == "object"]
-    return {name: missing_as(cells[cells.isna()].iloc[0]) or "nan" for name, cells in objects if cells.isna().any()}
+    return {name: missing_kind(cells[cells.isna()].iloc[0]) or "nan" for name, cells in objects if cells.isna().any()}
 
 
-def as_trained(feature: Feature, source: Source, known: Known, encoded: Collection[str]) -> Feature:
+def with_column_type(feature: Feature, source: TableSource, known: LearnedColumn, encoded: Collection[str]) -> Feature:
     """Return a feature, which has no codes of its author's, with what its column was in training.
 
     `encoded` are all texts that any encoder of the estimator knows.
     """
     if known.is_text:
         feature = Feature(name=feature.name, kind="text", values="text")
-    elif feature.kind == "numeric" and source.as_written and known.spells:
+    elif feature.kind == "numeric" and source.as_written and known.has_texts:
         feature = Feature(name=feature.name, kind="categorical", categories=known.texts)
     if feature.kind == "categorical":
-        feature = _with_values(feature, source, known, encoded)
+        feature = _with_categories(feature, source, known, encoded)
     dtype = _dtype(feature, source, known)
     missing = _missing(feature, dtype, source, known)
     update: dict[str, Any] = {"dtype": dtype, "missing": missing}
     if feature.kind == "categorical" and missing == "empty":
         update["categories"] = tuple(sorted({"", *feature.categories}))
     if feature.kind == "numeric" and dtype == "object":
-        update["values"] = _values_of(source.type_of(feature.name))
+        update["values"] = _values_of_type(source.type_of(feature.name))
     return feature.model_copy(update=update)
 
 
-def _with_values(feature: Feature, source: Source, known: Known, encoded: Collection[str]) -> Feature:
+def _with_categories(feature: Feature, source: TableSource, known: LearnedColumn, encoded: Collection[str]) -> Feature:
     """Return a categorical feature with what its categories were: texts, numbers or booleans."""
-    values = _values_of(source.type_of(feature.name))
+    values = _values_of_type(source.type_of(feature.name))
     if values == "text" and source.as_written:
-        values = _read_as(feature, known, encoded)
-        if values == "text" and known.spells:
+        values = _values_of_texts(feature, known, encoded)
+        if values == "text" and known.has_texts:
             feature = _respelled(feature, known)
-    elif known.spells and source.as_written:
+    elif known.has_texts and source.as_written:
         values, feature = "text", _respelled(feature, known)
     codes: tuple[float, ...] | None = None
     if values == "boolean":
@@ -112,7 +112,7 @@ def _with_values(feature: Feature, source: Source, known: Known, encoded: Collec
     return feature.model_copy(update={"values": values, "codes": codes})
 
 
-def _values_of(of: pa.DataType) -> Values:
+def _values_of_type(of: pa.DataType) -> Values:
     if pa.types.is_boolean(of):
         return "boolean"
     if pa.types.is_integer(of):
@@ -120,9 +120,9 @@ def _values_of(of: pa.DataType) -> Values:
     return "number" if pa.types.is_floating(of) else "text"
 
 
-def _read_as(feature: Feature, known: Known, encoded: Collection[str]) -> Values:
+def _values_of_texts(feature: Feature, known: LearnedColumn, encoded: Collection[str]) -> Values:
     """Return what the texts of a csv file stand for, by what the estimator knows of the column."""
-    if known.spells or (not known.categories and not set(feature.categories).isdisjoint(encoded)):
+    if known.has_texts or (not known.categories and not set(feature.categories).isdisjoint(encoded)):
         return "text"
     if known.categories and all(isinstance(category, bool) for category in known.categories):
         return "boolean"
@@ -134,14 +134,14 @@ def _read_as(feature: Feature, known: Known, encoded: Collection[str]) -> Values
     return "integer" if not fractions and all(number.is_integer() for number in found) else "number"
 
 
-def _respelled(feature: Feature, known: Known) -> Feature:
+def _respelled(feature: Feature, known: LearnedColumn) -> Feature:
     """Return a feature whose categories are spelled as the estimator knows them: 1.0, not 1."""
     spelled = {**other_names(known.categories), **{name: name for name in known.texts}}
     names = tuple(sorted({spelled.get(category, category) for category in feature.categories}))
     return feature.model_copy(update={"categories": names})
 
 
-def _dtype(feature: Feature, source: Source, known: Known) -> str:
+def _dtype(feature: Feature, source: TableSource, known: LearnedColumn) -> str:
     """Return the dtype of a column, as pandas wrote it down or would read it."""
     dtype = "category" if known.by_dtype else source.dtypes.get(feature.name)
     if dtype is not None:
@@ -158,7 +158,7 @@ def _dtype(feature: Feature, source: Source, known: Known) -> str:
     return "float64"
 
 
-def _missing(feature: Feature, dtype: str, source: Source, known: Known) -> Missing:
+def _missing(feature: Feature, dtype: str, source: TableSource, known: LearnedColumn) -> Missing:
     """Return what stands for a missing value: by the dtype, else what the estimator or the DataFrame holds."""
     column = source.table[feature.name]
     if feature.kind == "text":  # a vectoriser itself takes nothing but text
@@ -170,7 +170,7 @@ def _missing(feature: Feature, dtype: str, source: Source, known: Known) -> Miss
     if dtype != "object":
         has_gaps = column.null_count > 0
         return "empty" if feature.values == "text" and "" in feature.categories and not has_gaps else "nan"
-    seen = source.gaps.get(feature.name)
+    seen = source.missing.get(feature.name)
     if known.missing is not None or seen is not None:
         return known.missing or seen or "nan"
     has_gaps = column.null_count > 0
@@ -182,13 +182,13 @@ def _missing(feature: Feature, dtype: str, source: Source, known: Known) -> Miss
 # ---------------------------------------------------------------- cells
 
 
-def cells_of(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
+def feature_cells(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
     """Return the cells of a feature: numbers, or categories named as the model knows them."""
     found = column_of(table, feature.name, feature.watched_as)
     if not isinstance(found, Categories):
         return found
     plain = as_written or not is_text(_plain_type(table, feature.name))
-    return renamed(found, CategoryNames(feature).of_table([*found.names, None], as_written=plain))
+    return rename_categories(found, CategoryNames(feature).of_table([*found.names, None], as_written=plain))
 
 
 def _plain_type(table: pa.Table, name: str) -> pa.DataType:
@@ -196,11 +196,11 @@ def _plain_type(table: pa.Table, name: str) -> pa.DataType:
     return of.value_type if pa.types.is_dictionary(of) else of
 
 
-def renamed(found: Categories, names: Sequence[str | None]) -> Categories:
+def rename_categories(found: Categories, names: Sequence[str | None]) -> Categories:
     """Return categories under other names, of which several may be the same; the last is that of a missing one."""
     kept = tuple(sorted({name for name in names if name is not None}.difference(_unused(found, names))))
-    place = {name: i for i, name in enumerate(kept)}
-    moved = np.array([-1 if name is None else place.get(name, -1) for name in names], dtype=np.int64)
+    index = {name: i for i, name in enumerate(kept)}
+    moved = np.array([-1 if name is None else index.get(name, -1) for name in names], dtype=np.int64)
     return Categories(moved[found.codes], kept)
 
 

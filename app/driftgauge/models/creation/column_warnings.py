@@ -13,7 +13,7 @@ from driftgauge.drift.reference.columns import Categories
 FEWEST_ROWS: Final = 50
 """Rows below which chance makes a column look like an id, or like the target."""
 FEWEST_OTHERS: Final = 5
-"""Rows with another target than the commonest, below which a column tells them by accident."""
+"""Rows with another target than the commonest, below which a column determines them by accident."""
 MOST_ROWS: Final = 100_000
 """Rows that are looked at, spread over the table."""
 ID_RATIO: Final = 0.95
@@ -22,20 +22,20 @@ ID_RATIO: Final = 0.95
 Column = FloatArray | Categories
 
 
-def suspects(columns: Mapping[str, Column], target: Column) -> list[str]:
-    """Return a sentence for each column that is likely an id, or that tells the target by itself."""
-    truth = _spread(_values(target))
+def column_warnings(columns: Mapping[str, Column], target: Column) -> list[str]:
+    """Return a sentence for each column that is likely an id, or that determines the target by itself."""
+    truth = _spread_rows(_values(target))
     if len(truth) < FEWEST_ROWS:
         return []
     found = []
     for name, column in columns.items():
-        values = _spread(_values(column))
-        if _is_id(column, values):
+        values = _spread_rows(_values(column))
+        if _looks_like_id(column, values):
             found.append(
                 f"{name} is likely an id: it has almost as many distinct values as rows. "
                 "If it is no feature, leave it out of the estimator (and of the bundle, with --ignore)"
             )
-        elif tells(values, truth):
+        elif determines(values, truth):
             found.append(
                 f"{name} determines the target perfectly: it may be made from it, and be unknown when you predict. "
                 "If so, leave it out of the estimator (and of the bundle, with --ignore)"
@@ -44,54 +44,54 @@ def suspects(columns: Mapping[str, Column], target: Column) -> list[str]:
 
 
 def _values(column: Column) -> FloatArray:
-    """Return a column as numbers, NaN for missing; categories by their places in order of their names."""
+    """Return a column as numbers, NaN for missing; categories by their positions in the order of their names."""
     if isinstance(column, Categories):
         return np.where(column.codes < 0, np.nan, column.codes)
     return column
 
 
-def _spread(values: FloatArray) -> FloatArray:
+def _spread_rows(values: FloatArray) -> FloatArray:
     step = -(-len(values) // MOST_ROWS)
     return values[:: max(1, step)]
 
 
-def _is_id(column: Column, values: FloatArray) -> bool:
+def _looks_like_id(column: Column, values: FloatArray) -> bool:
     known = values[np.isfinite(values)]
     if len(known) < FEWEST_ROWS or (not isinstance(column, Categories) and (known != np.floor(known)).any()):
         return False
     return bool(len(np.unique(known)) >= ID_RATIO * len(known))
 
 
-def tells(values: FloatArray, truth: FloatArray) -> bool:
+def determines(values: FloatArray, truth: FloatArray) -> bool:
     """Say whether a column determines the target perfectly: as a monotone transform, or value by value."""
     known = ~(np.isnan(values) | np.isnan(truth))
     if known.sum() < FEWEST_ROWS:
         return False
-    own, place = np.unique(values[known], return_inverse=True)
+    own, index = np.unique(values[known], return_inverse=True)
     _, wanted = np.unique(truth[known], return_inverse=True)
     targets = int(wanted.max()) + 1
     if len(own) < 2 or targets < 2 or np.bincount(wanted).max() > len(wanted) - FEWEST_OTHERS:
         return False
-    return _is_monotone(place, wanted, targets) or _is_function(place, wanted)
+    return _is_monotone(index, wanted, targets) or _is_function(index, wanted)
 
 
-def _is_monotone(place: IntArray, wanted: IntArray, targets: int) -> bool:
+def _is_monotone(index: IntArray, wanted: IntArray, targets: int) -> bool:
     """Say whether the rows in order of the column are in order of the target too, each of its values in one stretch."""
-    lowest = np.full(place.max() + 1, targets)
-    highest = np.full(place.max() + 1, -1)
-    np.minimum.at(lowest, place, wanted)
-    np.maximum.at(highest, place, wanted)
+    lowest = np.full(index.max() + 1, targets)
+    highest = np.full(index.max() + 1, -1)
+    np.minimum.at(lowest, index, wanted)
+    np.maximum.at(highest, index, wanted)
     if (lowest != highest).any():
         return False
     steps = np.diff(lowest)
     return bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _is_function(place: IntArray, wanted: IntArray) -> bool:
+def _is_function(index: IntArray, wanted: IntArray) -> bool:
     """Say whether each value that occurs again has one target, where that is no accident."""
-    rows = np.bincount(place)
-    again = rows[place] > 1
-    if again.sum() * 2 < len(place) or len(np.unique(wanted[again])) < 2:
+    rows = np.bincount(index)
+    again = rows[index] > 1
+    if again.sum() * 2 < len(index) or len(np.unique(wanted[again])) < 2:
         return False
-    pairs = len(np.unique(np.stack([place[again], wanted[again]]), axis=1).T)
+    pairs = len(np.unique(np.stack([index[again], wanted[again]]), axis=1).T)
     return bool(pairs == (rows > 1).sum())

@@ -19,24 +19,21 @@ from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Feature, FeatureKind, Label
-from driftgauge.models.creation.feature_names import names_of
 from driftgauge.tables.table import categories, infer_kinds, numbers, require
 
 
 def features_of(
     model: Any,
     table: pa.Table,
-    left_out: Sequence[str],
+    names: Sequence[str],
     stated: Mapping[str, FeatureKind],
     codes: Mapping[str, Mapping[str, float]],
-    asked: Sequence[str] = (),
 ) -> tuple[Feature, ...]:
-    """Return the features in the order that the estimator was fitted on: see `names_of`.
+    """Return the features in the order of their names, as the table has them.
 
-    `left_out` are columns that are no features, `stated` their kinds where inference is wrong, `codes`
-    the numbers that stand for categories, `asked` the features that the user names. Raises BundleError or TableError.
+    `stated` are kinds where inference is wrong, `codes` the author's numbers for categories. Raises BundleError or
+    TableError.
     """
-    names = names_of(model, table.column_names, left_out, asked).names
     require(table, names, "the reference")
     reserved = [name for name in names if name in RESERVED]
     if reserved:
@@ -104,7 +101,7 @@ def _encoded_texts(part: Any) -> list[str]:
 def classes_of(model: Any) -> tuple[Label, ...] | None:
     """Return a classifier's classes as plain values, None for a regressor; BundleError for what is neither."""
     _require_fitted(model)
-    refuse_several(_outputs(model))
+    refuse_several_outputs(_outputs(model))
     if is_regressor(model):
         return None
     if not is_classifier(model) or not hasattr(model, "classes_"):
@@ -137,7 +134,7 @@ def _outputs(model: Any) -> int:
     return int(getattr(last, "n_outputs_", 1)) if is_regressor(model) else 1
 
 
-def refuse_several(outputs: int) -> None:
+def refuse_several_outputs(outputs: int) -> None:
     """Raise BundleError unless there is one value a row."""
     if outputs > 1:
         raise BundleError(
@@ -155,7 +152,7 @@ def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) ->
                 answer = np.asarray(model.predict(given()))
         except Exception:  # noqa: S112  # asked again later, and told what is wrong then
             continue
-        refuse_several(answer.shape[1] if answer.ndim == 2 else 1)
+        refuse_several_outputs(answer.shape[1] if answer.ndim == 2 else 1)
         return
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from driftgauge.common.quoting import listed
 from driftgauge.errors import BundleError
-from driftgauge.models.creation.learned_columns import takes_text_alone
+from driftgauge.models.creation.learned_columns import takes_only_texts
 
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
 """Where an estimator keeps the one that it is made around."""
@@ -51,7 +51,7 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
     later = next(_later(model, columns), None)
     if later is not None and set(later.names) <= set(beside):
         return later
-    if not hasattr(model, "n_features_in_") and not takes_text_alone(model):
+    if not hasattr(model, "n_features_in_") and not takes_only_texts(model):
         raise BundleError(
             f"the estimator does not say which columns it was fitted on: name them in their order, {_options(beside)}; "
             "beside the target the reference has these columns"
@@ -72,7 +72,7 @@ def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, s
 
 
 def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> FeatureNames:
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None:
         raise BundleError(f"--features names {twice} twice")
     if own is None:

@@ -19,7 +19,7 @@ _PASSED_ON: Final = ("passthrough", "drop", None)
 
 
 @dataclass(frozen=True)
-class Known:
+class LearnedColumn:
     """What is known of one column."""
 
     categories: tuple[Any, ...] = ()
@@ -32,7 +32,7 @@ class Known:
     """Whether the estimator took it for categorical because of its dtype."""
 
     @property
-    def spells(self) -> bool:
+    def has_texts(self) -> bool:
         """Whether its categories are texts."""
         return bool(self.texts) and len(self.texts) == len(self.categories)
 
@@ -42,38 +42,38 @@ class Known:
         return tuple(category for category in self.categories if isinstance(category, str))
 
 
-NOTHING_KNOWN: Final = Known()
+NOTHING_LEARNED: Final = LearnedColumn()
 
 
-def known_columns(model: Any, names: Sequence[str]) -> dict[str, Known]:
+def learned_columns(model: Any, names: Sequence[str]) -> dict[str, LearnedColumn]:
     """Return what is known of each of the columns that an estimator was fitted on, in their order."""
-    found: dict[str, Known] = {}
-    for part, columns in takers(model, names):
-        for place, name in enumerate(columns):
-            found[name] = _merged(found.get(name, NOTHING_KNOWN), part, place, len(columns))
+    found: dict[str, LearnedColumn] = {}
+    for part, columns in parts_with_columns(model, names):
+        for index, name in enumerate(columns):
+            found[name] = _with_part(found.get(name, NOTHING_LEARNED), part, index, len(columns))
     return found
 
 
-def takes_text_alone(part: Any) -> bool:
+def takes_only_texts(part: Any) -> bool:
     """Say whether an estimator is fitted on texts themselves, not on a table: its first step is a vectoriser."""
     if isinstance(part, Pipeline):
         steps = [step for _, step in part.steps if step not in _PASSED_ON]
-        return bool(steps) and takes_text_alone(steps[0])
+        return bool(steps) and takes_only_texts(steps[0])
     if isinstance(part, ColumnTransformer):
         return False
     if isinstance(part, FeatureUnion):
-        return any(takes_text_alone(transformer) for _, transformer in part.transformer_list)
-    return _is_vectoriser(part) or any(map(takes_text_alone, _fitted_inside(part)))
+        return any(takes_only_texts(transformer) for _, transformer in part.transformer_list)
+    return _is_vectoriser(part) or any(map(takes_only_texts, _fitted_inside(part)))
 
 
-def takers(model: Any, names: Sequence[str]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+def parts_with_columns(model: Any, names: Sequence[str]) -> Iterator[tuple[Any, tuple[str, ...]]]:
     """Yield each part that is given columns as they come, or with gaps filled, and which columns those are."""
-    for part, columns in _all(model, tuple(names), set()):
+    for part, columns in _walk(model, tuple(names), set()):
         if not isinstance(part, Pipeline | ColumnTransformer | FeatureUnion):
             yield part, columns
 
 
-def _all(part: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+def _walk(part: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[tuple[Any, tuple[str, ...]]]:
     if not isinstance(part, BaseEstimator) or id(part) in seen:
         return
     seen.add(id(part))
@@ -82,19 +82,19 @@ def _all(part: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[tuple[An
         for _, step in part.steps:
             if step in _PASSED_ON:
                 continue
-            yield from _all(step, names, seen)
+            yield from _walk(step, names, seen)
             if not _keeps_columns(step, names):
                 break
     elif isinstance(part, ColumnTransformer):
         for _, transformer, columns in getattr(part, "transformers_", ()):
-            yield from _all(transformer, _chosen(columns, names), seen)
+            yield from _walk(transformer, _selected(columns, names), seen)
     elif isinstance(part, FeatureUnion):
         for _, transformer in part.transformer_list:
-            yield from _all(transformer, names, seen)
+            yield from _walk(transformer, names, seen)
     else:
         for inner in _fitted_inside(part):
             if getattr(inner, "n_features_in_", len(names)) == len(names):
-                yield from _all(inner, names, seen)
+                yield from _walk(inner, names, seen)
 
 
 def _fitted_inside(part: Any) -> Iterator[Any]:
@@ -110,14 +110,14 @@ def _fitted_inside(part: Any) -> Iterator[Any]:
 
 
 def _keeps_columns(step: Any, names: Sequence[str]) -> bool:
-    """Say whether a step leaves its columns in place: an imputer that neither drops nor adds one."""
+    """Say whether a step leaves its columns where they are: an imputer that neither drops nor adds one."""
     filled = getattr(step, "statistics_", None)
     return (
         isinstance(step, SimpleImputer) and filled is not None and len(filled) == len(names) and not step.add_indicator
     )
 
 
-def _chosen(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+def _selected(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the columns that a ColumnTransformer gives to a transformer."""
     if isinstance(columns, str):
         return (columns,) if columns in names else ()
@@ -137,31 +137,31 @@ def _chosen(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(one) if isinstance(one, str) else names[one] for one in chosen.tolist())
 
 
-def _merged(known: Known, part: Any, place: int, count: int) -> Known:
-    categories, missing = _encoded(part, place, count)
+def _with_part(known: LearnedColumn, part: Any, index: int, count: int) -> LearnedColumn:
+    categories, missing = _encoder_categories(part, index, count)
     if isinstance(part, SimpleImputer):
-        missing = "empty" if part.missing_values == "" else missing_as(part.missing_values)
-    return Known(
+        missing = "empty" if part.missing_values == "" else missing_kind(part.missing_values)
+    return LearnedColumn(
         categories=known.categories or categories,
         missing=known.missing or missing,
         is_text=known.is_text or (count == 1 and _is_vectoriser(part)),
-        by_dtype=known.by_dtype or _by_dtype(part, place),
+        by_dtype=known.by_dtype or _by_dtype(part, index),
     )
 
 
-def _encoded(part: Any, place: int, count: int) -> tuple[tuple[Any, ...], Missing | None]:
+def _encoder_categories(part: Any, index: int, count: int) -> tuple[tuple[Any, ...], Missing | None]:
     """Return the categories of one column of an encoder, and which missing value is among them."""
     lists = getattr(part, "categories_", None)
     if not isinstance(lists, list) or len(lists) != count:
         return (), None
-    values = np.asarray(lists[place], dtype=object).tolist()
-    missing = [missing_as(value) for value in values]
+    values = np.asarray(lists[index], dtype=object).tolist()
+    missing = [missing_kind(value) for value in values]
     present = tuple(value for value, gap in zip(values, missing, strict=True) if gap is None)
     found = next((gap for gap in missing if gap is not None), None)
     return present, found or ("empty" if "" in present else None)
 
 
-def missing_as(value: Any) -> Missing | None:
+def missing_kind(value: Any) -> Missing | None:
     """Return which missing value this is, None if it is none."""
     if value is None:
         return "none"
@@ -176,6 +176,6 @@ def _is_vectoriser(part: Any) -> bool:
     return isinstance(part, CountVectorizer | HashingVectorizer)
 
 
-def _by_dtype(part: Any, place: int) -> bool:
+def _by_dtype(part: Any, index: int) -> bool:
     chosen = getattr(part, "is_categorical_", None)
-    return getattr(part, "categorical_features", None) == "from_dtype" and chosen is not None and bool(chosen[place])
+    return getattr(part, "categorical_features", None) == "from_dtype" and chosen is not None and bool(chosen[index])

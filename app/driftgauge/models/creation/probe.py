@@ -14,7 +14,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
-from driftgauge.models.creation.learned_columns import takes_text_alone
+from driftgauge.models.creation.learned_columns import takes_only_texts
 from driftgauge.models.predictor import Batch, Predictions, Predictor
 
 NEW_TEXT: Final = "a text of words that nobody has written before: qxzj"
@@ -33,22 +33,22 @@ class Probe:
     baseline: Baseline
     rows: Batch
     """Rows of the table."""
-    usual: Batch
+    typical: Batch
     """One row without a missing value, if there is one."""
 
-    def found(self) -> tuple[BundleInfo, Any]:
+    def run(self) -> tuple[BundleInfo, Any]:
         """Return what the model takes, and the model: without its features' names if it takes a matrix.
 
         BundleError if it could not answer a new text.
         """
-        info, model = self._with_input()
-        probe = Probe(info, model, self.baseline, self.rows, self.usual)
+        info, model = self._with_input_form()
+        probe = Probe(info, model, self.baseline, self.rows, self.typical)
         probe.require_new_texts()
-        features = probe.taking_missing()
-        return info.model_copy(update={"features": probe.taking_unseen(features)}), model
+        features = probe.with_accepts_missing()
+        return info.model_copy(update={"features": probe.with_accepts_unseen(features)}), model
 
-    def _with_input(self) -> tuple[BundleInfo, Any]:
-        if takes_text_alone(self.model):
+    def _with_input_form(self) -> tuple[BundleInfo, Any]:
+        if takes_only_texts(self.model):
             return self._texts_alone(), self.model
         if self.info.input == "dataframe":
             return self._with_dtypes(), self.model
@@ -56,12 +56,12 @@ class Probe:
         stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
         if find_spec("pandas") is None:
             return self.info, stripped
-        answers = _answers(_lenient(self.info, stripped, self.baseline), self.usual)
+        answers = _answers(_lenient(self.info, stripped, self.baseline), self.typical)
         if answers is not None and not hasattr(self.model, "feature_names_in_"):
             return self.info, stripped
         framed = _lenient(frame, self.model, self.baseline)
         if answers is None:
-            return (frame, self.model) if _answers(framed, self.usual) is not None else (self.info, stripped)
+            return (frame, self.model) if _answers(framed, self.typical) is not None else (self.info, stripped)
         return (self.info, stripped) if self._agree(stripped, framed) else (frame, self.model)
 
     def _with_dtypes(self) -> BundleInfo:
@@ -69,7 +69,7 @@ class Probe:
 
         A csv file does not say what they were, and LightGBM and XGBoost refuse any other text.
         """
-        if _answers(_lenient(self.info, self.model, self.baseline), self.usual) is not None:
+        if _answers(_lenient(self.info, self.model, self.baseline), self.typical) is not None:
             return self.info
         features = tuple(
             feature.model_copy(update={"dtype": "category", "missing": "nan"})
@@ -78,13 +78,13 @@ class Probe:
             for feature in self.info.features
         )
         other = self.info.model_copy(update={"features": features})
-        answered = _answers(_lenient(other, self.model, self.baseline), self.usual) is not None
+        answered = _answers(_lenient(other, self.model, self.baseline), self.typical) is not None
         return other if answered else self.info
 
     def _agree(self, stripped: Any, framed: Predictor) -> bool:
         """Say whether the model answers the same to a matrix as to the DataFrame that it was fitted on."""
         rows = self.rows.part(slice(0, _COMPARED))
-        for batch in (rows, self.usual):
+        for batch in (rows, self.typical):
             expected = _answers(framed, batch)
             if expected is None:
                 continue
@@ -108,23 +108,23 @@ class Probe:
     def require_new_texts(self) -> None:
         """Raise BundleError unless the model answers free text that it was not fitted on."""
         predictor = _lenient(self.info, self.model, self.baseline)
-        for place, feature in enumerate(self.info.features):
-            if feature.kind == "text" and _answers(predictor, self._changed(place, NEW_TEXT)) is None:
-                if _answers(predictor, self.usual) is None:
+        for index, feature in enumerate(self.info.features):
+            if feature.kind == "text" and _answers(predictor, self._changed(index, NEW_TEXT)) is None:
+                if _answers(predictor, self.typical) is None:
                     return  # it fails on every row, which is told with the rows of the table
                 raise BundleError(
                     f"{feature.name}: the model cannot answer a text that it was not fitted on; if the column holds "
                     f"categories, say so (--kinds {feature.name}=categorical)"
                 )
 
-    def taking_missing(self) -> tuple[Feature, ...]:
+    def with_accepts_missing(self) -> tuple[Feature, ...]:
         """Return the features, each with whether the model does without it: a row for each, with only that missing."""
         count = len(self.info.features)
-        cells = np.repeat(self.usual.cells, count, axis=0)
+        cells = np.repeat(self.typical.cells, count, axis=0)
         np.fill_diagonal(cells, np.nan)
         texts = {
-            place: [self._gap(place) if i == place else names[0] for i in range(count)]
-            for place, names in self.usual.texts.items()
+            index: [self._gap(index) if i == index else names[0] for i in range(count)]
+            for index, names in self.typical.texts.items()
         }
         rows = Batch(cells, texts)
         predictor = _lenient(self.info, self.model, self.baseline)
@@ -132,34 +132,34 @@ class Probe:
         return tuple(
             feature.model_copy(
                 update={
-                    "accepts_missing": together or _answers(predictor, rows.part(slice(place, place + 1))) is not None
+                    "accepts_missing": together or _answers(predictor, rows.part(slice(index, index + 1))) is not None
                 }
             )
-            for place, feature in enumerate(self.info.features)
+            for index, feature in enumerate(self.info.features)
         )
 
-    def _gap(self, place: int) -> str | None:
-        feature = self.info.features[place]
+    def _gap(self, index: int) -> str | None:
+        feature = self.info.features[index]
         return "" if feature.kind == "categorical" and feature.missing == "empty" else None
 
-    def taking_unseen(self, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+    def with_accepts_unseen(self, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
         """Return the features, each with whether the model answers a category that it was not fitted on."""
         predictor = _lenient(self.info, self.model, self.baseline)
         return tuple(
             feature.model_copy(
-                update={"accepts_unseen": _answers(predictor, self._changed(place, _unseen(feature))) is not None}
+                update={"accepts_unseen": _answers(predictor, self._changed(index, _unseen(feature))) is not None}
             )
             if feature.kind == "categorical" and feature.values not in (None, "boolean")
             else feature
-            for place, feature in enumerate(features)
+            for index, feature in enumerate(features)
         )
 
-    def _changed(self, place: int, text: str) -> Batch:
-        """Return the usual row with another text in one place."""
+    def _changed(self, index: int, text: str) -> Batch:
+        """Return the typical row with another text in one index."""
         texts: Mapping[int, list[str | None]] = {
-            i: [text] if i == place else list(names) for i, names in self.usual.texts.items()
+            i: [text] if i == index else list(names) for i, names in self.typical.texts.items()
         }
-        return Batch(self.usual.cells, texts)
+        return Batch(self.typical.cells, texts)
 
 
 def _unseen(feature: Feature) -> str:

@@ -1,4 +1,4 @@
-"""Rows that a bundle shows and tests itself with: made of what is usual in each column, or taken from the table."""
+"""Rows that a bundle shows and tests itself with: made of what is typical in each column, or taken from the table."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ _FEWEST_ROWS_WITH_WORD: Final = 5
 
 
 def synthetic_rows(features: Sequence[Feature], batch: Batch) -> list[Batch]:
-    """Return up to three rows that are usual and that nobody's are: column by column, without regard to one another."""
+    """Return up to three typical rows that are no one's, composed column by column."""
     levels = range(len(LEVELS))
     cells = np.full((len(LEVELS), len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
-    for place, feature in enumerate(features):
-        if place in batch.texts:
-            usual = _usual_texts(feature, batch.texts[place])
-            texts[place] = [usual[min(level, len(usual) - 1)] if usual else None for level in levels]
+    for index, feature in enumerate(features):
+        if index in batch.texts:
+            typical = _typical_texts(feature, batch.texts[index])
+            texts[index] = [typical[min(level, len(typical) - 1)] if typical else None for level in levels]
         else:
-            cells[:, place] = _usual_numbers(batch.cells[:, place])
-    rows = [(cells[level].tobytes(), *(texts[place][level] for place in texts)) for level in levels]
+            cells[:, index] = _typical_numbers(batch.cells[:, index])
+    rows = [(cells[level].tobytes(), *(texts[index][level] for index in texts)) for level in levels]
     different = [level for level in levels if rows.index(rows[level]) == level]
     return [
-        Batch(cells[level : level + 1], {place: [names[level]] for place, names in texts.items()})
+        Batch(cells[level : level + 1], {index: [names[level]] for index, names in texts.items()})
         for level in different
     ]
 
 
-def _usual_numbers(values: FloatArray) -> FloatArray:
+def _typical_numbers(values: FloatArray) -> FloatArray:
     """Return values of the column, so that whole numbers and booleans stay what they are; NaN where it has none."""
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -55,15 +55,15 @@ def _usual_numbers(values: FloatArray) -> FloatArray:
     return found
 
 
-def _usual_texts(feature: Feature, texts: Sequence[str | None]) -> list[str]:
+def _typical_texts(feature: Feature, texts: Sequence[str | None]) -> list[str]:
     known = Counter(text for text in texts if text is not None)
     if not feature.categories:
-        return _usual_words(known)
+        return _typical_words(known)
     ranked = sorted((text for text in known if text in feature.categories), key=lambda text: (-known[text], text))
     return ranked[: len(LEVELS)]
 
 
-def _usual_words(texts: Counter[str]) -> list[str]:
+def _typical_words(texts: Counter[str]) -> list[str]:
     """Return texts of the commonest words, for a column of free text: what a person wrote is not repeated."""
     rows: Counter[str] = Counter()
     for text, count in texts.items():
@@ -74,8 +74,8 @@ def _usual_words(texts: Counter[str]) -> list[str]:
     return [" ".join(words) for words in starts if words]
 
 
-def made_up_samples(predictor: Predictor, batch: Batch) -> tuple[Sample, ...]:
-    """Make samples that are usual and nobody's; without those that the model does not answer."""
+def synthetic_samples(predictor: Predictor, batch: Batch) -> tuple[Sample, ...]:
+    """Make samples that are typical and nobody's; without those that the model does not answer."""
     features = predictor.info.features
     samples: list[Sample] = []
     for row in synthetic_rows(features, batch):
@@ -126,7 +126,7 @@ def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def timing_of(
+def measure_timing(
     predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float] = time.perf_counter
 ) -> Timing | None:
     """Measure what one row takes, and many, with one thread as in a server; None without samples.
@@ -141,7 +141,7 @@ def timing_of(
 
 def _measured(predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float]) -> Timing:
     features = predictor.info.features
-    rows = [samples[place % len(samples)].features for place in range(TIMED_ROWS)]
+    rows = [samples[index % len(samples)].features for index in range(TIMED_ROWS)]
     one = median_seconds(predictor, batch_of(features, rows[:1]), clock)
     try:
         many = median_seconds(predictor, batch_of(features, rows), clock)
