@@ -96,7 +96,6 @@ def create(files: Path, **options: object) -> list[object]:
 
 COMMANDS: list[Sequence[str]] = [
     (),
-    ("version",),
     ("serve",),
     ("demo",),
     ("check",),
@@ -109,6 +108,8 @@ COMMANDS: list[Sequence[str]] = [
     ("state",),
     ("state", "show"),
     ("state", "reset"),
+    ("monitoring",),
+    ("monitoring", "render"),
 ]
 
 
@@ -122,11 +123,11 @@ def test_every_command_has_help(command: Sequence[str], option: str, driftgauge:
 
 
 def test_the_version_is_printed_alone(driftgauge: Driftgauge) -> None:
-    assert driftgauge("version").out == f"{__version__}\n"
+    assert driftgauge("--version").out == f"{__version__}\n"
 
 
 def test_the_module_is_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "driftgauge", "version"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "driftgauge", "--version"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
     failed = subprocess.run([sys.executable, "-m", "driftgauge", "serve"], capture_output=True, text=True, timeout=60)
     assert failed.returncode == 2
@@ -466,8 +467,7 @@ def test_a_baseline_that_cannot_be_is_one_line(
         (("predict",), "predict"),
         (("--bundel",), "--bundel"),
         (("serve", "--prot", "5"), "--prot"),
-        (("serve", "--port", "many"), "--port"),
-        (("serve", "--workers", "many"), "--workers"),
+        (("version",), "version"),
         (("bundle", "create", "--name", "x"), "--estimator"),
         (("bundle", "show"), "folder"),
         (("baseline", "build", "t.csv", "--expected-range-quantile", "2"), "--expected-range-quantile"),
@@ -490,7 +490,9 @@ def test_an_unknown_option_or_value_is_named_with_code_2(
     [
         ((), ("no model to serve", "--bundle")),
         (("--bundle", "nowhere"), ("there is no model bundle at nowhere",)),
-        (("--port", "70000"), ("port",)),
+        (("--port", "70000"), ("port: '70000' cannot be used: give a whole number, at least 0 and at most 65,535",)),
+        (("--port", "many"), ("port: 'many' cannot be used: give a whole number, at least 0 and at most 65,535",)),
+        (("--workers", "many"), ("workers: 'many' cannot be used: give a whole number, at least 1 and at most 60",)),
         (("--clock", "noon"), ("clock", "arrival")),
         (("--workers", "0"), ("workers", "give a whole number, at least 1")),
         (("--workers", "2", "--clock", "event"), ("workers must be 1", "clock=event")),

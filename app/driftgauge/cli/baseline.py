@@ -9,6 +9,7 @@ import typer
 
 from driftgauge.cli.bundle_report import show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
+from driftgauge.cli.help import CommandLine
 from driftgauge.cli.reference_options import (
     SIZES,
     ByHour,
@@ -26,7 +27,7 @@ from driftgauge.errors import BaselineError
 from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import create_baseline
 
-baseline_app = typer.Typer(help="Make and look at baselines: what is kept of the reference data.")
+baseline_app = CommandLine("Make and inspect baselines of reference data.")
 
 
 @baseline_app.command("build")

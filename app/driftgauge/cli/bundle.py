@@ -11,6 +11,7 @@ import typer
 from driftgauge.cli.bundle_report import show_bundle
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
+from driftgauge.cli.help import CommandLine
 from driftgauge.cli.reference_options import (
     SIZES,
     ByHour,
@@ -31,7 +32,7 @@ from driftgauge.models.creation.create import create_bundle
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import TableError
 
-bundle_app = typer.Typer(help="Make and look at model bundles: a model with the baseline it is watched against.")
+bundle_app = CommandLine("Make and inspect bundles: a model and its baseline.")
 
 MOST_CODES_BYTES: Final = 64 << 20
 """The largest file of category codes that is read."""

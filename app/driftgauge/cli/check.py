@@ -69,10 +69,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as GET /drift/status answers it.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Print the columns of every period.")] = False,
 ) -> None:
-    """Say whether tables still look like the baseline: exit code 0 if they do, 1 on drift, 2 on bad input.
+    """Compare tables with a baseline and report drift.
 
-    Each table is one window, or with --time and --every each period is; of several, one after the other, it tells
-    when a drift began. docs/check.md says more.
+    Exit code 0 means no drift, 1 drift, 2 bad input. Each table is one window, or with --time and --every each
+    period is; of several, one after the other, it tells when a drift began. docs/check.md says more.
     """
     known = read_baseline(baseline / BASELINE_FILE if baseline.is_dir() else baseline)
     options = CheckOptions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import sys
 from io import TextIOWrapper
 from typing import Any, Final
 
@@ -43,6 +44,13 @@ def replace_unprintable(*streams: Any) -> None:
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
+
+
+def printable(text: str) -> str:
+    """Return a text as standard output can show it; click would write what it lacks as UTF-8."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    codecs.register_error(_HANDLER, _plain)
+    return text.encode(encoding, _HANDLER).decode(encoding)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

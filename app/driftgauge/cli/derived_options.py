@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperArgument, TyperCommand
 
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option, options_of
@@ -20,20 +19,6 @@ from driftgauge.common.option import Option, options_of
 Result = TypeVar("Result")
 METAVARS: Final = {bool: "", int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 """How a value is called in the help, by its type, where the option does not say."""
-
-
-class Command(TyperCommand):
-    """A command whose help shows no types of Python for `--help` and for arguments."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the arguments and options, those of the help included."""
-        params = super().get_params(ctx)
-        for param in params:
-            if isinstance(param, TyperArgument):
-                param.display_type_rich = _no_type  # type: ignore[method-assign]
-            elif param.name == "help":
-                param.metavar = ""
-        return params
 
 
 def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -48,7 +33,7 @@ def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
             words: Annotated[tuple[str, ...], Option("What is said.", "WORD,…")] = ("hello",)
             loud: Annotated[bool, Option("In capitals.")] = False
 
-        @app.command(cls=Command)
+        @app.command()
         @derived_options
         def greet(greeting: Greeting, out: Annotated[Path, typer.Option(metavar="FILE")]) -> None: ...
 
@@ -78,10 +63,6 @@ def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
     ]
     spread.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return spread
-
-
-def _no_type(ctx: Any) -> str:
-    return ""
 
 
 def _fields(owner: Any) -> Iterator[_OptionField]:

@@ -10,17 +10,13 @@ import typer
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import write
 from driftgauge.cli.console import console
-from driftgauge.cli.derived_options import Command, derived_options
+from driftgauge.cli.derived_options import derived_options
+from driftgauge.cli.help import CommandLine
 
-monitoring_app = typer.Typer()
-
-
-@monitoring_app.callback()
-def monitoring() -> None:
-    """Set up Prometheus, Alertmanager and Grafana."""
+monitoring_app = CommandLine("Write the files for Prometheus, Alertmanager and Grafana.")
 
 
-@monitoring_app.command("render", cls=Command)
+@monitoring_app.command("render")
 @derived_options
 def monitoring_render(
     out: Annotated[Path, typer.Option(help="Folder to write into.", file_okay=False, metavar="FOLDER")],

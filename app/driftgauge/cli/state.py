@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 
 from driftgauge.cli.console import console
+from driftgauge.cli.help import CommandLine
 from driftgauge.errors import SettingsError, StateError
 from driftgauge.settings.options import load
 from driftgauge.state.folder import Found, found_in, reset
 
-state_app = typer.Typer(help="Look at the state that a server keeps: windows, counters, evidence. Or delete it.")
+state_app = CommandLine("Inspect or delete the state of a server.")
 
 Bundle = Annotated[Path | None, typer.Option(help="Folder of the bundle that is served.")]
 StateDir = Annotated[Path | None, typer.Option(help="Folder of the state.", show_default="BUNDLE.state, beside it")]

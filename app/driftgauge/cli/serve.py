@@ -1,0 +1,85 @@
+"""`driftgauge serve`: its options are settings, and say what these say."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from driftgauge.settings.options import CONFIG_VARIABLE, Settings
+
+Given = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        dir_okay=False,
+        help=f"TOML file of settings (or {CONFIG_VARIABLE}).",
+        rich_help_panel="Settings",
+    ),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh-state", help="Delete the state of this model version first.", rich_help_panel="State"),
+]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A setting that is also an option of the command."""
+
+    setting: str
+    metavar: str
+    group: str
+    default: str | None = None
+    """Shown instead of the setting's default."""
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """The parameter that typer reads: text, which the settings parse, or None if it is not given."""
+        field = Settings.model_fields[self.setting]
+        option = typer.Option(
+            metavar=self.metavar,
+            help=field.description,
+            show_default=self.default or str(field.default or "") or False,
+            rich_help_panel=self.group,
+        )
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(self.setting, keyword, default=None, annotation=Annotated[str | None, option])
+
+
+FLAGS: Final = (
+    Flag("bundle", "FOLDER", "Model"),
+    Flag("trusted_types", "TYPE,…", "Model"),
+    Flag("host", "ADDRESS", "Server"),
+    Flag("port", "PORT", "Server"),
+    Flag("workers", "N", "Server"),
+    Flag("state_dir", "FOLDER", "State", "BUNDLE.state"),
+    Flag("clock", "arrival|event", "State"),
+    Flag("log_format", "json|console", "Logs"),
+    Flag("log_level", "debug|info|warning|error", "Logs"),
+)
+"""The settings that are asked for most; all of them can be set by environment or file."""
+
+
+def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes `**flags` an option for each of `FLAGS`."""
+    *own, _ = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [*(flag.parameter for flag in FLAGS), *own]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command
+
+
+@_with_flags
+def serve(*, fresh_state: Fresh = False, config: Given = None, **flags: Any) -> None:
+    """Serve a model bundle over HTTP and monitor it for drift.
+
+    Every setting can also come from the environment (DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15) or the TOML file. The
+    command line wins, then the environment. docs/settings.md lists all settings.
+    """
+    from driftgauge.process.serve import Started, run
+
+    run(Started(flags, config, fresh_state=fresh_state))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import pytest
+import typer
+from driftgauge.cli import main as cli
+from driftgauge.cli.help import CommandLine
+
+NARROW = 60
+"""Columns of a terminal in which the help is still whole."""
+
+
+def commands(of: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every command with its path, the groups too."""
+    command = of or typer.main.get_command(cli.app)
+    command = command.load() if hasattr(command, "load") else command
+    yield path, command
+    for name, own in getattr(command, "commands", {}).items():
+        yield from commands(own, (*path, name))
+
+
+ALL = dict(commands())
+
+
+@pytest.fixture
+def help_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def said(*path: str) -> str:
+        monkeypatch.setenv("COLUMNS", str(NARROW))
+        monkeypatch.setattr(sys, "argv", ["driftgauge", *path, "--help"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        return capsys.readouterr().out
+
+    return said
+
+
+def test_there_are_these_commands() -> None:
+    assert {path for path in ALL if len(path) == 1} == {(str(command.name),) for command in cli.COMMANDS}
+    assert {("bundle", "create"), ("state", "reset"), ("monitoring", "render")} <= set(ALL)
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_no_name_of_an_option_is_cut_and_no_python_type_is_shown(path: tuple[str, ...], help_of: Any) -> None:
+    text = help_of(*path)
+    names = [name for parameter in ALL[path].params for name in parameter.opts if name.startswith("--")]
+    shown = re.findall(r"^  (?:-h, )?(--[a-z-]+)(?= |$)", text, flags=re.MULTILINE)
+    assert sorted(shown) == sorted([*names, "--help"])
+    assert not re.search(r"<\w+", text)
+    assert max(map(len, text.splitlines())) <= NARROW
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
+def test_a_command_says_the_same_of_itself_before_it_is_imported(command: Any) -> None:
+    first, _, _ = command.load().help.partition("\n\n")
+    assert " ".join(first.split()) == command.help
+
+
+def test_options_stand_in_their_groups() -> None:
+    lines = CommandLine("Words.", "words")
+
+    @lines.command()
+    def say(
+        what: Annotated[str, typer.Argument(help="What is said.", metavar="WORD")],
+        loud: Annotated[bool, typer.Option("--loud", help="In capitals.")] = False,
+        times: Annotated[int, typer.Option(help="How often.", rich_help_panel="Style", show_default="once")] = 1,
+        tone: Annotated[Literal["high", "low"], typer.Option(help="Pitch.", rich_help_panel="Style")] = "low",
+    ) -> None:
+        """Say it."""
+
+    command = typer.main.get_command(lines)
+    with command.make_context("say", ["x"]) as context:
+        lines_of_help = command.get_help(context).splitlines()
+    assert [line for line in lines_of_help if line] == [
+        "Usage: say [OPTIONS] WORD",
+        "  Say it.",
+        "Arguments:",
+        "  WORD  What is said.  [required]",
+        "Options:",
+        "  --loud      In capitals.",
+        "  -h, --help  Show this message and exit.",
+        "Style:",
+        "  --times TIMES    How often.  [default: once]",
+        "  --tone high|low  Pitch.  [default: low]",
+    ]
