@@ -29,7 +29,8 @@ SLOWEST_SECONDS = 1.0
 @contextmanager
 def _kept(binary: Example, state: Path, **settings: Any) -> Iterator[tuple[Served, Path]]:
     """Serve with files, of which the folder is given too."""
-    with served(binary, state_dir=state, evaluation_wait_seconds=WAIT_SECONDS, **settings) as running:
+    shown = {"metrics_windows": ("50",), **settings}
+    with served(binary, state_dir=state, evaluation_wait_seconds=WAIT_SECONDS, **shown) as running:
         yield running, state / "binary" / "1.2"
 
 

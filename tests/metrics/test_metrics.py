@@ -909,6 +909,19 @@ def test_what_is_left_of_a_thinned_family_is_as_it_was(accept: str) -> None:
     assert fewer > 100
 
 
+@pytest.mark.parametrize("accept", FORMATS)
+@pytest.mark.parametrize("listed", [(), ("200",), ("1000",), ("2m", "200"), ("24h",), ("no such window",)])
+def test_gauges_list_the_main_window_and_those_that_are_asked_for(accept: str, listed: Sequence[str]) -> None:
+    facts = _facts(_drifted())
+    everything = Exposition(accept, [facts]).ours
+    less = Exposition(accept, [facts], exposed=Exposed(windows=frozenset(listed))).ours
+    kept = {None, "1000", *listed}
+    assert list(less) == list(everything)
+    for name, family in everything.items():
+        assert less[name].samples == [s for s in family.samples if s.labels.get("window") in kept], name
+    assert {s.labels["window"] for s in less["model_window_rows"].samples} == kept - {None, "no such window"}
+
+
 @pytest.mark.parametrize("top", [3, 4, 10_000])
 def test_as_many_as_there_are_is_everything(top: int) -> None:
     facts = [_facts(_drifted())]

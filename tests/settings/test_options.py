@@ -72,6 +72,7 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("evaluation_interval_seconds", "0.5", 0.5),
     ("evaluation_rest_factor", "0", 0.0),
     ("evaluation_wait_seconds", "0.5", 0.5),
+    ("metrics_windows", "main, 1000,1h", ("main", "1000", "1h")),
     ("metrics_bin_rows", "false", False),
     ("metrics_top_features", "20", 20),
     ("psi_threshold_warning", "0.15", 0.15),
@@ -128,6 +129,8 @@ WRONG: list[tuple[str, str]] = [
     ("idle_timeout_seconds", "0"),
     ("idle_timeout_seconds", "never"),
     ("monitoring_enabled", "perhaps"),
+    ("metrics_windows", "5m"),
+    ("metrics_windows", "1000,,500"),
     ("metrics_top_features", "-1"),
     ("metrics_top_features", "all"),
     ("clock", "wall"),
@@ -455,6 +458,11 @@ def test_a_wrong_value_is_told_of_in_our_own_words(name: str, text: str) -> None
         ("windows", 3, "windows: 3 cannot be used: give whole numbers, separated by commas"),
         ("max_age_seconds", "nan", "max_age_seconds: 'nan' cannot be used: give a number, above 0"),
         ("metrics_top_features", "all", "metrics_top_features: 'all' cannot be used: give a whole number, at least 0"),
+        (
+            "metrics_windows",
+            "5m",
+            "metrics_windows: there is no window '5m': give main, all, 1000, 10000, 2m, 1h, 24h",
+        ),
         ("bundle", 3, "bundle: 3 cannot be used: give a path"),
         ("host", 3, "host: 3 cannot be used: give text"),
     ],
@@ -634,3 +642,11 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, monkeypat
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path))
     with pytest.raises(SettingsError, match=r"cannot read the settings file .*: Is a directory"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("text", "exposed"),
+    [("main", set()), ("", set()), ("all", None), ("1h,all", None), ("main,1000", {"1000"}), ("24h,2m", {"2m", "24h"})],
+)
+def test_the_windows_whose_metrics_are_exposed(text: str, exposed: set[str] | None) -> None:
+    assert load({"metrics_windows": text}).exposed_windows == exposed

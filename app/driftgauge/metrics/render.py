@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, Final
@@ -20,6 +20,7 @@ from prometheus_client.exposition import choose_encoder
 
 from driftgauge.drift.bins import IntArray
 from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import SEVERITIES
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.gauges import (
@@ -48,12 +49,14 @@ from driftgauge.metrics.text_format import Axis, head, histogram, labelled, samp
 
 @dataclass(frozen=True)
 class Exposed:
-    """How much of many columns is exposed; see the settings `metrics_…` of these names."""
+    """The part of the drift metrics that is listed; see the settings `metrics_…` of these names."""
 
     bin_rows: bool = True
-    """Whether the rows of every bin are, with the reference's share that they are compared with."""
+    """Whether the rows of every bin are listed, and the reference's share of each bin."""
     top_features: int | None = None
-    """How many features gauges list, worst first; None is all. Predictions are always listed."""
+    """Number of features that gauges list, worst first; None is all. Predictions are always listed."""
+    windows: frozenset[str] | None = None
+    """Windows that gauges list beside the main one; None is all."""
 
 
 Spec = Declared | ReportGauge | MonitorGauge
@@ -103,6 +106,16 @@ class _MonitorSeries:
     facts: MonitorFacts
     exposed: Exposed
 
+    @cached_property
+    def report(self) -> DriftReport | None:
+        """The report with the windows that are listed."""
+        report, listed = self.facts.report, self.exposed.windows
+        if report is None or listed is None:
+            return report
+        main = report.main.name
+        windows = {name: window for name, window in report.windows.items() if name == main or name in listed}
+        return replace(report, windows=windows)
+
     @property
     def base(self) -> Mapping[str, str]:
         """The labels of all that is said of a model."""
@@ -121,7 +134,7 @@ class _MonitorSeries:
     @cached_property
     def axes(self) -> Mapping[str, Axis]:
         """The labels of gauges with all their values."""
-        names, report = self.facts.baseline.names, self.facts.report
+        names, report = self.facts.baseline.names, self.report
         values: Mapping[str, Iterable[str]] = {
             FEATURE: [names[place] for place in self.places.tolist()],
             "window": report.windows if report else (),
@@ -160,7 +173,7 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
 
 def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
     """Yield the `model_*` families, the children of all monitors under one name."""
-    watched = [(member, report) for member in members if (report := member.facts.report)]
+    watched = [(member, report) for member in members if (report := member.report)]
     yield from _family(INFO, openmetrics, [_info(member) for member in members])
     for same in zip(*(member.facts.series for member in members), strict=True):
         parts = [_stored(spec, m.base, m.facts.arrays) for spec, m in zip(same, members, strict=True)]
@@ -184,9 +197,7 @@ def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Itera
     yield from _family(REFERENCE_RATIO, openmetrics, shares)
 
 
-def _family(
-    spec: Declared | ReportGauge | MonitorGauge, openmetrics: bool, parts: Sequence[Iterable[str]]
-) -> Iterator[str]:
+def _family(spec: Spec, openmetrics: bool, parts: Sequence[Iterable[str]]) -> Iterator[str]:
     """Yield a family of which every monitor has a part; nothing where none has."""
     if parts:
         yield head(spec.name, spec.type, spec.help, openmetrics=openmetrics)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.settings.values import LOWER_CASE, Names, RowCounts
 
 MAX_WINDOW_ROWS: Final = 1_000_000
+MAIN_WINDOW: Final = "main"
+ALL_WINDOWS: Final = "all"
 
 
 class MonitoringSettings(BaseModel):
@@ -51,6 +53,11 @@ class MonitoringSettings(BaseModel):
         description="Time limit for `/metrics` and `/drift/status`; if an evaluation takes longer, they return the "
         "last report.",
     )
+    metrics_windows: Names = Field(
+        (MAIN_WINDOW,),
+        description="Windows whose gauges are exposed beside those of the main window: `main` for none, `all`, or a "
+        "list, e.g. `1000,1h`.",
+    )
     metrics_bin_rows: bool = Field(
         True,
         description="Expose the rows of each bin, from which the PSI across replicas is computed; up to a quarter of "
@@ -77,3 +84,16 @@ class MonitoringSettings(BaseModel):
     def _by_length(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         spans = sorted({TimeSpan.named(text).seconds: text for text in value}.items())
         return tuple(text for _, text in spans)
+
+    @model_validator(mode="after")
+    def _known_windows(self) -> Self:
+        known = [MAIN_WINDOW, ALL_WINDOWS, *map(str, self.windows), *self.time_windows]
+        unknown = [name for name in self.metrics_windows if name not in known]
+        if unknown:
+            raise ValueError(f"metrics_windows: there is no window {unknown[0]!r}: give {', '.join(known)}")
+        return self
+
+    @property
+    def exposed_windows(self) -> frozenset[str] | None:
+        """The windows whose gauges are exposed beside those of the main window; None for all of them."""
+        return None if ALL_WINDOWS in self.metrics_windows else frozenset(self.metrics_windows) - {MAIN_WINDOW}

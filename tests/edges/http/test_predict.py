@@ -216,7 +216,7 @@ def test_an_unseen_category_is_answered_and_counted_where_the_model_takes_missin
             for name in ("unseen", "missing", "flat")
         }
         assert bins == {"unseen": 2, "missing": 1, "flat": 1}
-        assert running.metric("model_feature_unseen_ratio", feature_name="shape", window="50") == 0.5
+        assert running.metric("model_feature_unseen_ratio", feature_name="shape", window="1000") == 0.5
 
 
 @pytest.mark.parametrize("size", [LIMIT_BYTES + 1, 50 * LIMIT_BYTES])

@@ -138,9 +138,12 @@ def test_nothing_acceptable_is_said_to_be_so(path: str, server: Served) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (406, "not_acceptable")
 
 
-def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> None:
-    server.predict({"instances": [{**row, "mean area": 3 * row["mean area"]} for row in binary.rows() * 3]})
-    status, series = server.status(), server.metrics()
+def test_metrics_and_status_say_the_same(binary: Example) -> None:
+    with served(binary, metrics_windows=("all",)) as server:
+        server.predict({"instances": [{**row, "mean area": 3 * row["mean area"]} for row in binary.rows() * 3]})
+        status, series = server.status(), server.metrics()
+        hash_known = server.metric("model_info", task="binary", baseline_hash=status["baseline"]["hash"])
+    assert hash_known == 1
     model = {"model_name": "binary", "model_version": "1.2"}
     assert status["status"] == "drift_detected"
     for name, column in [*status["features"].items(), ("prediction", status["prediction"])]:
@@ -163,7 +166,6 @@ def test_metrics_and_status_say_the_same(server: Served, binary: Example) -> Non
                 limit = series.get(("model_feature_psi_threshold", at | {("severity", level)}))
                 assert limit == (statistics["psi_threshold"] and statistics["psi_threshold"][level])
     assert series["model_drifted_features", frozenset(model.items())] == len(status["drifted_features"])
-    assert server.metric("model_info", task="binary", baseline_hash=status["baseline"]["hash"]) == 1
 
 
 # ---------------------------------------------------------------- the body of the status
@@ -223,6 +225,20 @@ def test_the_rows_of_bins_can_be_left_out(binary: Example) -> None:
         names = {name for name, _ in running.metrics()}
     assert not names & {"model_feature_bin_rows_total", "model_feature_reference_ratio"}
     assert {"model_feature_missing_ratio", "model_predictions_total"} <= names
+
+
+@pytest.mark.parametrize(
+    ("asked", "listed"), [(("main",), set()), (("50", "24h"), {"50", "24h"})], ids=["default", "list"]
+)
+def test_the_main_window_is_listed_and_others_are_by_name(
+    asked: tuple[str, ...], listed: set[str], binary: Example
+) -> None:
+    with served(binary, metrics_windows=asked) as running:
+        running.predict({"instances": binary.rows(60)})
+        series = running.metrics()
+    windows = [dict(labels)["window"] for _, labels in series if "window" in dict(labels)]
+    assert set(windows) == {"1000", *listed}
+    assert {"model_feature_psi_threshold", "model_window_rows"} <= {name for name, _ in series}
 
 
 def test_only_the_worst_features_can_be_listed(binary: Example) -> None:

@@ -217,8 +217,10 @@ class ServerContext:
 
     @property
     def exposed(self) -> Exposed:
-        """How much of many columns `/metrics` lists."""
-        return Exposed(self.settings.metrics_bin_rows, self.settings.metrics_top_features)
+        """The part of the drift metrics that `/metrics` lists."""
+        return Exposed(
+            self.settings.metrics_bin_rows, self.settings.metrics_top_features, self.settings.exposed_windows
+        )
 
     @property
     def limits(self) -> Limits:
