@@ -294,11 +294,11 @@ DRIFT: dict[str, Any] = {
         "feature_name": "distance",
     },
     "annotations": {
-        "summary": "The drift of a feature is real and big: it is not what the model was trained on.",
-        "description": "distance of delay 3 has drifted: evidence is 10^9.4 against 10^7.5.",
+        "summary": "A feature has drifted from the reference: the change is significant and large.",
+        "description": "distance of delay 3 has drifted. Evidence (log10) is 9.4, its threshold 7.5.",
         "runbook_url": "http://localhost:8000/runbooks/ModelFeatureDrift",
         "dashboard_url": "http://localhost:3000/d/driftgauge-feature-drift?var-feature_name=distance",
-        "page_url": "http://localhost:8000/drift/status?model=delay",
+        "page_url": "http://localhost:8000/drift/status?model=delay&feature=distance",
     },
     "startsAt": "2026-01-01T00:05:00Z",
 }

@@ -207,18 +207,18 @@ def test_drift_of_a_feature_is_told_with_how_far_and_since_when_and_its_end_too(
 def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     description = annotations["description"]
     found = re.search(
-        rf"^{SHIFTED} of {MODEL} 7 has drifted: evidence is 10\^[0-9.]+ against 10\^[0-9.]+, "
-        r"PSI is ([0-9.]+) times its limit for critical"
-        r", ([0-9.]+) at most, since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* \+0000 UTC\.$",
+        rf"^{SHIFTED} of {MODEL} 7 has drifted since (\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d)\S* \+0000 UTC\. "
+        r"Evidence \(log10\) is [0-9.]+, its threshold [0-9.]+\. "
+        r"PSI is ([0-9.]+), ([0-9.]+) × its limit for critical\.$",
         description,
     )
     assert found, description
-    times, psi, since = float(found[1]), float(found[2]), datetime.fromisoformat(found[3]).replace(tzinfo=UTC)
+    since, psi, times = datetime.fromisoformat(found[1]).replace(tzinfo=UTC), float(found[2]), float(found[3])
     assert times > 1
     assert psi > 0.2
     assert 0 <= (datetime.now(UTC) - since).total_seconds() < 60
     assert annotations["runbook_url"] == f"{address}/runbooks/{DRIFT}"
-    assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}"
+    assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}&feature={SHIFTED}"
     for url in (annotations["runbook_url"], annotations["page_url"]):
         assert httpx.get(url).status_code == 200, url
 

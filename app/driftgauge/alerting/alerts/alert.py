@@ -1,0 +1,76 @@
+"""An alert, and the rule that Prometheus evaluates for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from driftgauge.alerting.options import MonitoringOptions
+
+Level = Literal["critical", "warning", "info", "none"]
+OVERVIEW: Final = "driftgauge-overview"
+FEATURE: Final = "driftgauge-feature-drift"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alerting rule."""
+
+    name: str
+    severity: Level
+    expr: str
+    hold: str
+    """`for`, or empty."""
+    summary: str
+    """What is wrong, the same for all alerts of the rule."""
+    description: str
+    """Which server, model or feature, how much, since when; a template."""
+    dashboard: str = OVERVIEW
+    keeps: tuple[str, ...] = ()
+    """Labels of the alert that its dashboard and its page can be opened with."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    keeps_firing: str = ""
+    """How long it fires after its condition ended: `keep_firing_for`, or empty."""
+    shows_all_windows: bool = False
+    """Whether the page of the verdict is opened with all windows."""
+
+
+def rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
+    """Return the rule of an alert as its file holds it."""
+    return {
+        "alert": alert.name,
+        "expr": alert.expr,
+        **({"for": alert.hold} if alert.hold else {}),
+        **({"keep_firing_for": alert.keeps_firing} if alert.keeps_firing else {}),
+        "labels": {"severity": alert.severity, **alert.labels},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": f"{options.runbooks}/{quote(alert.name)}",
+            "dashboard_url": _dashboard_url(alert, options),
+            "page_url": _page_url(alert, options),
+        },
+    }
+
+
+def _dashboard_url(alert: Alert, options: MonitoringOptions) -> str:
+    labels = ("job", *alert.keeps) if alert.severity != "none" else ()
+    address = f"{options.grafana_url.rstrip('/')}/d/{alert.dashboard}"
+    return _with_query(address, [f"var-{label}={_value(label)}" for label in labels])
+
+
+def _page_url(alert: Alert, options: MonitoringOptions) -> str:
+    asked = {"model_name": "model", "feature_name": "feature"}
+    query = [f"{asked[label]}={_value(label)}" for label in alert.keeps if label in asked]
+    query += ["windows=all"] if alert.shows_all_windows else []
+    return _with_query(f"{options.base_url.rstrip('/')}/drift/status", query)
+
+
+def _value(label: str) -> str:
+    return f"{{{{ $labels.{label} | urlquery }}}}"
+
+
+def _with_query(address: str, query: list[str]) -> str:
+    return address + ("?" + "&".join(query) if query else "")

@@ -1,0 +1,71 @@
+"""Alerts on the data: missing and unseen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from driftgauge.alerting.alerts.alert import FEATURE, Alert
+from driftgauge.alerting.alerts.templates import MODEL, asked
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.rules import Scope
+from driftgauge.drift.verdict.rule import SEVERITIES, Severity
+
+KINDS: Final = (
+    (
+        "ModelMissingValues",
+        "model_feature_missing_ratio",
+        "A feature has more missing values than the reference.",
+        "has no value in",
+    ),
+    (
+        "ModelUnseenCategories",
+        "model_feature_unseen_ratio",
+        "A feature has values that the reference does not have.",
+        "has a value that the reference does not have in",
+    ),
+)
+"""Name of the alert, its metric, its summary, and the verb of its description."""
+
+
+def data_alerts(options: MonitoringOptions) -> Iterator[Alert]:
+    """Yield the alerts on values that are missing, or that the reference does not have."""
+    for severity in SEVERITIES:
+        for name, metric, summary, has in KINDS:
+            yield Alert(
+                name,
+                severity,
+                _expr(options, metric, severity),
+                options.hold,
+                summary,
+                f"{{{{ $labels.feature_name }}}} of {MODEL} {has} "
+                "{{ $value | humanizePercentage }} of the rows" + _limit(options, metric, severity) + ".",
+                dashboard=FEATURE,
+                keeps=("model_name", "model_version", "feature_name"),
+                # The drift that follows from it ends a little later, and is no news while this alert fires.
+                keeps_firing=options.hold,
+            )
+
+
+def _expr(options: MonitoringOptions, metric: str, severity: Severity) -> str:
+    """Return where a ratio is above its limit, on some replica, in a window with as many rows as it requires.
+
+    Time windows require none: they have few rows or many, and no alert rests on them.
+    """
+    scope, window = Scope(options.by), options.window
+    limit = f'last_over_time({metric}_threshold{{severity="{severity}"}}[{window}])'
+    rows = f"min_over_time(model_window_rows[{window}]) >= last_over_time(model_window_required_rows[{window}])"
+    # The limit is aggregated, for a replaced server's old series are in the range beside the new ones.
+    return (
+        f"max by ({scope.feature()}) (\n"
+        f"  min_over_time({metric}[{window}])\n"
+        f"  > on ({scope.feature('instance')}) group_left () max by ({scope.feature('instance')}) ({limit})\n"
+        f"  and on ({scope.model('instance', 'window')}) {rows}\n"
+        f")"
+    )
+
+
+def _limit(options: MonitoringOptions, metric: str, severity: Severity) -> str:
+    limit = asked("max", f'last_over_time({metric}_threshold{{%s, severity="{severity}"}}[{options.window}])', options)
+    percentage = "{{ . | first | value | humanizePercentage }}"
+    return f"{{{{ with {limit} }}}}; the limit for {severity} is {percentage}{{{{ end }}}}"

@@ -1,0 +1,24 @@
+"""Parts of an alert's description: the queries that a template asks, and what it makes of their answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from driftgauge.alerting.options import MonitoringOptions
+
+MODEL: Final = "{{ $labels.model_name }} {{ $labels.model_version }}"
+"""The model of an alert and its version."""
+
+
+def last(selector: str, options: MonitoringOptions) -> str:
+    """Return the query of a gauge's newest sample, also after a failed scrape."""
+    return f"last_over_time({selector}[{options.window}])"
+
+
+def asked(operation: str, series: str, options: MonitoringOptions) -> str:
+    """Return a query of an alert's own feature, as its template asks it; `%s` is the place of its labels."""
+    labels = (*options.by, "model_name", "model_version", "feature_name")
+    matchers = ", ".join(f"{label}=%[{place}]q" for place, label in enumerate(labels, start=1))
+    values = " ".join(f"$labels.{label}" for label in labels)
+    text = f"{operation}({series.replace('%s', matchers)})"
+    return f"printf `{text}` {values} | query"

@@ -1,0 +1,94 @@
+"""Alerts on the monitoring itself: stale verdicts, lost rows, too few rows, and one that always fires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from driftgauge.alerting.alerts.alert import Alert
+from driftgauge.alerting.alerts.templates import MODEL
+from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
+from driftgauge.alerting.rules import Scope
+
+OF_A_MODEL: Final = ("model_name", "model_version")
+
+
+def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
+    """Yield the alerts on what watches the model."""
+    scope = Scope(options.by)
+    yield _stale(options, scope)
+    yield _dropped(scope)
+    yield _skipped(scope)
+    yield _insufficient(options, scope)
+    yield Alert(
+        "Watchdog",
+        "none",
+        "vector(1)",
+        "",
+        "Always fires: it shows that alerts arrive.",
+        "Prometheus evaluates rules and reaches Alertmanager. An outside service should raise the alarm when this "
+        "alert stops arriving.",
+    )
+
+
+def _stale(options: MonitoringOptions, scope: Scope) -> Alert:
+    of_a_server, window = scope.model("instance"), options.window
+    return Alert(
+        "ModelEvaluationStale",
+        "critical",
+        f"time() - max by ({of_a_server}) (last_over_time(model_evaluation_timestamp_seconds[{window}]))\n"
+        f"  > max by ({of_a_server}) (last_over_time(model_evaluation_age_threshold_seconds[{window}]))\n"
+        f'  and on ({scope.job("instance")}) up{{job="{options.job}"}}',
+        options.hold,
+        "Drift evaluation has stopped. The last verdict is stale.",
+        f"{{{{ $labels.instance }}}} last evaluated {MODEL} {{{{ $value | humanizeDuration }}}} ago. "
+        "Its drift metrics have not changed since.",
+        keeps=(*OF_A_MODEL, "instance"),
+    )
+
+
+def _dropped(scope: Scope) -> Alert:
+    return Alert(
+        "ModelObservationsDropped",
+        "warning",
+        f"sum by ({scope.model('reason')}) (increase(model_observations_dropped_total[5m])) > 0",
+        "",
+        "Drift monitoring loses rows.",
+        f"About {{{{ $value | humanize }}}} rows of {MODEL} were predicted in the last 5m but not monitored "
+        "({{ $labels.reason }}).",
+        keeps=OF_A_MODEL,
+    )
+
+
+def _skipped(scope: Scope) -> Alert:
+    return Alert(
+        "ModelEvidenceSkipped",
+        "warning",
+        f"sum by ({scope.model()}) (increase(model_observations_evidence_skipped_total[5m])) > 0",
+        "",
+        "Evidence skips rows.",
+        f"About {{{{ $value | humanize }}}} rows of {MODEL} were skipped by the evidence in the last 5m, because too "
+        "many arrived between two evaluations. They are in the windows, but drift in these rows alone goes unnoticed.",
+        keeps=OF_A_MODEL,
+    )
+
+
+def _insufficient(options: MonitoringOptions, scope: Scope) -> Alert:
+    window = options.window
+    required = f"last_over_time(model_window_required_rows[{window}])"
+    return Alert(
+        "ModelInsufficientData",
+        "info",
+        # Time windows require no rows, because no verdict rests on them: theirs do not count.
+        f"max by ({scope.model()}) (\n"
+        f"  max_over_time(model_window_rows[{window}])\n"
+        f"  and on ({scope.model('instance', 'window')}) {required}\n"
+        f")\n"
+        f"  < max by ({scope.model()}) ({required})",
+        duration(12 * milliseconds(options.hold)),
+        "There are too few rows to judge the size of a change.",
+        f"The sliding windows of {MODEL} hold at most {{{{ $value | humanize }}}} rows. That is too few to judge the "
+        "size of a change, so drift is at most a warning, and missing and unseen values raise no alert.",
+        keeps=OF_A_MODEL,
+        shows_all_windows=True,
+    )
