@@ -8,8 +8,9 @@ from threadpoolctl import threadpool_limits
 
 from tests.e2e.programs import say_what_was_skipped, servers
 from tests.examples import MAKERS, Example
+from tests.installed import installed
 
-__all__ = ["servers"]  # a fixture of all tests
+__all__ = ["installed", "servers"]  # fixtures of all tests
 
 ExampleOf = Callable[[str], Example]
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -33,15 +33,22 @@ def run(
 
 
 @contextlib.contextmanager
-def running(*arguments: str, log: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    *arguments: str,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    command: Sequence[str] = COMMAND,
+    cwd: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command in a session of its own, so that a signal reaches what it started too."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **(env or {})} if command is COMMAND else env,
             start_new_session=True,
+            cwd=cwd,
         )
     try:
         yield process
