@@ -74,6 +74,7 @@ PROMETHEUS = f"{OPENMETRICS};escaping=underscores,{TEXT_1};q=0.5,{TEXT};q=0.3,*/
 """What a Prometheus server asks for."""
 FORMATS = (TEXT, TEXT_1, OPENMETRICS)
 ROUTES = (("POST", "/predict", (200, 422)), ("GET", "/metrics", (200,)))
+SERVER = server_series(ROUTES, [("POST", "/predict")])
 WORKERS = (
     WorkerFacts("0", np.array([12.5, 4e9, 2e8, START, 31.0, 1024.0]), lives=True),
     WorkerFacts("1", np.array([3.25, 5e9, 1e8, START - 60.0, 7.0, 1024.0]), lives=False),
@@ -97,7 +98,7 @@ class Exposition:
         exposed: Exposed = EVERYTHING,
         workers: Sequence[WorkerFacts] = WORKERS,
     ) -> None:
-        counters = server or counters_of(server_series(ROUTES))
+        counters = server or counters_of(SERVER)
         facts = ServerFacts(counters.series, counters.copy(), 0.001, workers)
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
@@ -177,7 +178,7 @@ def test_no_series_is_declared_twice() -> None:
 def test_the_catalogue_is_sorted_and_names_every_declared_series() -> None:
     names = [name for name, *_ in catalogue()]
     assert names == sorted(names)
-    stored = {spec.name for spec in (*monitor_series(), *server_series(ROUTES))}
+    stored = {spec.name for spec in (*monitor_series(), *SERVER)}
     assert stored | {gauge.name for gauge in REPORT_GAUGES} <= set(names)
     assert {gauge.name for gauge in MONITOR_GAUGES} | {spec.name for spec in PROCESS} <= set(names)
 
@@ -223,7 +224,7 @@ def test_buckets_hold_the_edges_that_dashboards_ask_for() -> None:
     assert {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5} <= set(LATENCY_BUCKETS)
     assert min(LATENCY_BUCKETS) == 0.0005
     assert SCORE_BUCKETS == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-    for spec in (*monitor_series(), *server_series(ROUTES)):
+    for spec in (*monitor_series(), *SERVER):
         assert list(spec.buckets) == sorted(set(spec.buckets))
         assert bool(spec.buckets) == (spec.type == "histogram")
         assert all(map(math.isfinite, spec.buckets))
@@ -238,7 +239,7 @@ def test_reasons_are_the_closed_sets_of_the_errors() -> None:
 
 
 def test_children_have_a_value_for_each_label_and_are_distinct() -> None:
-    for spec in (*monitor_series(), *server_series(ROUTES)):
+    for spec in (*monitor_series(), *SERVER):
         assert all(len(child) == len(spec.labels) for child in spec.children)
         assert len(set(spec.children)) == len(spec.children)
 
@@ -321,9 +322,9 @@ class Families(CollectorRegistry):
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_prometheus_client_reads_the_text_and_writes_the_same(accept: str) -> None:
-    counters = counters_of(server_series(ROUTES))
+    counters = counters_of(SERVER)
     counters.add(HTTP_REQUESTS, 4e6, "POST", "/predict", "200")
-    counters.observe(HTTP_DURATION, np.array([0.05, 1e9]), "POST", "/predict", "200")
+    counters.observe(HTTP_DURATION, np.array([0.05, 1e9]), "POST", "/predict")
     timed = Monitor(timed_baseline(), model_name=AWKWARD, model_version="1", now=START)
     exposition = Exposition(accept, [_facts(_drifted()), _facts(_other()), _facts(timed)], counters)
     encode, _ = choose_encoder(accept)
@@ -413,17 +414,32 @@ def test_rendering_again_gives_the_same(accept: str) -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_every_child_that_is_counted_is_zero_from_the_start(accept: str) -> None:
     exposition = Exposition(accept, [_facts(_idle())])
-    for spec in (*monitor_series(), *server_series(ROUTES)):
+    for spec in (*monitor_series(), *SERVER):
         family = exposition.family(spec.name)
-        assert {tuple(s.labels[label] for label in spec.labels) for s in family.samples} == set(spec.children)
+        children = {child for child in spec.children if "/metrics" not in child}
+        assert {tuple(s.labels[label] for label in spec.labels) for s in family.samples} == children
         assert not any(sample.value for sample in family.samples)
         per_child = len(spec.buckets) + 3 if spec.type == "histogram" else 1
-        assert len(family.samples) == per_child * len(spec.children)
+        assert len(family.samples) == per_child * len(children)
 
 
-def test_every_route_and_code_is_zero_from_the_start() -> None:
-    expected = {(m, handler, code) for m, handler, codes in ROUTES for code in (*map(str, codes), "other")}
-    assert expected == set(Exposition(TEXT, []).children(HTTP_REQUESTS, "method", "handler", "code"))
+@pytest.mark.parametrize("accept", FORMATS)
+def test_a_route_that_predicts_is_listed_at_zero_and_another_from_its_first_request(accept: str) -> None:
+    counters = counters_of(SERVER)
+    predicting = {("POST", "/predict", code) for code in ("200", "422", "other")}
+    watching = {("GET", "/metrics", code) for code in ("200", "other")}
+    before = Exposition(accept, [], counters)
+    assert set(before.children(HTTP_REQUESTS, "method", "handler", "code")) == predicting
+    assert set(before.children(f"{HTTP_DURATION}_count", "method", "handler")) == {("POST", "/predict")}
+    counters.add(HTTP_REQUESTS, 1.0, "GET", "/metrics", "200")
+    counters.observe(HTTP_DURATION, 0.01, "GET", "/metrics")
+    after = Exposition(accept, [], counters)
+    requests = after.children(HTTP_REQUESTS, "method", "handler", "code")
+    assert requests == dict.fromkeys(predicting | watching, 0.0) | {("GET", "/metrics", "200"): 1.0}
+    assert after.children(f"{HTTP_DURATION}_count", "method", "handler") == {
+        ("POST", "/predict"): 0.0,
+        ("GET", "/metrics"): 1.0,
+    }
 
 
 def _bins(baseline: Baseline) -> set[tuple[str, str]]:
@@ -515,12 +531,12 @@ def test_bin_counters_are_those_of_the_monitor(accept: str) -> None:
 
 
 def test_the_servers_own_counters_have_no_model() -> None:
-    counters = counters_of(server_series(ROUTES))
+    counters = counters_of(SERVER)
     counters.add(HTTP_REQUESTS, 4, "POST", "/predict", "200")
-    counters.observe(HTTP_DURATION, 0.05, "POST", "/predict", "200")
+    counters.observe(HTTP_DURATION, 0.05, "POST", "/predict")
     exposition = Exposition(OPENMETRICS, [], counters)
     assert exposition.value(HTTP_REQUESTS, method="POST", handler="/predict", code="200") == 4
-    buckets = exposition.children(f"{HTTP_DURATION}_bucket", "le", method="POST", handler="/predict", code="200")
+    buckets = exposition.children(f"{HTTP_DURATION}_bucket", "le", method="POST", handler="/predict")
     assert {le: value for (le,), value in buckets.items()} == _counted(LATENCY_BUCKETS, np.array([0.05]))
 
 
@@ -968,7 +984,7 @@ def _switched_off(facts: MonitorFacts) -> MonitorFacts:
 def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept: str, exposed: Exposed) -> None:
     facts = _facts(_drifted())
     watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
-    counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *server_series(ROUTES), *PROCESS)}
+    counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT
     assert {gauge.name for gauge in MONITOR_GAUGES} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
@@ -1053,7 +1069,7 @@ def test_pieces_are_small_and_make_the_whole() -> None:
     monitor = Monitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(100))
     monitor.observe(generator.normal(size=(200, columns)), arrival=START)
     monitor.evaluate(START)
-    counters = counters_of(server_series(ROUTES))
+    counters = counters_of(SERVER)
     server = ServerFacts(counters.series, counters.copy(), 0.001, WORKERS)
     pieces = list(render_chunks(OPENMETRICS, [_facts(monitor)], server)[0])
     assert max(piece.count(b"\n") for piece in pieces) <= LOT

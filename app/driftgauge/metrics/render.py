@@ -18,7 +18,7 @@ import numpy.typing as npt
 from prometheus_client import CollectorRegistry, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
-from driftgauge.drift.bins import IntArray
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import SEVERITIES
@@ -210,13 +210,24 @@ def _info(member: _MonitorSeries) -> Iterator[str]:
 
 
 def _stored(spec: CounterSpec, base: Mapping[str, str], arrays: Arrays) -> Iterator[str]:
-    children = [labelled({**base, **dict(zip(spec.labels, child, strict=True))}) for child in spec.children]
+    listed = _listed(spec, arrays[spec.name])
+    children = [labelled({**base, **dict(zip(spec.labels, spec.children[i], strict=True))}) for i in listed]
+    numbers = arrays[spec.name][listed]
     if spec.type == "counter":
-        counts = arrays[spec.name][:, 0].tolist()
+        counts = numbers[:, 0].tolist()
         yield from (sample(spec.name, labels, count) for labels, count in zip(children, counts, strict=True))
         return
     bounds = Axis.of("le", [*(repr(float(bound)) for bound in spec.buckets), "+Inf"])
-    for labels, row in zip(children, arrays[spec.name], strict=True):
+    for labels, row in zip(children, numbers, strict=True):
         # With a bound below zero the sum could fall, which a counter must not.
         total = float(row[-1]) if spec.buckets[0] >= 0 else None
         yield histogram(spec.name, labels, bounds, np.cumsum(row[:-1]).tolist(), total)
+
+
+def _listed(spec: CounterSpec, numbers: FloatArray) -> list[int]:
+    """Return the children that are listed: of groups that were counted, or are listed from the start."""
+    if not spec.group_by:
+        return list(range(len(spec.children)))
+    groups = [child[: spec.group_by] for child in spec.children]
+    known = spec.from_start | {groups[i] for i in np.flatnonzero(numbers.any(axis=1)).tolist()}
+    return [i for i, group in enumerate(groups) if group in known]

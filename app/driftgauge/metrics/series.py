@@ -42,6 +42,14 @@ class CounterSpec(Declared):
     type: Literal["counter", "histogram"]
     children: tuple[Labels, ...] = ((),)
     buckets: tuple[float, ...] = ()
+    group_by: int = 0
+    """Number of leading labels that form a group, whose children are all listed from its first count on.
+
+    0 lists every child at zero from the start, as Prometheus recommends. A group that is rarely counted costs more
+    series than its first increment is worth.
+    """
+    from_start: frozenset[Labels] = frozenset()
+    """Groups that are listed at zero from the start."""
 
     @property
     def width(self) -> int:
@@ -165,19 +173,33 @@ def score_buckets(edges: Sequence[float]) -> tuple[float, ...]:
 # ---------------------------------------------------------------- what the server counts
 
 
-def server_series(routes: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[CounterSpec, ...]:
-    """Return the server's own series; `routes` are (method, handler, the codes that it answers)."""
+Route = tuple[str, str, Sequence[int]]
+"""Method, handler, and the status codes that it answers."""
+
+
+def server_series(routes: Sequence[Route], from_start: Iterable[Labels] = ()) -> tuple[CounterSpec, ...]:
+    """Return the server's own series; `from_start` are the (method, handler) that are listed before a first request."""
     requests = tuple((method, handler, str(code)) for method, handler, codes in routes for code in (*codes, "other"))
-    labels = ("method", "handler", "code")
+    at_zero = frozenset(from_start)
     return (
-        CounterSpec(HTTP_REQUESTS, "counter", "Requests answered, by method, route and status code.", labels, requests),
+        CounterSpec(
+            HTTP_REQUESTS,
+            "counter",
+            "Requests answered, by method, route and status code.",
+            ("method", "handler", "code"),
+            requests,
+            group_by=2,
+            from_start=at_zero,
+        ),
         CounterSpec(
             HTTP_DURATION,
             "histogram",
-            "Time from a request's head to the end of its answer, by method, route and status code.",
-            labels,
-            requests,
+            "Time from a request's head to the end of its answer, by method and route.",
+            ("method", "handler"),
+            tuple((method, handler) for method, handler, _ in routes),
             LATENCY_BUCKETS,
+            group_by=2,
+            from_start=at_zero,
         ),
         CONNECTIONS_REFUSED,
     )

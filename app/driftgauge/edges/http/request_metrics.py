@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 
 from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
-from driftgauge.metrics.series import CONNECTIONS_REFUSED, HTTP_DURATION, HTTP_REQUESTS, CounterSpec, server_series
+from driftgauge.metrics.series import (
+    CONNECTIONS_REFUSED,
+    HTTP_DURATION,
+    HTTP_REQUESTS,
+    CounterSpec,
+    Route,
+    server_series,
+)
 
 UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
 """Where requests are counted that fit no route, or no method of it, or are refused before that is known."""
@@ -17,13 +24,16 @@ def handler(path: str) -> str:
     return path.replace("/versions/{model_version}", "")
 
 
-Routes = Sequence[tuple[str, str, Sequence[int]]]
-"""Method, template, and the codes that are answered."""
+Routes = Sequence[Route]
 
 
 def http_series(routes: Routes) -> tuple[CounterSpec, ...]:
-    """Return the series of some routes, and of requests that fit none."""
-    return server_series([*routes, UNMATCHED])
+    """Return the series of some routes, and of requests that fit none.
+
+    Only routes that predict take POST. Alerts watch their errors, so they are listed from the start.
+    """
+    predicting = [(method, template) for method, template, _ in routes if method == "POST"]
+    return server_series([*routes, UNMATCHED], predicting)
 
 
 class HttpCounters:
@@ -36,7 +46,7 @@ class HttpCounters:
         self._changed = changed
         self._known = {(method, template) for method, template, _ in routes}
         self._children = {
-            child: (self.counters.counter(HTTP_REQUESTS, *child), self.counters.histogram(HTTP_DURATION, *child))
+            child: (self.counters.counter(HTTP_REQUESTS, *child), self.counters.histogram(HTTP_DURATION, *child[:2]))
             for child in self.series[0].children
         }
 
