@@ -108,23 +108,23 @@ ONE_OF_EACH_KIND: dict[str, list[tuple[dict[str, str], float]]] = {
     "model_feature_evidence_log10": [({}, 2.5)],
     "model_feature_evidence_threshold_log10": [({}, 7.5)],
 }
-"""What a server says of a column whose windows of time are far above limits that are none of theirs."""
+"""What a server says of a column whose time windows are far above limits that do not apply to them."""
 SHOWN_OF_IT = {
-    ("driftgauge-overview", "Rows of count windows beside capacity"): ('{window="1000"}', 800),
-    ("driftgauge-overview", "Missing values over their limit"): ('{feature_name="prediction"}', 0.5),
-    ("driftgauge-overview", "Unseen values over their limit"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-overview", "Rows in sliding windows"): ('{window="1000"}', 800),
+    ("driftgauge-overview", "Missing values relative to their limit"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-overview", "Unseen values relative to their limit"): ('{feature_name="prediction"}', 0.5),
     ("driftgauge-overview", "Out of range"): ('{feature_name="prediction"}', 0.02),
-    ("driftgauge-overview", "Largest drift effects"): ('{feature_name="prediction"}', 0.5),
-    ("driftgauge-overview", "Evidence"): ('{feature_name="prediction"}', 2.5),
-    ("driftgauge-feature-drift", "Dependence of rows"): ("{}", 1),  # its reference has no times
-    ("driftgauge-feature-drift", "Effect"): ("{}", 0.5),
-    # PSI of a day is none that a verdict could rest on.
-    ("driftgauge-feature-drift", "Verdict"): ("{}", -1),
+    ("driftgauge-overview", "Largest PSI relative to its limit"): ('{feature_name="prediction"}', 0.5),
+    ("driftgauge-overview", "Evidence (log10)"): ('{feature_name="prediction"}', 2.5),
+    ("driftgauge-feature-drift", "Autocorrelation time (tau)"): ("{}", 1),  # its reference has no times
+    ("driftgauge-feature-drift", "PSI relative to its limit"): ("{}", 0.5),
+    # No verdict rests on the PSI of a day.
+    ("driftgauge-feature-drift", "Drift severity"): ("{}", -1),
 }
 
 
 @needs_servers
-def test_what_is_held_against_a_limit_is_of_count_windows(tmp_path: Path) -> None:
+def test_what_is_compared_with_a_limit_is_of_sliding_windows(tmp_path: Path) -> None:
     asked = {(question.dashboard, question.panel): question.expr for question in reversed(QUERIES)}  # each one's first
     _find(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
 
@@ -137,16 +137,16 @@ REAL_OF_FEW_ROWS: dict[str, list[tuple[dict[str, str], float]]] = ONE_OF_EACH_KI
     "model_feature_evidence_log10": [({}, 9.5)],
     "model_feature_autocorrelation_rows": [({}, 3)],
 }
-"""What a server says of a column that drifts while its windows have too few rows to say how far."""
+"""What a server says of a column that drifts while its windows have too few rows for a PSI."""
 
 
 @needs_servers
-def test_drift_of_too_few_rows_for_an_effect_is_shown(tmp_path: Path) -> None:
-    verdict, effect = (
+def test_drift_of_too_few_rows_for_a_psi_is_shown(tmp_path: Path) -> None:
+    verdict, size = (
         next(q.expr for q in QUERIES if (q.dashboard, q.panel) == ("driftgauge-feature-drift", panel))
-        for panel in ("Verdict", "Effect")
+        for panel in ("Drift severity", "PSI relative to its limit")
     )
-    told = [q.expr for q in QUERIES if q.panel == "Drifted columns"]
+    told = [q.expr for q in QUERIES if q.panel == "Columns with a significant change"]
     row = '{feature_name="prediction", window="too few rows"}'
     numbers = (
         1,
@@ -157,8 +157,8 @@ def test_drift_of_too_few_rows_for_an_effect_is_shown(tmp_path: Path) -> None:
         9.5,
         7.5,
         3,
-    )  # severity, effect, PSI, threshold, since, evidence, limit, tau
-    expected: list[tuple[str, str, float | None]] = [(verdict, "{}", 1), (effect, "{}", None)]
+    )  # severity, PSI / limit, PSI, threshold, since, evidence, limit, tau
+    expected: list[tuple[str, str, float | None]] = [(verdict, "{}", 1), (size, "{}", None)]
     expected += [(expr, row, value) for expr, value in zip(told, numbers, strict=True)]
     _find(REAL_OF_FEW_ROWS, expected, tmp_path)
 

@@ -1,0 +1,1 @@
+"""The source of the dashboards: queries, panels, and one package for each dashboard."""

@@ -1,0 +1,25 @@
+"""The overview: is the model served, and do its inputs still look like the reference?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..panels import AnyPanel
+from .capture import capture
+from .drift import drift
+from .predictions import predictions
+from .quality import quality
+from .server import process, requests
+from .status import status
+
+PARTS: Final[Sequence[tuple[str, Callable[[], list[AnyPanel]]]]] = (
+    ("Status", status),
+    ("Rate, errors, duration", requests),
+    ("Predictions", predictions),
+    ("Capture and windows", capture),
+    ("Drift", drift),
+    ("Data quality", quality),
+    ("Process", process),
+)
+"""The rows of the dashboard, each with its panels."""

@@ -1,0 +1,56 @@
+"""What does the model predict?"""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import heatmap
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+
+from ..panels import NUMBER, ROWS_RATE, AnyPanel, Text, dress, lines
+from ..queries import MODEL_IS, Query, rate
+
+
+def predictions() -> list[AnyPanel]:
+    """Return the panels on predictions, scores, and requests that got none."""
+    reasons = "sum by (reason) ({})"
+    return [
+        lines(
+            Text("Predictions", "Rows predicted each second, by server. Bad: an unplanned fall, or one server with all "
+                 "the traffic.", ROWS_RATE),
+            Query(f"sum by (instance) ({rate('model_predictions_total', MODEL_IS)})", "{{instance}}"),
+        ),
+        _scores(),
+        _mean(),
+        lines(
+            Text("Rejected requests by reason", "Prediction requests that were rejected each second. Bad: a rise. A "
+                 "caller sends input that the model does not accept, or more than the server can predict "
+                 "(overloaded).", "reqps"),
+            Query(reasons.format(rate("model_predictions_rejected_total", MODEL_IS)), "{{reason}}"), width=12,
+        ),
+        lines(
+            Text("Failed rows by reason", "Accepted rows that the model failed to predict, each second. Bad: any. Each "
+                 "is answered with status 500.", ROWS_RATE),
+            Query(reasons.format(rate("model_prediction_failures_total", MODEL_IS)), "{{reason}}"), width=12,
+        ),
+    ]  # fmt: skip
+
+
+def _mean() -> AnyPanel:
+    score, total = rate("model_prediction_score_sum", MODEL_IS), rate("model_prediction_score_count", MODEL_IS)
+    scores = 'feature_name="prediction"'
+    return lines(
+        Text("Mean score beside the reference", "Mean score now, in the main window, and in the reference. Bad: it "
+             "leaves the reference and stays away.", NUMBER),
+        Query(f"sum({score}) / sum({total})", "now"),
+        Query(f'avg(model_feature_value{{{MODEL_IS}, {scores}, stat="mean"}})', "main window"),
+        Query(f"max(model_feature_reference_mean{{{MODEL_IS}, {scores}}})", "reference"),
+    )  # fmt: skip
+
+
+def _scores() -> AnyPanel:
+    panel = heatmap.Panel().calculate(False).show_legend().color(
+        heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
+    )  # fmt: skip
+    text = Text("Scores", "Number of scores in each bucket, over time. Bad: a band that moves, splits, or gathers at "
+                "one end.", NUMBER)  # fmt: skip
+    expr = f"sum by (le) (increase(model_prediction_score_bucket{{{MODEL_IS}}}[$__rate_interval]))"
+    return dress(panel, text, (8, 8), [Query(expr, "{{le}}", "heatmap")])

@@ -1,0 +1,35 @@
+"""Are the inputs complete and known?"""
+
+from __future__ import annotations
+
+from ..panels import NUMBER, RATIO, AnyPanel, Text, lines
+from ..queries import MODEL_IS, SLIDING, Query
+
+
+def quality() -> list[AnyPanel]:
+    """Return the panels on missing, unseen and out-of-range values."""
+    one = Query("vector(1)", "limit")
+    return [
+        lines(
+            Text("Missing values relative to their limit", "Share of rows without a value, in units of its warning "
+                 "limit, in sliding windows: the ten largest columns. Bad: 1 and above: a source has failed.", NUMBER),
+            Query(_relative("missing"), "{{feature_name}}"), one,
+        ),
+        lines(
+            Text("Unseen values relative to their limit", "Share of rows with a value that the reference does not "
+                 "have, in units of its warning limit, in sliding windows. Bad: 1 and above.", NUMBER),
+            Query(_relative("unseen"), "{{feature_name}}"), one,
+        ),
+        lines(
+            Text("Out of range", "Share of rows outside the reference's range, in sliding windows: the ten largest "
+                 "columns. Bad: a rise from near 0: the model extrapolates.", RATIO),
+            Query(f"topk(10, max by (feature_name) (model_feature_out_of_range_ratio{{{MODEL_IS}}} {SLIDING}))",
+                  "{{feature_name}}"),
+        ),
+    ]  # fmt: skip
+
+
+def _relative(kind: str) -> str:
+    limit = f'max by (feature_name) (model_feature_{kind}_ratio_threshold{{{MODEL_IS}, severity="warning"}})'
+    ratio = f"max by (feature_name, window) (model_feature_{kind}_ratio{{{MODEL_IS}}} {SLIDING})"
+    return f"topk(10, max by (feature_name) ({ratio} / on (feature_name) group_left () {limit}))"

@@ -1,0 +1,82 @@
+"""Are requests answered in time, and does the process have what it needs?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..panels import RATIO, SECONDS, AnyPanel, Text, lines
+from ..queries import MODEL_IS, SERVER_IS, Query, limits, rate
+
+ERRORS: Final = "job:http_request_errors:ratio_rate"
+
+
+def requests() -> list[AnyPanel]:
+    """Return the panels on requests, their errors and their latency."""
+    return [
+        lines(
+            Text("Requests by route", "Requests answered each second. Bad: a sudden fall to zero.", "reqps"),
+            Query(f"sum by (method, handler) ({rate('http_requests_total', SERVER_IS)})", "{{method}} {{handler}}"),
+        ),
+        lines(
+            Text("Responses by status code", "Responses each second, by status code. Bad: any 5xx (the server failed); "
+                 "a rise of 4xx (a caller has changed).", "reqps"),
+            Query(f"sum by (code) ({rate('http_requests_total', SERVER_IS)})", "{{code}}"),
+        ),
+        lines(
+            Text("Failed prediction requests beside their budget", "Share of prediction requests, by either route, "
+                 "answered 5xx by all servers of the job. Bad: above the budget for hours; several times the budget "
+                 "raises an alert.", RATIO),
+            Query(f'{ERRORS}5m{{job=~"$job"}}', "5 minutes"),
+            Query(f'{ERRORS}1h{{job=~"$job"}}', "1 hour"),
+            Query(f"max(http_requests_error_budget_ratio{{{SERVER_IS}}})", "budget limit"),
+        ),
+        *_latency(),
+        lines(
+            Text("Connections refused or closed", "Connections that the server refused, or closed before the client "
+                 "did, each second by reason. Bad: too_many_connections or slow_evicted, which raise an alert: "
+                 "clients find no free connection.", "cps"),
+            Query(f"sum by (reason) ({rate('http_connections_refused_total', SERVER_IS)})", "{{reason}}"), width=24,
+        ),
+    ]  # fmt: skip
+
+
+def _latency() -> list[AnyPanel]:
+    bucket = rate("model_prediction_latency_seconds_bucket", MODEL_IS)
+    limit = limits("model_prediction_latency_threshold_seconds", MODEL_IS)
+    return [
+        lines(
+            Text("Prediction latency", "Time from the arrival of a request to the prediction of its rows. Bad: the "
+                 "95th percentile above a limit.", SECONDS),
+            *(Query(f"histogram_quantile({q}, sum by (le) ({bucket}))", f"p{q * 100:.0f}") for q in (0.5, 0.95, 0.99)),
+            limit, width=12,
+        ),
+        lines(
+            Text("95th percentile of latency by size of request", "Latency by rows in the request: small (below 10), "
+                 "medium (below 100), large. The alert compares these. Bad: above a limit.", SECONDS),
+            Query(f"histogram_quantile(0.95, sum by (le, batch_size_bucket) ({bucket}))", "{{batch_size_bucket}}"),
+            limit, width=12,
+        ),
+    ]  # fmt: skip
+
+
+def process() -> list[AnyPanel]:
+    """Return the panels on CPU, memory and open files."""
+    return [
+        lines(
+            Text("CPU", "Cores used by each server, all its workers together. Bad: as many as it has workers, or its "
+                 "machine has cores, for long: latency rises.", "suffix: cores"),
+            Query(f"sum by (instance) ({rate('process_cpu_seconds_total', SERVER_IS)})", "{{instance}}"),
+        ),
+        lines(
+            Text("Memory", "Resident memory of each worker, by its slot. Memory that workers share counts in each. "
+                 "Bad: steady growth. All buffers are bounded.", "bytes"),
+            Query(f"max by (instance, slot) (process_resident_memory_bytes{{{SERVER_IS}}})",
+                  "{{instance}} slot {{slot}}"),
+        ),
+        lines(
+            Text("Open files", "Open files and connections of each server's fullest worker, as a share of its limit. "
+                 "Bad: near 100 %: the server then refuses connections.", RATIO),
+            Query(f"max by (instance) (process_open_fds{{{SERVER_IS}}} / process_max_fds{{{SERVER_IS}}})",
+                  "{{instance}}"),
+        ),
+    ]  # fmt: skip
