@@ -22,7 +22,7 @@ PYTEST := $(BIN)/pytest -n auto --dist worksteal
 test: .venv/dev servers browser wrk openmp lint types ## Run every check, and the tests that take no more than a few minutes together.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev servers wrk openmp lint types ## Run every check and every test, with all examples: what CI runs.
+test-all: .venv/dev servers browser wrk openmp lint types ## Run every check and every test, with all examples: what CI runs.
 	$(PYTEST) $(ARGS)
 
 # Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.

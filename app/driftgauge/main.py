@@ -47,9 +47,10 @@ from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
 from driftgauge.models.model_file import UntrustedTypes
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
-from driftgauge.monitor.monitor import Monitor, MonitorOptions, Registry, state_shape
+from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import LOST, Publisher
+from driftgauge.monitor.registry import Registry
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
@@ -269,7 +270,7 @@ def _store(
     try:
         store = Store(*slots.take(), slots)
     except Unusable as error:
-        problems.lasts(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
+        problems.record_lasting(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
         return Store.in_memory(shape, detector)
     for recovery in slots.recoveries:
         structlog.get_logger().warning("state_recovered", reason=recovery.reason, detail=recovery.text)

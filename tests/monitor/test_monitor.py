@@ -21,7 +21,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, Window, count_windows, time_windows
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.metrics.series import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
-from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, Registry, state_shape
+from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, state_shape
 from driftgauge.state.reader import go_on
 from driftgauge.state.slot import Owner
 from driftgauge.state.slots import Slots
@@ -379,7 +379,7 @@ def test_a_quiet_service_has_no_current_rows() -> None:
     assert (quiet.status, quiet.severity) == (Status.INSUFFICIENT_DATA, None)
     few = "0 of the 200 rows that a verdict takes are of the last 24 h (max_age_seconds)"
     numbers = f"evidence 10^{almost.evidence.log10[0]:.1f} against 10^6.6"
-    assert quiet.verdicts[0].reason == f"age: {few} · stale: real ({numbers})"
+    assert quiet.verdicts[0].reason == f"age: {few} · stale: significant ({numbers})"
     assert quiet.verdicts[3].reason == f"prediction: {few}"
     assert (quiet.verdicts[0].since, quiet.evidence.raised[0], quiet.evidence.since[0]) == (None, True, START)
     assert set(_rows_by_window(quiet).values()) == {0}
@@ -791,43 +791,6 @@ def test_a_replay_may_come_through_several_threads() -> None:
     assert not len(monitor.store.unweighed()[0])  # every row has been weighed
 
 
-# ---------------------------------------------------------------- the registry
-
-
-def test_monitors_are_found_by_name_or_any() -> None:
-    registry = Registry()
-    assert registry.find() is None
-    assert registry.find("churn") is None
-    churn, fraud = small_monitor("churn"), small_monitor("fraud")
-    registry.add(churn)
-    registry.add(fraud)
-    assert registry.find("churn") is churn
-    assert registry.find("fraud") is fraud
-    assert registry.find() is fraud
-    assert registry.find("other") is None
-    assert registry.find("") is None
-    assert (len(registry), list(registry)) == (2, [churn, fraud])
-
-
-def test_the_newest_version_of_a_model_is_found() -> None:
-    registry = Registry()
-    versions = [small_monitor("churn", version) for version in ("2", "10", "1")]
-    for monitor in versions:
-        registry.add(monitor)
-    assert registry.find("churn") is versions[-1]
-
-
-def test_a_model_and_version_is_monitored_once() -> None:
-    registry = Registry()
-    first = small_monitor("churn", "1")
-    registry.add(first)
-    with pytest.raises(ValueError, match="churn 1 is monitored already"):
-        registry.add(small_monitor("churn", "1"))
-    registry.add(small_monitor("churn", "2"))
-    assert len(registry) == 2
-    assert next(iter(registry)) is first
-
-
 @pytest.mark.parametrize("at_once", [1, 7, 400, 3_000])
 def test_by_hour_a_replay_weighs_every_row_however_often_hours_turn(
     at_once: int, monkeypatch: pytest.MonkeyPatch
@@ -873,6 +836,6 @@ def test_what_was_real_and_is_over_is_not_called_chance() -> None:
     assert report.verdicts[0].status is Status.NORMAL
     assert report.evidence.cleared[0] == START + 60
     reason = report.verdicts[0].reason
-    assert "it was real until 20" in reason
+    assert "it was significant until 20" in reason
     assert "the window still holds rows of then" in reason
     assert "chance" not in reason

@@ -27,17 +27,17 @@ def test_without_problems_there_is_nothing_to_show(clock: Clock) -> None:
 
 def test_the_latest_problem_of_each_kind_is_shown(clock: Clock) -> None:
     problems = Problems(clock)
-    problems.happened("disk", OSError("full"))
-    problems.happened("model", ValueError("first"))
-    problems.happened("model", KeyError("second"))
+    problems.record("disk", OSError("full"))
+    problems.record("model", ValueError("first"))
+    problems.record("model", KeyError("second"))
     assert problems.current() == ["disk: OSError: full", "model: KeyError: 'second'"]
 
 
 def test_a_problem_is_shown_for_five_minutes_after_it_last_happened(clock: Clock) -> None:
     problems = Problems(clock)
-    problems.happened("disk", OSError("full"))
+    problems.record("disk", OSError("full"))
     clock.now += SHOWN_SECONDS - 1
-    problems.happened("disk", OSError("still full"))
+    problems.record("disk", OSError("still full"))
     clock.now += SHOWN_SECONDS - 1
     assert problems.current() == ["disk: OSError: still full"]
     clock.now += 1
@@ -47,12 +47,12 @@ def test_a_problem_is_shown_for_five_minutes_after_it_last_happened(clock: Clock
 def test_a_problem_that_lasts_is_shown_until_it_is_over_and_logged_once(clock: Clock) -> None:
     problems = Problems(clock)
     with capture_logs() as logs:
-        problems.lasts("state", "the disk is full")
-        problems.happened("model", ValueError("odd"))
+        problems.record_lasting("state", "the disk is full")
+        problems.record("model", ValueError("odd"))
         for _ in range(3):
             clock.now += 1e9
             assert problems.current() == ["state: the disk is full"]
-    problems.over("state")
+    problems.resolve("state")
     assert problems.current() == []
     assert [(line["event"], line["log_level"]) for line in logs] == [("state", "error"), ("model", "error")]
     assert logs[0]["detail"] == "the disk is full"
@@ -60,11 +60,11 @@ def test_a_problem_that_lasts_is_shown_until_it_is_over_and_logged_once(clock: C
 
 def test_a_problem_that_is_over_is_not_shown(clock: Clock) -> None:
     problems = Problems(clock)
-    problems.happened("disk", OSError("full"))
-    problems.happened("model", ValueError("odd"))
-    problems.over("disk")
-    problems.over("disk")
-    problems.over("never happened")
+    problems.record("disk", OSError("full"))
+    problems.record("model", ValueError("odd"))
+    problems.resolve("disk")
+    problems.resolve("disk")
+    problems.resolve("never happened")
     assert problems.current() == ["model: ValueError: odd"]
 
 
@@ -73,7 +73,7 @@ def test_a_problem_is_logged_with_its_error_once_a_minute_at_most(clock: Clock) 
     error = OSError("full")
     with capture_logs() as logs:
         for _ in range(121):
-            problems.happened("disk", error)
+            problems.record("disk", error)
             clock.now += 1.0
     assert logs == [
         {"event": "disk", "log_level": "error", "exc_info": error, "suppressed_before": 0},
@@ -85,11 +85,11 @@ def test_a_problem_is_logged_with_its_error_once_a_minute_at_most(clock: Clock) 
 def test_a_minute_is_counted_from_the_last_line(clock: Clock) -> None:
     problems = Problems(clock)
     with capture_logs() as logs:
-        problems.happened("disk", OSError("full"))
+        problems.record("disk", OSError("full"))
         clock.now += INTERVAL_SECONDS - 0.001
-        problems.happened("disk", OSError("full"))
+        problems.record("disk", OSError("full"))
         clock.now += 0.001
-        problems.happened("disk", OSError("full"))
+        problems.record("disk", OSError("full"))
     assert [line["suppressed_before"] for line in logs] == [0, 1]
 
 
@@ -97,16 +97,16 @@ def test_each_kind_is_logged_for_itself(clock: Clock) -> None:
     problems = Problems(clock)
     with capture_logs() as logs:
         for kind in ("disk", "model", "disk"):
-            problems.happened(kind, OSError("full"))
+            problems.record(kind, OSError("full"))
     assert [line["event"] for line in logs] == ["disk", "model"]
 
 
 def test_a_problem_that_comes_back_within_the_minute_is_shown_but_not_logged_again(clock: Clock) -> None:
     problems = Problems(clock)
     with capture_logs() as logs:
-        problems.happened("disk", OSError("full"))
-        problems.over("disk")
-        problems.happened("disk", OSError("full again"))
+        problems.record("disk", OSError("full"))
+        problems.resolve("disk")
+        problems.record("disk", OSError("full again"))
     assert len(logs) == 1
     assert problems.current() == ["disk: OSError: full again"]
 
@@ -116,7 +116,7 @@ def test_problems_from_several_threads_are_logged_once(clock: Clock) -> None:
 
     def happen() -> None:
         for _ in range(200):
-            problems.happened("disk", OSError("full"))
+            problems.record("disk", OSError("full"))
 
     with capture_logs() as logs:
         threads = [threading.Thread(target=happen) for _ in range(4)]
@@ -127,5 +127,5 @@ def test_problems_from_several_threads_are_logged_once(clock: Clock) -> None:
     assert len(logs) == 1
     clock.now += INTERVAL_SECONDS
     with capture_logs() as logs:
-        problems.happened("disk", OSError("full"))
+        problems.record("disk", OSError("full"))
     assert logs[0]["suppressed_before"] == 799

@@ -1,4 +1,4 @@
-"""Which of many like log lines are written: the first of a kind in a minute, and how many were not."""
+"""Limits repeated log lines to one of each kind a minute, and counts the rest."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 INTERVAL_SECONDS: Final = 60.0
 MOST_KINDS: Final = 1_000
 REST: Final = "others"
-"""What stands for all further kinds: clients may think of any number of them."""
+"""Kind under which all kinds beyond `MOST_KINDS` are limited together; clients can cause any number of them."""
 
 
 class LogThrottle:
-    """Lets one line of each kind pass in a minute; `clock` gives seconds."""
+    """Passes one line of each kind a minute; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class LogThrottle:
         self._lock = threading.Lock()
 
     def passes(self, kind: str) -> int | None:
-        """Return how many lines of a kind were left out before one that may be written now; None if it may not."""
+        """Return the number of lines suppressed since the last one of a kind; None if this one is suppressed too."""
         now = self._clock()
         with self._lock:
             if kind not in self._written and len(self._written) >= MOST_KINDS:

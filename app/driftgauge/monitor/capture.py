@@ -1,4 +1,4 @@
-"""Capture: what was predicted is handed to the monitor, and never stands in the way of the answer."""
+"""Hands predictions to the monitor; a failure there never fails the answer."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ LARGE_ROWS: Final = 100
 
 @dataclass(frozen=True)
 class Answered:
-    """The answers of one batch: of k requests, with n rows in all."""
+    """The answers of one batch: k requests with n rows in total."""
 
     rows: Sequence[int]
-    """Of each request."""
+    """Rows of each request."""
     latency_seconds: Sequence[float]
-    """Of each request."""
+    """Latency of each request."""
     scores: FloatArray
     """Shape [n]."""
     columns: FloatArray
-    """What is watched, in the baseline's order, shape [n, columns]."""
+    """Monitored values in the baseline's order, shape [n, columns]."""
     arrival: FloatArray
     """Seconds since 1970, shape [n]."""
     event: FloatArray | None
-    """Event times that requests gave, NaN where a row has none, shape [n]; None if none has."""
+    """Event times given by requests, NaN for rows without one, shape [n]; None if no row has one."""
 
 
 class Capture:
-    """Counts answers and hands their rows to a monitor; with `watching` off it only counts."""
+    """Counts answers and hands their rows to a monitor; without `watching` it only counts."""
 
     def __init__(self, monitor: Monitor, problems: Problems, *, watching: bool = True) -> None:
         self._monitor = monitor
@@ -56,7 +56,7 @@ class Capture:
         self._watching = watching
 
     def answered(self, answered: Answered) -> None:
-        """Count answers and observe their rows; a failure to do so is counted, logged and shown."""
+        """Count answers and observe their rows; a failure is counted, logged and shown."""
         rows = len(answered.scores)
         try:
             with self._monitor.store.counting() as counters:
@@ -70,17 +70,17 @@ class Capture:
                 self._monitor.observe(answered.columns, arrival=answered.arrival, event=answered.event)
         except Exception as error:
             with suppress(Exception):  # the log may be what fails
-                self._problems.happened(PROBLEM, error)
+                self._problems.record(PROBLEM, error)
             with self._monitor.store.counting() as counters:
                 counters.add(DROPPED.name, rows, Reason.MONITORING_FAILED)
         try:
             self._monitor.store.publish()
         except Exception as error:
             with suppress(Exception):
-                self._problems.happened(PROBLEM, error)
+                self._problems.record(PROBLEM, error)
 
     def retried(self) -> None:
-        """Count a batch on which the model failed, and whose requests it is given again in parts."""
+        """Count a batch that the model failed on and that is retried in parts."""
         with self._monitor.store.counting() as counters:
             counters.add(RETRIED.name)
 
@@ -97,7 +97,7 @@ class Capture:
 
 
 def _by_size(answered: Answered) -> Mapping[str, Sequence[float]]:
-    """Return the latencies of requests by the `batch_size_bucket` of their rows."""
+    """Return the latencies of requests, grouped by `batch_size_bucket`."""
     if max(answered.rows) < MEDIUM_ROWS:
         return {BATCH_SIZES[0]: answered.latency_seconds}
     sizes: dict[str, list[float]] = {}
@@ -107,6 +107,6 @@ def _by_size(answered: Answered) -> Mapping[str, Sequence[float]]:
 
 
 def batch_size(rows: int) -> str:
-    """Return the `batch_size_bucket` of a request's rows."""
+    """Return the `batch_size_bucket` of a request with this many rows."""
     small, medium, large = BATCH_SIZES
     return small if rows < MEDIUM_ROWS else medium if rows < LARGE_ROWS else large

@@ -1,11 +1,11 @@
-"""Monitor: one for each model and version, fed by every edge through `observe`, read through its report."""
+"""Monitor: every edge feeds it through `observe` and reads its report; one for each model and version."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -25,13 +25,13 @@ from driftgauge.state.store import Snapshot, Store
 
 Clock = Literal["arrival", "event"]
 
-_SETTLE_STEPS: Final = 10
-"""By the clock of events, effects are judged each time so many blocks of evidence have come."""
+_LATCH_BLOCKS: Final = 10
+"""In event time, latches are updated after this many blocks of evidence."""
 
 
 @dataclass(frozen=True)
 class MonitorOptions:
-    """How a monitor is run; see the settings of the same names."""
+    """Options of a monitor; see the settings of the same names."""
 
     policy: Policy = field(default_factory=Policy)
     clock: Clock = "arrival"
@@ -40,7 +40,7 @@ class MonitorOptions:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report and what it took."""
+    """A report, when it was made, and its CPU time."""
 
     report: DriftReport
     at: float
@@ -49,7 +49,7 @@ class Evaluation:
 
 
 def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[CounterSpec] = ()) -> StateShape:
-    """Return what a monitor's state is for; `series` are its counters, by default those of `metrics`."""
+    """Return the shape of a monitor's state; `series` are its counters, by default those of `metrics`."""
     return StateShape(
         binner=baseline.binner,
         scales=baseline.scales,
@@ -64,8 +64,8 @@ def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[Co
 class Monitor:
     """Watches the rows of one model and version against its baseline.
 
-    `observe` and the counters may be used from several threads. `evaluate` is called by one thread
-    at a time, without holding up observations; by the clock of events it does while effects are settled.
+    `observe` and the counters may be used from several threads. `evaluate` is called by one thread at a time.
+    It does not block observations, except in event time while latches are updated.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Monitor:
         options: MonitorOptions | None = None,
         store: Store | None = None,
     ) -> None:
-        """Watch the rows of a store made for `state_shape` of the same options; without one, begin in memory.
+        """Watch the rows of `store`, made for `state_shape` of the same options; by default of a new one in memory.
 
         `now` is in seconds since 1970.
         """
@@ -89,17 +89,17 @@ class Monitor:
         policy = self.options.policy
         self.detector: Final = baseline.detector(policy.budget) if store is None else store.detector
         self.by_event: Final = self.options.clock == "event"
-        self._settle_rows = _SETTLE_STEPS * step_rows(len(baseline.columns))
+        self._latch_rows = _LATCH_BLOCKS * step_rows(len(baseline.columns))
         self.store: Final = store or Store.in_memory(state_shape(baseline, self.options), self.detector)
         if self.store.own.uncounted:
             with self.store.counting() as counters:
                 counters.add(OBSERVATIONS.name, self.store.own.uncounted, SOURCES[0])
-        self._settling = threading.Lock()
-        self._last = self._first(now)
+        self._event_lock = threading.Lock()
+        self._last = self._initial(now)
 
     @property
     def last(self) -> Evaluation:
-        """The newest evaluation; there is always one."""
+        """The latest evaluation; there is always one."""
         return self._last
 
     def observe(
@@ -113,10 +113,9 @@ class Monitor:
         """Count rows: `columns` in the baseline's order, shape [n, columns], categories as bin codes.
 
         `arrival` (a time, or shape [n]) and `event` (shape [n], not finite where unknown) are in seconds
-        since 1970; an event further ahead of its arrival than the options allow is not believed, and
-        counted. A row without an event time to believe has its arrival's, by the event clock that of
-        the latest event before it.
-        ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
+        since 1970. An event further ahead of its arrival than the options allow is rejected and counted.
+        A row without an accepted event time gets its arrival time; in event time, that of the latest event
+        before it. ValueError for rows of another width or a source that is not one of `metrics.SOURCES`.
         """
         if columns.ndim != 2 or columns.shape[1] != len(self.baseline.columns):
             raise ValueError(f"rows of shape {columns.shape} for {len(self.baseline.columns)} columns")
@@ -125,53 +124,58 @@ class Monitor:
         if len(columns) == 0:
             return
         arrivals = np.broadcast_to(arrival, len(columns))
-        believed, ahead = self._believed(arrivals, event)
-        self._append(columns, arrivals, believed)
+        times, ahead = self._times(arrivals, event)
+        self._append(columns, arrivals, times)
         with self.store.counting() as counters:
             counters.add(OBSERVATIONS.name, len(columns), source)
             if ahead:
                 counters.add(CLAMPED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
 
-    def _believed(self, arrival: FloatArray, event: FloatArray | None) -> tuple[FloatArray, int]:
-        """Return the times that rows count with, and how many were too far ahead to be believed."""
+    def _times(self, arrival: FloatArray, event: FloatArray | None) -> tuple[FloatArray, int]:
+        """Return the time of each row, and how many event times were rejected as too far ahead."""
         if event is None:
             if not self.by_event:
                 return arrival, 0
             event = np.full(len(arrival), math.nan)
         ahead = event > arrival + self.options.max_event_ahead_seconds
-        believed = np.isfinite(event) & ~ahead
+        accepted = np.isfinite(event) & ~ahead
         if not self.by_event:
-            return np.where(believed, event, arrival), int(ahead.sum())
-        # By the event clock a row without a time to believe is of now: its arrival may be years later.
-        known = np.where(believed, event, -math.inf)
+            return np.where(accepted, event, arrival), int(ahead.sum())
+        # A replay may run years after its rows, so a row without a time gets that of the row before, not its arrival.
+        known = np.where(accepted, event, -math.inf)
         now = np.maximum(np.maximum.accumulate(known), self.store.latest_event)
-        return np.where(believed, event, np.where(np.isfinite(now), now, arrival)), int(ahead.sum())
+        return np.where(accepted, event, np.where(np.isfinite(now), now, arrival)), int(ahead.sum())
 
     def _append(self, columns: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
         if not self.by_event:
             self.store.append(columns, arrival, event)
             return
-        with self._settling:  # the rings must hold all rows that wait to be settled, and all blocks to be weighed
-            self.store.mend()
-            first = 0
-            while first < len(columns):
-                if self.store.room < min(BLOCK_ROWS, len(columns) - first):
-                    self._weigh()
-                part = slice(first, first + min(BLOCK_ROWS, self.store.room))
-                self.store.append(columns[part], arrival[part], event[part])
-                if abs(self.store.rows - self.store.settled().rows) >= BLOCK_ROWS:
-                    self._settle()
-                first = part.stop
+        with self._event_lock:
+            self._append_in_parts(columns, arrival, event)
 
-    def _settle(self) -> None:
-        """By the clock of events, judge effects whenever so many rows have come, not when somebody looks.
+    def _append_in_parts(self, columns: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
+        """Append rows, and evaluate before the rings overwrite a row or block that is not evaluated yet."""
+        self.store.mend()
+        first = 0
+        while first < len(columns):
+            if self.store.room < min(BLOCK_ROWS, len(columns) - first):
+                self._update_evidence()
+            part = slice(first, first + min(BLOCK_ROWS, self.store.room))
+            self.store.append(columns[part], arrival[part], event[part])
+            if abs(self.store.rows - self.store.settled().rows) >= BLOCK_ROWS:
+                self._update_latches()
+                self._update_evidence()
+            first = part.stop
 
-        So a replay ends with the same verdict however often it was asked. The caller holds the lock.
+    def _update_latches(self) -> None:
+        """In event time, update latches every N rows, so that a replay's verdict does not depend on who reads.
+
+        The caller holds the lock.
         """
-        policy, step = self.options.policy, self._settle_rows
+        policy, step = self.options.policy, self._latch_rows
         before = self.store.settled()
         reached, clock = before.reached, before.clock
-        # Rows may have begun anew, or what was settled of them.
+        # The rows, or the latches themselves, may have been reset.
         settled = max(min(before.rows, self.store.rows), self.store.oldest)
         ends = range(settled + step, self.store.rows + 1, step)
         for end in ends:
@@ -181,10 +185,9 @@ class Monitor:
             reached = settle(self.baseline, windows, reached, policy)
         if ends:
             self.store.settle(Settled(reached, ends[-1], clock))
-        self._weigh()
 
-    def _weigh(self) -> None:
-        """Weigh the blocks that have come, each once; the caller holds the lock."""
+    def _update_evidence(self) -> None:
+        """Add the pending blocks to the evidence, each once; the caller holds the lock."""
         blocks, counted, lost = self.store.unweighed()
         self.store.weigh(self.detector.advance(self.store.evidence(), blocks), counted)
         if lost:
@@ -192,39 +195,44 @@ class Monitor:
                 counters.add(UNWEIGHED.name, lost)
 
     def evaluate(self, now: float) -> Evaluation:
-        """Judge the windows as they are and keep the report; `now` is the time of day, seconds since 1970."""
+        """Evaluate the windows and keep the report; `now` is the time of day, seconds since 1970."""
         self._last = self._evaluate(now)
         return self._last
 
-    def _first(self, now: float) -> Evaluation:
-        """Return a first report; where the state of others stands in the way, one of no rows: predictions go on."""
-        try:
-            return self._evaluate(now)
-        except Exception:  # the next evaluation says what it is
-            nothing = Store.in_memory(self.store.state.shape, self.detector)
-            held, memory = nothing.snapshot(now), Memory(nothing.evidence(), nothing.settled().reached)
-            return Evaluation(self._judged(held, memory, now)[0], now, 0.0)
-
     def _evaluate(self, now: float) -> Evaluation:
         started = time.thread_time()
-        if self.by_event:
-            with self._settling, self.store.evaluating():
-                self._settle()
-                held, memory = self._looked(now)
-            report, _ = self._judged(held, memory, now)
-        else:
-            with self.store.evaluating():
-                self._weigh()
-                held, memory = self._looked(now)
-                report, memory = self._judged(held, memory, now)
-                self.store.settle(Settled(memory.reached, held.observed, now), evaluated_at=now)
-                self.store.retire(now, self._needed_seconds)
+        report = self._report_of_events(now) if self.by_event else self._report_of_arrivals(now)
         return Evaluation(report, now, time.thread_time() - started)
 
-    def _looked(self, now: float) -> tuple[Snapshot, Memory]:
+    def _initial(self, now: float) -> Evaluation:
+        """Return the initial report, an empty one if shared state is unreadable, so that serving starts."""
+        try:
+            return self._evaluate(now)
+        except Exception:  # the next evaluation reports the problem
+            nothing = Store.in_memory(self.store.state.shape, self.detector)
+            held, memory = nothing.snapshot(now), Memory(nothing.evidence(), nothing.settled().reached)
+            return Evaluation(self._report(held, memory, now)[0], now, 0.0)
+
+    def _report_of_events(self, now: float) -> DriftReport:
+        with self._event_lock, self.store.evaluating():
+            self._update_latches()
+            self._update_evidence()
+            held, memory = self._snapshot(now)
+        return self._report(held, memory, now)[0]
+
+    def _report_of_arrivals(self, now: float) -> DriftReport:
+        with self.store.evaluating():
+            self._update_evidence()
+            held, memory = self._snapshot(now)
+            report, memory = self._report(held, memory, now)
+            self.store.settle(Settled(memory.reached, held.observed, now), evaluated_at=now)
+            self.store.retire(now, self._needed_seconds)
+        return report
+
+    def _snapshot(self, now: float) -> tuple[Snapshot, Memory]:
         return self.store.snapshot(now), Memory(self.store.evidence(), self.store.settled().reached)
 
-    def _judged(self, held: Snapshot, memory: Memory, now: float) -> tuple[DriftReport, Memory]:
+    def _report(self, held: Snapshot, memory: Memory, now: float) -> tuple[DriftReport, Memory]:
         policy = self.options.policy
         clock = held.latest_event if self.by_event and math.isfinite(held.latest_event) else now
         windows = [
@@ -235,35 +243,10 @@ class Monitor:
 
     @property
     def _needed_seconds(self) -> float:
-        """How long any window needs a row."""
+        """How long a row may stay in any window."""
         policy = self.options.policy
         return max([policy.max_age_seconds, *(span.seconds for span in policy.time_windows)])
 
     def bin_rows(self) -> IntArray:
         """Return the rows counted in each bin since the state began, shape [columns, K]."""
         return self.store.bin_rows()
-
-
-class Registry:
-    """The monitors of a server, by model name and version."""
-
-    def __init__(self) -> None:
-        self._monitors: dict[tuple[str, str], Monitor] = {}
-
-    def add(self, monitor: Monitor) -> None:
-        """Add a monitor; ValueError if its model and version has one already."""
-        key = (monitor.model_name, monitor.model_version)
-        if key in self._monitors:
-            raise ValueError(f"{monitor.model_name} {monitor.model_version} is monitored already")
-        self._monitors[key] = monitor
-
-    def __iter__(self) -> Iterator[Monitor]:
-        return iter(self._monitors.values())
-
-    def __len__(self) -> int:
-        return len(self._monitors)
-
-    def find(self, model_name: str | None = None) -> Monitor | None:
-        """Return the newest added monitor of a model, or of any when no name is given."""
-        named = [m for m in self if model_name in (None, m.model_name)]
-        return named[-1] if named else None

@@ -1,4 +1,4 @@
-"""What is wrong with monitoring itself: counted elsewhere, shown here, logged once a minute at most."""
+"""Problems of monitoring itself: shown in the status, and logged at most once a minute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 from driftgauge.common.log_throttle import LogThrottle
 
 SHOWN_SECONDS: Final = 300.0
-"""How long after it last happened a problem is shown."""
+"""How long a problem is shown after it was last recorded."""
 
 
 class Problems:
@@ -21,24 +21,24 @@ class Problems:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._latest: dict[str, tuple[float, str]] = {}
-        self._sparing = LogThrottle(clock)
+        self._throttle = LogThrottle(clock)
         self._lock = threading.Lock()
 
-    def happened(self, kind: str, error: BaseException, **told: str) -> None:
-        """Keep what happened, and log it with its traceback, and what else is `told`, once a minute at most."""
+    def record(self, kind: str, error: BaseException, **context: str) -> None:
+        """Keep an error, and log it with its traceback and context, at most once a minute for each kind."""
         with self._lock:
             self._latest[kind] = (self._clock(), f"{type(error).__name__}: {error}")
-        if (suppressed := self._sparing.passes(kind)) is not None:
-            structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed, **told)
+        if (suppressed := self._throttle.passes(kind)) is not None:
+            structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed, **context)
 
-    def lasts(self, kind: str, text: str) -> None:
-        """Keep and log what is wrong for as long as the process runs, or until it is `over`."""
+    def record_lasting(self, kind: str, text: str) -> None:
+        """Keep and log a problem that lasts until it is resolved."""
         with self._lock:
             self._latest[kind] = (math.inf, text)
         structlog.get_logger().error(kind, detail=text)
 
-    def over(self, kind: str) -> None:
-        """Forget a problem that is known to have ended."""
+    def resolve(self, kind: str) -> None:
+        """Forget a problem that has ended."""
         with self._lock:
             self._latest.pop(kind, None)
 

@@ -1,4 +1,4 @@
-"""What a worker has counted is made known to the others: soon after each answer, and each second."""
+"""Publishes a worker's counters to the others: soon after each answer, and each second."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ INTERVAL_SECONDS: Final = 1.0
 
 
 class Publisher:
-    """Publishes a worker's counters, and what its process takes.
+    """Publishes a worker's counters, and the CPU time and memory of its process.
 
-    `process` gives the numbers of `metrics.PROCESS`. CPU time goes on from that of the processes which
-    had the slot before, and is never told before it is published, so that it does not fall when this one is killed.
+    `process` gives the numbers of `metrics.PROCESS`. CPU time continues from that of earlier processes in the same
+    slot. It is only exposed once published, so it does not fall when this process is killed.
     """
 
     def __init__(self, store: Store, problems: Problems, process: Callable[[], FloatArray]) -> None:
@@ -32,26 +32,26 @@ class Publisher:
         self._problems = problems
         self._process = process
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waits = False
-        self._told: dict[str, str] = {}
-        """What was said of the state last, by kind."""
+        self._is_scheduled = False
+        self._reported: dict[str, str] = {}
+        """The state's problems as they were last recorded, by kind."""
         self._before = float(np.nan_to_num(store.process[CPU]))
 
     def soon(self) -> None:
-        """Publish when the event loop comes round, once for all that was counted in one of its turns."""
-        if not self._waits and self._loop is not None:
-            self._waits = True
+        """Publish in the event loop's next turn, once for everything counted in this one."""
+        if not self._is_scheduled and self._loop is not None:
+            self._is_scheduled = True
             self._loop.call_soon(self._publish)
 
     def _publish(self) -> None:
-        self._waits = False
+        self._is_scheduled = False
         try:
             self._store.publish()
         except Exception as error:
-            self._problems.happened(PROBLEM, error)
+            self._problems.record(PROBLEM, error)
 
     def measure(self) -> None:
-        """Write down what the process takes by now."""
+        """Store the process's current CPU time and memory."""
         numbers = self._process()
         numbers[CPU] += self._before
         self._store.process[:] = numbers
@@ -68,27 +68,27 @@ class Publisher:
             self.now()
 
     def now(self) -> None:
-        """Publish all that there is."""
+        """Publish everything now."""
         try:
             self.measure()
             self._store.publish()
-            self._problems.over(PROBLEM)
-            self._tell()
+            self._problems.resolve(PROBLEM)
+            self._report_state()
         except Exception as error:
-            self._problems.happened(PROBLEM, error)
+            self._problems.record(PROBLEM, error)
 
-    def _tell(self) -> None:
-        """Say what is wrong with the state when that changes."""
+    def _report_state(self) -> None:
+        """Record the state's problems when they change."""
         now = state_problems(self._store)
-        for kind in self._told.keys() - now.keys():
-            self._problems.over(kind)
+        for kind in self._reported.keys() - now.keys():
+            self._problems.resolve(kind)
         for kind, text in now.items():
-            if self._told.get(kind) != text:
-                self._problems.lasts(kind, text)
-        self._told = now
+            if self._reported.get(kind) != text:
+                self._problems.record_lasting(kind, text)
+        self._reported = now
 
 
 def state_problems(store: Store) -> dict[str, str]:
-    """Return a sentence for each kind of thing that is wrong with a state that is kept in files."""
+    """Return a sentence for each problem of a state in files, by kind."""
     lost, left_out = store.lost, "; ".join(store.left_out.values())
     return {**({LOST: f"{lost}: {RESTART}"} if lost else {}), **({DAMAGED: left_out} if left_out else {})}

@@ -1,4 +1,4 @@
-"""When evaluations run: on demand, by interval, off the event loop, and with a rest in between."""
+"""Schedules evaluations: on demand and by interval, in a thread, with a rest in between."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LATE: Final = "evaluation_late"
 class Evaluator:
     """Keeps a monitor's report fresh.
 
-    A reader that finds rows newer than the last report starts one evaluation in a thread; readers
-    that come meanwhile wait for the same one, and for one more if it began before their rows came.
-    The next starts no sooner than `rest_factor` times the CPU time of the last: until then readers
-    get the last report. So they do after `wait_seconds`, whatever holds the evaluation up.
+    A reader that finds rows newer than the last report starts an evaluation in a thread. Concurrent readers wait
+    for the same one, and for one more if it began before their rows came. The next one starts after a rest of
+    `rest_factor` times the CPU time of the last; until then readers get the last report. They also get it if an
+    evaluation takes longer than `wait_seconds`.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Evaluator:
         wait_seconds: float | None = None,
         executor: Executor | None = None,
     ) -> None:
-        """Evaluate in threads of `executor`, which nothing else should keep busy; one of its own by default."""
+        """Evaluate in threads of `executor`, by default an own one; nothing else should keep it busy."""
         self._monitor = monitor
         self._problems = problems
         self._clock = clock
@@ -49,51 +49,53 @@ class Evaluator:
         self._running: asyncio.Task[None] | None = None
 
     async def current(self) -> Evaluation:
-        """Return the newest evaluation, made now if rows came since the last and it has rested.
+        """Return the latest evaluation, made now if rows came since the last one and the rest is over.
 
-        The last one where that takes too long or fails, which is then a problem.
+        If it fails or takes too long, record a problem and return the last one.
         """
         try:
-            await asyncio.wait_for(self._made(), self._wait)
+            await asyncio.wait_for(self._refresh(), self._wait)
         except TimeoutError:
-            self._problems.happened(LATE, TimeoutError(f"no evaluation within {self._wait:g} s: the report is older"))
+            self._problems.record(
+                LATE, TimeoutError(f"the evaluation took longer than {self._wait:g} s, so the last report is shown")
+            )
         except Exception as error:
-            self._problems.happened(PROBLEM, error)
+            self._problems.record(PROBLEM, error)
         return self._monitor.last
 
-    async def _made(self) -> None:
+    async def _refresh(self) -> None:
         rows = await self._rows.get()
         for _ in range(2):
-            if self._running is None and not self._due(rows):
+            if self._running is None and not self._is_due(rows):
                 break
-            await self._joined()
+            await self._join()
 
-    def _due(self, rows: int) -> bool:
+    def _is_due(self, rows: int) -> bool:
         last = self._monitor.last
         is_old = last.report.rows_observed != rows or self._clock() - last.at >= self._interval
         return is_old and time.monotonic() >= self._resting_until
 
     async def run(self) -> None:
-        """Evaluate by interval until cancelled, rows or not: so that a dead evaluator can be told from a quiet one.
+        """Evaluate by interval until cancelled, also without rows, so that a stale report means a dead evaluator.
 
-        Of several workers one is enough: the others only bin the rows that wait.
+        One worker evaluates for all; the others only bin their pending rows.
         """
         while True:
             await asyncio.sleep(max(self._interval, self._resting_until - time.monotonic()))
             try:
                 if not self._is_done_elsewhere():
-                    await self._joined()
+                    await self._join()
                     continue
                 await asyncio.get_running_loop().run_in_executor(self._executor, self._monitor.store.digest)
             except Exception as error:
-                self._problems.happened(PROBLEM, error)
+                self._problems.record(PROBLEM, error)
 
     def _is_done_elsewhere(self) -> bool:
         last = self._monitor.store.evaluated_at()
         return last > self._monitor.last.at and self._clock() - last < self._interval
 
-    async def _joined(self) -> None:
-        """Wait for the evaluation that runs, or for a new one."""
+    async def _join(self) -> None:
+        """Wait for the running evaluation, or start one."""
         self._running = self._running or asyncio.create_task(self._evaluate())
         await asyncio.shield(self._running)
 
@@ -102,10 +104,10 @@ class Evaluator:
             running = asyncio.get_running_loop().run_in_executor(self._executor, self._monitor.evaluate, self._clock())
             evaluation = await running
             self._resting_until = time.monotonic() + self._rest * evaluation.cpu_seconds
-            self._problems.over(PROBLEM)
-            self._problems.over(LATE)
+            self._problems.resolve(PROBLEM)
+            self._problems.resolve(LATE)
         except Exception as error:
             self._resting_until = time.monotonic() + self._interval
-            self._problems.happened(PROBLEM, error)
+            self._problems.record(PROBLEM, error)
         finally:
             self._running = None

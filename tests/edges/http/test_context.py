@@ -39,7 +39,7 @@ def test_its_facts_are_of_this_moment(service: ServerContext, binary: Example) -
     assert facts.report.rows_observed == 7
     assert facts.bin_rows is not None
     assert facts.bin_rows.sum() == 7 * columns.shape[1]
-    service.problems.happened("kind", ValueError("broken"))
+    service.problems.record("kind", ValueError("broken"))
     (facts,), _ = asyncio.run(service.facts())
     assert not facts.healthy
 

@@ -25,9 +25,10 @@ from driftgauge.metrics.series import NO_SLOT
 from driftgauge.models.bundle import BundleInfo, Label, Sample
 from driftgauge.models.predictor import Predictor, check_samples
 from driftgauge.monitor.capture import Capture
-from driftgauge.monitor.monitor import Monitor, Registry
+from driftgauge.monitor.monitor import Monitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
+from driftgauge.monitor.registry import Registry
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher
 from driftgauge.settings.options import Settings
@@ -123,7 +124,7 @@ class ServerContext:
 
     def _unread(self, error: Exception) -> None:
         late = TimeoutError(f"it was not read within {self.settings.evaluation_wait_seconds:g} s")
-        self.problems.happened(UNREAD, late if isinstance(error, TimeoutError) else error)
+        self.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error)
 
     def _left(self, began: float) -> float:
         return max(LEAST_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))

@@ -77,7 +77,7 @@ def install_error_handlers(app: FastAPI, failures: Problems) -> None:
     """Give every error of the application the one shape; those that nobody thought of are `failures`."""
 
     async def internal(request: Request, error: Exception) -> Response:
-        failures.happened(REQUEST_FAILED, error, path=request.url.path[:_LONGEST_PATH])
+        failures.record(REQUEST_FAILED, error, path=request.url.path[:_LONGEST_PATH])
         # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
         return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
 

@@ -132,7 +132,7 @@ class PredictionEndpoint(Generic[R]):
             return self.refused(error, hangs_up(scope, error) if asked is None else ())
         except ModelFailed as error:
             self.capture.failed(len(asked.batch) if asked else 0)
-            self.failures.happened(Reason.MODEL_FAILED, error)
+            self.failures.record(Reason.MODEL_FAILED, error)
             return self._refusal(Reason.MODEL_FAILED, f"{error}; nothing was predicted", {})
 
     def refused(self, error: Refused, headers: Sequence[Header] = ()) -> Reply:
@@ -142,7 +142,7 @@ class PredictionEndpoint(Generic[R]):
 
     def broken(self, error: Exception) -> Reply:
         """Answer a request that failed in a way that nobody thought of; the log says more."""
-        self.failures.happened(REQUEST_FAILED, error)
+        self.failures.record(REQUEST_FAILED, error)
         return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
 
     async def _understood(self, scope: Scope, receive: Receive) -> R:
