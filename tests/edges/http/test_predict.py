@@ -270,7 +270,7 @@ def test_a_row_that_the_model_rejects_is_named_with_its_field_and_the_others_are
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (422, "model_rejected_row")
         assert error["detail"] == {"field": "mean radius", "row": 5}
-        assert "mean radius: the model cannot answer with -2.5" in error["message"]
+        assert "mean radius: the model fails on the value -2.5 in this row" in error["message"]
         assert running.predict({"instances": rows}).status_code == 200
         assert running.metric("model_predictions_rejected_total", reason="model_rejected_row") == 1
         assert running.metric("model_prediction_failures_total") == 0
