@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from driftgauge.drift.bins import number_name
+from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.wording import notes
 from driftgauge.models.bundle import BundleInfo

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from driftgauge.drift.bin_names import interval_names, number_name, value_names
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -56,9 +57,9 @@ class Bins:
     def names(self) -> tuple[str, ...]:
         """The bins' names in the order of their codes, unique within the column."""
         if self.rule == "interval":
-            return (BELOW, *_interval_names(self.edges), ABOVE, MISSING)
+            return (BELOW, *interval_names(self.edges), ABOVE, MISSING)
         if self.rule == "value":
-            return (BELOW, *map(number_name, self.edges), ABOVE, UNSEEN, MISSING)
+            return (BELOW, *value_names(self.edges), ABOVE, UNSEEN, MISSING)
         return (*map(_quoted_if_special, self.categories), OTHER, UNSEEN, MISSING)
 
     @cached_property
@@ -177,23 +178,6 @@ def category_name(value: str | float | bool | None) -> str | None:
     if isinstance(value, int):
         return str(value)
     return None if np.isnan(value) else number_name(value)
-
-
-def number_name(value: float) -> str:
-    """Return the shortest text that reads back as the same number, without a trailing `.0`."""
-    return repr(float(value) + 0.0).removesuffix(".0")  # + 0.0 makes one zero of two
-
-
-def _interval_names(edges: Sequence[float]) -> list[str]:
-    names = []
-    for i, (low, high) in enumerate(pairwise(edges)):
-        if low == just_below(high):
-            names.append(number_name(high))
-        elif i == 0:
-            names.append(f"[{number_name(np.nextafter(low, np.inf))}, {number_name(high)}]")
-        else:
-            names.append(f"({number_name(low)}, {number_name(high)}]")
-    return names
 
 
 def _quoted_if_special(category: str) -> str:

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray, number_name
+from driftgauge.drift.bin_names import number_name
+from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import BLIND_TAU
