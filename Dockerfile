@@ -8,7 +8,7 @@ COPY requirements/build.txt requirements/server.txt requirements/
 RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
  && python -m venv /opt/driftgauge \
  && /opt/driftgauge/bin/pip install --no-cache-dir --require-hashes -r requirements/server.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY monitoring monitoring
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
-import pandas as pd
+import numpy as np
 import pytest
-import skops.io
+from driftgauge.models.bundle import load_bundle
 
-from tests.e2e.processes import COMMAND, answers, free_port, running, until
+from tests.e2e.processes import answers, free_port, running, until
+from tests.installed import Installed
+from tests.test_imports import PACKAGES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 def _blocks(language: str) -> list[str]:
@@ -25,16 +29,16 @@ def _blocks(language: str) -> list[str]:
 
 
 @pytest.mark.e2e
-def test_ones_own_model_is_served_in_ten_lines(tmp_path: Path) -> None:
+def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed: Installed, tmp_path: Path) -> None:
     (code,) = _blocks("python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
-    create, serve = next(block for block in _blocks("sh") if "bundle create" in block).replace("\\\n", " ").splitlines()
-    subprocess.run([*COMMAND, *create.split()[1:]], cwd=tmp_path, check=True, timeout=120, capture_output=True)
+    subprocess.run([installed.python, "-c", code], cwd=tmp_path, env=installed.env, check=True, timeout=120)
+    (serve,) = [shlex.split(block) for block in _blocks("sh") if block.startswith("driftgauge serve")]
     port, log = free_port(), tmp_path / "log"
-    _, command, option, bundle, *more = serve.split()
-    assert (command, option) == ("serve", "--bundle")
-    with running("serve", option, str(tmp_path / bundle), *more, "--port", str(port), log=log) as process:
+    command, *given = serve
+    assert command == "driftgauge"
+    given += ["--port", str(port)]
+    with running(*given, log=log, command=[str(installed.command)], cwd=tmp_path, env=installed.env) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: answers(address), process, log)
         asked = next(block for block in _blocks("sh") if "/predict -d" in block)
@@ -42,21 +46,44 @@ def test_ones_own_model_is_served_in_ten_lines(tmp_path: Path) -> None:
         form = {"content-type": "application/x-www-form-urlencoded"}  # what curl says of -d
         (answer,) = httpx.post(f"{address}/predict", content=body, headers=form).json()["predictions"]
         (row,) = json.loads(body)["data"]
-        model = skops.io.load(tmp_path / "model.skops")
-        expected = pd.DataFrame([row], columns=model.feature_names_in_)
-        assert answer["prediction"] == model.predict(expected)[0]
-        assert answer["score"] == pytest.approx(model.predict_proba(expected)[0, 1], rel=1e-12)
-        assert httpx.get(f"{address}/drift/status").json()["rows_observed"] == 1
+        model = load_bundle(tmp_path / "bundle").model
+        assert answer["prediction"] == model.predict(np.array([row]))[0]
+        assert answer["score"] == pytest.approx(model.predict_proba(np.array([row]))[0, 1], rel=1e-12)
+        status = httpx.get(f"{address}/drift/status").json()
+        assert (status["rows_observed"], status["status"]) == (1, "insufficient_data")
 
 
-def test_its_two_commands_exist_and_its_links_lead_somewhere() -> None:
+def test_the_options_it_names_are_public() -> None:
+    import driftgauge
+
+    (named,) = set(re.findall(r"driftgauge\.(\w+)\(time=", README))
+    assert hasattr(getattr(driftgauge, named)(time="at"), "time")
+
+
+def test_its_commands_exist_and_its_links_lead_somewhere() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make (\w+)$", README, flags=re.MULTILINE):
+    targets = re.findall(r"^make ([\w-]+)$", README, flags=re.MULTILINE)
+    assert targets == ["demo", "test", "test-all"]
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
     for link in re.findall(r"\]\(([\w./-]+)\)", README):
         assert (ROOT / link).is_file(), link
-    for path in re.findall(r"`(app/[\w/.]+)`", README):
-        assert (ROOT / path).exists(), path
+
+
+def test_its_list_of_documentation_is_whole() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert {Path(link).name for link in re.findall(r"\]\((docs/[\w.-]+)\)", README)} == pages
+
+
+def test_the_architecture_names_every_package_and_only_paths_that_exist() -> None:
+    named = set(re.findall(r"`([\w./]+)`", ARCHITECTURE))
+    packages = {name.partition(".")[0] for name in PACKAGES} - {"__main__"}
+    assert packages <= {name.partition("/")[0] for name in named}
+    for path in named:
+        if "/" in path and not path.startswith("/"):
+            assert any((folder / path).exists() for folder in (ROOT, ROOT / "app" / "driftgauge")), path
+    for link in re.findall(r"\]\(([\w./-]+)\)", ARCHITECTURE):
+        assert (ROOT / "docs" / link).is_file(), link
 
 
 def test_the_generated_pages_are_what_the_code_declares() -> None:
