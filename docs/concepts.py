@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from driftgauge.check.check import Check, CheckOptions
+from driftgauge.check.check import Check
+from driftgauge.check.options import CheckOptions
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_of
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from scipy.signal import lfilter
 
 HERE: Final = Path(__file__).parent
@@ -62,7 +64,7 @@ def example() -> DriftReport:
         reference, live = Path(folder) / "reference.parquet", Path(folder) / "live.parquet"
         pq.write_table(orders(REFERENCE_SEED, REFERENCE_ROWS, start, changed=False), reference)
         pq.write_table(orders(LIVE_SEED, LIVE_ROWS, start + 60.0 * REFERENCE_ROWS, changed=True), live)
-        baseline = baseline_of(reference, BaselineOptions(time=TIME))
+        baseline = create_baseline(reference, BaselineOptions(time=TIME))
         (judged,) = Check(baseline, [live], CheckOptions(time=TIME)).windows(0.0)
     return judged.report
 
@@ -210,7 +212,7 @@ def _x(evidence: float) -> float:
 
 def _y(effect: float) -> float:
     """Return the height of an effect; a root, so that small ones do not all lie on the floor."""
-    return TOP + (TALL - FLOOR) * (1.0 - (effect / MOST_EFFECT) ** 0.5)
+    return TOP + (TALL - FLOOR) * (1.0 - math.sqrt(effect / MOST_EFFECT))
 
 
 def _dot(point: Point) -> list[str]:

@@ -11,8 +11,9 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from driftgauge.check.check import Check, CheckOptions, Judged
-from driftgauge.check.scoring import Answers, Grades, Scorer
+from driftgauge.check.check import Check, WindowVerdict
+from driftgauge.check.options import CheckOptions
+from driftgauge.check.scoring import Answers, PerformanceSample, Scorer
 from driftgauge.cli.check_report import as_bytes
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
@@ -57,9 +58,9 @@ def scorer_of(example: Example) -> Scorer:
     return Scorer(example.bundle.info, lambda: load_bundle(example.folder))
 
 
-def judged(example: Example, *tables: Path, **options: Any) -> list[Judged]:
+def judged(example: Example, *tables: Path, **options: Any) -> list[WindowVerdict]:
     check = Check(example.bundle.baseline, tables, CheckOptions(**options), scorer_of(example))
-    assert check.left_out == ()
+    assert check.not_compared == ()
     return list(check.windows(START))
 
 
@@ -72,7 +73,7 @@ def expected_scores(example: Example, frame: pd.DataFrame) -> Any:
     return probabilities[:, 1] if example.bundle.info.task == "binary" else probabilities.max(axis=1)
 
 
-def counts_of(found: Judged, name: str) -> list[int]:
+def counts_of(found: WindowVerdict, name: str) -> list[int]:
     place = found.report.baseline.names.index(name)
     size = len(found.report.baseline.bins[place].names)
     return [int(count) for count in found.report.main.counts[place][:size]]
@@ -124,13 +125,13 @@ def test_the_model_is_not_loaded_where_nothing_is_asked_of_it(binary: Example, t
     frame = binary.evaluation.drop(columns=TARGET)
     scorer = Scorer(binary.bundle.info, fails)
     table = _csv(frame.assign(prediction=0.5), tmp_path / "t")
-    assert Check(binary.bundle.baseline, [table], scorer=scorer).not_predicted == ""
+    assert Check(binary.bundle.baseline, [table], scorer=scorer).model_problem == ""
     without = _csv(frame.drop(columns="mean area").assign(prediction=0.5), tmp_path / "u")
-    ignoring = Check(binary.bundle.baseline, [without], CheckOptions(ignore=["mean area"]), scorer)
-    assert (ignoring.not_predicted, ignoring.predicted) == ("", ())
+    ignoring = Check(binary.bundle.baseline, [without], CheckOptions(ignore=("mean area",)), scorer)
+    assert (ignoring.model_problem, ignoring.predicted) == ("", ())
     failing = Check(binary.bundle.baseline, [_csv(frame, tmp_path / "v")], scorer=scorer)
-    assert failing.not_predicted == "it must not be loaded"
-    assert (failing.left_out, failing.predicted) == ((PREDICTION,), ())
+    assert failing.model_problem == "it must not be loaded"
+    assert (failing.not_compared, failing.predicted) == ((PREDICTION,), ())
 
 
 def test_a_model_that_answers_its_samples_otherwise_is_not_asked(binary: Example, tmp_path: Path) -> None:
@@ -141,8 +142,8 @@ def test_a_model_that_answers_its_samples_otherwise_is_not_asked(binary: Example
     (folder / "bundle.json").write_text(json.dumps(content))
     table = _csv(binary.evaluation, tmp_path / "t")
     check = Check(binary.bundle.baseline, [table], scorer=Scorer(read_info(folder), lambda: load_bundle(folder)))
-    assert "its bundle says 0.123" in check.not_predicted
-    assert check.left_out == (PREDICTION,)
+    assert "its bundle says 0.123" in check.model_problem
+    assert check.not_compared == (PREDICTION,)
 
 
 def test_rows_that_the_model_cannot_answer_have_no_score(binary: Example, text: Example, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_rows_that_the_model_cannot_answer_have_no_score(binary: Example, text: 
 # ---------------------------------------------------------------- how good they are
 
 
-def metrics_of(found: Judged) -> dict[str, float]:
+def metrics_of(found: WindowVerdict) -> dict[str, float]:
     assert found.performance is not None
     assert not found.performance.in_sample
     return dict(found.performance.metrics)
@@ -226,7 +227,7 @@ def test_of_very_many_rows_a_sample_is_measured(regression: Example) -> None:
     rows = 5_000
     truth = np.random.default_rng(0).normal(size=rows)
     scores = truth + np.where(np.arange(rows) % 2 == 0, 1.0, -1.0)
-    whole, sampled = Grades(info, rows), Grades(info, 400)
+    whole, sampled = PerformanceSample(info, rows), PerformanceSample(info, 400)
     for first in range(0, rows, 100):
         part = slice(first, first + 100)
         answers = Answers(scores[part].tolist(), scores[part], scores[part, None], truth[part].tolist())
@@ -260,7 +261,7 @@ def made(folder: Path, estimator: Any, frame: pd.DataFrame, **options: Any) -> E
     return Example(folder, load_bundle(folder), estimator, frame, frame, lambda rows: rows)
 
 
-def scores_in(found: Judged, example: Example) -> FloatArray:
+def scores_in(found: WindowVerdict, example: Example) -> FloatArray:
     """Return the mean of the scores, and the rows without one."""
     place = found.report.baseline.names.index(PREDICTION)
     column = next(column for column in example.bundle.baseline.columns if column.name == PREDICTION)

@@ -13,12 +13,12 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from driftgauge.check.check import Check, CheckOptions, Judged
+from driftgauge.check.check import Check, WindowVerdict
+from driftgauge.check.options import CheckOptions
 from driftgauge.cli import main as cli
 from driftgauge.cli.check_report import as_bytes, show
 from driftgauge.cli.console import WIDTH
 from driftgauge.drift.reference.baseline import dumps
-from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import create_baseline
 from rich.console import Console
@@ -87,21 +87,21 @@ def test_too_few_rows_are_0(check: Command, tmp_path: Path) -> None:
     assert result.code == 0
     assert "insufficient_data" in result.out
     assert "150 of the 200 rows that a verdict takes" in result.out
-    assert "not judged" in result.out
+    assert {words[1] for words in lines(result.out) if words[:1] in (["age"], ["city"])} == {"insufficient_data"}
 
 
-def test_what_is_real_but_not_known_to_be_big_is_0(check: Command, moved: Path, tmp_path: Path) -> None:
+def test_what_is_significant_but_not_known_to_be_large_is_0(check: Command, moved: Path, tmp_path: Path) -> None:
     result = check(csv_of(usual_frame(300, age=90.0), tmp_path / "few"))
     assert (result.code, result.err) == (0, "")
     assert "verdict  warning" in result.out
-    assert "how big is not known yet" in result.out
+    assert "how large is not known yet" in result.out
     small = check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5)
     assert (small.code, small.err) == (0, "")
     assert "verdict  warning" in small.out
     assert " · small (PSI " in small.out
 
 
-def test_what_is_big_but_may_be_chance_is_0(check: Command, tmp_path: Path) -> None:
+def test_what_is_large_but_may_be_chance_is_0(check: Command, tmp_path: Path) -> None:
     table = csv_of(usual_frame(1_000, age=45.0), tmp_path / "moved")
     assert check(table).code == 1
     result = check(table, "--tolerance", 1)
@@ -168,7 +168,7 @@ def test_no_table_is_a_mistake(check: Command) -> None:
 def test_absent_scores_are_mentioned_and_ignored_ones_are_not(check: Command, tmp_path: Path) -> None:
     table = csv_of(usual_frame(600).drop(columns="prediction"), tmp_path / "t")
     result = check(table, "--json")
-    assert (result.code, result.err) == (0, "not compared, because not in the table: prediction\n")
+    assert (result.code, result.err) == (0, "not compared, because the table lacks it: prediction\n")
     assert "prediction" not in orjson.loads(result.out)
     assert check(table, "--ignore", "prediction").err == ""
 
@@ -192,7 +192,7 @@ def report_of(text: str) -> dict[str, object]:
     return found
 
 
-def judged(*tables: Path, **options: object) -> list[Judged]:
+def judged(*tables: Path, **options: object) -> list[WindowVerdict]:
     return list(Check(small_baseline(), tables, CheckOptions(**options)).windows(START))  # type: ignore[arg-type]
 
 
@@ -212,8 +212,7 @@ def test_the_json_of_a_table_is_the_report(check: Command, moved: Path) -> None:
 def test_the_json_of_a_history_is_a_list_of_reports(check: Command, tmp_path: Path) -> None:
     table = parquet_of(days([40.0, 50.0, 50.0]), tmp_path / "history")
     result = check(table, "--time", "at", "--every", "1d", "--json")
-    every = TimeSpan.named("1d")
-    expected = as_bytes(judged(table, time="at", every=every), small_baseline(), is_history=True)
+    expected = as_bytes(judged(table, time="at", every="1d"), small_baseline(), is_history=True)
     assert result.out.encode() == expected + b"\n"
     periods = orjson.loads(result.out)["periods"]
     assert [period["window"] for period in periods] == ["2023-11-14", "2023-11-15", "2023-11-16"]
@@ -246,9 +245,10 @@ def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
     rows = list(lines(result.out))
     head = next(i for i, words in enumerate(rows) if words[:1] == ["column"])
     numbers = ["PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"]
-    assert rows[head] == ["column", "status", "evidence", *numbers]
+    assert rows[head] == ["column", "status", "severity", "evidence", *numbers]
     assert rows[head + 1] == [
         "age",
+        "drift_detected",
         "critical",
         f"{found.report.evidence.log10[0]:.1f}",
         f"{main.psi.debiased[0]:.3f}",
@@ -262,16 +262,38 @@ def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
         f"{main.shares.out_of_range[0]:.1%}",
     ]
     (city,) = [words for words in rows[head:] if words[:1] == ["city"]]
-    assert [city[place] for place in (6, 7, 9)] == ["-", "-", "-"]
+    assert [city[place] for place in (7, 8, 10)] == ["-", "-", "-"]
     assert "correlation, largest change of 3 pairs" in result.out
 
 
-def test_everything_fits_in_a_hundred_columns(check: Command, moved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_fits_where_the_output_is_no_terminal(
+    check: Command, moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     result = check(moved, moved)
     table = [line for line in result.out.splitlines() if not line.startswith("correlation")]
     assert max(map(len, table)) <= WIDTH
     assert "…" not in result.out
+
+
+@pytest.mark.parametrize("width", [120, 78, 60, 45])
+def test_no_name_status_or_number_is_cut_in_a_narrow_terminal(width: int, moved: Path) -> None:
+    console = Console(width=width, markup=False, file=StringIO(), record=True)
+    show(judged(moved), console, is_history=False)
+    text = console.export_text()
+    (head,) = [words for words in lines(text) if words[:1] == ["column"]]
+    (age,) = [words for words in lines(text) if words[:2] == ["age", "drift_detected"]]
+    assert "…" not in text
+    assert head[:3] == ["column", "status", "severity"]
+    assert len(age) == len(head)
+    assert ("p-value" in head, "missing" in head, "PSI" in head) == (width >= 120, width >= 78, width >= 60)
+    assert ("A wider terminal shows more statistics, --json all of them." in " ".join(text.split())) == (width < 120)
+
+
+def test_the_legend_names_the_evidence_that_is_significant(check: Command, moved: Path) -> None:
+    (found,) = judged(moved)
+    expected = f"evidence: log10, significant from {found.report.evidence.threshold_log10:.1f}. PSI: noise-corrected, "
+    assert expected in check(moved).out
 
 
 def test_a_history_has_a_line_for_each_window_and_the_columns_of_the_worst(
@@ -280,16 +302,16 @@ def test_a_history_has_a_line_for_each_window_and_the_columns_of_the_worst(
     worse = csv_of(usual_frame(1_000, age=80.0), tmp_path / "worse")
     result = check(usual, moved, worse, moved)
     rows = list(lines(result.out))
-    assert [words[:4] for words in rows[1:5]] == [
-        ["usual", "1,000", "normal", rows[1][3]],
-        ["moved", "1,000", "critical", "age"],
-        ["worse", "1,000", "critical", "age"],
-        ["moved-2", "1,000", "critical", "age"],
+    assert [words[:5] for words in rows[1:5]] == [
+        ["usual", "1,000", "normal", "-", rows[1][4]],
+        ["moved", "1,000", "drift_detected", "critical", "age"],
+        ["worse", "1,000", "drift_detected", "critical", "age"],
+        ["moved-2", "1,000", "drift_detected", "critical", "age"],
     ]
     assert [words[-1] for words in rows[1:5]] == ["-", "age", "age", "age"]
     assert ["window", "worse"] in rows
     assert result.out.count("verdict") == 1
-    (age,) = [words for words in rows if words[:2] == ["age", "critical"]]
+    (age,) = [words for words in rows if words[:2] == ["age", "drift_detected"]]
     assert age[-1] == "moved"
     assert check(usual, usual).out.count("usual-2") == 2
     assert check(usual, moved, worse, "--all").out.count("verdict") == 3
@@ -300,7 +322,7 @@ def test_a_sample_is_said_in_words(tmp_path: Path) -> None:
     console = Console(width=WIDTH, record=True, markup=False, file=StringIO())
     show(judged(table, time="at", held_rows=700), console, is_history=False)
     text = " ".join(console.export_text().split())
-    assert "1,000; KS, W, shift and correlation come from 700 drawn at random, all the rest from every row" in text
+    assert "1,000; KS, W, shift and correlation are of a random sample of 700, the rest of all rows" in text
     assert "times 2023-11-14T22:13:20Z to 2023-11-14T22:29:59Z" in text
 
 
@@ -333,7 +355,7 @@ def test_a_report_that_cannot_be_written_is_neither_drift_nor_bad_input(
 
 
 def test_an_interruption_is_not_drift(check: Command, usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> Iterator[Judged]:
+    def interrupted(*_: object) -> Iterator[WindowVerdict]:
         raise KeyboardInterrupt
         yield
 
@@ -342,7 +364,7 @@ def test_an_interruption_is_not_drift(check: Command, usual: Path, monkeypatch: 
 
 
 def test_a_failure_of_the_program_is_not_drift(check: Command, usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: object) -> Iterator[Judged]:
+    def failing(*_: object) -> Iterator[WindowVerdict]:
         raise ZeroDivisionError("a mistake of ours")
         yield
 
@@ -364,7 +386,7 @@ def test_a_name_of_a_column_that_is_not_utf_8_is_bad_input(check: Command, tmp_p
 def test_a_bundle_s_model_gives_the_scores_that_a_table_lacks(check: Command, binary: Example, tmp_path: Path) -> None:
     table = csv_of(binary.evaluation, tmp_path / "t")
     result = check(table, baseline=binary.folder)
-    assert result.err == "predicted by the bundle's model, because not in the table: prediction\n"
+    assert result.err == "predicted by the bundle's model, because the table lacks it: prediction\n"
     made = binary.bundle.info.performance
     assert made is not None
     measured = f"accuracy {made.metrics['accuracy']:.4g}"
@@ -380,7 +402,7 @@ def test_a_bundle_s_model_gives_the_scores_that_a_table_lacks(check: Command, bi
 def test_without_the_model_the_scores_are_left_out(check: Command, binary: Example, tmp_path: Path) -> None:
     table = csv_of(binary.evaluation, tmp_path / "t")
     result = check(table, "--no-predict", "--json", baseline=binary.folder)
-    assert result.err == "not compared, because not in the table: prediction\n"
+    assert result.err == "not compared, because the table lacks it: prediction\n"
     told = orjson.loads(result.out)
     assert "prediction" not in told
     assert told["performance"] is None
@@ -393,8 +415,8 @@ def test_a_model_that_cannot_be_loaded_is_left_out_and_named(check: Command, bin
     table = csv_of(binary.evaluation, tmp_path / "t")
     result = check(table, "--json", baseline=folder)
     assert result.code == check(table, "--no-predict", baseline=binary.folder).code
-    assert "not compared, because not in the table: prediction" in result.err
-    assert "the bundle's model is not asked: " in result.err
+    assert "not compared, because the table lacks it: prediction" in result.err
+    assert "the bundle's model is not used: " in result.err
     assert "model.skops" in result.err
     (folder / "bundle.json").write_text("{}")
     assert check(table, baseline=folder).refuses("bundle.json")

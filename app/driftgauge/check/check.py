@@ -1,74 +1,47 @@
-"""The offline twin of a monitor: tables of any size, judged by the very code that judges what a server sees."""
+"""Tables of any size, judged offline by the code that judges live rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from driftgauge.check.rows import RowReader, Rows
-from driftgauge.check.scoring import Grades, Scorer
-from driftgauge.check.window_builder import Weighing, WindowBuilder
+from driftgauge.check.options import CheckOptions
+from driftgauge.check.rows import RowReader
+from driftgauge.check.scoring import Scorer
+from driftgauge.check.window_builder import EvidenceAccumulator
+from driftgauge.check.window_reader import WindowReader, WindowRows
 from driftgauge.common.quoting import listed
-from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
-from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate
 from driftgauge.drift.verdict.rule import Status
-from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.errors import BundleError, CheckError, TableError
+from driftgauge.errors import BundleError, CheckError
 from driftgauge.models.bundle import Performance
 from driftgauge.tables.stream import TableStream
-from driftgauge.tables.times import EARLIEST
-
-HELD_ROWS: Final = 200_000
-"""The most rows of a window that are held; of more a uniform sample is."""
-HELD_CELLS: Final = 20_000_000
-"""The most cells that are held: tables of more than 100 columns hold fewer rows."""
-_DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True)
-class CheckOptions:
-    """How tables are judged."""
-
-    time: str | None = None
-    """Column of times; without one a window has none."""
-    every: TimeSpan | None = None
-    """Length of a period, counted from 1970 in UTC; without it each table is one window."""
-    ignore: Sequence[str] = ()
-    """Columns of the baseline that are not compared."""
-    policy: Policy = field(default_factory=Policy)
-    """Its thresholds; the windows are the tables' or the periods'."""
-    held_rows: int = HELD_ROWS
-    held_cells: int = HELD_CELLS
-    bytes_at_once: int = 2_097_152
-    """How much of a file is worked on at once."""
-
-
-@dataclass(frozen=True)
-class Judged:
+class WindowVerdict:
     """One window and its verdict."""
 
     window: str
-    """`table` for a single one, else the file's name without its ending, or when the period begins."""
+    """`table` for a single one, else the file's name without its ending, or the start of the period."""
     tables: tuple[Path, ...]
-    """The files that its rows came from."""
+    """Files with rows of the window."""
     report: DriftReport
     since: Mapping[str, str]
-    """For each column that drifts, the window in which that began."""
+    """For each column that drifts, the window in which the drift began."""
     held_rows: int
-    """Rows that the statistics of values come from: fewer than all where the window is large."""
+    """Rows behind the statistics of values: a sample, if the window is large."""
     performance: Performance | None = None
-    """How good the model is on the rows whose truth is known; None where it was not asked or there are none."""
+    """The model's performance on rows with a known target; None without the model or such rows."""
     unanswered_rows: int = 0
-    """Rows that the model could not answer; their scores are missing."""
+    """Rows that the model cannot answer; their scores are missing."""
 
     @property
     def rows(self) -> int:
@@ -82,7 +55,7 @@ class Judged:
 
 
 class Check:
-    """Tables that are to be compared with a baseline: their columns are known, their rows not yet read."""
+    """A comparison of tables with a baseline, prepared but not yet read."""
 
     def __init__(
         self,
@@ -91,37 +64,34 @@ class Check:
         options: CheckOptions | None = None,
         scorer: Scorer | None = None,
     ) -> None:
-        """Open the tables; TableError where one is none, CheckError if there is nothing to compare.
+        """Open the tables; TableError for a file that is no table, CheckError if nothing can be compared.
 
-        The scorer's model is loaded if a table lacks scores or has the target, and every feature is there.
+        The scorer's model is loaded if every table has all features, and one lacks scores or has the target.
         """
         self.options: Final = options or CheckOptions()
-        if self.options.every is not None and self.options.time is None:
-            span = self.options.every.name
-            raise CheckError(f"periods of {span} need times: name the column that holds them (--time)")
         if baseline.is_by_hour and self.options.time is None:
-            raise CheckError("the baseline tells hours of the day apart: name the column of times (--time)")
+            raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
         self._streams: Final = [TableStream(path, self.options.bytes_at_once) for path in tables]
         self._require_known(baseline, self.options.ignore)
         absent = self._absent_scores(baseline)
-        self.not_predicted = ""
-        """Why the model was not asked, although it could have been of use."""
-        self._scorer: Final = self._opened(scorer, absent)
+        self.model_problem = ""
+        """Why the bundle's model could not be used, although it was needed."""
+        self._scorer: Final = self._with_model(scorer, absent)
         self.predicted: Final = absent if self._scorer else ()
-        """Score columns that are not in every table, and given by the model where they are not."""
-        self.left_out: Final = () if self._scorer else absent
-        """Score columns of the baseline that are not in every table, and not compared."""
-        leaving = {*self.options.ignore, *self.left_out}
-        self.baseline: Final = restricted(baseline, [name for name in baseline.names if name not in leaving])
+        """Score columns that some table lacks, predicted by the model."""
+        self.not_compared: Final = () if self._scorer else absent
+        """Score columns that some table lacks, left out."""
+        excluded = {*self.options.ignore, *self.not_compared}
+        self.baseline: Final = restrict(baseline, [name for name in baseline.names if name not in excluded])
         """The columns that are compared."""
         if not self.baseline.columns:
-            raise CheckError("there is no column to compare: all of the baseline's are ignored or absent")
+            raise CheckError("no column is left to compare: all of the baseline's are ignored or absent")
         self._reader: Final = RowReader(self.baseline, self.options.time, self._scorer)
         for stream in self._streams:
-            stream.require(self._reader.asked(stream))
+            stream.require(self._reader.needed(stream))
 
-    def _opened(self, scorer: Scorer | None, absent: Sequence[str]) -> Scorer | None:
-        """Return the scorer with its model loaded, None if it is of no use or cannot be."""
+    def _with_model(self, scorer: Scorer | None, absent: Sequence[str]) -> Scorer | None:
+        """Return the scorer with its model loaded; None if it is not needed or cannot be used."""
         if scorer is None or not all(
             name in stream.column_names for stream in self._streams for name in scorer.features
         ):
@@ -129,15 +99,15 @@ class Check:
         if not absent and not any(scorer.info.target in stream.column_names for stream in self._streams):
             return None
         try:
-            scorer.open()
+            scorer.load_model()
         except BundleError as error:
-            self.not_predicted = str(error)
+            self.model_problem = str(error)
             return None
         return scorer
 
     @property
     def bytes(self) -> int:
-        """Size of all the tables' files."""
+        """Size of all tables' files."""
         return sum(stream.bytes for stream in self._streams)
 
     @property
@@ -145,36 +115,19 @@ class Check:
         """Whether there may be several windows, one after the other."""
         return self.options.every is not None or len(self._streams) > 1
 
-    def windows(self, now: float, read: Callable[[int], object] | None = None) -> Iterator[Judged]:
+    def windows(self, now: float, progress: Callable[[int], object] | None = None) -> Iterator[WindowVerdict]:
         """Read the tables and yield the verdict on each window, in order.
 
-        `now`, in seconds since 1970, is when a window without times is judged. `read` is called with
-        the bytes of all the tables that have been read. Raises TableError.
+        `now`, in seconds since 1970, is the time of a window without times. `progress` is called with the bytes
+        read so far. Raises TableError.
         """
-        detector = self.baseline.detector(self.options.policy.budget)
-        weighing, memory = Weighing(self.baseline.binner, detector), Memory.start(detector)
-        began: dict[str, str] = {}
-        observed = 0
-        for filling, grades in self._filled(weighing, read or (lambda _: None)):
-            window = filling.window()
-            observed += window.rows
-            policy = replace(self.options.policy, windows=(window.rows,), time_windows=())
-            at = now if window.end is None else window.end
-            memory = replace(memory, evidence=weighing.ended(window, at))
-            report, memory = evaluate(self.baseline, [window], observed, memory, policy, at)
-            drifting = [verdict.name for verdict in report.verdicts if verdict.status is Status.DRIFT_DETECTED]
-            began = {name: began.get(name, window.name) for name in drifting}
-            judged = Judged(
-                window.name,
-                tuple(filling.tables),
-                report,
-                began,
-                filling.held,
-                performance=None if grades is None else grades.performance(),
-                unanswered_rows=0 if grades is None else grades.unanswered,
-            )
-            del filling, window, grades  # its rows make room for those of the next
-            yield judged
+        evidence = EvidenceAccumulator(self.baseline.binner, self.baseline.detector(self.options.policy.budget))
+        reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history)
+        judge = _Judge(self.baseline, self.options, evidence)
+        for rows in reader.windows(evidence, progress or (lambda _: None)):
+            verdict = judge.verdict(rows, now)
+            del rows  # frees its rows before the next window is read
+            yield verdict
 
     def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
         scores = [name for name in RESERVED if name in baseline.names and name not in self.options.ignore]
@@ -185,97 +138,49 @@ class Check:
         if unknown:
             raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {listed(baseline.names)}")
 
-    def _filled(
-        self, weighing: Weighing, read: Callable[[int], object]
-    ) -> Iterator[tuple[WindowBuilder, Grades | None]]:
-        """Yield the windows, each when all of its rows have been read."""
-        names = _unique([stream.name for stream in self._streams])
-        filling: WindowBuilder | None = None
-        grades: Grades | None = None
-        before = 0
-        for place, stream in enumerate(self._streams):
-            found = 0
-            for part in stream.parts(self._reader.asked(stream)):
-                rows = self._reader.read(stream, part)
-                found += len(rows.values)
-                for run, key in self._runs(rows.at, len(rows.values), place, stream, filling):
-                    if filling is None or filling.key != key:
-                        if filling is not None:
-                            yield filling, grades
-                        filling, grades = self._filling(key, names[place]), self._grades()
-                    self._add(rows, run, filling, grades, weighing, stream.path)
-                read(before + part.bytes_read)
-            if found == 0:
-                raise TableError(f"{stream.path} has no rows")
-            before += stream.bytes
-        if filling is not None:
-            yield filling, grades
 
-    def _add(
-        self, rows: Rows, run: slice, filling: WindowBuilder, grades: Grades | None, weighing: Weighing, path: Path
-    ) -> None:
-        codes = self.baseline.binner.codes(rows.values[run])
-        filling.add(rows.values[run], codes, None if rows.at is None else rows.at[run], path)
-        if rows.at is not None:
-            weighing.add(codes, rows.at[run])
-        if grades is not None and rows.answers is not None:
-            grades.add(rows.answers, run)
+class _Judge:
+    """Judges windows in order; evidence, latches and the start of a drift carry over to the next."""
 
-    def _grades(self) -> Grades | None:
-        return None if self._scorer is None else Grades(self._scorer.info, self.options.held_rows)
+    def __init__(self, baseline: Baseline, options: CheckOptions, evidence: EvidenceAccumulator) -> None:
+        self._baseline = baseline
+        self._policy = options.policy
+        self._evidence = evidence
+        self._memory = Memory.start(evidence.detector)
+        self._rows = 0
+        self._began: dict[str, str] = {}
 
-    def _runs(
-        self, at: FloatArray | None, rows: int, place: int, stream: TableStream, filling: WindowBuilder | None
-    ) -> Iterator[tuple[slice, int]]:
-        """Yield the rows that follow each other in one window, and which window it is."""
-        if self.options.every is None or at is None:
-            yield slice(0, rows), place
-            return
-        periods = np.floor(at / self.options.every.seconds).astype(np.int64)
-        newest = np.maximum.accumulate(np.append(periods[0] if filling is None else filling.key, periods))[1:]
-        late = np.flatnonzero(periods < newest)
-        if late.size:
-            began = newest[late[0]] * float(self.options.every.seconds)
-            raise TableError(
-                f"{stream.path}: {self.options.time} goes back to {moment(at[late[0]])} after the period of "
-                f"{moment(began)} has begun: sort the tables by {self.options.time}"
-            )
-        ends = [*np.flatnonzero(np.diff(periods)) + 1, rows]
-        for first, end in zip([0, *ends], ends, strict=False):
-            yield slice(first, end), int(periods[first])
-
-    def _filling(self, key: int, stem: str) -> WindowBuilder:
-        name = stem if self.is_history else "table"
-        if self.options.every is not None:
-            name = moment(key * self.options.every.seconds, whole_days=self.options.every.seconds % _DAY_SECONDS == 0)
-        most = max(1, min(self.options.held_rows, self.options.held_cells // len(self.baseline.columns)))
-        return WindowBuilder(key, name, self.baseline, most)
+    def verdict(self, rows: WindowRows, now: float) -> WindowVerdict:
+        """Return the verdict on the next window; `now` is its time if it has none."""
+        window = rows.builder.window()
+        at = now if window.end is None else window.end
+        self._rows += window.rows
+        policy = replace(self._policy, windows=(window.rows,), time_windows=())
+        memory = replace(self._memory, evidence=self._evidence.close_window(window, at))
+        report, self._memory = evaluate(self._baseline, [window], self._rows, memory, policy, at)
+        drifting = [verdict.name for verdict in report.verdicts if verdict.status is Status.DRIFT_DETECTED]
+        self._began = {name: self._began.get(name, window.name) for name in drifting}
+        sample = rows.sample
+        return WindowVerdict(
+            window.name,
+            tuple(rows.builder.tables),
+            report,
+            self._began,
+            rows.builder.held,
+            performance=None if sample is None else sample.performance(),
+            unanswered_rows=0 if sample is None else sample.unanswered,
+        )
 
 
-def restricted(baseline: Baseline, names: Sequence[str]) -> Baseline:
-    """Return the baseline of some of its columns, and of the correlations between them."""
+def restrict(baseline: Baseline, names: Sequence[str]) -> Baseline:
+    """Return a baseline with some of its columns and the correlations between them."""
     table = baseline.correlations
-    kept = [place for place, name in enumerate(table.columns) if name in names]
+    kept = [index for index, name in enumerate(table.columns) if name in names]
     correlations = NO_CORRELATIONS
     if len(kept) > 1:
-        found = table.correlations()
+        whole = table.correlations()
         among = np.ix_(kept, kept)
-        chosen = Correlations(found.values[among], found.rows[among])
-        correlations = CorrelationTable.of(tuple(table.columns[place] for place in kept), chosen)
+        chosen = Correlations(whole.values[among], whole.rows[among])
+        correlations = CorrelationTable.of(tuple(table.columns[index] for index in kept), chosen)
     columns = tuple(column for column in baseline.columns if column.name in names)
     return replace(baseline, columns=columns, correlations=correlations)
-
-
-def moment(at: float, *, whole_days: bool = False) -> str:
-    """Return a time in seconds since 1970 as RFC 3339 text in UTC, or its date alone."""
-    found = datetime.fromtimestamp(max(at, EARLIEST), UTC)  # the first period may begin before the calendar does
-    return found.date().isoformat() if whole_days else found.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Return names with a number behind those that came before."""
-    found: list[str] = []
-    for name in names:
-        candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, len(names) + 1))
-        found.append(next(candidate for candidate in candidates if candidate not in found))
-    return found

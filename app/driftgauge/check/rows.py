@@ -1,4 +1,4 @@
-"""Rows of tables as a monitor observes them: numbers, codes of categories, and scores that a model gives them."""
+"""Rows of tables as a monitor observes them: numbers, category codes and scores."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Rows:
     values: FloatArray
     """Shape [rows, columns], categories as codes, NaN where missing."""
     at: FloatArray | None
-    """Times in seconds since 1970, shape [rows]; None without a column of times."""
+    """Times in seconds since 1970, shape [rows]; None without a time column."""
     answers: Answers | None
-    """What the model answers, where it was asked."""
+    """The model's answers; None without the model."""
 
 
 class RowReader:
-    """Reads rows by what their columns are in a baseline."""
+    """Reads rows of tables by the kinds of a baseline's columns."""
 
     def __init__(self, baseline: Baseline, time: str | None, scorer: Scorer | None) -> None:
         self._columns: Final = {column.name: _Column(column) for column in baseline.columns}
-        self._baseline = baseline
+        self.baseline: Final = baseline
         self._time = time
         self._scorer = scorer
 
-    def asked(self, stream: TableStream) -> list[str]:
-        """Return the columns of a table that are read."""
+    def needed(self, stream: TableStream) -> list[str]:
+        """Return the columns of a table to read."""
         names = [name for name in self._columns if not self._is_scored(name, stream)]
         if self._time is not None:
             names.append(self._time)
@@ -50,7 +50,7 @@ class RowReader:
         return list(dict.fromkeys(names))
 
     def read(self, stream: TableStream, part: Part) -> Rows:
-        """Return rows as a monitor observes them; TableError names the file, the row and the column."""
+        """Return rows as a monitor observes them; TableError names file, row and column."""
         try:
             return self._read(stream, part)
         except ColumnError as error:
@@ -63,28 +63,28 @@ class RowReader:
     def _read(self, stream: TableStream, part: Part) -> Rows:
         values = np.empty((part.table.num_rows, len(self._columns)))
         answers = None if self._scorer is None else self._scorer.answers(part)
-        for place, (name, column) in enumerate(self._columns.items()):
+        for index, (name, column) in enumerate(self._columns.items()):
             if answers is not None and self._is_scored(name, stream):
-                values[:, place] = answers.columns[:, RESERVED.index(name)]
+                values[:, index] = answers.columns[:, RESERVED.index(name)]
             else:
-                values[:, place] = column.cells(part)
+                values[:, index] = column.cells(part)
         at = None if self._time is None else as_seconds(part.table[self._time], self._time)
         return Rows(values, at, answers)
 
     def _is_scored(self, name: str, stream: TableStream) -> bool:
-        """Say whether a column is a score that the table lacks and the model gives."""
+        """Return whether the model predicts a score that the table lacks."""
         return self._scorer is not None and name in RESERVED and name not in stream.column_names
 
     def _remedy(self, name: str) -> str:
-        found = next((column for column in self._baseline.columns if column.name == name), None)
+        found = next((column for column in self.baseline.columns if column.name == name), None)
         if found is None:
-            return "which the model cannot take: correct it, or leave the model out (--no-predict)"
+            return "which the model does not accept: correct it, or leave the model out (--no-predict)"
         had = "free text" if found.of_text else "numbers" if found.kind == "numeric" else "categories"
         return f"where the baseline has {had}: correct it, or leave the column out (--ignore {name})"
 
 
 class _Column:
-    """A column of the baseline, which says how its cells are to be read."""
+    """A column of the baseline and the meaning of its cells."""
 
     def __init__(self, baseline: ColumnBaseline) -> None:
         self._name = baseline.name
@@ -92,12 +92,12 @@ class _Column:
         self._of_text = baseline.of_text
         self._bins = baseline.bins
         self._names = KnownCategories(self._bins.categories, self._knows)
-        # Where the reference has empty texts and nothing missing, an empty cell is such a text.
+        # If the reference has empty texts and no missing ones, an empty cell is an empty text.
         has_empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
         self._gap = float(self._bins.category_code("")) if has_empty else math.nan
 
     def cells(self, part: Part) -> FloatArray:
-        """Return the cells as a monitor takes them, shape [rows]."""
+        """Return the cells as a monitor observes them, shape [rows]."""
         cells = part.table[self._name]
         if self._of_text:
             return text_lengths(cells, self._name)

@@ -1,4 +1,4 @@
-"""The model of a bundle on the rows of tables: the scores that they lack, and how good they are where the truth is."""
+"""A bundle's model on rows of tables: missing scores, and performance where the target is known."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, 
 from driftgauge.tables.stream import Part
 
 SEED: Final = 0
-"""Of the random keys that decide of which rows the performance is measured where there are very many."""
+"""Seed of the sample of rows that performance is measured on."""
 _MOST_FAILURES: Final = 100
-"""Rows of one part that the model may fail on, each found by halving the part."""
+"""Most rows of one part on which the model may fail; bisection finds each of them."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the model answers to rows; a row that it cannot answer has NaN, and None as label."""
+    """The model's answers to rows; a row that it cannot answer has the label None and scores NaN."""
 
     labels: Sequence[Label | None]
     scores: FloatArray
     columns: FloatArray
-    """The watched columns of the scores, shape [n, score columns]."""
+    """The monitored score columns, shape [n, score columns]."""
     truth: Sequence[str | float | None]
-    """What the target says, as far as it is known."""
+    """Values of the target, None where unknown."""
 
 
 class Scorer:
-    """Asks a bundle's model about the rows of tables, which is loaded when it is needed."""
+    """Asks a bundle's model about rows of tables; the model is loaded on demand."""
 
     def __init__(self, info: BundleInfo, load: Callable[[], Bundle]) -> None:
         self.info: Final = info
@@ -48,22 +48,22 @@ class Scorer:
         self._predictor: Predictor | None = None
         self._classes = KnownCategories([category_name(label) or "" for label in info.classes])
 
-    def open(self) -> None:
-        """Load the model; BundleError if it cannot be, or answers otherwise than when the bundle was made."""
+    def load_model(self) -> None:
+        """Load the model; BundleError if that fails or its answers differ from the bundle's samples."""
         predictor = Predictor(self._load())
         verify(predictor, self.info)
         self._predictor = predictor
 
     def answers(self, part: Part) -> Answers:
-        """Return what the model answers; ColumnError for a cell that is no number where it takes one."""
+        """Return the model's answers; ColumnError for a cell of the wrong kind."""
         if self._predictor is None:
             raise BundleError("the model is not loaded")
         batch = self._batch(part)
         labels: list[Label | None] = [None] * len(batch)
         scores = np.full(len(batch), math.nan)
         columns = np.full((len(batch), len(self.info.score_columns)), math.nan)
-        usual = np.flatnonzero(~self._unusual(self._predictor, batch))
-        for rows, found in _answered(self._predictor, batch, usual):
+        accepted = np.flatnonzero(~self._rejected_rows(self._predictor, batch))
+        for rows, found in _predict_accepted(self._predictor, batch, accepted):
             scores[rows], columns[rows] = found.scores, found.columns[:, len(self.features) :]
             for row, label in zip(rows.tolist(), found.labels, strict=True):
                 labels[row] = label
@@ -73,30 +73,30 @@ class Scorer:
         rows = part.table.num_rows
         cells = np.full((rows, len(self.features)), math.nan)
         texts: dict[int, list[str | None]] = {}
-        for place, feature in enumerate(self.info.features):
+        for index, feature in enumerate(self.info.features):
             column = part.table[feature.name]
             if feature.kind == "numeric":
-                cells[:, place] = as_numbers(column, feature.name)
+                cells[:, index] = as_numbers(column, feature.name)
             elif feature.kind == "text":
-                texts[place] = texts_of(column, feature.name)
+                texts[index] = texts_of(column, feature.name)
             else:
-                texts[place] = _names_of(column, feature, is_written=feature.name in part.written)
+                texts[index] = _names_of(column, feature, is_written=feature.name in part.written)
         return Batch(cells, texts)
 
-    def _unusual(self, predictor: Predictor, batch: Batch) -> BoolArray:
-        """Say which rows a server would refuse: a cell is infinite, or missing or unknown where it must not be."""
-        unusual: BoolArray = np.asarray(np.isinf(batch.cells).any(axis=1))
-        for place, feature in enumerate(self.info.features):
-            if place in batch.texts:
-                names = batch.texts[place]
-                refused = self._refused(predictor, place, set(names))
-                unusual |= np.array([name in refused for name in names], dtype=np.bool_)
+    def _rejected_rows(self, predictor: Predictor, batch: Batch) -> BoolArray:
+        """Return which rows a server would reject, for an infinite cell or a missing or unknown one."""
+        rejected: BoolArray = np.asarray(np.isinf(batch.cells).any(axis=1))
+        for index, feature in enumerate(self.info.features):
+            if index in batch.texts:
+                names = batch.texts[index]
+                refused = self._rejected_names(predictor, index, set(names))
+                rejected |= np.array([name in refused for name in names], dtype=np.bool_)
             elif not feature.accepts_missing:
-                unusual |= np.isnan(batch.cells[:, place])
-        return unusual
+                rejected |= np.isnan(batch.cells[:, index])
+        return rejected
 
-    def _refused(self, predictor: Predictor, place: int, names: Collection[str | None]) -> set[str | None]:
-        feature = self.info.features[place]
+    def _rejected_names(self, predictor: Predictor, index: int, names: Collection[str | None]) -> set[str | None]:
+        feature = self.info.features[index]
         refused: set[str | None] = set() if feature.accepts_missing else {None}
         unknown = set(names) - set(feature.categories) - {None} if feature.kind == "categorical" else set()
         for name in unknown:
@@ -104,7 +104,7 @@ class Scorer:
                 other: [_some(own)] for other, own in enumerate(self.info.features) if own.kind != "numeric"
             }
             try:
-                predictor.admit(Batch(np.zeros((1, len(self.features))), {**row, place: [name]}))
+                predictor.admit(Batch(np.zeros((1, len(self.features))), {**row, index: [name]}))
             except Refused:
                 refused.add(name)
         return refused
@@ -120,23 +120,23 @@ class Scorer:
         return _texts_of(as_categories(column, target, meant))
 
 
-def _answered(predictor: Predictor, batch: Batch, rows: IntArray) -> Iterator[tuple[IntArray, Predictions]]:
-    """Yield stretches of rows with their answers; rows on which the model fails are found by halving, and left out."""
-    failed, waiting = 0, [rows] if len(rows) else []
-    while waiting:
-        stretch = waiting.pop()
+def _predict_accepted(predictor: Predictor, batch: Batch, rows: IntArray) -> Iterator[tuple[IntArray, Predictions]]:
+    """Yield runs of rows with their answers; bisection finds the rows on which the model fails, and drops them."""
+    failed, pending = 0, [rows] if len(rows) else []
+    while pending:
+        run = pending.pop()
         try:
-            with np.errstate(all="ignore"):  # what is no number for a row is found in its answer
-                found = predictor.predict(_rows_of(batch, stretch))
+            with np.errstate(all="ignore"):  # an answer that is not a number is found afterwards
+                found = predictor.predict(_rows_of(batch, run))
         except (ModelFailed, Refused) as error:
-            failed += len(stretch) == 1
+            failed += len(run) == 1
             if failed > _MOST_FAILURES:
                 why = str(error).partition("\n")[0]
-                raise TableError(f"the model fails on many rows ({why}); --no-predict leaves it out") from error
-            middle = len(stretch) // 2
-            waiting += [half for half in (stretch[middle:], stretch[:middle]) if middle]
+                raise TableError(f"the model fails on many rows ({why}); leave it out with --no-predict") from error
+            middle = len(run) // 2
+            pending += [half for half in (run[middle:], run[:middle]) if middle]
         else:
-            yield stretch, found
+            yield run, found
 
 
 def _texts_of(data: Categories) -> list[str | None]:
@@ -145,7 +145,7 @@ def _texts_of(data: Categories) -> list[str | None]:
 
 
 def _names_of(column: pa.ChunkedArray, feature: Feature, *, is_written: bool) -> list[str | None]:
-    """Return categories as a request would name them, missing ones included."""
+    """Return categories as a request names them, None where missing."""
     names = KnownCategories(feature.categories)
     found = as_categories(column, feature.name, names.written if is_written else names.typed)
     spells = is_written or not is_text(plain(column).type)
@@ -159,22 +159,22 @@ def _some(feature: Feature) -> str | None:
 
 def _rows_of(batch: Batch, rows: IntArray) -> Batch:
     picked = rows.tolist()
-    return Batch(batch.cells[rows], {place: [names[row] for row in picked] for place, names in batch.texts.items()})
+    return Batch(batch.cells[rows], {index: [names[row] for row in picked] for index, names in batch.texts.items()})
 
 
-class Grades:
-    """Answers whose truth is known: all of them up to a bound, of more a uniform sample."""
+class PerformanceSample:
+    """Answers with a known target: all of them up to a bound, a uniform sample of more."""
 
     def __init__(self, info: BundleInfo, most: int) -> None:
         self.unanswered = 0
-        """Rows that the model could not answer."""
+        """Rows that the model cannot answer."""
         self._info = info
         self._most = most
         self._random = np.random.default_rng(SEED)
         self._held: list[tuple[float, Label, float, str | float]] = []
 
     def add(self, answers: Answers, rows: slice) -> None:
-        """Take some of the rows that were answered."""
+        """Add some of the answered rows."""
         keys = self._random.random(len(answers.scores[rows])).tolist()
         scores = answers.scores[rows].tolist()
         for key, label, score, truth in zip(keys, answers.labels[rows], scores, answers.truth[rows], strict=True):
@@ -186,7 +186,7 @@ class Grades:
             self._held = sorted(self._held, key=lambda row: row[0])[: self._most]
 
     def performance(self) -> Performance | None:
-        """Return how good the answers are, None if no truth is known; TableError where it is of other classes."""
+        """Return the performance, None without a known target; TableError for a target of other classes."""
         target = self._info.target
         held = sorted(self._held, key=lambda row: row[0])[: self._most]
         if target is None or not held:
@@ -196,4 +196,4 @@ class Grades:
         try:
             return measure_performance(self._info, truth, target, labels, scores, False)
         except BundleError as error:
-            raise TableError(f"{error}; --no-predict leaves the model out") from error
+            raise TableError(f"{error}; leave the model out with --no-predict") from error

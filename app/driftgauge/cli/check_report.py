@@ -1,20 +1,23 @@
-"""What `driftgauge check` found, for a machine and for a person."""
+"""The report of `driftgauge check`, as JSON and as tables for a terminal."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import orjson
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-from driftgauge.check.check import Judged, moment
+from driftgauge.check.check import WindowVerdict
+from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.drift.verdict.wording import notes, short
 from driftgauge.edges.formats.drift_status import report_json
@@ -23,36 +26,36 @@ from driftgauge.models.bundle import Performance
 NAMED: Final = 4
 """Drifted columns that a line of a history names."""
 NOTHING: Final = "-"
-LEGEND: Final = """\
-evidence: its logarithm, real from its threshold on. PSI is less its noise; limit: big from it on.
-W: Wasserstein, and shift of the mean: both in the reference's sd. unseen: values that the reference
-does not have, or outside its range."""
+UNLIMITED: Final = 10_000
+LONGEST_NAME: Final = 24
+"""Characters of a column's name before it is folded."""
+NARROW: Final = "A wider terminal shows more statistics, --json all of them."
 
 
-# ---------------------------------------------------------------- what a machine sees
+# ---------------------------------------------------------------- JSON
 
 
 def as_bytes(
-    found: Sequence[Judged], baseline: Baseline, *, is_history: bool, held_out: Performance | None = None
+    found: Sequence[WindowVerdict], baseline: Baseline, *, is_history: bool, held_out: Performance | None = None
 ) -> bytes:
     """Return JSON: the report of a single window, or `{"periods": [...]}`; NaN is null.
 
-    `baseline` is the whole one, whose hash a server that uses it reports too; `held_out` is how good
-    the model was when the bundle was made.
+    `baseline` is the whole one, so that its hash is the one that a server reports; `held_out` is the
+    performance measured when the bundle was made.
     """
-    periods = [judged_json(judged, baseline, held_out) for judged in found]
+    periods = [verdict_json(verdict, baseline, held_out) for verdict in found]
     return orjson.dumps({"periods": periods} if is_history else periods[0], option=orjson.OPT_NON_STR_KEYS)
 
 
-def judged_json(judged: Judged, baseline: Baseline, held_out: Performance | None = None) -> dict[str, Any]:
-    """Return a report as `GET /drift/status` answers it, with the window, its files and when drift began in front."""
-    report = report_json(judged.report)
+def verdict_json(verdict: WindowVerdict, baseline: Baseline, held_out: Performance | None = None) -> dict[str, Any]:
+    """Return a report as `GET /drift/status` has it, preceded by the window's own keys."""
+    report = report_json(verdict.report)
     return {
-        "window": judged.window,
-        "tables": [os.fsencode(path).decode("utf-8", "replace") for path in judged.tables],
-        "drifting_since": dict(judged.since),
-        "unanswered_rows": judged.unanswered_rows,
-        "performance": _performance_json(judged.performance, held_out),
+        "window": verdict.window,
+        "tables": [os.fsencode(path).decode("utf-8", "replace") for path in verdict.tables],
+        "drifting_since": dict(verdict.since),
+        "unanswered_rows": verdict.unanswered_rows,
+        "performance": _performance_json(verdict.performance, held_out),
         **report,
         "baseline": {**report["baseline"], "hash": baseline.hash},
     }
@@ -65,58 +68,68 @@ def _performance_json(found: Performance | None, held_out: Performance | None) -
     return {"rows": found.rows, "metrics": found.metrics, "when_made": before}
 
 
-# ---------------------------------------------------------------- what a person sees
+# ---------------------------------------------------------------- terminal
 
 
 def show(
-    found: Sequence[Judged],
+    found: Sequence[WindowVerdict],
     console: Console,
     *,
     is_history: bool,
     show_all: bool = False,
     held_out: Performance | None = None,
 ) -> None:
-    """Print the verdict: of a history a line for each window, then the columns of the worst, or of all."""
+    """Print a table, or a history with a line per window and the columns of the worst window, or of all."""
     if not is_history:
         show_window(found[0], console, is_history=False, held_out=held_out)
         return
     console.print(_history(found))
     worst = max(found, key=_badness)
-    for judged in found if show_all else [worst if worst.drifted else found[-1]]:
+    for verdict in found if show_all else [worst if worst.drifted else found[-1]]:
         console.print()
-        show_window(judged, console, is_history=True, held_out=held_out)
+        show_window(verdict, console, is_history=True, held_out=held_out)
 
 
-def show_window(judged: Judged, console: Console, *, is_history: bool, held_out: Performance | None = None) -> None:
-    """Print one window: its verdict, a line for each column, and how two of them go together."""
-    report = judged.report
+def show_window(
+    verdict: WindowVerdict, console: Console, *, is_history: bool, held_out: Performance | None = None
+) -> None:
+    """Print one window: its verdict, a line per column, and the largest change of a correlation."""
     facts = Table(box=None, show_header=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
-    if is_history:
-        facts.add_row("window", judged.window)
-    facts.add_row("tables" if len(judged.tables) > 1 else "table", ", ".join(str(path) for path in judged.tables))
-    if report.main.start is not None and report.main.end is not None:
-        facts.add_row("times", f"{moment(report.main.start)} to {moment(report.main.end)}")
-    facts.add_row("rows", f"{judged.rows:,}{_sampled(judged)}")
-    if judged.unanswered_rows:
-        facts.add_row("no score", f"{judged.unanswered_rows:,} rows that the model cannot answer")
-    if judged.performance is not None:
-        facts.add_row("performance", f"{_measured(judged.performance)} rows with a known target")
-        if held_out is not None:
-            where = "of its own training rows" if held_out.in_sample else "held-out rows"
-            facts.add_row("when made", f"{_measured(held_out)} {where}")
-    facts.add_row("verdict", _status(report.status, report.severity))
-    facts.add_row("reason", report.reason)
-    for note in notes(report.baseline):
-        facts.add_row("note", note)
+    for name, text in _facts(verdict, is_history=is_history, held_out=held_out):
+        facts.add_row(name, text)
     console.print(facts)
     console.print()
-    console.print(_columns(judged, is_history=is_history))
+    layouts = [_statistics(verdict, columns, is_history=is_history) for columns in LAYOUTS]
+    table = next((one for one in layouts if _width(one, console) <= console.width), layouts[-1])
+    console.print(table)
     console.print()
-    console.print(LEGEND)
-    if report.correlation is not None:
-        console.print(_correlation(report), soft_wrap=True)
+    console.print(_legend(verdict.report))
+    if table is not layouts[0]:
+        console.print(NARROW)
+    if verdict.report.correlation is not None:
+        console.print(_correlation(verdict.report), soft_wrap=True)
+
+
+def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | None) -> Iterator[tuple[str, str]]:
+    report = verdict.report
+    if is_history:
+        yield "window", verdict.window
+    yield "tables" if len(verdict.tables) > 1 else "table", ", ".join(str(path) for path in verdict.tables)
+    if report.main.start is not None and report.main.end is not None:
+        yield "times", f"{rfc3339(report.main.start)} to {rfc3339(report.main.end)}"
+    yield "rows", f"{verdict.rows:,}{_sampled(verdict)}"
+    if verdict.unanswered_rows:
+        yield "no score", f"{verdict.unanswered_rows:,} rows that the model cannot answer"
+    if verdict.performance is not None:
+        yield "performance", f"{_measured(verdict.performance)} rows with a known target"
+        if held_out is not None:
+            yield "when made", f"{_measured(held_out)} {'training' if held_out.in_sample else 'held-out'} rows"
+    yield "verdict", _status(report.status, report.severity)
+    yield "reason", report.reason
+    for note in notes(report.baseline):
+        yield "note", note
 
 
 def _measured(performance: Performance) -> str:
@@ -124,104 +137,139 @@ def _measured(performance: Performance) -> str:
     return f"{metrics} on {performance.rows:,}"
 
 
-def _sampled(judged: Judged) -> str:
-    if judged.held_rows == judged.rows:
+def _sampled(verdict: WindowVerdict) -> str:
+    if verdict.held_rows == verdict.rows:
         return ""
-    drawn = f"{judged.held_rows:,} drawn at random"
-    return f"; KS, W, shift and correlation come from {drawn}, all the rest from every row"
+    return f"; KS, W, shift and correlation are of a random sample of {verdict.held_rows:,}, the rest of all rows"
 
 
-def _columns(judged: Judged, *, is_history: bool) -> Table:
-    report, main = judged.report, judged.report.main
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    table.add_column("column", overflow="fold", max_width=24)
-    table.add_column("status", no_wrap=True)
-    for name in ("evidence", "PSI", "limit", "p-value", "KS", "W", "JS", "shift", "missing", "unseen"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if is_history:
-        table.add_column("since", no_wrap=True)
-    for place in report.worst_first:
-        verdict = report.verdicts[place]
-        shares = (main.shares.unseen[place], main.shares.out_of_range[place])
-        known = [float(share) for share in shares if not math.isnan(share)]
-        table.add_row(
-            verdict.name,
-            _word(verdict),
-            _number(report.evidence.log10[place], ".1f"),
-            _number(main.psi.debiased[place], ".3f"),
-            _number(main.thresholds["warning"][place], ".3f"),
-            _number(main.significance.p_value[place], ".2g"),
-            _number(main.sample.ks_statistic[place], ".3f"),
-            _number(main.sample.wasserstein_ratio[place], ".3f"),
-            _number(main.js_distance[place], ".3f"),
-            _number(main.sample.mean_shift[place], "+.2f"),
-            _number(main.shares.missing[place], ".1%"),
-            _number(sum(known), ".1%") if known else NOTHING,
-            *([judged.since.get(verdict.name, NOTHING)] if is_history else []),
-            style=_STYLES.get(verdict.severity or ""),
-        )
-    return table
+def _legend(report: DriftReport) -> str:
+    return (
+        f"evidence: log10, significant from {report.evidence.threshold_log10:.1f}. "
+        "PSI: noise-corrected, large from limit.\n"
+        "W (Wasserstein), shift (of the mean): in standard deviations of the reference.\n"
+        "unseen: values that the reference does not have, or outside its range."
+    )
 
 
-def _history(found: Sequence[Judged]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    table.add_column("window", no_wrap=True)
-    table.add_column("rows", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("worst column", overflow="fold")
-    for name in ("evidence", "PSI", "limit"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("drifted", overflow="fold")
-    for judged in found:
-        report, main = judged.report, judged.report.main
-        worst = report.worst_first[0]
-        verdicts = [report.verdicts[place] for place in report.worst_first]
-        drifted = [verdict.name for verdict in verdicts if verdict.status is Status.DRIFT_DETECTED]
-        more = f" and {len(drifted) - NAMED} more" if len(drifted) > NAMED else ""
-        table.add_row(
-            judged.window,
-            f"{judged.rows:,}",
-            _word(report.verdicts[worst]),
-            report.verdicts[worst].name,
-            _number(report.evidence.log10[worst], ".1f"),
-            _number(main.psi.debiased[worst], ".3f"),
-            _number(main.thresholds["warning"][worst], ".3f"),
-            ", ".join(drifted[:NAMED]) + more or NOTHING,
-            style=_STYLES.get(report.severity or ""),
-        )
-    return table
+@dataclass(frozen=True)
+class _Column:
+    """A column of the table: its heading, and its text for one column of the data."""
 
-
-_STYLES: Final = {"critical": "red", "warning": "yellow"}
-
-
-def _status(status: Status, severity: Severity | None) -> str:
-    return f"{status} ({severity})" if severity else str(status)
-
-
-def _word(verdict: ColumnVerdict) -> str:
-    if verdict.status is Status.INSUFFICIENT_DATA:
-        return "not judged"
-    if verdict.status is Status.DRIFT_DETECTED:
-        return "critical" if verdict.severity == "critical" else "drift"
-    return str(verdict.status)
-
-
-def _badness(judged: Judged) -> tuple[int, float]:
-    report = judged.report
-    effects = np.nan_to_num(report.main.effect("warning"))
-    return report.rank, float(effects[report.worst_first[0]])
+    heading: str
+    text: Callable[[DriftReport, int], str]
+    is_number: bool = True
 
 
 def _number(value: float, form: str) -> str:
     return NOTHING if math.isnan(value) else format(float(value), form)
 
 
+def _unseen(report: DriftReport, i: int) -> str:
+    shares = (report.main.shares.unseen[i], report.main.shares.out_of_range[i])
+    known = [float(share) for share in shares if not math.isnan(share)]
+    return _number(sum(known), ".1%") if known else NOTHING
+
+
+STATUS: Final = (
+    _Column("status", lambda report, i: str(report.verdicts[i].status), is_number=False),
+    _Column("severity", lambda report, i: report.verdicts[i].severity or NOTHING, is_number=False),
+)
+SCORES: Final = (
+    _Column("evidence", lambda report, i: _number(report.evidence.log10[i], ".1f")),
+    _Column("PSI", lambda report, i: _number(report.main.psi.debiased[i], ".3f")),
+    _Column("limit", lambda report, i: _number(report.main.thresholds["warning"][i], ".3f")),
+)
+DETAILS: Final = (
+    _Column("p-value", lambda report, i: _number(report.main.significance.p_value[i], ".2g")),
+    _Column("KS", lambda report, i: _number(report.main.sample.ks_statistic[i], ".3f")),
+    _Column("W", lambda report, i: _number(report.main.sample.wasserstein_ratio[i], ".3f")),
+    _Column("JS", lambda report, i: _number(report.main.js_distance[i], ".3f")),
+    _Column("shift", lambda report, i: _number(report.main.sample.mean_shift[i], "+.2f")),
+)
+SHARES: Final = (
+    _Column("missing", lambda report, i: _number(report.main.shares.missing[i], ".1%")),
+    _Column("unseen", _unseen),
+)
+LAYOUTS: Final = (
+    (*STATUS, *SCORES, *DETAILS, *SHARES),
+    (*STATUS, *SCORES, *SHARES),
+    (*STATUS, *SCORES),
+    STATUS,
+)
+"""Columns of the table, from a wide terminal to a narrow one: the first layout that fits is printed."""
+_STYLES: Final = {"critical": "red", "warning": "yellow"}
+
+
+def _statistics(verdict: WindowVerdict, columns: Sequence[_Column], *, is_history: bool) -> Table:
+    """Return the table of a window's columns, worst first."""
+    report = verdict.report
+    table = _table("column", columns)
+    if is_history:
+        table.add_column("since", no_wrap=True)
+    for i in report.worst_first:
+        name = report.verdicts[i].name
+        cells = [column.text(report, i) for column in columns]
+        since = [verdict.since.get(name, NOTHING)] if is_history else []
+        table.add_row(name, *cells, *since, style=_STYLES.get(report.verdicts[i].severity or ""))
+    return table
+
+
+def _width(table: Table, console: Console) -> int:
+    """Return the least width that cuts no text of a table."""
+    return Measurement.get(console, console.options.update(width=UNLIMITED), table).minimum
+
+
+def _table(first: str, columns: Sequence[_Column]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column(first, overflow="fold", max_width=LONGEST_NAME)
+    for column in columns:
+        # Numbers and statuses are never cut.
+        table.add_column(column.heading, justify="right" if column.is_number else "left", no_wrap=True)
+    return table
+
+
+def _history(found: Sequence[WindowVerdict]) -> Table:
+    """Return the table of a history: a line per window, with its worst column."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name, justify in (("window", "left"), ("rows", "right"), ("status", "left"), ("severity", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    table.add_column("worst column", overflow="fold")
+    for column in SCORES:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    table.add_column("drifted", overflow="fold")
+    for verdict in found:
+        report, worst = verdict.report, verdict.report.worst_first[0]
+        cells = [column.text(report, worst) for column in STATUS]
+        scores = [column.text(report, worst) for column in SCORES]
+        name = report.verdicts[worst].name
+        row = (verdict.window, f"{verdict.rows:,}", *cells, name, *scores, _drifted(report))
+        table.add_row(*row, style=_STYLES.get(report.severity or ""))
+    return table
+
+
+def _drifted(report: DriftReport) -> str:
+    verdicts = [report.verdicts[i] for i in report.worst_first]
+    names = [verdict.name for verdict in verdicts if verdict.status is Status.DRIFT_DETECTED]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more or NOTHING
+
+
+def _status(status: Status, severity: Severity | None) -> str:
+    return f"{status} ({severity})" if severity else str(status)
+
+
+def _badness(verdict: WindowVerdict) -> tuple[int, float]:
+    report = verdict.report
+    effects = np.nan_to_num(report.main.effect("warning"))
+    return report.rank, float(effects[report.worst_first[0]])
+
+
 def _correlation(report: DriftReport) -> str:
     change = report.correlation
     if change is None:
         return ""
-    first, second = (report.baseline.names[place] for place in change.pair)
+    first, second = (report.baseline.names[i] for i in change.pair)
     return (
         f"correlation, largest change of {change.pairs:,} pairs: {first} and {second} {change.reference:.2f} → "
         f"{change.current:.2f} (p-value {short(change.p_value)} if rows are independent)"

@@ -26,12 +26,12 @@ _PLAIN: Final = {
 }
 """What some characters are written as where they cannot be shown."""
 _HANDLER: Final = "driftgauge-plain"
-WIDTH: Final = 110
-"""Characters in a line, at least, where the output is no terminal: a table of columns takes so many."""
+WIDTH: Final = 132
+"""Least characters of a line if the output is no terminal: a table of all statistics fits."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints names as they are, whatever brackets and colons they hold."""
+    """Return a console that prints names as they are, brackets and colons included."""
     own = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not own.is_terminal:
         own.width = max(own.width, WIDTH)

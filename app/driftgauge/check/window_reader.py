@@ -1,0 +1,125 @@
+"""Tables cut into windows: one for each table, or one for each period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from driftgauge.check.options import CheckOptions
+from driftgauge.check.rows import RowReader, Rows
+from driftgauge.check.scoring import PerformanceSample, Scorer
+from driftgauge.check.window_builder import EvidenceAccumulator, WindowBuilder
+from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.errors import TableError
+from driftgauge.tables.stream import TableStream
+
+_DAY_SECONDS: Final = 86_400
+
+
+@dataclass(frozen=True)
+class WindowRows:
+    """The rows of a window, and those of them with a known target."""
+
+    builder: WindowBuilder
+    sample: PerformanceSample | None
+    """None without the model."""
+
+
+class WindowReader:
+    """Reads tables in order and cuts their rows into windows."""
+
+    def __init__(
+        self,
+        reader: RowReader,
+        streams: Sequence[TableStream],
+        options: CheckOptions,
+        scorer: Scorer | None,
+        is_history: bool,
+    ) -> None:
+        self._reader = reader
+        self._streams = streams
+        self._options = options
+        self._period = options.period
+        self._scorer = scorer
+        self._is_history = is_history
+
+    def windows(self, evidence: EvidenceAccumulator, progress: Callable[[int], object]) -> Iterator[WindowRows]:
+        """Yield each window once all of its rows are read and their evidence is counted."""
+        names = unique([stream.name for stream in self._streams])
+        current: WindowRows | None = None
+        before = 0
+        for index, stream in enumerate(self._streams):
+            total = 0
+            for part in stream.parts(self._reader.needed(stream)):
+                rows = self._reader.read(stream, part)
+                total += len(rows.values)
+                for run, key in self._runs(rows, index, stream, current):
+                    if current is None or current.builder.key != key:
+                        if current is not None:
+                            yield current
+                        current = self._started(key, names[index])
+                    self._add(rows, run, current, evidence, stream.path)
+                progress(before + part.bytes_read)
+            if total == 0:
+                raise TableError(f"{stream.path} has no rows")
+            before += stream.bytes
+        if current is not None:
+            yield current
+
+    def _add(self, rows: Rows, run: slice, current: WindowRows, evidence: EvidenceAccumulator, path: Path) -> None:
+        codes = self._reader.baseline.binner.codes(rows.values[run])
+        current.builder.add(rows.values[run], codes, None if rows.at is None else rows.at[run], path)
+        if rows.at is not None:
+            evidence.add(codes, rows.at[run])
+        if current.sample is not None and rows.answers is not None:
+            current.sample.add(rows.answers, run)
+
+    def _runs(
+        self, rows: Rows, table: int, stream: TableStream, current: WindowRows | None
+    ) -> Iterator[tuple[slice, int]]:
+        """Yield consecutive rows of one window, with the window's key: its table or period."""
+        if self._period is None or rows.at is None:
+            yield slice(0, len(rows.values)), table
+            return
+        periods = np.floor(rows.at / self._period.seconds).astype(np.int64)
+        before = periods[0] if current is None else current.builder.key
+        newest = np.maximum.accumulate(np.append(before, periods))[1:]
+        late = np.flatnonzero(periods < newest)
+        if late.size:
+            raise self._unordered(stream, rows.at[late[0]], newest[late[0]] * float(self._period.seconds))
+        ends = [*np.flatnonzero(np.diff(periods)) + 1, len(periods)]
+        for first, end in zip([0, *ends], ends, strict=False):
+            yield slice(first, end), int(periods[first])
+
+    def _unordered(self, stream: TableStream, at: float, began: float) -> TableError:
+        return TableError(
+            f"{stream.path}: {self._options.time} goes back to {rfc3339(at)} after the period of {rfc3339(began)} has "
+            f"begun: sort the tables by {self._options.time}"
+        )
+
+    def _started(self, key: int, table: str) -> WindowRows:
+        name = table if self._is_history else "table"
+        if self._period is not None:
+            name = rfc3339(key * self._period.seconds)
+            name = name.partition("T")[0] if self._period.seconds % _DAY_SECONDS == 0 else name
+        baseline, options = self._reader.baseline, self._options
+        most = max(1, min(options.held_rows, options.held_cells // len(baseline.columns)))
+        sample = None if self._scorer is None else PerformanceSample(self._scorer.info, options.held_rows)
+        return WindowRows(WindowBuilder(key, name, baseline, most), sample)
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Return names with a number appended to repeated ones.
+
+    >>> unique(["t", "t"])
+    ['t', 't-2']
+    """
+    found: list[str] = []
+    for name in names:
+        candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, len(names) + 1))
+        found.append(next(candidate for candidate in candidates if candidate not in found))
+    return found
