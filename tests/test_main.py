@@ -349,5 +349,5 @@ def test_foreign_types_need_the_setting_that_trusts_them(binary: Example, tmp_pa
     assert f"the setting trusted_types: --trusted-types {FOREIGN}, or DRIFTGAUGE_TRUSTED_TYPES={FOREIGN}" in str(
         caught.value
     )
-    with pytest.raises(BundleError, match=r"answers a sample with 0\.5"):  # it is loaded, and is not the bundle's model
+    with pytest.raises(BundleError, match=r"scores a sample 0\.5, but"):  # loaded, and not the bundle's model
         create_app(quiet(bundle=folder, trusted_types=(FOREIGN,)))

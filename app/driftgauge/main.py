@@ -217,7 +217,7 @@ def _load(settings: Settings) -> Bundle:
     try:
         return load_bundle(settings.bundle, settings.trusted_types)
     except UntrustedTypes as error:
-        raise error.told_for("setting") from error
+        raise error.phrased_for("setting") from error
 
 
 def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems) -> Monitor:

@@ -194,7 +194,7 @@ def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
     made = driftgauge(*create(files, estimator=files / "id.skops", reference=files / "id.csv"), *names)
     assert made.code == 0, made.err
     assert "warning: client, id is likely an id: it has almost as many distinct values as rows." in made.err
-    assert "(and of the bundle, with --ignore)" in made.err
+    assert "(and leave it out of the bundle with --ignore)" in made.err
 
 
 def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
@@ -203,7 +203,7 @@ def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
     estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression())
     skops.io.dump(estimator.fit(binary.reference[binary.names].to_numpy(), binary.reference[TARGET]), files / "p.skops")
     options = create(files, estimator=files / "p.skops", trusted_types="tests.models.creation.test_feature_names.Plain")
-    assert driftgauge(*options).says("does not say which columns it was fitted on", "--features 'mean radius,mean tex")
+    assert driftgauge(*options).says("does not know which columns it was fitted on", "--features 'mean radius,mean tex")
     assert not (files / "bundle").exists()
     unknown = driftgauge(*options, "--features", "mean radius,mean aera")
     assert unknown.says("--features: there is no column mean aera; there is mean radius")
@@ -422,7 +422,7 @@ def test_without_times_dependence_is_unknown_and_the_baseline_says_so(files: Pat
 def test_hours_of_the_day_take_times(command: str, files: Path, driftgauge: Driftgauge) -> None:
     build = ["baseline", "build", files / "reference.csv", "--out", files / "b.json"]
     given = build if command == "baseline" else create(files)
-    assert driftgauge(*given, "--by-hour").says("--time", "hours of the day")
+    assert driftgauge(*given, "--by-hour").says("--time", "by hour of the day")
 
 
 def test_a_bundle_may_tell_hours_of_the_day_apart(files: Path, binary: Example, driftgauge: Driftgauge) -> None:

@@ -205,7 +205,7 @@ def _sample(name: str, value: object) -> Callable[[dict[str, Any]], object]:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda content: content.update(features=[], samples=[]), "the bundle names no feature"),
+        (lambda content: content.update(features=[], samples=[]), "the bundle has no features"),
         (lambda content: content["features"].append(content["features"][0]), "two features have the same name"),
         (lambda content: content.update(classes=[0, 1, 2]), "3 classes of a binary model"),
         (lambda content: content.update(classes=[1, 1]), "2 classes of a binary model, or one of them twice"),
@@ -214,7 +214,7 @@ def _sample(name: str, value: object) -> Callable[[dict[str, Any]], object]:
         (_sample("surprise", 1.0), "a sample has other features than the model"),
         (_sample("mean area", "wide"), "a sample of mean area is wide, and the feature is a number"),
         (_sample("mean area", [1]), r"samples.0.features.mean area is a list of 1"),
-        (_first("samples", score=float("nan")), "or a score that is no number"),
+        (_first("samples", score=float("nan")), "or a score that is not finite"),
         (_first("samples", prediction={}), "samples.0.prediction is an empty object"),
         (_first("features", name=5), r"features.0.name is 5, expected: a text"),
         (_first("features", dtype="U999999999"), "features.0.dtype is U999999999, which is not allowed there"),
@@ -233,7 +233,7 @@ def test_a_forged_bundle_json_is_refused_in_words(
     with pytest.raises(BundleError) as caught:
         load_bundle(folder)
     assert sentence in str(caught.value)
-    assert re.search(r"make (it|the bundle) again with `driftgauge bundle create`$", str(caught.value))
+    assert re.search(r"create (it|the bundle) again with `driftgauge bundle create`$", str(caught.value))
 
 
 @pytest.mark.parametrize(

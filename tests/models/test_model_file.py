@@ -463,6 +463,6 @@ def test_a_class_that_nobody_trusts_is_told_in_the_words_of_each_way(tmp_path: P
     error = UntrustedTypes("m.skops", ["a.B", "c.D"])
     assert str(error).startswith("m.skops contains types that are not trusted: a.B, c.D. Loading them can run code.")
     assert str(error).endswith("name them: trusted_types=['a.B', 'c.D']")
-    assert str(error.told_for("option")).endswith("name them: --trusted-types a.B,c.D")
+    assert str(error.phrased_for("option")).endswith("name them: --trusted-types a.B,c.D")
     setting = "the setting trusted_types: --trusted-types a.B,c.D, or DRIFTGAUGE_TRUSTED_TYPES=a.B,c.D"
-    assert str(error.told_for("setting")).endswith(f"name them: {setting}")
+    assert str(error.phrased_for("setting")).endswith(f"name them: {setting}")

@@ -256,7 +256,7 @@ def test_a_bundle_verifies(name: str, example_of: ExampleOf) -> None:
 
 def test_a_model_that_answers_its_samples_otherwise_is_refused(binary: Example) -> None:
     predictor = Predictor(with_model(binary, Answering([[0.75, 0.25]])))
-    with pytest.raises(BundleError, match=r"answers a sample with 0\.25, its bundle says .* scikit-learn .* again"):
+    with pytest.raises(BundleError, match=r"scores a sample 0\.25, but its bundle says .* scikit-learn .* again"):
         verify(predictor, binary.bundle.info)
     assert [agrees for *_, agrees in check_samples(predictor, binary.bundle.info)] == [False] * 3
 

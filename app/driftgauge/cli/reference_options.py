@@ -102,4 +102,4 @@ def told_by_option() -> Iterator[None]:
     try:
         yield
     except UntrustedTypes as error:
-        raise error.told_for("option") from error
+        raise error.phrased_for("option") from error

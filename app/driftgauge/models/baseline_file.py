@@ -1,4 +1,4 @@
-"""A baseline as text, read back: one schema says what a baseline can be, before anything is computed of it."""
+"""Reading a baseline's JSON: a schema checks it before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import BaselineError
 
 MOST_BYTES: Final = 256 << 20
-"""The largest baseline file that is read: a few thousand columns."""
+"""Largest baseline file that is read: a few thousand columns."""
 MOST_BRACKETS: Final = 1_000_000
-"""The most lists and objects in it: a column has fifty at most. Empty ones take twenty times their text."""
+"""Most lists and objects in it. A column has at most fifty; in memory an empty one takes twenty times its text."""
 MOST_ROWS: Final = 1 << 53
 _MOST_BINS: Final = 256
 _MOST_TAU: Final = 1e12
 _SLACK: Final = 1e-6
-"""What rounding may make of a mean that lies between its column's ends, in parts of them."""
+"""Rounding error allowed for a mean between its column's ends, relative to them."""
 
 
 def _require(true: bool, sentence: str) -> None:
@@ -36,7 +36,7 @@ def _require(true: bool, sentence: str) -> None:
 
 
 def _is_unicode(text: str) -> str:
-    _require(not any("\ud800" <= sign <= "\udfff" for sign in text), "half a surrogate pair is no text")
+    _require(not any("\ud800" <= sign <= "\udfff" for sign in text), "half a surrogate pair is not text")
     return text
 
 
@@ -72,7 +72,7 @@ class _BinsText(_Part):
         else:
             _require(not (self.categories or self.tail), "numbers have no categories")
             _require(len(self.edges) > 1 or self.rule == "value", "an interval takes two edges")
-            # The lowest number has no neighbour below it but -inf.
+            # Below the lowest number there is only -inf.
             finite = self.edges[1:] if self.rule == "interval" and self.edges[0] == -math.inf else self.edges
             _require(all(map(math.isfinite, finite)), "the edges are not all finite")
             _require(all(low < high for low, high in pairwise(self.edges)), "the edges do not ascend")
@@ -106,36 +106,36 @@ class _ColumnText(_Part):
         _require((self.kind == "numeric") == (self.bins.rule != "category"), f"{self.bins.rule} bins of {self.kind}")
         self._counts_fit(self.bins.built())
         self._moments_fit()
-        _require("0" not in self.natural_variation, "a natural variation of windows of no rows")
+        _require("0" not in self.natural_variation, "an expected range of windows without rows")
         return self
 
     def _counts_fit(self, bins: Bins) -> None:
         names = len(bins.names)
         _require(len(set(bins.names)) == names, "two bins have the same name")
         _require(len(self.counts) == names, f"{len(self.counts)} counts for {names} bins")
-        # What `unseen` is expected to hold comes on top, and is at most every row once more. Without any number
-        # and any category, infinite values are counted nowhere.
+        # The expected count of `unseen` comes on top: at most every row once more. In a column without any number
+        # or category, infinite values are not counted.
         least = self.rows - 0.5 if bins.edges or bins.categories or bins.tail else 0.0
-        _require(least <= sum(self.counts) <= 2.0 * self.rows + 0.5, "the counts are not those of its rows")
-        _require(self.counts[bins.special[MISSING]] <= self.rows, "more rows are missing than there are")
+        _require(least <= sum(self.counts) <= 2.0 * self.rows + 0.5, "the counts do not add up to its rows")
+        _require(self.counts[bins.special[MISSING]] <= self.rows, "more rows are missing than the column has")
         for hour, counts in self.by_hour.items():
             _require(int(hour) < HOURS, f"hours of the day are 0 to 23, not {hour}")
             _require(len(counts) == names, f"{len(counts)} counts for {names} bins in the hour {hour}")
-            _require(0.0 < sum(counts) <= 2.0 * self.rows + 0.5, f"the counts of the hour {hour} are not of its rows")
+            _require(0.0 < sum(counts) <= 2.0 * self.rows + 0.5, f"the counts of the hour {hour} do not fit its rows")
 
     def _moments_fit(self) -> None:
         ends = (self.min, self.max, self.mean, self.std)
         if self.min is None or self.max is None or self.mean is None or self.std is None:
-            _require(all(end is None for end in ends), "of mean, std, min and max only some are known")
+            _require(all(end is None for end in ends), "only some of mean, std, min and max are known")
             _require(not self.quantiles, "quantiles of a column without numbers")
             return
-        _require(self.kind == "numeric", "mean, std, min and max of categories")
+        _require(self.kind == "numeric", "mean, std, min and max of a categorical column")
         _require(self.min <= self.max, "min lies above max")
         slack = _SLACK * max(abs(self.min), abs(self.max))
         _require(self.min - slack <= self.mean <= self.max + slack, "the mean does not lie between min and max")
         spread = self.max / 2.0 - self.min / 2.0
         _require(self.std <= 2.0 * (spread + slack), "std is larger than the range of the values")
-        _require(self.std > 0.0 or spread <= max(slack, 1e-150), "std is 0, and the values differ")
+        _require(self.std > 0.0 or spread <= max(slack, 1e-150), "std is 0, but the values differ")
         _require(bool(self.quantiles), "a column of numbers without quantiles")
         _require(all(low <= high for low, high in pairwise(self.quantiles)), "the quantiles do not ascend")
         inside = self.min <= self.quantiles[0] and self.quantiles[-1] <= self.max
@@ -193,7 +193,7 @@ class _BaselineText(_Part):
         ordered = [name for name in numeric if name in taken]
         _require(
             list(self.correlations.columns) == ordered,
-            "the correlations are not of the numeric columns, each once and in order",
+            "the correlations do not name the numeric columns once each, in order",
         )
         return self
 
@@ -210,7 +210,7 @@ class _BaselineText(_Part):
 
 
 def loads(text: str) -> Baseline:
-    """Read a baseline back; raises BaselineError saying what is wrong and what to do."""
+    """Read a baseline; BaselineError says what is wrong and what to do."""
     content = _parsed(text)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION or isinstance(version, bool | float):
@@ -230,7 +230,7 @@ def loads(text: str) -> Baseline:
 
 def _parsed(text: str) -> Any:
     if text.count("[") + text.count("{") > MOST_BRACKETS:
-        raise BaselineError("the baseline has too many lists and objects to be one: build it again")
+        raise BaselineError("the baseline has too many lists and objects: build it again")
     try:
         return json.loads(text, object_pairs_hook=_each_once)
     except RecursionError as error:

@@ -23,15 +23,15 @@ BUNDLE_FILE: Final = "bundle.json"
 MODEL_FILE: Final = "model.skops"
 BASELINE_FILE: Final = "baseline.json"
 MOST_INFO_BYTES: Final = 64 << 20
-"""The largest `bundle.json` that is read: features of millions of categories."""
+"""Largest `bundle.json` that is read: features with millions of categories."""
 MOST_INFO_BRACKETS: Final = 1_000_000
-"""The most lists and objects in it: a feature has three. Empty ones take twenty times their text."""
+"""Most lists and objects in it. A feature has three; in memory an empty one takes twenty times its text."""
 SAMPLE_TOLERANCE: Final = 1e-6
 
 _SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
-"""What the score and the predicted class are, and are watched as."""
+"""Kinds of the score and of the predicted class: for the model, and in the baseline."""
 _LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
-"""Whose estimators are looked into."""
+"""Libraries whose estimators are searched for inner estimators."""
 
 Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "text"]
@@ -42,7 +42,7 @@ Label = int | float | bool | str
 Dtype = Annotated[
     str, Field(pattern=r"^[A-Za-z_]+[0-9]{0,4}(\([0-9, -]{1,12}\)|<[^>]{1,100}>)?(\[[^\]]{1,100}\])*$", max_length=300)
 ]
-"""A dtype as pandas spells it: int64, string[pyarrow], datetime64[ns, UTC]. None of a terabyte, such as U999999999."""
+"""A dtype as pandas spells it: int64, string[pyarrow], datetime64[ns, UTC]; not U999999999, which takes terabytes."""
 Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=128)]
 
 
@@ -55,30 +55,30 @@ class Feature(_Part):
 
     name: str
     kind: FeatureKind
-    """A number, one of a set of categories, or free text."""
+    """numeric, categorical, or free text."""
     categories: tuple[str, ...] = ()
     """The categories that the model knows; empty for a number and for free text."""
     codes: tuple[float, ...] | None = None
-    """The number that the model is given for each category; None where it is given the category itself."""
+    """The number that the model is given for each category; None if it is given the category itself."""
     boolean: bool = False
-    """Whether the column held booleans, for the documentation."""
+    """Whether the column held booleans; for documentation only."""
     accepts_missing: bool = False
-    """Whether the model answers a row without it."""
+    """Whether the model answers a row in which it is missing."""
     dtype: Dtype | None = None
     """The pandas dtype of the column that the model was fitted on; None in a bundle of an earlier version."""
     values: Values | None = None
-    """What a category, or a cell of dtype object, was in that column; None for categories with codes of the author's.
+    """The type of a category, or of a cell of dtype object; None for categories with the author's codes.
 
-    Only where it is known an unseen category is given to the model as itself.
+    An unseen category is given to the model only if the type is known.
     """
     missing: Missing = "nan"
-    """What stands for a missing value in that column: NaN, None, pandas.NA or an empty text."""
+    """The missing value in that column: NaN, None, pandas.NA or an empty text."""
     accepts_unseen: bool = False
-    """Whether the model answers a category that it was not fitted on, given as itself."""
+    """Whether the model answers a category that it was not fitted on."""
 
     @property
     def watched_as(self) -> Kind:
-        """The kind of its column in the baseline: of a free text the number of characters is watched."""
+        """The kind of its column in the baseline: of a free text the length is monitored."""
         return "categorical" if self.kind == "categorical" else "numeric"
 
     @model_validator(mode="after")
@@ -91,27 +91,27 @@ class Feature(_Part):
 
 
 class Sample(_Part):
-    """A row, and what the model answered when the bundle was made."""
+    """A row, and the model's prediction when the bundle was created."""
 
     features: dict[str, float | str | None]
     prediction: Label
     score: float
     shown: bool = False
-    """Whether clients see it: a row that was made up, or that the owner shares. Older bundles do not say; they hold
-    rows of the evaluation table."""
+    """Whether clients see it, because it is synthetic or the owner shares it. Bundles of earlier versions do not state
+    it: they hold rows of the evaluation table, which are not shown."""
 
 
 class Timing(_Part):
-    """What a prediction took when the bundle was made, by the median of a few; in seconds."""
+    """Seconds that a prediction took when the bundle was created, the median of a few."""
 
     one_row_seconds: float
     rows: int
     rows_seconds: float | None
-    """What so many rows took together; None for a model that takes one at a time."""
+    """Seconds for a batch of `rows` rows; None if the model accepts one row at a time."""
 
 
 class Performance(_Part):
-    """How well the model did on held-out rows (on its own training rows if `in_sample`)."""
+    """The model's metrics on held-out rows, or on its training rows if `in_sample`."""
 
     rows: int
     in_sample: bool
@@ -127,9 +127,9 @@ class BundleInfo(_Part):
     task: Task
     features: tuple[Feature, ...]
     classes: tuple[Label, ...] = ()
-    """The model's classes in the order of its probabilities; the last of two is the positive one."""
+    """The model's classes in the order of its probabilities; of two, the last is the positive one."""
     input: Input
-    """Whether the estimator is given a float64 matrix, a DataFrame with its columns' names, or its one text alone."""
+    """What the estimator is given: a float64 matrix, a DataFrame with column names, or a list of texts."""
     created: str
     libraries: dict[str, str]
     target: str | None = None
@@ -153,7 +153,7 @@ class BundleInfo(_Part):
 
     def _check_sample(self, sample: Sample) -> None:
         if set(sample.features) != {feature.name for feature in self.features} or not math.isfinite(sample.score):
-            raise ValueError("a sample has other features than the model, or a score that is no number")
+            raise ValueError("a sample has other features than the model, or a score that is not finite")
         for feature in self.features:
             value = sample.features[feature.name]
             if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
@@ -177,12 +177,12 @@ class BundleInfo(_Part):
 
     @property
     def accepts_missing(self) -> bool:
-        """Whether the model takes a missing value in each of its features."""
+        """Whether the model accepts a missing value in every feature."""
         return all(feature.accepts_missing for feature in self.features)
 
     @property
     def score_columns(self) -> tuple[str, ...]:
-        """The names of the columns that are monitored beside the features."""
+        """The monitored columns besides the features."""
         return RESERVED if self.task == "multiclass" else (PREDICTION,)
 
 
@@ -192,7 +192,7 @@ class Bundle:
 
     info: BundleInfo
     model: Any
-    """The scikit-learn estimator."""
+    """The estimator."""
     baseline: Baseline
 
     def __repr__(self) -> str:
@@ -200,10 +200,14 @@ class Bundle:
 
 
 def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle:
-    """Read and check a bundle; BundleError says what is wrong with it and what to do."""
+    """Read and check a bundle's folder.
+
+    `trusted_types` are types beyond the built-in list that the model file may contain; each can run code.
+    BundleError says what is wrong and what to do.
+    """
     folder = Path(folder)
     if not folder.is_dir():
-        raise BundleError(f"there is no model bundle at {folder}: make one with `driftgauge bundle create`")
+        raise BundleError(f"there is no model bundle at {folder}: create one with `driftgauge bundle create`")
     info = read_info(folder)
     baseline = read_baseline(folder / BASELINE_FILE)
     check_features(info, baseline)
@@ -222,7 +226,7 @@ def read_info(folder: Path) -> BundleInfo:
     except ValidationError as error:
         raise BundleError(
             f"{path} cannot be used ({told(error)}): it is damaged or from another version of Driftgauge; "
-            "make the bundle again with `driftgauge bundle create`"
+            "create the bundle again with `driftgauge bundle create`"
         ) from error
 
 
@@ -240,13 +244,13 @@ def _read(path: Path, most_bytes: int) -> str:
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise BundleError(f"cannot read {path}: it is not UTF-8 text; it is damaged, or another file") from error
+        raise BundleError(f"cannot read {path}: it is not UTF-8 text, so it is damaged or another file") from error
 
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:
-    """Raise BundleError unless the baseline has the model's features in order, and its score columns."""
+    """Raise BundleError unless the baseline has the model's features, in order, and its score columns."""
     if not info.features:
-        raise BundleError("the bundle names no feature: make it again with `driftgauge bundle create`")
+        raise BundleError("the bundle has no features: create it again with `driftgauge bundle create`")
     expected = (*(feature.name for feature in info.features), *info.score_columns)
     if baseline.names != expected:
         absent = [name for name in expected if name not in baseline.names]
@@ -268,16 +272,16 @@ def check_features(info: BundleInfo, baseline: Baseline) -> None:
 
 
 def strip_feature_names(model: Any) -> Any:
-    """Make an estimator that was fitted on a DataFrame take a matrix without a warning at each call."""
+    """Remove the feature names of an estimator, so that it accepts a matrix without a warning."""
     for part in parts(model):
         vars(part).pop("feature_names_in_", None)
-        if "_fitted_with_feature_names" in vars(part):  # how LightGBM says whether it has names
+        if "_fitted_with_feature_names" in vars(part):  # LightGBM's own mark of feature names
             part._fitted_with_feature_names = False
     return model
 
 
 def parts(model: Any) -> Iterator[Any]:
-    """Yield an estimator and all those that it is made of: steps, members, a boosting's encoder."""
+    """Yield an estimator and its inner ones: steps, members of an ensemble, encoders."""
     return _parts(model, set())
 
 

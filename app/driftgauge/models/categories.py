@@ -1,4 +1,4 @@
-"""What a category is called: one name for a value, whichever way it comes."""
+"""Names of categories: one name for a value, whether from JSON or a table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _BOOLEANS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("true", "True", "TRUE", "1"), "true"),
     **dict.fromkeys(("false", "False", "FALSE", "0"), "false"),
 }
-"""How a boolean may be written."""
+"""Spellings of the booleans."""
 
 
 def plain_name(text: str) -> str:
-    """Return the name that a number or boolean has as a value of JSON, where a text spells it: 1 for 1.0."""
+    """Return the JSON name of the number or boolean that a text spells: 1 for 1.0."""
     number = number_of(text)
     if number is None:
         return _BOOLEANS.get(text, text)
@@ -26,10 +26,10 @@ def plain_name(text: str) -> str:
 
 
 def other_names(categories: Iterable[str]) -> dict[str, str]:
-    """Return the categories by the names that their values have as JSON numbers or booleans.
+    """Map the JSON names of numbers and booleans to the categories that spell them.
 
-    A number 1 is the category `1.0` of a reference that holds such texts, and true its `True`, unless it
-    has a category of that very name, or two that would fit.
+    With a category `1.0`, the JSON number 1 means `1.0`, and true means `True`; not if there is a category with the
+    exact name, or several that fit.
     """
     known = set(categories)
     found: dict[str, list[str]] = {}
@@ -39,7 +39,7 @@ def other_names(categories: Iterable[str]) -> dict[str, str]:
 
 
 class CategoryNames:
-    """Names the values of one feature."""
+    """Returns the category names of one feature's values."""
 
     def __init__(self, feature: Feature) -> None:
         self._known = frozenset(feature.categories)
@@ -51,13 +51,13 @@ class CategoryNames:
         self._is_simple = not (self._as_plain or self._others or self._emptied)
 
     def of(self, values: Sequence[Any]) -> list[str | None]:
-        """Return the names of JSON's values: texts, numbers, booleans, and null for a missing one."""
+        """Return the names of JSON values; None for null, which is missing."""
         if self._is_simple:
             return [value if type(value) is str else category_name(value) for value in values]
         return [self._name(value) for value in values]
 
     def of_table(self, names: Sequence[str | None], *, as_written: bool) -> list[str | None]:
-        """Return the names of a table's distinct cells; `as_written` where text may spell a number or a boolean."""
+        """Return the names of a table's distinct cells; `as_written` if text may spell numbers or booleans."""
         if self._is_simple:
             return list(names)
         return [self._settled(self._renamed(name) if as_written else name) for name in names]
@@ -70,7 +70,7 @@ class CategoryNames:
         return name if name is None or name in self._known else self._others.get(name, name)
 
     def _settled(self, name: str | None) -> str | None:
-        if self._emptied and name is None:  # an empty text is what a missing one is
+        if self._emptied and name is None:  # an empty text stands for missing
             return ""
         if self._as_plain and name is not None and name not in self._known:
             if self._booleans:
@@ -81,5 +81,5 @@ class CategoryNames:
 
 
 def _is_long(name: str) -> bool:
-    """Say whether a text spells an integer that a float64 does not hold."""
+    """Return whether a text spells an integer that float64 cannot hold."""
     return name.lstrip("-").isdigit() and abs(int(name[:400])) > 2**53

@@ -1,4 +1,4 @@
-"""Rows as the DataFrame that an estimator was fitted on had them: same dtypes, same missing values."""
+"""DataFrames with the dtypes and missing values that an estimator was fitted on."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from driftgauge.models.bundle import Feature
 NULLABLE: Final = frozenset(
     {*(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)), "Float32", "Float64", "boolean"}
 )
-"""pandas' own dtypes of numbers and booleans, which hold NA."""
+"""Dtypes of pandas for numbers and booleans that hold NA."""
 Texts = Mapping[int, Sequence[str | None]]
 _WHOLE: Final = frozenset({*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "bool"})
 
 
 class Frames:
-    """Builds DataFrames of batches."""
+    """Builds DataFrames from batches."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        import pandas as pd  # an extra: only estimators that want a DataFrame need it
+        import pandas as pd  # an extra: only estimators that are given a DataFrame need it
 
         self._pd: Any = pd
-        # Before pandas 3 `str` is no dtype of its own, and makes a text of NaN.
+        # Before pandas 3 the dtype `str` turns NaN into text.
         self._as_objects: Final = {None, "object", *(["str"] if int(pd.__version__.partition(".")[0]) < 3 else [])}
         self._features: Final = tuple(features)
         self._missing: Final = {"nan": math.nan, "none": None, "na": pd.NA, "empty": ""}
@@ -37,11 +37,11 @@ class Frames:
         ]
 
     def of(self, inputs: FloatArray, texts: Texts) -> Iterator[tuple[IntArray | None, Any]]:
-        """Yield DataFrames of all rows, and which rows they are: None where one frame holds all.
+        """Yield DataFrames with the positions of their rows, None if one frame holds all.
 
-        `inputs` are numbers and codes, shape [n, features], `texts` names by the index of their feature.
-        Rows of which a cell does not fit the dtype of its column, such as 1.5 among integers, are
-        in a frame of their own, so that a row is given alike alone and among others.
+        `inputs` are numbers and codes, shape [n, features]; `texts` are names by the index of their feature. Rows with
+        a cell that does not fit its column's dtype, such as 1.5 among integers, get a frame of their own, so that a
+        row is converted alike alone and in a batch.
         """
         fits = self._fitting(inputs)
         if fits is None:
@@ -55,7 +55,7 @@ class Frames:
             yield rows, self._frame(inputs[rows], own, unfit)
 
     def _fitting(self, inputs: FloatArray) -> BoolArray | None:
-        """Say which cells fit their column's dtype, shape [n, strict columns]; None if all of them do."""
+        """Return which cells fit their column's dtype, shape [n, strict columns]; None if all do."""
         if not self._strict:
             return None
         fits = np.column_stack([_fits(inputs[:, index], self._features[index]) for index in self._strict])
@@ -86,7 +86,7 @@ class Frames:
                 [None if math.isnan(cell) else _plain(feature, cell) for cell in cells.tolist()], feature
             )
         if dtype == "float32":
-            with np.errstate(over="ignore"):  # what is too large becomes infinite, as in the caller's own column
+            with np.errstate(over="ignore"):  # too large a number becomes infinite, as in the caller's own column
                 return cells.astype(dtype)
         return cells.astype(dtype) if dtype in _WHOLE else cells
 
@@ -98,7 +98,7 @@ class Frames:
 
     def _named(self, feature: Feature, names: Sequence[str | None], codes: FloatArray) -> Any:
         """Return a column of categories or free text."""
-        if feature.values is None:  # of an earlier version, or with the author's codes
+        if feature.values is None:  # a bundle of an earlier version, or the author's codes
             if feature.codes is not None:
                 return codes
             known = set(feature.categories)
@@ -125,7 +125,7 @@ class Frames:
 
 
 def _fits(cells: FloatArray, feature: Feature) -> BoolArray:
-    """Say which cells a column's dtype can hold."""
+    """Return which cells the dtype of their column can hold."""
     dtype = feature.dtype or "float64"
     missing = np.isnan(cells)
     if dtype == "object" or dtype.startswith("Float"):
@@ -147,7 +147,7 @@ def _plain(feature: Feature, cell: float) -> Any:
 
 
 def _value(feature: Feature, name: str) -> Any:
-    """Return what a category was in the column that the estimator was fitted on."""
+    """Return the value of a category in the column that the estimator was fitted on."""
     if feature.values == "boolean":
         return name == "true"
     if feature.values in ("number", "integer"):

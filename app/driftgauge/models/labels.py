@@ -1,4 +1,4 @@
-"""The label of a row is the model's own `predict()`: asked for, or known to follow from the probabilities."""
+"""Predicted labels: from the model's `predict`, or from its probabilities if they agree."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ LARGEST_IS_PREDICTED: Final = (
 )
 """Classifiers whose `predict` names the class of the largest probability, unless two are equally large.
 
-Some of them compare raw scores, of which two that differ may round to equal probabilities: then `predict` decides.
-A classifier with a threshold of its own, or one that is not scikit-learn's, is asked for both.
+Some compare raw scores, and different scores may round to equal probabilities: then `predict` decides. For a
+classifier with its own threshold, or from another library, `predict` is always called.
 """
 
 
 def follows_probabilities(model: Any) -> bool:
-    """Say whether a model is known to predict the class of its largest probability."""
+    """Return whether a model is known to predict the class of its largest probability."""
     inner = _deciding(model)
     return type(inner) in LARGEST_IS_PREDICTED and "predict" not in vars(inner)
 
 
 def _deciding(model: Any) -> Any:
-    """Return the classifier whose `predict` a pipeline or a search calls."""
+    """Return the classifier whose `predict` a pipeline or search calls."""
     while type(model) in (Pipeline, GridSearchCV, RandomizedSearchCV):
         model = model.steps[-1][1] if type(model) is Pipeline else getattr(model, "best_estimator_", None)
     return model
 
 
 class Labels:
-    """Names the class that a classifier predicts for each row."""
+    """Returns the class that a classifier predicts for each row."""
 
     def __init__(self, model: Any, classes: tuple[Label, ...]) -> None:
         self._model = model
@@ -61,9 +61,9 @@ class Labels:
         self._by_probability = follows_probabilities(model)
 
     def of(self, inputs: Any, probabilities: FloatArray, scores: FloatArray) -> tuple[list[Label], IntArray]:
-        """Return the labels and their indices among the classes, shape [n]; -1 where `predict` names no class.
+        """Return the labels and their indices among the classes, shape [n]; -1 for an unknown class.
 
-        `scores` are the probabilities of the second of two classes, of more the largest of each row.
+        `scores` are each row's probability of the positive class, or the largest of more than two classes.
         """
         if not self._has_predict or (self._by_probability and not _has_ties(probabilities, scores)):
             indices: IntArray = probabilities.argmax(axis=1)
@@ -75,7 +75,7 @@ class Labels:
 
 
 def _has_ties(probabilities: FloatArray, scores: FloatArray) -> bool:
-    """Say whether in any row two classes share the largest probability."""
-    if probabilities.shape[1] == 2:  # which add up to one
+    """Return whether two classes share the largest probability in any row."""
+    if probabilities.shape[1] == 2:  # they add up to one
         return 0.5 in scores.tolist()
     return int(np.count_nonzero(probabilities == scores[:, None])) > len(scores)

@@ -1,4 +1,4 @@
-"""A model file, read: a skops file of types that are on the list, or that the operator trusts."""
+"""Loading a model: a skops file of types that are built in or that the operator trusts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import skops.io
 
 from driftgauge.common.safe_files import open_bounded
 from driftgauge.errors import BundleError
-from driftgauge.models.model_inspection import MAIN, MOST_BYTES, Unusable, inspect, names_in, unimportable
+from driftgauge.models.model_inspection import MAIN, MOST_BYTES, UnreadableModel, imported_names, inspect, unimportable
 
 _METRICS: Final = {
     "_classification": (
@@ -26,7 +26,7 @@ _METRICS: Final = {
         "mean_squared_log_error, median_absolute_error, r2_score, root_mean_squared_error, root_mean_squared_log_error"
     ),
 }
-"""The functions that scikit-learn's scorers (`scoring="roc_auc"`) are made of; they compute a number, and no more."""
+"""The functions behind scikit-learn's scorers (`scoring="roc_auc"`); they only compute a number."""
 
 TRUSTED_TYPES: Final = frozenset(
     {
@@ -81,15 +81,18 @@ TRUSTED_TYPES: Final = frozenset(
         "xgboost.sklearn.XGBRegressor",
     }
 )
-"""Types beyond skops' own list that estimators of scikit-learn, XGBoost and LightGBM are made of; none of them runs
-code of the file's choosing. A forged tree can still crash the process: serve only files whose origin you know."""
+"""Types beyond skops' own list in estimators of scikit-learn, XGBoost and LightGBM.
+
+None of them runs code that the file chooses. A forged tree can still crash the process: serve only files whose origin
+you know.
+"""
 
 TRUSTED_VARIABLE: Final = "DRIFTGAUGE_TRUSTED_TYPES"
 Way = Literal["argument", "option", "setting"]
 
 
 class UntrustedTypes(BundleError):
-    """A model file with types that are not on the list; the message says how to trust them where it is shown."""
+    """A model file with types that are not trusted; the message says how to trust them."""
 
     def __init__(self, what: str, types: Iterable[str], way: Way = "argument") -> None:
         self.types: Final = tuple(types)
@@ -105,24 +108,24 @@ class UntrustedTypes(BundleError):
         )
         self._what = what
 
-    def told_for(self, way: Way) -> UntrustedTypes:
-        """Return the same error in the words of another way to start."""
+    def phrased_for(self, way: Way) -> UntrustedTypes:
+        """Return the same error with the advice for another way of starting."""
         return UntrustedTypes(self._what, self.types, way)
 
-    def told_of(self, what: str) -> UntrustedTypes:
-        """Return the same error of something else than the file."""
+    def about(self, what: str) -> UntrustedTypes:
+        """Return the same error about something other than the file."""
         return UntrustedTypes(what, self.types)
 
 
 def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
-    """Load an estimator; BundleError for a file that is none, or holds types that nobody trusts."""
+    """Load an estimator; BundleError for a file that is unreadable or holds untrusted types."""
     try:
         with open_bounded(path, MOST_BYTES) as file:
             inspect(file, path)
             return _loaded(file, path, trusted_types)
     except BundleError:
         raise
-    except Unusable as error:
+    except UnreadableModel as error:
         raise BundleError(f"cannot read the model {path}: {error}") from error
     except OSError as error:
         raise BundleError(f"cannot read the model {path}: {error.strerror or error}") from error
@@ -132,8 +135,8 @@ def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
             "provides it, in the version that the model was made with"
         ) from error
     except MemoryError as error:
-        raise BundleError(f"cannot read the model {path}: it takes more memory than there is") from error
-    except Exception as error:  # what skops, numpy and estimators raise on content that does not fit has no one type
+        raise BundleError(f"cannot read the model {path}: it needs more memory than there is") from error
+    except Exception as error:  # skops, numpy and estimators raise anything on malformed content
         raise BundleError(
             f"cannot read the model {path} ({type(error).__name__}): it is damaged, or was made with other versions of "
             "its libraries; copy it again, or save the estimator again with skops.io.dump"
@@ -141,12 +144,12 @@ def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
 
 
 def refuse_unimportable(path: Path) -> None:
-    """Raise BundleError if a file that was saved in this process names what another could not import."""
+    """Raise BundleError if a saved file names objects that another process cannot import."""
     with path.open("rb") as file:
-        named = names_in(file)
+        named = imported_names(file)
     for kind in sorted(named):
         module = sys.modules.get(kind.module)
-        # JSON texts are described as of the type `str`; operators are named by their class.
+        # skops describes JSON texts as of type `str`, and operators by their class.
         if kind.module in MAIN or (module is not None and not hasattr(module, kind.name)):
             raise BundleError(f"the estimator cannot be served: {unimportable(kind)}")
 

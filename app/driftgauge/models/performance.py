@@ -1,4 +1,4 @@
-"""How well a model does on rows that it was not fitted on."""
+"""The performance of a model on a table with known targets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from driftgauge.tables.table import categories
 def measure_performance(
     info: BundleInfo, table: pa.Table, target: str, labels: Sequence[Label], scores: FloatArray, in_sample: bool
 ) -> Performance:
-    """Measure the model on the rows whose truth is known."""
+    """Measure the model on the rows whose target is known."""
     measure = _regression_metrics if info.task == "regression" else _class_metrics
     rows, metrics = measure(info, table, target, labels, scores)
     return Performance(rows=rows, in_sample=in_sample, metrics={k: float(v) for k, v in metrics.items()})

@@ -1,4 +1,4 @@
-"""Predicting: from validated rows to scores, and to the columns that a monitor watches."""
+"""Prediction: from validated rows to scores and to the columns that are monitored."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from driftgauge.models.labels import Labels
 from driftgauge.tables.cells import number_of
 
 SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
-"""The largest number of 32 bits."""
+"""Largest 32-bit float."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as they came: numbers in `cells` (NaN is missing), texts by the index of their feature."""
+    """Rows of a request: numbers in `cells`, NaN for missing, and texts by the index of their feature."""
 
     cells: FloatArray
-    """Shape [n, features]; what it holds for a category or a free text does not matter."""
+    """Shape [n, features]; cells of categories and free texts are ignored."""
     texts: Mapping[int, Sequence[str | None]]
     """Names of categories, and free texts."""
 
@@ -44,14 +44,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model answered, row by row."""
+    """The model's predictions, row by row."""
 
     labels: Sequence[Label]
-    """The predicted class; for a regression the value."""
+    """The predicted class, or the value of a regression."""
     scores: FloatArray
     """Binary: probability of the positive class; multiclass: the top probability; regression: the value."""
     columns: FloatArray
-    """What the monitor watches, in the baseline's order: features, score (and class), shape [n, columns]."""
+    """The monitored columns in the baseline's order: features, score (and class), shape [n, columns]."""
 
 
 class Predictor:
@@ -60,11 +60,11 @@ class Predictor:
     def __init__(self, bundle: Bundle) -> None:
         if bundle.info.input == "dataframe" and find_spec("pandas") is None:
             raise BundleError(
-                "the model takes a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
+                "the model needs a DataFrame, and pandas is not installed: pip install 'driftgauge[pandas]'"
             )
         self.info: Final = bundle.info
         self.baseline: Final = bundle.baseline
-        self._asking = threading.Lock()  # samples are predicted in a thread while others are on the event loop
+        self._asking = threading.Lock()  # samples are predicted in a thread beside the event loop
         self._model = bundle.model
         self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
         features = list(enumerate(bundle.info.features))
@@ -83,20 +83,20 @@ class Predictor:
         if PREDICTION_CLASS in bundle.baseline.names:
             bins = bundle.baseline.bins[bundle.baseline.names.index(PREDICTION_CLASS)]
             named = bins.encode(map(category_name, bundle.info.classes))
-            self._class_codes = np.append(named, float(bins.special[UNSEEN]))  # the last for what is no class
+            self._class_codes = np.append(named, float(bins.special[UNSEEN]))  # the last for an unknown class
 
     def admit(self, batch: Batch) -> None:
-        """Raise Refused for a category that the model does not know, where it does not answer such a one."""
+        """Raise Refused for an unseen category of a feature that accepts none."""
         for index, encoder in self._strict:
             encoder.refuse_unknown(batch.texts[index])
 
     def predict(self, batch: Batch) -> Predictions:
-        """Predict all rows or none: Refused for a cell that the model cannot take, else ModelFailed."""
+        """Predict all rows or none; Refused for a cell that the model cannot take, else ModelFailed."""
         self.admit(batch)
         return self.predict_admitted(batch)
 
     def predict_admitted(self, batch: Batch) -> Predictions:
-        """Predict rows that `admit` let through; raises as `predict` does."""
+        """Predict rows that passed `admit`; raises as `predict` does."""
         try:
             return self._answer(batch)
         except Exception as error:
@@ -104,7 +104,7 @@ class Predictor:
             raise ModelFailed.of(error) from error
 
     def _refuse_huge(self, cells: FloatArray) -> None:
-        """Raise Refused for a number beyond single precision, which is what many models work in."""
+        """Raise Refused for a number beyond single precision, which many models compute in."""
         for index, feature in enumerate(self.info.features):
             magnitude = np.abs(cells[:, index])
             huge = np.isfinite(magnitude) & (magnitude > SINGLE_PRECISION)
@@ -118,8 +118,8 @@ class Predictor:
                 )
 
     def _encode(self, batch: Batch) -> tuple[FloatArray, FloatArray]:
-        """Return the numbers that the model is given, and what is watched, both of shape [n, features]."""
-        inputs = batch.cells.copy()  # a model may change what it is given
+        """Return the model's inputs and the monitored values, both of shape [n, features]."""
+        inputs = batch.cells.copy()  # a model may change its input
         observed = batch.cells.copy() if batch.texts else batch.cells
         for index, encoder in self._encoders.items():
             inputs[:, index], observed[:, index] = encoder.encode(batch.texts[index])
@@ -138,7 +138,7 @@ class Predictor:
         return parts[0][1] if len(parts) == 1 else _reunited(parts, len(batch))
 
     def _rounded(self, inputs: FloatArray) -> Any:
-        """Return a matrix with columns of single precision as such, which estimators compute with otherwise."""
+        """Return the matrix with single-precision columns rounded as they were in training."""
         if not self._single:
             return inputs
         if len(self._single) == inputs.shape[1]:
@@ -147,7 +147,7 @@ class Predictor:
         return inputs
 
     def _alone(self, texts: Sequence[str | None]) -> list[str | None]:
-        """Return what a model of nothing but texts is given."""
+        """Return the input of a model that takes a list of texts."""
         gap = "" if self.info.features[0].missing == "empty" else None
         return [gap if text is None else text for text in texts]
 
@@ -160,13 +160,13 @@ class Predictor:
         _require_finite(probabilities)
         scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
         labels, indices = self._labels.of(inputs, probabilities, scores)
-        # The codes of classes are not yet known while a bundle is being made.
+        # While a bundle is created, its classes have no codes yet.
         further = [] if self._class_codes is None else [self._class_codes[indices]]
         return Predictions(labels, scores, _beside(observed, scores, *further))
 
 
 def _beside(observed: FloatArray, *scores: FloatArray) -> FloatArray:
-    """Return columns with those of scores behind them, quicker than numpy stacks a few rows; ValueError if uneven."""
+    """Append score columns, faster than numpy stacks a few rows; ValueError if their lengths differ."""
     rows, count = observed.shape
     if len(scores[0]) != rows:
         raise ValueError(f"it answered {len(scores[0])} rows of {rows}")
@@ -178,7 +178,7 @@ def _beside(observed: FloatArray, *scores: FloatArray) -> FloatArray:
 
 
 def _reunited(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> Predictions:
-    """Return the predictions of parts of a batch in the order of its rows."""
+    """Merge the predictions of parts of a batch, in the order of its rows."""
     order = np.empty(rows, dtype=np.int64)
     order[np.concatenate([own for own, _ in parts if own is not None])] = np.arange(rows)
     labels = [label for _, part in parts for label in part.labels]
@@ -193,7 +193,7 @@ def _require_finite(values: FloatArray) -> None:
 
 
 class _CategoryEncoder:
-    """Gives each category of one feature its number for the model and its bin for the monitor."""
+    """Encodes the categories of one feature: a number for the model, a bin for the monitor."""
 
     def __init__(self, feature: Feature, bins: Bins, *, framed: bool) -> None:
         self.feature: Final = feature
@@ -207,10 +207,10 @@ class _CategoryEncoder:
         as_itself = feature.accepts_unseen and (framed or self._numbers)
         self._takes_unseen = feature.accepts_missing if feature.values is None else as_itself
         self.takes_all: Final = self._takes_unseen and (feature.values in (None, "text"))
-        """Whether the model is given any name at all."""
+        """Whether the model accepts every name."""
 
     def encode(self, names: Sequence[str | None]) -> tuple[FloatArray, FloatArray]:
-        """Return the model's numbers (NaN where it knows none) and the bin codes, shapes [n]."""
+        """Return the model's numbers, NaN for unknown, and the bin codes; shapes [n]."""
         pairs = np.array([self._known.get(name) or self._unknown(str(name)) for name in names]).reshape(len(names), 2)
         return pairs[:, 0], pairs[:, 1]
 
@@ -221,12 +221,12 @@ class _CategoryEncoder:
     def _takes(self, name: str | None) -> bool:
         if name in self._known:
             return True
-        # What is neither a number nor a boolean cannot be put among them.
+        # A column of numbers or booleans cannot hold any other text.
         representable = self.feature.values in (None, "text") or (self._numbers and number_of(str(name)) is not None)
         return self._takes_unseen and representable
 
     def refuse_unknown(self, names: Sequence[str | None]) -> None:
-        """Raise Refused for the first name that the model does not know."""
+        """Raise Refused for the first name that the model cannot take."""
         for row, name in enumerate(names):
             if not self._takes(name):
                 raise Refused(
@@ -238,7 +238,7 @@ class _CategoryEncoder:
 
 
 def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | str | None]]) -> Batch:
-    """Return a batch of rows that are known to be valid, such as a bundle's samples."""
+    """Return a batch of valid rows, such as a bundle's samples."""
     cells = np.full((len(rows), len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
     for index, feature in enumerate(features):
@@ -251,7 +251,7 @@ def batch_of(features: Sequence[Feature], rows: Sequence[Mapping[str, float | st
 
 
 def check_samples(predictor: Predictor, info: BundleInfo) -> list[tuple[Sample, Label, float, bool]]:
-    """Predict the bundle's samples again: each with the label and score of now, and whether they agree."""
+    """Predict the bundle's samples again; yield each with its new label and score, and whether they agree."""
     if not info.samples:
         return []
     again = predictor.predict(batch_of(info.features, [sample.features for sample in info.samples]))
@@ -262,18 +262,18 @@ def check_samples(predictor: Predictor, info: BundleInfo) -> list[tuple[Sample, 
 
 
 def verify(predictor: Predictor, info: BundleInfo) -> None:
-    """Raise BundleError if the model answers its own samples otherwise than when the bundle was made."""
+    """Raise BundleError if the model no longer gives its samples the stored scores."""
     made = ", ".join(f"{name} {version}" for name, version in sorted(info.libraries.items()))
     try:
         checked = check_samples(predictor, info)
     except (ModelFailed, Refused) as error:
         raise BundleError(
-            f"the model fails on a sample of its bundle ({error}). The bundle was made "
-            f"with {made}: install those versions, or make the bundle again"
+            f"the model fails on a sample of its bundle ({error}). The bundle was created "
+            f"with {made}: install those versions, or create the bundle again"
         ) from error
     for sample, _, score, agrees in checked:
         if not agrees:
             raise BundleError(
-                f"the model answers a sample with {score:.9g}, its bundle says {sample.score:.9g}. The bundle was made "
-                f"with {made}: install those versions, or make the bundle again"
+                f"the model scores a sample {score:.9g}, but its bundle says {sample.score:.9g}. The bundle was "
+                f"created with {made}: install those versions, or create the bundle again"
             )

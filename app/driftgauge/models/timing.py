@@ -1,4 +1,4 @@
-"""How long a predictor takes for a batch."""
+"""The time that a predictor takes for a batch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _PROBES: Final = 5
 
 
 def median_seconds(predictor: Predictor, batch: Batch, clock: Callable[[], float]) -> float:
-    """Return what a batch takes: the median of a few predictions; `clock` in seconds."""
-    predictor.predict(batch)  # the first one loads what later ones find
+    """Return the median seconds of a few predictions of a batch; `clock` in seconds."""
+    predictor.predict(batch)  # the first call warms caches
     times = []
     for _ in range(_PROBES):
         started = clock()

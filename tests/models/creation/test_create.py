@@ -854,7 +854,7 @@ class Moody(Foreign):
 
 
 def test_a_model_that_answers_its_samples_otherwise_is_refused_and_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"answers a sample with .* its bundle says .* scikit-learn"):
+    with pytest.raises(BundleError, match=r"scores a sample .* but its bundle says .* scikit-learn"):
         create(tmp_path / "b", Moody().fit(INPUTS, CELLS[TARGET]), trusted_types=[f"{Moody.__module__}.Moody"])
     assert list(tmp_path.iterdir()) == []
 

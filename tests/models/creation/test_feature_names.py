@@ -68,7 +68,9 @@ def test_a_later_steps_names_are_taken_where_the_first_has_none() -> None:
 def test_names_are_demanded_where_no_step_has_those_of_the_table(table: Any) -> None:
     first = Renaming() if isinstance(table, pd.DataFrame) else Plain()
     model = make_pipeline(first, LogisticRegression()).fit(table, TARGET)
-    with pytest.raises(BundleError, match=r"does not say which columns .* --features a,id,b; beside the target"):
+    with pytest.raises(
+        BundleError, match=r"does not know which columns .* --features a,id,b; these are the reference's"
+    ):
         names_of(model, COLUMNS, ["y"])
     asked = names_of(model, COLUMNS, ["y"], ["b", "a"])
     assert asked == FeatureNames(("b", "a"), "as --features names them", as_frame=isinstance(table, pd.DataFrame))

@@ -1,4 +1,4 @@
-"""How a baseline is built of a table: which rows in which order, which columns as what."""
+"""Building the baseline of a table: the order of its rows, the kinds of its columns."""
 
 from __future__ import annotations
 
@@ -53,11 +53,15 @@ class BaselineOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be built, before a table is read; BaselineError."""
         if self.by_hour and self.time is None:
-            raise BaselineError("hours of the day are told from times: name the column that holds them (--time)")
+            raise BaselineError("a baseline by hour of the day needs times: name the column that holds them (--time)")
 
 
 def create_baseline(source: Any, options: BaselineOptions | None = None) -> Baseline:
-    """Build the baseline of a table alone, for a model that is served elsewhere."""
+    """Build the baseline of a table alone, for a model that is served elsewhere.
+
+    `reference` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. Raises
+    BaselineError or TableError, both of them DriftgaugeError.
+    """
     options = options or BaselineOptions()
     table = ordered(read_table(source, stated_text(options)), options)
     hint = separator_hint(table.column_names) if is_csv(source) else ""
@@ -74,19 +78,19 @@ def create_baseline(source: Any, options: BaselineOptions | None = None) -> Base
 
 
 def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
-    """Return a table in the order of its times, if it has any."""
+    """Return a table in the order of its times, if there is a column of times."""
     return table if options.time is None else in_order(table, options.time)
 
 
 def not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
-    """Return the columns that are no features: ignored ones, times, the target, and a DataFrame's index."""
+    """Return the columns that are not features: ignored ones, times, the target, an index."""
     require(table, options.ignore, "the table")
     stored = index_columns(table.column_names)
     return [*others, *options.ignore, *([options.time] if options.time else []), *stored]
 
 
 def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
-    """Build the baseline of columns whose times, if any, are in the table that they come from."""
+    """Build the baseline of columns; their times are in the table `source`."""
     hours = hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
     return build_baseline(
         columns,
@@ -100,10 +104,10 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
 
 
 def now_text() -> str:
-    """Return the time as a bundle says when it was made: RFC 3339 in UTC."""
+    """Return the current time in UTC as RFC 3339."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def stated_text(options: BaselineOptions) -> list[str]:
-    """Return the columns that are stated to be text, or categories that a file may spell as numbers."""
+    """Return the columns that are stated not to be numeric: a csv file may spell them as numbers."""
     return [name for name, kind in options.kinds.items() if kind != "numeric"]

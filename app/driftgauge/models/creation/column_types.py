@@ -1,4 +1,4 @@
-"""How each column was when the estimator was fitted: its dtype, its values, its missing ones."""
+"""The type of each column in training: its dtype, values and missing value."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from driftgauge.tables.table import is_csv
 
 @dataclass(frozen=True)
 class TableSource:
-    """The reference as it was read, and what is known of where it comes from."""
+    """A table with the types that its source states."""
 
     table: pa.Table
     as_written: bool = False
-    """Whether it is a csv file, whose text may spell numbers."""
+    """Whether it comes from a csv file, where text may spell numbers."""
     dtypes: Mapping[str, str] = field(default_factory=dict)
-    """The dtypes that columns had in pandas; empty if it does not come from there."""
+    """The pandas dtype of each column; empty if the source has none."""
     missing: Mapping[str, Missing] = field(default_factory=dict)
-    """What missing values are in the object columns of a DataFrame."""
+    """The missing value in each object column of a DataFrame."""
 
     @classmethod
     def of(cls, source: Any, table: pa.Table) -> TableSource:
-        """Describe a table that was read from a file, a DataFrame, an Arrow table or a dict of columns."""
+        """Describe a table that was read from a source."""
         return cls(table, is_csv(source), pandas_dtypes(source), missing_kinds(source))
 
     def type_of(self, name: str) -> pa.DataType:
-        """Return what a column holds: of categories what these are."""
+        """Return the Arrow type of a column, of a dictionary the type of its values."""
         return _plain_type(self.table, name)
 
 
 def pandas_dtypes(source: Any) -> dict[str, str]:
-    """Return the dtype of each column in pandas, as a DataFrame has it or a file says; empty if neither does."""
+    """Return the pandas dtype of each column, from a DataFrame or a file's metadata."""
     if _is_frame(source):
         return {str(name): str(dtype) for name, dtype in source.dtypes.items()}
     if isinstance(source, str | Path):
@@ -67,7 +67,7 @@ def _is_frame(source: Any) -> bool:
 
 
 def missing_kinds(source: Any) -> dict[str, Missing]:
-    """Return what missing values are in each object column of a DataFrame; empty for any other source."""
+    """Return the missing value in each object column of a DataFrame; empty for other sources."""
     if not _is_frame(source):
         return {}
     objects = [(str(name), source[name]) for name, dtype in source.dtypes.items() if str(dtype) == "object"]
@@ -75,9 +75,9 @@ def missing_kinds(source: Any) -> dict[str, Missing]:
 
 
 def with_column_type(feature: Feature, source: TableSource, known: LearnedColumn, encoded: Collection[str]) -> Feature:
-    """Return a feature, which has no codes of its author's, with what its column was in training.
+    """Return a feature without the author's codes, with the type of its column in training.
 
-    `encoded` are all texts that any encoder of the estimator knows.
+    `encoded` are the texts that any encoder of the estimator knows.
     """
     if known.is_text:
         feature = Feature(name=feature.name, kind="text", values="text")
@@ -96,7 +96,7 @@ def with_column_type(feature: Feature, source: TableSource, known: LearnedColumn
 
 
 def _with_categories(feature: Feature, source: TableSource, known: LearnedColumn, encoded: Collection[str]) -> Feature:
-    """Return a categorical feature with what its categories were: texts, numbers or booleans."""
+    """Return a categorical feature with the type of its categories: text, number or boolean."""
     values = _values_of_type(source.type_of(feature.name))
     if values == "text" and source.as_written:
         values = _values_of_texts(feature, known, encoded)
@@ -121,7 +121,7 @@ def _values_of_type(of: pa.DataType) -> Values:
 
 
 def _values_of_texts(feature: Feature, known: LearnedColumn, encoded: Collection[str]) -> Values:
-    """Return what the texts of a csv file stand for, by what the estimator knows of the column."""
+    """Return the type that the texts of a csv file stand for."""
     if known.has_texts or (not known.categories and not set(feature.categories).isdisjoint(encoded)):
         return "text"
     if known.categories and all(isinstance(category, bool) for category in known.categories):
@@ -135,14 +135,14 @@ def _values_of_texts(feature: Feature, known: LearnedColumn, encoded: Collection
 
 
 def _respelled(feature: Feature, known: LearnedColumn) -> Feature:
-    """Return a feature whose categories are spelled as the estimator knows them: 1.0, not 1."""
+    """Return a feature with its categories spelled as the estimator learned them: 1.0, not 1."""
     spelled = {**other_names(known.categories), **{name: name for name in known.texts}}
     names = tuple(sorted({spelled.get(category, category) for category in feature.categories}))
     return feature.model_copy(update={"categories": names})
 
 
 def _dtype(feature: Feature, source: TableSource, known: LearnedColumn) -> str:
-    """Return the dtype of a column, as pandas wrote it down or would read it."""
+    """Return the dtype of a column that pandas stored, or would infer."""
     dtype = "category" if known.by_dtype else source.dtypes.get(feature.name)
     if dtype is not None:
         return dtype
@@ -159,7 +159,7 @@ def _dtype(feature: Feature, source: TableSource, known: LearnedColumn) -> str:
 
 
 def _missing(feature: Feature, dtype: str, source: TableSource, known: LearnedColumn) -> Missing:
-    """Return what stands for a missing value: by the dtype, else what the estimator or the DataFrame holds."""
+    """Return the missing value of a column: by its dtype, else as the estimator or DataFrame has it."""
     column = source.table[feature.name]
     if feature.kind == "text":  # a vectoriser itself takes nothing but text
         return known.missing or ("empty" if column.null_count or "" in column.unique().to_pylist() else "nan")
@@ -183,7 +183,7 @@ def _missing(feature: Feature, dtype: str, source: TableSource, known: LearnedCo
 
 
 def feature_cells(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
-    """Return the cells of a feature: numbers, or categories named as the model knows them."""
+    """Return the cells of a feature: numbers, or categories by the model's names."""
     found = column_of(table, feature.name, feature.watched_as)
     if not isinstance(found, Categories):
         return found
@@ -197,7 +197,7 @@ def _plain_type(table: pa.Table, name: str) -> pa.DataType:
 
 
 def rename_categories(found: Categories, names: Sequence[str | None]) -> Categories:
-    """Return categories under other names, of which several may be the same; the last is that of a missing one."""
+    """Return categories under new names; equal names are merged, the last stands for missing."""
     kept = tuple(sorted({name for name in names if name is not None}.difference(_unused(found, names))))
     index = {name: i for i, name in enumerate(kept)}
     moved = np.array([-1 if name is None else index.get(name, -1) for name in names], dtype=np.int64)
@@ -205,6 +205,6 @@ def rename_categories(found: Categories, names: Sequence[str | None]) -> Categor
 
 
 def _unused(found: Categories, names: Sequence[str | None]) -> set[str]:
-    """Return the name of a missing category where none is missing."""
+    """Return the name of the missing category if no cell is missing."""
     last = names[-1]
     return set() if last is None or last in names[:-1] or (found.codes < 0).any() else {last}

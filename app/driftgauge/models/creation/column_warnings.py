@@ -1,4 +1,4 @@
-"""Columns that should hardly be features: ids, and columns that the target was made into."""
+"""Warnings about columns that seldom belong in a model: ids, and copies of the target."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.columns import Categories
 
 FEWEST_ROWS: Final = 50
-"""Rows below which chance makes a column look like an id, or like the target."""
+"""Fewest rows to judge a column: in fewer, any column can look like an id."""
 FEWEST_OTHERS: Final = 5
-"""Rows with another target than the commonest, below which a column determines them by accident."""
+"""Fewest rows outside the most frequent target value: fewer can match by chance."""
 MOST_ROWS: Final = 100_000
-"""Rows that are looked at, spread over the table."""
+"""Most rows that are examined, spread over the table."""
 ID_RATIO: Final = 0.95
-"""Distinct values for each value, from which on a column of whole numbers or texts is likely an id."""
+"""Share of distinct values at which a column of whole numbers or texts is likely an id."""
 
 Column = FloatArray | Categories
 
 
 def column_warnings(columns: Mapping[str, Column], target: Column) -> list[str]:
-    """Return a sentence for each column that is likely an id, or that determines the target by itself."""
+    """Return a warning for each likely id and each column that determines the target."""
     truth = _spread_rows(_values(target))
     if len(truth) < FEWEST_ROWS:
         return []
@@ -33,18 +33,18 @@ def column_warnings(columns: Mapping[str, Column], target: Column) -> list[str]:
         if _looks_like_id(column, values):
             found.append(
                 f"{name} is likely an id: it has almost as many distinct values as rows. "
-                "If it is no feature, leave it out of the estimator (and of the bundle, with --ignore)"
+                "If it is not a feature, fit the estimator without it (and leave it out of the bundle with --ignore)"
             )
         elif determines(values, truth):
             found.append(
-                f"{name} determines the target perfectly: it may be made from it, and be unknown when you predict. "
-                "If so, leave it out of the estimator (and of the bundle, with --ignore)"
+                f"{name} determines the target perfectly: it may be computed from the target, and unknown when you "
+                "predict. If so, fit the estimator without it (and leave it out of the bundle with --ignore)"
             )
     return found
 
 
 def _values(column: Column) -> FloatArray:
-    """Return a column as numbers, NaN for missing; categories by their positions in the order of their names."""
+    """Return a column as numbers, NaN for missing; categories by their codes."""
     if isinstance(column, Categories):
         return np.where(column.codes < 0, np.nan, column.codes)
     return column
@@ -63,7 +63,7 @@ def _looks_like_id(column: Column, values: FloatArray) -> bool:
 
 
 def determines(values: FloatArray, truth: FloatArray) -> bool:
-    """Say whether a column determines the target perfectly: as a monotone transform, or value by value."""
+    """Return whether a column determines the target, by a monotone transform or value by value."""
     known = ~(np.isnan(values) | np.isnan(truth))
     if known.sum() < FEWEST_ROWS:
         return False
@@ -76,7 +76,7 @@ def determines(values: FloatArray, truth: FloatArray) -> bool:
 
 
 def _is_monotone(index: IntArray, wanted: IntArray, targets: int) -> bool:
-    """Say whether the rows in order of the column are in order of the target too, each of its values in one stretch."""
+    """Return whether sorting by the column also sorts the target."""
     lowest = np.full(index.max() + 1, targets)
     highest = np.full(index.max() + 1, -1)
     np.minimum.at(lowest, index, wanted)
@@ -88,7 +88,7 @@ def _is_monotone(index: IntArray, wanted: IntArray, targets: int) -> bool:
 
 
 def _is_function(index: IntArray, wanted: IntArray) -> bool:
-    """Say whether each value that occurs again has one target, where that is no accident."""
+    """Return whether each repeated value has one target, in enough rows to exclude chance."""
     rows = np.bincount(index)
     again = rows[index] > 1
     if again.sum() * 2 < len(index) or len(np.unique(wanted[again])) < 2:

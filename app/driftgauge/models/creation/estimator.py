@@ -1,4 +1,4 @@
-"""What a fitted estimator takes and answers, found out from itself and the table it was fitted on."""
+"""The features and classes of a fitted estimator, read from it and its table."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def features_of(
     require(table, names, "the reference")
     reserved = [name for name in names if name in RESERVED]
     if reserved:
-        raise BundleError(f"{reserved[0]} is the name of the monitored score: rename the feature")
+        raise BundleError(f"{reserved[0]} is a reserved name, that of the monitored score: rename the feature")
     expected = getattr(model, "n_features_in_", len(names))
     if expected != len(names):
         raise BundleError(
-            f"the estimator was fitted on {expected} features, the reference has {len(names)} beside the target "
-            f"({listed(names)}): --ignore what is not a feature, or name the features in their order (--features)"
+            f"the estimator was fitted on {expected} features, the reference has {len(names)} besides the target "
+            f"({listed(names)}): --ignore columns that are not features, or name the features in order (--features)"
         )
     require(table, list(codes), "the reference")
     texts = [name for name, kind in stated.items() if kind == "text"]
@@ -51,7 +51,7 @@ def features_of(
 
 
 def column_kinds(stated: Mapping[str, FeatureKind]) -> dict[str, Kind]:
-    """Return how columns of stated kinds are read from a table: free text is read as categories are."""
+    """Return how columns of stated kinds are read from a table: free text as categories."""
     return {name: "numeric" if kind == "numeric" else "categorical" for name, kind in stated.items()}
 
 
@@ -78,12 +78,12 @@ def _feature(table: pa.Table, name: str, kind: FeatureKind, codes: Mapping[str, 
 
 
 def encoded_texts(model: Any) -> frozenset[str]:
-    """Return all texts that any encoder in an estimator was fitted on."""
+    """Return the texts that the encoders of an estimator were fitted on."""
     return frozenset(category for part in bundles.parts(model) for category in _encoded_texts(part))
 
 
 def class_names(model: Any) -> tuple[str, ...] | None:
-    """Return a classifier's classes as categories are named, None for what has no single list of them."""
+    """Return the names of a classifier's classes, None if it has no single list of them."""
     classes = getattr(model, "classes_", None)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1:
         return None
@@ -99,7 +99,7 @@ def _encoded_texts(part: Any) -> list[str]:
 
 
 def classes_of(model: Any) -> tuple[Label, ...] | None:
-    """Return a classifier's classes as plain values, None for a regressor; BundleError for what is neither."""
+    """Return a classifier's classes, None for a regressor; BundleError for anything else."""
     _require_fitted(model)
     refuse_several_outputs(_outputs(model))
     if is_regressor(model):
@@ -126,7 +126,7 @@ def _require_fitted(model: Any) -> None:
 
 
 def _outputs(model: Any) -> int:
-    """Return how many values the estimator says that it predicts for a row."""
+    """Return the number of outputs that the estimator states."""
     classes = getattr(model, "classes_", None)
     if isinstance(classes, list) and classes and isinstance(classes[0], np.ndarray | list):
         return len(classes)
@@ -135,7 +135,7 @@ def _outputs(model: Any) -> int:
 
 
 def refuse_several_outputs(outputs: int) -> None:
-    """Raise BundleError unless there is one value a row."""
+    """Raise BundleError unless there is one output for each row."""
     if outputs > 1:
         raise BundleError(
             f"the estimator predicts {outputs} outputs for each row, and a bundle has one: fit an estimator for each "
@@ -144,20 +144,20 @@ def refuse_several_outputs(outputs: int) -> None:
 
 
 def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) -> None:
-    """Raise BundleError if the estimator answers a row of the table with several values, as far as it answers it."""
+    """Raise BundleError if the estimator answers a row of the table with several values."""
     row = table.select(list(names)).slice(0, 1)
     for given in (row.to_pandas, lambda: np.array([[value[0] for value in row.to_pydict().values()]])):
         try:
             with warnings.catch_warnings(action="ignore"):
                 answer = np.asarray(model.predict(given()))
-        except Exception:  # noqa: S112  # asked again later, and told what is wrong then
+        except Exception:  # noqa: S112  # the prediction of the whole table says what is wrong
             continue
         refuse_several_outputs(answer.shape[1] if answer.ndim == 2 else 1)
         return
 
 
 def selects_by_name(model: Any) -> bool:
-    """Say whether any part of the estimator selects its columns by name, or by a function of a DataFrame."""
+    """Return whether any part of the estimator selects its columns by name or by a function."""
     lists = [getattr(part, "transformers", None) for part in bundles.parts(model)]
     chosen = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
     return any(_is_by_name(columns) for columns in chosen)

@@ -1,4 +1,4 @@
-"""Which columns of a table an estimator takes: by its own names, a step's, the user's, or all beside the target."""
+"""Which columns are features: by the estimator's names, a step's, the user's, or all but the target."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from driftgauge.errors import BundleError
 from driftgauge.models.creation.learned_columns import takes_only_texts
 
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
-"""Where an estimator keeps the one that it is made around."""
+"""Attributes that hold the wrapped estimator."""
 
 
 @dataclass(frozen=True)
 class FeatureNames:
-    """The features' names in the order that the estimator takes them."""
+    """The features' names in the order that the estimator expects."""
 
     names: tuple[str, ...]
     source: str
-    """Where they are from, as the end of a sentence."""
+    """Where the names come from, as the end of a sentence."""
     as_frame: bool = False
-    """Whether the estimator was fitted on a DataFrame and its first step may need one, though it keeps no names."""
+    """Whether the estimator may need a DataFrame, although its first step keeps no names."""
     guessed: bool = False
-    """Whether they are a later step's: a step before it may have taken more columns, and dropped some."""
+    """Whether the names are a later step's: an earlier one may have dropped columns."""
 
     @property
     def doubt(self) -> str:
-        """What to say where the estimator does not answer rows of these columns; empty if they are its own."""
+        """The advice if the estimator fails on these columns; empty if the names are its own."""
         if not self.guessed:
             return ""
-        return (
-            f"; its columns were taken {self.source}: if it was fitted on others, name them in their order (--features)"
-        )
+        return f"; its columns were chosen {self.source}: if it was fitted on others, name them in order (--features)"
 
 
 def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> FeatureNames:
-    """Find the features among a table's columns; `left_out` are none, `asked` are those that the user names.
+    """Return the features among a table's columns.
 
-    Raises BundleError where the estimator does not say what it was fitted on, or says otherwise.
+    `left_out` are columns that are not features, `asked` those that the user names. Raises BundleError if the
+    estimator does not know its columns, or knows others.
     """
     beside = [name for name in columns if name not in left_out]
     own = _own(model, columns)
@@ -53,21 +52,21 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
         return later
     if not hasattr(model, "n_features_in_") and not takes_only_texts(model):
         raise BundleError(
-            f"the estimator does not say which columns it was fitted on: name them in their order, {_options(beside)}; "
-            "beside the target the reference has these columns"
+            f"the estimator does not know which columns it was fitted on: name them in their order, "
+            f"{_options(beside)}; these are the reference's columns besides the target"
         )
-    return FeatureNames(tuple(beside), "all columns beside the target, in the table's order")
+    return FeatureNames(tuple(beside), "all columns except the target, in the table's order")
 
 
 def trained_names(model: Any) -> list[str]:
-    """Return the names that the estimator or its first step with names was fitted on; none where no step has any."""
+    """Return the names of the estimator, or else of its first step that has any."""
     own = _own(model, ())
     later = next(_later(model, ()), None) if own is None else None
     return list(own or (later.names if later else ()))
 
 
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
-    """Return the columns that are no features, each with its reason if it has one."""
+    """Return the columns that are not features, each with its reason if there is one."""
     return listed([name for name in columns if name not in names], reasons)
 
 
@@ -95,7 +94,7 @@ def _own(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _later(model: Any, columns: Sequence[str]) -> Iterator[FeatureNames]:
-    """Yield the names that inner steps were fitted on, in the order in which a row comes to them."""
+    """Yield the names that inner steps were fitted on, first step first."""
     for step, inner in getattr(model, "steps", None) or ():
         own = _own(inner, columns)
         if own is not None:
@@ -109,7 +108,7 @@ def _later(model: Any, columns: Sequence[str]) -> Iterator[FeatureNames]:
 
 
 def _options(names: Sequence[str]) -> str:
-    """Return the option that names columns, or one for each where a name holds a comma."""
+    """Return the `--features` option that names columns, repeated if a name holds a comma."""
     if any("," in name for name in names):
         return " ".join(f"--features {shlex.quote(name)}" for name in names)
     return f"--features {shlex.quote(','.join(names))}"

@@ -1,4 +1,4 @@
-"""What the parts of a fitted estimator know of the columns that they were fitted on."""
+"""What the parts of a fitted estimator learned about their columns."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _PASSED_ON: Final = ("passthrough", "drop", None)
 
 @dataclass(frozen=True)
 class LearnedColumn:
-    """What is known of one column."""
+    """What an estimator learned about one column."""
 
     categories: tuple[Any, ...] = ()
-    """What an encoder of the column was fitted on, missing values left out."""
+    """The categories of the column's encoder, without missing values."""
     missing: Missing | None = None
-    """What a missing value is to an encoder or an imputer."""
+    """The missing value of the column's encoder or imputer."""
     is_text: bool = False
-    """Whether a vectoriser takes it."""
+    """Whether a vectoriser reads the column."""
     by_dtype: bool = False
-    """Whether the estimator took it for categorical because of its dtype."""
+    """Whether the estimator treats it as categorical because of its dtype."""
 
     @property
     def has_texts(self) -> bool:
-        """Whether its categories are texts."""
+        """Whether all its categories are texts."""
         return bool(self.texts) and len(self.texts) == len(self.categories)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Those of its categories that are texts."""
+        """The categories that are texts."""
         return tuple(category for category in self.categories if isinstance(category, str))
 
 
@@ -46,7 +46,7 @@ NOTHING_LEARNED: Final = LearnedColumn()
 
 
 def learned_columns(model: Any, names: Sequence[str]) -> dict[str, LearnedColumn]:
-    """Return what is known of each of the columns that an estimator was fitted on, in their order."""
+    """Return what an estimator learned about each column, in the order of `names`."""
     found: dict[str, LearnedColumn] = {}
     for part, columns in parts_with_columns(model, names):
         for index, name in enumerate(columns):
@@ -55,7 +55,7 @@ def learned_columns(model: Any, names: Sequence[str]) -> dict[str, LearnedColumn
 
 
 def takes_only_texts(part: Any) -> bool:
-    """Say whether an estimator is fitted on texts themselves, not on a table: its first step is a vectoriser."""
+    """Return whether an estimator is fitted on a list of texts, because its first step is a vectoriser."""
     if isinstance(part, Pipeline):
         steps = [step for _, step in part.steps if step not in _PASSED_ON]
         return bool(steps) and takes_only_texts(steps[0])
@@ -67,7 +67,7 @@ def takes_only_texts(part: Any) -> bool:
 
 
 def parts_with_columns(model: Any, names: Sequence[str]) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    """Yield each part that is given columns as they come, or with gaps filled, and which columns those are."""
+    """Yield each part that reads columns unchanged or imputed, with the names of these columns."""
     for part, columns in _walk(model, tuple(names), set()):
         if not isinstance(part, Pipeline | ColumnTransformer | FeatureUnion):
             yield part, columns
@@ -98,10 +98,10 @@ def _walk(part: Any, names: tuple[str, ...], seen: set[int]) -> Iterator[tuple[A
 
 
 def _fitted_inside(part: Any) -> Iterator[Any]:
-    """Yield what a search, a calibration, an ensemble or a boosting's preprocessor is made of."""
+    """Yield the fitted estimators inside a search, a calibration, an ensemble or a preprocessor."""
     for name, value in vars(part).items():
         if not (name.endswith("_") or name == "_preprocessor"):
-            continue  # a parameter, which is not fitted
+            continue  # a parameter, not a fitted attribute
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, BaseEstimator):
                 yield one
@@ -110,7 +110,7 @@ def _fitted_inside(part: Any) -> Iterator[Any]:
 
 
 def _keeps_columns(step: Any, names: Sequence[str]) -> bool:
-    """Say whether a step leaves its columns where they are: an imputer that neither drops nor adds one."""
+    """Return whether a step keeps its columns: an imputer that neither drops nor adds one."""
     filled = getattr(step, "statistics_", None)
     return (
         isinstance(step, SimpleImputer) and filled is not None and len(filled) == len(names) and not step.add_indicator
@@ -118,7 +118,7 @@ def _keeps_columns(step: Any, names: Sequence[str]) -> bool:
 
 
 def _selected(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the columns that a ColumnTransformer gives to a transformer."""
+    """Return the names of the columns that a ColumnTransformer selects."""
     if isinstance(columns, str):
         return (columns,) if columns in names else ()
     if isinstance(columns, int | np.integer):
@@ -150,7 +150,7 @@ def _with_part(known: LearnedColumn, part: Any, index: int, count: int) -> Learn
 
 
 def _encoder_categories(part: Any, index: int, count: int) -> tuple[tuple[Any, ...], Missing | None]:
-    """Return the categories of one column of an encoder, and which missing value is among them."""
+    """Return the categories of one column of an encoder, and its missing value."""
     lists = getattr(part, "categories_", None)
     if not isinstance(lists, list) or len(lists) != count:
         return (), None
@@ -162,7 +162,7 @@ def _encoder_categories(part: Any, index: int, count: int) -> tuple[tuple[Any, .
 
 
 def missing_kind(value: Any) -> Missing | None:
-    """Return which missing value this is, None if it is none."""
+    """Return the kind of a missing value, None for any other value."""
     if value is None:
         return "none"
     if type(value).__name__ == "NAType":  # without importing pandas

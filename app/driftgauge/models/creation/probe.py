@@ -1,4 +1,4 @@
-"""What an estimator takes, found out by trying: a matrix or a DataFrame, gaps, categories and texts that are new."""
+"""Probing an estimator: whether it accepts a matrix, missing values, unseen categories and new texts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from driftgauge.models.bundle import Bundle, BundleInfo, Feature
 from driftgauge.models.creation.learned_columns import takes_only_texts
 from driftgauge.models.predictor import Batch, Predictions, Predictor
 
-NEW_TEXT: Final = "a text of words that nobody has written before: qxzj"
+NEW_TEXT: Final = "a text of words that training did not hold: qxzj"
 _NEW_CATEGORY: Final = "never seen before"
 _COMPARED: Final = 200
-"""Rows of which the answers to a matrix and to a DataFrame are compared."""
+"""Rows that are predicted both from a matrix and from a DataFrame, and compared."""
 _ALIKE: Final = 1e-9
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A bundle that is being made, and rows that its model should answer."""
+    """An unfinished bundle, and rows that its model should answer."""
 
     info: BundleInfo
     model: Any
@@ -34,12 +34,12 @@ class Probe:
     rows: Batch
     """Rows of the table."""
     typical: Batch
-    """One row without a missing value, if there is one."""
+    """One row, without a missing value if there is such a row."""
 
     def run(self) -> tuple[BundleInfo, Any]:
-        """Return what the model takes, and the model: without its features' names if it takes a matrix.
+        """Return the bundle's info with what the model accepts, and the model.
 
-        BundleError if it could not answer a new text.
+        A model that is given a matrix loses its feature names. BundleError if it cannot answer a new text.
         """
         info, model = self._with_input_form()
         probe = Probe(info, model, self.baseline, self.rows, self.typical)
@@ -65,9 +65,9 @@ class Probe:
         return (self.info, stripped) if self._agree(stripped, framed) else (frame, self.model)
 
     def _with_dtypes(self) -> BundleInfo:
-        """Return what the model is given: texts as dtype category where it takes them only so.
+        """Return the info with texts as dtype category if the model accepts them only so.
 
-        A csv file does not say what they were, and LightGBM and XGBoost refuse any other text.
+        A csv file states no dtype, and LightGBM and XGBoost refuse text of any other dtype.
         """
         if _answers(_lenient(self.info, self.model, self.baseline), self.typical) is not None:
             return self.info
@@ -82,7 +82,7 @@ class Probe:
         return other if answered else self.info
 
     def _agree(self, stripped: Any, framed: Predictor) -> bool:
-        """Say whether the model answers the same to a matrix as to the DataFrame that it was fitted on."""
+        """Return whether the model answers a matrix and a DataFrame alike."""
         rows = self.rows.part(slice(0, _COMPARED))
         for batch in (rows, self.typical):
             expected = _answers(framed, batch)
@@ -99,7 +99,7 @@ class Probe:
         features = self.info.features
         if len(features) > 1:
             raise BundleError(
-                f"the estimator takes one column of texts, and the reference has {len(features)} beside the target "
+                f"the estimator takes one column of texts, but the reference has {len(features)} beside the target "
                 f"({', '.join(feature.name for feature in features[:5])}): --ignore the others"
             )
         one = Feature(name=features[0].name, kind="text", values="text", missing=features[0].missing)
@@ -111,14 +111,14 @@ class Probe:
         for index, feature in enumerate(self.info.features):
             if feature.kind == "text" and _answers(predictor, self._changed(index, NEW_TEXT)) is None:
                 if _answers(predictor, self.typical) is None:
-                    return  # it fails on every row, which is told with the rows of the table
+                    return  # it fails on every row: the prediction of the table says why
                 raise BundleError(
                     f"{feature.name}: the model cannot answer a text that it was not fitted on; if the column holds "
-                    f"categories, say so (--kinds {feature.name}=categorical)"
+                    f"categories, state that (--kinds {feature.name}=categorical)"
                 )
 
     def with_accepts_missing(self) -> tuple[Feature, ...]:
-        """Return the features, each with whether the model does without it: a row for each, with only that missing."""
+        """Return the features with `accepts_missing`, probed with one missing value at a time."""
         count = len(self.info.features)
         cells = np.repeat(self.typical.cells, count, axis=0)
         np.fill_diagonal(cells, np.nan)
@@ -143,7 +143,7 @@ class Probe:
         return "" if feature.kind == "categorical" and feature.missing == "empty" else None
 
     def with_accepts_unseen(self, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
-        """Return the features, each with whether the model answers a category that it was not fitted on."""
+        """Return the features with `accepts_unseen`, probed with a new category."""
         predictor = _lenient(self.info, self.model, self.baseline)
         return tuple(
             feature.model_copy(
@@ -155,7 +155,7 @@ class Probe:
         )
 
     def _changed(self, index: int, text: str) -> Batch:
-        """Return the typical row with another text in one index."""
+        """Return the typical row with another text for one feature."""
         texts: Mapping[int, list[str | None]] = {
             i: [text] if i == index else list(names) for i, names in self.typical.texts.items()
         }
@@ -163,7 +163,7 @@ class Probe:
 
 
 def _unseen(feature: Feature) -> str:
-    """Return a category that the model was not fitted on."""
+    """Return a category that the model has not seen."""
     if feature.values == "text":
         new = _NEW_CATEGORY
         while new in feature.categories:
@@ -173,7 +173,7 @@ def _unseen(feature: Feature) -> str:
 
 
 def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
-    """Return a predictor that keeps nothing from the model, to find out what it takes."""
+    """Return a predictor that passes everything on to the model."""
     features = tuple(
         feature.model_copy(update={"accepts_missing": True, "accepts_unseen": True}) for feature in info.features
     )
@@ -181,7 +181,7 @@ def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
 
 
 def _answers(predictor: Predictor, rows: Batch) -> Predictions | None:
-    """Return what the model answers, None if it fails."""
+    """Return the model's predictions, None if it fails."""
     try:
         return predictor.predict(rows)
     except (ModelFailed, Refused):

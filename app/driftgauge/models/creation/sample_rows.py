@@ -1,4 +1,4 @@
-"""Rows that a bundle shows and tests itself with: made of what is typical in each column, or taken from the table."""
+"""The samples of a bundle: typical synthetic rows, or rows of the table."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from driftgauge.models.predictor import Batch, Predictor, batch_of
 from driftgauge.models.timing import median_seconds
 
 LEVELS: Final = (0.5, 0.25, 0.75)
-"""The quantiles that each synthetic row has of its numbers; of categories the most frequent, the next and the third."""
+"""The quantile of each synthetic row's numbers; its categories are the most frequent, the next and the third."""
 TIMED_ROWS: Final = 64
-"""Rows that are predicted at once to measure what a batch takes."""
+"""Rows in the batch that is timed."""
 _WORDS: Final = 5
 _FEWEST_ROWS_WITH_WORD: Final = 5
-"""A word of a free text is common, and tells nothing of a person, if so many rows hold it."""
+"""Fewest rows that hold a word before a synthetic text repeats it; a rarer word may identify a person."""
 
 
 def synthetic_rows(features: Sequence[Feature], batch: Batch) -> list[Batch]:
-    """Return up to three typical rows that are no one's, composed column by column."""
+    """Return up to three typical rows, composed column by column so that they repeat no row."""
     levels = range(len(LEVELS))
     cells = np.full((len(LEVELS), len(features)), np.nan)
     texts: dict[int, list[str | None]] = {}
@@ -47,7 +47,7 @@ def synthetic_rows(features: Sequence[Feature], batch: Batch) -> list[Batch]:
 
 
 def _typical_numbers(values: FloatArray) -> FloatArray:
-    """Return values of the column, so that whole numbers and booleans stay what they are; NaN where it has none."""
+    """Return typical values of the column, which stay whole where its values are; NaN if it has none."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return np.full(len(LEVELS), math.nan)
@@ -64,7 +64,7 @@ def _typical_texts(feature: Feature, texts: Sequence[str | None]) -> list[str]:
 
 
 def _typical_words(texts: Counter[str]) -> list[str]:
-    """Return texts of the commonest words, for a column of free text: what a person wrote is not repeated."""
+    """Return texts of the most common words, so that no one's text is repeated."""
     rows: Counter[str] = Counter()
     for text, count in texts.items():
         for word in set(text.split()):
@@ -75,7 +75,7 @@ def _typical_words(texts: Counter[str]) -> list[str]:
 
 
 def synthetic_samples(predictor: Predictor, batch: Batch) -> tuple[Sample, ...]:
-    """Make samples that are typical and nobody's; without those that the model does not answer."""
+    """Return synthetic samples, without those that the model does not answer."""
     features = predictor.info.features
     samples: list[Sample] = []
     for row in synthetic_rows(features, batch):
@@ -93,9 +93,10 @@ def synthetic_samples(predictor: Predictor, batch: Batch) -> tuple[Sample, ...]:
 def shared_samples(
     features: Sequence[Feature], batch: Batch, lacking: BoolArray, labels: Sequence[Label], scores: FloatArray
 ) -> tuple[Sample, ...]:
-    """Take rows spread over the table that a request may send: complete ones if there are any.
+    """Return rows of the table as samples, complete ones if there are any.
 
-    `lacking` says which values the model is given as missing, shape [n, features].
+    They are spread over the table, and valid as a request. `lacking` are the values that the model is given as
+    missing, shape [n, features].
     """
     strict = [not feature.accepts_missing for feature in features]
     usable = ~(np.isinf(batch.cells) | (lacking & strict)).any(axis=1)
@@ -129,7 +130,7 @@ def _none_if_nan(value: float) -> float | None:
 def measure_timing(
     predictor: Predictor, samples: Sequence[Sample], clock: Callable[[], float] = time.perf_counter
 ) -> Timing | None:
-    """Measure what one row takes, and many, with one thread as in a server; None without samples.
+    """Measure one row and a batch, with one thread as in a server; None without samples.
 
     `clock` gives seconds.
     """

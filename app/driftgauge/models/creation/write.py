@@ -1,4 +1,4 @@
-"""A bundle's folder: written beside its place, read back, and only then put there."""
+"""Writing a bundle's folder: to a temporary folder, read back, then renamed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from driftgauge.models.predictor import Predictor, verify
 
 
 def refuse_existing(out: Path, overwrite: bool) -> None:
-    """Raise BundleError if there is something in the folder's place that is not to be replaced."""
+    """Raise BundleError if the path holds something that must not be replaced."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not overwrite:
@@ -29,7 +29,7 @@ def refuse_existing(out: Path, overwrite: bool) -> None:
 
 
 def write_bundle(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
-    """Write the folder beside its place, read it back, and only then put it there."""
+    """Write a temporary folder, read it back, and rename it to `out`."""
     try:
         _write_and_check(bundle, out, trusted_types)
     except OSError as error:
@@ -47,7 +47,7 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str]) ->
         try:
             again = bundles.load_bundle(draft, trusted_types)
         except UntrustedTypes as error:
-            raise error.told_of("the estimator") from error
+            raise error.about("the estimator") from error
         verify(Predictor(again), again.info)
         if out.exists():
             shutil.rmtree(out)
@@ -55,10 +55,10 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str]) ->
 
 
 def _dump(model: Any, path: Path) -> None:
-    """Save the estimator; BundleError for parts that skops cannot save, or that no server could import."""
+    """Save the estimator; BundleError for parts that skops cannot save or a server cannot import."""
     try:
         skops.io.dump(model, path)
-    except Exception as error:  # skops hands on whatever a part raises when it is asked for its state
+    except Exception as error:  # skops passes on any exception of a part's __getstate__
         raise BundleError(
             f"the estimator cannot be saved as a skops file ({type(error).__name__}: {error}): leave out or replace "
             "the part that holds open files, locks, generators or the like"
