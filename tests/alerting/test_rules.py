@@ -249,16 +249,16 @@ def test_durations_and_addresses_come_from_the_options() -> None:
         ({"by": ("job", "name space")}, "give names of labels"),
         ({"by": ("namespace",)}, "--by must contain job"),
         ({"by": ("job", "job")}, "name each label once"),
-        ({"by": ("job", "model_name")}, "none of model_name"),
-        ({"job": "prometheus"}, "that is the job of prometheus itself"),
+        ({"by": ("job", "model_name")}, "none that the metrics have: model_name"),
+        ({"job": "prometheus"}, "--job prometheus: prometheus scrapes itself under this name; choose another"),
         ({"window": "30m1h"}, "--window 30m1h: give a time"),
-        ({"scrape_interval": "4m", "window": "8m"}, "--scrape-interval 4m: rates over 5m want 2m or less"),
+        ({"scrape_interval": "4m", "window": "8m"}, "--scrape-interval 4m: rates over 5m need 2m or less"),
         ({"base_url": "http://h/{{x}}"}, "give an address"),
         ({"replica_windows": ("5m", "2h")}, "--replica-windows 5m,2h: choose from 5m,1h,24h"),
     ],
     ids=str,
 )
-def test_an_option_that_no_program_would_take_is_refused(wrong: dict[str, Any], says: str) -> None:
+def test_an_option_that_prometheus_or_alertmanager_would_refuse_is_an_error(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(MonitoringError) as caught:
         MonitoringOptions(**wrong)
     assert says in str(caught.value)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from driftgauge.alerting.options import REPLICA_WINDOWS, MonitoringOptions, milliseconds
 from driftgauge.alerting.render import write
-from driftgauge.alerting.rules import FLEET_MISSING, FLEET_PSI, ROWS_INCREASE
+from driftgauge.alerting.rules import REPLICAS_MISSING, REPLICAS_PSI, ROWS_INCREASE
 from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 from driftgauge.drift.bins import MISSING
@@ -37,7 +37,7 @@ Increases = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Fleet:
+class Replicas:
     """Two replicas of one model version, a server of the next one, and who scrapes them."""
 
     prometheus: Prometheus
@@ -82,9 +82,9 @@ def psi(counts: Mapping[str, float], reference: Mapping[str, float]) -> float:
 
 
 @pytest.fixture(scope="module")
-def fleet(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Give a fleet that has seen traffic: one replica was restarted in between, on its port."""
-    folder = tmp_path_factory.mktemp("fleet")
+def replicas(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
+    """Give replicas that have seen traffic: one replica was restarted in between, on its port."""
+    folder = tmp_path_factory.mktemp("replicas")
     bundles = {version: make_bundle(folder / version, version) for version in ("7", "8")}
     ports = [free_port() for _ in range(4)]
     options = MonitoringOptions(
@@ -122,7 +122,7 @@ def fleet(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         scraped(prometheus, {restarted: 0})
         restarted.send(rows(6, 1_500, shift=-0.3, missing=0.2))
         scraped(prometheus, {first: 2_150, restarted: 1_500, newer: 1_200})
-        yield Fleet(prometheus, time.time())
+        yield Replicas(prometheus, time.time())
 
 
 def too_few_rows_have_no_psi(prometheus: Prometheus, first: Server, second: Server) -> None:
@@ -134,7 +134,7 @@ def too_few_rows_have_no_psi(prometheus: Prometheus, first: Server, second: Serv
     scraped(prometheus, {first: 150, second: 150})
     for window in REPLICA_WINDOWS:
         counted_in(prometheus, f'min({ROWS_INCREASE}{window}{{model_version="7"}})')
-        for record in (FLEET_PSI, FLEET_MISSING):
+        for record in (REPLICAS_PSI, REPLICAS_MISSING):
             assert prometheus.ask(f"count_over_time({record}{window}[5m])") == []
 
 
@@ -160,12 +160,14 @@ Samples = Mapping[str, list[tuple[str, str, Points]]]
 
 @pytest.mark.parametrize("window", REPLICA_WINDOWS)
 @pytest.mark.parametrize("version", ["7", "8"])
-def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(fleet: Fleet, version: str, window: str) -> None:
-    at, recorded = settled(fleet, FLEET_PSI + window, version)
-    missing = sampled(fleet.prometheus, FLEET_MISSING + window, version, at)
-    reference = references(fleet.prometheus, version)
+def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(
+    replicas: Replicas, version: str, window: str
+) -> None:
+    at, recorded = settled(replicas, REPLICAS_PSI + window, version)
+    missing = sampled(replicas.prometheus, REPLICAS_MISSING + window, version, at)
+    reference = references(replicas.prometheus, version)
     assert set(FEATURES) < recorded.keys() == missing.keys() == reference.keys()
-    samples = raw(fleet.prometheus, window, version, at)
+    samples = raw(replicas.prometheus, window, version, at)
     assert len(samples) == {"7": 2, "8": 1}[version]
     seconds = milliseconds(window) / 1_000
     apart = []
@@ -181,34 +183,34 @@ def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(fleet: Fleet,
 
 
 @pytest.mark.parametrize("window", REPLICA_WINDOWS)
-def test_versions_stay_apart_and_a_restart_loses_nothing(fleet: Fleet, window: str) -> None:
+def test_versions_stay_apart_and_a_restart_loses_nothing(replicas: Replicas, window: str) -> None:
     for version, sent in (("7", 2_150 + 1_150 + 1_500), ("8", 1_200)):
-        at, _ = settled(fleet, FLEET_PSI + window, version)
-        counted = sampled(fleet.prometheus, ROWS_INCREASE + window, version, at)
+        at, _ = settled(replicas, REPLICAS_PSI + window, version)
+        counted = sampled(replicas.prometheus, ROWS_INCREASE + window, version, at)
         assert counted[SHIFTED] == pytest.approx(sent, rel=0.1)
         assert (
             sum(
                 recount(points)
-                for name, _, points in flat(raw(fleet.prometheus, window, version, at))
+                for name, _, points in flat(raw(replicas.prometheus, window, version, at))
                 if name == SHIFTED
             )
             == sent
         )
 
 
-def settled(fleet: Fleet, record: str, version: str) -> tuple[float, dict[str, float]]:
+def settled(replicas: Replicas, record: str, version: str) -> tuple[float, dict[str, float]]:
     """Return a recorded value of each feature, and when it was recorded: after all traffic was scraped."""
     query = f'{record}{{model_version="{version}"}}[1m]'
 
     def last() -> dict[str, tuple[float, float]]:
-        found = fleet.prometheus.ask(query)
+        found = replicas.prometheus.ask(query)
         return {
             series["metric"]["feature_name"]: (series["values"][-1][0], float(series["values"][-1][1]))
             for series in found
         }
 
     found = seen(
-        last, lambda each: {at for at, _ in each.values()} and min(at for at, _ in each.values()) > fleet.since
+        last, lambda each: {at for at, _ in each.values()} and min(at for at, _ in each.values()) > replicas.since
     )
     (at,) = {at for at, _ in found.values()}
     return at, {name: value for name, (_, value) in found.items()}

@@ -1,4 +1,4 @@
-"""What the files of Prometheus and Alertmanager depend on."""
+"""The parameters of the files for Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from driftgauge.errors import MonitoringError
 UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATIONS: Final = ("scrape_interval", "window", "hold", "group_wait", "group_interval", "repeat_interval")
 REPLICA_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
-"""Each with its evaluation interval in scrape intervals: long ranges are dear, and change slowly."""
+"""Ranges with their evaluation interval in scrape intervals; long ranges cost more and change slowly."""
 SLOWEST_SCRAPE: Final = "2m"
-"""A rate over five minutes wants two samples, also after a failed scrape."""
+"""A rate over five minutes needs two samples, also after a failed scrape."""
 TAKEN: Final = ("model_name", "model_version", "feature_name", "instance", "window", "severity", "bin", "le")
 LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
@@ -113,15 +113,17 @@ class MonitoringOptions:
             known = ",".join(REPLICA_WINDOWS)
             raise MonitoringError(f"--replica-windows {','.join(self.replica_windows)}: choose from {known}")
         if "job" not in self.by:
-            raise MonitoringError("--by must contain job: the alert of a server that is down knows no other label")
+            raise MonitoringError("--by must contain job: the alert on a server that is down has no other label")
         if len({*self.by, *TAKEN}) < len(self.by) + len(TAKEN):
-            raise MonitoringError(f"--by {','.join(self.by)}: name each label once, and none of {', '.join(TAKEN)}")
+            raise MonitoringError(
+                f"--by {','.join(self.by)}: name each label once, and none that the metrics have: {', '.join(TAKEN)}"
+            )
         self._matching("job", re.compile(r"[^\s\"'\\{}]+"), "the name of a scrape job")
         if self.job in ("prometheus", "alertmanager"):
-            raise MonitoringError(f"--job {self.job}: that is the job of {self.job} itself")
+            raise MonitoringError(f"--job {self.job}: {self.job} scrapes itself under this name; choose another")
         if milliseconds(self.scrape_interval) > milliseconds(SLOWEST_SCRAPE):
             raise MonitoringError(
-                f"--scrape-interval {self.scrape_interval}: rates over 5m want {SLOWEST_SCRAPE} or less"
+                f"--scrape-interval {self.scrape_interval}: rates over 5m need {SLOWEST_SCRAPE} or less"
             )
 
     def _matching(self, name: str, pattern: re.Pattern[str], wanted: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes what Prometheus, Alertmanager and Grafana read, for the options given."""
+"""Writes the files that Prometheus, Alertmanager and Grafana read."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from driftgauge.alerting.rules import recording_rules
 from driftgauge.alerting.scraping import prometheus_config
 from driftgauge.errors import MonitoringError
 
-NOTE: Final = "# Written by `driftgauge monitoring render`: for other parameters, run it with other options.\n"
+NOTE: Final = "# Written by `driftgauge monitoring render`. To change it, run that with other options.\n"
 VERBATIM: Final = ("alertmanager/templates", "grafana/dashboards", "grafana/provisioning", "runbooks")
-"""Folders that are the same whatever the options."""
+"""Folders that no option changes."""
 
 
 def render(options: MonitoringOptions) -> dict[str, str]:
@@ -33,7 +33,7 @@ def render(options: MonitoringOptions) -> dict[str, str]:
 
 
 def write(options: MonitoringOptions, out: Path) -> list[Path]:
-    """Write all files into a folder, those of others left as they are; MonitoringError if it cannot be written."""
+    """Write all files into a folder and leave other files there alone; MonitoringError if it cannot be written."""
     try:
         written = []
         for path, text in render(options).items():
@@ -60,7 +60,7 @@ def _copied(out: Path) -> list[Path]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML as people write it: lists indented, text of several lines as such."""
+    """YAML as people write it: indented lists, and blocks for text of several lines."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)

@@ -1,4 +1,4 @@
-"""alertmanager.yml: who hears of what, together with what, and what is silent because of what."""
+"""alertmanager.yml: routes, groups, inhibitions and receivers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOBODY: Final = "nobody"
 
 
 def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
-    """Return the content of alertmanager.yml; receivers that are not asked for are left out."""
+    """Return the content of alertmanager.yml, with the receivers that the options name."""
     people = _people(options)
     receivers = [{"name": NOBODY}, *([{"name": PEOPLE, **people}] if people else [])]
     return {
@@ -25,7 +25,7 @@ def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
 
 
 def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
-    """Return the tree: one notification for all that happens to one model, by severity."""
+    """Return the routes: one notification for each model version and severity."""
     return {
         "receiver": receiver,
         "group_by": [*options.by, *MODEL],
@@ -42,7 +42,7 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
 
 
 def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
-    """Return what is silent because of what: the worse of two, causes over consequences."""
+    """Return the inhibitions: the worse of two silences the other, and a cause its consequence."""
     feature = [*options.by, *MODEL, "feature_name"]
     return [
         _inhibit('severity="critical"', 'severity=~"warning|info"', ["alertname", *feature, "batch_size_bucket"]),

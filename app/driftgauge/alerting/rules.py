@@ -1,7 +1,7 @@
-"""Recording rules: the fleet's PSI and missing ratios, error ratios, and names that older rules expect.
+"""Recording rules: PSI and missing ratios across replicas, error ratios, and names that older rules expect.
 
-Names are `level:metric:operations`; the level is the finest label that is kept. All are of the
-replicas together: of the targets that share the labels in `by`, and one model name and version.
+Names are `level:metric:operations`; the level is the finest label that is kept. All add up the replicas: the targets
+that share the labels in `by`, and one model name and version.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ LONGEST_INTERVAL: Final = "4m"
 """Prometheus forgets an instant value after five minutes."""
 ERROR_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 PREDICT: Final = 'handler=~"/predict|/v2/models/[{]model_name[}]/infer"'
-"""The routes that predict; braces are in brackets because a regular expression counts with bare ones."""
+"""The routes that predict; braces are in brackets because bare ones repeat in a regular expression."""
 
 BIN_INCREASE: Final = "feature_bin:model_feature_bin_rows:increase"
 ROWS_INCREASE: Final = "feature:model_feature_bin_rows:increase"
 SHARE: Final = "feature_bin:model_feature_bin_ratio:increase"
 REFERENCE: Final = "feature_bin:model_feature_reference_ratio:max"
-FLEET_PSI: Final = "feature:model_feature_psi_clip:increase"
-FLEET_MISSING: Final = "feature:model_feature_missing_ratio:increase"
+REPLICAS_PSI: Final = "feature:model_feature_psi_clip:increase"
+REPLICAS_MISSING: Final = "feature:model_feature_missing_ratio:increase"
 ERROR_RATIO: Final = "job:http_request_errors:ratio_rate"
 REQUEST_RATE: Final = "job:http_requests:rate"
 
@@ -61,7 +61,7 @@ def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
     ]
     for window in options.replica_windows:
         interval = min(REPLICA_WINDOWS[window] * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
-        groups.append(_group(f"driftgauge-fleet-{window}", duration(interval), _fleet(scope, window)))
+        groups.append(_group(f"driftgauge-replicas-{window}", duration(interval), _replicas(scope, window)))
     if options.compatibility:
         groups.append(_group("driftgauge-compatibility", None, _compatibility(scope, options.window)))
     return {"groups": groups}
@@ -73,7 +73,7 @@ def _group(name: str, interval: str | None, rules: Iterator[tuple[str, str]]) ->
 
 
 def _requests(scope: Scope) -> Iterator[tuple[str, str]]:
-    """Yield the rate of predict requests by either route, and the share that failed by the server's fault."""
+    """Yield the rate of prediction requests by either route, and the share answered 5xx."""
     labels = scope.job()
     yield f"{REQUEST_RATE}5m", f"sum by ({labels}) (rate({HTTP_REQUESTS}{{{PREDICT}}}[5m]))"
     for window in ERROR_WINDOWS:
@@ -83,17 +83,16 @@ def _requests(scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _reference(scope: Scope) -> Iterator[tuple[str, str]]:
-    """Yield the reference's shares, the same on every replica."""
+    """Yield the reference's shares, which are the same on every replica."""
     yield REFERENCE, f"max by ({scope.feature('bin')}) (model_feature_reference_ratio)"
 
 
-def _fleet(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
-    """Yield what a window of all replicas' traffic holds: rows and shares by bin, PSI, missing ratio.
+def _replicas(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
+    """Yield rows and shares by bin, PSI and missing ratio of all replicas' traffic in a range.
 
-    `increase` comes before the sum, so that a restart is not a loss. Shares, and all that follows from
-    them, are recorded only from as many rows on as say how big a drift is. PSI is the widely used formula
-    over all bins, the special ones included, with both shares clipped. It has no evidence beside it: that
-    of the replicas does not add up to that of all rows.
+    `increase` comes before the sum, so that a restart loses no rows. Shares, PSI and missing ratio are recorded only
+    where there are enough rows to judge the size of a change. PSI is the widely used formula over all bins, the special
+    ones included, with both shares clipped. There is no evidence across replicas, because evidence does not add up.
     """
     bins, rows, share = BIN_INCREASE + window, ROWS_INCREASE + window, SHARE + window
     required = f"clamp_min(10 * count by ({scope.feature()}) ({REFERENCE}), {JUDGED_ROWS})"
@@ -102,14 +101,14 @@ def _fleet(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
     yield rows, f"sum by ({scope.feature()}) ({bins})"
     yield share, f"{bins} / ignoring (bin) group_left () ({rows} >= {required})"
     yield (
-        FLEET_PSI + window,
+        REPLICAS_PSI + window,
         f"sum by ({scope.feature()}) (({current} - {expected}) * ln({current} / {expected}))",
     )
-    yield FLEET_MISSING + window, f'sum by ({scope.feature()}) ({share}{{bin="{MISSING}"}})'
+    yield REPLICAS_MISSING + window, f'sum by ({scope.feature()}) ({share}{{bin="{MISSING}"}})'
 
 
 def _compatibility(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
-    """Yield series under the names that home-grown rules use: PSI of the largest window, the mean score."""
+    """Yield series under names that rules written elsewhere use: PSI of the largest window, the mean score."""
     largest = (
         f"model_window_capacity_rows == on ({scope.model('instance')}) group_left ()\n"
         "    max without (window) (model_window_capacity_rows)"

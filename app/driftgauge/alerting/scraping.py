@@ -1,4 +1,4 @@
-"""prometheus.yml: what is scraped, which rules are loaded, whom alerts go to."""
+"""prometheus.yml: targets, rule files, and the address of Alertmanager."""
 
 from __future__ import annotations
 
