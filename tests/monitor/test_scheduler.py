@@ -14,8 +14,9 @@ from driftgauge.monitor.monitor import Evaluation, Monitor, MonitorOptions, stat
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.scheduler import LATE, PROBLEM, Evaluator
 from driftgauge.state.files import HEADER_BYTES
+from driftgauge.state.shared_files import MEMORY_FILE
 from driftgauge.state.slot import Owner
-from driftgauge.state.slots import MEMORY_FILE, Slots
+from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
 
 from tests.monitors import START, small_baseline, some_rows

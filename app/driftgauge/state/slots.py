@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from mmap import mmap
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.errors import DriftgaugeError, Reason
@@ -33,22 +33,19 @@ from driftgauge.state.files import (
     make_private,
     open_mapped,
 )
-from driftgauge.state.layout import Layout
 from driftgauge.state.memory import MAX_SLOTS, Memory, MemoryShape, Retired, RetiredTotals, retired_layout
 from driftgauge.state.reader import StateReader, go_on
 from driftgauge.state.shape import Overrun, Saved, StateShape
+from driftgauge.state.shared_files import MEMORY_FILE, RETIRED_FILE, SharedFiles
 from driftgauge.state.slot import Owner, OwnSlot, Recovery, Slot
 from driftgauge.state.state import State
 from driftgauge.state.versions import Damaged
 
 TAKE_SECONDS: Final = 60.0
 """How long a worker that starts waits for others that do: each may have to look through its rows."""
-MEMORY_FILE: Final = "evaluation.state"
-RETIRED_FILE: Final = "retired.state"
 EVALUATION_LOCK: Final = "evaluation.lock"
 """Held by whoever evaluates, and by whoever takes a slot or makes a file."""
 _SLOT_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.state")
-Kept = TypeVar("Kept", Memory, RetiredTotals)
 
 
 class Unusable(DriftgaugeError):
@@ -81,7 +78,7 @@ class Slots:
         self._most = 1 if shape.by_event else MAX_SLOTS
         self._lock: FileLock | None = None
         self._own: OwnSlot | None = None
-        self._shared_files: dict[str, mmap] = {}
+        self._files = SharedFiles(folder, self.recoveries)
         self._seen: dict[int, tuple[tuple[int, int], Slot | None]] = {}
         self._detector = detector
         series = [(spec.name, spec.children, spec.buckets) for spec in shape.series]
@@ -217,14 +214,14 @@ class Slots:
     def cut_off(self) -> str | None:
         """The name of a file of this worker's that was cut off while it uses it, if there is one."""
         own = self._own
-        mapped = {**self._shared_files, **({self._path(own.number).name: own.file} if own and own.file else {})}
+        mapped = {**self._files.mapped, **({self._path(own.number).name: own.file} if own and own.file else {})}
         return next((name for name, file in mapped.items() if is_cut(file)), None)
 
     def leave(self) -> None:
         """Write everything to the disk and give the slot back, once the state is closed: the next one goes on here."""
         if self._own is not None and self._own.file is not None:
             self._own.file.flush()
-            for file in self._shared_files.values():
+            for file in self._files.mapped.values():
                 file.flush()
             replace(Lease.read(self._own.file[:HEADER_BYTES]), clean=True).write(self._own.file)
             self._own.file.flush()
@@ -253,7 +250,7 @@ class Slots:
 
     def _memory(self) -> Memory:
         shape = self._memory_shape
-        return self._shared(
+        return self._files.opened(
             MEMORY_FILE,
             self._memory_identity,
             shape.layout,
@@ -262,38 +259,9 @@ class Slots:
 
     def _retired(self) -> RetiredTotals:
         layout = retired_layout(self.shape)
-        return self._shared(
+        return self._files.opened(
             RETIRED_FILE, self._retired_identity, layout, lambda buffer: RetiredTotals(self.shape, buffer)
         )
-
-    def _shared(self, name: str, identity: Identity, layout: Layout, see: Callable[[memoryview], Kept]) -> Kept:
-        """Return what is in a file that all workers write, in turns; made anew where it cannot be used."""
-        path = self.folder / name
-        try:
-            file, _ = open_mapped(path, identity, layout, writable=True)
-            kept = see(memoryview(file)[HEADER_BYTES:])
-            kept.read()
-        except FileNotFoundError:
-            pass
-        except Damaged as error:  # in its place, for others use it too
-            self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{name}: {error}; begun anew"))
-            self._shared_files[name] = file
-            kept.begin()
-            return kept
-        except ValueError as error:
-            self.recoveries.append(Recovery(Reason.STATE_FOREIGN, f"{name}: {error}; begun anew"))
-        else:
-            self._shared_files[name] = file
-            return kept
-        made: list[Kept] = []
-
-        def fill(buffer: memoryview) -> None:
-            made.append(see(buffer))
-            made[0].begin()
-
-        file, _ = create(path, identity, layout, fill)
-        self._shared_files[name] = file
-        return made[0]
 
     def others(self) -> list[Slot]:
         """Return the slots of others, of workers that run and of such as have ended, by their numbers.
@@ -358,7 +326,7 @@ class Slots:
             still_there = {other.key for other in self.others()}
             keys = frozenset({slot.key} | (before.keys & still_there))
             totals.write(Retired(words, before.bin_rows + taken.bin_rows, before.rows + taken.observed, keys))
-            for file in self._shared_files.values():
+            for file in self._files.mapped.values():
                 file.flush()
         self._path(slot.number).unlink(missing_ok=True)
 
