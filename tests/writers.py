@@ -28,7 +28,7 @@ from driftgauge.monitor.monitor import MonitorOptions, state_shape
 from driftgauge.state.layout import Field, Layout
 from driftgauge.state.members import added
 from driftgauge.state.memory import Retired, RetiredTotals
-from driftgauge.state.reader import go_on
+from driftgauge.state.points import go_on
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slot import Owner, OwnSlot, Slot
 from driftgauge.state.slots import Slots

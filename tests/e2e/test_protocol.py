@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driftgauge.state.state import POINTS
+from driftgauge.state.points import POINTS
 from driftgauge.state.store import Store
 
 from tests.writers import (

@@ -22,7 +22,7 @@ from driftgauge.drift.windows.window import Rows, Window, count_windows, time_wi
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.metrics.series import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
 from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, state_shape
-from driftgauge.state.reader import go_on
+from driftgauge.state.points import go_on
 from driftgauge.state.slot import Owner
 from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store

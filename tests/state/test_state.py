@@ -16,8 +16,9 @@ from driftgauge.drift.windows.window import time_windows
 from driftgauge.metrics.series import LATE, CounterSpec, monitor_series
 from driftgauge.state.bucket_ring import NEVER
 from driftgauge.state.memory import Settled
+from driftgauge.state.points import POINTS
 from driftgauge.state.shape import BLOCK_ROWS, SLACK_ROWS, StateShape
-from driftgauge.state.state import POINTS, State
+from driftgauge.state.state import State
 from driftgauge.state.store import Snapshot, Store
 from driftgauge.state.versions import Arrays, Damaged
 from hypothesis import given, settings

@@ -19,6 +19,7 @@ from driftgauge.state.block_ring import BlockRing, Counted, Unread, block_shapes
 from driftgauge.state.bucket_ring import Ring, bucket_shapes
 from driftgauge.state.layout import Buffer
 from driftgauge.state.pending import Ahead
+from driftgauge.state.points import go_on
 from driftgauge.state.shape import BLOCK_ROWS, COMMITTED, FIRST, RESERVED, Overrun, Saved, StateShape, Taken
 from driftgauge.state.versions import Arrays, Damaged, Versions, WordArray, multipliers
 
@@ -27,10 +28,6 @@ CELLS_AT_ONCE: Final = 131_072
 a millisecond or two, which is how long the event loop waits for it."""
 
 _TRIES: Final = 8
-
-
-def go_on(point: str) -> None:
-    """Pass a point of the protocol as if it were not there."""
 
 
 class StateReader:
@@ -128,6 +125,14 @@ class StateReader:
         fits &= self._arrays["numbers"][places] == numbers
         return fits
 
+    def _all_fit(self, begin: int, end: int) -> bool:
+        """Say whether all of some rows fit their checksums."""
+        for first in range(begin, end, self._block_rows):
+            held = np.arange(first, min(end, first + self._block_rows))
+            if not self._fit(held % self._capacity, held).all():
+                return False
+        return True
+
     def _require_sense(self, head: Head, step: int) -> None:
         """Raise Damaged if the numbers of rows contradict one another, and not because they have just changed."""
         reserved, committed, first = self._header.tolist()
@@ -199,6 +204,17 @@ class StateReader:
         return np.concatenate([self._values[ring] for ring in parts]), np.concatenate(
             [self._at[ring] for ring in parts]
         )
+
+    @property
+    def oldest(self) -> int:
+        """The oldest row that nothing has overwritten, or was about to."""
+        return max(int(self._header[FIRST]), int(self._header[RESERVED]) - self._capacity)
+
+    def _codes_between(self, begin: int, end: int) -> Rows:
+        """Return copies of the codes and times of some rows, without their values."""
+        parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
+        codes = np.concatenate([self._codes[ring] for ring in parts])
+        return Rows(np.empty((len(codes), 0)), codes, np.concatenate([self._at[ring] for ring in parts]))
 
     def is_still(self, taken: Taken, rows: int) -> bool:
         """Say whether what was taken, and the newest rows of it copied since, was not overwritten meanwhile."""

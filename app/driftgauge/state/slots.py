@@ -34,7 +34,8 @@ from driftgauge.state.files import (
     open_mapped,
 )
 from driftgauge.state.memory import MAX_SLOTS, Memory, MemoryShape, Retired, RetiredTotals, retired_layout
-from driftgauge.state.reader import StateReader, go_on
+from driftgauge.state.points import go_on
+from driftgauge.state.reader import StateReader
 from driftgauge.state.shape import Overrun, Saved, StateShape
 from driftgauge.state.shared_files import MEMORY_FILE, RETIRED_FILE, SharedFiles
 from driftgauge.state.slot import Owner, OwnSlot, Recovery, Slot

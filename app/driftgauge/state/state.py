@@ -1,13 +1,12 @@
-"""State: everything that one worker remembers of its rows, as numpy arrays over one buffer of fixed size.
+"""Writer of a worker's state: numpy arrays over one buffer of fixed size.
 
 The buffer is memory, or a mapped file that other processes read and that outlives this one. A reader
 never holds up the writer, and neither a reader nor the next owner ever sees half of anything:
 
 - Rows: the writer reserves the places that it is about to overwrite, writes, then commits. A reader
-  copies, looks at the reservation again, and copies anew if its rows were among them.
-- What is derived of rows (bin codes, bin counts, buckets of time, blocks) is brought up to date a block
-  at a time, in steps. A step writes beside what was there, and counts from the moment its number is written;
-  one that was never finished is done again from the rows.
+  copies, looks at the reservation again, and copies once more if its rows were among them.
+- What is derived of rows (bin codes, bin counts, buckets of time, blocks) is brought up to date in steps of a
+  block. A step writes beside what was there, and counts once its number is written; an unfinished one is repeated.
 - Counters are counted in memory of the worker's own and published, all at once, with every batch.
 """
 
@@ -15,8 +14,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 import numpy as np
@@ -28,17 +27,11 @@ from driftgauge.drift.windows.window import Rows
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import LATE
 from driftgauge.state.layout import Buffer
-from driftgauge.state.reader import StateReader, go_on, head_of
+from driftgauge.state.points import go_on
+from driftgauge.state.reader import StateReader, head_of
 from driftgauge.state.shape import COMMITTED, FIRST, RESERVED, Saved, StateShape, Taken
-from driftgauge.state.versions import Arrays, Damaged, WordArray
-
-POINTS: Final = (
-    *("append.reserved", "append.written", "append.committed"),
-    *("digest.binned", "digest.blocks", "digest.bucket", "digest.rows", "digest.copied", "digest.checked"),
-    *("digest.finished", "counters.copied", "counters.checked", "counters.published"),
-)
-"""Where a writer may be killed so that a test can tell what is left behind."""
-
+from driftgauge.state.tally import Tally
+from driftgauge.state.versions import Arrays, Damaged
 
 OVERWRITTEN: Final = "it was overwritten while its worker used it"
 
@@ -69,19 +62,14 @@ class State(StateReader):
         self._published = buffer is not None
         self._closed = False
         self._writing = threading.RLock()  # who holds up writers may take what is there
-        # Apart, so that a refusal is counted while rows are binned.
-        self._counting: threading.Lock = before._counting if before else threading.Lock()
-        self._words: WordArray = (
-            before._words if before else np.zeros(-(-shape.counted.size_bytes // 8), dtype=np.uint64)
-        )
+        self._tally: Tally = before._tally if before else Tally(shape)
         self._numbers = [0, 0, 0]
         """What the header says, as far as this process wrote it: nobody else may."""
         self._step_number = 0
         """The number of the last step, in the same way."""
-        self._live = shape.counted.arrays(self._words)
-        self.counters: Final[Counters] = before.counters if before else Counters(shape.series, self._live)
+        self.counters: Final[Counters] = self._tally.counters
         """As of now."""
-        self.process: Final[FloatArray] = self._live["process"]
+        self.process: Final[FloatArray] = self._tally.live["process"]
         """What is known of the process, in the order of `metrics.PROCESS`."""
         self._head = self._blocks.start()
         if buffer is None:
@@ -120,8 +108,8 @@ class State(StateReader):
             self._arrays["origin_blocks"][0] = self._head.ended
             self._arrays["origin_counts"][:] = self._head.total
             if saved.counted is not None:  # now, for rows that were late have been counted once
-                self._words[:] = saved.counted
-        self._live["rows"][0] = self.rows
+                self._tally.words[:] = saved.counted
+        self._tally.live["rows"][0] = self.rows
         self.publish()
 
     def resume(self) -> int:
@@ -132,16 +120,16 @@ class State(StateReader):
         step, digested = self._digest_versions.read()
         self._head = head_of(digested)
         for name, array in self._counter_versions.read()[1].items():
-            self._live[name][...] = array
+            self._tally.live[name][...] = array
         for buckets in self._rings:
             buckets.forget_after(step)
         self._require_whole(step)
         self._numbers, self._step_number = self._header.tolist(), step
         self._bin_again()
-        self._drop_uncommitted(_latest_of(digested))
+        self._drop_uncommitted(float(digested["head"][-1]))
         self.digest()
-        uncounted = self.rows - int(self._live["rows"][0])
-        self._live["rows"][0] = self.rows
+        uncounted = self.rows - int(self._tally.live["rows"][0])
+        self._tally.live["rows"][0] = self.rows
         return max(0, uncounted)
 
     def _require_whole(self, step: int) -> None:
@@ -154,17 +142,10 @@ class State(StateReader):
             raise Damaged("the newest copy of the totals does not fit its checksum")
         if committed - binned > self._ahead.most_rows:
             raise Damaged("the rows that wait to be binned are too many")
-        for begin in range(self.oldest, binned, self._block_rows):
-            held = np.arange(begin, min(binned, begin + self._block_rows))
-            if not self._fit(held % self._capacity, held).all():
-                raise Damaged("rows do not fit their checksums")
+        if not self._all_fit(self.oldest, binned):
+            raise Damaged("rows do not fit their checksums")
         if not (all(ring.is_sound for ring in self._rings) and self._blocks.is_sound(self._head)):
             raise Damaged("counts contradict one another")
-
-    @property
-    def oldest(self) -> int:
-        """The oldest row that nothing has overwritten, or was about to."""
-        return max(int(self._header[FIRST]), int(self._header[RESERVED]) - self._capacity)
 
     def _bin_again(self) -> None:
         """Bin rows that were binned before: of their codes there is no checksum."""
@@ -293,22 +274,20 @@ class State(StateReader):
         with self._writing:
             return self._blocks.room(self._head, blocks) - (self.rows - self._head.rows)
 
-    @contextmanager
-    def counting(self) -> Iterator[Counters]:
+    def counting(self) -> AbstractContextManager[Counters]:
         """Give the counters to one writer at a time."""
-        with self._counting:
-            yield self.counters
+        return self._tally.counting()
 
     def publish(self) -> None:
         """Let other processes, and whoever comes after this one, know of all that was counted."""
-        with self._counting:
+        with self._tally.lock:
             self._publish()
 
     def _publish(self) -> None:
         """Publish what was counted; the caller holds the lock."""
         if self._published and not self._closed:
-            self._live["rows"][0] = self.rows
-            self._counter_versions.write_words(self._words)
+            self._tally.live["rows"][0] = self.rows
+            self._counter_versions.write_words(self._tally.words)
             self._reach("counters.published")
 
     @property
@@ -320,7 +299,7 @@ class State(StateReader):
         """Write nothing more, whoever asks: from now on the buffer may be another worker's."""
         with self._writing:
             self._digest()
-            with self._counting:
+            with self._tally.lock:
                 self._publish()
                 self._closed = True
 
@@ -328,7 +307,7 @@ class State(StateReader):
 
     def check(self) -> None:
         """Raise Damaged if the state is not as this worker left it."""
-        with self._writing, self._counting:
+        with self._writing, self._tally.lock:
             if self._published and not self._closed:  # nobody else can reach what is in memory
                 self._publish()
                 self._require_own()
@@ -336,25 +315,23 @@ class State(StateReader):
 
     def counted(self) -> Arrays:
         """Return what was counted, by series, and `process`; what others read is published first."""
-        with self._counting:  # so that no histogram is copied half counted, and nothing told that is not published
+        with self._tally.lock:  # so that no histogram is copied half counted, and nothing told that is not published
             self._publish()
-            return self.shape.counted.arrays(self._words.copy())
+            return self._tally.copied()
 
     def counted_here(self) -> Arrays:
         """Return what was counted, as `counted`, without a look into the file."""
-        with self._counting:
-            return self.shape.counted.arrays(self._words.copy())
+        with self._tally.lock:
+            return self._tally.copied()
 
     @property
     def bin_rows_here(self) -> IntArray:
         """The rows in each bin as of the last step, shape [columns, K], without a look into the file."""
         return self._head.total
 
-    @contextmanager
-    def held_up(self) -> Iterator[None]:
+    def held_up(self) -> AbstractContextManager[bool]:
         """Let no other thread append meanwhile."""
-        with self._writing:
-            yield
+        return self._writing
 
     def take(self, now: float | None = None) -> Taken:
         """Bin the rows that wait, and return what the state holds at `now`, as any reader does."""
@@ -370,11 +347,4 @@ class State(StateReader):
         with self._writing:
             if self._head.rows < end:
                 self._digest()
-        begin = max(self.oldest, end - rows)
-        parts = [ring for ring, _ in self._parts(begin, end)] or [slice(0, 0)]
-        codes = np.concatenate([self._codes[ring] for ring in parts])
-        return Rows(np.empty((len(codes), 0)), codes, np.concatenate([self._at[ring] for ring in parts]))
-
-
-def _latest_of(digested: Arrays) -> float:
-    return float(digested["head"][-1])
+        return self._codes_between(max(self.oldest, end - rows), end)
