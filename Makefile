@@ -72,7 +72,7 @@ types: .venv/dev ## Check the types.
 
 docs: .venv/dev ## Write the generated pages of docs/.
 	$(BIN)/python docs/generate.py
-	$(BIN)/python docs/concepts.py
+	$(BIN)/python docs/example.py
 
 monitoring: .venv/dev ## Write monitoring/ anew: configuration, rules, dashboards.
 	$(BIN)/python monitoring/grafana/dashboards.py

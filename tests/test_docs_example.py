@@ -1,4 +1,4 @@
-"""docs/concepts.md: its numbers and its picture are what the program says, and its example is told right."""
+"""The example of docs/concepts.md and docs/check.md: what they show is what the program says."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PAGE = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def concepts() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("concepts", ROOT / "docs" / "concepts.py")
+def example() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("example", ROOT / "docs" / "example.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,20 +27,21 @@ def concepts() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def report(concepts: ModuleType) -> DriftReport:
-    found: DriftReport = concepts.example()
-    return found
+def report(example: ModuleType) -> DriftReport:
+    (found,) = example.example()
+    report: DriftReport = found.report
+    return report
 
 
-def test_the_page_and_the_picture_hold_the_numbers_of_the_program(concepts: ModuleType) -> None:
-    for path, text in concepts.pages().items():
+def test_the_pages_and_the_picture_hold_the_numbers_of_the_program(example: ModuleType) -> None:
+    for path, text in example.pages().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make docs`"
 
 
-def test_the_picture_is_well_formed_and_shows_each_column_once(concepts: ModuleType) -> None:
+def test_the_picture_is_well_formed_and_shows_each_column_once(example: ModuleType) -> None:
     picture = ElementTree.parse(ROOT / "docs" / "concepts.svg")  # noqa: S314  # our own file
     words = [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert sorted(word for word in words if word in concepts.CHANGES) == sorted(concepts.CHANGES)
+    assert sorted(word for word in words if word in example.CHANGES) == sorted(example.CHANGES)
     assert "](concepts.svg)" in PAGE
 
 

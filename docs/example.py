@@ -1,10 +1,12 @@
-"""Write the numbers and the picture of docs/concepts.md from a seeded example that anybody can run again."""
+"""Write what docs/concepts.md and docs/check.md show of one example: orders of a shop, from a fixed seed."""
 
 from __future__ import annotations
 
 import math
 import sys
+from contextlib import chdir
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -12,17 +14,20 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from driftgauge.check.check import Check
+from driftgauge.check.check import Check, WindowVerdict
 from driftgauge.check.options import CheckOptions
+from driftgauge.cli.check_report import show
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
+from rich.console import Console
 from scipy.signal import lfilter
 
 HERE: Final = Path(__file__).parent
-BEGIN, END = "<!-- Written by docs/concepts.py -->", "<!-- end -->"
-REFERENCE_ROWS, LIVE_ROWS = 40_000, 4_000
-REFERENCE_SEED, LIVE_SEED = 1, 5
+END: Final = "<!-- end -->"
+WIDTH_OF_TERMINAL: Final = 110
+REFERENCE_ROWS, NEW_ROWS = 40_000, 4_000
+REFERENCE_SEED, NEW_SEED = 1, 5
 TIME: Final = "ordered_at"
 CHANGES: Final = {
     "amount": "prices rise by 40 %",
@@ -57,16 +62,24 @@ def _slow(rng: np.random.Generator, rows: int, tau: int) -> FloatArray:
     return values
 
 
-def example() -> DriftReport:
-    """Build the baseline of the reference, and judge the live rows as `driftgauge check` does."""
+def example(every: str | None = None) -> list[WindowVerdict]:
+    """Build the baseline of the reference, and judge the new orders as `driftgauge check` does."""
     start = 1_767_225_600.0  # 2026-01-01
-    with TemporaryDirectory() as folder:
-        reference, live = Path(folder) / "reference.parquet", Path(folder) / "live.parquet"
+    with TemporaryDirectory() as folder, chdir(folder):
+        reference, new = Path("reference.parquet"), Path("orders.parquet")
         pq.write_table(orders(REFERENCE_SEED, REFERENCE_ROWS, start, changed=False), reference)
-        pq.write_table(orders(LIVE_SEED, LIVE_ROWS, start + 60.0 * REFERENCE_ROWS, changed=True), live)
+        pq.write_table(orders(NEW_SEED, NEW_ROWS, start + 60.0 * REFERENCE_ROWS, changed=True), new)
         baseline = create_baseline(reference, BaselineOptions(time=TIME))
-        (judged,) = Check(baseline, [live], CheckOptions(time=TIME)).windows(0.0)
-    return judged.report
+        return list(Check(baseline, [new], CheckOptions(time=TIME, every=every)).windows(0.0))
+
+
+def printed(found: list[WindowVerdict], *, is_history: bool) -> str:
+    """Return what the command prints; of a history the first table alone."""
+    console = Console(width=WIDTH_OF_TERMINAL, file=StringIO(), markup=False, emoji=False, highlight=False)
+    with console.capture() as capture:
+        show(found, console, is_history=is_history)
+    text = capture.get().partition("\n\n")[0] if is_history else capture.get()
+    return "\n".join(["```", *(line.rstrip() for line in text.strip("\n").splitlines()), "```"])
 
 
 @dataclass(frozen=True)
@@ -250,16 +263,30 @@ def _text(x: float, y: float, text: str, kind: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Return the picture and the page with its numbers, by the files that hold them."""
-    found = points(example())
-    page = HERE / "concepts.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    return {HERE / "concepts.svg": picture(found), page: f"{before}{BEGIN}\n{numbers(found)}\n{END}{after}"}
+    """Return the picture and the pages with the example's numbers, by the files that hold them."""
+    found, days = example(), example("1d")
+    columns = points(found[0].report)
+    concepts, check = HERE / "concepts.md", HERE / "check.md"
+    text = filled(check.read_text(encoding="utf-8"), "table", printed(found, is_history=False))
+    return {
+        HERE / "concepts.svg": picture(columns),
+        concepts: filled(concepts.read_text(encoding="utf-8"), "numbers", numbers(columns)),
+        check: filled(text, "history", printed(days, is_history=True)),
+    }
+
+
+def filled(page: str, block: str, text: str) -> str:
+    """Return a page with a block replaced; ValueError if the page has no such block."""
+    begin = f"<!-- Written by docs/example.py: {block} -->"
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(END)
+    if not found or not ended:
+        raise ValueError(f"no block {block}")
+    return f"{before}{begin}\n{text}\n{END}{after}"
 
 
 def main() -> int:
-    """Write both files."""
+    """Write the files."""
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
     return 0
