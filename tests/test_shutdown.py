@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from driftgauge.shutdown import TOO_LATE, exit_with_parent, within
+from driftgauge.shutdown import TOO_LATE, enforce_deadline, exit_with_parent
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1] / "app"
 PATIENCE_SECONDS = 30.0
 """How long a test waits for what must come; it is over at once when all is well."""
 
@@ -42,7 +42,7 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
 
 SERVER = """
 import os, signal, time
-from driftgauge.shutdown import within
+from driftgauge.shutdown import enforce_deadline
 
 told = []
 
@@ -51,7 +51,7 @@ def stop(number, frame):
     print("told to stop", flush=True)
 
 signal.signal(signal.SIGTERM, stop)
-with within({seconds}):
+with enforce_deadline({seconds}):
     os.kill(os.getpid(), signal.SIGTERM)
     while not told or {hangs}:
         time.sleep(0.01)
@@ -76,7 +76,7 @@ def test_a_process_that_stops_in_time_ends_by_itself() -> None:
 
 def test_the_time_begins_with_the_signal(told: list[int]) -> None:
     ended = threading.Event()
-    with within(0.0, ended.set):
+    with enforce_deadline(0.0, ended.set):
         assert (told, ended.is_set()) == ([], False)
         signal.raise_signal(signal.SIGTERM)
         assert ended.wait(PATIENCE_SECONDS)
@@ -86,7 +86,7 @@ def test_the_time_begins_with_the_signal(told: list[int]) -> None:
 def test_afterwards_the_signal_is_the_servers_again(told: list[int]) -> None:
     ended = threading.Event()
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError), within(0.0, ended.set):
+    with pytest.raises(RuntimeError), enforce_deadline(0.0, ended.set):
         raise RuntimeError
     assert signal.getsignal(signal.SIGTERM) is before
     signal.raise_signal(signal.SIGTERM)
@@ -94,7 +94,7 @@ def test_afterwards_the_signal_is_the_servers_again(told: list[int]) -> None:
 
 
 def test_a_handler_that_was_set_meanwhile_stays(told: list[int]) -> None:
-    with within(60.0):
+    with enforce_deadline(60.0):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     assert told == []
@@ -105,7 +105,7 @@ def test_outside_the_main_thread_the_signal_is_left_alone() -> None:
     before, during = signal.getsignal(signal.SIGTERM), []
 
     def serve() -> None:
-        with within(0.0):
+        with enforce_deadline(0.0):
             during.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=serve)
@@ -118,7 +118,7 @@ def test_outside_the_main_thread_the_signal_is_left_alone() -> None:
 @pytest.mark.usefixtures("told")
 def test_where_no_server_handles_the_signal_it_is_left_alone(handler: signal.Handlers) -> None:
     signal.signal(signal.SIGTERM, handler)
-    with within(0.0):
+    with enforce_deadline(0.0):
         assert signal.getsignal(signal.SIGTERM) is handler
 
 
@@ -135,7 +135,7 @@ def child(folder):
         sys.exit()
 
     signal.signal(signal.SIGTERM, stop)
-    exit_with_parent()
+    exit_with_parent(multiprocessing.parent_process())
     (folder / "pid.new").write_text(str(os.getpid()))
     (folder / "pid.new").rename(folder / "pid")
     while True:
@@ -187,5 +187,5 @@ def test_a_process_without_a_supervisor_stays() -> None:
     assert multiprocessing.parent_process() is None
     left = threading.Event()
     before = threading.active_count()
-    exit_with_parent(left.set)
+    exit_with_parent(multiprocessing.parent_process(), left.set)
     assert (threading.active_count(), left.is_set()) == (before, False)

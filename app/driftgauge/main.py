@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
-from driftgauge import shutdown as leaving
 from driftgauge.drift.evidence.detector import Budget
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
@@ -55,6 +54,7 @@ from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
+from driftgauge.shutdown import FLUSH_SECONDS, enforce_deadline
 from driftgauge.state.slot import Owner
 from driftgauge.state.slots import Slots, Unusable
 from driftgauge.state.store import Store
@@ -83,7 +83,7 @@ def create_app(
     BundleError: a server that cannot work does not start.
     """
     settings = settings or load()
-    service = compose(settings, bundle or _load(settings), clock)
+    service = compose(settings, bundle or load_served_bundle(settings), clock)
     app = FastPathApp(
         service.http,
         shortcuts(service),
@@ -103,6 +103,16 @@ def create_app(
     install_routes(app, service.info, settings.max_rows)
     install_error_handlers(app, service.failures)
     return app
+
+
+def load_served_bundle(settings: Settings) -> Bundle:
+    """Load the bundle that the settings name; SettingsError without one, BundleError if it cannot be loaded."""
+    if settings.bundle is None:
+        raise SettingsError("no model to serve: name its bundle (--bundle DIR, or DRIFTGAUGE_BUNDLE)")
+    try:
+        return load_bundle(settings.bundle, settings.trusted_types)
+    except UntrustedTypes as error:
+        raise error.phrased_for("setting") from error
 
 
 def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> ServerContext:
@@ -188,7 +198,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         body_timeout_seconds=settings.body_timeout_seconds,
         answer_timeout_seconds=settings.answer_timeout_seconds,
         idle_timeout_seconds=settings.idle_timeout_seconds,
-        stop_timeout_seconds=(settings.shutdown_grace_seconds - leaving.FLUSH_SECONDS) / 2,
+        stop_timeout_seconds=(settings.shutdown_grace_seconds - FLUSH_SECONDS) / 2,
     )
 
 
@@ -209,15 +219,6 @@ def _evaluators(
         )
         for monitor in monitors
     }
-
-
-def _load(settings: Settings) -> Bundle:
-    if settings.bundle is None:
-        raise SettingsError("no model to serve: name its bundle (--bundle DIR, or DRIFTGAUGE_BUNDLE)")
-    try:
-        return load_bundle(settings.bundle, settings.trusted_types)
-    except UntrustedTypes as error:
-        raise error.phrased_for("setting") from error
 
 
 def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems) -> Monitor:
@@ -301,7 +302,7 @@ async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     app.document(service.settings.root_path)  # kept: the first who asks for it would otherwise hold up all who predict
     try:
         grace = service.settings.shutdown_grace_seconds
-        with threadpool_limits(service.settings.model_threads), _responsive(), leaving.within(grace):
+        with threadpool_limits(service.settings.model_threads), _responsive(), enforce_deadline(grace):
             service.ready = True
             yield {STATE_KEY: service.connections}  # for the protocol, which uvicorn makes
     finally:

@@ -1,35 +1,35 @@
-"""How a server process ends: within the time that it was given, and with the process that started it."""
+"""How a server process ends: within its grace period, and together with its supervisor."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Final
 
 import structlog
 
 TOO_LATE: Final = 1
-"""The exit code of a process that had to be ended in the middle of its work."""
+"""Exit code of a process that was ended in the middle of its work."""
 
 FLUSH_SECONDS: Final = 1
-"""What is left of the grace for writing state to the disk, once the last answer is sent."""
+"""Part of the grace period that is kept for writing state to the disk after the last answer."""
 
 
 def end_too_late() -> None:
-    """End the process as it is; what it published is kept."""
-    structlog.get_logger().error("stopped_too_late", hint="what was being answered is lost: see shutdown_grace_seconds")
+    """End the process at once; the state it has published is kept."""
+    structlog.get_logger().error("stopped_too_late", hint="open requests were lost: see shutdown_grace_seconds")
     os._exit(TOO_LATE)
 
 
 @contextlib.contextmanager
-def within(seconds: float, end: Callable[[], None] = end_too_late) -> Iterator[None]:
-    """End the process so many seconds after the server was told to stop by a signal, if it still runs by then.
+def enforce_deadline(seconds: float, end: Callable[[], None] = end_too_late) -> Iterator[None]:
+    """End the process if it still runs this many seconds after a signal told it to stop.
 
     Only in the main thread of a server that handles the signal; elsewhere this does nothing.
     """
@@ -56,9 +56,8 @@ def within(seconds: float, end: Callable[[], None] = end_too_late) -> Iterator[N
                 signal.signal(number, before[number])
 
 
-def exit_with_parent(end: Callable[[], None] | None = None) -> None:
-    """Tell the process to stop, in good order, when the supervisor that started it ends; without one do nothing."""
-    parent = multiprocessing.parent_process()
+def exit_with_parent(parent: BaseProcess | None, end: Callable[[], None] | None = None) -> None:
+    """Stop this process in good order when another one ends, such as the supervisor; None does nothing."""
     if parent is None:
         return
     sentinel, leave = parent.sentinel, end or _stop
@@ -71,5 +70,5 @@ def exit_with_parent(end: Callable[[], None] | None = None) -> None:
 
 
 def _stop() -> None:
-    structlog.get_logger().warning("supervisor_ended", hint="this worker finishes what it has, and leaves")
+    structlog.get_logger().warning("supervisor_ended", hint="this worker finishes its requests and exits")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -153,7 +153,7 @@ def test_an_interrupt_while_workers_start_ends_all_without_a_traceback(
     log = tmp_path / "log"
     options = ("--bundle", str(bundle), "--state-dir", "memory", "--workers", "2", "--port", str(free_port()))
     with started("serve", *options, log=log) as process:
-        until(lambda: "Started parent process" in log.read_text(), process, log)
+        until(lambda: "supervisor_started" in log.read_text(), process, log)
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) == 0

@@ -46,8 +46,11 @@ class Service:
 
     def pids(self) -> list[int]:
         """The workers that run, whether they answer yet or not."""
-        children = Path(f"/proc/{self.supervisor.pid}/task/{self.supervisor.pid}/children").read_text().split()
-        return [int(pid) for pid in children if "spawn_main" in _command(int(pid))]
+        return [pid for server in self.fork_servers() for pid in _children(server)]
+
+    def fork_servers(self) -> list[int]:
+        """The fork servers that run: two while a reload prepares the next one."""
+        return [pid for pid in _children(self.supervisor.pid) if "spawn_main" in _command(pid)]
 
     def clients(self, workers: int, seconds: float = 60.0) -> dict[int, httpx.Client]:
         """A connection to each worker, by its slot."""
@@ -84,6 +87,13 @@ def samples_of(text: str) -> Samples:
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
 
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 def _command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
@@ -105,7 +115,7 @@ def service(bundle: Path, state: Path, workers: int, log: Path, **settings: obje
 
 def stop(running: Service, number: int = signal.SIGTERM, seconds: float = 60.0) -> None:
     """Send the supervisor a signal, and wait until it and all of its workers are gone."""
-    pids = [running.supervisor.pid, *running.pids()]
+    pids = [running.supervisor.pid, *running.fork_servers(), *running.pids()]
     os.kill(running.supervisor.pid, number)
     running.supervisor.wait(timeout=seconds)
     deadline = time.monotonic() + seconds

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ import structlog
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import MODEL_FILE
-from driftgauge.process.supervisor import OUTDATED
-from driftgauge.process.worker import IMPORT_STRING, SERVED_VARIABLE, create, served
+from driftgauge.process.endings import OUTDATED
+from driftgauge.process.worker import config_digest, create
 from driftgauge.settings.options import Settings, load
-from uvicorn.importer import import_from_string
 
 from tests.examples import Example, quiet
 from tests.servers import serving
@@ -34,10 +32,6 @@ def _logs_as_before() -> Iterator[None]:
     root.handlers[:] = handlers  # a worker sends logs to a standard error that ends with the test
     root.setLevel(level)
     structlog.reset_defaults()
-
-
-def test_a_worker_is_found_by_its_import_string() -> None:
-    assert import_from_string(IMPORT_STRING) is create
 
 
 def test_a_worker_is_told_everything_by_its_environment(
@@ -65,38 +59,18 @@ def _settings(binary: Example, folder: Path, **others: Any) -> Settings:
 
 
 def test_what_is_served_is_told_by_settings_and_files(binary: Example, tmp_path: Path) -> None:
-    before = served(_settings(binary, tmp_path))
-    assert served(_settings(binary, tmp_path)) == before
-    assert served(_settings(binary, tmp_path, windows=(20, 200))) != before
+    before = config_digest(_settings(binary, tmp_path))
+    assert config_digest(_settings(binary, tmp_path)) == before
+    assert config_digest(_settings(binary, tmp_path, windows=(20, 200))) != before
     model = tmp_path / "bundle" / MODEL_FILE
     status = model.stat()
     os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert served(_settings(binary, tmp_path)) != before
+    assert config_digest(_settings(binary, tmp_path)) != before
     os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert served(_settings(binary, tmp_path)) == before
+    assert config_digest(_settings(binary, tmp_path)) == before
     shutil.rmtree(tmp_path / "bundle")
     with pytest.raises(BundleError, match=r"cannot read .*bundle\.json"):
-        served(quiet(bundle=tmp_path / "bundle"))
-
-
-def test_a_worker_forgets_interrupts_from_before_it_was_ready_and_hears_later_ones(
-    binary: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
-    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "memory")
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-        with serving(create()):
-            assert heard == []
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGHUP)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        signal.signal(signal.SIGINT, handler)
-    assert heard == [signal.SIGINT]
+        config_digest(quiet(bundle=tmp_path / "bundle"))
 
 
 @pytest.mark.parametrize("changed", [False, True])
@@ -105,14 +79,14 @@ def test_a_worker_serves_what_it_was_told_to_or_ends_and_takes_no_state(
 ) -> None:
     shutil.copytree(binary.folder, tmp_path / "bundle")
     monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(tmp_path / "bundle"))
-    monkeypatch.setenv(SERVED_VARIABLE, served(load()))
+    digest = config_digest(load())
     if not changed:
-        with serving(create()) as client:
+        with serving(create(digest)) as client:
             assert client.get("/health").json()["model_name"] == "binary"
         return
     (tmp_path / "bundle" / "bundle.json").touch()
     with pytest.raises(SystemExit) as left:
-        create()
+        create(digest)
     assert left.value.code == OUTDATED
     assert not (tmp_path / "bundle.state").exists()
 

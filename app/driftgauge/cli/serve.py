@@ -59,7 +59,7 @@ FLAGS: Final = (
     Flag("workers", "N", "Server"),
     Flag("state_dir", "FOLDER", "State", "BUNDLE.state"),
     Flag("clock", "arrival|event", "State"),
-    Flag("log_format", "json|console", "Logs"),
+    Flag("log_format", "auto|json|console", "Logs"),
     Flag("log_level", "debug|info|warning|error", "Logs"),
 )
 """The settings that are asked for most; all of them can be set by environment or file."""

@@ -15,6 +15,7 @@ from driftgauge.common.log_throttle import MOST_KINDS, LogThrottle
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 Level = Literal["debug", "info", "warning", "error"]
+Form = Literal["auto", "json", "console"]
 
 
 _PLACE: Final = re.compile(r".*?:[0-9]+: \w+")
@@ -62,7 +63,12 @@ def _add_pid(logger: object, method: str, line: structlog.typing.EventDict) -> s
     return {**line, "pid": os.getpid()}
 
 
-def configure_logs(level: Level, form: Literal["json", "console"], *, pid: bool = False) -> None:
+def is_console(form: Form) -> bool:
+    """Return whether log lines are for people: `auto` means on a terminal."""
+    return form == "console" or (form == "auto" and sys.stderr.isatty())
+
+
+def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
     """Send our log lines and those of the libraries to standard error in one format; `pid` says of which process.
 
     Warnings of libraries are written once, lines about single requests once a minute.
@@ -74,7 +80,7 @@ def configure_logs(level: Level, form: Literal["json", "console"], *, pid: bool 
     ]
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if form == "json"
+        if not is_console(form)
         else [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         ]

@@ -1,264 +1,323 @@
-"""uvicorn's supervisor, which never waits for a worker while it watches over the others."""
+"""The supervisor of several workers: starts, watches, reloads and stops them, and waits for none of them."""
 
 from __future__ import annotations
 
-import logging
 import math
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing import resource_tracker
-from socket import socket
+from multiprocessing.connection import Connection, wait
 from typing import Final
 
-from uvicorn.config import STARTUP_FAILURE, Config
-from uvicorn.supervisors.multiprocess import Multiprocess, Process
+import structlog
 
-HUNG_SECONDS: Final = 60.0
-"""A worker that has served, and then does not answer for so long, is taken for hung."""
-START_SECONDS: Final = 600.0
-"""So long a worker may take to start: where there are more of them than cores, or a large model is read."""
-MOST_PAUSE_SECONDS: Final = 30.0
-"""Until the next attempt where workers end before they serve, each time twice as long."""
-OUTDATED: Final = 4
-"""What a worker exits with that finds something else to serve than the others were told to."""
-LATE_SECONDS: Final = 5.0
-"""So long after the grace a worker that is told to stop is killed, and so long a killed one is waited for."""
+from driftgauge.process.endings import OUTDATED, STARTUP_FAILURE
+from driftgauge.process.generation import KILL_SECONDS, START_SECONDS, Generation, Worker
+from driftgauge.process.signals import HARMLESS, REQUESTS, ReceivedSignals
 
-log = logging.getLogger("uvicorn.error")
+TICK_SECONDS: Final = 0.5
+"""Longest sleep of the loop. A worker that ends, a fork server that is ready and a signal wake it at once."""
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""Upper limit of the back-off between attempts while workers fail to start; it doubles from 1 s."""
 
 
-class Worker(Process):
-    """A worker process, which is asked how it is without waiting for its answer."""
+class Supervisor:
+    """Keeps a number of workers running, each step of its loop without waiting for any of them.
 
-    def __init__(self, config: Config, sockets: list[socket], now: float) -> None:
-        super().__init__(config, sockets)
-        self.serves = False
-        """Whether it has said that it serves."""
-        self.began: Final = now
-        self._asked: float | None = None
-        """When it was asked, if it has not answered since."""
-
-    def start(self) -> None:
-        """Start the process; until it is ready Ctrl-C, which comes to all of a terminal, is the supervisor's alone."""
-        resource_tracker.ensure_running()  # which unblocks signals when it starts
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # which the process has from this one
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-
-    def failure(self, now: float) -> str | None:
-        """Ask again if it has answered; says what is wrong if it is dead, or has left a question open for too long."""
-        if not self.process.is_alive():
-            return _end_of(self.exitcode)
-        try:
-            if self._asked is None:
-                self.parent_conn.send(b"ping")
-                self._asked = now
-            while self.parent_conn.poll(0):
-                self.serves = bool(self.parent_conn.recv())
-                self._asked = None
-        except (OSError, EOFError):
-            return "its pipe is broken"
-        patience = HUNG_SECONDS if self.serves else START_SECONDS
-        if self._asked is not None and now - self._asked >= patience:
-            return f"it has not answered for {patience:g} s"
-        return None
-
-    def end(self) -> None:
-        """Kill it, if it still lives."""
-        self.kill()
-        self.process.join(LATE_SECONDS)
-
-
-def _end_of(exitcode: int | None) -> str:
-    if exitcode is None or exitcode >= 0:
-        return f"it ended with exit code {exitcode}"
-    try:
-        return f"it was ended by {signal.Signals(-exitcode).name}"
-    except ValueError:
-        return f"it was ended by signal {-exitcode}"
-
-
-class Supervisor(Multiprocess):
-    """Starts workers and replaces those that die or hang; signals mean what they mean to uvicorn.
-
-    uvicorn asks a worker whether it is well and waits for the answer, which one that is only starting, or is killed
-    meanwhile, does not give; and it waits for each worker of a reload, and for one that is to leave. All the while
-    no other is replaced and no signal is heard. Here everything goes on step by step, and nobody is waited for.
-
-    `look` is called before each reload, to look anew at what is to be served; it says whether that can be.
+    Workers are forked from the fork server of the current generation. A reload starts the next generation, which
+    reads code, bundle and settings again, and then replaces the workers one by one.
     """
 
     def __init__(
         self,
-        config: Config,
-        sockets: list[socket],
+        count: int,
         grace_seconds: float,
-        look: Callable[[], bool] = lambda: True,
+        begin: Callable[[], Generation],
+        ready: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(config, sockets)
         self.workers: Final[list[Worker]] = []
+        self.count = count
+        """How many workers there should be."""
+        self.refusal = ""
+        """Why it stops if no worker could start at all."""
         self.failed = False
-        """Whether it stops because no worker can start."""
-        self._look = look
+        """Whether it stops because the application of the first workers failed to start."""
+        self.should_exit = False
+        self._begin = begin
+        self._ready: Callable[[], None] | None = ready
         self._clock = clock
         self._grace = grace_seconds
+        self._generation: Generation | None = None
+        """The one that workers are forked from; None until the first is ready."""
+        self._next: Generation | None = None
+        """The one that is being prepared."""
+        self._closed: list[Generation] = []
+        """Fork servers that are no longer needed and may still run."""
         self._ever_served = False
         self._pause = 0.0
         self._start_at = -math.inf
         """When the next worker may be started."""
+        self._last_was_killed = False
+        """Whether the last worker that ended before it served was killed, rather than failed."""
         self._outdated: list[Worker] = []
-        """What a reload has still to replace, the next one first."""
+        """Workers that a reload has still to replace, the next one first."""
         self._successor: Worker | None = None
-        """Of the first of these; it does not serve yet."""
+        """The replacement of the first of these while it starts."""
         self._reload_again = False
         self._leaving: list[tuple[Worker, float]] = []
-        """Workers that were told to stop, and until when they may take."""
+        """Workers that were told to stop, and when each is killed."""
 
-    # ------------------------------------------------------------ what uvicorn's loop calls
+    def run(self) -> None:
+        """Supervise until a signal says to stop, or until no worker can start."""
+        with ReceivedSignals((*REQUESTS, *HARMLESS)) as signals:
+            structlog.get_logger().info("supervisor_started", workers=self.count)
+            self.prepare()
+            while not self.should_exit:
+                wait([signals.fileno(), *self._connections()], TICK_SECONDS)
+                for number in signals.take():
+                    self.handle(number)
+                self.step()
+            self.stop_all()
+            self.join_all()
+        structlog.get_logger().info("supervisor_stopped")
 
-    def init_processes(self) -> None:
-        """Start the workers."""
-        self._fill_up()
+    def handle(self, number: int) -> None:
+        """Do what a signal asks for."""
+        structlog.get_logger().info("signal_received", signal=signal.Signals(number).name)
+        actions: dict[int, Callable[[], None]] = {
+            signal.SIGINT: self.stop,
+            signal.SIGTERM: self.stop,
+            signal.SIGHUP: self.reload,
+            signal.SIGTTIN: self.add_worker,
+            signal.SIGTTOU: self.remove_worker,
+        }
+        if action := actions.get(number):
+            action()
 
-    def keep_subprocess_alive(self) -> None:
-        """Replace the workers that have died, or have not answered for too long, and carry on a reload."""
-        self._bury_the_dead()
+    def stop(self) -> None:
+        """Stop the service with the current step."""
+        self.should_exit = True
+
+    def step(self) -> None:
+        """Do what is due now: replace lost workers, and continue a reload."""
+        self._replace_lost()
         self._leaving = [(worker, until) for worker, until in self._leaving if not self._has_left(worker, until)]
-        if not self.should_exit.is_set():
-            self._fill_up()
-            self._carry_on_reload()
+        if self.should_exit:
+            return
+        self._check_generations()
+        self._fill_up()
+        self._continue_reload()
+        self._report_ready()
 
-    def restart_all(self) -> None:
-        """Begin to replace every worker, each once its successor serves; a reload that is under way comes first."""
-        if self._outdated or self._successor:
+    def reload(self) -> None:
+        """Replace every worker once its successor serves; a reload that is under way finishes first."""
+        if self._next or self._outdated or self._successor:
             self._reload_again = True
-        elif self._look():
-            self._outdated = list(self.workers)
+        else:
+            self.prepare()
 
-    def handle_ttin(self) -> None:
-        """Have one worker more."""
-        log.info("Received SIGTTIN, increasing the number of processes.")
-        self.processes_num += 1
+    def add_worker(self) -> None:
+        """Run one worker more."""
+        self.count += 1
 
-    def handle_ttou(self) -> None:
-        """Have one worker less, but never none."""
-        log.info("Received SIGTTOU, decreasing number of processes.")
-        if self.processes_num > 1:
-            self.processes_num -= 1
-            if len(self.workers) > self.processes_num:
+    def remove_worker(self) -> None:
+        """Run one worker less, but never none."""
+        if self.count > 1:
+            self.count -= 1
+            if len(self.workers) > self.count:
                 self._let_leave(self.workers.pop())
 
-    def terminate_all(self) -> None:
-        """Tell all workers to stop, one that was about to take the place of another too."""
+    def stop_all(self) -> None:
+        """Tell all workers to stop, and the fork servers."""
         for worker in [*self.workers, *([self._successor] if self._successor else [])]:
             self._let_leave(worker)
         self.workers.clear()
         self._successor = None
+        if self._next:
+            self._close(self._next)
+            self._next = None
 
     def join_all(self) -> None:
-        """Wait until all workers have left, and end those that do not in time."""
+        """Wait until all workers have left, kill those that are late, and end the fork servers."""
         for worker, until in self._leaving:
-            worker.process.join(max(0.0, until - self._clock()))
-            self._end_late(worker)
+            worker.join(max(0.0, until - self._clock()))
+            self._kill_late(worker)
         self._leaving = []
+        if self._generation:
+            self._close(self._generation)
+        for generation in self._closed:
+            generation.join()
+
+    # ------------------------------------------------------------ generations
+
+    def prepare(self) -> None:
+        """Start the next generation, which reads code, bundle and settings again."""
+        try:
+            self._next = self._begin()
+        except OSError as error:
+            structlog.get_logger().error("cannot_start_process", detail=str(error))
+            self._back_off()
+
+    def _check_generations(self) -> None:
+        if self._next:
+            self._check_next(self._next)
+        elif (self._generation is None or self._generation.is_lost) and self._clock() >= self._start_at:
+            if self._generation:
+                structlog.get_logger().error(
+                    "fork_server_lost", hint="another is started, and all workers are replaced"
+                )
+            self.prepare()
+        self._closed = [generation for generation in self._closed if not generation.has_ended()]
+
+    def _check_next(self, following: Generation) -> None:
+        """Make the next generation the current one if it is ready, and give it up if it cannot start."""
+        refusal = following.refusal()
+        if refusal is None:
+            return
+        self._next = None
+        if not refusal:
+            if self._generation:
+                self._close(self._generation)
+            self._generation = following
+            self._outdated = list(self.workers)
+            return
+        self._close(following)
+        if self._generation is None:
+            self.refusal, self.should_exit = refusal, True
+        else:
+            structlog.get_logger().error("cannot_reload", detail=refusal)
+            self._back_off()
+
+    def _close(self, generation: Generation) -> None:
+        generation.close()
+        self._closed.append(generation)
 
     # ------------------------------------------------------------ workers
 
     def _fill_up(self) -> None:
-        """Start workers until there are as many as there should be; where that fails it is tried again soon."""
-        while len(self.workers) < self.processes_num and self._clock() >= self._start_at:
+        """Start the workers that are missing, unless a pause is due or a process cannot be started now."""
+        while len(self.workers) < self.count and self._may_start():
             worker = self._start()
             if worker is None:
                 return
             self.workers.append(worker)
 
+    def _may_start(self) -> bool:
+        """Return whether a worker may start: a pause is for those that fail, or while others serve."""
+        without_service = self._last_was_killed and not any(worker.serves for worker in self.workers)
+        return without_service or self._clock() >= self._start_at
+
     def _start(self) -> Worker | None:
-        try:
-            worker = Worker(self.config, self.sockets, self._clock())
-            worker.start()
-        except OSError as error:
-            log.error("A child process could not be started: %s", error)
+        if self._generation is None or self._generation.is_lost:
             return None
-        return worker
+        try:
+            return self._generation.fork(self._clock())
+        except OSError as error:
+            structlog.get_logger().error("cannot_start_process", detail=str(error))
+            return None
 
-    def _bury_the_dead(self) -> None:
-        dead = [(worker, why) for worker in self.workers if (why := worker.failure(self._clock()))]
-        for worker, why in dead:
-            worker.end()
-            self.workers.remove(worker)
-            if worker.exitcode == STARTUP_FAILURE and not self._ever_served:
-                log.error("Child process [%s] failed to start, stopping the parent process.", worker.pid)
-                self.failed = True
-                self.should_exit.set()
-            elif worker.exitcode != OUTDATED:
-                log.error("Child process [%s]: %s; it is replaced", worker.pid, why)
+    def _replace_lost(self) -> None:
+        """Remove the workers that ended or hang; `_fill_up` replaces them."""
+        lost = [(worker, why) for worker in self.workers if (why := worker.failure(self._clock()))]
+        for worker, why in lost:
+            self._remove_lost(worker, why)
         self._ever_served |= any(worker.serves for worker in self.workers)
-        if len(self.workers) >= self.processes_num and all(worker.serves for worker in self.workers):
+        if len(self.workers) >= self.count and all(worker.serves for worker in self.workers):
             self._pause = 0.0
-        if any(not worker.serves for worker, _ in dead):
-            self._wait_longer()
-        if any(worker.exitcode == OUTDATED for worker, _ in dead):
-            self._restart_outdated()
+        if early := [worker for worker, _ in lost if not worker.serves]:
+            self._last_was_killed = all(worker.was_killed for worker in early)
+            self._back_off()
+        if any(worker.exit_code == OUTDATED for worker, _ in lost):
+            self._reload_outdated()
 
-    def _wait_longer(self) -> None:
-        """Let some time pass until the next worker is started, for the last one ended before it served."""
-        self._pause = min(MOST_PAUSE_SECONDS, max(1.0, 2.0 * self._pause))
+    def _remove_lost(self, worker: Worker, why: str) -> None:
+        worker.end()
+        self.workers.remove(worker)
+        log = structlog.get_logger()
+        if worker.exit_code == STARTUP_FAILURE and not self._ever_served:
+            log.error("worker_cannot_start", worker=worker.pid, hint="no worker has served yet, so the service stops")
+            self.failed = self.should_exit = True
+        elif worker.exit_code != OUTDATED:
+            log.error("worker_lost", worker=worker.pid, reason=why, hint="it is replaced")
+
+    def _back_off(self) -> None:
+        """Wait before the next start, for the last one failed: twice as long each time."""
+        self._pause = min(LONGEST_PAUSE_SECONDS, max(1.0, 2.0 * self._pause))
         self._start_at = self._clock() + self._pause
 
-    def _restart_outdated(self) -> None:
-        log.warning("The bundle or the settings have changed since they were read: all workers are replaced")
-        self.restart_all()
+    def _reload_outdated(self) -> None:
+        structlog.get_logger().warning(
+            "config_changed", detail="the bundle or the settings have changed since they were read; all workers restart"
+        )
+        if not self._next:  # one that is being prepared reads the change
+            self.reload()
 
     def _let_leave(self, worker: Worker) -> None:
         worker.terminate()
-        self._leaving.append((worker, self._clock() + self._grace + LATE_SECONDS))
+        self._leaving.append((worker, self._clock() + self._grace + KILL_SECONDS))
 
     def _has_left(self, worker: Worker, until: float) -> bool:
-        """Say whether a worker that was told to stop is gone; one that is late is ended."""
-        if worker.process.is_alive() and self._clock() < until:
+        """Return whether a worker that was told to stop is gone; a late one is killed."""
+        if worker.is_running() and self._clock() < until:
             return False
-        self._end_late(worker)
+        self._kill_late(worker)
         return True
 
-    def _end_late(self, worker: Worker) -> None:
-        if worker.process.is_alive():
-            log.error("Child process [%s] did not stop in time: it is killed", worker.pid)
+    def _kill_late(self, worker: Worker) -> None:
+        if worker.is_running():
+            structlog.get_logger().error("worker_late", worker=worker.pid, hint="it did not stop in time and is killed")
         worker.end()
+
+    def _report_ready(self) -> None:
+        """Report once that all workers serve."""
+        if self._ready and len(self.workers) >= self.count and all(worker.serves for worker in self.workers):
+            self._ready()
+            self._ready = None
+
+    def _connections(self) -> list[Connection]:
+        """Return what wakes the loop: an answer or the end of a worker, and a fork server that is ready."""
+        workers = [*self.workers, *(worker for worker, _ in self._leaving)]
+        starting = [self._successor] if self._successor else []
+        found = [worker.connection for worker in [*workers, *starting] if worker.connection]
+        return [*found, *([self._next.control] if self._next else [])]
 
     # ------------------------------------------------------------ reload
 
-    def _carry_on_reload(self) -> None:
+    def _continue_reload(self) -> None:
         self._outdated = [worker for worker in self._outdated if worker in self.workers]
         if self._successor:
-            self._look_at(self._successor)
-        elif self._outdated and not self._leaving:  # never more than one process more than there are workers
+            self._check_successor(self._successor)
+        elif self._outdated and not self._leaving:  # never more than one process above the number of workers
             self._successor = self._start() if self._clock() >= self._start_at else None
-        elif self._reload_again and not self._outdated:
+        elif self._reload_again and not self._outdated and not self._next:
             self._reload_again = False
-            self.restart_all()
+            self.reload()
 
-    def _look_at(self, successor: Worker) -> None:
-        """Put a new worker in the place of an old one once it serves; give the reload up if it does not in time."""
+    def _check_successor(self, successor: Worker) -> None:
+        """Replace an old worker by its successor once that serves; give the reload up if it does not in time."""
         why = successor.failure(self._clock())
-        if not why and self._clock() - successor.began >= START_SECONDS:
+        if not why and self._clock() - successor.started_at >= START_SECONDS:
             why = f"it does not serve after {START_SECONDS:g} s"
         if why:
-            successor.end()
-            self._successor, self._outdated = None, []
-            self._wait_longer()
-            if successor.exitcode == OUTDATED:
-                self._restart_outdated()
-            else:
-                log.error("New child process [%s]: %s; the reload is given up", successor.pid, why)
+            self._give_up_reload(successor, why)
         elif successor.serves:
             self._successor = None
-            if self._outdated:
-                old = self._outdated.pop(0)
-                self.workers[self.workers.index(old)] = successor
-                self._let_leave(old)
-            else:  # all of them have died, and were replaced, meanwhile
-                self._let_leave(successor)
+            self._take_over(successor)
+
+    def _give_up_reload(self, successor: Worker, why: str) -> None:
+        successor.end()
+        self._successor, self._outdated = None, []
+        self._back_off()
+        if successor.exit_code == OUTDATED:
+            self._reload_outdated()
+        else:
+            structlog.get_logger().error("reload_given_up", worker=successor.pid, reason=why)
+
+    def _take_over(self, successor: Worker) -> None:
+        if self._outdated:
+            old = self._outdated.pop(0)
+            self.workers[self.workers.index(old)] = successor
+            self._let_leave(old)
+        else:  # all of them have ended, and were replaced, meanwhile
+            self._let_leave(successor)

@@ -1,12 +1,16 @@
-"""What each worker process imports: the application, with settings and logs from the environment."""
+"""What each worker process runs: the application, with settings and logs from the environment."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
-import signal
+import socket
 import sys
-from typing import Final
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -14,25 +18,35 @@ from fastapi import FastAPI
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import create_app
 from driftgauge.models.bundle import read_info
+from driftgauge.process.endings import OUTDATED
+from driftgauge.process.fork_server import PING
 from driftgauge.process.logs import configure_logs
-from driftgauge.process.supervisor import OUTDATED
+from driftgauge.process.server import Server
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import exit_with_parent
 
-IMPORT_STRING: Final = "driftgauge.process.worker:create"
-SERVED_VARIABLE: Final = "_DRIFTGAUGE_SERVED"
-"""What the workers of a supervisor are to serve, as `served` says it."""
+
+def serve(parent: BaseProcess | None, sockets: Sequence[socket.socket], digest: str, supervisor: Connection) -> None:
+    """Serve until told to stop, in a process that was forked for it.
+
+    Loggers, the event loop, threads, the model and the files of the state are made here, after the fork.
+    """
+    exit_with_parent(parent)
+    app = create(digest)
+    server = Server(app, app.state.service.settings)
+    threading.Thread(target=answer_pings, args=(supervisor, server), name="pings", daemon=True).start()
+    server.run(list(sockets))
 
 
-def create() -> FastAPI:
-    """Return a worker's application, or end: the supervisor tries again, and other workers serve on."""
+def create(digest: str | None = None) -> FastAPI:
+    """Return a worker's application, or exit: the supervisor tries again, and other workers serve on.
+
+    Exits with OUTDATED if there is a digest, and bundle or settings have another by now.
+    """
     try:
         settings = load()
         configure_logs(settings.log_level, settings.log_format, pid=True)
-        exit_with_parent()
-        _leave_signals_to_the_supervisor()
-        told = os.environ.get(SERVED_VARIABLE)
-        if told is not None and told != served(settings):
+        if digest is not None and digest != config_digest(settings):
             sys.exit(OUTDATED)
         return create_app(settings)
     except (BundleError, SettingsError) as error:
@@ -40,19 +54,17 @@ def create() -> FastAPI:
         sys.exit(1)
 
 
-def _leave_signals_to_the_supervisor() -> None:
-    """Ignore what comes to all processes of a terminal or service at once: SIGHUP, and a Ctrl-C before this moment."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which forgets one that was blocked since the start
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-    signal.signal(signal.SIGINT, handler)
+def answer_pings(supervisor: Connection, server: Any) -> None:
+    """Answer each ping with whether the server has started, until the supervisor closes the connection."""
+    with contextlib.suppress(EOFError, OSError):
+        while supervisor.recv_bytes() == PING:
+            supervisor.send(bool(server.started))
 
 
-def served(settings: Settings) -> str:
-    """Return what tells what these settings serve from anything else: of the files their sizes and times.
+def config_digest(settings: Settings) -> str:
+    """Return a digest of the settings and of the bundle's files: their names, sizes and times.
 
-    A worker that takes the place of one that was killed must not serve something else than the others. BundleError
-    if there is no bundle.
+    A worker that replaces another must not serve anything else than the others. BundleError if there is no bundle.
     """
     if settings.bundle is None:
         return ""

@@ -42,8 +42,10 @@ class ServerSettings(BaseModel):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], LOWER_CASE] = Field(
         "info", description="Minimum log level."
     )
-    log_format: Annotated[Literal["json", "console"], LOWER_CASE] = Field(
-        "json", description="Log format: one JSON object per line, or human-readable text (`console`)."
+    log_format: Annotated[Literal["auto", "json", "console"], LOWER_CASE] = Field(
+        "auto",
+        description="Log format: one JSON object per line, human-readable text (`console`), or `auto`: console on a "
+        "terminal, JSON elsewhere.",
     )
     trusted_types: Names = Field(
         (),

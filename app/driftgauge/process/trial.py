@@ -1,0 +1,61 @@
+"""A trial start of the application: finds what would stop a worker before any worker starts."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import structlog
+
+from driftgauge.errors import DriftgaugeError
+from driftgauge.main import create_app, load_served_bundle
+from driftgauge.models.bundle import read_info
+from driftgauge.process.fork_server import Trial
+from driftgauge.process.logs import configure_logs
+from driftgauge.process.worker import config_digest
+from driftgauge.settings.options import Settings, load
+from driftgauge.settings.server import IN_MEMORY
+from driftgauge.state.folder import reset
+
+
+def try_application(fresh_state: bool) -> Trial:
+    """Start the application once, with its state in memory; then delete the saved state if a fresh one is asked for."""
+    known = set(sys.modules)
+    try:
+        settings = load()
+        configure_logs("error", settings.log_format, pid=True)  # the workers will say the rest
+        modules = _imported_by(settings, known)
+        digest = config_digest(settings)
+        if fresh_state:
+            configure_logs(settings.log_level, settings.log_format, pid=True)
+            reset_state(settings)
+    except DriftgaugeError as error:
+        return Trial(str(error))
+    return Trial(digest=digest, modules=modules)
+
+
+def check_application(settings: Settings) -> None:
+    """Raise what would stop the application from starting; takes no state."""
+    create_app(settings.model_copy(update={"state_dir": IN_MEMORY}))
+
+
+def reset_state(settings: Settings) -> None:
+    """Delete the state of the bundle's model and version; Busy if another server uses it."""
+    folder = settings.state_folder
+    if folder is None or settings.bundle is None:
+        return
+    info = read_info(settings.bundle)
+    own = folder / info.name / info.version
+    if own.is_dir():
+        structlog.get_logger().info("state_reset", files=reset(own))
+
+
+def _imported_by(settings: Settings, known: set[str]) -> tuple[str, ...]:
+    """Start the application; returns the modules it imported, none if importing them started a thread.
+
+    A fork server must not run threads, so such modules are left to each worker.
+    """
+    bundle = load_served_bundle(settings)
+    threads = threading.active_count()
+    create_app(settings.model_copy(update={"state_dir": IN_MEMORY}), bundle=bundle)
+    return tuple(name for name in sys.modules if name not in known) if threads == 1 else ()
