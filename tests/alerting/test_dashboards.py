@@ -129,6 +129,16 @@ def test_what_is_compared_with_a_limit_is_of_sliding_windows(tmp_path: Path) -> 
     _find(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
 
 
+@needs_servers
+def test_rows_in_time_windows_are_shown_where_servers_expose_them(tmp_path: Path) -> None:
+    expr = next(question.expr for question in QUERIES if question.panel == "Rows in time windows")
+    exposed = {
+        "model_window_rows": [({"window": "1000"}, 800.0), ({"window": "1h"}, 3_000.0)],
+        "model_window_span_seconds": [({"window": "1h"}, 3_600.0)],
+    }
+    _find(exposed, [(expr, '{window="1h"}', 3_000)], tmp_path)
+
+
 REAL_OF_FEW_ROWS: dict[str, list[tuple[dict[str, str], float]]] = ONE_OF_EACH_KIND | {
     "model_window_rows": [({"window": "1000"}, 300)],
     "model_feature_psi_debiased": [({"window": "1000"}, 7)],
