@@ -43,8 +43,8 @@ class Served:
     def predict(self, body: Any) -> httpx.Response:
         return self.client.post("/predict", json=body)
 
-    def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = self.client.get("/drift/status").json()
+    def status(self, **query: str) -> dict[str, Any]:
+        status: dict[str, Any] = self.client.get("/drift/status", params=query).json()
         return status
 
     def metrics(self) -> Series:

@@ -32,6 +32,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.AHEAD_OF_ARRIVAL,
         Reason.NOT_READY,
         Reason.NOT_FOUND,
+        Reason.UNKNOWN_WINDOW,
         Reason.MONITORING_DISABLED,
         Reason.NOT_ACCEPTABLE,
         Reason.INTERNAL_ERROR,

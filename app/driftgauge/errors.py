@@ -55,6 +55,7 @@ class Reason(StrEnum):
     # the server itself
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
+    UNKNOWN_WINDOW = "unknown_window"
     MONITORING_DISABLED = "monitoring_disabled"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"

@@ -188,7 +188,7 @@ def replay(
 
 def _look(client: httpx.Client, seen: Replay, month: str) -> None:
     """Read the status and remember the verdict on each column."""
-    seen.status = client.get("/drift/status").raise_for_status().json()
+    seen.status = client.get("/drift/status", params={"windows": "all"}).raise_for_status().json()
     words = {name: VERDICTS[column["status"], column["severity"]] for name, column in _columns(seen.status).items()}
     seen.verdicts[month] = words
 

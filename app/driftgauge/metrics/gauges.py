@@ -11,6 +11,7 @@ import numpy as np
 
 from driftgauge.drift.bins import MISSING, UNSEEN, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, MOMENTS, ColumnStatistic
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
@@ -20,7 +21,7 @@ from driftgauge.metrics.series import FEATURE, Kind, Labels
 
 Numbers = FloatArray | float
 """Of a gauge's children: of the shape of its labels, in their order; NaN where there is nothing to say."""
-STATS: Final = ("mean", "std", "min", "max", "p05", "p50", "p95")
+STATS: Final = tuple(statistic.name for statistic in MOMENTS)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def _columns(name: str, help: str, value: Callable[[WindowReport], FloatArray]) 
         return np.stack([value(window) for window in report.windows.values()], axis=1)
 
     return ReportGauge(name, help, (FEATURE, "window"), values)
+
+
+def _column_gauge(statistic: ColumnStatistic) -> ReportGauge:
+    """Declare the gauge of a statistic of the table."""
+    return _columns(f"model_feature_{statistic.gauge}", statistic.help, statistic.values)
 
 
 def _windows(name: str, help: str, value: Callable[[WindowReport], float | None]) -> ReportGauge:
@@ -96,8 +102,7 @@ def reference_shares(baseline: Baseline) -> FloatArray:
 
 def _feature_values(report: DriftReport) -> FloatArray:
     """Return the moments and quantiles of the main window, in the order of `STATS`."""
-    sample = report.main.sample
-    return np.stack([sample.mean, sample.std, sample.min, sample.max, *sample.quantiles], axis=1)
+    return np.stack([statistic.values(report.main) for statistic in MOMENTS], axis=1)
 
 
 def _correlation_changes(report: DriftReport) -> FloatArray:
@@ -114,83 +119,30 @@ def _severity(severity: str | None) -> float:
 
 
 REPORT_GAUGES: Final = (
+    *(_column_gauge(statistic) for statistic in COLUMN_STATISTICS if statistic.gauge),
     _columns(
-        "model_feature_psi", "Population stability index of the window against the baseline.", lambda w: w.psi.psi
+        "model_feature_chi_squared_ratio",
+        "Pearson's chi-squared statistic of the window's bins against the reference's, by its degrees of freedom: 1 by "
+        "chance.",
+        lambda window: window.significance.chi_squared / window.significance.degrees,
     ),
-    _columns(
-        "model_feature_psi_debiased",
-        "PSI less what chance alone makes of it: what is compared with the threshold.",
-        lambda w: w.psi.debiased,
-    ),
-    _columns("model_feature_psi_noise", "PSI to expect of this window by chance alone.", lambda w: w.psi.noise),
     ReportGauge(
         "model_feature_psi_threshold",
-        "Debiased PSI from which drift is big: the setting, or the reference's own variation where that is larger.",
+        "Noise-corrected PSI from which a change is large: the setting, or the expected range where that is higher.",
         (FEATURE, "window", "severity"),
         _thresholds,
     ),
-    _columns(
-        "model_feature_psi_expected_max",
-        "Largest debiased PSI that windows of this size reach within the reference itself.",
-        lambda w: w.expected_range,
-    ),
-    _columns("model_feature_missing_ratio", "Share of the window's rows without a value.", lambda w: w.shares.missing),
     ReportGauge(
         "model_feature_missing_ratio_threshold",
-        "Missing ratio from which it is an alert: the reference's own and the points of the setting.",
+        "Missing ratio from which an alert fires: the reference's own plus the setting.",
         (FEATURE, "severity"),
         _limits(MISSING, lambda policy: policy.missing_thresholds),
     ),
-    _columns(
-        "model_feature_unseen_ratio",
-        "Share of the window's rows with a value or category that the reference does not have.",
-        lambda w: w.shares.unseen,
-    ),
     ReportGauge(
         "model_feature_unseen_ratio_threshold",
-        "Unseen ratio from which it is an alert: the one to expect and the points of the setting.",
+        "Unseen ratio from which an alert fires: the expected ratio plus the setting.",
         (FEATURE, "severity"),
         _limits(UNSEEN, lambda policy: policy.unseen_thresholds),
-    ),
-    _columns(
-        "model_feature_out_of_range_ratio",
-        "Share of the window's rows outside the reference's range.",
-        lambda w: w.shares.out_of_range,
-    ),
-    _columns(
-        "model_feature_value_rows",
-        "Rows of the window that have a number in the column: KS, Wasserstein and the mean come from them.",
-        lambda w: np.where(w.sample.rows > 0, w.sample.rows, np.nan),
-    ),
-    _columns(
-        "model_feature_ks_statistic",
-        "Largest distance of the window's cumulative distribution from the reference's (Kolmogorov-Smirnov).",
-        lambda w: w.sample.ks_statistic,
-    ),
-    _columns(
-        "model_feature_wasserstein_ratio",
-        "Area between the two cumulative distributions, in standard deviations of the reference.",
-        lambda w: w.sample.wasserstein_ratio,
-    ),
-    _columns(
-        "model_feature_js_distance",
-        "Jensen-Shannon distance of the window's bins from the reference's: 0 the same, 1 nothing in common.",
-        lambda w: w.js_distance,
-    ),
-    _columns(
-        "model_feature_mean_shift_ratio",
-        "Mean of the window less the reference's, in standard deviations of the reference.",
-        lambda w: w.sample.mean_shift,
-    ),
-    _columns(
-        "model_feature_chi_squared_ratio",
-        "Pearson's statistic of the window's bins against the reference's, by its degrees of freedom: 1 by chance.",
-        lambda w: w.significance.chi_squared / w.significance.degrees,
-    ),
-    _columns(
-        "model_feature_drift_pvalue",
-        "Chance of bins at least as unlike the reference's with nothing changed, if rows are independent.",
-        lambda w: w.significance.p_value,
     ),
     ReportGauge(
         "model_feature_correlation_change_z",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from driftgauge.drift.reference.baseline import PREDICTION, RESERVED
-from driftgauge.drift.statistics.two_sample import LEVELS
+from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
+from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.report import DriftReport, score_means
 from driftgauge.drift.verdict.rule import SEVERITIES
@@ -15,9 +16,29 @@ from driftgauge.drift.verdict.wording import notes
 _FIRST: Final = datetime.min.replace(tzinfo=UTC).timestamp()
 
 
-def report_json(report: DriftReport) -> dict[str, Any]:
-    """Return what a report says; NaN stands for what is not known."""
-    columns = {name: _column(report, place) for place, name in enumerate(report.baseline.names)}
+@dataclass(frozen=True)
+class Selection:
+    """The part of a report that is written."""
+
+    features: frozenset[str] | None = None
+    """Columns; None is all of them."""
+    windows: frozenset[str] | None = None
+    """Windows whose statistics every column lists beside those of the main window; None is all of them."""
+    is_summary: bool = False
+    """Whether columns have the statistics that a person reads first, of the main window alone."""
+
+
+EVERYTHING: Final = Selection()
+SUMMARY: Final = Selection(windows=frozenset(), is_summary=True)
+
+
+def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[str, Any]:
+    """Return a report, or the part that is selected; NaN stands for what is not known."""
+    columns = {
+        name: _column(report, place, selection)
+        for place, name in enumerate(report.baseline.names)
+        if selection.features is None or name in selection.features
+    }
     recent, reference = score_means(report)
     return {
         "status": report.status,
@@ -25,28 +46,41 @@ def report_json(report: DriftReport) -> dict[str, Any]:
         "reason": report.reason,
         "evaluated_at": rfc3339(report.evaluated_at),
         "rows_observed": report.rows_observed,
-        "drift_score": columns[PREDICTION]["psi_debiased"] if PREDICTION in columns else None,
+        "drift_score": _drift_score(report),
         "recent_mean": recent,
         "reference_mean": reference,
         "drifted_features": list(report.drifted),
-        "baseline": {
-            "hash": report.baseline.hash,
-            "rows": report.baseline.rows,
-            "created": report.baseline.created,
-            "by_hour": report.baseline.is_by_hour,
-            "notes": list(notes(report.baseline)),
-        },
-        "evidence": {
-            "threshold_log10": report.evidence.threshold_log10,
-            "false_alarm_rows": report.evidence.threshold / max(1, report.evidence.watched),
-            "columns": report.evidence.watched,
-            "tolerance": report.policy.budget.tolerance,
-        },
+        "baseline": _baseline(report.baseline),
+        "evidence": _evidence(report),
         "thresholds": dict(zip(SEVERITIES, report.policy.psi_thresholds, strict=True)),
         "windows": {name: _window(window) for name, window in report.windows.items()},
         "features": {name: column for name, column in columns.items() if name not in RESERVED},
         **{name: columns[name] for name in RESERVED if name in columns},
         "correlation": _correlation(report),
+    }
+
+
+def _drift_score(report: DriftReport) -> float | None:
+    names = report.baseline.names
+    return float(report.main.psi.debiased[names.index(PREDICTION)]) if PREDICTION in names else None
+
+
+def _baseline(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "hash": baseline.hash,
+        "rows": baseline.rows,
+        "created": baseline.created,
+        "by_hour": baseline.is_by_hour,
+        "notes": list(notes(baseline)),
+    }
+
+
+def _evidence(report: DriftReport) -> dict[str, Any]:
+    return {
+        "threshold_log10": report.evidence.threshold_log10,
+        "false_alarm_rows": report.evidence.threshold / max(1, report.evidence.watched),
+        "columns": report.evidence.watched,
+        "tolerance": report.policy.budget.tolerance,
     }
 
 
@@ -78,15 +112,21 @@ def _correlation(report: DriftReport) -> dict[str, Any] | None:
     }
 
 
-def _column(report: DriftReport, place: int) -> dict[str, Any]:
+def _column(report: DriftReport, place: int, selection: Selection) -> dict[str, Any]:
     verdict, column = report.verdicts[place], report.baseline.columns[place]
-    return {
+    judged = {
         "kind": column.kind,
         "status": verdict.status,
         "severity": verdict.severity,
         "reason": verdict.reason,
         "since": rfc3339(verdict.since),
         "evidence_log10": report.evidence.log10[place].item(),
+    }
+    if selection.is_summary:
+        return judged | _statistics(report.main, place, is_summary=True)
+    listed = [name for name in report.windows if selection.windows is None or name in selection.windows]
+    return {
+        **judged,
         "evidence_threshold_log10": report.evidence.threshold_log10,
         "tau": column.tau,
         **_statistics(report.main, place),
@@ -98,35 +138,18 @@ def _column(report: DriftReport, place: int) -> dict[str, Any]:
             "max": column.max,
             "in_sample": column.in_sample,
         },
-        "windows": {name: _statistics(window, place) for name, window in report.windows.items()},
+        "windows": {name: _statistics(report.windows[name], place) for name in listed},
     }
 
 
-def _statistics(window: WindowReport, place: int) -> dict[str, Any]:
-    sample, significance = window.sample, window.significance
+def _statistics(window: WindowReport, place: int, *, is_summary: bool = False) -> dict[str, Any]:
     judged = window.capacity is not None
     return {
         "rows": window.rows,
-        "psi": window.psi.psi[place].item(),
-        "psi_debiased": window.psi.debiased[place].item(),
-        "psi_noise": window.psi.noise[place].item(),
         "psi_threshold": {s: window.thresholds[s][place].item() for s in SEVERITIES} if judged else None,
-        "psi_expected_max": window.expected_range[place].item(),
-        "p_value": significance.p_value[place].item(),
-        "chi_squared": significance.chi_squared[place].item(),
-        "chi_squared_degrees": significance.degrees[place].item(),
-        "js_distance": window.js_distance[place].item(),
-        "value_rows": sample.rows[place].item(),
-        "ks_statistic": sample.ks_statistic[place].item(),
-        "wasserstein_ratio": sample.wasserstein_ratio[place].item(),
-        "finite_rows": sample.finite_rows[place].item(),
-        "mean_shift": sample.mean_shift[place].item(),
-        "mean": sample.mean[place].item(),
-        "std": sample.std[place].item(),
-        "min": sample.min[place].item(),
-        "max": sample.max[place].item(),
-        **{f"p{100 * level:02.0f}": own.item() for level, own in zip(LEVELS, sample.quantiles[:, place], strict=True)},
-        "missing_ratio": window.shares.missing[place].item(),
-        "unseen_ratio": window.shares.unseen[place].item(),
-        "out_of_range_ratio": window.shares.out_of_range[place].item(),
+        **{
+            statistic.name: statistic.getter(window)[place].item()
+            for statistic in COLUMN_STATISTICS
+            if statistic.in_summary or not is_summary
+        },
     }

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from driftgauge.edges.http import about, docs_page, infer, predict, runbooks, watch
+from driftgauge.edges.http import about, docs_page, drift_status, infer, metrics_endpoint, predict, runbooks
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
-from driftgauge.edges.http.openapi import bodies, schemas, schemas_v2
+from driftgauge.edges.http.openapi import bodies, schemas, schemas_status, schemas_v2
 from driftgauge.edges.http.request_metrics import handler
 from driftgauge.models.bundle import BundleInfo
 
@@ -51,8 +51,8 @@ ANYWHERE: Final = (408, 414, 421, 431)
 ROUTES: Final = (
     Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
     Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
-    Route("GET", "/drift/status", watch.status, (200, 404, 406), "watch", schemas.DriftStatus),
-    Route("GET", "/metrics", watch.metrics, (200, 406), "watch"),
+    Route("GET", "/drift/status", drift_status.status, (200, 404, 406, 422), "watch", schemas_status.DriftStatus),
+    Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "watch"),
     Route("GET", "/runbooks", runbooks.contents, (200,), "watch"),
     Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "watch"),
     Route("GET", "/metadata", about.metadata, (200,), "model", schemas.Metadata),
@@ -116,7 +116,7 @@ def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
     """Return what the documentation says of a route beyond its answers."""
     parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
     if route.path == "/drift/status":
-        parameters.append(schemas.MODEL_PARAMETER)
+        parameters += schemas_status.PARAMETERS
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if route.path == "/predict":
         extra["requestBody"] = bodies.predict_body(info, max_rows)

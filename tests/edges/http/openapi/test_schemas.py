@@ -142,7 +142,9 @@ def test_the_openapi_document_is_made_of_the_models_features() -> None:
     assert body["required"] is True
     assert body["content"]["application/json"]["schema"] == schema_of(info(accepts_missing=False))
     assert [parameter["name"] for parameter in app.openapi()["paths"]["/drift/status"]["get"]["parameters"]] == [
-        "model"
+        "model",
+        "feature",
+        "windows",
     ]
 
 

@@ -4,20 +4,25 @@ import gzip
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from driftgauge.drift.reference.baseline import PREDICTION
-from driftgauge.edges.formats.drift_status import report_json
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.edges.formats.drift_status import EVERYTHING, SUMMARY, Selection, report_json
+from driftgauge.edges.http.drift_status import MORE, drift_status, selected
 from driftgauge.edges.http.errors import json_response
-from driftgauge.edges.http.openapi.schemas import DriftStatus
-from driftgauge.edges.http.watch import drift_status
+from driftgauge.edges.http.openapi.schemas_status import Column, ColumnSummary, DriftStatus
+from driftgauge.monitor.monitor import Monitor
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
+from starlette.datastructures import QueryParams
 
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
-from tests.monitors import monitor_of, observed
+from tests.monitors import START, monitor_of, observed, small_options
 from tests.served import IN_MEMORY, Served, served, total
 
 METRICS_OF = {
@@ -141,7 +146,7 @@ def test_nothing_acceptable_is_said_to_be_so(path: str, server: Served) -> None:
 def test_metrics_and_status_say_the_same(binary: Example) -> None:
     with served(binary, metrics_windows=("all",)) as server:
         server.predict({"instances": [{**row, "mean area": 3 * row["mean area"]} for row in binary.rows() * 3]})
-        status, series = server.status(), server.metrics()
+        status, series = server.status(windows="all"), server.metrics()
         hash_known = server.metric("model_info", task="binary", baseline_hash=status["baseline"]["hash"])
     assert hash_known == 1
     model = {"model_name": "binary", "model_version": "1.2"}
@@ -175,17 +180,20 @@ def test_metrics_and_status_say_the_same(binary: Example) -> None:
 def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)
     for monitor in (monitor_of(example), observed(example, example.rows())):
-        status = drift_status(monitor, [], IN_MEMORY, monitor.last.at + 5.0)
-        body = bytes(json_response(status).body)
-        assert _without_nan(status) == json.loads(body)
-        own = {
-            "model_name": "m",
-            "model_version": "1",
-            "report_age_seconds": 5.0,
-            "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
-        }
-        assert json.loads(body) == _without_nan({**report_json(monitor.last.report), **own})
-        DriftStatus.model_validate_json(body)
+        some = Selection(features=frozenset(example.names[:1]), windows=frozenset({"24h"}))
+        for selection in (SUMMARY, EVERYTHING, some):
+            status = drift_status(monitor, [], IN_MEMORY, monitor.last.at + 5.0, selection)
+            body = bytes(json_response(status).body)
+            assert _without_nan(status) == json.loads(body)
+            own = {
+                "model_name": "m",
+                "model_version": "1",
+                "report_age_seconds": 5.0,
+                "more": MORE if selection is SUMMARY else None,
+                "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
+            }
+            assert json.loads(body) == _without_nan({**report_json(monitor.last.report, selection), **own})
+            DriftStatus.model_validate_json(body)
 
 
 def _without_nan(value: Any) -> Any:
@@ -198,8 +206,11 @@ def _without_nan(value: Any) -> Any:
 
 
 def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: Example) -> None:
-    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [], IN_MEMORY, 0.0)).body))
-    assert DriftStatus.model_validate(status).features["mean area"].windows["24h"].psi_threshold is None
+    monitor = observed(binary, binary.rows())
+    status = json.loads(bytes(json_response(drift_status(monitor, [], IN_MEMORY, 0.0, EVERYTHING)).body))
+    column = DriftStatus.model_validate(status).features["mean area"]
+    assert isinstance(column, Column)
+    assert column.windows["24h"].psi_threshold is None
     for statistic in status[PREDICTION]["windows"]["1h"]:
         less = json.loads(json.dumps(status))
         del less[PREDICTION]["windows"]["1h"][statistic]
@@ -210,13 +221,123 @@ def test_a_body_with_a_statistic_more_or_less_is_not_the_documented_one(binary: 
         DriftStatus.model_validate(status)
 
 
+def test_a_summary_with_a_statistic_more_or_less_is_not_the_documented_one(binary: Example) -> None:
+    status = json.loads(bytes(json_response(drift_status(observed(binary, binary.rows()), [], IN_MEMORY, 0.0)).body))
+    assert isinstance(DriftStatus.model_validate(status).features["mean area"], ColumnSummary)
+    for statistic in status[PREDICTION]:
+        less = json.loads(json.dumps(status))
+        del less[PREDICTION][statistic]
+        with pytest.raises(ValueError, match=statistic):
+            DriftStatus.model_validate(less)
+    status[PREDICTION]["surprise"] = 1
+    with pytest.raises(ValueError, match="surprise"):
+        DriftStatus.model_validate(status)
+
+
 def test_problems_make_monitoring_unhealthy(binary: Example) -> None:
     for problems in ([], ["x: y"]):
         status = drift_status(monitor_of(binary), problems, IN_MEMORY, 0.0)
         assert status["monitoring"] == {"healthy": not problems, "problems": problems, "state": IN_MEMORY}
 
 
-# ---------------------------------------------------------------- less of it
+# ---------------------------------------------------------------- parts of the status
+
+
+def test_without_a_query_the_status_is_a_summary_and_says_how_to_get_the_rest(server: Served, binary: Example) -> None:
+    server.predict({"instances": binary.rows(60)})
+    status, everything = server.status(), server.status(windows="all")
+    assert (status["more"], everything["more"]) == (MORE, None)
+    for name in binary.names:
+        short, whole = status["features"][name], everything["features"][name]
+        assert {key: whole[key] for key in short} == short
+        assert len(short) == 14
+        assert "windows" not in short
+    assert {**status, "features": {}, PREDICTION: {}, "more": None, "report_age_seconds": 0.0} == {
+        **everything,
+        "features": {},
+        PREDICTION: {},
+        "report_age_seconds": 0.0,
+        "evaluated_at": status["evaluated_at"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "columns", "windows"),
+    [
+        ("windows=all", None, {"50", "1000", "2m", "1h", "24h"}),
+        ("windows=main", None, set()),
+        ("windows=50,24h", None, {"50", "24h"}),
+        ("windows=50&windows=main,1h", None, {"50", "1h"}),
+        ("feature=mean%20area", {"mean area"}, set()),
+        ("feature=mean%20area,prediction&windows=1000", {"mean area", PREDICTION}, {"1000"}),
+        ("feature=mean%20area&feature=prediction", {"mean area", PREDICTION}, set()),
+        ("feature=&windows=", None, set()),
+    ],
+)
+def test_a_query_selects_columns_and_windows(
+    query: str, columns: set[str] | None, windows: set[str], server: Served, binary: Example
+) -> None:
+    server.predict({"instances": binary.rows(20)})
+    status = server.client.get(f"/drift/status?{query}").raise_for_status().json()
+    listed = status["features"] | ({PREDICTION: status[PREDICTION]} if PREDICTION in status else {})
+    assert set(listed) == (columns or {*binary.names, PREDICTION})
+    for column in listed.values():
+        assert set(column["windows"]) == windows
+        assert {"ks_statistic", "p95", "reference"} <= set(column)
+    assert set(status["windows"]) == {"50", "1000", "2m", "1h", "24h"}
+    assert status["drift_score"] == server.status()["drift_score"]
+
+
+def test_a_name_with_a_comma_has_a_parameter_of_its_own(server: Served) -> None:
+    names = ("Size, cm", "Size", "cm")
+    report = server.monitor.last.report
+    columns = tuple(replace(column, name=name) for column, name in zip(report.baseline.columns, names, strict=False))
+    named = replace(report, baseline=replace(report.baseline, columns=columns))
+    for query, chosen in (
+        ("feature=Size, cm", ["Size, cm"]),
+        ("feature=cm,Size", ["Size", "cm"]),
+        ("feature=cm&feature=Size, cm", ["Size, cm", "cm"]),
+    ):
+        assert sorted(selected(QueryParams(query), named).features or ()) == chosen
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field", "message"),
+    [
+        ("feature=mean aria", "unknown_feature", "feature", "there is no column 'mean aria'; there is mean radius"),
+        ("feature=prediction,x", "unknown_feature", "feature", "there is no column 'x'; there is mean radius"),
+        (
+            "windows=5m",
+            "unknown_window",
+            "windows",
+            "there is no window '5m'; there is main, all, 50, 1000, 2m, 1h, 24h",
+        ),
+        ("feature=mean area&windows=all,9", "unknown_window", "windows", "there is no window '9'; there is main"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(
+    query: str, code: str, field: str, message: str, server: Served
+) -> None:
+    answer = server.client.get(f"/drift/status?{query}")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["detail"]) == (422, code, {"field": field})
+    assert error["message"].startswith(message)
+
+
+def test_the_summary_of_thirty_features_is_short() -> None:
+    names = [f"a feature of the model {place:02}" for place in range(30)]
+    generator = np.random.default_rng(0)
+    baseline = build_baseline(
+        {name: generator.normal(size=2_000) for name in [*names, PREDICTION]}, created="2026-01-01T00:00:00Z"
+    )
+    monitor = Monitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(200, 1_000))
+    monitor.observe(generator.normal(1.0, size=(2_000, 31)), arrival=START)
+    monitor.evaluate(START)
+    assert len(monitor.last.report.drifted) == 30
+    assert len(bytes(json_response(drift_status(monitor, [], IN_MEMORY, START)).body)) <= 25_000
+
+
+# ---------------------------------------------------------------- parts of the metrics
 
 
 def test_the_rows_of_bins_can_be_left_out(binary: Example) -> None:

@@ -1,0 +1,86 @@
+"""`GET /drift/status`: the verdict, and the statistics that it rests on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.quoting import named, shortened
+from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
+from driftgauge.edges.http.context import service_of
+from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
+from driftgauge.edges.http.errors import json_response
+from driftgauge.errors import Reason, Refused
+from driftgauge.monitor.monitor import Monitor
+
+ALL_WINDOWS: Final = "all"
+MAIN_WINDOW: Final = "main"
+MORE: Final = (
+    "This is a summary of the main window. For every statistic add ?feature=NAME,... (some columns) or ?windows=all "
+    "(all columns, all windows; or a list of windows)."
+)
+"""What a summary says of the rest."""
+
+
+async def status(request: Request) -> Response:
+    """Answer with the verdict and a summary of each column, or with the part that the query selects."""
+    service = service_of(request)
+    monitor = service.monitor(request.query_params.get("model"))
+    small = wants_gzip(request.headers.get("accept-encoding"))
+    problems, state = await service.state(monitor)
+    selection = selected(request.query_params, monitor.last.report)
+
+    def answer() -> Response:
+        plain = json_response(drift_status(monitor, problems, state, service.clock(), selection))
+        body = gzipped(bytes(plain.body)) if small else bytes(plain.body)
+        return Response(body, media_type="application/json", headers=negotiated(small))
+
+    # In a thread: with a thousand columns it takes longer than predictions should wait.
+    return await asyncio.get_running_loop().run_in_executor(service.writing, answer)
+
+
+def selected(query: QueryParams, report: DriftReport) -> Selection:
+    """Return what a query selects; Refused for a column or window that the report does not have."""
+    if "feature" not in query and "windows" not in query:
+        return SUMMARY
+    columns = report.baseline.names
+    features = _names(query.getlist("feature"), columns)
+    for name in features - set(columns):
+        message = f"there is no column {shortened(name)!r}; there is {named(columns)}"
+        raise Refused(Reason.UNKNOWN_FEATURE, message, {"field": "feature"})
+    words = [MAIN_WINDOW, ALL_WINDOWS, *report.windows]
+    windows = _names(query.getlist("windows"), words)
+    for name in windows - set(words):
+        message = f"there is no window {shortened(name)!r}; there is {', '.join(words)}"
+        raise Refused(Reason.UNKNOWN_WINDOW, message, {"field": "windows"})
+    return Selection(features or None, None if ALL_WINDOWS in windows else windows - {MAIN_WINDOW})
+
+
+def _names(texts: Sequence[str], known: Sequence[str]) -> frozenset[str]:
+    """Return the names that a parameter lists; a name that holds a comma has a parameter of its own."""
+    return frozenset(name for text in texts for name in ([text] if text in known else comma_list(text)))
+
+
+def drift_status(
+    monitor: Monitor,
+    problems: list[str],
+    state: Mapping[str, Any],
+    now: float,
+    selection: Selection = SUMMARY,
+) -> dict[str, Any]:
+    """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
+    return {
+        "model_name": monitor.model_name,
+        "model_version": monitor.model_version,
+        "report_age_seconds": max(0.0, now - monitor.last.at),
+        **report_json(monitor.last.report, selection),
+        "more": MORE if selection.is_summary else None,
+        "monitoring": {"healthy": not problems, "problems": problems, "state": state},
+    }

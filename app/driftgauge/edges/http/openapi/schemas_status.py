@@ -1,0 +1,161 @@
+"""The body of `GET /drift/status` and its parameters, for `/openapi.json`; tests hold the real bodies against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import ConfigDict, Field, create_model
+
+from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, ColumnStatistic
+from driftgauge.drift.verdict.rule import Status
+from driftgauge.edges.http.openapi.schemas import Documented, WatchedMonitoring
+
+
+class Thresholds(Documented):
+    """A threshold for each severity."""
+
+    warning: float
+    critical: float
+
+
+class _Judged(Documented):
+    """What every window says of a column beside its statistics."""
+
+    rows: int = Field(description="Rows in the window.")
+    psi_threshold: Thresholds | None = Field(description="Thresholds of psi_debiased; null for a time window.")
+
+
+def _fields(statistics: Sequence[ColumnStatistic]) -> dict[str, Any]:
+    """Return the fields of a body that has these statistics."""
+    return {own.name: (int if own.unit == "rows" else float | None, Field(description=own.help)) for own in statistics}
+
+
+if TYPE_CHECKING:
+    Statistics = _Judged
+    _Summarised = _Judged
+else:
+    Statistics = create_model(
+        "Statistics",
+        __base__=_Judged,
+        __doc__="A column in one window; null is unknown (yet), or has no meaning for such a column.",
+        **_fields(COLUMN_STATISTICS),
+    )
+    _Summarised = create_model(
+        "_Summarised", __base__=_Judged, **_fields([own for own in COLUMN_STATISTICS if own.in_summary])
+    )
+
+
+class Reference(Documented):
+    """A column in the reference."""
+
+    rows: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    in_sample: bool
+
+
+class ColumnSummary(_Summarised):
+    """The verdict on a column, and the statistics of the main window that a person reads first."""
+
+    kind: Literal["numeric", "categorical"]
+    status: Status
+    severity: Literal["warning", "critical"] | None
+    reason: str
+    since: str | None
+    evidence_log10: float | None
+
+
+class Column(Statistics):
+    """The verdict on a column, and every statistic in the main window and in those that the query names."""
+
+    kind: Literal["numeric", "categorical"]
+    status: Status
+    severity: Literal["warning", "critical"] | None
+    reason: str
+    since: str | None
+    evidence_log10: float | None
+    evidence_threshold_log10: float
+    tau: float | None
+    reference: Reference
+    windows: dict[str, Statistics]
+
+
+class Window(Documented):
+    """What a window covers: a number of rows, its `capacity`, or of `seconds`."""
+
+    model_config = ConfigDict(extra="allow")  # `from` is a word of Python
+    rows: int
+    capacity: int | None = None
+    seconds: int | None = None
+    to: str | None
+
+
+class CorrelationChange(Documented):
+    """The two features whose correlation changed most, of all `pairs`; z in standard errors."""
+
+    pair: list[str]
+    reference: float
+    current: float
+    z: float
+    p_value: float
+    pairs: int
+    rows: int
+
+
+class BaselineAbout(Documented):
+    """Which baseline is compared with."""
+
+    hash: str
+    rows: int
+    created: str
+    by_hour: bool
+    notes: list[str]
+
+
+class EvidenceAbout(Documented):
+    """What evidence is compared with: a false alarm takes so many rows of all `columns` on average, at least."""
+
+    threshold_log10: float
+    false_alarm_rows: float
+    columns: int
+    tolerance: float
+
+
+class DriftStatus(Documented):
+    """Whether what the model sees still looks like its baseline."""
+
+    model_name: str
+    model_version: str
+    status: Status
+    severity: Literal["warning", "critical"] | None
+    reason: str
+    evaluated_at: str
+    report_age_seconds: float
+    rows_observed: int
+    drift_score: float | None
+    recent_mean: float | None
+    reference_mean: float | None
+    drifted_features: list[str]
+    baseline: BaselineAbout
+    evidence: EvidenceAbout
+    thresholds: Thresholds
+    windows: dict[str, Window]
+    features: dict[str, ColumnSummary | Column]
+    correlation: CorrelationChange | None
+    prediction: ColumnSummary | Column | None = None
+    prediction_class: ColumnSummary | Column | None = None
+    more: str | None = Field(description="How to get the statistics that a summary leaves out.")
+    monitoring: WatchedMonitoring
+
+
+PARAMETERS: Final[Sequence[dict[str, Any]]] = [
+    {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+    for name, text in {
+        "model": "Which model, where several are watched.",
+        "feature": "Columns to show with every statistic, separated by commas; repeat it for a name with a comma.",
+        "windows": "Windows to show with every statistic beside the main one, separated by commas, or `all`.",
+    }.items()
+]
