@@ -504,4 +504,4 @@ def test_a_name_with_a_comma_can_be_left_out(check: Command, tmp_path: Path) -> 
         found = orjson.loads(check(table, *ignored, "--json", baseline=tmp_path / "own.json").out)
         assert list(found["features"]) == ["x"]
     unknown = check(table, "--ignore", "Size, mm", baseline=tmp_path / "own.json")
-    assert unknown.refuses('--ignore: there is no column Size; there is "Size, cm", x, y')
+    assert unknown.refuses('--ignore: there is no column Size; the columns are "Size, cm", x, y')

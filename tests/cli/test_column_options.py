@@ -25,7 +25,9 @@ def test_a_value_is_a_column_or_several_with_commas(given: list[str], names: lis
 
 @pytest.mark.parametrize(("given", "name"), [("c", "c"), ("a,c", "c"), ("Size, mm", "Size"), ("a b", "a b")])
 def test_an_unknown_column_is_an_error_that_names_the_known_ones(given: str, name: str) -> None:
-    with pytest.raises(TableError, match=rf'--ignore: there is no column {name}; there is a, b, "Size, cm", x=y'):
+    with pytest.raises(
+        TableError, match=rf'--ignore: there is no column {name}; the columns are a, b, "Size, cm", x=y'
+    ):
         chosen([given], KNOWN, "--ignore")
     with pytest.raises(TableError, match=r"c19 and 980 more$"):
         chosen(["x"], [f"c{place}" for place in range(1_000)], "--ignore")
@@ -50,7 +52,7 @@ def test_kinds_are_stated_of_names_with_commas_and_equals_signs(given: list[str]
     [
         ("a", "--kinds a: write COLUMN=numeric or COLUMN=categorical"),
         ("a=number", "--kinds a=number: write COLUMN=numeric"),
-        ("c=numeric", "--kinds: there is no column c; there is a, b"),
+        ("c=numeric", "--kinds: there is no column c; the columns are a, b"),
         ("Size, mm=numeric", "--kinds Size: write COLUMN=numeric"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,7 +24,7 @@ class Dough:
     grams: Annotated[int, Option("How much.", group="Amounts")] = 500
     water: Annotated[float, Option("Share of water.", parse=half, group="Amounts", shown_default="70%")] = 0.7
     seeds: Annotated[tuple[str, ...], Option("What goes in.", "SEED,…")] = ("rye", "flax")
-    folds: Annotated[tuple[int, ...], Option("Minutes of folds.", "N,…")] = ()
+    folds: Annotated[Sequence[int], Option("Minutes of folds.", "N,…")] = ()
     names: Annotated[tuple[str, ...], Option("Who bakes.", commas=False)] = ()
     crust: Annotated[Literal["soft", "hard"], Option("What crust.")] = "hard"
     book: Annotated[Path | None, Option("Where the recipe is.", group="Books", shown_default="no book")] = None

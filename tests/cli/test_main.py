@@ -160,14 +160,16 @@ def test_making_a_bundle_tells_what_was_taken_and_what_a_prediction_takes(
     assert made.code == 0, made.err
     assert f"6 features, by the estimator's own names: {', '.join(binary.names)}\n" in made.err
     assert f"not taken: {TARGET} (the target), id, note (ignored)\n" in made.err
-    given = next(line for line in made.out.splitlines() if "given to the model as" in line)
-    assert re.search(r"a matrix: \d+ µs for one row, [\d.]+ [µm]s for 64, measured when the bundle was made", given)
+    lines = made.out.splitlines()
+    assert next(line for line in lines if "model input" in line).split("input")[1].strip() == "a matrix"
+    taken = next(line for line in lines if "prediction time" in line)
+    assert re.search(r"\d+ µs for one row, [\d.]+ [µm]s for 64, measured when the bundle was created", taken)
     skops.io.dump(text.estimator, files / "text.skops")
     text.reference.to_csv(files / "text.csv", index=False)
     made = driftgauge(*create(files, estimator=files / "text.skops", reference=files / "text.csv", out=files / "text"))
     said = " ".join(made.out.split())
-    assert re.search(r"a DataFrame: [\d.]+ [µm]s for one row, [\d.]+ [µm]s for 64, measured when", said)
-    assert "A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)" in said
+    assert re.search(r"prediction time [\d.]+ [µm]s for one row, [\d.]+ [µm]s for 64, measured when", said)
+    assert "A matrix is faster: fit the estimator on numbers instead of text (--category-codes)" in said
 
 
 def test_a_bundle_of_an_earlier_version_is_shown_without_what_it_does_not_know(
@@ -180,8 +182,9 @@ def test_a_bundle_of_an_earlier_version_is_shown_without_what_it_does_not_know(
     path.write_text(json.dumps(content))
     shown = driftgauge("bundle", "show", files / "bundle")
     assert shown.code == 0
-    given = next(line for line in shown.out.splitlines() if "given to the model as" in line)
-    assert given.split("as", 1)[1].strip() == "a matrix"
+    given = next(line for line in shown.out.splitlines() if "model input" in line)
+    assert given.split("input", 1)[1].strip() == "a matrix"
+    assert "prediction time" not in shown.out
 
 
 def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
@@ -206,7 +209,7 @@ def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
     assert driftgauge(*options).says("does not know which columns it was fitted on", "--features 'mean radius,mean tex")
     assert not (files / "bundle").exists()
     unknown = driftgauge(*options, "--features", "mean radius,mean aera")
-    assert unknown.says("--features: there is no column mean aera; there is mean radius")
+    assert unknown.says("--features: there is no column mean aera; the columns are mean radius")
     made = driftgauge(*options, "--features", ",".join(binary.names[:2]), "--features", ",".join(binary.names[2:]))
     assert made.code == 0, made.err
     assert [feature.name for feature in read_info(files / "bundle").features] == binary.names
@@ -276,7 +279,7 @@ def test_a_bundle_says_which_features_take_no_missing_value(
     shutil.copytree(coded.folder, files / "bundle")
     path = files / "bundle" / "bundle.json"
     content = json.loads(path.read_text())
-    for refusing, said in ((0, "accepted"), (2, "accepted, but not of radius, shape"), (3, "refused")):
+    for refusing, said in ((0, "accepted"), (2, "accepted, except in radius, shape"), (3, "refused")):
         for place, feature in enumerate(content["features"]):
             feature["accepts_missing"] = place >= refusing
         path.write_text(json.dumps(content))
@@ -310,8 +313,8 @@ REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
     ({"kinds": "mean area=words"}, ("--kinds mean area=words", "COLUMN=numeric")),
     ({"kinds": "shade=numeric"}, ("no column shade",)),
-    ({"windows": "ten"}, ("--windows ten", "500,1000")),
-    ({"windows": "0"}, ("--windows 0",)),
+    ({"windows": "0"}, ("--windows 0", "at least one row", "500,1000")),
+    ({"expected_range_quantile": "2"}, ("--expected-range-quantile 2", "a number from 0 to 1")),
     ({"category_codes": "nowhere.json"}, ("cannot read nowhere.json",)),
     ({"category_codes": "/dev/null"}, ("cannot read /dev/null: /dev/null is a device",)),
     ({"time": "at"}, ("no column at",)),
@@ -403,7 +406,7 @@ def test_a_baseline_in_order_of_time_tells_how_dependent_rows_are(tmp_path: Path
     text = " ".join(driftgauge("baseline", "show", out).out.split())
     assert "in order of at" in text
     assert "by hour of the day" not in text.split("note")[0]
-    assert "how many consecutive rows tell as much as one independent row" in text
+    assert "autocorrelation time: consecutive rows that tell as much as one independent row" in text
     lines = {
         words[0]: words[-1] for line in driftgauge("baseline", "show", out).out.splitlines() if (words := line.split())
     }
@@ -470,7 +473,11 @@ def test_a_baseline_that_cannot_be_is_one_line(
         (("version",), "version"),
         (("bundle", "create", "--name", "x"), "--estimator"),
         (("bundle", "show"), "folder"),
-        (("baseline", "build", "t.csv", "--expected-range-quantile", "2"), "--expected-range-quantile"),
+        (("baseline", "build", "t.csv", "--expected-range-quantile", "all"), "--expected-range-quantile"),
+        (
+            ("baseline", "build", "t.csv", "--windows", "ten"),
+            "'ten' is not a number of rows; give sizes such as 500,1000",
+        ),
         (("demo", "--rows", "0"), "--rows"),
     ],
     ids=str,
@@ -551,7 +558,9 @@ def test_an_unknown_column_is_an_error_everywhere(
 ) -> None:
     given = ["baseline", "build", files / "reference.csv"] if command == "baseline" else create(files)
     out = ["--out", files / "b.json"] if command == "baseline" else []
-    assert driftgauge(*given, *out, *option).says(f"{option[0]}: there is no column nothing; there is mean radius")
+    assert driftgauge(*given, *out, *option).says(
+        f"{option[0]}: there is no column nothing; the columns are mean radius"
+    )
 
 
 INDEXED = {
@@ -567,7 +576,7 @@ def test_the_index_of_a_dataframe_is_left_out_and_said(form: str, tmp_path: Path
     table, out = tmp_path / f"t.{form}", tmp_path / "b.json"
     result = driftgauge("baseline", "build", table, "--out", out)
     assert columns_of(out) == ["x"]
-    assert "left out, because it is a DataFrame's index and no feature: " in result.err
+    assert "left out, because it is a DataFrame's index, not a feature: " in result.err
     assert driftgauge("baseline", "build", tmp_path / f"t.{form}", "--out", out, "--ignore", "x").code == 2
 
 

@@ -1,4 +1,4 @@
-"""`driftgauge baseline …`: make baselines and look at them."""
+"""`driftgauge baseline …`: build and inspect baselines."""
 
 from __future__ import annotations
 
@@ -9,63 +9,53 @@ import typer
 
 from driftgauge.cli.bundle_report import show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
+from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.help import CommandLine
-from driftgauge.cli.reference_options import (
-    SIZES,
-    ByHour,
-    Ignore,
-    Kinds,
-    Quantile,
-    Time,
-    Windows,
-    ZeroBinOption,
-    baseline_options,
-)
+from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
-from driftgauge.drift.reference.baseline import dumps
+from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError
 from driftgauge.models.bundle import read_baseline
-from driftgauge.models.creation.baseline import create_baseline
+from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 
-baseline_app = CommandLine("Make and inspect baselines of reference data.")
+baseline_app = CommandLine("Build and inspect baselines of reference data.")
 
 
 @baseline_app.command("build")
+@derived_options
 def baseline_build(
     table: Annotated[Path, typer.Argument(help="Reference table: csv, parquet, JSON lines, or a folder.")],
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("baseline.json"),
-    time: Time = None,
-    by_hour: ByHour = False,
+    options: BaselineOptions,
     kinds: Kinds = None,
-    ignore: Ignore = None,
-    windows: Windows = SIZES,
-    expected_range_quantile: Quantile = 1.0,
-    zero_bin: ZeroBinOption = "jeffreys",
+    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE")] = Path("baseline.json"),
 ) -> None:
-    """Build the baseline of a table alone, for a model that is served elsewhere."""
+    """Build the baseline of a table, for a model that is served elsewhere."""
     errors = console(stderr=True)
-    with errors.status("reading the table, counting …"):
-        options = baseline_options(table, time, by_hour, kinds, ignore, windows, expected_range_quantile, zero_bin)
-        baseline = create_baseline(table, options)
-        try:
-            out.write_text(dumps(baseline), encoding="utf-8")
-        except OSError as error:
-            raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
+    with errors.status("reading the table, building the baseline …"):
+        baseline = create_baseline(table, for_table(options, table, kinds))
+        _write(baseline, out)
     show_baseline(baseline, console())
-    show_left_out(table, [*baseline.names, time], errors)
-    errors.print(f"wrote {out}")
+    show_left_out(table, [*baseline.names, options.time], errors)
+    errors.print(f"wrote {out}", soft_wrap=True)
+
+
+def _write(baseline: Baseline, out: Path) -> None:
+    try:
+        out.write_text(dumps(baseline), encoding="utf-8")
+    except OSError as error:
+        raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
 
 
 @baseline_app.command("show")
 def baseline_show(
     file: Annotated[Path, typer.Argument(help="A baseline.json.")],
-    column: Annotated[str | None, typer.Option(help="Show the bins of one column.")] = None,
+    column: Annotated[str | None, typer.Option(help="Show the bins of one column.", metavar="COLUMN")] = None,
 ) -> None:
-    """Say what a baseline knows of its columns."""
+    """Show the columns of a baseline, or the bins of one column."""
     baseline = read_baseline(file)
     if column is None:
         show_baseline(baseline, console())
         return
     if column not in baseline.names:
-        raise BaselineError(f"there is no column {column}; there is {listed(baseline.names)}")
+        raise BaselineError(f"there is no column {column}; the columns are {listed(baseline.names)}")
     show_bins(baseline, column, console())

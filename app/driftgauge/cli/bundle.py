@@ -1,8 +1,10 @@
-"""`driftgauge bundle …`: make model bundles and look at them."""
+"""`driftgauge bundle …`: create and inspect model bundles."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,116 +13,129 @@ import typer
 from driftgauge.cli.bundle_report import show_bundle
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
+from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.help import CommandLine
-from driftgauge.cli.reference_options import (
-    SIZES,
-    ByHour,
-    Ignore,
-    Kinds,
-    Quantile,
-    Time,
-    TrustedTypes,
-    Windows,
-    ZeroBinOption,
-    baseline_options,
-    told_by_option,
-)
+from driftgauge.cli.reference_options import MODEL, Kinds, TrustedTypes, for_table, trust_by_option
 from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.option import Option
 from driftgauge.common.safe_files import read_bounded
-from driftgauge.models.bundle import BASELINE_FILE, read_baseline, read_info
+from driftgauge.errors import TableError
+from driftgauge.models.bundle import BASELINE_FILE, Bundle, read_baseline, read_info
+from driftgauge.models.creation.baseline import COLUMNS, BaselineOptions
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.tables.stream import TableStream
-from driftgauge.tables.table import TableError
 
-bundle_app = CommandLine("Make and inspect bundles: a model and its baseline.")
+bundle_app = CommandLine("Create and inspect bundles: a model and its baseline.")
 
 MOST_CODES_BYTES: Final = 64 << 20
-"""The largest file of category codes that is read."""
+"""Largest file of category codes that is read."""
+TABLES, OUTPUT = "Tables", "Output"
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """What a bundle is created from, beside the options of its baseline."""
+
+    estimator: Annotated[
+        Path,
+        Option("Fitted scikit-learn, LightGBM or XGBoost estimator, saved with skops.io.dump.", "FILE", MODEL),
+    ]
+    name: Annotated[str, Option("Name of the model: letters, digits, . _ -", "NAME", MODEL)]
+    version: Annotated[str, Option("Version of the model: letters, digits, . _ -", "VERSION", MODEL)]
+    reference: Annotated[
+        Path, Option("Table the estimator was fitted on: csv, parquet, JSON lines, or a folder.", "TABLE", TABLES)
+    ]
+    target: Annotated[str, Option("Column that the model predicts.", "COLUMN", TABLES)]
+    out: Annotated[Path, Option("Folder to write.", "FOLDER", OUTPUT)]
+    overwrite: Annotated[bool, Option("Replace the folder if it is a bundle.", group=OUTPUT)] = False
+    share_samples: Annotated[
+        bool,
+        Option(
+            "Show three rows of the evaluation table to everyone who can reach the server; without it, samples are "
+            "synthetic.",
+            group=OUTPUT,
+        ),
+    ] = False
+    evaluation: Annotated[
+        Path | None,
+        Option(
+            "Held-out table for the score's distribution and the performance. Without it they are marked in-sample, "
+            "and the score never raises an alert.",
+            "TABLE",
+            TABLES,
+        ),
+    ] = None
+    features: Annotated[
+        tuple[str, ...],
+        Option(
+            "Columns that the estimator takes, in order, if it does not know them itself. Repeat it, or separate with "
+            "commas; a name that holds a comma stands alone.",
+            "COLUMN,…",
+            COLUMNS,
+            commas=False,
+        ),
+    ] = ()
+    category_codes: Annotated[
+        Path | None,
+        Option(
+            'JSON file {"column": {"category": number}} with the numbers that the estimator was fitted on. A column '
+            "of text without codes is given to it as text.",
+            "FILE",
+            COLUMNS,
+        ),
+    ] = None
+
+    def create(self, options: BaselineOptions, trusted_types: list[str], log: Callable[[str], None]) -> Bundle:
+        """Create the bundle; BundleError, BaselineError or TableError for what is wrong."""
+        return create_bundle(
+            self.estimator,
+            self.reference,
+            self.target,
+            name=self.name,
+            version=self.version,
+            out=self.out,
+            evaluation=self.evaluation,
+            options=options,
+            category_codes=_read_codes(self.category_codes),
+            trusted_types=trusted_types,
+            overwrite=self.overwrite,
+            features=self._feature_names(),
+            share_samples=self.share_samples,
+            log=log,
+        )
+
+    def _feature_names(self) -> list[str]:
+        if not self.features:
+            return []
+        return chosen(self.features, TableStream(self.reference).column_names, "--features")
 
 
 @bundle_app.command("create")
+@derived_options
 def bundle_create(
-    estimator: Annotated[Path, typer.Option(help="Fitted scikit-learn estimator, saved with skops.io.dump.")],
-    reference: Annotated[Path, typer.Option(help="Table it was fitted on: csv, parquet, JSON lines, or a folder.")],
-    target: Annotated[str, typer.Option(help="Column that it predicts.")],
-    name: Annotated[str, typer.Option(help="Model name: letters, digits, . _ -")],
-    version: Annotated[str, typer.Option(help="Model version: letters, digits, . _ -")],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
-    evaluation: Annotated[
-        Path | None,
-        typer.Option(
-            help="Held-out table. The scores' distribution and the performance come from it; "
-            "without it they are marked in-sample, and the score is never judged."
-        ),
-    ] = None,
-    time: Time = None,
-    by_hour: ByHour = False,
+    request: BundleOptions,
+    options: BaselineOptions,
     kinds: Kinds = None,
-    ignore: Ignore = None,
-    category_codes: Annotated[
-        Path | None,
-        typer.Option(
-            help='JSON file {"column": {"category": number}}: the numbers that the estimator was fitted on. '
-            "Columns of text without codes are given to it as text."
-        ),
-    ] = None,
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Columns that the estimator takes, in order, where it does not say so itself. Can be repeated; a "
-            "name that holds a comma is given alone.",
-            metavar="COL,…",
-            show_default=False,
-        ),
-    ] = None,
-    share_samples: Annotated[
-        bool,
-        typer.Option(
-            "--share-samples",
-            help="Put three rows of the evaluation table into the bundle, for everyone who can reach the server to "
-            "see; without it the samples are made up of medians and most frequent categories.",
-        ),
-    ] = False,
     trusted_types: TrustedTypes = None,
-    windows: Windows = SIZES,
-    expected_range_quantile: Quantile = 1.0,
-    zero_bin: ZeroBinOption = "jeffreys",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
 ) -> None:
-    """Make a bundle of an estimator and the table it was fitted on."""
+    """Create a bundle from a fitted estimator and the table it was fitted on."""
     errors = console(stderr=True)
-    told: list[str] = []
-    with errors.status("reading the tables, counting, predicting the evaluation rows …"), told_by_option():
-        bundle = create_bundle(
-            estimator,
-            reference,
-            target,
-            name=name,
-            version=version,
-            out=out,
-            evaluation=evaluation,
-            options=baseline_options(
-                reference, time, by_hour, kinds, ignore, windows, expected_range_quantile, zero_bin
-            ),
-            category_codes=_read_codes(category_codes),
-            trusted_types=comma_list(trusted_types or ""),
-            overwrite=overwrite,
-            features=chosen(features, TableStream(reference).column_names, "--features") if features else (),
-            share_samples=share_samples,
-            log=told.append,
-        )
-    for line in told:
+    lines: list[str] = []
+    with errors.status("reading the tables, predicting, building the baseline …"), trust_by_option():
+        baseline = for_table(options, request.reference, kinds)
+        bundle = request.create(baseline, comma_list(trusted_types or ""), lines.append)
+    for line in lines:
         errors.print(line, soft_wrap=True)
     show_bundle(bundle.info, bundle.baseline, console())
-    errors.print(f"wrote {out}; serve it: driftgauge serve --bundle {out}")
+    errors.print(f"wrote {request.out}; serve it: driftgauge serve --bundle {request.out}", soft_wrap=True)
 
 
 @bundle_app.command("show")
 def bundle_show(
     folder: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json's content.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the content of bundle.json.")] = False,
 ) -> None:
-    """Say what a bundle contains."""
+    """Show the model, performance and baseline of a bundle."""
     info = read_info(folder)
     if as_json:
         typer.echo(info.model_dump_json(indent=1))
@@ -129,6 +144,7 @@ def bundle_show(
 
 
 def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:
+    """Read a file of category codes; TableError if it is none."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a bundle and a baseline contain, for a person."""
+"""The contents of a bundle and of a baseline, for the terminal."""
 
 from __future__ import annotations
 
@@ -10,45 +10,51 @@ from rich.table import Table
 
 from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.verdict.wording import notes
-from driftgauge.models.bundle import BundleInfo
+from driftgauge.models.bundle import BundleInfo, Performance, Timing
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import index_columns
 
 
 def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
-    """Print what a bundle contains."""
+    """Print the model, its performance and its baseline."""
     facts = _facts()
     facts.add_row("model", f"{info.name} {info.version}, {info.task}")
     if info.classes:
         facts.add_row("classes", ", ".join(map(str, info.classes)))
     facts.add_row("missing values", _missing_values(info))
-    facts.add_row("given to the model as", _input(info))
+    facts.add_row("model input", _input(info))
+    if info.timing:
+        facts.add_row("prediction time", _prediction_time(info.timing))
     if info.performance:
-        measured = ", ".join(f"{name} {value:.4g}" for name, value in info.performance.metrics.items())
-        where = "of its own training rows" if info.performance.in_sample else "held-out rows"
-        facts.add_row("performance", f"{measured} on {info.performance.rows:,} {where}")
+        facts.add_row("performance", _performance(info.performance))
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
     console.print(facts)
     show_baseline(baseline, console)
 
 
+def _performance(performance: Performance) -> str:
+    measured = ", ".join(f"{name} {value:.4g}" for name, value in performance.metrics.items())
+    return f"{measured} on {performance.rows:,} {'training' if performance.in_sample else 'held-out'} rows"
+
+
 def _input(info: BundleInfo) -> str:
-    """Say what the model is given, what that takes, and how it would take less."""
-    what = {"matrix": "a matrix", "dataframe": "a DataFrame", "texts": "a list of texts"}[info.input]
-    if info.timing:
-        what += f": {_duration(info.timing.one_row_seconds)} for one row"
-        if info.timing.rows_seconds is not None:
-            what += f", {_duration(info.timing.rows_seconds)} for {info.timing.rows}"
-        what += ", measured when the bundle was made"
+    """Return what the model is given, and how a DataFrame could be avoided."""
     if info.input != "dataframe":
-        return what
+        return "a matrix" if info.input == "matrix" else "a list of texts"
     kinds = {feature.kind for feature in info.features if feature.codes is None}
     if "text" in kinds:
-        return f"{what}. Free text takes one"
+        return "a DataFrame, because free text needs one"
     if "categorical" in kinds:
-        return f"{what}. A matrix is faster: fit the estimator on numbers in place of texts (--category-codes)"
-    return f"{what}. A matrix is faster: let the estimator select columns by their places, not by names"
+        return "a DataFrame. A matrix is faster: fit the estimator on numbers instead of text (--category-codes)"
+    return "a DataFrame. A matrix is faster: let the estimator select columns by position, not by name"
+
+
+def _prediction_time(timing: Timing) -> str:
+    one = f"{_duration(timing.one_row_seconds)} for one row"
+    many = "" if timing.rows_seconds is None else f", {_duration(timing.rows_seconds)} for {timing.rows}"
+    return f"{one}{many}, measured when the bundle was created"
 
 
 def _duration(seconds: float) -> str:
@@ -61,41 +67,53 @@ def _missing_values(info: BundleInfo) -> str:
         return "accepted"
     if len(refusing) == len(info.features):
         return "refused"
-    return f"accepted, but not of {', '.join(refusing[:10])}" + ("…" if len(refusing) > 10 else "")
+    return f"accepted, except in {', '.join(refusing[:10])}" + ("…" if len(refusing) > 10 else "")
 
 
 def show_baseline(baseline: Baseline, console: Console) -> None:
-    """Print a line for each column of a baseline."""
-    order = (
-        f"in order of {baseline.time_column}" if baseline.time_column else "without times: rows count as independent"
-    )
+    """Print the properties of a baseline and a line for each column."""
+    size = max((size for column in baseline.columns for size in column.expected_range), default=None)
+    console.print(_baseline_facts(baseline, size))
+    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "usual PSI", "tau", box=None)
+    for heading in table.columns[:2]:
+        heading.no_wrap = True
+    for column, usual in zip(baseline.columns, baseline.expected_range(size or 0).tolist(), strict=True):
+        table.add_row(*_column_cells(column, usual))
+    console.print(table)
+
+
+def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
+    """Return the properties of a baseline; `size` is that of its largest measured windows."""
+    order = f"in order of {baseline.time_column}" if baseline.time_column else "without times: taken as independent"
     order += ", by hour of the day" if baseline.is_by_hour else ""
     facts = _facts()
     facts.add_row("baseline", f"{baseline.rows} rows, {order}")
     facts.add_row("hash", baseline.hash)
-    size = max((size for column in baseline.columns for size in column.expected_range), default=None)
     if size is not None:
-        facts.add_row("varies", f"how far the reference's own windows of {size:,} rows lie from it: debiased PSI")
+        what = f"the largest noise-corrected PSI among the reference's own windows of {size:,} rows"
+        facts.add_row("usual PSI", f"expected range: {what}")
     if baseline.time_column:
-        facts.add_row("tau", "how many consecutive rows tell as much as one independent row")
+        facts.add_row("tau", "autocorrelation time: consecutive rows that tell as much as one independent row")
     for note in notes(baseline):
         facts.add_row("note", note)
-    console.print(facts)
-    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "varies", "tau", box=None)
-    for text in table.columns[:2]:
-        text.no_wrap = True
-    for column, varies in zip(baseline.columns, baseline.expected_range(size or 0).tolist(), strict=True):
-        missing = column.counts[column.bins.special["missing"]] / column.rows
-        numbers = [_short(value) for value in (column.mean, column.std, column.min, column.max)]
-        name = column.name + (" (in-sample)" if column.in_sample else "")
-        known = f"{varies:.2g}" if column.expected_range else "unknown"
-        tau = "unknown" if column.tau is None else f"{column.tau:.3g}"
-        table.add_row(name, column.kind, str(len(column.bins.names)), f"{missing:.1%}", *numbers, known, tau)
-    console.print(table)
+    return facts
+
+
+def _column_cells(column: ColumnBaseline, usual: float) -> list[str]:
+    missing = column.counts[column.bins.special["missing"]] / column.rows
+    return [
+        column.name + (" (in-sample)" if column.in_sample else ""),
+        column.kind,
+        str(len(column.bins.names)),
+        f"{missing:.1%}",
+        *(_short(value) for value in (column.mean, column.std, column.min, column.max)),
+        f"{usual:.2g}" if column.expected_range else "unknown",
+        "unknown" if column.tau is None else f"{column.tau:.3g}",
+    ]
 
 
 def show_bins(baseline: Baseline, name: str, console: Console) -> None:
-    """Print the bins of a column with the reference's rows in each."""
+    """Print the bins of a column with the reference rows in each."""
     column = baseline.columns[baseline.names.index(name)]
     table = Table("bin", "rows", "share", box=None)
     for bin_name, count in zip(column.bins.names, column.counts, strict=True):
@@ -104,11 +122,11 @@ def show_bins(baseline: Baseline, name: str, console: Console) -> None:
 
 
 def show_left_out(table: Path, used: Sequence[str | None], console: Console) -> None:
-    """Say which columns of a table are left out because they are a DataFrame's index."""
+    """Name the columns of a table that are left out, because they are a DataFrame's index."""
     left_out = [name for name in index_columns(TableStream(table).column_names) if name not in used]
     if left_out:
-        named = ", ".join(name or "the first one, without a name" for name in left_out)
-        console.print(f"left out, because it is a DataFrame's index and no feature: {named}", soft_wrap=True)
+        named = ", ".join(name or "the first column, which has no name" for name in left_out)
+        console.print(f"left out, because it is a DataFrame's index, not a feature: {named}", soft_wrap=True)
 
 
 def _facts() -> Table:

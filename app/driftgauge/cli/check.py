@@ -22,11 +22,11 @@ from driftgauge.cli.check_report import as_bytes, show
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
-from driftgauge.cli.reference_options import TrustedTypes, told_by_option
+from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_option
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
 
-MODEL, OUTPUT = "Model", "Output"
+OUTPUT = "Output"
 
 
 @derived_options
@@ -90,7 +90,7 @@ def _scorer(folder: Path, trusted_types: str) -> Scorer | None:
         return None
 
     def load() -> Bundle:
-        with told_by_option():
+        with trust_by_option():
             return load_bundle(folder, comma_list(trusted_types))
 
     return Scorer(read_info(folder), load)

@@ -1,4 +1,4 @@
-"""Columns that are named on the command line, where a name may hold a comma or an equals sign."""
+"""Columns named on the command line; a name may hold a comma or an equals sign."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KINDS: Final[tuple[str, ...]] = get_args(FeatureKind)
 
 
 def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]:
-    """Return the columns that the values of a repeatable option name; TableError for one that there is not.
+    """Return the columns that a repeatable option names; TableError for an unknown one.
 
-    A value is a column's name, or else several with commas between them.
+    A value is the name of a column, or else several names with commas between them.
     """
     names: list[str] = []
     for value in given:
@@ -27,7 +27,7 @@ def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]
 
 
 def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, FeatureKind]:
-    """Return the kinds that values such as `zip=categorical` state, each for one column or, with commas, several."""
+    """Return the kinds that values such as `zip=categorical` state, several with commas between them."""
     kinds: dict[str, FeatureKind] = {}
     for value in given:
         whole, _, _ = value.rpartition("=")
@@ -43,4 +43,4 @@ def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, Featur
 
 def _require_known(name: str, known: Sequence[str], option: str) -> None:
     if name not in known:
-        raise TableError(f"{option}: there is no column {name}; there is {listed(known)}")
+        raise TableError(f"{option}: there is no column {name}; the columns are {listed(known)}")

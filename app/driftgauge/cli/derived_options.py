@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -19,6 +19,8 @@ from driftgauge.common.option import Option, options_of
 Result = TypeVar("Result")
 METAVARS: Final = {bool: "", int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 """How a value is called in the help, by its type, where the option does not say."""
+SEQUENCES: Final = (tuple, Sequence)
+"""Types of options that take several values; each becomes a tuple."""
 
 
 def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -90,7 +92,7 @@ class _OptionField:
     @property
     def is_tuple(self) -> bool:
         """Whether the option takes several values."""
-        return get_origin(self.kind) is tuple
+        return get_origin(self.kind) in SEQUENCES
 
     @property
     def parameter(self) -> inspect.Parameter:
@@ -128,7 +130,7 @@ class _OptionField:
     @property
     def _scalar(self) -> Any:
         """The type of one value: without `| None`, and of a tuple that of its parts."""
-        if get_origin(self.kind) in (Union, types.UnionType, tuple):
+        if get_origin(self.kind) in (Union, types.UnionType, *SEQUENCES):
             return next(part for part in get_args(self.kind) if part not in (type(None), ...))
         return self.kind
 

@@ -19,8 +19,12 @@ COMMANDS: Final = (
     LazyCommand(
         "demo", "driftgauge.cli.demo", "demo", "Serve a model of flight delays and replay the flights of 2013."
     ),
-    LazyCommand("bundle", "driftgauge.cli.bundle", "bundle_app", "Make and inspect bundles: a model and its baseline."),
-    LazyCommand("baseline", "driftgauge.cli.baseline", "baseline_app", "Make and inspect baselines of reference data."),
+    LazyCommand(
+        "bundle", "driftgauge.cli.bundle", "bundle_app", "Create and inspect bundles: a model and its baseline."
+    ),
+    LazyCommand(
+        "baseline", "driftgauge.cli.baseline", "baseline_app", "Build and inspect baselines of reference data."
+    ),
     LazyCommand("serve", "driftgauge.cli.serve", "serve", "Serve a model bundle over HTTP and monitor it for drift."),
     LazyCommand("check", "driftgauge.cli.check", "check", "Compare tables with a baseline and report drift."),
     LazyCommand("state", "driftgauge.cli.state", "state_app", "Inspect or delete the state of a server."),

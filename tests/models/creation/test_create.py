@@ -954,3 +954,16 @@ def test_scores_of_a_small_evaluation_table_are_not_told_apart_by_hour(tmp_path:
     assert score.tau is not None
     hours = np.bincount([9, 9, 10], minlength=24)
     np.testing.assert_allclose(bundle.baseline.expected(hours)[-1].sum(), 1_000.0)  # of one reference, once
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"by_hour": True}, "needs times: name the column"),
+        ({"window_sizes": [500, 0]}, "--windows 500,0: a window has at least one row"),
+        ({"expected_range_quantile": -0.5}, "--expected-range-quantile -0.5: give a number from 0 to 1"),
+    ],
+)
+def test_options_of_a_baseline_are_checked_before_a_table_is_read(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BaselineError, match=message):
+        BaselineOptions(**options)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
 import pyarrow as pa
 
+from driftgauge.common.option import Option
 from driftgauge.drift.reference.baseline import Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Table
@@ -30,41 +31,99 @@ from driftgauge.tables.table import (
     seconds_since_1970,
 )
 
+COLUMNS, BASELINE = "Columns", "Baseline"
+"""Groups of the options in the commands' help."""
+_SIZES: Final = ",".join(map(str, WINDOW_SIZES))
+
+
+def window_size(text: str) -> int:
+    """Return a size in rows; ValueError for a text that is none."""
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is not a number of rows; give sizes such as {_SIZES}")
+    return int(text)
+
 
 @dataclass(frozen=True)
 class BaselineOptions:
-    """How a baseline is built of a table."""
+    """How the baseline of a table is built.
 
-    time: str | None = None
-    """Column that puts the rows in order; with it the baseline knows its natural variation."""
+    `kinds` are the kinds of columns where inference is wrong: numeric, categorical or text. The help of the other
+    fields is that of `driftgauge baseline build`. Raises BaselineError for values that contradict each other or are
+    out of range.
+    """
+
+    time: Annotated[
+        str | None,
+        Option(
+            "Column of times. The baseline then measures the autocorrelation and the expected range of each column, "
+            "which evidence and thresholds use. It is not a feature.",
+            "COLUMN",
+            COLUMNS,
+        ),
+    ] = None
     kinds: Mapping[str, FeatureKind] = field(default_factory=dict)
-    """Kinds of columns where inference is wrong."""
-    ignore: Sequence[str] = ()
-    """Columns to leave out."""
-    window_sizes: Sequence[int] = WINDOW_SIZES
-    """Sizes in rows of which the natural variation is measured."""
-    expected_range_quantile: float = 1.0
-    """Quantile of the reference's own windows that counts as natural; 1 is the largest."""
-    by_hour: bool = False
-    """Whether rows are compared with the reference of their hour of the day (UTC), which takes `time`."""
-    zero_bin: ZeroBin = "jeffreys"
-    """How PSI counts an empty bin: Jeffreys' half row in each bin, or shares clipped at 1e-4."""
+    ignore: Annotated[
+        Sequence[str],
+        Option(
+            "A column that is not a feature; repeat it, or separate with commas.", "COLUMN,…", COLUMNS, commas=False
+        ),
+    ] = ()
+    by_hour: Annotated[
+        bool,
+        Option(
+            "Compare rows with the reference of their hour of the day (UTC). For data with a daily cycle; needs --time "
+            "and a few thousand rows per hour.",
+            group=BASELINE,
+        ),
+    ] = False
+    window_sizes: Annotated[
+        Sequence[int],
+        Option(
+            "Window sizes in rows for which the expected range is measured.",
+            "ROWS,…",
+            BASELINE,
+            flag="--windows",
+            parse=window_size,
+        ),
+    ] = WINDOW_SIZES
+    expected_range_quantile: Annotated[
+        float,
+        Option(
+            "Quantile of PSI among the reference's own windows that is the expected range; 1 is the largest.",
+            "QUANTILE",
+            BASELINE,
+        ),
+    ] = 1.0
+    zero_bin: Annotated[
+        ZeroBin,
+        Option(
+            "How PSI counts empty bins: jeffreys adds half a row to every bin, clip raises shares to 1e-4.",
+            group=BASELINE,
+        ),
+    ] = "jeffreys"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built, before a table is read; BaselineError."""
+        """Raise BaselineError before a table is read."""
         if self.by_hour and self.time is None:
             raise BaselineError("a baseline by hour of the day needs times: name the column that holds them (--time)")
+        if any(size < 1 for size in self.window_sizes):
+            sizes = ",".join(map(str, self.window_sizes))
+            raise BaselineError(f"--windows {sizes}: a window has at least one row; give sizes such as {_SIZES}")
+        if not 0.0 <= self.expected_range_quantile <= 1.0:
+            raise BaselineError(
+                f"--expected-range-quantile {self.expected_range_quantile:g}: give a number from 0 to 1"
+            )
 
 
-def create_baseline(source: Any, options: BaselineOptions | None = None) -> Baseline:
+def create_baseline(reference: Any, options: BaselineOptions | None = None) -> Baseline:
     """Build the baseline of a table alone, for a model that is served elsewhere.
 
     `reference` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. Raises
     BaselineError or TableError, both of them DriftgaugeError.
     """
     options = options or BaselineOptions()
-    table = ordered(read_table(source, stated_text(options)), options)
-    hint = separator_hint(table.column_names) if is_csv(source) else ""
+    table = ordered(read_table(reference, stated_text(options)), options)
+    hint = separator_hint(table.column_names) if is_csv(reference) else ""
     if hint:
         raise TableError(f"the table has one column, {table.column_names[0]}{hint}")
     left_out = not_features(options, table)
