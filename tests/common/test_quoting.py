@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from driftgauge.common.quoting import NAMED, NAMED_BYTES, listed, named, shortened, told
+from driftgauge.common.quoting import NAMED, NAMED_BYTES, bounded_name, listed, named, shortened
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +36,7 @@ def test_names_take_two_hundred_bytes_at_most(names: list[str]) -> None:
 
 @given(st.text(max_size=300) | st.integers(100, 10_000).map(lambda count: "💧x" * count))
 def test_the_name_of_a_feature_is_whole_unless_it_is_too_long(name: str) -> None:
-    text, size = told(name), len(name.encode("utf-8", "replace"))
+    text, size = bounded_name(name), len(name.encode("utf-8", "replace"))
     assert len(text.encode("utf-8", "replace")) <= NAMED_BYTES
     assert text == name if size <= NAMED_BYTES else name.startswith(text.removesuffix("…"))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from driftgauge.common.schema_errors import shown, told
+from driftgauge.common.schema_errors import display, explain
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
@@ -29,7 +29,7 @@ class Outer(BaseModel):
         ({"name": "a", "inner": [{"count": 0}]}, "inner.0.count is 0, expected: at least 1"),
         ({"name": "a", "inner": [{"count": 10**30}]}, "inner.0.count is a huge number, expected: at most 9"),
         ({"name": "a", "inner": [{"count": "7"}]}, "inner.0.count is 7, expected: a whole number"),
-        ({"name": "a", "inner": [{"more": 1}]}, "inner.0.more is not known here"),
+        ({"name": "a", "inner": [{"more": 1}]}, "inner.0.more is not a known key"),
         ({"name": "a", "inner": [3]}, "inner.0 is 3, expected: an object"),
         ({"name": 1, "inner": [{"count": 0}] * 4}, "; and 2 more"),
     ],
@@ -37,15 +37,17 @@ class Outer(BaseModel):
 def test_a_problem_is_told_in_our_words(content: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Outer.model_validate(content)
-    assert told(caught.value).endswith(sentence)
+    assert explain(caught.value).endswith(sentence)
     for word in ("Input", "should", "valid", "pydantic", "type="):
-        assert word not in told(caught.value)
+        assert word not in explain(caught.value)
 
 
 def test_a_place_in_one_type_of_several_is_named_once() -> None:
     with pytest.raises(ValidationError) as caught:
         Inner.model_validate({"label": []})
-    assert all(part.startswith("label is a list of 0") for part in told(caught.value).split("; ") if "more" not in part)
+    assert all(
+        part.startswith("label is a list of 0") for part in explain(caught.value).split("; ") if "more" not in part
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,4 +63,4 @@ def test_a_place_in_one_type_of_several_is_named_once() -> None:
     ],
 )
 def test_a_value_is_shown_short(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert display(value) == text

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from driftgauge.common.single_flight import Shared
+from driftgauge.common.single_flight import SingleFlight
 
 PATIENCE_SECONDS = 20.0
 
@@ -56,7 +56,7 @@ def test_who_comes_during_a_computation_shares_the_one_after_it(
     counting: Counting, executor: ThreadPoolExecutor
 ) -> None:
     async def scenario() -> None:
-        shared = Shared(counting, executor)
+        shared = SingleFlight(counting, executor)
         counting.go.clear()
         first = asyncio.create_task(shared.get())
         await _begun(counting, 1)
@@ -74,7 +74,7 @@ def test_what_takes_too_long_is_given_up_by_who_waits_and_goes_on(
     counting: Counting, executor: ThreadPoolExecutor
 ) -> None:
     async def scenario() -> None:
-        shared = Shared(counting, executor)
+        shared = SingleFlight(counting, executor)
         counting.go.clear()
         for _ in range(50):
             with pytest.raises(TimeoutError):
@@ -90,7 +90,7 @@ def test_an_error_is_that_of_all_who_share_it_and_of_no_one_else(
     counting: Counting, executor: ThreadPoolExecutor
 ) -> None:
     async def scenario() -> None:
-        shared = Shared(counting, executor)
+        shared = SingleFlight(counting, executor)
         counting.failing = ArithmeticError("no")
         with pytest.raises(ArithmeticError):
             await shared.get()
@@ -105,7 +105,7 @@ def test_a_result_is_kept_for_a_while_and_shared_by_all_who_come_meanwhile(
 ) -> None:
     async def scenario() -> None:
         now = [0.0]
-        shared = Shared(counting, executor, keep_seconds=5.0, clock=lambda: now[0])
+        shared = SingleFlight(counting, executor, keep_seconds=5.0, clock=lambda: now[0])
         counting.go.clear()
         waiting = [asyncio.create_task(shared.get()) for _ in range(20)]
         await _begun(counting, 1)
@@ -125,7 +125,7 @@ def test_a_result_is_kept_for_a_while_and_shared_by_all_who_come_meanwhile(
 
 def test_a_reader_that_leaves_does_not_stop_the_others(counting: Counting, executor: ThreadPoolExecutor) -> None:
     async def scenario() -> None:
-        shared = Shared(counting, executor)
+        shared = SingleFlight(counting, executor)
         counting.go.clear()
         leaving = asyncio.create_task(shared.get())
         await _begun(counting, 1)
@@ -139,7 +139,7 @@ def test_a_reader_that_leaves_does_not_stop_the_others(counting: Counting, execu
 
 
 def test_it_goes_on_in_another_event_loop(counting: Counting, executor: ThreadPoolExecutor) -> None:
-    shared = Shared(counting, executor)
+    shared = SingleFlight(counting, executor)
     counting.go.clear()
 
     async def give_up() -> None:

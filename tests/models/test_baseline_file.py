@@ -157,7 +157,7 @@ COUNTS = column(CONTENT, "number")["counts"]
         (lambda content: content.update(columns=[]), "columns is a list of 0, expected: at least 1 entries"),
         (lambda content: content.update(columns={"a": 1}), "columns is an object, expected: a list"),
         (lambda content: content.update(zero_bin="none"), "zero_bin is none, expected: 'jeffreys' or 'clip'"),
-        (lambda content: content.update(extra=1), "extra is not known here"),
+        (lambda content: content.update(extra=1), "extra is not a known key"),
         (lambda content: content.pop("rows"), "rows is absent"),
     ],
 )

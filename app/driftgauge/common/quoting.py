@@ -1,4 +1,4 @@
-"""How much of what is known, and of what was sent, a message repeats: enough to help, too little to copy a table."""
+"""How much a message repeats of names and values: enough to help, too little to copy a table."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 ECHO_LENGTH: Final = 40
-"""Characters of one name or value that a message repeats."""
+"""Most characters of a name or value in a message."""
 NAMED: Final = 3
-"""Names that a message lists."""
+"""Most names in a message of the server."""
 NAMED_BYTES: Final = 200
-"""UTF-8 bytes that these take together."""
+"""Most UTF-8 bytes of these names together."""
 LISTED: Final = 20
-"""Columns that a message of the command line lists."""
+"""Most columns in a message of the command line."""
 
 
 def spelled(name: str) -> str:
-    """Return a name as a list with commas can hold it: in quotes if it has a comma itself, or no characters.
+    """Return a name for a list with commas: in quotes if it holds a comma itself.
 
     >>> spelled("Size, cm"), spelled("")
     ('"Size, cm"', 'one without a name')
@@ -27,12 +27,12 @@ def spelled(name: str) -> str:
 
 
 def shortened(text: str, most: int = ECHO_LENGTH) -> str:
-    """Return a text as short as a message can repeat it."""
+    """Return a text cut to the length that a message may repeat."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def told(name: str) -> str:
-    """Return the name of a feature as a message repeats it: whole, unless it is longer than all names may be."""
+def bounded_name(name: str) -> str:
+    """Return a feature's name, cut if it is longer than all names of a message may be."""
     if len(name) * 4 <= NAMED_BYTES:
         return name
     sent = name.encode("utf-8", "replace")
@@ -40,7 +40,7 @@ def told(name: str) -> str:
 
 
 def named(names: Iterable[str]) -> str:
-    """Return the first three names and how many more there are, in 200 bytes of names at most.
+    """Return the first three names, in at most 200 bytes, and the number of others.
 
     >>> named(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
@@ -59,9 +59,9 @@ def named(names: Iterable[str]) -> str:
 
 
 def listed(names: Sequence[str], remarks: Mapping[str, str] | None = None) -> str:
-    """Return names for a person at a terminal, each with its remark if it has one.
+    """Return names for a terminal, each with its remark if it has one.
 
-    Of many the first are named, and it is said how many more there are.
+    The first 20 are named, then the number of others follows.
     """
     known = remarks or {}
     shown = [f"{spelled(name)} ({known[name]})" if name in known else spelled(name) for name in names[:LISTED]]

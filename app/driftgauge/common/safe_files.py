@@ -1,4 +1,4 @@
-"""Files of others, looked at before they are read: only regular ones, and none larger than expected."""
+"""Untrusted files: only regular ones are read, and none larger than a limit."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _AT_ONCE: Final = 65_536
 
 
 class UnsafeFile(DriftgaugeError, OSError):
-    """A file that is not read because of its kind or its size; the message says which."""
+    """A file that is not read because of its kind or size."""
 
 
 def open_bounded(path: Path, most_bytes: int) -> BinaryIO:
-    """Open a regular file of at most so many bytes for reading; UnsafeFile or another OSError if it is none.
+    """Open a regular file up to a size; UnsafeFile for any other, or another OSError.
 
-    A named pipe or a device is never waited for, and nothing of a file that is too large is read.
+    It never waits for a named pipe or a device, and reads nothing of a file that is too large.
     """
-    # Before it is opened, because opening a device can have an effect; and again, for it may have been replaced.
+    # Checked before it is opened, because opening a device can have effects; and again, in case it was replaced.
     _check(path, path.stat(), most_bytes)
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     file = os.fdopen(os.open(path, flags), "rb")
@@ -41,11 +41,11 @@ def open_bounded(path: Path, most_bytes: int) -> BinaryIO:
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:
-    """Read a regular file of at most so many bytes; UnsafeFile or another OSError if it is none."""
+    """Read a regular file up to a size; UnsafeFile for any other, or another OSError."""
     with open_bounded(path, most_bytes) as file:
-        # Asked for what it says that it has, because room is made for what is asked for.
+        # Read by its stated size, because memory is reserved for what is requested.
         content = file.read(os.fstat(file.fileno()).st_size)
-        while len(content) <= most_bytes and (more := file.read(_AT_ONCE)):  # /proc says 0, and a file may grow
+        while len(content) <= most_bytes and (more := file.read(_AT_ONCE)):  # /proc states 0, and a file may grow
             content += more
     if len(content) > most_bytes:
         raise _too_large(path, f"more than {most_bytes:,}", most_bytes)
@@ -54,7 +54,7 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
 
 def _check(path: Path, found: os.stat_result, most_bytes: int) -> None:
     if not stat.S_ISREG(found.st_mode):
-        what = next((name for is_one, name in _KINDS if is_one(found.st_mode)), "no regular file")
+        what = next((name for is_one, name in _KINDS if is_one(found.st_mode)), "of another kind")
         raise UnsafeFile(f"{path} is {what}, not a regular file")
     if found.st_size > most_bytes:
         raise _too_large(path, f"{found.st_size:,}", most_bytes)

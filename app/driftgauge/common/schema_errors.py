@@ -1,4 +1,4 @@
-"""What is wrong with a file's content, in our own words rather than pydantic's."""
+"""Problems of a file's content in plain English instead of pydantic's words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from driftgauge.common.quoting import shortened
 
-MOST_TOLD: Final = 3
+MOST_PROBLEMS: Final = 3
 _EXPECTED: Final = {
     "string_type": "a text",
     "string_unicode": "a text of valid Unicode characters",
@@ -36,37 +36,37 @@ _EXPECTED: Final = {
 }
 
 
-def told(error: ValidationError) -> str:
-    """Return the first few problems as one sentence: where each is, what is there, what was expected."""
-    found = list(dict.fromkeys(map(_told, error.errors(include_url=False))))
-    more = f"; and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-    return "; ".join(found[:MOST_TOLD]) + more
+def explain(error: ValidationError) -> str:
+    """Return the first problems as one sentence: where, what is there, what was expected."""
+    found = list(dict.fromkeys(map(_problem, error.errors(include_url=False))))
+    more = f"; and {len(found) - MOST_PROBLEMS} more" if len(found) > MOST_PROBLEMS else ""
+    return "; ".join(found[:MOST_PROBLEMS]) + more
 
 
-def _told(problem: Any) -> str:
-    where = ".".join(shown(str(part)) for part in problem["loc"] if not _is_alternative(part)) or "the file"
+def _problem(problem: Any) -> str:
+    where = ".".join(display(str(part)) for part in problem["loc"] if not _is_alternative(part)) or "the file"
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "missing":
         return f"{where} is absent"
     if kind == "extra_forbidden":
-        return f"{where} is not known here"
+        return f"{where} is not a known key"
     if kind == "value_error":
         return f"{where}: {context['error']}"
     if kind.startswith("json_"):
         return f"{where} is not complete JSON"
     expected = _EXPECTED.get(kind)
     if expected is None:
-        return f"{where} is {shown(problem['input'])}, which is not allowed there"
-    return f"{where} is {shown(problem['input'])}, expected: {expected.format(**context)}"
+        return f"{where} is {display(problem['input'])}, which is not allowed there"
+    return f"{where} is {display(problem['input'])}, expected: {expected.format(**context)}"
 
 
 def _is_alternative(part: object) -> bool:
-    """Say whether a part of a place is pydantic's name for one type of several, not a name of the file."""
+    """Return whether a part of a location is pydantic's name of an alternative type, not a key of the file."""
     return part in ("int", "float", "bool", "str", "[key]")
 
 
-def shown(value: object) -> str:
-    """Return a value of the file as short as a message can repeat it."""
+def display(value: object) -> str:
+    """Return a value of the file, short enough for a message."""
     if isinstance(value, dict):
         return "an object" if value else "an empty object"
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""One computation at a time, off the event loop, whose result all share who wait for it."""
+"""One computation at a time, off the event loop, shared by all callers that wait."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Shared(Generic[T]):
-    """Computes something in a thread for whoever asks; however many ask, one thread is busy with it.
+class SingleFlight(Generic[T]):
+    """Runs a computation in a thread, once for all concurrent callers.
 
-    A result is of the moment it is asked for, or of a later one: who comes while a computation runs waits for the one
-    after it, with all others that do. With `keep_seconds` a result, an error included, is kept so long, and shared by
-    all who come meanwhile.
+    A result is never older than the call: a caller that arrives during a computation waits for the next one,
+    together with all others. With `keep_seconds`, a result (or an error) is kept for that long and shared by all
+    callers in that time.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Shared(Generic[T]):
         self._made: tuple[float, asyncio.Future[T]] | None = None
 
     async def get(self, seconds: float | None = None) -> T:
-        """Return the result, or raise what the computation raises; TimeoutError after so many seconds."""
+        """Return the result or raise the computation's error; TimeoutError after `seconds`."""
         return await asyncio.wait_for(self._got(), seconds)
 
     async def _got(self) -> T:
@@ -51,7 +51,7 @@ class Shared(Generic[T]):
         return running.result()
 
     def _current(self) -> asyncio.Future[T] | None:
-        """Return the computation that runs, if one does for this event loop."""
+        """Return the running computation of this event loop, if any."""
         running = self._running
         alive = running is not None and not running.done() and running.get_loop() is asyncio.get_running_loop()
         return running if alive else None
@@ -64,5 +64,5 @@ class Shared(Generic[T]):
 
     def _finished(self, computed: asyncio.Future[T]) -> None:
         if not computed.cancelled():
-            computed.exception()  # seen, whether anybody still waits for it or not
+            computed.exception()  # mark it as retrieved, even if nobody waits any more
             self._made = (self._clock(), computed) if self._keep else None

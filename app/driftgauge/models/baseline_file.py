@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from driftgauge.common.schema_errors import shown, told
+from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.bins import MAX_TAIL, MISSING, Bins, Rule
 from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline
 from driftgauge.drift.reference.build import QUANTILES
@@ -215,14 +215,14 @@ def loads(text: str) -> Baseline:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION or isinstance(version, bool | float):
         raise BaselineError(
-            f"the baseline has schema version {shown(version)}, this Driftgauge reads {SCHEMA_VERSION}: "
+            f"the baseline has schema version {display(version)}, this Driftgauge reads {SCHEMA_VERSION}: "
             "build it again with `driftgauge baseline build` or `driftgauge bundle create`"
         )
     stated = content.pop("hash", None)
     try:
         baseline = _BaselineText.model_validate(content).built()
     except ValidationError as error:
-        raise BaselineError(f"the baseline is malformed ({told(error)}): build it again") from error
+        raise BaselineError(f"the baseline is malformed ({explain(error)}): build it again") from error
     if stated != baseline.hash:
         raise BaselineError("the baseline's content does not match its hash: it was edited or damaged; build it again")
     return baseline
@@ -245,12 +245,12 @@ def _each_once(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index]))
-        raise BaselineError(f"the baseline names {shown(twice)} twice: it was edited or damaged; build it again")
+        raise BaselineError(f"the baseline names {display(twice)} twice: it was edited or damaged; build it again")
     return found
 
 
 def _require_unique(names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
-        _require(name not in seen, f"two columns are named {shown(name)}")
+        _require(name not in seen, f"two columns are named {display(name)}")
         seen.add(name)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from driftgauge.common.safe_files import read_bounded
-from driftgauge.common.schema_errors import shown, told
+from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
@@ -157,7 +157,7 @@ class BundleInfo(_Part):
         for feature in self.features:
             value = sample.features[feature.name]
             if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
-                raise ValueError(f"a sample of {feature.name} is {shown(value)}, and the feature is a number")
+                raise ValueError(f"a sample of {feature.name} is {display(value)}, and the feature is a number")
 
     def __repr__(self) -> str:
         return f"<BundleInfo {self.summary}>"
@@ -225,7 +225,7 @@ def read_info(folder: Path) -> BundleInfo:
         return BundleInfo.model_validate_json(text)
     except ValidationError as error:
         raise BundleError(
-            f"{path} cannot be used ({told(error)}): it is damaged or from another version of Driftgauge; "
+            f"{path} cannot be used ({explain(error)}): it is damaged or from another version of Driftgauge; "
             "create the bundle again with `driftgauge bundle create`"
         ) from error
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.common.quoting import named, shortened, told
+from driftgauge.common.quoting import bounded_name, named, shortened
 from driftgauge.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS
 from driftgauge.errors import BundleError, ModelFailed, Reason, Refused
@@ -112,7 +112,7 @@ class Predictor:
                 row = int(huge.argmax())
                 raise Refused(
                     Reason.NOT_FINITE,
-                    f"{told(feature.name)}: {cells[row, index]:g} is too large for the model; "
+                    f"{bounded_name(feature.name)}: {cells[row, index]:g} is too large for the model; "
                     "send null where it is missing",
                     {"field": feature.name, "row": row},
                 )
@@ -231,7 +231,7 @@ class _CategoryEncoder:
             if not self._takes(name):
                 raise Refused(
                     Reason.UNSEEN_CATEGORY,
-                    f"{told(self.feature.name)}: the model does not know the category {shortened(str(name))!r}, "
+                    f"{bounded_name(self.feature.name)}: the model does not know the category {shortened(str(name))!r} "
                     f"and raises on unknown ones; it knows {named(self.feature.categories)}",
                     {"field": self.feature.name, "row": row},
                 )

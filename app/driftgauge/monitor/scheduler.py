@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
-from driftgauge.common.single_flight import Shared
+from driftgauge.common.single_flight import SingleFlight
 from driftgauge.monitor.monitor import Evaluation, Monitor
 from driftgauge.monitor.problems import Problems
 
@@ -44,7 +44,7 @@ class Evaluator:
         self._rest = rest_factor
         self._wait = wait_seconds
         self._executor = executor or ThreadPoolExecutor(2, thread_name_prefix="evaluation")
-        self._rows = Shared(lambda: monitor.store.rows, self._executor)
+        self._rows = SingleFlight(lambda: monitor.store.rows, self._executor)
         self._resting_until = 0.0
         self._running: asyncio.Task[None] | None = None
 

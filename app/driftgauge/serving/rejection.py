@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.common.quoting import shortened, told
+from driftgauge.common.quoting import bounded_name, shortened
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.errors import ModelFailed, Reason, Refused
@@ -111,7 +111,7 @@ class Explainer:
         feature = self._predictor.info.features[field]
         value = row.texts[field][0] if field in row.texts else float(row.cells[0, field])
         reason, message = _why(feature, value)
-        return Refused(reason, f"{told(feature.name)}: {message}", {"field": feature.name, "row": index})
+        return Refused(reason, f"{bounded_name(feature.name)}: {message}", {"field": feature.name, "row": index})
 
 
 def _why(feature: Feature, value: str | float | None) -> tuple[Reason, str]:

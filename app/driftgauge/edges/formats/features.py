@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.common.quoting import NAMED, named, shortened, told
+from driftgauge.common.quoting import NAMED, bounded_name, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.large.chunks import CHUNK, chunks, joined
 from driftgauge.errors import Reason, Refused
@@ -198,7 +198,7 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
     row = next(i for i, value in enumerate(values) if type(value) not in types)
     return Refused(
         Reason.WRONG_TYPE,
-        f"{told(feature.name)}: expected {wanted}, got {json_type(values[row])}",
+        f"{bounded_name(feature.name)}: expected {wanted}, got {json_type(values[row])}",
         {"field": feature.name, "row": row},
     )
 
@@ -206,7 +206,7 @@ def _wrong_type(feature: Feature, values: Sequence[Any], types: Iterable[type], 
 def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
     return Refused(
         Reason.NOT_FINITE,
-        f"{told(feature.name)}: {shortened(str(values[row]))} is not a finite number; "
+        f"{bounded_name(feature.name)}: {shortened(str(values[row]))} is not a finite number; "
         "send null where the value is missing",
         {"field": feature.name, "row": row},
     )
@@ -215,7 +215,7 @@ def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
 def _missing(name: str, row: int) -> Refused:
     return Refused(
         Reason.MISSING_FEATURE,
-        f"{told(name)} is missing, and the model takes no missing value there: send it",
+        f"{bounded_name(name)} is missing, and the model takes no missing value there: send it",
         {"field": name, "row": row},
     )
 

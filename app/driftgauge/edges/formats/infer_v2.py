@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from driftgauge.common.quoting import named, shortened, told
+from driftgauge.common.quoting import bounded_name, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.content_types import OF_REQUESTS, content_type_of
 from driftgauge.edges.formats.features import FeatureDecoder, json_type
@@ -118,8 +118,8 @@ def _refuse_texts(tensor: Tensor, features: Sequence[Feature]) -> None:
         if feature.kind == "numeric":
             raise Refused(
                 Reason.WRONG_TYPE,
-                f"{told(feature.name)} is a number, and {shortened(tensor.name)} is a tensor of BYTES: send it in a "
-                "tensor of its own of FP64",
+                f"{bounded_name(feature.name)} is a number, and {shortened(tensor.name)} is a tensor of BYTES: send it "
+                "in a tensor of its own of FP64",
                 {"field": feature.name, "row": 0},
             )
 

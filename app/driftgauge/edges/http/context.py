@@ -12,7 +12,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from driftgauge.common.quoting import named, shortened
-from driftgauge.common.single_flight import Shared
+from driftgauge.common.single_flight import SingleFlight
 from driftgauge.edges.formats.infer_v2 import InferRequest
 from driftgauge.edges.formats.predict_json import PredictRequest
 from driftgauge.edges.http.connection.connections import Connections
@@ -93,9 +93,11 @@ class ServerContext:
         return self.evaluators[monitor.model_name, monitor.model_version]
 
     @cached_property
-    def tested(self) -> Shared[Sequence[tuple[Sample, Label, float, bool]]]:
+    def tested(self) -> SingleFlight[Sequence[tuple[Sample, Label, float, bool]]]:
         """What the model says of its own samples, one computation at a time."""
-        return Shared(lambda: check_samples(self.predictor, self.info), self.executor, keep_seconds=TEST_KEPT_SECONDS)
+        return SingleFlight(
+            lambda: check_samples(self.predictor, self.info), self.executor, keep_seconds=TEST_KEPT_SECONDS
+        )
 
     async def facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
         """Return what `/metrics` says of every monitor, evaluated first where rows came, and of the server itself.
@@ -130,16 +132,16 @@ class ServerContext:
         return max(LEAST_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
 
     @cached_property
-    def _read_facts(self) -> Shared[tuple[Sequence[MonitorFacts], ServerFacts]]:
-        return Shared(self._facts, self.watching)
+    def _read_facts(self) -> SingleFlight[tuple[Sequence[MonitorFacts], ServerFacts]]:
+        return SingleFlight(self._facts, self.watching)
 
     @cached_property
-    def _read_state(self) -> Shared[tuple[list[str], dict[str, Any]]]:
+    def _read_state(self) -> SingleFlight[tuple[list[str], dict[str, Any]]]:
         def read() -> tuple[list[str], dict[str, Any]]:
             facts = self.state_facts()
             return self.current_problems(), facts
 
-        return Shared(read, self.watching)
+        return SingleFlight(read, self.watching)
 
     def _facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
         self.publisher.measure()

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from driftgauge.common.quoting import listed
-from driftgauge.common.schema_errors import shown, told
+from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.reference.columns import Table
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
@@ -154,7 +154,6 @@ def _refusal(error: ValidationError, given: Mapping[str, str]) -> str:
     """Return why a bundle cannot be described, with the advice for a name or version."""
     field = str(error.errors()[0]["loc"][0]) if error.errors()[0]["loc"] else ""
     if field not in given:
-        return told(error)
-    return (
-        f"{field}: {shown(given[field])!r} is not possible: use letters, digits, . _ - (at most 128, and not only dots)"
-    )
+        return explain(error)
+    rule = "use letters, digits, . _ - (at most 128, and not only dots)"
+    return f"{field}: {display(given[field])!r} is not possible: {rule}"
