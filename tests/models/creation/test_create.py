@@ -924,6 +924,14 @@ def test_a_baseline_alone_has_every_column_that_is_not_ignored() -> None:
     assert all(set(column.expected_range) == {100} for column in baseline.columns)
 
 
+def test_a_baseline_in_a_notebook_is_one_line() -> None:
+    baseline = create_baseline(shapes())
+    assert repr(baseline) == "<Baseline of 569 rows: 4 columns>"
+    assert repr(baseline.columns[0]) == "<ColumnBaseline radius: numeric, 13 bins of 569 rows>"
+    timed = create_baseline(shapes().assign(at=range(569)), BaselineOptions(time="at"))
+    assert repr(timed) == "<Baseline of 569 rows, in order of at: 4 columns>"
+
+
 def test_a_baseline_without_times_knows_no_variation_of_its_own() -> None:
     assert all(not column.expected_range for column in create_baseline(shapes()).columns)
 

@@ -47,6 +47,10 @@ class Baseline:
     """Of the columns that came in one table; scores from another table are not among them."""
     schema_version: int = SCHEMA_VERSION
 
+    def __repr__(self) -> str:
+        order = f", in order of {self.time_column}" if self.time_column else ""
+        return f"<Baseline of {self.rows:,} rows{order}: {len(self.columns):,} columns>"
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns' names, features first, in order."""

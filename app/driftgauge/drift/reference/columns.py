@@ -58,6 +58,9 @@ class ColumnBaseline:
     of_text: bool = False
     """Whether the column is free text: its values are then numbers of characters."""
 
+    def __repr__(self) -> str:
+        return f"<ColumnBaseline {self.name}: {self.kind}, {len(self.counts)} bins of {self.rows:,} rows>"
+
     def __eq__(self, other: object) -> bool:
         # By content: a moment that is not known equals one that is not known, which NaN does not.
         return isinstance(other, ColumnBaseline) and column_content(self) == column_content(other)
