@@ -33,8 +33,6 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     keeps_firing: str = ""
     """How long it fires after its condition ended: `keep_firing_for`, or empty."""
-    shows_all_windows: bool = False
-    """Whether the page of the verdict is opened with all windows."""
 
 
 def rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
@@ -64,7 +62,6 @@ def _dashboard_url(alert: Alert, options: MonitoringOptions) -> str:
 def _page_url(alert: Alert, options: MonitoringOptions) -> str:
     asked = {"model_name": "model", "feature_name": "feature"}
     query = [f"{asked[label]}={_value(label)}" for label in alert.keeps if label in asked]
-    query += ["windows=all"] if alert.shows_all_windows else []
     return _with_query(f"{options.base_url.rstrip('/')}/drift/status", query)
 
 

@@ -90,5 +90,4 @@ def _insufficient(options: MonitoringOptions, scope: Scope) -> Alert:
         f"The sliding windows of {MODEL} hold at most {{{{ $value | humanize }}}} rows. That is too few to judge the "
         "size of a change, so drift is at most a warning, and missing and unseen values raise no alert.",
         keeps=OF_A_MODEL,
-        shows_all_windows=True,
     )
