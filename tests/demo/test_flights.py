@@ -11,20 +11,15 @@ from driftgauge.models.bundle import Bundle, load_bundle
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
+from tests.trained_demo import TrainedDemo
+
 KNOWN_ONLY_LATER = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum"}
 
 
-@pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
-    return data.load_flights()
-
-
-@pytest.fixture(scope="module")
-def bundle(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("demo") / "bundle"
-    data.make_bundle(flights, folder)
-    assert data.is_complete(folder)
-    return load_bundle(folder)
+@pytest.fixture(scope="session")
+def bundle(trained_demo: TrainedDemo) -> Bundle:
+    assert data.is_complete(trained_demo.bundle)
+    return load_bundle(trained_demo.bundle)
 
 
 def test_every_flight_is_there_in_the_order_of_the_schedule(flights: pd.DataFrame) -> None:
@@ -124,6 +119,11 @@ def test_the_cache_is_a_new_one_when_the_recipe_changes(monkeypatch: pytest.Monk
     assert first.parent == tmp_path / "driftgauge"
     monkeypatch.setattr(data, "MODEL", {**data.MODEL, "max_iter": 1})
     assert data.cache_folder() != first
+
+
+def test_training_is_shown_and_its_bundle_named(trained_demo: TrainedDemo) -> None:
+    assert trained_demo.bundle.is_relative_to(trained_demo.home)
+    assert f"100% model and baseline: {trained_demo.bundle}" in trained_demo.printed
 
 
 def test_an_incomplete_bundle_is_not_taken_for_one(tmp_path: Path) -> None:

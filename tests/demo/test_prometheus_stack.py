@@ -85,7 +85,7 @@ def test_a_taken_port_is_refused_with_the_option_that_chooses_another(host: str)
 
 
 def test_a_host_that_is_not_here_is_said() -> None:
-    with pytest.raises(MonitoringError, match=r"nowhere\.invalid is no address of this machine"):
+    with pytest.raises(MonitoringError, match=r"nowhere\.invalid is not an address of this machine"):
         stack.require_free(Endpoint(8000, host="nowhere.invalid"))
 
 
@@ -99,7 +99,7 @@ def test_a_server_that_ends_by_itself_is_said_with_its_log(tmp_path: Path) -> No
     command = [*PYTHON, "raise SystemExit('no such configuration')"]
     with pytest.raises(MonitoringError) as raised, stack.running("Prometheus", command, "http://127.0.0.1:1/", log):
         raise AssertionError("it must not be taken for ready")
-    assert f"Prometheus ended by itself; its log is {log}:\nno such configuration" in str(raised.value)
+    assert f"Prometheus stopped unexpectedly; its log is {log}:\nno such configuration" in str(raised.value)
 
 
 def test_a_server_runs_while_the_block_runs(tmp_path: Path) -> None:

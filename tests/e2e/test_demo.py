@@ -9,57 +9,44 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
-from driftgauge.demo import replay as demo
-from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, TRAINING_MONTHS, load_flights, make_bundle
+from driftgauge.demo import run as demo
+from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, TRAINING_MONTHS
+from driftgauge.demo.replay import replay, requests
 
-from tests.e2e.processes import answers, free_port, run, running, until
+from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
+from tests.trained_demo import TrainedDemo
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
-
-
-@pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
-    return load_flights()
-
-
-@pytest.fixture(scope="module")
-def bundle(flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "bundle"
-    make_bundle(flights, folder)
-    return folder
-
-
 @pytest.fixture
-def client(bundle: Path, tmp_path: Path) -> Iterator[httpx.Client]:
+def client(trained_demo: TrainedDemo, tmp_path: Path) -> Iterator[httpx.Client]:
     """Give a client of a server with fresh state."""
     with (
-        demo.server(bundle, free_port(), tmp_path / "server.log") as (address, _),
+        demo.server(trained_demo.bundle, free_port(), tmp_path / "server.log") as (address, _),
         httpx.Client(base_url=address, timeout=60.0) as client,
     ):
         yield client
 
 
-def test_the_demo_trains_replays_reports_and_ends(cache: dict[str, str]) -> None:
+def test_the_demo_replays_reports_and_ends(trained_demo: TrainedDemo) -> None:
     port = free_port()
-    done = run("demo", "--rows", "20000", "--exit", "--port", str(port), env=cache)
+    done = run("demo", "--rows", "20000", "--exit", "--port", str(port), env=trained_demo.env)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "20,000 flights in" in done.stdout
-    assert "verdict: drift_detected" in done.stdout
-    assert "temp: real (evidence 10^" in done.stdout
+    assert "Replayed 20,000 flights in" in done.stdout
+    assert "Verdict: drift_detected, severity critical\ntemp: " in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["column", "May", "evidence", "PSI", "limit", "τ"] in rows
+    assert [row[1] for row in rows if row[:1] == ["temp"] and len(row) == 6] == ["D"]
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
     assert not answers(f"http://127.0.0.1:{port}")
 
 
-def test_the_demo_stays_up_until_interrupted(cache: dict[str, str], tmp_path: Path) -> None:
+def test_the_demo_stays_up_until_interrupted(trained_demo: TrainedDemo, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "demo.log"
     address = f"http://127.0.0.1:{port}"
-    with running("demo", "--rows", "1000", "--port", str(port), log=log, env=cache) as process:
+    with running("demo", "--rows", "1000", "--port", str(port), log=log, env=trained_demo.env) as process:
         until(lambda: "The server stays up" in log.read_text(), process, log)
         status = httpx.get(f"{address}/drift/status").json()
         assert status["rows_observed"] == 1000
@@ -68,8 +55,19 @@ def test_the_demo_stays_up_until_interrupted(cache: dict[str, str], tmp_path: Pa
     assert not answers(address)
 
 
-def test_a_taken_port_is_said_and_nothing_else_is_stopped(cache: dict[str, str], client: httpx.Client) -> None:
-    done = run("demo", "--rows", "100", "--exit", "--port", str(client.base_url.port), env=cache)
+def test_the_demo_ends_on_an_interrupt_even_if_its_caller_ignores_it(trained_demo: TrainedDemo, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "demo.log"
+    deaf = ["sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh", *COMMAND]
+    env = {**os.environ, **trained_demo.env}
+    with running("demo", "--rows", "100", "--port", str(port), log=log, env=env, command=deaf) as process:
+        until(lambda: "The server stays up" in log.read_text(), process, log)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=30) == 0, log.read_text()
+    assert not answers(f"http://127.0.0.1:{port}")
+
+
+def test_a_taken_port_is_said_and_nothing_else_is_stopped(trained_demo: TrainedDemo, client: httpx.Client) -> None:
+    done = run("demo", "--rows", "100", "--exit", "--port", str(client.base_url.port), env=trained_demo.env)
     assert done.returncode == 2
     assert "is taken" in done.stderr
     assert "--port" in done.stderr
@@ -79,7 +77,7 @@ def test_a_taken_port_is_said_and_nothing_else_is_stopped(cache: dict[str, str],
 
 def test_replaying_the_reference_itself_ends_normal(client: httpx.Client, flights: pd.DataFrame) -> None:
     reference = flights[flights["month"].isin(TRAINING_MONTHS)]
-    seen = demo.replay(client, reference, batch_rows=500)
+    seen = replay(client, reference, batch_rows=500)
     assert seen.status["rows_observed"] == len(reference)
     assert (seen.status["status"], seen.status["severity"]) == ("normal", None), seen.status["reason"]
     assert {column["status"] for column in seen.status["features"].values()} == {"normal"}
@@ -111,7 +109,7 @@ def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Clie
 def _reports(client: httpx.Client, flights: pd.DataFrame) -> list[dict[str, Any]]:
     """Replay the flights and return the status as it was every 2,500 rows."""
     reports, sent, due = [], 0, 0
-    for body, rows, _ in demo.requests(flights, 500):
+    for body, rows, _ in requests(flights, 500):
         client.post("/predict", content=body).raise_for_status()
         sent += rows
         if sent >= due:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -13,13 +14,14 @@ from driftgauge.errors import MonitoringError
 
 from tests.e2e.processes import anything_answers, free_port, run, running, until
 from tests.e2e.programs import needs_servers
+from tests.trained_demo import TrainedDemo
 
 pytestmark = [pytest.mark.e2e, needs_servers]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
+def cache(trained_demo: TrainedDemo) -> Mapping[str, str]:
+    return trained_demo.env
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def address(ports: dict[str, int]) -> dict[str, str]:
 
 
 def test_the_stack_scrapes_the_demo_and_ends(
-    arguments: list[str], address: dict[str, str], cache: dict[str, str]
+    arguments: list[str], address: dict[str, str], cache: Mapping[str, str]
 ) -> None:
     done = run(*arguments, "--rows", "12000", "--exit", env=cache)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -49,7 +51,7 @@ def test_the_stack_scrapes_the_demo_and_ends(
         f"{address['--alertmanager-port']}/#/alerts",
     ):
         assert page in done.stdout
-    _, _, end = done.stdout.partition("What Prometheus says")
+    _, _, end = done.stdout.partition("Alerts in Prometheus")
     assert "12,000 predictions counted" in end
     rows = [line.split() for line in end.splitlines()]
     assert [*rows[-1][:1], *rows[-1][2:]] == ["Watchdog", "firing"]
@@ -60,11 +62,11 @@ def test_the_stack_scrapes_the_demo_and_ends(
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_stack_stays_up_until_it_is_ended(
-    stop: signal.Signals, arguments: list[str], address: dict[str, str], cache: dict[str, str], tmp_path: Path
+    stop: signal.Signals, arguments: list[str], address: dict[str, str], cache: Mapping[str, str], tmp_path: Path
 ) -> None:
     log = tmp_path / "demo.log"
     with running(*arguments, "--rows", "1000", log=log, env=cache) as process:
-        until(lambda: "The servers stay up. Ctrl-C ends them." in log.read_text(), process, log)
+        until(lambda: "The servers stay up; Ctrl-C stops them." in log.read_text(), process, log)
         assert stack.total(address["--prometheus-port"], "model_predictions_total") == 1_000
         assert stack.total(address["--prometheus-port"], "up") >= 1
         page = stack.alerts_page(address["--prometheus-port"])
@@ -90,7 +92,7 @@ def test_a_server_without_its_configuration_is_said_with_its_log(
 ) -> None:
     log = tmp_path / "log"
     with (
-        pytest.raises(MonitoringError, match=r"(?s)^Prometheus ended by itself; its log is .*prometheus\.yml"),
+        pytest.raises(MonitoringError, match=r"(?s)^Prometheus stopped unexpectedly; its log is .*prometheus\.yml"),
         stack.prometheus(servers.prometheus, tmp_path / "nowhere", tmp_path / "data", places.prometheus, log),
     ):
         raise AssertionError("it must not be taken for ready")
@@ -99,7 +101,7 @@ def test_a_server_without_its_configuration_is_said_with_its_log(
 def test_alertmanager_ends_when_prometheus_cannot_start(servers: Programs, places: Endpoints, tmp_path: Path) -> None:
     broken = Programs("false", servers.alertmanager)
     with (
-        pytest.raises(MonitoringError, match="Prometheus ended by itself"),
+        pytest.raises(MonitoringError, match="Prometheus stopped unexpectedly"),
         stack.stack(broken, places, MonitoringOptions(), tmp_path),
     ):
         raise AssertionError("it must not be taken for ready")

@@ -61,7 +61,7 @@ def demo(
     """
     try:
         from driftgauge.demo.prometheus_stack import Endpoint, Endpoints
-        from driftgauge.demo.replay import DemoOptions, run
+        from driftgauge.demo.run import DemoOptions, run
     except ModuleNotFoundError as error:
         raise DemoError(f"the demo needs {error.name}: pip install 'driftgauge[demo]'") from error
     servers = Endpoints(

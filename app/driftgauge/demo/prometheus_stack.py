@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager as processes, from installed programs: for those without a container engine."""
+"""Prometheus and Alertmanager as processes of installed programs, without containers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SERVERS: Final[Mapping[str, Sequence[str]]] = {
     "Prometheus": ("prometheus",),
     "Alertmanager": ("prometheus-alertmanager", "alertmanager"),
 }
-"""What each program may be called; Debian's names come first."""
+"""Names that each program may have; Debian's come first."""
 TOOLS: Final[Mapping[str, Sequence[str]]] = {"promtool": ("promtool",), "amtool": ("amtool",)}
-"""What comes with the servers, to check their configuration."""
+"""Tools that come with the servers and check their configuration."""
 
 HOW_TO_GET: Final = (
     "Debian and Ubuntu: apt-get install prometheus prometheus-alertmanager; "
@@ -39,14 +39,14 @@ HOW_TO_GET: Final = (
 
 @dataclass(frozen=True)
 class Programs:
-    """Where the programs are."""
+    """Paths of the programs."""
 
     prometheus: str
     alertmanager: str
 
 
 def missing(wanted: Mapping[str, Sequence[str]]) -> str | None:
-    """Return a sentence that names the programs that are not installed and how to get them; None if all are."""
+    """Return which programs are not installed and how to get them; None if all are."""
     absent = [name for name, called in wanted.items() if not _found(called)]
     if not absent:
         return None
@@ -84,18 +84,18 @@ class Endpoint:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def require_free(place: Endpoint) -> None:
-    """Raise MonitoringError if nothing can listen there."""
+def require_free(endpoint: Endpoint) -> None:
+    """Raise MonitoringError if the port is taken or the host is not on this machine."""
     try:
-        family, _, _, _, where = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, where = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
     except socket.gaierror as error:
-        raise MonitoringError(f"{place.host} is no address of this machine ({error.strerror})") from error
+        raise MonitoringError(f"{endpoint.host} is not an address of this machine ({error.strerror})") from error
     except OSError as error:
         raise MonitoringError(
-            f"port {place.port} is taken ({error.strerror}): choose another with {place.option}"
+            f"port {endpoint.port} is taken ({error.strerror}): choose another with {endpoint.option}"
         ) from error
 
 
@@ -103,7 +103,7 @@ def require_free(place: Endpoint) -> None:
 def running(
     name: str, command: Sequence[str], ready: str, log: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server while the block runs: wait until its address `ready` answers 200, and end it by its id."""
+    """Run a server while the block runs, which starts when the address `ready` answers 200."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own
         try:
@@ -130,7 +130,7 @@ def _wait_until_ready(
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise MonitoringError(
-                f"{name} ended by itself; its log is {log}:\n{log.read_text('utf-8', 'replace')[-2000:]}"
+                f"{name} stopped unexpectedly; its log is {log}:\n{log.read_text('utf-8', 'replace')[-2000:]}"
             )
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(ready).status_code == 200:
@@ -143,72 +143,72 @@ def _wait_until_ready(
 
 
 @contextlib.contextmanager
-def prometheus(program: str, config: Path, data: Path, place: Endpoint, log: Path) -> Iterator[str]:
+def prometheus(program: str, config: Path, data: Path, endpoint: Endpoint, log: Path) -> Iterator[str]:
     """Run Prometheus on `config`/prometheus.yml while the block runs; gives its address."""
-    require_free(place)
+    require_free(endpoint)
     command = [
         program,
         f"--config.file={config / 'prometheus.yml'}",
         f"--storage.tsdb.path={data}",
-        f"--web.listen-address={place.host}:{place.port}",
-        f"--web.external-url={place.address}",
+        f"--web.listen-address={endpoint.host}:{endpoint.port}",
+        f"--web.external-url={endpoint.address}",
         # What fires before it has found Alertmanager, seconds after its start, is lost until it is sent again.
         "--rules.alert.resend-delay=5s",
     ]
-    with running("Prometheus", command, f"{place.address}/-/ready", log):
-        yield place.address
+    with running("Prometheus", command, f"{endpoint.address}/-/ready", log):
+        yield endpoint.address
 
 
 @contextlib.contextmanager
-def alertmanager(program: str, config: Path, data: Path, place: Endpoint, log: Path) -> Iterator[str]:
+def alertmanager(program: str, config: Path, data: Path, endpoint: Endpoint, log: Path) -> Iterator[str]:
     """Run Alertmanager on `config`/alertmanager.yml while the block runs; gives its address."""
-    require_free(place)
+    require_free(endpoint)
     command = [
         program,
         f"--config.file={config / 'alertmanager.yml'}",
         f"--storage.path={data}",
-        f"--web.listen-address={place.host}:{place.port}",
-        f"--web.external-url={place.address}",
+        f"--web.listen-address={endpoint.host}:{endpoint.port}",
+        f"--web.external-url={endpoint.address}",
         "--cluster.listen-address=",
     ]
-    with running("Alertmanager", command, f"{place.address}/-/ready", log):
-        yield place.address
+    with running("Alertmanager", command, f"{endpoint.address}/-/ready", log):
+        yield endpoint.address
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where both listen."""
+    """Where Prometheus and Alertmanager listen."""
 
     prometheus: Endpoint = Endpoint(9090, "--prometheus-port")
     alertmanager: Endpoint = Endpoint(9093, "--alertmanager-port")
 
 
 @contextlib.contextmanager
-def stack(found: Programs, places: Endpoints, options: MonitoringOptions, logs: Path) -> Iterator[None]:
-    """Run both while the block runs, with the configuration of these options and data that ends with them."""
+def stack(found: Programs, endpoints: Endpoints, options: MonitoringOptions, logs: Path) -> Iterator[None]:
+    """Run both while the block runs; their configuration and data are deleted at the end."""
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="driftgauge-")))
         write(options, folder)
-        for name, run, program, place in (
-            ("alertmanager", alertmanager, found.alertmanager, places.alertmanager),
-            ("prometheus", prometheus, found.prometheus, places.prometheus),
+        for name, run, program, endpoint in (
+            ("alertmanager", alertmanager, found.alertmanager, endpoints.alertmanager),
+            ("prometheus", prometheus, found.prometheus, endpoints.prometheus),
         ):
             log = logs / f"demo-{name}.log"
-            started.enter_context(run(program, folder / name, folder / f"{name}-data", place, log))
+            started.enter_context(run(program, folder / name, folder / f"{name}-data", endpoint, log))
         yield
 
 
-# ---------------------------------------------------------------- what Prometheus says
+# ---------------------------------------------------------------- queries to Prometheus
 
 
 @dataclass(frozen=True, order=True)
 class Alert:
-    """An alert that fires, or will if its condition holds for long enough."""
+    """An alert that fires or is pending."""
 
     name: str
     severity: str
     feature: str
-    """The column that it is about; empty if it is about none."""
+    """The column that it is about, if any."""
     state: str
     """firing or pending."""
 
@@ -219,7 +219,7 @@ def alerts(address: str) -> list[Alert]:
 
 
 def alerts_page(address: str) -> str:
-    """Return the address of the page of alerts; Debian's Prometheus has the classic pages alone."""
+    """Return the address of the alerts page; Debian's Prometheus has only the classic one."""
     new = f"{address}/alerts"
     with contextlib.suppress(httpx.HTTPError):
         return new if httpx.get(new).is_success else f"{address}/classic/alerts"
@@ -227,7 +227,7 @@ def alerts_page(address: str) -> str:
 
 
 def total(address: str, query: str) -> float:
-    """Return the sum of what a query finds."""
+    """Return the sum over all series of a query."""
     found = _ask(address, "query", query=f"sum({query})")["result"]
     return float(found[0]["value"][1]) if found else 0.0
 

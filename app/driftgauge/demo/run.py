@@ -1,0 +1,219 @@
+"""The demo as a program: train once, serve, replay, report, stay up.
+
+With the stack, Prometheus and Alertmanager run beside the server, and the demo prints which alerts fire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import orjson
+import pandas as pd
+from rich.console import Console
+
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, cache_folder, is_complete, load_flights, make_bundle
+from driftgauge.demo.prometheus_stack import (
+    Endpoint,
+    Endpoints,
+    alerts,
+    alerts_page,
+    programs,
+    require_free,
+    running,
+    stack,
+    total,
+)
+from driftgauge.demo.replay import Pace, Replay, replay
+from driftgauge.demo.report import AlertLog, in_short, print_addresses, print_alerts, print_summary, progress_bar
+from driftgauge.errors import DemoError
+from driftgauge.models.bundle import BUNDLE_FILE
+from driftgauge.settings.options import variable
+
+REPLAY_SETTINGS: Final = {
+    # Without a rest between evaluations each report covers exactly the rows that were sent: replays agree.
+    "evaluation_rest_factor": "0",
+    # The 10,000 flights of the main window span ten days or more.
+    "max_age_seconds": str(30 * 86_400),
+}
+STACK_PACE: Final = 2_000
+"""Rows per second that leave Prometheus time to see what happens."""
+HOLD: Final = "5s"
+SETTLE_SECONDS: Final = 10.0
+"""Time until the last row's alerts fire: a scrape, an evaluation of the rules, and `HOLD`."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """The options of `driftgauge demo`."""
+
+    listen: Endpoint
+    """Where the server listens."""
+    rows: int | None = None
+    """Number of flights to replay; None for all."""
+    leave: bool = False
+    """Whether it ends after the replay."""
+    batch_rows: int = 500
+    pace: float | None = None
+    """Rows per second; None for as fast as possible, or STACK_PACE with the stack."""
+    stack: Endpoints | None = None
+    """Where Prometheus and Alertmanager listen; None to run neither."""
+
+    def rows_per_second(self) -> float | None:
+        """Return the effective pace."""
+        return self.pace or (STACK_PACE if self.stack else None)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return every endpoint that must be free."""
+        return [self.listen, *([self.stack.prometheus, self.stack.alertmanager] if self.stack else [])]
+
+    def monitoring(self, endpoints: Endpoints) -> MonitoringOptions:
+        """Return a configuration that reacts fast enough to be watched."""
+        listen = [endpoint.address.removeprefix("http://") for endpoint in (self.listen, endpoints.prometheus)]
+        return MonitoringOptions(
+            scrape_interval="1s",
+            window="15s",
+            hold=HOLD,
+            base_url=self.listen.address,
+            targets=(listen[0],),
+            prometheus=listen[1],
+            alertmanager=endpoints.alertmanager.address.removeprefix("http://"),
+            group_wait="1s",
+            group_interval="5s",
+        )
+
+
+def run(options: DemoOptions) -> int:
+    """Train once, serve, replay and report; returns the exit code."""
+    console = Console()
+    found = programs() if options.stack else None
+    for endpoint in options.endpoints():
+        require_free(endpoint)
+    with contextlib.suppress(KeyboardInterrupt), _interruptible(), contextlib.ExitStack() as started:
+        flights, bundle = prepare(console)
+        log = bundle.parent / "demo-server.log"
+        _, process = started.enter_context(server(bundle, options.listen.port, log, options.listen.host))
+        if options.stack and found:
+            started.enter_context(stack(found, options.stack, options.monitoring(options.stack), bundle.parent))
+        _print_addresses(console, options)
+        _replay_and_report(console, options, flights, bundle, log)
+        if not options.leave:
+            _stay(console, options, process, log)
+    return 0
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """End the demo and all it started on SIGINT and SIGTERM, even if its caller ignores SIGINT."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def prepare(console: Console) -> tuple[pd.DataFrame, Path]:
+    """Return the flights and the folder of their bundle; train the model if the folder is not complete."""
+    with progress_bar(console) as progress:
+        task = progress.add_task("training", total=1.0, note="reading the flights of 2013")
+        flights = load_flights()
+        bundle = cache_folder()
+        if not is_complete(bundle):
+            make_bundle(flights, bundle, lambda part, what: progress.update(task, completed=part, note=what))
+        progress.update(task, completed=1.0, note=f"model and baseline: {bundle}")
+    return flights, bundle
+
+
+# ---------------------------------------------------------------- the server
+
+
+@contextlib.contextmanager
+def server(
+    bundle: Path, port: int, log: Path, host: str = "127.0.0.1"
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run `driftgauge serve` while the block runs; gives its address and its process."""
+    listen = Endpoint(port, host=host)
+    require_free(listen)
+    env = {**os.environ, **{variable(name): value for name, value in REPLAY_SETTINGS.items()}}
+    ready = f"{listen.address}/health/ready"
+    with running("the server", serve_command(bundle, listen), ready, log, env) as process:
+        yield listen.address, process
+
+
+def serve_command(bundle: Path, listen: Endpoint) -> list[str]:
+    """Return the command that serves the bundle there."""
+    where = ["--host", listen.host, "--port", str(listen.port)]
+    replay = ("--clock", "event", "--state-dir", "memory")  # each replay starts without history
+    return [sys.executable, "-m", "driftgauge", "serve", "--bundle", str(bundle), *where, *replay]
+
+
+def _stay(console: Console, options: DemoOptions, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Keep everything running until a signal interrupts; raises DemoError if the server stops."""
+    console.print()
+    _print_addresses(console, options)
+    console.print(
+        "The servers stay up; Ctrl-C stops them." if options.stack else "The server stays up; Ctrl-C stops it."
+    )
+    process.wait()
+    raise DemoError(f"the server stopped unexpectedly; see its log {log}")
+
+
+def _print_addresses(console: Console, options: DemoOptions) -> None:
+    pages = None
+    if options.stack:
+        pages = {
+            "alerts": alerts_page(options.stack.prometheus.address),
+            "Alertmanager": f"{options.stack.alertmanager.address}/#/alerts",
+        }
+    print_addresses(console, options.listen.address, pages)
+
+
+# ---------------------------------------------------------------- the replay
+
+
+def _replay_and_report(console: Console, options: DemoOptions, flights: pd.DataFrame, bundle: Path, log: Path) -> None:
+    replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(options.rows or len(flights))
+    try:
+        seen = _replay(console, options, replayed)
+    except httpx.HTTPError as error:
+        raise DemoError(f"the server stopped answering ({error}); see its log {log}") from error
+    info = orjson.loads((bundle / BUNDLE_FILE).read_bytes())
+    print_summary(console, seen, replayed, info["performance"])
+    if options.stack:
+        with console.status("waiting for the last alerts to fire"):
+            time.sleep(SETTLE_SECONDS)
+        prometheus = options.stack.prometheus.address
+        print_alerts(console, alerts(prometheus), total(prometheus, "model_predictions_total"), HOLD)
+
+
+def _replay(console: Console, options: DemoOptions, flights: pd.DataFrame) -> Replay:
+    """Replay the flights with a progress bar, and with a log of alerts if Prometheus runs."""
+    client = httpx.Client(base_url=options.listen.address, timeout=60.0)
+    with progress_bar(console) as progress, client:
+        task = progress.add_task("replaying", total=len(flights), note="")
+
+        def show(seen: Replay, date: str) -> None:
+            note = f"{date}  {seen.rows_per_second:,.0f} flights/s  {in_short(seen.status)}"
+            progress.update(task, completed=seen.rows, note=note)
+
+        pace = Pace(options.rows_per_second())
+        return replay(client, flights, options.batch_rows, pace, _alert_log(console, options), show)
+
+
+def _alert_log(console: Console, options: DemoOptions) -> Callable[[str], None]:
+    """Return what prints the changes of alerts; nothing without Prometheus."""
+    if options.stack is None:
+        return lambda date: None
+    prometheus = options.stack.prometheus.address
+    return AlertLog(lambda: alerts(prometheus), console.print).look
