@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
+from driftgauge import errors
 from driftgauge.errors import (
     DROPS,
     FAILURES,
@@ -69,3 +72,21 @@ def test_a_models_own_words_are_quoted_and_cut(error: Exception, message: str) -
 
 def test_a_model_that_says_nothing_is_not_quoted() -> None:
     assert str(ModelFailed.of(KeyError())) == "the model raised KeyError"
+
+
+def test_every_reason_is_explained_where_it_is_declared() -> None:
+    (declared,) = [
+        node for node in ast.parse(Path(errors.__file__).read_text(encoding="utf-8")).body if _is_reason(node)
+    ]
+    assert isinstance(declared, ast.ClassDef)
+    pairs = zip(declared.body[1:], declared.body[2:], strict=False)
+    explained = {node.targets[0].id for node, after in pairs if isinstance(node, ast.Assign) and _is_text(after)}  # type: ignore[attr-defined]
+    assert explained == {reason.name for reason in Reason}
+
+
+def _is_reason(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ClassDef) and node.name == "Reason"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and str(node.value.value).endswith(".")

@@ -1,4 +1,4 @@
-"""Every reason code: at once the `code` of an error's body and the `reason` label of its metric."""
+"""Exceptions, and the reason codes that are both an error's `code` and a metric's `reason`."""
 
 from __future__ import annotations
 
@@ -10,56 +10,98 @@ from typing import Final
 class Reason(StrEnum):
     """Why something was refused, failed or lost."""
 
-    # a request that is refused
+    # Requests to predict that are refused.
     CROSS_SITE = "cross_site"
+    """A page of another site sent the request from a browser."""
     HOST_NOT_ALLOWED = "host_not_allowed"
+    """The Host header names a host that this server does not serve."""
     UNSUPPORTED_ENCODING = "unsupported_encoding"
+    """The Content-Encoding is not supported."""
     DAMAGED_ENCODING = "damaged_encoding"
+    """The compressed body is damaged or incomplete."""
     NOT_UTF8 = "not_utf8"
+    """The body is not UTF-8."""
     NOT_JSON = "not_json"
+    """The body is not JSON."""
     BODY_TOO_LARGE = "body_too_large"
+    """The body exceeds the limit of bytes."""
     UNKNOWN_SHAPE = "unknown_shape"
+    """The JSON has no supported shape."""
     WRONG_TYPE = "wrong_type"
+    """A value has the wrong JSON type for its feature."""
     NOT_FINITE = "not_finite"
+    """A number is NaN or infinite, or too large for the model."""
     WRONG_FEATURE_COUNT = "wrong_feature_count"
+    """A row has too many or too few values."""
     UNKNOWN_FEATURE = "unknown_feature"
+    """A row names a feature that the model does not have."""
     MISSING_FEATURE = "missing_feature"
+    """A feature is absent or null, and the model needs it."""
     UNSEEN_CATEGORY = "unseen_category"
+    """A category is unknown to a model that accepts known ones only."""
     MODEL_REJECTED_ROW = "model_rejected_row"
+    """The model fails on this row and answers others."""
     EMPTY_BATCH = "empty_batch"
+    """The request has no rows."""
     TOO_MANY_ROWS = "too_many_rows"
+    """The request exceeds the limit of rows."""
     INVALID_TIMESTAMP = "invalid_timestamp"
+    """A timestamp of an event cannot be read."""
     INVALID_PREDICTION_ID = "invalid_prediction_id"
+    """A prediction id is too long, or has characters that are not allowed."""
     OVERLOADED = "overloaded"
-    # a prediction that fails
+    """Too many requests or rows wait for the model."""
+    # Predictions that fail.
     MODEL_FAILED = "model_failed"
-    # an observation that is lost
+    """The model raised on accepted rows."""
+    # Observations that are lost.
     MONITORING_FAILED = "monitoring_failed"
-    # an observation whose time is not believed
+    """Monitoring raised; the prediction was answered."""
+    # Observations whose timestamp is rejected.
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
-    # state that could not be used as it was found
+    """The timestamp is implausibly far ahead of the row's arrival."""
+    # State that could not be used as it was found.
     POWER_LOSS = "power_loss"
+    """The machine stopped before the state reached the disk."""
     STATE_DAMAGED = "state_damaged"
+    """A state file fails its checks."""
     STATE_TRUNCATED = "state_truncated"
+    """A state file is shorter than it should be."""
     STATE_FOREIGN = "state_foreign"
-    # a connection or request that is refused before it is known what it asks
+    """A state file belongs to another baseline, layout or version."""
+    # Connections and requests that are refused before it is known what they ask.
     MALFORMED_HTTP = "malformed_http"
+    """The bytes are not valid HTTP."""
     REQUEST_TIMEOUT = "request_timeout"
+    """The request did not arrive in time."""
     URL_TOO_LONG = "url_too_long"
+    """The URL exceeds the limit of bytes."""
     HEADERS_TOO_LARGE = "headers_too_large"
+    """The headers exceed the limit of bytes."""
     TOO_MANY_CONNECTIONS = "too_many_connections"
-    # a connection that is closed before its client closes it
+    """All connections are in use."""
+    # Connections that the server closes before its client does.
     ANSWER_NOT_READ = "answer_not_read"
+    """The client did not read its answer in time."""
     IDLE_EVICTED = "idle_evicted"
+    """An idle connection made room for a new one."""
     SLOW_EVICTED = "slow_evicted"
-    # the server itself
+    """A slow request made room for a new connection."""
+    # The server itself.
     NOT_READY = "not_ready"
+    """The server is starting or stopping."""
     NOT_FOUND = "not_found"
+    """There is no such route."""
     UNKNOWN_WINDOW = "unknown_window"
+    """The status has no window of this name."""
     MONITORING_DISABLED = "monitoring_disabled"
+    """Monitoring is switched off."""
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    """The route does not support this method."""
     NOT_ACCEPTABLE = "not_acceptable"
+    """The Accept-Encoding header excludes every encoding."""
     INTERNAL_ERROR = "internal_error"
+    """An unexpected error; the log has the details."""
 
 
 REJECTIONS: Final = (
@@ -84,11 +126,11 @@ REJECTIONS: Final = (
     Reason.INVALID_PREDICTION_ID,
     Reason.OVERLOADED,
 )
-"""Reasons for which a request to predict is refused."""
+"""Reasons of refused requests to predict."""
 FAILURES: Final = (Reason.MODEL_FAILED,)
-"""Reasons for which an accepted prediction fails."""
+"""Reasons of accepted predictions that fail."""
 DROPS: Final = (Reason.MONITORING_FAILED,)
-"""Reasons for which an observation is lost."""
+"""Reasons of lost observations."""
 HANG_UPS: Final = (
     Reason.MALFORMED_HTTP,
     Reason.REQUEST_TIMEOUT,
@@ -100,19 +142,19 @@ HANG_UPS: Final = (
     Reason.IDLE_EVICTED,
     Reason.SLOW_EVICTED,
 )
-"""Reasons for which the server ends a connection."""
+"""Reasons of connections that the server closes."""
 TURNED_AWAY: Final = (Reason.TOO_MANY_CONNECTIONS, Reason.SLOW_EVICTED)
-"""Those of them that an honest client may meet, because there was no place for it."""
+"""Those of them that a well-behaved client may meet when the server is full."""
 RECOVERIES: Final = (Reason.POWER_LOSS, Reason.STATE_DAMAGED, Reason.STATE_TRUNCATED, Reason.STATE_FOREIGN)
-"""Reasons for which a state is built anew."""
+"""Reasons of states that were rebuilt."""
 
 
 class DriftgaugeError(Exception):
-    """Base of every exception that Driftgauge raises itself."""
+    """Base class of all exceptions of Driftgauge."""
 
 
 class Refused(DriftgaugeError):
-    """Input that cannot be used: a reason code, a sentence that says what to do, and where."""
+    """Input that is refused: a reason code, a message that says what to do, and the place."""
 
     def __init__(self, reason: Reason, message: str, detail: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
@@ -122,15 +164,15 @@ class Refused(DriftgaugeError):
 
 
 _OWN_WORDS: Final = 200
-"""Characters of a model's own message that are repeated."""
+"""Most characters of a model's own message in an error."""
 
 
 class ModelFailed(DriftgaugeError):
-    """The model raised on rows that had been accepted."""
+    """The model raised on accepted rows."""
 
     @classmethod
     def of(cls, error: BaseException) -> ModelFailed:
-        """Return the failure, with the first line of the model's own words in quotes."""
+        """Return the failure, with the first line of the model's message in quotes."""
         own = next(iter(str(error).strip().splitlines()), "")[:_OWN_WORDS]
         said = f': "{own}"' if own else ""
         return cls(f"the model raised {type(error).__name__}{said}")
@@ -145,18 +187,18 @@ class MonitoringError(DriftgaugeError):
 
 
 class BaselineError(DriftgaugeError, ValueError):
-    """A baseline cannot be built or read; the message names the column."""
+    """A baseline cannot be built or read; the message says what to do."""
 
 
 class TableError(DriftgaugeError, ValueError):
-    """A table cannot be used; the message names the column and says what to do."""
+    """A table cannot be used; the message says what to do."""
 
 
 class ColumnError(TableError):
     """A column cannot be read as its kind."""
 
     def __init__(self, name: str, problem: str, row: int | None = None) -> None:
-        """Name the column, what is wrong, and the row of those that were read, from 1, if it is a cell."""
+        """Take the column, the problem, and for a cell its row among those that were read, from 1."""
         super().__init__(f"{name}: {problem}" if row is None else f"{name}, row {row:,}: {problem}")
         self.name: Final = name
         self.problem: Final = problem
@@ -164,11 +206,11 @@ class ColumnError(TableError):
 
 
 class SettingsError(DriftgaugeError, ValueError):
-    """Settings cannot be used; the message names each and says what is wrong."""
+    """Settings are invalid; the message names each of them."""
 
 
 class CheckError(DriftgaugeError, ValueError):
-    """A comparison of tables cannot be made as asked; the message says what to do."""
+    """Tables cannot be compared as requested; the message says what to do."""
 
 
 class StateError(DriftgaugeError):
