@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import os
+import pty
+import select
 import signal
+import subprocess
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +17,7 @@ import pytest
 from driftgauge.models.creation.create import create_bundle
 from sklearn.linear_model import LogisticRegression
 
-from tests.e2e.processes import answers, free_port, run, running, until
+from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
 
 pytestmark = pytest.mark.e2e
 
@@ -68,8 +74,57 @@ def test_one_worker_says_that_it_cannot_be_reloaded_and_serves_on(bundle: Path, 
     with running("serve", "--bundle", str(bundle), "--port", port, "--state-dir", "memory", log=log) as process:
         until(lambda: answers(address), process, log)
         process.send_signal(signal.SIGHUP)
-        until(lambda: "with one worker there is no reload" in log.read_text(), process, log)
+        until(lambda: "a server with one worker cannot reload: restart it" in log.read_text(), process, log)
         assert answers(address)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_on_a_terminal_it_writes_for_people_and_ends_its_start_with_the_addresses(
+    bundle: Path, address: str, workers: str
+) -> None:
+    options = ("--bundle", str(bundle), "--port", address.rpartition(":")[2], "--state-dir", "memory")
+    controller, terminal = pty.openpty()
+    with ExitStack() as opened:
+        opened.callback(os.close, controller)
+        process = subprocess.Popen(
+            [*COMMAND, "serve", *options, "--workers", workers],
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        opened.callback(process.wait, 30)
+        os.close(terminal)
+        shown = _read_until(controller, f"metrics  {address}/metrics\r\n")
+        assert httpx.get(f"{address}/health/ready").status_code == 200
+        process.send_signal(signal.SIGINT)
+        _drain(controller)
+        assert process.wait(timeout=30) == 0
+    assert "{" not in shown
+    lines = [line.strip() for line in shown.splitlines() if line.strip()]
+    assert lines[-5:] == [
+        f"Driftgauge serves at {address} (Ctrl-C stops it)",
+        f"ready    {address}/health/ready",
+        f"docs     {address}/docs",
+        f"drift    {address}/drift/status",
+        f"metrics  {address}/metrics",
+    ]
+
+
+def _read_until(descriptor: int, end: str, seconds: float = 90.0) -> str:
+    """Read a terminal until a text appears."""
+    shown, deadline = "", time.monotonic() + seconds
+    while end not in shown:
+        assert time.monotonic() < deadline, shown
+        if select.select([descriptor], [], [], 1.0)[0]:
+            shown += os.read(descriptor, 65_536).decode()
+    return shown
+
+
+def _drain(descriptor: int) -> None:
+    """Read a terminal until its last process has closed it, so that none waits for a reader."""
+    with suppress(OSError):
+        while os.read(descriptor, 65_536):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 from driftgauge.common.log_throttle import INTERVAL_SECONDS
-from driftgauge.process.logs import Level, configure_logs
+from driftgauge.process.logs import Form, Level, configure_logs, is_console
 
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 
@@ -44,6 +45,25 @@ def test_our_lines_are_json_on_standard_error(capsys: pytest.CaptureFixture[str]
     (line,) = _lines(capsys)
     assert before <= datetime.fromisoformat(line.pop("timestamp")) <= datetime.now(UTC)
     assert line == {"event": "started", "level": "info", "model": "churn", "rows": 3}
+
+
+@pytest.mark.parametrize(
+    ("form", "terminal", "console"),
+    [
+        ("auto", True, True),
+        ("auto", False, False),
+        ("json", True, False),
+        ("console", False, True),
+    ],
+)
+def test_lines_are_for_people_on_a_terminal_or_if_the_setting_says_so(
+    form: Form, terminal: bool, console: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    configure_logs("info", form)
+    structlog.get_logger().info("started", rows=3)
+    assert is_console(form) is console
+    assert capsys.readouterr().err.startswith("{") is not console
 
 
 def test_lines_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:

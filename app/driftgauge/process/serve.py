@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +52,8 @@ def run(started: Started) -> None:
 
         server = prepare(settings, fresh_state=started.fresh_state)
     _install_reload_handler()
-    server.run()
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again after it has stopped in good order
+        server.run()
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
 

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from driftgauge.process.trial import try_application
+from driftgauge.process.worker import config_digest
+from driftgauge.settings.options import load
+from driftgauge.state.files import FileLock
+
+from tests.examples import Example
+from tests.served import served
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def state(binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the state folder of a bundle that a server has used."""
+    with served(binary, state_dir=tmp_path / "state") as running:
+        running.predict({"instances": binary.rows(20)})
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state" / "binary" / "1.2"
+
+
+def test_a_trial_tells_what_is_served_and_leaves_the_state_alone(state: Path) -> None:
+    before = {path: path.read_bytes() for path in state.iterdir()}
+    found = try_application(fresh_state=False)
+    assert (found.refusal, found.digest) == ("", config_digest(load()))
+    assert {path: path.read_bytes() for path in state.iterdir()} == before
+
+
+def test_a_trial_with_a_fresh_state_deletes_it(state: Path) -> None:
+    assert try_application(fresh_state=True).refusal == ""
+    assert not list(state.glob("*.state"))
+
+
+def test_a_state_in_use_is_a_refusal(state: Path) -> None:
+    with FileLock(state / "0.lock").held(10.0):
+        assert "a server is using" in try_application(fresh_state=True).refusal
+    assert (state / "0.state").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "refusal"),
+    [
+        ("BUNDLE", "nowhere", "there is no model bundle at nowhere"),
+        ("WINDOWS", "0", "windows (DRIFTGAUGE_WINDOWS)"),
+    ],
+)
+def test_what_cannot_work_is_a_refusal_and_deletes_nothing(
+    name: str, value: str, refusal: str, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"DRIFTGAUGE_{name}", value)
+    assert refusal in try_application(fresh_state=True).refusal
+    assert (state / "0.state").exists()
