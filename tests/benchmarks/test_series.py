@@ -1,0 +1,46 @@
+"""The benchmark of series and bytes: what is counted, and the limits that the defaults keep."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.series import CATEGORIES, Size, counted, names, size, sizes_table
+
+
+@pytest.fixture(scope="module")
+def default() -> Size:
+    return size(10, 4, "", seed=1)
+
+
+def test_the_defaults_keep_their_limits(default: Size) -> None:
+    bins = CATEGORIES + 3
+    assert 40 < default.of_number <= 60
+    assert 2 * bins < default.of_category <= 35 + 2 * bins
+    assert 100 < default.beside <= 400
+    assert default.series > 6 * default.of_number + 4 * default.of_category + default.beside
+
+
+def test_a_summary_is_shorter_than_the_whole_and_compression_helps(default: Size) -> None:
+    assert default.status_gzip < default.status < default.whole_status / 4
+    assert default.metrics_gzip < default.metrics / 4
+
+
+def test_the_same_seed_gives_the_same_series_and_all_windows_give_more(default: Size) -> None:
+    again, everything = size(10, 4, "main", seed=1), size(10, 4, "all", seed=1)
+    assert (again.series, again.of_number, again.of_category, again.status) == (
+        default.series,
+        default.of_number,
+        default.of_category,
+        default.status,
+    )
+    assert everything.of_number > 1.5 * default.of_number
+    assert everything.status == default.status
+
+
+def test_series_are_counted_by_their_owner() -> None:
+    text = b'# TYPE a gauge\na{feature_name="number_0000"} 1\na{feature_name="category_0000"} 1\nb 1\nc 1\n'
+    found = counted(text, 2, 1, (b"12", b"123"))
+    assert (found.series, found.of_number, found.of_category, found.beside) == (4, 1.0, 1.0, 2)
+    assert (found.metrics, found.status, found.whole_status) == (len(text), 2, 3)
+    assert names(2, 1) == ["number_0000", "category_0000"]
+    assert "| 2 | default | 4 | 1.0 | 1.0 | 2 |" in sizes_table([(2, "", found)])
