@@ -32,13 +32,13 @@ class Served:
     app: FastAPI
 
     @property
-    def service(self) -> ServerContext:
-        service: ServerContext = self.app.state.service
-        return service
+    def context(self) -> ServerContext:
+        context: ServerContext = self.app.state.context
+        return context
 
     @property
     def monitor(self) -> Monitor:
-        return self.service.monitor(None)
+        return self.context.monitor(None)
 
     def predict(self, body: Any) -> httpx.Response:
         return self.client.post("/predict", json=body)

@@ -195,7 +195,7 @@ def test_while_the_state_cannot_be_read_counters_of_this_worker_go_on(
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
-        store = type(running.service.store)
+        store = type(running.context.store)
         monkeypatch.setattr(store, what, gate if what == "counted" else property(gate))
         seen.look(running.client, row)
         _assert_well(seen)
@@ -214,7 +214,7 @@ def test_where_the_state_raises_counters_of_this_worker_go_on(
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
         for what in ("counted", "snapshot", "evaluated_at"):
-            monkeypatch.setattr(running.service.store, what, broken)
+            monkeypatch.setattr(running.context.store, what, broken)
         with capture_logs() as logs:
             seen.look(running.client, row, at_least=20)
         _assert_well(seen)
@@ -233,7 +233,7 @@ def test_counters_that_cannot_be_published_are_a_problem_of_monitoring_that_is_l
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
         with capture_logs() as logs, monkeypatch.context() as patched:
-            patched.setattr(running.service.store, "publish", full)
+            patched.setattr(running.context.store, "publish", full)
             seen.look(running.client, row, at_least=20)
         _assert_well(seen)
         assert seen.unhealthy

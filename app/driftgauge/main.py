@@ -34,7 +34,7 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.errors import install_error_handlers
 from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.edges.http.infer import InferV2
-from driftgauge.edges.http.origins import Door
+from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.edges.http.predict import PredictJson
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
@@ -87,7 +87,7 @@ def create_app(
     app = FastPathApp(
         service.http,
         shortcuts(service),
-        Door(settings.host, settings.allowed_hosts, settings.allowed_origins),
+        OriginPolicy(settings.host, settings.allowed_hosts, settings.allowed_origins),
         settings.root_path,
         title=f"Driftgauge: {service.info.name} {service.info.version}",
         description=DESCRIPTION,
@@ -99,7 +99,7 @@ def create_app(
         # The server's own metrics say what it does; OpenTelemetry's would cost on each request.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.service = service
+    app.state.context = service
     install_routes(app, service.info, settings.max_rows)
     install_error_handlers(app, service.failures)
     return app
@@ -138,9 +138,9 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     )
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
-    operation = partial(
+    endpoint = partial(
         PredictionEndpoint,
-        intake=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
+        reader=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
         extent=Extent(settings.max_rows, len(info.features)),
         batcher=batcher,
         predictor=predictor,
@@ -154,8 +154,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
         info=info,
         predictor=predictor,
         batcher=batcher,
-        predict=operation(PredictJson(decoder, info, settings.max_rows)),
-        infer=operation(InferV2(decoder, info, settings.max_rows)),
+        predict=endpoint(PredictJson(decoder, info, settings.max_rows)),
+        infer=endpoint(InferV2(decoder, info, settings.max_rows)),
         monitors=monitors,
         evaluators=_evaluators(settings, monitors, problems, clock, watching),
         capture=capture,
@@ -294,7 +294,7 @@ def _of_known_columns(
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
-    service: ServerContext = app.state.service
+    service: ServerContext = app.state.context
     watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
     watching.append(asyncio.create_task(service.publisher.run()))
     log = structlog.get_logger()

@@ -43,7 +43,7 @@ def test_a_worker_is_told_everything_by_its_environment(
     monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("DRIFTGAUGE_WORKERS", "3")
     app = create()
-    service: ServerContext = app.state.service
+    service: ServerContext = app.state.context
     assert (service.settings.windows, service.settings.port, service.settings.workers) == ((20, 200), 1, 3)
     with serving(app) as client:
         assert client.get("/health").json()["model_name"] == "binary"

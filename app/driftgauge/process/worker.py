@@ -33,7 +33,7 @@ def serve(parent: BaseProcess | None, sockets: Sequence[socket.socket], digest: 
     """
     exit_with_parent(parent)
     app = create(digest)
-    server = Server(app, app.state.service.settings)
+    server = Server(app, app.state.context.settings)
     threading.Thread(target=answer_pings, args=(supervisor, server), name="pings", daemon=True).start()
     server.run(list(sockets))
 

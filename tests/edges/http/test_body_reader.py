@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 
-def read(intake: BodyReader, *messages: Message, length: bytes | None = None) -> bytes:
+def read(reader: BodyReader, *messages: Message, length: bytes | None = None) -> bytes:
     """What is read of a body that comes in these messages."""
     first, *others = messages
     headers = [] if length is None else [(b"content-length", length)]
@@ -20,8 +20,8 @@ def read(intake: BodyReader, *messages: Message, length: bytes | None = None) ->
         return others.pop(0)
 
     async def go() -> bytes:
-        with intake.pending() as pending:
-            return await intake.rest(first, {"headers": headers}, receive, pending)
+        with reader.pending() as pending:
+            return await reader.rest(first, {"headers": headers}, receive, pending)
 
     return asyncio.run(go())
 
@@ -34,9 +34,9 @@ GONE: Message = {"type": "http.disconnect"}
 
 
 def test_pieces_are_put_together_and_given_back_to_the_budget() -> None:
-    intake = BodyReader(100, 1_000)
-    assert read(intake, piece(40), piece(0), piece(60, more=False)) == b"x" * 100
-    assert intake.pending_bytes == 0
+    reader = BodyReader(100, 1_000)
+    assert read(reader, piece(40), piece(0), piece(60, more=False)) == b"x" * 100
+    assert reader.pending_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_pieces_are_put_together_and_given_back_to_the_budget() -> None:
     ],
 )
 def test_a_body_is_refused_as_soon_as_it_is_known_to_be_too_long(messages: list[Any], length: bytes | None) -> None:
-    intake = BodyReader(100, 1_000)
+    reader = BodyReader(100, 1_000)
     with pytest.raises(Refused) as caught:
-        read(intake, *messages, length=length)
+        read(reader, *messages, length=length)
     assert caught.value.reason is Reason.BODY_TOO_LARGE
     assert caught.value.detail == {"limit": 100}
-    assert intake.pending_bytes == 0
+    assert reader.pending_bytes == 0
 
 
 @pytest.mark.parametrize("length", [b"", b"many", b"-5", b"\xc2\xb2"])
@@ -64,48 +64,48 @@ def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
 
 @pytest.mark.parametrize("messages", [[GONE], [piece(50), GONE]])
 def test_a_client_that_leaves_gives_its_bytes_back(messages: list[Message]) -> None:
-    intake = BodyReader(100, 1_000)
+    reader = BodyReader(100, 1_000)
     with pytest.raises(ClientDisconnect):
-        read(intake, *messages)
-    assert intake.pending_bytes == 0
+        read(reader, *messages)
+    assert reader.pending_bytes == 0
 
 
 def test_all_bodies_together_are_within_the_budget() -> None:
-    intake = BodyReader(100, 150)
-    with intake.pending() as other:
+    reader = BodyReader(100, 150)
+    with reader.pending() as other:
         other.add(90)
         with pytest.raises(Refused) as caught:
-            read(intake, piece(50), piece(20))
+            read(reader, piece(50), piece(20))
         assert caught.value.reason is Reason.OVERLOADED
         assert caught.value.detail == {"pending_bytes": 160}
-        assert intake.pending_bytes == 90
-        assert read(intake, piece(60, more=False)) == b"x" * 60
-    assert read(intake, piece(100, more=False)) == b"x" * 100
+        assert reader.pending_bytes == 90
+        assert read(reader, piece(60, more=False)) == b"x" * 60
+    assert read(reader, piece(100, more=False)) == b"x" * 100
 
 
 def test_rows_of_large_bodies_are_limited_together_and_one_alone_is_not() -> None:
-    intake = BodyReader(100, 1_000, max_pending_rows=10)
-    with intake.pending() as one, intake.pending() as other:
+    reader = BodyReader(100, 1_000, max_pending_rows=10)
+    with reader.pending() as one, reader.pending() as other:
         one.expect(7)
         one.expect(9)  # more is known of it: not seven and nine
         other.expect(1)
         with pytest.raises(Refused) as caught:
             other.expect(2)
         assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_rows": 9})
-        assert intake.pending_rows == 10
-    assert intake.pending_rows == 0
-    with intake.pending() as alone:
+        assert reader.pending_rows == 10
+    assert reader.pending_rows == 0
+    with reader.pending() as alone:
         alone.expect(500)
-    assert intake.pending_rows == 0
+    assert reader.pending_rows == 0
 
 
 def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
-    intake = BodyReader(1_000_000, 2_000_000, max_pending_rows=1_000)
+    reader = BodyReader(1_000_000, 2_000_000, max_pending_rows=1_000)
 
     def admit(length: int) -> None:
-        intake.admit({"headers": [(b"content-length", b"%d" % length)]})
+        reader.admit({"headers": [(b"content-length", b"%d" % length)]})
 
-    with intake.pending() as other:
+    with reader.pending() as other:
         other.add(100_000)
         admit(500_000)  # how large a row is, is not known yet
         other.expect(800)  # 125 bytes each
@@ -115,7 +115,7 @@ def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
             admit(100 * 500)
         assert (caught.value.reason, caught.value.detail) == (Reason.OVERLOADED, {"pending_rows": 800})
     admit(500_000)
-    with intake.pending() as other:
+    with reader.pending() as other:
         other.add(1_600_000)
         with pytest.raises(Refused) as caught:
             admit(500_000)
@@ -123,14 +123,14 @@ def test_a_large_body_without_room_is_refused_by_its_length_alone() -> None:
 
 
 def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> None:
-    intake = BodyReader(1_000, 100_000, max_pending_rows=500)
-    with intake.pending() as earlier:
+    reader = BodyReader(1_000, 100_000, max_pending_rows=500)
+    with reader.pending() as earlier:
         earlier.add(1_000)
         earlier.expect(100)  # 10 bytes each
     going: dict[Pending, ExitStack] = {}
     for _ in range(50):
         stack = ExitStack()
-        going[stack.enter_context(intake.pending())] = stack
+        going[stack.enter_context(reader.pending())] = stack
     for _ in range(10):
         for one, stack in list(going.items()):
             try:
@@ -139,23 +139,23 @@ def test_of_bodies_that_come_at_once_as_many_go_on_as_there_is_room_for() -> Non
                 stack.close()
                 del going[one]
     assert [one.bytes for one in going] == [1_000] * 5
-    assert (intake.pending_bytes, intake.pending_rows) == (5_000, 500)
+    assert (reader.pending_bytes, reader.pending_rows) == (5_000, 500)
     for stack in going.values():
         stack.close()
-    assert (intake.pending_bytes, intake.pending_rows) == (0, 0)
+    assert (reader.pending_bytes, reader.pending_rows) == (0, 0)
 
 
 def test_one_huge_row_does_not_hide_for_long_how_many_rows_a_body_has() -> None:
-    intake = BodyReader(10_000_000, 100_000_000)
+    reader = BodyReader(10_000_000, 100_000_000)
     for size, rows in [(8_000_000, 1), *[(1_000_000, 10_000)] * 20]:
-        with intake.pending() as one:
+        with reader.pending() as one:
             one.add(size)
             one.expect(rows)
-            one.understood(rows)
-    with intake.pending() as hostile:  # refused before it is understood
+            one.learn_row_size(rows)
+    with reader.pending() as hostile:  # refused before it is understood
         hostile.add(8_000_000)
         hostile.expect(1)
-    assert intake.rows_of(1_000_000) == pytest.approx(10_000, rel=0.12)
+    assert reader.rows_of(1_000_000) == pytest.approx(10_000, rel=0.12)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_who_goes_away_leaves_the_turn_to_the_next(turn_given: bool) -> None:
         await asyncio.sleep(0)
         if turn_given:
             free.set()
-            while lane._waiting and len(lane._waiting) == 2:
+            while lane._queue and len(lane._queue) == 2:
                 await asyncio.sleep(0)
         gone.cancel()
         free.set()

@@ -14,39 +14,39 @@ from tests.served import IN_MEMORY
 
 
 @pytest.fixture
-def service(binary: Example) -> ServerContext:
+def context(binary: Example) -> ServerContext:
     return compose(quiet(), binary.bundle, lambda: 1000.0)
 
 
-def test_its_only_monitor_is_found_with_and_without_its_name(service: ServerContext) -> None:
-    assert service.monitor(None) is service.monitor("binary")
-    assert service.evaluator(service.monitor(None)) is service.evaluators["binary", "1.2"]
+def test_its_only_monitor_is_found_with_and_without_its_name(context: ServerContext) -> None:
+    assert context.monitor(None) is context.monitor("binary")
+    assert context.evaluator(context.monitor(None)) is context.evaluators["binary", "1.2"]
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "binary "])
-def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, service: ServerContext) -> None:
+def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, context: ServerContext) -> None:
     with pytest.raises(Refused, match="there is binary") as caught:
-        service.monitor(name)
+        context.monitor(name)
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-def test_its_facts_are_of_this_moment(service: ServerContext, binary: Example) -> None:
-    columns = service.predictor.predict(binary.batch(binary.rows(7))).columns
-    service.monitor(None).observe(columns, arrival=1000.0)
-    (facts,), _ = asyncio.run(service.facts())
+def test_its_facts_are_of_this_moment(context: ServerContext, binary: Example) -> None:
+    columns = context.predictor.predict(binary.batch(binary.rows(7))).columns
+    context.monitor(None).observe(columns, arrival=1000.0)
+    (facts,), _ = asyncio.run(context.facts())
     assert (facts.model_name, facts.model_version, facts.task, facts.healthy) == ("binary", "1.2", "binary", True)
     assert facts.report is not None
     assert facts.report.rows_observed == 7
     assert facts.bin_rows is not None
     assert facts.bin_rows.sum() == 7 * columns.shape[1]
-    service.problems.record("kind", ValueError("broken"))
-    (facts,), _ = asyncio.run(service.facts())
+    context.problems.record("kind", ValueError("broken"))
+    (facts,), _ = asyncio.run(context.facts())
     assert not facts.healthy
 
 
-def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: ServerContext) -> None:
-    service.http.count("POST", "/predict", 200, 0.01)
-    (facts,), server = asyncio.run(service.facts())
+def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(context: ServerContext) -> None:
+    context.http.count("POST", "/predict", 200, 0.01)
+    (facts,), server = asyncio.run(context.facts())
     names = {spec.name for spec in server.series}
     assert names == {HTTP_REQUESTS, HTTP_DURATION, CONNECTIONS_REFUSED.name}
     assert server.arrays[HTTP_REQUESTS].sum() == 1
@@ -56,10 +56,10 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(service: 
     assert 0 < worker.process[CPU] <= process_numbers()[CPU]
 
 
-def test_without_files_it_says_so(service: ServerContext) -> None:
-    (facts,), _ = asyncio.run(service.facts())
+def test_without_files_it_says_so(context: ServerContext) -> None:
+    (facts,), _ = asyncio.run(context.facts())
     assert facts.persistent is False
-    assert service.state_facts() == IN_MEMORY
+    assert context.state_facts() == IN_MEMORY
 
 
 def test_with_monitoring_off_nothing_is_evaluated_and_the_status_is_refused(binary: Example) -> None:

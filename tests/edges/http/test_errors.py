@@ -82,7 +82,7 @@ def test_what_nobody_expected_is_an_internal_error_without_its_text(
         assert answer.json() == {
             "error": {
                 "code": "internal_error",
-                "message": "the server failed to answer; its log says why",
+                "message": "internal error: see the server's log",
                 "detail": {},
             }
         }

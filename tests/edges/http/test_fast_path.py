@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from driftgauge.edges.http.errors import INTERNAL
 from driftgauge.edges.http.fast_path import FastPath
-from driftgauge.edges.http.origins import Door
+from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.main import create_app
 from driftgauge.models.predictor import Batch, Predictor
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from tests.edges.http.test_request_metrics import counters_of_routes, requests_o
 from tests.examples import Example, quiet
 from tests.servers import serving
 
-OPEN = Door("localhost")
+OPEN = OriginPolicy("localhost")
 
 
 def answer_of(app: Any, scope: Scope) -> list[Message]:
@@ -137,5 +137,5 @@ def test_a_client_that_leaves_before_its_body_is_there_is_counted_as_its_own_fau
     app = create_app(quiet(), bundle=binary.bundle)
     sent = answer_of(app, {"type": "http", "method": "POST", "path": "/predict", "headers": [], "root_path": ""})
     assert sent == []
-    counted = requests_of(app.state.service.http)
+    counted = requests_of(app.state.context.http)
     assert counted == {("POST", "/predict", "400"): 1}

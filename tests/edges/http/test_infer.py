@@ -130,7 +130,7 @@ def test_another_model_or_version_is_not_there(path: str, method: str, server: S
     for rest in ("/infer",) if method == "POST" else ("", "/ready"):
         answer = server.client.request(method, path + rest, json={} if method == "POST" else None)
         assert answer.status_code == 404
-        assert answer.json() == {"error": "not_found: the model binary of version 1.2 is served here, and no other"}
+        assert answer.json() == {"error": "not_found: this server serves only the model binary, version 1.2"}
 
 
 def test_the_server_and_its_model_are_described(server: Served, binary: Example) -> None:
@@ -147,7 +147,7 @@ def test_the_server_and_its_model_are_described(server: Served, binary: Example)
 
 def test_readiness_is_that_of_the_server(binary: Example) -> None:
     with served(binary) as running:
-        running.service.ready = False
+        running.context.ready = False
         for path in ("/v2/health/ready", "/v2/models/binary/ready"):
             answer = running.client.get(path)
             assert answer.status_code == 503
@@ -189,4 +189,6 @@ def test_a_row_that_the_model_rejects_is_refused_with_its_field(binary: Example)
     with served(binary, model=Picky(binary.bundle.model)) as running:
         answer = running.client.post(INFER, json=body)
         assert answer.status_code == 422
-        assert answer.json()["error"].startswith("model_rejected_row: mean radius: the model cannot answer with -2.5")
+        assert answer.json()["error"].startswith(
+            "model_rejected_row: mean radius: the model fails on the value -2.5 in this row"
+        )

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from driftgauge.edges.http.origins import Door
+from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.errors import Reason
 from driftgauge.main import create_app
 
@@ -14,14 +14,14 @@ from tests.examples import Example, quiet
 from tests.served import Served, served
 from tests.servers import serving
 
-LOOPBACK = Door("127.0.0.1")
-BOUND = Door("192.0.2.7")
-NAMED = Door("192.0.2.7", ("api.example.com", "*.Example.org"))
+LOOPBACK = OriginPolicy("127.0.0.1")
+BOUND = OriginPolicy("192.0.2.7")
+NAMED = OriginPolicy("192.0.2.7", ("api.example.com", "*.Example.org"))
 
 
-def reason(door: Door, method: str = "POST", **headers: str) -> Reason | None:
+def reason(policy: OriginPolicy, method: str = "POST", **headers: str) -> Reason | None:
     given = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
-    found = door.refusal(method, given)
+    found = policy.refusal(method, given)
     return None if found is None else found.reason
 
 
@@ -36,10 +36,10 @@ def reason(door: Door, method: str = "POST", **headers: str) -> Reason | None:
         *("10.1.2.3:8000", "[fd00::7]:8000", "a", "driftgauge:8000"),
     ],
 )
-@pytest.mark.parametrize("door", [LOOPBACK, Door("localhost"), Door("::1"), BOUND])
-def test_loopback_names_addresses_and_names_of_no_site_are_let_in(host: str, door: Door) -> None:
+@pytest.mark.parametrize("policy", [LOOPBACK, OriginPolicy("localhost"), OriginPolicy("::1"), BOUND])
+def test_loopback_names_addresses_and_names_of_no_site_are_let_in(host: str, policy: OriginPolicy) -> None:
     for _ in range(2):  # what was let in once is remembered
-        assert reason(door, host=host) is None
+        assert reason(policy, host=host) is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_on_a_loopback_address_no_other_name_is_let_in(host: str, method: str) -
 
 def test_on_another_address_every_name_is_let_in() -> None:
     assert reason(BOUND, host="api.example.com") is None
-    assert reason(Door("0.0.0.0"), host="api.example.com") is None  # noqa: S104  # nothing listens
+    assert reason(OriginPolicy("0.0.0.0"), host="api.example.com") is None  # noqa: S104  # nothing listens
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_where_hosts_are_named_these_and_addresses_are_let_in(host: str, allowed
 
 
 def test_an_asterisk_is_any_host() -> None:
-    assert reason(Door("127.0.0.1", ("*",)), host="evil.example") is None
+    assert reason(OriginPolicy("127.0.0.1", ("*",)), host="evil.example") is None
 
 
 def test_a_request_without_a_host_comes_from_no_browser() -> None:
@@ -102,10 +102,10 @@ def test_two_hosts_are_none() -> None:
 
 
 def test_many_hosts_are_not_remembered_for_ever() -> None:
-    door = Door("127.0.0.1")
+    policy = OriginPolicy("127.0.0.1")
     for place in range(1_000):
-        assert reason(door, host=f"10.0.0.1:{place}") is None
-    assert len(door._known) <= 64
+        assert reason(policy, host=f"10.0.0.1:{place}") is None
+    assert len(policy._known) <= 64
 
 
 # ---------------------------------------------------------------- pages
@@ -163,11 +163,11 @@ def test_what_changes_nothing_may_be_asked_by_a_page_that_cannot_read_the_answer
 
 
 def test_an_allowed_origin_may_ask_and_read() -> None:
-    door = Door("127.0.0.1", (), ("https://App.example.com",))
+    policy = OriginPolicy("127.0.0.1", (), ("https://App.example.com",))
     asked = {"host": "localhost", "origin": "https://app.example.com", "sec_fetch_site": "cross-site"}
-    assert reason(door, **asked) is None
-    assert reason(door, **{**asked, "origin": "https://app.example.com:444"}) is Reason.CROSS_SITE
-    assert reason(Door("127.0.0.1", (), ("*",)), **{**asked, "origin": "null"}) is None
+    assert reason(policy, **asked) is None
+    assert reason(policy, **{**asked, "origin": "https://app.example.com:444"}) is Reason.CROSS_SITE
+    assert reason(OriginPolicy("127.0.0.1", (), ("*",)), **{**asked, "origin": "null"}) is None
 
 
 # ---------------------------------------------------------------- over HTTP

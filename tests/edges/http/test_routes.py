@@ -89,7 +89,7 @@ def test_every_error_is_documented_with_its_shape(binary: Example) -> None:
         unknown = client.get("/drift/status", params={"model": "nobody"})
         assert unknown.status_code == 404
         check(unknown, document, "GET", "/drift/status")
-        running.service.ready = False
+        running.context.ready = False
         starting = client.get("/health/ready")
         assert starting.status_code == 503
         check(starting, document, "GET", "/health/ready")
@@ -217,7 +217,7 @@ def test_a_path_of_a_proxy_is_one_that_it_passes_on_or_not(strips: bool, around:
         assert "/predict" in document["paths"]
         nothing = client.get(f"{before}/nothing")
         assert (nothing.status_code, nothing.json()["error"]["message"]) == (
-            404, "there is nothing at /nothing; see /models/a/docs",
+            404, "there is no /nothing; see /models/a/docs",
         )  # fmt: skip
         assert client.get(f"{before}/modelsa").status_code == 404
         counted = client.get(f"{before}/metrics").text

@@ -1,4 +1,4 @@
-"""One thread for the work on large bodies: more would keep each other, and the event loop, from running."""
+"""One thread for the work on large bodies; several would slow down each other and the event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Urgency(IntEnum):
-    """What goes first: whether a body is refused is known soon, and an answer that is ready goes out before others."""
+    """Order of work: refusals are found early, and finished answers go out before new bodies are parsed."""
 
     SURVEY = 0
     ANSWER = 1
@@ -22,36 +22,36 @@ class Urgency(IntEnum):
 
 
 class BodyThread:
-    """Runs one piece of work after the other, the most urgent first; all calls are of one event loop."""
+    """Runs one call at a time, the most urgent first; all callers share one event loop."""
 
     def __init__(self) -> None:
         self._executor: Final = ThreadPoolExecutor(1, thread_name_prefix="large")
-        self._waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = []
+        self._queue: list[tuple[Urgency, int, asyncio.Future[None]]] = []
         self._numbers = count()
         self._busy = False
 
     async def run(self, urgency: Urgency, work: Callable[..., T], *arguments: Any) -> T:
-        """Return what the work returns, in its turn; raises what it raises."""
+        """Run the work in its turn and return its result."""
         loop = asyncio.get_running_loop()
         if self._busy:
             turn: asyncio.Future[None] = loop.create_future()
-            heapq.heappush(self._waiting, (urgency, next(self._numbers), turn))
+            heapq.heappush(self._queue, (urgency, next(self._numbers), turn))
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():  # it was just given, and is not taken
-                    self._go_on()
+                if turn.done() and not turn.cancelled():  # it has the turn and does not use it
+                    self._next_turn()
                 raise
         self._busy = True
         try:
             return await loop.run_in_executor(self._executor, work, *arguments)
         finally:
-            self._go_on()
+            self._next_turn()
 
-    def _go_on(self) -> None:
-        """Give the next one its turn; between that and its start nobody else has one."""
-        while self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
+    def _next_turn(self) -> None:
+        """Give the next caller its turn; `_busy` stays set until it starts, so that no other one starts."""
+        while self._queue:
+            _, _, turn = heapq.heappop(self._queue)
             if not turn.done():
                 turn.set_result(None)
                 return

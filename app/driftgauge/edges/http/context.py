@@ -1,4 +1,4 @@
-"""What the HTTP edge works with: the parts that `main.create_app` put together."""
+"""The parts of a server that its HTTP routes use, as `main.create_app` puts them together."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from driftgauge.state.store import Store
 
 UNREAD: Final = "state_not_read"
 TEST_KEPT_SECONDS: Final = 5.0
-"""So long the answer of a test prediction is given again: what the model says of its samples does not change."""
-LEAST_SECONDS: Final = 0.05
-"""So long the state may be read where the evaluation has taken all of the time."""
+"""How long the answer of a test prediction is cached; the model's answers to its samples do not change."""
+MIN_READ_SECONDS: Final = 0.05
+"""Minimum time for reading the state, even if the evaluation took all of it."""
 
 
 @dataclass
@@ -55,29 +55,29 @@ class ServerContext:
     infer: PredictionEndpoint[InferRequest]
     monitors: Registry
     evaluators: Mapping[tuple[str, str], Evaluator]
-    """Empty where monitoring is switched off."""
+    """Empty if monitoring is off."""
     capture: Capture
     problems: Problems
-    """Of monitoring."""
+    """Problems of monitoring."""
     failures: Problems
-    """Of the model: logged, and counted as failed predictions, but no fault of monitoring."""
+    """Failures of the model: logged, and counted as failed predictions."""
     http: HttpCounters
     connections: Connections
     store: Store
-    """The state of the model, which the server's own counters are part of."""
+    """The state of the model, including the server's own counters."""
     publisher: Publisher
     executor: Executor
-    """Where a model runs that is slow: one thread, so that the event loop goes on answering."""
+    """Runs slow models: one thread, so that the event loop keeps running."""
     watching: Executor
-    """Where the state is read and evaluated; whatever holds that up keeps nothing else waiting."""
+    """Reads and evaluates the state; a slow disk blocks nothing else."""
     writing: Executor
-    """Where answers of many columns are written: one thread, which reads no state."""
+    """Serialises large answers: one thread, which reads no state."""
     ready: bool = field(default=False)
     _persistent: bool = field(default=False)
-    """Whether state was kept in files when somebody looked last."""
+    """Whether the state was in files when it was last read."""
 
     def monitor(self, model_name: str | None) -> Monitor:
-        """Return a model's monitor, or the only one; Refused if there is none of that name."""
+        """Return the monitor of a model, or of any model without a name; Refused for an unknown name."""
         found = self.monitors.find(model_name)
         if found is None:
             names = named(sorted({monitor.model_name for monitor in self.monitors}))
@@ -85,24 +85,24 @@ class ServerContext:
         return found
 
     def evaluator(self, monitor: Monitor) -> Evaluator:
-        """Return what keeps a monitor's report fresh; Refused if nobody watches."""
+        """Return the evaluator of a monitor; Refused if monitoring is off."""
         if not self.settings.monitoring_enabled:
             raise Refused(
-                Reason.MONITORING_DISABLED, "monitoring is switched off: start the server with monitoring_enabled=true"
+                Reason.MONITORING_DISABLED, "monitoring is off: start the server with monitoring_enabled=true"
             )
         return self.evaluators[monitor.model_name, monitor.model_version]
 
     @cached_property
     def tested(self) -> SingleFlight[Sequence[tuple[Sample, Label, float, bool]]]:
-        """What the model says of its own samples, one computation at a time."""
+        """The model's answers to its own samples, computed once at a time."""
         return SingleFlight(
             lambda: check_samples(self.predictor, self.info), self.executor, keep_seconds=TEST_KEPT_SECONDS
         )
 
     async def facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
-        """Return what `/metrics` says of every monitor, evaluated first where rows came, and of the server itself.
+        """Return the facts behind `/metrics`: of each monitor, evaluated first if rows came, and of the server.
 
-        Where the state cannot be read, or not in time, what this worker knows without it, and that it is unhealthy.
+        If the state cannot be read in time, they are this worker's own, marked unhealthy.
         """
         began = time.monotonic()
         for evaluator in self.evaluators.values():
@@ -114,7 +114,7 @@ class ServerContext:
             return self._facts_without_files()
 
     async def state(self, monitor: Monitor) -> tuple[list[str], dict[str, Any]]:
-        """Return the problems of monitoring and how state is kept, once a monitor is evaluated where rows came."""
+        """Return the problems of monitoring and how state is kept; the monitor is evaluated first if rows came."""
         began = time.monotonic()
         await self.evaluator(monitor).current()
         try:
@@ -125,11 +125,11 @@ class ServerContext:
             return self.problems.current(), {"kept": kept, "workers": 1, "notes": self.store.notes}
 
     def _unread(self, error: Exception) -> None:
-        late = TimeoutError(f"it was not read within {self.settings.evaluation_wait_seconds:g} s")
+        late = TimeoutError(f"the state was not read within {self.settings.evaluation_wait_seconds:g} s")
         self.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error)
 
     def _left(self, began: float) -> float:
-        return max(LEAST_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
+        return max(MIN_READ_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
 
     @cached_property
     def _read_facts(self) -> SingleFlight[tuple[Sequence[MonitorFacts], ServerFacts]]:
@@ -166,7 +166,7 @@ class ServerContext:
         *,
         healthy: bool,
     ) -> tuple[Sequence[MonitorFacts], ServerFacts]:
-        """Return the facts of a state of these members; `counted` gives those of a monitor that has another one."""
+        """Return the facts of these members; `counted` returns those of a monitor with a store of its own."""
         together = added(members)
         monitors = [
             self._facts_of(
@@ -211,7 +211,7 @@ class ServerContext:
         return list(dict.fromkeys([*self.problems.current(), *of_state]))
 
     def state_facts(self) -> dict[str, Any]:
-        """Return how state is kept, for people."""
+        """Return how state is kept, for the status."""
         return {
             "kept": "files" if self.store.is_persistent else "memory",
             "workers": self.store.workers,
@@ -227,7 +227,7 @@ class ServerContext:
 
     @property
     def limits(self) -> Limits:
-        """What is too slow and too old for a monitor."""
+        """Thresholds of latency and of an evaluation's age."""
         settings = self.settings
         return Limits(
             latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
@@ -235,7 +235,7 @@ class ServerContext:
         )
 
 
-def service_of(request: Request) -> ServerContext:
-    """Return the service that answers a request."""
-    service: ServerContext = request.app.state.service
-    return service
+def context_of(request: Request) -> ServerContext:
+    """Return the context of the server that answers a request."""
+    context: ServerContext = request.app.state.context
+    return context

@@ -14,7 +14,7 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.quoting import named, shortened
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
-from driftgauge.edges.http.context import service_of
+from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.errors import json_response
 from driftgauge.errors import Reason, Refused
@@ -31,19 +31,19 @@ MORE: Final = (
 
 async def status(request: Request) -> Response:
     """Answer with the verdict and a summary of each column, or with the part that the query selects."""
-    service = service_of(request)
-    monitor = service.monitor(request.query_params.get("model"))
+    context = context_of(request)
+    monitor = context.monitor(request.query_params.get("model"))
     small = wants_gzip(request.headers.get("accept-encoding"))
-    problems, state = await service.state(monitor)
+    problems, state = await context.state(monitor)
     selection = selected(request.query_params, monitor.last.report)
 
     def answer() -> Response:
-        plain = json_response(drift_status(monitor, problems, state, service.clock(), selection))
+        plain = json_response(drift_status(monitor, problems, state, context.clock(), selection))
         body = gzipped(bytes(plain.body)) if small else bytes(plain.body)
         return Response(body, media_type="application/json", headers=negotiated(small))
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
-    return await asyncio.get_running_loop().run_in_executor(service.writing, answer)
+    return await asyncio.get_running_loop().run_in_executor(context.writing, answer)
 
 
 def selected(query: QueryParams, report: DriftReport) -> Selection:

@@ -1,4 +1,4 @@
-"""`Content-Encoding` of what comes in, `Accept-Encoding` of what goes out: gzip, and deflate for what comes in."""
+"""Content encodings: gzip and deflate of request bodies, gzip of answers."""
 
 from __future__ import annotations
 
@@ -13,81 +13,81 @@ from driftgauge.errors import Reason, Refused
 
 Coding = Literal["gzip", "deflate"]
 READ: Final = "gzip, deflate"
-"""The codings of bodies that are read, as `Accept-Encoding` says it beside a 415 (RFC 9110, 15.5.16)."""
+"""Accepted codings of request bodies, as sent in `Accept-Encoding` with a 415 (RFC 9110, 15.5.16)."""
 _NAMES: Final[dict[str, Coding]] = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 _GZIP_BITS: Final = 31
 _ZLIB_BITS: Final = 15
 _DEFLATE: Final = 8
 _IN_BYTES: Final = 16_384
-"""Compressed bytes that are looked at together: what follows one gzip member is copied for the next."""
+"""Compressed bytes per step; small, because the bytes after one gzip member are copied for the next."""
 _EMPTY_MEMBERS: Final = 16
-"""What gzip members without content a body may have: some programs end with one, and each costs some microseconds."""
+"""Allowed number of empty gzip members; some programs append one, and each costs microseconds."""
 _OUT_BYTES: Final = 65_536
-"""A step of inflating: a fifth of a millisecond or so."""
+"""Inflated bytes per step, about a fifth of a millisecond."""
 _LEVEL: Final = 1
-"""Of compressing: metrics repeat themselves so much that more effort gains little."""
+"""Compression level; metrics are so repetitive that a higher level gains little."""
 _THREAD_BYTES: Final = 131_072
-"""What is compressed at once in a thread, a millisecond or so; zlib lets the event loop run meanwhile."""
+"""Bytes compressed per call in a thread, about a millisecond; zlib releases the interpreter meanwhile."""
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-# ---------------------------------------------------------------- what comes in
+# ---------------------------------------------------------------- request bodies
 
 
 def coding_of(headers: Headers) -> Coding | None:
-    """Return how a body is compressed, None if it is not; Refused for what cannot be read."""
-    told = None
+    """Return the compression of a body, None without one; Refused for an unsupported one."""
+    sent = None
     for name, value in headers:
         if name == b"content-encoding":
-            told = value if told is None else told + b"," + value
-    return None if told is None else _coding(told.decode("latin-1"))
+            sent = value if sent is None else sent + b"," + value
+    return None if sent is None else _coding(sent.decode("latin-1"))
 
 
-def _coding(told: str) -> Coding | None:
-    codings = [coding for part in told.split(",") if (coding := part.strip().lower()) not in ("", "identity")]
+def _coding(sent: str) -> Coding | None:
+    codings = [coding for part in sent.split(",") if (coding := part.strip().lower()) not in ("", "identity")]
     if not codings:
         return None
     if len(codings) == 1 and codings[0] in _NAMES:
         return _NAMES[codings[0]]
     raise Refused(
         Reason.UNSUPPORTED_ENCODING,
-        f"the Content-Encoding {shortened(told)!r} is not read here: send one of {READ}, or the body as it is",
+        f"the Content-Encoding {shortened(sent)!r} is not supported: use one of {READ}, or send the body uncompressed",
         {"field": "content-encoding"},
     )
 
 
 def inflated(body: bytes, coding: Coding) -> Iterator[bytes]:
-    """Yield what a body holds in small pieces, so that who reads can stop; raises Refused if it is damaged."""
+    """Yield an inflated body in small pieces, so that the reader can stop early; raises Refused if it is damaged."""
     try:
-        place = empty = 0
-        while place < len(body) or place == 0:
+        position = empty = 0
+        while position < len(body) or position == 0:
             inflater = zlib.decompressobj(_window_bits(body, coding))
             is_empty = True
             while not inflater.eof:
                 given = inflater.unconsumed_tail
                 if not given:
-                    given = body[place : place + _IN_BYTES]
-                    place += len(given)
+                    given = body[position : position + _IN_BYTES]
+                    position += len(given)
                 piece = inflater.decompress(given, _OUT_BYTES)
                 if not piece and not given:
-                    raise _damaged(coding, "it ends too early")
+                    raise _damaged(coding, "it is truncated")
                 is_empty = is_empty and not piece
                 yield piece
             empty += is_empty
             if empty > _EMPTY_MEMBERS:
-                raise _damaged(coding, "it is many times nothing")
-            place -= len(inflater.unused_data)
-            if coding == "deflate" or body[place : place + 1] == b"\0":
+                raise _damaged(coding, "it has too many empty members")
+            position -= len(inflater.unused_data)
+            if coding == "deflate" or body[position : position + 1] == b"\0":
                 break
     except zlib.error as error:
-        raise _damaged(coding, "it is damaged, or something else") from error
-    if body[place:].strip(b"\0"):
-        raise _damaged(coding, "something else follows it")
+        raise _damaged(coding, "it is damaged, or has another format") from error
+    if body[position:].strip(b"\0"):
+        raise _damaged(coding, "other data follows it")
 
 
 def _window_bits(body: bytes, coding: Coding) -> int:
-    """Return how zlib is to read a body: `deflate` is zlib's format, but some programs send it without its frame."""
+    """Return zlib's window bits for a body; some programs send `deflate` without zlib's header."""
     if coding == "gzip":
         return _GZIP_BITS
     framed = len(body) > 1 and body[0] & 15 == _DEFLATE and (body[0] << 8 | body[1]) % 31 == 0
@@ -97,16 +97,16 @@ def _window_bits(body: bytes, coding: Coding) -> int:
 def _damaged(coding: Coding, what: str) -> Refused:
     return Refused(
         Reason.DAMAGED_ENCODING,
-        f"the body cannot be read as {coding}, which its Content-Encoding says: {what}",
+        f"the body is not valid {coding}, as its Content-Encoding claims: {what}",
         {"field": "content-encoding"},
     )
 
 
-# ---------------------------------------------------------------- what goes out
+# ---------------------------------------------------------------- answers
 
 
 def wants_gzip(accept: str | None) -> bool:
-    """Say whether an answer is to be compressed, by its request's `Accept-Encoding` (RFC 9110, 12.5.3).
+    """Say whether to compress an answer, given the request's `Accept-Encoding` (RFC 9110, 12.5.3).
 
     Raises Refused if neither gzip nor the plain answer is acceptable.
     """
@@ -118,13 +118,13 @@ def wants_gzip(accept: str | None) -> bool:
     plain = weights.get("identity", None if "*" not in weights else rest)
     if gzip == 0.0 and plain == 0.0:
         raise Refused(
-            Reason.NOT_ACCEPTABLE, "the Accept-Encoding leaves nothing to answer with: allow gzip or identity"
+            Reason.NOT_ACCEPTABLE, "the Accept-Encoding excludes every available encoding: allow gzip or identity"
         )
     return gzip > 0.0 and gzip >= (plain or 0.0)
 
 
 def _weight(part: str) -> tuple[str, float]:
-    """Return a coding and its weight; one that is no number is none."""
+    """Return a coding and its weight; an invalid weight counts as 0."""
     coding, _, parameter = part.partition(";")
     name, _, value = parameter.partition("=")
     try:
@@ -135,54 +135,54 @@ def _weight(part: str) -> tuple[str, float]:
 
 
 def negotiated(is_gzip: bool) -> dict[str, str]:
-    """Return the headers of an answer that is compressed or not, as its request wants it."""
+    """Return the headers of an answer whose encoding was negotiated."""
     return {"vary": "Accept-Encoding", **({"content-encoding": "gzip"} if is_gzip else {})}
 
 
 class Plain:
-    """An answer that comes in pieces, as it is."""
+    """Collects an answer's pieces without compression."""
 
     def __init__(self) -> None:
         self._done: list[bytes] = []
 
     async def add(self, piece: bytes) -> None:
-        """Take one more piece."""
+        """Add a piece."""
         self._done.append(piece)
 
     def finish(self) -> bytes:
-        """Return all of it."""
+        """Return the whole answer."""
         return b"".join(self._done)
 
 
 class Gzip:
-    """Compresses an answer that comes in pieces; the event loop goes on meanwhile."""
+    """Compresses an answer's pieces in a thread, so that the event loop keeps running."""
 
     def __init__(self, executor: Executor) -> None:
-        """`executor` is where it is done."""
+        """Compress in a thread of `executor`."""
         self._executor = executor
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_BITS)
-        self._waiting: list[bytes] = []
+        self._pending: list[bytes] = []
         self._bytes = 0
         self._done: list[bytes] = []
 
     async def add(self, piece: bytes) -> None:
-        """Take one more piece."""
-        self._waiting.append(piece)
+        """Add a piece."""
+        self._pending.append(piece)
         self._bytes += len(piece)
         if self._bytes >= _THREAD_BYTES:
-            given, self._waiting, self._bytes = b"".join(self._waiting), [], 0
+            given, self._pending, self._bytes = b"".join(self._pending), [], 0
             self._done.append(await self._in_thread(given))
 
     async def _in_thread(self, given: bytes) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._compressor.compress, given)
 
     def finish(self) -> bytes:
-        """Return all of it compressed."""
-        last = self._compressor.compress(b"".join(self._waiting))
+        """Return the whole compressed answer."""
+        last = self._compressor.compress(b"".join(self._pending))
         return b"".join([*self._done, last, self._compressor.flush()])
 
 
 def gzipped(body: bytes) -> bytes:
-    """Return a whole answer compressed."""
+    """Return a compressed answer."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_BITS)
     return compressor.compress(body) + compressor.flush()

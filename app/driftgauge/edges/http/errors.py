@@ -1,4 +1,4 @@
-"""The one shape of an error, and the status that each reason has over HTTP."""
+"""The format of errors, and the HTTP status of each reason."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.METHOD_NOT_ALLOWED: 405,
     Reason.INTERNAL_ERROR: 500,
 }
-"""The statuses that are not 422."""
+"""HTTP status by reason; reasons that are not listed have 422."""
 _UNPROCESSABLE: Final = 422
 REQUEST_FAILED: Final = "request_failed"
-"""What the log says of a request that failed in a way that nobody thought of."""
+"""Log event of a request that failed unexpectedly."""
 _LONGEST_PATH: Final = 200
-INTERNAL: Final = "the server failed to answer; its log says why"
+INTERNAL: Final = "internal error: see the server's log"
 RETRY_AFTER_SECONDS: Final = 1
-"""When somebody may try again who found too many waiting: queues are short, so soon."""
+"""Retry delay when the queue is full; queues are short, so it is short too."""
 _BY_STATUS: Final = {404: Reason.NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED}
 
 
@@ -58,27 +58,27 @@ def error_response(
 
 
 def error_body(reason: Reason, message: str, detail: Mapping[str, object]) -> dict[str, object]:
-    """Return the one shape of an error."""
+    """Return the body of an error."""
     return {"error": {"code": reason, "message": message, "detail": dict(detail)}}
 
 
 def status_of(reason: Reason) -> int:
-    """Return the status that a reason has over HTTP."""
+    """Return the HTTP status of a reason."""
     return STATUS.get(reason, _UNPROCESSABLE)
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON response; NaN is written as null, dictionary keys may be numbers."""
+    """Return a JSON response; NaN becomes null, and dictionary keys may be numbers."""
     content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
 def install_error_handlers(app: FastAPI, failures: Problems) -> None:
-    """Give every error of the application the one shape; those that nobody thought of are `failures`."""
+    """Give every error the same format; unexpected ones are recorded as `failures`."""
 
     async def internal(request: Request, error: Exception) -> Response:
         failures.record(REQUEST_FAILED, error, path=request.url.path[:_LONGEST_PATH])
-        # Starlette raises the error again behind this answer, and uvicorn then drops the connection: say so.
+        # Starlette raises the error again after this answer, and uvicorn then closes the connection.
         return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
 
     app.exception_handler(Refused)(_refused)
@@ -95,8 +95,8 @@ async def _http(request: Request, error: HTTPException) -> Response:
     reason = _BY_STATUS.get(error.status_code, Reason.INTERNAL_ERROR)
     path, docs = _path(request), f"{request.scope.get('root_path', '')}/docs"
     message = {
-        Reason.NOT_FOUND: f"there is nothing at {shortened(path)}; see {docs}",
-        Reason.METHOD_NOT_ALLOWED: f"{request.method} is not possible at {shortened(path)}; see {docs}",
+        Reason.NOT_FOUND: f"there is no {shortened(path)}; see {docs}",
+        Reason.METHOD_NOT_ALLOWED: f"{shortened(path)} does not support {request.method}; see {docs}",
     }.get(reason, str(error.detail))
     headers = dict(error.headers or {})
     if headers.get("Allow") == "GET":
@@ -105,11 +105,11 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 
 async def _gone(request: Request, _: ClientDisconnect) -> Response:
-    return Response(status_code=request.scope.get("state", {}).get(REFUSED_KEY, 400))  # nobody reads it
+    return Response(status_code=request.scope.get("state", {}).get(REFUSED_KEY, 400))  # not sent any more
 
 
 def _path(request: Request) -> str:
-    """Return the path of a request without the one that a proxy shows the server under."""
+    """Return the path of a request without the path under which a proxy exposes the server."""
     path: str = request.scope["path"]
     return path.removeprefix(request.scope.get("root_path", ""))
 
@@ -121,7 +121,7 @@ def shaped(
     detail: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return an error in the one shape, or under `/v2` in that of the Open Inference Protocol."""
+    """Return an error response; under `/v2` in the format of the Open Inference Protocol."""
     if not (path + "/").startswith("/v2/"):
         return error_response(reason, message, detail, headers)
     body = infer_v2.error_body(reason, message)

@@ -1,4 +1,4 @@
-"""The front of the server: who may ask, a count of every answer, and the shortest way to those that predict."""
+"""The outermost layer: checks the origin, counts every answer, and takes a short path to predictions."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftgauge.edges.http.connection.connections import REFUSED_KEY
 from driftgauge.edges.http.errors import shaped
-from driftgauge.edges.http.origins import Door, Header
-from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint, hangs_up
+from driftgauge.edges.http.origins import Header, OriginPolicy
+from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint, closing
 from driftgauge.edges.http.request_metrics import HttpCounters, handler
 from driftgauge.errors import Refused
 
 Shortcuts = Mapping[str, tuple[str, PredictionEndpoint[Any]]]
-"""For a path to POST to: the template of its route, and what answers."""
+"""By path of a POST request: the template of its route, and its endpoint."""
 _NO_CONTENT: Final = 204
 _DOCUMENTS: Final = 8
-"""OpenAPI documents that are kept: there is one, unless the application is mounted into others."""
+"""OpenAPI documents that are cached: one, unless the application is mounted into others."""
 
 
 class FastPathApp(FastAPI):
-    """FastAPI with the front before all of its middleware.
+    """FastAPI with the fast path before all of its middleware.
 
-    What an operator adds (`add_middleware`) may be a check of access: then there are no shortcuts,
-    so that nobody predicts past it.
+    Middleware that an operator adds (`add_middleware`) may check access. Predictions then take no shortcut past it.
     """
 
     def __init__(
-        self, counters: HttpCounters, shortcuts: Shortcuts, door: Door, served_at: str = "", **options: Any
+        self, counters: HttpCounters, shortcuts: Shortcuts, policy: OriginPolicy, served_at: str = "", **options: Any
     ) -> None:
         self._documents: dict[str, bytes] = {}
-        """The OpenAPI document as it is sent, by the path that a proxy shows the server under."""
+        """The serialised OpenAPI document, by the path under which a proxy exposes the server."""
         super().__init__(**options)
         self._counters = counters
         self._shortcuts = shortcuts
-        self._door = door
+        self._policy = policy
         self._served_at = served_at
 
     def setup(self) -> None:
-        """Add FastAPI's routes of documentation, but write the document once: of many features it is megabytes."""
+        """Add FastAPI's documentation routes; the document is serialised once, because it can be megabytes."""
         super().setup()
         self.router.routes[:] = [route for route in self.routes if getattr(route, "path", None) != self.openapi_url]
         self.add_route(str(self.openapi_url), self._document, include_in_schema=False)
@@ -54,7 +53,7 @@ class FastPathApp(FastAPI):
         return Response(self.document(request.scope.get("root_path", "").rstrip("/")), media_type="application/json")
 
     def document(self, root: str) -> bytes:
-        """Return the OpenAPI document of a server that is shown under a path; it is written once and kept."""
+        """Return the OpenAPI document of a server exposed under a path; it is cached."""
         if root not in self._documents:
             if len(self._documents) >= _DOCUMENTS:
                 self._documents.clear()
@@ -63,31 +62,31 @@ class FastPathApp(FastAPI):
         return self._documents[root]
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return all of the application as FastAPI builds it, behind the front."""
+        """Return the application as FastAPI builds it, behind the fast path."""
         built = super().build_middleware_stack()
         return FastPath(
-            built, self._counters, self._shortcuts, self._door, self._served_at, is_direct=not self.user_middleware
+            built, self._counters, self._shortcuts, self._policy, self._served_at, is_direct=not self.user_middleware
         )
 
 
 class FastPath:
-    """ASGI middleware: a check of who asks, shortcuts for operations that predict, and a count of every answer."""
+    """ASGI middleware: checks the origin, answers prediction requests directly, and counts every answer."""
 
     def __init__(
         self,
         app: ASGIApp,
         counters: HttpCounters,
         shortcuts: Shortcuts,
-        door: Door,
+        policy: OriginPolicy,
         served_at: str = "",
         *,
         is_direct: bool = True,
     ) -> None:
-        """`served_at` is the path under which a proxy shows the server; `is_direct` says whether to take shortcuts."""
+        """`served_at` is the path under which a proxy exposes the server; `is_direct` switches the shortcuts on."""
         self._app = app
         self._counters = counters
         self._shortcuts = shortcuts
-        self._door = door
+        self._policy = policy
         self._served_at = served_at
         self._direct = shortcuts if is_direct else {}
 
@@ -97,14 +96,14 @@ class FastPath:
             await self._app(scope, receive, send)
             return
         path, method, headers = self._path(scope), scope["method"], scope["headers"]
-        refused = self._door.refusal(method, headers)
-        if self._door.origins:
-            send = _adding(self._door.shared(headers), send)
+        refused = self._policy.refusal(method, headers)
+        if self._policy.origins:
+            send = _adding(self._policy.shared(headers), send)
         if refused is not None:
             await self._refuse(refused, path, scope, receive, send)
         elif method == "POST" and (found := self._direct.get(path)) is not None:
             await self._predict(*found, scope, receive, send)
-        elif (allowed := self._door.preflight(method, headers)) is not None:
+        elif (allowed := self._policy.preflight(method, headers)) is not None:
             started = time.perf_counter()
             await _adding(allowed, send)({"type": "http.response.start", "status": _NO_CONTENT, "headers": []})
             await send({"type": "http.response.body", "body": b""})
@@ -113,7 +112,7 @@ class FastPath:
             await self._pass(path, scope, receive, send)
 
     def _path(self, scope: Scope) -> str:
-        """Return the path of a route, whether a proxy passes the path on that it shows the server under, or not."""
+        """Return the path of a route, whether or not a proxy strips the path under which it exposes the server."""
         path: str = scope["path"]
         root = self._served_at or scope.get("root_path")
         if root:
@@ -123,7 +122,7 @@ class FastPath:
         return path
 
     async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give a request to the application; HEAD is GET without the body."""
+        """Hand a request to the application; HEAD is GET without the body."""
         started = time.perf_counter()
         method, code = scope["method"], 500
         if method == "HEAD":
@@ -140,25 +139,24 @@ class FastPath:
         try:
             await self._app(scope, receive, remember)
         finally:
-            # FastAPI names the route of its own routes alone; the path of the others is their template.
+            # Only FastAPI's own routes are in the scope; for others the path is the template.
             template = getattr(scope.get("route"), "path", None) or path
             self._counters.count(method, handler(template), code, time.perf_counter() - started)
 
     async def _predict(
-        self, template: str, operation: PredictionEndpoint[Any], scope: Scope, receive: Receive, send: Send
+        self, template: str, endpoint: PredictionEndpoint[Any], scope: Scope, receive: Receive, send: Send
     ) -> None:
         started = time.perf_counter()
         code = 500
         try:
             try:
-                reply = await operation.reply(scope, receive)
+                reply = await endpoint.reply(scope, receive)
             except ClientDisconnect:
-                code = scope.get("state", {}).get(
-                    REFUSED_KEY, 400
-                )  # which the connection has answered, if it is still there
+                # If the client is still there, the connection has answered it.
+                code = scope.get("state", {}).get(REFUSED_KEY, 400)
                 return
             except Exception as error:
-                reply = operation.broken(error)
+                reply = endpoint.broken(error)
             code = reply.status
             await send({"type": "http.response.start", "status": code, "headers": reply.headers})
             await send({"type": "http.response.body", "body": reply.body})
@@ -166,12 +164,12 @@ class FastPath:
             self._counters.count("POST", template, code, time.perf_counter() - started)
 
     async def _refuse(self, refused: Refused, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that may not ask, in the shape of its route, before its body is read."""
+        """Answer a request that is not allowed, in the format of its route, before its body is read."""
         started = time.perf_counter()
-        template, operation = self._shortcuts.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
+        template, endpoint = self._shortcuts.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
         answer: Response = (
-            operation.refused(refused, hangs_up(scope, refused)).response()
-            if operation
+            endpoint.refused(refused, closing(scope, refused)).response()
+            if endpoint
             else shaped(path, refused.reason, refused.message, refused.detail)
         )
         await answer(scope, receive, send)
@@ -179,7 +177,7 @@ class FastPath:
 
 
 def _adding(headers: list[Header], send: Send) -> Send:
-    """Return what sends the head of an answer with some headers more."""
+    """Return a `send` that adds headers to the head of an answer."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2: all that is under `/v2`, with errors of its own shape."""
+"""The Open Inference Protocol, version 2: all routes under `/v2`, with the protocol's own error format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from driftgauge.edges.formats.infer_v2 import (
     write_infer,
 )
 from driftgauge.edges.formats.large.structure import Structure
-from driftgauge.edges.http.context import ServerContext, service_of
+from driftgauge.edges.http.context import ServerContext, context_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.prediction_endpoint import Reply, reply_of
 from driftgauge.errors import Reason
@@ -31,68 +31,68 @@ NOT_READY = "the server is starting or stopping: try again in a moment"
 
 @dataclass(frozen=True)
 class InferV2:
-    """The wire format of `POST /v2/models/{name}/infer`."""
+    """Codec of `POST /v2/models/{name}/infer`."""
 
     decoder: FeatureDecoder
     info: BundleInfo
     max_rows: int
 
     def read(self, body: bytes, structure: Structure | None = None) -> InferRequest:
-        """Understand a body, a large one by its structure; raises Refused."""
+        """Decode a body, a large one with its structure; raises Refused."""
         return read_infer(body, self.decoder, self.info, self.max_rows, structure)
 
-    def write(self, asked: InferRequest, answer: Answer, arrival: float) -> bytes:
+    def write(self, request: InferRequest, answer: Answer, arrival: float) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""
-        return write_infer(asked, answer, self.info, arrival)
+        return write_infer(request, answer, self.info, arrival)
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
-        """Return an error's body; the protocol has no place for the detail, whose field the message names."""
+        """Return an error's body; the protocol has no field for the detail, so the message names it."""
         return error_body(reason, message)
 
 
 async def infer(request: Request) -> Response:
-    """Predict the rows of tensors: all rows are answered, or none."""
+    """Predict the rows of tensors: all of them are answered, or none."""
     unknown = _unknown(request)
-    return unknown or await service_of(request).infer.answer(request)
+    return unknown or await context_of(request).infer.answer(request)
 
 
 async def server(request: Request) -> Response:
-    """Say which server this is."""
+    """Return the server's name and version."""
     return json_response(server_metadata(__version__))
 
 
 async def live(request: Request) -> Response:
-    """Answer 200 while the process runs."""
+    """Return 200 while the process runs."""
     return json_response({"live": True})
 
 
 async def ready(request: Request) -> Response:
-    """Answer 200 once predictions are possible, 503 before that and while stopping."""
-    return _ready(service_of(request), {"ready": True})
+    """Return 200 once the server predicts, 503 while it starts or stops."""
+    return _ready(context_of(request), {"ready": True})
 
 
 async def model(request: Request) -> Response:
-    """Describe the tensors that the model takes and answers."""
-    return _unknown(request) or json_response(model_metadata(service_of(request).info))
+    """Describe the model's input and output tensors."""
+    return _unknown(request) or json_response(model_metadata(context_of(request).info))
 
 
 async def model_ready(request: Request) -> Response:
-    """Answer 200 once the model predicts, 503 before that and while stopping."""
-    service = service_of(request)
-    return _unknown(request) or _ready(service, {"name": service.info.name, "ready": True})
+    """Return 200 once the model predicts, 503 while the server starts or stops."""
+    context = context_of(request)
+    return _unknown(request) or _ready(context, {"name": context.info.name, "ready": True})
 
 
-def _ready(service: ServerContext, body: Mapping[str, object]) -> Response:
-    return json_response(body) if service.ready else _error(503, Reason.NOT_READY, NOT_READY).response()
+def _ready(context: ServerContext, body: Mapping[str, object]) -> Response:
+    return json_response(body) if context.ready else _error(503, Reason.NOT_READY, NOT_READY).response()
 
 
 def _unknown(request: Request) -> Response | None:
-    """Return the answer to a request for another model or version than is served; None if it is the one."""
-    info = service_of(request).info
-    asked = request.path_params.get("model_name"), request.path_params.get("model_version", info.version)
-    if asked == (info.name, info.version):
+    """Return the 404 answer to a request for another model or version; None for the served one."""
+    info = context_of(request).info
+    requested = request.path_params.get("model_name"), request.path_params.get("model_version", info.version)
+    if requested == (info.name, info.version):
         return None
-    message = f"the model {info.name} of version {info.version} is served here, and no other"
+    message = f"this server serves only the model {info.name}, version {info.version}"
     return _error(404, Reason.NOT_FOUND, message).response()
 
 

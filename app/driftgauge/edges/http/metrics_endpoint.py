@@ -10,7 +10,7 @@ from typing import Final
 from fastapi import Request
 from starlette.responses import Response
 
-from driftgauge.edges.http.context import service_of
+from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.encodings import Gzip, Plain, negotiated, wants_gzip
 from driftgauge.metrics.render import render_chunks
 
@@ -20,12 +20,12 @@ TURN_SECONDS: Final = 0.0005
 
 async def metrics(request: Request) -> Response:
     """Answer with every metric, as Prometheus text or OpenMetrics, by the `Accept` header."""
-    service = service_of(request)
+    context = context_of(request)
     small = wants_gzip(request.headers.get("accept-encoding"))
-    facts, server = await service.facts()
+    facts, server = await context.facts()
     accept = request.headers.get("accept", "")
-    pieces, content_type = render_chunks(accept, facts, server, service.exposed)
-    body = await _in_turns(pieces, Gzip(service.writing) if small else Plain())
+    pieces, content_type = render_chunks(accept, facts, server, context.exposed)
+    body = await _in_turns(pieces, Gzip(context.writing) if small else Plain())
     return Response(body, headers={"content-type": content_type, **negotiated(small)})
 
 

@@ -1,8 +1,8 @@
-"""Refuses requests that a web page of another site makes with a visitor's browser.
+"""Refuses requests that a web page of another site sends from a visitor's browser.
 
-A page can post to any address that its visitor's browser reaches, and by a name of its own that leads to that
-address (DNS rebinding) even read the answer. Browsers say which page asks (`Origin`, `Sec-Fetch-Site`) and which
-name it used (`Host`); programs send neither, or what they like, and have no need to lie.
+A page can post to any address that its visitor's browser reaches. With a host name that resolves to that address
+(DNS rebinding) it can even read the answer. Browsers send the page's origin (`Origin`, `Sec-Fetch-Site`) and the host
+name it used (`Host`), and a page cannot change them. Other clients can send anything, but gain nothing by it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _PREFLIGHT_SECONDS: Final = 600
 ANY: Final = "*"
 
 
-class Door:
-    """Decides by a request's headers whether it is let in."""
+class OriginPolicy:
+    """Decides from a request's headers whether it is allowed."""
 
     def __init__(self, bound: str, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()) -> None:
-        """`bound` is the address that the server listens on."""
+        """`bound` is the address on which the server listens."""
         self._names: Final = frozenset(name.lower().rstrip(".") for name in (*allowed_hosts, bound))
         self._any_host: Final = ANY in allowed_hosts or not (allowed_hosts or is_loopback(bound))
         self._by_default: Final = not allowed_hosts
         self._known: set[bytes] = set()
         self.origins: Final = frozenset(origin.lower() for origin in allowed_origins)
-        """Other pages that may ask, in small letters; may hold `*`."""
+        """Allowed origins of other sites in lower case; may hold `*`."""
 
     def refusal(self, method: str, headers: Headers) -> Refused | None:
-        """Return why a request is not let in, None if it is: one look at its headers, as every request pays for it."""
+        """Return why a request is refused, None if it is allowed; one pass over its headers, for speed."""
         host = None
         browser = twice = False
         for name, value in headers:
@@ -65,18 +65,18 @@ class Door:
             return False
         name = found[1].rstrip(".")
         if is_loopback(name) or is_address(name) or name in self._names:
-            # Whoever asks by an address knows it: a page of another site has only its own name to ask by.
+            # DNS rebinding needs a host name, so an address is safe.
             return True
         if self._by_default and "." not in found[1]:
-            return True  # as on a local network: no site of the internet has such a name
+            return True  # a name of the local network; no site on the internet has one without a dot
         return any(name.endswith(allowed[1:]) for allowed in self._names if allowed.startswith("*."))
 
     def _is_own_page(self, headers: Headers) -> bool:
-        """Say whether a browser's request comes from a page of this server, or of an allowed origin."""
+        """Say whether a browser's request comes from a page of this server or of an allowed origin."""
         found = dict(headers)
         site = found.get(b"sec-fetch-site", b"").lower()
         origin = found.get(b"origin")
-        if site in (b"same-origin", b"none"):  # no page can say so itself
+        if site in (b"same-origin", b"none"):  # set by the browser; a page cannot forge it
             return True
         if ANY in self.origins or (origin is not None and self._is_allowed_origin(origin)):
             return True
@@ -86,7 +86,7 @@ class Door:
         return ANY in self.origins or origin.decode("latin-1").lower() in self.origins
 
     def shared(self, headers: Headers) -> list[Header]:
-        """Return what lets a page of an allowed origin read the answer (CORS); empty where no origin is allowed."""
+        """Return the CORS headers with which a page of an allowed origin can read the answer."""
         if not self.origins:
             return []
         origin = dict(headers).get(b"origin")
@@ -96,26 +96,26 @@ class Door:
         return [*varies, (b"access-control-allow-origin", origin), (b"access-control-expose-headers", b"Retry-After")]
 
     def preflight(self, method: str, headers: Headers) -> list[Header] | None:
-        """Return what answers a browser that asks whether it may, beside what is `shared`; None if it does not ask."""
+        """Return the headers of a preflight's answer, in addition to those of `shared`; None for other requests."""
         if method != "OPTIONS" or not self.origins:
             return None
         found = dict(headers)
         origin = found.get(b"origin")
         if b"access-control-request-method" not in found or origin is None or not self._is_allowed_origin(origin):
             return None
-        asked = found.get(b"access-control-request-headers")
+        requested = found.get(b"access-control-request-headers")
         private = b"access-control-request-private-network" in found
         return [
             (b"vary", b"Access-Control-Request-Headers"),
             (b"access-control-allow-methods", b"GET, HEAD, POST"),
-            *([(b"access-control-allow-headers", asked)] if asked else []),
+            *([(b"access-control-allow-headers", requested)] if requested else []),
             *([(b"access-control-allow-private-network", b"true")] if private else []),
             (b"access-control-max-age", b"%d" % _PREFLIGHT_SECONDS),
         ]
 
 
 def is_loopback(name: str) -> bool:
-    """Say whether a name or an address leads to the own machine, whoever resolves it."""
+    """Say whether a name or address always means the local machine."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -134,9 +134,9 @@ def is_address(name: str) -> bool:
 
 
 def _is_same(origin: bytes, headers: dict[bytes, bytes]) -> bool:
-    """Say whether a page's origin is the server that it asks, by what the browser or a proxy says of it.
+    """Say whether a page's origin is this server, judged by the `Host` header or that of a proxy.
 
-    A page cannot send a proxy's headers without being asked for leave first.
+    A page cannot send a proxy's headers without a preflight.
     """
     scheme, separator, page = origin.decode("latin-1").lower().partition("://")
     if not separator:
@@ -148,12 +148,12 @@ def _is_same(origin: bytes, headers: dict[bytes, bytes]) -> bool:
         return False
     if own in (_authority(host, scheme) for host in given):
         return True
-    # Many proxies tell the name alone.
+    # Many proxies forward the name without its port.
     return not _FORWARDED.isdisjoint(headers) and own[0] in given
 
 
 def _authority(host: str, scheme: str) -> tuple[str, str] | None:
-    """Return a host's name and port, the scheme's own if it names none."""
+    """Return a host's name and port, by default the scheme's port."""
     found = _HOST.match(host)
     return None if found is None else (found[1], found[2] or _DEFAULT_PORTS.get(scheme, ""))
 
@@ -161,7 +161,7 @@ def _authority(host: str, scheme: str) -> tuple[str, str] | None:
 def _other_host(host: bytes) -> Refused:
     return Refused(
         Reason.HOST_NOT_ALLOWED,
-        f"requests for the host {shortened(host.decode('latin-1'))!r} are refused: if that is a name of this server, "
+        f"requests for the host {shortened(host.decode('latin-1'))!r} are refused: if it is a name of this server, "
         "add it to the setting allowed_hosts (DRIFTGAUGE_ALLOWED_HOSTS)",
         {"field": "host"},
     )

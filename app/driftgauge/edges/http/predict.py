@@ -12,7 +12,7 @@ from starlette.responses import Response
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.structure import Structure
 from driftgauge.edges.formats.predict_json import PredictRequest, read_request, write_answer
-from driftgauge.edges.http.context import service_of
+from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.errors import error_body
 from driftgauge.errors import Reason
 from driftgauge.models.bundle import BundleInfo
@@ -21,19 +21,19 @@ from driftgauge.serving.request import Answer
 
 @dataclass(frozen=True)
 class PredictJson:
-    """The wire format of `POST /predict`."""
+    """Codec of `POST /predict`."""
 
     decoder: FeatureDecoder
     info: BundleInfo
     max_rows: int
 
     def read(self, body: bytes, structure: Structure | None = None) -> PredictRequest:
-        """Understand a body, a large one by its structure; raises Refused."""
+        """Decode a body, a large one with its structure; raises Refused."""
         return read_request(body, self.decoder, self.max_rows, structure)
 
-    def write(self, asked: PredictRequest, answer: Answer, arrival: float) -> bytes:
+    def write(self, request: PredictRequest, answer: Answer, arrival: float) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""
-        return write_answer(asked, answer, self.info, arrival)
+        return write_answer(request, answer, self.info, arrival)
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
         """Return an error's body."""
@@ -41,5 +41,5 @@ class PredictJson:
 
 
 async def predict(request: Request) -> Response:
-    """Predict one row or many: all rows are answered, or none."""
-    return await service_of(request).predict.answer(request)
+    """Predict one row or many rows: all of them are answered, or none."""
+    return await context_of(request).predict.answer(request)

@@ -1,4 +1,4 @@
-"""Predicting over HTTP: from a body to an answer, whatever the wire format; `predict` and `infer` have one each."""
+"""From the body of a prediction request to its answer, in any wire format."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from driftgauge.serving.batcher import Batcher
 from driftgauge.serving.request import Answer, QueuedRequest
 
 INLINE_ROWS: Final = 256
-"""Answers of so many rows are written on the event loop, larger ones in a thread."""
+"""Answers of up to this many rows are serialised on the event loop, larger ones in a thread."""
 Header = tuple[bytes, bytes]
 _HELP: Final[Mapping[Reason, Sequence[Header]]] = {
     Reason.OVERLOADED: [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)],
     Reason.UNSUPPORTED_ENCODING: [(b"accept-encoding", READ.encode())],
 }
-"""Headers that say how to ask instead, or when."""
+"""Headers that tell the client when to retry, or which encodings are accepted."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
 class DecodedRequest(Protocol):
-    """A request that was understood."""
+    """A decoded request."""
 
     @property
     def batch(self) -> Batch:
@@ -62,12 +62,12 @@ R = TypeVar("R", bound=DecodedRequest)
 
 
 class Codec(Protocol[R]):
-    """A wire format of requests to predict, of their answers and of errors."""
+    """A wire format of prediction requests, answers and errors."""
 
     def read(self, body: bytes, structure: Structure | None = None) -> R:
-        """Understand a body, a large one by its structure; raises Refused."""
+        """Decode a body, a large one with its structure; raises Refused."""
 
-    def write(self, asked: R, answer: Answer, arrival: float) -> bytes:
+    def write(self, request: R, answer: Answer, arrival: float) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
@@ -75,28 +75,28 @@ class Codec(Protocol[R]):
 
 
 class Reply(NamedTuple):
-    """A whole answer over HTTP."""
+    """A complete HTTP answer."""
 
     status: int
     headers: list[Header]
     body: bytes
 
     def response(self) -> Response:
-        """Return it as FastAPI's routes answer."""
+        """Return it as a Starlette response."""
         return Response(self.body, self.status, {name.decode(): value.decode() for name, value in self.headers})
 
 
 def reply_of(status: int, body: bytes, *more: Header) -> Reply:
-    """Return a reply of JSON."""
+    """Return a JSON reply."""
     return Reply(status, [_JSON, (b"content-length", b"%d" % len(body)), *more], body)
 
 
 @dataclass(frozen=True)
 class PredictionEndpoint(Generic[R]):
-    """One way to ask for predictions: all rows of a request are answered, or none."""
+    """Answers prediction requests in one wire format: all rows of a request, or none."""
 
-    wire: Codec[R]
-    intake: BodyReader
+    codec: Codec[R]
+    reader: BodyReader
     extent: Extent
     batcher: Batcher
     predictor: Predictor
@@ -105,7 +105,7 @@ class PredictionEndpoint(Generic[R]):
     clock: Callable[[], float]
 
     async def answer(self, request: Request) -> Response:
-        """Answer a request as FastAPI's routes do; `front` answers the same ones by a shorter way."""
+        """Answer a request that came through FastAPI's routing; the fast path calls `reply` instead."""
         try:
             reply = await self.reply(request.scope, request.receive)
         except ClientDisconnect:
@@ -115,77 +115,77 @@ class PredictionEndpoint(Generic[R]):
         return reply.response()
 
     async def reply(self, scope: Scope, receive: Receive) -> Reply:
-        """Answer a request; raises ClientDisconnect if nobody is there any more."""
+        """Answer a request; raises ClientDisconnect if the client has gone."""
         started = time.perf_counter()
         arrival = self.clock()
-        asked: R | None = None
+        decoded: R | None = None
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
-            asked = await self._understood(scope, receive)
-            answer = await self._answered(QueuedRequest(asked.batch, arrival, asked.event, started), receive)
+            decoded = await self._decode(scope, receive)
+            answer = await self._predict(QueuedRequest(decoded.batch, arrival, decoded.event, started), receive)
             if len(answer.labels) <= INLINE_ROWS:
-                body = self.wire.write(asked, answer, arrival)
+                body = self.codec.write(decoded, answer, arrival)
             else:
-                body = await self.intake.lane.run(Urgency.ANSWER, self.wire.write, asked, answer, arrival)
+                body = await self.reader.thread.run(Urgency.ANSWER, self.codec.write, decoded, answer, arrival)
             return reply_of(200, body)
         except Refused as error:
-            return self.refused(error, hangs_up(scope, error) if asked is None else ())
+            return self.refused(error, closing(scope, error) if decoded is None else ())
         except ModelFailed as error:
-            self.capture.failed(len(asked.batch) if asked else 0)
+            self.capture.failed(len(decoded.batch) if decoded else 0)
             self.failures.record(Reason.MODEL_FAILED, error)
             return self._refusal(Reason.MODEL_FAILED, f"{error}; nothing was predicted", {})
 
     def refused(self, error: Refused, headers: Sequence[Header] = ()) -> Reply:
-        """Answer and count a request that is refused."""
+        """Count a refused request and return its answer."""
         self.capture.refused(error.reason)
         return self._refusal(error.reason, error.message, error.detail, headers)
 
     def broken(self, error: Exception) -> Reply:
-        """Answer a request that failed in a way that nobody thought of; the log says more."""
+        """Log an unexpected failure and return the answer of its request."""
         self.failures.record(REQUEST_FAILED, error)
         return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
 
-    async def _understood(self, scope: Scope, receive: Receive) -> R:
-        """Understand a body, a large one in a thread, so that the event loop goes on answering others."""
-        intake, coding = self.intake, coding_of(scope["headers"])
-        if intake.pending_bytes:
-            intake.admit(scope)  # before its body is read, which perhaps is large
+    async def _decode(self, scope: Scope, receive: Receive) -> R:
+        """Read and decode a body; large bodies are decoded in a thread, so that the event loop keeps running."""
+        reader, coding = self.reader, coding_of(scope["headers"])
+        if reader.pending_bytes:
+            reader.admit(scope)  # before its body, which may be large, is read
         message = await receive()
-        if coding is None and is_whole(message, intake.inline_bytes):
+        if coding is None and is_whole(message, reader.inline_bytes):
             return self._read(message.get("body", b""))
-        with intake.pending() as pending:
-            body = await intake.rest(message, scope, receive, pending)
+        with reader.pending() as pending:
+            body = await reader.rest(message, scope, receive, pending)
             if coding is not None:
-                body = await intake.inflated(body, coding, pending)
+                body = await reader.inflate(body, coding, pending)
                 if len(body) <= INLINE_BYTES:
                     return self._read(body)
             body = unmarked(body)
-            structure = await self._surveyed(body, pending) if len(body) > SURVEYED_BYTES else None
-            asked = await intake.lane.run(Urgency.PARSE, self._read, body, structure)
-            pending.understood(len(asked.batch))
-            return asked
+            structure = await self._survey(body, pending) if len(body) > SURVEYED_BYTES else None
+            decoded = await reader.thread.run(Urgency.PARSE, self._read, body, structure)
+            pending.learn_row_size(len(decoded.batch))
+            return decoded
 
     def _read(self, body: bytes, structure: Structure | None = None) -> R:
-        """Understand a body whose rows the model takes; raises Refused."""
-        asked = self.wire.read(body, structure)
-        self.predictor.admit(asked.batch)
-        return asked
+        """Decode a body and check that the model takes its rows; raises Refused."""
+        decoded = self.codec.read(body, structure)
+        self.predictor.admit(decoded.batch)
+        return decoded
 
-    async def _surveyed(self, body: bytes, pending: Pending) -> Structure:
-        """Return the structure of a large body; Refused if a request cannot have it, or the queue not take its rows."""
-        structure = await self.intake.lane.run(Urgency.SURVEY, self._survey, body, pending)
+    async def _survey(self, body: bytes, pending: Pending) -> Structure:
+        """Return the structure of a large body; Refused if it is larger than any request, or the queue has no room."""
+        structure = await self.reader.thread.run(Urgency.SURVEY, self._structure, body, pending)
         rows = self.extent.least_rows(structure)
         pending.expect(rows)
         self.batcher.admit(rows)
         return structure
 
-    def _survey(self, body: bytes, pending: Pending) -> Structure:
-        """Return the structure of a body for which there is room still, now that it has its turn."""
+    def _structure(self, body: bytes, pending: Pending) -> Structure:
+        """Return the structure of a body, if there is still room for it; called in the body thread."""
         pending.refuse()
         return survey(body, self.extent.refuse)
 
-    async def _answered(self, request: QueuedRequest, receive: Receive) -> Answer:
-        """Return the model's answer; a request that has to wait is taken out of the queue if its client goes away."""
+    async def _predict(self, request: QueuedRequest, receive: Receive) -> Answer:
+        """Return the model's answer; a queued request is cancelled if its client disconnects."""
         waits = self.batcher.is_slow
         answer = self.batcher.submit(request)
         if not waits:
@@ -203,19 +203,19 @@ class PredictionEndpoint(Generic[R]):
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
     ) -> Reply:
-        return reply_of(status_of(reason), self.wire.error(reason, message, detail), *_HELP.get(reason, ()), *headers)
+        return reply_of(status_of(reason), self.codec.error(reason, message, detail), *_HELP.get(reason, ()), *headers)
 
 
 async def _disconnected(receive: Receive) -> None:
-    """Return when the client is gone."""
+    """Return once the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def hangs_up(scope: Scope, error: Refused) -> Sequence[Header]:
-    """Return what ends a connection whose client may be sending, or waiting to send, a body that nobody reads."""
+def closing(scope: Scope, error: Refused) -> Sequence[Header]:
+    """Return `Connection: close` if the client sent `Expect: 100-continue`, or its body was refused unread."""
     headers = headers_of(scope)
     unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers
-    if error.reason is Reason.OVERLOADED:  # what is small has come already, most of the time
+    if error.reason is Reason.OVERLOADED:  # small bodies have usually arrived already
         unread = unread or stated_length(scope) > SURVEYED_BYTES or b"transfer-encoding" in headers
     return [(b"connection", b"close")] if unread else []

@@ -1,4 +1,4 @@
-"""Counts and times every request: `http_requests_total` and `http_request_duration_seconds`."""
+"""Counts and times requests: `http_requests_total` and `http_request_duration_seconds`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from driftgauge.metrics.series import (
 )
 
 UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
-"""Where requests are counted that fit no route, or no method of it, or are refused before that is known."""
+"""Method, handler and codes of requests that match no route, or are refused before it is known."""
 
 
 def handler(path: str) -> str:
-    """Return the template under which a route counts: a model has the same series with its version and without."""
+    """Return the template under which a route is counted; with and without a version it is the same."""
     return path.replace("/versions/{model_version}", "")
 
 
@@ -37,10 +37,10 @@ def http_series(routes: Routes) -> tuple[CounterSpec, ...]:
 
 
 class HttpCounters:
-    """The server's own counters, among others in a state; `changed` is told of each answer that was counted."""
+    """The server's own counters in a state; `changed` is called after each counted answer."""
 
     def __init__(self, routes: Routes, counters: Counters, changed: Callable[[], None] = lambda: None) -> None:
-        """Count in `counters`, which have the series of these routes."""
+        """Count in `counters`, which hold the series of these routes."""
         self.series: tuple[CounterSpec, ...] = http_series(routes)
         self.counters = counters
         self._changed = changed
@@ -59,14 +59,14 @@ class HttpCounters:
         self._changed()
 
     def refused(self, reason: Reason, status: int | None) -> None:
-        """Count a connection that was refused or ended, and the answer that its request got, if it had begun one."""
+        """Count a connection that was refused or closed, and the answer to its request, if it had begun one."""
         self.counters.add(CONNECTIONS_REFUSED.name, 1.0, reason)
         if status is not None:
             self.counters.add(HTTP_REQUESTS, 1.0, *self._labels(*UNMATCHED[:2], str(status)))
         self._changed()
 
     def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:
-        """Return the labels under which an answer counts that has none of its own."""
+        """Return the labels of an answer that has no series of its own."""
         if method == "HEAD" and (method, template) not in self._known:
             method = "GET"  # it is the same work
         known = (method, template) if (method, template) in self._known else UNMATCHED[:2]

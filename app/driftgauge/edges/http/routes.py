@@ -10,7 +10,17 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from driftgauge.edges.http import about, docs_page, drift_status, infer, metrics_endpoint, predict, runbooks
+from driftgauge.edges.http import (
+    docs_page,
+    drift_status,
+    health,
+    infer,
+    metadata,
+    metrics_endpoint,
+    predict,
+    runbooks,
+    self_test,
+)
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_status, schemas_v2
@@ -22,19 +32,19 @@ Handler = Callable[..., Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Route:
-    """A route: what answers it, with which status codes, and how the documentation describes it."""
+    """A route: its handler, its status codes, and its documentation."""
 
     method: str
     path: str
-    answers: Handler
+    handler: Handler
     codes: tuple[int, ...]
     tag: str
     body: type[BaseModel] | None = None
-    """The shape of its answer."""
+    """Schema of its answer."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Its method, and HEAD where it is counted apart, for the probes that some load balancers send."""
+        """Its method; also HEAD if that is counted separately, for probes of load balancers."""
         return (self.method, "HEAD") if self.tag == "health" else (self.method,)
 
     @property
@@ -47,19 +57,19 @@ MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versio
 PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
 INFERRING: Final = (*PREDICTING, 404)
 ANYWHERE: Final = (408, 414, 421, 431)
-"""What every route may answer, whose requests are refused before it is known what they ask."""
+"""Codes of every route: answers to requests that are refused before their route is known."""
 ROUTES: Final = (
     Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
-    Route("GET", "/predict/test", about.predict_test, (200, 500), "predict", schemas.TestAnswer),
+    Route("GET", "/predict/test", self_test.predict_test, (200, 500), "predict", schemas.TestAnswer),
     Route("GET", "/drift/status", drift_status.status, (200, 404, 406, 422), "watch", schemas_status.DriftStatus),
     Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "watch"),
     Route("GET", "/runbooks", runbooks.contents, (200,), "watch"),
     Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "watch"),
-    Route("GET", "/metadata", about.metadata, (200,), "model", schemas.Metadata),
-    Route("GET", "/label", about.label, (200,), "model", schemas.ClassNames),
-    Route("GET", "/health", about.health, (200,), "health", schemas.Health),
-    Route("GET", "/health/live", about.live, (200,), "health", schemas.Alive),
-    Route("GET", "/health/ready", about.ready, (200, 503), "health", schemas.Alive),
+    Route("GET", "/metadata", metadata.metadata, (200,), "model", schemas.Metadata),
+    Route("GET", "/label", metadata.label, (200,), "model", schemas.ClassNames),
+    Route("GET", "/health", health.health, (200,), "health", schemas.Health),
+    Route("GET", "/health/live", health.live, (200,), "health", schemas.Alive),
+    Route("GET", "/health/ready", health.ready, (200, 503), "health", schemas.Alive),
     *(Route("POST", f"{path}/infer", infer.infer, INFERRING, "v2", schemas_v2.InferAnswer) for path in MODEL_PATHS),
     *(Route("GET", path, infer.model, (200, 404), "v2", schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
     *(
@@ -69,7 +79,7 @@ ROUTES: Final = (
     Route("GET", "/v2", infer.server, (200,), "v2", schemas_v2.V2ServerMetadata),
     Route("GET", "/v2/health/live", infer.live, (200,), "v2", schemas_v2.V2Live),
     Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", schemas_v2.V2Ready),
-    Route("GET", "/", about.root, (307,), "docs"),
+    Route("GET", "/", docs_page.root, (307,), "docs"),
     Route("GET", "/docs", docs_page.docs, (200,), "docs"),
     Route("GET", "/docs/{asset}", docs_page.docs_asset, (200, 404), "docs"),
 )
@@ -78,27 +88,27 @@ DOCUMENT: Final = ("GET", "/openapi.json", (200,))
 
 
 def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
-    """Return every route as (method, template under which it counts, codes)."""
+    """Return every route as (method, template under which it is counted, codes)."""
     declared = {(method, handler(route.path)): route.codes for route in ROUTES for method in route.methods}
     return [*((method, path, codes) for (method, path), codes in declared.items()), DOCUMENT]
 
 
-def shortcuts(service: ServerContext) -> Shortcuts:
-    """Return what answers the paths that predict, before FastAPI looks for a route."""
-    names = {"model_name": service.info.name, "model_version": service.info.version}
+def shortcuts(context: ServerContext) -> Shortcuts:
+    """Return the endpoints of prediction requests by path, which need no routing."""
+    names = {"model_name": context.info.name, "model_version": context.info.version}
     inferring = {path.format_map(names): path for path in (f"{path}/infer" for path in MODEL_PATHS)}
     return {
-        "/predict": ("/predict", service.predict),
-        **{path: (handler(template), service.infer) for path, template in inferring.items()},
+        "/predict": ("/predict", context.predict),
+        **{path: (handler(template), context.infer) for path, template in inferring.items()},
     }
 
 
 def install_routes(app: FastAPI, info: BundleInfo, max_rows: int) -> None:
-    """Add the routes, with the model's own features in their documentation."""
+    """Add the routes, documented with the model's own features."""
     for route in ROUTES:
         app.add_api_route(
             route.path,
-            route.answers,
+            route.handler,
             methods=[route.method],
             tags=[route.tag],
             response_class=Response,
@@ -113,7 +123,7 @@ def _error(route: Route) -> type[BaseModel]:
 
 
 def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
-    """Return what the documentation says of a route beyond its answers."""
+    """Return the documented parameters and body of a route."""
     parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
     if route.path == "/drift/status":
         parameters += schemas_status.PARAMETERS

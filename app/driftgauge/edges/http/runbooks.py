@@ -1,4 +1,4 @@
-"""The runbooks over HTTP: a page for browsers, Markdown for everybody else."""
+"""`GET /runbooks`: HTML for browsers, Markdown for other clients."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def contents(request: Request) -> Response:
 
 
 async def runbook(request: Request) -> Response:
-    """Say what an alert means, what to look at and what to do: as a page, or as Markdown, by the `Accept` header."""
+    """Return an alert's runbook, as HTML or Markdown depending on the `Accept` header."""
     alert: str = request.path_params["alert"]
     return _answer(request, alert.removesuffix(".md"), runbooks().page(alert))
 
@@ -48,7 +48,7 @@ def _answer(request: Request, title: str, text: str) -> Response:
 
 
 def page(title: str, text: str) -> str:
-    """Return Markdown as an HTML page without scripts, HTML in it being shown as text."""
+    """Return Markdown as an HTML page without scripts; HTML inside it is shown as text."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

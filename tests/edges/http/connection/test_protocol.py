@@ -454,7 +454,7 @@ def test_a_client_that_does_not_read_is_cut_off(binary: Example) -> None:
         while server.metric("http_connections_refused_total", reason="answer_not_read") == 0:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert len(server.service.connections) == 1
+        assert len(server.context.connections) == 1
 
 
 # ---------------------------------------------------------------- 413 comes before 100
@@ -519,7 +519,7 @@ def test_a_flood_of_pipelined_requests_is_answered_and_bounded(server: Served, c
             data = tail + client.socket.recv(1 << 16)
             got += data.count(b"HTTP/1.1 200 OK")
             tail = data[-14:] if not data.endswith(b"}") else b""
-        for one in server.service.connections.all():
+        for one in server.context.connections.all():
             assert isinstance(one, LimitedProtocol)
             most = max(most, len(one.pipeline))
     assert most <= SLICE_BYTES / len(request) + 1
@@ -529,7 +529,7 @@ def test_more_connections_than_there_may_be(binary: Example, body: bytes) -> Non
     with served(binary, max_connections=10, head_timeout_seconds=30.0) as server, contextlib.ExitStack() as stack:
         silent = [stack.enter_context(connected(server)) for _ in range(30)]
         assert httpx.post(server.client.base_url.join("/predict"), content=body).status_code == 200
-        assert len(server.service.connections) <= 10
+        assert len(server.context.connections) <= 10
         assert silent[0].is_closed()
         for _ in range(20):
             stack.enter_context(connected(server)).send(b"GET / HTTP/1.1\r\nX")
