@@ -120,7 +120,7 @@ def test_the_state_of_a_bundle_is_the_one_beside_it(
     monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(tmp_path / "b"))
     assert "binary/1.2/0.state" in state("show").out
     monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "elsewhere")
-    assert state("show").out == "there is no state in elsewhere\n"
+    assert state("show").out == "no state in elsewhere\n"
 
 
 def test_a_file_that_is_no_state_is_shown_as_nobodys_or_not_at_all(tmp_path: Path, state: Command) -> None:
@@ -135,14 +135,14 @@ def test_a_file_that_is_no_state_is_shown_as_nobodys_or_not_at_all(tmp_path: Pat
 
 @pytest.mark.parametrize("command", ["show", "reset"])
 def test_a_folder_must_be_named_somehow(command: str, state: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert state(command).refuses("which state?", "--bundle DIR", "--state-dir DIR")
-    assert state(command, "--state-dir", "memory").refuses("which state?")
+    assert state(command).refuses("no state folder is known", "--bundle FOLDER", "--state-dir FOLDER")
+    assert state(command, "--state-dir", "memory").refuses("no state folder is known")
     monkeypatch.setenv("DRIFTGAUGE_BUNDEL", "x")
     assert state(command).refuses("DRIFTGAUGE_BUNDEL")
 
 
 def test_an_empty_folder_has_no_state(tmp_path: Path, state: Command) -> None:
-    assert state("show", "--state-dir", tmp_path).out == f"there is no state in {tmp_path}\n"
+    assert state("show", "--state-dir", tmp_path).out == f"no state in {tmp_path}\n"
     assert _shown(state, tmp_path) == []
     result = state("reset", "--state-dir", tmp_path)
     assert (result.code, result.out) == (0, f"0 files deleted from {tmp_path}\n")

@@ -1,4 +1,4 @@
-"""Standard output and error, whatever the terminal or the log can show."""
+"""Consoles that print any text on any terminal or log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN: Final = {
     "“": '"',
     "”": '"',
 }
-"""What some characters are written as where they cannot be shown."""
+"""Substitutes for characters that an encoding lacks."""
 _HANDLER: Final = "driftgauge-plain"
 WIDTH: Final = 132
 """Least characters of a line if the output is no terminal: a table of all statistics fits."""
@@ -39,7 +39,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def replace_unprintable(*streams: Any) -> None:
-    """Let streams write what their encoding lacks in plain characters, or as a question mark, instead of failing."""
+    """Replace characters that a stream's encoding lacks, instead of failing on them."""
     codecs.register_error(_HANDLER, _plain)
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
@@ -47,7 +47,7 @@ def replace_unprintable(*streams: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """Return a text as standard output can show it; click would write what it lacks as UTF-8."""
+    """Return a text without characters that standard output lacks; click would write them as UTF-8."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     codecs.register_error(_HANDLER, _plain)
     return text.encode(encoding, _HANDLER).decode(encoding)

@@ -1,13 +1,14 @@
-"""`driftgauge state`: look at the files that windows and counters are kept in, or delete them."""
+"""`driftgauge state`: list or delete the files that hold windows, counters and evidence."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from driftgauge.cli.console import console
 from driftgauge.cli.help import CommandLine
@@ -17,42 +18,38 @@ from driftgauge.state.folder import Found, found_in, reset
 
 state_app = CommandLine("Inspect or delete the state of a server.")
 
-Bundle = Annotated[Path | None, typer.Option(help="Folder of the bundle that is served.")]
-StateDir = Annotated[Path | None, typer.Option(help="Folder of the state.", show_default="BUNDLE.state, beside it")]
+Bundle = Annotated[Path | None, typer.Option(help="Folder of the bundle that is served.", metavar="FOLDER")]
+StateDir = Annotated[
+    Path | None, typer.Option(help="Folder of the state.", metavar="FOLDER", show_default="BUNDLE.state")
+]
 
 
 @state_app.command("show")
 def show(
     bundle: Bundle = None,
     state_dir: StateDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what state there is, whose it is, and which processes use it."""
+    """List the state files with their model, their rows and the process that uses them."""
     folder = _folder(bundle, state_dir)
-    found = found_in(folder)
+    files = [_described(found, folder) for found in found_in(folder)]
     if as_json:
-        typer.echo(json.dumps([_described(own, folder) for own in found], indent=1))
-        return
-    if not found:
-        typer.echo(f"there is no state in {folder}")
-        return
-    table = Table(box=None, pad_edge=False)
-    for head in ("file", "model", "version", "rows", "MiB", "used by"):
-        table.add_column(head, justify="right" if head in ("rows", "MiB") else "left")
-    for own in found:
-        said = _described(own, folder)
-        user = f"process {said['pid']}" if own.held else ""
-        mib = f"{own.size_bytes / 2**20:.1f}"
-        rows = "" if own.rows is None else f"{own.rows:,}"
-        table.add_row(said["file"], said["model_name"] or "?", said["model_version"] or "?", rows, mib, user)
-    out = console()
-    out.print(table)
-    out.print(f"in {folder}", soft_wrap=True)
+        typer.echo(json.dumps(files, indent=1))
+    elif files:
+        out = console()
+        out.print(_table(files))
+        out.print(f"in {folder}", soft_wrap=True)
+    else:
+        typer.echo(f"no state in {folder}")
 
 
 @state_app.command("reset")
 def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
-    """Delete all state of a folder, of every model and version in it. Refused while a server uses it."""
+    """Delete the state of all models and versions in a folder.
+
+    The command is refused while a server uses the folder. To delete the state of one model version only, start its
+    server with --fresh-state.
+    """
     folder = _folder(bundle, state_dir)
     if not folder.is_dir():
         raise StateError(f"there is no folder {folder}")
@@ -60,21 +57,38 @@ def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
 
 
 def _folder(bundle: Path | None, state_dir: Path | None) -> Path:
+    """Return the state folder; SettingsError if neither option, environment nor file names one."""
     folder = load({"bundle": bundle, "state_dir": state_dir}).state_folder
     if folder is None:
-        raise SettingsError("which state? Name the bundle (--bundle DIR) or the folder (--state-dir DIR)")
+        raise SettingsError("no state folder is known: give the bundle (--bundle FOLDER) or --state-dir FOLDER")
     return folder
 
 
-def _described(own: Found, folder: Path) -> dict[str, Any]:
+def _described(found: Found, folder: Path) -> dict[str, Any]:
+    """Return a file as JSON shows it."""
     return {
-        "file": str(own.path.relative_to(folder)),
-        "kind": own.header.get("kind"),
-        "model_name": own.header.get("model_name"),
-        "model_version": own.header.get("model_version"),
-        "baseline": own.header.get("baseline"),
-        "rows": own.rows,
-        "size_bytes": own.size_bytes,
-        "held": own.held,
-        "pid": own.lease.pid,
+        "file": str(found.path.relative_to(folder)),
+        "kind": found.header.get("kind"),
+        "model_name": found.header.get("model_name"),
+        "model_version": found.header.get("model_version"),
+        "baseline": found.header.get("baseline"),
+        "rows": found.rows,
+        "size_bytes": found.size_bytes,
+        "held": found.held,
+        "pid": found.lease.pid,
     }
+
+
+def _table(files: Sequence[dict[str, Any]]) -> Table:
+    numbers = [Column(name, justify="right") for name in ("rows", "MiB")]
+    table = Table("file", "model", "version", *numbers, "used by", box=None, pad_edge=False)
+    for file in files:
+        table.add_row(
+            file["file"],
+            file["model_name"] or "?",
+            file["model_version"] or "?",
+            "" if file["rows"] is None else f"{file['rows']:,}",
+            f"{file['size_bytes'] / 2**20:.1f}",
+            f"process {file['pid']}" if file["held"] else "",
+        )
+    return table
