@@ -189,8 +189,8 @@ class _BaselineText(_Part):
         names = [column.name for column in self.columns]
         _require_unique(names)
         numeric = [column.name for column in self.columns if column.kind == "numeric"]
-        taken = set(self.correlations.columns)
-        ordered = [name for name in numeric if name in taken]
+        named = set(self.correlations.columns)
+        ordered = [name for name in numeric if name in named]
         _require(
             list(self.correlations.columns) == ordered,
             "the correlations do not name the numeric columns once each, in order",
@@ -242,11 +242,11 @@ def _parsed(text: str) -> Any:
 
 
 def _each_once(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         twice = next(name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index]))
         raise BaselineError(f"the baseline names {display(twice)} twice: it was edited or damaged; build it again")
-    return found
+    return content
 
 
 def _require_unique(names: Iterable[str]) -> None:

@@ -32,10 +32,10 @@ def other_names(categories: Iterable[str]) -> dict[str, str]:
     exact name, or several that fit.
     """
     known = set(categories)
-    found: dict[str, list[str]] = {}
+    spelling: dict[str, list[str]] = {}
     for category in sorted(known):
-        found.setdefault(plain_name(category), []).append(category)
-    return {name: fitting[0] for name, fitting in found.items() if name not in known and len(fitting) == 1}
+        spelling.setdefault(plain_name(category), []).append(category)
+    return {name: fitting[0] for name, fitting in spelling.items() if name not in known and len(fitting) == 1}
 
 
 class CategoryNames:

@@ -51,8 +51,8 @@ class Frames:
         for kind, which in enumerate(kinds):
             rows = np.flatnonzero(of_row.reshape(-1) == kind)
             unfit = {index for index, fit in zip(self._strict, which.tolist(), strict=True) if not fit}
-            own = {index: [names[row] for row in rows.tolist()] for index, names in texts.items()}
-            yield rows, self._frame(inputs[rows], own, unfit)
+            own_texts = {index: [names[row] for row in rows.tolist()] for index, names in texts.items()}
+            yield rows, self._frame(inputs[rows], own_texts, unfit)
 
     def _fitting(self, inputs: FloatArray) -> BoolArray | None:
         """Return which cells fit their column's dtype, shape [n, strict columns]; None if all do."""
@@ -102,8 +102,8 @@ class Frames:
             if feature.codes is not None:
                 return codes
             known = set(feature.categories)
-            given = [name if name in known else None for name in names]
-            return self._pd.Categorical(given, categories=list(feature.categories))
+            values = [name if name in known else None for name in names]
+            return self._pd.Categorical(values, categories=list(feature.categories))
         values = [None if name is None else _value(feature, name) for name in names]
         if feature.dtype == "category":
             return self._categorical(feature, values)

@@ -155,9 +155,9 @@ def refuse_unimportable(path: Path) -> None:
 
 
 def _loaded(file: BinaryIO, path: Path, trusted_types: Iterable[str]) -> Any:
-    found = skops.io.get_untrusted_types(file=file)
-    unknown = sorted(set(found) - TRUSTED_TYPES - set(trusted_types))
+    untrusted = skops.io.get_untrusted_types(file=file)
+    unknown = sorted(set(untrusted) - TRUSTED_TYPES - set(trusted_types))
     if unknown:
         raise UntrustedTypes(str(path), unknown)
     file.seek(0)
-    return skops.io.load(file, trusted=list(found))
+    return skops.io.load(file, trusted=list(untrusted))

@@ -227,14 +227,14 @@ def _check_schema(schema: Any, members: Mapping[str, zipfile.ZipInfo]) -> None:
     total = sum(member.file_size for member in members.values())
     read: dict[object, int] = {}
     for index, node in enumerate(nodes):
-        own = node.get("__id__")
-        if isinstance(own, int):
-            parts.setdefault(own, []).append(node)
+        object_id = node.get("__id__")
+        if isinstance(object_id, int):
+            parts.setdefault(object_id, []).append(node)
         if "file" in node:
             member = members.get(node["file"]) if isinstance(node["file"], str) else None
             if member is None:
                 raise UnreadableModel(f"a part of it is in the member {str(node['file'])[:40]}, which is not there")
-            key = own if isinstance(own, int) else ("anonymous", index)
+            key = object_id if isinstance(object_id, int) else ("anonymous", index)
             read[key] = max(read.get(key, 0), member.file_size)
         kind = imported_name(node)
         if kind is not None and (kind.module in MAIN or "<" in kind.name):
@@ -262,7 +262,7 @@ def imported_names(file: BinaryIO) -> set[ImportedName]:
 
 def _nodes(schema: Any) -> list[Mapping[str, Any]]:
     """Return the descriptions of all objects, level by level."""
-    found: list[Mapping[str, Any]] = []
+    nodes: list[Mapping[str, Any]] = []
     level, depth = [schema], 0
     while level:
         if depth > MOST_DEPTH:
@@ -271,13 +271,13 @@ def _nodes(schema: Any) -> list[Mapping[str, Any]]:
         for value in level:
             if isinstance(value, dict):
                 if isinstance(value.get("__loader__"), str):
-                    found.append(value)
+                    nodes.append(value)
                 inner += value.values()
             else:
                 inner += value
         level = [value for value in inner if isinstance(value, dict | list)]
         depth += 1
-    return found
+    return nodes
 
 
 class _Visits:
@@ -294,16 +294,16 @@ class _Visits:
             return sum(map(self.of, value))
         if not isinstance(value, dict):
             return 0
-        own = value.get("__id__")
-        if isinstance(value.get("__loader__"), str) and isinstance(own, int):
-            return self._of_part(own)
+        object_id = value.get("__id__")
+        if isinstance(value.get("__loader__"), str) and isinstance(object_id, int):
+            return self._of_part(object_id)
         return 1 + sum(map(self.of, value.values()))
 
-    def _of_part(self, own: int) -> int:
-        if own in self._open:
+    def _of_part(self, object_id: int) -> int:
+        if object_id in self._open:
             raise UnreadableModel("a part of it contains itself")
-        if own not in self._known:
-            self._open.add(own)
-            self._known[own] = max(1 + sum(map(self.of, part.values())) for part in self._parts[own])
-            self._open.discard(own)
-        return self._known[own]
+        if object_id not in self._known:
+            self._open.add(object_id)
+            self._known[object_id] = max(1 + sum(map(self.of, part.values())) for part in self._parts[object_id])
+            self._open.discard(object_id)
+        return self._known[object_id]

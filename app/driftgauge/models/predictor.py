@@ -64,7 +64,7 @@ class Predictor:
             )
         self.info: Final = bundle.info
         self.baseline: Final = bundle.baseline
-        self._asking = threading.Lock()  # samples are predicted in a thread beside the event loop
+        self._lock = threading.Lock()  # samples are predicted in a thread beside the event loop
         self._model = bundle.model
         self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
         features = list(enumerate(bundle.info.features))
@@ -129,13 +129,15 @@ class Predictor:
 
     def _answer(self, batch: Batch) -> Predictions:
         inputs, observed = self._encode(batch)
-        with self._asking:
+        with self._lock:
             if self._frames is None:
-                given = self._alone(batch.texts[0]) if self.info.input == "texts" else self._rounded(inputs)
-                return self._asked(given, observed)
+                model_input = self._texts_alone(batch.texts[0]) if self.info.input == "texts" else self._rounded(inputs)
+                return self._predictions(model_input, observed)
             frames = list(self._frames.of(inputs, batch.texts))
-            parts = [(rows, self._asked(frame, observed if rows is None else observed[rows])) for rows, frame in frames]
-        return parts[0][1] if len(parts) == 1 else _reunited(parts, len(batch))
+            parts = [
+                (rows, self._predictions(frame, observed if rows is None else observed[rows])) for rows, frame in frames
+            ]
+        return parts[0][1] if len(parts) == 1 else _merged(parts, len(batch))
 
     def _rounded(self, inputs: FloatArray) -> Any:
         """Return the matrix with single-precision columns rounded as they were in training."""
@@ -146,26 +148,26 @@ class Predictor:
         inputs[:, self._single] = inputs[:, self._single].astype(np.float32)
         return inputs
 
-    def _alone(self, texts: Sequence[str | None]) -> list[str | None]:
+    def _texts_alone(self, texts: Sequence[str | None]) -> list[str | None]:
         """Return the input of a model that takes a list of texts."""
         gap = "" if self.info.features[0].missing == "empty" else None
         return [gap if text is None else text for text in texts]
 
-    def _asked(self, inputs: Any, observed: FloatArray) -> Predictions:
+    def _predictions(self, inputs: Any, observed: FloatArray) -> Predictions:
         if self.info.task == "regression":
             values = np.asarray(self._model.predict(inputs), dtype=np.float64).reshape(len(observed))
             _require_finite(values)
-            return Predictions(values.tolist(), values, _beside(observed, values))
+            return Predictions(values.tolist(), values, _with_scores(observed, values))
         probabilities = np.asarray(self._model.predict_proba(inputs), dtype=np.float64)
         _require_finite(probabilities)
         scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
         labels, indices = self._labels.of(inputs, probabilities, scores)
         # While a bundle is created, its classes have no codes yet.
         further = [] if self._class_codes is None else [self._class_codes[indices]]
-        return Predictions(labels, scores, _beside(observed, scores, *further))
+        return Predictions(labels, scores, _with_scores(observed, scores, *further))
 
 
-def _beside(observed: FloatArray, *scores: FloatArray) -> FloatArray:
+def _with_scores(observed: FloatArray, *scores: FloatArray) -> FloatArray:
     """Append score columns, faster than numpy stacks a few rows; ValueError if their lengths differ."""
     rows, count = observed.shape
     if len(scores[0]) != rows:
@@ -177,10 +179,10 @@ def _beside(observed: FloatArray, *scores: FloatArray) -> FloatArray:
     return columns
 
 
-def _reunited(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> Predictions:
+def _merged(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> Predictions:
     """Merge the predictions of parts of a batch, in the order of its rows."""
     order = np.empty(rows, dtype=np.int64)
-    order[np.concatenate([own for own, _ in parts if own is not None])] = np.arange(rows)
+    order[np.concatenate([rows for rows, _ in parts if rows is not None])] = np.arange(rows)
     labels = [label for _, part in parts for label in part.labels]
     scores = np.concatenate([part.scores for _, part in parts])[order]
     columns = np.concatenate([part.columns for _, part in parts])[order]
@@ -199,8 +201,8 @@ class _CategoryEncoder:
         self.feature: Final = feature
         self._bins = bins
         codes = feature.codes or [math.nan] * len(feature.categories)
-        watched = bins.encode(feature.categories).tolist()
-        pairs = zip(codes, watched, strict=True)
+        bin_codes = bins.encode(feature.categories).tolist()
+        pairs = zip(codes, bin_codes, strict=True)
         self._known: dict[str | None, tuple[float, float]] = dict(zip(feature.categories, pairs, strict=True))
         self._known[None] = (math.nan, math.nan)
         self._numbers = feature.values in ("number", "integer")

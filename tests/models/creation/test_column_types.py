@@ -289,7 +289,7 @@ def test_an_estimator_of_texts_alone_takes_one_column(tmp_path: Path) -> None:
     assert bundle.info.input == "texts"
     found = Predictor(bundle).predict(batch_of(bundle.info.features, [{"review": "good stuff"}, {"review": ""}]))
     np.testing.assert_allclose(found.scores, model.predict_proba(["good stuff", ""])[:, 1], rtol=1e-12)
-    with pytest.raises(BundleError, match=r"takes one column of texts, and the reference has 2 .*--ignore the others"):
+    with pytest.raises(BundleError, match=r"takes one column of texts, but the reference has 2 .*--ignore the others"):
         create(model, REVIEWS.assign(y=Y), tmp_path / "c")
 
 

@@ -722,7 +722,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "reserved name": (
         {"estimator": fitted_on(RESERVED_NAME, logistic()), "reference": RESERVED_NAME},
-        "prediction is the name of the monitored score: rename the feature",
+        "prediction is a reserved name, that of the monitored score: rename the feature",
     ),
     "no probabilities": ({"estimator": fitted_on(CELLS, RidgeClassifier())}, "no predict_proba: wrap it in Calibrated"),
     "not fitted": ({"estimator": LogisticRegression()}, "neither a fitted classifier nor a fitted regressor"),

@@ -59,16 +59,16 @@ class BundleBuilder:
         info, model = Probe(self.info, self.model, self.baseline, rows.batch, typical).run()
         predictor = Predictor(Bundle(info, model, self.baseline))
         labels, scores = _predict_or_explain(predictor, rows.batch, "reference" if in_sample else "evaluation table")
-        own = baseline_with(_score_columns(info, labels, scores), _of_scores(self.options, rows.table), rows.table)
+        scored = baseline_with(_score_columns(info, labels, scores), _of_scores(self.options, rows.table), rows.table)
         if fitted is not None:
-            own = self._with_dependence(own, predictor, fitted)
+            scored = self._with_dependence(scored, predictor, fitted)
         samples = self._samples(predictor, rows.batch, labels, scores)
         update = {
             "samples": samples,
             "timing": measure_timing(predictor, samples),
             "performance": measure_performance(info, rows.table, info.target or "", labels, scores, in_sample),
         }
-        return Bundle(info.model_copy(update=update), model, joined(self.baseline, own, in_sample=in_sample))
+        return Bundle(info.model_copy(update=update), model, joined(self.baseline, scored, in_sample=in_sample))
 
     def _samples(
         self, predictor: Predictor, batch: Batch, labels: Sequence[Label], scores: FloatArray
@@ -78,7 +78,7 @@ class BundleBuilder:
         features = predictor.info.features
         return shared_samples(features, batch, _lacking(features, batch), labels, scores)
 
-    def _with_dependence(self, own: Baseline, predictor: Predictor, fitted: Rows) -> Baseline:
+    def _with_dependence(self, scored: Baseline, predictor: Predictor, fitted: Rows) -> Baseline:
         """Return the scores' baseline with the autocorrelation and expected range of the reference's scores.
 
         The distribution of scores on rows that the model was fitted on is biased, but their order in time is not,
@@ -87,9 +87,9 @@ class BundleBuilder:
         try:
             labels, scores = _predict_all(predictor, fitted.batch)
         except (ModelFailed, Refused):  # the reference may hold rows that the model was not fitted on
-            return own
+            return scored
         columns, options = _score_columns(self.info, labels, scores), _of_scores(self.options, fitted.table)
-        return varying_as(own, baseline_with(columns, options, fitted.table))
+        return varying_as(scored, baseline_with(columns, options, fitted.table))
 
 
 def _predict_or_explain(predictor: Predictor, batch: Batch, what: str) -> tuple[list[Label], FloatArray]:

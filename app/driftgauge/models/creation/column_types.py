@@ -127,11 +127,11 @@ def _values_of_texts(feature: Feature, known: LearnedColumn, encoded: Collection
     if known.categories and all(isinstance(category, bool) for category in known.categories):
         return "boolean"
     numbers = [number_of(category) for category in feature.categories]
-    found = [number for number in numbers if number is not None]
-    if len(found) < len(numbers) or not found:
+    spelled = [number for number in numbers if number is not None]
+    if len(spelled) < len(numbers) or not spelled:
         return "text"
     fractions = any(isinstance(category, float) for category in known.categories)
-    return "integer" if not fractions and all(number.is_integer() for number in found) else "number"
+    return "integer" if not fractions and all(number.is_integer() for number in spelled) else "number"
 
 
 def _respelled(feature: Feature, known: LearnedColumn) -> Feature:
@@ -184,11 +184,11 @@ def _missing(feature: Feature, dtype: str, source: TableSource, known: LearnedCo
 
 def feature_cells(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
     """Return the cells of a feature: numbers, or categories by the model's names."""
-    found = column_of(table, feature.name, feature.watched_as)
-    if not isinstance(found, Categories):
-        return found
+    cells = column_of(table, feature.name, feature.watched_as)
+    if not isinstance(cells, Categories):
+        return cells
     plain = as_written or not is_text(_plain_type(table, feature.name))
-    return rename_categories(found, CategoryNames(feature).of_table([*found.names, None], as_written=plain))
+    return rename_categories(cells, CategoryNames(feature).of_table([*cells.names, None], as_written=plain))
 
 
 def _plain_type(table: pa.Table, name: str) -> pa.DataType:
@@ -196,15 +196,15 @@ def _plain_type(table: pa.Table, name: str) -> pa.DataType:
     return of.value_type if pa.types.is_dictionary(of) else of
 
 
-def rename_categories(found: Categories, names: Sequence[str | None]) -> Categories:
+def rename_categories(cells: Categories, names: Sequence[str | None]) -> Categories:
     """Return categories under new names; equal names are merged, the last stands for missing."""
-    kept = tuple(sorted({name for name in names if name is not None}.difference(_unused(found, names))))
+    kept = tuple(sorted({name for name in names if name is not None}.difference(_unused(cells, names))))
     index = {name: i for i, name in enumerate(kept)}
-    moved = np.array([-1 if name is None else index.get(name, -1) for name in names], dtype=np.int64)
-    return Categories(moved[found.codes], kept)
+    codes = np.array([-1 if name is None else index.get(name, -1) for name in names], dtype=np.int64)
+    return Categories(codes[cells.codes], kept)
 
 
-def _unused(found: Categories, names: Sequence[str | None]) -> set[str]:
+def _unused(cells: Categories, names: Sequence[str | None]) -> set[str]:
     """Return the name of the missing category if no cell is missing."""
     last = names[-1]
-    return set() if last is None or last in names[:-1] or (found.codes < 0).any() else {last}
+    return set() if last is None or last in names[:-1] or (cells.codes < 0).any() else {last}

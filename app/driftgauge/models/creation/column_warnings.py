@@ -27,20 +27,20 @@ def column_warnings(columns: Mapping[str, Column], target: Column) -> list[str]:
     truth = _spread_rows(_values(target))
     if len(truth) < FEWEST_ROWS:
         return []
-    found = []
+    warnings = []
     for name, column in columns.items():
         values = _spread_rows(_values(column))
         if _looks_like_id(column, values):
-            found.append(
+            warnings.append(
                 f"{name} is likely an id: it has almost as many distinct values as rows. "
                 "If it is not a feature, fit the estimator without it (and leave it out of the bundle with --ignore)"
             )
         elif determines(values, truth):
-            found.append(
+            warnings.append(
                 f"{name} determines the target perfectly: it may be computed from the target, and unknown when you "
                 "predict. If so, fit the estimator without it (and leave it out of the bundle with --ignore)"
             )
-    return found
+    return warnings
 
 
 def _values(column: Column) -> FloatArray:
@@ -67,10 +67,10 @@ def determines(values: FloatArray, truth: FloatArray) -> bool:
     known = ~(np.isnan(values) | np.isnan(truth))
     if known.sum() < FEWEST_ROWS:
         return False
-    own, index = np.unique(values[known], return_inverse=True)
+    distinct, index = np.unique(values[known], return_inverse=True)
     _, wanted = np.unique(truth[known], return_inverse=True)
     targets = int(wanted.max()) + 1
-    if len(own) < 2 or targets < 2 or np.bincount(wanted).max() > len(wanted) - FEWEST_OTHERS:
+    if len(distinct) < 2 or targets < 2 or np.bincount(wanted).max() > len(wanted) - FEWEST_OTHERS:
         return False
     return _is_monotone(index, wanted, targets) or _is_function(index, wanted)
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from driftgauge.common.quoting import listed
 from driftgauge.common.schema_errors import display, explain
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Table
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature
@@ -71,13 +72,7 @@ def create_bundle(
     model = _model(estimator, trusted_types)
     table = Reference.read(reference, target, model, options or BaselineOptions(), category_codes or {})
     names = table.feature_names(features)
-    described = table.features(names)
-    refuse_several_answers(model, table.table, names.names)
-    columns = table.columns(described)
-    baseline = table.baseline(described, columns)
-    info = _describe(model, described, name, version, target, as_frame=names.as_frame)
-    for line in _log_lines(table, names, columns, info):
-        log(line)
+    info, baseline = _described(table, names, name, version, log)
     builder = BundleBuilder(info, model, baseline, table.options, share_samples)
     bundle = _built(builder, table, evaluation, names)
     write_bundle(bundle, out, trusted_types)
@@ -101,6 +96,20 @@ def _copied(estimator: Any) -> Any:
             f"the estimator cannot be copied ({type(error).__name__}), so it cannot be saved: leave out or replace the "
             "part that holds open files, locks, generators or the like"
         ) from error
+
+
+def _described(
+    reference: Reference, names: FeatureNames, name: str, version: str, log: Callable[[str], None]
+) -> tuple[BundleInfo, Baseline]:
+    """Describe the model, build the baseline of its features, and log what was found."""
+    features = reference.features(names)
+    refuse_several_answers(reference.model, reference.table, names.names)
+    columns = reference.columns(features)
+    baseline = reference.baseline(features, columns)
+    info = _info(reference, features, name, version, as_frame=names.as_frame)
+    for line in _log_lines(reference, names, columns, info):
+        log(line)
+    return info, baseline
 
 
 def _built(builder: BundleBuilder, reference: Reference, evaluation: Any, names: FeatureNames) -> Bundle:
@@ -129,9 +138,10 @@ def _log_lines(reference: Reference, names: FeatureNames, columns: Table, info: 
         yield f"warning: {warning}"
 
 
-def _describe(
-    model: Any, features: tuple[Feature, ...], name: str, version: str, target: str, *, as_frame: bool
+def _info(
+    reference: Reference, features: tuple[Feature, ...], name: str, version: str, *, as_frame: bool
 ) -> BundleInfo:
+    model = reference.model
     classes = classes_of(model)
     frame = as_frame or any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
     try:
@@ -144,7 +154,7 @@ def _describe(
             input="dataframe" if frame else "matrix",
             created=now_text(),
             libraries={library: library_version(library) for library in LIBRARIES},
-            target=target,
+            target=reference.target,
         )
     except ValidationError as error:
         raise BundleError(_refusal(error, {"name": name, "version": version})) from error

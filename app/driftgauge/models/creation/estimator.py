@@ -146,10 +146,10 @@ def refuse_several_outputs(outputs: int) -> None:
 def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) -> None:
     """Raise BundleError if the estimator answers a row of the table with several values."""
     row = table.select(list(names)).slice(0, 1)
-    for given in (row.to_pandas, lambda: np.array([[value[0] for value in row.to_pydict().values()]])):
+    for convert in (row.to_pandas, lambda: np.array([[value[0] for value in row.to_pydict().values()]])):
         try:
             with warnings.catch_warnings(action="ignore"):
-                answer = np.asarray(model.predict(given()))
+                answer = np.asarray(model.predict(convert()))
         except Exception:  # noqa: S112  # the prediction of the whole table says what is wrong
             continue
         refuse_several_outputs(answer.shape[1] if answer.ndim == 2 else 1)
@@ -159,8 +159,8 @@ def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) ->
 def selects_by_name(model: Any) -> bool:
     """Return whether any part of the estimator selects its columns by name or by a function."""
     lists = [getattr(part, "transformers", None) for part in bundles.parts(model)]
-    chosen = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
-    return any(_is_by_name(columns) for columns in chosen)
+    selections = [columns for transformers in lists if isinstance(transformers, list) for *_, columns in transformers]
+    return any(_is_by_name(columns) for columns in selections)
 
 
 def _is_by_name(columns: Any) -> bool:

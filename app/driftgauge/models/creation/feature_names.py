@@ -35,21 +35,21 @@ class FeatureNames:
         return f"; its columns were chosen {self.source}: if it was fitted on others, name them in order (--features)"
 
 
-def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked: Sequence[str] = ()) -> FeatureNames:
+def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], stated: Sequence[str] = ()) -> FeatureNames:
     """Return the features among a table's columns.
 
-    `left_out` are columns that are not features, `asked` those that the user names. Raises BundleError if the
+    `left_out` are columns that are not features, `stated` those that the user names. Raises BundleError if the
     estimator does not know its columns, or knows others.
     """
     beside = [name for name in columns if name not in left_out]
-    own = _own(model, columns)
-    if asked:
-        return _asked(asked, own, as_frame=next(_later(model, columns), None) is not None)
-    if own is not None:
-        return FeatureNames(own, "by the estimator's own names")
-    later = next(_later(model, columns), None)
-    if later is not None and set(later.names) <= set(beside):
-        return later
+    own_names = _own_names(model, columns)
+    if stated:
+        return _stated_names(stated, own_names, as_frame=next(_step_names(model, columns), None) is not None)
+    if own_names is not None:
+        return FeatureNames(own_names, "by the estimator's own names")
+    step_names = next(_step_names(model, columns), None)
+    if step_names is not None and set(step_names.names) <= set(beside):
+        return step_names
     if not hasattr(model, "n_features_in_") and not takes_only_texts(model):
         raise BundleError(
             f"the estimator does not know which columns it was fitted on: name them in their order, "
@@ -60,9 +60,9 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], asked:
 
 def trained_names(model: Any) -> list[str]:
     """Return the names of the estimator, or else of its first step that has any."""
-    own = _own(model, ())
-    later = next(_later(model, ()), None) if own is None else None
-    return list(own or (later.names if later else ()))
+    own_names = _own_names(model, ())
+    step_names = next(_step_names(model, ()), None) if own_names is None else None
+    return list(own_names or (step_names.names if step_names else ()))
 
 
 def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, str]) -> str:
@@ -70,41 +70,43 @@ def not_taken(columns: Sequence[str], names: Sequence[str], reasons: dict[str, s
     return listed([name for name in columns if name not in names], reasons)
 
 
-def _asked(names: Sequence[str], own: tuple[str, ...] | None, *, as_frame: bool) -> FeatureNames:
+def _stated_names(names: Sequence[str], own_names: tuple[str, ...] | None, *, as_frame: bool) -> FeatureNames:
     twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None:
         raise BundleError(f"--features names {twice} twice")
-    if own is None:
+    if own_names is None:
         return FeatureNames(tuple(names), "as --features names them", as_frame=as_frame)
-    if set(own) != set(names):
+    if set(own_names) != set(names):
         raise BundleError(
-            f"the estimator was fitted on {listed(own)}, --features names {listed(names)}: "
+            f"the estimator was fitted on {listed(own_names)}, --features names {listed(names)}: "
             "leave the option out, or name the same columns"
         )
-    return FeatureNames(own, "by the estimator's own names")
+    return FeatureNames(own_names, "by the estimator's own names")
 
 
-def _own(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
-    found = getattr(model, "feature_names_in_", None)
-    if found is None:
+def _own_names(model: Any, columns: Sequence[str]) -> tuple[str, ...] | None:
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
         return None
     # LightGBM writes an underscore for a space.
     spelled = {name.replace(" ", "_"): name for name in columns if " " in name}
-    return tuple(name if name in columns else spelled.get(name, name) for name in map(str, found))
+    return tuple(name if name in columns else spelled.get(name, name) for name in map(str, names))
 
 
-def _later(model: Any, columns: Sequence[str]) -> Iterator[FeatureNames]:
+def _step_names(model: Any, columns: Sequence[str]) -> Iterator[FeatureNames]:
     """Yield the names that inner steps were fitted on, first step first."""
     for step, inner in getattr(model, "steps", None) or ():
-        own = _own(inner, columns)
-        if own is not None:
-            yield FeatureNames(own, f"by the names that its step {step} was fitted on", as_frame=True, guessed=True)
+        own_names = _own_names(inner, columns)
+        if own_names is not None:
+            yield FeatureNames(
+                own_names, f"by the names that its step {step} was fitted on", as_frame=True, guessed=True
+            )
         else:
-            yield from _later(inner, columns)
+            yield from _step_names(inner, columns)
     for attribute in _INNER:
         inner = getattr(model, attribute, None)
         if hasattr(inner, "fit"):
-            yield from _later(inner, columns)
+            yield from _step_names(inner, columns)
 
 
 def _options(names: Sequence[str]) -> str:

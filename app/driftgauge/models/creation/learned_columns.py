@@ -47,11 +47,11 @@ NOTHING_LEARNED: Final = LearnedColumn()
 
 def learned_columns(model: Any, names: Sequence[str]) -> dict[str, LearnedColumn]:
     """Return what an estimator learned about each column, in the order of `names`."""
-    found: dict[str, LearnedColumn] = {}
+    learned: dict[str, LearnedColumn] = {}
     for part, columns in parts_with_columns(model, names):
         for index, name in enumerate(columns):
-            found[name] = _with_part(found.get(name, NOTHING_LEARNED), part, index, len(columns))
-    return found
+            learned[name] = _with_part(learned.get(name, NOTHING_LEARNED), part, index, len(columns))
+    return learned
 
 
 def takes_only_texts(part: Any) -> bool:
@@ -131,10 +131,10 @@ def _selected(columns: Any, names: tuple[str, ...]) -> tuple[str, ...]:
         return names[columns]
     if callable(columns):
         return ()
-    chosen = np.asarray(columns)
-    if chosen.dtype == np.bool_:
-        return tuple(name for name, taken in zip(names, chosen.tolist(), strict=False) if taken)
-    return tuple(str(one) if isinstance(one, str) else names[one] for one in chosen.tolist())
+    selection = np.asarray(columns)
+    if selection.dtype == np.bool_:
+        return tuple(name for name, is_selected in zip(names, selection.tolist(), strict=False) if is_selected)
+    return tuple(str(one) if isinstance(one, str) else names[one] for one in selection.tolist())
 
 
 def _with_part(known: LearnedColumn, part: Any, index: int, count: int) -> LearnedColumn:
@@ -157,8 +157,8 @@ def _encoder_categories(part: Any, index: int, count: int) -> tuple[tuple[Any, .
     values = np.asarray(lists[index], dtype=object).tolist()
     missing = [missing_kind(value) for value in values]
     present = tuple(value for value, gap in zip(values, missing, strict=True) if gap is None)
-    found = next((gap for gap in missing if gap is not None), None)
-    return present, found or ("empty" if "" in present else None)
+    first = next((gap for gap in missing if gap is not None), None)
+    return present, first or ("empty" if "" in present else None)
 
 
 def missing_kind(value: Any) -> Missing | None:
@@ -177,5 +177,9 @@ def _is_vectoriser(part: Any) -> bool:
 
 
 def _by_dtype(part: Any, index: int) -> bool:
-    chosen = getattr(part, "is_categorical_", None)
-    return getattr(part, "categorical_features", None) == "from_dtype" and chosen is not None and bool(chosen[index])
+    is_categorical = getattr(part, "is_categorical_", None)
+    return (
+        getattr(part, "categorical_features", None) == "from_dtype"
+        and is_categorical is not None
+        and bool(is_categorical[index])
+    )

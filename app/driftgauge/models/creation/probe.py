@@ -56,12 +56,12 @@ class Probe:
         stripped = bundles.strip_feature_names(copy.deepcopy(self.model))
         if find_spec("pandas") is None:
             return self.info, stripped
-        answers = _answers(_lenient(self.info, stripped, self.baseline), self.typical)
+        answers = _predict(_lenient(self.info, stripped, self.baseline), self.typical)
         if answers is not None and not hasattr(self.model, "feature_names_in_"):
             return self.info, stripped
         framed = _lenient(frame, self.model, self.baseline)
         if answers is None:
-            return (frame, self.model) if _answers(framed, self.typical) is not None else (self.info, stripped)
+            return (frame, self.model) if _predict(framed, self.typical) is not None else (self.info, stripped)
         return (self.info, stripped) if self._agree(stripped, framed) else (frame, self.model)
 
     def _with_dtypes(self) -> BundleInfo:
@@ -69,7 +69,7 @@ class Probe:
 
         A csv file states no dtype, and LightGBM and XGBoost refuse text of any other dtype.
         """
-        if _answers(_lenient(self.info, self.model, self.baseline), self.typical) is not None:
+        if _predict(_lenient(self.info, self.model, self.baseline), self.typical) is not None:
             return self.info
         features = tuple(
             feature.model_copy(update={"dtype": "category", "missing": "nan"})
@@ -78,20 +78,20 @@ class Probe:
             for feature in self.info.features
         )
         other = self.info.model_copy(update={"features": features})
-        answered = _answers(_lenient(other, self.model, self.baseline), self.typical) is not None
+        answered = _predict(_lenient(other, self.model, self.baseline), self.typical) is not None
         return other if answered else self.info
 
     def _agree(self, stripped: Any, framed: Predictor) -> bool:
         """Return whether the model answers a matrix and a DataFrame alike."""
         rows = self.rows.part(slice(0, _COMPARED))
         for batch in (rows, self.typical):
-            expected = _answers(framed, batch)
+            expected = _predict(framed, batch)
             if expected is None:
                 continue
-            found = _answers(_lenient(self.info, stripped, self.baseline), batch)
-            if found is None or found.labels != expected.labels:
+            answers = _predict(_lenient(self.info, stripped, self.baseline), batch)
+            if answers is None or answers.labels != expected.labels:
                 return False
-            if not np.allclose(found.scores, expected.scores, rtol=_ALIKE, atol=_ALIKE):
+            if not np.allclose(answers.scores, expected.scores, rtol=_ALIKE, atol=_ALIKE):
                 return False
         return True
 
@@ -109,8 +109,8 @@ class Probe:
         """Raise BundleError unless the model answers free text that it was not fitted on."""
         predictor = _lenient(self.info, self.model, self.baseline)
         for index, feature in enumerate(self.info.features):
-            if feature.kind == "text" and _answers(predictor, self._changed(index, NEW_TEXT)) is None:
-                if _answers(predictor, self.typical) is None:
+            if feature.kind == "text" and _predict(predictor, self._changed(index, NEW_TEXT)) is None:
+                if _predict(predictor, self.typical) is None:
                     return  # it fails on every row: the prediction of the table says why
                 raise BundleError(
                     f"{feature.name}: the model cannot answer a text that it was not fitted on; if the column holds "
@@ -128,11 +128,11 @@ class Probe:
         }
         rows = Batch(cells, texts)
         predictor = _lenient(self.info, self.model, self.baseline)
-        together = _answers(predictor, rows) is not None
+        together = _predict(predictor, rows) is not None
         return tuple(
             feature.model_copy(
                 update={
-                    "accepts_missing": together or _answers(predictor, rows.part(slice(index, index + 1))) is not None
+                    "accepts_missing": together or _predict(predictor, rows.part(slice(index, index + 1))) is not None
                 }
             )
             for index, feature in enumerate(self.info.features)
@@ -147,7 +147,7 @@ class Probe:
         predictor = _lenient(self.info, self.model, self.baseline)
         return tuple(
             feature.model_copy(
-                update={"accepts_unseen": _answers(predictor, self._changed(index, _unseen(feature))) is not None}
+                update={"accepts_unseen": _predict(predictor, self._changed(index, _unseen(feature))) is not None}
             )
             if feature.kind == "categorical" and feature.values not in (None, "boolean")
             else feature
@@ -180,7 +180,7 @@ def _lenient(info: BundleInfo, model: Any, baseline: Baseline) -> Predictor:
     return Predictor(Bundle(info.model_copy(update={"features": features}), model, baseline))
 
 
-def _answers(predictor: Predictor, rows: Batch) -> Predictions | None:
+def _predict(predictor: Predictor, rows: Batch) -> Predictions | None:
     """Return the model's predictions, None if it fails."""
     try:
         return predictor.predict(rows)

@@ -52,10 +52,10 @@ class Reference:
         require(table, [target], "the reference")
         return cls(table, source, target, model, options, codes)
 
-    def feature_names(self, asked: Sequence[str]) -> FeatureNames:
+    def feature_names(self, stated: Sequence[str]) -> FeatureNames:
         """Find which columns are features; BundleError if one of them is to be ignored."""
         left_out = not_features(self.options, self.table, self.target)
-        names = names_of(self.model, self.table.column_names, left_out, asked)
+        names = names_of(self.model, self.table.column_names, left_out, stated)
         ignored = [name for name in self.options.ignore if name in names.names]
         if ignored:
             raise BundleError(
@@ -110,8 +110,8 @@ class Reference:
 
     def _as_stated(self, feature: Feature, learned: Mapping[str, LearnedColumn]) -> LearnedColumn:
         """Return what the model learned of a column; a kind that the user states wins."""
-        found = learned.get(feature.name, NOTHING_LEARNED)
-        return replace(found, is_text=feature.kind == "text") if feature.name in self.options.kinds else found
+        column = learned.get(feature.name, NOTHING_LEARNED)
+        return replace(column, is_text=feature.kind == "text") if feature.name in self.options.kinds else column
 
 
 def observed_column(table: pa.Table, feature: Feature, *, as_written: bool) -> FloatArray | Categories:
@@ -123,5 +123,5 @@ def observed_column(table: pa.Table, feature: Feature, *, as_written: bool) -> F
 
 def _learned_texts(model: Any) -> dict[str, tuple[str, ...]]:
     """Return the columns that the model takes as text, with the categories that it knows."""
-    found = learned_columns(model, trained_names(model))
-    return {name: learned.texts for name, learned in found.items() if learned.has_texts or learned.is_text}
+    columns = learned_columns(model, trained_names(model))
+    return {name: learned.texts for name, learned in columns.items() if learned.has_texts or learned.is_text}

@@ -51,8 +51,8 @@ def _typical_numbers(values: FloatArray) -> FloatArray:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return np.full(len(LEVELS), math.nan)
-    found: FloatArray = np.quantile(finite, LEVELS, method="inverted_cdf")
-    return found
+    quantiles: FloatArray = np.quantile(finite, LEVELS, method="inverted_cdf")
+    return quantiles
 
 
 def _typical_texts(feature: Feature, texts: Sequence[str | None]) -> list[str]:
