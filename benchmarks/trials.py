@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.windows.blocks import Blocks
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
-from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import IN_MEMORY_PROBLEM, compose, create_app
 from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy

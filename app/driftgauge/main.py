@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
-from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.features import FeatureDecoder

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
-from driftgauge.drift.evidence.detector import Budget, Detector, Evidence, Rate
+from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.evidence.detector import Detector, Evidence, Rate
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.drift.windows.window import time_windows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from driftgauge.common.option import Option
-from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import CheckError

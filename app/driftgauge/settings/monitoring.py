@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.settings.values import LOWER_CASE, Names, RowCounts
 
@@ -28,14 +29,14 @@ class MonitoringSettings(BaseModel):
         300.0, ge=0, description="Largest lead of a `timestamp` over its arrival; beyond it is rejected and counted."
     )
     windows: RowCounts = Field(
-        (1_000, 10_000), description="Sizes of the sliding windows in rows; the largest is the main window."
+        Policy.windows, description="Sizes of the sliding windows in rows; the largest is the main window."
     )
     time_windows: Names = Field(
-        ("2m", "1h", "24h"),
+        tuple(span.name for span in Policy.time_windows),
         description="Lengths of the time windows (s, m, h, d). They are for inspection only and do not affect alerts.",
     )
     max_age_seconds: float = Field(
-        86_400.0,
+        Policy.max_age_seconds,
         gt=0,
         allow_inf_nan=False,
         description="Rows older than this are dropped from the sliding windows.",

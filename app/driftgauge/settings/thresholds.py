@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from driftgauge.common.comma_lists import comma_list
+from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.verdict.policy import Policy
 
 PAIRS: Final = (
     "psi_threshold_{}",
@@ -23,12 +25,12 @@ class ThresholdSettings(BaseModel):
     """Thresholds and budgets."""
 
     psi_threshold_warning: float = Field(
-        0.1,
+        Policy.psi_thresholds[0],
         gt=0,
         description="Noise-corrected PSI at which a significant change is reported as drift with severity `warning`.",
     )
     psi_threshold_critical: float = Field(
-        0.2,
+        Policy.psi_thresholds[1],
         gt=0,
         description="Noise-corrected PSI at which a significant change is reported as drift with severity `critical`.",
     )
@@ -37,35 +39,47 @@ class ThresholdSettings(BaseModel):
         description="PSI thresholds (warning and critical) of single columns, e.g. `temp=0.3:0.5,dewp=0.2:0.4`.",
     )
     false_alarm_rows: float = Field(
-        1e6,
+        Budget.false_alarm_rows,
         ge=1_000,
         le=1e15,
         description="Minimum average number of rows between false alarms, over all columns together.",
     )
     false_alarm_interval_seconds: float | None = Field(
-        None,
+        Budget.false_alarm_interval_seconds,
         ge=3_600,
         allow_inf_nan=False,
         description="Minimum average time between false alarms, at the last day's rate of rows. It applies from one "
         "hour after the start.",
     )
     evidence_tolerance_ratio: float = Field(
-        0.02,
+        Budget.tolerance,
         ge=0,
         le=1,
         description="Shifts smaller than this (in standard deviations, or relative to a bin's share) are ignored.",
     )
     missing_threshold_warning: float = Field(
-        0.05, gt=0, le=1, description="Increase of the missing ratio over the reference that is a `warning`."
+        Policy.missing_thresholds[0],
+        gt=0,
+        le=1,
+        description="Increase of the missing ratio over the reference that is a `warning`.",
     )
     missing_threshold_critical: float = Field(
-        0.1, gt=0, le=1, description="Increase of the missing ratio over the reference that is `critical`."
+        Policy.missing_thresholds[1],
+        gt=0,
+        le=1,
+        description="Increase of the missing ratio over the reference that is `critical`.",
     )
     unseen_threshold_warning: float = Field(
-        0.01, gt=0, le=1, description="Ratio of unseen values above the expected ratio that is a `warning`."
+        Policy.unseen_thresholds[0],
+        gt=0,
+        le=1,
+        description="Ratio of unseen values above the expected ratio that is a `warning`.",
     )
     unseen_threshold_critical: float = Field(
-        0.05, gt=0, le=1, description="Ratio of unseen values above the expected ratio that is `critical`."
+        Policy.unseen_thresholds[1],
+        gt=0,
+        le=1,
+        description="Ratio of unseen values above the expected ratio that is `critical`.",
     )
     latency_threshold_warning_seconds: float = Field(
         0.5, gt=0, lt=5, description="Latency (95th percentile) that is a `warning`."

@@ -5,15 +5,8 @@ import math
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.evidence.detector import (
-    CAP,
-    CLEARED,
-    FEWEST_FALSE_ALARM_ROWS,
-    Budget,
-    Detector,
-    Evidence,
-    Rate,
-)
+from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.evidence.detector import CAP, CLEARED, FEWEST_FALSE_ALARM_ROWS, Detector, Evidence, Rate
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories

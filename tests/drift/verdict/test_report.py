@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.evidence.detector import Budget, Evidence
+from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.reference.baseline import Baseline, joined
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, Table

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driftgauge.drift.evidence.detector import Budget
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.policy import Policy

@@ -17,6 +17,7 @@ import numpy as np
 
 from driftgauge.drift.bins import Bins, BoolArray, FloatArray
 from driftgauge.drift.evidence.bets import TILTS, BetDesign, Bets
+from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.windows.blocks import Blocks
 
 CLEARED: Final = 0.1
@@ -31,18 +32,6 @@ _RATE_SECONDS: Final = 86_400.0
 FEWEST_FALSE_ALARM_ROWS: Final = 10_000.0
 """The least that A comes to where it is a time."""
 _RATE_KNOWN_SECONDS: Final = 3_600.0
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How often all columns together may raise evidence while nothing drifts, and how small a drift is none."""
-
-    false_alarm_rows: float = 1e6
-    """A: on average at least so many rows pass before a false alarm."""
-    false_alarm_interval_seconds: float | None = None
-    """A as a time, at the rate at which rows come; takes the place of `false_alarm_rows` once that is known."""
-    tolerance: float = 0.02
-    """How far, in standard deviations or parts of a share, the truth may lie from the reference unnoticed."""
 
 
 @dataclass(frozen=True)

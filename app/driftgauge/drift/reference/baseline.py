@@ -14,7 +14,8 @@ import numpy as np
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatArray, IntArray
-from driftgauge.drift.evidence.detector import Budget, Detector
+from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable, column_content
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, NormalScores

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from driftgauge.drift.evidence.detector import Budget
-from driftgauge.drift.verdict.wording import DAY_SECONDS
-from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.windows.time_spans import DAY_SECONDS, TimeSpan
 
 
 @dataclass(frozen=True)

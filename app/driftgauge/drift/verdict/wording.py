@@ -14,8 +14,8 @@ from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArr
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import BLIND_TAU
+from driftgauge.drift.windows.time_spans import DAY_SECONDS
 
-DAY_SECONDS: Final = 86_400.0
 NAMED: Final = 8
 """Columns that a note names."""
 SHOWN_TAU: Final = 2.0

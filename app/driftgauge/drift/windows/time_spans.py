@@ -20,6 +20,7 @@ from driftgauge.drift.windows.blocks import CountArray, rows_by_hour
 WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
 """Seconds that a bucket may be wide: an hour is a whole number of each."""
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+DAY_SECONDS: Final = 86_400.0
 SHORTEST_SECONDS: Final = 10
 LONGEST_SECONDS: Final = 31 * 86_400
 FEWEST_BUCKETS: Final = 60
