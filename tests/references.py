@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.reference.columns import Categories
+from driftgauge.drift.reference.columns import Categories, ColumnBaseline
 from driftgauge.drift.reference.expected_range import STEPS
 
 CREATED = "2026-01-01T00:00:00Z"
@@ -33,3 +34,9 @@ def some_table(rows: int = max(400, 40 * STEPS), seed: int = 0) -> dict[str, Flo
 def ordered_baseline() -> Baseline:
     """Return the baseline of some table in order of time."""
     return build_baseline(some_table(), created=CREATED, ordered_by="time", window_sizes=(SIZE, 2 * SIZE))
+
+
+def normal_scores(column: ColumnBaseline) -> FloatArray:
+    """Return the normal score of each bin of a column, shape [bins]."""
+    scores: FloatArray = NormalScores([column.bins], len(column.counts))(np.array([column.counts]))[0]
+    return scores

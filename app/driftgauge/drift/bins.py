@@ -74,6 +74,11 @@ class Bins:
         size = len(self.edges) - 1 if self.rule == "interval" else len(self.edges) or len(self.categories)
         return slice(first, first + size)
 
+    @property
+    def has_order(self) -> bool:
+        """Whether the column has ordinary bins and these have an order."""
+        return self.rule != "category" and self.ordinary.start < self.ordinary.stop
+
     def encode(self, values: Iterable[str | None]) -> FloatArray:
         """Return the bin codes of categories, NaN for None: what a categorical column's cells hold."""
         code = self.category_code

@@ -7,9 +7,10 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.reference.dependence import BATCHES, LARGEST_TAU, dependence, smallest_silent_tau
-from driftgauge.drift.statistics.correlation import normal_scores
 from driftgauge.drift.verdict.wording import notes
 from driftgauge.drift.windows.blocks import Blocks, block_ends, counted_blocks
+
+from tests.references import normal_scores
 
 ROWS = 40_000
 
@@ -39,7 +40,7 @@ def _tau(values: FloatArray | Categories, hours: IntArray | None = None) -> floa
 def test_tau_is_the_variance_ratio_of_a_hundred_means(phi: float) -> None:
     values = _ar(phi)
     column = _built(values).columns[0]
-    scores = normal_scores(column.bins, np.array(column.counts))
+    scores = normal_scores(column)
     z = scores[np.searchsorted(column.bins.edges, values, side="left")]
     means = z.reshape(BATCHES, -1).mean(axis=1)
     assert column.tau == pytest.approx(means.var(ddof=1) * (ROWS // BATCHES) / z.var(), rel=1e-9)
@@ -96,7 +97,7 @@ def test_hours_with_too_few_rows_are_told_with_the_whole_reference_as_they_are_c
     assert baseline.hours_with_few_rows == few
     assert 9 not in few
     codes = baseline.binner.codes(cycle[:, None])
-    scores = np.nan_to_num(normal_scores(column.bins, np.array(column.counts)))[None]
+    scores = np.nan_to_num(normal_scores(column))[None]
     told = dependence(baseline.binner, codes, scores, np.where(np.isin(hours, few), 23, hours))
     own = dependence(baseline.binner, codes, scores, hours)
     assert told is not None
@@ -151,7 +152,7 @@ def test_the_same_numbers_whatever_the_rows_at_once() -> None:
     values = np.stack([_ar(0.9), _ar(0.3)], axis=1)
     baseline = build_baseline({"a": values[:, 0], "b": values[:, 1]}, created="", ordered_by="time")
     codes = baseline.binner.codes(values)
-    scores = np.stack([normal_scores(column.bins, np.array(column.counts)) for column in baseline.columns])
+    scores = np.stack([normal_scores(column) for column in baseline.columns])
     scores = np.nan_to_num(scores)
     hours = np.arange(ROWS) % 7
     told = dependence(baseline.binner, codes, scores, None)

@@ -9,13 +9,14 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, CorrelationTable
-from driftgauge.drift.statistics.correlation import FEWEST_ROWS, LARGEST, CorrelationChange, Correlations, normal_scores
+from driftgauge.drift.statistics.correlation import FEWEST_ROWS, LARGEST, CorrelationChange, Correlations
 from driftgauge.models.baseline_file import loads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 from tests.effort import examples
+from tests.references import normal_scores
 
 unhurried = settings(deadline=None, max_examples=examples(40))
 
@@ -48,7 +49,7 @@ def _baseline(table: dict[str, FloatArray]) -> Baseline:
 
 
 def _correlated(baseline: Baseline, table: dict[str, FloatArray]) -> Correlations:
-    return baseline.normal_scores.correlations(baseline.binner.codes(np.stack([*table.values()], axis=1)))
+    return baseline.row_correlations.correlations(baseline.binner.codes(np.stack([*table.values()], axis=1)))
 
 
 def _scores(baseline: Baseline, table: dict[str, FloatArray], reference: dict[str, FloatArray]) -> FloatArray:
@@ -142,7 +143,7 @@ def test_many_rows_cost_no_precision_that_matters() -> None:
     columns = zip(baseline.columns, table.values(), strict=True)
     scored = []
     for place, (own, _) in enumerate(columns):
-        scores = normal_scores(own.bins, np.array(own.counts))
+        scores = normal_scores(own)
         codes = baseline.binner.codes(np.stack([*table.values()], axis=1))[:, place]
         scored.append(scores[codes])
     values, rows = _naive(np.stack(scored, axis=1))
@@ -160,7 +161,7 @@ def test_rows_that_come_in_parts_are_correlated_as_one(seed: int, sizes: list[in
     baseline = _baseline(_mixed(rng, 500, gaps=0.3))
     codes = baseline.binner.codes(np.stack([*_mixed(rng, sum(sizes), gaps=0.3).values()], axis=1))
     parts = np.split(codes, np.cumsum(sizes)[:-1])
-    together, apart = baseline.normal_scores.correlations(codes), baseline.normal_scores.accumulated(parts)
+    together, apart = baseline.row_correlations.correlations(codes), baseline.row_correlations.accumulated(parts)
     np.testing.assert_array_equal(together.rows, apart.rows)
     np.testing.assert_allclose(together.values, apart.values, atol=FLOAT32)
 
@@ -171,10 +172,10 @@ def test_categories_take_no_part_and_leave_the_places_of_the_others() -> None:
     letters = Categories(rng.integers(0, 2, 1_000), ("a", "b"))
     baseline = build_baseline({"c": letters, "x": x, "d": letters, "y": x + rng.normal(size=1_000)}, created="")
     assert baseline.correlations.columns == ("x", "y")
-    assert baseline.normal_scores.columns.tolist() == [1, 3]
+    assert baseline.row_correlations.columns.tolist() == [1, 3]
     codes = np.zeros((500, 4), dtype=np.uint8)
     codes[:, 1], codes[:, 3] = rng.integers(1, 11, 500), rng.integers(1, 11, 500)
-    change = baseline.correlation_comparison(baseline.normal_scores.correlations(codes))
+    change = baseline.correlation_comparison(baseline.row_correlations.correlations(codes))
     assert change is not None
     assert change.pair == (1, 3)
     assert np.isnan(change.by_column).tolist() == [True, False, True, False]
@@ -235,7 +236,7 @@ def test_nothing_is_compared_where_there_are_too_few_rows_or_columns() -> None:
     rng = np.random.default_rng(4)
     baseline = _baseline(_mixed(rng, 2_000))
     assert baseline.correlation_comparison(_correlated(baseline, _mixed(rng, FEWEST_ROWS - 1))) is None
-    empty = baseline.normal_scores.correlations(np.empty((0, 9), dtype=np.uint8))
+    empty = baseline.row_correlations.correlations(np.empty((0, 9), dtype=np.uint8))
     assert np.isnan(empty.values).all()
     assert baseline.correlation_comparison(empty) is None
     for table in ({"x": rng.normal(size=900)}, {"x": np.full(900, math.nan), "y": rng.normal(size=900)}):

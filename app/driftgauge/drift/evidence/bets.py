@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv
 
-from driftgauge.drift.bins import ABOVE, BELOW, Bins, BoolArray, FloatArray, IntArray
+from driftgauge.drift.bins import Bins, BoolArray, FloatArray, IntArray
+from driftgauge.drift.ordered_bins import NormalScores
 
 LOCATION: Final = (-1.0, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 1.0)
 """Tilts by the standardised normal score: the mean moves."""
@@ -94,7 +95,7 @@ class BetDesign:
         self._tau = tau
         self._tolerance = tolerance
         self._owned = np.arange(counts.shape[1]) < np.array([len(own.names) for own in bins])[:, None]
-        self._order = _Order(bins, self._owned)
+        self._scores = NormalScores(bins, counts.shape[1])
         factors = self._factors(counts)
         self._single: BoolArray = factors.single_exists & watched[:, None, None]
         """Which bins are betted on, shape [columns, up and down, K]."""
@@ -141,8 +142,8 @@ class BetDesign:
         """Return the tilts' logarithms, shape [columns, K, TILTS], and which exist, shape [columns, TILTS]."""
         total = rows.sum(axis=1, keepdims=True)
         shares = np.where(self._owned, rows + 0.5, 0.0) / (total + 0.5 * self._owned.sum(axis=1, keepdims=True))
-        score = self._order.scores(shares)
-        taken = self._order.ordered & (rows > 0.0)
+        score = np.where(self._scores.ordered, self._scores(shares), 0.0)
+        taken = self._scores.ordered & (rows > 0.0)
         location, has_location = _standardised(score, shares, taken)
         scale, has_scale = _standardised(location**2, shares, taken)
         has_scale &= has_location
@@ -235,36 +236,3 @@ def _weights(shares: FloatArray, tilted: BoolArray, single: BoolArray) -> FloatA
     tilts = np.concatenate([location * each[:, :1], scale * each[:, 1:2]], axis=1)
     singles = np.concatenate([ups * each[:, 2, None, None], downs * each[:, 3, None, None]], axis=1)
     return np.concatenate([tilts.ravel(), singles[single]])
-
-
-class _Order:
-    """Gives the bins of columns with an order their normal scores, and the others 0."""
-
-    def __init__(self, bins: Sequence[Bins], owned: BoolArray) -> None:
-        self._ordinary = np.zeros(owned.shape, dtype=np.bool_)
-        rows, ends, outermost = [], [], []
-        for row, own in enumerate(bins):
-            if own.rule == "category" or own.ordinary.start == own.ordinary.stop:
-                continue
-            self._ordinary[row, own.ordinary] = True
-            rows += [row, row]
-            ends += [own.special[BELOW], own.special[ABOVE]]
-            outermost += [own.ordinary.start, own.ordinary.stop - 1]
-        self._ends = np.array(rows, dtype=np.int64), np.array(ends, dtype=np.int64)
-        self._outermost = np.array(rows, dtype=np.int64), np.array(outermost, dtype=np.int64)
-        self.ordered: Final[BoolArray] = self._ordinary.copy()
-        """Bins with a place in the order, shape [columns, K]."""
-        self.ordered[self._ends] = True
-
-    def scores(self, shares: FloatArray) -> FloatArray:
-        """Return the standard normal quantile at the middle of each bin's share, shape [columns, K].
-
-        `below` and `above` have that of the outermost bin, the other special bins 0.
-        """
-        ordinary = np.where(self._ordinary, shares, 0.0)
-        total = ordinary.sum(axis=1, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            middle = (np.cumsum(ordinary, axis=1) - ordinary / 2.0) / total
-        scores = np.where(self._ordinary, ndtri(np.where(self._ordinary, middle, 0.5)), 0.0)
-        scores[self._ends] = scores[self._outermost]
-        return scores

@@ -18,7 +18,7 @@ from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable, column_content
 from driftgauge.drift.scales import Scales
-from driftgauge.drift.statistics.correlation import CorrelationComparison, NormalScores
+from driftgauge.drift.statistics.correlation import CorrelationComparison, RowCorrelations
 from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
 from driftgauge.drift.statistics.significance import SignificanceTest
 from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison
@@ -220,15 +220,15 @@ class Baseline:
         return SampleComparison(ReferenceSample.of(quantiles, below, above, self.numeric), self.scales)
 
     @cached_property
-    def normal_scores(self) -> NormalScores:
+    def row_correlations(self) -> RowCorrelations:
         """What correlates rows given as codes."""
         taken = np.isin(self.names, self.correlations.columns)
-        return NormalScores(self.bins, self.counts, taken)
+        return RowCorrelations(self.bins, self.counts, taken)
 
     @cached_property
     def correlation_comparison(self) -> CorrelationComparison:
         """What compares correlations with the reference's."""
-        return CorrelationComparison(self.normal_scores.columns, len(self.columns), self.correlations.correlations())
+        return CorrelationComparison(self.row_correlations.columns, len(self.columns), self.correlations.correlations())
 
     def numbers(self, name: Literal["mean", "std", "min", "max"]) -> FloatArray:
         """Return one reference moment of every column, shape [columns]; NaN for categories."""

@@ -20,11 +20,12 @@ from driftgauge.drift.bins import (
     reference_counts,
 )
 from driftgauge.drift.evidence.detector import Detector
+from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, CorrelationTable, Table
 from driftgauge.drift.reference.dependence import TRENDING, dependence, smallest_silent_tau
 from driftgauge.drift.reference.expected_range import expected_range
-from driftgauge.drift.statistics.correlation import NormalScores, normal_scores
+from driftgauge.drift.statistics.correlation import RowCorrelations
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.statistics.two_sample import describe
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks, block_ends, counted_blocks, step_rows
@@ -125,9 +126,7 @@ def _blocks(binner: Binner, codes: CodeArray, hours: IntArray | None) -> Iterato
 
 def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | None) -> Baseline:
     """Tell how far rows depend on one another, so that the reference in its order raises no evidence."""
-    scores = np.zeros_like(baseline.counts)
-    for row, column in enumerate(baseline.columns):
-        scores[row, : len(column.counts)] = np.nan_to_num(normal_scores(column.bins, np.array(column.counts)))
+    scores = np.nan_to_num(NormalScores(baseline.bins, baseline.binner.width)(baseline.counts))
     told = dependence(baseline.binner, codes, scores, hours)
     if told is None:
         return baseline
@@ -162,7 +161,7 @@ def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
     names = tuple(column.name for column in baseline.columns if column.kind == "numeric")
     if len(names) < 2:
         return baseline
-    scores = NormalScores(baseline.bins, baseline.counts, baseline.numeric)
+    scores = RowCorrelations(baseline.bins, baseline.counts, baseline.numeric)
     parts = (codes[first : first + _ROWS_AT_ONCE] for first in range(0, len(codes), _ROWS_AT_ONCE))
     return replace(baseline, correlations=CorrelationTable.of(names, scores.accumulated(parts)))
 

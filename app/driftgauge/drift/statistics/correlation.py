@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 from scipy.stats import norm
 
-from driftgauge.drift.bins import ABOVE, BELOW, Bins, BoolArray, CodeArray, FloatArray
+from driftgauge.drift.bins import Bins, BoolArray, CodeArray, FloatArray
+from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.tiling import CELLS_AT_ONCE
 
 FEWEST_ROWS: Final = 200
@@ -65,7 +65,7 @@ class CorrelationChange:
     """Largest absolute z of the pairs that each column is in, shape [columns]; NaN without one."""
 
 
-class NormalScores:
+class RowCorrelations:
     """Turns codes into normal scores and correlates them; `counts` are the reference's, [columns, K]."""
 
     def __init__(self, bins: Sequence[Bins], counts: FloatArray, taken: BoolArray) -> None:
@@ -73,9 +73,7 @@ class NormalScores:
         """The columns that take part: numbers, whose bins have an order."""
         members = [bins[i] for i in self.columns.tolist()]
         width = counts.shape[1]
-        self._scores = np.full((len(members), width), np.nan, dtype=np.float32)
-        for row, (own, rows) in enumerate(zip(members, counts[self.columns], strict=True)):
-            self._scores[row, : len(own.names)] = normal_scores(own, rows[: len(own.names)])
+        self._scores: _Single = NormalScores(members, width)(counts[self.columns]).astype(np.float32)
         self._offsets = np.arange(len(members)) * width
 
     def correlations(self, codes: CodeArray) -> Correlations:
@@ -94,22 +92,6 @@ class NormalScores:
             part = slice(first, first + rows)
             np.take(self._scores, np.take(codes[part], self.columns, axis=1) + self._offsets, out=scores[part])
         return scores
-
-
-def normal_scores(bins: Bins, counts: FloatArray) -> FloatArray:
-    """Return the normal score of each bin, shape [len(bins.names)]; NaN for bins without a place in the order.
-
-    `below` and `above` have the scores of the outermost bins.
-    """
-    scores = np.full(len(bins.names), np.nan)
-    ordinary = counts[bins.ordinary]
-    if bins.rule == "category" or ordinary.sum() == 0:
-        return scores
-    middle = (np.cumsum(ordinary) - ordinary / 2.0) / ordinary.sum()
-    scores[bins.ordinary] = ndtri(middle)
-    scores[bins.special[BELOW]] = scores[bins.ordinary.start]
-    scores[bins.special[ABOVE]] = scores[bins.ordinary.stop - 1]
-    return scores
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, SPECIAL, UNSEEN, Bins, FloatArray, IntArray
+from driftgauge.drift.ordered_bins import OrderedBins
 
 ZeroBin = Literal["jeffreys", "clip"]
 
@@ -91,22 +92,13 @@ class Folding:
     """Folds `below` and `above` into the outermost bins and drops `missing`: the classical bins."""
 
     def __init__(self, columns: Sequence[Bins]) -> None:
-        numeric = [(row, bins) for row, bins in enumerate(columns) if bins.rule != "category"]
-        ranged = [(row, bins) for row, bins in numeric if bins.ordinary.start < bins.ordinary.stop]
-        self._rows = np.array([row for row, _ in ranged], dtype=np.int64)
-        self._below = np.array([bins.special[BELOW] for _, bins in ranged], dtype=np.int64)
-        self._above = np.array([bins.special[ABOVE] for _, bins in ranged], dtype=np.int64)
-        self._first = np.array([bins.ordinary.start for _, bins in ranged], dtype=np.int64)
-        self._last = np.array([bins.ordinary.stop - 1 for _, bins in ranged], dtype=np.int64)
+        self._ordered = OrderedBins(columns)
         self._missing = np.array([bins.special[MISSING] for bins in columns], dtype=np.int64)
 
     def __call__(self, counts: FloatArray) -> FloatArray:
         """Return the folded counts, shape [..., columns, bins] as given."""
-        folded = counts.astype(np.float64)
+        folded = self._ordered.folded(counts)
         folded[..., np.arange(len(self._missing)), self._missing] = 0.0
-        for end, outermost in ((self._below, self._first), (self._above, self._last)):
-            folded[..., self._rows, outermost] += folded[..., self._rows, end]
-            folded[..., self._rows, end] = 0.0
         return folded
 
 

@@ -133,7 +133,7 @@ def _correlation(baseline: Baseline, windows: Sequence[Window]) -> CorrelationCh
     main = [window for window in windows if window.capacity is not None][-1]
     if main.sample is None or main.rows < REPORTED_ROWS or not baseline.correlations.columns:
         return None
-    return baseline.correlation_comparison(baseline.normal_scores.correlations(main.sample.codes))
+    return baseline.correlation_comparison(baseline.row_correlations.correlations(main.sample.codes))
 
 
 def _reached(effects: FloatArray, before: BoolArray) -> BoolArray:
