@@ -15,7 +15,7 @@ from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate
+from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
@@ -240,7 +240,7 @@ def _reports(clock: Clock, batches: Iterable[tuple[FloatArray, FloatArray]]) -> 
     """Yield what the pure functions say after each batch, of rows kept in plain arrays."""
     baseline = small_baseline()
     detector = baseline.detector()
-    memory = Memory.start(detector)
+    memory = Carryover.start(detector)
     values, arrivals, events = np.empty((0, len(baseline.columns))), np.empty(0), np.empty(0)
     weighed = settled = 0
     for step, (batch, event) in enumerate(batches):

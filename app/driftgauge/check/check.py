@@ -18,7 +18,7 @@ from driftgauge.common.quoting import listed
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
-from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate
+from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.errors import BundleError, CheckError
 from driftgauge.models.bundle import Performance
@@ -146,7 +146,7 @@ class _Judge:
         self._baseline = baseline
         self._policy = options.policy
         self._evidence = evidence
-        self._memory = Memory.start(evidence.detector)
+        self._memory = Carryover.start(evidence.detector)
         self._rows = 0
         self._began: dict[str, str] = {}
 

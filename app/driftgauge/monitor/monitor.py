@@ -14,7 +14,7 @@ import numpy as np
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.drift.verdict.report import DriftReport, Memory, evaluate, settle
+from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.window import count_windows, time_windows
 from driftgauge.errors import Reason
@@ -182,7 +182,7 @@ class Monitor:
             rows = self.store.codes_until(end, max(step, policy.windows[-1]))
             clock = max(clock, float(rows.newest(step).at.max()))
             windows = count_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
-            reached = settle(self.baseline, windows, reached, policy)
+            reached = update_latches(self.baseline, windows, reached, policy)
         if ends:
             self.store.settle(Settled(reached, ends[-1], clock))
 
@@ -210,36 +210,36 @@ class Monitor:
             return self._evaluate(now)
         except Exception:  # the next evaluation reports the problem
             nothing = Store.in_memory(self.store.state.shape, self.detector)
-            held, memory = nothing.snapshot(now), Memory(nothing.evidence(), nothing.settled().reached)
-            return Evaluation(self._report(held, memory, now)[0], now, 0.0)
+            held, carried = nothing.snapshot(now), Carryover(nothing.evidence(), nothing.settled().reached)
+            return Evaluation(self._report(held, carried, now)[0], now, 0.0)
 
     def _report_of_events(self, now: float) -> DriftReport:
         with self._event_lock, self.store.evaluating():
             self._update_latches()
             self._update_evidence()
-            held, memory = self._snapshot(now)
-        return self._report(held, memory, now)[0]
+            held, carried = self._snapshot(now)
+        return self._report(held, carried, now)[0]
 
     def _report_of_arrivals(self, now: float) -> DriftReport:
         with self.store.evaluating():
             self._update_evidence()
-            held, memory = self._snapshot(now)
-            report, memory = self._report(held, memory, now)
-            self.store.settle(Settled(memory.reached, held.observed, now), evaluated_at=now)
+            held, carried = self._snapshot(now)
+            report, carried = self._report(held, carried, now)
+            self.store.settle(Settled(carried.latched, held.observed, now), evaluated_at=now)
             self.store.retire(now, self._needed_seconds)
         return report
 
-    def _snapshot(self, now: float) -> tuple[Snapshot, Memory]:
-        return self.store.snapshot(now), Memory(self.store.evidence(), self.store.settled().reached)
+    def _snapshot(self, now: float) -> tuple[Snapshot, Carryover]:
+        return self.store.snapshot(now), Carryover(self.store.evidence(), self.store.settled().reached)
 
-    def _report(self, held: Snapshot, memory: Memory, now: float) -> tuple[DriftReport, Memory]:
+    def _report(self, held: Snapshot, carried: Carryover, now: float) -> tuple[DriftReport, Carryover]:
         policy = self.options.policy
         clock = held.latest_event if self.by_event and math.isfinite(held.latest_event) else now
         windows = [
             *count_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
-        return evaluate(self.baseline, windows, held.observed, memory, policy, clock)
+        return evaluate(self.baseline, windows, held.observed, carried, policy, clock)
 
     @property
     def _needed_seconds(self) -> float:

@@ -18,7 +18,15 @@ from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.reference.expected_range import STEPS
 from driftgauge.drift.statistics.significance import FEWEST_ROWS
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.drift.verdict.report import CLEARED, DriftReport, Memory, evaluate, score_means, settle
+from driftgauge.drift.verdict.report import (
+    CLEARED,
+    IN_SAMPLE,
+    Carryover,
+    DriftReport,
+    evaluate,
+    score_means,
+    update_latches,
+)
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
 from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
@@ -76,8 +84,8 @@ def _windows(baseline: Baseline, rows: Rows, policy: Policy, now: float) -> list
     return count_windows(rows, policy.windows, now - policy.max_age_seconds, baseline.binner)
 
 
-def _start(baseline: Baseline) -> Memory:
-    return Memory.start(baseline.detector())
+def _start(baseline: Baseline) -> Carryover:
+    return Carryover.start(baseline.detector())
 
 
 def _held(
@@ -85,10 +93,10 @@ def _held(
     since: Mapping[str, float] | None = None,
     reached: Sequence[Sequence[bool]] | None = None,
     thresholds: float = 10.0,
-) -> Memory:
+) -> Carryover:
     """Return a memory of evidence that was raised for some columns, and of effects, shape [severities, columns]."""
-    before = _start(baseline).reached if reached is None else np.array(reached)
-    return Memory(evidence_of(baseline, since or {}, thresholds=thresholds), before)
+    before = _start(baseline).latched if reached is None else np.array(reached)
+    return Carryover(evidence_of(baseline, since or {}, thresholds=thresholds), before)
 
 
 def _weighed(baseline: Baseline, rows: Rows, seen: Evidence, now: float) -> Evidence:
@@ -101,7 +109,7 @@ def _judge(
     baseline: Baseline,
     rows: Rows,
     policy: Policy | None = None,
-    memory: Memory | None = None,
+    memory: Carryover | None = None,
     *,
     now: float = 0.0,
     timed: Sequence[Window] = (),
@@ -158,7 +166,7 @@ def test_verdict(
     expected = (status, large or "warning") if significant else (Status.NORMAL, None)
     assert (verdict.status, verdict.severity) == (report.status, report.severity) == expected
     assert verdict.since == (5.0 if significant else None)
-    assert ("large, but not distinguishable from chance" in verdict.reason) == (not significant and large is not None)
+    assert (": large but not significant (PSI " in verdict.reason) == (not significant and large is not None)
     assert report.drifted == (("x",) if significant and large else ())
     assert report.main.effect("warning")[0] == pytest.approx(effect)
     assert report.main.effect("critical")[0] == pytest.approx(critical_effect)
@@ -190,7 +198,7 @@ def test_few_rows_without_evidence_are_insufficient(rows: int) -> None:
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, rows))
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
-    assert report.reason == f"{rows} of the {REPORTED_ROWS} rows that a verdict takes"
+    assert report.reason == f"not enough data: {rows} of {REPORTED_ROWS} rows"
     assert math.isnan(report.main.effect("warning")[0])
 
 
@@ -203,9 +211,8 @@ def test_fifty_rows_that_are_real_drift_are_a_warning() -> None:
         (Status.INSUFFICIENT_DATA, None, None),
     ]
     assert (report.status, report.severity, report.drifted) == (Status.WARNING, "warning", ())
-    significant = f"significant (evidence 10^{report.evidence.log10[0]:.1f} against 10^6.3)"
-    assert report.reason.startswith(f"x: {significant} · how large is not known yet: 50 of the ")
-    assert report.reason.endswith("; 100 % of rows are 1 (reference: 50 %)")
+    where = "100 % of rows are 1 (reference: 50 %)"
+    assert report.reason == f"x: {where}. Significant; size not known yet (50 of {JUDGED_ROWS} rows)."
 
 
 @pytest.mark.parametrize("rows", [REPORTED_ROWS, JUDGED_ROWS - 1])
@@ -213,9 +220,8 @@ def test_from_two_hundred_rows_on_the_absence_of_evidence_is_a_verdict(rows: int
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, rows))
     assert (report.status, report.severity) == (Status.NORMAL, None)
-    unknown = f"how large is not known yet: {rows} of the {JUDGED_ROWS} rows that it takes"
-    numbers = f"evidence 10^{report.evidence.log10[0]:.1f} against 10^6.0"
-    assert report.verdicts[0].reason == f"x: not told from chance ({numbers}) · {unknown}"
+    unknown = f"size not known yet: {rows} of {JUDGED_ROWS} rows"
+    assert report.verdicts[0].reason == f"x: no significant change ({unknown})"
     assert math.isnan(report.main.effect("warning")[0])
 
 
@@ -236,7 +242,7 @@ def test_many_bins_need_ten_rows_each(rows: int, judged: bool) -> None:
     assert report.main.judged.tolist() == [judged]
     assert np.isnan(report.main.effect("warning")).tolist() == [not judged]
     assert report.status is Status.NORMAL
-    assert report.reason.endswith(" · how large is not known yet: 509 of the 510 rows that it takes") != judged
+    assert report.reason.endswith("no significant change (size not known yet: 509 of 510 rows)") != judged
 
 
 def test_psi_is_hidden_below_two_hundred_rows() -> None:
@@ -250,7 +256,7 @@ def test_without_rows_there_is_nothing_to_say() -> None:
     baseline = _flags("x", "y")
     report = _judge(baseline, _ones(baseline, 0))
     assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == "0 of the 200 rows that a verdict takes"
+    assert report.reason == "not enough data: 0 of 200 rows"
     assert (report.main.rows, report.main.start, report.main.end) == (0, None, None)
     assert np.isnan([report.main.psi.psi, report.main.shares.missing, report.main.sample.mean]).all()
     assert [verdict.since for verdict in report.verdicts] == [None, None]
@@ -260,28 +266,22 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     baseline = _flags("x")
     value = _debiased(1_000, 0.7)
     rows = _ones(baseline, 1_000, x=0.7)
-    found = f"PSI {value:.3g}"
-    last = f"noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows"
-    significant, chance = (
-        "significant (evidence 10^7.0 against 10^6.0)",
-        "not told from chance (evidence 10^0.0 against 10^6.0)",
-    )
+    found = f"PSI {value:.2f}"
     raised = _held(baseline, {"x": 0.0})
     drifted = _judge(baseline, rows, memory=raised)
     where = "70 % of rows are 1 (reference: 50 %)"
-    assert drifted.reason == f"x: {significant} · large ({found} ≥ 0.1, {last}); {where}"  # it has begun just now
+    assert drifted.reason == f"x: {where}. Significant; large ({found}, limit 0.10)."  # it has begun just now
     lenient = Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7))
     small = _judge(baseline, rows, lenient, raised)
-    assert small.reason == f"x: {significant} · small ({found} < 0.5, {last}); {where}"
+    assert small.reason == f"x: {where}. Significant; small ({found}, limit 0.50)."
     quiet = _judge(baseline, rows, lenient, _start(baseline))
-    assert quiet.verdicts[0].reason == f"x: {chance} · small ({found} < 0.5, {last})"
-    assert quiet.reason == f"no column moved; nearest to its threshold is {quiet.verdicts[0].reason}"
+    assert quiet.verdicts[0].reason == f"x: no significant change ({found}, limit 0.50)"
+    assert quiet.reason == f"no drift. Nearest to its limit is {quiet.verdicts[0].reason}"
     held = _held(baseline, {"x": 5.0}, [[True], [False]], thresholds=0.5)
     kept = _judge(baseline, rows, Policy(windows=(1_000,), psi_thresholds=(value / 0.9, 1.0)), held, now=9.0)
-    limit = f"{value / 0.9:.3g}, held until below {CLEARED * value / 0.9:.3g}"
-    still = "significant (evidence 10^5.7 against 10^6.0, held until below 10^5.0)"
-    began = "since 1970-01-01 00:00 UTC"
-    assert kept.reason == f"x: {still} · still large ({found} < {limit}, {last}) {began}; {where}"
+    limit = f"{value / 0.9:.2f}, ends below {CLEARED * value / 0.9:.2f}"
+    began = "Since 1970-01-01 00:00 UTC."
+    assert kept.reason == f"x: {where}. Significant; still large ({found}, limit {limit}). {began}"
     for report in (drifted, small, kept):
         assert report.reason == report.verdicts[0].reason
 
@@ -290,16 +290,12 @@ def test_what_is_large_by_chance_says_so() -> None:
     baseline = _flags("x")
     dependent = replace(baseline, columns=(replace(baseline.columns[0], tau=40.0),))
     rows = _ones(baseline, 1_000, x=0.7)
-    size = (
-        f"large (PSI {_debiased(1_000, 0.7):.3g} ≥ 0.1, noise {2 / 1_000 + 2 / (2 * HALF + 0.5):.3g}, last 1000 rows)"
-    )
-    for known, tau in ((baseline, ""), (dependent, ", τ = 40")):
+    words = f"x: large but not significant (PSI {_debiased(1_000, 0.7):.2f}, limit 0.10)"
+    for known in (baseline, dependent):
         report = _judge(known, rows, memory=_start(known))
-        numbers = f"evidence 10^0.0 against 10^6.0{tau}"
-        words = f"x: large, but not distinguishable from chance ({numbers}): {size}"
         assert (report.status, report.severity, report.drifted) == (Status.NORMAL, None, ())
         assert report.verdicts[0].reason == words
-        assert report.reason == f"no column moved; nearest to its threshold is {words}"
+        assert report.reason == f"no drift. Nearest to its limit is {words}"
     assert _judge(baseline, rows).severity == "warning"  # these rows raise evidence if they are independent,
     assert _judge(dependent, rows).status is Status.NORMAL  # and none if forty tell as much as one
 
@@ -315,10 +311,10 @@ def test_the_budget_decides_what_is_real() -> None:
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        (5_041.0, "since 1970-01-01 01:24 UTC"),
-        (5_039.0 + 86_400, "since 1970-01-01 01:24 UTC"),
-        (5_040.0 + 86_400, "since 1970-01-01"),
-        (5_040.0 + 20 * 86_400, "since 1970-01-01"),
+        (5_041.0, "Since 1970-01-01 01:24 UTC"),
+        (5_039.0 + 86_400, "Since 1970-01-01 01:24 UTC"),
+        (5_040.0 + 86_400, "Since 1970-01-01"),
+        (5_040.0 + 20 * 86_400, "Since 1970-01-01"),
     ],
 )
 def test_the_reason_says_since_when_however_often_it_is_evaluated(now: float, words: str) -> None:
@@ -327,7 +323,7 @@ def test_the_reason_says_since_when_however_often_it_is_evaluated(now: float, wo
     rows = _rows_at(baseline, _ones(baseline, 1_000, x=0.9), now)
     report = _judge(baseline, rows, memory=began, now=now)
     assert report.verdicts[0].since == 5_040.0
-    assert f") {words}; " in report.reason
+    assert report.reason.endswith(f"). {words}.")
 
 
 def test_a_window_of_missing_values_cannot_be_compared_where_missing_is_dropped() -> None:
@@ -335,11 +331,12 @@ def test_a_window_of_missing_values_cannot_be_compared_where_missing_is_dropped(
     report = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)))
     assert (report.status, report.severity) == (Status.WARNING, "warning")  # evidence counts what is missing
     assert report.main.judged.tolist() == [False]
-    unknown = "nothing to compare: the last 1000 rows, or the reference's, are all missing"
-    assert f") · how large is not known yet: {unknown}; 100 % of rows missing" in report.reason
+    unknown = "all values of the window or of the reference are missing"
+    where = "100 % of rows missing (reference: 0 %)"
+    assert report.reason == f"x: {where}. Significant; size not known yet ({unknown})."
     quiet = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)), memory=_start(baseline))
     assert quiet.status is Status.NORMAL
-    assert quiet.reason.endswith(f"how large is not known yet: {unknown}")
+    assert quiet.reason.endswith(f"x: no significant change (size not known yet: {unknown})")
 
 
 def test_a_window_of_missing_values_is_drift_where_missing_counts() -> None:
@@ -347,7 +344,7 @@ def test_a_window_of_missing_values_is_drift_where_missing_counts() -> None:
     report = _judge(baseline, _rows(baseline, np.full((1_000, 1), math.nan)))
     assert (report.status, report.severity) == (Status.DRIFT_DETECTED, "critical")
     assert report.main.shares.missing.tolist() == [1.0]
-    assert report.reason.endswith("; 100 % of rows missing (reference: 0 %)")
+    assert report.reason.startswith("x: 100 % of rows missing (reference: 0 %). Significant; large (PSI ")
 
 
 def test_of_a_window_of_missing_values_only_what_counts_them_is_known() -> None:
@@ -423,7 +420,7 @@ def test_a_large_effect_is_remembered_before_it_is_real() -> None:
     windows = _windows(baseline, _ones(baseline, 1_000, x=0.68), policy, 0.0)
     quiet, memory = evaluate(baseline, windows, 1_000, _start(baseline), policy, 0.0)
     assert quiet.status is Status.NORMAL
-    assert memory.reached.tolist() == [[True], [False]]
+    assert memory.latched.tolist() == [[True], [False]]
     significant = replace(memory, evidence=evidence_of(baseline, {"x": 5.0}))
     windows = _windows(baseline, _ones(baseline, 1_000, x=0.655), policy, 0.0)
     assert _debiased(1_000, 0.655) < policy.psi_thresholds[0]
@@ -438,10 +435,9 @@ def test_an_alarm_ends_when_there_is_nothing_left_to_judge() -> None:
     windows = _windows(baseline, _ones(baseline, 0), policy, now=9.0)
     report, memory = evaluate(baseline, windows, 0, before, policy, now=9.0)
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
-    stale = "stale: significant (evidence 10^7.0 against 10^6.0)"
-    assert report.reason == f"0 of the 200 rows that a verdict takes · {stale}"
+    assert report.reason == "not enough data: 0 of 200 rows. Earlier rows had drifted"
     assert report.verdicts[0].since is None
-    assert not memory.reached.any()
+    assert not memory.latched.any()
     assert memory.evidence is before.evidence
     assert report.evidence is before.evidence
 
@@ -456,13 +452,13 @@ def test_settling_without_a_report_is_what_a_report_would_leave(
 ) -> None:
     baseline = _flags("x", "y")
     policy = Policy(windows=(600, 1_000), feature_psi_thresholds={"y": (0.05, 0.4)})
-    memory = replace(_start(baseline), reached=np.array(before).reshape(2, 2))
-    reached = memory.reached
+    memory = replace(_start(baseline), latched=np.array(before).reshape(2, 2))
+    reached = memory.latched
     for n, share in parts:
         windows = _windows(baseline, _ones(baseline, n, x=share, y=1.0 - share), policy, 0.0)
         _, memory = evaluate(baseline, windows, n, memory, policy, 0.0)
-        reached = settle(baseline, windows, reached, policy)
-        np.testing.assert_array_equal(reached, memory.reached)
+        reached = update_latches(baseline, windows, reached, policy)
+        np.testing.assert_array_equal(reached, memory.latched)
 
 
 # ---------------------------------------------------------------- natural variation
@@ -490,7 +486,8 @@ def test_a_window_like_the_most_extreme_one_of_the_reference_is_no_drift(monkeyp
     assert {report.status for report in reports} == {Status.NORMAL}
     worst = max(range(len(starts)), key=lambda i: reports[i].main.psi.debiased[0])
     assert reports[worst].main.psi.debiased[0] == pytest.approx(reports[worst].main.expected_range[0])
-    assert "the reference's own windows reach" in reports[worst].reason
+    usual = f"{reports[worst].main.expected_range[0]:.2f}"
+    assert f"(PSI {usual}, usual up to {usual})" in reports[worst].reason
     extreme = _rows(unordered, values[starts[worst] : starts[worst] + size])
     assert _judge(unordered, extreme, policy).severity == "critical"
 
@@ -529,7 +526,7 @@ def test_a_column_may_have_thresholds_of_its_own() -> None:
         (Status.DRIFT_DETECTED, "warning"),
         (Status.WARNING, "warning"),
     ]
-    assert f"< 0.4, noise {report.main.psi.noise[2]:.3g}, last 1000 rows" in report.verdicts[2].reason
+    assert f"Significant; small (PSI {_debiased(1_000, 0.7):.2f}, limit 0.40)." in report.verdicts[2].reason
     assert report.drifted == ("x", "y")
 
 
@@ -544,7 +541,7 @@ def test_the_largest_effect_of_the_windows_counts(older: float, newer: float, mo
     effects = {name: window.effect("warning")[0] for name, window in report.windows.items()}
     assert report.status is Status.DRIFT_DETECTED
     assert max(effects, key=lambda name: effects[name]) == str(moved)
-    assert f", last {moved} rows" in report.reason
+    assert f"large (PSI {report.windows[str(moved)].psi.debiased[0]:.2f}, limit 0.20)." in report.reason
 
 
 def test_a_window_holds_the_newest_rows_and_their_times() -> None:
@@ -573,10 +570,8 @@ def test_the_reason_names_the_window_that_reached_the_severity() -> None:
     assert small.effect("warning")[0] < large.effect("warning")[0]
     assert small.effect("critical")[0] > 1 > large.effect("critical")[0]
     assert report.severity == "critical"
-    assert report.reason.startswith("x: significant (evidence 10^")
-    assert f" · large (PSI {_debiased(1_000, 0.75):.3g} ≥ 0.25, noise " in report.reason
-    assert ", last 1000 rows, the reference's own windows reach 0.25); " in report.reason
-    assert report.reason.endswith("; 75 % of rows are 1 (reference: 50 %)")
+    size = f"large (PSI {_debiased(1_000, 0.75):.2f}, usual up to 0.25)"
+    assert report.reason == f"x: 75 % of rows are 1 (reference: 50 %). Significant; {size}."
 
 
 # ---------------------------------------------------------------- the model
@@ -595,11 +590,11 @@ def test_a_warning_is_worse_than_normal_and_better_than_drift_however_large_the_
     rows = _ones(baseline, 1_000, chance=0.95, warned=0.5, alarmed=0.68)
     warned = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0}))
     assert (warned.status, warned.severity, warned.drifted) == (Status.WARNING, "warning", ())
-    assert warned.reason.startswith("warned: significant (")
+    assert warned.reason.startswith("warned: Significant; small (PSI ")
     assert [warned.verdicts[i].name for i in warned.worst_first] == ["warned", "chance", "alarmed"]
     alarmed = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0, "alarmed": 2.0}))
     assert (alarmed.status, alarmed.severity, alarmed.drifted) == (Status.DRIFT_DETECTED, "warning", ("alarmed",))
-    assert alarmed.reason.startswith("alarmed: significant (")
+    assert alarmed.reason.startswith("alarmed: 68 % of rows are 1 (reference: 50 %). Significant; large (PSI ")
     assert [alarmed.verdicts[i].name for i in alarmed.worst_first] == ["alarmed", "warned", "chance"]
     assert [report.rank for report in (warned, alarmed)] == [2, 3]
 
@@ -609,8 +604,8 @@ def test_the_worst_features_are_named_first() -> None:
     baseline = _flags(*shares)
     report = _judge(baseline, _ones(baseline, 1_000, **shares))
     assert report.drifted == ("b", "f", "d", "e", "a")
-    assert report.reason.startswith("b: significant (evidence 10^")
-    assert report.reason.endswith("; also f, d, e and 1 more")
+    assert report.reason.startswith("b: 95 % of rows are 1 (reference: 50 %). Significant; large (PSI ")
+    assert report.reason.endswith("). Also: f, d, e and 1 more.")
     assert [verdict.name for verdict in report.verdicts] == list(shares)
 
 
@@ -629,7 +624,7 @@ def test_a_score_decides_with_the_features_but_is_none() -> None:
     baseline = joined(_flags("x"), _flags("prediction"))
     report = _judge(baseline, _ones(baseline, 1_000, prediction=0.9))
     assert report.severity == "critical"
-    assert report.reason.startswith("prediction: significant (evidence 10^")
+    assert report.reason.startswith("prediction: 90 % of rows are 1 (reference: 50 %). Significant; large (PSI ")
     assert report.drifted == ()
 
 
@@ -639,7 +634,7 @@ def test_scores_of_the_training_rows_are_never_judged() -> None:
     report = _judge(baseline, _ones(baseline, 1_000, prediction=1.0), memory=held)
     assert report.status is Status.NORMAL
     assert report.verdicts[1].status is Status.INSUFFICIENT_DATA
-    assert "training rows" in report.verdicts[1].reason
+    assert report.verdicts[1].reason == f"prediction: {IN_SAMPLE}"
     assert (report.verdicts[1].severity, report.verdicts[1].since) == (None, None)
     assert report.main.judged.tolist() == [True, False]
     assert report.main.psi.debiased[1] > 1
@@ -685,15 +680,16 @@ def test_windows_too_small_for_any_verdict_say_so() -> None:
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, 100), Policy(windows=(50, 100)))
     assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == "the largest window holds 100 rows, a verdict takes 200: make it larger"
+    words = "the largest window holds 100 rows, and 200 are needed; make it larger"
+    assert report.reason == f"not enough data: {words}"
 
 
 def test_windows_too_small_to_tell_how_big_a_change_is_say_so() -> None:
     baseline = _flags("x")
     report = _judge(baseline, _ones(baseline, 600, x=0.9), Policy(windows=(100, 300)))
     assert (report.status, report.severity) == (Status.WARNING, "warning")
-    words = ") · how large is not known yet: the largest window holds 300 rows, it takes 500: make it larger; "
-    assert words in report.reason
+    words = "the largest window holds 300 rows, and 500 are needed; make it larger"
+    assert report.reason.endswith(f" Significant; size not known yet ({words}).")
 
 
 # ---------------------------------------------------------------- rows that are too old
@@ -714,7 +710,7 @@ def test_rows_that_are_too_old_are_left_out_and_the_reason_says_so(max_age_secon
     policy = Policy(windows=(200, 1_000), max_age_seconds=max_age_seconds)
     report = _judge(baseline, rows, policy, _start(baseline), now=now)
     assert report.status is Status.INSUFFICIENT_DATA
-    kept = f"150 of the {REPORTED_ROWS} rows that a verdict takes are of the last {words} (max_age_seconds)"
+    kept = f"not enough data: 150 of {REPORTED_ROWS} rows; rows older than {words} do not count (max_age_seconds)"
     assert report.reason == kept
     assert report.verdicts[0].reason == f"x: {kept}"
     assert [(w.rows, w.expired) for w in report.windows.values()] == [(150, 50), (150, 800)]
@@ -727,14 +723,13 @@ def test_rows_that_are_too_old_say_nothing_of_how_big_a_change_is() -> None:
     baseline = _flags("x")
     at = np.concatenate([np.zeros(700), np.full(300, 2 * DAY)])
     rows = replace(_later(baseline, _ones(baseline, 700, x=1.0), _ones(baseline, 300)), at=at)
-    old = f"300 of the {JUDGED_ROWS} rows that it takes are of the last 24 h (max_age_seconds)"
-    kept = f"how large is not known yet: {old}"
+    old = f"300 of {JUDGED_ROWS} rows; rows older than 24 h do not count (max_age_seconds)"
     quiet = _judge(baseline, rows, memory=_start(baseline), now=2 * DAY)
     assert quiet.status is Status.NORMAL
-    assert quiet.reason.endswith(f") · {kept}")
+    assert quiet.reason.endswith(f"x: no significant change (size not known yet: {old})")
     significant = _judge(baseline, rows, now=2 * DAY)  # evidence is of all rows
     assert (significant.status, significant.severity) == (Status.WARNING, "warning")
-    assert f") · {kept}; " in significant.reason
+    assert f"Significant; size not known yet ({old})." in significant.reason
 
 
 def test_a_row_is_part_of_its_window_until_it_is_older_than_that() -> None:
@@ -752,15 +747,15 @@ def test_when_everything_is_too_old_nothing_is_current_and_an_alarm_ends() -> No
     windows = _windows(baseline, _ones(baseline, 1_000, x=1.0), policy, now=2 * DAY)
     report, memory = evaluate(baseline, windows, 1_000, before, policy, 2 * DAY)
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
-    kept = "0 of the 200 rows that a verdict takes are of the last 24 h (max_age_seconds)"
-    assert report.reason == f"{kept} · stale: significant (evidence 10^7.0 against 10^6.0)"
+    kept = "not enough data: 0 of 200 rows; rows older than 24 h do not count (max_age_seconds)"
+    assert report.reason == f"{kept}. Earlier rows had drifted"
     assert memory.evidence is before.evidence
     assert report.verdicts[0].since is None
     assert _judge(baseline, _rows_at(baseline, _ones(baseline, 1_000), 0.0), now=2 * DAY).reason == kept
     assert (report.main.rows, report.main.expired, report.main.start, report.main.end) == (0, 1_000, None, None)
     assert np.isnan([report.main.psi.psi, report.main.sample.mean, report.main.significance.p_value]).all()
     assert (report.rows_observed, report.drifted, report.correlation) == (1_000, (), None)
-    assert not memory.reached.any()
+    assert not memory.latched.any()
 
 
 @settings(max_examples=examples(60))
@@ -830,7 +825,7 @@ def test_time_windows_alone_never_make_a_verdict_however_many_rows_they_hold() -
     few = _ones(baseline, 10)
     report = _judge(baseline, few, timed=[_timed(baseline, _ones(baseline, 9_000, x=1.0), HOUR)])
     assert report.status is Status.INSUFFICIENT_DATA
-    assert report.reason == "10 of the 200 rows that a verdict takes"
+    assert report.reason == "not enough data: 10 of 200 rows"
     assert report.windows["1h"].psi.debiased[0] > 1
     assert (report.windows["1h"].judged.tolist(), report.drifted) == ([False], ())
 
@@ -1007,8 +1002,8 @@ def test_a_constant_and_a_column_of_nothing_can_move() -> None:
     assert report.main.significance.p_value[[3, 4]].max() < 1e-9
     assert report.main.sample.ks_statistic[3] == 1.0
     assert np.isnan(report.main.sample.ks_statistic[4])
-    assert report.verdicts[3].reason.endswith("; 100 % of rows above the reference's largest value")
-    assert report.verdicts[4].reason.endswith("; 100 % of rows with a value that the reference does not have")
+    assert ": 100 % of rows above the reference's largest value. Significant; large (" in report.verdicts[3].reason
+    assert ": 100 % of rows with a value that the reference does not have. Sig" in report.verdicts[4].reason
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -1026,7 +1021,7 @@ def test_a_reference_of_a_single_row_can_be_compared_with(same: bool) -> None:
     assert [verdict.status for verdict in report.verdicts] == [Status.NORMAL] * 3
     if not same:  # one row is no evidence of what others are like
         assert report.main.effect("critical")[0] > 1
-        assert "large, but not distinguishable from chance" in report.verdicts[0].reason
+        assert report.verdicts[0].reason.startswith("x: large but not significant (PSI ")
 
 
 # ---------------------------------------------------------------- correlations

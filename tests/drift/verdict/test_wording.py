@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,17 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline
+from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.verdict.wording import (
     NAMED,
     Effect,
-    Weight,
+    Finding,
     ago_in_words,
     notes,
     percent,
     short,
     since_in_words,
+    two_decimals,
     what_moved,
 )
 from hypothesis import given, settings
@@ -229,55 +232,105 @@ COLUMNS = {
 }
 
 
-# ---------------------------------------------------------------- how big
+# ---------------------------------------------------------------- how large
+
+DETECTED = Effect(10.84, 3.27, None, 3.27)
+SMALL = Effect(0.0321, 0.1, None, 0.05)
 
 
 @pytest.mark.parametrize(
-    ("effect", "words"),
+    ("effect", "words", "numbers"),
     [
-        (
-            Effect(0.41234, 0.0011, 0.1, None, 0.0, "last 10000 rows"),
-            "large (PSI 0.412 ≥ 0.1, noise 0.0011, last 10000 rows)",
-        ),
-        (
-            Effect(0.1, 0.001, 0.1, None, 0.0, "last 500 rows"),
-            "large (PSI 0.1 ≥ 0.1, noise 0.001, last 500 rows)",
-        ),
-        (
-            Effect(0.0321, 0.001, 0.1, None, 0.0, "last 500 rows"),
-            "small (PSI 0.0321 < 0.1, noise 0.001, last 500 rows)",
-        ),
-        (
-            Effect(0.09, 0.001, 0.1, 0.08, 0.0, "last 500 rows"),
-            "still large (PSI 0.09 < 0.1, held until below 0.08, noise 0.001, last 500 rows)",
-        ),
-        (
-            Effect(0.9, 0.001, 0.75, None, 0.75, "last 1000 rows"),
-            "large (PSI 0.9 ≥ 0.75, noise 0.001, last 1000 rows, the reference's own windows reach 0.75)",
-        ),
+        (DETECTED, "large", "PSI 10.8, usual up to 3.27"),
+        (Effect(0.41234, 0.1, None, 0.0), "large", "PSI 0.41, limit 0.10"),
+        (Effect(0.1, 0.1, None, 0.0), "large", "PSI 0.10, limit 0.10"),
+        (SMALL, "small", "PSI 0.03, limit 0.10"),
+        (Effect(0.0, 0.1, None, 0.0), "small", "PSI 0.00, limit 0.10"),
+        (Effect(0.0996, 0.1, None, 0.0), "small", "PSI 0.0996, limit 0.10"),
+        (Effect(2.1, 3.27 * (1.0 + 1e-9), None, 3.27), "within the expected range", "PSI 2.10, usual up to 3.27"),
+        (Effect(0.09, 0.1, 0.08, 0.0), "still large", "PSI 0.09, limit 0.10, ends below 0.08"),
+        (Effect(0.003, 0.004, None, 0.0), "small", "PSI 0.003, limit 0.004"),
     ],
 )
-def test_an_effect_in_words(effect: Effect, words: str) -> None:
-    assert effect.in_words() == words
+def test_a_change_is_large_or_small_beside_its_limit(effect: Effect, words: str, numbers: str) -> None:
+    assert (effect.in_words(), effect.numbers()) == (words, numbers)
+
+
+def _finding(**changes: Any) -> Finding:
+    finding = Finding(significant=True, large=True, effect=DETECTED, too_few="120 of 500 rows", until=None)
+    return replace(finding, **changes)
 
 
 @pytest.mark.parametrize(
-    ("weight", "words"),
+    ("status", "finding", "words"),
     [
-        (Weight(9.44, 7.5, True, 1.0), "significant (evidence 10^9.4 against 10^7.5)"),
-        (Weight(7.5, 7.5, True, 1.0), "significant (evidence 10^7.5 against 10^7.5)"),
-        (Weight(7.0, 7.5, True, 1.0), "significant (evidence 10^7.0 against 10^7.5, held until below 10^6.5)"),
-        (Weight(0.0, 6.0, False, 1.0), "not told from chance (evidence 10^0.0 against 10^6.0)"),
-        (Weight(5.2, 6.0, False, 1.99), "not told from chance (evidence 10^5.2 against 10^6.0)"),
-        (Weight(5.2, 6.0, False, 2.0), "not told from chance (evidence 10^5.2 against 10^6.0, τ = 2)"),
         (
-            Weight(6.9, 7.5, True, 434.4),
-            "significant (evidence 10^6.9 against 10^7.5, held until below 10^6.5, τ = 434)",
+            Status.DRIFT_DETECTED,
+            _finding(moved="100 % of rows above the reference's 74th percentile", since="since 2013-05-09"),
+            (
+                "100 % of rows above the reference's 74th percentile. "
+                "Significant; large (PSI 10.8, usual up to 3.27). Since 2013-05-09."
+            ),
+        ),
+        (Status.DRIFT_DETECTED, _finding(), "Significant; large (PSI 10.8, usual up to 3.27)."),
+        (
+            Status.WARNING,
+            _finding(large=False, effect=SMALL, moved="8 % of rows are 1 (reference: 3 %)"),
+            "8 % of rows are 1 (reference: 3 %). Significant; small (PSI 0.03, limit 0.10).",
+        ),
+        (Status.WARNING, _finding(effect=None), "Significant; size not known yet (120 of 500 rows)."),
+        (
+            Status.NORMAL,
+            _finding(significant=False, large=False, effect=SMALL),
+            "no significant change (PSI 0.03, limit 0.10)",
+        ),
+        (
+            Status.NORMAL,
+            _finding(significant=False, large=False, effect=None),
+            "no significant change (size not known yet: 120 of 500 rows)",
+        ),
+        (
+            Status.NORMAL,
+            _finding(significant=False),
+            "large but not significant (PSI 10.8, usual up to 3.27)",
+        ),
+        (
+            Status.NORMAL,
+            _finding(significant=False, until="until 2013-05-09"),
+            "was significant until 2013-05-09; the window still holds rows from then (PSI 10.8, usual up to 3.27)",
+        ),
+        (
+            Status.INSUFFICIENT_DATA,
+            _finding(significant=False, effect=None, too_few="34 of 200 rows"),
+            "not enough data: 34 of 200 rows",
+        ),
+        (
+            Status.INSUFFICIENT_DATA,
+            _finding(effect=None, too_few="0 of 200 rows"),
+            "not enough data: 0 of 200 rows. Earlier rows had drifted",
         ),
     ],
 )
-def test_evidence_in_words(weight: Weight, words: str) -> None:
-    assert weight.in_words() == words
+def test_a_reason_says_what_moved_whether_it_matters_and_since_when(
+    status: Status, finding: Finding, words: str
+) -> None:
+    assert finding.in_words(status) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0.00"),
+        (0.004, "0.004"),
+        (0.005, "0.01"),
+        (0.1, "0.10"),
+        (9.994, "9.99"),
+        (10.84, "10.8"),
+        (123456.0, "123456"),
+    ],
+)
+def test_a_psi_has_two_decimals(value: float, words: str) -> None:
+    assert two_decimals(value) == words
 
 
 # ---------------------------------------------------------------- what to know of a baseline
@@ -298,7 +351,7 @@ def _baseline(taus: Sequence[float | None], trending: Sequence[bool] = (), *, by
 
 def test_without_times_independence_is_assumed_and_said() -> None:
     plain = build_baseline({"x": np.arange(20.0)}, created="")
-    assert list(notes(plain)) == ["the reference has no times: rows are taken for independent of one another"]
+    assert list(notes(plain)) == ["the reference has no times (--time): rows are assumed to be independent"]
 
 
 def test_of_a_baseline_with_times_nothing_is_said_unless_there_is_something() -> None:
@@ -307,23 +360,26 @@ def test_of_a_baseline_with_times_nothing_is_said_unless_there_is_something() ->
 
 def test_columns_of_which_evidence_is_nearly_blind_are_named() -> None:
     unknown, note = notes(_baseline([50.1, 1.0, None, 434.4]))
-    assert note.startswith("evidence is nearly blind for a (50.1), d (434): ")
-    assert unknown.startswith("too few rows with times to tell how far rows depend on one another")
+    assert note == (
+        "drift in a (50.1), d (434) can only be detected late: consecutive rows in the reference are strongly "
+        "correlated (tau in brackets)"
+    )
+    assert unknown == "the reference has too few rows to estimate autocorrelation: rows are assumed to be independent"
 
 
 def test_columns_with_a_trend_are_named_with_what_to_do_about_a_daily_cycle() -> None:
     (note,) = notes(_baseline([3.0, 4.0], [False, True]))
-    said = "a trend or season in the reference makes most of tau for b (4)"
-    assert note == f"{said}; of a daily cycle a baseline by hour of the day is rid (--by-hour)"
+    said = "a trend or season in the reference causes most of tau for b (4)"
+    assert note == f"{said}; to remove a daily cycle, build the baseline with --by-hour"
     few, same = notes(_baseline([3.0, 4.0], [False, True], by_hour=True))
     assert same == said
-    assert few.startswith("too few rows in the reference in hours 0-2, 4-23 (UTC)")
+    assert few.startswith("hours 0-2, 4-23 (UTC) have too few reference rows: ")
 
 
 def test_of_many_columns_some_are_named() -> None:
     blind, trend = notes(_baseline([60.0] * (NAMED + 2), [True] * (NAMED + 1)))
-    assert blind.startswith("evidence is nearly blind for a (60), b (60), ")
-    assert "h (60) and 2 more: " in blind
+    assert blind.startswith("drift in a (60), b (60), ")
+    assert "h (60) and 2 more can only be detected late: " in blind
     assert "h (60) and 1 more; " in trend
 
 

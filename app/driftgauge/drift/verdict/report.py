@@ -16,10 +16,10 @@ from driftgauge.drift.statistics.correlation import CorrelationChange
 from driftgauge.drift.verdict.comparison import WindowReport, compare, effects_of
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
-from driftgauge.drift.verdict.wording import Effect, Weight, ago_in_words, since_in_words, until_in_words, what_moved
+from driftgauge.drift.verdict.wording import Effect, Finding, ago_in_words, since_in_words, until_in_words, what_moved
 from driftgauge.drift.windows.window import Window
 
-IN_SAMPLE: Final = "the reference holds scores of the model's own training rows (build it with --evaluation)"
+IN_SAMPLE: Final = "not judged, because its reference is the scores of the model's own training rows (use --evaluation)"
 CLEARED: Final = 0.8
 """An effect that reached its threshold is held until it falls below this part of it."""
 
@@ -37,17 +37,17 @@ class ColumnVerdict:
 
 
 @dataclass(frozen=True)
-class Memory:
+class Carryover:
     """What one evaluation leaves to the next."""
 
     evidence: Evidence
     """Of all blocks so far."""
-    reached: BoolArray
+    latched: BoolArray
     """The thresholds that effects have reached and not cleared, shape [severities, columns]."""
 
     @classmethod
-    def start(cls, detector: Detector) -> Memory:
-        """Return the memory of a monitor that has not seen a row."""
+    def start(cls, detector: Detector) -> Carryover:
+        """Return that of a monitor that has not seen a row."""
         evidence = detector.start()
         return cls(evidence, np.zeros((len(SEVERITIES), len(evidence.values)), dtype=np.bool_))
 
@@ -89,17 +89,17 @@ class DriftReport:
 
 
 def evaluate(
-    baseline: Baseline, windows: Sequence[Window], rows_observed: int, memory: Memory, policy: Policy, now: float
-) -> tuple[DriftReport, Memory]:
+    baseline: Baseline, windows: Sequence[Window], rows_observed: int, before: Carryover, policy: Policy, now: float
+) -> tuple[DriftReport, Carryover]:
     """Judge windows and evidence against the baseline; returns the report and what the next call needs.
 
-    The last count window is the main one. `memory` holds the evidence of all rows and the thresholds
-    that were reached before; `now` is in seconds since 1970 by the clock of the windows.
+    The last count window is the main one. `before` holds the evidence of all rows and the thresholds that are
+    latched; `now` is in seconds since 1970 by the clock of the windows.
     """
     compared = compare(baseline, windows, policy)
     effects = np.stack([[window.effect(severity) for window in compared] for severity in SEVERITIES])
-    memory = Memory(memory.evidence, _reached(effects, memory.reached))
-    verdicts = _verdicts(baseline, compared, memory, effects, policy, now)
+    carried = Carryover(before.evidence, _latched(effects, before.latched))
+    verdicts = _verdicts(baseline, compared, carried, effects, policy, now)
     order = _worst_first(verdicts, effects)
     worst = [verdicts[i] for i in order]
     drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in RESERVED)
@@ -112,21 +112,21 @@ def evaluate(
         severity=worst[0].severity,
         reason=_model_reason(worst),
         verdicts=verdicts,
-        evidence=memory.evidence,
+        evidence=carried.evidence,
         windows={window.name: window for window in compared},
         correlation=_correlation(baseline, windows),
         worst_first=tuple(order),
         drifted=drifted,
     )
-    return report, memory
+    return report, carried
 
 
-def settle(baseline: Baseline, windows: Sequence[Window], reached: BoolArray, policy: Policy) -> BoolArray:
-    """Return which thresholds effects have reached and not cleared, as `evaluate` would but without a report.
+def update_latches(baseline: Baseline, windows: Sequence[Window], latched: BoolArray, policy: Policy) -> BoolArray:
+    """Return the latched thresholds after these sliding windows, as `evaluate` would but without a report.
 
-    `windows` are count windows, `reached` (shape [severities, columns]) is how it was before.
+    `latched` (shape [severities, columns]) are those before.
     """
-    return _reached(effects_of(baseline, windows, policy), reached)
+    return _latched(effects_of(baseline, windows, policy), latched)
 
 
 def _correlation(baseline: Baseline, windows: Sequence[Window]) -> CorrelationChange | None:
@@ -136,120 +136,89 @@ def _correlation(baseline: Baseline, windows: Sequence[Window]) -> CorrelationCh
     return baseline.correlation_comparison(baseline.row_correlations.correlations(main.sample.codes))
 
 
-def _reached(effects: FloatArray, before: BoolArray) -> BoolArray:
-    """Return which thresholds are reached, shape [severities, columns]: from an effect of 1 until it is below 0.8.
+def _latched(effects: FloatArray, before: BoolArray) -> BoolArray:
+    """Return which thresholds are latched, shape [severities, columns]: from an effect of 1 until it is below 0.8.
 
     `effects` have shape [severities, windows, columns].
     """
     largest = np.fmax.reduce(effects, axis=1)  # NaN, which reaches nothing, only where all are
-    reached: BoolArray = (largest >= 1.0) | (before & (largest >= CLEARED))
-    return reached
+    latched: BoolArray = (largest >= 1.0) | (before & (largest >= CLEARED))
+    return latched
 
 
 def _verdicts(
     baseline: Baseline,
     windows: Sequence[WindowReport],
-    memory: Memory,
+    carried: Carryover,
     effects: FloatArray,
     policy: Policy,
     now: float,
 ) -> tuple[ColumnVerdict, ...]:
     main = [window for window in windows if window.capacity is not None][-1]
-    telling = np.argmax(np.nan_to_num(effects, nan=-1.0), axis=1)  # the window with the largest effect
+    largest = np.argmax(np.nan_to_num(effects, nan=-1.0), axis=1)  # the window with the largest effect
     judged = ~np.isnan(effects[0]).all(axis=0)
     verdicts = []
     for i, column in enumerate(baseline.columns):
         if column.in_sample:
-            words = f"{column.name}: not judged: {IN_SAMPLE}"
-            verdicts.append(ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, words, None))
+            reason = f"{column.name}: {IN_SAMPLE}"
+            verdicts.append(ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, reason, None))
             continue
-        large: Severity | None = None
-        if memory.reached[:, i].any():
-            large = "critical" if memory.reached[1, i] else "warning"
-        significant = bool(memory.evidence.raised[i])
+        large = _large(carried.latched[:, i])
+        significant = bool(carried.evidence.raised[i])
         status, severity = judge(main.rows, significant=significant, large=large)
-        window = windows[telling[SEVERITIES.index(large or "warning"), i]]
-        told = _Told(
-            weight=_weight(i, memory.evidence),
+        window = windows[largest[SEVERITIES.index(large or "warning"), i]]
+        since = float(carried.evidence.since[i]) if severity else None
+        finding = Finding(
+            significant=significant,
+            large=large is not None,
             effect=_effect(i, window, large or "warning", held=large is not None) if judged[i] else None,
-            too_few="" if judged[i] else _too_few(i, baseline, windows, policy, significant=significant),
-            over=_over(float(memory.evidence.cleared[i]), window, now),
+            too_few="" if judged[i] else _too_few(i, windows, policy, significant=significant),
+            until=_until(float(carried.evidence.cleared[i]), window, now),
+            moved="" if since is None else what_moved(column, window.counts[i].astype(np.float64), window.reference[i]),
+            since="" if since is None or since >= now else since_in_words(since, now),
         )
-        since = float(memory.evidence.since[i]) if severity else None
-        words = told.in_words(status, large=large is not None)
-        if since is not None:
-            began = f" {since_in_words(since, now)}" if since < now else ""
-            moved = what_moved(column, window.counts[i].astype(np.float64), window.reference[i])
-            words += began + (f"; {moved}" if moved else "")
-        verdicts.append(ColumnVerdict(column.name, status, severity, f"{column.name}: {words}", since))
+        reason = f"{column.name}: {finding.in_words(status)}"
+        verdicts.append(ColumnVerdict(column.name, status, severity, reason, since))
     return tuple(verdicts)
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What there is to say of a column."""
-
-    weight: Weight
-    effect: Effect | None
-    """None where there are too few rows to tell."""
-    too_few: str
-    """Which, in words, where that is so."""
-    over: str | None
-    """Until when a drift was significant that ended while the window's rows came, in words; None if none did."""
-
-    def in_words(self, status: Status, *, large: bool) -> str:
-        if status is Status.INSUFFICIENT_DATA:
-            stale = f" · stale: {self.weight.in_words()}" if self.weight.raised else ""
-            return f"{self.too_few}{stale}"
-        size = self.effect.in_words() if self.effect else f"how large is not known yet: {self.too_few}"
-        if status is Status.NORMAL and large and self.over is not None:
-            numbers = self.weight.numbers()
-            return f"it was significant {self.over}, and the window still holds rows of then ({numbers}): {size}"
-        if status is Status.NORMAL and large:
-            return f"large, but not distinguishable from chance ({self.weight.numbers()}): {size}"
-        return f"{self.weight.in_words()} · {size}"
+def _large(latched: BoolArray) -> Severity | None:
+    """Return which of the two thresholds of a column is latched, the higher one if both are."""
+    if not latched.any():
+        return None
+    return "critical" if latched[SEVERITIES.index("critical")] else "warning"
 
 
-def _over(cleared: float, window: WindowReport, now: float) -> str | None:
+def _until(cleared: float, window: WindowReport, now: float) -> str | None:
+    """Say until when a drift was significant that ended while the window's rows came; None if none did."""
     if math.isnan(cleared) or window.start is None or cleared < window.start:
         return None
     return until_in_words(cleared, now)
 
 
-def _weight(i: int, evidence: Evidence) -> Weight:
-    return Weight(
-        evidence_log10=float(evidence.log10[i]),
-        threshold_log10=evidence.threshold_log10,
-        raised=bool(evidence.raised[i]),
-        tau=float(evidence.tau[i]),
-    )
-
-
-def _too_few(i: int, baseline: Baseline, windows: Sequence[WindowReport], policy: Policy, *, significant: bool) -> str:
-    """Say how many rows there are of those that a verdict takes, or, where there is one, the size of a drift."""
+def _too_few(i: int, windows: Sequence[WindowReport], policy: Policy, *, significant: bool) -> str:
+    """Say how many rows there are of those needed for a verdict, or, where there is one, for the size of a drift."""
     counted = [window for window in windows if window.capacity is not None]
     window = max(counted, key=lambda w: w.rows)
     unjudged = window.rows == 0 or (window.rows < REPORTED_ROWS and not significant)
     needed = REPORTED_ROWS if unjudged else max(JUDGED_ROWS, 10 * int(window.psi.bins[i]))
     largest = max(w.capacity or 0 for w in counted)
-    what = "a verdict" if unjudged else "it"
     if largest < needed and window.slides:
-        return f"the largest window holds {largest} rows, {what} takes {needed}: make it larger"
+        return f"the largest window holds {largest} rows, and {needed} are needed; make it larger"
     if window.rows >= needed:
-        return f"nothing to compare: the last {window.rows} rows, or the reference's, are all missing"
-    young = f" are of the last {ago_in_words(policy.max_age_seconds)} (max_age_seconds)" if window.expired else ""
-    return f"{window.rows} of the {needed} rows that {what} takes{young}"
+        return "all values of the window or of the reference are missing"
+    age = ago_in_words(policy.max_age_seconds)
+    stale = f"; rows older than {age} do not count (max_age_seconds)" if window.expired else ""
+    return f"{window.rows} of {needed} rows{stale}"
 
 
 def _effect(i: int, window: WindowReport, severity: Severity, *, held: bool) -> Effect:
     debiased, threshold = float(window.psi.debiased[i]), float(window.thresholds[severity][i])
     return Effect(
         psi_debiased=debiased,
-        noise=float(window.psi.noise[i]),
         threshold=threshold,
         held_until=CLEARED * threshold if held and debiased < threshold else None,
         expected_range=float(window.expected_range[i]),
-        rows=f"last {window.rows} rows" if window.slides else f"{window.rows} rows",
     )
 
 
@@ -259,16 +228,15 @@ def _worst_first(verdicts: tuple[ColumnVerdict, ...], effects: FloatArray) -> li
 
 
 def _model_reason(worst: list[ColumnVerdict]) -> str:
-    """Say in a sentence what moved, or why nothing can be said yet; `worst` is in that order."""
+    """Return the reason of the worst column, and which others share its verdict; `worst` is in that order."""
     first = worst[0]
     if first.status is Status.INSUFFICIENT_DATA:
         return first.reason.removeprefix(f"{first.name}: ")
     if first.status is Status.NORMAL:
-        return f"no column moved; nearest to its threshold is {first.reason}"
+        return f"no drift. Nearest to its limit is {first.reason}"
     moved = [verdict.name for verdict in worst if verdict.status is first.status]
-    also = f"; also {', '.join(moved[1:4])}" if len(moved) > 1 else ""
     more = f" and {len(moved) - 4} more" if len(moved) > 4 else ""
-    return f"{first.reason}{also}{more}"
+    return f"{first.reason} Also: {', '.join(moved[1:4])}{more}." if len(moved) > 1 else first.reason
 
 
 def score_means(report: DriftReport) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Verdicts in words: how large a change is, since when, and where the rows went."""
+"""Reasons in words: what moved, whether it is significant and large, and since when."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArr
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import BLIND_TAU
+from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.time_spans import DAY_SECONDS
 
 NAMED: Final = 8
 """Columns that a note names."""
-SHOWN_TAU: Final = 2.0
-"""Dependence that is worth a word."""
 _SPECIAL_PHRASES: Final = {
     MISSING: "missing",
     UNSEEN: "with a value that the reference does not have",
@@ -34,48 +33,68 @@ class Effect:
     """How large a change is beside its threshold."""
 
     psi_debiased: float
-    noise: float
     threshold: float
     held_until: float | None
-    """Where a drift that was detected ends, if the change is below its threshold by now."""
+    """Where detected drift ends, if the change is below its threshold by now."""
     expected_range: float
-    rows: str
-    """Which rows, in words."""
 
     def in_words(self) -> str:
-        """Return it as in `large (PSI 0.41 ≥ 0.1, noise 0.001, last 10000 rows)`; PSI is less its noise."""
-        large = self.psi_debiased >= self.threshold
-        parts = [f"PSI {short(self.psi_debiased)} {'≥' if large else '<'} {short(self.threshold)}"]
+        """Return `large`, `still large`, `small` or `within the expected range`."""
+        if self.psi_debiased >= self.threshold:
+            return "large"
         if self.held_until is not None:
-            parts.append(f"held until below {short(self.held_until)}")
-        parts.append(f"noise {short(self.noise)}")
-        parts.append(self.rows)
-        if self.expected_range > 0:
-            parts.append(f"the reference's own windows reach {short(self.expected_range)}")
-        return f"{'large' if large else 'still large' if self.held_until is not None else 'small'} ({', '.join(parts)})"
+            return "still large"
+        return "within the expected range" if self._is_usual else "small"
+
+    def numbers(self) -> str:
+        """Return the PSI beside its limit: `PSI 0.41, limit 0.10`, or `PSI 10.8, usual up to 3.27`."""
+        psi, limit = two_decimals(self.psi_debiased), two_decimals(self.threshold)
+        if psi == limit and not math.isclose(self.psi_debiased, self.threshold, rel_tol=1e-6):
+            psi = f"{self.psi_debiased:.4g}"
+        held = "" if self.held_until is None else f", ends below {two_decimals(self.held_until)}"
+        return f"PSI {psi}, {'usual up to' if self._is_usual else 'limit'} {limit}{held}"
+
+    @property
+    def _is_usual(self) -> bool:
+        """Whether the threshold is the expected range, being the larger of the two."""
+        return self.expected_range > 0 and self.threshold <= self.expected_range * (1.0 + 1e-6)
 
 
 @dataclass(frozen=True)
-class Weight:
-    """The evidence on a column beside its threshold."""
+class Finding:
+    """What was found of a column, to be said in words."""
 
-    evidence_log10: float
-    threshold_log10: float
-    raised: bool
-    tau: float
+    significant: bool
+    large: bool
+    effect: Effect | None
+    """None where there are too few rows to tell."""
+    too_few: str
+    """Which, in words, where that is so."""
+    until: str | None
+    """Until when a drift was significant that ended while the window's rows came; None if none did."""
+    moved: str = ""
+    since: str = ""
 
-    def in_words(self) -> str:
-        """Return it as in `significant (evidence 10^9.4 against 10^7.5)`."""
-        return f"{'significant' if self.raised else 'not told from chance'} ({self.numbers()})"
+    def in_words(self, status: Status) -> str:
+        """Return the reason of a verdict."""
+        if status is Status.INSUFFICIENT_DATA:
+            return f"not enough data: {self.too_few}{'. Earlier rows had drifted' if self.significant else ''}"
+        if status is Status.NORMAL:
+            return self._normal()
+        effect = self.effect
+        size = f"{effect.in_words()} ({effect.numbers()})" if effect else f"size not known yet ({self.too_few})"
+        return " ".join(
+            f"{part[0].upper()}{part[1:]}." for part in (self.moved, f"significant; {size}", self.since) if part
+        )
 
-    def numbers(self) -> str:
-        """Return the numbers alone, with how dependent rows are where that matters."""
-        parts = [f"evidence 10^{self.evidence_log10:.1f} against 10^{self.threshold_log10:.1f}"]
-        if self.raised and self.evidence_log10 < self.threshold_log10:
-            parts.append(f"held until below 10^{self.threshold_log10 - 1.0:.1f}")
-        if self.tau >= SHOWN_TAU:
-            parts.append(f"τ = {self.tau:.3g}")
-        return ", ".join(parts)
+    def _normal(self) -> str:
+        if self.effect is None:
+            return f"no significant change (size not known yet: {self.too_few})"
+        if not self.large:
+            return f"no significant change ({self.effect.numbers()})"
+        if self.until is not None:
+            return f"was significant {self.until}; the window still holds rows from then ({self.effect.numbers()})"
+        return f"large but not significant ({self.effect.numbers()})"
 
 
 def since_in_words(since: float, now: float) -> str:
@@ -104,28 +123,25 @@ def ago_in_words(seconds: float) -> str:
 
 
 def notes(baseline: Baseline) -> Iterator[str]:
-    """Yield what somebody who relies on a baseline's evidence has to know of it."""
+    """Yield what limits the evidence that a baseline allows."""
     if baseline.time_column is None:
-        yield "the reference has no times: rows are taken for independent of one another"
+        yield "the reference has no times (--time): rows are assumed to be independent"
         return
     if any(column.tau is None for column in baseline.columns):
-        yield "too few rows with times to tell how far rows depend on one another: they are taken for independent"
+        yield "the reference has too few rows to estimate autocorrelation: rows are assumed to be independent"
     few = baseline.hours_with_few_rows
     if few:
-        yield (
-            f"too few rows in the reference in hours {_ranges(few)} (UTC): rows of these hours "
-            "are compared with all of it"
-        )
+        yield f"hours {_ranges(few)} (UTC) have too few reference rows: they are compared with the whole reference"
     blind = [column for column in baseline.columns if (column.tau or 1.0) > BLIND_TAU]
     if blind:
         yield (
-            f"evidence is nearly blind for {_with_tau(blind)}: in the reference, rows that follow one another "
-            "are so alike that a drift takes tau times as many rows to show"
+            f"drift in {_with_tau(blind)} can only be detected late: consecutive rows in the reference are "
+            "strongly correlated (tau in brackets)"
         )
     trending = [column for column in baseline.columns if column.trending]
     if trending:
-        advice = "" if baseline.is_by_hour else "; of a daily cycle a baseline by hour of the day is rid (--by-hour)"
-        yield f"a trend or season in the reference makes most of tau for {_with_tau(trending)}{advice}"
+        advice = "" if baseline.is_by_hour else "; to remove a daily cycle, build the baseline with --by-hour"
+        yield f"a trend or season in the reference causes most of tau for {_with_tau(trending)}{advice}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -138,6 +154,13 @@ def _ranges(numbers: Sequence[int]) -> str:
 def _with_tau(columns: Sequence[ColumnBaseline]) -> str:
     named = [f"{column.name} ({short(column.tau or 1.0)})" for column in columns[:NAMED]]
     return ", ".join(named) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
+
+
+def two_decimals(value: float) -> str:
+    """Return a number with two decimals, or as many as show that it is not 0; from 10 on with three digits."""
+    if value >= 10.0:
+        return f"{value:.3g}" if value < 1_000.0 else f"{value:.0f}"
+    return f"{value:.2f}" if value >= 0.005 or value == 0.0 else f"{value:.1g}"
 
 
 def short(value: float) -> str:
