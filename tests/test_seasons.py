@@ -79,7 +79,7 @@ def test_by_hour_a_shift_is_found_that_the_cycle_would_hide() -> None:
     assert (found + 1) * 100 < 1_200
     assert not pooled[-1].evidence.raised[0]
     assert not by_hour[-1].evidence.raised[1]
-    assert "real (evidence" in by_hour[-1].verdicts[0].reason
+    assert " Significant; " in by_hour[-1].verdicts[0].reason
 
 
 def test_there_is_no_p_value_of_a_mixture_of_hours() -> None:

@@ -86,7 +86,7 @@ def test_too_few_rows_are_0(check: Command, tmp_path: Path) -> None:
     result = check(csv_of(usual_frame(150), tmp_path / "few"))
     assert result.code == 0
     assert "insufficient_data" in result.out
-    assert "150 of the 200 rows that a verdict takes" in result.out
+    assert "not enough data: 150 of 200 rows" in result.out
     assert {words[1] for words in lines(result.out) if words[:1] in (["age"], ["city"])} == {"insufficient_data"}
 
 
@@ -94,11 +94,11 @@ def test_what_is_significant_but_not_known_to_be_large_is_0(check: Command, move
     result = check(csv_of(usual_frame(300, age=90.0), tmp_path / "few"))
     assert (result.code, result.err) == (0, "")
     assert "verdict  warning" in result.out
-    assert "how large is not known yet" in result.out
+    assert "Significant; size not known yet (300 of 500 rows)." in " ".join(result.out.split())
     small = check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5)
     assert (small.code, small.err) == (0, "")
     assert "verdict  warning" in small.out
-    assert " · small (PSI " in small.out
+    assert "Significant; small (PSI " in " ".join(small.out.split())
 
 
 def test_what_is_large_but_may_be_chance_is_0(check: Command, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_what_is_large_but_may_be_chance_is_0(check: Command, tmp_path: Path) ->
     result = check(table, "--tolerance", 1)
     assert (result.code, result.err) == (0, "")
     assert "verdict  normal" in result.out
-    assert "large, but not distinguishable from chance" in " ".join(result.out.split())
+    assert "large but not significant (PSI " in " ".join(result.out.split())
 
 
 def test_the_budget_for_false_alarms_is_the_one_given(check: Command, moved: Path) -> None:

@@ -417,7 +417,7 @@ def test_without_times_dependence_is_unknown_and_the_baseline_says_so(files: Pat
     out = files / "b.json"
     assert driftgauge("baseline", "build", files / "reference.csv", "--out", out, "--ignore", TARGET).code == 0
     shown = driftgauge("baseline", "show", out).out
-    assert "the reference has no times: rows are taken for independent of one another" in " ".join(shown.split())
+    assert "the reference has no times (--time): rows are assumed to be independent" in " ".join(shown.split())
     assert [line.split()[-1] for line in shown.splitlines() if "mean area" in line] == ["unknown"]
 
 

@@ -38,6 +38,7 @@ def test_the_demo_replays_reports_and_ends(trained_demo: TrainedDemo) -> None:
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["column", "May", "evidence", "PSI", "limit", "τ"] in rows
     assert [row[1] for row in rows if row[:1] == ["temp"] and len(row) == 6] == ["D"]
+    assert "percentile. Significant; large (PSI " in " ".join(done.stdout.split())
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
     assert not answers(f"http://127.0.0.1:{port}")
@@ -94,7 +95,9 @@ def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Clie
         assert {report["features"][name]["status"] for report in judged} == {"normal", "warning"}, name
     # Ten days of flights are not whole weeks: large, and nothing but the calendar.
     weekdays = {report["features"]["weekday"]["reason"] for report in judged}
-    assert any("large, but not distinguishable from chance" in reason and "τ = 6" in reason for reason in weekdays)
+    assert any("large but not significant (PSI " in reason for reason in weekdays)
+    weekday = client.get("/drift/status?feature=weekday&windows=all").raise_for_status().json()["features"]["weekday"]
+    assert f"{weekday['tau']:.3g}".startswith("6")
     summer = [report for report in judged if "2013-06" <= report["evaluated_at"] < "2013-09"]
     assert summer
     for report in summer:

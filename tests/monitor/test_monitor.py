@@ -67,7 +67,7 @@ def test_there_is_a_report_before_the_first_row() -> None:
     monitor = small_monitor()
     report = monitor.last.report
     assert (report.status, report.rows_observed, report.evaluated_at) == (Status.INSUFFICIENT_DATA, 0, START)
-    assert report.reason == "0 of the 200 rows that a verdict takes"
+    assert report.reason == "not enough data: 0 of 200 rows"
     assert (report.evidence.watched, report.evidence.threshold) == (4, 4e6)
     assert report.evidence.values.tolist() == [0.0] * 4
     assert not report.evidence.raised.any()
@@ -378,9 +378,8 @@ def test_a_quiet_service_has_no_current_rows() -> None:
     assert almost.verdicts[0].since == START
     quiet = monitor.evaluate(START + DAY + HOUR).report
     assert (quiet.status, quiet.severity) == (Status.INSUFFICIENT_DATA, None)
-    few = "0 of the 200 rows that a verdict takes are of the last 24 h (max_age_seconds)"
-    numbers = f"evidence 10^{almost.evidence.log10[0]:.1f} against 10^6.6"
-    assert quiet.verdicts[0].reason == f"age: {few} · stale: significant ({numbers})"
+    few = "not enough data: 0 of 200 rows; rows older than 24 h do not count (max_age_seconds)"
+    assert quiet.verdicts[0].reason == f"age: {few}. Earlier rows had drifted"
     assert quiet.verdicts[3].reason == f"prediction: {few}"
     assert (quiet.verdicts[0].since, quiet.evidence.raised[0], quiet.evidence.since[0]) == (None, True, START)
     assert set(_rows_by_window(quiet).values()) == {0}
@@ -717,7 +716,7 @@ def test_a_replay_needs_what_was_reached_before() -> None:
     for rows in range(500, 6_001, 250):
         report = _replayed(small_baseline(), values[:rows], event[:rows], at_once=rows, looks=None).last.report
         statuses.add((report.verdicts[0].status, report.verdicts[0].severity))
-        held += "held until below" in report.verdicts[0].reason
+        held += "still large" in report.verdicts[0].reason
     assert {status for status, _ in statuses} >= {Status.NORMAL, Status.WARNING, Status.DRIFT_DETECTED}
     assert {severity for _, severity in statuses} == {None, "warning", "critical"}
     assert held > 1
@@ -837,6 +836,6 @@ def test_what_was_real_and_is_over_is_not_called_chance() -> None:
     assert report.verdicts[0].status is Status.NORMAL
     assert report.evidence.cleared[0] == START + 60
     reason = report.verdicts[0].reason
-    assert "it was significant until 20" in reason
-    assert "the window still holds rows of then" in reason
-    assert "chance" not in reason
+    assert ": was significant until 20" in reason
+    assert "; the window still holds rows from then (PSI " in reason
+    assert "not significant" not in reason

@@ -134,7 +134,7 @@ def test_the_baseline_is_told_by_its_hash(binary: Example) -> None:
         "rows": baseline.rows,
         "created": baseline.created,
         "by_hour": False,
-        "notes": ["the reference has no times: rows are taken for independent of one another"],
+        "notes": ["the reference has no times (--time): rows are assumed to be independent"],
     }
 
 
@@ -150,8 +150,8 @@ def test_the_baseline_says_whether_hours_are_told_apart_and_what_to_know_of_it()
     blind = replace(timed_baseline(), columns=columns)
     notes = _status_of(blind)["baseline"]["notes"]
     assert len(notes) == 2
-    assert notes[0].startswith("evidence is nearly blind for walk (70): ")
-    assert notes[1] == "a trend or season in the reference makes most of tau for walk (70)"
+    assert notes[0].startswith("drift in walk (70) can only be detected late: ")
+    assert notes[1] == "a trend or season in the reference causes most of tau for walk (70)"
 
 
 def test_evidence_is_told_with_its_budget() -> None:
