@@ -105,7 +105,9 @@ def size(features: int, categorical: int, windows: str, seed: int) -> Size:
     given: dict[str, Any] = {"metrics_windows": tuple(windows.split(","))} if windows else {}
     with tempfile.TemporaryDirectory() as folder:
         bundle = bundle_of(features, categorical, seed, folder)
-        app = create_app(Settings(state_dir="memory", evaluation_wait_seconds=60, **given), bundle=bundle, clock=lambda: START)
+        app = create_app(
+            Settings(state_dir="memory", evaluation_wait_seconds=60, **given), bundle=bundle, clock=lambda: START
+        )
     rows = current_rows(features, categorical, seed)
     text, *statuses = asyncio.run(_answers(app, bundle, rows))
     return counted(text, features, categorical, statuses)

@@ -50,5 +50,5 @@ def test_rows_are_weighed_the_same_whatever_parts_they_come_in(size: int) -> Non
     builder = WindowBuilder(0, "w", baseline, 10)
     builder.add(values, codes, at, Path("t.csv"))
     found, expected = (evidence.close_window(builder.window(), float(at[-1])) for evidence in (parts, whole))
-    np.testing.assert_array_equal(found.won, expected.won)
+    np.testing.assert_array_equal(found.wealth, expected.wealth)
     assert (found.values > 1.0).all()

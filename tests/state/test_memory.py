@@ -44,7 +44,7 @@ def _remembered(seed: int, slots: int, since: float | None, evaluated_at: float)
     raised = random.random(BINNER.columns) < 0.5
     evidence = replace(
         DETECTOR.start(),
-        won=random.random(DETECTOR.bets) * 1e6,
+        wealth=random.random(DETECTOR.bets) * 1e6,
         values=random.random(BINNER.columns) * 1e6,
         raised=raised,
         since=np.where(raised, random.random(BINNER.columns) * 1e9, np.nan),
@@ -62,7 +62,7 @@ def _remembered(seed: int, slots: int, since: float | None, evaluated_at: float)
 
 
 def _assert_same(found: Remembered, kept: Remembered) -> None:
-    for name in ("won", "values", "raised", "since", "cleared"):
+    for name in ("wealth", "values", "raised", "since", "cleared"):
         np.testing.assert_array_equal(getattr(found.evidence, name), getattr(kept.evidence, name))
     assert (found.evidence.threshold, found.evidence.rate) == (kept.evidence.threshold, kept.evidence.rate)
     np.testing.assert_array_equal(found.settled.reached, kept.settled.reached)
@@ -90,7 +90,7 @@ def test_what_is_kept_comes_back_the_same_to_everybody(
 
 def test_before_the_first_row_nothing_is_remembered() -> None:
     none = Memory(SHAPE, DETECTOR).read()
-    assert not none.evidence.won.any()
+    assert not none.evidence.wealth.any()
     assert not none.settled.reached.any()
     assert (none.settled.rows, none.settled.clock) == (0, -math.inf)
     assert (dict(none.counted), none.evaluated_at) == ({}, -math.inf)
@@ -123,7 +123,7 @@ def test_a_memory_that_is_damaged_says_so() -> None:
     with pytest.raises(Damaged):
         memory.read()
     memory.begin()
-    assert not memory.read().evidence.won.any()
+    assert not memory.read().evidence.wealth.any()
 
 
 @settings(deadline=None)

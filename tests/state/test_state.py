@@ -404,8 +404,8 @@ def test_evidence_comes_back_as_it_was_kept(since: dict[str, float], rate: Rate)
     baseline = small_baseline()
     detector = baseline.detector(Budget(false_alarm_rows=3e7))
     state = _state(10, detector=detector)
-    won = np.random.default_rng(1).random(detector.bets) * 1e9
-    kept = replace(evidence_of(baseline, since), won=won, threshold=1.25e8, rate=rate)
+    wealth = np.random.default_rng(1).random(detector.bets) * 1e9
+    kept = replace(evidence_of(baseline, since), wealth=wealth, threshold=1.25e8, rate=rate)
     state.append(some_rows(120), START, np.full(120, START))
     _, counted, lost = state.unweighed()
     assert lost == 0
@@ -413,11 +413,11 @@ def test_evidence_comes_back_as_it_was_kept(since: dict[str, float], rate: Rate)
     for _ in range(2):
         found = state.evidence()
         _assert_same_evidence(found, kept)
-        for array in (found.won, found.values, found.raised, found.since):
+        for array in (found.wealth, found.values, found.raised, found.since):
             with pytest.raises(ValueError, match="read-only"):
                 array[:] = 1  # nobody changes what is remembered
     assert state.unweighed()[0].rows.sum() == 0
-    np.testing.assert_array_equal(won, kept.won)
+    np.testing.assert_array_equal(wealth, kept.wealth)
 
 
 def test_evidence_of_a_column_that_is_not_watched_stays_unknown() -> None:

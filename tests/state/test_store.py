@@ -174,7 +174,7 @@ def test_every_row_is_weighed_once_whichever_store_does_it_and_however_often(
         expected = _weighed(expected, written)
         for store in stores:
             found = store.evidence()
-            np.testing.assert_allclose(found.won, expected.won, rtol=1e-12)
+            np.testing.assert_allclose(found.wealth, expected.wealth, rtol=1e-12)
             np.testing.assert_allclose(found.values, expected.values, rtol=1e-12)
             np.testing.assert_array_equal(found.raised, expected.raised)
             np.testing.assert_array_equal(found.since, expected.since)
@@ -197,7 +197,7 @@ def test_a_store_of_one_worker_is_as_good_in_memory() -> None:
         one, other = (store.snapshot(START + 500.0) for store in (in_memory, in_files))
         for name in ("values", "codes", "at"):
             np.testing.assert_array_equal(getattr(one.rows, name), getattr(other.rows, name))
-        np.testing.assert_array_equal(in_memory.evidence().won, in_files.evidence().won)
+        np.testing.assert_array_equal(in_memory.evidence().wealth, in_files.evidence().wealth)
         np.testing.assert_array_equal(in_memory.bin_rows(), in_files.bin_rows())
         assert (in_memory.is_persistent, in_files.is_persistent) == (False, True)
 
@@ -261,11 +261,11 @@ def test_a_memory_that_is_damaged_meanwhile_is_begun_anew_and_noted() -> None:
         _damage(store)
         with store.evaluating():
             pass
-        assert not store.evidence().won.any()
+        assert not store.evidence().wealth.any()
         (note,) = store.notes
         assert "memory" in note
         _weigh(store)
-        assert store.evidence().won.any()
+        assert store.evidence().wealth.any()
 
 
 def test_rows_of_a_slot_that_cannot_be_read_for_a_while_are_weighed_once() -> None:
@@ -279,7 +279,7 @@ def test_rows_of_a_slot_that_cannot_be_read_for_a_while_are_weighed_once() -> No
             checks ^= np.uint64(1)
             _weigh(stores[0])
             assert len(stores[0].snapshot(START).rows) == (500 if flipped else 700)
-        np.testing.assert_array_equal(stores[0].evidence().won, before.won)
+        np.testing.assert_array_equal(stores[0].evidence().wealth, before.wealth)
 
 
 @pytest.mark.parametrize("deleted", ["folder", "0.state", "1.state", "nothing"])
@@ -297,11 +297,11 @@ def test_workers_whose_files_were_deleted_weigh_their_rows_once(deleted: str, tm
     for _ in range(3):
         for monitor in monitors:
             monitor.evaluate(START + 2.0)
-            np.testing.assert_array_equal(monitor.store.evidence().won, before.won)
+            np.testing.assert_array_equal(monitor.store.evidence().wealth, before.wealth)
     for seed, monitor in enumerate(monitors):
         monitor.store.append(some_rows(STEP, 7 + seed), START + 3.0, np.full(STEP, START + 3.0))
         monitor.evaluate(START + 4.0)
-        assert (monitor.store.evidence().won != before.won).any()
+        assert (monitor.store.evidence().wealth != before.wealth).any()
     assert [monitor.store.is_persistent for monitor in monitors] == [
         deleted not in ("folder", f"{number}.state") for number in range(2)
     ]
@@ -318,11 +318,11 @@ def test_workers_of_other_settings_weigh_rows_apart(tmp_path: Path) -> None:
     for _ in range(3):
         for monitor, evidence in zip(monitors, before, strict=True):
             monitor.evaluate(START + 2.0)
-            np.testing.assert_array_equal(monitor.store.evidence().won, evidence.won)
+            np.testing.assert_array_equal(monitor.store.evidence().wealth, evidence.wealth)
     assert [monitor.last.report.rows_observed for monitor in monitors] == [1_000] * 4
-    np.testing.assert_array_equal(before[0].won, before[1].won)
-    np.testing.assert_array_equal(before[2].won, before[3].won)
-    assert (before[0].won != before[2].won).any()
+    np.testing.assert_array_equal(before[0].wealth, before[1].wealth)
+    np.testing.assert_array_equal(before[2].wealth, before[3].wealth)
+    assert (before[0].wealth != before[2].wealth).any()
 
 
 def test_there_is_room_for_how_far_slots_were_weighed_that_are_seen() -> None:

@@ -145,7 +145,7 @@ class Memory:
         raised.flags.writeable = False  # as all that is read
         return Remembered(
             evidence=Evidence(
-                won=arrays["won"],
+                wealth=arrays["won"],
                 values=arrays["evidence"],
                 raised=raised,
                 since=arrays["raised_since"],
@@ -176,7 +176,7 @@ class Memory:
             {
                 "rate": (evidence.rate.rows, evidence.rate.seconds, since, evidence.rate.until),
                 "threshold": evidence.threshold,
-                "won": evidence.won,
+                "won": evidence.wealth,
                 "evidence": evidence.values,
                 "raised_since": evidence.since,
                 "cleared_at": evidence.cleared,

@@ -101,7 +101,7 @@ def test_evidence_is_the_same_in_whatever_lots_blocks_come(
     in_lots = detector.start()
     for first, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(blocks)], strict=True):
         in_lots = detector.advance(in_lots, blocks.part(slice(first, end)))
-    for name in ("won", "values", "raised", "since"):
+    for name in ("wealth", "values", "raised", "since"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(in_lots, name))
 
 
@@ -110,7 +110,7 @@ def test_memory_is_bounded_by_working_in_lots(monkeypatch: pytest.MonkeyPatch) -
     blocks = _blocks(BASELINE, [50] * 40, 3, 0.3)
     at_once = detector.advance(detector.start(), blocks)
     monkeypatch.setattr("driftgauge.drift.evidence.detector._FACTORS_AT_ONCE", 3 * detector.bets)
-    np.testing.assert_array_equal(detector.advance(detector.start(), blocks).won, at_once.won)
+    np.testing.assert_array_equal(detector.advance(detector.start(), blocks).wealth, at_once.wealth)
     assert detector.peaks([blocks])[0] >= at_once.values[0]
 
 
@@ -341,6 +341,6 @@ def test_a_block_of_any_size_far_off_leaves_numbers(rows: int) -> None:
     detector = Detector(BASELINE.bins, BASELINE.counts, watched=np.array([True, True, True, False]))
     blocks = Blocks(counts, np.zeros(1, dtype=np.int64), np.zeros(1))
     seen = detector.advance(detector.start(), blocks)
-    assert np.isfinite(seen.won).all()
+    assert np.isfinite(seen.wealth).all()
     assert seen.raised[0]
-    assert np.isfinite(detector.advance(seen, _blocks(BASELINE, [50] * 5, 0)).won).all()
+    assert np.isfinite(detector.advance(seen, _blocks(BASELINE, [50] * 5, 0)).wealth).all()

@@ -1,8 +1,8 @@
-"""Bets against the baseline: factors that on average do not exceed 1 while rows come from the reference.
+"""Bets against the reference: factors with a mean of at most 1 while rows come from it.
 
-A bet gives each bin of a column a factor. Multiplied over rows it shrinks while nothing drifts, and
-grows where the bins fill as it betted. What is known of the reference is a sample, so every factor is
-divided by the upper confidence bound of its mean: no bet may grow because the sample missed the truth.
+A bet gives each bin of a column a factor. The product over rows shrinks without drift, and grows where the
+bins fill as the bet predicts. The reference is a sample, so every factor is divided by the upper confidence
+bound of its mean: sampling error alone makes no bet grow.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from driftgauge.drift.bins import Bins, BoolArray, FloatArray, IntArray
 from driftgauge.drift.ordered_bins import NormalScores
 
 LOCATION: Final = (-1.0, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 1.0)
-"""Tilts by the standardised normal score: the mean moves."""
+"""Tilts by the standardised normal score, for a shift of the mean."""
 SCALE: Final = (-0.3, -0.1, 0.1, 0.3)
-"""Tilts by the standardised square of it: the spread changes."""
+"""Tilts by its standardised square, for a change of the spread."""
 TILTS: Final = len(LOCATION) + len(SCALE)
 UP: Final = (0.02, 0.1)
-"""Parts of the stake that are put on a bin filling."""
+"""Parts of the stake on a bin that fills."""
 DOWN: Final = 0.5
-"""The factor of a row in a bin that was betted on to empty."""
+"""Factor of a row in a bin that the bet expects to empty."""
 BOUND_ERRORS: Final = 3.0
-"""Standard errors by which the mean of a tilt may exceed what the reference says (99.87 %)."""
+"""Standard errors between the mean of a tilt and its upper bound (99.87 %)."""
 BOUND_LEVEL: Final = 1e-4
-"""Chance that the true share of a bin lies beyond its bound, on either side (Clopper and Pearson)."""
+"""Probability that the true share of a bin lies beyond its bound, on either side (Clopper and Pearson)."""
 IDLE: Final = 0.99
-"""The factor of a bet in an hour of the day whose reference gives no ground for it."""
+"""Factor of a bet in an hour of the day in which the reference lacks it."""
 LEAST_SHARE: Final = 0.01
-"""A bin that surely holds more is betted on to empty."""
+"""A bin whose share surely exceeds this has a bet that it empties."""
 LARGEST_SCORE: Final = 8.0
-"""Standardised scores count as no larger, so that no factor overflows."""
+"""Limit of standardised scores, so that no factor overflows."""
 GRAIN: Final = 2.0**-32
-"""Logarithms of factors are multiples of it: so sums over blocks of rows are exact, in whatever order they are
-added up, and the same rows give the same evidence to the last bit."""
+"""Logarithms of factors are multiples of this, so that sums are exact in any order: the same rows give the same
+evidence to the last bit."""
 _ORDERED_WEIGHTS: Final = (0.4, 0.1, 0.4, 0.1)
 """Of location, scale, up and down."""
 _UNORDERED_WEIGHTS: Final = (0.0, 0.0, 0.8, 0.2)
@@ -46,12 +46,12 @@ _UNORDERED_WEIGHTS: Final = (0.0, 0.0, 0.8, 0.2)
 
 @dataclass(frozen=True)
 class Bets:
-    """Bets on all columns: `TILTS` for each, and then, column by column, those on single bins."""
+    """Bets on all columns: `TILTS` for each column, then those on single bins."""
 
     tilts: FloatArray
     """Logarithms of the factors of each bin, shape [columns, K, TILTS]; 0 where a column has no such tilt."""
     place: IntArray
-    """Which bin each of the others is on, as a place in a flat array of shape [columns * K]; shape [singles]."""
+    """The bin of each single bet, as an index into [columns * K]; shape [singles]."""
     inside: FloatArray
     """Logarithm of the factor of a row in that bin, less that of any other row, shape [singles]."""
     outside: FloatArray
@@ -75,7 +75,7 @@ class Bets:
 
 
 class BetDesign:
-    """Makes the same kinds of bets against several references: the whole one, and that of each hour."""
+    """Designs the same bets against several references: the whole one, and each hour's."""
 
     def __init__(
         self,
@@ -85,12 +85,11 @@ class BetDesign:
         watched: BoolArray,
         tolerance: float,
     ) -> None:
-        """Decide from the whole reference which bets there are.
+        """Choose the bets from the whole reference.
 
-        `counts` (shape [columns, K]) are the reference's rows in each bin. So many rows as `tau` says
-        (shape [columns]) tell as much as one independent row. `tolerance` is how far, in standard
-        deviations of a tilt or parts of a share, the truth may move without being betted on. Only
-        `watched` columns (shape [columns]) have bets.
+        `counts` (shape [columns, K]) are the reference's rows in each bin, `tau` (shape [columns]) the
+        autocorrelation times. Shifts below `tolerance`, in standard deviations of a tilt or relative to a
+        share, win nothing. Only `watched` columns (shape [columns]) have bets.
         """
         self._tau = tau
         self._tolerance = tolerance
@@ -98,23 +97,23 @@ class BetDesign:
         self._scores = NormalScores(bins, counts.shape[1])
         factors = self._factors(counts)
         self._single: BoolArray = factors.single_exists & watched[:, None, None]
-        """Which bins are betted on, shape [columns, up and down, K]."""
+        """Which bins have bets, shape [columns, up and down, K]."""
         self._tilted: BoolArray = factors.tilt_exists & watched[:, None]
         """Which tilts a column has, shape [columns, TILTS]."""
         ordered = np.array([own.rule != "category" for own in bins])
         shares = np.where(ordered[:, None], _ORDERED_WEIGHTS, _UNORDERED_WEIGHTS)
         self.weights: Final = _weights(shares, self._tilted, self._single)
-        """Of each bet; of a column's they add up to 1, of a tilt that it lacks it is 0. Shape [bets]."""
+        """Weight of each bet, 0 for a tilt that its column lacks; those of a column add up to 1. Shape [bets]."""
         self.singles: Final[IntArray] = self._single.sum(axis=(1, 2))
-        """Bets on single bins that each column has, shape [columns]."""
+        """Number of bets on single bins, shape [columns]."""
         self.bets: Final = self._bets(factors)
         """Against the whole reference."""
 
     def against(self, counts: FloatArray) -> Bets:
-        """Return the bets against another reference, shape [columns, K].
+        """Return the same bets against another reference, `counts` of shape [columns, K].
 
-        Those that it gives no ground for have a factor of `IDLE` whatever a row holds: with one of 1 the rows
-        alone would add up to evidence.
+        Bets that it lacks have the factor `IDLE` for every row: with a factor of 1, rows alone would add up to
+        evidence.
         """
         return self._bets(self._factors(counts))
 
@@ -160,14 +159,14 @@ class BetDesign:
 
 
 def _grained(logs: FloatArray) -> FloatArray:
-    """Return logarithms rounded down to whole grains."""
+    """Return logarithms rounded down to multiples of `GRAIN`."""
     grained: FloatArray = np.ascontiguousarray(np.floor(logs / GRAIN) * GRAIN)
     return grained
 
 
 @dataclass(frozen=True)
 class _Factors:
-    """Logarithms of factors against one reference, before rows are taken for dependent."""
+    """Logarithms of factors against one reference, not yet divided by tau."""
 
     tilts: FloatArray
     tilt_exists: BoolArray

@@ -1,9 +1,9 @@
-"""Evidence that a column's rows no longer come from the reference, with a budget for false alarms.
+"""Evidence that a column's rows no longer come from the reference, within a budget of false alarms.
 
-A block e-detector of the Shiryaev-Roberts kind. Nobody knows with which row a drift will begin, so each
-bet is begun anew with every row; E, the weighted sum of what all of them have won, is the evidence. While
-nothing drifts, the mean of E is at most the number of rows. So it takes at least A rows on average until E
-reaches A * F in any of F columns (Shin, Ramdas and Rinaldo, arXiv 2203.03532).
+A block e-detector of the Shiryaev-Roberts kind. Drift can begin with any row, so each bet starts once with every
+row; E, the weighted sum of their wealth, is the evidence. Without drift the mean of E is at most the number of
+rows. So at least A rows pass on average until E reaches A * F in any of F columns (Shin, Ramdas and Rinaldo,
+arXiv 2203.03532).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.windows.blocks import Blocks
 
 CLEARED: Final = 0.1
-"""Evidence that was raised is cleared when it falls below this part of the threshold."""
+"""Raised evidence is cleared when it falls below this part of the threshold."""
 CAP: Final = 10.0
-"""No bet counts for more than this many thresholds, so that evidence falls off when a drift is over."""
+"""Wealth of a bet is capped at this many thresholds, so that evidence falls once a drift ends."""
 LARGEST_LOG_FACTOR: Final = 500.0
-"""A block's factor counts as no larger: that is far beyond any cap, and what it multiplies stays a number."""
+"""Limit of a block's log factor: far beyond any cap, and without overflow."""
 _FACTORS_AT_ONCE: Final = 2_000_000
 _RATE_SECONDS: Final = 86_400.0
-"""Over about how long the current rate of rows is told."""
+"""Time constant of the current rate of rows."""
 FEWEST_FALSE_ALARM_ROWS: Final = 10_000.0
-"""The least that A comes to where it is a time."""
+"""Lower bound of A where it is given as a time."""
 _RATE_KNOWN_SECONDS: Final = 3_600.0
 
 
@@ -44,9 +44,9 @@ class Rate:
     until: float = 0.0
 
     def after(self, rows: float, at: float) -> Rate:
-        """Return the rate after so many more rows that came until a moment, seconds since 1970.
+        """Return the rate after more rows that came until `at`, seconds since 1970.
 
-        The first rows only begin the time: how long they took is not known.
+        The first rows only start the clock, because the time they took is unknown.
         """
         if self.since is None:
             return Rate(0.0, 0.0, at, at)
@@ -65,10 +65,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a detector has seen so far; arrays that nobody writes to."""
+    """The evidence after some rows; its arrays are never written to."""
 
-    won: FloatArray
-    """What each bet has won, times its weight, shape [bets]."""
+    wealth: FloatArray
+    """Wealth of each bet, times its weight, shape [bets]."""
     values: FloatArray
     """E of each column, shape [columns]; NaN for columns that are not watched."""
     raised: BoolArray
@@ -81,7 +81,7 @@ class Evidence:
     """A * F."""
     rate: Rate
     tau: FloatArray
-    """Rows that tell as much as one independent row, shape [columns]."""
+    """Autocorrelation time: rows that carry the information of one independent row, shape [columns]."""
 
     @property
     def watched(self) -> int:
@@ -100,7 +100,7 @@ class Evidence:
 
 
 class Detector:
-    """Weighs blocks of rows against a reference."""
+    """Updates evidence with blocks of rows, against one reference."""
 
     def __init__(
         self,
@@ -114,9 +114,9 @@ class Detector:
     ) -> None:
         """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
 
-        `tau` (shape [columns]) says how many rows tell as much as one independent row, 1 by default;
-        `by_hour` (shape [24, columns, K]) are the reference's rows that each hour of the day is weighed against,
-        where hours are told apart; `watched` (shape [columns]) which columns have a detector, by default all.
+        `tau` (shape [columns]) is the autocorrelation time, 1 by default; `by_hour` (shape [24, columns, K])
+        are the reference's rows in each hour of the day, for a baseline by hour; `watched` (shape [columns])
+        says which columns have a detector, by default all.
         """
         columns = len(bins)
         self.budget: Final = budget or Budget()
@@ -131,7 +131,7 @@ class Detector:
 
     @property
     def by_hour(self) -> bool:
-        """Whether rows are weighed against the reference of their hour of the day."""
+        """Whether rows are compared with the reference of their hour of the day."""
         return bool(self._against_hour)
 
     @property
@@ -142,7 +142,7 @@ class Detector:
     def start(self) -> Evidence:
         """Return the evidence before the first row: none."""
         return Evidence(
-            won=np.zeros(self.bets),
+            wealth=np.zeros(self.bets),
             values=np.where(self.watched, 0.0, np.nan),
             raised=np.zeros(self._columns, dtype=np.bool_),
             since=np.full(self._columns, np.nan),
@@ -155,8 +155,8 @@ class Detector:
     def advance(self, seen: Evidence, blocks: Blocks) -> Evidence:
         """Return the evidence after more blocks; those without rows change nothing.
 
-        A bet's factor over a block is the product of its factors over the rows; `won` becomes
-        (won + weight * rows) * factor, at most `CAP` thresholds.
+        A bet's factor over a block is the product of its factors over the rows; its wealth becomes
+        (wealth + weight * rows) * factor, at most `CAP` thresholds.
         """
         filled = blocks.rows > 0
         if not filled.all():
@@ -182,11 +182,11 @@ class Detector:
         """Return the evidence after blocks with rows, and E of each column after each, shape [blocks, columns]."""
         rows = blocks.rows
         rate, thresholds = self._thresholds(seen.rate, rows, blocks.at)
-        won = self._won(seen.won, self._factors(blocks), rows, CAP * thresholds)
-        values = self._by_column(won)
+        wealth = self._wealth_after(seen.wealth, self._factors(blocks), rows, CAP * thresholds)
+        values = self._by_column(wealth)
         raised, since, cleared = _latched(values, thresholds, blocks.at, seen)
         after = Evidence(
-            won=won[-1].copy(),
+            wealth=wealth[-1].copy(),
             values=np.where(self.watched, values[-1], np.nan),
             raised=raised,
             since=since,
@@ -210,23 +210,23 @@ class Detector:
         np.minimum(factors, LARGEST_LOG_FACTOR, out=factors)
         return np.exp(factors, out=factors)
 
-    def _won(self, won: FloatArray, factors: FloatArray, rows: FloatArray, caps: FloatArray) -> FloatArray:
-        """Return what each bet has won after each block, shape [blocks, bets], in the place of the factors."""
+    def _wealth_after(self, wealth: FloatArray, factors: FloatArray, rows: FloatArray, caps: FloatArray) -> FloatArray:
+        """Return the wealth of each bet after each block, shape [blocks, bets]; it replaces the factors."""
         staked = np.empty(self.bets)
         for factor, b, cap in zip(factors, rows.tolist(), caps.tolist(), strict=True):
             np.multiply(self._weights, b, out=staked)
-            staked += won
+            staked += wealth
             np.multiply(staked, factor, out=factor)
-            won = np.minimum(factor, cap, out=factor)
+            wealth = np.minimum(factor, cap, out=factor)
         return factors
 
-    def _by_column(self, won: FloatArray) -> FloatArray:
+    def _by_column(self, wealth: FloatArray) -> FloatArray:
         """Return E of each column after each block, shape [blocks, columns]."""
         split = self._columns * TILTS
-        values: FloatArray = won[:, :split].reshape(len(won), self._columns, TILTS).sum(axis=2)
+        values: FloatArray = wealth[:, :split].reshape(len(wealth), self._columns, TILTS).sum(axis=2)
         betted = np.flatnonzero(self._maker.singles)
         if betted.size:
-            values[:, betted] += np.add.reduceat(won[:, split:], self._first[betted], axis=1)
+            values[:, betted] += np.add.reduceat(wealth[:, split:], self._first[betted], axis=1)
         return values
 
     def _thresholds(self, rate: Rate, rows: FloatArray, at: FloatArray) -> tuple[Rate, FloatArray]:

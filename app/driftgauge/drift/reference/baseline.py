@@ -1,4 +1,4 @@
-"""The baseline: what is kept of the reference, column by column, for as long as the model serves."""
+"""The baseline: what is kept of the reference, column by column."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ PREDICTION_CLASS: Final = "prediction_class"
 RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Baseline:
-    """The saved artifact that a monitor compares with."""
+    """What windows and evidence are compared with, computed once from the reference."""
 
     columns: tuple[ColumnBaseline, ...]
     rows: int
@@ -41,11 +41,11 @@ class Baseline:
     created: str
     """RFC 3339, UTC."""
     time_column: str | None = None
-    """The column that put the reference in order; without one no natural variation is known."""
+    """The column that orders the reference; without it, expected ranges are unknown."""
     zero_bin: ZeroBin = "jeffreys"
-    """The formula that the natural variation was computed with."""
+    """The formula of PSI."""
     correlations: CorrelationTable = NO_CORRELATIONS
-    """Of the columns that came in one table; scores from another table are not among them."""
+    """Of the columns of one table; scores of another table are left out."""
     schema_version: int = SCHEMA_VERSION
 
     def __repr__(self) -> str:
@@ -59,7 +59,7 @@ class Baseline:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over all but the date of creation, by which a baseline is told from another."""
+        """SHA-256 over everything but the date of creation; it identifies a baseline."""
         content = {**_content(self), "created": None}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -102,16 +102,16 @@ class Baseline:
 
     @cached_property
     def _variations(self) -> FloatArray:
-        """Natural variation, shape [sizes, columns]; a size that a column lacks has its next smaller one."""
+        """Expected ranges, shape [sizes, columns]; a size that a column lacks has that of the next smaller one."""
         variations = [column.expected_range for column in self.columns]
         known = [[_nearest(variation, size) for variation in variations] for size in self._variation_sizes]
         return np.array(known or [[0.0] * len(self.columns)])
 
     def expected_range(self, rows: int) -> FloatArray:
-        """Return the natural variation of windows of so many rows, shape [columns]; 0 where unknown.
+        """Return the expected range of windows of `rows` rows, shape [columns]; 0 where unknown.
 
-        It is known for some sizes: the largest not above `rows` is taken (a smaller window varies
-        more), or the smallest.
+        It is that of the largest measured size not above `rows` (a smaller window varies more), or of the
+        smallest.
         """
         variation: FloatArray = self._variations[max(0, bisect_right(self._variation_sizes, rows) - 1)]
         return variation
@@ -122,14 +122,14 @@ class Baseline:
 
     @cached_property
     def is_by_hour(self) -> bool:
-        """Whether the reference is told apart by hour of the day."""
+        """Whether rows are compared by hour of the day."""
         return any(column.by_hour for column in self.columns)
 
     @cached_property
     def counts_by_hour(self) -> FloatArray:
         """Reference rows in each bin for each hour of the day (UTC), shape [24, columns, K].
 
-        Where a column has few rows in an hour, or does not tell hours apart, those of the whole reference.
+        Where a column has few rows in an hour, or is not compared by hour, those of the whole reference.
         """
         rows = np.repeat(self.counts[None], HOURS, axis=0)
         for place, column in enumerate(self.columns):
@@ -144,16 +144,16 @@ class Baseline:
 
     @property
     def hours_with_few_rows(self) -> list[int]:
-        """Hours of the day (UTC) that a baseline by hour does not tell from the whole reference."""
+        """Hours of the day (UTC) that a baseline by hour compares with the whole reference."""
         columns = [column.by_hour for column in self.columns if column.by_hour]
         return [hour for hour in range(HOURS) if any(hour not in known for known in columns)]
 
     def expected(self, hours: IntArray | None) -> FloatArray:
-        """Return what a window is compared with, as reference rows in each bin, shape [..., columns, K].
+        """Return the reference rows in each bin that a window is compared with, shape [..., columns, K].
 
-        `hours` are the window's rows in each hour of the day, shape [..., 24], None where nobody knows them.
-        With strata the shares are those of the hours, weighted by the window's rows in them, and there are
-        as many rows as make the variance that of such a mixture.
+        `hours` are the window's rows in each hour of the day, shape [..., 24], None where unknown. By hour, the
+        shares are those of the hours, weighted by the window's rows in them; the number of rows gives the
+        variance of such a mixture.
         """
         if hours is None or not self.is_by_hour:
             return self.counts
@@ -183,11 +183,11 @@ class Baseline:
 
     @cached_property
     def tau(self) -> FloatArray:
-        """How many consecutive rows tell as much as one independent row, shape [columns]; 1 where unknown."""
+        """Autocorrelation times, shape [columns]; 1 where unknown."""
         return np.array([1.0 if column.tau is None else column.tau for column in self.columns])
 
     def detector(self, budget: Budget | None = None) -> Detector:
-        """Return what weighs rows against the reference; scores of training rows are not watched."""
+        """Return the detector of evidence; it does not watch scores of training rows."""
         return Detector(
             self.bins,
             self.counts,
@@ -199,18 +199,18 @@ class Baseline:
 
     @cached_property
     def significance(self) -> SignificanceTest:
-        """The test whether counts can come from the reference's distribution."""
+        """The test that counts come from the reference's distribution."""
         return SignificanceTest(self.bins, self.counts)
 
     @cached_property
     def scales(self) -> Scales:
-        """What values are standardised with."""
+        """The scales that values are standardised with."""
         low, high = self.numbers("min"), self.numbers("max")
         return Scales.of(self.numbers("mean"), self.numbers("std"), low, high, self.numeric)
 
     @cached_property
     def sample_comparison(self) -> SampleComparison:
-        """What compares raw rows with the reference."""
+        """The comparison of raw rows with the reference."""
         known = np.array([max(1.0, c.rows - c.counts[c.bins.special[MISSING]]) for c in self.columns])
         below, above = (
             np.array([c.counts[c.bins.special[end]] if end in c.bins.special else 0.0 for c in self.columns]) / known
@@ -221,13 +221,13 @@ class Baseline:
 
     @cached_property
     def row_correlations(self) -> RowCorrelations:
-        """What correlates rows given as codes."""
+        """The correlations of rows given as codes."""
         taken = np.isin(self.names, self.correlations.columns)
         return RowCorrelations(self.bins, self.counts, taken)
 
     @cached_property
     def correlation_comparison(self) -> CorrelationComparison:
-        """What compares correlations with the reference's."""
+        """The comparison of correlations with the reference's."""
         return CorrelationComparison(self.row_correlations.columns, len(self.columns), self.correlations.correlations())
 
     def numbers(self, name: Literal["mean", "std", "min", "max"]) -> FloatArray:
@@ -242,7 +242,7 @@ def _nearest(variation: Mapping[int, float], size: int) -> float:
 
 
 def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Baseline:
-    """Return `first` with the columns of `second` (the scores), built with the same formula, behind its own."""
+    """Return `first` with the columns of `second` (the scores) appended; both must use the same formula."""
     if first.zero_bin != second.zero_bin:
         raise BaselineError(f"the features were compared by {first.zero_bin}, the scores by {second.zero_bin}")
     scores = tuple(replace(column, in_sample=in_sample) for column in second.columns)
@@ -250,13 +250,13 @@ def joined(first: Baseline, second: Baseline, *, in_sample: bool = False) -> Bas
 
 
 def measuring_length(baseline: Baseline, names: Collection[str]) -> Baseline:
-    """Return the baseline with some of its columns known to be numbers of characters of free text."""
+    """Return the baseline with some of its columns marked as lengths of free text."""
     columns = tuple(replace(column, of_text=column.name in names) for column in baseline.columns)
     return replace(baseline, columns=columns)
 
 
 def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
-    """Return the baseline with the natural variation and tau of another of the same columns, where they are larger."""
+    """Return the baseline with the larger expected ranges and tau of it and another of the same columns."""
     columns = []
     for own, its in zip(baseline.columns, other.columns, strict=True):
         sizes = sorted({*own.expected_range, *its.expected_range})

@@ -1,4 +1,4 @@
-"""What is kept of the reference's columns, and of how they go together."""
+"""What is kept of the reference's columns and of their correlations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Table = Mapping[str, FloatArray | Categories]
 """Columns of equal length: float64 with NaN for missing, or categories."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ColumnBaseline:
     """What is kept of one column of the reference."""
 
@@ -37,24 +37,24 @@ class ColumnBaseline:
     """m, the column's reference rows, missing ones included."""
     bins: Bins
     counts: tuple[float, ...]
-    """Reference rows in each bin, `unseen` as Good and Turing estimate it; shape [len(bins.names)]."""
+    """Reference rows in each bin, `unseen` by the Good-Turing estimate; shape [len(bins.names)]."""
     mean: float = math.nan
     std: float = math.nan
     min: float = math.nan
     max: float = math.nan
     quantiles: tuple[float, ...] = ()
-    """Quantiles of the finite values at the middles of 512 equal shares, or the values themselves where
-    they are fewer: a sample that stands for the reference. Empty where there are none."""
+    """Quantiles of the finite values at the middles of 512 equal shares, or the values themselves if they are fewer.
+    Empty without finite values."""
     expected_range: Mapping[int, float] = field(default_factory=dict)
-    """Largest `psi_debiased` over the reference's own windows, by window size; empty without times."""
+    """Largest `psi_debiased` of the reference's own windows, by window size; empty without times."""
     tau: float | None = None
-    """How many consecutive rows tell as much as one independent row; None without times."""
+    """Autocorrelation time: consecutive rows that carry the information of one independent row. None without times."""
     trending: bool = False
-    """Whether a trend or a season in the reference, rather than dependence, makes most of `tau`."""
+    """Whether a trend or season in the reference causes most of `tau`."""
     by_hour: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
-    """Reference rows in each bin by hour of the day (UTC), as `counts`; empty where hours are not told apart."""
+    """Reference rows in each bin by hour of the day (UTC), as `counts`; empty unless compared by hour."""
     in_sample: bool = False
-    """True for scores of the rows that the model was fitted on: they are never judged."""
+    """True for scores of the model's own training rows; they have no verdict."""
     of_text: bool = False
     """Whether the column is free text: its values are then numbers of characters."""
 
@@ -62,7 +62,7 @@ class ColumnBaseline:
         return f"<ColumnBaseline {self.name}: {self.kind}, {len(self.counts)} bins of {self.rows:,} rows>"
 
     def __eq__(self, other: object) -> bool:
-        # By content: a moment that is not known equals one that is not known, which NaN does not.
+        # By content: two unknown moments are equal, which NaN is not.
         return isinstance(other, ColumnBaseline) and column_content(self) == column_content(other)
 
     def __hash__(self) -> int:
@@ -71,17 +71,17 @@ class ColumnBaseline:
 
 @dataclass(frozen=True)
 class CorrelationTable:
-    """How the reference's numeric columns go together: each pair once, (0, 1), (0, 2), … (1, 2), …"""
+    """Correlations of the reference's numeric columns, each pair once: (0, 1), (0, 2), … (1, 2), …"""
 
     columns: tuple[str, ...]
     values: tuple[float, ...]
     """Correlations of normal scores, to six decimals; 0 where the pair has none."""
     rows: tuple[int, ...]
-    """Rows that each comes from, 0 where the pair has none; one number where all are the same."""
+    """Rows behind each, 0 where the pair has none; a single number if all are the same."""
 
     @classmethod
     def of(cls, columns: tuple[str, ...], found: Correlations) -> CorrelationTable:
-        """Keep what was found of these columns."""
+        """Return the table of these columns' correlations."""
         pairs = np.triu_indices(len(columns), k=1)
         unknown = np.isnan(found.values[pairs])
         values = np.where(unknown, 0.0, np.round(found.values[pairs], 6))

@@ -1,4 +1,4 @@
-"""Windows beside the baseline: every statistic of each, and what its size is measured by."""
+"""Every statistic of each window against the baseline."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.drift.windows.window import Rows, Window
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WindowReport:
-    """Everything known of one window; arrays have shape [columns], NaN where there is nothing to say."""
+    """The statistics of one window; arrays have shape [columns], NaN where unknown."""
 
     name: str
     rows: int
     start: float | None
-    """Since when and until when, seconds since 1970; None for a count window without rows."""
+    """Start and end, seconds since 1970; None for a sliding window without rows."""
     end: float | None
     capacity: int | None
-    """Rows that a count window holds when full; None for a time window."""
+    """Rows of a full sliding window; None for a time window."""
     seconds: int | None
-    """How far a time window reaches back; None for a count window."""
+    """Length of a time window; None for a sliding window."""
     expired: int
-    """Rows that a count window leaves out because they are too old."""
+    """Rows that a sliding window leaves out because they are too old."""
     slides: bool
     """Whether these are the newest of a stream of rows, rather than all rows of a table."""
     counts: IntArray
@@ -45,20 +45,23 @@ class WindowReport:
     sample: SampleStatistics
     shares: Shares
     reference: FloatArray
-    """Reference rows in each bin that it is compared with, shape [columns, K]."""
+    """Reference rows in each bin to compare with, shape [columns, K]."""
     expected_range: FloatArray
     thresholds: Mapping[Severity, FloatArray]
-    """The effective ones: the larger of the policy's and the natural variation; NaN for a time window."""
+    """The larger of the policy's thresholds and the expected range; NaN for a time window."""
     judged: BoolArray
-    """Whether a verdict on the column may rest on the window: a count window with rows enough."""
+    """Whether a verdict on the column may use the window: a sliding window with enough rows."""
+
+    def __repr__(self) -> str:
+        return f"<WindowReport {self.name}: {self.rows:,} rows, {len(self.judged)} columns>"
 
     def effect(self, severity: Severity) -> FloatArray:
-        """Return `psi_debiased` in units of the effective threshold; NaN where nothing is judged."""
+        """Return `psi_debiased` in units of the threshold; NaN where it is not judged."""
         return np.where(self.judged, self.psi.debiased / self.thresholds[severity], np.nan)
 
 
 def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> FloatArray:
-    """Return the effects of count windows alone, as `compare` leads to them, shape [severities, windows, columns]."""
+    """Return the effects of sliding windows, as `compare` would, shape [severities, windows, columns]."""
     counts = np.stack([window.counts for window in windows])
     psi = baseline.psi(counts, _hours(windows))
     effects = np.full((len(SEVERITIES), len(windows), len(baseline.columns)), np.nan)
@@ -71,12 +74,12 @@ def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) ->
 
 
 def _hours(windows: Sequence[Window]) -> IntArray:
-    """Return the rows of each window by hour of the day, shape [windows, 24]; none where nobody knows."""
+    """Return the rows of each window by hour of the day, shape [windows, 24]; 0 where unknown."""
     return np.stack([np.zeros(HOURS, dtype=np.int64) if w.hours is None else w.hours for w in windows])
 
 
 def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> list[WindowReport]:
-    """Compute every statistic: from the counts of all windows at once, from the rows of each where they are held."""
+    """Compute all statistics: from the counts of all windows at once, and from the rows of each."""
     counts = np.stack([window.counts for window in windows])
     hours = _hours(windows)
     reference = np.broadcast_to(baseline.expected(hours), counts.shape)
@@ -100,7 +103,7 @@ def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> li
 
 
 def _significance(baseline: Baseline, counts: IntArray) -> Significance:
-    """Test whether counts can be the reference's; there is no such test of a mixture of hours."""
+    """Test that counts come from the reference; there is no such test for a mixture of hours."""
     if baseline.is_by_hour:
         unknown = np.full(counts.shape[:-1], np.nan)
         return Significance(unknown, unknown, unknown)
@@ -108,7 +111,7 @@ def _significance(baseline: Baseline, counts: IntArray) -> Significance:
 
 
 def _samples(baseline: Baseline, windows: Sequence[Window]) -> list[SampleStatistics]:
-    """Compare the rows of each window, those that several windows share but once."""
+    """Compare the rows of each window; rows that windows share are compared once."""
     found: list[SampleStatistics] = []
     seen: list[tuple[Rows, SampleStatistics]] = []
     for window in windows:
@@ -166,7 +169,7 @@ def _window_report(
 
 
 def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> dict[Severity, FloatArray]:
-    """Return the effective thresholds of count windows of so many rows, each of shape [columns]."""
+    """Return the thresholds of sliding windows of `rows` rows, each of shape [columns]."""
     # A hair above, so that the reference's own most extreme window does not reach it.
     least = baseline.expected_range(rows) * (1.0 + 1e-9)
     given = [policy.feature_psi_thresholds.get(name, policy.psi_thresholds) for name in baseline.names]
@@ -174,6 +177,6 @@ def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> dict[Severity,
 
 
 def _judged(baseline: Baseline, rows: int, psi: Psi) -> BoolArray:
-    """Return for which columns a count window of so many rows says how large a change is, shape [columns]."""
+    """Return the columns whose change a window of `rows` rows can size, shape [columns]."""
     judged: BoolArray = (rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi) & ~baseline.in_sample
     return judged

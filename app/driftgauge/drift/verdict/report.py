@@ -1,4 +1,4 @@
-"""The verdict: does what the windows hold still look like the baseline?"""
+"""The verdict on each column and on the model, from evidence and windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from driftgauge.drift.windows.window import Window
 
 IN_SAMPLE: Final = "not judged, because its reference is the scores of the model's own training rows (use --evaluation)"
 CLEARED: Final = 0.8
-"""An effect that reached its threshold is held until it falls below this part of it."""
+"""A latched threshold is released when the effect falls below this part of it."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,23 @@ class ColumnVerdict:
 
 @dataclass(frozen=True)
 class Carryover:
-    """What one evaluation leaves to the next."""
+    """What one evaluation hands to the next."""
 
     evidence: Evidence
     """Of all blocks so far."""
     latched: BoolArray
-    """The thresholds that effects have reached and not cleared, shape [severities, columns]."""
+    """The thresholds that effects have reached and not fallen well below again, shape [severities, columns]."""
 
     @classmethod
     def start(cls, detector: Detector) -> Carryover:
-        """Return that of a monitor that has not seen a row."""
+        """Return the state before the first row."""
         evidence = detector.start()
         return cls(evidence, np.zeros((len(SEVERITIES), len(evidence.values)), dtype=np.bool_))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DriftReport:
-    """What a monitor says at one moment."""
+    """The result of one evaluation."""
 
     baseline: Baseline
     policy: Policy
@@ -67,33 +67,37 @@ class DriftReport:
     verdicts: tuple[ColumnVerdict, ...]
     """One a column, in the baseline's order."""
     evidence: Evidence
-    """That the rows do not come from the reference, since the monitor began."""
+    """Evidence of drift, over all rows since the monitor started."""
     windows: Mapping[str, WindowReport]
-    """By name: count windows, ascending, then time windows."""
+    """By name: sliding windows, ascending, then time windows."""
     correlation: CorrelationChange | None
     """In the main window; never part of a verdict."""
     worst_first: tuple[int, ...]
-    """Endpoints of the columns in the order of their verdicts and effects."""
+    """Positions of the columns in the order of their verdicts and effects."""
     drifted: tuple[str, ...] = field(default=())
     """Names of the drifted features, worst first."""
 
+    def __repr__(self) -> str:
+        severity = f" ({self.severity})" if self.severity else ""
+        return f"<DriftReport: {self.status}{severity} after {self.rows_observed:,} rows. {self.reason}>"
+
     @property
     def rank(self) -> int:
-        """How bad the verdict is, 0 being one without data enough."""
+        """Rank of the verdict, from 0 (insufficient data) to 4 (critical drift)."""
         return RANK[self.status, self.severity]
 
     @property
     def main(self) -> WindowReport:
-        """The largest count window."""
+        """The largest sliding window."""
         return [window for window in self.windows.values() if window.capacity is not None][-1]
 
 
 def evaluate(
     baseline: Baseline, windows: Sequence[Window], rows_observed: int, before: Carryover, policy: Policy, now: float
 ) -> tuple[DriftReport, Carryover]:
-    """Judge windows and evidence against the baseline; returns the report and what the next call needs.
+    """Return the report on windows and evidence, and what the next call needs.
 
-    The last count window is the main one. `before` holds the evidence of all rows and the thresholds that are
+    The last sliding window is the main one. `before` holds the evidence of all rows and the thresholds that are
     latched; `now` is in seconds since 1970 by the clock of the windows.
     """
     compared = compare(baseline, windows, policy)

@@ -1,4 +1,4 @@
-"""The rule: what is significant and what is large make a verdict."""
+"""The rule that turns significant and large into a verdict."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Severity = Literal["warning", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 
 REPORTED_ROWS: Final = 200
-"""Rows from which on PSI is reported, and the absence of evidence is a verdict."""
+"""Rows from which PSI is reported, and a column without evidence is `normal`."""
 JUDGED_ROWS: Final = 500
-"""The fewest rows that say how large a change is, or 10 a bin where that is more."""
+"""Rows from which the size of a change is judged, or 10 a bin if that is more."""
 
 
 class Status(StrEnum):
-    """A verdict, from the least to the most to worry about."""
+    """The status of a verdict, from the least to the most severe."""
 
     INSUFFICIENT_DATA = "insufficient_data"
     NORMAL = "normal"
@@ -35,9 +35,8 @@ RANK: Final[dict[tuple[Status, Severity | None], int]] = {
 def judge(rows: int, *, significant: bool, large: Severity | None) -> tuple[Status, Severity | None]:
     """Return the verdict on a column.
 
-    `rows` are those of the main window that are not too old; `significant` says whether evidence is raised, which
-    holds for any number of rows, `large` which of the two thresholds the effect has reached, None for neither
-    and where there are too few rows to tell.
+    `rows` are those of the main window; `significant` says whether evidence is raised, from any number of rows;
+    `large` which of the two thresholds the effect has reached, None for neither or too few rows.
     """
     if rows == 0:
         return Status.INSUFFICIENT_DATA, None
