@@ -209,7 +209,7 @@ def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     found = re.search(
         rf"^{SHIFTED} of {MODEL} 7 has drifted since (\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d)\S* \+0000 UTC\. "
         r"Evidence \(log10\) is [0-9.]+, its threshold [0-9.]+\. "
-        r"PSI is ([0-9.]+), ([0-9.]+) × its limit for critical\.$",
+        r"PSI is ([0-9.]+) in window 2000, ([0-9.]+) × its limit for critical\.$",
         description,
     )
     assert found, description

@@ -10,7 +10,6 @@ from driftgauge.alerting.alerts.templates import MODEL, asked, last
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.rules import Scope
 from driftgauge.drift.reference.baseline import RESERVED
-from driftgauge.drift.verdict.report import CLEARED
 from driftgauge.drift.verdict.rule import SEVERITIES, Severity
 
 SCORES: Final = "|".join(RESERVED)
@@ -73,7 +72,7 @@ def _evidence(options: MonitoringOptions) -> str:
 
 
 def _size(options: MonitoringOptions, severity: Severity) -> str:
-    """Say how large PSI is beside its limit, in the sliding windows with enough rows."""
+    """Say how large PSI is beside its limit, in the sliding window and on the replica where that is most."""
     debiased = last("model_feature_psi_debiased{%s}", options)
     limit = last(f'model_feature_psi_threshold{{%s, severity="{severity}"}}', options)
     # Time windows have no limit, and windows with too few rows none that counts.
@@ -81,12 +80,12 @@ def _size(options: MonitoringOptions, severity: Severity) -> str:
         f"and on ({Scope(options.by).model('instance', 'window')}) "
         f"{last('model_window_rows', options)} >= {last('model_window_required_rows', options)}"
     )
-    times = asked("max", f"{debiased} / ignoring (severity) {limit} {filled}", options)
-    psi = asked("max", f"{debiased} and ignoring (severity) {limit} {filled}", options)
-    small = f"{{{{ if lt $times {CLEARED} }}}} The change is small.{{{{ end }}}}" if severity == "warning" else ""
+    largest = f"topk(1, {debiased} / ignoring (severity) {limit} {filled})"
+    times = asked("max by (window)", largest, options)
+    psi = asked("max", f"{debiased} and {largest}", options)
+    number = '{{ . | first | value | printf "%.2f" }}'
     return (
-        f"{{{{ with {times} }}}}{{{{ $times := . | first | value }}}} "
-        f'{{{{ with {psi} }}}}PSI is {{{{ . | first | value | printf "%.2f" }}}}, {{{{ end }}}}'
-        f'{{{{ $times | printf "%.2f" }}}} × its limit for {severity}.{small}'
-        "{{ else }} There are too few rows for a PSI.{{ end }}"
+        f"{{{{ with {psi} }}}} PSI is {number}{{{{ else }}}} There are too few rows for a PSI.{{{{ end }}}}"
+        f'{{{{ with {times} }}}} in window {{{{ . | first | label "window" }}}}, {number} × its limit for {severity}.'
+        "{{ end }}"
     )
