@@ -19,19 +19,21 @@ def metrics_page() -> str:
     rows = [f"| `{name}` | {kind} | {labels} | {text} |" for name, kind, labels, text in catalogue()]
     return _page(
         "Metrics",
-        "Served at `GET /metrics` as Prometheus text or OpenMetrics, by the `Accept` header; beside these, "
-        "prometheus-client's own `python_info`. Counters and histograms are at zero from the start "
-        "for every combination of labels; a gauge without a value (too few rows, a column of categories that has no "
-        "mean) is absent. `window` is the rows of a count window (`1000`) or the length of a time window (`1h`). "
-        "Whichever worker answers tells of all of them: counters are sums, and only `process_*` is of each worker, "
-        "by its `slot`; `retired` is the CPU time of slots that are no more. "
-        "Of a thousand columns these are some hundred thousand series; two settings make them fewer. "
-        "`metrics_bin_rows=false` leaves out `model_feature_bin_rows_total` and `model_feature_reference_ratio`, "
-        "which the recording rules of a fleet's PSI need both. `metrics_top_features=50` lists in every gauge with a "
-        "`feature_name` the 50 worst features (by verdict, then by effect) and always the predictions; the rows "
-        "of bins and what they are compared with stay whole. Where monitoring is switched off there are the "
-        "counters and histograms, `process_*`, `model_info`, `model_state_persistent` and the latency's threshold.",
-        ["metric", "type", "labels", "what it says"],
+        "`GET /metrics` serves these as Prometheus text or OpenMetrics, depending on the `Accept` header, and "
+        "prometheus-client's `python_info`. Any worker answers for all workers: counters are sums. Only `process_*` "
+        "belongs to one worker, its `slot`; `retired` holds the CPU time of removed slots. Counters and histograms "
+        "start at zero for every combination of labels, except that `http_requests_total` and "
+        "`http_request_duration_seconds` list a route that does not predict from its first request. A gauge without a "
+        "value is absent, for example a mean of categories, or a statistic with too few rows. `window` is the "
+        "size of a sliding window in rows (`1000`) or the length of a time window (`1h`). By default only the main "
+        "window, the largest sliding window, is listed; `metrics_windows` adds others. Two settings reduce the number "
+        "of series further. `metrics_bin_rows=false` leaves out `model_feature_bin_rows_total` and "
+        "`model_feature_reference_ratio`, which the recording rules need for the PSI across replicas. "
+        "`metrics_top_features=50` lists every gauge with a `feature_name` for the predictions and the 50 features "
+        "with the most drift only; the two metrics of bins still list every column. With monitoring disabled, counters "
+        "and histograms, `process_*`, `model_info`, `model_state_persistent` and the latency threshold remain. "
+        "[Scaling](scaling.md) has the number of series.",
+        ["metric", "type", "labels", "description"],
         rows,
     )
 

@@ -192,8 +192,8 @@ def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, 
     assert labels[:2] == ("model_name", "model_version") if name.startswith("model_") else "model_name" not in labels
     assert name.endswith("_total") == (kind == "counter")
     assert not name.endswith(("_count", "_sum", "_bucket", "_created"))
-    if name != "model_input_size":  # a name from common practice, kept exactly
-        assert name.removesuffix("_total").endswith("_seconds") == bool(re.search(r"\b[Tt]ime\b|^When\b", text))
+    timed = re.search(r"(?<!utocorrelation )(?<!--)\b[Tt]ime\b|^When\b", text)
+    assert name.removesuffix("_total").endswith("_seconds") == bool(timed)
     assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
     in_units = text.endswith(("in standard deviations of the reference.", "by its degrees of freedom: 1 by chance."))
     assert name.endswith("_ratio") == (text.startswith("Share of") or in_units)

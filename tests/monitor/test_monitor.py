@@ -21,7 +21,7 @@ from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, Window, count_windows, time_windows
 from driftgauge.edges.formats.drift_status import report_json
-from driftgauge.metrics.series import CLAMPED, LATE, OBSERVATIONS, UNWEIGHED
+from driftgauge.metrics.series import CLAMPED, EVIDENCE_SKIPPED, LATE, OBSERVATIONS
 from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, state_shape
 from driftgauge.state.points import go_on
 from driftgauge.state.slot import Owner
@@ -565,7 +565,7 @@ def test_by_hour_rows_that_overrun_the_blocks_are_counted_as_unweighed() -> None
     monitor.observe(values, arrival=START)
     report = monitor.evaluate(START).report
     skipped = 101 * STEP  # up to the end of the oldest block that is held
-    assert _count(monitor, UNWEIGHED.name) == skipped
+    assert _count(monitor, EVIDENCE_SKIPPED.name) == skipped
     assert (report.rows_observed, monitor.bin_rows().sum()) == (count, 3 * count)
     codes = baseline.binner.codes(values[skipped:])
     group = np.arange(len(codes)) // STEP
@@ -755,7 +755,7 @@ def test_a_replay_by_hour_of_the_day_says_the_same(at_once: int) -> None:
     often = _replayed(timed_baseline(), values, event, at_once=111, looks=111)
     other = _replayed(timed_baseline(), values, event, at_once=at_once, looks=None)
     _assert_same_replay(often, other)
-    assert _count(often, UNWEIGHED.name) == _count(other, UNWEIGHED.name) == 0
+    assert _count(often, EVIDENCE_SKIPPED.name) == _count(other, EVIDENCE_SKIPPED.name) == 0
 
 
 def test_a_replay_says_the_same_when_more_rows_come_between_two_looks_than_blocks_are_held() -> None:
@@ -789,7 +789,7 @@ def test_a_replay_may_come_through_several_threads() -> None:
     assert not failures, failures
     report = monitor.evaluate(START).report
     assert report.rows_observed == 48_000
-    assert (monitor.store.settled().rows, _count(monitor, UNWEIGHED.name)) == (48_000, 0)
+    assert (monitor.store.settled().rows, _count(monitor, EVIDENCE_SKIPPED.name)) == (48_000, 0)
     assert not len(monitor.store.unweighed()[0])  # every row has been weighed
 
 
@@ -804,7 +804,7 @@ def test_by_hour_a_replay_weighs_every_row_however_often_hours_turn(
     event = START + np.arange(3_000.0) + np.tile([0.0, HOUR], 1_500)
     one = _replayed(timed_baseline(), values, event, at_once=at_once, looks=None)
     other = _replayed(timed_baseline(), values, event, at_once=50, looks=50)
-    assert _count(one, UNWEIGHED.name) == _count(other, UNWEIGHED.name) == 0
+    assert _count(one, EVIDENCE_SKIPPED.name) == _count(other, EVIDENCE_SKIPPED.name) == 0
     assert other.last.report.evidence.values[1] > 10.0
     _assert_same_replay(one, other)
 

@@ -128,38 +128,39 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_psi_threshold",
-        "Noise-corrected PSI from which a change is large: the setting, or the expected range where that is higher.",
+        "Noise-corrected PSI at which a change is large: the setting, or the expected range where that is higher.",
         (FEATURE, "window", "severity"),
         _thresholds,
     ),
     ReportGauge(
         "model_feature_missing_ratio_threshold",
-        "Missing ratio from which an alert fires: the reference's own plus the setting.",
+        "Missing ratio above which an alert fires: the reference's own plus the setting.",
         (FEATURE, "severity"),
         _limits(MISSING, lambda policy: policy.missing_thresholds),
     ),
     ReportGauge(
         "model_feature_unseen_ratio_threshold",
-        "Unseen ratio from which an alert fires: the expected ratio plus the setting.",
+        "Unseen ratio above which an alert fires: the expected ratio plus the setting.",
         (FEATURE, "severity"),
         _limits(UNSEEN, lambda policy: policy.unseen_thresholds),
     ),
     ReportGauge(
         "model_feature_correlation_change_z",
-        "Largest change of the column's correlation with another one, in standard errors (main window); "
-        "the pair that changed most are the two columns at the top.",
+        "Largest change of the column's correlation with another column, in standard errors (main window). The two "
+        "columns at the top are the pair that changed most.",
         (FEATURE,),
         _correlation_changes,
     ),
     ReportGauge(
         "model_correlation_change_z",
-        "Largest change of any two columns' correlation, in standard errors (main window); for people, no verdict.",
+        "Largest change of the correlation between two columns, in standard errors (main window). For inspection "
+        "only; it does not affect alerts.",
         (),
         lambda report: math.nan if report.correlation is None else abs(report.correlation.z),
     ),
     ReportGauge(
         "model_feature_value",
-        "Statistics of a column's finite values in the main window.",
+        "Statistics of the finite values of a column in the main window, by stat.",
         (FEATURE, "stat"),
         _feature_values,
     ),
@@ -177,60 +178,68 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_evidence_log10",
-        "Decimal logarithm of the evidence that a column's rows do not come from the reference; 0 is none.",
+        "Evidence that the column's rows differ from the reference, as a decimal logarithm; 0 is no evidence.",
         (FEATURE,),
         lambda report: report.evidence.log10,
     ),
     ReportGauge(
         "model_feature_evidence_threshold_log10",
-        "Decimal logarithm of the evidence from which a column's drift is real: the budget for false alarms.",
+        "Evidence above which a column's drift is significant, as a decimal logarithm. It follows from the false- "
+        "alarm budget.",
         (FEATURE,),
         _evidence_threshold,
     ),
     ReportGauge(
         "model_feature_autocorrelation_rows",
-        "Consecutive rows that tell as much as one independent row, as the reference's times say; absent without.",
+        "Autocorrelation time: number of consecutive rows equivalent to one independent row. Absent if the baseline "
+        "was built without --time.",
         (FEATURE,),
         lambda report: _optional(column.tau for column in report.baseline.columns),
     ),
     ReportGauge(
         "model_feature_drift_severity",
-        "Verdict on a column: 0 none, 1 warning, 2 critical.",
+        "Severity of a column's drift: 0 none, 1 warning, 2 critical.",
         (FEATURE,),
         lambda report: _optional(_severity(verdict.severity) for verdict in report.verdicts),
     ),
     ReportGauge(
         "model_feature_drift_since_timestamp_seconds",
-        "When a column's present drift began, by the monitor's clock; absent while there is none.",
+        "When the column's current drift began, on the monitor's clock. Absent without drift.",
         (FEATURE,),
         lambda report: _optional(verdict.since for verdict in report.verdicts),
     ),
     ReportGauge(
         "model_drift_severity",
-        "Verdict on the model: 0 none, 1 warning, 2 critical.",
+        "Severity of the model's drift: 0 none, 1 warning, 2 critical.",
         (),
         lambda report: _severity(report.severity),
     ),
-    ReportGauge("model_drifted_features", "Features whose drift is detected.", (), lambda report: len(report.drifted)),
+    ReportGauge(
+        "model_drifted_features", "Features with status drift_detected.", (), lambda report: len(report.drifted)
+    ),
     ReportGauge(
         "model_evaluated_features",
-        "Columns that have enough rows for a verdict.",
+        "Columns with enough rows for a verdict.",
         (),
         lambda report: sum(verdict.status is not Status.INSUFFICIENT_DATA for verdict in report.verdicts),
     ),
     _windows("model_window_rows", "Rows in the window.", lambda window: window.rows),
     _windows(
-        "model_window_capacity_rows", "Rows that the window holds when it is full.", lambda window: window.capacity
+        "model_window_capacity_rows", "Rows that the sliding window holds when full.", lambda window: window.capacity
     ),
     _windows(
         "model_window_required_rows",
-        "Rows from which on the window says how big a drift is (10 for each bin of a column, where that is more).",
+        "Rows that the window needs for the size of a drift, or 10 for each bin of a column if that is more.",
         lambda window: None if window.capacity is None else JUDGED_ROWS,
     ),
-    _windows("model_window_span_seconds", "Time that a window of time reaches back.", lambda window: window.seconds),
+    _windows(
+        "model_window_span_seconds",
+        "Time that a window with a length in seconds covers.",
+        lambda window: window.seconds,
+    ),
     ReportGauge(
         "model_window_max_age_seconds",
-        "Time after which a row is too old for the windows of a number of rows.",
+        "Time after which a row is dropped from the sliding windows.",
         (),
         lambda report: report.policy.max_age_seconds,
     ),
@@ -238,13 +247,13 @@ REPORT_GAUGES: Final = (
 MONITOR_GAUGES: Final = (
     MonitorGauge(
         "model_evaluation_timestamp_seconds",
-        "Time of the last evaluation, by the server's clock.",
+        "Time of the last evaluation on the server's clock.",
         (),
         lambda facts: facts.evaluated_at,
     ),
     MonitorGauge(
         "model_evaluation_age_threshold_seconds",
-        "Time since the last evaluation from which on its verdict is stale.",
+        "Time after which the last evaluation counts as stale.",
         (),
         lambda facts: facts.limits.evaluation_age_seconds,
     ),
@@ -256,21 +265,21 @@ MONITOR_GAUGES: Final = (
     ),
     MonitorGauge(
         "model_prediction_latency_threshold_seconds",
-        "Time that the 95th percentile of a prediction's latency may take before it is an alert.",
+        "Time above which the 95th percentile of the prediction latency raises an alert.",
         ("severity",),
         lambda facts: np.array(facts.limits.latency_seconds),
         of_monitoring=False,
     ),
     MonitorGauge(
         "model_state_persistent",
-        "1 while windows and counters are kept in files, 0 while a restart of the worker that answers would lose them.",
+        "1 if windows and counters are kept in files, 0 if a restart of this worker would lose them.",
         (),
         lambda facts: facts.persistent,
         of_monitoring=False,
     ),
     MonitorGauge(
         "model_monitoring_healthy",
-        "1 while monitoring works, 0 while it has a problem (see /drift/status).",
+        "1 if monitoring works, 0 if it has a problem (see /drift/status).",
         (),
         lambda facts: facts.healthy,
     ),

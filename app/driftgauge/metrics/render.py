@@ -189,7 +189,7 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
 
 
 def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:
-    """Yield the two families that a fleet's PSI is made of: either both are exposed or none."""
+    """Yield the two families from which the PSI across replicas is computed: both or none."""
     known = [(m, m.facts.bin_rows) for m in members if m.exposed.bin_rows]
     counted = [(member, rows) for member, rows in known if rows is not None]
     yield from _family(BINS, openmetrics, [member.binned(BINS, rows) for member, rows in counted])

@@ -72,9 +72,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         FAILED,
         REJECTED,
         LATENCY,
-        CounterSpec(
-            SCORE, "histogram", "Scores of answered predictions, counted when they are made.", buckets=score_buckets
-        ),
+        CounterSpec(SCORE, "histogram", "Scores of answered predictions.", buckets=score_buckets),
         INPUT_SIZE,
         BATCH_ROWS,
         RETRIED,
@@ -82,65 +80,65 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         DROPPED,
         CLAMPED,
         LATE,
-        UNWEIGHED,
+        EVIDENCE_SKIPPED,
         RECOVERED,
     )
 
 
-PREDICTIONS: Final = CounterSpec(
-    "model_predictions_total", "counter", "Rows predicted and answered, counted by the server when it answers."
-)
+PREDICTIONS: Final = CounterSpec("model_predictions_total", "counter", "Rows predicted and answered.")
 FAILED: Final = CounterSpec(
     "model_prediction_failures_total",
     "counter",
-    "Accepted rows that the model failed on, counted by the server when it answers.",
+    "Accepted rows on which the model failed, by reason.",
     ("reason",),
     each(FAILURES),
 )
 REJECTED: Final = CounterSpec(
     "model_predictions_rejected_total",
     "counter",
-    "Requests to predict that were refused, counted by the server when it answers.",
+    "Prediction requests that were rejected, by reason.",
     ("reason",),
     each(REJECTIONS),
 )
 LATENCY: Final = CounterSpec(
     "model_prediction_latency_seconds",
     "histogram",
-    "Time from a request's arrival until its rows are predicted, by its rows (small < 10, medium < 100, large).",
+    "Time from a request's arrival until its rows are predicted, by size of the request (small below 10 rows, medium "
+    "below 100, large).",
     ("batch_size_bucket",),
     each(BATCH_SIZES),
     LATENCY_BUCKETS,
 )
 SCORE: Final = "model_prediction_score"
 INPUT_SIZE: Final = CounterSpec(
-    "model_input_size", "histogram", "Rows of each request that was answered.", buckets=INPUT_SIZE_BUCKETS
+    "model_input_size", "histogram", "Rows in each answered prediction request.", buckets=INPUT_SIZE_BUCKETS
 )
 BATCH_ROWS: Final = CounterSpec(
     "model_batch_rows",
     "histogram",
-    "Rows that the model was given at once and that were answered: requests that wait are put together.",
+    "Rows in each batch that the model predicted. Waiting requests share a batch.",
     buckets=INPUT_SIZE_BUCKETS,
 )
 RETRIED: Final = CounterSpec(
     "model_batch_retries_total",
     "counter",
-    "Batches on which the model failed and which it was given again in halves, to find the request that is at fault.",
+    "Failed batches that were split and retried to find the request at fault.",
 )
 OBSERVATIONS: Final = CounterSpec(
     "model_observations_total",
     "counter",
-    "Rows that entered the windows, by where they came from.",
+    "Rows added to the windows, by source.",
     ("source",),
     each(SOURCES),
 )
 DROPPED: Final = CounterSpec(
-    "model_observations_dropped_total", "counter", "Rows that monitoring lost, by why.", ("reason",), each(DROPS)
+    "model_observations_dropped_total", "counter", "Rows that monitoring lost, by reason.", ("reason",), each(DROPS)
 )
 CLAMPED: Final = CounterSpec(
     "model_observations_clamped_total",
     "counter",
-    "Rows whose timestamp was not believed: they count with their arrival, in a replay with the latest event; by why.",
+    "Rows whose timestamp was rejected as implausible, by reason. They are dated by their arrival, or in a replay by "
+    "the latest event.",
     ("reason",),
     each([Reason.AHEAD_OF_ARRIVAL]),
 )
@@ -149,17 +147,18 @@ CLAMPED: Final = CounterSpec(
 LATE: Final = CounterSpec(
     "model_observations_late_total",
     "counter",
-    "Rows older, when they came, than the longest window reaches back: only windows of a number of rows hold them.",
+    "Rows that arrived too late for every window with a length in seconds. Only the sliding windows contain them.",
 )
-UNWEIGHED: Final = CounterSpec(
+EVIDENCE_SKIPPED: Final = CounterSpec(
     "model_observations_evidence_skipped_total",
     "counter",
-    "Rows that evidence by hour of the day could not weigh, too many between two evaluations; they are in all windows.",
+    "Rows without evidence, because more arrived between two evaluations than evidence by hour of the day can hold. "
+    "All windows contain them.",
 )
 RECOVERED: Final = CounterSpec(
     "model_state_recoveries_total",
     "counter",
-    "States that a worker found when it started and could not use as they were, by why: the log says what was saved.",
+    "States that a worker could not use as it found them at start, by reason. The log says what was recovered.",
     ("reason",),
     each(RECOVERIES),
 )
@@ -210,7 +209,7 @@ HTTP_DURATION: Final = "http_request_duration_seconds"
 CONNECTIONS_REFUSED: Final = CounterSpec(
     "http_connections_refused_total",
     "counter",
-    "Connections that the server refused, or ended before their client did, by why; ordinary idle timeouts left out.",
+    "Connections that the server refused or closed before the client did, by reason. Idle timeouts are not counted.",
     ("reason",),
     each(HANG_UPS),
 )
@@ -219,13 +218,16 @@ CONNECTIONS_REFUSED: Final = CounterSpec(
 # ---------------------------------------------------------------- what is known of each worker's process
 
 SLOT: Final = "slot"
-_CPU: Final = Declared("process_cpu_seconds_total", "counter", "CPU time that workers took, user and system.", (SLOT,))
+_CPU: Final = Declared("process_cpu_seconds_total", "counter", "CPU time of the workers, user and system.", (SLOT,))
 _OF_PROCESS: Final = (
     ("process_virtual_memory_bytes", "Virtual memory of a worker."),
-    ("process_resident_memory_bytes", "Resident memory of a worker; what workers share counts in each."),
+    (
+        "process_resident_memory_bytes",
+        "Resident memory of a worker. Memory that workers share counts for each of them.",
+    ),
     ("process_start_time_seconds", "Time at which a worker started."),
-    ("process_open_fds", "File descriptors that a worker has open."),
-    ("process_max_fds", "File descriptors that a worker may open."),
+    ("process_open_fds", "Open file descriptors of a worker."),
+    ("process_max_fds", "Limit on the open file descriptors of a worker."),
 )
 PROCESS: Final = (_CPU, *(Declared(name, "gauge", text, (SLOT,)) for name, text in _OF_PROCESS))
 """The names of prometheus_client. CPU time is that of all processes that a slot has had; the others are of the one
@@ -239,7 +241,10 @@ NO_SLOT: Final = "retired"
 
 BIN_ROWS: Final = "model_feature_bin_rows_total"
 BINS: Final = Declared(
-    BIN_ROWS, "counter", "Rows counted in each of the baseline's bins since the state began.", (FEATURE, "bin")
+    BIN_ROWS,
+    "counter",
+    "Rows in each bin of the baseline since the state was created. They sum across replicas.",
+    (FEATURE, "bin"),
 )
 REFERENCE_RATIO: Final = Declared(
     "model_feature_reference_ratio", "gauge", "Share of the reference's rows in each bin.", (FEATURE, "bin")
@@ -247,10 +252,10 @@ REFERENCE_RATIO: Final = Declared(
 INFO: Final = Declared(
     "model_info",
     "gauge",
-    "The model that is served and the baseline it is compared with; always 1.",
+    "The served model and its baseline; always 1.",
     ("task", "baseline_hash"),
 )
 ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
 BUDGET: Final = Declared(
-    ERROR_BUDGET, "gauge", "Share of predict requests, by either route, that may fail by the server's fault."
+    ERROR_BUDGET, "gauge", "Share of prediction requests that may fail because of the server: the error budget."
 )

@@ -18,7 +18,7 @@ from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, up
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.window import count_windows, time_windows
 from driftgauge.errors import Reason
-from driftgauge.metrics.series import CLAMPED, OBSERVATIONS, SOURCES, UNWEIGHED, CounterSpec, monitor_series
+from driftgauge.metrics.series import CLAMPED, EVIDENCE_SKIPPED, OBSERVATIONS, SOURCES, CounterSpec, monitor_series
 from driftgauge.state.memory import Settled
 from driftgauge.state.shape import BLOCK_ROWS, StateShape
 from driftgauge.state.store import Snapshot, Store
@@ -192,7 +192,7 @@ class Monitor:
         self.store.weigh(self.detector.advance(self.store.evidence(), blocks), counted)
         if lost:
             with self.store.counting() as counters:
-                counters.add(UNWEIGHED.name, lost)
+                counters.add(EVIDENCE_SKIPPED.name, lost)
 
     def evaluate(self, now: float) -> Evaluation:
         """Evaluate the windows and keep the report; `now` is the time of day, seconds since 1970."""
