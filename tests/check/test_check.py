@@ -23,10 +23,9 @@ from driftgauge.drift.statistics.two_sample import LEVELS
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.blocks import Blocks, hours_of
 from driftgauge.edges.formats.drift_status import report_json
-from driftgauge.errors import CheckError
+from driftgauge.errors import CheckError, TableError
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.monitor.monitor import Monitor
-from driftgauge.tables.table import TableError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats

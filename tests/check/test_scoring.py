@@ -17,10 +17,9 @@ from driftgauge.check.scoring import Answers, PerformanceSample, Scorer
 from driftgauge.cli.check_report import as_bytes
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, TableError
 from driftgauge.models.bundle import BundleInfo, load_bundle, read_info
 from driftgauge.models.creation.create import create_bundle
-from driftgauge.tables.table import TableError
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression

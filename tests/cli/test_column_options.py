@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from driftgauge.cli.column_options import chosen, stated_kinds
-from driftgauge.tables.table import TableError
+from driftgauge.errors import TableError
 
 KNOWN = ["a", "b", "Size, cm", "x=y", "p,q=numeric", ""]
 

@@ -586,7 +586,7 @@ def test_cells_without_commas_between_them_are_no_baseline(
 ) -> None:
     pd.DataFrame({"a": [1, 2], "b": [3, 4]}).to_csv(tmp_path / "t.csv", sep=mark, index=False)
     result = driftgauge("baseline", "build", tmp_path / "t.csv", "--out", tmp_path / "b.json")
-    assert result.says("the table has one column", f"its cells seem to be separated by {shown}: write commas")
+    assert result.says("the table has one column", f"its separator seems to be {shown}: use commas")
     assert not (tmp_path / "b.json").exists()
 
 

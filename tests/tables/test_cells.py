@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from driftgauge.drift.bins import category_name
 from driftgauge.errors import ColumnError
-from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, joined, own_names, seconds_of
+from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, concatenated, own_names, seconds_of
 from driftgauge.tables.times import as_seconds
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,7 +140,7 @@ def test_numbers_written_by_python_are_named_as_json_names_them(values: list[flo
 
 def test_parts_of_different_types_are_joined_to_what_holds_all() -> None:
     def types(*parts: pa.ChunkedArray) -> tuple[str, list[Any]]:
-        found = joined(list(parts))
+        found = concatenated(list(parts))
         return str(found.type), found.to_pylist()
 
     assert types(column(1, 2), column(None, of=pa.null()), column(2.5)) == ("double", [1.0, 2.0, None, 2.5])

@@ -11,14 +11,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from driftgauge.tables.stream import TableStream
+from driftgauge.errors import TableError
+from driftgauge.tables.stream import TableStream, require_columns
 from driftgauge.tables.table import (
-    TableError,
     categories,
     infer_kinds,
     numbers,
     read_table,
-    require,
     seconds_since_1970,
 )
 
@@ -138,11 +137,11 @@ def test_a_zipped_file_that_is_cut_short_or_is_none_is_named(ending: str, tmp_pa
     lines = "a,b\n" + "1,2\n" * 5_000 if ending == "csv.gz" else '{"a": 1, "b": 2}\n' * 5_000
     path = tmp_path / f"t.{ending}"
     path.write_bytes(gzip.compress(lines.encode())[:-20])
-    with pytest.raises(TableError, match=r"cannot read the table .*: it is damaged, cut short"):
+    with pytest.raises(TableError, match=r"cannot read the table .*: it is damaged, incomplete or of another format"):
         list(TableStream(path).parts(["a", "b"]))
     path.write_text(lines)
     if ending == "csv.gz":
-        with pytest.raises(TableError, match="it is not zipped, as its ending says"):
+        with pytest.raises(TableError, match="it is not compressed, although its ending says so"):
             TableStream(path)
     else:  # which is read all the same
         assert sum(part.table.num_rows for part in TableStream(path).parts(["a"])) == 5_000
@@ -193,8 +192,8 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
 
 
 def test_another_separator_is_guessed(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"no column a; it has a;b \(its cells seem to be separated by ';'"):
-        require(read_table(csv_with(tmp_path, "a;b\n1;2\n")), ["a"], "the table")
+    with pytest.raises(TableError, match=r"no column a; it has a;b \(its separator seems to be ';'"):
+        require_columns(read_table(csv_with(tmp_path, "a;b\n1;2\n")).column_names, ["a"], "the table")
 
 
 # ---------------------------------------------------------------- JSON lines
@@ -221,10 +220,10 @@ def test_json_s_values_are_what_json_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ('{"a": 1}\n[1]', "line 2 is no JSON object: '[1]'"),
-        ('[{"a": 1},\n{"a": 2}]', r"line 1 is no JSON object: '[{\"a\": 1},'; write one object in each line"),
-        ('{"a": 1}\n\n{"a":', "line 3 is no JSON object"),
-        ("[" * 100_000, "line 1 is no JSON object"),
+        ('{"a": 1}\n[1]', "line 2 is not a JSON object: '[1]'"),
+        ('[{"a": 1},\n{"a": 2}]', r"line 1 is not a JSON object: '[{\"a\": 1},'; write one object per line"),
+        ('{"a": 1}\n\n{"a":', "line 3 is not a JSON object"),
+        ("[" * 100_000, "line 1 is not a JSON object"),
         ('{"a": "\xff"}', None),
     ],
 )
@@ -233,7 +232,7 @@ def test_a_line_that_is_no_object_is_named(content: str, line: str | None, tmp_p
     with pytest.raises(TableError) as found:
         list(TableStream(tmp_path / "t.jsonl").parts(["a"]))
     assert "t.jsonl" in str(found.value)
-    assert (line or "line 1 is no JSON object").replace(r"\"", '"') in str(found.value)
+    assert (line or "line 1 is not a JSON object").replace(r"\"", '"') in str(found.value)
 
 
 def test_nested_values_are_no_features(tmp_path: Path) -> None:
@@ -302,7 +301,7 @@ def test_files_of_a_folder_may_differ_in_type_but_not_in_columns(tmp_path: Path)
 def test_a_folder_that_is_no_table_is_refused(files: list[str], found: str, tmp_path: Path) -> None:
     for name in files:
         (tmp_path / name).write_text("a\n1\n")
-    with pytest.raises(TableError, match=f"a folder's files must all be of one format, .*; it has {found}"):
+    with pytest.raises(TableError, match=f"all files of a folder must have one format, .*; it has {found}"):
         TableStream(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What a cell means, given the kind of its column: the same in every format and for every command."""
+"""The meaning of a cell by the kind of its column, in every format and for every command."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from driftgauge.drift.reference.columns import Categories
 from driftgauge.errors import ColumnError
 
 NULLS: Final = frozenset({*pyarrow.csv.ConvertOptions().null_values, "None", "<NA>"})
-"""How a missing number, boolean or time may be spelled; of text only an empty cell without quotes is missing."""
+"""Spellings of a missing number, boolean or time; in text only an empty cell without quotes is missing."""
 BOOLEANS: Final = {"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"}
-"""How a boolean may be spelled, and the category that it is."""
+"""Spellings of a boolean, with the category that each stands for."""
 _TRIED: Final = 50
 _SECONDS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _SPAN: Final = re.compile(r"\s*(?:(-?\d+) days?,? *)?(\+)?(?:(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?)?\s*", re.ASCII)
 
 
 def is_text(of: pa.DataType) -> bool:
-    """Say whether a type is one of Arrow's types of text."""
+    """Return whether a type is one of Arrow's text types."""
     return bool(pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of))
 
 
 def is_bytes(of: pa.DataType) -> bool:
-    """Say whether a type holds bytes that may or may not be text."""
+    """Return whether a type holds bytes, which may be text."""
     return bool(pa.types.is_binary(of) or pa.types.is_large_binary(of) or pa.types.is_fixed_size_binary(of))
 
 
 def is_number(of: pa.DataType) -> bool:
-    """Say whether a type holds numbers without being told: a duration is its seconds, a boolean 1 or 0."""
+    """Return whether a type counts as numeric; a duration is its seconds, a boolean 1 or 0."""
     kinds = (
         *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null),
         pa.types.is_duration,
@@ -45,8 +45,8 @@ def is_number(of: pa.DataType) -> bool:
     return any(is_kind(of) for is_kind in kinds)
 
 
-def said(of: pa.DataType) -> str:
-    """Return in words what a column of a type holds."""
+def contents_of(of: pa.DataType) -> str:
+    """Return in words what a column of this type holds."""
     if pa.types.is_timestamp(of) or pa.types.is_date(of):
         return "dates or times"
     if pa.types.is_time(of):
@@ -59,7 +59,7 @@ def said(of: pa.DataType) -> str:
 
 
 def number_of(text: str) -> float | None:
-    """Return the finite number that a text spells, None if it spells none."""
+    """Return the finite number that a text spells, else None."""
     try:
         number = float(text)
     except ValueError:
@@ -68,12 +68,12 @@ def number_of(text: str) -> float | None:
 
 
 def is_missing(text: str) -> bool:
-    """Say whether a text among numbers, booleans or times says that there is none."""
+    """Return whether a text among numbers, booleans or times stands for a missing value."""
     return text.strip() in NULLS
 
 
-def shown(text: str) -> str:
-    """Return a cell as short as a message can repeat it, in quotes."""
+def quoted(text: str) -> str:
+    """Return a cell in quotes, short enough for a message."""
     return repr(shortened(text))
 
 
@@ -83,9 +83,9 @@ def shown(text: str) -> str:
 def as_numbers(cells: pa.ChunkedArray, name: str) -> FloatArray:
     """Return cells as float64, shape [rows], NaN where missing.
 
-    They are numbers, booleans, spans of time, times of day, or text that spells these. Integers that
-    float64 does not hold are rounded; spans and times of day are seconds. ColumnError names the first
-    cell that is no number.
+    Cells are numbers, booleans, time spans, times of day, or text that spells these. Integers that do not
+    fit float64 are rounded; time spans and times of day become seconds. ColumnError names the first other
+    cell.
     """
     cells = plain(cells)
     if is_text(cells.type):
@@ -94,7 +94,7 @@ def as_numbers(cells: pa.ChunkedArray, name: str) -> FloatArray:
         whole = cells.cast(pa.int32()) if pa.types.is_time32(cells.type) else cells
         return floats(whole.cast(pa.int64()).cast(pa.float64(), safe=False)) / _SECONDS[cells.type.unit]
     if not is_number(cells.type):
-        raise ColumnError(name, f"it holds {said(cells.type)}")
+        raise ColumnError(name, f"it holds {contents_of(cells.type)}")
     return floats(cells.cast(pa.float64(), safe=False))
 
 
@@ -116,9 +116,9 @@ def _spelled_numbers(texts: pa.ChunkedArray, name: str) -> FloatArray:
 
 
 def cast_text(texts: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray | None:
-    """Return texts as what all of them spell, None if one spells something else."""
+    """Return texts cast to a type, None if one of them does not spell a value of it."""
     try:
-        # A cast that fails goes on to the last cell and takes long: most fail at one of the first.
+        # A failing cast still reads every cell, which is slow; most fail on one of the first cells.
         texts[:_TRIED].cast(of)
         return texts.cast(of)
     except pa.ArrowInvalid:
@@ -126,15 +126,15 @@ def cast_text(texts: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray | None
 
 
 def _spelled_seconds(texts: pa.ChunkedArray, name: str) -> FloatArray:
-    """Return times of day and spans of time as seconds, where all cells spell these."""
+    """Return times of day and time spans as seconds, if all cells spell these."""
     encoded = dictionary_of(texts)
     distinct = encoded.dictionary.to_pylist()
     seconds = [seconds_of(text) for text in distinct]
     if any(value is None for value in seconds):
         codes = codes_of(encoded)
-        wrong = [place for place, text in enumerate(distinct) if number_of(text) is None and not _is_infinite(text)]
+        wrong = [i for i, text in enumerate(distinct) if number_of(text) is None and not _is_infinite(text)]
         row = int(np.isin(codes, wrong).argmax())
-        raise ColumnError(name, f"{shown(distinct[codes[row]])} is not a number", row + 1)
+        raise ColumnError(name, f"{quoted(distinct[codes[row]])} is not a number", row + 1)
     found: FloatArray = np.array([*seconds, math.nan], dtype=np.float64)[codes_of(encoded)]
     return found
 
@@ -144,7 +144,7 @@ def _is_infinite(text: str) -> bool:
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds of a time of day or a span such as `08:30`, `08:30:00.5` or `2 days 03:00:00`, else None."""
+    """Return the seconds of a time such as `08:30`, `08:30:00.5` or `2 days 03:00:00`, else None."""
     found = _SPAN.fullmatch(text)
     if found is None or (found[1] is None and found[3] is None):
         return None
@@ -153,7 +153,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def without_nulls(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return texts without space around them, null where one says that a number is missing."""
+    """Return stripped texts, null where one stands for a missing value."""
     texts = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.is_in(texts, pa.array(sorted(NULLS))), pa.scalar(None, pa.string()), texts)
 
@@ -162,21 +162,21 @@ def without_nulls(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 class KnownCategories:
-    """The categories that a column knows, and how a cell says that it is one of them.
+    """The known categories of a column, and which of them a cell stands for.
 
-    What is known as it stands is that. Otherwise 5.0 is 5 and True is true where these are known, and
-    the other way round; where all that is known is numbers and booleans, NA is missing.
+    A cell that is a known category as written stands for it. Otherwise 5.0 stands for 5 and True for true if
+    these are known, and vice versa. If all known categories are numbers or booleans, NA is missing.
     """
 
     def __init__(self, known: Iterable[str], knows: Callable[[str], bool] | None = None) -> None:
-        """Take the known categories; `knows` says whether there is one, where that is more than are listed."""
+        """Take the known categories; `knows` tests a name, if more are known than listed."""
         listed = frozenset(known)
         self._knows = knows or listed.__contains__
         plain = [number_of(name) is not None or name in BOOLEANS for name in listed]
         self._is_plain = bool(plain) and all(plain)
 
     def written(self, text: str) -> str | None:
-        """Return the category that a csv's cell stands for, named as a request would name it; None if missing."""
+        """Return the category of a csv cell, named as in a request; None if missing."""
         if self._knows(text):
             return text
         number = number_of(text)
@@ -191,7 +191,7 @@ class KnownCategories:
         return None if self._is_plain and is_missing(text) else text
 
     def typed(self, value: Any) -> str | None:
-        """Return the category that a value stands for, in a format that tells numbers and booleans from text."""
+        """Return the category of a value from a format with types."""
         name = named(value)
         if name is None or isinstance(value, str) or self._knows(name):
             return name
@@ -200,21 +200,21 @@ class KnownCategories:
         return f"{name}.0" if self._knows(f"{name}.0") and number_of(name) is not None else name
 
     def _boolean(self, meant: str | None) -> str | None:
-        """Return the known category that spells a boolean, None if there is none."""
+        """Return the known category that spells a boolean, else None."""
         return next((text for text, meaning in BOOLEANS.items() if meaning == meant and self._knows(text)), None)
 
 
 def _plain_ways(number: float) -> tuple[str, str]:
-    """Return how a number is plainly written: as JSON would, and as pandas writes a whole one among others."""
+    """Return a number's plain spellings: as in JSON, and as pandas writes integers among floats."""
     name = category_name(number) or ""
     return name, f"{name}.0"
 
 
 def own_names(texts: Iterable[str]) -> KnownCategories:
-    """Return the names that a csv's column of categories gives itself, from all its distinct cells.
+    """Return the categories of a csv column, inferred from all its distinct cells.
 
-    Booleans, and plain whole or decimal numbers, are named as a request would name them. Where one cell
-    spells another than a plain number (02134, 1.10, an integer beyond 2**53), all are the text they are.
+    Booleans and plain numbers are named as in a request. If one cell is not a plain number (02134, 1.10, an
+    integer beyond 2**53), all cells stay text.
     """
     present = [text for text in texts if not is_missing(text)]
     if present and all(text in BOOLEANS for text in present):
@@ -228,40 +228,41 @@ def own_names(texts: Iterable[str]) -> KnownCategories:
 
 
 def named(value: Any) -> str | None:
-    """Return the name that a value of any type has as a category, None if it is missing."""
+    """Return the category name of a value of any type, None if missing."""
     is_plain = value is None or isinstance(value, str | int | float | bool)
     return category_name(value) if is_plain else str(value)
 
 
 def as_categories(cells: pa.ChunkedArray, name: str, meant: Callable[[Any], str | None] = named) -> Categories:
-    """Return cells as categories, each named by what it is meant to be; TableError for lists and the like."""
+    """Return cells as categories, named by `meant`; ColumnError for lists and similar."""
     encoded = dictionary_of(cells, name)
     names = [None if value is None else meant(value) for value in encoded.dictionary.to_pylist()]
     distinct = tuple(sorted({one for one in names if one is not None}))
-    place = {one: i for i, one in enumerate(distinct)}
-    renamed = np.array([-1 if one is None else place[one] for one in names] + [-1], dtype=np.int64)
+    index = {one: i for i, one in enumerate(distinct)}
+    renamed = np.array([-1 if one is None else index[one] for one in names] + [-1], dtype=np.int64)
     return Categories(renamed[codes_of(encoded)], distinct)
 
 
 def dictionary_of(cells: pa.ChunkedArray, name: str = "") -> pa.DictionaryArray:
-    """Return cells as one array of places in a list of distinct values."""
+    """Return cells as one dictionary-encoded array."""
     whole = cells.combine_chunks()
     if not pa.types.is_dictionary(whole.type):
         try:
-            whole = whole.cast(pa.string()) if is_bytes(whole.type) else whole  # text of writers that do not say so
+            # Some writers store text as bytes.
+            whole = whole.cast(pa.string()) if is_bytes(whole.type) else whole
             whole = pc.dictionary_encode(whole)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-            raise ColumnError(name, f"it holds {said(whole.type)}") from error
+            raise ColumnError(name, f"it holds {contents_of(whole.type)}") from error
     return whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def codes_of(encoded: pa.DictionaryArray) -> Any:
-    """Return the place of each cell's value, -1 where it is missing."""
+    """Return the index of each cell's value, -1 where missing."""
     return np.asarray(pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def joined(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Return parts of a column as one, of the type that holds all; numbers beside text are named as categories."""
+def concatenated(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Return the parts of a column as one, in their common type; mixed with text, numbers become categories."""
     types = {part.type for part in parts if not pa.types.is_null(part.type)}
     if len(types) <= 1:
         of = types.pop() if types else pa.null()
@@ -274,7 +275,7 @@ def joined(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 
 def _common(types: Collection[pa.DataType]) -> pa.DataType | None:
-    """Return the type that holds cells of several types, None if they have only their names in common."""
+    """Return the common type of several types, None if only text can hold them."""
     if any(pa.types.is_nested(of) for of in types):
         return next(of for of in types if pa.types.is_nested(of))
     if all(is_text(of) for of in types):
@@ -290,7 +291,7 @@ def _common(types: Collection[pa.DataType]) -> pa.DataType | None:
 
 
 def plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return cells without a dictionary."""
+    """Return cells without dictionary encoding."""
     return cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
 
 
@@ -298,14 +299,14 @@ def plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def texts_of(cells: pa.ChunkedArray, name: str) -> list[str | None]:
-    """Return cells of free text, None where missing; ColumnError where they are anything else."""
+    """Return cells of free text, None where missing; ColumnError for any other type."""
     cells = plain(cells)
     if not is_text(cells.type) and not pa.types.is_null(cells.type):
-        raise ColumnError(name, f"it holds {said(cells.type)}, not text")
+        raise ColumnError(name, f"it holds {contents_of(cells.type)}, not text")
     return [None if text is None else str(text) for text in cells.to_pylist()]
 
 
 def text_lengths(cells: pa.ChunkedArray, name: str) -> FloatArray:
-    """Return how many characters each free text has, NaN where missing, shape [rows]; ColumnError as `texts_of`."""
+    """Return the length of each free text, NaN where missing, shape [rows]; ColumnError as `texts_of`."""
     texts = texts_of(cells, name)
     return np.array([math.nan if text is None else len(text) for text in texts], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a csv file's columns hold, found out block by block: the file itself does not say."""
+"""Types of csv columns, inferred block by block from what their cells spell."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from driftgauge.tables.cells import (
     KnownCategories,
     as_categories,
     cast_text,
-    joined,
+    concatenated,
     own_names,
     without_nulls,
 )
 from driftgauge.tables.times import spelled_times_of_day, spelled_timestamps
 
-Sort = Literal["nothing", "boolean", "number", "time", "text"]
+CellType = Literal["nothing", "boolean", "number", "time", "text"]
 
 
-class WrittenColumn:
-    """A column of text while what it spells is found out.
+class CsvColumn:
+    """A csv column whose type is being inferred.
 
-    All cells spell booleans, or numbers, or times, where missing ones may be spelled in many ways; or
-    they are text, of which only an empty cell without quotes is missing. Text is kept as it came;
-    what turns out to be text late has to be read again.
+    Either all cells spell booleans, numbers or times, with many spellings of a missing value, or the column
+    is text, where only an empty cell without quotes is missing. If a column turns out to be text late, it
+    must be read again, because the earlier cells were kept as numbers only.
     """
 
     def __init__(self, known: Collection[str] | None = None) -> None:
-        """Take the categories that are known before, where the column is to be categories; none where it is not."""
+        """Take the known categories if the column is categorical; None if its type is inferred."""
         self.must_be_read_again = False
-        """Whether the column is text, and parts of it were taken for something else before."""
+        """Whether the column is text and earlier parts were not kept as text."""
         self._known: Final = known
-        self._sort: Sort = "nothing"
+        self._sort: CellType = "nothing"
         self._texts: list[pa.ChunkedArray] = []
         self._typed: list[pa.ChunkedArray] = []
 
     def add(self, texts: pa.ChunkedArray) -> None:
-        """Take the next rows, null for an empty cell without quotes."""
+        """Add the next rows, null for an empty cell without quotes."""
         if self._known is not None or self._sort == "text":
             self._texts.append(texts)
         if self._sort == "text":
             return
-        sort, typed = _sorted(texts, self._sort)
+        sort, typed = _inferred(texts, self._sort)
         if sort == "text" or (typed is not None and self._conflicts(typed)):
             self._become_text(texts)
             return
@@ -65,23 +65,23 @@ class WrittenColumn:
         self._sort, self._typed = "text", []
 
     def done(self, read_again: pa.ChunkedArray | None = None) -> pa.ChunkedArray:
-        """Return the column as what it spells, or as categories named as they are known; text may be read again."""
+        """Return the column in its type, or as known categories; `read_again` is a text column read again."""
         if read_again is not None:
             return read_again
         texts = pa.chunked_array([chunk for part in self._texts for chunk in part.chunks], pa.string())
         if self._known is None:
-            return texts if self._sort == "text" else joined(self._typed)
+            return texts if self._sort == "text" else concatenated(self._typed)
         distinct = [text for text in pc.unique(texts).to_pylist() if text is not None]
         names = _known_names(distinct, self._known)
         if self._sort == "boolean" and names is None:
-            return joined(self._typed)
+            return concatenated(self._typed)
         if self._sort in ("boolean", "number"):
             return _renamed(texts, names or own_names(distinct))
         return texts
 
 
 def _known_names(distinct: Sequence[str], known: Collection[str]) -> KnownCategories | None:
-    """Return the names by which cells are known before, None where none of them is."""
+    """Return the known categories that occur in the cells, None if none does."""
     before = KnownCategories(known)
     meant = {before.written(text) for text in distinct}
     found = [name for name in known if name in meant]
@@ -95,16 +95,16 @@ def _renamed(texts: pa.ChunkedArray, names: KnownCategories) -> pa.ChunkedArray:
     return pa.chunked_array([encoded.cast(pa.string())])
 
 
-def _sorted(texts: pa.ChunkedArray, before: Sort) -> tuple[Sort, pa.ChunkedArray | None]:
-    """Return what texts spell, and as that; `before` is what those before them did."""
+def _inferred(texts: pa.ChunkedArray, before: CellType) -> tuple[CellType, pa.ChunkedArray | None]:
+    """Return the type that texts spell and their values; `before` is the type of earlier texts."""
     number = _numbers(texts)
     if number is not None:
-        sort: Sort = "number" if number.null_count < len(number) else "nothing"
+        sort: CellType = "number" if number.null_count < len(number) else "nothing"
         return _beside(before, sort, number)
     texts = without_nulls(texts)
     if texts.null_count == len(texts):
         return before, pa.chunked_array([pa.nulls(len(texts))])
-    readings: tuple[tuple[Sort, Callable[[pa.ChunkedArray], pa.ChunkedArray | None]], ...] = (
+    readings: tuple[tuple[CellType, Callable[[pa.ChunkedArray], pa.ChunkedArray | None]], ...] = (
         ("number", _numbers),
         ("boolean", _booleans),
         ("time", spelled_timestamps),
@@ -117,7 +117,7 @@ def _sorted(texts: pa.ChunkedArray, before: Sort) -> tuple[Sort, pa.ChunkedArray
     return "text", None
 
 
-def _beside(before: Sort, sort: Sort, typed: pa.ChunkedArray) -> tuple[Sort, pa.ChunkedArray | None]:
+def _beside(before: CellType, sort: CellType, typed: pa.ChunkedArray) -> tuple[CellType, pa.ChunkedArray | None]:
     if sort == "nothing":
         return before, pa.chunked_array([pa.nulls(len(typed))])
     return (sort, typed) if before in ("nothing", sort) else ("text", None)

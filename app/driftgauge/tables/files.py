@@ -1,4 +1,4 @@
-"""Files of rows, read a part at a time: csv, parquet and JSON lines, each as it is stored."""
+"""Files of rows, read part by part: csv, parquet and JSON lines."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ import pyarrow.parquet
 
 from driftgauge.drift.bins import category_name
 from driftgauge.errors import TableError
-from driftgauge.tables.cells import shown
+from driftgauge.tables.cells import quoted
 
 CSV: Final = (".csv", ".csv.gz")
 PARQUET: Final = (".parquet",)
 JSON_LINES: Final = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-FORMATS: Final = ".csv, .parquet, .jsonl or .ndjson (the text ones also with .gz), or a folder of such"
+FORMATS: Final = ".csv, .parquet, .jsonl or .ndjson (text formats also with .gz)"
 _MOST_AT_ONCE: Final = 1_073_741_824
-"""Bytes in which a single row must fit."""
+"""Most bytes of a single row."""
 _ZIPPED: Final = b"\x1f\x8b"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -36,27 +36,27 @@ class RowFile(Protocol):
 
     @property
     def is_written(self) -> bool:
-        """Whether cells are text as it is written, because the format does not say what they are."""
+        """Whether cells are text as written, because the format has no types."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns."""
+        """Names of the columns."""
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the rows of some columns, in order, and how many bytes of the file have been read."""
+        """Yield rows of some columns in order, with the bytes of the file read so far."""
 
 
 def ending(path: Path) -> str:
-    """Return the ending that says what format a file has, with `.gz` if there is that behind it."""
+    """Return the file name's ending that names its format, with `.gz` if present."""
     name = path.name.lower()
     return next((one for one in (*CSV, *PARQUET, *JSON_LINES) if name.endswith(one)), "")
 
 
 def open_file(path: Path, bytes_at_once: int) -> RowFile:
-    """Open a file of rows by its ending; TableError for what is none."""
+    """Open a file of rows by its ending; TableError for any other file."""
     kind = ending(path)
     if not kind:
-        raise TableError(f"{path}: the table must be {FORMATS}")
+        raise TableError(f"{path}: the table must be {FORMATS}, or a folder of such files")
     with readable(path):
         if kind in CSV:
             return CsvFile(path, bytes_at_once)
@@ -65,7 +65,7 @@ def open_file(path: Path, bytes_at_once: int) -> RowFile:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say which file it is that cannot be read, and why."""
+    """Turn errors of reading a file into a TableError that names it."""
     try:
         yield
     except TableError as error:
@@ -75,18 +75,18 @@ def readable(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise TableError(f"cannot read the table {path}: there is no such file") from error
     except (OSError, EOFError, pa.ArrowException) as error:
-        what = getattr(error, "strerror", None) or "it is damaged, cut short, or not what its ending says"
+        what = getattr(error, "strerror", None) or "it is damaged, incomplete or of another format"
         raise TableError(f"cannot read the table {path}: {what}") from error
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, pa.NativeFile]]:
-    """Open a file for reading, unzipped if it is zipped, and give the file itself too."""
+    """Open a file for reading, decompressed if needed; yields that and the file itself."""
     with pa.OSFile(os.fsencode(path)) as raw:
         start = raw.read(2)
         raw.seek(0)
         if path.name.lower().endswith(".gz") and start not in (_ZIPPED, b""):
-            raise TableError("it is not zipped, as its ending says")
+            raise TableError("it is not compressed, although its ending says so")
         if start in _UTF_16:
             raise TableError("it is UTF-16; save it as UTF-8")
         if start != _ZIPPED:
@@ -97,18 +97,18 @@ def _opened(path: Path) -> Iterator[tuple[Any, pa.NativeFile]]:
 
 
 class _Unsplit(io.RawIOBase):
-    """A source none of whose blocks ends between CR and LF: Arrow would lose the LF, in a quoted cell too."""
+    """A source whose blocks never end between CR and LF, where Arrow would lose the LF."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
         self._held = b""
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, at most so many; none at the end."""
+        """Return up to `size` bytes, none at the end."""
         found: bytes = self._source.read(size - len(self._held))
         block = self._held + found
         self._held = b"\r" if found and len(block) > 1 and block.endswith(b"\r") else b""
@@ -116,7 +116,7 @@ class _Unsplit(io.RawIOBase):
 
 
 class CsvFile:
-    """A csv file, all of whose cells are text; an empty cell without quotes is null."""
+    """A csv file: every cell is text, an empty cell without quotes is null."""
 
     is_written: Final = True
 
@@ -129,7 +129,7 @@ class CsvFile:
         self.names: Final[tuple[str, ...]] = tuple(header.schema.names)
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the rows of some columns, in order, and how many bytes of the file have been read."""
+        """Yield rows of some columns in order, with the bytes of the file read so far."""
         first = 1
         for block, read in self._blocks(columns):
             cells = [_as_text(block[name], name, first) for name in columns]
@@ -137,7 +137,7 @@ class CsvFile:
             yield pa.Table.from_arrays(cells, list(columns)), read
 
     def _blocks(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
-        """Yield a table without rows, then the rows; one that is longer than a block takes larger blocks."""
+        """Yield an empty table, then the rows; a row larger than a block makes blocks larger."""
         done, at_once = 0, self._at_once
         while True:
             skipped = done
@@ -150,7 +150,7 @@ class CsvFile:
                 return
             except pa.ArrowInvalid as error:
                 if self._ragged:
-                    raise TableError(_said_ragged(self._path, self._ragged[0])) from error
+                    raise TableError(_ragged_message(self._path, self._ragged[0])) from error
                 if "mpty CSV" in str(error):
                     raise TableError("it is empty") from error
                 if "straddl" not in str(error) or at_once >= _MOST_AT_ONCE:
@@ -180,16 +180,16 @@ class CsvFile:
         return "error"
 
 
-def _said_ragged(path: Path, row: Any) -> str:
+def _ragged_message(path: Path, row: Any) -> str:
     cells = f"{row.actual_columns} cell" + ("" if row.actual_columns == 1 else "s")
     return (
-        f"{_place_of_ragged(path, row.expected_columns)} has {cells}, the header has {row.expected_columns}: "
-        f"{shown(row.text)}; quote cells that hold commas"
+        f"{_position_of_ragged(path, row.expected_columns)} has {cells}, the header has {row.expected_columns}: "
+        f"{quoted(row.text)}; quote cells that hold commas"
     )
 
 
-def _place_of_ragged(path: Path, expected: int) -> str:
-    """Return which row has too few or too many cells; Arrow itself does not say."""
+def _position_of_ragged(path: Path, expected: int) -> str:
+    """Return the row with too few or too many cells, which Arrow does not report."""
     with path.open("rb") as raw:
         zipped = raw.peek(2)[:2] == _ZIPPED
         lines = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if zipped else raw, "latin-1", newline="")
@@ -206,7 +206,7 @@ def _as_text(cells: pa.ChunkedArray, name: str, first: int) -> pa.ChunkedArray:
     except pa.ArrowInvalid as error:
         for row, cell in enumerate(cells.to_pylist(), first):
             if cell is not None and not _is_utf_8(cell):
-                text = shown(cell.decode("latin-1"))
+                text = quoted(cell.decode("latin-1"))
                 raise TableError(f"{name}, row {row:,}: {text} is not UTF-8; save the table as UTF-8") from error
         raise
 
@@ -220,7 +220,7 @@ def _is_utf_8(cell: bytes) -> bool:
 
 
 class ParquetFile:
-    """A parquet file, whose columns have types."""
+    """A parquet file: its columns have types."""
 
     is_written: Final = False
 
@@ -233,7 +233,7 @@ class ParquetFile:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        # With pre_buffer what was read is kept to the end; without a buffer a row group's columns are read whole.
+        # pre_buffer keeps everything read in memory; without a buffer, columns of a row group are read whole.
         with (
             pa.OSFile(os.fsencode(self._path)) as source,
             pyarrow.parquet.ParquetFile(source, buffer_size=1_048_576, pre_buffer=False) as file,
@@ -241,7 +241,7 @@ class ParquetFile:
             yield file
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the rows of some columns, in order, and how many bytes of the file have been read."""
+        """Yield rows of some columns in order, with the bytes of the file read so far."""
         size = self._path.stat().st_size
         with self._opened() as file:
             rows, at_once = 0, max(1, self._cells_at_once // max(1, len(columns)))
@@ -251,7 +251,7 @@ class ParquetFile:
 
 
 class JsonLinesFile:
-    """A file with a JSON object in each line; a key that a line lacks is missing there."""
+    """A file with a JSON object per line; an absent key is a missing value."""
 
     is_written: Final = False
 
@@ -269,7 +269,7 @@ class JsonLinesFile:
         self.names: Final[tuple[str, ...]] = tuple(names)
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the rows of some columns, in order, and how many bytes of the file have been read."""
+        """Yield rows of some columns in order, with the bytes of the file read so far."""
         for rows, read in self._rows():
             cells = [column_of([row.get(name) for row in rows]) for name in columns]
             yield pa.Table.from_arrays(cells, list(columns)), read
@@ -280,7 +280,7 @@ class JsonLinesFile:
             source = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if zipped else raw
             line = 0
             while lines := source.readlines(self._at_once):
-                rows = [_row_of(text, line + place) for place, text in enumerate(lines, 1)]
+                rows = [_row_of(text, line + number) for number, text in enumerate(lines, 1)]
                 line += len(lines)
                 yield [row for row in rows if row is not None], raw.tell()
 
@@ -293,10 +293,10 @@ def _row_of(text: bytes, line: int) -> dict[str, Any] | None:
     try:
         row = orjson.loads(text)
     except ValueError:
-        row = _lenient(text)  # Python writes NaN, which is no JSON
+        row = _lenient(text)  # Python writes NaN, which is not JSON
     if not isinstance(row, dict):
-        said = shown(text.decode("utf-8", "replace").strip())
-        raise TableError(f"line {line:,} is no JSON object: {said}; write one object in each line")
+        cell = quoted(text.decode("utf-8", "replace").strip())
+        raise TableError(f"line {line:,} is not a JSON object: {cell}; write one object per line")
     return row
 
 
@@ -308,7 +308,7 @@ def _lenient(text: bytes) -> Any:
 
 
 def column_of(values: Sequence[Any]) -> pa.Array:
-    """Return JSON's values as a column: numbers, booleans or text; several of these as text, as they are named."""
+    """Return JSON values as a column of numbers, booleans or text; mixed types become category names."""
     kinds = {type(value) for value in values} - {type(None)}
     if kinds & {list, dict}:
         return pa.array([{} for _ in values], pa.struct([]))

@@ -1,4 +1,4 @@
-"""Tables of any size, read a part at a time: one file, or a folder of them."""
+"""Tables of any size, read part by part: one file, or a folder of files."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Part:
     """Consecutive rows of a table."""
 
     table: pa.Table
-    """The asked columns."""
+    """The requested columns."""
     first: int
-    """Place of the first row in the table, from 1."""
+    """Number of the first row in the table, from 1."""
     bytes_read: int
-    """How much of the table has been read, as far as is known."""
+    """Bytes of the table read so far, approximately."""
     written: frozenset[str]
-    """Columns that are text as it is written, whatever it spells; in a csv an empty cell without quotes is null."""
+    """Columns of text as written; in a csv file an empty cell without quotes is null."""
 
 
 class TableStream:
-    """A table that is read a part at a time, whatever its size: a csv, parquet or JSON lines file, or a folder."""
+    """A table that is read part by part: a csv, parquet or JSON lines file, or a folder."""
 
     def __init__(self, path: Path | str, bytes_at_once: int = 2_097_152) -> None:
-        """Read the names of the columns; TableError for what is no table."""
+        """Read the column names; TableError if there is no table."""
         self.path: Final = Path(path)
         self._files: Final = _files(self.path, bytes_at_once)
         self.name: Final = self.path.name[: -len(ending(self.path)) or None]
@@ -45,11 +45,11 @@ class TableStream:
         self.is_written: Final = self._files[0].rows.is_written
 
     def require(self, columns: Sequence[str]) -> None:
-        """Raise TableError unless the table has each of these columns, and once."""
+        """Raise TableError unless the table has each of these columns exactly once."""
         require_columns(self.column_names, columns, str(self.path))
 
     def parts(self, columns: Sequence[str]) -> Iterator[Part]:
-        """Yield the rows of some columns, in order; TableError where the table cannot be read on."""
+        """Yield rows of some columns in order; TableError if the table cannot be read."""
         self.require(columns)
         first, before = 1, 0
         for file in self._files:
@@ -63,7 +63,7 @@ class TableStream:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of a table, with the columns that its folders' names give."""
+    """A file of a table, with the columns from its folders' names."""
 
     path: Path
     size: int
@@ -72,7 +72,7 @@ class _File:
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
         own = [name for name in columns if name not in self.partition]
-        if not isinstance(self.rows, JsonLinesFile):  # in which what is absent is missing
+        if not isinstance(self.rows, JsonLinesFile):  # there an absent column is missing values
             require_columns(self.rows.names, own, str(self.path))
         with readable(self.path):
             for table, read in self.rows.batches(own or self.rows.names[:1]):
@@ -84,7 +84,7 @@ class _File:
 
 
 def _files(path: Path, bytes_at_once: int) -> list[_File]:
-    """Return a table's files in the order of their names: of a folder all that are not hidden."""
+    """Return a table's files by name; of a folder, all that are not hidden."""
     if not path.is_dir():
         rows = open_file(path, bytes_at_once)
         return [_File(path, path.stat().st_size, rows, {})]
@@ -92,7 +92,7 @@ def _files(path: Path, bytes_at_once: int) -> list[_File]:
     formats = {ending(file) for file in shown}
     if len(formats) != 1 or "" in formats:
         found = ", ".join(sorted({file.suffix or file.name for file in shown})) or "no file"
-        raise TableError(f"{path}: a folder's files must all be of one format, {FORMATS}; it has {found}")
+        raise TableError(f"{path}: all files of a folder must have one format, {FORMATS}; it has {found}")
     return [
         _File(file, file.stat().st_size, open_file(file, bytes_at_once), _partition(file.relative_to(path)))
         for file in shown
@@ -113,26 +113,26 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _partition(path: Path) -> dict[str, str | None]:
-    """Return what folders such as `day=2026-01-31` say of the rows in them."""
+    """Return the columns given by folder names such as `day=2026-01-31`."""
     pairs = [folder.partition("=") for folder in path.parts[:-1]]
     found = {unquote(name): unquote(value) for name, equals, value in pairs if equals}
     return {name: None if value == _NO_VALUE else value for name, value in found.items()}
 
 
-def require_columns(there: Sequence[str], asked: Sequence[str], what: str) -> None:
-    """Raise TableError unless all of the asked columns are there, each once."""
-    absent = [name for name in asked if name not in there]
+def require_columns(present: Sequence[str], requested: Sequence[str], what: str) -> None:
+    """Raise TableError unless each requested column is present exactly once."""
+    absent = [name for name in requested if name not in present]
     if absent:
         kind = "column" if len(absent) == 1 else "columns"
-        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(there)}{separator_hint(there)}")
-    twice = [name for name in asked if there.count(name) > 1]
+        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(present)}{separator_hint(present)}")
+    twice = [name for name in requested if present.count(name) > 1]
     if twice:
         raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")
 
 
-def separator_hint(there: Sequence[str]) -> str:
-    """Return what to do where a csv file's only column seems to be several; empty where not."""
-    if len(there) != 1:
+def separator_hint(present: Sequence[str]) -> str:
+    """Return a hint if a csv file's only column seems to be several, else an empty text."""
+    if len(present) != 1:
         return ""
-    found = next((mark for mark in (";", "\t", "|") if mark in there[0]), None)
-    return "" if found is None else f" (its cells seem to be separated by {found!r}: write commas)"
+    found = next((mark for mark in (";", "\t", "|") if mark in present[0]), None)
+    return "" if found is None else f" (its separator seems to be {found!r}: use commas)"

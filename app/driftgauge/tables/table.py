@@ -1,4 +1,4 @@
-"""Tables of rows, from files, Arrow or DataFrames, as the columns that a baseline is built of."""
+"""Tables from files, Arrow or DataFrames, as the columns of a baseline."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from driftgauge.tables.cells import (
     KnownCategories,
     as_categories,
     as_numbers,
+    concatenated,
+    contents_of,
     is_bytes,
     is_number,
     is_text,
-    joined,
     named,
-    number_of,
-    said,
 )
-from driftgauge.tables.csv_types import WrittenColumn
+from driftgauge.tables.csv_types import CsvColumn
 from driftgauge.tables.files import CSV, ending
 from driftgauge.tables.stream import TableStream, require_columns
-from driftgauge.tables.times import as_seconds, timely
+from driftgauge.tables.times import as_seconds, as_times
 
 AT_ONCE: Final = 8_388_608
-"""Bytes of a file that is read whole that are worked on at once."""
+"""Bytes processed at once when a file is read whole."""
 _INDEX: Final = re.compile(r"|__index_level_\d+__|Unnamed: 0(\.\d+)*")
 
 
 def read_table(source: Any, text_columns: Sequence[str] | Mapping[str, Collection[str] | None] = ()) -> pa.Table:
     """Return a table from a file's or folder's path, a DataFrame, an Arrow table or a dict of columns.
 
-    `text_columns` are categories where the source is a csv file, which does not say what it holds;
-    of those whose categories are known before, a cell is read as the one that it spells.
+    `text_columns` are read as categories from a csv file, which has no types; if a column's categories are
+    given, cells are matched with them.
     """
     if not isinstance(source, str | Path):
         return _table(source)
@@ -49,21 +48,21 @@ def read_table(source: Any, text_columns: Sequence[str] | Mapping[str, Collectio
 
 
 def _read(stream: TableStream, known: Mapping[str, Collection[str] | None]) -> pa.Table:
-    """Read a table whole: what a format does not say of its columns is found out on the way."""
+    """Read a whole table; types that the format lacks are inferred on the way."""
     names = [name for name in stream.column_names if stream.column_names.count(name) == 1]
-    written: dict[str, WrittenColumn] = {}
+    written: dict[str, CsvColumn] = {}
     typed: dict[str, list[pa.ChunkedArray]] = {name: [] for name in names}
     for part in stream.parts(names):
         for name in names:
             if name in part.written:
-                written.setdefault(name, WrittenColumn(known.get(name))).add(part.table[name])
+                written.setdefault(name, CsvColumn(known.get(name))).add(part.table[name])
             else:
                 typed[name].append(part.table[name])
     again = _texts(stream, [name for name, column in written.items() if column.must_be_read_again])
     rows = 0
     cells: dict[str, pa.ChunkedArray] = {}
     for name in names:
-        found = written[name].done(again.get(name)) if name in written else joined(typed.pop(name))
+        found = written[name].done(again.get(name)) if name in written else concatenated(typed.pop(name))
         cells[name] = found
         rows = len(found)
     empty = pa.chunked_array([pa.nulls(rows)])
@@ -74,11 +73,11 @@ def _texts(stream: TableStream, names: Sequence[str]) -> dict[str, pa.ChunkedArr
     if not names:
         return {}
     parts = [part.table for part in stream.parts(names)]
-    return {name: joined([part[name] for part in parts]) for name in names}
+    return {name: concatenated([part[name] for part in parts]) for name in names}
 
 
 def is_csv(source: Any) -> bool:
-    """Say whether a source of a table is a csv file."""
+    """Return whether a table's source is a csv file."""
     return isinstance(source, str | Path) and ending(Path(source)) in CSV
 
 
@@ -90,7 +89,7 @@ def _table(source: Any) -> pa.Table:
 
 
 def _unreadable(source: Any) -> str:
-    """Say why a source of columns is no table."""
+    """Return why a source of columns is not a table."""
     names = list(getattr(source, "columns", source if isinstance(source, Mapping) else ()))
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -100,40 +99,35 @@ def _unreadable(source: Any) -> str:
             pa.array(source[name], from_pandas=True)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             kinds = sorted({type(cell).__name__ for cell in source[name] if cell is not None})
-            return f"{name} holds cells of the types {', '.join(kinds)}: make all of them text, or all numbers"
+            return f"{name} holds cells of the types {', '.join(kinds)}: make all of them text or numbers"
     if names:
         return "its columns are of different lengths"
     return f"{type(source).__name__} is neither a path, a DataFrame, an Arrow table nor a dict of columns"
 
 
 def index_columns(names: Sequence[str]) -> list[str]:
-    """Return which columns are a DataFrame's index that was stored with it, and so no features.
+    """Return the columns that are a DataFrame's stored index and not features.
 
-    They are `__index_level_0__` in parquet, the unnamed first column of a csv, `Unnamed: 0` where that was
-    read by pandas. An index that has a name is a column like others.
+    They are `__index_level_0__` in parquet, the unnamed first column of a csv file, and `Unnamed: 0` if pandas
+    read that. An index with a name is a column like any other.
     """
-    return [name for place, name in enumerate(names) if _INDEX.fullmatch(name) and (name or place == 0)]
-
-
-def require(table: pa.Table, columns: Sequence[str], what: str) -> None:
-    """Raise TableError unless the table has all of `columns`."""
-    require_columns(table.column_names, columns, what)
+    return [name for i, name in enumerate(names) if _INDEX.fullmatch(name) and (name or i == 0)]
 
 
 def in_order(table: pa.Table, time_column: str) -> pa.Table:
-    """Return the rows in order of a column of times (timestamps, dates, numbers or ISO 8601 text)."""
-    require(table, [time_column], "the table")
-    return table.take(pc.sort_indices(timely(table[time_column], time_column)))
+    """Return the rows in order of a time column: timestamps, dates, numbers or ISO 8601 text."""
+    require_columns(table.column_names, [time_column], "the table")
+    return table.take(pc.sort_indices(as_times(table[time_column], time_column)))
 
 
 def seconds_since_1970(table: pa.Table, name: str) -> FloatArray:
-    """Return a column of times in seconds since 1970; TableError where a cell is no time or there is none."""
+    """Return a time column in seconds since 1970; TableError for a missing or invalid time."""
     return as_seconds(table[name], name)
 
 
 def infer_kinds(table: pa.Table, columns: Sequence[str], stated: Mapping[str, Kind]) -> dict[str, Kind]:
-    """Return each column's kind: as stated, else numeric for numbers and booleans, categorical for text."""
-    require(table, [*columns, *stated], "the table")
+    """Return each column's kind: as stated, else numeric for numbers, categorical for text."""
+    require_columns(table.column_names, [*columns, *stated], "the table")
     return {name: stated.get(name) or _kind(name, table.schema.field(name).type) for name in columns}
 
 
@@ -142,13 +136,13 @@ def _kind(name: str, of: pa.DataType) -> Kind:
         return "categorical"
     if is_number(of):
         return "numeric"
-    raise TableError(f"{name}: it holds {said(of)}, which are neither numbers nor text: {_remedy(name, of)}")
+    raise TableError(f"{name}: it holds {contents_of(of)}, which are neither numbers nor text: {_remedy(name, of)}")
 
 
 def _remedy(name: str, of: pa.DataType) -> str:
     ignore = f"leave it out (--ignore {name})"
     if pa.types.is_timestamp(of) or pa.types.is_date(of):
-        return f"name it as the column of times (--time {name}) or {ignore}"
+        return f"use it as the column of times (--time {name}) or {ignore}"
     if pa.types.is_time(of):
         return (
             f"compare it as seconds since midnight (--kinds {name}=numeric), as text (--kinds {name}=categorical), "
@@ -160,25 +154,25 @@ def _remedy(name: str, of: pa.DataType) -> str:
 
 
 def column(table: pa.Table, name: str, kind: Kind) -> FloatArray | Categories:
-    """Return a column as numbers (NaN is missing) or as categories."""
+    """Return a column as numbers, NaN where missing, or as categories."""
     return numbers(table, name) if kind == "numeric" else categories(table, name)
 
 
 def numbers(table: pa.Table, name: str) -> FloatArray:
-    """Return a column as float64, shape [rows], NaN for null; TableError where it holds what is no number."""
+    """Return a column as float64, shape [rows], NaN for null; TableError for other cells."""
     try:
         return as_numbers(table[name], name)
     except ColumnError as error:
         if error.row is None:
             remedy = _remedy(name, table.schema.field(name).type)
-            raise TableError(f"{error}, which are no numbers: {remedy}") from error
+            raise TableError(f"{error}, which are not numbers: {remedy}") from error
         raise TableError(
             f"{error}: compare the column as text (--kinds {name}=categorical) or leave it out (--ignore {name})"
         ) from error
 
 
 def categories(table: pa.Table, name: str, known: Iterable[str] = ()) -> Categories:
-    """Return a column as categories, each named as a request would send it, or as it is among the known ones."""
+    """Return a column as categories, named as in a request or as the known ones are."""
     known = tuple(known)
     try:
         return as_categories(table[name], name, KnownCategories(known).typed if known else named)
@@ -186,20 +180,3 @@ def categories(table: pa.Table, name: str, known: Iterable[str] = ()) -> Categor
         raise TableError(
             f"{error}, which cannot be categories: {_remedy(name, table.schema.field(name).type)}"
         ) from error
-
-
-__all__ = [
-    "TableError",
-    "categories",
-    "column",
-    "in_order",
-    "index_columns",
-    "infer_kinds",
-    "is_csv",
-    "is_text",
-    "number_of",
-    "numbers",
-    "read_table",
-    "require",
-    "seconds_since_1970",
-]

@@ -1,4 +1,4 @@
-"""What a cell means in a column of times: seconds since 1970, whatever it is written as."""
+"""Cells of a time column in seconds since 1970, whatever their type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ import pyarrow.compute as pc
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.errors import TableError
-from driftgauge.tables.cells import cast_text, floats, is_number, is_text, plain, said, seconds_of, shown, without_nulls
+from driftgauge.tables.cells import (
+    cast_text,
+    contents_of,
+    floats,
+    is_number,
+    is_text,
+    plain,
+    quoted,
+    seconds_of,
+    without_nulls,
+)
 
 EARLIEST: Final = -62_135_596_800.0
 """The year 1, in seconds since 1970."""
@@ -22,10 +32,10 @@ _TIME_OF_DAY: Final = r"^\s*([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?\s*$"
 def as_seconds(cells: pa.ChunkedArray, name: str) -> FloatArray:
     """Return times in seconds since 1970: timestamps, dates, such numbers, or text that spells these.
 
-    What has no zone is UTC; nothing finer than a microsecond is kept. TableError where a cell is no
-    time or there is none.
+    Times without a zone are UTC. Anything finer than a microsecond is dropped. TableError for a missing or
+    invalid time.
     """
-    cells = timely(cells, name)
+    cells = as_times(cells, name)
     if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
         microseconds = cells.cast(pa.timestamp("us", getattr(cells.type, "tz", None)), safe=False).cast(pa.int64())
         found = microseconds.to_numpy() / 1e6
@@ -34,34 +44,34 @@ def as_seconds(cells: pa.ChunkedArray, name: str) -> FloatArray:
     beyond = found[(found < EARLIEST) | (found >= LATEST)]
     if beyond.size:
         raise TableError(
-            f"{name}: {beyond[0]:g} is no time between the years 1 and 9999, in seconds since 1970; "
+            f"{name}: {beyond[0]:g} is not a time between the years 1 and 9999, in seconds since 1970; "
             "divide milliseconds by 1,000"
         )
     return np.asarray(found, dtype=np.float64)
 
 
-def timely(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """Return times as numbers, dates or timestamps: text as what it spells; TableError where one is missing or none."""
+def as_times(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Return times as numbers, dates or timestamps; TableError for a missing or invalid time."""
     cells = plain(cells)
     if is_text(cells.type):
         cells = without_nulls(cells.cast(pa.string()))
     missing = pc.sum(pc.is_null(cells, nan_is_null=True)).as_py() or 0
     if missing:
-        if is_text(cells.type) and missing < len(cells):  # a column of other texts is no column of times with gaps
+        if is_text(cells.type) and missing < len(cells):  # texts that are not times are the first problem to report
             _spelled_times(cells.drop_null(), name, rows=np.flatnonzero(pc.is_valid(cells).to_numpy()))
-        raise TableError(f"{name}: {missing:,} rows have no time; fill or drop them")
+        raise TableError(f"{name}: {missing:,} rows have no time: fill or drop them")
     if is_text(cells.type):
         cells = _spelled_times(cells, name)
     of = cells.type
     is_time = pa.types.is_timestamp(of) or pa.types.is_date(of)
     if not is_time and (not is_number(of) or pa.types.is_boolean(of) or pa.types.is_duration(of)):
-        held = "booleans" if pa.types.is_boolean(of) else said(of)
+        held = "booleans" if pa.types.is_boolean(of) else contents_of(of)
         raise TableError(f"{name}: it holds {held}, which are not points in time")
     return cells
 
 
 def _spelled_times(texts: pa.ChunkedArray, name: str, rows: IntArray | None = None) -> pa.ChunkedArray:
-    """Return the times that texts spell; `rows` are their places in the column, if some were left out."""
+    """Return the times that texts spell; `rows` are their indices in the column if some were left out."""
     found = cast_text(texts, pa.float64())
     found = spelled_timestamps(texts) if found is None else found
     if found is None:
@@ -69,13 +79,13 @@ def _spelled_times(texts: pa.ChunkedArray, name: str, rows: IntArray | None = No
         row = row if rows is None else int(rows[row])
         raise TableError(
             f"{name}: not every text is an ISO 8601 time such as 2026-01-31 or 2026-01-31T12:00:00Z, with an offset or "
-            f"without: row {row + 1:,} is {shown(text)}"
+            f"without: row {row + 1:,} is {quoted(text)}"
         )
     return found
 
 
 def spelled_timestamps(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return ISO 8601 texts as timestamps in microseconds, all without a zone or all in UTC; None if some are none."""
+    """Return ISO 8601 texts as timestamps in microseconds, all naive or all UTC; None if one is no time."""
     for zone in (None, "UTC"):
         for unit in ("us", "ns"):
             found = cast_text(texts, pa.timestamp(unit, zone))
@@ -85,7 +95,7 @@ def spelled_timestamps(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def _first_failing(texts: pa.ChunkedArray, zone: str | None) -> tuple[int, str]:
-    """Return the place of the first text that is no time with or without an offset, and the text."""
+    """Return the index of the first text that is not a time, and the text."""
     low, high = 0, len(texts)
     while high - low > 1:
         middle = (low + high) // 2
@@ -98,7 +108,7 @@ def _first_failing(texts: pa.ChunkedArray, zone: str | None) -> tuple[int, str]:
 
 
 def spelled_times_of_day(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return texts such as 08:30 or 08:30:00.5 as times of day, None if one is none."""
+    """Return texts such as 08:30 or 08:30:00.5 as times of day, None if one is not."""
     if not pc.all(pc.match_substring_regex(texts, _TIME_OF_DAY)).as_py():
         return None
     seconds = [None if text is None else seconds_of(text) for text in texts.to_pylist()]

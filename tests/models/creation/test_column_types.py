@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from driftgauge.check.check import Check
 from driftgauge.drift.reference.baseline import dumps
-from driftgauge.errors import BundleError
+from driftgauge.errors import BundleError, TableError
 from driftgauge.models.bundle import Bundle, Feature, load_bundle
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.creation.column_types import TableSource, missing_kinds, pandas_dtypes, with_column_type
@@ -18,7 +18,6 @@ from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.creation.learned_columns import LearnedColumn, learned_columns, takes_only_texts
 from driftgauge.models.frames import Frames
 from driftgauge.models.predictor import Predictor, batch_of
-from driftgauge.tables.table import TableError
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier

@@ -16,12 +16,11 @@ import skops.io
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.edges.formats.features import FeatureDecoder
-from driftgauge.errors import BaselineError, BundleError, Refused
+from driftgauge.errors import BaselineError, BundleError, Refused, TableError
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.predictor import Predictor, batch_of, check_samples
-from driftgauge.tables.table import TableError
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import Birch

@@ -19,7 +19,7 @@ from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
 from driftgauge.models.creation.estimator import column_kinds
 from driftgauge.tables.cells import text_lengths
-from driftgauge.tables.stream import separator_hint
+from driftgauge.tables.stream import require_columns, separator_hint
 from driftgauge.tables.table import (
     column,
     in_order,
@@ -27,7 +27,6 @@ from driftgauge.tables.table import (
     infer_kinds,
     is_csv,
     read_table,
-    require,
     seconds_since_1970,
 )
 
@@ -143,7 +142,7 @@ def ordered(table: pa.Table, options: BaselineOptions) -> pa.Table:
 
 def not_features(options: BaselineOptions, table: pa.Table, *others: str) -> list[str]:
     """Return the columns that are not features: ignored ones, times, the target, an index."""
-    require(table, options.ignore, "the table")
+    require_columns(table.column_names, options.ignore, "the table")
     stored = index_columns(table.column_names)
     return [*others, *options.ignore, *([options.time] if options.time else []), *stored]
 

@@ -19,7 +19,8 @@ from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Feature, FeatureKind, Label
-from driftgauge.tables.table import categories, infer_kinds, numbers, require
+from driftgauge.tables.stream import require_columns
+from driftgauge.tables.table import categories, infer_kinds, numbers
 
 
 def features_of(
@@ -34,7 +35,7 @@ def features_of(
     `stated` are kinds where inference is wrong, `codes` the author's numbers for categories. Raises BundleError or
     TableError.
     """
-    require(table, names, "the reference")
+    require_columns(table.column_names, names, "the reference")
     reserved = [name for name in names if name in RESERVED]
     if reserved:
         raise BundleError(f"{reserved[0]} is a reserved name, that of the monitored score: rename the feature")
@@ -44,7 +45,7 @@ def features_of(
             f"the estimator was fitted on {expected} features, the reference has {len(names)} besides the target "
             f"({listed(names)}): --ignore columns that are not features, or name the features in order (--features)"
         )
-    require(table, list(codes), "the reference")
+    require_columns(table.column_names, list(codes), "the reference")
     texts = [name for name, kind in stated.items() if kind == "text"]
     kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **column_kinds(stated)})
     return tuple(_feature(table, name, "text" if name in texts else kinds[name], codes.get(name)) for name in names)

@@ -25,7 +25,8 @@ from driftgauge.models.creation.learned_columns import (
     takes_only_texts,
 )
 from driftgauge.tables.cells import as_numbers, text_lengths
-from driftgauge.tables.table import categories, is_csv, read_table, require
+from driftgauge.tables.stream import require_columns
+from driftgauge.tables.table import categories, is_csv, read_table
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Reference:
         stated = dict.fromkeys([*stated_text(options), *codes], ())
         texts = {**stated, **_learned_texts(model), target: class_names(model)}
         table = ordered(read_table(source, texts), options)
-        require(table, [target], "the reference")
+        require_columns(table.column_names, [target], "the reference")
         return cls(table, source, target, model, options, codes)
 
     def feature_names(self, stated: Sequence[str]) -> FeatureNames:
@@ -103,7 +104,9 @@ class Reference:
         known = {feature.name: feature.categories for feature in features if feature.kind != "numeric"}
         texts = {**known, self.target: class_names(self.model)}
         table = self.table if source is None else ordered(read_table(source, texts), self.options)
-        require(table, [self.target, *(feature.name for feature in features)], "the evaluation table")
+        require_columns(
+            table.column_names, [self.target, *(feature.name for feature in features)], "the evaluation table"
+        )
         if not table.num_rows:
             raise BundleError("the evaluation table has no rows")
         return table
