@@ -12,15 +12,15 @@ from driftgauge.drift.bins import MISSING, UNSEEN, Bins, CodeArray, FloatArray, 
 from driftgauge.drift.tiling import Tiling
 
 _CELLS_AT_ONCE: Final = 4_194_304
-"""Cells that are counted at once where there are many rows: their places take eight times as many bytes."""
+"""Limit of cells that are counted at once: their indices take eight times as many bytes."""
 
 
 class Binner:
-    """Turns rows of values into bin codes, all columns at once."""
+    """Computes bin codes and counts, for all columns at once."""
 
     def __init__(self, columns: Sequence[Bins]) -> None:
         self.width: Final = max((len(bins.names) for bins in columns), default=1)
-        """The most bins that any column has, K."""
+        """K, the largest number of bins of a column."""
         self.columns: Final = len(columns)
         self._offsets = np.arange(self.columns, dtype=np.int64) * self.width
         self._pairs = _Pairs(self.columns, self.width) if self.columns > 1 and self.width <= _Pairs.MOST_BINS else None
@@ -54,9 +54,9 @@ class Binner:
 
 
 class _Pairs:
-    """Counts two columns at once: half the increments, in a table that is small while bins are few.
+    """Counts columns in pairs: half the increments, in a table that is small while bins are few.
 
-    Columns are taken in pairs of neighbours; of an odd number the last has no partner.
+    The last of an odd number of columns has no partner.
     """
 
     MOST_BINS: Final = 16
@@ -90,14 +90,14 @@ class _Group(Protocol):
 
     @property
     def columns(self) -> IntArray:
-        """Their places among all columns."""
+        """Their indices among all columns."""
 
     def codes(self, cells: FloatArray) -> CodeArray:
         """Return the codes of these columns' cells, shape [n, columns of the group] like `cells`."""
 
 
 class _Intervals:
-    """Columns of intervals: a code is how many edges lie below the cell."""
+    """Columns of intervals: a code is the number of edges below the cell."""
 
     def __init__(self, columns: Sequence[Bins]) -> None:
         self.columns: Final = _of_rule(columns, "interval")
@@ -109,7 +109,7 @@ class _Intervals:
 
 
 class _Values:
-    """Columns with a bin for each value: what lies between two of them is `unseen`."""
+    """Columns with a bin for each value; values between two of them are `unseen`."""
 
     def __init__(self, columns: Sequence[Bins]) -> None:
         self.columns: Final = _of_rule(columns, "value")
@@ -136,7 +136,7 @@ class _Values:
 
 
 class _Categories:
-    """Columns of categories, whose cells are codes already."""
+    """Columns of categories, whose cells are already codes."""
 
     def __init__(self, columns: Sequence[Bins]) -> None:
         self.columns: Final = _of_rule(columns, "category")
@@ -149,7 +149,7 @@ class _Categories:
 class _Edges:
     """Counts the edges below each cell, for columns with edges of their own.
 
-    Columns with fewer edges than others are padded with +inf, which nothing exceeds.
+    Columns with fewer edges are padded with +inf.
     """
 
     def __init__(self, edges: Sequence[Sequence[float]], missing: CodeArray) -> None:
@@ -162,7 +162,7 @@ class _Edges:
         self._missing: CodeArray = self._tiling.repeated(missing)
 
     def passed(self, cells: FloatArray) -> CodeArray:
-        """Return how many of its column's edges lie below each cell, the code of `missing` for NaN."""
+        """Return the number of its column's edges below each cell, the code of `missing` for NaN."""
         flat = cells.reshape(-1)
         passed = np.zeros(flat.size, dtype=np.uint8)
         for place, width in self._tiling.stretches(flat.size):

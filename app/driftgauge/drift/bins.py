@@ -1,4 +1,4 @@
-"""Where a value counts: bins are decided once, on the reference, and reused live."""
+"""Bins of a column: chosen once from the reference, then used for live rows."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ SPECIAL: Final = (BELOW, ABOVE, OTHER, UNSEEN, MISSING)
 
 @dataclass(frozen=True)
 class Bins:
-    """The bins of one column; a value's code is its bin's place in `names`.
+    """The bins of one column; a value's code is the index of its bin in `names`.
 
     `interval`: right-closed `(edges[i-1], edges[i]]`, as `searchsorted(edges, x, side="left")`
     counts, between `below` and `above`. `value`: one bin for each of `edges`, ordered, between
     `below` and `above`, and `unseen` for what lies between them. `category`: one bin for each of
     `categories`, then `other` (the known tail, kept as 64-bit hashes) and `unseen`. `missing` is
-    always last. With `tail_complete=False` the tail was too long to keep: whatever is not a kept
-    category is `other`, and nothing is ever `unseen`.
+    always last. With `tail_complete=False` the tail was too long to keep: every category that is not
+    kept is `other`, and nothing is `unseen`.
     """
 
     rule: Rule
@@ -50,8 +50,8 @@ class Bins:
     tail: frozenset[int] = frozenset()
     tail_complete: bool = True
     near_cut: int = 0
-    """Where more categories would be kept than may be, and are about equally frequent: those of which chance
-    decided whether they are, their rows in the reference being within two standard deviations of the cut."""
+    """Categories that were kept or dropped by chance: those within two standard deviations of the cut, where more
+    than may be kept are about equally frequent."""
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -80,12 +80,12 @@ class Bins:
         return self.rule != "category" and self.ordinary.start < self.ordinary.stop
 
     def encode(self, values: Iterable[str | None]) -> FloatArray:
-        """Return the bin codes of categories, NaN for None: what a categorical column's cells hold."""
+        """Return the bin codes of categories, NaN for None, as cells of a categorical column."""
         code = self.category_code
         return np.fromiter((np.nan if v is None else code(v) for v in values), dtype=np.float64)
 
     def category_code(self, category: str) -> int:
-        """Return the code of the bin that a category counts in."""
+        """Return the code of a category's bin."""
         kept = self._codes.get(category)
         if kept is not None:
             return kept
@@ -135,10 +135,10 @@ def fit_categorical(counts: Sequence[int], categories: Sequence[str], rows: int)
 
 
 def _near_cut(ranked: Sequence[int], kept: int) -> int:
-    """Return how many counts lie within two standard deviations of the cut after so many, 0 if that is their spread.
+    """Return how many counts lie within two standard deviations of the cut after `kept`, 0 if frequency decided it.
 
-    Counts of categories that are equally frequent crowd around one number. Where most of those within a
-    factor of three of the cut lie farther from it, it was frequency that decided.
+    Counts of equally frequent categories crowd around one number. If most of those within a factor of three
+    of the cut lie farther from it, frequency decided.
     """
     if kept == len(ranked):
         return 0
@@ -150,11 +150,11 @@ def _near_cut(ranked: Sequence[int], kept: int) -> int:
 
 
 def reference_counts(bins: Bins, counts: IntArray, singletons: int) -> FloatArray:
-    """Return the reference's rows in each bin, with what `unseen` is expected to hold.
+    """Return the reference's rows in each bin, with the expected rows of `unseen`.
 
-    `counts` has shape [len(bins.names)]. The reference's own `unseen` is empty by construction, so
-    its count is the number of categories seen exactly once (Good-Turing's estimate of the mass of
-    those never seen), taken from `other`; half a row in a column of two values.
+    `counts` has shape [len(bins.names)]. The reference's own `unseen` is empty by construction, so its
+    count is the number of categories seen exactly once (the Good-Turing estimate), taken from `other`;
+    half a row in a column of two values.
     """
     expected = counts.astype(np.float64)
     unseen = bins.special.get(UNSEEN)
@@ -170,12 +170,12 @@ def reference_counts(bins: Bins, counts: IntArray, singletons: int) -> FloatArra
 
 
 def category_hash(category: str) -> int:
-    """Return the 64-bit hash under which a category of the tail is remembered."""
+    """Return the 64-bit hash of a category of the tail."""
     return int.from_bytes(hashlib.blake2b(category.encode(), digest_size=8).digest(), "big")
 
 
 def category_name(value: str | float | bool | None) -> str | None:
-    """Return the one name that a category has, whether it came as text, number or boolean."""
+    """Return the name of a category given as text, number or boolean."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

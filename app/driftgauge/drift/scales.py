@@ -10,24 +10,24 @@ import numpy as np
 from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 
 CLIP_SDS: Final = 10.0
-"""Values enter sums no further outside the reference's range than so many of its standard deviations."""
+"""Values are clipped this many standard deviations beyond the reference's range."""
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What values are standardised with: the reference's mean, sd and range, shapes [columns].
+    """The reference's mean, standard deviation and range, shapes [columns].
 
-    A column without finite values or without spread has the sd 1, one of categories the sd infinity,
-    so that nothing of it enters a sum.
+    The standard deviation is 1 without finite values or spread, and infinite for categories, so that these add
+    nothing to a sum.
     """
 
     mean: FloatArray
     std: FloatArray
     low: FloatArray
-    """The bounds of a standardised value: the reference's range and ten sd more."""
+    """Bounds of standardised values: the reference's range, widened by `CLIP_SDS`."""
     high: FloatArray
     spread: BoolArray
-    """Which columns hold more than one number in the reference: without spread there is no unit."""
+    """Columns with more than one number in the reference."""
 
     @classmethod
     def of(cls, mean: FloatArray, std: FloatArray, low: FloatArray, high: FloatArray, numeric: BoolArray) -> Scales:
@@ -40,7 +40,7 @@ class Scales:
         return cls(centre, unit, least, most, numeric & (std > 0))
 
     def ordered(self, values: FloatArray, columns: IntArray) -> FloatArray:
-        """Return what `standardised` does, of columns in the first axis whose values ascend, NaN last."""
+        """Return what `standardised` does, for columns in the first axis with ascending values, NaN last."""
         low, high = self.low[columns, None], self.high[columns, None]
         with np.errstate(over="ignore", invalid="ignore"):
             z = values - self.mean[columns, None]

@@ -1,8 +1,7 @@
-"""Numbers of columns laid out several rows long.
+"""Repeated column numbers, so that numpy works on several rows at once.
 
-The rows of a block lie behind one another in memory. An operation with one number a column then runs
-over a row at a time, too short for the processor's wide registers where there are few columns. With
-the numbers repeated it runs over as many rows at once as make a stretch of about a thousand cells.
+An operation with one number per column runs over one row at a time. With few columns that is too short for the
+processor's wide registers. With the numbers repeated, it runs over stretches of about a thousand cells.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 TILE_CELLS: Final = 1_024
 CELLS_AT_ONCE: Final = 65_536
-"""Few enough to stay in the processor's cache from one operation to the next."""
+"""Limit of cells in one pass, so that they stay in the processor's cache."""
 
 _SQUARE: Final = (512, 64)
 
@@ -32,7 +31,7 @@ def transposed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 class Tiling:
-    """How blocks of some width are cut into stretches."""
+    """Cuts blocks of rows into stretches of repeated columns."""
 
     def __init__(self, columns: int) -> None:
         rows = max(1, TILE_CELLS // max(1, columns))
@@ -45,7 +44,7 @@ class Tiling:
         return np.concatenate([per_column] * self._rows, axis=-1)
 
     def stretches(self, cells: int) -> Iterator[tuple[slice, int]]:
-        """Yield where each lot of stretches lies in a block of so many cells, and their width."""
+        """Yield the slices of a block of `cells` cells, and the width of the stretches in each."""
         for first in range(0, cells, self._step):
             last = min(first + self._step, cells)
             whole = last - (last - first) % self._cells

@@ -1,4 +1,4 @@
-"""Building a baseline: all that is computed of the reference, once."""
+"""Computes a baseline from a reference table."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ROWS_AT_ONCE: Final = 65_536
 _COUNTS_AT_ONCE: Final = 8_000_000
 WINDOW_SIZES: Final = (500, 1_000, 2_000, 5_000, 10_000)
 QUIET: Final = 0.1
-"""The reference itself, in its order, stays below this part of the threshold that evidence has by default."""
+"""Part of the default threshold that evidence stays below when the reference itself is replayed."""
 
 
 def build_baseline(
@@ -51,8 +51,8 @@ def build_baseline(
 ) -> Baseline:
     """Compute the baseline of a table whose rows are in order of time if `ordered_by` names a column.
 
-    With `hours`, the hour of the day (UTC) of each row (shape [rows]), the reference is told apart by
-    hour. Raises BaselineError for a table without columns or rows.
+    With `hours`, the hour of the day (UTC) of each row (shape [rows]), the baseline is by hour. Raises
+    BaselineError for a table without columns or rows.
     """
     if not table:
         raise BaselineError("the reference has no columns: name at least one feature")
@@ -81,7 +81,7 @@ def build_baseline(
 
 
 def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray) -> Baseline:
-    """Return the baseline with the counts of each hour of the day that has rows enough."""
+    """Return the baseline with the counts of each hour of the day with enough rows."""
     most = int(np.bincount(hours, minlength=HOURS).max())
     if most < FEWEST_HOUR_ROWS:
         raise BaselineError(
@@ -102,7 +102,7 @@ def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray
 
 
 def _seen_once(bins: Bins, data: FloatArray | Categories, codes: CodeArray) -> BoolArray:
-    """Return which rows hold a value that no other row has, where values have bins of their own; shape [rows]."""
+    """Return which rows hold a value that occurs once, where values have bins of their own; shape [rows]."""
     if isinstance(data, Categories):
         once = np.bincount(data.codes[data.codes >= 0], minlength=len(data.names)) == 1
         return np.append(once, False)[data.codes]
@@ -113,9 +113,9 @@ def _seen_once(bins: Bins, data: FloatArray | Categories, codes: CodeArray) -> B
 
 
 def _blocks(binner: Binner, codes: CodeArray, hours: IntArray | None) -> Iterator[Blocks]:
-    """Yield rows in the blocks that a monitor would count them in, a bounded lot at a time."""
+    """Yield rows in blocks, as a monitor does, in lots of bounded size."""
     step = step_rows(binner.columns)
-    # Where hours are told apart, every row may be a block of its own.
+    # By hour, every row may be a block of its own.
     blocks = max(1, _COUNTS_AT_ONCE // (binner.columns * binner.width))
     at_once = max(1, min(_ROWS_AT_ONCE, blocks * (step if hours is None else 1)) // step) * step
     for first in range(0, len(codes), at_once):
@@ -125,25 +125,25 @@ def _blocks(binner: Binner, codes: CodeArray, hours: IntArray | None) -> Iterato
 
 
 def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | None) -> Baseline:
-    """Tell how far rows depend on one another, so that the reference in its order raises no evidence."""
+    """Return the baseline with autocorrelation times for which replaying the reference raises no evidence."""
     scores = np.nan_to_num(NormalScores(baseline.bins, baseline.binner.width)(baseline.counts))
-    told = dependence(baseline.binner, codes, scores, hours)
-    if told is None:
+    found = dependence(baseline.binner, codes, scores, hours)
+    if found is None:
         return baseline
 
-    def raises(tau: FloatArray) -> BoolArray:
+    def raises_alarm(tau: FloatArray) -> BoolArray:
         detector = Detector(
             baseline.bins,
             baseline.counts,
             tau=tau,
             by_hour=baseline.counts_by_hour if baseline.is_by_hour else None,
         )
-        blocks = _blocks(baseline.binner, codes, hours)  # counted anew each time, rather than held
+        blocks = _blocks(baseline.binner, codes, hours)  # counted each time again, to save memory
         highest: BoolArray = detector.peaks(blocks) >= QUIET * detector.start().threshold
         return highest
 
-    tau = smallest_silent_tau(told.tau, raises)
-    trending = told.trending | (tau > TRENDING * told.tau)
+    tau = smallest_silent_tau(found.tau, raises_alarm)
+    trending = found.trending | (tau > TRENDING * found.tau)
     columns = (
         replace(column, tau=float(tau[i]), trending=bool(trending[i])) for i, column in enumerate(baseline.columns)
     )
@@ -151,7 +151,7 @@ def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | Non
 
 
 def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:
-    """Return the codes of a table's rows, shape [rows, columns], some rows after the other."""
+    """Return the codes of a table's rows, shape [rows, columns]."""
     starts = range(0, len(cells[0]), _ROWS_AT_ONCE)
     parts = (np.stack([own[first : first + _ROWS_AT_ONCE] for own in cells], axis=1) for first in starts)
     return np.concatenate([binner.codes(part) for part in parts])
@@ -167,7 +167,7 @@ def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
 
 
 def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, FloatArray]:
-    """Return the baseline of one column without its variation, and its cells as a monitor sees them."""
+    """Return the baseline of one column without its expected range, and its cells as a monitor has them."""
     if isinstance(data, Categories):
         return _categorical(name, data)
     data = data + 0.0  # so that -0.0 is 0, as in a file of whole numbers, and has the hash of one

@@ -1,9 +1,7 @@
-"""How far the reference's rows depend on one another: how many of them tell as much as one independent row.
+"""Autocorrelation time (tau): rows of the reference that carry the information of one independent row.
 
-The number is called tau, and told from a reference whose rows are in order of time: by how much more
-the means of a hundred stretches of it vary than those of as many independent rows would. It is a
-heuristic. What does not show at the length of a stretch, or did not happen in the reference, is not
-in it.
+It is estimated from a reference in order of time, by how much more the means of a hundred batches vary than those of
+independent rows. It is a heuristic: dependence longer than a batch, or absent from the reference, is not in it.
 """
 
 from __future__ import annotations
@@ -23,20 +21,20 @@ BATCHES: Final = 100
 FEWEST_BATCHES: Final = 10
 FEWEST_BATCH_ROWS: Final = 10
 SHORT_BATCH_ROWS: Final = 50
-"""A reference that has not a hundred stretches of so many rows is short."""
+"""A reference with fewer than a hundred batches of this size is short."""
 LARGEST_TAU: Final = 1_000.0
-"""Tau is capped: beyond, no drift of any size would be found in the rows of a year."""
+"""Upper limit of tau: beyond, no drift would be found in the rows of a year."""
 BLIND_TAU: Final = 50.0
-"""From here on evidence is nearly blind, and the report says so."""
+"""Tau above which drift is found late, so that the report says so."""
 _FEWEST_BIN_ROWS: Final = 100
 _CHANCE: Final = 1e-3
-"""How often the largest ratio of a column's bins counts as dependence where there is none."""
+"""False-positive rate of the largest ratio of a column's bins."""
 TRENDING: Final = 2.0
-"""How many times as much distant stretches must differ as neighbouring ones to make it a trend."""
+"""Ratio of the variance between distant and between neighbouring batches that makes a trend."""
 _CERTAIN: Final = 1e-2
-"""How often a ratio counts as more than chance where it is chance."""
+"""False-positive rate of a ratio."""
 _UPPER: Final = 0.2
-"""How often the upper limit of a ratio is below the truth."""
+"""Probability that the upper limit of a ratio is too low."""
 _REFINEMENTS: Final = 3
 _WHOLE: Final = -1
 """The stratum of rows that are compared with the whole reference."""
@@ -44,28 +42,28 @@ _WHOLE: Final = -1
 
 @dataclass(frozen=True)
 class Dependence:
-    """What the order of the reference's rows says, shapes [columns]."""
+    """Dependence between the rows of the reference, shapes [columns]."""
 
     tau: FloatArray
     """At least 1, at most `LARGEST_TAU`."""
     trending: BoolArray
-    """Whether a trend or a season makes most of it: neighbouring stretches differ far less than distant ones."""
+    """Whether a trend or season causes most of it: neighbouring batches differ far less than distant ones."""
 
 
 def dependence(binner: Binner, codes: CodeArray, scores: FloatArray, hours: IntArray | None) -> Dependence | None:
-    """Tell how far rows depend on one another from a reference in order of time.
+    """Estimate the dependence between rows from a reference in order of time.
 
     `codes` are its rows (shape [m, columns]), `scores` the normal score of each bin (shape [columns, K],
     0 where it has none). With `hours`, the hour of the day of each row (shape [m]), the mean of each hour that
-    has rows enough is taken off first. None for fewer than 500 rows, which cannot tell.
+    with enough rows is subtracted first. None below 500 rows.
 
     The largest of several variance ratios counts: of the normal score, of all bins together, and of single
-    bins where chance would hardly give it.
+    bins where chance is unlikely to give it.
 
-    The stretches of a short reference are too short to show all of it, and longer ones too few to tell it
-    exactly. There several lengths are tried, what is missing of a dependence that fades exponentially is
-    added, and the upper limit is taken (measured on 1,000 rows that remember 0.9 of the one before: no false
-    alarm in five million rows of 30 columns, in place of 65 in a million).
+    The batches of a short reference are too short to show all dependence, and longer ones too few for an exact
+    estimate. So several lengths are tried, the missing part of an exponentially fading dependence is added, and
+    the upper limit is used (measured on 1,000 rows of an AR(1) process of 0.9: no false alarm in five million
+    rows of 30 columns, instead of 65 in a million).
     """
     strata = np.full(len(codes), _WHOLE)
     if hours is not None:
@@ -86,7 +84,7 @@ def dependence(binner: Binner, codes: CodeArray, scores: FloatArray, hours: IntA
 
 
 def _batch_rows(rows: int) -> list[int]:
-    """Return the lengths of stretches to try: a hundred, or of a short reference fewer and longer ones too."""
+    """Return the batch sizes to try: a hundred batches, and fewer, longer ones of a short reference."""
     if rows // BATCHES >= SHORT_BATCH_ROWS:
         return [rows // BATCHES]
     lengths = {rows // BATCHES, 2 * rows // BATCHES, SHORT_BATCH_ROWS}
@@ -94,7 +92,7 @@ def _batch_rows(rows: int) -> list[int]:
 
 
 def _upper(ratio: FloatArray, batches: int, size: int) -> FloatArray:
-    """Return the upper limits of the ratios that are not chance, and what stretches of that length do not show."""
+    """Return the upper limits of significant ratios, with the dependence that such batches do not show."""
     degrees = batches - 1
     certain = ratio > chi2.isf(_CERTAIN, degrees) / degrees
     whole = ratio + ratio**2 / (2.0 * size)
@@ -130,7 +128,7 @@ def _together(variance: FloatArray, spread: FloatArray) -> FloatArray:
 def _excess(
     binner: Binner, codes: CodeArray, strata: IntArray, scores: FloatArray, size: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what each batch has more than its hours would lead to expect, and the variance of a row.
+    """Return the excess of each batch over the expectation of its hours, and the variance of a row.
 
     Shapes [batches, columns, K + 1] and [columns, K + 1]: of each bin, and last of the normal score.
     """
@@ -153,21 +151,21 @@ def _excess(
     return excess, spread / len(codes)
 
 
-def smallest_silent_tau(tau: FloatArray, raises: Callable[[FloatArray], BoolArray]) -> FloatArray:
-    """Return the smallest tau, from the given one on, with which the reference itself raises no evidence.
+def smallest_silent_tau(tau: FloatArray, raises_alarm: Callable[[FloatArray], BoolArray]) -> FloatArray:
+    """Return the smallest tau, at least the given one, with which the reference itself raises no evidence.
 
-    `raises` says for which columns it does with a given tau; shapes [columns]. Found to within a tenth.
+    `raises_alarm` says for which columns it does with a given tau; shapes [columns]. Exact to a tenth.
     """
     low, high = tau.copy(), tau.copy()
-    loud = raises(high)
+    loud = raises_alarm(high)
     while loud.any():
         low = np.where(loud, high, low)
         high = np.where(loud, np.minimum(2.0 * high, LARGEST_TAU), high)
-        loud = raises(high) & (high < LARGEST_TAU)
+        loud = raises_alarm(high) & (high < LARGEST_TAU)
     if (high == tau).all():
         return high
     for _ in range(_REFINEMENTS):
         middle = np.sqrt(low * high)
-        still = raises(middle)
+        still = raises_alarm(middle)
         low, high = np.where(still, middle, low), np.where(still, high, middle)
     return high

@@ -1,8 +1,7 @@
-"""Natural variation: how far the reference's own windows lie from the whole reference.
+"""Expected range: the largest PSI between the reference's own windows and the whole reference.
 
-Rows that come one after the other are seldom independent (weather comes in days, traffic in hours),
-so a window can look different with nothing wrong. What the reference did by itself is the least
-that a threshold has to allow.
+Consecutive rows are seldom independent (weather comes in days, traffic in hours), so a window can differ with nothing
+wrong. A threshold has to allow at least what happened in the reference.
 """
 
 from __future__ import annotations
@@ -20,15 +19,13 @@ from driftgauge.drift.windows.blocks import HOURS
 STEPS: Final = 20
 """A window is slid over the reference by a twentieth of its size."""
 SPANS: Final = (1.0, 0.9, 0.8)
-"""A size is measured with windows of these parts of it too. A window of so many rows does not
-always span the time that it spans in the reference: when traffic grows by a quarter it spans a
-fifth less, and it goes in and out of step with days and weeks."""
+"""Parts of a size that are measured too. When traffic grows by a quarter, a window of as many rows spans a fifth less
+time, and goes in and out of step with days and weeks."""
 WINDOWS: Final = 8
-"""A size is measured where the reference holds so many windows of it: with fewer they make up too
-much of the whole that they are compared with, and the variation is understated (a window of half
-the reference, by 40 % of fresh ones)."""
+"""Windows of a size that the reference must hold: fewer make up too much of the reference that they are compared
+with, and the range is underestimated (windows of half the reference: exceeded by 40 % of new ones)."""
 WINDOWS_OF_SMALLEST: Final = 2
-"""For the smallest size, because some allowance is better than none."""
+"""The same for the smallest size, because some allowance is better than none."""
 _BLOCKS_AT_ONCE: Final = 1_000
 
 
@@ -41,9 +38,9 @@ def expected_range(
     *,
     hours: IntArray | None = None,
 ) -> dict[int, FloatArray]:
-    """Return the variation of each column, shape [columns], by window size in rows.
+    """Return the expected range of each column, shape [columns], by window size in rows.
 
-    `codes` (shape [m, columns]) are the reference's rows in order of time. A variation is the given
+    `codes` (shape [m, columns]) are the reference's rows in order of time. A range is the given
     quantile of `psi_debiased` over windows slid by a twentieth of their size (rounded down to whole
     steps), the last one ending at the last row; sizes of which the reference does not hold enough
     are left out. A smaller window varies at least as much as a larger one, so no size is given less

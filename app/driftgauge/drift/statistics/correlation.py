@@ -1,8 +1,7 @@
-"""Correlation drift: which two columns go together otherwise than they did in the reference.
+"""Changes of the correlation between two columns.
 
-A column's rows are seen through their bins: each ordered bin has a normal score, the standard normal
-quantile at the middle of the reference's share that it holds. So the correlation is one of ranks,
-nothing far out can dominate it, and it costs a matrix product.
+Rows are represented by the normal scores of their bins. So a correlation is a rank correlation, extreme values
+cannot dominate it, and it costs a matrix product.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.tiling import CELLS_AT_ONCE
 
 FEWEST_ROWS: Final = 200
-"""Rows that a correlation is told from."""
+"""Rows that a correlation requires."""
 LARGEST: Final = 0.999
-"""A correlation counts as no stronger than this, so that two columns that are one compare as equal."""
+"""Limit of a correlation, so that Fisher's scale stays finite for equal columns."""
 _ROWS_AT_ONCE: Final = 1_024
 """Rows summed in single precision; their sums are added in double."""
 _PRECISION: Final = 1e-4
-"""A variance is told from nothing when it is more than this part of the mean square (measured: 3e-5)."""
+"""A variance counts as positive above this part of the mean square (rounding: 3e-5)."""
 _Single = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Correlations:
-    """Correlations of columns, and how many rows each comes from; shapes [columns, columns]."""
+    """Correlations of columns and their numbers of rows; shapes [columns, columns]."""
 
     values: FloatArray
     """NaN where a column has no spread or the pair too few rows."""
@@ -46,17 +45,17 @@ class Correlations:
 class CorrelationChange:
     """The largest change of a correlation, and each column's largest.
 
-    One look at many pairs, without a false-alarm budget, and it takes rows for independent.
+    One look at many pairs, without a false-alarm budget, assuming independent rows.
     """
 
     pair: tuple[int, int]
-    """Endpoints of the two columns."""
+    """Indices of the two columns."""
     reference: float
     current: float
     z: float
     """Change on Fisher's scale in its standard errors."""
     p_value: float
-    """Of a change as large in any of the pairs with nothing changed (Bonferroni)."""
+    """Probability of such a change in any pair if nothing changed (Bonferroni)."""
     pairs: int
     """Pairs that were compared."""
     rows: int
@@ -66,11 +65,11 @@ class CorrelationChange:
 
 
 class RowCorrelations:
-    """Turns codes into normal scores and correlates them; `counts` are the reference's, [columns, K]."""
+    """Correlates the normal scores of rows given as codes; `counts` are the reference's, [columns, K]."""
 
     def __init__(self, bins: Sequence[Bins], counts: FloatArray, taken: BoolArray) -> None:
         self.columns: Final = np.flatnonzero(taken)
-        """The columns that take part: numbers, whose bins have an order."""
+        """Indices of the correlated columns: numbers, whose bins have an order."""
         members = [bins[i] for i in self.columns.tolist()]
         width = counts.shape[1]
         self._scores: _Single = NormalScores(members, width)(counts[self.columns]).astype(np.float32)
@@ -81,11 +80,11 @@ class RowCorrelations:
         return self.accumulated([codes])
 
     def accumulated(self, parts: Iterable[CodeArray]) -> Correlations:
-        """Correlate rows that come in parts, each of shape [n, all columns]."""
+        """Correlate rows given in parts, each of shape [n, all columns]."""
         return reduce(operator.add, (_Sums.of(self._of(codes)) for codes in parts)).correlations()
 
     def _of(self, codes: CodeArray) -> _Single:
-        """Return the scores of rows, shape [n, columns that take part]."""
+        """Return the scores of rows, shape [n, correlated columns]."""
         scores = np.empty((len(codes), len(self.columns)), dtype=np.float32)
         rows = max(1, CELLS_AT_ONCE // max(1, len(self.columns)))
         for first in range(0, len(codes), rows):
@@ -161,7 +160,7 @@ class CorrelationComparison:
     """Compares correlations with the reference's."""
 
     columns: npt.NDArray[np.int64]
-    """Endpoints, among all columns, of those that are correlated."""
+    """Indices of the correlated columns among all."""
     all_columns: int
     reference: Correlations
 

@@ -28,9 +28,9 @@ class Psi:
     psi: FloatArray
     """Sum over the bins of (p - q) * ln(p / q)."""
     noise: FloatArray
-    """What to expect of `psi` with no drift at all: (K - 1) * (1/n + 1/m)."""
+    """Expected `psi` without drift: (K - 1) * (1/n + 1/m)."""
     debiased: FloatArray
-    """max(0, psi - noise): what thresholds are compared with."""
+    """max(0, psi - noise), the drift score that thresholds apply to."""
     bins: IntArray
     """K, the bins that are not empty on either side."""
 
@@ -48,7 +48,7 @@ def psi(current: FloatArray, reference: FloatArray) -> Psi:
 
 
 def psi_clip(current: FloatArray, reference: FloatArray) -> Psi:
-    """Compare counts as is widely done: shares clipped at 1e-4 (fold the special bins in first)."""
+    """Compare counts by the common formula: shares clipped at 1e-4 (fold the special bins in first)."""
     used = (current > 0) | (reference > 0)
     n, m = current.sum(axis=-1), reference.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -71,7 +71,7 @@ def _debias(value: FloatArray, k: IntArray, n: FloatArray, m: FloatArray) -> Psi
 
 
 def js_distance(current: FloatArray, reference: FloatArray) -> FloatArray:
-    """Return the Jensen-Shannon distance of the shares, from 0 (the same) to 1 (nothing in common).
+    """Return the Jensen-Shannon distance of the shares, from 0 (equal) to 1 (nothing in common).
 
     The square root of the divergence with logarithms of base 2; NaN where a side is empty.
     """
@@ -89,7 +89,7 @@ def _relative_entropy(p: FloatArray, q: FloatArray) -> FloatArray:
 
 
 class Folding:
-    """Folds `below` and `above` into the outermost bins and drops `missing`: the classical bins."""
+    """Folds `below` and `above` into the outermost bins and drops `missing`, as common PSI does."""
 
     def __init__(self, columns: Sequence[Bins]) -> None:
         self._ordered = OrderedBins(columns)
@@ -118,7 +118,7 @@ class Shares:
 def special_codes(columns: Sequence[Bins]) -> dict[str, IntArray]:
     """Return the code of each special bin in every column, shape [columns].
 
-    -1 where there is none, and for `unseen` where the tail was too long to tell.
+    -1 where there is none, and for `unseen` where the tail was too long to keep.
     """
     codes = {name: np.array([bins.special.get(name, -1) for bins in columns], dtype=np.int64) for name in SPECIAL}
     codes[UNSEEN][[not bins.tail_complete for bins in columns]] = -1

@@ -1,7 +1,6 @@
-"""Statistics of a window's raw rows against the reference: exact, for all numeric columns at once.
+"""Two-sample statistics of raw rows against the reference, for all numeric columns at once.
 
-What is kept of the reference stands for it as a sample of equally weighted values (its 512 quantiles),
-so Kolmogorov-Smirnov and Wasserstein are those of two samples.
+The reference is represented by a sample of equally weighted values, its 512 quantiles.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ _CELLS_AT_ONCE: Final = 131_072
 
 @dataclass(frozen=True)
 class ReferenceSample:
-    """The reference's values as a sample, shapes [columns, Q]; columns with fewer repeat their last one."""
+    """The reference as a sample, shapes [columns, Q]; columns with fewer values repeat their last one."""
 
     points: FloatArray
     """Quantiles at the middles of Q equal shares, ascending; NaN in a column without finite values."""
     sizes: IntArray
-    """Points of each column, at most Q; shape [columns]."""
+    """Number of points of each column, at most Q; shape [columns]."""
     below: FloatArray
     """Share of the non-missing values that are -inf, and +inf, shape [columns]."""
     above: FloatArray
@@ -37,7 +36,7 @@ class ReferenceSample:
     def of(
         cls, quantiles: Sequence[Sequence[float]], below: FloatArray, above: FloatArray, numeric: BoolArray
     ) -> ReferenceSample:
-        """Return the sample of columns with these quantiles; empty ones have none."""
+        """Return the sample of columns with these quantiles."""
         most = max((len(own) for own in quantiles), default=0) or 1
         points = np.full((len(quantiles), most), np.nan)
         for row, own in enumerate(quantiles):
@@ -58,7 +57,7 @@ class ReferenceSample:
         return self._share(first), self._share(last + 1)
 
     def boundaries(self) -> FloatArray:
-        """Return where the equal shares begin and end, shape [columns, Q + 1]."""
+        """Return the boundaries of the equal shares, shape [columns, Q + 1]."""
         return self._share(np.arange(self.points.shape[1] + 1)[None, :])
 
     def _share(self, rank: IntArray) -> FloatArray:
@@ -70,12 +69,12 @@ class ReferenceSample:
 
 @dataclass(frozen=True)
 class SampleStatistics:
-    """What a window's raw rows say of each column, shapes [columns]; NaN where there is nothing to say."""
+    """Statistics of a window's raw rows, shapes [columns]; NaN where unknown."""
 
     rows: IntArray
-    """Rows with a value: what `ks_statistic` and `wasserstein_ratio` come from."""
+    """Rows with a value, for `ks_statistic` and `wasserstein_ratio`."""
     finite_rows: IntArray
-    """Rows with a finite value: what the moments and quantiles come from."""
+    """Rows with a finite value, for moments and quantiles."""
     mean: FloatArray
     std: FloatArray
     """Population standard deviation (divided by n)."""
@@ -84,7 +83,7 @@ class SampleStatistics:
     quantiles: FloatArray
     """At `LEVELS`, shape [levels, columns]; numpy's linear interpolation."""
     mean_shift: FloatArray
-    """Mean less the reference's, in the reference's standard deviations."""
+    """Mean minus the reference's, in the reference's standard deviations."""
     ks_statistic: FloatArray
     """Largest distance of the two cumulative distributions, over non-missing values."""
     wasserstein_ratio: FloatArray
@@ -92,7 +91,7 @@ class SampleStatistics:
 
     @classmethod
     def unknown(cls, columns: int, levels: int = len(LEVELS)) -> SampleStatistics:
-        """Return what is said without rows."""
+        """Return the statistics of no rows."""
 
         def nothing() -> FloatArray:
             return np.full(columns, np.nan)
@@ -113,7 +112,7 @@ class SampleStatistics:
 
 
 class SampleComparison:
-    """Compares raw rows with a reference's sample; what does not depend on the rows is computed once."""
+    """Compares raw rows with a reference's sample."""
 
     def __init__(self, reference: ReferenceSample, scales: Scales, levels: Sequence[float] = LEVELS) -> None:
         self._reference = reference
@@ -135,11 +134,10 @@ class SampleComparison:
         return found
 
     def of_sums(self, rows: IntArray, sums: FloatArray) -> SampleStatistics:
-        """Return what sums tell, where the rows are no longer held; the rest is NaN.
+        """Return the statistics that sums allow, for rows no longer in memory; the others are NaN.
 
         `rows` (shape [columns]) have a value; `sums` (shape [2, columns]) are those of the standardised
-        clipped values and of their squares, so a value far outside the reference's range counts as one
-        at ten of its standard deviations outside; NaN where the reference has no spread to tell it in.
+        clipped values and of their squares. NaN where the reference has no spread.
         """
         numeric, spread = self._reference.numeric, self._scales.spread
         unit = np.where(spread, self._scales.std, np.nan)
@@ -158,7 +156,7 @@ class SampleComparison:
             )
 
     def _lots(self, rows: int) -> Iterator[IntArray]:
-        """Yield the numeric columns, as many at once as stay in the processor's cache."""
+        """Yield the numeric columns in lots that fit in the processor's cache."""
         numeric = np.flatnonzero(self._reference.numeric)
         size = max(1, _CELLS_AT_ONCE // max(1, rows))
         for first in range(0, len(numeric), size) if rows else ():
@@ -200,7 +198,7 @@ class SampleComparison:
             return np.where(nothing, np.nan, below / known_rows), np.where(nothing, np.nan, up_to / known_rows)
 
     def _distance_at_ends(self, ordered: Ordered, columns: IntArray) -> FloatArray:
-        """Return the larger distance of the shares that are -inf and +inf, where no point of the reference lies."""
+        """Return the larger distance of the shares at -inf and at +inf."""
         reference = self._reference
         with np.errstate(invalid="ignore", divide="ignore"):
             below = ordered.first / ordered.known
@@ -233,13 +231,13 @@ class Ordered:
     known: IntArray
     """Values that are not NaN, shape [columns]."""
     first: IntArray
-    """Place of the first finite one, shape [columns]."""
+    """Index of the first finite one, shape [columns]."""
     finite: IntArray
     """Finite values, shape [columns]."""
 
     @classmethod
     def of(cls, ordered: FloatArray) -> Ordered:
-        """Order columns of shape [columns, n], n at least 1, in their place."""
+        """Sort columns of shape [columns, n] in place; n is at least 1."""
         ordered.sort(axis=1)
         columns, rows = ordered.shape
         known = np.full(columns, rows)
@@ -289,7 +287,7 @@ class Ordered:
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of the finite ones of some values; NaN without any."""
+    """Moments of finite values; NaN without any."""
 
     mean: float
     std: float
@@ -298,7 +296,7 @@ class Moments:
 
 
 def describe(values: FloatArray) -> Moments:
-    """Return the moments of the finite ones of values of shape [n]."""
+    """Return the moments of the finite values, shape [n]."""
     if len(values) == 0:
         return Moments(*[float("nan")] * 4)
     ordered = Ordered.of(values[None, :].copy())

@@ -16,7 +16,7 @@ from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 
 HOURS: Final = 24
 FEWEST_HOUR_ROWS: Final = 200
-"""Reference rows of an hour of the day that bets against it are made of; with fewer the whole reference is taken."""
+"""Reference rows of an hour of the day below which the whole reference is used instead."""
 _HOUR_SECONDS: Final = 3_600
 _MANY_COLUMNS: Final = 100
 _FEW_COLUMN_ROWS: Final = 50
@@ -32,7 +32,7 @@ class Blocks:
     counts: IntArray
     """Rows in each bin, shape [blocks, columns, K]."""
     hours: IntArray
-    """The hour of the day (UTC) of each block's rows, shape [blocks]; of no matter where hours are not told apart."""
+    """The hour of the day (UTC) of each block's rows, shape [blocks]; only used by hour."""
     at: FloatArray
     """When each block ended, seconds since 1970, shape [blocks]."""
 
@@ -51,7 +51,7 @@ class Blocks:
 
 
 def step_rows(columns: int) -> int:
-    """Return the rows of a block: the more, the cheaper a row and the later what is found."""
+    """Return the rows of a block: larger blocks cost less per row and delay detection."""
     return _FEW_COLUMN_ROWS if columns <= _MANY_COLUMNS else _MANY_COLUMN_ROWS
 
 
@@ -61,15 +61,15 @@ def hours_of(at: FloatArray) -> IntArray:
 
 
 def rows_by_hour(at: FloatArray) -> IntArray:
-    """Return how many of some times (seconds since 1970) lie in each hour of the day, shape [24]."""
+    """Count times (seconds since 1970) by hour of the day, shape [24]."""
     return np.bincount(hours_of(at[np.isfinite(at)]), minlength=HOURS)
 
 
 def block_ends(first: int, rows: int, step: int, hours: IntArray | None = None) -> tuple[IntArray, IntArray]:
-    """Return behind how many of some rows a block ends, and the hour of each, shapes [ends].
+    """Return after how many rows each block ends, and its hour, shapes [ends].
 
-    The rows are those from place `first` on; a block ends behind every `step` rows since the beginning
-    and, with `hours` (shape [rows]), before the first of another hour.
+    The rows are those from number `first` on. A block ends after every `step` rows since the beginning and, with
+    `hours` (shape [rows]), before the first row of another hour.
     """
     if hours is None:
         ends = np.arange(step - first % step, rows + 1, step)
@@ -81,7 +81,7 @@ def block_ends(first: int, rows: int, step: int, hours: IntArray | None = None) 
 
 
 def counted_blocks(binner: Binner, codes: CodeArray, ends: IntArray, hours: IntArray, at: FloatArray) -> Blocks:
-    """Count rows, codes of shape [n, columns], in blocks that end there; rows behind the last end are left out."""
+    """Count rows, codes of shape [n, columns], in blocks with these ends; rows after the last end are left out."""
     rows = int(ends[-1]) if ends.size else 0
     group = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     return Blocks(binner.counts_by(codes[:rows], group, len(ends)), hours, at)
@@ -89,13 +89,13 @@ def counted_blocks(binner: Binner, codes: CodeArray, ends: IntArray, hours: IntA
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of all rows counted so far: the next block goes on from here."""
+    """Totals of all rows counted so far, from which the next block continues."""
 
     rows: int
     ended: int
     """Blocks that have ended."""
     hour: int
-    """The hour of the day of the last row; 0 where hours are not told apart."""
+    """The hour of the day of the last row; 0 unless by hour."""
     at: float
     """The latest time so far, seconds since 1970; -inf without rows."""
     total: IntArray
@@ -103,13 +103,13 @@ class Head:
 
     @classmethod
     def start(cls, columns: int, bins: int) -> Head:
-        """Return what is known before the first row."""
+        """Return the head before the first row."""
         return cls(0, 0, 0, -np.inf, np.zeros((columns, bins), dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Ends:
-    """Blocks that end within some rows."""
+    """Ends of blocks, with the counts up to each."""
 
     upto: CountArray
     """All counts up to each, modulo 2**32, shape [blocks, columns, K]."""
@@ -127,13 +127,13 @@ class Ends:
         return len(self.at)
 
     def blocks(self, before: CountArray) -> Blocks:
-        """Return the blocks that end there, the first of which begins behind these counts, shape [columns, K]."""
+        """Return the blocks with these ends; the first starts after the counts `before`, shape [columns, K]."""
         # Unsigned differences are right even where a count has gone round.
         counts = np.diff(self.upto, axis=0, prepend=before[None]).astype(np.int64)
         return Blocks(counts, self.hours, self.at)
 
     def then(self, later: Ends) -> Ends:
-        """Return these and later ones."""
+        """Return these ends followed by later ones."""
         if not (len(self) and len(later)):
             return self if len(self) else later
         return Ends(
@@ -143,12 +143,12 @@ class Ends:
         )
 
     def part(self, which: slice) -> Ends:
-        """Return some of them."""
+        """Return some of the ends."""
         return Ends(self.upto[which], self.hours[which], self.at[which])
 
 
 def cut_blocks(binner: Binner, head: Head, codes: CodeArray, at: FloatArray, *, by_hour: bool) -> tuple[Ends, Head]:
-    """Cut rows behind a head into blocks; return where these end, and the head behind the rows.
+    """Cut the rows after a head into blocks; return their ends and the head after the rows.
 
     `codes` have shape [n, columns], `at` [n]. With `by_hour` no block spans two hours of the day.
     """
@@ -176,5 +176,5 @@ def cut_blocks(binner: Binner, head: Head, codes: CodeArray, at: FloatArray, *, 
 
 
 def end_at(head: Head) -> Ends:
-    """Return an end right behind the rows of a head."""
+    """Return an end right after the rows of a head."""
     return Ends(head.total.astype(np.uint32)[None], np.array([head.hour]), np.array([head.at]))

@@ -1,4 +1,4 @@
-"""Time windows: rows counted into buckets of the clock, a ring of them for each window.
+"""Time windows: rows counted in buckets of time, a ring of buckets for each window.
 
 A bucket holds counts and sums, not rows, so a day costs as little as a minute. None crosses an hour.
 """
@@ -18,25 +18,25 @@ from driftgauge.drift.tiling import Tiling
 from driftgauge.drift.windows.blocks import CountArray, rows_by_hour
 
 WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
-"""Seconds that a bucket may be wide: an hour is a whole number of each."""
+"""Widths of buckets in seconds; an hour is a multiple of each."""
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 DAY_SECONDS: Final = 86_400.0
 SHORTEST_SECONDS: Final = 10
 LONGEST_SECONDS: Final = 31 * 86_400
 FEWEST_BUCKETS: Final = 60
-"""A window is exact to one bucket: a sixtieth of it, or less."""
+"""Least number of buckets of a window, so that it is exact to a sixtieth."""
 
 
 @dataclass(frozen=True)
 class TimeSpan:
-    """A time window: its name and how far it reaches back."""
+    """A time window: its name and its length."""
 
     name: str
     seconds: int
 
     @classmethod
     def named(cls, text: str) -> TimeSpan:
-        """Return the window that a text such as 2m, 1h or 7d names; ValueError says what is wrong with it."""
+        """Return the window that a text such as 2m, 1h or 7d names; ValueError if it names none."""
         found = re.fullmatch(r"([1-9][0-9]*)([smhd])", text)
         if found is None:
             raise ValueError(f"{text!r} is not a time: write a whole number of s, m, h or d, such as 2m, 1h or 7d")
@@ -52,27 +52,27 @@ class TimeSpan:
 
     @property
     def buckets(self) -> int:
-        """Buckets that make up the window, the one of this moment included."""
+        """Number of buckets of the window, the current one included."""
         return -(-self.seconds // self.width)
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What a time window holds."""
+    """Counts and sums of a time window."""
 
     span: TimeSpan
     start: float
-    """Where its oldest bucket begins, seconds since 1970."""
+    """Start of its oldest bucket, seconds since 1970."""
     rows: int
     counts: IntArray
     """Rows in each bin, shape [columns, K]."""
     sums: FloatArray
     """Of the standardised clipped values and of their squares, shape [2, columns]."""
     hours: IntArray
-    """Rows in each hour of the day (UTC), shape [24]: no bucket is of two."""
+    """Rows in each hour of the day (UTC), shape [24]."""
 
     def __add__(self, other: Totals) -> Totals:
-        """Return what the window holds of the rows of both; it must be the same window of the same moment."""
+        """Return the totals of the rows of both, for the same window at the same time."""
         return replace(
             self,
             rows=self.rows + other.rows,
@@ -113,16 +113,16 @@ class Block:
 
 
 class Summing:
-    """Sums the clipped standardised values of rows, and their squares, a missing one counting as 0.
+    """Sums the clipped standardised values of rows, and their squares; missing values count as 0.
 
-    As a rule no value of a column is missing or so far out that it is clipped, and its mean is no
-    enormous number of standard deviations. Then the sums follow from those of the plain values.
+    Usually no value of a column is missing or clipped, and its mean is not extremely large. Then the sums follow
+    from those of the plain values.
     """
 
     _MOST_SDS: Final = 1_000.0
-    """How far a mean may lie from 0: of the sixteen digits of a square so many as its square has are lost."""
+    """Limit of a mean in standard deviations: the digits of its square are lost from the sixteen of a sum."""
     _LARGEST: Final = 1e120
-    """Numbers whose squares can be added up without an overflow."""
+    """Limit of numbers whose squares can be summed without overflow."""
 
     def __init__(self, scales: Scales) -> None:
         self._scales = scales
@@ -158,6 +158,6 @@ class Summing:
         return sums
 
     def standardised(self, values: FloatArray, columns: IntArray | slice = slice(None)) -> FloatArray:
-        """Return what is summed of each cell, shape [n, columns] as `values`."""
+        """Return the summand of each cell, shape [n, columns] as `values`."""
         z = self._scales.standardised(values, columns)
         return np.where(np.isnan(z), 0.0, z)

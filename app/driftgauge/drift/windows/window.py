@@ -1,4 +1,4 @@
-"""What a window holds: the newest rows of a monitor, or what its buckets say of a stretch of time."""
+"""Windows: the newest rows, or the rows of a span of time."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Rows:
     codes: CodeArray
     at: FloatArray
     whole: Rows | None = None
-    """The rows that these are the newest of."""
+    """The rows of which these are the newest."""
 
     @cached_property
     def by_column(self) -> FloatArray:
-        """The values with the columns first, shape [columns, n]; made once for all that are parts of a whole."""
+        """The values with the columns first, shape [columns, n]; computed once for all parts of a whole."""
         if self.whole is None:
             return transposed(self.values)
         columns: FloatArray = self.whole.by_column[:, len(self.whole) - len(self) :]
@@ -58,40 +58,40 @@ class Rows:
         return Rows(self.values[first:], self.codes[first:], self.at[first:], self.whole or self)
 
     def same_as(self, other: Rows) -> bool:
-        """Say whether both are as many of the newest of the same rows, without looking at them."""
+        """Return whether both are the same rows, without comparing them."""
         return len(self) == len(other) and (self.whole or self) is (other.whole or other)
 
 
 @dataclass(frozen=True)
 class Window:
-    """What one window holds, to be compared with the baseline."""
+    """The contents of one window, to compare with the baseline."""
 
     name: str
     """As the metrics' `window` label: `1000`, `1h`."""
     rows: int
     start: float | None
-    """Since when and until when, seconds since 1970; None for a count window without rows."""
+    """Start and end, seconds since 1970; None for a sliding window without rows."""
     end: float | None
     counts: IntArray
     """Rows in each bin, shape [columns, K]."""
     sample: Rows | None = None
-    """The rows themselves, where they are held."""
+    """The rows themselves, if all are in memory."""
     sums: FloatArray | None = None
-    """Sums of the standardised values and their squares, shape [2, columns]: what is told of the rest."""
+    """Sums of the standardised values and of their squares, shape [2, columns]."""
     capacity: int | None = None
-    """Rows that a count window holds when full; verdicts rest on count windows alone."""
+    """Rows of a full sliding window; verdicts rest on sliding windows alone."""
     seconds: int | None = None
-    """How far a time window reaches back."""
+    """Length of a time window."""
     expired: int = 0
-    """Rows that a count window would hold if they were not too old."""
+    """Rows that a sliding window leaves out because they are too old."""
     slides: bool = False
-    """Whether these are the newest of a stream of rows, rather than all rows of a table."""
+    """Whether these are the newest rows of a stream, rather than all rows of a table."""
     hours: IntArray | None = None
-    """Rows in each hour of the day (UTC), shape [24]; None where nobody knows."""
+    """Rows in each hour of the day (UTC), shape [24]; None where unknown."""
 
 
 def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
-    """Return the windows of the newest rows that are not older than `oldest`, one for each size."""
+    """Return the sliding windows of rows that are not older than `oldest`, one for each size."""
     windows = []
     for size in sizes:
         newest = rows.newest(size)
@@ -114,7 +114,7 @@ def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binne
 
 
 def time_windows(totals: Sequence[Totals], rows: Rows, now: float) -> list[Window]:
-    """Return the windows of time; those whose rows are all among `rows` bring them."""
+    """Return the time windows, with their rows if all of these are among `rows`."""
     windows = []
     for total in totals:
         held = rows.since(total.start)
