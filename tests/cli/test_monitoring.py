@@ -29,7 +29,7 @@ def test_every_field_is_an_option() -> None:
 def test_help_names_each_option_whole_and_no_python_type(width: int) -> None:
     done = CliRunner().invoke(app, ["monitoring", "render", "--help"], env={"COLUMNS": str(width)})
     for name in NAMES:
-        assert re.search(rf"^│ {flag(MonitoringOptions, name)} ", done.output, re.MULTILINE), name
+        assert re.search(rf"^  {flag(MonitoringOptions, name)} ", done.output, re.MULTILINE), name
     assert not set("<>…") & set(done.output.replace(",…", ""))
 
 

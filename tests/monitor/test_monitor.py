@@ -798,7 +798,7 @@ def test_by_hour_a_replay_weighs_every_row_however_often_hours_turn(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows of two sources an hour apart: each of them ends a block, and the ring holds a few only."""
-    monkeypatch.setattr("driftgauge.drift.windows.blocks._RING_BLOCKS", (8, 8))
+    monkeypatch.setattr("driftgauge.state.block_ring._RING_BLOCKS", (8, 8))
     generator = np.random.default_rng(5)
     values = np.column_stack([generator.normal(0.5, 1.15, (3_000, 2)), generator.integers(0, 3, 3_000)])
     event = START + np.arange(3_000.0) + np.tile([0.0, HOUR], 1_500)
