@@ -59,6 +59,27 @@ def test_a_command_says_the_same_of_itself_before_it_is_imported(command: Any) -
     assert " ".join(first.split()) == command.help
 
 
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"min": 1}, "[default: 2; at least 1]"),
+        ({"max": 9}, "[default: 2; at most 9]"),
+        ({"min": 1, "max": 9}, "[default: 2; 1 to 9]"),
+        ({}, "[default: 2]"),
+    ],
+)
+def test_a_range_is_in_words(limits: dict[str, int], words: str) -> None:
+    lines = CommandLine("Words.", "words")
+
+    @lines.command()
+    def say(times: int = typer.Option(2, **limits)) -> None:  # type: ignore[arg-type]
+        """Say it."""
+
+    command = typer.main.get_command(lines)
+    with command.make_context("say", []) as context:
+        assert f"  --times TIMES  {words}\n" in command.get_help(context)
+
+
 def test_options_stand_in_their_groups() -> None:
     lines = CommandLine("Words.", "words")
 

@@ -2,68 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from driftgauge.errors import DemoError
 
-REPLAY, SERVERS = "Replay", "Servers"
+REPLAY: Final = "Replay"
+SERVERS: Final = "Servers"
+
+Rows = Annotated[
+    int | None,
+    typer.Option(help="Number of flights to replay.", min=1, metavar="N", show_default="all", rich_help_panel=REPLAY),
+]
+Pace = Annotated[
+    int | None,
+    typer.Option(
+        help="Flights per second.",
+        min=1,
+        metavar="N",
+        show_default="as fast as possible; 2000 with --stack",
+        rich_help_panel=REPLAY,
+    ),
+]
+Batch = Annotated[
+    int, typer.Option(help="Maximum flights in one request.", min=1, max=10_000, metavar="N", rich_help_panel=REPLAY)
+]
+Exit = Annotated[
+    bool, typer.Option("--exit", help="End after the replay instead of serving on.", rich_help_panel=REPLAY)
+]
+Host = Annotated[str, typer.Option(help="Address to listen on.", metavar="ADDRESS", rich_help_panel=SERVERS)]
+Port = Annotated[int, typer.Option(help="Port to listen on.", metavar="PORT", rich_help_panel=SERVERS)]
+Stack = Annotated[
+    bool,
+    typer.Option(
+        "--stack", help="Also run Prometheus and Alertmanager; both must be installed.", rich_help_panel=SERVERS
+    ),
+]
+PrometheusPort = Annotated[
+    int, typer.Option(help="Port of Prometheus, with --stack.", metavar="PORT", rich_help_panel=SERVERS)
+]
+AlertmanagerPort = Annotated[
+    int, typer.Option(help="Port of Alertmanager, with --stack.", metavar="PORT", rich_help_panel=SERVERS)
+]
 
 
 def demo(
-    rows: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of flights to replay.", min=1, metavar="N", show_default="all", rich_help_panel=REPLAY
-        ),
-    ] = None,
-    pace: Annotated[
-        int | None,
-        typer.Option(
-            help="Flights per second.",
-            min=1,
-            metavar="N",
-            show_default="as fast as possible; 2000 with --stack",
-            rich_help_panel=REPLAY,
-        ),
-    ] = None,
-    batch: Annotated[
-        int,
-        typer.Option(help="Maximum flights in one request.", min=1, max=10_000, metavar="N", rich_help_panel=REPLAY),
-    ] = 500,
-    exit: Annotated[
-        bool, typer.Option("--exit", help="End after the replay instead of serving on.", rich_help_panel=REPLAY)
-    ] = False,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on.", metavar="ADDRESS", rich_help_panel=SERVERS)
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", metavar="PORT", rich_help_panel=SERVERS)] = 8000,
-    stack: Annotated[
-        bool,
-        typer.Option(
-            "--stack",
-            help="Also run Prometheus and Alertmanager; both must be installed.",
-            rich_help_panel=SERVERS,
-        ),
-    ] = False,
-    prometheus_port: Annotated[
-        int, typer.Option(help="Port of Prometheus, with --stack.", metavar="PORT", rich_help_panel=SERVERS)
-    ] = 9090,
-    alertmanager_port: Annotated[
-        int, typer.Option(help="Port of Alertmanager, with --stack.", metavar="PORT", rich_help_panel=SERVERS)
-    ] = 9093,
+    rows: Rows = None,
+    pace: Pace = None,
+    batch: Batch = 500,
+    exit: Exit = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    stack: Stack = False,
+    prometheus_port: PrometheusPort = 9090,
+    alertmanager_port: AlertmanagerPort = 9093,
 ) -> None:
     """Serve a model of flight delays and replay the flights of 2013.
 
     The model is trained on January to March; the replay starts in May. Watch the weather drift into summer at
-    /drift/status and /metrics, and the alerts with --stack. The demo needs: pip install 'driftgauge[demo]'.
+    /drift/status and /metrics, and the alerts with --stack. The demo needs the extra `demo`: pip install '.[demo]'
+    in a checkout.
     """
     try:
         from driftgauge.demo.prometheus_stack import Endpoint, Endpoints
         from driftgauge.demo.run import DemoOptions, run
     except ModuleNotFoundError as error:
-        raise DemoError(f"the demo needs {error.name}: pip install 'driftgauge[demo]'") from error
+        raise DemoError(
+            f"the demo needs {error.name}, which is not installed. Install the extra: pip install 'driftgauge[demo]', "
+            "or '.[demo]' in a checkout"
+        ) from error
     servers = Endpoints(
         Endpoint(prometheus_port, "--prometheus-port"), Endpoint(alertmanager_port, "--alertmanager-port")
     )

