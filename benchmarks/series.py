@@ -123,7 +123,7 @@ async def _answers(app: FastAPI, bundle: Bundle, rows: FloatArray) -> list[bytes
     ):
         sample = {"instances": [bundle.info.samples[0].features]}
         (await client.post("/predict", json=sample)).raise_for_status()
-        monitor = app.state.service.monitor(None)
+        monitor = app.state.context.monitor(None)
         for first in range(0, ROWS, BATCH_ROWS):
             monitor.observe(rows[first : first + BATCH_ROWS], arrival=START)
         monitor.evaluate(START)
