@@ -74,11 +74,11 @@ docs: .venv/dev ## Write the generated pages of docs/.
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/example.py
 
-monitoring: .venv/dev ## Write monitoring/ anew: configuration, rules, dashboards.
+monitoring: .venv/dev ## Write the generated files of monitoring/: configuration, rules, dashboards.
 	$(BIN)/python monitoring/grafana/dashboards.py
 	$(BIN)/driftgauge monitoring render --out monitoring
 
-generated-check: .venv/dev ## Hold all generated files against their sources and schemas. Needs npm.
+generated-check: .venv/dev ## Check all generated files against their sources and schemas. Needs npm.
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python monitoring/grafana/dashboards.py --check
 	rm -rf .venv/rendered && $(BIN)/driftgauge monitoring render --out .venv/rendered

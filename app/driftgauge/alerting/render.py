@@ -33,7 +33,10 @@ def render(options: MonitoringOptions) -> dict[str, str]:
 
 
 def write(options: MonitoringOptions, out: Path) -> list[Path]:
-    """Write all files into a folder and leave other files there alone; MonitoringError if it cannot be written."""
+    """Write all files into a folder; MonitoringError if it cannot be written.
+
+    Other files in the folder stay.
+    """
     try:
         written = []
         for path, text in render(options).items():

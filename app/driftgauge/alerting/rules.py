@@ -88,7 +88,7 @@ def _reference(scope: Scope) -> Iterator[tuple[str, str]]:
 
 
 def _replicas(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
-    """Yield rows and shares by bin, PSI and missing ratio of all replicas' traffic in a range.
+    """Yield rows, shares, PSI and missing ratio of all replicas' traffic.
 
     `increase` comes before the sum, so that a restart loses no rows. Shares, PSI and missing ratio are recorded only
     where there are enough rows to judge the size of a change. PSI is the widely used formula over all bins, the special
@@ -108,7 +108,7 @@ def _replicas(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
 
 
 def _compatibility(scope: Scope, window: str) -> Iterator[tuple[str, str]]:
-    """Yield series under names that rules written elsewhere use: PSI of the largest window, the mean score."""
+    """Yield PSI of the largest window and the mean score, under names of older rules."""
     largest = (
         f"model_window_capacity_rows == on ({scope.model('instance')}) group_left ()\n"
         "    max without (window) (model_window_capacity_rows)"

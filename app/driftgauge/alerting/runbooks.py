@@ -45,5 +45,5 @@ def read_runbooks(folder: Path) -> Runbooks:
 
 @cache
 def runbooks() -> Runbooks:
-    """Return the pages that came with the package, or lie beside it in a checkout; read once."""
+    """Return the pages of the package, or of the checkout; read once."""
     return read_runbooks(shipped_folder() / "runbooks")

@@ -1,4 +1,4 @@
-"""Options of a command that are derived from a dataclass: name, type, default and help stand once."""
+"""Options of a command, derived from a dataclass."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class _OptionField:
         return self.kind is not bool and self.default not in (None, ())
 
     def _parsed(self, text: Any) -> Any:
-        """Return a value in the field's type; typer has converted what is no tuple and has no parser."""
+        """Return a value in the field's type; without a parser typer has converted it."""
         parse = self.option.parse or (self._scalar if self.is_tuple else lambda value: value)
         try:
             return parse(text)

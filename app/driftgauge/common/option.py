@@ -31,12 +31,12 @@ class Option:
     """Turns a value's text, or each part of a tuple, into the field's type; ValueError if it cannot."""
 
     def flag_of(self, field: dataclasses.Field[Any]) -> str:
-        """Return the option as it is written; what is on by default has an option that turns it off."""
+        """Return the option as it is written; a field that is True gets `--no-…`."""
         return self.flag or f"--{'no-' * (field.default is True)}{field.name.replace('_', '-')}"
 
 
 def options_of(owner: Any) -> Iterator[tuple[dataclasses.Field[Any], Any, Option]]:
-    """Yield the fields of a dataclass that are options, each with its type and what annotates it."""
+    """Yield the fields of a dataclass that are options, with type and annotation."""
     hints = get_type_hints(owner, include_extras=True)
     for field in dataclasses.fields(owner):
         if get_origin(hints[field.name]) is Annotated:

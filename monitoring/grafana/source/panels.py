@@ -56,7 +56,7 @@ def lines(
     log: bool = False,
     empty: str | None = None,
 ) -> AnyPanel:
-    """Return curves over time, by the logarithm if asked to; those whose legend ends in `limit` are dashed."""
+    """Return lines over time; those whose legend ends in `limit` are dashed."""
     panel = timeseries.Panel().fill_opacity(4).axis_soft_min(0).show_points(look.VisibilityMode.NEVER)
     panel.legend(common.VizLegendOptions().show_legend(True).display_mode(look.LegendDisplayMode.LIST)
                  .placement(look.LegendPlacement.BOTTOM).calcs(["lastNotNull"]))  # fmt: skip
@@ -92,7 +92,7 @@ def number(
     width: int = 4,
     empty: str | None = None,
 ) -> AnyPanel:
-    """Return the last value in large type, coloured from each of the steps on; `names` says words for values."""
+    """Return the last value in large type, coloured by steps; `names` are words for values."""
     panel = stat.Panel().graph_mode(look.BigValueGraphMode.NONE).thresholds(_steps(base, steps))
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     panel.color_mode(look.BigValueColorMode.BACKGROUND if names or steps else look.BigValueColorMode.NONE)
@@ -130,7 +130,7 @@ def timeline(text: Text, query: Query, height: int) -> AnyPanel:
 
 
 def rows(text: Text, *queries: Query, columns: dict[str, str], width: int = 12, height: int = 9) -> table.Panel:
-    """Return a table of the answers merged by their labels, with only these columns, so named and ordered."""
+    """Return a table of the answers, merged by labels; `columns` names and orders what it shows."""
     panel = table.Panel().no_value("none")
     dress(panel, text, (width, height), queries)
     if len(queries) > 1:

@@ -32,7 +32,7 @@ CHOSEN: Final = 'window=~"$window"'
 
 @dataclass(frozen=True)
 class Query:
-    """A question to Prometheus and the name of its answer; `table` asks for the last value only."""
+    """A query, and the name of its answer; `table` asks for the last value only."""
 
     expr: str
     legend: str = ""

@@ -48,7 +48,7 @@ def data_alerts(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _expr(options: MonitoringOptions, metric: str, severity: Severity) -> str:
-    """Return where a ratio is above its limit, on some replica, in a window with as many rows as it requires.
+    """Return where a ratio is above its limit, in windows with enough rows.
 
     Time windows require none: they have few rows or many, and no alert rests on them.
     """

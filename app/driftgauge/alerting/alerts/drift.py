@@ -44,7 +44,7 @@ def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _expr(options: MonitoringOptions, severity: Severity, columns: str) -> str:
-    """Return drift of at least a severity on some replica, valued by the severity of the worst.
+    """Return drift of at least a severity, on the replica where it is worst.
 
     At least: the warning goes on beside the critical alert, which silences it, so that no change of severity leaves a
     gap in which neither fires. PSI is no part of it: significant drift is a warning at any size and from any number of
@@ -72,7 +72,7 @@ def _evidence(options: MonitoringOptions) -> str:
 
 
 def _size(options: MonitoringOptions, severity: Severity) -> str:
-    """Say how large PSI is beside its limit, in the sliding window and on the replica where that is most."""
+    """Say how large PSI is beside its limit, where that is most."""
     debiased = last("model_feature_psi_debiased{%s}", options)
     limit = last(f'model_feature_psi_threshold{{%s, severity="{severity}"}}', options)
     # Time windows have no limit, and windows with too few rows none that counts.

@@ -95,7 +95,10 @@ def _latency(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
 
 
 def _refused(options: MonitoringOptions, scope: Scope) -> Alert:
-    """Return the alert on clients without a connection; other refusals are the client's fault or cost it nothing."""
+    """Return the alert on clients that find no free connection.
+
+    Other refusals are the client's fault, or cost it nothing.
+    """
     return Alert(
         "DriftgaugeConnectionsRefused",
         "warning",

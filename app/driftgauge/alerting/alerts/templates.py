@@ -1,4 +1,4 @@
-"""Parts of an alert's description: the queries that a template asks, and what it makes of their answers."""
+"""Parts of an alert's description, such as the queries in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def last(selector: str, options: MonitoringOptions) -> str:
 
 
 def asked(operation: str, series: str, options: MonitoringOptions) -> str:
-    """Return a query of an alert's own feature, as its template asks it; `%s` is the place of its labels."""
+    """Return a query about an alert's own feature; `%s` stands for its labels."""
     labels = (*options.by, "model_name", "model_version", "feature_name")
     matchers = ", ".join(f"{label}=%[{place}]q" for place, label in enumerate(labels, start=1))
     values = " ".join(f"$labels.{label}" for label in labels)

@@ -1,4 +1,4 @@
-"""Alerts on the monitoring itself: stale verdicts, lost rows, too few rows, and one that always fires."""
+"""Alerts on the monitoring itself: stale verdicts, lost or skipped rows, too few rows."""
 
 from __future__ import annotations
 

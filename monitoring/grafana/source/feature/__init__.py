@@ -1,4 +1,4 @@
-"""The dashboard of one column: how it differs from the reference, and where its values are now."""
+"""The dashboard of one column: its difference from the reference, and its present values."""
 
 from __future__ import annotations
 

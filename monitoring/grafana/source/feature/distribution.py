@@ -78,7 +78,7 @@ SPECIAL_EDGES: Final = (("below", "-1e308"), ("above", "1e308"), ("unseen", "1.1
 
 
 def _ordered(expr: str) -> str:
-    """Add the number that a bin's name begins with as label `edge`, which bins are sorted by."""
+    """Add the first number of a bin's name as label `edge`, which sorts the bins."""
     expr = f'label_replace({expr}, "edge", "$1", "bin", "[^0-9-]*(-?[0-9.]+(?:e[-+]?[0-9]+)?).*")'
     for name, edge in SPECIAL_EDGES:
         expr = f'label_replace({expr}, "edge", "{edge}", "bin", "{name}")'
