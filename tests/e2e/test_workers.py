@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ import pytest
 from driftgauge.state.files import FileLock
 from driftgauge.state.slots import EVALUATION_LOCK
 
-from tests.e2e.processes import free_port, run, until
+from tests.e2e.processes import answers, free_port, run, until
 from tests.e2e.processes import running as started
 from tests.e2e.workers import (
     EVERYTHING,
@@ -158,6 +159,34 @@ def test_an_interrupt_while_workers_start_ends_all_without_a_traceback(
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) == 0
     assert "Traceback" not in log.read_text()
+
+
+def test_killed_workers_are_replaced_without_a_pause_while_no_other_serves(bundle: Path, tmp_path: Path) -> None:
+    with service(bundle, tmp_path / "state", 2, tmp_path / "log") as running:
+        for _ in range(6):  # those that have served and those that start: a back-off would grow to half a minute
+            until(lambda: len(running.pids()) == 2, running.supervisor, running.log)
+            for pid in running.pids():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        until(lambda: answers(running.address), running.supervisor, running.log)
+        assert time.monotonic() - began < 15.0
+        stop(running)
+
+
+def test_a_killed_fork_server_is_replaced_and_nothing_is_lost(bundle: Path, tmp_path: Path) -> None:
+    with service(bundle, tmp_path / "state", 2, tmp_path / "log", windows=EVERYTHING) as running:
+        running.clients(2)
+        load, old = Load(running.address, seed=8), set(running.pids())
+        (server,) = running.fork_servers()
+        with load.running():
+            os.kill(server, signal.SIGKILL)
+            until(lambda: not any(map(lives, old)), running.supervisor, running.log, seconds=90.0)
+        assert load.refused == []
+        assert assert_nothing_answered_is_lost(bundle, running, load) == 0
+        assert "fork_server_lost" in running.log.read_text()
+        assert running.fork_servers() != [server]
+        stop(running)
 
 
 def test_a_crash_does_not_mix_models_when_the_bundle_was_changed(bundle: Path, tmp_path: Path) -> None:
