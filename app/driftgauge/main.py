@@ -70,7 +70,7 @@ WITHOUT_FILES: Final = (
     "Windows and counters are kept in memory: a restart loses them, and a worker tells of its own rows alone. "
     "Name another folder with state_dir, or `memory` if that is what you want"
 )
-DESCRIPTION: Final = "Serves a model and watches whether what it sees still looks like what it was trained on."
+DESCRIPTION: Final = "Serves a model and monitors whether its inputs and predictions still look like the training data."
 
 
 def create_app(

@@ -292,25 +292,25 @@ REFUSED: list[Row] = [
     (body_of(GOOD, 5), Reason.WRONG_TYPE, {"field": "inputs[1]"}, "inputs[1] is not an object with a name"),
     (body_of({**GOOD, "name": 5}), Reason.WRONG_TYPE, {"field": "inputs[0]"}, "inputs[0]"),
     (body_of({"shape": [1]}), Reason.WRONG_TYPE, {"field": "inputs[0]"}, "inputs[0]"),
-    *each(with_("shape", BAD_SHAPES), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "its shape is"),
+    *each(with_("shape", BAD_SHAPES), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "its shape must be"),
     (body_of(tensor("x", [0, 3], "FP64", [])), Reason.EMPTY_BATCH, {"field": "x"}, "no row"),
     (body_of(tensor("size", [0], "FP64", [])), Reason.EMPTY_BATCH, {"field": "size"}, "no row"),
     (
         body_of(tensor("x", [6, 3], "FP64", [0] * 18)),
         Reason.TOO_MANY_ROWS,
         {"field": "x", "limit": 5, "given": 6},
-        "6 rows, at most 5",
+        "6 rows, the limit is 5",
     ),
     *each(with_("datatype", [None, "fp64", []]), Reason.WRONG_TYPE, {"field": "input-0"}, "FP64"),
     *each(with_("data", BAD_DATA), Reason.WRONG_TYPE, {"field": "input-0"}, "send a list"),
     *each(with_("data", BAD_NESTS, TWO), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "2 lists of 3"),
-    (body_of({**GOOD, "data": [1, 2]}), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "2 values, its shape says 3"),
-    (body_of({**GOOD, "data": [1, 2, 3, 4]}), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "4 values, its shape says 3"),
-    (body_of({**GOOD, "data": []}), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "0 values, its shape says 3"),
-    (body_of({**SIZE, "data": [1]}), Reason.UNKNOWN_SHAPE, {"field": "size"}, "1 values, its shape says 2"),
-    (body_of({**SIZE, "data": [[1], [2]]}), Reason.WRONG_TYPE, {"field": "size", "row": 0}, "a list is not of its"),
+    (body_of({**GOOD, "data": [1, 2]}), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "2 values, its shape needs 3"),
+    (body_of({**GOOD, "data": [1, 2, 3, 4]}), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "4 values, its shape needs"),
+    (body_of({**GOOD, "data": []}), Reason.UNKNOWN_SHAPE, {"field": "input-0"}, "0 values, its shape needs 3"),
+    (body_of({**SIZE, "data": [1]}), Reason.UNKNOWN_SHAPE, {"field": "size"}, "1 values, its shape needs 2"),
+    (body_of({**SIZE, "data": [[1], [2]]}), Reason.WRONG_TYPE, {"field": "size", "row": 0}, "a list does not fit its"),
     (body_of({**TWO, "data": [1, 2, 3, 4, "5", 6]}), Reason.WRONG_TYPE, {"field": "input-0", "row": 1}, "the text '5'"),
-    (body_of({**SIZE, "data": [1, True]}), Reason.WRONG_TYPE, {"field": "size", "row": 1}, "a boolean is not of its"),
+    (body_of({**SIZE, "data": [1, True]}), Reason.WRONG_TYPE, {"field": "size", "row": 1}, "a boolean does not fit"),
     (body_of({**SIZE, "datatype": "INT8", "data": [1, 2.5]}), Reason.WRONG_TYPE, {"field": "size", "row": 1}, "INT8"),
     (body_of({**SIZE, "datatype": "UINT8", "data": [0, -1]}), Reason.WRONG_TYPE, {"field": "size", "row": 1}, "-1"),
     (body_of({**SIZE, "datatype": "BOOL", "data": [1, 2]}), Reason.WRONG_TYPE, {"field": "size", "row": 1}, "BOOL"),
@@ -503,7 +503,7 @@ def test_a_size_beyond_64_bits_is_refused(shape: str) -> None:
     sent = f'{{"inputs":[{{"name":"size","shape":[{shape}],"datatype":"FP64","data":[1]}}], "x": NaN}}'
     error = refused(sent.encode())
     assert (error.reason, error.detail) == (Reason.UNKNOWN_SHAPE, {"field": "size"})
-    assert "its shape is" in error.message
+    assert "its shape must be" in error.message
     orjson.dumps(error.detail)
 
 

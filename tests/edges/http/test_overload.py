@@ -237,7 +237,7 @@ HOSTILE: Any = {
     ),
     "keys within the limit": (
         orjson.dumps({"features": [], **{f"k{k}": 1 for k in range(20_000)}}),
-        *(422, "unknown_shape", "k0, k1, k2 and 19997 more are not known here"),
+        *(422, "unknown_shape", "k0, k1, k2 and 19997 more are not known keys"),
     ),
     "features": (
         orjson.dumps({"features": {f"k{k}": 1 for k in range(20_000)}}),

@@ -1,4 +1,4 @@
-"""How the texts of a tensor are to be read: the `content_type` of MLServer's codecs.
+"""Content types of tensors, as MLServer's codecs define them.
 
 https://mlserver.readthedocs.io/en/latest/user-guide/content-type.html
 """
@@ -15,13 +15,13 @@ from driftgauge.errors import Reason, Refused
 ContentType = Literal["base64", "str", "np", "pd"]
 OF_TENSORS: Final[tuple[ContentType, ...]] = ("base64", "np", "str")
 OF_TEXTS: Final[tuple[ContentType, ...]] = ("base64", "str")
-"""Those that a tensor of BYTES alone may have."""
+"""Content types that are allowed for BYTES only."""
 OF_REQUESTS: Final[tuple[ContentType, ...]] = (*OF_TENSORS, "pd")
-"""A whole request may be a DataFrame as well, of a tensor for each column."""
+"""A request can also be a DataFrame, with one tensor for each column."""
 
 
 def content_type_of(parameters: Any, known: Sequence[ContentType], where: str) -> ContentType | None:
-    """Return the content type that parameters name, if they do; Refused if it is not read here."""
+    """Return the content type in parameters, None without one; Refused if it is not supported."""
     given = parameters.get("content_type") if isinstance(parameters, dict) else None
     if given is None:
         return None
@@ -29,14 +29,14 @@ def content_type_of(parameters: Any, known: Sequence[ContentType], where: str) -
         if given == content_type:
             return content_type
     raise _refused(
-        where, f"its content_type {shortened(str(given))!r} is not read here: leave it out, or send {', '.join(known)}"
+        where, f"its content_type {shortened(str(given))!r} is not supported: leave it out, or send {', '.join(known)}"
     )
 
 
 def read_as(content_type: ContentType | None, datatype: str, values: Sequence[Any], name: str) -> Sequence[Any]:
-    """Return a tensor's values as its content type means them; raises Refused.
+    """Return a tensor's values, decoded by its content type; raises Refused.
 
-    `np` and `pd` only say which type of Python a client has, `str` that texts are texts: JSON has both.
+    Only `base64` changes values. `np` and `pd` name the client's Python type, and `str` is what JSON says anyway.
     """
     if content_type in OF_TEXTS and datatype != "BYTES":
         raise _refused(name, f"content_type {content_type} goes with datatype BYTES, not {datatype}")
@@ -46,14 +46,14 @@ def read_as(content_type: ContentType | None, datatype: str, values: Sequence[An
 
 
 def _decoded(value: str, place: int, name: str) -> str:
-    """Return the text that base64 stands for; its `=` at the end may be left out."""
+    """Decode base64 text; the padding `=` is optional."""
     try:
         padded = value + "=" * (-len(value) % 4)
         return binascii.a2b_base64(padded.encode("ascii"), strict_mode=True).decode("utf-8")
     except UnicodeDecodeError as error:
         raise _refused(name, f"value {place} is base64 of bytes that are not UTF-8 text", value=place) from error
     except ValueError as error:
-        message = f"value {place} is not base64, which its content_type says: {shortened(value)!r}"
+        message = f"value {place} is not valid base64, as its content_type claims: {shortened(value)!r}"
         raise _refused(name, message, value=place) from error
 
 

@@ -1,4 +1,4 @@
-"""Tables as MLflow's clients send them: `dataframe_split`, a list of columns and rows of values.
+"""MLflow's `dataframe_split`: a list of columns and rows of values.
 
 https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/ (accepted inputs)
 """
@@ -19,12 +19,12 @@ _HINT: Final = 'send {"columns": [name, …], "data": [[value, …], …]}, as D
 
 
 def split_rows(table: Any) -> list[Any]:
-    """Return the rows of a split table as a list, which may be empty; raises Refused if it has none."""
+    """Return the rows of a split table, possibly none; raises Refused without a list of rows."""
     if not isinstance(table, dict):
         raise _refused(Reason.WRONG_TYPE, f"it is {json_type(table)}: {_HINT}")
     stranger = next((name for name in table if name not in _KEYS), None)
     if stranger is not None:
-        raise _refused(Reason.UNKNOWN_SHAPE, f"{shortened(stranger)} is not known in it: {_HINT}")
+        raise _refused(Reason.UNKNOWN_SHAPE, f"{shortened(stranger)} is not a known key: {_HINT}")
     rows = table.get("data")
     if not isinstance(rows, list):
         raise _refused(Reason.WRONG_TYPE, f"its data is {json_type(rows)}, not a list of rows: {_HINT}")
@@ -32,7 +32,7 @@ def split_rows(table: Any) -> list[Any]:
 
 
 def split_in_order(table: Mapping[str, Any], rows: Sequence[Any], decoder: FeatureDecoder) -> Sequence[list[Any]]:
-    """Return the rows with their values in the model's order; the index says nothing to a model. Raises Refused."""
+    """Return the rows with their values in the model's order; the index is ignored. Raises Refused."""
     names = _names(table.get("columns"))
     for place, row in enumerate(rows):
         if not isinstance(row, list):
@@ -40,15 +40,15 @@ def split_in_order(table: Mapping[str, Any], rows: Sequence[Any], decoder: Featu
         if len(row) != len(names):
             raise _refused(
                 Reason.WRONG_FEATURE_COUNT,
-                f"row {place} has {len(row)} values, columns names {len(names)}: send one value for each",
+                f"row {place} has {len(row)} values for {len(names)} columns: send one value for each column",
                 row=place,
                 expected=len(names),
                 given=len(row),
             )
-    places = decoder.places(names)
+    places = decoder.positions(names)
     if places == list(range(len(names))):
         return rows
-    # A row at a time, so that others run meanwhile.
+    # One row at a time, so that other threads can run in between.
     return [[None if place is None else row[place] for place in places] for row in rows]
 
 
@@ -58,7 +58,7 @@ def _names(columns: Any) -> Sequence[str]:
     seen: set[str] = set()
     for name in columns:
         if name in seen:
-            raise _refused(Reason.UNKNOWN_SHAPE, f"the column {shortened(name)} is there twice: send it once")
+            raise _refused(Reason.UNKNOWN_SHAPE, f"the column {shortened(name)} is in columns twice: send it once")
         seen.add(name)
     return columns
 

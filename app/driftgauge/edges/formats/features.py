@@ -1,4 +1,4 @@
-"""Rows of features as JSON sends them, decoded into the columns of a batch."""
+"""Decodes rows of JSON features into the columns of a batch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CATEGORY_TYPES: Final[frozenset[type]] = frozenset({str, float, int, bool, None
 
 
 class FeatureDecoder:
-    """Checks rows against a bundle's features: all of them are accepted, or none."""
+    """Checks and decodes rows for a bundle's features: all rows are accepted, or none."""
 
     def __init__(self, info: BundleInfo) -> None:
         self._features: Final = info.features
@@ -37,7 +37,7 @@ class FeatureDecoder:
         self._called: Final = [CategoryNames(feature) for feature in info.features]
 
     def decode(self, rows: Sequence[Any]) -> Batch:
-        """Return the batch of rows that are mappings by name or lists in the bundle's order.
+        """Return the batch of rows, each a mapping by name or a list in the bundle's order.
 
         Raises Refused, naming the field and the row.
         """
@@ -47,16 +47,16 @@ class FeatureDecoder:
             return self.decode_matrix(flat, len(lists))
         return self._batch(zip(*lists, strict=True), len(lists))
 
-    def places(self, columns: Sequence[str]) -> list[int | None]:
-        """Return where each feature is among named columns, None for one that is not; raises Refused as `decode`."""
-        found = {name: place for place, name in enumerate(columns)}
+    def positions(self, columns: Sequence[str]) -> list[int | None]:
+        """Return each feature's position among named columns, None if it is absent; raises Refused."""
+        found = {name: position for position, name in enumerate(columns)}
         if not found:
             raise self._empty_row(0)
         self._refuse_unknown(found, {})
         return [found.get(name) for name in self._names]
 
     def decode_columns(self, columns: Mapping[str, Sequence[Any]], rows: int) -> Batch:
-        """Return the batch of `rows` values for each feature by name; one that is absent is missing in every row.
+        """Return the batch of columns by name, each with `rows` values; absent features are missing in all rows.
 
         Raises Refused, naming the field and the row.
         """
@@ -70,7 +70,7 @@ class FeatureDecoder:
         return Batch(np.ascontiguousarray(cells.reshape(len(values), rows).T), {})
 
     def decode_matrix(self, values: Sequence[Any], rows: int) -> Batch:
-        """Return the batch of one row's values after the other's, each in the bundle's order, shape [rows * features].
+        """Return the batch of flat values in row-major order, shape [rows * features].
 
         Raises Refused, naming the field and the row.
         """
@@ -81,7 +81,7 @@ class FeatureDecoder:
         return Batch(cells.reshape(rows, count), {})
 
     def _batch(self, columns: Iterable[Sequence[Any]], rows: int) -> Batch:
-        """Return the batch of one column for each feature in order."""
+        """Return the batch of columns in the features' order."""
         cells = np.empty((rows, len(self._features)))
         texts: dict[int, list[str | None]] = {}
         for place, (feature, called, values) in enumerate(zip(self._features, self._called, columns, strict=True)):
@@ -99,7 +99,7 @@ class FeatureDecoder:
         if not isinstance(row, list):
             raise Refused(
                 Reason.WRONG_TYPE,
-                f"row {place} is {json_type(row)}; give an object of features by name, or a list in the model's order",
+                f"row {place} is {json_type(row)}: send an object of features by name, or a list in the model's order",
                 {"row": place},
             )
         if len(row) != len(self._features):
@@ -120,15 +120,15 @@ class FeatureDecoder:
         return [row.get(name) for name in self._names]
 
     def _known(self) -> str:
-        """Return the names of the first features, and where all of them are listed."""
+        """Return the names of the first features, and where to find all."""
         more = len(self._names) > NAMED
         return f"{named(self._names)} (GET /metadata lists them)" if more else named(self._names)
 
     def _empty_row(self, place: int) -> Refused:
-        """Return what is wrong with a row that has no feature at all: it is a mistake, whatever the model takes."""
+        """Return the refusal of a row without any feature, even if the model accepts missing values."""
         return Refused(
             Reason.MISSING_FEATURE,
-            f"row {place} has no feature; send at least one of {named(self._names)}, null where a value is missing",
+            f"row {place} has no features: send at least one of {named(self._names)}, with null for missing values",
             {"field": self._names[0], "row": place},
         )
 
@@ -145,24 +145,24 @@ class FeatureDecoder:
 
 
 def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
-    """Return what gets the values of these names in order; it raises KeyError where one is absent."""
+    """Return a function that gets the values of these names in order; it raises KeyError if one is absent."""
     if len(names) == 1:
         return lambda row: (row[names[0]],)
     return itemgetter(*names)
 
 
 def _finite_cells(values: Sequence[Any]) -> FloatArray | None:
-    """Return values that are all finite numbers as one array, or None if one of them needs a closer look."""
+    """Return values as one array if all are finite numbers, else None."""
     if len(values) > CHUNK:
         parts = [_finite_cells(part) for part in chunks(values)]
         finite = [part for part in parts if part is not None]
         return np.concatenate(finite) if len(finite) == len(parts) else None
     try:
-        numbers = array("d", values)  # unlike numpy it takes no text for a number
+        numbers = array("d", values)  # unlike numpy, it does not parse text as a number
     except (TypeError, OverflowError):
         return None
     cells = np.frombuffer(numbers, dtype=np.float64)
-    # A sum is quicker than numpy for the few values of one row; one that overflows says nothing yet.
+    # For a single row a sum is faster than numpy; it may overflow, so numpy decides then.
     return cells if math.isfinite(sum(numbers)) or np.isfinite(cells).all() else None
 
 
@@ -181,7 +181,7 @@ def _numbers(feature: Feature, values: Sequence[Any]) -> FloatArray:
 
 
 def _checked(feature: Feature, values: Sequence[Any]) -> Sequence[Any]:
-    """Return values that can be categories, or free text; raises Refused for any other."""
+    """Return values if all can be categories or free text; raises Refused."""
     types = set(map(type, values))
     wanted = _TEXT_TYPES if feature.kind == "text" else _CATEGORY_TYPES
     if types - wanted:
@@ -207,7 +207,7 @@ def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
     return Refused(
         Reason.NOT_FINITE,
         f"{bounded_name(feature.name)}: {shortened(str(values[row]))} is not a finite number; "
-        "send null where the value is missing",
+        "send null for a missing value",
         {"field": feature.name, "row": row},
     )
 
@@ -215,13 +215,13 @@ def _not_finite(feature: Feature, values: Sequence[Any], row: int) -> Refused:
 def _missing(name: str, row: int) -> Refused:
     return Refused(
         Reason.MISSING_FEATURE,
-        f"{bounded_name(name)} is missing, and the model takes no missing value there: send it",
+        f"{bounded_name(name)} is missing, but the model needs a value: send it",
         {"field": name, "row": row},
     )
 
 
 def json_type(value: object) -> str:
-    """Return what a value of JSON is, for a message."""
+    """Describe the type of a JSON value, for a message."""
     if isinstance(value, str):
         return f"the text {shortened(value)!r}"
     names = {dict: "an object", list: "a list", bool: "a boolean", NoneType: "null"}

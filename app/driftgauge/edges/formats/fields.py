@@ -1,4 +1,4 @@
-"""What every format reads alike: the JSON of a body, ids and times."""
+"""Fields that all formats share: JSON bodies, ids and times."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from driftgauge.errors import Reason, Refused
 
 ID_LENGTH: Final = 128
 ID_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufeff]+$"
-"""What an id consists of: no control characters, no line breaks, nothing that turns or hides text."""
+"""Allowed ids: no control characters, no line breaks, nothing that reverses or hides text."""
 _IS_ID: Final = re.compile(ID_PATTERN.replace("$", r"\Z"))
 TIME_PATTERN: Final = (
     r"^(?!0000)[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
     r"([Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?)?)?$"
 )
-"""A time as RFC 3339 writes it. Without an offset, and a date alone, as many programs write it: that is UTC."""
+"""RFC 3339, where the offset or the whole time of day may be missing; UTC is then assumed."""
 _IS_TIME: Final = re.compile(TIME_PATTERN.replace("$", r"\Z"))
 _LEAP_SECOND: Final = slice(17, 19)
 READ_AGAIN_BYTES: Final = 65_536
-"""Up to which size a body that is not quite JSON is read again, slowly, to say what is wrong where."""
+"""Largest invalid body that is parsed again by a slower parser, to find the field at fault."""
 
 
 def unmarked(body: bytes) -> bytes:
-    """Return a body without the byte order mark that some programs of Windows write before UTF-8."""
+    """Return a body without the byte order mark that some Windows programs write before UTF-8."""
     return body[3:] if body[:3] == codecs.BOM_UTF8 else body
 
 
 def read_json(body: bytes, structure: Structure | None = None) -> Any:
-    """Return the JSON value of a body, of a large one a piece at a time by its structure; raises Refused.
+    """Return the JSON value of a body, parsed in pieces if its structure is given; raises Refused.
 
-    NaN and infinite numbers, which JSON does not have but some writers send, are read as numbers in
-    a body that is not too large for it, so that the field that holds one can be named. A byte order
-    mark before it is passed over.
+    NaN and infinite numbers are not JSON, but some clients send them. In bodies up to `READ_AGAIN_BYTES` they are
+    accepted here, so that the decoder can name the field. A byte order mark is ignored.
     """
     body = unmarked(body)
     try:
@@ -52,7 +51,7 @@ def read_json(body: bytes, structure: Structure | None = None) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {_told(body, error)}") from error
+        raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {_utf8_problem(body, error)}") from error
     if b"\0" in body[:4]:
         raise Refused(Reason.NOT_UTF8, f"the body is not UTF-8: {_WIDE}")
     if len(body) > READ_AGAIN_BYTES:
@@ -63,7 +62,7 @@ def read_json(body: bytes, structure: Structure | None = None) -> Any:
         raise Refused(Reason.NOT_JSON, f"the body is not JSON: {problem}")
     try:
         content = json.loads(text)
-        json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be written back
+        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
     except (ValueError, RecursionError) as error:
         raise Refused(Reason.NOT_JSON, f"the body is not JSON: {problem}") from error
     return content
@@ -72,30 +71,30 @@ def read_json(body: bytes, structure: Structure | None = None) -> Any:
 _WIDE: Final = "it looks like UTF-16 or UTF-32; send UTF-8"
 
 
-def _told(body: bytes, error: UnicodeDecodeError) -> str:
-    """Return what a body that is not UTF-8 looks like, or where it goes wrong."""
+def _utf8_problem(body: bytes, error: UnicodeDecodeError) -> str:
+    """Describe why a body is not UTF-8."""
     if body.startswith(b"\x1f\x8b"):
-        return "it looks like gzip; say so with Content-Encoding: gzip"
+        return "it looks like gzip: send Content-Encoding: gzip with it"
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
         return _WIDE
     return f"{error.reason} at byte {error.start}"
 
 
 def id_of(field: str, value: Any, row: int = 0) -> str:
-    """Return a value that is usable as an id; raises Refused."""
+    """Return a valid id; raises Refused."""
     if isinstance(value, str) and 0 < len(value) <= ID_LENGTH and _IS_ID.match(value):
         return value
     raise Refused(
         Reason.INVALID_PREDICTION_ID,
-        f"{field}: an id is a text of 1 to {ID_LENGTH} printable characters",
+        f"{field}: give a text of 1 to {ID_LENGTH} printable characters",
         {"field": field, "row": row},
     )
 
 
 def time_of(field: str, value: Any, row: int = 0) -> float:
-    """Return a time in seconds since 1970, of RFC 3339 text (UTC where it names no offset) or of such seconds.
+    """Return a time in seconds since 1970, from RFC 3339 text (UTC without an offset) or from seconds.
 
-    Raises Refused for anything else, and for what is not a time of the years 1 to 9999.
+    Raises Refused for anything else, and for times outside the years 1 to 9999.
     """
     try:
         if isinstance(value, str):
@@ -106,16 +105,16 @@ def time_of(field: str, value: Any, row: int = 0) -> float:
         pass
     raise Refused(
         Reason.INVALID_TIMESTAMP,
-        f"{field}: {str(value)[:40]!r} is not a time; send RFC 3339 text such as 2026-01-31T12:00:00Z, "
+        f"{field}: {str(value)[:40]!r} is not a time: send RFC 3339 text such as 2026-01-31T12:00:00Z, "
         "or seconds since 1970",
         {"field": field, "row": row},
     )
 
 
 def _instant(text: str) -> datetime:
-    """Return a time in UTC, so that it can be written again; ValueError or OverflowError if there is none.
+    """Return a time in UTC; ValueError or OverflowError if the text is not one.
 
-    Second 60, a leap second, is the second that follows: computers count none.
+    Second 60, a leap second, counts as the following second.
     """
     if not _IS_TIME.match(text):
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2: the body of `POST /v2/models/{name}/infer`, its answer, what describes them.
+"""The Open Inference Protocol, version 2: requests, answers and metadata.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -32,12 +32,12 @@ _BY_TYPE: Final = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
 
 @dataclass(frozen=True)
 class InferRequest:
-    """A request that was understood."""
+    """A decoded request."""
 
     batch: Batch
     id: str | None
     outputs: Sequence[str] | None
-    """The outputs that are wanted, in order; None if all of them are."""
+    """The requested outputs in order; None for all."""
     event: FloatArray | None
     """Event times in seconds since 1970, shape [n]; None if the request has none."""
 
@@ -45,7 +45,7 @@ class InferRequest:
 def read_infer(
     body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int, structure: Structure | None = None
 ) -> InferRequest:
-    """Understand a body, a large one by its structure; raises Refused with the reason, the field and what to do."""
+    """Decode a body, a large one with its structure; raises Refused with the reason, the field and what to do."""
     content = _content(body, structure)
     meant = content_type_of(content.get("parameters"), OF_REQUESTS, "parameters")
     tensors = read_tensors(content.get("inputs"), max_rows, meant)
@@ -66,7 +66,7 @@ def _content(body: bytes, structure: Structure | None) -> dict[str, Any]:
     try:
         content = read_json(body, structure)
     except Refused as error:
-        if b'"binary_data_size"' in body:  # what follows the JSON is no JSON
+        if b'"binary_data_size"' in body:  # binary data follows the JSON
             raise refused_binary("the body") from error
         raise
     if not isinstance(content, dict) or content.get("inputs") is None:
@@ -92,12 +92,12 @@ def _by_name(tensors: Sequence[Tensor], info: BundleInfo) -> Mapping[str, Tensor
     columns: dict[str, Tensor] = {}
     for tensor in tensors:
         if tensor.name in columns:
-            raise refused(Reason.UNKNOWN_SHAPE, tensor.name, "it is there twice in inputs: send it once")
+            raise refused(Reason.UNKNOWN_SHAPE, tensor.name, "it is in inputs twice: send it once")
         if tensor.width not in (None, 1):
             raise _misshapen(Reason.WRONG_FEATURE_COUNT, tensor, info, expected=len(info.features), given=tensor.width)
         columns[tensor.name] = tensor
     if len(tensors) == 1 and not any(feature.name in columns for feature in info.features):
-        # Perhaps a row of all features that is not in a batch.
+        # Possibly one row of all features without the batch dimension.
         raise _misshapen(Reason.UNKNOWN_FEATURE, tensors[0], info)
     return columns
 
@@ -106,9 +106,9 @@ def _misshapen(reason: Reason, tensor: Tensor, info: BundleInfo, **detail: objec
     shape = [entry for entry in (tensor.rows, tensor.width) if entry is not None]
     names = named(feature.name for feature in info.features)
     message = (
-        f"a tensor of shape {shape} and this name is neither all features nor one of them: send one of shape "
-        f"[rows, {len(info.features)}] with the values of {names} in this order, or one of shape [rows], named so, "
-        "for each"
+        f"a tensor of shape {shape} with this name is neither all features nor one of them: send one of shape "
+        f"[rows, {len(info.features)}] with the values of {names} in this order, or one of shape [rows] for each, "
+        "with the feature's name"
     )
     return refused(reason, tensor.name, message, **detail)
 
@@ -124,11 +124,11 @@ def _refuse_texts(tensor: Tensor, features: Sequence[Feature]) -> None:
             )
 
 
-# ---------------------------------------------------------------- what else a request says
+# ---------------------------------------------------------------- outputs and parameters
 
 
 def _wanted(outputs: Any) -> Sequence[str] | None:
-    """Return the names of the outputs that are asked for, each once; None if the request names none."""
+    """Return the names of the requested outputs, each once; None if the request names none."""
     if outputs is None or outputs == []:
         return None
     if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
@@ -144,7 +144,7 @@ def _known_output(name: Any) -> str:
     if name not in OUTPUTS:
         raise Refused(
             Reason.UNKNOWN_SHAPE,
-            f"outputs: {shortened(str(name))} is not an output of the model; there are {', '.join(OUTPUTS)}",
+            f"outputs: {shortened(str(name))} is not an output of the model; it has {', '.join(OUTPUTS)}",
             {"field": "outputs"},
         )
     return str(name)
@@ -190,7 +190,7 @@ def write_infer(request: InferRequest, answer: Answer, info: BundleInfo, arrival
 
 
 def _ids(request: InferRequest, arrival: float) -> tuple[str, Sequence[str]]:
-    """Return the id of the answer, and those of its rows: of one row it is the same."""
+    """Return the ids of the answer and of its rows; for a single row they are the same."""
     rows = len(request.batch)
     if rows == 1:
         id_ = request.id or time_ordered_ids(arrival, 1)[0]
@@ -200,11 +200,11 @@ def _ids(request: InferRequest, arrival: float) -> tuple[str, Sequence[str]]:
 
 
 def error_body(code: str, message: str) -> bytes:
-    """Return the protocol's one shape of an error, with the code before the message."""
+    """Return an error in the protocol's format, with the code before the message."""
     return orjson.dumps({"error": f"{code}: {message}"})
 
 
-# ---------------------------------------------------------------- what describes it
+# ---------------------------------------------------------------- metadata
 
 
 def server_metadata(version: str) -> dict[str, Any]:

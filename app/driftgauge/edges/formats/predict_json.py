@@ -23,7 +23,7 @@ from driftgauge.models.predictor import Batch
 from driftgauge.serving.request import Answer
 
 LISTS: Final = ("instances", "data", RECORDS)
-"""What holds a list of rows."""
+"""Keys that hold a list of rows."""
 _SHAPES: Final = ("features", *LISTS, SPLIT)
 _SINGLE: Final = frozenset({"features", "prediction_id", "timestamp"})
 _MANY: Final = frozenset({*LISTS, SPLIT, "prediction_ids", "timestamps"})
@@ -35,7 +35,7 @@ _HINT: Final = (
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """A request that was understood."""
+    """A decoded request."""
 
     batch: Batch
     many: bool
@@ -47,13 +47,13 @@ class PredictRequest:
 def read_request(
     body: bytes, decoder: FeatureDecoder, max_rows: int, structure: Structure | None = None
 ) -> PredictRequest:
-    """Understand a body, a large one by its structure; raises Refused with the reason, the field and what to do."""
+    """Decode a body, a large one with its structure; raises Refused with the reason, the field and what to do."""
     content = read_json(body, structure)
     if type(content) is list:
         content = {RECORDS: content}  # the bare rows, as DataFrame.to_json(orient="records") writes them
     if not isinstance(content, dict):
         raise Refused(Reason.UNKNOWN_SHAPE, f"the body is neither an object nor a list: {_HINT}")
-    if len(content) == 1 and "features" in content:  # what most requests are
+    if len(content) == 1 and "features" in content:  # most requests
         return PredictRequest(decoder.decode([content["features"]]), many=False, ids=None, event=None)
     given = [shape for shape in _SHAPES if shape in content]
     if len(given) != 1:
@@ -73,7 +73,7 @@ def read_request(
 
 
 def _rows(content: dict[str, Any], shape: str, max_rows: int) -> list[Any]:
-    """Return the rows that a body has, at least one and at most `max_rows`; raises Refused."""
+    """Return the rows of a body, at least one and at most `max_rows`; raises Refused."""
     if shape == "features":
         return [content[shape]]
     rows = split_rows(content[shape]) if shape == SPLIT else content[shape]
@@ -84,7 +84,7 @@ def _rows(content: dict[str, Any], shape: str, max_rows: int) -> list[Any]:
     if len(rows) > max_rows:
         raise Refused(
             Reason.TOO_MANY_ROWS,
-            f"{shape} has {len(rows)} rows, at most {max_rows} are taken: send several requests",
+            f"{shape} has {len(rows)} rows, the limit is {max_rows}: send several requests",
             {"field": shape, "limit": max_rows, "given": len(rows)},
         )
     return rows
@@ -95,14 +95,14 @@ def _refuse_strangers(content: dict[str, Any], known: frozenset[str]) -> None:
     if strangers:
         raise Refused(
             Reason.UNKNOWN_SHAPE,
-            f"{named(strangers)} {'is' if len(strangers) == 1 else 'are'} not known here; beside the rows a request "
-            f"may have {', '.join(sorted(known - set(_SHAPES)))}",
+            f"{named(strangers)} {'is not a known key' if len(strangers) == 1 else 'are not known keys'}; "
+            f"besides the rows a request may have {', '.join(sorted(known - set(_SHAPES)))}",
             {"field": shortened(strangers[0])},
         )
 
 
 def _one_or_many(content: dict[str, Any], name: str, many: bool, rows: int) -> tuple[str, list[Any] | None]:
-    """Return a field and its value for each row; in a request of many rows its name is a plural."""
+    """Return a field's name and its value for each row; with many rows the name is plural."""
     field = name + "s" * many
     value = content.get(field)
     if value is None or not many:

@@ -12,7 +12,7 @@ def time_ordered_ids(at: float, count: int) -> list[str]:
     bits.
     """
     high = (int(at * 1000) & 0xFFFF_FFFF_FFFF) << 16 | 0x7 << 12
-    # Unique, not secret: so the generator that Python seeds for each process does, without a call of the system.
+    # Ids are unique, not secret, so Python's generator is enough and saves a system call.
     start = random.getrandbits(40)  # of the counter's 42 bits: room to count up
     return [_uuid7(high, start + i, random.getrandbits(32)) for i in range(count)]
 

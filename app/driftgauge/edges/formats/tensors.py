@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol, version 2: datatypes, shapes, and values that fit them."""
+"""Tensors of the Open Inference Protocol: datatypes, shapes, and checked values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HINT: Final = (
 
 @dataclass(frozen=True)
 class Datatype:
-    """What a value of a tensor may be."""
+    """The JSON types and range of a tensor's values."""
 
     kind: Literal["boolean", "integer", "number", "string"]
     types: frozenset[type]
@@ -35,7 +35,7 @@ def _integers(low: int, high: int) -> Datatype:
 
 
 def _floats(beyond: float) -> Datatype:
-    """Return a datatype of numbers nearer to zero than what it would round to infinity."""
+    """Return a datatype of numbers smaller than the first that rounds to infinity."""
     largest = math.nextafter(beyond, 0.0)
     return Datatype("number", frozenset({int, float, NoneType}), -largest, largest)
 
@@ -49,11 +49,11 @@ DATATYPES: Final[Mapping[str, Datatype]] = {
     "FP64": Datatype("number", frozenset({int, float, NoneType})),
     "BYTES": Datatype("string", frozenset({str, NoneType})),
 }
-"""The protocol's datatypes. Numbers are taken as JSON has them, not rounded to the precision of theirs."""
+"""The protocol's datatypes; numbers keep JSON's precision and are not rounded."""
 
 
 class Tensor(NamedTuple):
-    """A tensor whose values are of its datatype: of one tensor for each feature there are many, hence no dataclass."""
+    """A checked tensor; a NamedTuple for speed, because a request may have one for each feature."""
 
     name: str
     datatype: str
@@ -65,7 +65,7 @@ class Tensor(NamedTuple):
 
 
 def read_tensors(inputs: Any, max_rows: int, meant: ContentType | None) -> list[Tensor]:
-    """Return the tensors of `inputs`, whose parameters say that they are `meant` so; Refused for one that is none."""
+    """Return the tensors of `inputs`; `meant` is the request's content type. Raises Refused."""
     if not isinstance(inputs, list):
         raise Refused(Reason.WRONG_TYPE, f"inputs is {json_type(inputs)}, not a list: {HINT}", {"field": "inputs"})
     if not inputs:
@@ -74,7 +74,7 @@ def read_tensors(inputs: Any, max_rows: int, meant: ContentType | None) -> list[
 
 
 def _tensor(given: Any, place: int, max_rows: int, meant: ContentType | None) -> Tensor:
-    """Return a tensor of a request whose parameters say that it is `meant` so; its own parameters come first."""
+    """Return one tensor; its own content type takes precedence over the request's, `meant`."""
     name = given.get("name") if isinstance(given, dict) else None
     if not isinstance(name, str):
         field = f"inputs[{place}]"
@@ -98,15 +98,15 @@ def _tensor(given: Any, place: int, max_rows: int, meant: ContentType | None) ->
 def _shape(name: str, shape: Any, max_rows: int) -> tuple[int, int | None]:
     """Return a tensor's number of rows and, if its shape has two entries, the second."""
     if not isinstance(shape, list) or not 1 <= len(shape) <= 2 or not all(map(_is_size, shape)):
-        raise refused(Reason.UNKNOWN_SHAPE, name, "its shape is not [rows] or [rows, features], in integers from 0 up")
+        raise refused(Reason.UNKNOWN_SHAPE, name, "its shape must be [rows] or [rows, features], with integers from 0")
     rows = shape[0]
     if not rows:
-        raise refused(Reason.EMPTY_BATCH, name, "it has no row: send at least one")
+        raise refused(Reason.EMPTY_BATCH, name, "it has no rows: send at least one")
     if rows > max_rows:
         raise refused(
             Reason.TOO_MANY_ROWS,
             name,
-            f"it has {rows} rows, at most {max_rows} are taken: send several requests",
+            f"it has {rows} rows, the limit is {max_rows}: send several requests",
             limit=max_rows,
             given=rows,
         )
@@ -118,7 +118,7 @@ def _is_size(entry: Any) -> bool:
 
 
 def _flat(name: str, data: Any, rows: int, width: int | None) -> Sequence[Any]:
-    """Return a tensor's values, which come flat or as a list for each row."""
+    """Return a tensor's values, sent flat or as one list for each row."""
     if not isinstance(data, list):
         raise refused(Reason.WRONG_TYPE, name, f"its data is {json_type(data)}: send a list")
     expected = rows
@@ -130,7 +130,7 @@ def _flat(name: str, data: Any, rows: int, width: int | None) -> Sequence[Any]:
         raise refused(
             Reason.UNKNOWN_SHAPE,
             name,
-            f"its data has {len(data)} values, its shape says {expected}: send one for each place of the shape",
+            f"its data has {len(data)} values, its shape needs {expected}: send as many as the shape says",
         )
     return data
 
@@ -140,13 +140,13 @@ def _joined(name: str, data: Sequence[Any], rows: int, width: int) -> Sequence[A
         raise refused(
             Reason.UNKNOWN_SHAPE,
             name,
-            f"its data is not {rows} lists of {width} values: nest it as its shape [{rows}, {width}], or not at all",
+            f"its data is not {rows} lists of {width} values: nest it like its shape, or send it flat",
         )
     return joined(data, width)
 
 
 def _refuse_misfits(tensor: Tensor) -> None:
-    """Raise Refused for a value that is not of the tensor's datatype; null fits every one."""
+    """Raise Refused for a value that does not fit the tensor's datatype; null fits all datatypes."""
     datatype = DATATYPES[tensor.datatype]
     if not all(datatype.types.issuperset(map(type, part)) for part in chunks(tensor.values)):
         place = next(i for i, value in enumerate(tensor.values) if type(value) not in datatype.types)
@@ -160,9 +160,9 @@ def _refuse_beyond(tensor: Tensor, low: float, high: float) -> None:
         if all(low <= min(part) and max(part) <= high for part in chunks(tensor.values)):
             return
     except (TypeError, ValueError):
-        pass  # null has no order, and nothing no minimum
+        pass  # null cannot be compared, and an empty list has no minimum
     for place, value in enumerate(tensor.values):
-        # What is not finite is refused with the feature's name when it is decoded.
+        # Values that are not finite are refused by the decoder, which knows the feature's name.
         if value is not None and not low <= value <= high and abs(value) < math.inf:
             raise _misfit(tensor, place, shortened(str(value)))
 
@@ -170,31 +170,31 @@ def _refuse_beyond(tensor: Tensor, low: float, high: float) -> None:
 def _misfit(tensor: Tensor, place: int, what: str) -> Refused:
     kind = DATATYPES[tensor.datatype].kind
     wanted = "texts" if kind == "string" else f"{kind}s"
-    message = f"{what} is not of its datatype {tensor.datatype}: send {wanted} that fit it, or another datatype"
+    message = f"{what} does not fit its datatype {tensor.datatype}: send {wanted} in its range, or another datatype"
     return refused(Reason.WRONG_TYPE, tensor.name, message, row=place // (tensor.width or 1))
 
 
 def rows_of(tensors: Sequence[Tensor]) -> int:
-    """Return the number of rows, which is that of every tensor; Refused where two differ."""
+    """Return the number of rows of all tensors; Refused if two differ."""
     rows = tensors[0].rows
     for tensor in tensors:
         if tensor.rows != rows:
-            message = f"it has {tensor.rows} rows, {shortened(tensors[0].name)} has {rows}: send as many for each"
+            message = f"it has {tensor.rows} rows, {shortened(tensors[0].name)} has {rows}: send equal numbers"
             raise refused(Reason.UNKNOWN_SHAPE, tensor.name, message, expected=rows, given=tensor.rows)
     return rows
 
 
 def refused_binary(what: str) -> Refused:
-    """Return what is wrong with values that are not sent as JSON."""
+    """Return the refusal of values that are not sent as JSON."""
     return Refused(
         Reason.UNKNOWN_SHAPE,
-        f"{shortened(what)} has no JSON data, or says that it is binary, which is not taken here: "
+        f"{shortened(what)} has no JSON data; binary data is not supported: "
         'send the values as JSON in "data" (binary_data=False in some clients)',
         {"field": shortened(what)} if what != "the body" else {},
     )
 
 
 def refused(reason: Reason, name: str, message: str, **detail: object) -> Refused:
-    """Return what is wrong with a tensor of a name."""
+    """Return the refusal of a tensor."""
     field = shortened(name)
     return Refused(reason, f"{field}: {message}", {"field": field, **detail})

@@ -13,7 +13,7 @@ from tests.edges.formats.test_features import info
 from tests.edges.formats.test_infer_v2 import MAX_ROWS, NUMBERS, TEXTS, fits, read
 from tests.schema_values import changed, fitting
 
-UNSAID = ("its shape says", "its data is not", "send as many for each", "there twice", "base64")
+UNSAID = ("its shape needs", "its data is not", "send equal numbers", "in inputs twice", "base64")
 """Of what a JSON schema cannot say: how many values there are, which names are alike, what base64 is."""
 ABOUTS = {
     "numbers": NUMBERS,

@@ -1,4 +1,4 @@
-"""Long lists of values, worked on a part at a time: what is written in C lets no other thread run until it is done."""
+"""Long lists processed in parts, because a call into C blocks all other threads until it returns."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import chain
 from typing import Any, Final
 
 CHUNK: Final = 32_768
-"""Values that are worked on at once: a millisecond at most."""
+"""Values per part, a millisecond at most."""
 
 
 def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Yield values in parts of at most `CHUNK`; all of them at once if they are no more."""
+    """Yield values in parts of at most `CHUNK`."""
     if len(values) <= CHUNK:
         yield values
         return
@@ -20,7 +20,7 @@ def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def joined(lists: Sequence[Sequence[Any]], width: int) -> list[Any]:
-    """Return the values of lists of a width, one list after the other."""
+    """Return the concatenated values of lists of equal width."""
     if len(lists) * width <= CHUNK:
         return list(chain.from_iterable(lists))
     values: list[Any] = []

@@ -1,4 +1,4 @@
-"""A large JSON body, parsed a piece at a time into the value that parsing it at once would give."""
+"""Parses a large JSON body in pieces, with the same result as parsing it at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 from driftgauge.edges.formats.large.structure import DEPTH, Cut, Opened, Structure
 from driftgauge.errors import DriftgaugeError
 
-TOO_DEEP: Final = f"lists and objects are nested more than {DEPTH:,} deep, and a request has no need to"
+TOO_DEEP: Final = f"lists and objects are nested more than {DEPTH:,} deep"
 
 
 class NotJson(DriftgaugeError, ValueError):
@@ -20,51 +20,51 @@ class NotJson(DriftgaugeError, ValueError):
 
 
 class _Seams:
-    """What is put before and behind a piece to make it JSON: its open brackets, and entries that stand for the rest.
+    """Prefix and suffix that make a piece valid JSON: its open brackets, and placeholder entries for the rest.
 
-    The parser itself thus finds a comma too many, or one that is missing, at a cut. The keys of
-    those entries are of chance, so that a body cannot have them.
+    The parser itself then finds an extra or missing comma at a cut. The placeholders have random keys that a body
+    cannot contain.
     """
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        chance = secrets.token_hex(16)
-        self.before: Final = f"{chance}-"
-        self.behind: Final = f"{chance}+"
+        random_key = secrets.token_hex(16)
+        self.before: Final = f"{random_key}-"
+        self.behind: Final = f"{random_key}+"
 
     def is_list(self, opened: Opened) -> bool:
-        """Say whether it is a list, and not an object."""
+        """Say whether an open bracket is a list rather than an object."""
         return self._body[opened.place] == ord("[")
 
     def prefix(self, opened: Sequence[Opened]) -> bytes:
-        """Return what opens them, so that a comma may not follow, but an entry has to."""
+        """Return the opening brackets, followed by a placeholder."""
         texts = ["[" if self.is_list(own) else f'{{"{self.before}":' for own in opened]
         return ("".join(texts) + "0,").encode() if texts else b""
 
     def suffix(self, opened: Sequence[Opened]) -> bytes:
-        """Return what closes them, behind one more entry of the innermost."""
+        """Return the closing brackets, preceded by a placeholder."""
         if not opened:
             return b""
         entry = ",0" if self.is_list(opened[-1]) else f',"{self.behind}":0'
         return (entry + "".join("]" if self.is_list(own) else "}" for own in reversed(opened))).encode()
 
     def key(self, opened: Opened) -> str:
-        """Return the key of a list or an object inside of an object."""
+        """Return the key of a list or object inside an object."""
         entry: dict[str, int] = orjson.loads(b"{" + self._body[opened.member : opened.place] + b"0}")
         return next(iter(entry))
 
 
 class _Whole:
-    """The value as far as it is parsed."""
+    """The value parsed so far."""
 
     def __init__(self, seams: _Seams) -> None:
         self._seams = seams
         self.value: Any = None
         self._open: list[Any] = []
-        """What is still open of it, outermost first."""
+        """Its open lists and objects, outermost first."""
 
     def add(self, value: Any, before: Sequence[Opened], behind: Sequence[Opened], kept: int) -> None:
-        """Take the value of a piece at whose beginning and end so much is open, `kept` of it the same."""
+        """Add a piece's value, given what is open before and behind it; the first `kept` are the same."""
         if before:
             self._continue(value, max(kept - 1, 0))
         else:
@@ -80,7 +80,7 @@ class _Whole:
                 del innermost[self._seams.behind]
 
     def _continue(self, value: Any, outermost: int) -> None:
-        """Give what is open the entries that the piece has of it."""
+        """Add the piece's entries to the open lists and objects."""
         for own in self._open[outermost:]:
             if type(own) is list:
                 further = value[0]
@@ -96,19 +96,19 @@ class _Whole:
 
 
 def parsed(body: bytes, structure: Structure) -> Any:
-    """Return the JSON value of a body of such a structure; raises NotJson.
+    """Return the JSON value of a body with this structure; raises NotJson.
 
-    No call of the parser takes long, so other threads run between them.
+    Each call of the parser is short, so other threads can run in between.
     """
     if structure.is_torn:
-        raise NotJson("its brackets do not match, or something follows its end")
+        raise NotJson("its brackets do not match, or data follows its end")
     if structure.is_too_deep:
         raise NotJson(TOO_DEEP)
     seams = _Seams(body)
     whole = _Whole(seams)
     for first, last, before, behind in _spans(structure):
         kept = _same(before, behind)
-        outermost = max(kept - 1, 0)  # what is further out has no entry here
+        outermost = max(kept - 1, 0)  # further out there are no entries in this piece
         prefix = seams.prefix(before[outermost:])
         try:
             value = orjson.loads(prefix + body[first:last] + seams.suffix(behind[outermost:]))
@@ -120,14 +120,14 @@ def parsed(body: bytes, structure: Structure) -> Any:
 
 
 def _spans(structure: Structure) -> Iterator[tuple[int, int, Sequence[Opened], Sequence[Opened]]]:
-    """Yield where each piece begins and ends, and what is open there."""
+    """Yield the start and end of each piece, and what is open at both."""
     cuts = [Cut(-1, ()), *structure.cuts, Cut(structure.bytes, ())]
     for cut, following in pairwise(cuts):
         yield cut.place + 1, following.place, cut.opened, following.opened
 
 
 def _same(before: Sequence[Opened], behind: Sequence[Opened]) -> int:
-    """Return how many are open at both ends."""
+    """Return how many lists and objects are open at both ends."""
     for place, (one, other) in enumerate(zip(before, behind, strict=False)):
         if one != other:
             return place

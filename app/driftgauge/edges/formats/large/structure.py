@@ -1,7 +1,7 @@
-"""The brackets, commas and quotes of a large body, looked at a slice at a time without parsing it.
+"""Counts brackets, commas and quotes of a large body in slices, without parsing it.
 
-A JSON parser holds the interpreter from the first byte to the last, so nobody else is served
-meanwhile. A `Structure` says what a body would cost before it is parsed, and where it can be cut.
+A JSON parser holds the interpreter from the first byte to the last, and no other request is served meanwhile. A
+`Structure` says how expensive a body is before it is parsed, and where it can be cut.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLICE_BYTES: Final = 131_072
-"""What is looked at, and parsed, at once: a millisecond or so. With less, threads that change would take longer."""
+"""Bytes per step, about a millisecond; smaller steps would spend more time on thread switches."""
 DEPTH: Final = 1_024
-"""How many lists and objects may be in each other: as many as the parser takes."""
+"""Maximum nesting depth, the same as the parser's."""
 
 _QUOTE, _COMMA, _OPENING, _CLOSING = 1, 2, 3, 4
 _KINDS: Final = bytes(
@@ -23,18 +23,18 @@ _KINDS: Final = bytes(
     for byte in range(256)
 )
 _STEPS: Final = np.array([0, 0, 0, 1, -1])
-"""What a mark does to the depth, by its kind."""
+"""Change of the depth by kind of mark."""
 
 Endpoints = NDArray[np.int64]
 
 
 class Opened(NamedTuple):
-    """A list or an object that is open somewhere in a body."""
+    """A list or object that is open at some position of a body."""
 
     member: int
-    """Where its entry begins: in an object, its key."""
+    """Position where its entry begins; inside an object, its key."""
     place: int
-    """Of its bracket."""
+    """Position of its bracket."""
 
 
 class Cut(NamedTuple):
@@ -42,38 +42,37 @@ class Cut(NamedTuple):
 
     place: int
     opened: tuple[Opened, ...]
-    """What is open there, outermost first."""
+    """Open lists and objects, outermost first."""
 
 
 class Structure:
-    """What brackets, commas and quotes say of a body that is fed in order.
+    """The structure of a body that is fed in order.
 
-    What it finds holds for JSON. A body that is not JSON may be taken for anything, but its pieces
-    are then not all JSON either. Behind a bracket that makes it no JSON, or too deep, nothing is
-    looked at any more.
+    It is correct for JSON. For other bodies it may be wrong, but then at least one piece is not JSON either. After a
+    bracket that makes the body invalid or too deep, the rest is only counted.
     """
 
     def __init__(self) -> None:
         self.bytes = 0
-        """How many were fed."""
+        """Number of bytes fed."""
         self.commas = 0
         self.openings = 0
-        """Lists and objects that begin."""
+        """Number of lists and objects."""
         self.deepest = 0
-        """How many of them are in each other at most."""
+        """Largest nesting depth."""
         self.cuts: list[Cut] = []
-        """At most one in a slice, and none in what is one value."""
+        """At most one for each slice, and none inside a single value."""
         self.is_torn = False
-        """Whether a bracket closes what was not opened, or something follows the end: then it is no JSON."""
+        """Whether brackets do not match, or data follows the end; then it is not JSON."""
         self._opened: tuple[Opened, ...] = ()
         self._in_text = False
         self._escaped = False
-        """Whether the next byte stands behind a backslash."""
+        """Whether the next byte follows a backslash."""
         self._member = 0
-        """Where the entry begins that is not over yet."""
+        """Position where the current entry begins."""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes, best `SLICE_BYTES` of them."""
+        """Add the next bytes, ideally `SLICE_BYTES` of them."""
         if self.is_torn or self.is_too_deep:
             self.bytes += len(piece)
             return
@@ -91,7 +90,7 @@ class Structure:
         if self.is_torn or self.is_too_deep:
             return
         if len(commas):
-            # The last one of those that are least deep: between rows, rather than inside of one.
+            # The last of the outermost commas: between rows rather than inside one.
             outermost = depths[commas]
             at = int(commas[np.flatnonzero(outermost == outermost.min())[-1]])
             self.cuts.append(Cut(int(places[at]), self._left_open(kinds[:at], depths[:at], places, members)))
@@ -100,18 +99,18 @@ class Structure:
 
     @property
     def is_too_deep(self) -> bool:
-        """Whether more lists and objects are in each other than may be."""
+        """Whether lists and objects are nested deeper than allowed."""
         return self.deepest > DEPTH
 
     def _marks(self, piece: bytes) -> tuple[NDArray[np.intp], Endpoints]:
-        """Return the kinds and places of the commas and brackets that are not in a text."""
+        """Return the kinds and positions of commas and brackets outside of texts."""
         if self._escaped:
             piece = b"_" + piece[1:]
         if b"\\" in piece:
             piece = piece.replace(b"\\\\", b"__").replace(b'\\"', b"__")
         self._escaped = piece.endswith(b"\\")
         all_kinds = np.frombuffer(piece.translate(_KINDS), dtype=np.uint8)
-        places = np.flatnonzero(all_kinds != 0)  # of booleans it is quicker
+        places = np.flatnonzero(all_kinds != 0)  # faster on booleans
         kinds = all_kinds[places]
         quotes = kinds == _QUOTE
         if self._in_text or quotes.any():
@@ -125,7 +124,7 @@ class Structure:
     def _left_open(
         self, kinds: NDArray[np.intp], depths: Endpoints, places: Endpoints, members: Endpoints
     ) -> tuple[Opened, ...]:
-        """Return what is open behind these marks."""
+        """Return the lists and objects that are open after these marks."""
         brackets = np.flatnonzero(kinds != _COMMA)
         if not len(brackets):
             return self._opened
@@ -137,7 +136,7 @@ class Structure:
 
 
 def survey(body: bytes, check: Callable[[Structure], None] = lambda structure: None) -> Structure:
-    """Return the structure of a whole body, unless `check` raises on what is known of it after a slice."""
+    """Return the structure of a whole body; `check` is called after each slice and may raise."""
     structure = Structure()
     for first in range(0, len(body), SLICE_BYTES):
         structure.feed(body[first : first + SLICE_BYTES])

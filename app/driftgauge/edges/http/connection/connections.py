@@ -1,4 +1,4 @@
-"""The connections of one process: how many there may be, how long each may stall, and what is said of those refused."""
+"""The connections of one process: their number, their deadlines, and the log of refused ones."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ from driftgauge.common.log_throttle import INTERVAL_SECONDS
 from driftgauge.errors import Reason
 
 STATE_KEY: Final = "connections"
-"""Under which the application's lifespan hands `Connections` to the protocol of each connection."""
+"""Key of the lifespan state under which the protocol finds `Connections`."""
 REFUSED_KEY: Final = "refused"
-"""Under which the state of a request has the status that it was refused with while its body came."""
+"""Key of the request state that holds the status of a refusal during its body."""
 DEFAULT_CONNECTIONS: Final = 10_000
-"""The most that a process keeps unless it is told otherwise, however many files it may open."""
+"""Default maximum per process, if its limit of open files allows it."""
 RESERVED_FILES: Final = 64
-"""Files that a process needs beside its connections: the state, the log, libraries that are loaded late."""
-LEAST_CONNECTIONS: Final = 8
+"""Files that a process needs besides connections: state, log, libraries loaded late."""
+MIN_CONNECTIONS: Final = 8
 LINGER_SECONDS: Final = 2.0
-"""How long what a refused client still sends is read, so that it gets to see its answer (RFC 9112, 9.6)."""
+"""How long a refused client is still read, so that it sees its answer (RFC 9112, 9.6)."""
 EVICTION_TRIES: Final = 8
-"""Idle connections that are looked at to find one that can be closed for a new one."""
+"""Idle connections examined to find one that can be closed for a new one."""
 SLOW_SECONDS: Final = 3.0
-"""A request that takes longer to arrive gives its place to a new connection where there are too many."""
+"""When connections are scarce, requests slower than this lose theirs to a new one."""
 CROWDED: Final = 0.9
-"""Share of the connections that there may be from which on the slow ones are looked for."""
+"""Share of the maximum above which slow connections are tracked."""
 SWEEP_SECONDS: Final = 1.0
-
 
 _MORE: Final = "see max_connections, and the limit of open files (ulimit -n)"
 HINTS: Final = {
     Reason.TOO_MANY_CONNECTIONS: f"all connections are in use: {_MORE}",
     Reason.IDLE_EVICTED: f"idle connections were closed for new ones: {_MORE}",
-    Reason.SLOW_EVICTED: f"clients that send slowly were cut off for new ones: {_MORE}",
+    Reason.SLOW_EVICTED: f"clients that send slowly were disconnected for new ones: {_MORE}",
 }
-"""What can be done about it."""
+"""What an operator can do, by reason."""
 
 
 class Stage(Enum):
@@ -51,14 +50,14 @@ class Stage(Enum):
     HEAD = "head"
     BODY = "body"
     ANSWER = "answer"
-    """The client does not read what was written."""
+    """The client has not read the whole answer."""
     LINGER = "linger"
-    """Everything was said, the client still has to close."""
+    """The answer is sent, the client has not closed yet."""
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What one connection may take, and how many there may be."""
+    """Limits of one connection, and of their number."""
 
     max_connections: int = DEFAULT_CONNECTIONS
     max_header_bytes: int = 65_536
@@ -70,7 +69,7 @@ class ConnectionLimits:
     answer_timeout_seconds: float = 60.0
     idle_timeout_seconds: float = 75.0
     stop_timeout_seconds: float = 12.0
-    """How long after the server was told to stop a connection may stall."""
+    """How long a connection may stall once the server is stopping."""
 
     def seconds(self, stage: Stage) -> float:
         """Return how long a connection may stay at a stage."""
@@ -83,52 +82,52 @@ class ConnectionLimits:
 
     @property
     def sweep_seconds(self) -> float:
-        """Time between two looks at all connections: short beside the shortest timeout."""
+        """Time between two sweeps: short compared with the shortest timeout."""
         timeouts = [*map(self.seconds, Stage), self.idle_timeout_seconds, self.stop_timeout_seconds]
         return min(SWEEP_SECONDS, min(timeouts) / 4)
 
 
-def most_connections(asked: int | None, files: int) -> int:
-    """Return how many connections a process may keep that may open so many files; as many as asked for, if it can."""
-    possible = max(LEAST_CONNECTIONS, files - RESERVED_FILES)
-    return min(possible, DEFAULT_CONNECTIONS if asked is None else asked)
+def most_connections(requested: int | None, files: int) -> int:
+    """Return the maximum number of connections, at most as many as the limit of open files allows."""
+    possible = max(MIN_CONNECTIONS, files - RESERVED_FILES)
+    return min(possible, DEFAULT_CONNECTIONS if requested is None else requested)
 
 
 def file_limit() -> int:
-    """Return how many files this process may have open."""
+    """Return this process's limit of open files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return DEFAULT_CONNECTIONS + RESERVED_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 class Connection(Protocol):
-    """One connection, as far as it is watched."""
+    """One connection, as the sweep sees it."""
 
     def stage(self) -> tuple[Stage, object] | None:
-        """Return what it waits for, and an object that is another once it has made progress; None if for nothing."""
+        """Return what it waits for and a token that changes with progress; None if it waits for nothing."""
 
     def give_up(self, stage: Stage) -> None:
-        """End it, for it has stayed at a stage for too long."""
+        """End it because it has stayed at a stage for too long."""
 
     def end_idle(self) -> None:
-        """End it between two requests."""
+        """Close it between two requests."""
 
     def cut_off(self) -> None:
-        """End it at once, whatever is under way."""
+        """Abort it."""
 
 
 @dataclass
-class _Said:
-    """What the log has said of a reason, and how often it happened since."""
+class _Logged:
+    """When a reason was last logged, and how often it occurred since."""
 
     at: float
-    since: int = 0
+    count: int = 0
 
 
 @dataclass
 class Connections:
-    """All connections of a process; one timer looks at them, so that a request pays nothing for its deadlines.
+    """All connections of a process; one timer sweeps over them, so that requests need no timers of their own.
 
-    `count` is told of each connection or request that is refused, with the status of its answer if it got one.
+    `count` is called for each refused connection or request, with the status of its answer if it got one.
     """
 
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -136,26 +135,26 @@ class Connections:
     stopping: bool = False
     _open: set[Connection] = field(default_factory=set)
     idle: OrderedDict[Connection, float] = field(default_factory=OrderedDict)
-    """Those between two requests, and since when; each adds itself, and takes itself out once a head has come."""
+    """Connections between two requests, and since when; each adds and removes itself."""
     _seen: dict[Connection, tuple[Stage, object, float]] = field(default_factory=dict)
-    """What those that stall waited for at the last look, and since when."""
+    """What stalled connections waited for at the last sweep, and since when."""
     _slow: deque[tuple[Connection, Stage, object]] = field(default_factory=deque)
-    """Those whose request does not come to its end, the slowest first, where a new one may need the place."""
-    _said: dict[Reason, _Said] = field(default_factory=dict)
+    """Connections with an incomplete request, the slowest first; only tracked when connections are scarce."""
+    _logged: dict[Reason, _Logged] = field(default_factory=dict)
     _stop_at: float = float("inf")
     _timer: asyncio.TimerHandle | None = None
 
     def all(self) -> frozenset[Connection]:
-        """Return those that are open."""
+        """Return the open connections."""
         return frozenset(self._open)
 
     def __len__(self) -> int:
         return len(self._open)
 
-    # ------------------------------------------------------------ what a connection tells
+    # ------------------------------------------------------------ called by connections
 
     def admit(self, one: Connection, loop: asyncio.AbstractEventLoop) -> bool:
-        """Add a new connection, in place of an idle or slow one if there are too many; says whether it may stay."""
+        """Add a new connection, evicting an idle or slow one if there are too many; says whether it may stay."""
         now = loop.time()
         if len(self._open) >= self.limits.max_connections and not self._evict(now):
             self.refused(Reason.TOO_MANY_CONNECTIONS, None, now)
@@ -167,27 +166,27 @@ class Connections:
         return True
 
     def left(self, one: Connection) -> None:
-        """Forget a connection that is lost."""
+        """Remove a closed connection."""
         self._open.discard(one)
         self.idle.pop(one, None)
 
     def refused(self, reason: Reason, status: int | None, now: float) -> None:
-        """Count what was refused or cut off, and log it at most once a minute for each reason."""
+        """Count a refusal, and log it at most once a minute for each reason."""
         self.count(reason, status)
-        said = self._said.setdefault(reason, _Said(-INTERVAL_SECONDS + now))
-        said.since += 1
-        self._say(reason, said, now)
+        logged = self._logged.setdefault(reason, _Logged(-INTERVAL_SECONDS + now))
+        logged.count += 1
+        self._log(reason, logged, now)
 
     def stop(self, now: float) -> None:
-        """Give all that stall a last deadline, for the server was told to stop."""
+        """Give stalled connections a last deadline, because the server is stopping."""
         if not self.stopping:
             self.stopping = True
             self._stop_at = now + self.limits.stop_timeout_seconds
 
-    # ------------------------------------------------------------ the watch
+    # ------------------------------------------------------------ the sweep
 
     def sweep(self, now: float) -> None:
-        """End what has been idle or has stalled for too long."""
+        """End connections that have been idle or stalled for too long."""
         while self.idle and now - next(iter(self.idle.values())) >= self.limits.idle_timeout_seconds:
             self._end(self.idle.popitem(last=False)[0], now)
         seen: dict[Connection, tuple[Stage, object, float]] = {}
@@ -207,19 +206,19 @@ class Connections:
         self._slow = self._slowest(now)
         for one, stage in late:
             one.give_up(stage)
-        for reason, said in self._said.items():
-            self._say(reason, said, now)
+        for reason, logged in self._logged.items():
+            self._log(reason, logged, now)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         try:
             self.sweep(loop.time())
         finally:
-            if self._open or any(said.since for said in self._said.values()):
+            if self._open or any(logged.count for logged in self._logged.values()):
                 self._timer = loop.call_later(self.limits.sweep_seconds, self._tick, loop)
 
     def _evict(self, now: float) -> bool:
-        """End the connection that has been idle for longest, or else the slowest, for a new one; says whether any."""
+        """End the longest idle or else the slowest connection for a new one; says whether there was one."""
         for _ in range(min(EVICTION_TRIES, len(self.idle))):
             one, _ = self.idle.popitem(last=False)
             if self._end(one, now):
@@ -233,7 +232,7 @@ class Connections:
         return False
 
     def _evicted(self, one: Connection, reason: Reason, now: float) -> bool:
-        self._open.discard(one)  # its file is closed when the event loop comes round
+        self._open.discard(one)  # its file is closed in the next turn of the event loop
         self.refused(reason, None, now)
         return True
 
@@ -248,21 +247,21 @@ class Connections:
         return deque((one, stage, token) for _, one, stage, token in sorted(slow, key=itemgetter(0)))
 
     def _end(self, one: Connection, now: float) -> bool:
-        """End an idle connection, unless its client still reads the last answer, or sends the head of a request."""
+        """Close an idle connection, unless its client is reading an answer or sending a request."""
         if one.stage() is not None:
             self.idle[one] = now
             return False
         one.end_idle()
         return True
 
-    def _say(self, reason: Reason, said: _Said, now: float) -> None:
-        if said.since and now - said.at >= INTERVAL_SECONDS:
+    def _log(self, reason: Reason, logged: _Logged, now: float) -> None:
+        if logged.count and now - logged.at >= INTERVAL_SECONDS:
             hint = HINTS.get(reason)
             structlog.get_logger().warning(
                 "connections_refused",
                 reason=reason,
-                count=said.since,
+                count=logged.count,
                 open=len(self._open),
                 **({"hint": hint} if hint else {}),
             )
-            said.at, said.since = now, 0
+            logged.at, logged.count = now, 0

@@ -1,4 +1,4 @@
-"""uvicorn's flow control, and what a connection still has to parse."""
+"""uvicorn's flow control, extended by a hold for unparsed bytes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class HeldFlow(FlowControl):
-    """uvicorn's flow control, which reads nothing while what came before is still to be parsed."""
+    """Flow control that also pauses reading while received bytes are unparsed."""
 
     held = False
     full = False
-    """Whether uvicorn wants to read no more: a body is not yet taken, or a request waits for its turn."""
+    """Whether uvicorn has paused reading, because a body is not consumed or a request is queued."""
     resumed_at = 0.0
-    """When it was last read on, by `time.monotonic`."""
+    """When reading last resumed, by `time.monotonic`."""
 
     def pause_reading(self) -> None:
-        """Read no more until it is resumed."""
+        """Pause reading for uvicorn."""
         self.full = True
         super().pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on, unless it is held."""
+        """Resume reading for uvicorn, unless it is held."""
         if self.read_paused:
             self.full = False
             if not self.held:
@@ -30,12 +30,12 @@ class HeldFlow(FlowControl):
                 super().resume_reading()
 
     def hold(self) -> None:
-        """Read nothing until `release`."""
+        """Pause reading until `release`."""
         self.held = True
         super().pause_reading()
 
     def release(self) -> None:
-        """Read on, unless uvicorn wants no more."""
+        """Resume reading, unless uvicorn has paused it."""
         self.held = False
         if not self.full:
             self.resumed_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a connection is told that is refused before the application sees a request: 400, 405, 408, 414, 431, 503."""
+"""Answers to connections refused before a request reaches the application: 400, 405, 408, 414, 431, 503."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Header = tuple[bytes, bytes]
 
 
 def malformed() -> Refused:
-    """Return the refusal of what the parser does not understand, or may be understood in two ways."""
+    """Return the refusal of invalid or ambiguous HTTP."""
     return Refused(
         Reason.MALFORMED_HTTP,
         "this is not valid HTTP/1.1: check the request line, the header fields, Content-Length and the chunks",
@@ -25,31 +25,31 @@ def malformed() -> Refused:
 
 def no_proxy() -> Refused:
     """Return the refusal of CONNECT."""
-    return Refused(Reason.METHOD_NOT_ALLOWED, "CONNECT is not possible: this server is no proxy")
+    return Refused(Reason.METHOD_NOT_ALLOWED, "CONNECT is not supported: this server is not a proxy")
 
 
 def too_late(limits: ConnectionLimits, stage: Stage) -> Refused:
-    """Return the refusal of a head or a body that does not come."""
+    """Return the refusal of a head or body that does not arrive in time."""
     seconds = limits.seconds(stage)
     return Refused(
         Reason.REQUEST_TIMEOUT,
-        f"the {stage.value} of the request did not arrive within {seconds:g} s: send it at once",
+        f"the {stage.value} of the request did not arrive within {seconds:g} s: send it without pauses",
         {"limit_seconds": seconds},
     )
 
 
 def too_many(limits: ConnectionLimits) -> Refused:
-    """Return the refusal of a connection beyond the most that there may be."""
+    """Return the refusal of a connection above the maximum."""
     return Refused(
         Reason.TOO_MANY_CONNECTIONS,
         f"all {limits.max_connections} connections are in use: try again in a moment, "
-        "and use a connection for more than one request",
+        "and reuse a connection for several requests",
         {"limit": limits.max_connections},
     )
 
 
 def excess(limits: ConnectionLimits, url_bytes: int, fields: int, head_bytes: int) -> Refused | None:
-    """Return the refusal of a head, or of trailers, that are too large; None if they are not."""
+    """Return the refusal of a head or trailers that are too large, None if they are not."""
     if url_bytes > limits.max_url_bytes:
         return Refused(
             Reason.URL_TOO_LONG,
@@ -71,8 +71,8 @@ def excess(limits: ConnectionLimits, url_bytes: int, fields: int, head_bytes: in
     return None
 
 
-def written(refused: Refused, url: bytes, headers: Iterable[Header]) -> bytes:
-    """Return a whole answer in the one shape of an error, or under `/v2` in that of the Open Inference Protocol."""
+def encoded(refused: Refused, url: bytes, headers: Iterable[Header]) -> bytes:
+    """Return a complete error answer; under `/v2` in the format of the Open Inference Protocol."""
     status = status_of(refused.reason)
     if (url + b"/").startswith(b"/v2/"):
         body = infer_v2.error_body(refused.reason, refused.message)

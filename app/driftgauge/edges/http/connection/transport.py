@@ -1,4 +1,4 @@
-"""One write for a whole answer: uvicorn sends head and body apart, and a call of the system costs as much as a row."""
+"""Sends an answer in one write; uvicorn writes head and body separately, and a system call costs as much as a row."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 JOINED_BYTES: Final = 65_536
-"""What is larger is not worth a copy."""
+"""Larger answers are written without joining, which would copy them."""
 
 
 class GatheringTransport(asyncio.Transport):
-    """A transport that sends what was written in one turn of the event loop at once, at its end.
+    """A transport that sends everything written in one turn of the event loop with one write at its end.
 
-    A client that still sends when it is closed would be reset, and lose its answer: where `lingers` says so,
-    the first `close` ends what is sent and goes on to read, until the client or an `abort` closes.
+    Closing while the client is still sending would reset the connection, and the client would lose its answer. If
+    `lingers` returns true, the first `close` only half-closes, and reading continues until the client closes.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class GatheringTransport(asyncio.Transport):
         self._written: list[bytes | bytearray | memoryview] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send data once this turn of the loop is over; what is still to be sent counts as buffered at once."""
+        """Send data at the end of this turn of the loop; it counts as buffered immediately."""
         if not self._written:
             self._loop.call_soon(self._send)
         self._written.append(data)
@@ -44,7 +44,7 @@ class GatheringTransport(asyncio.Transport):
                 self._transport.write(data)
 
     def close(self) -> None:
-        """Send what was written, and close, or close only what is sent if the client still sends."""
+        """Send pending data and close, or only half-close if the client is still sending."""
         self._send()
         if not self.is_closing() and self._transport.can_write_eof() and self._lingers():
             self._half_closed = True
@@ -53,35 +53,35 @@ class GatheringTransport(asyncio.Transport):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close without sending anything more."""
+        """Close without sending pending data."""
         self._written.clear()
         self._transport.abort()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Give the connection to another protocol, once what was written is sent."""
+        """Hand the connection to another protocol, after sending pending data."""
         self._send()
         self._transport.set_protocol(protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return whose connection it is."""
+        """Return the protocol of the connection."""
         return self._transport.get_protocol()
 
     def is_closing(self) -> bool:
-        """Say whether it is closed, or about to be."""
+        """Say whether it is closed or closing."""
         return self._half_closed or self._transport.is_closing()
 
     def get_write_buffer_size(self) -> int:
-        """Return the bytes that are still to be sent."""
+        """Return the number of bytes not sent yet."""
         return self._transport.get_write_buffer_size() + sum(map(len, self._written))
 
     def pause_reading(self) -> None:
-        """Receive no more for now."""
+        """Stop receiving."""
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Receive again."""
+        """Resume receiving."""
         self._transport.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what is known of the connection."""
+        """Return information on the connection."""
         return self._transport.get_extra_info(name, default)

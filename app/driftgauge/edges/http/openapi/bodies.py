@@ -1,4 +1,4 @@
-"""What the bodies of requests to predict look like, for `/openapi.json`: it refuses what the server refuses."""
+"""JSON Schema of prediction requests for `/openapi.json`; it rejects what the server refuses."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ TIME: Final[Mapping[str, Any]] = {
         NOTHING,
     ]
 }
-"""RFC 3339, and what else is read as a time."""
+"""RFC 3339 text, or seconds since 1970."""
 _LARGEST: Final = sys.float_info.max
 NUMBER: Final[Mapping[str, Any]] = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
-"""A finite one."""
+"""A finite number."""
 
 
 def predict_body(info: BundleInfo, max_rows: int) -> dict[str, Any]:
     """Return the schema of `POST /predict`'s body, with the model's features and samples.
 
-    What it cannot say: that there are as many ids and times as rows, and as many values in a row as columns.
+    It cannot express that ids and times match the number of rows, and values the number of columns.
     """
     named = {
         "type": "object",
@@ -66,7 +66,7 @@ def predict_body(info: BundleInfo, max_rows: int) -> dict[str, Any]:
 
 
 def _split(info: BundleInfo, max_rows: int) -> dict[str, Any]:
-    """Return the schema of a table as MLflow's clients send it: columns in any order, and rows of their values."""
+    """Return the schema of MLflow's `dataframe_split`: columns in any order, and rows of their values."""
     names = [feature.name for feature in info.features]
     required = [{"contains": {"const": feature.name}} for feature in info.features if not feature.accepts_missing]
     columns = {

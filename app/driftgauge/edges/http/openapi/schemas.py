@@ -1,4 +1,4 @@
-"""What the bodies look like, for `/openapi.json` and `/docs`; tests hold the real bodies against it."""
+"""Schemas of answers for `/openapi.json` and `/docs`; tests check real answers against them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from driftgauge.models.bundle import Label
 
 
 class Documented(BaseModel):
-    """A body whose every key is known."""
+    """A body without further keys."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Error(Documented):
-    """What went wrong."""
+    """What is wrong, and what to do."""
 
     code: str
     message: str
@@ -25,13 +25,13 @@ class Error(Documented):
 
 
 class ErrorAnswer(Documented):
-    """The one shape of an error."""
+    """The body of every error."""
 
     error: Error
 
 
 class PredictionRow(Documented):
-    """The prediction of one row among many."""
+    """The prediction of one of many rows."""
 
     prediction_id: str
     prediction: Label
@@ -39,7 +39,7 @@ class PredictionRow(Documented):
 
 
 class PredictAnswer(Documented):
-    """The answer to one row, or under `predictions` to many."""
+    """The prediction of one row; of many rows under `predictions`."""
 
     model_name: str
     model_version: str
@@ -51,7 +51,7 @@ class PredictAnswer(Documented):
 
 
 class TestedSample(Documented):
-    """A sample of the bundle: what it answered then and now."""
+    """A sample of the bundle: its expected and its current prediction."""
 
     features: dict[str, float | str | None]
     prediction: Label
@@ -61,7 +61,7 @@ class TestedSample(Documented):
 
 
 class TestAnswer(Documented):
-    """Whether the model answers its samples as when the bundle was made."""
+    """Whether the model still predicts its samples as when the bundle was created."""
 
     ok: bool
     samples: list[TestedSample]
@@ -89,7 +89,7 @@ class WatchedMonitoring(Monitoring):
 
 
 class Worker(Documented):
-    """The process that answers."""
+    """The worker process that answers."""
 
     slot: int
     pid: int
@@ -107,17 +107,17 @@ class Health(Documented):
 
 
 class Alive(Documented):
-    """The answer of a probe that succeeds."""
+    """The answer of a successful probe."""
 
     health: Literal["ok"]
 
 
 class ClassNames(RootModel[dict[str, str]]):
-    """The name of each class by its place."""
+    """The name of each class by its index."""
 
 
 class Metadata(Documented):
-    """What the model takes and answers."""
+    """The model's inputs and predictions."""
 
     model_name: str
     model_version: str
@@ -143,13 +143,13 @@ PARAMETERS: Final = {
         "model_version": "The model's version.",
     }.items()
 }
-"""The parameters of paths, by name."""
+"""Path parameters by name."""
 
 
 def responses(
     codes: Sequence[int], body: type[BaseModel] | None, path: str, error: type[BaseModel]
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the answers of a route for the documentation, `error` being the shape of its errors."""
+    """Return the documented answers of a route; `error` is the schema of its errors."""
     described: dict[int | str, dict[str, Any]] = {
         code: {"model": error, "description": _DESCRIPTIONS[code]} for code in codes if code >= 400
     }
@@ -164,20 +164,20 @@ def responses(
     return described
 
 
-_OVERLOADED: Final = "Too many requests wait for the model: try again after the seconds that Retry-After says"
-_RETRY_AFTER: Final = {"schema": {"type": "integer"}, "description": "Seconds."}
+_OVERLOADED: Final = "The queue of the model is full. Retry after the seconds in Retry-After."
+_RETRY_AFTER: Final = {"schema": {"type": "integer"}, "description": "Seconds to wait before the next attempt."}
 _DESCRIPTIONS: Final = {
-    400: "The body is not JSON, or not UTF-8, or not compressed as its Content-Encoding says",
-    403: "A page of another site asks, whose origin is not among allowed_origins",
-    404: "There is nothing of that name",
-    406: "The Accept-Encoding leaves nothing to answer with",
-    408: "The request did not come in time, its head or its body",
-    413: "The body is too large, as it is or inflated",
-    414: "The URL is too long",
-    415: "The Content-Encoding is not read here; Accept-Encoding says which are",
-    421: "The Host is not among allowed_hosts",
-    422: "The rows cannot be used; the message names the field",
-    431: "The header fields are too large, or too many",
-    500: "The model failed on the rows",
-    503: "Not ready",
+    400: "The body is not valid JSON in UTF-8, or not compressed as Content-Encoding claims.",
+    403: "The request comes from a page of another site whose origin is not in allowed_origins.",
+    404: "Not found.",
+    406: "Accept-Encoding excludes every available encoding.",
+    408: "The head or body of the request did not arrive in time.",
+    413: "The body is too large, compressed or inflated.",
+    414: "The URL is too long.",
+    415: "The Content-Encoding is not supported; Accept-Encoding lists the supported ones.",
+    421: "The Host is not in allowed_hosts.",
+    422: "The rows are not valid; the message names the field.",
+    431: "The header fields are too large or too many.",
+    500: "The model failed on the rows.",
+    503: "The server is starting or stopping.",
 }

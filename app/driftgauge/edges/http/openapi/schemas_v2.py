@@ -1,4 +1,4 @@
-"""What the bodies of the Open Inference Protocol look like, for `/openapi.json`; tests hold real bodies against it."""
+"""Schemas of the Open Inference Protocol for `/openapi.json`; tests check real bodies against them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class InferOutput(Documented):
 
 
 class InferAnswer(Documented):
-    """The answer to all rows."""
+    """The predictions of all rows."""
 
     model_name: str
     model_version: str
@@ -34,7 +34,7 @@ class InferAnswer(Documented):
 
 
 class V2Error(Documented):
-    """What went wrong: the code, a colon, and what to do."""
+    """The code, a colon, what is wrong and what to do."""
 
     error: str
 
@@ -48,7 +48,7 @@ class V2Tensor(Documented):
 
 
 class V2ModelMetadata(Documented):
-    """What the model takes, in tensors of one feature each, and what it answers."""
+    """The model's inputs, one tensor for each feature, and its outputs."""
 
     name: str
     versions: list[str]
@@ -58,7 +58,7 @@ class V2ModelMetadata(Documented):
 
 
 class V2ServerMetadata(Documented):
-    """Which server this is, and what it adds to the protocol."""
+    """The server's name, version and extensions."""
 
     name: str
     version: str
@@ -72,7 +72,7 @@ class V2Live(Documented):
 
 
 class V2Ready(Documented):
-    """Whether the server predicts, or the model of a name."""
+    """Whether the server, or a model, is ready to predict."""
 
     name: str | None = None
     ready: bool
@@ -81,7 +81,7 @@ class V2Ready(Documented):
 def infer_schema(info: BundleInfo, max_rows: int) -> dict[str, Any]:
     """Return the schema of `POST /v2/models/{name}/infer`'s body, with the model's features and samples.
 
-    What it cannot say: that tensors have as many values as their shapes say, and all of them as many rows.
+    It cannot express that a tensor's values match its shape, and that all tensors have the same number of rows.
     """
     outputs = {"type": "array", "items": _object(["name"], name={"enum": list(OUTPUTS)})}
     schema = _object(
@@ -95,7 +95,7 @@ def infer_schema(info: BundleInfo, max_rows: int) -> dict[str, Any]:
 
 
 def _matrix_inputs(info: BundleInfo, max_rows: int) -> list[dict[str, Any]]:
-    """Return the schema of one tensor of all features."""
+    """Return the schema of one tensor with all features."""
     tensors = _tensors(info.features, {"type": "string"}, _shape(max_rows, len(info.features)))
     if not tensors:  # numbers beside free text
         return []
@@ -103,7 +103,7 @@ def _matrix_inputs(info: BundleInfo, max_rows: int) -> list[dict[str, Any]]:
 
 
 def _column_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
-    """Return the schema of one tensor for each feature: of those that take the same, together."""
+    """Return the schema of one tensor for each feature; features with the same schema share one."""
     alike: dict[tuple[str, bool], list[Feature]] = {}
     for feature in info.features:
         alike.setdefault((feature.kind, feature.accepts_missing), []).append(feature)
@@ -128,13 +128,13 @@ def _column_inputs(info: BundleInfo, max_rows: int) -> dict[str, Any]:
 
 
 def _shape(max_rows: int, *width: int) -> dict[str, Any]:
-    """Return the schema of a shape of some rows, and of so many columns if it has two entries."""
+    """Return the schema of a shape: rows, and columns if it has two entries."""
     entries = [{"type": "integer", "minimum": 1, "maximum": max_rows}, *({"const": count} for count in width)]
     return {"type": "array", "prefixItems": entries, "minItems": len(entries), "maxItems": len(entries)}
 
 
 def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the schema of a tensor of some features for each datatype that it may have."""
+    """Return the schemas of a tensor with these features, one for each allowed datatype."""
     missing = any(feature.accepts_missing for feature in features)
     kinds = {feature.kind for feature in features}
     plain = [] if "text" in kinds else ["number", "integer", "boolean"]
@@ -154,7 +154,7 @@ def _tensors(features: Sequence[Feature], name: dict[str, Any], shape: dict[str,
 
 
 def _parameters(about: Datatype) -> dict[str, Any]:
-    """Return the schema of a tensor's parameters; binary data, which they would announce, is not taken."""
+    """Return the schema of a tensor's parameters; those of binary data are refused."""
     known = OF_TENSORS if about.kind == "string" else [known for known in OF_TENSORS if known not in OF_TEXTS]
     return {**_object([], content_type=_one_of(known)), "not": {"required": ["binary_data_size"]}}
 
@@ -178,7 +178,7 @@ def _value_of(about: Datatype) -> dict[str, Any]:
 
 
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:
-    """Return the schema of an object, in which further keys are allowed, as the protocol has it."""
+    """Return the schema of an object; the protocol allows further keys."""
     return {"type": "object", "properties": properties, "required": required}
 
 
@@ -190,7 +190,7 @@ def _examples(info: BundleInfo) -> dict[str, Any]:
         "one row, a tensor for each feature": _columns(info, one),
         "many rows, a tensor for each feature": _columns(info, many),
     }
-    if len({feature.kind == "numeric" for feature in info.features}) == 1:  # else no datatype fits all of them
+    if len({feature.kind == "numeric" for feature in info.features}) == 1:  # otherwise no datatype fits all features
         examples["one row in one tensor"] = [_matrix(info, one)]
         examples["many rows in one tensor"] = [_matrix(info, many)]
     return {name: {"value": {"inputs": inputs}} for name, inputs in examples.items()}
