@@ -17,6 +17,7 @@ from rich.table import Table
 from driftgauge.check.check import WindowVerdict
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.column_statistics import BY_NAME
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.drift.verdict.wording import notes, short
@@ -165,6 +166,12 @@ def _number(value: float, form: str) -> str:
     return NOTHING if math.isnan(value) else format(float(value), form)
 
 
+def _statistic(heading: str, name: str, form: str) -> _Column:
+    """Return the column of a statistic of the window, as metrics and JSON have it."""
+    statistic = BY_NAME[name]
+    return _Column(heading, lambda report, i: _number(statistic.values(report.main)[i], form))
+
+
 def _unseen(report: DriftReport, i: int) -> str:
     shares = (report.main.shares.unseen[i], report.main.shares.out_of_range[i])
     known = [float(share) for share in shares if not math.isnan(share)]
@@ -177,18 +184,18 @@ STATUS: Final = (
 )
 SCORES: Final = (
     _Column("evidence", lambda report, i: _number(report.evidence.log10[i], ".1f")),
-    _Column("PSI", lambda report, i: _number(report.main.psi.debiased[i], ".3f")),
+    _statistic("PSI", "psi_debiased", ".3f"),
     _Column("limit", lambda report, i: _number(report.main.thresholds["warning"][i], ".3f")),
 )
 DETAILS: Final = (
-    _Column("p-value", lambda report, i: _number(report.main.significance.p_value[i], ".2g")),
-    _Column("KS", lambda report, i: _number(report.main.sample.ks_statistic[i], ".3f")),
-    _Column("W", lambda report, i: _number(report.main.sample.wasserstein_ratio[i], ".3f")),
-    _Column("JS", lambda report, i: _number(report.main.js_distance[i], ".3f")),
-    _Column("shift", lambda report, i: _number(report.main.sample.mean_shift[i], "+.2f")),
+    _statistic("p-value", "p_value", ".2g"),
+    _statistic("KS", "ks_statistic", ".3f"),
+    _statistic("W", "wasserstein_ratio", ".3f"),
+    _statistic("JS", "js_distance", ".3f"),
+    _statistic("shift", "mean_shift", "+.2f"),
 )
 SHARES: Final = (
-    _Column("missing", lambda report, i: _number(report.main.shares.missing[i], ".1%")),
+    _statistic("missing", "missing_ratio", ".1%"),
     _Column("unseen", _unseen),
 )
 LAYOUTS: Final = (

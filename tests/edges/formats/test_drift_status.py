@@ -15,7 +15,7 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import SEVERITIES
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.edges.formats.drift_status import report_json, rfc3339
+from driftgauge.edges.formats.drift_status import report_json, timestamp
 from driftgauge.monitor.monitor import Monitor, MonitorOptions
 
 from tests.conftest import ExampleOf
@@ -113,7 +113,7 @@ def test_a_shifted_feature_is_named_worst_first_with_its_severity(binary: Exampl
     assert status["status"] == "drift_detected"
     assert status["severity"] == column["severity"] == "critical"
     assert status["drifted_features"][0] == "mean area"
-    assert column["since"] == rfc3339(START)
+    assert column["since"] == timestamp(START)
     assert column["psi_debiased"] >= column["psi_threshold"]["critical"]
 
 
@@ -176,7 +176,7 @@ def test_evidence_is_told_with_its_budget() -> None:
     assert (
         columns["age"]["evidence_log10"] > status["evidence"]["threshold_log10"] > columns[PREDICTION]["evidence_log10"]
     )
-    assert (columns["age"]["since"], columns[PREDICTION]["since"]) == (rfc3339(START + 2), None)
+    assert (columns["age"]["since"], columns[PREDICTION]["since"]) == (timestamp(START + 2), None)
 
 
 def test_a_column_without_a_detector_has_no_evidence_and_is_not_counted() -> None:
@@ -203,7 +203,7 @@ def test_how_dependent_rows_are_is_told_where_it_is_known() -> None:
     ],
 )
 def test_times_are_rfc_3339_in_utc(at: float | None, text: str | None) -> None:
-    assert rfc3339(at) == text
+    assert timestamp(at) == text
     if at is not None and text is not None and at >= -62135596800.0:
         assert np.isclose(datetime.fromisoformat(text).astimezone(UTC).timestamp(), at, atol=0.001)
 
@@ -272,13 +272,13 @@ def test_every_statistic_is_that_of_the_report(make: Any) -> None:
         np.testing.assert_equal({key: column[key] for key in STATISTICS}, _expected(report.main, place))
         verdict = report.verdicts[place]
         assert (verdict.name, verdict.status, verdict.reason) == (name, column["status"], column["reason"])
-        assert (column["severity"], column["since"]) == (verdict.severity, rfc3339(verdict.since))
+        assert (column["severity"], column["since"]) == (verdict.severity, timestamp(verdict.since))
         assert column["evidence_log10"] == report.evidence.log10[place]
         assert column["evidence_threshold_log10"] == report.evidence.threshold_log10
         assert column["tau"] == report.baseline.columns[place].tau
     for key in ("status", "severity", "reason", "rows_observed"):
         assert status[key] == getattr(report, key)
-    assert status["evaluated_at"] == rfc3339(report.evaluated_at)
+    assert status["evaluated_at"] == timestamp(report.evaluated_at)
     assert status["drifted_features"] == list(report.drifted)
     assert status["thresholds"] == {"warning": 0.1, "critical": 0.2}
 
@@ -321,14 +321,14 @@ def test_windows_say_what_they_cover() -> None:
         assert windows[name] == {
             "rows": window.rows,
             **size,
-            "from": rfc3339(window.start),
-            "to": rfc3339(window.end),
+            "from": timestamp(window.start),
+            "to": timestamp(window.end),
         }
     assert {name: window["rows"] for name, window in windows.items()} == {
         "200": 200, "1000": 1_000, "2m": 900, "1h": 3_900, "24h": 3_900,
     }  # fmt: skip
-    assert windows["1000"]["from"] == rfc3339(START)
-    assert {window["to"] for window in windows.values()} == {rfc3339(START + 1_000)}
+    assert windows["1000"]["from"] == timestamp(START)
+    assert {window["to"] for window in windows.values()} == {timestamp(START + 1_000)}
 
 
 def test_the_correlation_that_changed_most_is_told_by_its_columns_names() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
+from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.report import DriftReport, score_means
 from driftgauge.drift.verdict.rule import SEVERITIES
 from driftgauge.drift.verdict.wording import notes
-
-_FIRST: Final = datetime.min.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "status": report.status,
         "severity": report.severity,
         "reason": report.reason,
-        "evaluated_at": rfc3339(report.evaluated_at),
+        "evaluated_at": timestamp(report.evaluated_at),
         "rows_observed": report.rows_observed,
         "drift_score": _drift_score(report),
         "recent_mean": recent,
@@ -84,17 +82,14 @@ def _evidence(report: DriftReport) -> dict[str, Any]:
     }
 
 
-def rfc3339(at: float | None) -> str | None:
-    """Return a time in seconds since 1970 as RFC 3339 text in UTC; None stays None."""
-    if at is None:
-        return None
-    # Where a window begins may lie before the first time that has a name.
-    return datetime.fromtimestamp(max(at, _FIRST), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def timestamp(at: float | None) -> str | None:
+    """Return seconds since 1970 as RFC 3339 text with milliseconds; None stays None."""
+    return None if at is None else rfc3339(at, "milliseconds")
 
 
 def _window(window: WindowReport) -> dict[str, Any]:
     size = {"capacity": window.capacity} if window.seconds is None else {"seconds": window.seconds}
-    return {"rows": window.rows, **size, "from": rfc3339(window.start), "to": rfc3339(window.end)}
+    return {"rows": window.rows, **size, "from": timestamp(window.start), "to": timestamp(window.end)}
 
 
 def _correlation(report: DriftReport) -> dict[str, Any] | None:
@@ -119,7 +114,7 @@ def _column(report: DriftReport, place: int, selection: Selection) -> dict[str, 
         "status": verdict.status,
         "severity": verdict.severity,
         "reason": verdict.reason,
-        "since": rfc3339(verdict.since),
+        "since": timestamp(verdict.since),
         "evidence_log10": report.evidence.log10[place].item(),
     }
     if selection.is_summary:

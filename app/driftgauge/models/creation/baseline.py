@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import pyarrow as pa
 
 from driftgauge.common.option import Option
+from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Table
@@ -163,7 +164,7 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
 
 def now_text() -> str:
     """Return the current time in UTC as RFC 3339."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return rfc3339(time.time())
 
 
 def stated_text(options: BaselineOptions) -> list[str]:
