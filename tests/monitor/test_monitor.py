@@ -19,7 +19,7 @@ from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
-from driftgauge.drift.windows.window import Rows, Window, count_windows, time_windows
+from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_windows
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.metrics.series import CLAMPED, EVIDENCE_SKIPPED, LATE, OBSERVATIONS
 from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, state_shape
@@ -280,7 +280,7 @@ def _count_windows_of(values: FloatArray, at: FloatArray, now: float) -> list[Wi
     baseline = small_baseline()
     newest = slice(max(0, len(values) - POLICY.windows[-1]), None)
     rows = Rows(values[newest], baseline.binner.codes(values[newest]), at[newest])
-    return count_windows(rows, POLICY.windows, now - POLICY.max_age_seconds, baseline.binner)
+    return sliding_windows(rows, POLICY.windows, now - POLICY.max_age_seconds, baseline.binner)
 
 
 def _recounted(values: FloatArray, at: FloatArray, span: TimeSpan, now: float) -> Totals:

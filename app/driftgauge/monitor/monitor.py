@@ -16,7 +16,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
 from driftgauge.drift.windows.blocks import step_rows
-from driftgauge.drift.windows.window import count_windows, time_windows
+from driftgauge.drift.windows.window import sliding_windows, time_windows
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import CLAMPED, EVIDENCE_SKIPPED, OBSERVATIONS, SOURCES, CounterSpec, monitor_series
 from driftgauge.state.memory import Settled
@@ -181,7 +181,7 @@ class Monitor:
         for end in ends:
             rows = self.store.codes_until(end, max(step, policy.windows[-1]))
             clock = max(clock, float(rows.newest(step).at.max()))
-            windows = count_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
+            windows = sliding_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
             reached = update_latches(self.baseline, windows, reached, policy)
         if ends:
             self.store.settle(Settled(reached, ends[-1], clock))
@@ -236,7 +236,7 @@ class Monitor:
         policy = self.options.policy
         clock = held.latest_event if self.by_event and math.isfinite(held.latest_event) else now
         windows = [
-            *count_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
+            *sliding_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
         return evaluate(self.baseline, windows, held.observed, carried, policy, clock)

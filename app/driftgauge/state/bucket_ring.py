@@ -21,10 +21,9 @@ class Ring:
     """The buckets of one time window, in arrays of a State.
 
     `index` (shape [2, buckets]) says which bucket of the clock each place holds, `counts`
-    ([2, buckets, columns, K]) and `sums` ([2, buckets, 2, columns]) what is in it. There are two versions of
-    each place, and `stamps` ([2, buckets]) says with which step each was written. A step writes the older
-    version; who reads as of a step takes the newest that is not later. So neither a reader nor a step that was
-    never finished sees half of one, as long as no more than one step is under way.
+    ([2, buckets, columns, K]) and `sums` ([2, buckets, 2, columns]) what is in it. Each bucket has two
+    copies, and `stamps` ([2, buckets]) says with which step each was written. A step writes the older; readers
+    take the newest not later than their step. At most one step may be in progress.
     """
 
     def __init__(

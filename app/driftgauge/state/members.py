@@ -1,4 +1,4 @@
-"""Members: what each worker of a model has counted, and what was known of it last where it cannot be read."""
+"""Counts of each worker of a model, and the last known ones where they cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What evaluations leave to one another, whichever worker makes them; and what is left of slots that are no more."""
+"""State shared by evaluations: evidence, latches, read positions; and totals of removed slots."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Remembered:
 
 @dataclass(frozen=True)
 class MemoryShape:
-    """What is remembered: of so many columns and bets, and of so many slots."""
+    """Dimensions of the evaluation state."""
 
     columns: int
     bins: int
@@ -95,11 +95,11 @@ class Memory:
 
     @property
     def slots(self) -> int:
-        """Of how many slots there is room for how far they were weighed."""
+        """Number of slots whose read positions can be kept."""
         return self._shape.slots
 
     def copy(self, *, as_read: bool = False) -> Memory:
-        """Return a memory of the same that is no one else's; one of nothing if what is there is not whole.
+        """Return a private copy of the memory; an empty one if it is damaged.
 
         With `as_read` it is of what was read last, without another look into the file.
         """
@@ -113,7 +113,7 @@ class Memory:
         return own
 
     def restore(self) -> bool:
-        """Remember what this process read last, else what there is before the first row; says whether it was read.
+        """Restore what this process read last, or the start; return whether it had read anything.
 
         Evidence and how far it has weighed belong together, so no row is weighed twice.
         """
@@ -198,7 +198,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Retired:
-    """The totals of slots that nobody takes any more and whose rows have left all windows."""
+    """Totals of removed slots, whose rows have left all windows."""
 
     words: WordArray
     """All that they counted, added up, in the layout of `StateShape.counted`."""
@@ -248,7 +248,7 @@ class RetiredTotals:
         self._versions.write({**fields, "keys": np.full(MAX_SLOTS, -1)})
 
     def restore(self) -> bool:
-        """Keep what this process read last, so that sums do not fall, else nothing; says whether it was read."""
+        """Restore what this process read last, so that sums do not fall; return whether it had read anything."""
         read = self._read
         if read is None:
             self.begin()

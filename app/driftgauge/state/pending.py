@@ -1,4 +1,4 @@
-"""Rows that their worker has not binned yet, binned by a reader: each once, however often it reads."""
+"""Rows that their worker has not binned yet, binned once by a reader."""
 
 from __future__ import annotations
 

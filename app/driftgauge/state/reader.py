@@ -1,4 +1,4 @@
-"""A state as any process sees it: a reader copies, and looks again whether what it copied is still what it was."""
+"""Lock-free reads of a worker's state: copy, re-check the sequence, retry if it moved."""
 
 from __future__ import annotations
 

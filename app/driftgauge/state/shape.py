@@ -24,7 +24,7 @@ BLOCK_ROWS: Final = 2_048
 SLACK_ROWS: Final = 2 * BLOCK_ROWS
 """Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
 RESERVED, COMMITTED, FIRST = range(3)
-"""Endpoints in the header: the ends of what is about to be written and of what is, and the oldest row."""
+"""Header fields: reserved end, committed end, oldest row."""
 
 
 class Overrun(DriftgaugeError):
@@ -42,7 +42,7 @@ class StateShape:
     """Counters and histograms of a worker."""
     spans: tuple[TimeSpan, ...] = ()
     by_event: bool = False
-    """Whose time rows have: that of their event, or of their arrival."""
+    """Whether rows are timed by event rather than by arrival."""
     by_hour: bool = False
     """Whether evidence tells the hours of the day apart."""
 

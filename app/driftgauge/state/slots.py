@@ -123,7 +123,7 @@ class Slots:
         raise Unusable(f"{self.folder}: {self._most} worker(s) use it already{few}")
 
     def _mend(self, own: OwnSlot, retired: Retired) -> None:
-        """Build anew what a stop of the machine left in slots that nobody holds: their rows are in the windows too."""
+        """Rebuild idle slots after a power loss, because their rows are still in the windows."""
         for number in sorted(self._numbers() - {own.number}):
             with contextlib.suppress(OSError):  # this worker has a slot of its own, and goes on without that one
                 if not self._is_sound(number):
@@ -300,7 +300,7 @@ class Slots:
         return Slot(number, key, StateReader(self.shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
 
     def retire(self, totals: RetiredTotals, is_needed: Callable[[Slot], bool]) -> None:
-        """Add the slots that nobody holds or needs to the totals, and delete them; whoever evaluates does it."""
+        """Fold idle slots into the retired totals and delete them. The caller holds the evaluation lock."""
         for slot in self.others():
             with contextlib.suppress(Damaged, Overrun):  # then it is left out of all sums until a worker mends it
                 if not is_needed(slot):

@@ -1,4 +1,4 @@
-"""Store: what all workers of a model remember together; with one worker, or without files, its own state alone."""
+"""Store: the states of all workers of a model, and what their evaluations share."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Store(OwnState):
     # ------------------------------------------------------------ all workers
 
     def _members(self) -> tuple[list[Slot], Retired | None]:
-        """Return all slots by their numbers, and the totals of those that are no more: each slot in one of them."""
+        """Return the slots by number, and the retired totals; no slot is in both."""
         self._require_files()
         self._of_own(State.check)
         slots, totals = self._shared, self._retired
@@ -181,7 +181,7 @@ class Store(OwnState):
         return self._last_known.completed(found, retired, own=self.own.number, left_out=self.left_out)
 
     def alone(self) -> list[Member]:
-        """Return what this worker knows without a look into any file: its own counters, and of others the last."""
+        """Return this worker's own counters and the last known ones of others, without reading files."""
         own = Member(self.own.number, True, self.state.counted_here(), self.state.bin_rows_here)
         return [*self._last_known.others, own]
 
@@ -189,7 +189,7 @@ class Store(OwnState):
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Let one evaluation at a time go on, of all threads and workers.
+        """Allow one evaluation at a time, over all threads and workers.
 
         Busy if another takes too long, or this worker has left.
         """
@@ -206,7 +206,7 @@ class Store(OwnState):
             yield
 
     def mend(self) -> None:
-        """Begin anew what evaluations share if it is damaged."""
+        """Reset the evaluation state if it is damaged."""
         try:
             self.remembered()
         except Damaged:
@@ -214,7 +214,7 @@ class Store(OwnState):
                 pass
 
     def _mend(self) -> None:
-        """Begin anew what is damaged of what evaluations share; whoever holds their lock may."""
+        """Reset damaged evaluation state. The caller holds the evaluation lock."""
         for kept in (self._memory, self._retired):
             if kept is None:
                 continue
@@ -225,7 +225,7 @@ class Store(OwnState):
                 self._note(f"{error}; {'put back as it was read last' if restored else 'begun anew'}")
 
     def evaluated_at(self) -> float:
-        """Return when a report was made last, by whichever worker, by the server's clock; -inf if nobody knows."""
+        """Return when the last report was made by any worker, by the server's clock; -inf if unknown."""
         try:
             return self.remembered().evaluated_at
         except Damaged:  # the next evaluation begins anew, and says so
@@ -246,7 +246,7 @@ class Store(OwnState):
         return self._of_own(lambda state: state.room(self._counted(self.own).blocks))
 
     def unweighed(self) -> tuple[Blocks, Mapping[int, Counted], int]:
-        """Return the blocks of all workers that the evidence has not weighed, in the order of their ends.
+        """Return the blocks of all workers that are not yet in the evidence, in the order of their ends.
 
         Also how far it is with each slot when it has weighed them, and the rows that are lost to it.
         """
@@ -263,7 +263,7 @@ class Store(OwnState):
         return together.part(np.argsort(together.at, kind="stable")), counted, lost
 
     def _known(self, seen: Mapping[int, Counted]) -> Mapping[int, Counted]:
-        """Return how far slots are weighed: those that are seen, and as many as there is room for of others.
+        """Return each slot's read position; positions of invisible slots are kept, the oldest dropped first.
 
         A slot that cannot be seen now has been weighed as far as before when it can again; who has not been seen for
         the longest time stands first.
@@ -297,7 +297,7 @@ class Store(OwnState):
         self._memory.change(settled=settled, evaluated_at=at)
 
     def retire(self, now: float, after_seconds: float) -> None:
-        """Add slots to the totals that nobody uses and whose rows are too old for all windows."""
+        """Fold unused slots whose rows are too old for all windows into the retired totals."""
         slots, totals = self._shared, self._retired
         if slots is not None and totals is not None:
             counted = self.remembered().counted

@@ -1,7 +1,7 @@
 """Arrays that are written as a whole or not at all: two copies in turn, each with a checksum.
 
-The writer fills the older copy and then says, with one number, that it is the newer one. So whoever
-reads meanwhile, and whoever comes after a writer that was killed, finds a copy that is whole.
+The writer fills the older copy and then makes it the newer one with a single number. So concurrent readers, and the
+successor of a killed writer, always find a complete copy.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Versions:
         self._publish(sequence)
 
     def _next(self) -> int:
-        """Return the number of the next copy; a number that nobody can have come to is damaged, and begins anew."""
+        """Return the next sequence number; an implausible one restarts at 1."""
         sequence = self.sequence
         return sequence + 1 if 0 <= sequence < _LARGEST else 1
 

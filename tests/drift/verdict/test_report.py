@@ -30,7 +30,7 @@ from driftgauge.drift.verdict.report import (
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
 from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
-from driftgauge.drift.windows.window import Rows, Window, count_windows, time_windows
+from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
@@ -81,7 +81,7 @@ def _debiased(n: int, share: float) -> float:
 
 def _windows(baseline: Baseline, rows: Rows, policy: Policy, now: float) -> list[Window]:
     """Return the count windows of rows at a moment."""
-    return count_windows(rows, policy.windows, now - policy.max_age_seconds, baseline.binner)
+    return sliding_windows(rows, policy.windows, now - policy.max_age_seconds, baseline.binner)
 
 
 def _start(baseline: Baseline) -> Carryover:
@@ -585,6 +585,15 @@ def test_the_model_is_as_bad_as_its_worst_column() -> None:
     assert _judge(baseline, _ones(baseline, 1_000)).status is Status.NORMAL
 
 
+def test_a_report_and_its_windows_are_shown_in_a_line() -> None:
+    baseline = _flags("x")
+    report = _judge(baseline, _ones(baseline, 1_000, x=0.9))
+    assert repr(report) == f"<DriftReport: drift_detected (critical) after 1,000 rows. {report.reason}>"
+    assert repr(report.main) == "<WindowReport 1000: 1,000 rows, 1 columns>"
+    nothing = _judge(baseline, _ones(baseline, 0))
+    assert repr(nothing) == "<DriftReport: insufficient_data after 0 rows. not enough data: 0 of 200 rows>"
+
+
 def test_a_warning_is_worse_than_normal_and_better_than_drift_however_large_the_effect() -> None:
     baseline = _flags("chance", "warned", "alarmed")
     rows = _ones(baseline, 1_000, chance=0.95, warned=0.5, alarmed=0.68)
@@ -766,7 +775,7 @@ def test_a_count_window_is_the_newest_rows_less_those_that_are_too_old(
     baseline = _flags("x")
     at = np.array(times, dtype=np.float64)
     rows = replace(_rows(baseline, np.arange(len(times), dtype=np.float64)[:, None]), at=at)
-    (window,) = count_windows(rows, [size], oldest, baseline.binner)
+    (window,) = sliding_windows(rows, [size], oldest, baseline.binner)
     newest = list(enumerate(times))[-size:]
     kept = [place for place, second in newest if second >= oldest]
     assert window.sample is not None
@@ -877,7 +886,7 @@ def test_statistics_of_windows_that_share_their_rows_are_those_computed_apart() 
     held = rows.newest(700)
     spans = ((held, MINUTE), (rows, HOUR), (rows, TimeSpan("1d", 86_400)))
     windows = [
-        *count_windows(rows, (500, 700, 1_000, 5_000), -math.inf, baseline.binner),
+        *sliding_windows(rows, (500, 700, 1_000, 5_000), -math.inf, baseline.binner),
         *(_timed(baseline, part, span, part) for part, span in spans),
     ]
     policy = Policy(windows=(500, 700, 1_000, 5_000))

@@ -5,7 +5,7 @@ import pytest
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import Bins, FloatArray
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
-from driftgauge.drift.windows.window import Rows, count_windows, time_windows
+from driftgauge.drift.windows.window import Rows, sliding_windows, time_windows
 
 
 def _rows(n: int) -> Rows:
@@ -70,7 +70,7 @@ def test_a_count_window_knows_the_hours_of_its_rows() -> None:
     rows = Rows(np.zeros((7, 2)), np.zeros((7, 2), dtype=np.uint8), at)
     hours = [1, 1, 2, 23, 0, 1, 23]
     for size, oldest in ((7, -np.inf), (4, -np.inf), (7, 7_200.0), (7, 1e9)):
-        (window,) = count_windows(rows, [size], oldest, binner)
+        (window,) = sliding_windows(rows, [size], oldest, binner)
         own = [hour for hour, second in list(zip(hours, at.tolist(), strict=True))[-size:] if second >= oldest]
         assert window.hours is not None
         assert window.hours.tolist() == [own.count(hour) for hour in range(24)]

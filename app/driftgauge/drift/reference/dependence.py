@@ -24,7 +24,7 @@ SHORT_BATCH_ROWS: Final = 50
 """A reference with fewer than a hundred batches of this size is short."""
 LARGEST_TAU: Final = 1_000.0
 """Upper limit of tau: beyond, no drift would be found in the rows of a year."""
-BLIND_TAU: Final = 50.0
+HIGH_TAU: Final = 50.0
 """Tau above which drift is found late, so that the report says so."""
 _FEWEST_BIN_ROWS: Final = 100
 _CHANCE: Final = 1e-3

@@ -1,7 +1,7 @@
-"""Whether two sets of counts can come from one distribution: a p-value whose size is what it says.
+"""P-values with the nominal false-positive rate: do two sets of counts have the same distribution?
 
-Bins with rows enough make a chi-squared test of two samples; what is rare (a missing value, a category
-never seen) makes an exact one of its own, because that is where a small sample lies to the chi-squared.
+Bins with enough rows make a chi-squared test of two samples. Rare ones (a missing value, a new category) make an exact
+test of their own, because chi-squared is inaccurate for small counts.
 Pearson's chi-squared test of two samples, Fisher's exact test with Lancaster's mid-p, Tippett's smallest p-value.
 """
 
@@ -18,32 +18,32 @@ from scipy.special import chdtrc, gammaln
 from driftgauge.drift.bins import ABOVE, BELOW, OTHER, SPECIAL, Bins, BoolArray, FloatArray, IntArray
 
 FEWEST_ROWS: Final = 100
-"""Rows from which on the p-value has been shown to hold its size."""
+"""Rows from which the false-positive rate has been verified."""
 EXPECTED: Final = 5.0
-"""Rows that a bin is expected to hold on the smaller side to count by itself."""
+"""Expected rows on the smaller side from which a bin is not merged."""
 MOST_NEAR_CUT: Final = 1.0
-"""How many categories may have been kept or merged by chance, times the window's part of all rows: with 2 and
-more the test was seen to reject too often."""
+"""Limit of categories that were kept or merged by chance, times the window's part of all rows: from 2 on the test
+rejects too often."""
 FISHER_BELOW: Final = 500.0
-"""Two bins are compared exactly while one is expected to hold fewer rows; above, chi-squared agrees."""
+"""Two bins are compared exactly below this number of expected rows; above, chi-squared agrees."""
 _SDS: Final = 12.0
 _SUPPORT: Final = 2 * int(_SDS * FISHER_BELOW**0.5) + 3
 
 
 @dataclass(frozen=True)
 class Significance:
-    """The test of each column, shapes [..., columns]; NaN where there is nothing to test."""
+    """Results for each column, shapes [..., columns]; NaN where there is nothing to test."""
 
     p_value: FloatArray
-    """Chance of counts at least as unlike with nothing changed, if rows are independent."""
+    """Probability of counts that differ at least as much if nothing changed and rows are independent."""
     chi_squared: FloatArray
-    """Pearson's statistic of two samples over the bins with rows enough."""
+    """Pearson's statistic of two samples over the bins with enough rows."""
     degrees: FloatArray
-    """Its degrees of freedom: those bins, less one."""
+    """Its degrees of freedom: the number of those bins minus one."""
 
 
 class SignificanceTest:
-    """Tests counts against the reference's, shape [columns, K]."""
+    """Tests counts against those of the reference, shape [columns, K]."""
 
     def __init__(self, bins: Sequence[Bins], reference: FloatArray) -> None:
         self._reference = reference
@@ -89,7 +89,7 @@ def _open_ends(bins: Bins) -> list[int]:
 
 @dataclass(frozen=True)
 class _Tables:
-    """One table of two samples a row: counts of shape [tables, K]."""
+    """Tables of two samples, one a row: counts of shape [tables, K]."""
 
     current: FloatArray
     reference: FloatArray
@@ -120,7 +120,7 @@ class _Tables:
         return np.where(empty, np.nan, p), common.chi_squared, np.where(common.groups > 1, common.groups - 1.0, np.nan)
 
     def _merged(self, expected: FloatArray, taken: BoolArray) -> _Merged:
-        """Merge neighbours until each group is expected to hold rows enough; categories by size, smallest first."""
+        """Merge neighbours until each group has enough expected rows; categories by size, smallest first."""
         place = np.arange(expected.shape[1], dtype=np.float64)
         key = np.where(self.unordered[:, None], expected, place)
         # Special bins come last: they have rows enough, or are not taken.
@@ -132,10 +132,10 @@ class _Tables:
 
 
 def _as_one(counts: FloatArray, tail: BoolArray) -> FloatArray:
-    """Return counts in which `other` is counted in the next bin, `unseen`, where `tail` says so.
+    """Return counts with `other` moved into the next bin, `unseen`, where `tail` is true.
 
-    `unseen` is expected to hold what the tail showed once: an estimate that varies more than a count. Where
-    it has rows enough, it and `other` are one bin, the tail, whose rows were counted.
+    The expectation of `unseen` is an estimate, which varies more than a count. Where it has enough rows, it and
+    `other` are one bin.
     """
     moved = np.where(tail, counts, 0.0)
     return np.asarray(counts - moved + np.roll(moved, 1, axis=1))
@@ -143,14 +143,14 @@ def _as_one(counts: FloatArray, tail: BoolArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class _Merged:
-    """What is left of tables after merging, shapes [tables]."""
+    """Tables after merging, shapes [tables]."""
 
     groups: IntArray
     chi_squared: FloatArray
     n: FloatArray
     m: FloatArray
     last_current: FloatArray
-    """Rows of the last group on either side: with two groups they and the totals are the table."""
+    """Rows of the last group on either side; with two groups they and the totals define the table."""
     last_reference: FloatArray
 
     def p_value(self) -> FloatArray:
@@ -163,7 +163,7 @@ class _Merged:
 
 
 def _merge(current: FloatArray, reference: FloatArray, expected: FloatArray) -> _Merged:
-    """Go through the bins in order, closing a group when it holds rows enough; the rest joins the last one."""
+    """Close a group of bins in order when it has enough rows; the rest joins the last group."""
     n, m = current.sum(axis=1), reference.sum(axis=1)
     tables = len(n)
     groups = np.zeros(tables, dtype=np.int64)
@@ -189,7 +189,7 @@ def _merge(current: FloatArray, reference: FloatArray, expected: FloatArray) -> 
 
 
 def _pearson(c: FloatArray, r: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
-    """Return a group's part of Pearson's statistic of two samples of n and m rows."""
+    """Return a group's summand of Pearson's statistic of two samples of n and m rows."""
     with np.errstate(invalid="ignore", divide="ignore"):
         part = (c * np.sqrt(m / n) - r * np.sqrt(n / m)) ** 2 / (c + r)
     return np.nan_to_num(part, posinf=0.0)
@@ -199,7 +199,7 @@ def _pearson(c: FloatArray, r: FloatArray, n: FloatArray, m: FloatArray) -> Floa
 
 
 def _fisher(c: FloatArray, r: FloatArray, n: FloatArray, m: FloatArray, otherwise: FloatArray) -> FloatArray:
-    """Return Fisher's two-sided mid-p-value of c of n against r of m; `otherwise` for tables that are large."""
+    """Return Fisher's two-sided mid-p-value of c of n against r of m, or `otherwise` for large tables."""
     drawn = c + np.round(r)
     whole = n + np.round(m)
     rest = whole - drawn
@@ -221,17 +221,17 @@ def _fisher(c: FloatArray, r: FloatArray, n: FloatArray, m: FloatArray, otherwis
 
 @dataclass(frozen=True)
 class _Exact:
-    """An upper test of few rows."""
+    """An exact upper test of rare rows."""
 
     p_value: FloatArray
     """Shape [tables]; 1 where there are no such rows."""
     family: IntArray
-    """Which of the `attainable` rows holds for a table, shape [tables]."""
+    """The row of `attainable` of each table, shape [tables]."""
     attainable: FloatArray
-    """Every p-value that the test could have given, ascending, shape [families, support]; 0 for none."""
+    """All p-values that the test can give, ascending, shape [families, support]; 0 for none."""
 
     def level(self, p: FloatArray, *, below: bool = False) -> FloatArray:
-        """Return the chance of a p-value that is not above p (or that is below it): the largest attainable one."""
+        """Return the probability of a p-value of at most p (or below p): the largest attainable one."""
         limit = p * ((1.0 - 1e-9) if below else (1.0 + 1e-9))
         reached = np.zeros(len(p))
         order = np.argsort(self.family, kind="stable")
@@ -244,16 +244,16 @@ class _Exact:
 
 
 def _families(*keys: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return the distinct rows of some columns, shape [families, keys], and which is whose, shape [tables].
+    """Return the distinct rows of `keys`, shape [families, keys], and the family of each table.
 
-    Columns of one window have as many rows, so there are far fewer families than tables.
+    Columns of one window have the same number of rows, so there are far fewer families than tables.
     """
     distinct, family = np.unique(np.column_stack(keys), axis=0, return_inverse=True)
     return distinct, np.asarray(family.reshape(-1), dtype=np.int64)
 
 
 def _rare(c: FloatArray, r: FloatArray, n: FloatArray, m: FloatArray) -> _Exact:
-    """Test rows in rare special bins, c against r, given how many there are on both sides."""
+    """Test rows in rare special bins, c against r, given their sum."""
     r = np.ceil(r)
     n, m = np.maximum(n, 1.0), np.maximum(np.round(m), 1.0)
     # What is expected by construction is in no bin of the reference's rows: it comes on top of them.
@@ -270,9 +270,9 @@ def _rare(c: FloatArray, r: FloatArray, n: FloatArray, m: FloatArray) -> _Exact:
 def _beyond(current: FloatArray, ends: BoolArray, n: FloatArray, m: FloatArray) -> _Exact:
     """Test rows beyond the reference's range, which holds all its rows by construction.
 
-    With nothing changed all orders of the n + m rows are equally likely. So c or more of the n lie
-    above the m with the chance that the c topmost are all of the n, and beyond either end of the m with
-    the chance that of c + 1 rows, drawn at random, at most one is of the m.
+    If nothing changed, all orders of the n + m rows are equally likely. The probability that c or more of the n
+    lie above the m is that of the c topmost being of the n; beyond either end of the m, that of at most one of
+    c + 1 randomly drawn rows being of the m.
     """
     n, m = np.maximum(n, 1.0), np.maximum(np.round(m), 1.0)
     c = np.where(ends, current, 0.0).sum(axis=1)
@@ -285,7 +285,7 @@ def _beyond(current: FloatArray, ends: BoolArray, n: FloatArray, m: FloatArray) 
 
 
 def _outside(c: FloatArray, n: FloatArray, m: FloatArray, ends: FloatArray) -> FloatArray:
-    """Return the chance of c or more of n rows beyond one end of m rows, or beyond either of two."""
+    """Return the probability of c or more of n rows beyond one end of m rows, or beyond either of two."""
     possible = c <= n
     k = np.where(possible, c, 0.0)
     one_end = np.exp(_log_choose(n, k) - _log_choose(n + m, k))
@@ -298,11 +298,11 @@ def _outside(c: FloatArray, n: FloatArray, m: FloatArray, ends: FloatArray) -> F
 
 
 def _combined(common: FloatArray, *exact: _Exact) -> FloatArray:
-    """Return the chance that the smallest of independent p-values is as small as here.
+    """Return the probability that the smallest of independent p-values is as small as observed.
 
-    An exact one takes few values, and its own chance of one is the largest attainable that is not above.
-    Where it is the smallest, many tables share it: they are told apart by the common test, or the
-    whole step would be given away and the test reject too seldom.
+    An exact test has few possible p-values; the probability of one is the largest attainable that is not above it.
+    Where it is the smallest, many tables share it. The common test breaks such ties, because the test would
+    otherwise reject too rarely.
     """
     known = ~np.isnan(common)
     smallest = np.fmin.reduce([common, *(test.p_value for test in exact)])
@@ -322,10 +322,9 @@ def _combined(common: FloatArray, *exact: _Exact) -> FloatArray:
 
 
 def _hypergeometric(drawn: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return values and their chances, shapes [tables, support]: how many of `drawn` rows of n + m are of the n.
+    """Return the distribution of rows of the n among `drawn` of n + m: values and probabilities, [tables, support].
 
-    The support is as wide as 12 standard deviations on either side; the chances beyond are no numbers
-    that matter (below 1e-30).
+    The support is 12 standard deviations wide on either side; probabilities beyond are below 1e-30.
     """
     whole = n + m
     mean = drawn * n / whole

@@ -13,7 +13,7 @@ from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
-from driftgauge.drift.reference.dependence import BLIND_TAU
+from driftgauge.drift.reference.dependence import HIGH_TAU
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.time_spans import DAY_SECONDS
 
@@ -132,7 +132,7 @@ def notes(baseline: Baseline) -> Iterator[str]:
     few = baseline.hours_with_few_rows
     if few:
         yield f"hours {_ranges(few)} (UTC) have too few reference rows: they are compared with the whole reference"
-    blind = [column for column in baseline.columns if (column.tau or 1.0) > BLIND_TAU]
+    blind = [column for column in baseline.columns if (column.tau or 1.0) > HIGH_TAU]
     if blind:
         yield (
             f"drift in {_with_tau(blind)} can only be detected late: consecutive rows in the reference are "

@@ -90,7 +90,7 @@ class Window:
     """Rows in each hour of the day (UTC), shape [24]; None where unknown."""
 
 
-def count_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
+def sliding_windows(rows: Rows, sizes: Sequence[int], oldest: float, binner: Binner) -> list[Window]:
     """Return the sliding windows of rows that are not older than `oldest`, one for each size."""
     windows = []
     for size in sizes:
