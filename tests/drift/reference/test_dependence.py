@@ -131,7 +131,7 @@ def test_tau_is_capped() -> None:
 def test_too_few_rows_say_nothing_of_dependence(rows: int) -> None:
     baseline = _built(np.random.default_rng(0).standard_normal(rows))
     assert baseline.columns[0].tau is None
-    assert [note for note in notes(baseline) if "too few rows with times" in note]
+    assert [note for note in notes(baseline) if "too few rows to estimate autocorrelation" in note]
 
 
 def test_without_times_nobody_knows_tau() -> None:
