@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from driftgauge.demo.replay import replay, requests
 
 from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
 from tests.trained_demo import TrainedDemo
+
+README = Path(__file__).parents[2] / "README.md"
 
 pytestmark = pytest.mark.e2e
 
@@ -39,9 +42,19 @@ def test_the_demo_replays_reports_and_ends(trained_demo: TrainedDemo) -> None:
     assert ["column", "May", "evidence", "PSI", "limit", "τ"] in rows
     assert [row[1] for row in rows if row[:1] == ["temp"] and len(row) == 6] == ["D"]
     assert "percentile. Significant; large (PSI " in " ".join(done.stdout.split())
+    for excerpt in _readme_output().split("…"):
+        assert " ".join(excerpt.split()) in " ".join(done.stdout.split())
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
     assert not answers(f"http://127.0.0.1:{port}")
+
+
+def _readme_output() -> str:
+    """Return what the README shows of the output of the same command."""
+    text = README.read_text(encoding="utf-8")
+    assert 'make demo ARGS="--rows 20000 --exit"' in " ".join(text.split())
+    (output,) = re.findall(r"```\n(Verdict: .*?)```", text, flags=re.DOTALL)
+    return str(output)
 
 
 def test_the_demo_stays_up_until_interrupted(trained_demo: TrainedDemo, tmp_path: Path) -> None:
