@@ -43,3 +43,10 @@ def test_submodules_are_reached_without_the_public_names() -> None:
     code = "import driftgauge.errors; print('numpy' in __import__('sys').modules, driftgauge.DriftgaugeError.__name__)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "DriftgaugeError"]
+
+
+@pytest.mark.parametrize("module", ["driftgauge.models.bundle", "driftgauge.cli.bundle", "driftgauge.cli.baseline"])
+def test_what_reads_no_model_loads_none_of_its_libraries(module: str) -> None:
+    code = f"import sys, {module}; print(*{{'sklearn', 'skops', 'scipy.stats', 'pandas'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []

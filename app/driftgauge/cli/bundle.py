@@ -22,7 +22,6 @@ from driftgauge.common.safe_files import read_bounded
 from driftgauge.errors import TableError
 from driftgauge.models.bundle import BASELINE_FILE, Bundle, read_baseline, read_info
 from driftgauge.models.creation.baseline import COLUMNS, BaselineOptions
-from driftgauge.models.creation.create import create_bundle
 from driftgauge.tables.stream import TableStream
 
 bundle_app = CommandLine("Create and inspect bundles: a model and its baseline.")
@@ -87,6 +86,8 @@ class BundleOptions:
 
     def create(self, options: BaselineOptions, trusted_types: list[str], log: Callable[[str], None]) -> Bundle:
         """Create the bundle; BundleError, BaselineError or TableError for what is wrong."""
+        from driftgauge.models.creation.create import create_bundle  # takes a second, which other commands save
+
         return create_bundle(
             self.estimator,
             self.reference,

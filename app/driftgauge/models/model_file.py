@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
-import skops.io
-
 from driftgauge.common.safe_files import open_bounded
 from driftgauge.errors import BundleError
 from driftgauge.models.model_inspection import MAIN, MOST_BYTES, UnreadableModel, imported_names, inspect, unimportable
@@ -155,6 +153,8 @@ def refuse_unimportable(path: Path) -> None:
 
 
 def _loaded(file: BinaryIO, path: Path, trusted_types: Iterable[str]) -> Any:
+    import skops.io  # takes a second, and only a model needs it: a bundle's other files do not
+
     untrusted = skops.io.get_untrusted_types(file=file)
     unknown = sorted(set(untrusted) - TRUSTED_TYPES - set(trusted_types))
     if unknown:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri, gammaincinv  # not scipy.stats, which takes a second to import
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import BoolArray, CodeArray, FloatArray, IntArray
@@ -94,9 +94,9 @@ def _batch_rows(rows: int) -> list[int]:
 def _upper(ratio: FloatArray, batches: int, size: int) -> FloatArray:
     """Return the upper limits of significant ratios, with the dependence that such batches do not show."""
     degrees = batches - 1
-    certain = ratio > chi2.isf(_CERTAIN, degrees) / degrees
+    certain = ratio > chdtri(degrees, _CERTAIN) / degrees
     whole = ratio + ratio**2 / (2.0 * size)
-    return np.where(certain, whole * degrees / chi2.ppf(_UPPER, degrees), ratio)
+    return np.where(certain, whole * degrees / (2.0 * gammaincinv(degrees / 2.0, _UPPER)), ratio)
 
 
 def _ratios(
@@ -109,7 +109,7 @@ def _ratios(
     far = (excess**2).sum(axis=0) / (batches - 1) / size
     near = (np.diff(excess, axis=0) ** 2).mean(axis=0) / 2.0 / size
     rare = spread[:, :width] * len(codes) < _FEWEST_BIN_ROWS
-    by_chance = chi2.isf(_CHANCE / np.maximum(1, (~rare).sum(axis=1)), batches - 1) / (batches - 1)
+    by_chance = chdtri(batches - 1, _CHANCE / np.maximum(1, (~rare).sum(axis=1))) / (batches - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.concatenate([far / spread, _together(far, spread)], axis=1)
         close = np.concatenate([near / spread, _together(near, spread)], axis=1)

@@ -13,12 +13,11 @@ from driftgauge.common.option import Option
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
-from driftgauge.drift.reference.columns import Table
+from driftgauge.drift.reference.columns import Kind, Table
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.windows.blocks import hours_of
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
-from driftgauge.models.creation.estimator import column_kinds
 from driftgauge.tables.cells import text_lengths
 from driftgauge.tables.stream import require_columns, separator_hint
 from driftgauge.tables.table import (
@@ -170,3 +169,8 @@ def now_text() -> str:
 def stated_text(options: BaselineOptions) -> list[str]:
     """Return the columns that are stated not to be numeric: a csv file may spell them as numbers."""
     return [name for name, kind in options.kinds.items() if kind != "numeric"]
+
+
+def column_kinds(stated: Mapping[str, FeatureKind]) -> dict[str, Kind]:
+    """Return how columns of stated kinds are read from a table: free text as categories."""
+    return {name: "numeric" if kind == "numeric" else "categorical" for name, kind in stated.items()}

@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from driftgauge.common.quoting import listed
 from driftgauge.drift.bins import category_name
 from driftgauge.drift.reference.baseline import RESERVED
-from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Feature, FeatureKind, Label
+from driftgauge.models.creation.baseline import column_kinds
 from driftgauge.tables.stream import require_columns
 from driftgauge.tables.table import categories, infer_kinds, numbers
 
@@ -49,11 +49,6 @@ def features_of(
     texts = [name for name, kind in stated.items() if kind == "text"]
     kinds = infer_kinds(table, names, {**dict.fromkeys(codes, "categorical"), **column_kinds(stated)})
     return tuple(_feature(table, name, "text" if name in texts else kinds[name], codes.get(name)) for name in names)
-
-
-def column_kinds(stated: Mapping[str, FeatureKind]) -> dict[str, Kind]:
-    """Return how columns of stated kinds are read from a table: free text as categories."""
-    return {name: "numeric" if kind == "numeric" else "categorical" for name, kind in stated.items()}
 
 
 def _feature(table: pa.Table, name: str, kind: FeatureKind, codes: Mapping[str, float] | None) -> Feature:
