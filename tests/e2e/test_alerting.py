@@ -221,6 +221,7 @@ def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}&feature={SHIFTED}"
     for url in (annotations["runbook_url"], annotations["page_url"]):
         assert httpx.get(url).status_code == 200, url
+    assert list(httpx.get(annotations["page_url"]).json()["features"]) == [SHIFTED]
 
 
 def _about(body: Mapping[str, Any], name: str) -> bool:
