@@ -32,7 +32,7 @@ TIME: Final = "ordered_at"
 CHANGES: Final = {
     "amount": "prices rise by 40 %",
     "items": "baskets hold 2.2 items instead of 2.0",
-    "queue": "half a standard deviation longer, over a few busy hours",
+    "queue": "half a standard deviation longer",
     "temperature": "nothing: this is the weather of three days",
     "country": "nothing",
 }
@@ -267,10 +267,11 @@ def pages() -> dict[Path, str]:
     found, days = example(), example("1d")
     columns = points(found[0].report)
     concepts, check = HERE / "concepts.md", HERE / "check.md"
+    page = filled(concepts.read_text(encoding="utf-8"), "numbers", numbers(columns))
     text = filled(check.read_text(encoding="utf-8"), "table", printed(found, is_history=False))
     return {
         HERE / "concepts.svg": picture(columns),
-        concepts: filled(concepts.read_text(encoding="utf-8"), "numbers", numbers(columns)),
+        concepts: filled(page, "reason", f"> {found[0].report.reason}"),
         check: filled(text, "history", printed(days, is_history=True)),
     }
 
