@@ -1,4 +1,4 @@
-"""The composition root: puts the parts of a server together, starts and stops them."""
+"""The composition root: assembles the parts of a server, starts and stops them."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ from driftgauge.state.slots import Slots, Unusable
 from driftgauge.state.store import Store
 
 SWITCH_SECONDS: Final = 0.0001
-"""After so long a thread that computes lets the event loop go on; Python's own 5 ms are a wait at each socket."""
+"""GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
 IN_MEMORY_PROBLEM: Final = LOST
 WATCHING_THREADS: Final = 6
-"""One for each thing that is read of the state: its rows, the evaluation, the digest, metrics, the status; and one."""
+"""Threads that read state: one each for rows, evaluation, binning, metrics and status, and a spare one."""
 EVALUATION_SHARE: Final = 0.75
-"""How much of the time that readers wait an evaluation may take; the rest is for reading the counters."""
+"""Share of the readers' waiting time that an evaluation may take; the rest is for reading the counters."""
 WITHOUT_FILES: Final = (
-    "Windows and counters are kept in memory: a restart loses them, and a worker tells of its own rows alone. "
-    "Name another folder with state_dir, or `memory` if that is what you want"
+    "Windows and counters are kept in memory: a restart loses them, and each worker reports its own rows only. "
+    "Set state_dir to another folder, or to `memory` to keep it that way"
 )
 DESCRIPTION: Final = "Serves a model and monitors whether its inputs and predictions still look like the training data."
 
@@ -78,9 +78,8 @@ def create_app(
 ) -> FastAPI:
     """Return the server as an ASGI application.
 
-    Without `settings` they are read from the environment, without `bundle` it is loaded from where
-    they say; `clock` gives the time of day in seconds since 1970. Raises SettingsError or
-    BundleError: a server that cannot work does not start.
+    `settings` default to the environment, `bundle` to the one that the settings name. `clock` returns the
+    time in seconds since 1970. Raises SettingsError or BundleError if the server could not work.
     """
     settings = settings or load()
     service = compose(settings, bundle or load_served_bundle(settings), clock)
@@ -96,7 +95,7 @@ def create_app(
         docs_url=None,  # ours needs no internet
         redoc_url=None,
         redirect_slashes=False,
-        # The server's own metrics say what it does; OpenTelemetry's would cost on each request.
+        # The server has its own metrics; OpenTelemetry would add a cost to each request.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.context = service
@@ -116,25 +115,25 @@ def load_served_bundle(settings: Settings) -> Bundle:
 
 
 def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> ServerContext:
-    """Put the parts together around a bundle; BundleError if its model does not answer as it should."""
+    """Assemble a server around a bundle; BundleError if its model does not answer as recorded."""
     info = bundle.info
-    predictor = Predictor(bundle)
-    verify(predictor, info)
+    predictor = _verified(bundle)
     problems, failures = Problems(clock), Problems(clock)
     monitor = _monitor(settings, bundle, clock(), problems)
     publisher = Publisher(monitor.store, problems, process_numbers)
-    publisher.now()  # or the slot shows the process that had it before
+    publisher.now()  # or the slot would show the numbers of its previous process
     monitors = Registry()
     monitors.add(monitor)
     capture = Capture(monitor, problems, watching=settings.monitoring_enabled)
-    # OpenMP's limit holds for the thread that sets it, so the model's own thread does.
-    executor = ThreadPoolExecutor(
-        1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
-    )
-    by_event = monitor.by_event and settings.monitoring_enabled
+    executor = _model_thread(settings)
     watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
     batcher = Batcher(
-        predictor, capture, _latency(settings, predictor, info), executor, _limits(settings), by_event=by_event
+        predictor,
+        capture,
+        _latency(settings, predictor, info),
+        executor,
+        _limits(settings),
+        by_event=monitor.by_event and settings.monitoring_enabled,
     )
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
@@ -171,6 +170,19 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     )
 
 
+def _verified(bundle: Bundle) -> Predictor:
+    predictor = Predictor(bundle)
+    verify(predictor, bundle.info)
+    return predictor
+
+
+def _model_thread(settings: Settings) -> ThreadPoolExecutor:
+    """Return the thread of slow predictions; the OpenMP limit holds for the thread that sets it."""
+    return ThreadPoolExecutor(
+        1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
+    )
+
+
 def _latency(settings: Settings, predictor: Predictor, info: BundleInfo) -> LatencyModel:
     with threadpool_limits(settings.model_threads):
         return measure_latency(predictor, info)
@@ -186,7 +198,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         structlog.get_logger().warning(
             "max_connections_lowered",
             max_connections=most,
-            hint="this process may not open more files: raise its limit (ulimit -n), or lower max_connections",
+            hint="the limit of open files does not allow more: raise it (ulimit -n), or lower max_connections",
         )
     return ConnectionLimits(
         max_connections=most,
@@ -260,7 +272,7 @@ def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
 def _store(
     settings: Settings, bundle: Bundle, options: MonitorOptions, series: Sequence[CounterSpec], problems: Problems
 ) -> Store:
-    """Return the state of the model, as files if that is possible: predictions go on without."""
+    """Return the state of the model: in files, or in memory if files cannot be used."""
     shape = state_shape(bundle.baseline, options, series)
     detector = bundle.baseline.detector(options.policy.budget)
     folder = settings.state_folder
@@ -299,7 +311,7 @@ async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     watching.append(asyncio.create_task(service.publisher.run()))
     log = structlog.get_logger()
     log.info("started", model=service.info.name, version=service.info.version, slot=service.store.own.number)
-    app.document(service.settings.root_path)  # kept: the first who asks for it would otherwise hold up all who predict
+    app.document(service.settings.root_path)  # cached: building it for the first reader would delay predictions
     try:
         grace = service.settings.shutdown_grace_seconds
         with threadpool_limits(service.settings.model_threads), _responsive(), enforce_deadline(grace):
@@ -319,11 +331,11 @@ async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
 
 @contextlib.contextmanager
 def _responsive() -> Iterator[None]:
-    """Keep the event loop from waiting: for the garbage collector, and for threads that evaluate and write metrics."""
+    """Keep the garbage collector and the threads that compute from delaying the event loop."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
-    gc.freeze()  # what was loaded at start stays: to look through it takes 50 ms each time
+    gc.freeze()  # objects from the start are kept anyway; scanning them takes 50 ms each time
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, or for a person's eyes."""
+"""Log lines: JSON for machines, or text for people."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["auto", "json", "console"]
 
 
-_PLACE: Final = re.compile(r".*?:[0-9]+: \w+")
-"""Of a warning as it is written: file, line and kind."""
+_ORIGIN: Final = re.compile(r".*?:[0-9]+: \w+")
+"""Matches file, line and category of a formatted warning."""
 
 
-class _Once(logging.Filter):
-    """Lets a warning of a library pass once: a model may give the same one with every prediction."""
+class _RepeatedWarnings(logging.Filter):
+    """Drops repeated warnings of libraries: a model may issue the same one with every prediction."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a line is written."""
+        """Return whether a line is written."""
         if record.name != "py.warnings":
             return True
         text = record.getMessage()
-        place = found[0] if (found := _PLACE.match(text)) else text
-        if place in self._seen or len(self._seen) >= MOST_KINDS:
+        origin = found[0] if (found := _ORIGIN.match(text)) else text
+        if origin in self._seen or len(self._seen) >= MOST_KINDS:
             return False
-        self._seen.add(place)
+        self._seen.add(origin)
         return True
 
 
-class _Spared(logging.Filter):
-    """Lets what uvicorn says of single requests pass once a minute, with how often it was left out before."""
+class _RequestLines(logging.Filter):
+    """Throttles uvicorn's lines about single requests to one a minute, with the number it dropped."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._sparing = LogThrottle(time.monotonic)
+        self._throttle = LogThrottle(time.monotonic)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a line is written."""
+        """Return whether a line is written."""
         if record.name != "uvicorn.error" or record.levelno < logging.WARNING or record.args:
             return True
         failed = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
-        suppressed = self._sparing.passes(f"{record.msg}{failed}")
+        suppressed = self._throttle.passes(f"{record.msg}{failed}")
         if suppressed:
             record.msg = f"{str(record.msg).rstrip()} (and {suppressed} more since the last line like this)"
         return suppressed is not None
@@ -69,9 +69,9 @@ def is_console(form: Form) -> bool:
 
 
 def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
-    """Send our log lines and those of the libraries to standard error in one format; `pid` says of which process.
+    """Send all log lines to standard error in one format; `pid` adds the process id.
 
-    Warnings of libraries are written once, lines about single requests once a minute.
+    Each warning of a library is written once, each line about single requests once a minute.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -96,8 +96,8 @@ def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
-    handler.addFilter(_Once())
-    handler.addFilter(_Spared())
+    handler.addFilter(_RepeatedWarnings())
+    handler.addFilter(_RequestLines())
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers = [handler]

@@ -31,16 +31,16 @@ LINKS: Final = (
 
 @dataclass(frozen=True)
 class Started:
-    """What the command line said."""
+    """The options of the command line."""
 
     flags: Mapping[str, Any]
-    """Settings; None where it said nothing."""
+    """Settings by name; None for an option that was not given."""
     config: Path | None
     fresh_state: bool = False
 
 
 def run(started: Started) -> None:
-    """Serve until told to stop; DriftgaugeError if that cannot work, Busy where state is in use."""
+    """Serve until a signal says to stop; DriftgaugeError if the server cannot start."""
     settings = load(started.flags, started.config)
     configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1)
     _warn_of_ignored_variables()
@@ -48,7 +48,7 @@ def run(started: Started) -> None:
         if settings.workers > 1:
             _serve_with_workers(settings, started, own)
             return
-        from driftgauge.process.single import prepare  # takes seconds, and a supervisor does without
+        from driftgauge.process.single import prepare  # imports for seconds, which a supervisor does not need
 
         server = prepare(settings, fresh_state=started.fresh_state)
     _install_reload_handler()
@@ -59,13 +59,13 @@ def run(started: Started) -> None:
 
 
 def _warn_of_ignored_variables() -> None:
-    """Log once which variables are taken for Kubernetes' own."""
+    """Log which variables are ignored because Kubernetes set them."""
     if ignored := ignored_variables():
         structlog.get_logger().warning("variables_ignored", names=ignored, hint=LINKS)
 
 
 def _serve_with_workers(settings: Settings, started: Started, own: socket.socket) -> None:
-    """Serve with several workers, which share one listening socket; SystemExit if their application cannot start."""
+    """Serve with several workers on one listening socket; SystemExit if their application fails to start."""
     told = environment(started)
     fresh = [started.fresh_state]  # for the first generation alone: a reload deletes nothing
 
@@ -82,7 +82,7 @@ def _serve_with_workers(settings: Settings, started: Started, own: socket.socket
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address and does not listen yet; SettingsError if it cannot be."""
+    """Bind a socket to an address without listening yet; SettingsError if that fails."""
     own = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
