@@ -1,0 +1,178 @@
+"""Expositions that are parsed back, and monitors to render."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.metrics.catalogue import catalogue
+from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.render import EVERYTHING, Exposed, render
+from driftgauge.metrics.series import (
+    NO_SLOT,
+    monitor_series,
+    server_series,
+)
+from driftgauge.monitor.monitor import Monitor, state_shape
+from driftgauge.state.store import Store
+from prometheus_client import parser
+from prometheus_client.core import Metric as Family
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from tests.monitors import (
+    START,
+    counters_of,
+    small_baseline,
+    small_monitor,
+    small_options,
+    some_rows,
+)
+
+TEXT = "text/plain;version=0.0.4"
+
+
+TEXT_1 = "text/plain;version=1.0.0;escaping=allow-utf-8"
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+PROMETHEUS = f"{OPENMETRICS};escaping=underscores,{TEXT_1};q=0.5,{TEXT};q=0.3,*/*;q=0.2"
+"""What a Prometheus server asks for."""
+
+FORMATS = (TEXT, TEXT_1, OPENMETRICS)
+
+ROUTES = (("POST", "/predict", (200, 422)), ("GET", "/metrics", (200,)))
+
+SERVER = server_series(ROUTES, [("POST", "/predict")])
+
+WORKERS = (
+    WorkerFacts("0", np.array([12.5, 4e9, 2e8, START, 31.0, 1024.0]), lives=True),
+    WorkerFacts("1", np.array([3.25, 5e9, 1e8, START - 60.0, 7.0, 1024.0]), lives=False),
+    WorkerFacts(NO_SLOT, np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]), lives=False),
+)
+"""One that runs, one that has ended, and what is left of slots that are no more."""
+
+OURS = ("model_", "http_", "process_")
+
+PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
+
+
+Children = dict[tuple[str, ...], float]
+
+
+class Exposition:
+    """An exposition, rendered for an `Accept` and parsed back with prometheus_client's own parsers."""
+
+    def __init__(
+        self,
+        accept: str,
+        monitors: Sequence[MonitorFacts],
+        server: Counters | None = None,
+        exposed: Exposed = EVERYTHING,
+        workers: Sequence[WorkerFacts] = WORKERS,
+    ) -> None:
+        counters = server or counters_of(SERVER)
+        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers)
+        body, self.content_type = render(accept, monitors, facts, exposed)
+        self.text = body.decode()
+        parse: Callable[[str], Iterable[Family]] = (
+            openmetrics_parser.text_string_to_metric_families
+            if self.content_type.startswith("application/openmetrics-text")
+            else parser.text_string_to_metric_families
+        )
+        self.list = list(parse(self.text))
+        self.families = {family.name: family for family in self.list}
+
+    def family(self, name: str) -> Family:
+        return self.families[name.removesuffix("_total")]
+
+    def children(self, name: str, *labels: str, **where: str) -> Children:
+        """Return a sample's values by the values of some labels, where others are as said."""
+        family = next(f for f in self.list if name in {f.name, *(s.name for s in f.samples)})
+        samples = [s for s in family.samples if s.name == name and where.items() <= s.labels.items()]
+        found = {tuple(sample.labels[label] for label in labels): sample.value for sample in samples}
+        assert len(found) == len(samples), f"{name}: {labels} do not tell its samples apart"
+        return found
+
+    @property
+    def ours(self) -> dict[str, Family]:
+        return {name: family for name, family in self.families.items() if name.startswith(OURS)}
+
+    def value(self, name: str, **where: str) -> float:
+        (value,) = self.children(name, **where).values()
+        return value
+
+
+def facts_of(monitor: Monitor, *, healthy: bool = True, persistent: bool = True, task: str = "binary") -> MonitorFacts:
+    return MonitorFacts(
+        model_name=monitor.model_name,
+        model_version=monitor.model_version,
+        task=task,
+        series=monitor.store.counters.series,
+        arrays=monitor.store.counters.copy(),
+        baseline=monitor.baseline,
+        report=monitor.last.report,
+        bin_rows=monitor.bin_rows(),
+        evaluated_at=monitor.last.at,
+        evaluation_seconds=0.25,
+        healthy=healthy,
+        persistent=persistent,
+        limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
+    )
+
+
+def drifted() -> Monitor:
+    """Return a monitor whose `age` has moved, with something in every gauge."""
+    monitor = small_monitor()
+    monitor.observe(some_rows(3_000, age=65.0), arrival=START + 5)
+    monitor.evaluate(START + 10)
+    return monitor
+
+
+def idle() -> Monitor:
+    return small_monitor()
+
+
+def declared_series() -> list[tuple[str, str, tuple[str, ...], str]]:
+    return [(name, kind, tuple(filter(None, labels.split(", "))), text) for name, kind, labels, text in catalogue()]
+
+
+def bins_of(baseline: Baseline) -> set[tuple[str, str]]:
+    return {(column.name, name) for column in baseline.columns for name in column.bins.names}
+
+
+def counted(buckets: Sequence[float], values: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return how many values lie at or below each bucket, counted by numpy on the mirrored values."""
+    counts, _ = np.histogram(-values, bins=[-np.inf, *(-np.array(buckets[::-1])), np.inf])
+    bounds = [*map(str, map(float, buckets)), "+Inf"]
+    return dict(zip(bounds, np.cumsum(counts[::-1]).astype(float).tolist(), strict=True))
+
+
+TIME_WINDOWS = {"2m": 120.0, "1h": 3_600.0, "24h": 86_400.0}
+
+NEW_PER_COLUMN = (
+    "model_feature_value_rows",
+    "model_feature_ks_statistic",
+    "model_feature_wasserstein_ratio",
+    "model_feature_js_distance",
+    "model_feature_mean_shift_ratio",
+    "model_feature_chi_squared_ratio",
+    "model_feature_drift_pvalue",
+)
+
+
+def known(children: Mapping[tuple[str, ...], float]) -> Children:
+    return {labels: value for labels, value in children.items() if not math.isnan(value)}
+
+
+def other_monitor() -> Monitor:
+    """Return a monitor with windows and score buckets of its own."""
+    baseline, options, series = small_baseline(), small_options(600), monitor_series((-5.0, 0.0, 1e6))
+    store = Store.in_memory(state_shape(baseline, options, series), baseline.detector(options.policy.budget))
+    monitor = Monitor(baseline, model_name="price", model_version="2.0", now=START, options=options, store=store)
+    monitor.observe(some_rows(1_000, seed=5), arrival=START)
+    monitor.evaluate(START + 1)
+    return monitor
