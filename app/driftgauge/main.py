@@ -200,18 +200,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
             max_connections=most,
             hint="the limit of open files does not allow more: raise it (ulimit -n), or lower max_connections",
         )
-    return ConnectionLimits(
-        max_connections=most,
-        max_header_bytes=settings.max_header_bytes,
-        max_header_count=settings.max_header_count,
-        max_url_bytes=settings.max_url_bytes,
-        max_body_bytes=settings.max_body_bytes,
-        head_timeout_seconds=settings.head_timeout_seconds,
-        body_timeout_seconds=settings.body_timeout_seconds,
-        answer_timeout_seconds=settings.answer_timeout_seconds,
-        idle_timeout_seconds=settings.idle_timeout_seconds,
-        stop_timeout_seconds=(settings.shutdown_grace_seconds - FLUSH_SECONDS) / 2,
-    )
+    return ConnectionLimits.of(settings, most, (settings.shutdown_grace_seconds - FLUSH_SECONDS) / 2)
 
 
 def _evaluators(

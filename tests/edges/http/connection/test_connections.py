@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import pytest
 from driftgauge.edges.http.connection.connections import (
@@ -18,6 +18,7 @@ from driftgauge.edges.http.connection.connections import (
     most_connections,
 )
 from driftgauge.errors import HANG_UPS, Reason
+from driftgauge.settings.limits import LimitSettings
 from structlog.testing import capture_logs
 
 LIMITS = ConnectionLimits(max_connections=3, head_timeout_seconds=10, body_timeout_seconds=30, idle_timeout_seconds=75)
@@ -295,3 +296,19 @@ def test_the_timer_runs_while_there_is_something_to_watch() -> None:
 
 def test_every_reason_is_counted() -> None:
     assert {Reason.IDLE_EVICTED, Reason.TOO_MANY_CONNECTIONS, Reason.ANSWER_NOT_READ} <= set(HANG_UPS)
+
+
+def test_limits_are_those_of_the_settings() -> None:
+    given = {
+        "max_header_bytes": 1_024,
+        "max_header_count": 11,
+        "max_url_bytes": 300,
+        "max_body_bytes": 2_000,
+        "head_timeout_seconds": 1.0,
+        "body_timeout_seconds": 2.0,
+        "answer_timeout_seconds": 3.0,
+        "idle_timeout_seconds": 4.0,
+    }
+    limits = ConnectionLimits.of(LimitSettings.model_validate(given), 7, 5.0)
+    assert asdict(limits) == {**given, "max_connections": 7, "stop_timeout_seconds": 5.0}
+    assert ConnectionLimits.of(LimitSettings(), 10_000, 12.0) == ConnectionLimits()

@@ -6,15 +6,16 @@ import asyncio
 import resource
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from operator import itemgetter
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import structlog
 
 from driftgauge.common.log_throttle import INTERVAL_SECONDS
 from driftgauge.errors import Reason
+from driftgauge.settings.limits import LimitSettings
 
 STATE_KEY: Final = "connections"
 """Key of the lifespan state under which the protocol finds `Connections`."""
@@ -34,6 +35,7 @@ SLOW_SECONDS: Final = 3.0
 CROWDED: Final = 0.9
 """Share of the maximum above which slow connections are tracked."""
 SWEEP_SECONDS: Final = 1.0
+_DEFAULTS: Final = LimitSettings()
 
 _MORE: Final = "see max_connections, and the limit of open files (ulimit -n)"
 HINTS: Final = {
@@ -60,16 +62,22 @@ class ConnectionLimits:
     """Limits of one connection, and of their number."""
 
     max_connections: int = DEFAULT_CONNECTIONS
-    max_header_bytes: int = 65_536
-    max_header_count: int = 100
-    max_url_bytes: int = 8_192
-    max_body_bytes: int = 8_388_608
-    head_timeout_seconds: float = 10.0
-    body_timeout_seconds: float = 30.0
-    answer_timeout_seconds: float = 60.0
-    idle_timeout_seconds: float = 75.0
+    max_header_bytes: int = _DEFAULTS.max_header_bytes
+    max_header_count: int = _DEFAULTS.max_header_count
+    max_url_bytes: int = _DEFAULTS.max_url_bytes
+    max_body_bytes: int = _DEFAULTS.max_body_bytes
+    head_timeout_seconds: float = _DEFAULTS.head_timeout_seconds
+    body_timeout_seconds: float = _DEFAULTS.body_timeout_seconds
+    answer_timeout_seconds: float = _DEFAULTS.answer_timeout_seconds
+    idle_timeout_seconds: float = _DEFAULTS.idle_timeout_seconds
     stop_timeout_seconds: float = 12.0
     """How long a connection may stall once the server is stopping."""
+
+    @classmethod
+    def of(cls, options: LimitSettings, max_connections: int, stop_timeout_seconds: float) -> Self:
+        """Return the limits that the settings name; the two others depend on the process."""
+        named = {own.name: getattr(options, own.name) for own in fields(cls) if own.name in LimitSettings.model_fields}
+        return cls(**{**named, "max_connections": max_connections, "stop_timeout_seconds": stop_timeout_seconds})
 
     def seconds(self, stage: Stage) -> float:
         """Return how long a connection may stay at a stage."""
