@@ -594,7 +594,7 @@ def test_a_log_that_cannot_be_written_costs_no_answer(bench: Benches, monkeypatc
         raise BrokenPipeError
 
     monkeypatch.setattr(running.monitor, "observe", broken)
-    monkeypatch.setattr(running.problems, "happened", broken)
+    monkeypatch.setattr(running.problems, "record", broken)
     (answer,) = run_all(running, [random_batch(3)])
     assert_same(answer, random_batch(3), running.predictor)
 

@@ -64,7 +64,7 @@ class Check:
         options: CheckOptions | None = None,
         scorer: Scorer | None = None,
     ) -> None:
-        """Open the tables; TableError for a file that is no table, CheckError if nothing can be compared.
+        """Open the tables; TableError for an unreadable one, CheckError if nothing can be compared.
 
         The scorer's model is loaded if every table has all features, and one lacks scores or has the target.
         """
@@ -140,7 +140,7 @@ class Check:
 
 
 class _Judge:
-    """Judges windows in order; evidence, latches and the start of a drift carry over to the next."""
+    """Judges windows in order; evidence and latches carry over to the next."""
 
     def __init__(self, baseline: Baseline, options: CheckOptions, evidence: EvidenceAccumulator) -> None:
         self._baseline = baseline

@@ -28,7 +28,7 @@ _MOST_FAILURES: Final = 100
 
 @dataclass(frozen=True)
 class Answers:
-    """The model's answers to rows; a row that it cannot answer has the label None and scores NaN."""
+    """The model's answers to rows; label None and scores NaN for an unanswered row."""
 
     labels: Sequence[Label | None]
     scores: FloatArray
@@ -84,7 +84,7 @@ class Scorer:
         return Batch(cells, texts)
 
     def _rejected_rows(self, predictor: Predictor, batch: Batch) -> BoolArray:
-        """Return which rows a server would reject, for an infinite cell or a missing or unknown one."""
+        """Return which rows a server would reject."""
         rejected: BoolArray = np.asarray(np.isinf(batch.cells).any(axis=1))
         for index, feature in enumerate(self.info.features):
             if index in batch.texts:
@@ -121,7 +121,7 @@ class Scorer:
 
 
 def _predict_accepted(predictor: Predictor, batch: Batch, rows: IntArray) -> Iterator[tuple[IntArray, Predictions]]:
-    """Yield runs of rows with their answers; bisection finds the rows on which the model fails, and drops them."""
+    """Yield runs of rows with their answers, without rows on which the model fails."""
     failed, pending = 0, [rows] if len(rows) else []
     while pending:
         run = pending.pop()
@@ -163,7 +163,7 @@ def _rows_of(batch: Batch, rows: IntArray) -> Batch:
 
 
 class PerformanceSample:
-    """Answers with a known target: all of them up to a bound, a uniform sample of more."""
+    """Answers with a known target, a uniform sample if there are many."""
 
     def __init__(self, info: BundleInfo, most: int) -> None:
         self.unanswered = 0

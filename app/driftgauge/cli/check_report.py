@@ -80,7 +80,7 @@ def show(
     show_all: bool = False,
     held_out: Performance | None = None,
 ) -> None:
-    """Print a table, or a history with a line per window and the columns of the worst window, or of all."""
+    """Print a table, or a history with the columns of its worst window."""
     if not is_history:
         show_window(found[0], console, is_history=False, held_out=held_out)
         return

@@ -1,4 +1,4 @@
-"""How much a message repeats of names and values: enough to help, too little to copy a table."""
+"""Names and values in messages: long enough to help, too short to copy a table."""
 
 from __future__ import annotations
 

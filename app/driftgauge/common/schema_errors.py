@@ -61,7 +61,7 @@ def _problem(problem: Any) -> str:
 
 
 def _is_alternative(part: object) -> bool:
-    """Return whether a part of a location is pydantic's name of an alternative type, not a key of the file."""
+    """Return whether a part of a location is pydantic's name of an alternative type."""
     return part in ("int", "float", "bool", "str", "[key]")
 
 

@@ -1,4 +1,4 @@
-"""Latency of a batch, measured at start: fast models answer on the event loop, slow ones in a thread."""
+"""Latency of a batch, measured at start, decides between event loop and thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a model raised: because of one row or field, or because of a failure of its own."""
+"""Why a model raised: one row or field, or a failure of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Explainer:
         self._left, self._at = SECONDS, clock()
 
     def explained(self, batch: Batch, error: Exception) -> Exception:
-        """Return Refused with the row and, if found, the field; the error itself if no row is at fault.
+        """Return Refused with row and field; the error itself if no row is at fault.
 
         A row is at fault if the model fails on it again, but answers a typical row.
         """
@@ -128,7 +128,7 @@ def _why(feature: Feature, value: str | float | None) -> tuple[Reason, str]:
 
 
 def typical_row(info: BundleInfo, baseline: Baseline) -> Batch:
-    """Return a row that the model answers: a sample of its bundle, or medians and most frequent categories."""
+    """Return a row that the model answers: a sample, or medians and frequent categories."""
     if info.samples:
         return batch_of(info.features, [info.samples[0].features])
     values = {f.name: _typical(f, column) for f, column in zip(info.features, baseline.columns, strict=False)}

@@ -86,7 +86,7 @@ class Slice(NamedTuple):
 
     @property
     def workload(self) -> int:
-        """Rows of work; the last slice of a request also pays for completing and observing all of it."""
+        """Rows of work; the last slice also pays for observing the whole request."""
         return self.last if self.last == len(self.request.batch) else self.rows
 
     @property

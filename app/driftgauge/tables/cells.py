@@ -1,4 +1,4 @@
-"""The meaning of a cell by the kind of its column, in every format and for every command."""
+"""The meaning of cells by the kind of their column, in every format."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_bytes(of: pa.DataType) -> bool:
 
 
 def is_number(of: pa.DataType) -> bool:
-    """Return whether a type counts as numeric; a duration is its seconds, a boolean 1 or 0."""
+    """Return whether a type counts as numeric, as durations and booleans do."""
     kinds = (
         *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null),
         pa.types.is_duration,
@@ -116,7 +116,7 @@ def _spelled_numbers(texts: pa.ChunkedArray, name: str) -> FloatArray:
 
 
 def cast_text(texts: pa.ChunkedArray, of: pa.DataType) -> pa.ChunkedArray | None:
-    """Return texts cast to a type, None if one of them does not spell a value of it."""
+    """Return texts cast to a type, None if one of them does not fit."""
     try:
         # A failing cast still reads every cell, which is slow; most fail on one of the first cells.
         texts[:_TRIED].cast(of)
@@ -262,7 +262,7 @@ def codes_of(encoded: pa.DictionaryArray) -> Any:
 
 
 def concatenated(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Return the parts of a column as one, in their common type; mixed with text, numbers become categories."""
+    """Return the parts of a column as one, in their common type or as text."""
     types = {part.type for part in parts if not pa.types.is_null(part.type)}
     if len(types) <= 1:
         of = types.pop() if types else pa.null()

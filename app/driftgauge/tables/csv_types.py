@@ -65,7 +65,7 @@ class CsvColumn:
         self._sort, self._typed = "text", []
 
     def done(self, read_again: pa.ChunkedArray | None = None) -> pa.ChunkedArray:
-        """Return the column in its type, or as known categories; `read_again` is a text column read again."""
+        """Return the column in its type; `read_again` is a text column read again."""
         if read_again is not None:
             return read_again
         texts = pa.chunked_array([chunk for part in self._texts for chunk in part.chunks], pa.string())

@@ -32,7 +32,7 @@ class Part:
 
 
 class TableStream:
-    """A table that is read part by part: a csv, parquet or JSON lines file, or a folder."""
+    """A table that is read part by part: a file, or a folder of files."""
 
     def __init__(self, path: Path | str, bytes_at_once: int = 2_097_152) -> None:
         """Read the column names; TableError if there is no table."""
@@ -131,7 +131,7 @@ def require_columns(present: Sequence[str], requested: Sequence[str], what: str)
 
 
 def separator_hint(present: Sequence[str]) -> str:
-    """Return a hint if a csv file's only column seems to be several, else an empty text."""
+    """Return a hint if a csv file's only column seems to be several."""
     if len(present) != 1:
         return ""
     found = next((mark for mark in (";", "\t", "|") if mark in present[0]), None)

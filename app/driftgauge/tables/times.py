@@ -71,7 +71,7 @@ def as_times(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 
 def _spelled_times(texts: pa.ChunkedArray, name: str, rows: IntArray | None = None) -> pa.ChunkedArray:
-    """Return the times that texts spell; `rows` are their indices in the column if some were left out."""
+    """Return the times of texts; `rows` are their indices if some were left out."""
     found = cast_text(texts, pa.float64())
     found = spelled_timestamps(texts) if found is None else found
     if found is None:
@@ -85,7 +85,7 @@ def _spelled_times(texts: pa.ChunkedArray, name: str, rows: IntArray | None = No
 
 
 def spelled_timestamps(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Return ISO 8601 texts as timestamps in microseconds, all naive or all UTC; None if one is no time."""
+    """Return ISO 8601 texts as timestamps, all naive or all UTC; None if that fails."""
     for zone in (None, "UTC"):
         for unit in ("us", "ns"):
             found = cast_text(texts, pa.timestamp(unit, zone))
