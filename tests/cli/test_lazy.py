@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -48,3 +49,16 @@ def test_the_help_of_serve_imports_no_server_and_no_model() -> None:
 
 def test_a_command_that_needs_a_library_imports_it() -> None:
     assert {"numpy", "sklearn", "pyarrow"} <= imported_by("bundle", "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("driftgauge ser", "serve"), ("driftgauge bundle cr", "create"), ("driftgauge serve --wor", "--workers")],
+)
+def test_a_shell_completes_commands_and_options(words: str, completed: str) -> None:
+    code = "import sys; from driftgauge.cli.main import main; sys.argv = ['driftgauge']; main()"
+    asked = {"_DRIFTGAUGE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == [completed]

@@ -65,13 +65,15 @@ class Group(TyperGroup):
 class CommandLine(typer.Typer):
     """A group of commands that explain themselves in this way."""
 
-    def __init__(self, help: str, name: str | None = None, cls: type[TyperGroup] = Group) -> None:
+    def __init__(
+        self, help: str, name: str | None = None, cls: type[TyperGroup] = Group, add_completion: bool = False
+    ) -> None:
         super().__init__(
             name=name,
             help=help,
             cls=cls,
             no_args_is_help=True,
-            add_completion=False,
+            add_completion=add_completion,
             rich_markup_mode=None,
             pretty_exceptions_enable=False,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

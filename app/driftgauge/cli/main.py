@@ -45,7 +45,9 @@ class Root(Group):
         super().__init__(**{**options, "commands": {str(command.name): command for command in COMMANDS}})
 
 
-app = CommandLine("A prediction server that monitors its own model for drift.", name="driftgauge", cls=Root)
+app = CommandLine(
+    "A prediction server that monitors its own model for drift.", name="driftgauge", cls=Root, add_completion=True
+)
 
 
 def _print_version(wanted: bool) -> None:
