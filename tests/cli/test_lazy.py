@@ -48,7 +48,7 @@ def test_the_help_of_serve_imports_no_server_and_no_model() -> None:
 
 
 def test_a_command_that_needs_a_library_imports_it() -> None:
-    assert {"numpy", "sklearn", "pyarrow"} <= imported_by("bundle", "--help")
+    assert {"numpy", "pyarrow"} <= imported_by("bundle", "--help")
 
 
 @pytest.mark.parametrize(

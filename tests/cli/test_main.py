@@ -503,7 +503,10 @@ def test_an_unknown_option_or_value_is_named_with_code_2(
         (("--clock", "noon"), ("clock", "arrival")),
         (("--workers", "0"), ("workers", "give a whole number, at least 1")),
         (("--workers", "2", "--clock", "event"), ("workers must be 1", "clock=event")),
-        (("--bundle", "nowhere", "--workers", "2"), ("there is no model bundle at nowhere",)),
+        (
+            ("--bundle", "nowhere", "--workers", "2", "--log-level", "error"),  # below it the supervisor logs its start
+            ("there is no model bundle at nowhere",),
+        ),
         (("--bundle", "nowhere", "--fresh-state"), ("nowhere",)),
         (("--log-level", "loud"), ("log_level",)),
         (("--config", "nowhere.toml"), ("nowhere.toml",)),
