@@ -157,9 +157,9 @@ def _with_tau(columns: Sequence[ColumnBaseline]) -> str:
 
 
 def two_decimals(value: float) -> str:
-    """Return a number with two decimals, or as many as show that it is not 0; from 10 on with three digits."""
+    """Return a number with two decimals, or as many as show that it is not 0; fewer from 10 and from 100 on."""
     if value >= 10.0:
-        return f"{value:.3g}" if value < 1_000.0 else f"{value:.0f}"
+        return f"{value:.1f}" if value < 100.0 else f"{value:.0f}"
     return f"{value:.2f}" if value >= 0.005 or value == 0.0 else f"{value:.1g}"
 
 
