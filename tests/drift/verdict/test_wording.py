@@ -26,7 +26,7 @@ from driftgauge.drift.verdict.wording import (
     two_decimals,
     what_moved,
 )
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
@@ -211,13 +211,29 @@ def test_a_category_with_an_odd_name_is_named_as_its_bin_is(name: str) -> None:
     st.sampled_from(["interval", "value", "binary", "constant", "category", "all missing", "endless", "tied"]),
     st.lists(st.one_of(st.just(0), st.integers(0, 10_000)), min_size=60, max_size=60),
 )
-def test_whatever_the_counts_something_is_said_unless_there_are_none(kind: str, rows: list[int]) -> None:
+def test_something_is_said_of_any_counts_that_moved_more_than_by_chance(kind: str, rows: list[int]) -> None:
     column = COLUMNS[kind]
     counts = np.array(rows[: len(column.column.bins.names)], dtype=np.float64)
     said = what_moved(column.column, np.append(counts, np.zeros(9)))
-    assert (said == "") == (counts.sum() == 0)
+    moved = _psi_beyond_chance(column.column, counts)
+    assume(abs(moved) > 1e-12)
+    assert (said != "") == (moved > 0)
     assert re.match(r"(\d|\.|e-)+ % of rows ", said) or said == ""
     assert "nan" not in said
+
+
+def _psi_beyond_chance(column: ColumnBaseline, counts: FloatArray) -> float:
+    """Return the largest PSI of a bin, or of a side of a cut, less what chance gives; -1 without rows."""
+    bins, reference = column.bins, np.array(column.counts)
+    n, m = counts.sum(), reference.sum()
+    if n == 0:
+        return -1.0
+    parts = [[code] for code in range(len(counts)) if bins.rule != "interval" or code in bins.special.values()]
+    for last in range(bins.ordinary.start, bins.ordinary.stop - 1) if bins.rule != "category" else ():
+        sides = [*range(last + 1)], [*range(last + 1, bins.special["above"] + 1)]
+        parts.append(max(sides, key=lambda side: counts[side].sum() / n - reference[side].sum() / m))
+    shares = [((counts[part].sum() + 0.5) / (n + 1), (reference[part].sum() + 0.5) / (m + 1)) for part in parts]
+    return float(max((p - q) * math.log(p * (1 - q) / (q * (1 - p))) for p, q in shares) - 1 / n - 1 / m)
 
 
 COLUMNS = {
