@@ -18,7 +18,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Limits:
-    """What is too slow and too old; see the settings of similar names."""
+    """Limits of latency and of the age of an evaluation; see the settings of similar names."""
 
     latency_seconds: tuple[float, float]
     """For warning and critical."""
@@ -27,7 +27,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class MonitorFacts:
-    """All that the exposition says of one monitor."""
+    """The facts of one monitor."""
 
     model_name: str
     model_version: str
@@ -36,9 +36,9 @@ class MonitorFacts:
     arrays: Arrays
     baseline: Baseline
     report: DriftReport | None
-    """None where monitoring is switched off: then the exposition has counters and the latency's threshold alone."""
+    """None with monitoring disabled: then only counters and the latency threshold are exposed."""
     bin_rows: IntArray | None
-    """Shape [columns, K]; None where monitoring is switched off."""
+    """Shape [columns, K]; None with monitoring disabled."""
     evaluated_at: float
     """By the server's clock, seconds since 1970."""
     evaluation_seconds: float
@@ -51,7 +51,7 @@ class MonitorFacts:
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """What the exposition says of one worker."""
+    """The facts of one worker."""
 
     slot: str
     """Its number, or `NO_SLOT`."""
@@ -62,7 +62,7 @@ class WorkerFacts:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """All that the exposition says of the server itself."""
+    """The facts of the server itself."""
 
     series: Sequence[CounterSpec]
     arrays: Arrays

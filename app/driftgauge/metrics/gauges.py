@@ -20,7 +20,7 @@ from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.series import FEATURE, Kind, Labels
 
 Numbers = FloatArray | float
-"""Of a gauge's children: of the shape of its labels, in their order; NaN where there is nothing to say."""
+"""Values of a gauge's children, in the shape of its labels; NaN for an absent child."""
 STATS: Final = tuple(statistic.name for statistic in MOMENTS)
 
 
@@ -37,14 +37,14 @@ class ReportGauge:
 
 @dataclass(frozen=True)
 class MonitorGauge:
-    """A gauge of the monitor itself, whatever its report says."""
+    """A gauge of the monitor itself rather than of its report."""
 
     name: str
     help: str
     labels: Labels
     values: Callable[[MonitorFacts], Numbers]
     of_monitoring: bool = True
-    """Whether it says something only while there is monitoring."""
+    """Whether it is absent with monitoring disabled."""
     type: ClassVar[Kind] = "gauge"
 
 
@@ -63,7 +63,7 @@ def _column_gauge(statistic: ColumnStatistic) -> ReportGauge:
 
 
 def _windows(name: str, help: str, value: Callable[[WindowReport], float | None]) -> ReportGauge:
-    """Declare a gauge of every window, or only of those of a kind: None for the others."""
+    """Declare a gauge of every window; None leaves a window out."""
 
     def values(report: DriftReport) -> FloatArray:
         return _optional(value(window) for window in report.windows.values())
@@ -77,13 +77,13 @@ def _optional(values: Iterable[float | None]) -> FloatArray:
 
 
 def _thresholds(report: DriftReport) -> FloatArray:
-    """Return the effective thresholds; only count windows, which verdicts rest on, have any."""
+    """Return the effective thresholds; time windows have none."""
     windows = report.windows.values()
     return np.stack([[window.thresholds[severity] for severity in SEVERITIES] for window in windows]).transpose(2, 0, 1)
 
 
 def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], FloatArray]:
-    """Return the limits of a special bin's ratio: so many points above the reference's own ratio."""
+    """Return the limits of a special bin's ratio: the reference's own ratio plus the setting."""
 
     def values(report: DriftReport) -> FloatArray:
         codes = report.baseline.special_codes[special]

@@ -12,7 +12,7 @@ from driftgauge.metrics.series import PROCESS
 
 
 def process_numbers() -> FloatArray:
-    """Return what is known of this process, in the order of `PROCESS`; NaN where nobody knows."""
+    """Return the measurements of this process in the order of `PROCESS`; NaN for unknown ones."""
     found = {
         sample.name: sample.value for family in ProcessCollector(registry=None).collect() for sample in family.samples
     }

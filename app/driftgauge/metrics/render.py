@@ -62,7 +62,7 @@ class Exposed:
 Spec = Declared | ReportGauge | MonitorGauge
 EVERYTHING: Final = Exposed()
 COLUMNS_AT_ONCE: Final = 64
-"""Columns whose bins are written at once: some tenths of a millisecond."""
+"""Columns whose bins are written at once, in some tenths of a millisecond."""
 
 
 def render(
@@ -76,7 +76,7 @@ def render(
 def render_chunks(
     accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exposed = EVERYTHING
 ) -> tuple[Iterator[bytes], str]:
-    """Return what `render` does in pieces, each written when it is asked for, in some tenths of a millisecond."""
+    """Return the exposition in pieces, each written on demand in some tenths of a millisecond, and its content type."""
     platform, content_type = _platform(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
     end = b"# EOF\n" if openmetrics else b""
@@ -86,7 +86,7 @@ def render_chunks(
 
 
 def _platform(accept: str) -> tuple[bytes, str]:
-    """Return what prometheus_client says of the interpreter, and the content type that it chooses."""
+    """Return prometheus_client's metrics of the interpreter, and the content type that it chooses."""
     try:
         encoder, content_type = choose_encoder(accept)
     except (TypeError, ValueError):  # a version that is no number
@@ -101,7 +101,7 @@ def _platform(accept: str) -> tuple[bytes, str]:
 
 @dataclass(frozen=True)
 class _MonitorSeries:
-    """A monitor's part of the `model_*` families; the labels of its columns are written once for all of them."""
+    """A monitor's part of the `model_*` families; they share the text of its labels."""
 
     facts: MonitorFacts
     exposed: Exposed
@@ -118,12 +118,12 @@ class _MonitorSeries:
 
     @property
     def base(self) -> Mapping[str, str]:
-        """The labels of all that is said of a model."""
+        """The labels of every series of the model."""
         return {"model_name": self.facts.model_name, "model_version": self.facts.model_version}
 
     @cached_property
     def places(self) -> IntArray:
-        """Of the columns that gauges list, in the baseline's order."""
+        """Positions of the columns that gauges list, in the baseline's order."""
         names, top = self.facts.baseline.names, self.exposed.top_features
         if top is None or self.facts.report is None:
             return np.arange(len(names))
@@ -133,7 +133,7 @@ class _MonitorSeries:
 
     @cached_property
     def axes(self) -> Mapping[str, Axis]:
-        """The labels of gauges with all their values."""
+        """The values of each label of the gauges."""
         names, report = self.facts.baseline.names, self.report
         values: Mapping[str, Iterable[str]] = {
             FEATURE: [names[place] for place in self.places.tolist()],
@@ -150,7 +150,7 @@ class _MonitorSeries:
         return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
 
     def binned(self, spec: Declared, numbers: npt.NDArray[Any]) -> Iterator[str]:
-        """Yield a number of every bin of every column, some columns at a time; they have shape [columns, K]."""
+        """Yield one sample for each bin, some columns at a time; `numbers` have shape [columns, K]."""
         baseline, base = self.facts.baseline, labelled(self.base)
         for first in range(0, len(baseline.names), COLUMNS_AT_ONCE):
             part = slice(first, first + COLUMNS_AT_ONCE)
@@ -198,7 +198,7 @@ def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Itera
 
 
 def _family(spec: Spec, openmetrics: bool, parts: Sequence[Iterable[str]]) -> Iterator[str]:
-    """Yield a family of which every monitor has a part; nothing where none has."""
+    """Yield a family with the part of each monitor; nothing without parts."""
     if parts:
         yield head(spec.name, spec.type, spec.help, openmetrics=openmetrics)
         yield from chain.from_iterable(parts)

@@ -27,7 +27,7 @@ MODEL_LABELS: Final = ("model_name", "model_version")
 
 @dataclass(frozen=True)
 class Declared:
-    """A series: its name, type and help, and its labels (those of the model come before them)."""
+    """A series: name, type, help and labels; the labels of the model come before them."""
 
     name: str
     type: Kind
@@ -53,7 +53,7 @@ class CounterSpec(Declared):
 
     @property
     def width(self) -> int:
-        """Numbers kept for each child: a count, or those of the buckets (the last is +Inf) and the sum."""
+        """Numbers of each child: a count, or one for each bucket (the last is +Inf) and the sum."""
         return len(self.buckets) + 2 if self.type == "histogram" else 1
 
 
@@ -230,12 +230,12 @@ _OF_PROCESS: Final = (
     ("process_max_fds", "Limit on the open file descriptors of a worker."),
 )
 PROCESS: Final = (_CPU, *(Declared(name, "gauge", text, (SLOT,)) for name, text in _OF_PROCESS))
-"""The names of prometheus_client. CPU time is that of all processes that a slot has had; the others are of the one
-that runs."""
+"""Named as in prometheus_client. CPU time sums all processes that a slot has had; the others are of the running
+one."""
 CPU: Final = 0
-"""The place of CPU time among them."""
+"""The position of CPU time among them."""
 NO_SLOT: Final = "retired"
-"""The label of slots that are no more: only their CPU time is left."""
+"""The label of removed slots, of which only CPU time remains."""
 
 # ---------------------------------------------------------------- bins and the model
 

@@ -1,8 +1,7 @@
-"""The text that Prometheus reads, as Prometheus text or OpenMetrics: names, types, helps, labels and numbers.
+"""Writes Prometheus text and OpenMetrics: names, types, help, labels and numbers.
 
-It does not know what they mean. Whoever writes a thousand columns shares their labels between families
-(`Axis`) and takes the text in pieces, so that no step of it holds up other threads. Labels come in the
-order in which they are given: both formats leave it free.
+A thousand columns share their labels between families (`Axis`). The text comes in pieces, so that no step
+holds up other threads. Labels keep the order in which they are given; both formats allow any.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.metrics.series import Kind
 
 LOT: Final = 1_000
-"""Samples that become text at once: a tenth of a millisecond."""
+"""Samples that are written at once, in a tenth of a millisecond."""
 LEAST_PLAIN: Final = 1e-4
-"""Between these two Python, Go and JSON write a number alike: its shortest digits, without an exponent."""
+"""From here to LEAST_LARGE Python, Go and JSON write a number alike: its shortest digits, without an exponent."""
 LEAST_LARGE: Final = 1e6
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The values of a label, or of several that go together, each as it is written: `window="1h"`."""
+    """The values of one or several labels, each as written: `window="1h"`."""
 
     texts: tuple[str, ...]
 
@@ -39,13 +38,13 @@ class Axis:
         return cls(tuple([f'{label}="{_escaped(value)}"' for value in values]))
 
     def with_each(self, further: Sequence[Axis]) -> Axis:
-        """Return one axis of every label here with all the further ones that it has; ValueError for another number."""
+        """Return one axis that pairs each value here with its own further axis; ValueError for another number."""
         pairs = zip(self.texts, further, strict=True)
         return Axis(tuple([f"{text},{own}" for text, axis in pairs for own in axis.texts]))
 
     @cached_property
     def ends(self) -> tuple[str, ...]:
-        """What is written from these labels, a child's last, up to its number."""
+        """The text between a child's other labels and its number."""
         return tuple([f"{text}}} " for text in self.texts])
 
 
@@ -55,7 +54,7 @@ def labelled(labels: Mapping[str, str]) -> str:
 
 
 def head(name: str, kind: Kind, help: str, *, openmetrics: bool) -> str:
-    """Return what stands above a family's samples. A counter's name, `…_total`, is its samples' in both formats."""
+    """Return the lines above a family's samples. OpenMetrics names a counter without `_total` there."""
     if openmetrics:
         name = name.removesuffix("_total") if kind == "counter" else name
         return f"# HELP {name} {_escaped(help)}\n# TYPE {name} {kind}\n"
@@ -63,7 +62,7 @@ def head(name: str, kind: Kind, help: str, *, openmetrics: bool) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number's shortest digits, from a million on with an exponent, as Go does; `NaN`, `+Inf`, `-Inf`."""
+    """Write a number as Go does: shortest digits, an exponent from a million on; `NaN`, `+Inf`, `-Inf`."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     text = repr(value)
@@ -75,15 +74,15 @@ def number(value: float) -> str:
 
 
 def sample(name: str, labels: str, value: float) -> str:
-    """Return the line of one sample, whatever its number; `labels` as `labelled` writes them."""
+    """Return the line of one sample; `labels` as `labelled` writes them."""
     return f"{name}{{{labels}}} {number(value)}\n" if labels else f"{name} {number(value)}\n"
 
 
 def samples(name: str, labels: str, axes: Sequence[Axis], numbers: FloatArray) -> Iterator[str]:
-    """Yield, in lots, the lines of all children that have a number.
+    """Yield the lines of all children that have a number, in lots.
 
-    `labels` are those that all children share. `numbers` have the shape of the axes, NaN where a child is absent;
-    the first axis, which should be the longest, runs fastest. ValueError for another shape.
+    `labels` are shared by all children. `numbers` have the shape of the axes, with NaN for an absent child.
+    The first axis runs fastest and should be the longest. ValueError for another shape.
     """
     if numbers.shape != tuple(len(axis.texts) for axis in axes):
         raise ValueError(f"{name}: numbers of shape {numbers.shape} for {[len(axis.texts) for axis in axes]} children")
