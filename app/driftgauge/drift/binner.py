@@ -47,10 +47,10 @@ class Binner:
             lots = (slice(first, first + at_once) for first in range(0, len(codes), at_once))
             return reduce(np.add, (self.counts_by(codes[lot], group[lot], groups) for lot in lots))
         size = self.columns * self.width
-        place = codes.astype(np.int64)  # one array for all of it: making others takes longer than adding to them
-        place += self._offsets
-        place += (group * size)[:, None]
-        return np.bincount(place.reshape(-1), minlength=groups * size).reshape(groups, self.columns, self.width)
+        index = codes.astype(np.int64)  # one array for all of it: making others takes longer than adding to them
+        index += self._offsets
+        index += (group * size)[:, None]
+        return np.bincount(index.reshape(-1), minlength=groups * size).reshape(groups, self.columns, self.width)
 
 
 class _Pairs:
@@ -72,10 +72,10 @@ class _Pairs:
         """Return the rows in each bin, shape [columns, width], of codes of shape [n, columns]."""
         first, second = codes[:, 0 : 2 * self._pairs : 2], codes[:, 1 : 2 * self._pairs : 2]
         both = (first * np.uint8(self._width) + second).reshape(-1)  # below 256
-        place = np.empty(both.size, dtype=np.int64)
+        index = np.empty(both.size, dtype=np.int64)
         for part, width in self._tiling.stretches(both.size):
-            np.add(both[part].reshape(-1, width), self._offsets[:width], out=place[part].reshape(-1, width))
-        table = np.bincount(place, minlength=self._pairs * self._width**2)
+            np.add(both[part].reshape(-1, width), self._offsets[:width], out=index[part].reshape(-1, width))
+        table = np.bincount(index, minlength=self._pairs * self._width**2)
         table = table.reshape(self._pairs, self._width, self._width)
         counts = np.empty((self._columns, self._width), dtype=np.int64)
         counts[0 : 2 * self._pairs : 2] = table.sum(axis=2)
@@ -120,17 +120,17 @@ class _Values:
         most = max((len(bins.names) for bins in members), default=0)
         self._expected = np.full((len(members), most), np.nan)
         self._ordinary = np.zeros((len(members), most), dtype=np.bool_)
-        for place, bins in enumerate(members):
-            self._expected[place, bins.ordinary] = bins.edges
-            self._ordinary[place, bins.ordinary] = True
-            self._ordinary[place, : 0 if bins.edges else 1] = True  # of no known value all are unseen
+        for index, bins in enumerate(members):
+            self._expected[index, bins.ordinary] = bins.edges
+            self._ordinary[index, bins.ordinary] = True
+            self._ordinary[index, : 0 if bins.edges else 1] = True  # of no known value all are unseen
         self._unseen = np.array([bins.special[UNSEEN] for bins in members], dtype=np.uint8)
         self._offsets = np.arange(len(members), dtype=np.int64) * most
 
     def codes(self, cells: FloatArray) -> CodeArray:
         passed = self._edges.passed(cells)
-        place = passed + self._offsets
-        unseen = (np.take(self._expected, place) != cells) & np.take(self._ordinary, place)
+        index = passed + self._offsets
+        unseen = (np.take(self._expected, index) != cells) & np.take(self._ordinary, index)
         np.copyto(passed, self._unseen, where=unseen)
         return passed
 
@@ -165,8 +165,8 @@ class _Edges:
         """Return the number of its column's edges below each cell, the code of `missing` for NaN."""
         flat = cells.reshape(-1)
         passed = np.zeros(flat.size, dtype=np.uint8)
-        for place, width in self._tiling.stretches(flat.size):
-            self._count(flat[place].reshape(-1, width), passed[place].reshape(-1, width))
+        for stretch, width in self._tiling.stretches(flat.size):
+            self._count(flat[stretch].reshape(-1, width), passed[stretch].reshape(-1, width))
         return passed.reshape(cells.shape)
 
     def _count(self, cells: FloatArray, passed: CodeArray) -> None:

@@ -168,7 +168,7 @@ def test_no_bet_on_a_bin_wins_on_average_wherever_the_truth_lies_within_its_boun
     width, m = len(bins.names), counts.sum()
     maker = _bookmaker(bins, counts, tolerance=0.0)
     factors = np.exp(maker.bets.log_factors(np.eye(width)[:, None, :]))[:, TILTS:]
-    for bet, place in enumerate(maker.bets.place.tolist()):
+    for bet, place in enumerate(maker.bets.index.tolist()):
         rows = counts[place]
         low = beta.ppf(BOUND_LEVEL, rows, m - rows + 1.0) if rows else 0.0
         high = beta.ppf(1.0 - BOUND_LEVEL, rows + 1.0, m - rows)
@@ -208,9 +208,9 @@ def test_against_another_reference_the_bets_are_the_same_and_those_without_groun
     emptied = counts.copy()
     emptied[:6] = 0.0  # half of the bins have never been seen at that hour: none of them can empty
     other = maker.against(emptied[None])
-    assert other.place.tolist() == maker.bets.place.tolist()
+    assert other.index.tolist() == maker.bets.index.tolist()
     down = len(UP) * len(bins.names)
-    betted = set(maker.bets.place[down:].tolist())
+    betted = set(maker.bets.index[down:].tolist())
     factors = np.exp(other.log_factors(np.eye(len(bins.names))[:, None, :])[:, TILTS + down :])
     for bet, place in enumerate(sorted(betted)):
         assert bool(np.allclose(factors[:, bet], IDLE)) == (place < 6)

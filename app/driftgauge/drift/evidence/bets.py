@@ -50,7 +50,7 @@ class Bets:
 
     tilts: FloatArray
     """Logarithms of the factors of each bin, shape [columns, K, TILTS]; 0 where a column has no such tilt."""
-    place: IntArray
+    index: IntArray
     """The bin of each single bet, as an index into [columns * K]; shape [singles]."""
     inside: FloatArray
     """Logarithm of the factor of a row in that bin, less that of any other row, shape [singles]."""
@@ -64,10 +64,10 @@ class Bets:
         """
         blocks, columns, width = counts.shape
         split = columns * TILTS
-        factors = np.empty((blocks, split + len(self.place)))
+        factors = np.empty((blocks, split + len(self.index)))
         by_column = np.matmul(counts.transpose(1, 0, 2), self.tilts)
         factors[:, :split].reshape(blocks, columns, TILTS)[:] = by_column.transpose(1, 0, 2)
-        singles = np.take(counts.reshape(blocks, columns * width), self.place, axis=1)
+        singles = np.take(counts.reshape(blocks, columns * width), self.index, axis=1)
         singles *= self.inside
         singles += counts[:, 0].sum(axis=1)[:, None] * self.outside
         factors[:, split:] = singles
@@ -119,14 +119,14 @@ class BetDesign:
 
     def _bets(self, factors: _Factors) -> Bets:
         columns, _, width = self._single.shape
-        place = np.broadcast_to(np.arange(columns * width).reshape(columns, 1, width), self._single.shape)
+        index = np.broadcast_to(np.arange(columns * width).reshape(columns, 1, width), self._single.shape)
         tau = self._tau[:, None, None]
         idle_tilts = (self._tilted & ~factors.tilt_exists)[:, None, :] & self._owned[:, :, None]
         outside = np.where(factors.single_exists, factors.outside, np.log(IDLE))
         inside = np.where(factors.single_exists, factors.inside, np.log(IDLE))
         return Bets(
             tilts=_grained(np.where(idle_tilts, np.log(IDLE), factors.tilts) / tau),
-            place=place[self._single],
+            index=index[self._single],
             inside=_grained(((inside - outside) / tau)[self._single]),
             outside=_grained((outside / tau)[self._single]),
         )

@@ -234,9 +234,9 @@ class Detector:
         if self.budget.false_alarm_interval_seconds is None:
             return rate, np.full(len(rows), self._threshold(rate))
         thresholds = np.empty(len(rows))
-        for place, (b, end) in enumerate(zip(rows.tolist(), at.tolist(), strict=True)):
+        for index, (b, end) in enumerate(zip(rows.tolist(), at.tolist(), strict=True)):
             rate = rate.after(b, end)
-            thresholds[place] = self._threshold(rate)
+            thresholds[index] = self._threshold(rate)
         return rate, thresholds
 
     def _threshold(self, rate: Rate) -> float:

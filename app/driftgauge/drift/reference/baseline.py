@@ -132,9 +132,9 @@ class Baseline:
         Where a column has few rows in an hour, or is not compared by hour, those of the whole reference.
         """
         rows = np.repeat(self.counts[None], HOURS, axis=0)
-        for place, column in enumerate(self.columns):
+        for index, column in enumerate(self.columns):
             for hour, counts in column.by_hour.items():
-                rows[hour, place, : len(counts)] = counts
+                rows[hour, index, : len(counts)] = counts
         return rows
 
     @cached_property

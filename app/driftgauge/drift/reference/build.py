@@ -89,9 +89,9 @@ def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray
         )
     counts = baseline.binner.counts_by(codes, hours, HOURS)
     columns = []
-    for place, (column, data) in enumerate(zip(baseline.columns, table.values(), strict=True)):
-        once = np.bincount(hours[_seen_once(column.bins, data, codes[:, place])], minlength=HOURS).tolist()
-        own = counts[:, place, : len(column.counts)]
+    for index, (column, data) in enumerate(zip(baseline.columns, table.values(), strict=True)):
+        once = np.bincount(hours[_seen_once(column.bins, data, codes[:, index])], minlength=HOURS).tolist()
+        own = counts[:, index, : len(column.counts)]
         found = {
             hour: tuple(reference_counts(column.bins, own[hour], once[hour]).tolist())
             for hour in range(HOURS)

@@ -91,6 +91,6 @@ def _block_counts(codes: CodeArray | IntArray, width: int, step: int) -> IntArra
     columns = codes.shape[1]
     blocks = len(codes) // step
     cells = columns * width
-    place = np.arange(columns) * width + codes[: blocks * step].astype(np.int64)
-    place += (np.arange(blocks * step) // step * cells)[:, None]
-    return np.bincount(place.ravel(), minlength=blocks * cells).reshape(blocks, columns, width)
+    index = np.arange(columns) * width + codes[: blocks * step].astype(np.int64)
+    index += (np.arange(blocks * step) // step * cells)[:, None]
+    return np.bincount(index.ravel(), minlength=blocks * cells).reshape(blocks, columns, width)

@@ -121,8 +121,8 @@ class _Tables:
 
     def _merged(self, expected: FloatArray, taken: BoolArray) -> _Merged:
         """Merge neighbours until each group has enough expected rows; categories by size, smallest first."""
-        place = np.arange(expected.shape[1], dtype=np.float64)
-        key = np.where(self.unordered[:, None], expected, place)
+        index = np.arange(expected.shape[1], dtype=np.float64)
+        key = np.where(self.unordered[:, None], expected, index)
         # Special bins come last: they have rows enough, or are not taken.
         order = np.argsort(np.where(self.special, np.inf, key), axis=1, kind="stable")
         row = np.arange(len(order))[:, None]
@@ -238,8 +238,8 @@ class _Exact:
         ends = np.searchsorted(self.family[order], np.arange(len(self.attainable) + 1))
         for levels, first, last in zip(self.attainable, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
             own = order[first:last]
-            place = np.searchsorted(levels, limit[own], side="right")
-            reached[own] = np.where(place > 0, levels[place - 1], 0.0)
+            index = np.searchsorted(levels, limit[own], side="right")
+            reached[own] = np.where(index > 0, levels[index - 1], 0.0)
         return reached if below else np.where(p >= 1.0, 1.0, reached)
 
 

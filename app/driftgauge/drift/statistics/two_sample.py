@@ -47,13 +47,13 @@ class ReferenceSample:
 
     def levels(self) -> tuple[FloatArray, FloatArray]:
         """Return the share of the reference below each point, and up to and with it, shapes [columns, Q]."""
-        place = np.arange(self.points.shape[1])
+        index = np.arange(self.points.shape[1])
         starts = np.ones(self.points.shape, dtype=np.bool_)
         starts[:, 1:] = self.points[:, 1:] != self.points[:, :-1]
         ends = np.roll(starts, -1, axis=1)
         ends[:, -1] = True
-        first = np.maximum.accumulate(np.where(starts, place, 0), axis=1)
-        last = np.minimum.accumulate(np.where(ends, place, len(place))[:, ::-1], axis=1)[:, ::-1]
+        first = np.maximum.accumulate(np.where(starts, index, 0), axis=1)
+        last = np.minimum.accumulate(np.where(ends, index, len(index))[:, ::-1], axis=1)[:, ::-1]
         return self._share(first), self._share(last + 1)
 
     def boundaries(self) -> FloatArray:
@@ -269,18 +269,18 @@ class Ordered:
         row = np.arange(len(self.first))
         return self._at(row, self.first), self._at(row, self.first + self.finite - 1)
 
-    def _at(self, row: IntArray, place: IntArray) -> FloatArray:
-        bounded = np.clip(place, 0, self.values.shape[1] - 1)
+    def _at(self, row: IntArray, index: IntArray) -> FloatArray:
+        bounded = np.clip(index, 0, self.values.shape[1] - 1)
         return np.where(self.finite == 0, np.nan, self.values[row, bounded])
 
     def quantiles(self, levels: Sequence[float]) -> FloatArray:
         """Return quantiles of the finite values by linear interpolation, shape [levels, columns]."""
-        place = np.asarray(levels)[:, None] * np.maximum(self.finite - 1, 0)
-        low = np.floor(place).astype(np.int64)
+        position = np.asarray(levels)[:, None] * np.maximum(self.finite - 1, 0)
+        low = np.floor(position).astype(np.int64)
         row = np.arange(len(self.first))
         below = self._at(row, self.first + low)
         above = self._at(row, self.first + np.minimum(low + 1, np.maximum(self.finite - 1, 0)))
-        part = place - low
+        part = position - low
         # Clipped, so that rounding never leaves the two neighbours: a tied value is its own quantile.
         return np.asarray(np.clip(below * (1.0 - part) + above * part, below, above))
 
@@ -318,10 +318,10 @@ class _Integral:
         rank = level * self._known
         whole = np.minimum(rank.astype(np.int64), self._known - 1)
         rank -= whole
-        place = whole + np.arange(len(self._values))[:, None] * self._values.shape[1]
-        integral: FloatArray = np.take(self._values, place)
+        index = whole + np.arange(len(self._values))[:, None] * self._values.shape[1]
+        integral: FloatArray = np.take(self._values, index)
         integral *= rank
-        place += np.arange(len(self._values))[:, None]  # sums have one more a column, the 0 before the first
-        integral += np.take(self._sums, place)
+        index += np.arange(len(self._values))[:, None]  # sums have one more a column, the 0 before the first
+        integral += np.take(self._sums, index)
         integral /= self._known
         return integral

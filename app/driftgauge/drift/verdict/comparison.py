@@ -68,8 +68,8 @@ def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) ->
     for i, window in enumerate(windows):
         own = Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i])
         judged = _judged(baseline, window.rows, own)
-        for place, limit in enumerate(_thresholds(baseline, window.rows, policy).values()):
-            effects[place, i] = np.where(judged, own.debiased / limit, np.nan)
+        for index, limit in enumerate(_thresholds(baseline, window.rows, policy).values()):
+            effects[index, i] = np.where(judged, own.debiased / limit, np.nan)
     return effects
 
 

@@ -247,5 +247,5 @@ def score_means(report: DriftReport) -> tuple[float, float]:
     """Return the mean score of the main window and of the reference; NaN where there is no score."""
     if PREDICTION not in report.baseline.names:
         return float("nan"), float("nan")
-    place = report.baseline.names.index(PREDICTION)
-    return float(report.main.sample.mean[place]), report.baseline.columns[place].mean
+    index = report.baseline.names.index(PREDICTION)
+    return float(report.main.sample.mean[index]), report.baseline.columns[index].mean

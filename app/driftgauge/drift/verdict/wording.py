@@ -228,13 +228,13 @@ def _cuts(column: ColumnBaseline, current: FloatArray, reference: FloatArray) ->
     ordered = slice(bins.special[BELOW], bins.special[ABOVE] + 1)
     up_to, was_up_to = np.cumsum(current[ordered]), np.cumsum(reference[ordered])
     n, m = current.sum(), reference.sum()
-    for place in range(bins.ordinary.start, bins.ordinary.stop - 1):
-        below, was_below = up_to[place], was_up_to[place]
+    for index in range(bins.ordinary.start, bins.ordinary.stop - 1):
+        below, was_below = up_to[index], was_up_to[index]
         above, was_above = up_to[-1] - below, was_up_to[-1] - was_below
         rose = above / n - was_above / m > below / n - was_below / m
         side, rows, was = ("above", above, was_above) if rose else ("below", below, was_below)
         if bins.rule == "value":
-            value = number_name(bins.edges[place - 1])
+            value = number_name(bins.edges[index - 1])
             where = f"{'above' if rose else 'up to'} {value} (reference: {percent(was / m)})"
         else:
             where = f"{side} the reference's {_percentile(100.0 * was_below / was_up_to[-1])}"

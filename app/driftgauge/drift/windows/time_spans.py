@@ -141,8 +141,8 @@ class Summing:
         low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
         cells = np.ascontiguousarray(values).reshape(-1)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for place, width in self._tiling.stretches(cells.size):
-                part = cells[place].reshape(-1, width)
+            for stretch, width in self._tiling.stretches(cells.size):
+                part = cells[stretch].reshape(-1, width)
                 sums[0] += part.sum(axis=0).reshape(-1, columns).sum(axis=0)
                 sums[1] += np.einsum("ij,ij->j", part, part).reshape(-1, columns).sum(axis=0)
                 low = np.minimum(low, part.min(axis=0).reshape(-1, columns).min(axis=0))
