@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 @given(st.floats(-62135596800.0, 253402300799.0))
 def test_a_time_reads_back(at: float) -> None:
     assert abs(datetime.fromisoformat(rfc3339(at)).timestamp() - at) <= 1.0
-    assert abs(datetime.fromisoformat(rfc3339(at, "milliseconds")).timestamp() - at) <= 0.001
+    assert abs(datetime.fromisoformat(rfc3339(at, "milliseconds")).timestamp() - at) <= 0.001 + 4 * math.ulp(at)
 
 
 @pytest.mark.parametrize("at", [-62135596800.0, -62135596801.0, float("-inf")])

@@ -240,13 +240,13 @@ def test_a_reader_waits_no_longer_than_it_may_and_gets_the_last_report(
     monitor: SteeredMonitor, problems: Problems
 ) -> None:
     async def scenario() -> None:
-        evaluator = Evaluator(monitor, problems, rest_factor=0.0, wait_seconds=0.01)
+        evaluator = Evaluator(monitor, problems, rest_factor=0.0, wait_seconds=0.2)
         monitor.rows_come(3)
         monitor.go.clear()
         read = await asyncio.gather(*(evaluator.current() for _ in range(50)))
         assert {evaluation.report.rows_observed for evaluation in read} == {0}
         assert monitor.began == 1
-        late = "the evaluation took longer than 0.01 s, so the last report is shown"
+        late = "the evaluation took longer than 0.2 s, so the last report is shown"
         assert problems.current() == [f"{LATE}: TimeoutError: {late}"]
         monitor.go.set()
         await _until(lambda: monitor.last.report.rows_observed == 3 and problems.current() == [])
