@@ -21,7 +21,7 @@ from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_windows
 from driftgauge.edges.formats.drift_status import report_json
-from driftgauge.metrics.series import CLAMPED, EVIDENCE_SKIPPED, LATE, OBSERVATIONS
+from driftgauge.metrics.series import EVIDENCE_SKIPPED, LATE, OBSERVATIONS, TIMESTAMPS_REJECTED
 from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, state_shape
 from driftgauge.state.points import go_on
 from driftgauge.state.slot import Owner
@@ -167,7 +167,7 @@ def test_rows_without_an_event_happened_when_they_arrived() -> None:
     held = monitor.store.snapshot(START + 4)
     assert held.rows.at.tolist() == [START, START, START + 4, START + 4]
     assert held.latest_event == START + 4
-    assert _count(monitor, CLAMPED.name) == 0
+    assert _count(monitor, TIMESTAMPS_REJECTED.name) == 0
 
 
 def test_by_the_clock_of_events_a_first_row_without_one_happened_when_it_arrived() -> None:
@@ -175,7 +175,7 @@ def test_by_the_clock_of_events_a_first_row_without_one_happened_when_it_arrived
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
     assert monitor.store.snapshot(START + 4).rows.at.tolist() == [START, START, START, START + 3]
-    assert _count(monitor, CLAMPED.name) == 0
+    assert _count(monitor, TIMESTAMPS_REJECTED.name) == 0
 
 
 def test_in_a_replay_rows_without_an_event_happened_with_the_latest_one() -> None:
@@ -187,7 +187,7 @@ def test_in_a_replay_rows_without_an_event_happened_with_the_latest_one() -> Non
     newest = monitor.store.snapshot(START, rows=10).rows
     assert newest.at.tolist() == [START, START, START + 3, START + 3]
     assert monitor.evaluate(START + years).report.evaluated_at == START + 3
-    assert _count(monitor, CLAMPED.name) == 0
+    assert _count(monitor, TIMESTAMPS_REJECTED.name) == 0
 
 
 events = st.one_of(
@@ -211,7 +211,7 @@ def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: lis
         expected.append(event)
     newest = monitor.store.snapshot(START, rows=len(sent)).rows
     assert newest.at.tolist() == expected
-    assert _count(monitor, CLAMPED.name) == sum(ahead)
+    assert _count(monitor, TIMESTAMPS_REJECTED.name) == sum(ahead)
     assert monitor.evaluate(0.0).report.evaluated_at == max(expected)
 
 

@@ -78,7 +78,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         RETRIED,
         OBSERVATIONS,
         DROPPED,
-        CLAMPED,
+        TIMESTAMPS_REJECTED,
         LATE,
         EVIDENCE_SKIPPED,
         RECOVERED,
@@ -134,16 +134,14 @@ OBSERVATIONS: Final = CounterSpec(
 DROPPED: Final = CounterSpec(
     "model_observations_dropped_total", "counter", "Rows that monitoring lost, by reason.", ("reason",), each(DROPS)
 )
-CLAMPED: Final = CounterSpec(
-    "model_observations_clamped_total",
+TIMESTAMPS_REJECTED: Final = CounterSpec(
+    "model_timestamps_rejected_total",
     "counter",
     "Rows whose timestamp was rejected as implausible, by reason. They are dated by their arrival, or in a replay by "
     "the latest event.",
     ("reason",),
     each([Reason.AHEAD_OF_ARRIVAL]),
 )
-
-
 LATE: Final = CounterSpec(
     "model_observations_late_total",
     "counter",

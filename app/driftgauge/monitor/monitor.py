@@ -18,7 +18,14 @@ from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, up
 from driftgauge.drift.windows.blocks import step_rows
 from driftgauge.drift.windows.window import sliding_windows, time_windows
 from driftgauge.errors import Reason
-from driftgauge.metrics.series import CLAMPED, EVIDENCE_SKIPPED, OBSERVATIONS, SOURCES, CounterSpec, monitor_series
+from driftgauge.metrics.series import (
+    EVIDENCE_SKIPPED,
+    OBSERVATIONS,
+    SOURCES,
+    TIMESTAMPS_REJECTED,
+    CounterSpec,
+    monitor_series,
+)
 from driftgauge.state.memory import Settled
 from driftgauge.state.shape import BLOCK_ROWS, StateShape
 from driftgauge.state.store import Snapshot, Store
@@ -129,7 +136,7 @@ class Monitor:
         with self.store.counting() as counters:
             counters.add(OBSERVATIONS.name, len(columns), source)
             if ahead:
-                counters.add(CLAMPED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
+                counters.add(TIMESTAMPS_REJECTED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
 
     def _times(self, arrival: FloatArray, event: FloatArray | None) -> tuple[FloatArray, int]:
         """Return the time of each row, and how many event times were rejected as too far ahead."""

@@ -128,7 +128,7 @@ def test_a_time_far_ahead_is_not_believed_and_counted(clock: str, times: list[in
     with served(binary, now=lambda: 1000.0, max_event_ahead_seconds=300, clock=clock) as running:
         for at in (900, 1300, 1301, None, "1970-01-01T00:00:05Z"):
             assert running.predict({"features": row, "timestamp": at}).status_code == 200
-        assert running.metric("model_observations_clamped_total", reason="ahead_of_arrival") == 1
+        assert running.metric("model_timestamps_rejected_total", reason="ahead_of_arrival") == 1
         held = running.monitor.store.snapshot(1000.0)
         assert (held.rows.at.tolist(), held.latest_event) == (times, 1300)
 

@@ -22,11 +22,11 @@ def _rows() -> list[AnyPanel]:
             Query(f"sum({rate('model_predictions_total', MODEL_IS)})", "predicted"),
         ),
         lines(
-            Text("Dropped, clamped, late and skipped rows", "Dropped rows were lost. Clamped rows had an implausible "
-                 "timestamp, because a caller's clock is wrong. Late rows are missing from time windows. Skipped rows "
+            Text("Rows dropped, late or skipped, and timestamps rejected", "Dropped rows were lost. Rejected "
+                 "timestamps were implausible: a caller's clock. Late rows are missing from time windows. Skipped rows "
                  "are missing from the evidence. Bad: any dropped or skipped row: drift in them goes unnoticed.", ROWS),
             Query(by_reason.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
-            Query(by_reason.format("model_observations_clamped_total", MODEL_IS), "clamped: {{reason}}"),
+            Query(by_reason.format("model_timestamps_rejected_total", MODEL_IS), "rejected: {{reason}}"),
             Query(total.format("model_observations_late_total", MODEL_IS), "late"),
             Query(total.format("model_observations_evidence_skipped_total", MODEL_IS), "skipped"),
         ),
