@@ -82,13 +82,13 @@ def create_app(
     time in seconds since 1970. Raises SettingsError or BundleError if the server could not work.
     """
     settings = settings or load()
-    service = compose(settings, bundle or load_served_bundle(settings), clock)
+    context = compose(settings, bundle or load_served_bundle(settings), clock)
     app = FastPathApp(
-        service.http,
-        shortcuts(service),
+        context.http,
+        shortcuts(context),
         OriginPolicy(settings.host, settings.allowed_hosts, settings.allowed_origins),
         settings.root_path,
-        title=f"Driftgauge: {service.info.name} {service.info.version}",
+        title=f"Driftgauge: {context.info.name} {context.info.version}",
         description=DESCRIPTION,
         version=__version__,
         lifespan=_lifespan,
@@ -98,9 +98,9 @@ def create_app(
         # The server has its own metrics; OpenTelemetry would add a cost to each request.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.context = service
-    install_routes(app, service.info, settings.max_rows)
-    install_error_handlers(app, service.failures)
+    app.state.context = context
+    install_routes(app, context.info, settings.max_rows)
+    install_error_handlers(app, context.failures)
     return app
 
 
@@ -295,27 +295,27 @@ def _of_known_columns(
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
-    service: ServerContext = app.state.context
-    watching = [asyncio.create_task(evaluator.run()) for evaluator in service.evaluators.values()]
-    watching.append(asyncio.create_task(service.publisher.run()))
+    context: ServerContext = app.state.context
+    watching = [asyncio.create_task(evaluator.run()) for evaluator in context.evaluators.values()]
+    watching.append(asyncio.create_task(context.publisher.run()))
     log = structlog.get_logger()
-    log.info("started", model=service.info.name, version=service.info.version, slot=service.store.own.number)
-    app.document(service.settings.root_path)  # cached: building it for the first reader would delay predictions
+    log.info("started", model=context.info.name, version=context.info.version, slot=context.store.own.number)
+    app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions
     try:
-        grace = service.settings.shutdown_grace_seconds
-        with threadpool_limits(service.settings.model_threads), _responsive(), enforce_deadline(grace):
-            service.ready = True
-            yield {STATE_KEY: service.connections}  # for the protocol, which uvicorn makes
+        grace = context.settings.shutdown_grace_seconds
+        with threadpool_limits(context.settings.model_threads), _responsive(), enforce_deadline(grace):
+            context.ready = True
+            yield {STATE_KEY: context.connections}  # for the protocol, which uvicorn makes
     finally:
-        service.ready = False
+        context.ready = False
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
         try:
-            await asyncio.to_thread(service.store.leave)
+            await asyncio.to_thread(context.store.leave)
         except Exception as error:  # the disk may be what fails; nothing more can be done
             log.error("state_not_saved", exc_info=error)
-        log.info("stopped", slot=service.store.own.number)
+        log.info("stopped", slot=context.store.own.number)
 
 
 @contextlib.contextmanager

@@ -43,8 +43,8 @@ def test_a_worker_is_told_everything_by_its_environment(
     monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("DRIFTGAUGE_WORKERS", "3")
     app = create()
-    service: ServerContext = app.state.context
-    assert (service.settings.windows, service.settings.port, service.settings.workers) == ((20, 200), 1, 3)
+    context: ServerContext = app.state.context
+    assert (context.settings.windows, context.settings.port, context.settings.workers) == ((20, 200), 1, 3)
     with serving(app) as client:
         assert client.get("/health").json()["model_name"] == "binary"
         assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
