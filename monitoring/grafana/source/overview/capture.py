@@ -23,8 +23,9 @@ def _rows() -> list[AnyPanel]:
         ),
         lines(
             Text("Rows dropped, late or skipped, and timestamps rejected", "Dropped rows were lost. Rejected "
-                 "timestamps were implausible: a caller's clock. Late rows are missing from time windows. Skipped rows "
-                 "are missing from the evidence. Bad: any dropped or skipped row: drift in them goes unnoticed.", ROWS),
+                 "timestamps were implausible, because a caller's clock is wrong. Late rows are missing from time "
+                 "windows. Skipped rows are missing from the evidence. Bad: any dropped or skipped row: drift in "
+                 "them goes unnoticed.", ROWS),
             Query(by_reason.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
             Query(by_reason.format("model_timestamps_rejected_total", MODEL_IS), "rejected: {{reason}}"),
             Query(total.format("model_observations_late_total", MODEL_IS), "late"),
