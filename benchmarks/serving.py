@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -225,15 +225,20 @@ def main(
             steps["overload"] = lambda: run_overload(found, plan, progress)
         if workers:
             steps["workers"] = lambda: run_workers(found, counts, worker_scrapes, plan, progress)
-        found.setting = found.setting if not steps else versions()
-        for part, step in steps.items():
-            found.plans[part] = setting(plan)
-            for _ in step():
-                if json:
-                    found.save(json)
+        measure(found, steps, plan, json)
     print(report(found))
     if plot and found.contest:
         draw(found, plot)
+
+
+def measure(found: Found, steps: Mapping[str, Callable[[], Iterator[None]]], plan: Plan, json: Path | None) -> None:
+    """Run the steps in turn; after each result everything found is saved."""
+    found.setting = versions() if steps else found.setting
+    for part, step in steps.items():
+        found.plans[part] = setting(plan)
+        for _ in step():
+            if json:
+                found.save(json)
 
 
 @contextlib.contextmanager

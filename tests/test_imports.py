@@ -132,6 +132,15 @@ def test_every_module_has_its_package_and_every_package_its_modules() -> None:
     assert [path.name for path in ROOT.iterdir() if path.name != "__pycache__"] == ["driftgauge"]
 
 
+def test_every_package_says_what_it_is() -> None:
+    silent = [
+        path
+        for path in (ROOT / "driftgauge").rglob("__init__.py")
+        if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
 def test_every_arrow_of_the_table_is_used() -> None:
     used: dict[str, set[str]] = {package: set() for package in PACKAGES}
     for module, path in modules().items():

@@ -127,14 +127,7 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     capture = Capture(monitor, problems, watching=settings.monitoring_enabled)
     executor = _model_thread(settings)
     watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
-    batcher = Batcher(
-        predictor,
-        capture,
-        _latency(settings, predictor, info),
-        executor,
-        _limits(settings),
-        by_event=monitor.by_event and settings.monitoring_enabled,
-    )
+    batcher = _batcher(settings, predictor, capture, executor, info)
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
     endpoint = partial(
@@ -183,13 +176,22 @@ def _model_thread(settings: Settings) -> ThreadPoolExecutor:
     )
 
 
+def _batcher(
+    settings: Settings, predictor: Predictor, capture: Capture, executor: Executor, info: BundleInfo
+) -> Batcher:
+    return Batcher(
+        predictor,
+        capture,
+        _latency(settings, predictor, info),
+        executor,
+        BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows),
+        by_event=settings.clock == "event" and settings.monitoring_enabled,
+    )
+
+
 def _latency(settings: Settings, predictor: Predictor, info: BundleInfo) -> LatencyModel:
     with threadpool_limits(settings.model_threads):
         return measure_latency(predictor, info)
-
-
-def _limits(settings: Settings) -> BatchLimits:
-    return BatchLimits(settings.max_batch_rows, settings.max_queued_requests, settings.max_queued_rows)
 
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:

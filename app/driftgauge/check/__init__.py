@@ -1,0 +1,1 @@
+"""Tables compared with a baseline offline, with the statistics of the server."""

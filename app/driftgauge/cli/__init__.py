@@ -1,0 +1,1 @@
+"""The `driftgauge` command; each subcommand is a module."""

@@ -1,0 +1,1 @@
+"""The demo: a model of flight delays and the flights of 2013."""

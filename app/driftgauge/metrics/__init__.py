@@ -1,0 +1,1 @@
+"""Every Prometheus series, and the text that Prometheus scrapes."""

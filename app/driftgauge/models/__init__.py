@@ -1,0 +1,1 @@
+"""A model loaded from its bundle, the rows it takes, and its predictions."""

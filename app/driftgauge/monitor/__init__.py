@@ -1,0 +1,1 @@
+"""Records the rows of a model, schedules evaluations and publishes reports."""

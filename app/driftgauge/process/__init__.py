@@ -1,0 +1,1 @@
+"""Processes of a server: the supervisor, the fork server and the workers."""

@@ -1,0 +1,1 @@
+"""Waiting requests put into batches; each batch is predicted once."""

@@ -1,0 +1,1 @@
+"""Every option, read from flags, environment and TOML file."""

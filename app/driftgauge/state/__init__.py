@@ -1,0 +1,1 @@
+"""Rows, counters and evidence in files that all workers of a model share."""

@@ -1,0 +1,1 @@
+"""Tables read as columns: files, folders, Arrow tables and DataFrames."""

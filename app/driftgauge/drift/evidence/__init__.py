@@ -1,0 +1,1 @@
+"""Sequential evidence of drift within a budget of false alarms."""

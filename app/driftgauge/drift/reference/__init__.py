@@ -1,0 +1,1 @@
+"""The baseline: bins, expected ranges and dependence of the reference."""

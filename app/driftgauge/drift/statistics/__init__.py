@@ -1,0 +1,1 @@
+"""Statistics of a window: PSI, distances, p-values and correlations."""

@@ -1,0 +1,1 @@
+"""Verdicts: windows compared with the baseline, their status and its reason."""

@@ -1,0 +1,1 @@
+"""Windows of rows and of time: how rows become counts."""

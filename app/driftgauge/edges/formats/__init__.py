@@ -1,0 +1,1 @@
+"""Wire formats: bytes of a request to columns, answers to bytes."""

@@ -1,0 +1,1 @@
+"""The HTTP server: its routes, refusals and limits."""

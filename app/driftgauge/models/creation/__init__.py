@@ -1,0 +1,1 @@
+"""Bundles and baselines made from fitted estimators and tables."""

@@ -1,0 +1,1 @@
+"""Large JSON bodies, parsed and written in parts."""
