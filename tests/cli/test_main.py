@@ -129,7 +129,9 @@ def test_the_version_is_printed_alone(driftgauge: Driftgauge) -> None:
 def test_the_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "driftgauge", "--version"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
-    failed = subprocess.run([sys.executable, "-m", "driftgauge", "serve"], capture_output=True, text=True, timeout=60)
+    failed = subprocess.run(
+        [sys.executable, "-m", "driftgauge", "serve", "--port", "0"], capture_output=True, text=True, timeout=60
+    )
     assert failed.returncode == 2
     assert failed.stderr.startswith("driftgauge: no model to serve")
     assert len(failed.stderr.splitlines()) == 1
@@ -291,7 +293,7 @@ def test_a_server_without_pandas_says_in_one_line_what_to_install(
     text: Example, driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert driftgauge("serve", "--bundle", text.folder).says("pip install 'driftgauge[pandas]'")
+    assert driftgauge("serve", "--port", "0", "--bundle", text.folder).says("pip install 'driftgauge[pandas]'")
 
 
 def test_a_boolean_column_can_be_stated_categorical(files: Path, coded: Example, driftgauge: Driftgauge) -> None:
@@ -503,10 +505,7 @@ def test_an_unknown_option_or_value_is_named_with_code_2(
         (("--clock", "noon"), ("clock", "arrival")),
         (("--workers", "0"), ("workers", "give a whole number, at least 1")),
         (("--workers", "2", "--clock", "event"), ("workers must be 1", "clock=event")),
-        (
-            ("--bundle", "nowhere", "--workers", "2", "--log-level", "error"),  # below it the supervisor logs its start
-            ("there is no model bundle at nowhere",),
-        ),
+        (("--bundle", "nowhere", "--workers", "2"), ("there is no model bundle at nowhere",)),
         (("--bundle", "nowhere", "--fresh-state"), ("nowhere",)),
         (("--log-level", "loud"), ("log_level",)),
         (("--config", "nowhere.toml"), ("nowhere.toml",)),
@@ -516,7 +515,7 @@ def test_an_unknown_option_or_value_is_named_with_code_2(
 def test_a_server_that_cannot_start_says_why_in_one_line(
     arguments: tuple[str, ...], parts: tuple[str, ...], driftgauge: Driftgauge
 ) -> None:
-    assert driftgauge("serve", *arguments).says(*parts)
+    assert driftgauge("serve", "--port", "0", *arguments).says(*parts)
 
 
 def test_an_unknown_variable_of_the_environment_stops_the_start(

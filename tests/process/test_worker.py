@@ -69,7 +69,7 @@ def test_what_is_served_is_told_by_settings_and_files(binary: Example, tmp_path:
     os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert config_digest(_settings(binary, tmp_path)) == before
     shutil.rmtree(tmp_path / "bundle")
-    with pytest.raises(BundleError, match=r"cannot read .*bundle\.json"):
+    with pytest.raises(BundleError, match="there is no model bundle at"):
         config_digest(quiet(bundle=tmp_path / "bundle"))
 
 

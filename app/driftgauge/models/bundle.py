@@ -206,8 +206,6 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     BundleError says what is wrong and what to do.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise BundleError(f"there is no model bundle at {folder}: create one with `driftgauge bundle create`")
     info = read_info(folder)
     baseline = read_baseline(folder / BASELINE_FILE)
     check_features(info, baseline)
@@ -216,7 +214,9 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
 
 
 def read_info(folder: Path) -> BundleInfo:
-    """Read `bundle.json`."""
+    """Read `bundle.json`; BundleError if there is no bundle or it is damaged."""
+    if not folder.is_dir():
+        raise BundleError(f"there is no model bundle at {folder}: create one with `driftgauge bundle create`")
     path = folder / BUNDLE_FILE
     text = _read(path, MOST_INFO_BYTES)
     if text.count("[") + text.count("{") > MOST_INFO_BRACKETS:

@@ -66,11 +66,15 @@ def _warn_of_ignored_variables() -> None:
 
 def _serve_with_workers(settings: Settings, started: Started, own: socket.socket) -> None:
     """Serve with several workers on one listening socket; SystemExit if their application fails to start."""
-    told = environment(started)
+    if settings.bundle is not None:
+        from driftgauge.models.bundle import read_info
+
+        read_info(settings.bundle)  # a wrong folder is refused at once, not after a fork server's imports
+    variables = environment(started)
     fresh = [started.fresh_state]  # for the first generation alone: a reload deletes nothing
 
     def begin() -> Generation:
-        return Generation([own], told, fresh_state=bool(fresh) and fresh.pop())
+        return Generation([own], variables, fresh_state=bool(fresh) and fresh.pop())
 
     ready = partial(announce, settings, own.getsockname()[1])
     supervisor = Supervisor(settings.workers, settings.shutdown_grace_seconds, begin, ready)
