@@ -46,7 +46,7 @@ def report(found: Found, tolerances: Sequence[float]) -> str:
         parts.append(_rivals(found, tolerances))
     if found.cost is not None:
         cells = [f"{found.cost.evidence:.2f}", f"{found.cost.evidence_by_block:.2f}", f"{found.cost.binning:.2f}"]
-        heads = ("evidence, 20 blocks at once", "evidence, block by block", "binning", "reach")
+        heads = ("evidence, 20 blocks at once", "evidence, block by block", "binning", "target")
         rows = [[*cells, _reach(found.cost.evidence, REACH_COST)]]
         parts.append(table(f"CPU time of a row of {COLUMNS} columns, µs", heads, rows))
     return "\n".join(parts)
@@ -54,7 +54,7 @@ def report(found: Found, tolerances: Sequence[float]) -> str:
 
 def _alarms(found: Found, tolerances: Sequence[float]) -> str:
     sizes = sorted(_common(found.alarms))
-    heads = ["columns", *(f"m = {m:,}, tolerance {tolerance:g}" for m in sizes for tolerance in tolerances), "reach"]
+    heads = ["columns", *(f"m = {m:,}, tolerance {tolerance:g}" for m in sizes for tolerance in tolerances), "target"]
     rows = []
     for name in (source.name for source in (*INDEPENDENT, *DEPENDENT) if source.name in found.alarms):
         by_size = found.alarms[name]
@@ -106,7 +106,7 @@ def _reach(number: float | None, limit: float | None) -> str:
 
 def _delays(found: Found, tolerances: Sequence[float]) -> str:
     sizes = sorted(_common(found.delays), reverse=True)
-    heads = ["shift", *(f"m = {m:,}, tolerance {tolerance:g}" for m in sizes for tolerance in tolerances), "reach"]
+    heads = ["shift", *(f"m = {m:,}, tolerance {tolerance:g}" for m in sizes for tolerance in tolerances), "target"]
     rows = []
     for name in (shift.name for shift in SHIFTS if shift.name in found.delays):
         own = [delays for m in sizes for delays in found.delays[name][str(m)]]
@@ -114,8 +114,8 @@ def _delays(found: Found, tolerances: Sequence[float]) -> str:
         reach = ", ".join(_reach(delays.median, limit) for delays, limit in limits if limit is not None)
         rows.append([name, *map(delay, own), reach])
     trials = max(delays.trials for own in found.delays.values() for each in own.values() for delays in each)
-    title = f"Rows until one of {COLUMNS} columns is told to drift: median (90th percentile) of {trials} trials"
-    return table(title, heads, rows) + f"\nWaited for: {HORIZON:,} rows.\n"
+    title = f"Rows until drift in one of {COLUMNS} columns is detected: median (90th percentile) of {trials} trials"
+    return table(title, heads, rows) + f"\nTrials end after {HORIZON:,} rows.\n"
 
 
 def delay(delays: Delays) -> str:
@@ -133,8 +133,8 @@ def _rivals(found: Found, tolerances: Sequence[float]) -> str:
         late = [delay(told[shift.name]) if shift.name in told else _unseen(shift) for shift in SHIFTS]
         rows.append([name, rate(alarms), f"{alarms.rows:,}", f"{trials:,}", *late])
     rows += [[name, f"cannot be imported: {reason}"] for name, reason in found.missing_rivals.items()]
-    title = f"Beside others: m = {REFERENCE_ROWS:,}, false alarms on {COLUMNS} normal columns, rows until told"
-    note = f"Others were waited for {RIVAL_HORIZON:,} rows. Trials are the fewest of any shift."
+    title = f"Beside others: m = {REFERENCE_ROWS:,}, false alarms on {COLUMNS} normal columns, rows until detection"
+    note = f"Trials of the others end after {RIVAL_HORIZON:,} rows. The number of trials is the smallest of any shift."
     return table(title, heads, rows) + f"\n{note}\n"
 
 
@@ -168,7 +168,7 @@ def draw(found: Found, tolerances: Sequence[float], path: Path) -> None:
     ]
     for own in placed:
         _place(axes, *own, below=any(_crowds(own, other) for other in placed))
-    axes.set(xscale="log", yscale="log", ylabel=f"rows until {PLOTTED} is told, median")
+    axes.set(xscale="log", yscale="log", ylabel=f"rows until {PLOTTED} is detected, median")
     axes.set_xlabel(f"false alarms in 1e6 rows of {COLUMNS} columns (◂: none, at its upper limit)")
     axes.minorticks_off()
     axes.grid(visible=True, alpha=0.3)

@@ -148,7 +148,7 @@ def by_window(found: dict[int, Cost], features: int) -> str:
         ]
         for window, own in found.items()
     ]
-    return table(f"By window: {features} features, one count window", heads, rows)
+    return table(f"By window: {features} features, one sliding window", heads, rows)
 
 
 Line = tuple[str, list[float]]

@@ -212,7 +212,7 @@ def _overload(found: Overload) -> str:
         "client late, ms",
         "RSS before → after, MiB",
     )
-    title = f"Overload: a slow model that carries {found.carried_per_second:,.0f} rows/s, {found.queue} may wait"
+    title = f"Overload: a slow model with a capacity of {found.carried_per_second:,.0f} rows/s, {found.queue} may wait"
     return table(title, heads, [_offered(own, found) for own in found.offered])
 
 

@@ -116,7 +116,7 @@ def by_window(windows: Sequence[int], columns: int, seed: int, repeats: int) -> 
         taken = evaluation_seconds(data, data.baseline(), window, repeats, busy=True, windows=[window])
         rows.append([f"{window:,}", f"{1e3 * taken:.1f}", f"{1e9 * taken / (window * columns):.0f}"])
     return table(
-        f"By window: {columns} columns, one count window", ("rows", "evaluation, ms (busy)", "ns a value"), rows
+        f"By window: {columns} columns, one sliding window", ("rows", "evaluation, ms (busy)", "ns a value"), rows
     )
 
 
