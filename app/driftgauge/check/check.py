@@ -1,4 +1,4 @@
-"""Tables of any size, judged offline by the code that judges live rows."""
+"""Offline verdicts on tables of any size, computed by the code of the server."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ class Check:
         """
         evidence = EvidenceAccumulator(self.baseline.binner, self.baseline.detector(self.options.policy.budget))
         reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history)
-        judge = _Judge(self.baseline, self.options, evidence)
+        evaluator = _Evaluator(self.baseline, self.options, evidence)
         for rows in reader.windows(evidence, progress or (lambda _: None)):
-            verdict = judge.verdict(rows, now)
+            verdict = evaluator.verdict(rows, now)
             del rows  # frees its rows before the next window is read
             yield verdict
 
@@ -139,8 +139,8 @@ class Check:
             raise CheckError(f"the baseline has no column {', '.join(unknown)}; it has {listed(baseline.names)}")
 
 
-class _Judge:
-    """Judges windows in order; evidence and latches carry over to the next."""
+class _Evaluator:
+    """Evaluates windows in order; evidence and latches carry over to the next."""
 
     def __init__(self, baseline: Baseline, options: CheckOptions, evidence: EvidenceAccumulator) -> None:
         self._baseline = baseline

@@ -54,8 +54,8 @@ class Counters:
         """Count values, a number or shape [n], in a histogram's buckets (`le`) and its sum."""
         row = self._arrays[name][self._children[name][labels]]
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
-        places = np.searchsorted(self._buckets[name], numbers, side="left")
-        row[:-1] += np.bincount(places, minlength=len(row) - 1)
+        positions = np.searchsorted(self._buckets[name], numbers, side="left")
+        row[:-1] += np.bincount(positions, minlength=len(row) - 1)
         row[-1] += numbers.sum()
 
     def copy(self) -> dict[str, FloatArray]:

@@ -122,13 +122,13 @@ class _MonitorSeries:
         return {"model_name": self.facts.model_name, "model_version": self.facts.model_version}
 
     @cached_property
-    def places(self) -> IntArray:
+    def positions(self) -> IntArray:
         """Positions of the columns that gauges list, in the baseline's order."""
         names, top = self.facts.baseline.names, self.exposed.top_features
         if top is None or self.facts.report is None:
             return np.arange(len(names))
-        features = [place for place in self.facts.report.worst_first if names[place] not in RESERVED]
-        predictions = [place for place, name in enumerate(names) if name in RESERVED]
+        features = [index for index in self.facts.report.worst_first if names[index] not in RESERVED]
+        predictions = [index for index, name in enumerate(names) if name in RESERVED]
         return np.array(sorted(features[:top] + predictions), dtype=np.int64)
 
     @cached_property
@@ -136,7 +136,7 @@ class _MonitorSeries:
         """The values of each label of the gauges."""
         names, report = self.facts.baseline.names, self.report
         values: Mapping[str, Iterable[str]] = {
-            FEATURE: [names[place] for place in self.places.tolist()],
+            FEATURE: [names[index] for index in self.positions.tolist()],
             "window": report.windows if report else (),
             "severity": SEVERITIES,
             "stat": STATS,
@@ -146,7 +146,7 @@ class _MonitorSeries:
     def gauge(self, spec: ReportGauge | MonitorGauge, numbers: Numbers) -> Iterator[str]:
         """Yield a gauge's children."""
         values = np.asarray(numbers, dtype=np.float64)
-        listed = values[self.places] if FEATURE in spec.labels else values
+        listed = values[self.positions] if FEATURE in spec.labels else values
         return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
 
     def binned(self, spec: Declared, numbers: npt.NDArray[Any]) -> Iterator[str]:
@@ -162,8 +162,8 @@ class _MonitorSeries:
 
 def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     """Yield the server's own families."""
-    for place, process in enumerate(PROCESS):
-        numbers = [(w.slot, float(w.process[place])) for w in server.workers if w.lives or place == CPU]
+    for index, process in enumerate(PROCESS):
+        numbers = [(w.slot, float(w.process[index])) for w in server.workers if w.lives or index == CPU]
         known = [sample(process.name, labelled({SLOT: slot}), n) for slot, n in numbers if not math.isnan(n)]
         yield from _family(process, openmetrics, [known] if known else [])
     for spec in server.series:

@@ -91,9 +91,9 @@ def samples(name: str, labels: str, axes: Sequence[Axis], numbers: FloatArray) -
             yield sample(name, labels, float(numbers))
     elif numbers.size:
         texts = _numbers(np.moveaxis(numbers, 0, -1).ravel())
-        for place, fixed in enumerate(product(*(axis.texts for axis in axes[1:]))):
+        for index, fixed in enumerate(product(*(axis.texts for axis in axes[1:]))):
             shared = ",".join([text for text in (labels, *fixed) if text])
-            row = texts[place * len(numbers) : (place + 1) * len(numbers)]
+            row = texts[index * len(numbers) : (index + 1) * len(numbers)]
             yield from _lines(f"{name}{{{shared}{',' if shared else ''}", axes[0].ends, row)
 
 
@@ -131,7 +131,7 @@ def _numbers(values: FloatArray) -> list[str]:
         texts += orjson.dumps(lot, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
     size = np.abs(values)
     plain = (values == 0.0) | ((size >= LEAST_PLAIN) & (size < LEAST_LARGE))
-    for place in np.flatnonzero(~plain).tolist():
-        value = float(values[place])
-        texts[place] = "" if math.isnan(value) else number(value)
+    for index in np.flatnonzero(~plain).tolist():
+        value = float(values[index])
+        texts[index] = "" if math.isnan(value) else number(value)
     return texts

@@ -79,7 +79,7 @@ class Worker:
 
     @property
     def was_killed(self) -> bool:
-        """Whether somebody else ended the process, or the kernel for want of memory."""
+        """Whether another process, or the kernel for lack of memory, ended it."""
         return self.exit_code in {-signal.SIGKILL, -signal.SIGTERM}
 
     def terminate(self) -> None:
@@ -167,7 +167,7 @@ class Generation:
         return Worker(int(str(pid)), own, self.exit_code, now)
 
     def exit_code(self, pid: int) -> int | None:
-        """Return how a worker ended, None if it runs, UNKNOWN_EXIT if nobody can tell any more."""
+        """Return how a worker ended, None if it runs, UNKNOWN_EXIT if that is no longer known."""
         if self._lost:
             return UNKNOWN_EXIT
         try:

@@ -113,5 +113,5 @@ def _refuse_reload(number: int, frame: FrameType | None) -> None:
 
 def environment(started: Started) -> dict[str, str]:
     """Return the command line as variables, from which workers read their settings."""
-    told = {variable(name): str(value) for name, value in started.flags.items() if value is not None}
-    return {**told, **({CONFIG_VARIABLE: str(started.config)} if started.config else {})}
+    given = {variable(name): str(value) for name, value in started.flags.items() if value is not None}
+    return {**given, **({CONFIG_VARIABLE: str(started.config)} if started.config else {})}

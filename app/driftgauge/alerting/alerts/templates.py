@@ -18,7 +18,7 @@ def last(selector: str, options: MonitoringOptions) -> str:
 def asked(operation: str, series: str, options: MonitoringOptions) -> str:
     """Return a query about an alert's own feature; `%s` stands for its labels."""
     labels = (*options.by, "model_name", "model_version", "feature_name")
-    matchers = ", ".join(f"{label}=%[{place}]q" for place, label in enumerate(labels, start=1))
+    matchers = ", ".join(f"{label}=%[{index}]q" for index, label in enumerate(labels, start=1))
     values = " ".join(f"$labels.{label}" for label in labels)
     text = f"{operation}({series.replace('%s', matchers)})"
     return f"printf `{text}` {values} | query"

@@ -139,8 +139,8 @@ class _Sums:
             variance = self.squares / self.rows - (self.first / self.rows) ** 2
             covariance = self.products / self.rows - self.first * self.first.T / self.rows**2
             spread = variance > 1e-6 + _PRECISION * self.squares / self.rows
-            told = spread & spread.T & (self.rows >= FEWEST_ROWS)
-            values = np.where(told, covariance / np.sqrt(variance * variance.T), np.nan)
+            known = spread & spread.T & (self.rows >= FEWEST_ROWS)
+            values = np.where(known, covariance / np.sqrt(variance * variance.T), np.nan)
         return Correlations(np.clip(values, -1.0, 1.0), self.rows)
 
 

@@ -53,14 +53,14 @@ def _moments() -> tuple[ColumnStatistic, ...]:
             )
             for name, (words, getter) in moments.items()
         ),
-        *(_quantile(place, level) for place, level in enumerate(LEVELS)),
+        *(_quantile(index, level) for index, level in enumerate(LEVELS)),
     )
 
 
-def _quantile(place: int, level: float) -> ColumnStatistic:
+def _quantile(index: int, level: float) -> ColumnStatistic:
     name = f"p{100.0 * level:02.0f}"
     words = f"Quantile {level:g} of the window's finite values."
-    return ColumnStatistic(name, words, "column", lambda window: window.sample.quantiles[place])
+    return ColumnStatistic(name, words, "column", lambda window: window.sample.quantiles[index])
 
 
 MOMENTS: Final = _moments()

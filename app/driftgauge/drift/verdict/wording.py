@@ -132,10 +132,10 @@ def notes(baseline: Baseline) -> Iterator[str]:
     few = baseline.hours_with_few_rows
     if few:
         yield f"hours {_ranges(few)} (UTC) have too few reference rows: they are compared with the whole reference"
-    blind = [column for column in baseline.columns if (column.tau or 1.0) > HIGH_TAU]
-    if blind:
+    correlated = [column for column in baseline.columns if (column.tau or 1.0) > HIGH_TAU]
+    if correlated:
         yield (
-            f"drift in {_with_tau(blind)} can only be detected late: consecutive rows in the reference are "
+            f"drift in {_with_tau(correlated)} can only be detected late: consecutive rows in the reference are "
             "strongly correlated (tau in brackets)"
         )
     trending = [column for column in baseline.columns if column.trending]

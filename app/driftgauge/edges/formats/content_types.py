@@ -42,19 +42,19 @@ def read_as(content_type: ContentType | None, datatype: str, values: Sequence[An
         raise _refused(name, f"content_type {content_type} goes with datatype BYTES, not {datatype}")
     if content_type != "base64":
         return values
-    return [value if value is None else _decoded(value, place, name) for place, value in enumerate(values)]
+    return [value if value is None else _decoded(value, index, name) for index, value in enumerate(values)]
 
 
-def _decoded(value: str, place: int, name: str) -> str:
+def _decoded(value: str, index: int, name: str) -> str:
     """Decode base64 text; the padding `=` is optional."""
     try:
         padded = value + "=" * (-len(value) % 4)
         return binascii.a2b_base64(padded.encode("ascii"), strict_mode=True).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refused(name, f"value {place} is base64 of bytes that are not UTF-8 text", value=place) from error
+        raise _refused(name, f"value {index} is base64 of bytes that are not UTF-8 text", value=index) from error
     except ValueError as error:
-        message = f"value {place} is not valid base64, as its content_type claims: {shortened(value)!r}"
-        raise _refused(name, message, value=place) from error
+        message = f"value {index} is not valid base64, as its content_type claims: {shortened(value)!r}"
+        raise _refused(name, message, value=index) from error
 
 
 def _refused(where: str, message: str, **detail: object) -> Refused:

@@ -34,22 +34,22 @@ def split_rows(table: Any) -> list[Any]:
 def split_in_order(table: Mapping[str, Any], rows: Sequence[Any], decoder: FeatureDecoder) -> Sequence[list[Any]]:
     """Return the rows with their values in the model's order; the index is ignored. Raises Refused."""
     names = _names(table.get("columns"))
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if not isinstance(row, list):
-            raise _refused(Reason.WRONG_TYPE, f"row {place} is {json_type(row)}, not a list of values", row=place)
+            raise _refused(Reason.WRONG_TYPE, f"row {index} is {json_type(row)}, not a list of values", row=index)
         if len(row) != len(names):
             raise _refused(
                 Reason.WRONG_FEATURE_COUNT,
-                f"row {place} has {len(row)} values for {len(names)} columns: send one value for each column",
-                row=place,
+                f"row {index} has {len(row)} values for {len(names)} columns: send one value for each column",
+                row=index,
                 expected=len(names),
                 given=len(row),
             )
-    places = decoder.positions(names)
-    if places == list(range(len(names))):
+    positions = decoder.positions(names)
+    if positions == list(range(len(names))):
         return rows
     # One row at a time, so that other threads can run in between.
-    return [[None if place is None else row[place] for place in places] for row in rows]
+    return [[None if index is None else row[index] for index in positions] for row in rows]
 
 
 def _names(columns: Any) -> Sequence[str]:

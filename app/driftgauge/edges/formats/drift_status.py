@@ -33,8 +33,8 @@ SUMMARY: Final = Selection(windows=frozenset(), is_summary=True)
 def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[str, Any]:
     """Return a report, or the part that is selected; NaN stands for what is not known."""
     columns = {
-        name: _column(report, place, selection)
-        for place, name in enumerate(report.baseline.names)
+        name: _column(report, index, selection)
+        for index, name in enumerate(report.baseline.names)
         if selection.features is None or name in selection.features
     }
     recent, reference = score_means(report)
@@ -97,7 +97,7 @@ def _correlation(report: DriftReport) -> dict[str, Any] | None:
     if change is None:
         return None
     return {
-        "pair": [report.baseline.names[place] for place in change.pair],
+        "pair": [report.baseline.names[index] for index in change.pair],
         "reference": change.reference,
         "current": change.current,
         "z": change.z,
@@ -107,24 +107,24 @@ def _correlation(report: DriftReport) -> dict[str, Any] | None:
     }
 
 
-def _column(report: DriftReport, place: int, selection: Selection) -> dict[str, Any]:
-    verdict, column = report.verdicts[place], report.baseline.columns[place]
-    judged = {
+def _column(report: DriftReport, index: int, selection: Selection) -> dict[str, Any]:
+    verdict, column = report.verdicts[index], report.baseline.columns[index]
+    summary = {
         "kind": column.kind,
         "status": verdict.status,
         "severity": verdict.severity,
         "reason": verdict.reason,
         "since": timestamp(verdict.since),
-        "evidence_log10": report.evidence.log10[place].item(),
+        "evidence_log10": report.evidence.log10[index].item(),
     }
     if selection.is_summary:
-        return judged | _statistics(report.main, place, is_summary=True)
+        return summary | _statistics(report.main, index, is_summary=True)
     listed = [name for name in report.windows if selection.windows is None or name in selection.windows]
     return {
-        **judged,
+        **summary,
         "evidence_threshold_log10": report.evidence.threshold_log10,
         "tau": column.tau,
-        **_statistics(report.main, place),
+        **_statistics(report.main, index),
         "reference": {
             "rows": column.rows,
             "mean": column.mean,
@@ -133,17 +133,17 @@ def _column(report: DriftReport, place: int, selection: Selection) -> dict[str, 
             "max": column.max,
             "in_sample": column.in_sample,
         },
-        "windows": {name: _statistics(report.windows[name], place) for name in listed},
+        "windows": {name: _statistics(report.windows[name], index) for name in listed},
     }
 
 
-def _statistics(window: WindowReport, place: int, *, is_summary: bool = False) -> dict[str, Any]:
-    judged = window.capacity is not None
+def _statistics(window: WindowReport, index: int, *, is_summary: bool = False) -> dict[str, Any]:
+    has_threshold = window.capacity is not None
     return {
         "rows": window.rows,
-        "psi_threshold": {s: window.thresholds[s][place].item() for s in SEVERITIES} if judged else None,
+        "psi_threshold": {s: window.thresholds[s][index].item() for s in SEVERITIES} if has_threshold else None,
         **{
-            statistic.name: statistic.getter(window)[place].item()
+            statistic.name: statistic.getter(window)[index].item()
             for statistic in COLUMN_STATISTICS
             if statistic.in_summary or not is_summary
         },

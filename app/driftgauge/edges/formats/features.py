@@ -41,7 +41,7 @@ class FeatureDecoder:
 
         Raises Refused, naming the field and the row.
         """
-        lists = [self._in_order(row, place) for place, row in enumerate(rows)]
+        lists = [self._in_order(row, index) for index, row in enumerate(rows)]
         if len(lists) == 1 or self._all_numeric:
             flat = lists[0] if len(lists) == 1 else joined(lists, len(self._features))
             return self.decode_matrix(flat, len(lists))
@@ -77,46 +77,46 @@ class FeatureDecoder:
         count = len(self._features)
         cells = _finite_cells(values) if self._all_numeric else None
         if cells is None:
-            return self._batch([values[place::count] for place in range(count)], rows)
+            return self._batch([values[index::count] for index in range(count)], rows)
         return Batch(cells.reshape(rows, count), {})
 
     def _batch(self, columns: Iterable[Sequence[Any]], rows: int) -> Batch:
         """Return the batch of columns in the features' order."""
         cells = np.empty((rows, len(self._features)))
         texts: dict[int, list[str | None]] = {}
-        for place, (feature, called, values) in enumerate(zip(self._features, self._called, columns, strict=True)):
+        for index, (feature, called, values) in enumerate(zip(self._features, self._called, columns, strict=True)):
             if not feature.accepts_missing and None in values:
                 raise _missing(feature.name, values.index(None))
             if feature.kind == "numeric":
-                cells[:, place] = _numbers(feature, values)
+                cells[:, index] = _numbers(feature, values)
             else:
-                texts[place] = called.of(_checked(feature, values))
+                texts[index] = called.of(_checked(feature, values))
         return Batch(cells, texts)
 
-    def _in_order(self, row: Any, place: int) -> Sequence[Any]:
+    def _in_order(self, row: Any, index: int) -> Sequence[Any]:
         if isinstance(row, dict):
-            return self._from_mapping(row, place)
+            return self._from_mapping(row, index)
         if not isinstance(row, list):
             raise Refused(
                 Reason.WRONG_TYPE,
-                f"row {place} is {json_type(row)}: send an object of features by name, or a list in the model's order",
-                {"row": place},
+                f"row {index} is {json_type(row)}: send an object of features by name, or a list in the model's order",
+                {"row": index},
             )
         if len(row) != len(self._features):
             raise Refused(
                 Reason.WRONG_FEATURE_COUNT,
-                f"row {place} has {len(row)} values, the model takes {len(self._features)}: {self._known()}",
-                {"row": place, "expected": len(self._features), "given": len(row)},
+                f"row {index} has {len(row)} values, the model takes {len(self._features)}: {self._known()}",
+                {"row": index, "expected": len(self._features), "given": len(row)},
             )
         return row
 
-    def _from_mapping(self, row: Mapping[str, Any], place: int) -> Sequence[Any]:
+    def _from_mapping(self, row: Mapping[str, Any], index: int) -> Sequence[Any]:
         if len(row) == len(self._names):
             with suppress(KeyError):
                 return self._values(row)
         if not row:
-            raise self._empty_row(place)
-        self._refuse_unknown(row, {"row": place})
+            raise self._empty_row(index)
+        self._refuse_unknown(row, {"row": index})
         return [row.get(name) for name in self._names]
 
     def _known(self) -> str:
@@ -124,12 +124,12 @@ class FeatureDecoder:
         more = len(self._names) > NAMED
         return f"{named(self._names)} (GET /metadata lists them)" if more else named(self._names)
 
-    def _empty_row(self, place: int) -> Refused:
+    def _empty_row(self, index: int) -> Refused:
         """Return the refusal of a row without any feature, even if the model accepts missing values."""
         return Refused(
             Reason.MISSING_FEATURE,
-            f"row {place} has no features: send at least one of {named(self._names)}, with null for missing values",
-            {"field": self._names[0], "row": place},
+            f"row {index} has no features: send at least one of {named(self._names)}, with null for missing values",
+            {"field": self._names[0], "row": index},
         )
 
     def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:

@@ -70,14 +70,14 @@ def read_tensors(inputs: Any, max_rows: int, meant: ContentType | None) -> list[
         raise Refused(Reason.WRONG_TYPE, f"inputs is {json_type(inputs)}, not a list: {HINT}", {"field": "inputs"})
     if not inputs:
         raise Refused(Reason.UNKNOWN_SHAPE, f"inputs is empty: {HINT}", {"field": "inputs"})
-    return [_tensor(given, place, max_rows, meant) for place, given in enumerate(inputs)]
+    return [_tensor(given, index, max_rows, meant) for index, given in enumerate(inputs)]
 
 
-def _tensor(given: Any, place: int, max_rows: int, meant: ContentType | None) -> Tensor:
+def _tensor(given: Any, index: int, max_rows: int, meant: ContentType | None) -> Tensor:
     """Return one tensor; its own content type takes precedence over the request's, `meant`."""
     name = given.get("name") if isinstance(given, dict) else None
     if not isinstance(name, str):
-        field = f"inputs[{place}]"
+        field = f"inputs[{index}]"
         raise Refused(Reason.WRONG_TYPE, f"{field} is not an object with a name: {HINT}", {"field": field})
     data = given.get("data")
     parameters = given.get("parameters")
@@ -149,8 +149,8 @@ def _refuse_misfits(tensor: Tensor) -> None:
     """Raise Refused for a value that does not fit the tensor's datatype; null fits all datatypes."""
     datatype = DATATYPES[tensor.datatype]
     if not all(datatype.types.issuperset(map(type, part)) for part in chunks(tensor.values)):
-        place = next(i for i, value in enumerate(tensor.values) if type(value) not in datatype.types)
-        raise _misfit(tensor, place, json_type(tensor.values[place]))
+        index = next(i for i, value in enumerate(tensor.values) if type(value) not in datatype.types)
+        raise _misfit(tensor, index, json_type(tensor.values[index]))
     if datatype.high < math.inf:
         _refuse_beyond(tensor, datatype.low, datatype.high)
 
@@ -161,17 +161,17 @@ def _refuse_beyond(tensor: Tensor, low: float, high: float) -> None:
             return
     except (TypeError, ValueError):
         pass  # null cannot be compared, and an empty list has no minimum
-    for place, value in enumerate(tensor.values):
+    for index, value in enumerate(tensor.values):
         # Values that are not finite are refused by the decoder, which knows the feature's name.
         if value is not None and not low <= value <= high and abs(value) < math.inf:
-            raise _misfit(tensor, place, shortened(str(value)))
+            raise _misfit(tensor, index, shortened(str(value)))
 
 
-def _misfit(tensor: Tensor, place: int, what: str) -> Refused:
+def _misfit(tensor: Tensor, index: int, what: str) -> Refused:
     kind = DATATYPES[tensor.datatype].kind
     wanted = "texts" if kind == "string" else f"{kind}s"
     message = f"{what} does not fit its datatype {tensor.datatype}: send {wanted} in its range, or another datatype"
-    return refused(Reason.WRONG_TYPE, tensor.name, message, row=place // (tensor.width or 1))
+    return refused(Reason.WRONG_TYPE, tensor.name, message, row=index // (tensor.width or 1))
 
 
 def rows_of(tensors: Sequence[Tensor]) -> int:

@@ -48,9 +48,9 @@ def test_a_cut_is_a_comma_between_entries_of_what_is_open_there(value: Any, size
         structure.feed(body[first : first + size])
 
     for cut in structure.cuts:
-        assert body[cut.place : cut.place + 1] == b","
-        closing = b"".join(b"]" if body[own.place] == ord("[") else b"}" for own in reversed(cut.opened))
-        orjson.loads(body[: cut.place] + closing)  # what is before a cut is whole
+        assert body[cut.position : cut.position + 1] == b","
+        closing = b"".join(b"]" if body[own.position] == ord("[") else b"}" for own in reversed(cut.opened))
+        orjson.loads(body[: cut.position] + closing)  # what is before a cut is whole
 
 
 def test_rows_are_cut_between_and_not_inside() -> None:

@@ -34,7 +34,7 @@ class _Seams:
 
     def is_list(self, opened: Opened) -> bool:
         """Say whether an open bracket is a list rather than an object."""
-        return self._body[opened.place] == ord("[")
+        return self._body[opened.position] == ord("[")
 
     def prefix(self, opened: Sequence[Opened]) -> bytes:
         """Return the opening brackets, followed by a placeholder."""
@@ -50,7 +50,7 @@ class _Seams:
 
     def key(self, opened: Opened) -> str:
         """Return the key of a list or object inside an object."""
-        entry: dict[str, int] = orjson.loads(b"{" + self._body[opened.member : opened.place] + b"0}")
+        entry: dict[str, int] = orjson.loads(b"{" + self._body[opened.member : opened.position] + b"0}")
         return next(iter(entry))
 
 
@@ -123,12 +123,12 @@ def _spans(structure: Structure) -> Iterator[tuple[int, int, Sequence[Opened], S
     """Yield the start and end of each piece, and what is open at both."""
     cuts = [Cut(-1, ()), *structure.cuts, Cut(structure.bytes, ())]
     for cut, following in pairwise(cuts):
-        yield cut.place + 1, following.place, cut.opened, following.opened
+        yield cut.position + 1, following.position, cut.opened, following.opened
 
 
 def _same(before: Sequence[Opened], behind: Sequence[Opened]) -> int:
     """Return how many lists and objects are open at both ends."""
-    for place, (one, other) in enumerate(zip(before, behind, strict=False)):
+    for index, (one, other) in enumerate(zip(before, behind, strict=False)):
         if one != other:
-            return place
+            return index
     return min(len(before), len(behind))

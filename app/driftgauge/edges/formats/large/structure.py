@@ -33,14 +33,14 @@ class Opened(NamedTuple):
 
     member: int
     """Position where its entry begins; inside an object, its key."""
-    place: int
+    position: int
     """Position of its bracket."""
 
 
 class Cut(NamedTuple):
     """A comma at which a body can be cut."""
 
-    place: int
+    position: int
     opened: tuple[Opened, ...]
     """Open lists and objects, outermost first."""
 
@@ -76,14 +76,14 @@ class Structure:
         if self.is_torn or self.is_too_deep:
             self.bytes += len(piece)
             return
-        kinds, places = self._marks(piece)
+        kinds, positions = self._marks(piece)
         depths = len(self._opened) + np.cumsum(_STEPS[kinds])
-        members = np.concatenate(([self._member], places[:-1] + 1)) if len(places) else places
+        members = np.concatenate(([self._member], positions[:-1] + 1)) if len(positions) else positions
         commas = np.flatnonzero(kinds == _COMMA)
         self.commas += len(commas)
         self.openings += int(np.count_nonzero(kinds == _OPENING))
         self.bytes += len(piece)
-        if not len(places):
+        if not len(positions):
             return
         self.deepest = max(self.deepest, int(depths.max()))
         self.is_torn = self.is_torn or bool(depths.min() < 0) or bool((depths[commas] == 0).any())
@@ -93,9 +93,9 @@ class Structure:
             # The last of the outermost commas: between rows rather than inside one.
             outermost = depths[commas]
             at = int(commas[np.flatnonzero(outermost == outermost.min())[-1]])
-            self.cuts.append(Cut(int(places[at]), self._left_open(kinds[:at], depths[:at], places, members)))
-        self._opened = self._left_open(kinds, depths, places, members)
-        self._member = int(places[-1]) + 1
+            self.cuts.append(Cut(int(positions[at]), self._left_open(kinds[:at], depths[:at], positions, members)))
+        self._opened = self._left_open(kinds, depths, positions, members)
+        self._member = int(positions[-1]) + 1
 
     @property
     def is_too_deep(self) -> bool:
@@ -110,19 +110,19 @@ class Structure:
             piece = piece.replace(b"\\\\", b"__").replace(b'\\"', b"__")
         self._escaped = piece.endswith(b"\\")
         all_kinds = np.frombuffer(piece.translate(_KINDS), dtype=np.uint8)
-        places = np.flatnonzero(all_kinds != 0)  # faster on booleans
-        kinds = all_kinds[places]
+        positions = np.flatnonzero(all_kinds != 0)  # faster on booleans
+        kinds = all_kinds[positions]
         quotes = kinds == _QUOTE
         if self._in_text or quotes.any():
             in_text = np.logical_xor.accumulate(quotes) ^ self._in_text
             if len(in_text):
                 self._in_text = bool(in_text[-1])
             outside = ~in_text & ~quotes
-            kinds, places = kinds[outside], places[outside]
-        return kinds.astype(np.intp), places + self.bytes
+            kinds, positions = kinds[outside], positions[outside]
+        return kinds.astype(np.intp), positions + self.bytes
 
     def _left_open(
-        self, kinds: NDArray[np.intp], depths: Endpoints, places: Endpoints, members: Endpoints
+        self, kinds: NDArray[np.intp], depths: Endpoints, positions: Endpoints, members: Endpoints
     ) -> tuple[Opened, ...]:
         """Return the lists and objects that are open after these marks."""
         brackets = np.flatnonzero(kinds != _COMMA)
@@ -132,7 +132,7 @@ class Structure:
         lowest = np.minimum.accumulate(depths[::-1])[::-1]  # from here to the end
         stays = brackets[(kinds[brackets] == _OPENING) & (depths <= lowest)]
         kept = self._opened[: min(len(self._opened), int(lowest[0]))]
-        return (*kept, *map(Opened, members[stays].tolist(), places[stays].tolist()))
+        return (*kept, *map(Opened, members[stays].tolist(), positions[stays].tolist()))
 
 
 def survey(body: bytes, check: Callable[[Structure], None] = lambda structure: None) -> Structure:

@@ -19,8 +19,8 @@ class Thresholds(Documented):
     critical: float
 
 
-class _Judged(Documented):
-    """What every window says of a column beside its statistics."""
+class _WindowPart(Documented):
+    """Fields of a column in every window, in addition to its statistics."""
 
     rows: int = Field(description="Rows in the window.")
     psi_threshold: Thresholds | None = Field(description="Thresholds of psi_debiased; null for a time window.")
@@ -32,17 +32,17 @@ def _fields(statistics: Sequence[ColumnStatistic]) -> dict[str, Any]:
 
 
 if TYPE_CHECKING:
-    Statistics = _Judged
-    _Summarised = _Judged
+    Statistics = _WindowPart
+    _Summarised = _WindowPart
 else:
     Statistics = create_model(
         "Statistics",
-        __base__=_Judged,
+        __base__=_WindowPart,
         __doc__="A column in one window; null is unknown (yet), or has no meaning for such a column.",
         **_fields(COLUMN_STATISTICS),
     )
     _Summarised = create_model(
-        "_Summarised", __base__=_Judged, **_fields([own for own in COLUMN_STATISTICS if own.in_summary])
+        "_Summarised", __base__=_WindowPart, **_fields([own for own in COLUMN_STATISTICS if own.in_summary])
     )
 
 
@@ -116,7 +116,7 @@ class BaselineAbout(Documented):
 
 
 class EvidenceAbout(Documented):
-    """What evidence is compared with: a false alarm takes so many rows of all `columns` on average, at least."""
+    """The evidence threshold, and the budget of false alarms over all `columns` from which it follows."""
 
     threshold_log10: float
     false_alarm_rows: float
