@@ -78,6 +78,23 @@ def test_one_worker_says_that_it_cannot_be_reloaded_and_serves_on(bundle: Path, 
         assert answers(address)
 
 
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_and_stops_if_its_log_lines_cannot_be_written(
+    workers: str, redirection: str, bundle: Path, address: str, tmp_path: Path
+) -> None:
+    log, port = tmp_path / "log", address.rpartition(":")[2]
+    options = ("--bundle", str(bundle), "--port", port, "--workers", workers, "--log-format", "console")
+    shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND]
+    state = ("--state-dir", str(tmp_path / "state"))
+    with running("serve", *options, *state, log=log, command=shell, env=os.environ) as process:
+        until(lambda: answers(address), process, log)
+        assert os.readlink(f"/proc/{process.pid}/fd/2") in {"/dev/null", "/dev/full"}  # no socket, no file
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_on_a_terminal_it_writes_for_people_and_ends_its_start_with_the_addresses(
     bundle: Path, address: str, workers: str

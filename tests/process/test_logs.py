@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -45,6 +46,19 @@ def test_our_lines_are_json_on_standard_error(capsys: pytest.CaptureFixture[str]
     (line,) = _lines(capsys)
     assert before <= datetime.fromisoformat(line.pop("timestamp")) <= datetime.now(UTC)
     assert line == {"event": "started", "level": "info", "model": "churn", "rows": 3}
+
+
+def test_lines_that_cannot_be_written_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full, open(os.devnull, "w") as closed:
+        closed.close()
+        for stream in (full, closed, None):
+            monkeypatch.setattr(sys, "stderr", stream)
+            configure_logs("info", "auto")
+            structlog.get_logger().info("started", detail="x" * 10_000)
+            logging.getLogger("uvicorn.error").info("x" * 10_000)
+            assert not is_console("auto")
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from driftgauge.errors import BundleError, DriftgaugeError, SettingsError
 from driftgauge.models.bundle import MODEL_FILE
+from driftgauge.process.generation import Generation
 from driftgauge.process.serve import Started, environment, run
 from driftgauge.process.server import Server
 from driftgauge.settings.options import CONFIG_VARIABLE, load
@@ -165,3 +166,23 @@ def test_a_state_in_use_is_not_made_fresh(binary: Example, tmp_path: Path) -> No
             _started(binary, tmp_path)
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 20
     assert _rows(binary, tmp_path) == 20
+
+
+def test_a_fresh_state_is_still_asked_for_after_a_fork_server_that_could_not_be_started(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = Path(shutil.copytree(binary.folder, tmp_path / "bundle"))
+    (bundle / MODEL_FILE).write_bytes(b"PK")
+    asked: list[bool] = []
+
+    def begin(*arguments: Any, fresh_state: bool) -> Generation:
+        asked.append(fresh_state)
+        if len(asked) == 1:
+            raise OSError("no process is left")
+        return Generation(*arguments, fresh_state=fresh_state)
+
+    monkeypatch.setattr("driftgauge.process.serve.Generation", begin)
+    flags = {"bundle": bundle, "port": 0, "workers": 2, "state_dir": tmp_path / "state"}
+    with pytest.raises(DriftgaugeError, match="cannot read the model"):
+        run(Started(flags, None, fresh_state=True))
+    assert asked == [True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Annotated, Any, Final
@@ -38,6 +39,10 @@ COMMANDS: Final = (
 """Every command in the order of its use, with its module and its sentence in the help."""
 
 
+STANDARD_ERROR: Final = 2
+"""The number of the last standard stream."""
+
+
 class Root(Group):
     """The commands of `COMMANDS`."""
 
@@ -65,8 +70,21 @@ def driftgauge(
     """A prediction server that monitors its own model for drift."""
 
 
+def _open_missing_streams() -> None:
+    """Open standard streams that the caller closed, on /dev/null.
+
+    Or the next file or socket would get the number of one, and be written to by what reports errors.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(STANDARD_ERROR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def main() -> Any:
     """Run the command; an expected error is one line on standard error and exit code 2, any other exit code 3."""
+    _open_missing_streams()
     replace_unprintable(sys.stdout, sys.stderr)
     try:
         return app()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 import structlog
 
-from driftgauge.process.logs import is_console
+from driftgauge.process.logs import is_console, log_stream
 from driftgauge.settings.options import Settings
 
 PAGES: Final = {"ready": "/health/ready", "docs": "/docs", "drift": "/drift/status", "metrics": "/metrics"}
@@ -23,8 +22,9 @@ def announce(settings: Settings, port: int) -> None:
     if not is_console(settings.log_format):
         structlog.get_logger().info("ready", address=address, **addresses)
     elif settings.log_level in {"debug", "info"}:
-        sys.stderr.write(banner(address, addresses))
-        sys.stderr.flush()
+        stream = log_stream()
+        stream.write(banner(address, addresses))
+        stream.flush()
 
 
 def address_of(host: str, port: int) -> str:

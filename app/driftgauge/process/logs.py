@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import time
-from typing import Final, Literal
+from contextlib import suppress
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 
@@ -63,9 +64,44 @@ def _add_pid(logger: object, method: str, line: structlog.typing.EventDict) -> s
     return {**line, "pid": os.getpid()}
 
 
+class LogStream:
+    """Standard error for log lines: one that cannot be written is dropped.
+
+    A server must not end because its disk is full, or because the process that reads its log has ended.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream: Final = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, or drop it."""
+        if self._stream:
+            with suppress(OSError, ValueError):  # a closed stream is a ValueError
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written, or drop it."""
+        if self._stream:
+            with suppress(OSError, ValueError):
+                self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        try:
+            return self._stream is not None and self._stream.isatty()
+        except ValueError:
+            return False
+
+
+def log_stream() -> LogStream:
+    """Return the stream of log lines; Python has no standard error if the caller closed it."""
+    return LogStream(sys.stderr)
+
+
 def is_console(form: Form) -> bool:
     """Return whether log lines are for people: `auto` means on a terminal."""
-    return form == "console" or (form == "auto" and sys.stderr.isatty())
+    return form == "console" or (form == "auto" and log_stream().isatty())
 
 
 def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
@@ -73,6 +109,7 @@ def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
 
     Each warning of a library is written once, each line about single requests once a minute.
     """
+    stream: Any = log_stream()  # structlog and logging call nothing else of a file
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -81,16 +118,14 @@ def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if not is_console(form)
-        else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        ]
+        else [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]

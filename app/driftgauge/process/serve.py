@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from driftgauge.errors import DriftgaugeError, SettingsError
 from driftgauge.process.banner import announce
 from driftgauge.process.endings import STARTUP_FAILURE
 from driftgauge.process.generation import Generation
-from driftgauge.process.logs import configure_logs
+from driftgauge.process.logs import configure_logs, log_stream
 from driftgauge.process.supervisor import Supervisor
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, ignored_variables, load, variable
 
@@ -74,7 +73,9 @@ def _serve_with_workers(settings: Settings, started: Started, own: socket.socket
     fresh = [started.fresh_state]  # for the first generation alone: a reload deletes nothing
 
     def begin() -> Generation:
-        return Generation([own], variables, fresh_state=bool(fresh) and fresh.pop())
+        generation = Generation([own], variables, fresh_state=any(fresh))
+        fresh.clear()
+        return generation
 
     ready = partial(announce, settings, own.getsockname()[1])
     supervisor = Supervisor(settings.workers, settings.shutdown_grace_seconds, begin, ready)
@@ -103,7 +104,7 @@ def _install_reload_handler() -> None:
 
     A handler that the caller of this function set stays. An ignored signal, as under `nohup`, gets the handler.
     """
-    if not callable(signal.getsignal(signal.SIGHUP)) and not sys.stderr.isatty():
+    if not callable(signal.getsignal(signal.SIGHUP)) and not log_stream().isatty():
         signal.signal(signal.SIGHUP, _refuse_reload)
 
 
