@@ -201,3 +201,49 @@ def test_a_fork_server_that_ends_before_it_is_ready_is_a_refusal(bundle: Path) -
     with _generation(bundle) as found:
         os.kill(found.own._process.pid or 0, signal.SIGKILL)
         assert found.refusal() == "the fork server was ended by SIGKILL"
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_worker_that_is_forked_too_late_stops_for_nobody_would_stop_it(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _generation(bundle) as found:
+        assert found.refusal() == ""
+        server = found.own._process.pid or 0
+        monkeypatch.setattr("driftgauge.process.generation.ANSWER_SECONDS", 0.2)
+        os.kill(server, signal.SIGSTOP)
+        with pytest.raises(OSError, match="the fork server does not answer"):
+            found.fork()
+        os.kill(server, signal.SIGCONT)
+        _until(lambda: _children(server))
+        (late,) = _children(server)
+        _until(lambda: not _lives(late))
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["killed", "not needed"])
+def test_a_trial_that_hangs_ends_with_its_fork_server(lost: bool, bundle: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config")  # nobody writes, so opening it takes for ever
+    with _generation(bundle, config=tmp_path / "config") as found:
+        server = found.own._process.pid or 0
+        _until(lambda: _children(server))
+        (trial,) = _children(server)
+        time.sleep(0.5)
+        assert _lives(trial)
+        assert found.own.refusal() is None
+        if lost:
+            os.kill(server, signal.SIGKILL)
+            assert found.refusal() == "the fork server was ended by SIGKILL"
+        else:
+            found.own.close()
+            _until(found.own.has_ended)
+        _until(lambda: not _lives(trial))

@@ -531,6 +531,31 @@ def test_a_fork_server_that_cannot_be_replaced_is_tried_again_with_pauses(watche
     assert watched.alive == [4, 5, 6]
 
 
+def test_a_reload_whose_application_hangs_is_given_up_and_the_next_one_works(watched: Watched) -> None:
+    watched.own.reload()
+    watched.generations[1].wanted = None
+    watched.turn()
+    with capture_logs() as lines:
+        for _ in range(4):
+            watched.turn(seconds=START_SECONDS / 3)
+    assert [line["event"] for line in lines] == ["cannot_reload"]
+    assert watched.generations[1].closed
+    assert watched.ids == watched.alive == [1, 2, 3]
+    watched.own.reload()
+    assert watched.turns()[-1] == [4, 5, 6]
+
+
+def test_a_successor_whose_fork_server_is_lost_while_it_starts_serves_nobody(watched: Watched) -> None:
+    watched.own.reload()
+    watched.turn(4)
+    assert watched.alive == [1, 2, 3, 4]
+    watched.generations[1].lost = True
+    watched.turn(4)  # the next one is prepared
+    watched.turn(4)
+    assert watched.turns(count=40)[-1] == watched.alive == [5, 6, 7]
+    assert {watched.origin[pid] for pid in watched.ids} == {watched.generations[2]}
+
+
 def test_a_service_whose_application_cannot_start_stops_with_the_reason() -> None:
     watched = Watched("there is no model bundle at x")
     assert (watched.own.refusal, watched.own.should_exit) == ("there is no model bundle at x", True)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +17,8 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.endings import OUTDATED
-from driftgauge.process.worker import config_digest, create
+from driftgauge.process.fork_server import PING
+from driftgauge.process.worker import answer_pings, config_digest, create
 from driftgauge.settings.options import Settings, load
 
 from tests.examples import Example, quiet
@@ -110,3 +114,20 @@ def test_a_worker_that_cannot_start_says_why_in_one_line_and_ends(
     (line,) = "".join(capfd.readouterr()).strip().splitlines()
     assert "cannot_start" in line
     assert said in line
+
+
+def test_a_worker_that_its_supervisor_does_not_know_stops() -> None:
+    stopped = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    try:
+        own, theirs = multiprocessing.Pipe()
+        asked = threading.Thread(target=answer_pings, args=(theirs, SimpleNamespace(started=True)))
+        asked.start()
+        own.send_bytes(PING)
+        assert own.recv() is True
+        assert not stopped.is_set()
+        own.close()
+        asked.join(30.0)
+        assert stopped.wait(30.0)
+    finally:
+        signal.signal(signal.SIGTERM, before)

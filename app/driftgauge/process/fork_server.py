@@ -25,7 +25,8 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.process.endings import describe_exit
+from driftgauge.process.endings import UNKNOWN_EXIT, describe_exit
+from driftgauge.shutdown import exit_with_parent
 
 FORK: Final = "fork"
 """The request for a new worker; the handle of its connection follows. Any other request is the id of a worker."""
@@ -73,7 +74,7 @@ def run(
 def _tried(control: Connection, try_application: Callable[[], Trial]) -> Trial:
     """Run the trial in a forked process; exits if the supervisor leaves meanwhile."""
     result, theirs = multiprocessing.Pipe(duplex=False)
-    process = ForkProcess(target=_send_trial, args=(theirs, try_application))
+    process = ForkProcess(target=_send_trial, args=(control, theirs, try_application))
     process.start()
     theirs.close()
     if control in wait([result, control]):
@@ -89,7 +90,9 @@ def _tried(control: Connection, try_application: Callable[[], Trial]) -> Trial:
     return found
 
 
-def _send_trial(result: Connection, try_application: Callable[[], Trial]) -> None:
+def _send_trial(control: Connection, result: Connection, try_application: Callable[[], Trial]) -> None:
+    control.close()  # or the supervisor would not notice when the fork server ends
+    exit_with_parent(multiprocessing.parent_process(), partial(os._exit, UNKNOWN_EXIT))  # the trial may hang
     result.send(try_application())
 
 

@@ -52,6 +52,8 @@ class Supervisor:
         """The one that workers are forked from; None until the first is ready."""
         self._next: Generation | None = None
         """The one that is being prepared."""
+        self._next_until = math.inf
+        """When it counts as hung."""
         self._closed: list[Generation] = []
         """Fork servers that are no longer needed and may still run."""
         self._ever_served = False
@@ -155,6 +157,7 @@ class Supervisor:
         """Start the next generation, which reads code, bundle and settings again."""
         try:
             self._next = self._begin()
+            self._next_until = self._clock() + START_SECONDS
         except OSError as error:
             structlog.get_logger().error("cannot_start_process", detail=str(error))
             self._back_off()
@@ -173,6 +176,8 @@ class Supervisor:
     def _check_next(self, following: Generation) -> None:
         """Make the next generation the current one if it is ready, and give it up if it cannot start."""
         refusal = following.refusal()
+        if refusal is None and self._clock() >= self._next_until:
+            refusal = f"the application does not start within {START_SECONDS:g} s"
         if refusal is None:
             return
         self._next = None
@@ -181,6 +186,9 @@ class Supervisor:
                 self._close(self._generation)
             self._generation = following
             self._outdated = list(self.workers)
+            if self._successor:  # it comes from a fork server that was lost
+                self._let_leave(self._successor)
+                self._successor = None
             return
         self._close(following)
         if self._generation is None:

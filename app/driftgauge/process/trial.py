@@ -55,7 +55,8 @@ def _imported_by(settings: Settings, known: set[str]) -> tuple[str, ...]:
 
     A fork server must not run threads, so such modules are left to each worker.
     """
+    before = threading.active_count()
     bundle = load_served_bundle(settings)
     threads = threading.active_count()
     create_app(settings.model_copy(update={"state_dir": IN_MEMORY}), bundle=bundle)
-    return tuple(name for name in sys.modules if name not in known) if threads == 1 else ()
+    return tuple(name for name in sys.modules if name not in known) if threads == before else ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import signal
 import socket
 import sys
 import threading
@@ -55,10 +57,14 @@ def create(digest: str | None = None) -> FastAPI:
 
 
 def answer_pings(supervisor: Connection, server: Any) -> None:
-    """Answer each ping with whether the server has started, until the supervisor closes the connection."""
+    """Answer each ping with whether the server has started; stop once the supervisor closes the connection.
+
+    It does so if the fork server answered too late: the supervisor does not know this worker and would never stop it.
+    """
     with contextlib.suppress(EOFError, OSError):
         while supervisor.recv_bytes() == PING:
             supervisor.send(bool(server.started))
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def config_digest(settings: Settings) -> str:
