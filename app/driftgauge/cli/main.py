@@ -83,7 +83,10 @@ def _open_missing_streams() -> None:
 
 
 def main() -> Any:
-    """Run the command; an expected error is one line on standard error and exit code 2, any other exit code 3."""
+    """Run the command; expected errors end with exit code 2, unexpected ones with 3.
+
+    An expected error is one line on standard error.
+    """
     _open_missing_streams()
     replace_unprintable(sys.stdout, sys.stderr)
     try:

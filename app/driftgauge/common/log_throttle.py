@@ -22,7 +22,7 @@ class LogThrottle:
         self._lock = threading.Lock()
 
     def passes(self, kind: str) -> int | None:
-        """Return the number of lines suppressed since the last one of a kind; None if this one is suppressed too."""
+        """Return how many lines of a kind were suppressed before this one; None suppresses it too."""
         now = self._clock()
         with self._lock:
             if kind not in self._written and len(self._written) >= MOST_KINDS:

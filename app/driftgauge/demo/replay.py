@@ -1,4 +1,4 @@
-"""Flights sent to a server over HTTP, in the order of their schedule, and the verdicts it gave meanwhile."""
+"""Sends flights to a server over HTTP in scheduled order, and collects its verdicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUS_EVERY_ROWS: Final = 2_500
 
 
 class Pace:
-    """Keeps a rate of rows per second from the first row on, so that a late batch does not delay the next."""
+    """Keeps an average rate of rows per second; a late batch does not delay the next."""
 
     def __init__(
         self,
@@ -83,7 +83,10 @@ def replay(
     on_status: Callable[[str], None] = lambda date: None,
     on_batch: Callable[[Replay, str], None] = lambda seen, date: None,
 ) -> Replay:
-    """Send the flights in order; the callbacks get the date after each read of the status and each batch."""
+    """Send the flights in order, and call back after each status and each batch.
+
+    The callbacks get the date.
+    """
     seen, pace = Replay(), pace or Pace()
     started, next_status = time.perf_counter(), STATUS_EVERY_ROWS
     for body, rows, date in requests(flights, batch_rows):

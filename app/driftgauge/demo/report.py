@@ -1,4 +1,4 @@
-"""What the demo prints: addresses, progress, the verdict, the quality of the model, drift by month, alerts."""
+"""The demo's output: addresses, progress, verdict, model quality, drift by month, alerts."""
 
 from __future__ import annotations
 

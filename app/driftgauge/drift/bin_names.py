@@ -45,7 +45,7 @@ def interval_names(edges: Sequence[float]) -> list[str]:
 
 
 def _named(edges: Sequence[float]) -> list[float]:
-    """Return the numbers that names are made of: of two edges that hold one value between them the second."""
+    """Return the edges to print; of two edges around a single value, the second."""
     numbers = [math.nextafter(edge, math.inf) for edge in edges[:1]]
     for i in range(1, len(edges)):
         ends_value = _touch(edges[i - 1], edges[i])
@@ -71,7 +71,7 @@ def _rounded(numbers: Iterable[float], digits: int) -> Mapping[float, str]:
 
 
 def _shortest(number: float, gap: float, digits: int) -> str:
-    """Return a number with as few digits as keep it apart from the next one, which is `gap` away."""
+    """Return a number with the fewest digits that distinguish it from its neighbour at `gap`."""
     for count in range(digits, _ALL_DIGITS):
         rounded = float(f"{number:.{count}g}")
         if rounded == number or _MARGIN * abs(rounded - number) < gap:

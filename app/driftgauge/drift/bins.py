@@ -135,8 +135,9 @@ def fit_categorical(counts: Sequence[int], categories: Sequence[str], rows: int)
 
 
 def _near_cut(ranked: Sequence[int], kept: int) -> int:
-    """Return how many counts lie within two standard deviations of the cut after `kept`, 0 if frequency decided it.
+    """Return how many counts are within two standard deviations of the cut after `kept`.
 
+    The result is 0 if frequency decided the cut.
     Counts of equally frequent categories crowd around one number. If most of those within a factor of three
     of the cut lie farther from it, frequency decided.
     """

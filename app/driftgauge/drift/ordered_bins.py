@@ -40,7 +40,7 @@ class OrderedBins:
 
 
 class NormalScores:
-    """Gives each bin of a column with an order the standard normal quantile at the middle of its share."""
+    """Normal scores: each ordered bin's standard normal quantile, at the middle of its share."""
 
     def __init__(self, columns: Sequence[Bins], width: int) -> None:
         self._bins = OrderedBins(columns)

@@ -20,7 +20,7 @@ _SQUARE: Final = (512, 64)
 
 
 def transposed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return a copy of shape [columns, n] of values of shape [n, columns], by squares that stay in the cache."""
+    """Return a transposed copy, made in squares that fit into the cache."""
     rows, columns = values.shape
     copy = np.empty((columns, rows))
     for first in range(0, rows, _SQUARE[0]):

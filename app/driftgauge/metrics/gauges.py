@@ -1,4 +1,4 @@
-"""Every gauge: name, help, labels and how its values follow from a report or a monitor's facts."""
+"""Every gauge: name, help, labels, and its values from a report or facts."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def render(
 def render_chunks(
     accept: str, monitors: Sequence[MonitorFacts], server: ServerFacts, exposed: Exposed = EVERYTHING
 ) -> tuple[Iterator[bytes], str]:
-    """Return the exposition in pieces, each written on demand in some tenths of a millisecond, and its content type."""
+    """Return the exposition in pieces, each written on demand, and its content type."""
     platform, content_type = _platform(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
     end = b"# EOF\n" if openmetrics else b""

@@ -98,8 +98,9 @@ def samples(name: str, labels: str, axes: Sequence[Axis], numbers: FloatArray) -
 
 
 def histogram(name: str, labels: str, bounds: Axis, cumulative: Sequence[float], total: float | None) -> str:
-    """Return the lines of one child: a bucket for each bound of `le`, the last being +Inf, the count and the sum.
+    """Return the lines of one child: a bucket per bound, the count and the sum.
 
+    The last bound of `le` is +Inf.
     None for the sum leaves both out, as both formats ask where a bucket's bound is negative.
     """
     start = f"{name}_bucket{{{labels}{',' if labels else ''}"
@@ -124,7 +125,10 @@ def _lines(start: str, ends: Sequence[str], numbers: Sequence[str]) -> Iterator[
 
 
 def _numbers(values: FloatArray) -> list[str]:
-    """Return each as `number` writes it, empty for NaN; orjson writes most of them ten times as fast as `repr`."""
+    """Return each as `number` writes it; empty for NaN.
+
+    orjson writes most of them ten times as fast as `repr`.
+    """
     texts: list[str] = []
     for begin in range(0, len(values), LOT):
         lot = np.ascontiguousarray(values[begin : begin + LOT], dtype=np.float64)

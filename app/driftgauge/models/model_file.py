@@ -1,4 +1,4 @@
-"""Loading a model: a skops file of types that are built in or that the operator trusts."""
+"""Loads a model from a skops file of known or trusted types."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def unimportable(kind: ImportedName) -> str:
 
 
 def is_pickle(head: bytes) -> bool:
-    """Return whether a file that begins so is a pickle of joblib or pickle; none of it is executed."""
+    """Return whether a file begins like a pickle; nothing is executed."""
     plain = _inflated(head) or head
     if plain[:1] == b"\x80" and plain[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
         return True

@@ -1,4 +1,4 @@
-"""Monitor: every edge feeds it through `observe` and reads its report; one for each model and version."""
+"""The monitor of one model and version: it observes rows and reports drift."""
 
 from __future__ import annotations
 
@@ -85,8 +85,9 @@ class Monitor:
         options: MonitorOptions | None = None,
         store: Store | None = None,
     ) -> None:
-        """Watch the rows of `store`, made for `state_shape` of the same options; by default of a new one in memory.
+        """Watch the rows of `store`; by default a new one in memory.
 
+        The store must be made for `state_shape` of the same options.
         `now` is in seconds since 1970.
         """
         self.baseline: Final = baseline
@@ -175,7 +176,7 @@ class Monitor:
             first = part.stop
 
     def _update_latches(self) -> None:
-        """In event time, update latches every N rows, so that a replay's verdict does not depend on who reads.
+        """In event time, update latches every N rows, so that verdicts do not depend on reads.
 
         The caller holds the lock.
         """

@@ -25,7 +25,7 @@ class Problems:
         self._lock = threading.Lock()
 
     def record(self, kind: str, error: BaseException, **context: str) -> None:
-        """Keep an error, and log it with its traceback and context, at most once a minute for each kind."""
+        """Keep an error, and log it at most once a minute for each kind."""
         with self._lock:
             self._latest[kind] = (self._clock(), f"{type(error).__name__}: {error}")
         if (suppressed := self._throttle.passes(kind)) is not None:

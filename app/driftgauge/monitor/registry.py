@@ -27,6 +27,6 @@ class Registry:
         return len(self._monitors)
 
     def find(self, model_name: str | None = None) -> Monitor | None:
-        """Return the latest added monitor of a model, or of any model without a name; None if there is none."""
+        """Return the latest monitor of a model, or of any; None without one."""
         found = [m for m in self if model_name in (None, m.model_name)]
         return found[-1] if found else None

@@ -1,4 +1,4 @@
-"""A fork server: imports the program once and forks a worker at each request of the supervisor.
+"""The fork server: imports the program once and forks workers on request.
 
 Importing Python's libraries takes seconds. A forked worker has them at once, in memory that all workers share.
 The fork server itself runs one thread, loads no model and predicts nothing: a lock or a pool of threads that is in
@@ -106,7 +106,7 @@ def preload(modules: Iterable[str]) -> None:
 
 
 def serve_requests(control: Connection, work: Callable[[Connection], None]) -> None:
-    """Fork a process that does the work at each request, and tell how one ended, until the connection closes."""
+    """Fork a process per request and report exit codes, until the connection closes."""
     workers: dict[int, ForkProcess] = {}
     while True:
         try:
@@ -117,7 +117,7 @@ def serve_requests(control: Connection, work: Callable[[Connection], None]) -> N
 
 
 def _fork(control: Connection, workers: dict[int, ForkProcess], work: Callable[[Connection], None]) -> int | OSError:
-    """Fork a process that does the work; returns its id, or the error for want of memory or processes."""
+    """Fork a process that does the work; return its id or the error."""
     connection = Connection(recv_handle(control))
     process = ForkProcess(target=_work, args=(control, connection, work))
     try:

@@ -1,4 +1,4 @@
-"""What the supervisor knows of the processes it started: fork servers, and the workers forked from them."""
+"""The supervisor's view of a fork server and of the workers forked from it."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Generation:
         return self._lost or not self._process.is_alive()
 
     def refusal(self) -> str | None:
-        """Return why no worker can start, an empty text if one can, and None while that is being tried."""
+        """Return why no worker can start; empty if one can, None while unknown."""
         try:
             if not self.control.poll(0):
                 return None
@@ -154,7 +154,7 @@ class Generation:
         return refusal
 
     def fork(self, now: float) -> Worker:
-        """Fork a worker; OSError if the fork server cannot, for want of memory or processes, or because it ended."""
+        """Fork a worker; OSError if the fork server cannot or has ended."""
         own, theirs = multiprocessing.Pipe()
         try:
             with theirs:

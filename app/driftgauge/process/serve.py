@@ -100,7 +100,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _install_reload_handler() -> None:
-    """Survive SIGHUP and say that there is no reload; on a terminal the signal means that it was closed.
+    """Keep serving on SIGHUP, with a warning; on a terminal that closes, stop.
 
     A handler that the caller of this function set stays. An ignored signal, as under `nohup`, gets the handler.
     """

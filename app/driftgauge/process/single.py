@@ -12,7 +12,7 @@ from driftgauge.settings.options import Settings
 
 
 def prepare(settings: Settings, *, fresh_state: bool) -> Server:
-    """Return a server that is ready to run, with a fresh state if that is asked for and the application can start."""
+    """Return a server that is ready to run, with a fresh state if requested."""
     if fresh_state:
         check_application(settings)
         reset_state(settings)

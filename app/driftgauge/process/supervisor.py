@@ -1,4 +1,4 @@
-"""The supervisor of several workers: starts, watches, reloads and stops them, and waits for none of them."""
+"""The supervisor starts, watches, reloads and stops workers, and waits for none."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class Supervisor:
         self._closed = [generation for generation in self._closed if not generation.has_ended()]
 
     def _check_next(self, following: Generation) -> None:
-        """Make the next generation the current one if it is ready, and give it up if it cannot start."""
+        """Make the next generation current if it is ready; drop it if it cannot start."""
         refusal = following.refusal()
         if refusal is None and self._clock() >= self._next_until:
             refusal = f"the application does not start within {START_SECONDS:g} s"
@@ -284,7 +284,7 @@ class Supervisor:
             self._ready = None
 
     def _connections(self) -> list[Connection]:
-        """Return what wakes the loop: an answer or the end of a worker, and a fork server that is ready."""
+        """Return the connections that wake the loop: of workers and fork servers."""
         workers = [*self.workers, *(worker for worker, _ in self._leaving)]
         starting = [self._successor] if self._successor else []
         found = [worker.connection for worker in [*workers, *starting] if worker.connection]
@@ -303,7 +303,7 @@ class Supervisor:
             self.reload()
 
     def _check_successor(self, successor: Worker) -> None:
-        """Replace an old worker by its successor once that serves; give the reload up if it does not in time."""
+        """Replace an old worker by its successor; abort the reload if that is late."""
         why = successor.failure(self._clock())
         if not why and self._clock() - successor.started_at >= START_SECONDS:
             why = f"it does not serve after {START_SECONDS:g} s"

@@ -19,7 +19,7 @@ from driftgauge.state.folder import reset
 
 
 def try_application(fresh_state: bool) -> Trial:
-    """Start the application once, with its state in memory; then delete the saved state if a fresh one is asked for."""
+    """Start the application once in memory; then delete the saved state if requested."""
     known = set(sys.modules)
     try:
         settings = load()

@@ -22,7 +22,7 @@ _PLURALS: Final[Mapping[object, str]] = {int: "whole numbers", float: "numbers",
 
 
 def service_links(environment: Mapping[str, str], prefix: str) -> list[str]:
-    """Return the variables with a prefix that Kubernetes sets for a Service of that name; they are not settings.
+    """Return the variables that Kubernetes sets for a Service of that name.
 
     For one named `driftgauge` these are e.g. DRIFTGAUGE_SERVICE_HOST and DRIFTGAUGE_PORT=tcp://10.0.0.7:8000.
     """

@@ -1,4 +1,4 @@
-"""Options of the server itself: what it serves, where it listens, where it keeps state, how it logs."""
+"""Options of the server itself: bundle, addresses, state and logs."""
 
 from __future__ import annotations
 

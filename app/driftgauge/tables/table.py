@@ -35,7 +35,7 @@ _INDEX: Final = re.compile(r"|__index_level_\d+__|Unnamed: 0(\.\d+)*")
 
 
 def read_table(source: Any, text_columns: Sequence[str] | Mapping[str, Collection[str] | None] = ()) -> pa.Table:
-    """Return a table from a file's or folder's path, a DataFrame, an Arrow table or a dict of columns.
+    """Return a table from a path, a DataFrame, an Arrow table or a dict.
 
     `text_columns` are read as categories from a csv file, which has no types; if a column's categories are
     given, cells are matched with them.

@@ -1,4 +1,4 @@
-"""Bets against the reference: factors with a mean of at most 1 while rows come from it.
+"""Bets against the reference: their factors average at most 1 without drift.
 
 A bet gives each bin of a column a factor. The product over rows shrinks without drift, and grows where the
 bins fill as the bet predicts. The reference is a sample, so every factor is divided by the upper confidence

@@ -1,4 +1,4 @@
-"""Evidence that a column's rows no longer come from the reference, within a budget of false alarms.
+"""Evidence that columns have drifted, within a budget of false alarms.
 
 A block e-detector of the Shiryaev-Roberts kind. Drift can begin with any row, so each bet starts once with every
 row; E, the weighted sum of their wealth, is the evidence. Without drift the mean of E is at most the number of

@@ -95,7 +95,7 @@ class RowCorrelations:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Sums over rows for each pair (i, j), of the rows in which both are known; shapes [columns, columns]."""
+    """Sums of each pair (i, j) over rows with both values; shapes [columns, columns]."""
 
     rows: FloatArray
     first: FloatArray

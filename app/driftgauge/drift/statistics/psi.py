@@ -36,7 +36,7 @@ class Psi:
 
 
 def psi(current: FloatArray, reference: FloatArray) -> Psi:
-    """Compare counts with Jeffreys' shares, p = (c + 1/2) / (n + K/2); NaN where a side is empty."""
+    """Return PSI with Jeffreys' shares (c + 1/2) / (n + K/2); NaN without rows."""
     used = (current > 0) | (reference > 0)
     k = used.sum(axis=-1)
     n, m = current.sum(axis=-1), reference.sum(axis=-1)

@@ -285,7 +285,10 @@ def _beyond(current: FloatArray, ends: BoolArray, n: FloatArray, m: FloatArray) 
 
 
 def _outside(c: FloatArray, n: FloatArray, m: FloatArray, ends: FloatArray) -> FloatArray:
-    """Return the probability of c or more of n rows beyond one end of m rows, or beyond either of two."""
+    """Return the probability of c or more of n rows beyond the range of m rows.
+
+    The range has one end or two, by `ends`.
+    """
     possible = c <= n
     k = np.where(possible, c, 0.0)
     one_end = np.exp(_log_choose(n, k) - _log_choose(n + m, k))
@@ -322,7 +325,7 @@ def _combined(common: FloatArray, *exact: _Exact) -> FloatArray:
 
 
 def _hypergeometric(drawn: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the distribution of rows of the n among `drawn` of n + m: values and probabilities, [tables, support].
+    """Return the hypergeometric distribution of each table: values and probabilities, [tables, support].
 
     The support is 12 standard deviations wide on either side; probabilities beyond are below 1e-30.
     """

@@ -1,4 +1,4 @@
-"""Every statistic of a column in one window, declared once for metrics, JSON, OpenAPI and the terminal."""
+"""Statistics of a column, declared once for metrics, JSON, OpenAPI and the terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ColumnStatistic:
     """Whether a short status shows it."""
 
     def values(self, window: WindowReport) -> FloatArray:
-        """Return the number of each column as a float; NaN for no rows, so that a gauge is absent then."""
+        """Return the number of each column; NaN without rows, so that its gauge is absent."""
         found = np.asarray(self.getter(window), dtype=np.float64)
         return np.where(found > 0, found, np.nan) if self.unit == "rows" else found
 

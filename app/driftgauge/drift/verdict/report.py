@@ -201,7 +201,7 @@ def _until(cleared: float, window: WindowReport, now: float) -> str | None:
 
 
 def _too_few(i: int, windows: Sequence[WindowReport], policy: Policy, *, significant: bool) -> str:
-    """Say how many rows there are of those needed for a verdict, or, where there is one, for the size of a drift."""
+    """Say how many of the needed rows there are, for a verdict or the size of a drift."""
     counted = [window for window in windows if window.capacity is not None]
     window = max(counted, key=lambda w: w.rows)
     unjudged = window.rows == 0 or (window.rows < REPORTED_ROWS and not significant)

@@ -157,7 +157,7 @@ def _with_tau(columns: Sequence[ColumnBaseline]) -> str:
 
 
 def two_decimals(value: float) -> str:
-    """Return a number with two decimals, or as many as show that it is not 0; fewer from 10 and from 100 on."""
+    """Return a number with two decimals; more if it is tiny, fewer from 10 on."""
     if value >= 10.0:
         return f"{value:.1f}" if value < 100.0 else f"{value:.0f}"
     return f"{value:.2f}" if value >= 0.005 or value == 0.0 else f"{value:.1g}"
@@ -193,7 +193,7 @@ def what_moved(column: ColumnBaseline, counts: FloatArray, expected: FloatArray 
 
 @dataclass(frozen=True)
 class _Split:
-    """Rows on one side of a split, in the window and in the reference, and how to say it."""
+    """Shares of rows on one side of a split, and how to describe that side."""
 
     current: float
     reference: float

@@ -81,7 +81,7 @@ def block_ends(first: int, rows: int, step: int, hours: IntArray | None = None) 
 
 
 def counted_blocks(binner: Binner, codes: CodeArray, ends: IntArray, hours: IntArray, at: FloatArray) -> Blocks:
-    """Count rows, codes of shape [n, columns], in blocks with these ends; rows after the last end are left out."""
+    """Count codes of shape [n, columns] in blocks; rows after the last end are ignored."""
     rows = int(ends[-1]) if ends.size else 0
     group = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     return Blocks(binner.counts_by(codes[:rows], group, len(ends)), hours, at)

@@ -145,7 +145,7 @@ class FeatureDecoder:
 
 
 def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
-    """Return a function that gets the values of these names in order; it raises KeyError if one is absent."""
+    """Return a getter of these names' values in order; it raises KeyError."""
     if len(names) == 1:
         return lambda row: (row[names[0]],)
     return itemgetter(*names)

@@ -45,7 +45,7 @@ class InferRequest:
 def read_infer(
     body: bytes, decoder: FeatureDecoder, info: BundleInfo, max_rows: int, structure: Structure | None = None
 ) -> InferRequest:
-    """Decode a body, a large one with its structure; raises Refused with the reason, the field and what to do."""
+    """Decode a body, a large one with its structure; raises Refused."""
     content = _content(body, structure)
     meant = content_type_of(content.get("parameters"), OF_REQUESTS, "parameters")
     tensors = read_tensors(content.get("inputs"), max_rows, meant)

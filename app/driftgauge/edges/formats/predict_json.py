@@ -47,7 +47,7 @@ class PredictRequest:
 def read_request(
     body: bytes, decoder: FeatureDecoder, max_rows: int, structure: Structure | None = None
 ) -> PredictRequest:
-    """Decode a body, a large one with its structure; raises Refused with the reason, the field and what to do."""
+    """Decode a body, a large one with its structure; raises Refused."""
     content = read_json(body, structure)
     if type(content) is list:
         content = {RECORDS: content}  # the bare rows, as DataFrame.to_json(orient="records") writes them

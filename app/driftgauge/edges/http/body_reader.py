@@ -1,4 +1,4 @@
-"""Reads request bodies: small ones at once, large ones in pieces and within a budget of bytes."""
+"""Reads request bodies; large ones in pieces and within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Pending:
         """Known minimum of its rows, or an estimate from the bytes so far and the size of other rows."""
 
     def add(self, count: int, whole: int = 0) -> None:
-        """Count bytes that arrived of a body of at least `whole` bytes; raises Refused if there is no room.
+        """Count received bytes of a body of `whole` or more; raises Refused without room.
 
         A body takes up room only as it arrives. If many arrive at once, those for which there is room continue.
         """
@@ -47,7 +47,7 @@ class Pending:
         self.refuse(whole)
 
     def refuse(self, whole: int = 0) -> None:
-        """Raise Refused if a body of at least `whole` bytes has too many rows in addition to the others."""
+        """Raise Refused if a body of `whole` or more bytes adds too many rows."""
         reader = self._reader
         reader.refuse_rows(reader.rows_of(max(self.bytes, whole)), reader.pending_rows - self.rows)
 

@@ -1,4 +1,4 @@
-"""One thread for the work on large bodies; several would slow down each other and the event loop."""
+"""One thread for large bodies; several would slow down each other and the event loop."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def selected(query: QueryParams, report: DriftReport) -> Selection:
 
 
 def _names(texts: Sequence[str], known: Sequence[str]) -> frozenset[str]:
-    """Return the names that a parameter lists; a name that holds a comma has a parameter of its own."""
+    """Return the listed names; a name with a comma needs its own parameter."""
     return frozenset(name for text in texts for name in ([text] if text in known else comma_list(text)))
 
 

@@ -58,7 +58,7 @@ def _coding(sent: str) -> Coding | None:
 
 
 def inflated(body: bytes, coding: Coding) -> Iterator[bytes]:
-    """Yield an inflated body in small pieces, so that the reader can stop early; raises Refused if it is damaged."""
+    """Yield an inflated body in small pieces; raises Refused if it is damaged."""
     try:
         position = empty = 0
         while position < len(body) or position == 0:

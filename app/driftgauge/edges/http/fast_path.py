@@ -112,7 +112,7 @@ class FastPath:
             await self._pass(path, scope, receive, send)
 
     def _path(self, scope: Scope) -> str:
-        """Return the path of a route, whether or not a proxy strips the path under which it exposes the server."""
+        """Return the path of a route, without the proxy's prefix."""
         path: str = scope["path"]
         root = self._served_at or scope.get("root_path")
         if root:

@@ -146,7 +146,7 @@ class PredictionEndpoint(Generic[R]):
         return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
 
     async def _decode(self, scope: Scope, receive: Receive) -> R:
-        """Read and decode a body; large bodies are decoded in a thread, so that the event loop keeps running."""
+        """Read and decode a body; large bodies are decoded in a thread."""
         reader, coding = self.reader, coding_of(scope["headers"])
         if reader.pending_bytes:
             reader.admit(scope)  # before its body, which may be large, is read
@@ -172,7 +172,7 @@ class PredictionEndpoint(Generic[R]):
         return decoded
 
     async def _survey(self, body: bytes, pending: Pending) -> Structure:
-        """Return the structure of a large body; Refused if it is larger than any request, or the queue has no room."""
+        """Return the structure of a large body; Refused if there is no room for it."""
         structure = await self.reader.thread.run(Urgency.SURVEY, self._structure, body, pending)
         rows = self.extent.least_rows(structure)
         pending.expect(rows)

@@ -59,7 +59,7 @@ class HttpCounters:
         self._changed()
 
     def refused(self, reason: Reason, status: int | None) -> None:
-        """Count a connection that was refused or closed, and the answer to its request, if it had begun one."""
+        """Count a refused or closed connection, and the answer to its request."""
         self.counters.add(CONNECTIONS_REFUSED.name, 1.0, reason)
         if status is not None:
             self.counters.add(HTTP_REQUESTS, 1.0, *self._labels(*UNMATCHED[:2], str(status)))

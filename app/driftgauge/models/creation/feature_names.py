@@ -1,4 +1,4 @@
-"""Which columns are features: by the estimator's names, a step's, the user's, or all but the target."""
+"""Selects the feature columns: the estimator's, a step's, the user's, or all but the target."""
 
 from __future__ import annotations
 

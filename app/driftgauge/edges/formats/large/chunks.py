@@ -1,4 +1,4 @@
-"""Long lists processed in parts, because a call into C blocks all other threads until it returns."""
+"""Processes long lists in parts, because a call into C blocks other threads."""
 
 from __future__ import annotations
 

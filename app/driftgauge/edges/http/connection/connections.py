@@ -133,8 +133,9 @@ class _Logged:
 
 @dataclass
 class Connections:
-    """All connections of a process; one timer sweeps over them, so that requests need no timers of their own.
+    """All connections of a process, with one timer for all their deadlines.
 
+    Requests need no timers of their own.
     `count` is called for each refused connection or request, with the status of its answer if it got one.
     """
 
@@ -162,7 +163,7 @@ class Connections:
     # ------------------------------------------------------------ called by connections
 
     def admit(self, one: Connection, loop: asyncio.AbstractEventLoop) -> bool:
-        """Add a new connection, evicting an idle or slow one if there are too many; says whether it may stay."""
+        """Admit a connection, evicting another one if needed; return whether it may stay."""
         now = loop.time()
         if len(self._open) >= self.limits.max_connections and not self._evict(now):
             self.refused(Reason.TOO_MANY_CONNECTIONS, None, now)

@@ -1,4 +1,7 @@
-"""Sends an answer in one write; uvicorn writes head and body separately, and a system call costs as much as a row."""
+"""Sends head and body of an answer in one system call.
+
+uvicorn writes them separately, and a system call costs as much as a row.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ JOINED_BYTES: Final = 65_536
 
 
 class GatheringTransport(asyncio.Transport):
-    """A transport that sends everything written in one turn of the event loop with one write at its end.
+    """Transport that joins all writes of one turn of the event loop.
 
     Closing while the client is still sending would reset the connection, and the client would lose its answer. If
     `lingers` returns true, the first `close` only half-closes, and reading continues until the client closes.

@@ -1,4 +1,4 @@
-"""The body of `GET /drift/status` and its parameters, for `/openapi.json`; tests hold the real bodies against it."""
+"""Schemas of `GET /drift/status` for `/openapi.json`; tests check real answers against them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ColumnSummary(_Summarised):
 
 
 class Column(Statistics):
-    """The verdict on a column, and every statistic in the main window and in those that the query names."""
+    """The verdict on a column, with every statistic in the selected windows."""
 
     kind: Literal["numeric", "categorical"]
     status: Status
