@@ -1,4 +1,4 @@
-"""What monitoring costs: the digest of rows, and an evaluation of everything, by columns and window size.
+"""What monitoring costs: binning and counting of rows, and an evaluation of everything, by columns and window size.
 
 Prints tables for benchmarks/README.md. The peers run on the same windows in the same process, each
 limited to one thread; one that cannot be imported is named with its reason.
@@ -101,7 +101,7 @@ def by_columns(columns: Sequence[int], window: int, seed: int, repeats: int) -> 
     heads = (
         "columns",
         "binning, ns a value",
-        "all of digest, ns a value",
+        "until counted, ns a value",
         "the same at 100 rows/s",
         "evaluation, ms (busy)",
         "evaluation, ms (quiet)",
@@ -153,7 +153,7 @@ def main(
     ] = "5,30,100",
     budget: Annotated[float, typer.Option(help="CPU seconds that a peer may take for one window.")] = 60.0,
 ) -> None:
-    """Measure CPU time: digest and evaluation by columns and window size, and peers on the same windows."""
+    """Measure CPU time: binning, counting and evaluation by columns and window size, and peers on the same windows."""
     for variable in THREAD_VARIABLES:  # for libraries that are loaded later
         os.environ[variable] = "1"
     with threadpool_limits(1):

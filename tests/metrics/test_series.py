@@ -45,7 +45,7 @@ def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, 
     assert labels[:2] == ("model_name", "model_version") if name.startswith("model_") else "model_name" not in labels
     assert name.endswith("_total") == (kind == "counter")
     assert not name.endswith(("_count", "_sum", "_bucket", "_created"))
-    timed = re.search(r"(?<!utocorrelation )(?<!--)\b[Tt]ime\b|^When\b", text)
+    timed = re.search(r"(?<!utocorrelation )(?<!--)\b[Tt]ime\b(?! window)|^When\b", text)
     assert name.removesuffix("_total").endswith("_seconds") == bool(timed)
     assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
     in_units = text.endswith(("in standard deviations of the reference.", "by its degrees of freedom: 1 by chance."))
@@ -55,6 +55,7 @@ def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, 
     assert not re.search(r"_(ms|millis\w*|minutes?|hours?|days?|percent\w*|kb|mb|kilo\w*|mega\w*)(_|$)", name)
     assert not text[0].islower()
     assert text.endswith(".")
+    assert "- " not in text
 
 
 REQUIRED = {

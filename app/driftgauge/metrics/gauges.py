@@ -184,8 +184,8 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_evidence_threshold_log10",
-        "Evidence above which a column's drift is significant, as a decimal logarithm. It follows from the false- "
-        "alarm budget.",
+        "Evidence above which a column's drift is significant, as a decimal logarithm. It follows from the "
+        "false-alarm budget.",
         (FEATURE,),
         _evidence_threshold,
     ),
@@ -229,12 +229,12 @@ REPORT_GAUGES: Final = (
     ),
     _windows(
         "model_window_required_rows",
-        "Rows that the window needs for the size of a drift, or 10 for each bin of a column if that is more.",
+        "Rows that the window needs to judge the size of a change, or 10 for each bin of a column if more.",
         lambda window: None if window.capacity is None else JUDGED_ROWS,
     ),
     _windows(
         "model_window_span_seconds",
-        "Time that a window with a length in seconds covers.",
+        "Time that a time window covers.",
         lambda window: window.seconds,
     ),
     ReportGauge(

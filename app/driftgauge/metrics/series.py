@@ -145,7 +145,7 @@ TIMESTAMPS_REJECTED: Final = CounterSpec(
 LATE: Final = CounterSpec(
     "model_observations_late_total",
     "counter",
-    "Rows that arrived too late for every window with a length in seconds. Only the sliding windows contain them.",
+    "Rows that arrived too late for every time window. Only the sliding windows contain them.",
 )
 EVIDENCE_SKIPPED: Final = CounterSpec(
     "model_observations_evidence_skipped_total",
@@ -156,7 +156,7 @@ EVIDENCE_SKIPPED: Final = CounterSpec(
 RECOVERED: Final = CounterSpec(
     "model_state_recoveries_total",
     "counter",
-    "States that a worker could not use as it found them at start, by reason. The log says what was recovered.",
+    "States that a worker could not load unchanged at its start, by reason. The log says what was recovered.",
     ("reason",),
     each(RECOVERIES),
 )

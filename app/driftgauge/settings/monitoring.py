@@ -23,10 +23,10 @@ class MonitoringSettings(BaseModel):
     )
     clock: Annotated[Literal["arrival", "event"], LOWER_CASE] = Field(
         "arrival",
-        description="What the time of a row is: its arrival, or its own `timestamp` (`event`, for replays).",
+        description="Clock of the windows: the `arrival` of a row, or its own `timestamp` (`event`, for replays).",
     )
     max_event_ahead_seconds: float = Field(
-        300.0, ge=0, description="Largest lead of a `timestamp` over its arrival; beyond it is rejected and counted."
+        300.0, ge=0, description="Largest lead of a `timestamp` over its arrival; later ones are rejected and counted."
     )
     windows: RowCounts = Field(
         Policy.windows, description="Sizes of the sliding windows in rows; the largest is the main window."
@@ -56,7 +56,7 @@ class MonitoringSettings(BaseModel):
     )
     metrics_windows: Names = Field(
         (MAIN_WINDOW,),
-        description="Windows whose gauges are exposed beside those of the main window: `main` for none, `all`, or a "
+        description="Windows whose gauges are exposed in addition to the main window: `main` for none, `all`, or a "
         "list, e.g. `1000,1h`.",
     )
     metrics_bin_rows: bool = Field(
