@@ -107,7 +107,7 @@ def create_app(
 def load_served_bundle(settings: Settings) -> Bundle:
     """Load the bundle that the settings name; SettingsError without one, BundleError if it cannot be loaded."""
     if settings.bundle is None:
-        raise SettingsError("no model to serve: name its bundle (--bundle DIR, or DRIFTGAUGE_BUNDLE)")
+        raise SettingsError("no model to serve: name its bundle (--bundle FOLDER, or DRIFTGAUGE_BUNDLE)")
     try:
         return load_bundle(settings.bundle, settings.trusted_types)
     except UntrustedTypes as error:

@@ -292,7 +292,9 @@ def test_no_name_status_or_number_is_cut_in_a_narrow_terminal(width: int, moved:
 
 def test_the_legend_names_the_evidence_that_is_significant(check: Command, moved: Path) -> None:
     (found,) = judged(moved)
-    expected = f"evidence: log10, significant from {found.report.evidence.threshold_log10:.1f}. PSI: noise-corrected, "
+    expected = (
+        f"evidence: log10; significant at {found.report.evidence.threshold_log10:.1f} and above. PSI: noise-corrected; "
+    )
     assert expected in check(moved).out
 
 

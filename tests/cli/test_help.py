@@ -53,6 +53,16 @@ def test_no_name_of_an_option_is_cut_and_no_python_type_is_shown(path: tuple[str
     assert max(map(len, text.splitlines())) <= NARROW
 
 
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_the_usage_names_an_argument_as_the_list_of_arguments_does(path: tuple[str, ...], help_of: Any) -> None:
+    text = help_of(*path)
+    _, _, listed = text.partition("\nArguments:\n")
+    names = re.findall(r"^  (\S+)", listed.partition("\n\n")[0], flags=re.MULTILINE)
+    assert len(names) == sum(parameter.param_type_name == "argument" for parameter in ALL[path].params)
+    usage = text.partition("\n\n")[0].replace("...", "").split()
+    assert usage[len(usage) - len(names) :] == names
+
+
 @pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
 def test_a_command_says_the_same_of_itself_before_it_is_imported(command: Any) -> None:
     first, _, _ = command.load().help.partition("\n\n")

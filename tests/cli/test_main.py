@@ -408,7 +408,7 @@ def test_a_baseline_in_order_of_time_tells_how_dependent_rows_are(tmp_path: Path
     text = " ".join(driftgauge("baseline", "show", out).out.split())
     assert "in order of at" in text
     assert "by hour of the day" not in text.split("note")[0]
-    assert "autocorrelation time: consecutive rows that tell as much as one independent row" in text
+    assert "autocorrelation time: consecutive rows that carry as much information as one independent row" in text
     lines = {
         words[0]: words[-1] for line in driftgauge("baseline", "show", out).out.splitlines() if (words := line.split())
     }
@@ -474,7 +474,7 @@ def test_a_baseline_that_cannot_be_is_one_line(
         (("serve", "--prot", "5"), "--prot"),
         (("version",), "version"),
         (("bundle", "create", "--name", "x"), "--estimator"),
-        (("bundle", "show"), "folder"),
+        (("bundle", "show"), "FOLDER"),
         (("baseline", "build", "t.csv", "--expected-range-quantile", "all"), "--expected-range-quantile"),
         (
             ("baseline", "build", "t.csv", "--windows", "ten"),

@@ -53,3 +53,12 @@ def test_options_reach_the_files(tmp_path: Path) -> None:
     )
     assert rendered(tmp_path, *arguments.split()) == render(given)
     assert render(given) != render(replace(given, smtp_tls=True))
+
+
+@pytest.mark.parametrize(("receiver", "sends"), [((), False), (("--email-to", "team@example.org"), True)])
+def test_without_a_receiver_the_command_says_that_no_notifications_are_sent(
+    receiver: tuple[str, ...], sends: bool, tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, ["monitoring", "render", "--out", str(tmp_path), *receiver])
+    warning = "Alertmanager sends no notifications yet; its page lists the alerts."
+    assert (warning not in " ".join(done.stderr.split())) == sends

@@ -24,7 +24,9 @@ baseline_app = CommandLine("Build and inspect baselines of reference data.")
 @baseline_app.command("build")
 @derived_options
 def baseline_build(
-    table: Annotated[Path, typer.Argument(help="Reference table: csv, parquet, JSON lines, or a folder.")],
+    table: Annotated[
+        Path, typer.Argument(help="Reference table: csv, parquet, JSON lines, or a folder.", metavar="TABLE")
+    ],
     options: BaselineOptions,
     kinds: Kinds = None,
     out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE")] = Path("baseline.json"),
@@ -48,7 +50,7 @@ def _write(baseline: Baseline, out: Path) -> None:
 
 @baseline_app.command("show")
 def baseline_show(
-    file: Annotated[Path, typer.Argument(help="A baseline.json.")],
+    file: Annotated[Path, typer.Argument(help="A baseline.json.", metavar="FILE")],
     column: Annotated[str | None, typer.Option(help="Show the bins of one column.", metavar="COLUMN")] = None,
 ) -> None:
     """Show the columns of a baseline, or the bins of one column."""

@@ -133,7 +133,7 @@ def bundle_create(
 
 @bundle_app.command("show")
 def bundle_show(
-    folder: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the bundle.", metavar="FOLDER")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the content of bundle.json.")] = False,
 ) -> None:
     """Show the model, performance and baseline of a bundle."""

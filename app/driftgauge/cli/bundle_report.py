@@ -84,7 +84,7 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
 
 def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
     """Return the properties of a baseline; `size` is that of its largest measured windows."""
-    order = f"in order of {baseline.time_column}" if baseline.time_column else "without times: taken as independent"
+    order = f"in order of {baseline.time_column}" if baseline.time_column else "without times"
     order += ", by hour of the day" if baseline.is_by_hour else ""
     facts = _facts()
     facts.add_row("baseline", f"{baseline.rows} rows, {order}")
@@ -93,7 +93,9 @@ def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
         what = f"the largest noise-corrected PSI among the reference's own windows of {size:,} rows"
         facts.add_row("usual PSI", f"expected range: {what}")
     if baseline.time_column:
-        facts.add_row("tau", "autocorrelation time: consecutive rows that tell as much as one independent row")
+        facts.add_row(
+            "tau", "autocorrelation time: consecutive rows that carry as much information as one independent row"
+        )
     for note in notes(baseline):
         facts.add_row("note", note)
     return facts

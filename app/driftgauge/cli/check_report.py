@@ -146,8 +146,8 @@ def _sampled(verdict: WindowVerdict) -> str:
 
 def _legend(report: DriftReport) -> str:
     return (
-        f"evidence: log10, significant from {report.evidence.threshold_log10:.1f}. "
-        "PSI: noise-corrected, large from limit.\n"
+        f"evidence: log10; significant at {report.evidence.threshold_log10:.1f} and above. "
+        "PSI: noise-corrected; large at its limit and above.\n"
         "W (Wasserstein), shift (of the mean): in standard deviations of the reference.\n"
         "unseen: values that the reference does not have, or outside its range."
     )

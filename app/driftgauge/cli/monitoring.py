@@ -32,7 +32,7 @@ def monitoring_render(
     errors.print(f"wrote {len(written)} files to {out}", soft_wrap=True)
     if not (options.slack_url_file or options.email_to or options.webhook_url):
         errors.print(
-            "Alertmanager notifies nobody yet: give --slack-url-file, --email-to or --webhook-url. "
-            "Its own page shows the alerts.",
+            "Alertmanager sends no notifications yet; its page lists the alerts. "
+            "Give --slack-url-file, --email-to or --webhook-url.",
             soft_wrap=True,
         )

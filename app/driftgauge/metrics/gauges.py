@@ -184,8 +184,7 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_evidence_threshold_log10",
-        "Evidence above which a column's drift is significant, as a decimal logarithm. It follows from the "
-        "false-alarm budget.",
+        "Evidence at which a column's drift is significant, as a decimal logarithm. The false-alarm budget sets it.",
         (FEATURE,),
         _evidence_threshold,
     ),
@@ -234,7 +233,7 @@ REPORT_GAUGES: Final = (
     ),
     _windows(
         "model_window_span_seconds",
-        "Time that a time window covers.",
+        "Length of the time window.",
         lambda window: window.seconds,
     ),
     ReportGauge(
