@@ -464,7 +464,8 @@ def test_a_wrong_value_is_told_of_in_our_own_words(name: str, text: str) -> None
             "metrics_windows: there is no window '5m': give main, all, 1000, 10000, 2m, 1h, 24h",
         ),
         ("bundle", 3, "bundle: 3 cannot be used: give a path"),
-        ("host", 3, "host: 3 cannot be used: give text"),
+        ("host", 3, "host: 3 cannot be used: give text that is not empty"),
+        ("host", "", "host: '' cannot be used: give text that is not empty"),  # it would be every address
     ],
 )
 def test_a_wrong_value_is_told_of_with_what_is_allowed(name: str, value: object, sentence: str) -> None:

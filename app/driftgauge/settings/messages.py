@@ -81,7 +81,9 @@ def allowed(field: FieldInfo) -> str:
         return "true or false"
     if kind in (int, float):
         return ("a whole number" if kind is int else "a number") + _bounds(field.metadata)
-    return "a path" if kind is Path else "text"
+    if kind is Path:
+        return "a path"
+    return "text that is not empty" if any(hasattr(mark, "min_length") for mark in field.metadata) else "text"
 
 
 def _kind(annotation: object) -> Any:
