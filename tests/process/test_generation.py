@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -186,6 +187,30 @@ def test_workers_outlive_their_fork_server_and_can_still_be_ended(bundle: Path) 
         assert found.ended(first) == UNKNOWN_EXIT
         second.terminate()
         assert found.ended(second) == UNKNOWN_EXIT
+
+
+@pytest.fixture
+def _adopting() -> Iterator[None]:
+    """Make the test's process the parent of orphans, as the first process of a container is."""
+    libc = ctypes.CDLL(None)
+    set_child_subreaper = 36
+    assert libc.prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+    yield
+    assert libc.prctl(set_child_subreaper, 0, 0, 0, 0) == 0
+
+
+@pytest.mark.usefixtures("_adopting")
+def test_workers_whose_fork_server_was_killed_leave_no_zombies(bundle: Path) -> None:
+    with _generation(bundle) as found:
+        assert found.refusal() == ""
+        first, second = found.serving(), found.serving()
+        os.kill(found.own._process.pid or 0, signal.SIGKILL)
+        _until(lambda: found.own.is_lost)
+        second.terminate()
+        assert found.ended(second) == UNKNOWN_EXIT
+        for worker in (first, second):
+            worker.end()
+            assert not Path(f"/proc/{worker.pid}").exists()
 
 
 def test_a_fork_server_that_is_not_needed_ends_while_it_imports_and_after_it(bundle: Path) -> None:

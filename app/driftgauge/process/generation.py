@@ -17,7 +17,7 @@ from typing import Final
 
 from driftgauge.process import fork_server
 from driftgauge.process.endings import UNKNOWN_EXIT, describe_exit
-from driftgauge.process.fork_server import PING
+from driftgauge.process.fork_server import EXIT_SECONDS, PING
 
 ANSWER_SECONDS: Final = 10.0
 """A fork server that does not answer a request within this time counts as lost."""
@@ -90,6 +90,8 @@ class Worker:
         """Kill the worker if it still runs, and wait until it has exited."""
         self._send(signal.SIGKILL)
         self.join(KILL_SECONDS)
+        if self.exit_code == UNKNOWN_EXIT:
+            _collect(self.pid)
         self._connection.close()
         self._hung_up = True
 
@@ -113,6 +115,14 @@ class Worker:
         if self.is_running():  # so its id is still its own: the fork server has not collected its exit code
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def _collect(pid: int) -> None:
+    """Collect an orphan that has ended, if it is ours, as in a container whose first process adopts all orphans."""
+    deadline = time.monotonic() + EXIT_SECONDS
+    with suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 class Generation:
