@@ -1,4 +1,4 @@
-# `make demo` shows it, `make test` proves it; neither needs root, both build their own environment.
+# `make demo` and `make test` build their own environment and need no root.
 
 PYTHON ?= python3
 ARGS ?=
@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: help demo stack test test-all servers browser wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
-help: ## Say what can be made.
+help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 20000 --exit" ends by itself.
@@ -16,16 +16,16 @@ demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 200
 stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.
 	@$(BIN)/driftgauge demo --stack $(ARGS)
 
-# The folders go to the cores in parts, and a core that is done takes over tests of the other.
+# Each core gets a part of the folders; one that has finished takes tests from the other.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-test: .venv/dev servers browser wrk openmp lint types ## Run every check, and the tests that take no more than a few minutes together.
+test: .venv/dev servers browser wrk openmp lint types ## Run the checks and the short tests, with a fifth of the examples: a few minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev servers browser wrk openmp lint types ## Run every check and every test, with all examples: what CI runs.
+test-all: .venv/dev servers browser wrk openmp lint types ## Run the checks and every test, with all examples; CI runs this.
 	$(PYTEST) $(ARGS)
 
-# Real servers for the tests that need them: installed where that is possible, else those tests are named at the end.
+# Programs that tests need are installed as root on Debian; elsewhere their tests are skipped and named at the end.
 servers:
 	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v amtool >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -34,7 +34,7 @@ servers:
 	    echo "apt-get could not install them" >&2; \
 	fi
 
-# The browser that looks at GET /docs; likewise.
+# A browser for the test of GET /docs.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -43,7 +43,7 @@ browser:
 	    echo "apt-get could not install it" >&2; \
 	fi
 
-# What makes the load for the benchmark of serving and its tests; likewise.
+# wrk sends the requests of the benchmark of serving and of its tests.
 wrk:
 	@command -v wrk >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -52,7 +52,7 @@ wrk:
 	    echo "apt-get could not install it" >&2; \
 	fi
 
-# LightGBM's wheel loads the system's OpenMP, which a bare Debian lacks; the other libraries bring their own.
+# LightGBM's wheel loads the system's OpenMP, which a bare Debian lacks.
 openmp:
 	@[ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -63,7 +63,7 @@ openmp:
 	    echo "libgomp.so.1 is missing, and the tests of LightGBM fail without it: install libgomp1 (Debian, Ubuntu)" >&2; \
 	fi
 
-lint: .venv/dev ## Check the code's form.
+lint: .venv/dev ## Lint the code and check its format.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -86,13 +86,13 @@ generated-check: .venv/dev ## Check all generated files against their sources an
 	monitoring/grafana/schema/check.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: .venv-bench/done ## Measure the cost of the statistics, beside others. ARGS="--help" tells of options.
+bench: .venv-bench/done ## Measure the cost of the statistics, compared with other libraries. ARGS="--help" lists its options.
 	.venv-bench/bin/python -m benchmarks.statistics_cost $(ARGS)
 
-bench-serving: .venv-bench/done .venv-bench-mlserver/done .venv-bench-bentoml/done wrk ## Measure serving, beside others.
+bench-serving: .venv-bench/done .venv-bench-mlserver/done .venv-bench-bentoml/done wrk ## Measure serving, compared with other servers.
 	.venv-bench/bin/python -m benchmarks.serving $(ARGS)
 
-lock: .venv/dev ## Lock the dependencies anew into requirements/.
+lock: .venv/dev ## Lock the dependencies into requirements/.
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra pandas -o requirements/server.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.txt
@@ -103,7 +103,7 @@ lock: .venv/dev ## Lock the dependencies anew into requirements/.
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
-clean: ## Remove the environment and what tools left behind.
+clean: ## Remove the environments and caches.
 	rm -rf .venv .venv-bench .venv-bench-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # An environment with the locked requirements; the file marks that it is complete.
@@ -119,7 +119,7 @@ clean: ## Remove the environment and what tools left behind.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The peers that the benchmarks compare with want older libraries than the demo, and much space.
+# The libraries that the benchmarks compare with need older dependencies than the demo, and much space.
 .venv-bench/done: requirements/bench.txt pyproject.toml
 	@echo "installing the locked requirements of the benchmarks ..."
 	@$(PYTHON) -m venv .venv-bench
@@ -127,7 +127,7 @@ clean: ## Remove the environment and what tools left behind.
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Other servers want other versions of what Driftgauge is made of. One that cannot be installed is left out, and named.
+# Other servers need other versions of Driftgauge's dependencies. One that cannot be installed is named and left out.
 .venv-bench-%/done: requirements/bench-%.txt
 	@echo "installing the locked requirements of $* ..."
 	@$(PYTHON) -m venv .venv-bench-$*

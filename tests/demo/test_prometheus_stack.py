@@ -129,9 +129,9 @@ def test_a_server_that_ignores_sigterm_is_killed() -> None:
 
 def test_missing_servers_skip_a_test_and_fail_it_in_ci() -> None:
     gate.require(None, in_ci=True)
-    with pytest.raises(pytest.skip.Exception, match="real servers missing: Prometheus is not installed"):
+    with pytest.raises(pytest.skip.Exception, match="programs missing: Prometheus is not installed"):
         gate.require("Prometheus is not installed.", in_ci=False)
-    with pytest.raises(pytest.fail.Exception, match="real servers missing: Prometheus is not installed"):
+    with pytest.raises(pytest.fail.Exception, match="programs missing: Prometheus is not installed"):
         gate.require("Prometheus is not installed.", in_ci=True)
 
 
@@ -156,7 +156,7 @@ def test_what_was_skipped_for_missing_servers_is_said_at_the_end(tmp_path: Path,
     (tmp_path / "test_it.py").write_text(TESTS)
     done = _pytest(tmp_path, *workers)
     assert done.returncode == 0, done.stdout + done.stderr
-    _, _, end = done.stdout.partition("NOT TESTED: real servers missing")
+    _, _, end = done.stdout.partition("NOT TESTED: programs missing")
     assert "test_it.py::test_real" in end
     assert "apt-get install prometheus" in end
     assert "test_other" not in end

@@ -8,7 +8,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from driftgauge.demo.prometheus_stack import SERVERS, TOOLS, Programs, missing, programs
 
-NOT_TESTED = "real servers missing"
+NOT_TESTED = "programs missing"
 """How the reason of a skip for missing programs begins."""
 
 needs_servers = pytest.mark.usefixtures("servers")
@@ -39,7 +39,7 @@ def say_what_was_skipped(terminalreporter: TerminalReporter) -> None:
     }
     if not skipped:
         return
-    terminalreporter.section("NOT TESTED: real servers missing", sep="!", red=True, bold=True)
+    terminalreporter.section("NOT TESTED: programs missing", sep="!", red=True, bold=True)
     for test in skipped:
         terminalreporter.line(test)
     reason = next(iter(skipped.values()))
