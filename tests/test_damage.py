@@ -44,7 +44,8 @@ def _assert_well(seen: Seen) -> None:
 def _all_damages() -> Iterator[Any]:
     for file in FILES:
         for name, damage in {**IN_PLACE, **REPLACED}.items():
-            yield pytest.param(file, damage, id=f"{file} {name}")
+            marks = [pytest.mark.long] if name in REPLACED else []
+            yield pytest.param(file, damage, id=f"{file} {name}", marks=marks)
     for name, damage in BESIDE.items():
         yield pytest.param("1.state", damage, id=f"1.state {name}")
     for name, damage in OF_FOLDER.items():

@@ -191,6 +191,10 @@ CASES: dict[str, Case] = {
 SOURCES = ("frame", "parquet", "csv")
 Trial = tuple[str, str]
 TRIALS: list[Trial] = [(name, source) for name in CASES for source in SOURCES]
+ALL_TRIALS = [
+    pytest.param(trial, id="-".join(trial), marks=[pytest.mark.long] * (trial[1] != "frame")) for trial in TRIALS
+]
+"""Each trial with its mark: one source of a case is enough for the short tests."""
 
 
 @dataclass(frozen=True)
@@ -343,7 +347,7 @@ def agrees(found: list[tuple[Any, float]] | None, expected: list[tuple[Label, fl
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("trial", TRIALS, ids="-".join)
+@pytest.mark.parametrize("trial", ALL_TRIALS)
 def test_an_answer_is_the_estimators_own_whichever_way_a_row_comes(
     trial: Trial, fitted_of: Callable[[Trial], Fitted]
 ) -> None:
@@ -382,7 +386,7 @@ def test_an_answer_is_the_estimators_own_whichever_way_a_row_comes(
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("trial", TRIALS, ids="-".join)
+@pytest.mark.parametrize("trial", ALL_TRIALS)
 def test_the_bundles_samples_are_answered_as_the_estimator_answers_them(
     trial: Trial, fitted_of: Callable[[Trial], Fitted]
 ) -> None:
@@ -402,7 +406,7 @@ def as_sent(value: Any, column: pd.Series[Any]) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("trial", TRIALS, ids="-".join)
+@pytest.mark.parametrize("trial", ALL_TRIALS)
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_table_is_read_by_check_as_requests_are_watched(
     trial: Trial, suffix: str, fitted_of: Callable[[Trial], Fitted], tmp_path: Path

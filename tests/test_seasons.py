@@ -56,6 +56,7 @@ def _reports(baseline: Baseline, days: int, shift: float = 0.0, clock: str = "ev
     return reports
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("clock", ["event", "arrival"])
 def test_by_hour_of_the_day_a_daily_cycle_is_no_drift(clock: str) -> None:
     reports = _reports(_baseline(by_hour=True), 20, clock=clock)
@@ -64,6 +65,7 @@ def test_by_hour_of_the_day_a_daily_cycle_is_no_drift(clock: str) -> None:
     assert 0.0 < np.nanmax(found) < 0.1
 
 
+@pytest.mark.long
 def test_pooled_it_is_large_and_without_tau_it_would_be_an_alarm() -> None:
     unaware = _reports(_baseline(by_hour=False, with_times=False), 3)
     assert any(report.status is not Status.NORMAL for report in unaware[5:])

@@ -58,6 +58,7 @@ def _named(sources: tuple[Source, ...], name: str) -> Source:
     return next(source for source in sources if source.name == name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows", [1_000, 20_000])
 @pytest.mark.parametrize("source", INDEPENDENT, ids=lambda source: source.name)
 def test_nothing_is_raised_while_nothing_drifts(source: Source, rows: int) -> None:
@@ -83,6 +84,7 @@ def test_a_shift_is_not_told_before_it_could_be(references: References) -> None:
     assert (delays(gone, references[()], (0.0,), seed=3)[0].median or 0.0) >= 25
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "remedied"), PAIRS)
 def test_dependence_is_raised_unless_it_is_known(name: str, remedied: str) -> None:
     raised = false_alarms(_named(DEPENDENT, name), 20_000, range(2), 40_000, (0.02,), seed=4)

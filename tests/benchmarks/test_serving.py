@@ -349,6 +349,7 @@ def test_the_open_loop_gives_up_where_nobody_listens() -> None:
 # ---------------------------------------------------------------- everything, shortly
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_contestants_are_started_loaded_and_ended(wrk: None, tmp_path: Path) -> None:
     found, plan = Found(), _plan(tmp_path)
@@ -370,6 +371,7 @@ def test_contestants_are_started_loaded_and_ended(wrk: None, tmp_path: Path) -> 
     assert BARE in report(found)
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_a_server_that_answers_wrongly_does_not_take_part(tmp_path: Path) -> None:
     fitted = fit(SMALL, 3, tmp_path / "model")
@@ -381,6 +383,7 @@ def test_a_server_that_answers_wrongly_does_not_take_part(tmp_path: Path) -> Non
     assert process(server.pid) is None
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_scrapes_are_compared_with_none(wrk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.serving.SCRAPE_FEATURES", (3,))
@@ -395,6 +398,7 @@ def test_scrapes_are_compared_with_none(wrk: None, tmp_path: Path, monkeypatch: 
     assert time.monotonic() - began < 60.0
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_workers_are_loaded_and_scraped(wrk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.serving_workers.LOADED", [(1, 2)])

@@ -188,6 +188,7 @@ def test_all_features_missing_is_one_notification_and_silences_their_drift(chain
     assert {labels["severity"] for labels in about} == {"critical"}
 
 
+@pytest.mark.long
 def test_drift_of_a_feature_is_told_with_how_far_and_since_when_and_its_end_too(chain: Chain) -> None:
     first = len(chain.inbox.bodies)
     stays(lambda: [alert for name in OF_THE_MODEL for alert in chain.inbox.alerts(name, "firing", first)], 2.0)
@@ -235,6 +236,7 @@ ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
 """Panels that stay empty as long as a server exposes the main window alone."""
 
 
+@pytest.mark.long
 def test_every_query_runs_and_finds_something(chain: Chain) -> None:
     chain.server.send(rows(7, 2_000, shift=1.5))
     asked = {(expr,) for expr in _recorded() | _alert_selectors()} | _asked_by_dashboards()
@@ -296,6 +298,7 @@ def _selectors(expr: str) -> set[str]:
 # ---------------------------------------------------------------- last, for the server is gone then
 
 
+@pytest.mark.long
 def test_a_dead_server_is_told_and_silences_what_it_said(chain: Chain) -> None:
     first = len(chain.inbox.bodies)
     chain.server.send(rows(5, 2_000, shift=1.5))

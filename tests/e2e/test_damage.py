@@ -20,7 +20,7 @@ SLOWEST_SECONDS = 1.5
 """The setting `evaluation_wait_seconds`, and what a busy machine adds."""
 
 
-@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("name", ["cut off", pytest.param("emptied", marks=pytest.mark.long)])
 @pytest.mark.parametrize("file", FILES)
 def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: Example, tmp_path: Path) -> None:
     log, port = tmp_path / "log", free_port()
@@ -46,6 +46,7 @@ def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: 
         assert client.get("/drift/status").json()["monitoring"]["healthy"] is True
 
 
+@pytest.mark.long
 def test_workers_that_share_a_state_go_on_when_the_file_of_one_is_cut_off(binary: Example, tmp_path: Path) -> None:
     log, port = tmp_path / "log", free_port()
     state = tmp_path / "state"

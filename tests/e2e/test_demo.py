@@ -57,6 +57,7 @@ def _readme_output() -> str:
     return str(output)
 
 
+@pytest.mark.long
 def test_the_demo_stays_up_until_interrupted(trained_demo: TrainedDemo, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "demo.log"
     address = f"http://127.0.0.1:{port}"
@@ -69,6 +70,7 @@ def test_the_demo_stays_up_until_interrupted(trained_demo: TrainedDemo, tmp_path
     assert not answers(address)
 
 
+@pytest.mark.long
 def test_the_demo_ends_on_an_interrupt_even_if_its_caller_ignores_it(trained_demo: TrainedDemo, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "demo.log"
     deaf = ["sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh", *COMMAND]
@@ -80,6 +82,7 @@ def test_the_demo_ends_on_an_interrupt_even_if_its_caller_ignores_it(trained_dem
     assert not answers(f"http://127.0.0.1:{port}")
 
 
+@pytest.mark.long
 def test_a_taken_port_is_said_and_nothing_else_is_stopped(trained_demo: TrainedDemo, client: httpx.Client) -> None:
     done = run("demo", "--rows", "100", "--exit", "--port", str(client.base_url.port), env=trained_demo.env)
     assert done.returncode == 2
@@ -89,6 +92,7 @@ def test_a_taken_port_is_said_and_nothing_else_is_stopped(trained_demo: TrainedD
     assert client.get("/health/ready").status_code == 200
 
 
+@pytest.mark.long
 def test_replaying_the_reference_itself_ends_normal(client: httpx.Client, flights: pd.DataFrame) -> None:
     reference = flights[flights["month"].isin(TRAINING_MONTHS)]
     seen = replay(client, reference, batch_rows=500)
@@ -97,6 +101,7 @@ def test_replaying_the_reference_itself_ends_normal(client: httpx.Client, flight
     assert {column["status"] for column in seen.status["features"].values()} == {"normal"}
 
 
+@pytest.mark.long
 def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Client, flights: pd.DataFrame) -> None:
     reports = _reports(client, flights[flights["month"] >= FIRST_REPLAYED_MONTH])
     judged = [report for report in reports if report["status"] != "insufficient_data"]

@@ -54,6 +54,7 @@ def _predicted(example: Example, port: int) -> int:
     return httpx.post(f"http://127.0.0.1:{port}/predict", json={"features": row}, timeout=5.0).status_code
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_ends_in_time_whatever_slow_clients_do(
     workers: int, binary: Example, port: int, tmp_path: Path
@@ -112,6 +113,7 @@ ENDLESS = {
 """How requests begin that have no end, and how they go on."""
 
 
+@pytest.mark.long
 def test_one_connection_holds_little_memory_whatever_it_sends(binary: Example, port: int, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running(*_arguments(binary, port), log=log) as process, contextlib.ExitStack() as stack:

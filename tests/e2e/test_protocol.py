@@ -43,7 +43,7 @@ def workers() -> Iterator[Crew]:
         yield own
 
 
-@pytest.mark.parametrize("window_rows", [SMALL, LARGE])
+@pytest.mark.parametrize("window_rows", [SMALL, pytest.param(LARGE, marks=pytest.mark.long)])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_writer_that_is_killed_leaves_all_that_it_acknowledged_and_nothing_by_half(
     workers: Crew, point: str, window_rows: int, tmp_path: Path

@@ -182,6 +182,7 @@ def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(
     assert recorded[SHIFTED] > 0.02
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", REPLICA_WINDOWS)
 def test_versions_stay_apart_and_a_restart_loses_nothing(replicas: Replicas, window: str) -> None:
     for version, sent in (("7", 2_150 + 1_150 + 1_500), ("8", 1_200)):

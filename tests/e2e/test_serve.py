@@ -69,6 +69,7 @@ def test_sigterm_ends_it_in_good_order_with_json_log_lines(bundle: Path, address
     assert events.index("started") < events.index("stopped")
 
 
+@pytest.mark.long
 def test_one_worker_says_that_it_cannot_be_reloaded_and_serves_on(bundle: Path, address: str, tmp_path: Path) -> None:
     log, port = tmp_path / "log", address.rpartition(":")[2]
     with running("serve", "--bundle", str(bundle), "--port", port, "--state-dir", "memory", log=log) as process:
@@ -159,7 +160,7 @@ def _drain(descriptor: int) -> None:
 def test_what_cannot_work_stops_the_start_with_one_line(
     arguments: tuple[str, ...], env: dict[str, str], said: str
 ) -> None:
-    done = run("serve", *arguments, env=env)
+    done = run("serve", "--port", "0", *arguments, env=env)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -60,6 +60,7 @@ def test_the_stack_scrapes_the_demo_and_ends(
     assert not [where for where in address.values() if anything_answers(where)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_stack_stays_up_until_it_is_ended(
     stop: signal.Signals, arguments: list[str], address: dict[str, str], cache: Mapping[str, str], tmp_path: Path
@@ -98,6 +99,7 @@ def test_a_server_without_its_configuration_is_said_with_its_log(
         raise AssertionError("it must not be taken for ready")
 
 
+@pytest.mark.long
 def test_alertmanager_ends_when_prometheus_cannot_start(servers: Programs, places: Endpoints, tmp_path: Path) -> None:
     broken = Programs("false", servers.alertmanager)
     with (

@@ -84,6 +84,7 @@ def test_every_worker_answers_alike_for_the_whole_service(bundle: Path, tmp_path
         assert same[1:] == same[:-1]
 
 
+@pytest.mark.long
 def test_a_change_of_the_number_of_workers_and_restarts_keep_counts_and_windows(bundle: Path, tmp_path: Path) -> None:
     load = Load("", seed=2)
     before: Samples = {}
@@ -111,6 +112,7 @@ def test_a_change_of_the_number_of_workers_and_restarts_keep_counts_and_windows(
 # ---------------------------------------------------------------- reload and stop
 
 
+@pytest.mark.long
 def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: Path) -> None:
     with service(bundle, tmp_path / "state", 2, tmp_path / "log", windows=EVERYTHING) as running:
         running.clients(2)
@@ -131,6 +133,7 @@ def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: P
         assert names == {"0.state", "1.state", "2.state", "evaluation.state", "retired.state"}
 
 
+@pytest.mark.long
 def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: Path, tmp_path: Path) -> None:
     with service(bundle, tmp_path / "state", 2, tmp_path / "log", shutdown_grace_seconds=2) as running:
         running.clients(2)
@@ -147,6 +150,7 @@ def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: P
         assert running.supervisor.returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [0.3, 1.5, 3.0])
 def test_an_interrupt_while_workers_start_ends_all_without_a_traceback(
     seconds: float, bundle: Path, tmp_path: Path
@@ -174,6 +178,7 @@ def test_killed_workers_are_replaced_without_a_pause_while_no_other_serves(bundl
         stop(running)
 
 
+@pytest.mark.long
 def test_a_killed_fork_server_is_replaced_and_nothing_is_lost(bundle: Path, tmp_path: Path) -> None:
     with service(bundle, tmp_path / "state", 2, tmp_path / "log", windows=EVERYTHING) as running:
         running.clients(2)
@@ -189,6 +194,7 @@ def test_a_killed_fork_server_is_replaced_and_nothing_is_lost(bundle: Path, tmp_
         stop(running)
 
 
+@pytest.mark.long
 def test_a_crash_does_not_mix_models_when_the_bundle_was_changed(bundle: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(bundle, tmp_path / "bundle"))
     with service(own, tmp_path / "state", 2, tmp_path / "log") as running:
@@ -207,6 +213,7 @@ def test_a_crash_does_not_mix_models_when_the_bundle_was_changed(bundle: Path, t
         stop(running)
 
 
+@pytest.mark.long
 def test_workers_are_added_and_taken_away(bundle: Path, tmp_path: Path) -> None:
     def has(workers: int) -> Callable[[], bool]:
         return lambda: len(running.pids()) == workers
@@ -222,6 +229,7 @@ def test_workers_are_added_and_taken_away(bundle: Path, tmp_path: Path) -> None:
         assert total(running.samples(), "model_observations_total") == 300
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_under_load_loses_no_answered_row(bundle: Path, tmp_path: Path, workers: int) -> None:
     load = Load("", seed=4)
@@ -239,6 +247,7 @@ def test_sigterm_under_load_loses_no_answered_row(bundle: Path, tmp_path: Path, 
     assert_evidence_is_a_recount(bundle, tmp_path / "state")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_client_that_never_ends_its_request_does_not_hold_up_the_stop(
     bundle: Path, tmp_path: Path, workers: int
@@ -257,6 +266,7 @@ def test_a_client_that_never_ends_its_request_does_not_hold_up_the_stop(
 # ---------------------------------------------------------------- what an operator asks for
 
 
+@pytest.mark.long
 def test_a_fresh_state_is_asked_for_once_and_refused_while_it_is_in_use(bundle: Path, tmp_path: Path) -> None:
     state, port = tmp_path / "state", "0"
     with service(bundle, state, 2, tmp_path / "log") as running:

@@ -37,6 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return coin_bundle(tmp_path_factory.mktemp("workers") / "bundle")
 
 
+@pytest.mark.long
 def test_workers_killed_at_random_under_load_lose_nothing_that_was_answered(bundle: Path, tmp_path: Path) -> None:
     chance = random.Random(5)
     with service(bundle, tmp_path / "state", 5, tmp_path / "log", windows=EVERYTHING) as running:
@@ -85,6 +86,7 @@ def test_when_the_supervisor_is_killed_its_workers_leave_and_a_new_start_goes_on
         assert assert_nothing_answered_is_lost(bundle, running, load) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_after_everything_was_killed_the_window_is_there_at_once(bundle: Path, tmp_path: Path, workers: int) -> None:
     load = Load("", seed=7)

@@ -214,7 +214,7 @@ def _sample(name: str, value: object) -> Callable[[dict[str, Any]], object]:
         (_sample("surprise", 1.0), "a sample has other features than the model"),
         (_sample("mean area", "wide"), "a sample of mean area is wide, and the feature is a number"),
         (_sample("mean area", [1]), r"samples.0.features.mean area is a list of 1"),
-        (_first("samples", score=float("nan")), "or a score that is not finite"),
+        (_first("samples", score=float("nan")), "samples.0.score is nan, expected: a finite number"),
         (_first("samples", prediction={}), "samples.0.prediction is an empty object"),
         (_first("features", name=5), r"features.0.name is 5, expected: a text"),
         (_first("features", dtype="U999999999"), "features.0.dtype is U999999999, which is not allowed there"),
@@ -310,6 +310,16 @@ def test_a_mutated_bundle_json_is_read_or_refused_and_never_anything_else(
     rows = [sample.features for sample in info.samples]
     assert len(batch_of(info.features, rows)) == len(rows)
     assert BundleInfo.model_validate_json(info.model_dump_json()) == info
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_metric_of_a_bundle_is_a_finite_number(number: str, folder: Path) -> None:
+    path = folder / BUNDLE_FILE
+    content = json.loads(path.read_text())
+    content["performance"]["metrics"]["accuracy"] = "HERE"
+    path.write_text(json.dumps(content).replace('"HERE"', number))
+    with pytest.raises(BundleError, match=r"performance.metrics.accuracy"):
+        read_info(folder)
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-3, 1 << 70), st.floats(), st.text(max_size=5))

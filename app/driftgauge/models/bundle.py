@@ -47,7 +47,7 @@ Name = Annotated[str, Field(pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_le
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Feature(_Part):
@@ -142,8 +142,6 @@ class BundleInfo(_Part):
         names = [feature.name for feature in self.features]
         if len(set(names)) < len(names):
             raise ValueError("two features have the same name")
-        if any(math.isinf(code) for feature in self.features for code in feature.codes or ()):
-            raise ValueError("a category's code is infinite")
         few, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, math.inf)}[self.task]
         if not few <= len(self.classes) <= most or len(set(map(repr, self.classes))) < len(self.classes):
             raise ValueError(f"{len(self.classes)} classes of a {self.task} model, or one of them twice")
@@ -152,11 +150,11 @@ class BundleInfo(_Part):
         return self
 
     def _check_sample(self, sample: Sample) -> None:
-        if set(sample.features) != {feature.name for feature in self.features} or not math.isfinite(sample.score):
-            raise ValueError("a sample has other features than the model, or a score that is not finite")
+        if set(sample.features) != {feature.name for feature in self.features}:
+            raise ValueError("a sample has other features than the model")
         for feature in self.features:
             value = sample.features[feature.name]
-            if feature.kind == "numeric" and (isinstance(value, str) or math.isinf(value or 0.0)):
+            if feature.kind == "numeric" and isinstance(value, str):
                 raise ValueError(f"a sample of {feature.name} is {display(value)}, and the feature is a number")
 
     def __repr__(self) -> str:
