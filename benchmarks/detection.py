@@ -57,7 +57,7 @@ def run_alarms(
 
 
 def run_delays(found: Found, trials: int, references: Sequence[int], seed: int, progress: Progress) -> Iterator[None]:
-    """Measure how late each shift is told with references of each size."""
+    """Measure the delay of each shift with references of each size."""
     for m in references:
         drawn = References(m, trials, seed)
         for shift in progress.track(SHIFTS, description=f"shifts, m = {m:,}"):

@@ -19,7 +19,7 @@ REACH_ALARMS: Final = {source.name: 1.0 for source in INDEPENDENT} | {
     "AR(1), φ = 0.9, with τ": 3.0,
     "daily cycle, by hour": 0.0,
 }
-"""At most so many false alarms in 1e6 rows."""
+"""Limit of false alarms in 1e6 rows."""
 REACH_DELAYS: Final = {
     "mean 0.25 sd": (600, 750),
     "mean 0.5 sd": (200, 250),

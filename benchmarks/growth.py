@@ -43,7 +43,7 @@ BETWEEN_ROWS: Final = 16 * BATCH_ROWS
 
 @dataclass(frozen=True)
 class Cost:
-    """What a monitor of so many features and such a window costs, in CPU time."""
+    """CPU time of a monitor, by its features and its window."""
 
     row_us: float
     """Of a row, from the batch until it is counted everywhere."""
@@ -69,7 +69,7 @@ class Feed:
         self.now = START
 
     def __call__(self, rows: int) -> None:
-        """Feed so many rows, in whole batches."""
+        """Feed this many rows, in whole batches."""
         for _ in range(-(-rows // BATCH_ROWS)):
             self.now += BATCH_ROWS / ROWS_PER_SECOND
             self._monitor.observe(next(self._batches), arrival=self.now)

@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
 
 
 class Client:
-    """Asks on a schedule, over so many connections at most; what finds none free waits, and its time counts."""
+    """Sends requests on a schedule, over a limited number of connections; waiting for one counts."""
 
     def __init__(self, host: str, port: int, requests: Sequence[bytes], connections: int) -> None:
         self._address = (host, port)

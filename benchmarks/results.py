@@ -37,18 +37,18 @@ class Alarms:
 
 @dataclass(frozen=True)
 class Delays:
-    """Rows from a change to the end of the block at which it was told."""
+    """Rows from a change to the end of the block at which it was detected."""
 
     trials: int
     found: int
     median: float | None
-    """Of all trials, None where fewer than half were told."""
+    """Of all trials; None if fewer than half were detected."""
     late: float | None
     """The 90th percentile, None likewise."""
 
     @classmethod
     def of(cls, rows: FloatArray) -> Delays:
-        """Summarise delays, infinite where nothing was told; shape [trials]."""
+        """Summarise delays, infinite where nothing was detected; shape [trials]."""
         middle, late = np.quantile(rows, [0.5, 0.9], method="inverted_cdf").tolist()
         return cls(
             trials=len(rows),

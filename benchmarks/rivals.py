@@ -21,7 +21,7 @@ PSI_THRESHOLD: Final = 0.2
 KS_LEVEL: Final = 0.05
 WASSERSTEIN_THRESHOLD: Final = 0.1
 EVIDENTLY_REFERENCE_ROWS: Final = 10_000
-"""Of its reference evidently gets so many rows: it sorts all of them for each window."""
+"""Rows of the reference that evidently gets; it sorts all of them for each window."""
 _SUMMARY: Final = 10
 """Reference quantiles for each row of a window, by which the Wasserstein distance is integrated."""
 
@@ -67,7 +67,7 @@ class Rival:
 
 
 class Windows:
-    """Judges the last rows, after each so many."""
+    """Tests the newest rows at a fixed interval of rows."""
 
     def __init__(self, window: int, every: int, judge: Callable[[FloatArray], BoolArray]) -> None:
         self._window = window

@@ -65,7 +65,7 @@ class Fitted:
 
 
 def feature_names(count: int) -> list[str]:
-    """Return the names of so many features."""
+    """Return the names of this many features."""
     return [f"f{place:03}" for place in range(count)]
 
 

@@ -98,12 +98,12 @@ class Overload:
 
 
 def servers_name(servers: Sequence[int]) -> str:
-    """Return what servers of so many workers each are called."""
+    """Return the name of servers with this many workers each."""
     return " + ".join(map(str, servers))
 
 
 def load_name(servers: Sequence[int], each: int) -> str:
-    """Return what a load of so many connections for each worker is called."""
+    """Return the name of a load with this many connections per worker."""
     return f"{servers_name(servers)}, {each} each"
 
 
@@ -161,7 +161,7 @@ class Scraped:
     """What was taken off."""
     scrapes: int
     evaluated: int
-    """How often a scrape told of an evaluation that the one before it had not."""
+    """Scrapes that showed a new evaluation."""
     bytes: int
     """Of the largest."""
 

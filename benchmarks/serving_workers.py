@@ -85,7 +85,7 @@ def counts_of(text: str) -> list[int]:
 
 
 def contestant(workers: int, **settings: str) -> Contestant:
-    """Return Driftgauge with so many workers."""
+    """Return Driftgauge with this many workers."""
     return replace(named(MONITORED), start=driftgauge(workers=str(workers), **settings))
 
 
@@ -164,7 +164,7 @@ class _Part(Generic[T]):
 
 
 def loaded(counts: Sequence[int], each: int, fitted: Fitted, plan: Plan) -> WorkersLoad:
-    """Load servers of so many workers each, all at once, with so many connections for each worker.
+    """Load several servers at once, with a fixed number of connections per worker.
 
     For each on average: which worker of a server a connection is with, the kernel decides.
     """
@@ -231,7 +231,7 @@ def scraped(workers: int, fitted: Fitted, turns: int, plan: Plan) -> WorkersScra
 
 
 def _bodies(fitted: Fitted, rows: int) -> Iterator[bytes]:
-    """Return requests of so many rows each, without end."""
+    """Return an endless sequence of requests with this many rows each."""
     parts = [fitted.rows[first : first + rows] for first in range(0, len(fitted.rows), rows)]
     return cycle([json.dumps({"data": part.tolist()}).encode() for part in parts if len(part) == rows])
 

@@ -49,7 +49,7 @@ HEADS: Final = (
 
 @dataclass(frozen=True)
 class Case:
-    """What is sent by so many clients."""
+    """What a number of clients sends."""
 
     name: str
     path: str

@@ -24,7 +24,7 @@ CREATED: Final = "2023-11-15T00:00:00Z"
 _DAY_SECONDS: Final = 86_400.0
 _HOUR_SECONDS: Final = 3_600.0
 _GRAINS: Final = 2**17
-"""Shares of discrete columns are rounded to so many parts, so that a value is one look into a table."""
+"""Parts to which shares of discrete columns are rounded, so that a value is one table look-up."""
 
 Generator = np.random.Generator
 Process = Callable[[Generator, FloatArray], FloatArray]
@@ -178,7 +178,7 @@ class Stream:
         return self.baseline.binner.codes(cells), at
 
     def blocks(self, count: int) -> Blocks:
-        """Return the next rows in so many blocks, none of which spans two hours."""
+        """Return the next rows in this many blocks, each within one hour."""
         codes, at = self.codes(count * BLOCK_ROWS)
         counts = self.baseline.binner.counts_by(codes, np.repeat(np.arange(count), BLOCK_ROWS), count)
         ends = at[BLOCK_ROWS - 1 :: BLOCK_ROWS]
@@ -195,7 +195,7 @@ def _baseline(source: Source, rows: int, generator: Generator) -> Baseline:
 
 
 def table_of(values: FloatArray, categories: int) -> Table:
-    """Return columns of numbers, or of so many categories given as their numbers, as a table."""
+    """Return columns of numbers, or of categories given by number, as a table."""
     names = [f"f{column:03}" for column in range(values.shape[1])]
     if not categories:
         return {name: np.ascontiguousarray(own) for name, own in zip(names, values.T, strict=True)}
@@ -204,7 +204,7 @@ def table_of(values: FloatArray, categories: int) -> Table:
 
 
 def category_names(categories: int) -> tuple[str, ...]:
-    """Return the names of so many categories."""
+    """Return the names of this many categories."""
     return tuple(f"c{number}" for number in range(categories))
 
 
@@ -242,7 +242,7 @@ def _with_missing(generator: Generator, cells: FloatArray, age: IntArray) -> Flo
 
 
 def _first_category(share: float, points: float) -> Shifting:
-    """Return a shift of the first category's share by so many points, at the cost of all others alike."""
+    """Return a shift of the first category's share, taken from all others alike."""
 
     def shifted(generator: Generator, cells: FloatArray, age: IntArray) -> FloatArray:
         moved = (age >= 0) & (generator.random(cells.shape) < points / (1.0 - share))
@@ -293,7 +293,7 @@ def _process_of(shares: tuple[float, ...], columns: int) -> Process:
 
 
 def reference_of(shares: tuple[float, ...], rows: int, columns: int, generator: Generator) -> FloatArray:
-    """Return a reference for each of so many trials, shape [rows, columns]."""
+    """Return a reference for each trial, shape [rows, columns]."""
     return _process_of(shares, columns)(generator, np.zeros(rows))
 
 

@@ -48,7 +48,7 @@ REFERENCE_ROWS: Final = 100_000
 def false_alarms(
     source: Source, reference_rows: int, streams: Iterable[int], rows: int, tolerances: Sequence[float], seed: int
 ) -> list[Alarms]:
-    """Return for each tolerance the false alarms of streams of so many rows each; every raise of a column counts.
+    """Return the false alarms of streams for each tolerance; every raise of a column counts.
 
     `streams` are their numbers, each of which draws its own reference.
     """
@@ -72,7 +72,7 @@ def _raised(stream: Stream, rows: int, tolerances: Sequence[float]) -> list[int]
 
 
 def lots(blocks: Blocks, size: int = LOT_BLOCKS) -> Iterable[Blocks]:
-    """Return blocks, so many at a time."""
+    """Return this many blocks."""
     for first in range(0, len(blocks), size):
         yield blocks.part(slice(first, first + size))
 
@@ -99,7 +99,7 @@ class References:
 
 
 def delays(shift: Shift, reference: Reference, tolerances: Sequence[float], seed: int) -> list[Delays]:
-    """Return for each tolerance how late the shift is told when one of `COLUMNS` columns drifts.
+    """Return the delay of a shift of one of `COLUMNS` columns for each tolerance.
 
     The trials are columns of one detector. A column's evidence is its own, and its threshold is that
     of one among `COLUMNS` columns: the others would change nothing.
@@ -171,7 +171,7 @@ def rival_delays(rival: Rival, shift: Shift, seconds: float, trials: int, seed: 
 
 
 def _rival_trials(rival: Rival, shift: Shift, generator: Generator) -> FloatArray:
-    """Return the rows from the change until a rival told it, infinite where it did not, shape [trials]."""
+    """Return the rows from the change to its detection by a rival, infinite without, shape [trials]."""
     values = reference_of(shift.shares, REFERENCE_ROWS, rival.trials, generator)
     least = max(BURN_IN[0], rival.window)
     trials = Trials(shift, values, (least, least + 1_000), generator)

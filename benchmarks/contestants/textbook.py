@@ -1,4 +1,4 @@
-"""The monitor of the tutorials: keep the last rows of each feature, and compute its gauges anew on each request.
+"""The monitor of the tutorials: it recomputes all gauges from the last rows on each request.
 
 It begins with full windows, as it would have after 10,000 requests: so many do not fit into a run.
 """

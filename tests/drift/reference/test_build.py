@@ -112,5 +112,7 @@ def test_a_table_without_columns_or_rows_is_refused(table: Table) -> None:
 
 
 def test_hours_of_which_none_has_rows_enough_are_refused() -> None:
-    with pytest.raises(BaselineError, match="takes 200 rows in an hour; of 240 the fullest has 10"):
+    with pytest.raises(
+        BaselineError, match="an hour with 200 rows; the fullest of the reference's 240 rows has 10: give it more"
+    ):
         build_baseline({"x": np.arange(240.0)}, created="", ordered_by="at", hours=np.arange(240) % 24)

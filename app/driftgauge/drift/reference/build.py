@@ -61,7 +61,8 @@ def build_baseline(
     uneven = [column.name for column in columns if column.rows != rows]
     if uneven:
         raise BaselineError(
-            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; a table's columns are as long"
+            f"{', '.join(uneven)}: not as many rows as {columns[0].name}; "
+            "all columns of a table must have the same length"
         )
     if rows == 0:
         raise BaselineError("the reference has no rows: a baseline needs at least one")
@@ -85,7 +86,8 @@ def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray
     most = int(np.bincount(hours, minlength=HOURS).max())
     if most < FEWEST_HOUR_ROWS:
         raise BaselineError(
-            f"by hour of the day takes {FEWEST_HOUR_ROWS} rows in an hour; of {baseline.rows} the fullest has {most}"
+            f"a baseline by hour of the day needs an hour with {FEWEST_HOUR_ROWS} rows; the fullest of the reference's "
+            f"{baseline.rows} rows has {most}: give it more rows, or leave out --by-hour"
         )
     counts = baseline.binner.counts_by(codes, hours, HOURS)
     columns = []

@@ -19,7 +19,9 @@ from driftgauge.drift.verdict.rule import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVE
 from driftgauge.drift.verdict.wording import Effect, Finding, ago_in_words, since_in_words, until_in_words, what_moved
 from driftgauge.drift.windows.window import Window
 
-IN_SAMPLE: Final = "not judged, because its reference is the scores of the model's own training rows (use --evaluation)"
+IN_SAMPLE: Final = (
+    "not evaluated, because its reference is the scores of the model's own training rows (use --evaluation)"
+)
 CLEARED: Final = 0.8
 """A latched threshold is released when the effect falls below this part of it."""
 

@@ -36,7 +36,7 @@ def other_statistics() -> list[AnyPanel]:
         lines(
             Text("p-value", "Probability of bins at least this different if nothing changed and rows are independent, "
                  "on the worst server. It holds for a single look; repeated looks find small p-values by chance. "
-                 "Significance is judged by evidence instead. Bad: near 0 for long.", NUMBER),
+                 "Significance is evaluated by evidence instead. Bad: near 0 for long.", NUMBER),
             _of_window("min", "model_feature_drift_pvalue"), soft_max=1,
         ),
         lines(

@@ -38,7 +38,7 @@ def _windows() -> list[AnyPanel]:
     return [
         lines(
             Text("Rows in sliding windows", "Rows in each sliding window, on the server with the fewest. Bad: below "
-                 "the required rows for long: the size of a change cannot be judged.", ROWS),
+                 "the required rows for long: the size of a change cannot be evaluated.", ROWS),
             Query(f"min by (window) (model_window_rows{{{MODEL_IS}}} {SLIDING})", "{{window}}"),
             Query(f"max by (window) (model_window_capacity_rows{{{MODEL_IS}}})", "reference: capacity of {{window}}"),
             Query(f"max(model_window_required_rows{{{MODEL_IS}}})", "required rows limit"),
