@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from driftgauge.cli.console import widest_that_fits
 from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
@@ -15,6 +17,16 @@ from driftgauge.drift.verdict.wording import notes
 from driftgauge.models.bundle import BundleInfo, Performance, Timing
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import index_columns
+
+LONGEST_NAME: Final = 24
+"""Characters of a column's name before it is folded in a narrow terminal."""
+LAYOUTS: Final = (
+    ("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "usual PSI", "tau"),
+    ("column", "kind", "missing", "mean", "sd", "usual PSI", "tau"),
+    ("column", "kind", "missing", "usual PSI", "tau"),
+    ("column", "usual PSI", "tau"),
+)
+"""Columns of the table, from a wide terminal to a narrow one: the first layout that fits is printed."""
 
 
 def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
@@ -74,12 +86,25 @@ def show_baseline(baseline: Baseline, console: Console) -> None:
     """Print the properties of a baseline and a line for each column."""
     size = max((size for column in baseline.columns for size in column.expected_range), default=None)
     console.print(_baseline_facts(baseline, size))
-    table = Table("column", "kind", "bins", "missing", "mean", "sd", "min", "max", "usual PSI", "tau", box=None)
-    for heading in table.columns[:2]:
-        heading.no_wrap = True
-    for column, usual in zip(baseline.columns, baseline.expected_range(size or 0).tolist(), strict=True):
-        table.add_row(*_column_cells(column, usual))
+    usual = baseline.expected_range(size or 0).tolist()
+    rows = [_column_cells(column, own) for column, own in zip(baseline.columns, usual, strict=True)]
+    layouts = [_columns_table(rows, headings) for headings in LAYOUTS]
+    table = widest_that_fits(layouts, console)
     console.print(table)
+    if table is not layouts[0]:
+        console.print("A wider terminal shows more statistics.")
+
+
+def _columns_table(rows: Sequence[dict[str, str]], headings: Sequence[str]) -> Table:
+    """Return a line per column; numbers are never cut, only long names are folded."""
+    table = Table(box=None)
+    longest = max((len(cells["column"]) for cells in rows), default=0)
+    table.add_column("column", overflow="fold", min_width=min(longest, LONGEST_NAME))
+    for heading in headings[1:]:
+        table.add_column(heading, no_wrap=True, min_width=len(heading))
+    for cells in rows:
+        table.add_row(*(cells[heading] for heading in headings))
+    return table
 
 
 def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
@@ -101,17 +126,20 @@ def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
     return facts
 
 
-def _column_cells(column: ColumnBaseline, usual: float) -> list[str]:
+def _column_cells(column: ColumnBaseline, usual: float) -> dict[str, str]:
     missing = column.counts[column.bins.special["missing"]] / column.rows
-    return [
-        column.name + (" (in-sample)" if column.in_sample else ""),
-        column.kind,
-        str(len(column.bins.names)),
-        f"{missing:.1%}",
-        *(_short(value) for value in (column.mean, column.std, column.min, column.max)),
-        f"{usual:.2g}" if column.expected_range else "unknown",
-        "unknown" if column.tau is None else f"{column.tau:.3g}",
-    ]
+    return {
+        "column": column.name + (" (in-sample)" if column.in_sample else ""),
+        "kind": column.kind,
+        "bins": str(len(column.bins.names)),
+        "missing": f"{missing:.1%}",
+        "mean": _short(column.mean),
+        "sd": _short(column.std),
+        "min": _short(column.min),
+        "max": _short(column.max),
+        "usual PSI": f"{usual:.2g}" if column.expected_range else "unknown",
+        "tau": "unknown" if column.tau is None else f"{column.tau:.3g}",
+    }
 
 
 def show_bins(baseline: Baseline, name: str, console: Console) -> None:
@@ -134,6 +162,7 @@ def show_left_out(table: Path, used: Sequence[str | None], console: Console) -> 
 def _facts() -> Table:
     table = Table(box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     return table
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
 from driftgauge.check.check import WindowVerdict
+from driftgauge.cli.console import widest_that_fits
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.column_statistics import BY_NAME
@@ -27,7 +27,6 @@ from driftgauge.models.bundle import Performance
 NAMED: Final = 4
 """Drifted columns that a line of a history names."""
 NOTHING: Final = "-"
-UNLIMITED: Final = 10_000
 LONGEST_NAME: Final = 24
 """Characters of a column's name before it is folded."""
 NARROW: Final = "A wider terminal shows more statistics, --json all of them."
@@ -103,7 +102,7 @@ def show_window(
     console.print(facts)
     console.print()
     layouts = [_statistics(verdict, columns, is_history=is_history) for columns in LAYOUTS]
-    table = next((one for one in layouts if _width(one, console) <= console.width), layouts[-1])
+    table = widest_that_fits(layouts, console)
     console.print(table)
     console.print()
     console.print(_legend(verdict.report))
@@ -220,11 +219,6 @@ def _statistics(verdict: WindowVerdict, columns: Sequence[_Column], *, is_histor
         since = [verdict.since.get(name, NOTHING)] if is_history else []
         table.add_row(name, *cells, *since, style=_STYLES.get(report.verdicts[i].severity or ""))
     return table
-
-
-def _width(table: Table, console: Console) -> int:
-    """Return the least width that cuts no text of a table."""
-    return Measurement.get(console, console.options.update(width=UNLIMITED), table).minimum
 
 
 def _table(first: str, columns: Sequence[_Column]) -> Table:

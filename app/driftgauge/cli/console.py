@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any, Final
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 _PLAIN: Final = {
     "→": "->",
@@ -29,6 +32,9 @@ _HANDLER: Final = "driftgauge-plain"
 WIDTH: Final = 132
 """Least characters of a line if the output is no terminal: a table of all statistics fits."""
 
+UNLIMITED: Final = 10_000
+"""Characters of a line in which any table fits."""
+
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that prints names as they are, brackets and colons included."""
@@ -36,6 +42,15 @@ def console(*, stderr: bool = False) -> Console:
     if not own.is_terminal:
         own.width = max(own.width, WIDTH)
     return own
+
+
+def widest_that_fits(layouts: Sequence[Table], console: Console) -> Table:
+    """Return the first of some tables that a console can print without cutting a text, or the last."""
+    return next((table for table in layouts if _least_width(table, console) <= console.width), layouts[-1])
+
+
+def _least_width(table: Table, console: Console) -> int:
+    return Measurement.get(console, console.options.update(width=UNLIMITED), table).minimum
 
 
 def replace_unprintable(*streams: Any) -> None:
