@@ -49,9 +49,9 @@ ROUTES = (("POST", "/predict", (200, 422)), ("GET", "/metrics", (200,)))
 SERVER = server_series(ROUTES, [("POST", "/predict")])
 
 WORKERS = (
-    WorkerFacts("0", np.array([12.5, 4e9, 2e8, START, 31.0, 1024.0]), lives=True),
-    WorkerFacts("1", np.array([3.25, 5e9, 1e8, START - 60.0, 7.0, 1024.0]), lives=False),
-    WorkerFacts(NO_SLOT, np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]), lives=False),
+    WorkerFacts("0", np.array([12.5, 4e9, 2e8, START, 31.0, 1024.0]), is_running=True),
+    WorkerFacts("1", np.array([3.25, 5e9, 1e8, START - 60.0, 7.0, 1024.0]), is_running=False),
+    WorkerFacts(NO_SLOT, np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]), is_running=False),
 )
 """One that runs, one that has ended, and what is left of slots that are no more."""
 

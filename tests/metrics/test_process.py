@@ -33,7 +33,7 @@ def test_each_worker_that_runs_tells_of_its_process(accept: str) -> None:
 
 def test_cpu_time_stays_when_its_worker_ends() -> None:
     before, after = (
-        Exposition(TEXT, [], workers=[replace(WORKERS[0], lives=lives)]).children(PROCESS[CPU].name, "slot")
+        Exposition(TEXT, [], workers=[replace(WORKERS[0], is_running=lives)]).children(PROCESS[CPU].name, "slot")
         for lives in (True, False)
     )
     assert before == after == {("0",): 12.5}

@@ -57,7 +57,7 @@ class WorkerFacts:
     """Its number, or `NO_SLOT`."""
     process: FloatArray
     """In the order of `PROCESS`."""
-    lives: bool
+    is_running: bool
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class _MonitorSeries:
 def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     """Yield the server's own families."""
     for index, process in enumerate(PROCESS):
-        numbers = [(w.slot, float(w.process[index])) for w in server.workers if w.lives or index == CPU]
+        numbers = [(w.slot, float(w.process[index])) for w in server.workers if w.is_running or index == CPU]
         known = [sample(process.name, labelled({SLOT: slot}), n) for slot, n in numbers if not math.isnan(n)]
         yield from _family(process, openmetrics, [known] if known else [])
     for spec in server.series:

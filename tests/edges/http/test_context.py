@@ -52,7 +52,7 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(context: 
     assert server.arrays[HTTP_REQUESTS].sum() == 1
     assert not names & {spec.name for spec in facts.series}
     (worker,) = server.workers
-    assert (worker.slot, worker.lives) == ("0", True)
+    assert (worker.slot, worker.is_running) == ("0", True)
     assert 0 < worker.process[CPU] <= process_numbers()[CPU]
 
 
