@@ -373,6 +373,11 @@ def test_a_baseline_is_built_and_shown(files: Path, binary: Example, driftgauge:
     assert driftgauge("baseline", "show", out, "--column", "shade").says("no column shade", "mean area")
 
 
+def test_the_folder_of_a_bundle_is_no_baseline_and_its_file_is_named(binary: Example, driftgauge: Driftgauge) -> None:
+    result = driftgauge("baseline", "show", binary.folder)
+    assert result.says("is a folder: give the file, such as", str(binary.folder / "baseline.json"))
+
+
 def _timed_table(path: Path) -> Path:
     """Write a table of a daily cycle and of noise, a row a minute for twenty days."""
     generator = np.random.default_rng(1)

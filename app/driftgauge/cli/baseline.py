@@ -15,7 +15,7 @@ from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError
-from driftgauge.models.bundle import read_baseline
+from driftgauge.models.bundle import BASELINE_FILE, read_baseline
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 
 baseline_app = CommandLine("Build and inspect baselines of reference data.")
@@ -54,6 +54,8 @@ def baseline_show(
     column: Annotated[str | None, typer.Option(help="Show the bins of one column.", metavar="COLUMN")] = None,
 ) -> None:
     """Show the columns of a baseline, or the bins of one column."""
+    if file.is_dir():
+        raise BaselineError(f"{file} is a folder: give the file, such as {file / BASELINE_FILE}")
     baseline = read_baseline(file)
     if column is None:
         show_baseline(baseline, console())

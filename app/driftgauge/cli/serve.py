@@ -34,8 +34,6 @@ class Flag:
     setting: str
     metavar: str
     group: str
-    default: str | None = None
-    """Shown instead of the setting's default."""
 
     @property
     def parameter(self) -> inspect.Parameter:
@@ -44,7 +42,7 @@ class Flag:
         option = typer.Option(
             metavar=self.metavar,
             help=field.description,
-            show_default=self.default or str(field.default or "") or False,
+            show_default=str(field.default or "") or False,
             rich_help_panel=self.group,
         )
         keyword = inspect.Parameter.KEYWORD_ONLY
@@ -57,7 +55,7 @@ FLAGS: Final = (
     Flag("host", "ADDRESS", "Server"),
     Flag("port", "PORT", "Server"),
     Flag("workers", "N", "Server"),
-    Flag("state_dir", "FOLDER", "State", "BUNDLE.state"),
+    Flag("state_dir", "FOLDER", "State"),
     Flag("clock", "arrival|event", "State"),
     Flag("log_format", "auto|json|console", "Logs"),
     Flag("log_level", "debug|info|warning|error", "Logs"),

@@ -61,8 +61,8 @@ class MonitoringSettings(BaseModel):
     )
     metrics_bin_rows: bool = Field(
         True,
-        description="Expose the rows of each bin, from which the PSI across replicas is computed; up to a quarter of "
-        "all series.",
+        description="Expose the rows of each bin, from which the PSI across replicas is computed; about half "
+        "of a column's series.",
     )
     metrics_top_features: int | None = Field(
         None,
