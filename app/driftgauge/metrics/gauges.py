@@ -233,7 +233,7 @@ REPORT_GAUGES: Final = (
     ),
     _windows(
         "model_window_span_seconds",
-        "Length of the time window.",
+        "Time that a time window covers.",
         lambda window: window.seconds,
     ),
     ReportGauge(
