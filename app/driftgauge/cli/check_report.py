@@ -41,7 +41,7 @@ def as_bytes(
     """Return JSON: the report of a single window, or `{"periods": [...]}`; NaN is null.
 
     `baseline` is the whole one, so that its hash is the one that a server reports; `held_out` is the
-    performance measured when the bundle was made.
+    performance measured when the bundle was created.
     """
     periods = [verdict_json(verdict, baseline, held_out) for verdict in found]
     return orjson.dumps({"periods": periods} if is_history else periods[0], option=orjson.OPT_NON_STR_KEYS)
