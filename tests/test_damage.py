@@ -71,6 +71,7 @@ def test_everything_is_answered_in_time_whatever_becomes_of_the_files(
         assert running.metric("model_predictions_total") == 10 * 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, damage in {**IN_PLACE, **REPLACED}.items() if damage is not no_rights])
 def test_a_worker_whose_file_is_damaged_says_so_and_goes_on_in_memory(
     name: str, binary: Example, tmp_path: Path
@@ -189,6 +190,7 @@ def test_while_an_evaluation_hangs_the_last_report_is_given_with_its_age(
         gate.open()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["counted", "rows", "workers"])
 def test_while_the_state_cannot_be_read_counters_of_this_worker_go_on(
     what: str, gate: Gate, binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

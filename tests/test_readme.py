@@ -28,6 +28,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed: Installed, tmp_path: Path) -> None:
     (code,) = _blocks("python")

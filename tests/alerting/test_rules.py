@@ -82,6 +82,7 @@ def test_the_tests_of_the_rules_pass(path: Path) -> None:
     assert "SUCCESS" in run("promtool", "test", "rules", path)
 
 
+@pytest.mark.long
 @needs_servers
 def test_rules_that_people_already_have_fire_on_what_is_exposed(tmp_path: Path) -> None:
     write(COMPATIBLE, tmp_path)

@@ -333,6 +333,7 @@ def test_awkward_names_are_printed_as_they_are(check: Command, tmp_path: Path) -
     assert "[bold]t.csv" in check(table).out
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 def test_the_installed_command_exits_with_the_verdict(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
     for table, code in ((usual, 0), (moved, 1), (tmp_path / "absent.csv", 2)):

@@ -21,7 +21,7 @@ SLOWEST_SECONDS = 1.5
 
 
 @pytest.mark.parametrize("name", ["cut off", pytest.param("emptied", marks=pytest.mark.long)])
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [FILES[0], *(pytest.param(file, marks=pytest.mark.long) for file in FILES[1:])])
 def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: Example, tmp_path: Path) -> None:
     log, port = tmp_path / "log", free_port()
     arguments = ("--bundle", str(binary.folder), "--port", str(port), "--state-dir", str(tmp_path / "state"))

@@ -158,6 +158,7 @@ Samples = Mapping[str, list[tuple[str, str, Points]]]
 """By replica: features, bins and what was scraped of them."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", REPLICA_WINDOWS)
 @pytest.mark.parametrize("version", ["7", "8"])
 def test_psi_and_missing_ratio_are_the_formula_on_what_was_scraped(

@@ -39,6 +39,7 @@ def address(ports: dict[str, int]) -> dict[str, str]:
     return {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
 
 
+@pytest.mark.long
 def test_the_stack_scrapes_the_demo_and_ends(
     arguments: list[str], address: dict[str, str], cache: Mapping[str, str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_workers_killed_at_random_under_load_lose_nothing_that_was_answered(bund
     assert_evidence_is_a_recount(bundle, tmp_path / "state")
 
 
+@pytest.mark.long
 def test_when_the_supervisor_is_killed_its_workers_leave_and_a_new_start_goes_on(bundle: Path, tmp_path: Path) -> None:
     load = Load("", seed=6)
     with service(bundle, tmp_path / "state", 2, tmp_path / "log", windows=EVERYTHING) as running:

@@ -145,6 +145,7 @@ def test_a_terminals_and_a_managers_signals_do_not_end_a_fork_server(running: Ru
     assert not running.own.is_lost
 
 
+@pytest.mark.long
 def test_an_interrupt_while_it_imports_does_not_end_a_fork_server(bundle: Path) -> None:
     with _generation(bundle) as found:
         for _ in range(20):
@@ -153,6 +154,7 @@ def test_an_interrupt_while_it_imports_does_not_end_a_fork_server(bundle: Path) 
         assert found.refusal() == ""
 
 
+@pytest.mark.long
 def test_a_worker_whose_bundle_was_changed_ends_as_outdated(binary: Example, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(binary.folder, tmp_path / "bundle"))
     with _generation(bundle, str(tmp_path / "state")) as found:
@@ -173,6 +175,7 @@ def test_what_cannot_be_served_is_refused_with_the_reason(binary: Example, tmp_p
         assert "windows (DRIFTGAUGE_WINDOWS)" in found.refusal()
 
 
+@pytest.mark.long
 def test_workers_outlive_their_fork_server_and_can_still_be_ended(bundle: Path) -> None:
     with _generation(bundle) as found:
         assert found.refusal() == ""
@@ -213,6 +216,7 @@ def test_workers_whose_fork_server_was_killed_leave_no_zombies(bundle: Path) -> 
             assert not Path(f"/proc/{worker.pid}").exists()
 
 
+@pytest.mark.long
 def test_a_fork_server_that_is_not_needed_ends_while_it_imports_and_after_it(bundle: Path) -> None:
     for ready in (False, True):
         with _generation(bundle) as found:

@@ -642,6 +642,7 @@ def test_wherever_a_writer_is_killed_the_next_one_goes_on_with_all_rows_that_wer
 
 # Rows that were reserved and never committed have overwritten the oldest ones of the ring. The first resume
 # leaves these out, but sets `reserved` back, so that the next one takes them for rows that are held: Damaged.
+@pytest.mark.long
 @pytest.mark.parametrize("by_event", [False, True])
 def test_what_could_be_resumed_once_can_be_resumed_again(by_event: bool) -> None:
     def look(kept: Kept, point: str, buffer: bytearray) -> None:
