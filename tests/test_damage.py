@@ -52,6 +52,7 @@ def _all_damages() -> Iterator[Any]:
         yield pytest.param("", damage, id=f"folder {name}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("file", "damage"), list(_all_damages()))
 def test_everything_is_answered_in_time_whatever_becomes_of_the_files(
     file: str, damage: Damage, binary: Example, tmp_path: Path
@@ -129,6 +130,7 @@ def test_what_all_share_is_put_back_where_it_is_damaged(file: str, name: str, bi
 # ---------------------------------------------------------------- what holds up
 
 
+@pytest.mark.long
 def test_a_lock_that_a_stopped_process_holds_keeps_nobody_waiting(binary: Example, tmp_path: Path) -> None:
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, folder):
@@ -164,6 +166,7 @@ def gate() -> Iterator[Gate]:
     gate.open()
 
 
+@pytest.mark.long
 def test_while_an_evaluation_hangs_the_last_report_is_given_with_its_age(
     gate: Gate, binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def test_every_flight_is_there_in_the_order_of_the_schedule(flights: pd.DataFram
     assert flights["time"].is_monotonic_increasing
 
 
+@pytest.mark.long
 def test_no_feature_is_known_only_after_departure(flights: pd.DataFrame) -> None:
     assert not KNOWN_ONLY_LATER & set(FEATURES)
     assert list(flights.columns) == ["time", "month", "late", *FEATURES]
@@ -83,6 +84,7 @@ def test_the_matrix_holds_the_codes_and_nan_for_what_has_none(flights: pd.DataFr
     assert cells[:, FEATURES.index("distance")].tolist() == rows["distance"].tolist()
 
 
+@pytest.mark.long
 def test_fitting_in_steps_gives_the_model_of_one_fit(bundle: Bundle, flights: pd.DataFrame) -> None:
     training = flights[flights["month"].isin(data.TRAINING_MONTHS)]
     codes = data.category_codes(training)

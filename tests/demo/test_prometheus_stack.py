@@ -150,6 +150,7 @@ def test_other(): ...
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [("-n", "0"), ("-n", "2")], ids=" ".join)
 def test_what_was_skipped_for_missing_servers_is_said_at_the_end(tmp_path: Path, workers: Sequence[str]) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)

@@ -79,6 +79,7 @@ def test_one_worker_says_that_it_cannot_be_reloaded_and_serves_on(bundle: Path, 
         assert answers(address)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_it_serves_and_stops_if_its_log_lines_cannot_be_written(

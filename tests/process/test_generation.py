@@ -116,6 +116,7 @@ def test_a_fork_server_has_one_thread(running: Running) -> None:
     assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
 
 
+@pytest.mark.long
 def test_a_forked_worker_predicts_with_threads_of_its_own(tolerant: Example) -> None:
     with _generation(tolerant.folder, model_threads=2) as found:
         assert found.refusal() == ""
@@ -164,6 +165,7 @@ def test_a_worker_whose_bundle_was_changed_ends_as_outdated(binary: Example, tmp
         assert found.ended(found.fork()) == OUTDATED
 
 
+@pytest.mark.long
 def test_what_cannot_be_served_is_refused_with_the_reason(binary: Example, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(binary.folder, tmp_path / "bundle"))
     (bundle / MODEL_FILE).write_bytes(b"PK")
@@ -202,6 +204,7 @@ def _adopting() -> Iterator[None]:
     assert libc.prctl(set_child_subreaper, 0, 0, 0, 0) == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_adopting")
 def test_workers_whose_fork_server_was_killed_leave_no_zombies(bundle: Path) -> None:
     with _generation(bundle) as found:
@@ -243,6 +246,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_worker_that_is_forked_too_late_stops_for_nobody_would_stop_it(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +263,7 @@ def test_a_worker_that_is_forked_too_late_stops_for_nobody_would_stop_it(
         _until(lambda: not _lives(late))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost", [True, False], ids=["killed", "not needed"])
 def test_a_trial_that_hangs_ends_with_its_fork_server(lost: bool, bundle: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config")  # nobody writes, so opening it takes for ever

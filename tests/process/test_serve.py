@@ -168,6 +168,7 @@ def test_a_state_in_use_is_not_made_fresh(binary: Example, tmp_path: Path) -> No
     assert _rows(binary, tmp_path) == 20
 
 
+@pytest.mark.long
 def test_a_fresh_state_is_still_asked_for_after_a_fork_server_that_could_not_be_started(
     binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

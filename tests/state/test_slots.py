@@ -129,6 +129,7 @@ def test_by_the_clock_of_events_there_is_one_slot(tmp_path: Path) -> None:
     assert others.take()[0].number == 0
 
 
+@pytest.mark.long
 def test_a_hundred_workers_that_are_killed_leave_as_many_files_as_one(workers: Crew, tmp_path: Path) -> None:
     workers.append(tmp_path, 3, "killed")
     before = names_in(tmp_path)

@@ -136,6 +136,7 @@ def test_windows_and_bin_counts_are_exact_at_any_moment(
     everything.assert_counted_by(state)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window_rows", [1, 5, 100])
 def test_windows_are_exact_row_by_row_around_the_ring(window_rows: int) -> None:
     binner = small_baseline().binner

@@ -475,6 +475,7 @@ def _cells(fitted: _Fitted, columns: Sequence[FloatArray]) -> FloatArray:
     return _encoded(fitted.bins, stacked) if fitted.bins[0].rule == "category" else stacked
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_a_nominal_five_percent_it_errs_no_more_often(kind: str) -> None:
     # A short form: fresh references of 10,000 rows, each with one window of 100 rows and one of 1,000.

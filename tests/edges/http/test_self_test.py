@@ -12,6 +12,7 @@ from tests.examples import MAKERS, Example
 from tests.served import Failing, served
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_test_prediction_agrees_and_is_neither_counted_nor_watched(name: str, example_of: ExampleOf) -> None:
     example = example_of(name)

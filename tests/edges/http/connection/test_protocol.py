@@ -421,6 +421,7 @@ def test_a_body_that_does_not_come_counts_as_408_of_its_route(
         assert server.metric("http_requests_total", handler="unmatched", code="408") == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX: ", b"POST /predict HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"])
 def test_a_trickle_does_not_help(client: Client, start: bytes) -> None:
     began = time.monotonic()
@@ -525,6 +526,7 @@ def test_a_flood_of_pipelined_requests_is_answered_and_bounded(server: Served, c
     assert most <= SLICE_BYTES / len(request) + 1
 
 
+@pytest.mark.long
 def test_more_connections_than_there_may_be(binary: Example, body: bytes) -> None:
     with served(binary, max_connections=10, head_timeout_seconds=30.0) as server, contextlib.ExitStack() as stack:
         silent = [stack.enter_context(connected(server)) for _ in range(30)]
