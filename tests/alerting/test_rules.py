@@ -207,10 +207,10 @@ def test_aggregations_keep_all_labels_of_a_deployment() -> None:
 
 
 def test_receivers_that_are_not_given_are_left_out() -> None:
-    assert _receivers(MonitoringOptions()) == {"nobody": set()}
-    assert _receivers(MonitoringOptions(email_to="team@example.org")) == {"nobody": set(), "people": {"email_configs"}}
+    assert _receivers(MonitoringOptions()) == {"none": set()}
+    assert _receivers(MonitoringOptions(email_to="team@example.org")) == {"none": set(), "team": {"email_configs"}}
     every = {"slack_configs", "email_configs", "webhook_configs"}
-    assert _receivers(NOTIFYING) == {"nobody": set(), "people": every}
+    assert _receivers(NOTIFYING) == {"none": set(), "team": every}
     assert "smtp" not in render(MonitoringOptions())["alertmanager/alertmanager.yml"]
 
 
@@ -272,10 +272,10 @@ def test_an_option_that_prometheus_or_alertmanager_would_refuse_is_an_error(wron
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
-        (["alertname=ModelFeatureDrift", "severity=critical"], "people"),
-        (["alertname=ModelFeatureDrift", "severity=warning"], "people"),
-        (["alertname=ModelInsufficientData", "severity=info"], "nobody"),
-        (["alertname=Watchdog", "severity=none"], "nobody"),
+        (["alertname=ModelFeatureDrift", "severity=critical"], "team"),
+        (["alertname=ModelFeatureDrift", "severity=warning"], "team"),
+        (["alertname=ModelInsufficientData", "severity=info"], "none"),
+        (["alertname=Watchdog", "severity=none"], "none"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[-1],
 )
@@ -309,7 +309,7 @@ HOUR: dict[str, Any] = json.loads(json.dumps(DRIFT).replace("distance", "hour").
 def notification(status: str, *alerts: Mapping[str, Any], over: str = "0001-01-01T00:00:00Z") -> dict[str, Any]:
     """Return what Alertmanager gives to templates for alerts of one group."""
     return {
-        "receiver": "people",
+        "receiver": "team",
         "status": status,
         "alerts": [{**alert, "status": status, "endsAt": over} for alert in alerts],
         "groupLabels": {name: DRIFT["labels"][name] for name in ("job", "model_name", "model_version")},

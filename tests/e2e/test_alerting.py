@@ -137,8 +137,8 @@ def test_the_tested_files_differ_from_the_defaults_in_times_addresses_and_the_re
     assert routing["receivers"][:-1] == silent["receivers"]
     for config in (routing, silent):
         for route in (config["route"], *config["route"]["routes"]):
-            if route["receiver"] == "people":
-                route["receiver"] = "nobody"
+            if route["receiver"] == "team":
+                route["receiver"] = "none"
     assert {**routing, "receivers": []} == {**silent, "receivers": []}
 
 

@@ -7,18 +7,20 @@ from typing import Any, Final
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.rules import MODEL
 
-PEOPLE: Final = "people"
-NOBODY: Final = "nobody"
+TEAM: Final = "team"
+"""The receiver that notifies, by whatever the options name."""
+NONE: Final = "none"
+"""The receiver that sends nothing: its alerts are on Alertmanager's page alone."""
 
 
 def alertmanager_config(options: MonitoringOptions) -> dict[str, Any]:
     """Return the content of alertmanager.yml, with the receivers that the options name."""
-    people = _people(options)
-    receivers = [{"name": NOBODY}, *([{"name": PEOPLE, **people}] if people else [])]
+    team = _team(options)
+    receivers = [{"name": NONE}, *([{"name": TEAM, **team}] if team else [])]
     return {
         **({"global": _smtp(options)} if options.email_to else {}),
         "templates": ["templates/*.tmpl"],
-        "route": _route(options, PEOPLE if people else NOBODY),
+        "route": _route(options, TEAM if team else NONE),
         "inhibit_rules": _inhibitions(options),
         "receivers": receivers,
     }
@@ -33,10 +35,10 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
         "group_interval": options.group_interval,
         "repeat_interval": "24h",
         "routes": [
-            {"matchers": ['alertname="Watchdog"'], "receiver": NOBODY},
+            {"matchers": ['alertname="Watchdog"'], "receiver": NONE},
             {"matchers": ['severity="critical"'], "receiver": receiver, "repeat_interval": options.repeat_interval},
             {"matchers": ['severity="warning"'], "receiver": receiver},
-            {"matchers": ['severity="info"'], "receiver": NOBODY},
+            {"matchers": ['severity="info"'], "receiver": NONE},
         ],
     }
 
@@ -59,7 +61,7 @@ def _inhibit(source: str, target: str, equal: list[str]) -> dict[str, Any]:
 # ---------------------------------------------------------------- receivers
 
 
-def _people(options: MonitoringOptions) -> dict[str, Any]:
+def _team(options: MonitoringOptions) -> dict[str, Any]:
     receivers: dict[str, Any] = {}
     if options.slack_url_file:
         receivers["slack_configs"] = [_slack(options)]

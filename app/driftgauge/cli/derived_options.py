@@ -63,7 +63,7 @@ def derived_options(command: Callable[..., Result]) -> Callable[..., Result]:
             else [own.replace(annotation=hints[own.name], kind=inspect.Parameter.KEYWORD_ONLY)]
         )
     ]
-    spread.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    spread.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it, mypy does not know it
     return spread
 
 

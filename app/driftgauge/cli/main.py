@@ -79,7 +79,7 @@ def _open_missing_streams() -> None:
         os.set_inheritable(number, True)
     os.close(number)
     if sys.stderr is None:
-        sys.stderr = open(STANDARD_ERROR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(STANDARD_ERROR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # open to the end
 
 
 def main() -> Any:

@@ -67,7 +67,7 @@ def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command that takes `**flags` an option for each of `FLAGS`."""
     *own, _ = inspect.signature(command, eval_str=True).parameters.values()
     parameters = [*(flag.parameter for flag in FLAGS), *own]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it, mypy does not know it
     return command
 
 
