@@ -55,7 +55,7 @@ def _kinds() -> Iterator[tuple[str, Damaging]]:
         for name, damage in OF_FILES.items():
             yield f"{file}: {name}", partial(_damage, damage, file)
     for name, damage in BESIDE.items():
-        yield f"1.state: {name}", partial(_damage, damage, "1.state")
+        yield f"1.log: {name}", partial(_damage, damage, "1.log")
     for name, damage in OF_FOLDER.items():
         yield f"folder: {name}", damage
     yield "evaluation.lock: held by another", lambda folder: None
@@ -75,7 +75,7 @@ def main() -> None:
             row = dict(zip([f["name"] for f in sample["features"]], sample["data_sample"][0], strict=True))
             seen = Seen().look(client, row)
             seen.worst.clear()
-            folder = next((Path(scratch) / "state").rglob("0.state")).parent
+            folder = next((Path(scratch) / "state").rglob("0.log")).parent
             with ExitStack() as stack:
                 if "held" in name:
                     stack.enter_context(held(folder / "evaluation.lock"))

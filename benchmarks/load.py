@@ -123,13 +123,13 @@ class Scrapes:
 
 
 @contextlib.contextmanager
-def scraping(url: str | None, core: int) -> Iterator[Scrapes]:
-    """Scrape an address each second from a thread on the load's core; no address, no scrapes."""
+def scraping(url: str | None, core: int, *, every_seconds: float = SCRAPE_SECONDS) -> Iterator[Scrapes]:
+    """Scrape an address each second, or less often, from a thread on the load's core; no address, no scrapes."""
     found, over = Scrapes(), threading.Event()
     if url is None:
         yield found
         return
-    thread = threading.Thread(target=_scrape, args=(url, core, found, over), daemon=True)
+    thread = threading.Thread(target=_scrape, args=(url, core, every_seconds, found, over), daemon=True)
     thread.start()
     try:
         yield found
@@ -138,7 +138,7 @@ def scraping(url: str | None, core: int) -> Iterator[Scrapes]:
         thread.join(timeout=30.0)
 
 
-def _scrape(url: str, core: int, found: Scrapes, over: threading.Event) -> None:
+def _scrape(url: str, core: int, every_seconds: float, found: Scrapes, over: threading.Event) -> None:
     keep_to(core)
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20.0)
@@ -146,7 +146,7 @@ def _scrape(url: str, core: int, found: Scrapes, over: threading.Event) -> None:
     with contextlib.closing(connection):
         while not over.wait(max(0.0, due - time.monotonic())):
             began = time.monotonic()
-            due += SCRAPE_SECONDS
+            due += every_seconds
             try:
                 connection.request("GET", parts.path, headers=SCRAPE_HEADERS)
                 response = connection.getresponse()

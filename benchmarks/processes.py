@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,18 @@ def tree(pid: int) -> list[Process]:
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process tree since its start, user and system; ticks are a hundredth of a second."""
     return sum(own.cpu_ticks for own in tree(pid)) / TICKS_PER_SECOND
+
+
+def running_seconds(pids: Iterable[int]) -> float:
+    """Return the time for which the threads of processes have run, to the microsecond; without threads that ended."""
+    return sum(_running_ns(path) for pid in pids for path in (PROC / str(pid) / "task").glob("*/schedstat")) / 1e9
+
+
+def _running_ns(path: Path) -> int:
+    try:
+        return int(path.read_text().split()[0])
+    except OSError:  # the thread has ended meanwhile
+        return 0
 
 
 def memory(pid: int) -> Memory:

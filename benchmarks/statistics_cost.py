@@ -17,8 +17,7 @@ import numpy as np
 import typer
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.monitor.monitor import MonitorOptions, state_shape
-from driftgauge.state.state import State
+from driftgauge.monitor.monitor import Monitor, MonitorOptions
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
@@ -47,18 +46,19 @@ def binning_ns(data: Data, baseline: Baseline, repeats: int) -> float:
 def digest_ns(data: Data, baseline: Baseline, window: int, rows_per_second: float, repeats: int) -> float:
     """Return the CPU time of a value from its arrival until it is counted everywhere, in ns.
 
-    Batches of 512 rows enter the ring, are binned, counted and summed into the buckets of three time windows.
+    Batches of 512 rows enter the log, are binned, counted, weighed and summed into the buckets of three time windows.
     """
-    state = State(state_shape(baseline, MonitorOptions(Policy(windows=(window,)))))
+    options = MonitorOptions(Policy(windows=(window,)))
+    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
     batch = np.ascontiguousarray(data.current[:BATCH_ROWS])
-    event = np.full(BATCH_ROWS, START)
     clock = START
 
     def lot() -> None:
         nonlocal clock
         for _ in range(lot_batches):
             clock += BATCH_ROWS / rows_per_second
-            state.append(batch, clock, event)
+            monitor.observe(batch, arrival=clock)
+        monitor.catch_up(clock)
 
     lot_batches = max(8, 3_000_000 // batch.size)
     return cpu_seconds(lot, repeats) / (lot_batches * batch.size) * 1e9

@@ -1,4 +1,4 @@
-"""What can become of the files of a state while a server uses it, and what the server then answers."""
+"""Damage to the files of a state while a server uses it, and the answers of the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 HEADER_BYTES = 4_096
-FILES = ("0.state", "evaluation.state", "retired.state")
+FILES = ("0.log", "checkpoint.state")
 Damage = Callable[[Path], object]
 
 
@@ -89,7 +89,7 @@ BESIDE: Mapping[str, Damage] = {
     "40 GB": _huge,
     "a file of text": lambda path: path.write_text("of something else"),
 }
-"""What somebody may put where the slot of another worker would be."""
+"""Things in the place of another worker's log."""
 
 
 def _folder_to_file(folder: Path) -> None:
@@ -106,7 +106,7 @@ OF_FOLDER: Mapping[str, Damage] = {
 
 @contextlib.contextmanager
 def held(lock: Path) -> Iterator[None]:
-    """Hold a lock, as a process does that was stopped."""
+    """Hold a lock, as a stopped process does."""
     descriptor = os.open(lock, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -117,17 +117,17 @@ def held(lock: Path) -> Iterator[None]:
 
 @dataclass
 class Seen:
-    """What a server answered in some seconds."""
+    """The answers of a server in some seconds."""
 
     codes: dict[str, set[str]] = field(default_factory=dict)
-    """By what was asked."""
+    """By path."""
     worst: dict[str, float] = field(default_factory=dict)
     """Seconds of the slowest answer."""
     fallen: set[str] = field(default_factory=set)
     """Counters that went back."""
     counted: dict[str, float] = field(default_factory=dict)
     unhealthy: bool = False
-    """Whether the status said at any time that monitoring is not well."""
+    """Whether the status reported unhealthy monitoring at any time."""
     problems: set[str] = field(default_factory=set)
 
     def ask(self, client: httpx.Client, method: str, path: str, **request: object) -> httpx.Response | None:
@@ -143,7 +143,7 @@ class Seen:
         return answer if code == "200" else None
 
     def look(self, client: httpx.Client, row: Mapping[str, object], at_least: int = 5, seconds: float = 0.0) -> Seen:
-        """Predict, and read all that tells of the state, so often and so long."""
+        """Predict and read the metrics and the status, a number of times and for some seconds."""
         deadline, rounds = time.monotonic() + seconds, 0
         while rounds < at_least or time.monotonic() < deadline:
             rounds += 1

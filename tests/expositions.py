@@ -18,7 +18,7 @@ from driftgauge.metrics.series import (
     server_series,
 )
 from driftgauge.monitor.monitor import Monitor, state_shape
-from driftgauge.state.store import Store
+from driftgauge.state.store import Store, sum_totals
 from prometheus_client import parser
 from prometheus_client.core import Metric as Family
 from prometheus_client.openmetrics import parser as openmetrics_parser
@@ -53,7 +53,7 @@ WORKERS = (
     WorkerFacts("1", np.array([3.25, 5e9, 1e8, START - 60.0, 7.0, 1024.0]), is_running=False),
     WorkerFacts(NO_SLOT, np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]), is_running=False),
 )
-"""One that runs, one that has ended, and what is left of slots that are no more."""
+"""One that runs, one that has ended, and the totals of folded slots."""
 
 OURS = ("model_", "http_", "process_")
 
@@ -112,7 +112,7 @@ def facts_of(monitor: Monitor, *, healthy: bool = True, persistent: bool = True,
         model_version=monitor.model_version,
         task=task,
         series=monitor.store.counters.series,
-        arrays=monitor.store.counters.copy(),
+        arrays=sum_totals(monitor.store.counted()),
         baseline=monitor.baseline,
         report=monitor.last.report,
         bin_rows=monitor.bin_rows(),
@@ -171,7 +171,7 @@ def known(children: Mapping[tuple[str, ...], float]) -> Children:
 def other_monitor() -> Monitor:
     """Return a monitor with windows and score buckets of its own."""
     baseline, options, series = small_baseline(), small_options(600), monitor_series((-5.0, 0.0, 1e6))
-    store = Store.in_memory(state_shape(baseline, options, series), baseline.detector(options.policy.budget))
+    store = Store.in_memory(state_shape(baseline, options, series))
     monitor = Monitor(baseline, model_name="price", model_version="2.0", now=START, options=options, store=store)
     monitor.observe(some_rows(1_000, seed=5), arrival=START)
     monitor.evaluate(START + 1)

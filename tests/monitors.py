@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,11 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import CounterSpec
 from driftgauge.models.predictor import Predictor
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.layout import Layout, counter_fields
+from driftgauge.state.slots import StateKey
+from driftgauge.state.store import Store
 
 from tests.examples import Example
 
@@ -128,6 +132,13 @@ def small_monitor(
         now=START,
         options=options or small_options(200, 1_000),
     )
+
+
+def small_store(folder: Path, options: MonitorOptions, failpoint: Failpoint = no_failpoint) -> Store:
+    """Return the store of one more worker on a folder, for a monitor of the small baseline."""
+    baseline = small_baseline()
+    key = StateKey("churn", "1", baseline.hash)
+    return Store.open(folder, key, state_shape(baseline, options), failpoint=failpoint)
 
 
 def monitor_of(example: Example) -> Monitor:

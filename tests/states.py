@@ -1,58 +1,287 @@
-"""States for tests: of few columns, of rows that say which they are, and over a buffer that outlives its owner."""
+"""States for tests: shapes of few columns, and a recount of all rows that were ever sent to the logs of a state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import numpy as np
 from driftgauge.drift.binner import Binner
-from driftgauge.drift.bins import Bins, FloatArray
+from driftgauge.drift.bins import BoolArray, CodeArray, FloatArray, IntArray
+from driftgauge.drift.evidence.detector import Detector, Evidence
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
-from driftgauge.drift.scales import Scales
-from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.drift.windows.window import Rows
+from driftgauge.drift.windows.blocks import Blocks, block_ends, hours_of, step_rows
+from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.metrics.series import LATE, CounterSpec, each
-from driftgauge.state.block_ring import BlockRing, Counted, Unread, block_shapes
-from driftgauge.state.memory import Memory, MemoryShape
-from driftgauge.state.reader import StateReader
-from driftgauge.state.shape import BLOCK_ROWS, StateShape, Taken
-from driftgauge.state.slot import OwnSlot
-from driftgauge.state.state import State
-from driftgauge.state.store import Snapshot, Store
-from driftgauge.state.versions import Arrays
+from driftgauge.state.failpoints import no_failpoint
+from driftgauge.state.layout import Arrays
+from driftgauge.state.shape import StateShape
+from driftgauge.state.slots import StateKey
+from driftgauge.state.store import Store, sum_totals
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
-from tests.monitors import small_baseline, some_rows
+from tests.monitors import small_baseline
 
-COUNTED = CounterSpec("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
-TIMED = CounterSpec("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
-SERIES = (COUNTED, TIMED)
+COUNTED: Final = CounterSpec("counted_total", "counter", "Counted.", ("kind",), each(["a", "b"]))
+TIMED: Final = CounterSpec("timed_seconds", "histogram", "Timed.", ("kind",), each(["a", "b"]), (0.0, 0.5, 1.0, 2.5))
+SERIES: Final = (COUNTED, TIMED, LATE)
+SPANS: Final = (TimeSpan("10s", 10), TimeSpan("2m", 120), TimeSpan("1h", 3_600))
+_MOST_ROUNDS: Final = 100
 
-unhurried = settings(deadline=None, max_examples=examples(60))
+unhurried = settings(deadline=None, max_examples=examples(40))
+
+
+def shape_of(
+    baseline: Baseline,
+    window_rows: int,
+    series: Sequence[CounterSpec] = SERIES,
+    *,
+    spans: Sequence[TimeSpan] = SPANS,
+    clock: str = "arrival",
+) -> StateShape:
+    """Return the shape of a state for rows of a baseline."""
+    return StateShape(
+        baseline.binner, baseline.scales, baseline.detector(), window_rows, tuple(series), tuple(spans), clock
+    )
 
 
 def small_shape(
-    window_rows: int, series: Sequence[CounterSpec] = (), *, spans: Sequence[TimeSpan] = (), by_event: bool = False
+    window_rows: int,
+    series: Sequence[CounterSpec] = SERIES,
+    *,
+    spans: Sequence[TimeSpan] = SPANS,
+    clock: str = "arrival",
 ) -> StateShape:
-    """Return what a state for rows of the small baseline is for."""
-    baseline = small_baseline()
-    return StateShape(
-        baseline.binner, baseline.scales, window_rows, tuple(series), spans=tuple(spans), by_event=by_event
-    )
+    """Return the shape of a state for rows of the small baseline."""
+    return shape_of(small_baseline(), window_rows, series, spans=spans, clock=clock)
+
+
+# ---------------------------------------------------------------- folders
+
+KEY: Final = StateKey("churn", "1", small_baseline().hash)
+
+
+@contextmanager
+def stores(count: int, shape: StateShape) -> Iterator[list[Store]]:
+    """Give stores of one folder, each with a slot of its own, as if each were in a worker of its own."""
+    with TemporaryDirectory() as folder:
+        opened = [Store.open(Path(folder), KEY, shape) for _ in range(count)]
+        yield opened
+        for store in opened:
+            store.leave()
+
+
+class Killable:
+    """A folder with one worker after another, each of which is killed."""
+
+    def __init__(self, path: Path, shape: StateShape) -> None:
+        self._path = path
+        self._shape = shape
+        self._copies = 0
+        self.store = self._opened(no_failpoint)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the worker uses now."""
+        return self._path / str(self._copies)
+
+    def _opened(self, failpoint: Callable[[str], None]) -> Store:
+        return Store.open(self.folder, KEY, self._shape, failpoint=failpoint)
+
+    def kill(self, failpoint: Callable[[str], None] = no_failpoint) -> Store:
+        """Continue as another worker with a copy of the files as they are at this moment."""
+        before = self.folder
+        self._copies += 1
+        shutil.copytree(before, self.folder)
+        self.store = self._opened(failpoint)
+        return self.store
+
+
+# ---------------------------------------------------------------- what a worker does
+
+
+def send(store: Store, values: FloatArray, arrival: FloatArray | float, at: FloatArray | None = None) -> None:
+    """Append rows that must have room; they are of their arrival unless their times are given."""
+    arrivals = np.broadcast_to(arrival, len(values))
+    assert store.append(values, arrivals, arrivals if at is None else at) == len(values)
+
+
+def send_all(store: Store, values: FloatArray, arrival: float, at: FloatArray, limit: float = math.inf) -> None:
+    """Append rows, and catch up whenever the log is full."""
+    first, arrivals = 0, np.full(len(values), arrival)
+    while first < len(values):
+        first += store.append(values[first:], arrivals[first:], at[first:])
+        if first < len(values):
+            catch_up(store, limit)
+
+
+def catch_up(store: Store, limit: float = math.inf) -> int:
+    """Move all rows of the logs into the checkpoint; return the number of rounds."""
+    with store.evaluating():
+        for rounds in range(_MOST_ROUNDS):
+            pending = store.pending(limit)
+            if pending is None:
+                return rounds
+            store.commit(pending)
+    raise AssertionError("catch-ups do not come to an end")
+
+
+def counted_total(store: Store, name: str) -> float:
+    """Return a counter's sum over all workers and labels."""
+    return float(sum_totals(store.counted())[name].sum())
+
+
+# ---------------------------------------------------------------- the recount
+
+
+@dataclass
+class Sent:
+    """All rows that one log was ever given."""
+
+    values: FloatArray
+    arrival: FloatArray = field(default_factory=lambda: np.empty(0))
+    at: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def append(self, values: FloatArray, arrival: FloatArray | float, at: FloatArray) -> None:
+        """Note rows as `Store.append` gets them."""
+        self.values = np.concatenate([self.values, values])
+        self.arrival = np.concatenate([self.arrival, np.broadcast_to(arrival, len(values))])
+        self.at = np.concatenate([self.at, at])
+
+    @property
+    def order(self) -> FloatArray:
+        """By when each row had arrived: a clock may go back, but a row stays behind the one before it."""
+        ordered: FloatArray = np.maximum.accumulate(self.arrival)
+        return ordered
+
+
+class Recount:
+    """The oracle: all rows ever sent to the logs of a state, recounted row by row."""
+
+    def __init__(self, shape: StateShape, logs: int = 1) -> None:
+        self._shape = shape
+        self.logs: list[Sent] = [Sent(np.empty((0, shape.binner.columns))) for _ in range(logs)]
+
+    @property
+    def rows(self) -> int:
+        """Rows that were sent."""
+        return sum(len(log.at) for log in self.logs)
+
+    @property
+    def values(self) -> FloatArray:
+        """All rows, one log after another."""
+        return np.concatenate([np.empty((0, self._shape.binner.columns)), *(log.values for log in self.logs)])
+
+    @property
+    def at(self) -> FloatArray:
+        """Their times, one log after another."""
+        return np.concatenate([np.empty(0), *(log.at for log in self.logs)])
+
+    @property
+    def codes(self) -> CodeArray:
+        """Their bins, one log after another."""
+        return self._shape.binner.codes(self.values)
+
+    @property
+    def latest(self) -> float:
+        """The latest time, -inf without rows."""
+        return float(self.at.max(initial=-math.inf))
+
+    def counts(self, chosen: BoolArray | None = None) -> IntArray:
+        """Count some rows, by default all."""
+        codes = self.codes if chosen is None else self.codes[chosen]
+        return np.stack([np.bincount(column, minlength=self._shape.binner.width) for column in codes.T])
+
+    def newest(self, rows: int) -> IntArray:
+        """Return which rows are the newest, in the order of their arrival; at the same moment by log."""
+        order = np.argsort(np.concatenate([log.order for log in self.logs]), kind="stable")
+        found: IntArray = order[max(0, len(order) - rows) :]
+        return found
+
+    def clock(self, now: float) -> float:
+        """Return what time it is by the clock of the shape."""
+        return self.latest if self._shape.clock == "event" and self.rows else now
+
+    def assert_agrees(self, store: Store, now: float, rows: int | None = None) -> None:
+        """Assert that a snapshot holds all rows that were sent, and nothing else."""
+        wanted = self._shape.window_rows if rows is None else min(rows, self._shape.window_rows)
+        held = store.snapshot(self.clock(now), rows)
+        newest = self.newest(wanted)
+        assert held.observed == self.rows
+        assert held.latest_at == self.latest
+        np.testing.assert_array_equal(held.rows.at, self.at[newest])
+        np.testing.assert_array_equal(held.rows.values, self.values[newest])
+        np.testing.assert_array_equal(held.rows.codes, self.codes[newest])
+        np.testing.assert_array_equal(store.root.progress.head.total, self.counts())
+        assert [total.span for total in held.totals] == list(self._shape.spans)
+        for total in held.totals:
+            self.assert_total(total, self.clock(now))
+
+    def assert_total(self, total: Totals, now: float) -> None:
+        """Assert that a time window that ends at `now` holds the rows of its buckets.
+
+        If clocks went back, buckets that are older than the window of the latest row may be gone.
+        """
+        span = total.span
+        bucket, current = np.floor(self.at / span.width), math.floor(now / span.width)
+        assert total.start == (current - span.buckets + 1) * span.width
+        inside = (bucket > current - span.buckets) & (bucket <= current)
+        certain = inside & (bucket > bucket.max(initial=-math.inf) - span.buckets)
+        if certain.sum() < inside.sum():
+            assert (self.counts(certain) <= total.counts).all()
+            assert (total.counts <= self.counts(inside)).all()
+            return
+        assert total.rows == inside.sum()
+        np.testing.assert_array_equal(total.counts, self.counts(inside))
+        expected = np.bincount(hours_of(self.at[inside]), minlength=24)
+        np.testing.assert_array_equal(total.hours, expected)
+        z = np.nan_to_num(self._shape.scales.standardised(self.values[inside]))
+        np.testing.assert_allclose(total.sums, [z.sum(axis=0), (z * z).sum(axis=0)], rtol=1e-9, atol=1e-6)
+
+    def evidence(self) -> Evidence:
+        """Return a detector's evidence from the whole blocks of the only log, in one call."""
+        (log,) = self.logs
+        return straight(self._shape.detector, self._shape.binner, log.values, log.at)
+
+
+def straight(detector: Detector, binner: Binner, values: FloatArray, at: FloatArray) -> Evidence:
+    """Return the evidence of rows in whole blocks, all weighed in one call."""
+    hours = hours_of(at) if detector.by_hour else None
+    ends, in_hour = block_ends(0, len(at), step_rows(binner.columns), hours)
+    if ends.size == 0:
+        return detector.start()
+    codes = binner.codes(values[: ends[-1]])
+    group = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    clock = np.maximum.accumulate(at)[ends - 1]
+    return detector.advance(detector.start(), Blocks(binner.counts_by(codes, group, len(ends)), in_hour, clock))
+
+
+def assert_same_evidence(found: Evidence, expected: Evidence) -> None:
+    """Assert that evidence is the same bit for bit."""
+    np.testing.assert_equal(vars(found), vars(expected))
+
+
+def assert_same_counters(found: Arrays, expected: Arrays) -> None:
+    """Assert that counters are the same, but for the last digits of sums."""
+    assert found.keys() == expected.keys()
+    for name, numbers in expected.items():
+        np.testing.assert_allclose(found[name], numbers, rtol=1e-12, err_msg=name)
 
 
 # ---------------------------------------------------------------- rows that say which they are
 
-COUNTING = Binner([Bins("interval", edges=tuple(np.linspace(-1.0, 1_000.0, 11).tolist())), Bins("value", edges=(0.0,))])
-UNSCALED = Scales.of(np.zeros(2), np.ones(2), np.zeros(2), np.full(2, 1e7), np.ones(2, dtype=np.bool_))
-HOUR = TimeSpan("1h", 3_600)
-
-
-def numbered_shape(window_rows: int) -> StateShape:
-    return StateShape(COUNTING, UNSCALED, window_rows, spans=(HOUR,), by_event=True)
+NUMBERED = build_baseline(
+    {"scattered": np.arange(1_001.0), "number": np.linspace(0.0, 1e7, 1_001)}, created="2026-01-01T00:00:00Z"
+)
 
 
 def numbered(begin: int, end: int) -> FloatArray:
@@ -61,156 +290,11 @@ def numbered(begin: int, end: int) -> FloatArray:
     return np.column_stack([index * 37.0 % 1_001.0, index])
 
 
-def assert_numbered(held: Snapshot, rows: int) -> None:
-    """Assert that a copy is consecutive, ends with the last row claimed, is nowhere torn, and that the hour agrees.
+# ---------------------------------------------------------------- strategies
 
-    A row's number is the second of its event.
-    """
-    newest, observed = held.rows, held.observed
-    (hour,) = held.totals
-    first = max(0, int(hour.start))
-    expected = numbered(first, observed)
-    assert hour.rows == observed - first
-    np.testing.assert_array_equal(hour.counts, COUNTING.counts(COUNTING.codes(expected)))
-    np.testing.assert_allclose(hour.sums, [expected.sum(axis=0), (expected**2).sum(axis=0)], rtol=1e-9)
-    n = min(rows, observed)
-    assert len(newest) == n
-    expected = numbered(observed - n, observed)
-    np.testing.assert_array_equal(newest.values, expected)
-    np.testing.assert_array_equal(newest.codes, COUNTING.codes(expected))
-    np.testing.assert_array_equal(newest.at, expected[:, 1])
-
-
-Strike = Callable[["Overrunning", int], None]
-
-
-class Overrunning(State):
-    """A state on which a writer strikes in the middle of a reader's copy: `strike` is told how many came before."""
-
-    def __init__(self, window_rows: int, strike: Strike) -> None:
-        super().__init__(numbered_shape(window_rows))
-        self._strike = strike
-        self.copies = 0
-
-    def write(self, rows: int) -> None:
-        begin = self.rows
-        self.append(numbered(begin, begin + rows), 0.0, np.arange(begin, begin + rows, dtype=np.float64))
-
-    def rows_of(self, taken: Taken, rows: int) -> Rows:
-        before = self.copies
-        self.copies += 1
-        self._strike(self, before)
-        return super().rows_of(taken, rows)
-
-
-def store_of(state: State) -> Store:
-    """Return a store in memory of a given state of numbered rows, whose evidence is of no matter."""
-    reference = numbered(0, 1_000)
-    detector = build_baseline({"scattered": reference[:, 0], "number": reference[:, 1]}, created="").detector()
-    memory = Memory(MemoryShape(COUNTING.columns, COUNTING.width, detector.bets, slots=1), detector)
-    return Store(OwnSlot(0, 0, state, None), memory)
-
-
-# ---------------------------------------------------------------- a buffer that outlives its owner
-
-NEAR = (TimeSpan("10s", 10), TimeSpan("2m", 120))
-
-
-def kept_shape(*, by_event: bool = False, by_hour: bool = False) -> StateShape:
-    return replace(small_shape(50, (*SERIES, LATE), spans=NEAR, by_event=by_event), by_hour=by_hour)
-
-
-def seen_by_another(shape: StateShape, buffer: bytearray) -> StateReader:
-    """Return a state as another process sees it, which cannot write."""
-    return StateReader(shape, memoryview(buffer).toreadonly())
-
-
-class Kept:
-    """A state over a buffer, and beside it all rows that were ever sent to it."""
-
-    def __init__(self, shape: StateShape) -> None:
-        self.shape = shape
-        self.buffer = bytearray(shape.layout.size_bytes)
-        self.state = State(shape, self.buffer)
-        self.state.begin()
-        self.values = np.empty((0, shape.binner.columns))
-        self.arrival = np.empty(0)
-        self.event = np.empty(0)
-
-    @property
-    def arrays(self) -> Arrays:
-        """What lies in the buffer."""
-        return self.shape.layout.arrays(self.buffer)
-
-    def append(self, size: int, clock: float, spread: float = 0.0, *, seed: int = 0) -> None:
-        """Send rows that arrive at a moment, of events up to so many seconds before; count them, and publish."""
-        values, event = some_rows(size, seed), clock - np.random.default_rng(seed).random(size) * spread
-        self.values = np.concatenate([self.values, values])
-        self.arrival = np.concatenate([self.arrival, np.full(size, clock)])
-        self.event = np.concatenate([self.event, event])
-        self.state.append(values, clock, event)
-        with self.state.counting() as counters:
-            counters.add(COUNTED.name, size, "b")
-            counters.observe(TIMED.name, event - clock, "a")
-        self.state.process[:] = seed
-        self.state.publish()
-
-    def kill(self) -> int:
-        """Go on as another owner, with a copy of the buffer; returns the rows that it says were not counted."""
-        self.buffer = bytearray(self.buffer)
-        self.state = State(self.shape, self.buffer)
-        return self.state.resume()
-
-    def peer(self) -> StateReader:
-        """Return the state as another process sees it."""
-        return seen_by_another(self.shape, self.buffer)
-
-    def uninterrupted(self, rows: int) -> State:
-        """Return a state in memory that was sent the first `rows` rows and never stopped."""
-        state = State(self.shape)
-        state.append(self.values[:rows], self.arrival[:rows], self.event[:rows])
-        return state
-
-
-def _assert_same_blocks(found: Unread, expected: Unread) -> None:
-    (blocks, after, lost), (other, then, missed) = found.counted(), expected.counted()
-    np.testing.assert_equal([vars(blocks), vars(after), lost], [vars(other), vars(then), missed])
-
-
-def assert_read_alike(
-    found: tuple[StateReader, Taken], expected: tuple[StateReader, Taken], reads: Sequence[Counted] = ()
-) -> None:
-    """Assert that two states tell the same of what was taken of each, also of blocks to whom has read so far."""
-    (state, own), (model, other) = found, expected
-    assert (own.observed, own.latest_event) == (other.observed, other.latest_event)
-    for one, total in zip(own.totals, other.totals, strict=True):
-        assert (one.span, one.start, one.rows) == (total.span, total.start, total.rows)
-        np.testing.assert_array_equal(one.counts, total.counts)
-        np.testing.assert_array_equal(one.hours, total.hours)
-        np.testing.assert_allclose(one.sums, total.sums, rtol=1e-9, atol=1e-6)
-    for rows in (0, 1, state.window_rows // 2, state.window_rows, state.window_rows + 1_000):
-        assert state.held(own, rows) == model.held(other, rows)
-        np.testing.assert_equal(vars(state.rows_of(own, rows)), vars(model.rows_of(other, rows)))
-        np.testing.assert_array_equal(state.arrivals(own, rows), model.arrivals(other, rows))
-    np.testing.assert_array_equal(own.bin_rows, other.bin_rows)
-    for read in (state.origin(), *reads):
-        unread = state.unread(own, read)
-        assert state.has_blocks(unread)
-        _assert_same_blocks(unread, model.unread(other, read))
-
-
-def assert_same_counters(found: Arrays, expected: Arrays) -> None:
-    assert found.keys() == expected.keys()
-    for name, numbers in expected.items():
-        np.testing.assert_allclose(found[name], numbers, rtol=1e-12, err_msg=name)  # of a sum, the last digits
-
-
-kept_sizes = st.one_of(st.integers(0, 120), st.integers(BLOCK_ROWS - 1, BLOCK_ROWS + 1), st.integers(4_000, 9_000))
-kept_jumps = st.sampled_from([0.0, 0.4, 3.0, 50.0, 1_900.0])
-kept_spreads = st.sampled_from([0.0, 1.0, 200.0])
-
-
-def empty_ring(binner: Binner, *, by_hour: bool) -> BlockRing:
-    """Return an empty ring of blocks with arrays of its own."""
-    shapes = block_shapes(binner.columns, binner.width)
-    return BlockRing(binner, *(np.zeros(shape, dtype) for _, dtype, shape in shapes), by_hour=by_hour)
+sizes = st.one_of(
+    st.integers(0, 120), st.sampled_from([49, 50, 51, 400, 4_095, 4_096, 4_097]), st.integers(4_000, 9_000)
+)
+jumps = st.sampled_from([0.0, 0.4, 3.0, 15.0, 50.0, 119.0, 1_900.0, 3_600.0, 1e6])
+backward_jumps = st.sampled_from([0.0, 0.3, 1.0, 3.7, 59.9, 2_000.0, -0.7, -8.0, -100.0, -5_000.0])
+spreads = st.sampled_from([0.0, 1.0, 200.0, 5_000.0])

@@ -1,4 +1,4 @@
-"""Whatever becomes of the state while a server runs: answers come in time, and predictions go on."""
+"""Damage to the state while a server runs: answers come in time, and predictions go on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SLOWEST_SECONDS = 1.0
 
 @contextmanager
 def _kept(binary: Example, state: Path, **settings: Any) -> Iterator[tuple[Served, Path]]:
-    """Serve with files, of which the folder is given too."""
+    """Serve with state in files, and give their folder."""
     shown = {"metrics_windows": ("50",), **settings}
     with served(binary, state_dir=state, evaluation_wait_seconds=WAIT_SECONDS, **shown) as running:
         yield running, state / "binary" / "1.2"
@@ -47,7 +47,7 @@ def _all_damages() -> Iterator[Any]:
             marks = [pytest.mark.long] if name in REPLACED else []
             yield pytest.param(file, damage, id=f"{file} {name}", marks=marks)
     for name, damage in BESIDE.items():
-        yield pytest.param("1.state", damage, id=f"1.state {name}")
+        yield pytest.param("1.log", damage, id=f"1.log {name}")
     for name, damage in OF_FOLDER.items():
         yield pytest.param("", damage, id=f"folder {name}")
 
@@ -73,65 +73,83 @@ def test_everything_is_answered_in_time_whatever_becomes_of_the_files(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [name for name, damage in {**IN_PLACE, **REPLACED}.items() if damage is not no_rights])
-def test_a_worker_whose_file_is_damaged_says_so_and_goes_on_in_memory(
-    name: str, binary: Example, tmp_path: Path
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("name", [name for name, damage in REPLACED.items() if damage is not no_rights])
+def test_a_worker_whose_file_is_replaced_reports_it_and_continues_in_memory(
+    name: str, file: str, binary: Example, tmp_path: Path
 ) -> None:
-    damage = {**IN_PLACE, **REPLACED}[name]
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, folder):
         Seen().look(running.client, row)
-        damage(folder / "0.state")
+        REPLACED[name](folder / file)
         Seen().look(running.client, row, at_least=2)
         (problem,) = running.status()["monitoring"]["problems"]
         assert problem.startswith(f"{LOST}: ")
         assert problem.endswith(f": {RESTART}")
         assert running.client.get("/health").json()["monitoring"]["problems"] == [problem]
         assert running.metric("model_monitoring_healthy") == running.metric("model_state_persistent") == 0
-        # The newest rows are watched on: 350 were sent, of which the last are in the window again.
+        # 350 rows were sent, and the last ones are in the window again.
         assert running.metric("model_window_rows", window="50") == 50
         assert running.metric("model_observations_total") == running.metric("model_predictions_total") == 7 * 50
-    with _kept(binary, tmp_path) as (running, _):  # which begins anew, or in memory where that cannot be
+    with _kept(binary, tmp_path) as (running, _):  # begins empty, or in memory where it cannot
         assert running.predict({"instances": [row]}).status_code == 200
         assert running.metric("model_window_rows", window="50") >= 1
 
 
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_log_that_is_overwritten_is_repaired_by_its_worker(name: str, binary: Example, tmp_path: Path) -> None:
+    (row,) = binary.rows(1)
+    with _kept(binary, tmp_path) as (running, folder):
+        seen = Seen().look(running.client, row)
+        IN_PLACE[name](folder / "0.log")
+        seen.look(running.client, row)
+        _assert_well(seen)
+        status = running.status()
+        assert status["monitoring"]["healthy"] is True
+        assert any("0.log" in note for note in status["monitoring"]["state"]["notes"])
+        assert running.metric("model_window_rows", window="50") == 50
+        assert running.metric("model_observations_total") == running.metric("model_predictions_total") == 10 * 50
+        assert status["rows_observed"] == 10 * 50
+    with _kept(binary, tmp_path) as (running, _):
+        assert running.metric("model_predictions_total") == 10 * 50
+        assert running.status()["monitoring"]["healthy"] is True
+
+
 @pytest.mark.parametrize("name", BESIDE)
-def test_what_stands_where_another_workers_file_would_be_is_a_problem_that_is_named(
+def test_a_thing_in_the_place_of_another_workers_log_is_a_problem_that_is_named(
     name: str, binary: Example, tmp_path: Path
 ) -> None:
     with _kept(binary, tmp_path) as (running, folder):
-        BESIDE[name](folder / "1.state")
+        BESIDE[name](folder / "1.log")
         (problem,) = running.status()["monitoring"]["problems"]
-        assert problem.startswith("state_damaged: 1.state is left out: it is ")
+        assert problem.startswith("state_damaged: 1.log is left out: it is ")
         assert running.metric("model_monitoring_healthy") == 0
-        path = folder / "1.state"
+        path = folder / "1.log"
         path.rmdir() if path.is_dir() else path.unlink()
         assert running.status()["monitoring"]["healthy"] is True
 
 
-@pytest.mark.parametrize("file", ["evaluation.state", "retired.state"])
 @pytest.mark.parametrize("name", IN_PLACE)
-def test_what_all_share_is_put_back_where_it_is_damaged(file: str, name: str, binary: Example, tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_overwritten_is_restored(name: str, binary: Example, tmp_path: Path) -> None:
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, folder):
         Seen().look(running.client, row)
         before = running.status()
-        IN_PLACE[name](folder / file)
+        IN_PLACE[name](folder / "checkpoint.state")
         running.predict({"instances": [row]})
         after = running.status()
         assert after["rows_observed"] == before["rows_observed"] + 1
         assert after["monitoring"]["healthy"] is True
-        assert after["monitoring"]["state"]["notes"][-1].endswith("; put back as it was read last")
+        assert any("restored as it was read last" in note for note in after["monitoring"]["state"]["notes"])
         worst = {name: column["evidence_log10"] for name, column in before["features"].items()}
         assert all(column["evidence_log10"] >= worst[name] - 0.5 for name, column in after["features"].items())
 
 
-# ---------------------------------------------------------------- what holds up
+# ---------------------------------------------------------------- delays
 
 
 @pytest.mark.long
-def test_a_lock_that_a_stopped_process_holds_keeps_nobody_waiting(binary: Example, tmp_path: Path) -> None:
+def test_a_lock_that_a_stopped_process_holds_delays_no_answer(binary: Example, tmp_path: Path) -> None:
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, folder):
         seen = Seen().look(running.client, row)
@@ -144,7 +162,7 @@ def test_a_lock_that_a_stopped_process_holds_keeps_nobody_waiting(binary: Exampl
 
 
 class Gate:
-    """Holds up whoever comes, until it is opened."""
+    """Delays every caller until it is opened."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
@@ -153,7 +171,7 @@ class Gate:
     def __call__(self, *_: Any) -> Any:
         self.came += 1
         self._open.wait(60.0)
-        raise RuntimeError("held up for long")
+        raise RuntimeError("delayed for long")
 
     def open(self) -> None:
         self._open.set()
@@ -219,7 +237,7 @@ def test_where_the_state_raises_counters_of_this_worker_go_on(
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
-        for what in ("counted", "snapshot", "evaluated_at"):
+        for what in ("counted", "snapshot", "pending"):
             monkeypatch.setattr(running.context.store, what, broken)
         with capture_logs() as logs:
             seen.look(running.client, row, at_least=20)

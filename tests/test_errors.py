@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,13 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
     assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", reason)
 
 
-def test_a_reason_belongs_to_one_metric_at_most() -> None:
-    grouped = [*REJECTIONS, *FAILURES, *DROPS, *HANG_UPS]
-    assert len(set(grouped)) == len(grouped)
+def test_a_reason_belongs_to_one_metric_at_most_except_damage_of_rows_and_files() -> None:
+    grouped = Counter([*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS])
+    assert {reason for reason, metrics in grouped.items() if metrics > 1} == {Reason.STATE_DAMAGED}
+
+
+def test_rows_are_lost_by_a_full_log_by_damage_and_by_errors() -> None:
+    assert [str(reason) for reason in DROPS] == ["monitoring_failed", "log_full", "state_damaged"]
 
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:

@@ -24,7 +24,7 @@ PACKAGES: Final[dict[str, str]] = {
     "metrics.series": "errors",
     "metrics.counters": "drift metrics.series",
     "metrics": "drift metrics.series",
-    "state": "errors drift metrics.series metrics.counters",
+    "state": "common errors drift metrics.series metrics.counters",
     "monitor": "common errors drift metrics.series state",
     "serving": "common errors drift models monitor",
     "check": "common errors drift tables models",
@@ -56,7 +56,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "skops": "models models.creation",
     "pyarrow": "tables models models.creation check cli",
     "typer": "cli",
-    "fcntl": "state",
+    "fcntl": "common",
     "mmap": "state",
 }
 """Libraries that some packages alone may import."""
@@ -223,7 +223,7 @@ def test_a_forbidden_import_is_found(module: str, source: str, name: str) -> Non
         ),
         ("driftgauge.drift.verdict.report", "from . import rule\nfrom ..bins import Bins"),
         ("driftgauge.metrics.render", "from prometheus_client.core import Metric"),
-        ("driftgauge.state.files", "import fcntl\nfrom mmap import mmap\nfrom driftgauge.state.layout import Layout"),
+        ("driftgauge.state.files", "from mmap import mmap\nfrom driftgauge.state.layout import Layout"),
         ("driftgauge.__main__", "from driftgauge.cli.main import main"),
         ("driftgauge.state.store", "import prometheus_clients\nfrom driftgauge import __version__"),
         ("driftgauge.monitor.monitor", "text = 'import driftgauge.edges'"),

@@ -17,6 +17,7 @@ from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES
+from driftgauge.state.slots import CHECKPOINT_FILE
 
 from tests.examples import TARGET, Example, quiet
 from tests.models.test_bundle import FOREIGN, Foreign
@@ -71,7 +72,7 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
     assert options.policy.psi_thresholds == (0.3, 0.4)
     assert options.policy.feature_psi_thresholds == {"mean area": (0.5, 0.6), "prediction": (0.2, 0.9)}
     assert options.policy.budget == Budget(1e8, 86_400.0, 0.1)
-    assert service.monitor(None).detector.budget == options.policy.budget
+    assert service.monitor(None).store.shape.detector.budget == options.policy.budget
     assert (options.clock, options.max_event_ahead_seconds) == ("event", 7)
     assert service.monitor(None).last.report.evaluated_at == 5.0
     assert not service.ready
@@ -125,7 +126,7 @@ def test_in_event_mode_now_is_the_latest_time_that_was_sent(binary: Example) -> 
     assert status["windows"]["50"]["from"] == "2013-07-01T10:00:00.000Z"
 
 
-def test_a_server_evaluates_by_itself_when_nobody_asks(binary: Example) -> None:
+def test_a_server_evaluates_by_interval_without_readers(binary: Example) -> None:
     with served(binary, evaluation_interval_seconds=0.02) as running:
         running.predict({"instances": binary.rows(3)})
         deadline = time.monotonic() + 30.0
@@ -137,7 +138,7 @@ def test_a_server_evaluates_by_itself_when_nobody_asks(binary: Example) -> None:
 # ---------------------------------------------------------------- the state in files
 
 COUNTED = ("_total", "_bucket", "_count", "_sum")
-OF_OTHERS = "it belongs to other settings or columns; begun anew"
+OF_OTHERS = "it belongs to other settings or columns; it begins empty"
 
 
 def _counted_of_the_model(series: Series) -> dict[Any, float]:
@@ -219,7 +220,7 @@ def test_state_is_kept_beside_the_bundle_by_default(binary: Example, tmp_path: P
     bundle = Path(shutil.copytree(binary.folder, tmp_path / "churn"))
     with serving(create_app(quiet(bundle=bundle, state_dir=None))) as client:
         assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
-    assert (tmp_path / "churn.state" / "binary" / "1.2" / "0.state").is_file()
+    assert (tmp_path / "churn.state" / "binary" / "1.2" / "0.log").is_file()
 
 
 def test_a_slot_never_shows_the_process_that_had_it_before(binary: Example, tmp_path: Path) -> None:
@@ -236,28 +237,26 @@ def test_a_slot_never_shows_the_process_that_had_it_before(binary: Example, tmp_
     second.store.leave()
 
 
-def test_a_state_of_other_settings_is_begun_anew_and_the_status_says_so(binary: Example, tmp_path: Path) -> None:
+def test_a_state_of_other_settings_begins_empty_and_the_status_says_so(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path, windows=(50, 1000)) as running:
         running.predict({"instances": binary.rows(60)})
-    for notes in ([f"state_foreign: {name}.state: {OF_OTHERS}" for name in ("evaluation", "retired", "0")], []):
+    for notes in ([f"state_foreign: {name}: {OF_OTHERS}" for name in (CHECKPOINT_FILE, "0.log")], []):
         with served(binary, state_dir=tmp_path, windows=(50, 500)) as running:
             assert running.status()["monitoring"]["state"]["notes"] == notes
             assert (running.status()["rows_observed"], running.metric("model_predictions_total")) == (0, 0)
-            assert running.metric("model_state_recoveries_total", reason="state_foreign") == 3
+            assert running.metric("model_state_recoveries_total", reason="state_foreign") == 2
             assert running.metric("model_monitoring_healthy") == 1
 
 
-def test_what_is_whole_of_a_file_that_was_cut_off_is_saved(binary: Example, tmp_path: Path) -> None:
+def test_the_whole_rows_of_a_truncated_log_are_kept(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path) as running:
         running.predict({"instances": binary.rows(60)})
-    file = tmp_path / "binary" / "1.2" / "0.state"
+    file = tmp_path / "binary" / "1.2" / "0.log"
     size = file.stat().st_size
     os.truncate(file, size - 8)
     with served(binary, state_dir=tmp_path) as running:
         status = running.status()
-        assert status["monitoring"]["state"]["notes"] == [
-            "state_truncated: 0.state: it is truncated; 60 rows were saved, counters went on"
-        ]
+        assert status["monitoring"]["state"]["notes"] == ["state_truncated: 0.log: it is truncated"]
         assert status["rows_observed"] == status["windows"]["1000"]["rows"] == 60
         assert running.metric("model_predictions_total") == 60
         assert running.metric("model_state_recoveries_total", reason="state_truncated") == 1
@@ -265,10 +264,10 @@ def test_what_is_whole_of_a_file_that_was_cut_off_is_saved(binary: Example, tmp_
     assert file.stat().st_size == size
 
 
-def test_nothing_is_made_up_for_a_file_that_was_cut_off_before_its_first_row(binary: Example, tmp_path: Path) -> None:
+def test_a_log_that_was_truncated_before_its_first_row_stays_empty(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path):
         pass
-    file = tmp_path / "binary" / "1.2" / "0.state"
+    file = tmp_path / "binary" / "1.2" / "0.log"
     os.truncate(file, file.stat().st_size - 8)
     with served(binary, state_dir=tmp_path) as running:
         assert running.status()["rows_observed"] == running.status()["windows"]["1000"]["rows"] == 0
@@ -301,12 +300,11 @@ def test_a_folder_that_is_deleted_while_it_is_served_is_a_problem_and_no_more(bi
     assert healthy is False
 
 
-@pytest.mark.parametrize("name", ["evaluation", "retired"])
-def test_what_workers_share_is_begun_anew_when_it_is_damaged(name: str, binary: Example, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_restored_and_predictions_continue(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path) as running:
         running.predict({"instances": binary.rows(60)})
         running.status()
-        file = tmp_path / "binary" / "1.2" / f"{name}.state"
+        file = tmp_path / "binary" / "1.2" / CHECKPOINT_FILE
         with file.open("r+b") as opened:
             opened.seek(HEADER_BYTES)
             opened.write(bytes(file.stat().st_size - HEADER_BYTES))

@@ -1,4 +1,4 @@
-"""Whose files and folders state is kept in: this user's own, or those of root, and nothing that others can change."""
+"""State files and folders belong to this user or to root, and no other user can change them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driftgauge.state.files import FileLock, make_private, opened
-from driftgauge.state.slots import Unusable
+from driftgauge.common.private_files import FileLock, make_private, opened
+from driftgauge.state.slots import StateUnavailable
 
 from tests.examples import Example
 from tests.served import served
-from tests.writers import slots_in, store_in
+from tests.writers import store_in
 
 ANOTHER_USER = 54_321
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -38,7 +38,7 @@ def test_files_and_folders_are_for_their_user_alone_whatever_the_umask(tmp_path:
     store_in(folder).leave()
     assert {_mode(path) for path in (root, root / "churn", folder)} == {0o700}
     found = list(folder.iterdir())
-    assert {path.suffix for path in found} == {".state", ".lock"}
+    assert {path.suffix for path in found} == {".log", ".state", ".lock"}
     assert {_mode(path) for path in found} == {0o600}
 
 
@@ -59,8 +59,8 @@ def test_files_that_others_may_read_are_made_this_users_own(tmp_path: Path) -> N
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
 def test_a_folder_that_everybody_can_write_in_is_refused(mode: int, tmp_path: Path) -> None:
     tmp_path.chmod(mode)
-    with pytest.raises(Unusable, match=rf"^{tmp_path}: everybody can write in it \(mode {mode:04o}\)"):
-        slots_in(tmp_path).take()
+    with pytest.raises(StateUnavailable, match=rf"^{tmp_path}: everybody can write in it \(mode {mode:04o}\)"):
+        store_in(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,17 +93,19 @@ def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
 @AS_ROOT
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, ANOTHER_USER, -1)
-    with pytest.raises(Unusable, match=f"^{tmp_path}: it belongs to user {ANOTHER_USER}, and this process runs as 0"):
-        slots_in(tmp_path).take()
+    with pytest.raises(
+        StateUnavailable, match=f"^{tmp_path}: it belongs to user {ANOTHER_USER}, and this process runs as 0"
+    ):
+        store_in(tmp_path)
 
 
 @AS_ROOT
-@pytest.mark.parametrize("name", ["evaluation.lock", "evaluation.state", "retired.state", "0.lock", "0.state"])
+@pytest.mark.parametrize("name", ["evaluation.lock", "checkpoint.state", "0.lock", "0.log"])
 def test_a_file_of_another_user_is_refused(name: str, tmp_path: Path) -> None:
     store_in(tmp_path).leave()
     os.chown(tmp_path / name, ANOTHER_USER, -1)
-    with pytest.raises(Unusable, match=f"{name}: it belongs to user {ANOTHER_USER}"):
-        slots_in(tmp_path).take()
+    with pytest.raises(StateUnavailable, match=f"{name}: it belongs to user {ANOTHER_USER}"):
+        store_in(tmp_path)
 
 
 def _link(path: Path) -> None:
@@ -121,24 +123,24 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("name", ["evaluation.lock", "evaluation.state", "retired.state", "0.lock", "0.state"])
+@pytest.mark.parametrize("name", ["evaluation.lock", "checkpoint.state", "0.lock", "0.log"])
 def test_what_is_no_file_is_refused_and_left_alone(name: str, wrong: str, tmp_path: Path) -> None:
     make, why = WRONG[wrong]
     make(tmp_path / name)
-    with pytest.raises(Unusable, match=rf"^{tmp_path}/{name}: {why}"):
-        slots_in(tmp_path).take()
+    with pytest.raises(StateUnavailable, match=rf"^{tmp_path}/{name}: {why}"):
+        store_in(tmp_path)
     if (tmp_path / "other").exists():
         assert (tmp_path / "other").read_bytes() == b"not ours"
 
 
 def test_a_file_of_40_gigabytes_is_not_read(tmp_path: Path) -> None:
     store_in(tmp_path).leave()
-    os.truncate(tmp_path / "0.state", 40_000_000_000)
-    slots = slots_in(tmp_path)
-    own, _, _ = slots.take()
-    assert [recovery.reason for recovery in slots.recoveries] == ["state_truncated"]
-    assert own.file is not None
-    assert (tmp_path / "0.state").stat().st_size == len(own.file)
+    size = (tmp_path / "0.log").stat().st_size
+    os.truncate(tmp_path / "0.log", 40_000_000_000)
+    store = store_in(tmp_path)
+    assert [recovery.reason for recovery in store.recoveries] == ["state_truncated"]
+    assert (tmp_path / "0.log").stat().st_size == size
+    store.leave()
 
 
 def test_programs_that_are_started_do_not_get_the_files(tmp_path: Path) -> None:
@@ -149,10 +151,10 @@ def test_programs_that_are_started_do_not_get_the_files(tmp_path: Path) -> None:
         os.close(descriptor)
 
 
-def test_a_lock_that_is_a_link_is_not_taken(tmp_path: Path) -> None:
+def test_a_lock_that_is_a_link_is_not_acquired(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "other")
     with pytest.raises(PermissionError, match="symbolic link"):
-        FileLock(tmp_path / "lock").take()
+        FileLock(tmp_path / "lock").acquire()
     assert not (tmp_path / "other").exists()
 
 

@@ -1,21 +1,24 @@
 """Workers of a state folder that a test starts as processes of their own, and kills.
 
-`python -m tests.writers` is a crew: it forks a worker for each line that it is sent, so that a hundred of them take
-the time of one to start. A line is a list of JSON: a command, a folder, the rows of the window, and what it takes.
-What workers have to say they write to the same pipe, a line each.
+`python -m tests.writers` is a crew: it forks a worker for each line that it reads, so that a hundred of them take
+the time of one to start. A line is a list in JSON: a command, a folder, the rows of the window, and arguments.
+Workers write their reports to the same pipe, one line each.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,31 +26,27 @@ import numpy as np
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.metrics.series import CPU, LATE, CounterSpec
-from driftgauge.monitor.monitor import MonitorOptions, state_shape
+from driftgauge.metrics.series import CPU, DROPPED, LATE, CounterSpec
+from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
+from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint
 from driftgauge.state.layout import Field, Layout
-from driftgauge.state.members import added
-from driftgauge.state.memory import Retired, RetiredTotals
-from driftgauge.state.points import go_on
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slot import Owner, OwnSlot, Slot
-from driftgauge.state.slots import Slots
-from driftgauge.state.store import Snapshot, Store
-from driftgauge.state.versions import Versions, version_fields
+from driftgauge.state.slots import StateKey
+from driftgauge.state.store import SlotTotals, StateSnapshot, Store, sum_totals
 
 from tests.monitors import START, small_baseline
 
 ROOT: Final = Path(__file__).parents[1]
 COUNTED: Final = CounterSpec("counted_total", "counter", "Rows as a worker counts them.")
 SPANS: Final = (TimeSpan("10s", 10), TimeSpan("2m", 120), TimeSpan("1h", 3_600))
+KEY: Final = StateKey("churn", "1", small_baseline().hash)
 STOP: Final = "stop"
 """A file that ends the readers of a folder."""
-RETIRING: Final = ("retired.copied", "retired.checked", "written", "deleted")
-"""Where an evaluation may be killed that retires slots."""
 LATER: Final = START + 3_000.0
-"""All rows of a test lie in the hour before."""
-FILES: Final = {"0.state", "0.lock", "evaluation.state", "evaluation.lock", "retired.state"}
-"""Of a folder that one worker has used."""
+"""All rows of a test arrive in the hour before."""
+FILES: Final = {"0.log", "0.lock", "checkpoint.state", "evaluation.lock"}
+"""Files of a folder that one worker has used."""
 HEADS: Final = {
     "nothing": b"",
     "garbage": bytes(range(256)) * 40,
@@ -55,102 +54,233 @@ HEADS: Final = {
     "json of another kind": b"[1, 2]\n" + bytes(8_192),
     "a number": b"12\n" + bytes(8_192),
 }
-"""Beginnings of files that are no states."""
+"""Beginnings of files that hold no state."""
+FOLD_POINTS: Final = tuple(point for point in FAILPOINTS if point.startswith("fold."))
+WORK_POINTS: Final = tuple(point for point in FAILPOINTS if point not in FOLD_POINTS)
+"""Failpoints that every worker passes which appends rows and catches up."""
 
-_ROWS_A_SECOND: Final = 128  # a power of two: no time is rounded
+MOST_ROWS_OF_ONE: Final = 8_000
+"""Rows of each worker that folds."""
+_LOGS: Final = 8
+"""Logs whose rows have ids of their own."""
+_ROWS_A_SECOND: Final = 1_024  # a power of two: no time is rounded
 _MOST_BATCHES: Final = 2_000
+_BATCHES: Final = ([1, 7, 50, 300, 2_100, 5_000], [0.3, 0.3, 0.2, 0.15, 0.04, 0.01])
+"""Rows of a batch, and how often each comes."""
 
 
-# ---------------------------------------------------------------- rows that show what they are
+# ---------------------------------------------------------------- rows that say which they are
 
 
-def content(numbers: IntArray) -> FloatArray:
-    """Return the rows of these numbers, shape [n, columns]: a row that is half another one fits neither."""
-    return np.column_stack([5.0 + numbers % 701 * 0.1, numbers % 2, numbers % 3, (numbers * 7 % 1_000 + 0.5) / 1_000])
+def ids(log: int, first: int, end: int) -> IntArray:
+    """Return the ids of the rows of a log from one number up to another: those of several logs alternate."""
+    return np.arange(first, end) * _LOGS + log
 
 
-def arrival(numbers: IntArray) -> FloatArray:
-    """Return when the rows of these numbers come, shape [n]."""
-    times: FloatArray = START + numbers / _ROWS_A_SECOND
+def ids_of_logs(logs: Mapping[int, int], first: int = 0) -> IntArray:
+    """Return the ids of all rows of logs that hold as many rows each, in order of arrival."""
+    return np.sort(np.concatenate([np.empty(0, np.int64), *(ids(log, first, end) for log, end in logs.items())]))
+
+
+def content(row_ids: IntArray) -> FloatArray:
+    """Return the rows of these ids, shape [n, columns]: a row mixed of two others fits none of them."""
+    scattered = row_ids * 7 % 1_000 + 0.5
+    return np.column_stack([5.0 + row_ids % 701 * 0.1, row_ids % 2, row_ids % 3, scattered / 1_000])
+
+
+def arrival(row_ids: IntArray) -> FloatArray:
+    """Return when the rows of these ids arrive, shape [n]."""
+    times: FloatArray = START + row_ids / _ROWS_A_SECOND
     return times
 
 
-def numbers_of(at: FloatArray) -> IntArray:
-    """Return which rows have come at some times."""
+def ids_at(at: FloatArray) -> IntArray:
+    """Return the ids of the rows that arrived at these times."""
     return ((at - START) * _ROWS_A_SECOND).astype(np.int64)
 
 
-def recount(first: int, end: int) -> IntArray:
-    """Return the counts of rows from one number up to another, shape [columns, K]."""
+def recount(row_ids: IntArray) -> IntArray:
+    """Return the counts of rows, shape [columns, K]."""
     binner = small_baseline().binner
-    return binner.counts(binner.codes(content(np.arange(first, end))))
+    return binner.counts(binner.codes(content(row_ids)))
 
 
 # ---------------------------------------------------------------- folders
 
 
-def options_of(window_rows: int) -> MonitorOptions:
-    """Return options with one window of rows and some of time."""
-    return MonitorOptions(policy=Policy(windows=(window_rows,), time_windows=SPANS))
-
-
+@functools.cache
 def shape_of(window_rows: int) -> StateShape:
     """Return the shape of a state with one window of rows and some of time."""
-    return state_shape(small_baseline(), options_of(window_rows), (COUNTED, LATE))
+    baseline = small_baseline()
+    series = (COUNTED, LATE, DROPPED)
+    return StateShape(baseline.binner, baseline.scales, baseline.detector(), window_rows, series=series, spans=SPANS)
 
 
-def owner() -> Owner:
-    """Return the owner of the states."""
-    return Owner("churn", "1", small_baseline().hash)
-
-
-def slots_in(folder: Path, window_rows: int = 1_000, reach: Callable[[str], None] = go_on) -> Slots:
-    """Return a folder as a worker sees it that has no slot yet."""
-    return Slots(folder, owner(), shape_of(window_rows), small_baseline().detector(), reach=reach)
-
-
-def store_in(folder: Path, window_rows: int = 1_000) -> Store:
-    """Take a slot and return the store."""
-    slots = slots_in(folder, window_rows)
-    return Store(*slots.take(), slots)
+def store_in(folder: Path, window_rows: int = 1_000, failpoint: Failpoint = no_failpoint, **options: Any) -> Store:
+    """Open the store of a folder as one more worker."""
+    key = options.pop("key", KEY)
+    return Store.open(folder, key, shape_of(window_rows), failpoint=failpoint, **options)
 
 
 def names_in(folder: Path) -> set[str]:
-    """What lies in a folder."""
+    """Return the names of a folder's files."""
     return {path.name for path in folder.iterdir()}
 
 
-def append(slot: OwnSlot, rows: int, first: int | None = None) -> None:
-    """Append the next rows to a slot, or those from some number, count them and let everybody know."""
-    state = slot.state
-    begin = state.rows if first is None else first
-    numbers = np.arange(begin, begin + rows)
-    state.append(content(numbers), arrival(numbers), arrival(numbers))
-    with state.counting() as counters:
-        counters.add(COUNTED.name, rows)
-    state.process[CPU] += 1.0
-    state.publish()
+def own_totals(store: Store) -> SlotTotals:
+    """Return the counters of a store's own slot."""
+    (own,) = (totals for totals in store.counted() if totals.number == store.number)
+    return own
 
 
 def counted_rows(store: Store) -> int:
     """Return the rows that all workers together have counted."""
-    return int(added(store.counted()).counted[COUNTED.name].sum())
+    return int(sum_totals(store.counted())[COUNTED.name].sum())
+
+
+def append(store: Store, row_ids: IntArray) -> None:
+    """Append rows to a store's own log, catch up where it is full, count the rows and publish."""
+    done = 0
+    while done < len(row_ids):
+        part = row_ids[done:]
+        done += store.append(content(part), arrival(part), arrival(part))
+        if done < len(row_ids):
+            catch_up(store)
+    with store.counting() as counters:
+        counters.add(COUNTED.name, len(row_ids))
+    store.process[CPU] += 1.0
+    store.publish()
+
+
+def catch_up(store: Store) -> None:
+    """Move all rows of all logs into the checkpoint."""
+    with store.evaluating():
+        commit_all(store)
+
+
+def commit_all(store: Store) -> None:
+    """Move all rows of all logs into the checkpoint; the caller holds the evaluation lock."""
+    while (pending := store.pending(LATER)) is not None:
+        store.commit(pending)
+
+
+def uninterrupted(window_rows: int, row_ids: IntArray) -> Store:
+    """Return a store in memory that has observed rows and never stopped."""
+    store = Store.in_memory(shape_of(window_rows))
+    append(store, row_ids)
+    catch_up(store)
+    return store
+
+
+# ---------------------------------------------------------------- promises
+
+
+def check_snapshot(snapshot: StateSnapshot, window_rows: int) -> None:
+    """Assert that the rows of a window are complete and consecutive, and that each sum fits the others."""
+    found = ids_at(snapshot.rows.at)
+    assert len(found) == min(snapshot.observed, window_rows)
+    assert (np.diff(found) > 0).all(), "a row comes twice, or not in order of arrival"
+    np.testing.assert_array_equal(snapshot.rows.values, content(found))
+    np.testing.assert_array_equal(snapshot.rows.codes, small_baseline().binner.codes(snapshot.rows.values))
+    for log in range(_LOGS):
+        assert set(np.diff(found[found % _LOGS == log])) <= {_LOGS}, "a row of a log is missing"
+    for total in snapshot.totals:
+        assert (total.counts.sum(axis=1) == total.rows).all()
+        assert total.hours.sum() == total.rows
+    assert snapshot.totals[-1].rows == snapshot.observed, "the hour holds all rows of the same moment"
+
+
+def check_recount(store: Store, window_rows: int, logs: Mapping[int, int]) -> None:
+    """Catch up, and assert that a state equals a recount of logs that held as many rows each.
+
+    Nothing may have been found damaged since the store was opened.
+    """
+    row_ids = ids_of_logs(logs)
+    expected = uninterrupted(window_rows, row_ids)
+    with store.evaluating():
+        commit_all(store)
+        for ago in (0.0, 0.3, 9.7, 100.0):
+            now = float(arrival(row_ids[-1:]).max(initial=START)) + ago
+            _check_same(store.snapshot(now), expected.snapshot(now))
+            _check_times(store.snapshot(now), row_ids, now)
+        check_snapshot(store.snapshot(LATER), window_rows)
+        if sum(rows > 0 for rows in logs.values()) <= 1:
+            _check_same_evidence(store, expected)
+    assert store.rows == len(row_ids)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(row_ids))
+    assert sum_totals(store.counted())[DROPPED.name].sum() == 0
+    found_now = store.notes[len(store.recoveries) :]
+    assert found_now == [], "nothing may be found damaged"
+
+
+def _check_same(found: StateSnapshot, expected: StateSnapshot) -> None:
+    assert (found.observed, found.latest_at) == (expected.observed, expected.latest_at)
+    np.testing.assert_array_equal(found.rows.at, expected.rows.at)
+    np.testing.assert_array_equal(found.rows.values, expected.rows.values)
+    np.testing.assert_array_equal(found.rows.codes, expected.rows.codes)
+    for one, other in zip(found.totals, expected.totals, strict=True):
+        assert (one.span, one.start, one.rows) == (other.span, other.start, other.rows)
+        np.testing.assert_array_equal(one.counts, other.counts)
+        np.testing.assert_array_equal(one.hours, other.hours)
+        np.testing.assert_allclose(one.sums, other.sums, rtol=1e-9, atol=1e-6)
+
+
+def _check_times(snapshot: StateSnapshot, row_ids: IntArray, now: float) -> None:
+    """Assert that the time windows hold the rows since the start of their oldest bucket."""
+    times = arrival(row_ids)
+    for total, span in zip(snapshot.totals, SPANS, strict=True):
+        oldest = (math.floor(now / span.width) - span.buckets + 1) * span.width
+        inside = row_ids[times >= oldest]
+        assert (total.start, total.rows) == (oldest, len(inside))
+        np.testing.assert_array_equal(total.counts, recount(inside))
+
+
+def _check_same_evidence(found: Store, expected: Store) -> None:
+    for name, numbers in vars(expected.root.progress.evidence).items():
+        np.testing.assert_array_equal(vars(found.root.progress.evidence)[name], numbers, err_msg=name)
+
+
+class Watch:
+    """What one reader saw, compared with what it saw before: no sum may go back."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._bins = store.root.progress.head.total
+        self._sums = (0.0, 0.0, 0.0, 0.0, -math.inf)
+        self.reads = 0
+
+    def look(self) -> tuple[float, ...]:
+        """Read all sums without a lock, and assert that none went back."""
+        members, bins = self._store.counted(), self._store.root.progress.head.total
+        assert (bins >= self._bins).all(), "rows of a bin went back"
+        assert np.unique(bins.sum(axis=1)).size == 1
+        sums = (
+            self._store.rows,
+            float(sum_totals(members)[COUNTED.name].sum()),
+            float(sum(totals.counted["process"][CPU] for totals in members)),
+            float(bins[0].sum()),
+            self._store.root.evaluated_at,
+        )
+        assert all(new >= old for new, old in zip(sums, self._sums, strict=True)), f"{self._sums} went back to {sums}"
+        self._bins, self._sums = bins, sums
+        self.reads += 1
+        return sums
 
 
 # ---------------------------------------------------------------- workers
 
 
-def deadly(point: str, nth: int) -> Callable[[str], None]:
-    """Return what ends this process when it comes to a point for the n-th time, as a power cut ends it."""
+def deadly(point: str, nth: int) -> Failpoint:
+    """Return a failpoint that kills this process when it passes a point for the n-th time."""
     passed = 0
 
-    def reach(reached: str) -> None:
+    def failpoint(reached: str) -> None:
         nonlocal passed
         passed += reached == point
         if passed == nth:
             die()
 
-    return reach
+    return failpoint
 
 
 def die() -> None:
@@ -163,166 +293,214 @@ def tell(*words: object) -> None:
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
-def _write(folder: Path, window_rows: int, point: str, nth: int, seed: int) -> None:
-    """Take a slot and append batches until it is killed at a point; tells what it has taken, begun and done."""
-    slots = slots_in(folder, window_rows, deadly(point, nth))
-    slot, *_ = slots.take()
-    with slot.state.counting() as counters:
-        counters.add(COUNTED.name, slot.uncounted)
-        counted = int(counters.copy()[COUNTED.name].sum())
-    tell("taken", slot.number, slot.state.rows, counted, len(slots.recoveries))
+def _started(folder: Path, window_rows: int, failpoint: Failpoint = no_failpoint) -> tuple[Store, int]:
+    """Open a store, count the rows that its predecessor did not count, and report; returns the rows of its log."""
+    store = store_in(folder, window_rows, failpoint)
+    with store.counting() as counters:
+        counters.add(COUNTED.name, store.uncounted)
+    own = own_totals(store)
+    tell("taken", store.number, own.rows, int(own.counted[COUNTED.name].sum()), len(store.recoveries))
+    for recovery in store.recoveries:
+        tell("recovery", recovery.reason, recovery.text)
+    return store, own.rows
+
+
+def _write(folder: Path, window_rows: int, point: str, nth: int, seed: int, rests: float = 0.0) -> None:
+    """Append batches and catch up now and then, until killed at a point; reports each batch before and after."""
+    store, rows = _started(folder, window_rows, deadly(point, nth))
     generator = np.random.default_rng(seed)
     for _ in range(_MOST_BATCHES):
-        rows = int(generator.choice([1, 7, 50, 300, 2_100, 5_000], p=[0.3, 0.3, 0.2, 0.15, 0.04, 0.01]))
-        tell("begun", slot.state.rows + rows)
-        append(slot, rows)
-        tell("done", slot.state.rows)
+        size = int(generator.choice(_BATCHES[0], p=_BATCHES[1]))
+        tell("begun", store.number, rows + size)
+        append(store, ids(store.number, rows, rows + size))
+        rows += size
+        tell("done", store.number, rows)
         if generator.random() < 0.3:
-            slot.state.digest()
+            catch_up(store)
+        time.sleep(rests)
 
 
-def _append(folder: Path, window_rows: int, rows: int, end: str, point: str = "") -> None:
-    """Take a slot, append rows and end: `held` until the crew is told, `left` in good order, or `killed`."""
-    slots = slots_in(folder, window_rows)
-    slot, *_ = slots.take()
-    append(slot, rows)
-    tell("appended", slot.number, slot.state.rows, slot.uncounted, len(slots.recoveries))
+def _write_and_fold(folder: Path, window_rows: int, point: str, nth: int, seed: int, worker: int) -> None:
+    """Append batches with ids of this worker alone, catch up, and fold idle logs whatever their age, until killed."""
+    store, _ = _started(folder, window_rows, deadly(point, nth))
+    generator, rows = np.random.default_rng(seed), 0
+    for _ in range(_MOST_BATCHES):
+        size = int(generator.choice(_BATCHES[0], p=_BATCHES[1]))
+        if rows + size <= MOST_ROWS_OF_ONE:
+            tell("begun", worker, rows + size)
+            append(store, ids_of_worker(worker, rows, rows + size))
+            rows += size
+            tell("done", worker, rows)
+        with store.evaluating():
+            commit_all(store)
+            store.fold(LATER)
+        time.sleep(0.001)
+
+
+def ids_of_worker(worker: int, first: int, end: int) -> IntArray:
+    """Return the ids of the rows of one worker of many, whichever log they are in."""
+    return ids(worker % _LOGS, worker * MOST_ROWS_OF_ONE + first, worker * MOST_ROWS_OF_ONE + end)
+
+
+def _append(folder: Path, window_rows: int, size: int, end: str, first: int = -1, point: str = "") -> None:
+    """Append rows and end: `held` until the crew is told, `left` in good order, or `killed`, here or at a point."""
+    store, rows = _started(folder, window_rows, deadly(point, 1))
+    first = rows if first < 0 else first
+    append(store, ids(store.number, first, first + size))
+    tell("appended", store.number, rows + size, store.uncounted, len(store.recoveries))
     if end == "held":
         signal.pause()
     if end == "left":
-        slot.state.digest()
-        slot.state.publish()
-        slots.leave()
-    elif end == "writing":  # killed half way through another batch
-        slots.release()
-        slots = slots_in(folder, window_rows, deadly(point, 1))
-        append(slots.take()[0], rows)
+        store.leave()
     else:
         die()
 
 
-class _Dying(RetiredTotals):
-    """Totals whose writer is killed as soon as they are written."""
-
-    def __init__(self, real: RetiredTotals) -> None:
-        self._real = real
-
-    @property
-    def sequence(self) -> int:
-        return self._real.sequence
-
-    def read(self) -> Retired:
-        return self._real.read()
-
-    def write(self, retired: Retired) -> None:
-        self._real.write(retired)
-        die()
-
-
-class _DyingSlots(Slots):
-    """Slots whose evaluation is killed as soon as it has retired one of them."""
-
-    def _retire(self, totals: RetiredTotals, slot: Slot) -> None:
-        super()._retire(totals, slot)
-        die()
-
-
-def _evaluate(folder: Path, window_rows: int, now: float, after_seconds: float, where: str = "") -> None:
-    """Weigh all rows and retire what is over; killed on the way if it says where."""
-    slots = slots_in(folder, window_rows)
-    if where == "deleted":
-        slots = _DyingSlots(folder, owner(), shape_of(window_rows), small_baseline().detector())
-    slot, memory, retired = slots.take()
-    retired._versions._reach = deadly(where, 1)
-    store = Store(slot, memory, _Dying(retired) if where == "written" else retired, slots)
+def _catch_up(folder: Path, window_rows: int, point: str = "", nth: int = 1, older_than: float = -math.inf) -> None:
+    """Catch up and fold logs, killed at a point if it says which."""
+    store = store_in(folder, window_rows, deadly(point, nth))
     with store.evaluating():
-        weigh(store)
-        store.retire(now, after_seconds)
+        commit_all(store)
+        store.fold(older_than)
     store.leave()
 
 
-def weigh(store: Store) -> None:
-    """Weigh the rows that have come."""
-    blocks, counted, lost = store.unweighed()
-    assert lost == 0
-    assert (blocks.counts >= 0).all()
-    assert (blocks.counts.sum(axis=2) == blocks.counts[:, :1].sum(axis=2)).all()
-    store.weigh(store.detector.advance(store.evidence(), blocks), counted)
-
-
 def _read(folder: Path, window_rows: int, evaluates: bool) -> None:
-    """Read, time and again, while one worker after another writes to one slot, and check all that must hold."""
+    """Read again and again while others write, and check every promise."""
     store = store_in(folder, window_rows)
-    tell("reading", store.own.number)
-    times, seen = 0, (0, 0, 0)
-    bins = store.bin_rows()
+    watch = Watch(store)
+    tell("reading", store.number)
+    last = 0
     while not (folder / STOP).exists():
-        before = store.rows
-        snapshot = store.snapshot(LATER)
-        assert snapshot.observed >= before
+        appended, _, _, binned, _ = watch.look()
+        with store.evaluating():
+            if evaluates:
+                commit_all(store)
+            snapshot, bins = store.snapshot(LATER), store.root.progress.head.total
+            if evaluates:
+                assert snapshot.observed >= appended
+                store.keep(store.root.latches, time.time())
         check_snapshot(snapshot, window_rows)
-        assert snapshot.totals[-1].rows == snapshot.observed, "the hour holds all rows of the same moment"
-        np.testing.assert_array_equal(snapshot.totals[-1].counts, recount(0, snapshot.observed))
-        counts = store.bin_rows()
-        assert (counts >= bins).all(), "rows of a bin went back"
-        assert np.unique(counts.sum(axis=1)).size == 1
-        now = (snapshot.observed, counted_rows(store), int(counts[0].sum()))
-        assert now[2] >= now[0]
-        assert all(new >= old for new, old in zip(now, seen, strict=True)), f"{seen} went back to {now}"
-        if evaluates:
-            with store.evaluating():
-                weigh(store)
-        bins, seen = counts, now
-        times += 1
-        time.sleep(0.002)  # the writer, too, wants a core
+        assert (bins.sum(axis=1) == snapshot.observed).all()
+        np.testing.assert_array_equal(snapshot.totals[-1].counts, bins)
+        assert snapshot.observed >= max(last, binned)
+        last = snapshot.observed
+        time.sleep(0.002)  # the writer, too, needs a core
     assert store.notes == []
-    tell("read", times, *seen)
+    tell("read", watch.reads, last)
 
 
-def check_snapshot(snapshot: Snapshot, window_rows: int) -> None:
-    """Assert that a window holds the newest rows that one slot's writers appended, each of them whole."""
-    held = min(snapshot.observed, window_rows)
-    numbers = np.arange(snapshot.observed - held, snapshot.observed)
-    np.testing.assert_array_equal(numbers_of(snapshot.rows.at), numbers)
-    np.testing.assert_array_equal(snapshot.rows.values, content(numbers))
-    np.testing.assert_array_equal(snapshot.rows.codes, small_baseline().binner.codes(snapshot.rows.values))
-    for total in snapshot.totals:
-        assert (total.counts.sum(axis=1) == total.rows).all()
-        assert total.hours.sum() == total.rows
+def _watch(folder: Path, window_rows: int) -> None:
+    """Check again and again that no sum goes back while others append rows and fold logs."""
+    store = store_in(folder, window_rows)
+    watch = Watch(store)
+    tell("reading", store.number)
+    while not (folder / STOP).exists():
+        watch.look()
+        with store.evaluating():
+            snapshot, bins = store.snapshot(LATER), store.root.progress.head.total
+        found = ids_at(snapshot.rows.at)
+        assert len(np.unique(found)) == len(found), "a row comes twice"
+        np.testing.assert_array_equal(snapshot.rows.values, content(found))
+        np.testing.assert_array_equal(snapshot.totals[-1].counts, bins)
+        assert (bins.sum(axis=1) == snapshot.observed).all()
+        time.sleep(0.002)
+    assert store.notes == []
+    tell("read", watch.reads, watch.reads)
+
+
+def replayed(folder: Path | None, window_rows: int, failpoint: Failpoint = no_failpoint) -> Monitor:
+    """Return a monitor by the clock of events, in a folder or in memory."""
+    policy = Policy(windows=(200, window_rows), time_windows=SPANS)
+    options = MonitorOptions(policy=policy, clock="event")
+    shape = state_shape(small_baseline(), options)
+    store = Store.in_memory(shape) if folder is None else Store.open(folder, KEY, shape, failpoint=failpoint)
+    names = {"model_name": KEY.model_name, "model_version": KEY.model_version}
+    return Monitor(small_baseline(), **names, now=LATER, options=options, store=store)
+
+
+def _replay(folder: Path, window_rows: int, point: str, nth: int, seed: int, upto: int) -> None:
+    """Replay rows from the first one that is not in the log, and evaluate now and then, until killed at a point."""
+    monitor, generator = replayed(folder, window_rows, deadly(point, nth)), np.random.default_rng(seed)
+    rows = monitor.store.rows
+    while rows < upto:
+        size = min(upto - rows, int(generator.choice([1, 7, 50, 300, 2_100])))
+        row_ids = ids(0, rows, rows + size)
+        monitor.observe(content(row_ids), arrival=LATER, event=arrival(row_ids))
+        monitor.store.publish()
+        rows += size
+        if generator.random() < 0.5:
+            monitor.evaluate(LATER)
+    monitor.store.leave()
 
 
 def _take(folder: Path, window_rows: int, times: int) -> None:
-    """Take a slot, append and be killed, so many workers one after another."""
+    """Let workers append and be killed, one after another."""
     for _ in range(times):
-        child = _forked(lambda: _append(folder, window_rows, 3, "killed"))
-        os.waitpid(child, 0)
+        os.waitpid(_forked(lambda: _append(folder, window_rows, 3, "killed")), 0)
 
 
-# ---------------------------------------------------------------- versions
+def _storm(folder: Path, window_rows: int, workers: int, kills: int, seed: int, folds: bool) -> None:
+    """Keep workers appending and catching up, kill one after another at random moments, and in the end all at once.
+
+    With `folds` their number changes, so that logs are without a worker for a while.
+    """
+    generator = np.random.default_rng(seed)
+    running: list[int] = []
+    started = 0
+    for _ in range(kills):
+        while len(running) < (int(generator.integers(1, workers + 1)) if folds else workers):
+            running.append(_forked(_stormy(folder, window_rows, generator, started if folds else None)))
+            started += 1
+        time.sleep(generator.uniform(0.0, 0.2))
+        _kill([running.pop(int(generator.integers(len(running))))])
+    _kill(running)
 
 
-FIELDS: Final = (Field("whole", "i8", (1,)), Field("many", "f8", (30, 100)), Field("few", "u4", (7,)))
-VERSIONS: Final = Layout(version_fields("some", FIELDS))
+def _stormy(folder: Path, window_rows: int, generator: np.random.Generator, worker: int | None) -> Callable[[], None]:
+    """Return a worker of a storm: most die at a point of their own, if nothing kills them before."""
+    point = str(generator.choice(WORK_POINTS if worker is None else FAILPOINTS)) if generator.random() < 0.7 else ""
+    nth, seed = int(generator.integers(1, 40 if worker is None else 10)), int(generator.integers(2**32))
+    if worker is None:
+        return lambda: _write(folder, window_rows, point, nth, seed, rests=0.001)
+    return lambda: _write_and_fold(folder, window_rows, point, nth, seed, worker)
 
 
-def some_versions(buffer: memoryview | bytearray, reach: Callable[[str], None] = go_on) -> Versions:
-    """Return versions of a few arrays."""
-    return Versions("some", FIELDS, VERSIONS.arrays(buffer), reach)
+def _kill(victims: list[int]) -> None:
+    """Kill workers, and report every one that had failed before."""
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    for pid in victims:
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code != -signal.SIGKILL:
+            tell("failed", code)
+
+
+# ---------------------------------------------------------------- double buffers
+
+
+FIELDS: Final = Layout([Field("whole", "i8", (1,)), Field("many", "f8", (30, 100)), Field("few", "u4", (7,))])
+DOUBLE_BUFFER: Final = Layout(double_buffer_fields("some", FIELDS))
+
+
+def some_double_buffer(buffer: memoryview | bytearray, failpoint: Failpoint = no_failpoint) -> DoubleBuffer:
+    """Return a double buffer of a few arrays."""
+    return DoubleBuffer("some", FIELDS, DOUBLE_BUFFER.arrays(buffer), failpoint)
 
 
 def all_of(number: int) -> dict[str, Any]:
-    """Return what is written of a number."""
-    return {field.name: np.full(field.shape, number, field.dtype) for field in FIELDS}
+    """Return arrays full of a number."""
+    return {field.name: np.full(field.shape, number, field.dtype) for field in FIELDS.fields}
 
 
-def _versions(path: Path, most: int) -> None:
-    """Write one number after another for as long as it may."""
+def _double_buffer(path: Path, most: int) -> None:
+    """Write one number after another until killed."""
     with path.open("r+b") as file:
         buffer = np.memmap(file, dtype=np.uint8, mode="r+")
-    versions = some_versions(buffer.data)
+    numbers = some_double_buffer(buffer.data)
     tell("writing")
-    for number in range(versions.sequence + 1, most):
-        versions.write(all_of(number))
+    for number in range(numbers.sequence + 1, most):
+        numbers.write(all_of(number))
 
 
 # ---------------------------------------------------------------- the crew
@@ -331,12 +509,15 @@ def _versions(path: Path, most: int) -> None:
 _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "write": _write,
     "append": _append,
-    "evaluate": _evaluate,
+    "catch_up": _catch_up,
     "read": _read,
+    "replay": _replay,
     "take": _take,
-    "versions": lambda folder, most: _versions(folder, most),
+    "watch": _watch,
+    "storm": _storm,
+    "double_buffer": _double_buffer,
 }
-_HELD: Final = ("held", "read", "versions")
+_HELD: Final = ("held", "read", "watch", "double_buffer")
 
 
 def _forked(run: Callable[[], None]) -> int:
@@ -375,43 +556,45 @@ Line = list[str]
 
 
 class Crew:
-    """What a test tells the crew, and hears of it."""
+    """The test's side of a crew: sends commands and reads reports."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def ask(self, command: str, *arguments: object, until: str = "ended") -> list[Line]:
-        """Send a command, and return what is said up to a line that begins so, the last included."""
+        """Send a command, and return the reports up to a line that begins so, this one included."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([command, *map(_plain, arguments)]) + "\n")
         self._process.stdin.flush()
-        return list(self._heard(until))
+        return list(self._reports(until))
 
-    def _heard(self, until: str) -> Iterator[Line]:
+    def _reports(self, until: str) -> Iterator[Line]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             yield line.split()
             if line.startswith(until):
                 return
-        raise AssertionError("the crew has ended")
+        raise RuntimeError("the crew has ended")
 
-    def append(self, folder: Path, rows: int, end: str, *, window_rows: int = 1_000) -> Line:
-        """Let a worker append rows; returns its slot, all rows of it, how many were uncounted, and its recoveries."""
+    def append(self, folder: Path, rows: int, end: str, *, window_rows: int = 1_000, first: int = -1) -> Line:
+        """Let a worker append rows; returns its slot, all rows of its log, its uncounted rows and its recoveries."""
         until = "appended" if end == "held" else "ended"
-        said = self.ask("append", folder, window_rows, rows, end, until=until)
-        assert said[0][0] == "appended", said
-        return said[0][1:]
+        said = self.ask("append", folder, window_rows, rows, end, first, until=until)
+        assert said[1][0] == "appended", said
+        return said[1][1:]
 
-    def evaluate(self, folder: Path, now: float, after_seconds: float, where: str = "") -> int:
-        """Let a worker weigh all rows and retire slots; returns how it ended."""
-        return int(self.ask("evaluate", folder, 1_000, now, after_seconds, where)[-1][1])
+    def catch_up(
+        self, folder: Path, point: str = "", nth: int = 1, *, older_than: float = -math.inf, window_rows: int = 1_000
+    ) -> int:
+        """Let a worker catch up and fold logs; returns its exit code."""
+        return int(self.ask("catch_up", folder, window_rows, point, nth, older_than)[-1][1])
 
     def killed(self) -> None:
-        """Kill those that are held, and wait for their ends."""
+        """Kill the held workers, and wait for their ends."""
         self.ask("kill", until="all ended")
 
     def joined(self) -> list[Line]:
-        """Wait for those that are held; returns what they said at the end."""
+        """Wait for the held workers; returns their last reports."""
         return self.ask("join", until="all ended")
 
 
@@ -420,9 +603,9 @@ def _plain(argument: object) -> object:
 
 
 @contextmanager
-def crew() -> Iterator[Crew]:
-    """Start a crew; it and those that it holds end with the test."""
-    command = [sys.executable, "-m", "tests.writers"]
+def crew(broken: str = "") -> Iterator[Crew]:
+    """Start a crew, on request with a broken state (see `tests.breakages`); its held workers end with the test."""
+    command = [sys.executable, "-m", "tests.writers", *filter(None, [broken])]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         yield Crew(process)
@@ -431,5 +614,11 @@ def crew() -> Iterator[Crew]:
         process.communicate(timeout=30)
 
 
-if __name__ == "__main__":
+def _main() -> None:
+    for name in sys.argv[1:]:
+        import_module("tests.breakages").BREAKAGES[name].apply()
     _serve()
+
+
+if __name__ == "__main__":
+    _main()

@@ -57,6 +57,8 @@ class Reason(StrEnum):
     # Observations that are lost.
     MONITORING_FAILED = "monitoring_failed"
     """Monitoring raised; the prediction was answered."""
+    LOG_FULL = "log_full"
+    """The log of the worker was full of rows that no catch-up had read."""
     # Observations whose timestamp is rejected.
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
     """The timestamp is implausibly far ahead of the row's arrival."""
@@ -64,7 +66,7 @@ class Reason(StrEnum):
     POWER_LOSS = "power_loss"
     """The machine stopped before the state reached the disk."""
     STATE_DAMAGED = "state_damaged"
-    """A state file fails its checks."""
+    """A state file, or a row in it, fails its checks."""
     STATE_TRUNCATED = "state_truncated"
     """A state file is shorter than it should be."""
     STATE_FOREIGN = "state_foreign"
@@ -129,7 +131,7 @@ REJECTIONS: Final = (
 """Reasons of refused requests to predict."""
 FAILURES: Final = (Reason.MODEL_FAILED,)
 """Reasons of accepted predictions that fail."""
-DROPS: Final = (Reason.MONITORING_FAILED,)
+DROPS: Final = (Reason.MONITORING_FAILED, Reason.LOG_FULL, Reason.STATE_DAMAGED)
 """Reasons of lost observations."""
 HANG_UPS: Final = (
     Reason.MALFORMED_HTTP,

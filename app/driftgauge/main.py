@@ -7,9 +7,10 @@ import contextlib
 import gc
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -41,7 +42,7 @@ from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import install_routes, measured, shortcuts
 from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
-from driftgauge.metrics.series import RECOVERED, CounterSpec, monitor_series, score_buckets
+from driftgauge.metrics.series import RECOVERED, monitor_series, score_buckets
 from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
 from driftgauge.models.model_file import UntrustedTypes
 from driftgauge.models.predictor import Predictor, verify
@@ -50,20 +51,20 @@ from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.registry import Registry
-from driftgauge.monitor.scheduler import Evaluator
+from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS, enforce_deadline
-from driftgauge.state.slot import Owner
-from driftgauge.state.slots import Slots, Unusable
+from driftgauge.state.shape import StateShape
+from driftgauge.state.slots import StateKey, StateUnavailable
 from driftgauge.state.store import Store
 
 SWITCH_SECONDS: Final = 0.0001
 """GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
 IN_MEMORY_PROBLEM: Final = LOST
 WATCHING_THREADS: Final = 6
-"""Threads that read state: one each for rows, evaluation, binning, metrics and status, and a spare one."""
+"""Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
 EVALUATION_SHARE: Final = 0.75
 """Share of the readers' waiting time that an evaluation may take; the rest is for reading the counters."""
 WITHOUT_FILES: Final = (
@@ -74,15 +75,20 @@ DESCRIPTION: Final = "Serves a model and monitors whether its inputs and predict
 
 
 def create_app(
-    settings: Settings | None = None, *, bundle: Bundle | None = None, clock: Callable[[], float] = time.time
+    settings: Settings | None = None,
+    *,
+    bundle: Bundle | None = None,
+    clock: Callable[[], float] = time.time,
+    service: int | None = None,
 ) -> FastAPI:
     """Return the server as an ASGI application.
 
     `settings` default to the environment, `bundle` to the one that the settings name. `clock` returns the
-    time in seconds since 1970. Raises SettingsError or BundleError if the server could not work.
+    time in seconds since 1970. `service` is the id that the workers of one server share, by default one of this
+    process alone. Raises SettingsError, BundleError or StateError if the server could not work.
     """
     settings = settings or load()
-    context = compose(settings, bundle or load_served_bundle(settings), clock)
+    context = compose(settings, bundle or load_served_bundle(settings), clock, service)
     app = FastPathApp(
         context.http,
         shortcuts(context),
@@ -114,12 +120,17 @@ def load_served_bundle(settings: Settings) -> Bundle:
         raise error.phrased_for("setting") from error
 
 
-def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> ServerContext:
-    """Assemble a server around a bundle; BundleError if its model does not answer as recorded."""
+def compose(
+    settings: Settings, bundle: Bundle, clock: Callable[[], float], service: int | None = None
+) -> ServerContext:
+    """Assemble a server around a bundle.
+
+    Raises BundleError if its model does not answer as recorded, StateError if its state must not be used.
+    """
     info = bundle.info
     predictor = _verified(bundle)
     problems, failures = Problems(clock), Problems(clock)
-    monitor = _monitor(settings, bundle, clock(), problems)
+    monitor = _monitor(settings, bundle, clock(), problems, service)
     publisher = Publisher(monitor.store, problems, process_numbers)
     publisher.now()  # or the slot would show the numbers of its previous process
     monitors = Registry()
@@ -127,6 +138,8 @@ def compose(settings: Settings, bundle: Bundle, clock: Callable[[], float]) -> S
     capture = Capture(monitor, problems, watching=settings.monitoring_enabled)
     executor = _model_thread(settings)
     watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
+    if not monitor.clock.latches_by_rows:  # a replay drops nothing, but waits
+        monitor.room = BackgroundRoom(monitor, problems, watching, clock)
     batcher = _batcher(settings, predictor, capture, executor, info)
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
@@ -224,19 +237,23 @@ def _evaluators(
     }
 
 
-def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems) -> Monitor:
-    score = bundle.baseline.columns[len(bundle.info.features)]
-    buckets = score_buckets(score.bins.edges) if bundle.info.task == "regression" else None
+def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems, service: int | None) -> Monitor:
     options = _options(settings, bundle)
-    series = monitor_series(buckets) if buckets else monitor_series()
     return Monitor(
         bundle.baseline,
         model_name=bundle.info.name,
         model_version=bundle.info.version,
         now=now,
         options=options,
-        store=_store(settings, bundle, options, (*series, *http_series(measured())), problems),
+        store=_store(settings, bundle, _state_shape(bundle, options), problems, service),
     )
+
+
+def _state_shape(bundle: Bundle, options: MonitorOptions) -> StateShape:
+    score = bundle.baseline.columns[len(bundle.info.features)]
+    buckets = score_buckets(score.bins.edges) if bundle.info.task == "regression" else None
+    series = monitor_series(buckets) if buckets else monitor_series()
+    return state_shape(bundle.baseline, options, (*series, *http_series(measured())))
 
 
 def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
@@ -260,27 +277,38 @@ def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
     )
 
 
-def _store(
-    settings: Settings, bundle: Bundle, options: MonitorOptions, series: Sequence[CounterSpec], problems: Problems
-) -> Store:
+def _store(settings: Settings, bundle: Bundle, shape: StateShape, problems: Problems, service: int | None) -> Store:
     """Return the state of the model: in files, or in memory if files cannot be used."""
-    shape = state_shape(bundle.baseline, options, series)
-    detector = bundle.baseline.detector(options.policy.budget)
-    folder = settings.state_folder
-    if folder is None:
-        return Store.in_memory(shape, detector)
-    owner = Owner(bundle.info.name, bundle.info.version, bundle.baseline.hash)
-    slots = Slots(folder / owner.model_name / owner.model_version, owner, shape, detector, root=folder)
+    state_dir = settings.state_folder
+    if state_dir is None:
+        return Store.in_memory(shape)
+    key = _state_key(bundle)
     try:
-        store = Store(*slots.take(), slots)
-    except Unusable as error:
+        store = Store.open(_state_folder(state_dir, key), key, shape, state_dir=state_dir, service=service)
+    except StateUnavailable as error:
         problems.record_lasting(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
-        return Store.in_memory(shape, detector)
-    for recovery in slots.recoveries:
+        return Store.in_memory(shape)
+    for recovery in store.recoveries:
         structlog.get_logger().warning("state_recovered", reason=recovery.reason, detail=recovery.text)
         with store.counting() as counters:
             counters.add(RECOVERED.name, 1, recovery.reason)
     return store
+
+
+def check_state(settings: Settings, bundle: Bundle, service: int) -> None:
+    """Raise StateError if a service must not use the state of the model; takes none."""
+    state_dir = settings.state_folder
+    if state_dir is not None:
+        key = _state_key(bundle)
+        Store.check(_state_folder(state_dir, key), key, _state_shape(bundle, _options(settings, bundle)), service)
+
+
+def _state_folder(state_dir: Path, key: StateKey) -> Path:
+    return state_dir / key.model_name / key.model_version
+
+
+def _state_key(bundle: Bundle) -> StateKey:
+    return StateKey(bundle.info.name, bundle.info.version, bundle.baseline.hash)
 
 
 def _of_known_columns(
@@ -301,7 +329,7 @@ async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     watching = [asyncio.create_task(evaluator.run()) for evaluator in context.evaluators.values()]
     watching.append(asyncio.create_task(context.publisher.run()))
     log = structlog.get_logger()
-    log.info("started", model=context.info.name, version=context.info.version, slot=context.store.own.number)
+    log.info("started", model=context.info.name, version=context.info.version, slot=context.store.number)
     app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions
     try:
         grace = context.settings.shutdown_grace_seconds
@@ -317,7 +345,7 @@ async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
             await asyncio.to_thread(context.store.leave)
         except Exception as error:  # the disk may be what fails; nothing more can be done
             log.error("state_not_saved", exc_info=error)
-        log.info("stopped", slot=context.store.own.number)
+        log.info("stopped", slot=context.store.number)
 
 
 @contextlib.contextmanager

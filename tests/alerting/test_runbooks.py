@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from driftgauge.alerting.alerts import alert_names
 from driftgauge.alerting.runbooks import Runbooks, read_runbooks, runbooks
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import DROPS, Reason, Refused
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, variable
 from markdown_it import MarkdownIt
@@ -65,6 +65,16 @@ def test_links_lead_to_other_pages(alert: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", PAGES.page(alert)):
         assert target.endswith(".md")
         assert PAGES.page(target)
+
+
+def test_the_page_on_lost_rows_says_what_each_reason_means_and_what_to_do() -> None:
+    meaning, mitigation = (
+        re.split(rf"^## {part}$", PAGES.page("ModelObservationsDropped"), flags=re.MULTILINE)[1].split("\n## ")[0]
+        for part in ("Meaning", "Mitigation")
+    )
+    for reason in DROPS:
+        assert f"`{reason}`" in meaning
+        assert f"`{reason}`" in mitigation
 
 
 def test_the_checkouts_pages_are_served() -> None:

@@ -755,7 +755,7 @@ def test_an_absent_time_is_named(write: Writer, tmp_path: Path) -> None:
 
 
 def test_by_hour_rows_in_any_order_are_all_weighed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftgauge.check.window_builder._COUNTS_AT_ONCE", 1)  # parts of one step each
+    monkeypatch.setattr("driftgauge.drift.evidence.progress._COUNTS_AT_ONCE", 1)  # parts of one step each
     baseline, rows = timed_baseline(), 4_000
     generator = np.random.default_rng(7)
     at = START // DAY * DAY + generator.permutation(21.0 * np.arange(rows))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from driftgauge.cli import main as cli
+from driftgauge.cli.state import OLD
 
 from tests.examples import Example
 from tests.served import served
@@ -75,7 +76,7 @@ def test_each_file_is_shown_with_whose_it_is(binary: Example, tmp_path: Path, st
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
     shown = _shown(state, tmp_path)
-    names = {"0.state": "slot", "evaluation.state": "evaluation", "retired.state": "retired"}
+    names = {"0.log": "log", "checkpoint.state": "checkpoint"}
     assert [(own["file"], own["kind"]) for own in shown] == [
         (f"binary/{version}/{name}", kind) for version in ("1.1", "1.2") for name, kind in names.items()
     ]
@@ -83,12 +84,14 @@ def test_each_file_is_shown_with_whose_it_is(binary: Example, tmp_path: Path, st
         assert own["size_bytes"] == (tmp_path / own["file"]).stat().st_size
         assert (own["model_name"], own["model_version"]) == ("binary", own["file"].split("/")[1])
         assert own["baseline"] == binary.bundle.baseline.hash
-        assert own["held"] is False
+        assert (own["held"], own["is_old"]) == (False, False)
+        assert own["rows"] == (5 if own["kind"] == "log" else None)
     lines = state("show", "--state-dir", tmp_path).out.splitlines()
     assert [line.split()[:3] for line in lines[1:-1]] == [
         [own["file"], own["model_name"], own["model_version"]] for own in shown
     ]
     assert lines[-1] == f"in {tmp_path}"
+    assert OLD not in lines
     assert "process" not in "".join(lines)
 
 
@@ -96,7 +99,7 @@ def test_the_process_that_uses_a_file_is_shown(binary: Example, tmp_path: Path, 
     with served(binary, state_dir=tmp_path):
         held = {own["file"]: own["pid"] for own in _shown(state, tmp_path) if own["held"]}
         text = state("show", "--state-dir", tmp_path).out
-    assert held == {"binary/1.2/0.state": os.getpid()}
+    assert held == {"binary/1.2/0.log": os.getpid()}
     assert [line.split()[0] for line in text.splitlines() if f"process {os.getpid()}" in line] == list(held)
 
 
@@ -116,21 +119,38 @@ def test_the_state_of_a_bundle_is_the_one_beside_it(
 ) -> None:
     _serve(binary, tmp_path / "b.state")
     monkeypatch.chdir(tmp_path)
-    assert "binary/1.2/0.state" in state("show", "--bundle", "b").out
+    assert "binary/1.2/0.log" in state("show", "--bundle", "b").out
     monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(tmp_path / "b"))
-    assert "binary/1.2/0.state" in state("show").out
+    assert "binary/1.2/0.log" in state("show").out
     monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", "elsewhere")
     assert state("show").out == "no state in elsewhere\n"
 
 
-def test_a_file_that_is_no_state_is_shown_as_nobodys_or_not_at_all(tmp_path: Path, state: Command) -> None:
+def test_a_file_that_is_not_a_state_is_shown_without_a_model_or_not_at_all(tmp_path: Path, state: Command) -> None:
     (tmp_path / "notes.state").write_text("mine")
-    (tmp_path / "3.state").write_bytes(os.urandom(10_000))
+    (tmp_path / "3.log").write_bytes(os.urandom(10_000))
     shown = _shown(state, tmp_path)
     assert [(own["file"], own["kind"], own["model_name"], own["held"]) for own in shown] == [
-        ("3.state", None, None, False)
+        ("3.log", None, None, False)
     ]
     assert state("show", "--state-dir", tmp_path).code == 0
+
+
+def test_files_of_version_0_1_0_are_shown_as_such_and_deleted(tmp_path: Path, state: Command) -> None:
+    folder = tmp_path / "binary" / "1.2"
+    folder.mkdir(parents=True)
+    header = {"format": "driftgauge state", "schema_version": 1, "kind": "slot", "model_name": "binary"}
+    (folder / "0.state").write_bytes((json.dumps(header).encode() + b"\n").ljust(8_192, b"\1"))
+    for name in ("0.lock", "evaluation.state", "evaluation.lock", "retired.state"):
+        (folder / name).touch()
+    shown = _shown(state, tmp_path)
+    assert [(own["file"].split("/")[-1], own["is_old"], own["rows"], own["held"]) for own in shown] == [
+        (name, True, None, False) for name in ("0.state", "evaluation.state", "retired.state")
+    ]
+    assert shown[0]["model_name"] == "binary"
+    assert state("show", "--state-dir", tmp_path).out.splitlines()[-1] == OLD
+    assert state("reset", "--state-dir", tmp_path).out == f"3 files deleted from {tmp_path}\n"
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["show", "reset"])
@@ -155,7 +175,7 @@ def test_a_state_that_is_reset_is_gone(binary: Example, tmp_path: Path, state: C
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
     result = state("reset", "--state-dir", tmp_path)
-    assert (result.code, result.out) == (0, f"6 files deleted from {tmp_path}\n")
+    assert (result.code, result.out) == (0, f"4 files deleted from {tmp_path}\n")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     with served(binary, state_dir=tmp_path) as running:
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 0
@@ -204,11 +224,18 @@ def test_a_file_that_cannot_be_deleted_is_named(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
 
     monkeypatch.setattr(Path, "unlink", refused)
-    assert state("reset", "--state-dir", tmp_path).refuses("cannot delete the state", "0.state: Read-only file system")
+    assert state("reset", "--state-dir", tmp_path).refuses("cannot delete the state", "0.log: Read-only file system")
 
 
 def test_what_is_not_ours_is_left_alone(binary: Example, tmp_path: Path, state: Command) -> None:
-    others = [tmp_path / "uv.lock", tmp_path / "game.state", tmp_path / "project" / "poetry.lock", tmp_path / "a.new"]
+    others = [
+        tmp_path / "uv.lock",
+        tmp_path / "game.state",
+        tmp_path / "7.log",
+        tmp_path / "server.log",
+        tmp_path / "project" / "poetry.lock",
+        tmp_path / "a.new",
+    ]
     (tmp_path / "project").mkdir()
     for path in others:
         path.write_text("mine")

@@ -1,4 +1,4 @@
-"""Files that are cut off under a running server: to look behind their end would end its process."""
+"""Files that are truncated under a running server: reading behind their end would end its process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: 
         assert seen.codes == {path: {"200"} for path in seen.codes}
         assert max(seen.worst.values()) < SLOWEST_SECONDS
         assert (seen.fallen, seen.unhealthy) == (set(), True)
-        assert f"{file}: it was cut off" in " ".join(seen.problems)
+        assert f"{file}: it was truncated" in " ".join(seen.problems)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) in (0, -signal.SIGTERM)
     lines = log.read_text().splitlines()
@@ -47,7 +47,10 @@ def test_a_server_whose_files_are_cut_off_goes_on(file: str, name: str, binary: 
 
 
 @pytest.mark.long
-def test_workers_that_share_a_state_go_on_when_the_file_of_one_is_cut_off(binary: Example, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", FILES)
+def test_workers_that_share_a_state_continue_when_a_file_is_truncated(
+    file: str, binary: Example, tmp_path: Path
+) -> None:
     log, port = tmp_path / "log", free_port()
     state = tmp_path / "state"
     arguments = ("--bundle", str(binary.folder), "--port", str(port), "--state-dir", str(state), "--workers", "2")
@@ -60,7 +63,7 @@ def test_workers_that_share_a_state_go_on_when_the_file_of_one_is_cut_off(binary
         for number in (0, 1):
             with _connected(address, number) as client:
                 Seen().look(client, row)
-        CUT["emptied"](state / "binary" / "1.2" / "0.state")
+        CUT["emptied"](state / "binary" / "1.2" / file)
         for number in (1, 0):
             with _connected(address, number) as client:
                 seen = Seen().look(client, row, seconds=1.0)
@@ -71,14 +74,14 @@ def test_workers_that_share_a_state_go_on_when_the_file_of_one_is_cut_off(binary
 
 
 def _pids(address: str) -> dict[int, int]:
-    """The processes of the slots that answer, asked some times."""
+    """Return the processes of the slots that answer some requests."""
     workers = [httpx.get(f"{address}/health").json()["worker"] for _ in range(20)]
     return {worker["slot"]: worker["pid"] for worker in workers}
 
 
 @contextlib.contextmanager
 def _connected(address: str, number: int) -> Iterator[httpx.Client]:
-    """A client whose connection is with the worker of a slot."""
+    """Connect a client to the worker of a slot."""
     while True:
         with httpx.Client(base_url=address, timeout=30.0) as client:
             if client.get("/health").json()["worker"]["slot"] == number:

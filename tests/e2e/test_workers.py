@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from driftgauge.state.files import FileLock
-from driftgauge.state.slots import EVALUATION_LOCK
+from driftgauge.common.private_files import FileLock
+from driftgauge.state.files import EVALUATION_LOCK
 
 from tests.e2e.processes import answers, free_port, run, until
 from tests.e2e.processes import running as started
@@ -103,8 +103,8 @@ def test_a_change_of_the_number_of_workers_and_restarts_keep_counts_and_windows(
     names = sorted(path.name for path in (tmp_path / "state" / "coin" / "1").iterdir())
     assert names == sorted(
         [
-            *(f"{slot}.{kind}" for slot in range(3) for kind in ("lock", "state")),
-            *("evaluation.lock", "evaluation.state", "retired.state"),
+            *(f"{slot}.{kind}" for slot in range(3) for kind in ("lock", "log")),
+            *("checkpoint.state", "evaluation.lock"),
         ]
     )
 
@@ -129,8 +129,8 @@ def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: P
         assert assert_nothing_answered_is_lost(bundle, running, load) == 0  # what was not answered was not taken
         assert watch.backwards == []
         assert watch.scrapes > 5
-        names = {path.name for path in (tmp_path / "state" / "coin" / "1").glob("*.state")}
-        assert names == {"0.state", "1.state", "2.state", "evaluation.state", "retired.state"}
+        names = {path.name for path in (tmp_path / "state" / "coin" / "1").glob("*.log")}
+        assert names == {"0.log", "1.log", "2.log"}
 
 
 @pytest.mark.long
@@ -138,7 +138,7 @@ def test_during_a_reload_a_dead_worker_is_replaced_and_a_stop_is_heard(bundle: P
     with service(bundle, tmp_path / "state", 2, tmp_path / "log", shutdown_grace_seconds=2) as running:
         running.clients(2)
         first, second = running.pids()
-        # Whoever holds this lock keeps new workers from a slot: the reload stands still.
+        # A process that holds this lock keeps new workers from a slot: the reload stands still.
         with FileLock(tmp_path / "state" / "coin" / "1" / EVALUATION_LOCK).held(10.0):
             running.supervisor.send_signal(signal.SIGHUP)
             until(lambda: len(running.pids()) == 3, running.supervisor, running.log)
@@ -279,7 +279,7 @@ def test_a_fresh_state_is_asked_for_once_and_refused_while_it_is_in_use(bundle: 
         assert "stop it first" in refused.stderr
         stop(running)
     shown = run("state", "show", "--state-dir", str(state)).stdout
-    assert "coin/1/0.state" in shown
+    assert "coin/1/0.log" in shown
     with service(bundle, state, 2, tmp_path / "log2") as running:
         assert httpx.get(f"{running.address}/drift/status").json()["rows_observed"] == 300
         stop(running)

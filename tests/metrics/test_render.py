@@ -309,6 +309,7 @@ def test_counters_show_what_was_added() -> None:
 def test_bin_counters_are_those_of_the_monitor(accept: str) -> None:
     monitor = drifted()
     monitor.observe(some_rows(777, seed=9), arrival=START)
+    monitor.catch_up(START)
     children = Exposition(accept, [facts_of(monitor)]).children(BIN_ROWS, "feature_name", "bin")
     assert set(children) == bins_of(monitor.baseline)
     for column, row in zip(monitor.baseline.columns, monitor.bin_rows().tolist(), strict=True):

@@ -22,17 +22,15 @@ from driftgauge.metrics.series import (
     SCORE,
     SCORE_BUCKETS,
 )
-from driftgauge.monitor import monitor as monitoring
 from driftgauge.monitor.capture import PROBLEM, Answered, Capture, batch_size
-from driftgauge.monitor.monitor import Monitor, state_shape
+from driftgauge.monitor.clock import ClockName
+from driftgauge.monitor.monitor import Monitor
 from driftgauge.monitor.problems import Problems
-from driftgauge.state.members import added
-from driftgauge.state.slot import Owner
-from driftgauge.state.slots import Slots
-from driftgauge.state.store import Store
+from driftgauge.state.store import Store, sum_totals
 from structlog.testing import capture_logs
 
-from tests.monitors import START, small_baseline, small_monitor, small_options, some_rows
+from tests.monitors import START, small_baseline, small_monitor, small_options, small_store, some_rows
+from tests.snapshots import snapshot_of
 
 
 class Clock:
@@ -68,7 +66,7 @@ class FailingMonitor(Monitor):
 def _answered(
     *rows: int, seed: int = 0, seconds: float = 0.01, arrival: float = START, event: FloatArray | None = None
 ) -> Answered:
-    """The answers of one batch, to requests of so many rows."""
+    """Return the answers of one batch, to requests with these numbers of rows."""
     columns = some_rows(sum(rows), seed)
     return Answered(
         rows=rows,
@@ -100,7 +98,7 @@ def test_answered_rows_are_counted_and_observed() -> None:
     assert _count(monitor, PREDICTIONS.name) == 919
     assert _count(monitor, OBSERVATIONS.name, "predict") == 919
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 0
-    held = monitor.store.snapshot(START)
+    held = snapshot_of(monitor, START)
     assert held.observed == 919
     np.testing.assert_array_equal(held.rows.values, np.concatenate([answer.columns for answer in answers]))
 
@@ -135,11 +133,11 @@ def test_scores_and_sizes_are_observed_in_their_histograms() -> None:
 
 
 @pytest.mark.parametrize(("clock", "times"), [("event", [5.0, 5.0]), ("arrival", [START + 4, START + 4])])
-def test_times_of_the_rows_are_handed_on(clock: monitoring.Clock, times: list[float]) -> None:
+def test_times_of_the_rows_are_handed_on(clock: ClockName, times: list[float]) -> None:
     monitor = small_monitor(options=replace(small_options(200, 1_000), clock=clock))
     capture = Capture(monitor, Problems(Clock()))
     capture.answered(_answered(2, arrival=START + 4, event=np.array([5.0, np.nan])))
-    assert monitor.store.snapshot(START).rows.at.tolist() == times
+    assert snapshot_of(monitor, START).rows.at.tolist() == times
 
 
 @pytest.mark.parametrize(
@@ -191,12 +189,8 @@ def test_without_watching_answers_are_counted_and_no_row_is_observed() -> None:
 
 def _stores(folder: Path) -> tuple[Store, Store]:
     """Return the stores of two workers on one folder."""
-    baseline, options = small_baseline(), small_options(100)
-    detector = baseline.detector(options.policy.budget)
-    one, other = (
-        Slots(folder, Owner("churn", "1", baseline.hash), state_shape(baseline, options), detector) for _ in range(2)
-    )
-    return Store(*one.take(), one), Store(*other.take(), other)
+    one, other = (small_store(folder, small_options(100)) for _ in range(2))
+    return one, other
 
 
 @pytest.mark.parametrize("watching", [True, False])
@@ -206,7 +200,7 @@ def test_what_was_answered_is_known_to_other_workers_by_then(watching: bool, tmp
         small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=own
     )
     Capture(monitor, Problems(Clock()), watching=watching).answered(_answered(5, 20))
-    counted = added(other.counted()).counted
+    counted = sum_totals(other.counted())
     assert counted[PREDICTIONS.name].sum() == 25
     assert counted[INPUT_SIZE.name][:, :-1].sum() == 2
     assert other.rows == counted[OBSERVATIONS.name].sum() == (25 if watching else 0)
@@ -216,7 +210,7 @@ def test_that_rows_were_lost_is_known_to_other_workers_too(tmp_path: Path) -> No
     own, other = _stores(tmp_path)
     monitor = FailingMonitor(own)
     Capture(monitor, Problems(Clock())).answered(_answered(5))
-    assert added(other.counted()).counted[DROPPED.name].sum() == 5
+    assert sum_totals(other.counted())[DROPPED.name].sum() == 5
 
 
 # ---------------------------------------------------------------- when monitoring fails
@@ -226,7 +220,8 @@ def test_a_failing_monitor_never_raises_and_what_it_lost_is_counted_and_shown() 
     monitor = FailingMonitor()
     problems = Problems(Clock())
     Capture(monitor, problems).answered(_answered(25))
-    assert [_count(monitor, DROPPED.name, reason) for reason in DROPS] == [25]
+    dropped = {reason: _count(monitor, DROPPED.name, reason) for reason in DROPS}
+    assert dropped == dict.fromkeys(DROPS, 0.0) | {Reason.MONITORING_FAILED: 25.0}
     assert _count(monitor, OBSERVATIONS.name, "predict") == 0
     assert _count(monitor, PREDICTIONS.name) == 25  # they were answered all the same
     assert problems.current() == [f"{PROBLEM}: RuntimeError: ring torn"]
@@ -243,8 +238,7 @@ def test_rows_of_another_width_are_lost_without_harm_to_the_others() -> None:
     assert _count(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 6
     assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.store.rows == 12
     assert len(problems.current()) == 1
-    newest = monitor.store.snapshot(START, rows=100).rows
-    np.testing.assert_array_equal(newest.values, np.concatenate([good.columns, good.columns]))
+    np.testing.assert_array_equal(snapshot_of(monitor, START).rows.values, np.concatenate([good.columns, good.columns]))
 
 
 def test_a_failing_monitor_is_logged_once_a_minute_at_most() -> None:
@@ -272,4 +266,30 @@ def test_capture_goes_on_when_the_monitor_works_again() -> None:
     assert (_count(monitor, PREDICTIONS.name), monitor.store.rows) == (5, 3)
     assert len(problems.current()) == 1
     clock.now += 300.0
+    assert problems.current() == []
+
+
+class NoRoom:
+    """Makes no room in a log."""
+
+    def request(self) -> None:
+        """Do nothing."""
+
+    def make(self, now: float) -> bool:
+        """Give up at once."""
+        return False
+
+
+def test_rows_for_which_the_log_has_no_room_are_dropped_and_counted_and_no_problem() -> None:
+    monitor = small_monitor()
+    monitor.room = NoRoom()
+    problems = Problems(Clock())
+    capture, unread = Capture(monitor, problems), monitor.store.shape.unread_rows
+    for _ in range(3):
+        capture.answered(_answered(unread // 2 + 10))
+    lost = 3 * (unread // 2 + 10) - unread
+    dropped = {reason: _count(monitor, DROPPED.name, reason) for reason in DROPS}
+    assert dropped == dict.fromkeys(DROPS, 0.0) | {Reason.LOG_FULL: float(lost)}
+    assert _count(monitor, OBSERVATIONS.name, "predict") == monitor.store.rows == unread
+    assert _count(monitor, PREDICTIONS.name) == unread + lost
     assert problems.current() == []

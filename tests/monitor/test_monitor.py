@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import math
+import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Evidence
@@ -21,17 +23,28 @@ from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_windows
 from driftgauge.edges.formats.drift_status import report_json
-from driftgauge.metrics.series import EVIDENCE_SKIPPED, LATE, OBSERVATIONS, TIMESTAMPS_REJECTED
-from driftgauge.monitor.monitor import Clock, Monitor, MonitorOptions, state_shape
-from driftgauge.state.points import go_on
-from driftgauge.state.slot import Owner
-from driftgauge.state.slots import Slots
-from driftgauge.state.store import Store
+from driftgauge.metrics.series import DROPPED, LATE, OBSERVATIONS, TIMESTAMPS_REJECTED
+from driftgauge.monitor.clock import ClockName
+from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.state.failpoints import Failpoint, no_failpoint
+from driftgauge.state.files import HEADER_BYTES
+from driftgauge.state.slots import CHECKPOINT_FILE
+from driftgauge.state.store import StateSnapshot, Store, sum_totals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
-from tests.monitors import CREATED, START, small_baseline, small_monitor, small_options, some_rows, timed_baseline
+from tests.monitors import (
+    CREATED,
+    START,
+    small_baseline,
+    small_monitor,
+    small_options,
+    small_store,
+    some_rows,
+    timed_baseline,
+)
+from tests.snapshots import snapshot_of
 
 AHEAD = 300.0
 POLICY = Policy(windows=(200, 1_000))
@@ -42,12 +55,12 @@ SETTLED = 500
 """Rows after which, by the clock of events, effects are judged."""
 
 
-def _with_clock(clock: Clock) -> Monitor:
+def _with_clock(clock: ClockName) -> Monitor:
     return small_monitor(options=replace(small_options(200, 1_000), clock=clock, max_event_ahead_seconds=AHEAD))
 
 
 def _count(monitor: Monitor, name: str) -> float:
-    return float(monitor.store.counters.copy()[name].sum())
+    return float(sum_totals(monitor.store.counted())[name].sum())
 
 
 def _assert_same(found: DriftReport, expected: DriftReport) -> None:
@@ -123,6 +136,7 @@ def test_bin_rows_are_those_of_every_row_ever() -> None:
     values = some_rows(5_000)
     for begin in range(0, 5_000, 250):
         monitor.observe(values[begin : begin + 250], arrival=START)
+    monitor.catch_up(START)
     binner = small_baseline().binner
     np.testing.assert_array_equal(monitor.bin_rows(), binner.counts(binner.codes(values)))
 
@@ -164,9 +178,9 @@ def test_rows_without_an_event_happened_when_they_arrived() -> None:
     monitor = _with_clock("arrival")
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
-    held = monitor.store.snapshot(START + 4)
+    held = snapshot_of(monitor, START + 4)
     assert held.rows.at.tolist() == [START, START, START + 4, START + 4]
-    assert held.latest_event == START + 4
+    assert held.latest_at == START + 4
     assert _count(monitor, TIMESTAMPS_REJECTED.name) == 0
 
 
@@ -174,7 +188,7 @@ def test_by_the_clock_of_events_a_first_row_without_one_happened_when_it_arrived
     monitor = _with_clock("event")
     monitor.observe(some_rows(2), arrival=START)
     monitor.observe(some_rows(2), arrival=START + 4, event=np.array([math.nan, START + 3]))
-    assert monitor.store.snapshot(START + 4).rows.at.tolist() == [START, START, START, START + 3]
+    assert snapshot_of(monitor, START).rows.at.tolist() == [START, START, START, START + 3]
     assert _count(monitor, TIMESTAMPS_REJECTED.name) == 0
 
 
@@ -184,7 +198,7 @@ def test_in_a_replay_rows_without_an_event_happened_with_the_latest_one() -> Non
     monitor.observe(some_rows(1), arrival=START + years, event=np.array([START]))
     monitor.observe(some_rows(2), arrival=START + years, event=np.array([math.nan, START + 3]))
     monitor.observe(some_rows(1), arrival=START + years)
-    newest = monitor.store.snapshot(START, rows=10).rows
+    newest = snapshot_of(monitor, START).rows
     assert newest.at.tolist() == [START, START, START + 3, START + 3]
     assert monitor.evaluate(START + years).report.evaluated_at == START + 3
     assert _count(monitor, TIMESTAMPS_REJECTED.name) == 0
@@ -209,7 +223,7 @@ def test_an_event_too_far_ahead_is_replaced_by_its_arrival_and_counted(sent: lis
             known = [at for at, far in zip(sent[: len(expected)], ahead, strict=False) if not (far or math.isnan(at))]
             event = max(known, default=START)
         expected.append(event)
-    newest = monitor.store.snapshot(START, rows=len(sent)).rows
+    newest = snapshot_of(monitor, START).rows
     assert newest.at.tolist() == expected
     assert _count(monitor, TIMESTAMPS_REJECTED.name) == sum(ahead)
     assert monitor.evaluate(0.0).report.evaluated_at == max(expected)
@@ -224,7 +238,7 @@ def test_in_a_replay_one_wrong_time_does_not_move_the_clock(wrong: float) -> Non
     report = monitor.evaluate(START).report
     assert report.evaluated_at == long_ago + 899.0
     assert report.windows["1000"].rows == 901
-    assert monitor.store.snapshot(START).rows.at[-1] == long_ago + 899.0
+    assert snapshot_of(monitor, START).rows.at[-1] == long_ago + 899.0
 
 
 def test_events_given_by_the_caller_are_left_as_they_were() -> None:
@@ -236,32 +250,29 @@ def test_events_given_by_the_caller_are_left_as_they_were() -> None:
 # ---------------------------------------------------------------- evaluate
 
 
-def _reports(clock: Clock, batches: Iterable[tuple[FloatArray, FloatArray]]) -> Iterable[DriftReport]:
+def _reports(clock: ClockName, batches: Iterable[tuple[FloatArray, FloatArray]]) -> Iterable[DriftReport]:
     """Yield what the pure functions say after each batch, of rows kept in plain arrays."""
     baseline = small_baseline()
     detector = baseline.detector()
     memory = Carryover.start(detector)
     values, arrivals, events = np.empty((0, len(baseline.columns))), np.empty(0), np.empty(0)
-    weighed = settled = 0
+    weighed = judged = 0
     for step, (batch, event) in enumerate(batches):
         values = np.concatenate([values, batch])
         arrivals = np.concatenate([arrivals, np.full(len(batch), START + step)])
         events = np.concatenate([events, event])
         at = events if clock == "event" else arrivals
         codes = baseline.binner.codes(values)
-        ends = [end for end in range(weighed + 1, len(values) + 1) if end % STEP == 0]
-        if clock == "arrival":
-            ends = sorted({*ends, len(values)})
-        for end in ends:
+        for end in range(weighed + STEP, len(values) + 1, STEP):
             counts = baseline.binner.counts(codes[weighed:end])[None]
             block = Blocks(counts, np.zeros(1, dtype=np.int64), at[:end].max(keepdims=True))
             memory = replace(memory, evidence=detector.advance(memory.evidence, block))
             weighed = end
         if clock == "event":
-            for end in range(settled + SETTLED, len(values) + 1, SETTLED):
+            for end in range(judged + SETTLED, len(values) + 1, SETTLED):
                 windows = _count_windows_of(values[:end], at[:end], float(at[:end].max()))
                 _, memory = evaluate(baseline, windows, end, memory, POLICY, 0.0)
-                settled = end
+                judged = end
         now = float(at.max() if clock == "event" else START + step)
         newest = slice(max(0, len(values) - 1_000), None)
         rows = Rows(values[newest], codes[newest], at[newest])
@@ -295,7 +306,7 @@ def _recounted(values: FloatArray, at: FloatArray, span: TimeSpan, now: float) -
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
-def test_reports_are_those_of_the_pure_function_on_the_same_rows(clock: Clock) -> None:
+def test_reports_are_those_of_the_pure_function_on_the_same_rows(clock: ClockName) -> None:
     ages = [40.0, 40.0, 60.0, 60.0, 50.0, 44.0, 40.0, 40.0, 40.0]
     generator = np.random.default_rng(4)
     batches = [
@@ -324,7 +335,7 @@ def test_the_largest_window_bounds_the_rows_that_are_kept() -> None:
     monitor.observe(some_rows(20_000), arrival=START)
     report = monitor.evaluate(START).report
     assert (report.rows_observed, report.main.rows) == (20_000, 50)
-    assert monitor.store.window_rows == 50
+    assert monitor.store.shape.window_rows == 50
 
 
 def test_rows_may_come_while_they_are_evaluated() -> None:
@@ -336,7 +347,8 @@ def test_rows_may_come_while_they_are_evaluated() -> None:
     def write() -> None:
         try:
             for begin in range(0, total, size):
-                monitor.observe(np.arange(begin, begin + size, dtype=np.float64)[:, None], arrival=float(begin))
+                numbers = np.arange(begin, begin + size, dtype=np.float64)[:, None]
+                monitor.observe(numbers, arrival=begin / 10)
         except BaseException as failure:
             failures.append(failure)
 
@@ -344,7 +356,7 @@ def test_rows_may_come_while_they_are_evaluated() -> None:
     writer.start()
     while True:
         ended = not writer.is_alive()
-        report = monitor.evaluate(0.0).report
+        report = monitor.evaluate(total / 10).report
         rows = report.main.rows
         assert rows == min(700, report.rows_observed)
         if rows:
@@ -353,7 +365,7 @@ def test_rows_may_come_while_they_are_evaluated() -> None:
             assert sample.max[0] == report.rows_observed - 1
             assert sample.min[0] == report.rows_observed - rows
             assert sample.mean[0] == pytest.approx(report.rows_observed - (rows + 1) / 2)
-            assert report.main.end == (report.rows_observed - 1) // size * size
+            assert report.main.end == (report.rows_observed - 1) // size * size / 10
         if ended:
             break
     writer.join(timeout=30.0)
@@ -410,7 +422,7 @@ def test_by_the_clock_of_events_no_row_grows_old_without_a_later_one() -> None:
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
-def test_time_windows_hold_the_rows_of_their_time_however_many(clock: Clock) -> None:
+def test_time_windows_hold_the_rows_of_their_time_however_many(clock: ClockName) -> None:
     monitor = _with_clock(clock)
     second = START // DAY * DAY  # where a bucket of every window begins
     for hours, rows in ((0.0, 3_000), (10.0, 2_000), (23.5, 1_500), (23.9, 40), (24.0 - 1 / 3_600, 7)):
@@ -495,14 +507,13 @@ def test_evidence_is_that_of_its_blocks_weighed_once_each(sizes: list[int], look
     by_event, by_arrival = _with_clock("event"), _with_clock("arrival")
     values = some_rows(sum(sizes), age=age)
     times = START - DAY + 3.0 * np.floor(np.arange(len(values), dtype=np.float64) / 7)
-    begin, evaluated = 0, set()
+    begin = 0
     for size, look in zip(sizes, looked, strict=False):
         end = begin + size
         by_event.observe(values[begin:end], arrival=START, event=times[begin:end])
         by_arrival.observe(values[begin:end], arrival=START)
         begin = end
         if look:
-            evaluated.add(end)
             by_event.evaluate(START)
             by_arrival.evaluate(START)
     whole = list(range(STEP, len(values) + 1, STEP))
@@ -510,27 +521,28 @@ def test_evidence_is_that_of_its_blocks_weighed_once_each(sizes: list[int], look
     if whole:
         _assert_same_evidence(found, _straight(small_baseline(), values, whole, times))
     else:
-        _assert_same_evidence(found, by_event.detector.start())
-    ends = sorted({*whole, *evaluated, len(values)})
+        _assert_same_evidence(found, by_event.store.shape.detector.start())
     found = by_arrival.evaluate(START).report.evidence
-    _assert_same_evidence(found, _straight(small_baseline(), values, ends, np.full(len(values), START)))
+    if whole:
+        _assert_same_evidence(found, _straight(small_baseline(), values, whole, np.full(len(values), START)))
     for monitor in (by_event, by_arrival):
         before = monitor.last.report.evidence
         _assert_same_evidence(monitor.evaluate(START + 1).report.evidence, before)  # looking again weighs nothing
-        _assert_same_evidence(monitor.store.evidence(), before)
+        _assert_same_evidence(monitor.store.root.progress.evidence, before)
 
 
-def test_rows_behind_the_last_block_are_weighed_by_arrival_only() -> None:
-    for clock, watched in (("arrival", True), ("event", False)):
-        monitor = _with_clock("arrival" if clock == "arrival" else "event")
-        monitor.observe(some_rows(STEP - 1, age=90.0), arrival=START, event=np.full(STEP - 1, START))
-        report = monitor.evaluate(START).report
-        assert bool(report.evidence.raised[0]) is watched
-        assert report.status is (Status.WARNING if watched else Status.INSUFFICIENT_DATA)
-        monitor.observe(some_rows(1, age=90.0), arrival=START + 1, event=np.full(1, START + 1))
-        report = monitor.evaluate(START + 1).report
-        assert report.evidence.raised[0]
-        assert report.verdicts[0].since == (START if watched else START + 1)
+@pytest.mark.parametrize("clock", ["arrival", "event"])
+def test_rows_after_the_last_block_wait_for_a_whole_one(clock: ClockName) -> None:
+    monitor = _with_clock(clock)
+    monitor.observe(some_rows(STEP - 1, age=90.0), arrival=START, event=np.full(STEP - 1, START))
+    report = monitor.evaluate(START).report
+    assert not report.evidence.raised.any()
+    assert report.status is Status.INSUFFICIENT_DATA
+    assert monitor.bin_rows()[0].sum() == STEP - 1
+    monitor.observe(some_rows(1, age=90.0), arrival=START + 1, event=np.full(1, START + 1))
+    report = monitor.evaluate(START + 1).report
+    assert report.evidence.raised[0]
+    assert report.verdicts[0].since == START + 1
 
 
 def test_the_budget_of_the_policy_is_the_detector_s() -> None:
@@ -541,7 +553,7 @@ def test_the_budget_of_the_policy_is_the_detector_s() -> None:
         monitor.observe(some_rows(STEP, age=50.0), arrival=START)
     assert usual.evaluate(START).report.evidence.raised[0]
     assert not strict.evaluate(START).report.evidence.raised[0]
-    assert (strict.last.report.evidence.threshold, strict.detector.budget) == (4e12, budget)
+    assert (strict.last.report.evidence.threshold, strict.store.shape.detector.budget) == (4e12, budget)
 
 
 def test_a_budget_in_time_follows_the_rate_of_rows() -> None:
@@ -554,37 +566,13 @@ def test_a_budget_in_time_follows_the_rate_of_rows() -> None:
     assert threshold == pytest.approx(4 * 30 * DAY * 2.0, rel=0.05)
 
 
-def test_by_hour_rows_that_overrun_the_blocks_are_counted_as_unweighed() -> None:
-    baseline = timed_baseline()
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(1_000))
-    generator = np.random.default_rng(3)
-    shapes = {field.name: field.shape for field in monitor.store.state.shape.layout.fields}
-    (held,) = shapes["block_at"]
-    count = (held + 100) * STEP
-    values = np.column_stack([generator.normal(size=(count, 2)), generator.integers(0, 3, count)])
-    monitor.observe(values, arrival=START)
-    report = monitor.evaluate(START).report
-    skipped = 101 * STEP  # up to the end of the oldest block that is held
-    assert _count(monitor, EVIDENCE_SKIPPED.name) == skipped
-    assert (report.rows_observed, monitor.bin_rows().sum()) == (count, 3 * count)
-    codes = baseline.binner.codes(values[skipped:])
-    group = np.arange(len(codes)) // STEP
-    blocks = held - 1
-    hours = np.full(blocks, int(START // HOUR % 24))
-    counts = baseline.binner.counts_by(codes, group, blocks)
-    _assert_same_evidence(
-        report.evidence,
-        monitor.detector.advance(monitor.detector.start(), Blocks(counts, hours, np.full(blocks, START))),
-    )
-
-
 # ---------------------------------------------------------------- replays
 
 REPLAYED = Policy(windows=(500, 1_000), psi_thresholds=(0.1, 0.25))
 
 
 def _replayed(baseline: Baseline, values: FloatArray, event: FloatArray, *, at_once: int, looks: int | None) -> Monitor:
-    """Return a monitor that rows went through so many at once, evaluated after every `looks` rows, or at the end."""
+    """Return a monitor that got rows in batches, evaluated after every `looks` rows, or at the end."""
     options = MonitorOptions(policy=REPLAYED, clock="event")
     monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
     for begin in range(0, len(values), at_once):
@@ -601,12 +589,14 @@ def _assert_same_replay(one: Monitor, other: Monitor) -> None:
     found, expected = one.last.report, other.last.report
     np.testing.assert_equal(asdict(found.evidence), asdict(expected.evidence))
     assert (found.verdicts, found.reason, found.drifted) == (expected.verdicts, expected.reason, expected.drifted)
-    np.testing.assert_equal(asdict(one.store.settled()), asdict(other.store.settled()))
+    np.testing.assert_equal(asdict(one.store.root.latches), asdict(other.store.root.latches))
     ours, theirs = report_json(found), report_json(expected)
     spans = [span.name for span in REPLAYED.time_windows]
     _assert_same_numbers(_without(ours, spans), _without(theirs, spans), rtol=0.0)
     _assert_same_numbers(ours, theirs, rtol=1e-9)
-    one_held, other_held = (monitor.store.snapshot(START).totals for monitor in (one, other))
+    one_held, other_held = (
+        snapshot_of(monitor, monitor.store.root.progress.head.at).totals for monitor in (one, other)
+    )
     for ours_total, theirs_total in zip(one_held, other_held, strict=True):
         np.testing.assert_array_equal(ours_total.counts, theirs_total.counts)
         np.testing.assert_array_equal(ours_total.hours, theirs_total.hours)
@@ -642,68 +632,94 @@ def _coming_and_going(rows: int) -> tuple[FloatArray, FloatArray]:
 
 
 @pytest.mark.parametrize("rows", [1, 49, 550, 1_649, 3_333, 3_700, 4_100, 4_500, 6_001])
-def test_a_replay_says_the_same_however_often_somebody_looks(rows: int) -> None:
+def test_a_replay_says_the_same_however_often_it_is_evaluated(rows: int) -> None:
     values, event = (part[:rows] for part in _coming_and_going(6_001))
     often = _replayed(small_baseline(), values, event, at_once=37, looks=37)
     once = _replayed(small_baseline(), values, event, at_once=rows, looks=None)
     _assert_same_replay(often, once)
 
 
-def _replaying(folder: Path, reach: Callable[[str], None] = go_on) -> Monitor:
+def _replaying(folder: Path, failpoint: Failpoint = no_failpoint) -> Monitor:
     """Return a monitor of a replay whose state is kept in a folder."""
-    baseline, options = small_baseline(), MonitorOptions(policy=REPLAYED, clock="event")
-    shape, detector = state_shape(baseline, options), baseline.detector(REPLAYED.budget)
-    slots = Slots(folder, Owner("m", "1", baseline.hash), shape, detector, reach=reach)
-    store = Store(*slots.take(), slots)
-    return Monitor(baseline, model_name="m", model_version="1", now=START, options=options, store=store)
+    options = MonitorOptions(policy=REPLAYED, clock="event")
+    store = small_store(folder, options, failpoint)
+    return Monitor(small_baseline(), model_name="m", model_version="1", now=START, options=options, store=store)
 
 
-@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("point", ["", "append.written", "catch_up.binned", "checkpoint.copied"])
 @pytest.mark.parametrize("rows", [400, 12_000])
-def test_a_replay_goes_on_when_what_was_judged_of_it_is_gone(rows: int, killed: bool, tmp_path: Path) -> None:
-    values, event = some_rows(rows + 3_000, age=60.0), START - DAY + np.arange(rows + 3_000.0)
+def test_a_replay_continues_after_its_worker_was_killed(rows: int, point: str, tmp_path: Path) -> None:
+    values, event = _coming_and_going(rows + 3_000)
+    killed = False
 
-    def reach(point: str) -> None:
-        if killed and point == "append.written":
+    def failpoint(passed: str) -> None:
+        if killed and passed == point:
             raise MemoryError
 
-    fails, killed = killed, False
-    before = _replaying(tmp_path, reach)
+    before = _replaying(tmp_path / "before", failpoint)
     before.observe(values[:rows], arrival=START, event=event[:rows])
-    killed = fails
-    if killed:
+    killed = bool(point)
+    if point == "append.written":
         with pytest.raises(MemoryError):
-            before.observe(values[rows : rows + 100], arrival=START, event=event[rows : rows + 100])
-    assert before.store.slots is not None
-    before.store.slots.release()
-    (tmp_path / "evaluation.state").unlink()
+            before.observe(values[rows : rows + 1], arrival=START, event=event[rows : rows + 1])
+    elif point:
+        with pytest.raises(MemoryError):
+            before.evaluate(START)
+    monitor = _replaying(Path(shutil.copytree(tmp_path / "before", tmp_path / "after")))
+    sent = monitor.store.rows
+    assert sent in (rows, rows + (point == "append.written"))
+    monitor.observe(values[sent:], arrival=START, event=event[sent:])
+    monitor.evaluate(START)
+    whole = _replayed(small_baseline(), values, event, at_once=5_000, looks=None)
+    _assert_same_replay(monitor, whole)
+
+
+@pytest.mark.parametrize("rows", [400, 12_000])
+def test_a_replay_continues_without_its_checkpoint(rows: int, tmp_path: Path) -> None:
+    values, event = some_rows(rows + 3_000, age=60.0), START - DAY + np.arange(rows + 3_000.0)
+    before = _replaying(tmp_path)
+    before.observe(values[:rows], arrival=START, event=event[:rows])
+    before.store.leave()
+    (tmp_path / CHECKPOINT_FILE).unlink()
     monitor = _replaying(tmp_path)
     assert monitor.store.rows == rows
-    assert 0 <= rows - monitor.store.settled().rows < SETTLED
     monitor.observe(values[rows:], arrival=START, event=event[rows:])
     report = monitor.evaluate(START).report
     fresh = _replayed(small_baseline(), values, event, at_once=5_000, looks=None).last.report
     assert report.status == fresh.status == Status.DRIFT_DETECTED
+    assert report.rows_observed == fresh.rows_observed
     for name in ("500", "1000"):
         np.testing.assert_array_equal(report.windows[name].psi.psi, fresh.windows[name].psi.psi)
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
-def test_what_evaluations_remember_is_begun_anew_once_it_is_damaged(clock: Clock) -> None:
-    monitor = _with_clock(clock)
-    monitor.observe(some_rows(100), arrival=START)
-    monitor.evaluate(START)
-    monitor.store._memory._versions._sequence[0] ^= 1 << 40
-    monitor.observe(some_rows(100), arrival=START + 1.0)
-    assert monitor.evaluate(START + 2.0).report.rows_observed == 200
-    assert len(monitor.store.damages) == 1
+def test_a_damaged_checkpoint_is_restored_by_the_next_evaluation(clock: ClockName, tmp_path: Path) -> None:
+    options = replace(small_options(200, 1_000), clock=clock)
+    monitor = Monitor(
+        small_baseline(),
+        model_name="churn",
+        model_version="1",
+        now=START,
+        options=options,
+        store=small_store(tmp_path, options),
+    )
+    monitor.observe(some_rows(100, age=70.0), arrival=START)
+    evidence = monitor.evaluate(START).report.evidence
+    with (tmp_path / CHECKPOINT_FILE).open("r+b") as file:
+        file.seek(HEADER_BYTES)
+        file.write(b"\x07" * 8)
+    monitor.observe(some_rows(49), arrival=START + 1.0)
+    report = monitor.evaluate(START + 2.0).report
+    assert report.rows_observed == monitor.bin_rows()[0].sum() == 149
+    _assert_same_evidence(report.evidence, evidence)
+    assert len(monitor.store.notes) == 1
 
 
 def test_there_is_a_first_report_whatever_stands_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Store) -> None:
+    def fail(self: Store, limit: float, now: float) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Store, "unweighed", fail)
+    monkeypatch.setattr(Store, "pending", fail)
     monitor = small_monitor()
     assert monitor.last.report.rows_observed == 0
     with pytest.raises(ZeroDivisionError):
@@ -732,9 +748,9 @@ def test_in_a_replay_the_clock_never_goes_back(late: float, reached: bool) -> No
     event[0] = START
     monitor.observe(some_rows(rows, age=70.0), arrival=START, event=event)
     monitor.evaluate(START)
-    settled = monitor.store.settled()
-    assert (settled.rows, settled.clock) == (rows, START)
-    assert settled.reached[:, 0].tolist() == [reached, reached]  # rows that are too old reach nothing
+    latches = monitor.store.root.latches
+    assert (latches.rows, latches.clock) == (rows, START)
+    assert latches.latched[:, 0].tolist() == [reached, reached]  # rows that are too old reach nothing
 
 
 @pytest.mark.parametrize("at_once", [37, 4_096, 4_097, 20_000])
@@ -755,10 +771,9 @@ def test_a_replay_by_hour_of_the_day_says_the_same(at_once: int) -> None:
     often = _replayed(timed_baseline(), values, event, at_once=111, looks=111)
     other = _replayed(timed_baseline(), values, event, at_once=at_once, looks=None)
     _assert_same_replay(often, other)
-    assert _count(often, EVIDENCE_SKIPPED.name) == _count(other, EVIDENCE_SKIPPED.name) == 0
 
 
-def test_a_replay_says_the_same_when_more_rows_come_between_two_looks_than_blocks_are_held() -> None:
+def test_a_replay_says_the_same_when_more_rows_come_between_two_looks_than_a_log_holds() -> None:
     rows = 250_000
     values, event = some_rows(rows), START - 10 * DAY + np.arange(float(rows))
     often = _replayed(small_baseline(), values, event, at_once=5_000, looks=5_000)
@@ -789,22 +804,18 @@ def test_a_replay_may_come_through_several_threads() -> None:
     assert not failures, failures
     report = monitor.evaluate(START).report
     assert report.rows_observed == 48_000
-    assert (monitor.store.settled().rows, _count(monitor, EVIDENCE_SKIPPED.name)) == (48_000, 0)
-    assert not len(monitor.store.unweighed()[0])  # every row has been weighed
+    assert (monitor.store.root.latches.rows, monitor.bin_rows()[0].sum()) == (48_000, 48_000)
+    assert _count(monitor, DROPPED.name) == 0
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 400, 3_000])
-def test_by_hour_a_replay_weighs_every_row_however_often_hours_turn(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows of two sources an hour apart: each of them ends a block, and the ring holds a few only."""
-    monkeypatch.setattr("driftgauge.state.block_ring._RING_BLOCKS", (8, 8))
+def test_by_hour_a_replay_weighs_every_row_however_often_hours_turn(at_once: int) -> None:
+    """Rows of two sources an hour apart: each of them ends a block."""
     generator = np.random.default_rng(5)
     values = np.column_stack([generator.normal(0.5, 1.15, (3_000, 2)), generator.integers(0, 3, 3_000)])
     event = START + np.arange(3_000.0) + np.tile([0.0, HOUR], 1_500)
     one = _replayed(timed_baseline(), values, event, at_once=at_once, looks=None)
     other = _replayed(timed_baseline(), values, event, at_once=50, looks=50)
-    assert _count(one, EVIDENCE_SKIPPED.name) == _count(other, EVIDENCE_SKIPPED.name) == 0
     assert other.last.report.evidence.values[1] > 10.0
     _assert_same_replay(one, other)
 
@@ -823,11 +834,11 @@ def test_a_row_without_a_time_is_of_the_latest_event_before_it_whatever_batch_it
     for first in range(0, 500, at_once):
         part = slice(first, first + at_once)
         monitor.observe(values[part], arrival=START, event=event[part])
-    assert monitor.store.snapshot(START).rows.at.tolist() == expected.tolist()
+    assert snapshot_of(monitor, START).rows.at.tolist() == expected.tolist()
     assert monitor.evaluate(START).report.evaluated_at == expected.max()
 
 
-def test_what_was_real_and_is_over_is_not_called_chance() -> None:
+def test_a_significant_change_that_is_over_is_reported_as_such() -> None:
     generator = np.random.default_rng(0)
     baseline = build_baseline({"x": generator.normal(size=20_000)}, created="2026-01-01T00:00:00Z")
     monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(10_000))
@@ -841,3 +852,153 @@ def test_what_was_real_and_is_over_is_not_called_chance() -> None:
     assert ": was significant until 20" in reason
     assert "; the window still holds rows from then (PSI " in reason
     assert "not significant" not in reason
+
+
+# ---------------------------------------------------------------- several workers, and a log that is full
+
+
+def _workers(folder: Path, count: int, kind: type[Monitor] = Monitor) -> list[Monitor]:
+    """Return monitors on one folder, as if each were in a worker of its own."""
+    options = small_options(200, 1_000)
+    return [
+        kind(
+            small_baseline(),
+            model_name="churn",
+            model_version="1",
+            now=START,
+            options=options,
+            store=small_store(folder, options),
+        )
+        for _ in range(count)
+    ]
+
+
+def test_monitors_of_one_folder_come_to_the_same_verdict_and_keep_it(tmp_path: Path) -> None:
+    monitors = _workers(tmp_path, 2)
+    for step in range(60):
+        for seed, monitor in enumerate(monitors):
+            monitor.observe(some_rows(50, 2 * step + seed, age=70.0), arrival=START + step)
+    reports = [monitor.evaluate(START + 60.0).report for monitor in monitors]
+    assert reports[0].rows_observed == reports[1].rows_observed == 6_000
+    assert reports[0].verdicts == reports[1].verdicts
+    assert reports[0].status is Status.DRIFT_DETECTED
+    _assert_same_evidence(reports[0].evidence, reports[1].evidence)
+    (late,) = _workers(tmp_path, 1)
+    assert late.evaluate(START + 60.0).report.verdicts == reports[0].verdicts
+    assert late.store.root.latches.latched[:, 0].all()
+
+
+class Overtaken(Monitor):
+    """A monitor that another one overtakes while it computes its report."""
+
+    by: Monitor | None = None
+
+    def _report(self, held: StateSnapshot, now: float) -> tuple[DriftReport, Carryover]:
+        if self.by is not None:
+            self.by.observe(some_rows(40, 7), arrival=START + 2.0)
+            self.by.evaluate(START + 2.0)
+        return super()._report(held, now)
+
+
+def test_an_evaluation_does_not_overwrite_what_a_later_one_has_kept(tmp_path: Path) -> None:
+    one, other = _workers(tmp_path, 2, Overtaken)
+    one.observe(some_rows(1_000, age=70.0), arrival=START)
+    assert isinstance(one, Overtaken)
+    one.by = other
+    report = one.evaluate(START + 1.0).report  # the other one does not wait for it
+    assert (report.rows_observed, other.last.report.rows_observed) == (1_000, 1_040)
+    latches = one.store.root.latches
+    assert (latches.rows, latches.clock, one.store.root.evaluated_at) == (1_040, START + 2.0, START + 2.0)
+    one.by = None
+    one.evaluate(START + 3.0)
+    assert (one.store.root.latches.clock, other.store.root.evaluated_at) == (START + 3.0, START + 3.0)
+
+
+def test_rows_that_a_killed_worker_did_not_count_are_counted_by_its_successor(tmp_path: Path) -> None:
+    (before,) = _workers(tmp_path / "before", 1)
+    before.observe(some_rows(30), arrival=START)
+    before.store.publish()
+    before.observe(some_rows(7), arrival=START)
+    shutil.copytree(tmp_path / "before", tmp_path / "after")
+    (after,) = _workers(tmp_path / "after", 1)
+    assert after.last.report.rows_observed == _count(after, OBSERVATIONS.name) == 37
+    shutil.copytree(tmp_path / "after", tmp_path / "again")
+    assert _count(_workers(tmp_path / "again", 1)[0], OBSERVATIONS.name) == 37
+
+
+@pytest.mark.parametrize("clock", ["arrival", "event"])
+@pytest.mark.parametrize("in_files", [False, True])
+def test_without_a_thread_a_monitor_makes_room_itself_and_drops_nothing(
+    clock: ClockName, in_files: bool, tmp_path: Path
+) -> None:
+    options = replace(small_options(200, 1_000), clock=clock)
+    store = small_store(tmp_path, options) if in_files else None
+    monitor = Monitor(small_baseline(), model_name="churn", model_version="1", now=START, options=options, store=store)
+    values = some_rows(50_000)
+    for begin, end in ((0, 40_000), (40_000, 40_001), (40_001, 50_000)):
+        monitor.observe(values[begin:end], arrival=START, event=np.full(end - begin, START))
+    assert monitor.evaluate(START).report.rows_observed == _count(monitor, OBSERVATIONS.name) == 50_000
+    assert _count(monitor, DROPPED.name) == 0
+    binner = small_baseline().binner
+    np.testing.assert_array_equal(monitor.bin_rows(), binner.counts(binner.codes(values)))
+
+
+def test_without_a_thread_rows_are_dropped_and_counted_while_a_lock_is_held_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(monitor: Monitor, now: float) -> None:
+        raise LockTimeout("another process holds it")
+
+    monitor = small_monitor()
+    monkeypatch.setattr(Monitor, "catch_up", late)
+    room = monitor.store.room
+    monitor.observe(some_rows(room + 30), arrival=START)
+    assert (_count(monitor, OBSERVATIONS.name), _count(monitor, DROPPED.name)) == (room, 30)
+
+
+def test_a_catch_up_gives_up_while_another_worker_evaluates(tmp_path: Path) -> None:
+    one, other = _workers(tmp_path, 2)
+    other.observe(some_rows(30), arrival=START)
+    with one.store.evaluating(), pytest.raises(LockTimeout, match="another process"):
+        other.catch_up(START, wait_seconds=0.01)
+    other.catch_up(START)
+    assert one.bin_rows()[0].sum() == 30
+
+
+# ---------------------------------------------------------------- a clock that was ahead
+
+
+def test_after_a_clock_was_ahead_new_rows_are_counted_in_all_windows() -> None:
+    monitor = small_monitor()
+    monitor.observe(some_rows(300), arrival=START)
+    monitor.evaluate(START)
+    ahead = START + 90 * DAY
+    monitor.observe(some_rows(50, 1, age=90.0), arrival=ahead)
+    report = monitor.evaluate(ahead).report
+    assert (report.main.rows, report.evidence.since[0]) == (50, ahead)
+    assert monitor.store.notes == []
+    for step in range(1, 4):
+        now = START + 60.0 * step
+        monitor.observe(some_rows(500, 1 + step), arrival=now)
+        report = monitor.evaluate(now).report
+        assert report.evaluated_at == now
+        assert report.windows["1h"].rows == report.windows["24h"].rows >= 500 * step
+        assert report.windows["200"].rows == 200
+        since = report.evidence.since[np.isfinite(report.evidence.since)]
+        assert (since <= now + AHEAD).all()
+    assert _count(monitor, LATE.name) == 0
+    assert [note for note in monitor.store.notes if "clock" in note] == monitor.store.notes != []
+    assert monitor.bin_rows()[0].sum() == report.rows_observed == 1_850
+
+
+def test_a_single_row_of_a_clock_that_is_ahead_does_not_move_the_windows() -> None:
+    monitor = small_monitor()
+    monitor.observe(some_rows(300), arrival=START)
+    monitor.observe(some_rows(1, 1), arrival=START + 90 * DAY)
+    monitor.observe(some_rows(300, 2), arrival=START + 1.0)
+    report = monitor.evaluate(START + 2.0).report
+    assert report.rows_observed == 601
+    assert report.windows["1h"].rows in (600, 601)
+    assert (_count(monitor, LATE.name), report.windows["1000"].rows) == (0, 601)
+    later = monitor.evaluate(START + 400.0).report
+    assert later.windows["1h"].rows == 601  # its time is that of the catch-up

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator
+import os
+import shutil
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,17 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.metrics.series import CPU, PREDICTIONS, PROCESS
 from driftgauge.monitor.monitor import state_shape
 from driftgauge.monitor.problems import Problems
-from driftgauge.monitor.publisher import PROBLEM, Publisher
-from driftgauge.state.slot import Owner
-from driftgauge.state.slots import Slots
+from driftgauge.monitor.publisher import DAMAGED, LOST, PROBLEM, RESTART, Publisher
 from driftgauge.state.store import Store
 
-from tests.monitors import START, small_baseline, small_options
+from tests.monitors import START, small_baseline, small_options, small_store
 
 PATIENCE_SECONDS = 20.0
 """How long a test waits for what must come; it is over at once when all is well."""
 
 
 class Process:
-    """What is known of a process, as a test says."""
+    """The numbers of a process, as a test sets them."""
 
     def __init__(self, cpu_seconds: float) -> None:
         self.cpu_seconds = cpu_seconds
@@ -43,26 +43,27 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._begun: list[Slots] = []
+        self._copies = 0
+        self.path.mkdir()
+
+    @property
+    def path(self) -> Path:
+        """The folder that workers use now."""
+        return self._path / str(self._copies)
 
     def worker(self) -> Store:
-        baseline, options = small_baseline(), small_options(100)
-        owner, detector = Owner("churn", "1", baseline.hash), baseline.detector(options.policy.budget)
-        slots = Slots(self._path, owner, state_shape(baseline, options), detector)
-        self._begun.append(slots)
-        return Store(*slots.take(), slots)
+        return small_store(self.path, small_options(100))
 
     def kill_all(self) -> None:
-        """End all workers as they are: their locks are gone, and nothing more is written."""
-        for slots in self._begun:
-            slots.release()
+        """End all workers as they are: the next ones find a copy of their files."""
+        before = self.path
+        self._copies += 1
+        shutil.copytree(before, self.path)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path)
-    yield made
-    made.kill_all()
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_what_is_counted_in_a_turn_of_the_loop_is_known_after_it(folder: Folder,
     _run(scenario())
 
 
-def test_what_nobody_asks_for_is_published_by_itself(folder: Folder, problems: Problems) -> None:
+def test_counters_are_published_each_second_without_a_request(folder: Folder, problems: Problems) -> None:
     own, other, process = folder.worker(), folder.worker(), Process(1.0)
 
     async def scenario() -> None:
@@ -153,8 +154,7 @@ def test_before_the_loop_runs_nothing_is_published(folder: Folder, problems: Pro
 
 
 def test_a_store_in_memory_is_published_to_itself(problems: Problems) -> None:
-    baseline, options = small_baseline(), small_options(100)
-    store = Store.in_memory(state_shape(baseline, options), baseline.detector(options.policy.budget))
+    store = Store.in_memory(state_shape(small_baseline(), small_options(100)))
     _predict(store, 3)
     Publisher(store, problems, Process(1.5)).now()
     assert _known(store) == (3, 1.5)
@@ -189,7 +189,7 @@ def test_cpu_time_that_is_told_is_not_more_than_what_is_kept_when_the_process_is
     assert _known(folder.worker())[1] == told
 
 
-def test_cpu_time_that_nobody_knew_counts_as_none(folder: Folder, problems: Problems) -> None:
+def test_unknown_cpu_time_counts_as_none(folder: Folder, problems: Problems) -> None:
     Publisher(folder.worker(), problems, Process(math.nan)).now()
     folder.kill_all()
     own = folder.worker()
@@ -226,3 +226,34 @@ def test_after_a_failure_it_goes_on(folder: Folder, problems: Problems) -> None:
         running.cancel()
 
     _run(scenario())
+
+
+# ---------------------------------------------------------------- problems of the state
+
+
+def test_a_log_that_is_gone_is_a_problem_that_lasts(folder: Folder, problems: Problems) -> None:
+    own = folder.worker()
+    publisher = Publisher(own, problems, Process(1.0))
+    publisher.now()
+    assert problems.current() == []
+    (folder.path / "0.log").unlink()
+    assert not own.is_persistent
+    for _ in range(2):
+        publisher.now()
+        (problem,) = problems.current()
+        assert problem.startswith(f"{LOST}: 0.log is gone")
+        assert problem.endswith(RESTART)
+
+
+def test_a_log_of_another_worker_that_cannot_be_read_is_a_problem_until_it_can_be(
+    folder: Folder, problems: Problems
+) -> None:
+    own, _ = folder.worker(), folder.worker()
+    publisher, log = Publisher(own, problems, Process(1.0)), folder.path / "1.log"
+    size = log.stat().st_size
+    for cut in (True, False):
+        os.truncate(log, size - 8 if cut else size)
+        own.counted()
+        publisher.now()
+        found = [problem.partition(" ")[0] for problem in problems.current()]
+        assert found == ([f"{DAMAGED}:"] if cut else [])

@@ -3,23 +3,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.monitor.monitor import Evaluation, Monitor, MonitorOptions, state_shape
+from driftgauge.errors import Reason
+from driftgauge.metrics.series import DROPPED
+from driftgauge.monitor.monitor import Evaluation, Monitor, MonitorOptions
 from driftgauge.monitor.problems import Problems
-from driftgauge.monitor.scheduler import LATE, PROBLEM, Evaluator
+from driftgauge.monitor.scheduler import LATE, LOG_FULL, PROBLEM, ROOM_SECONDS, BackgroundRoom, Evaluator
 from driftgauge.state.files import HEADER_BYTES
-from driftgauge.state.shared_files import MEMORY_FILE
-from driftgauge.state.slot import Owner
-from driftgauge.state.slots import Slots
+from driftgauge.state.slots import CHECKPOINT_FILE
 from driftgauge.state.store import Store
 
-from tests.monitors import START, small_baseline, some_rows
+from tests.monitors import START, small_baseline, small_store, some_rows
 
 OPTIONS = MonitorOptions(policy=Policy(windows=(100,)))
 PATIENCE_SECONDS = 20.0
@@ -46,11 +48,11 @@ class SteeredMonitor(Monitor):
         self.began += 1
         self.asked_at.append(now)
         self.threads.append(threading.current_thread())
-        assert self.go.wait(PATIENCE_SECONDS), "nobody let the evaluation go on"
+        assert self.go.wait(PATIENCE_SECONDS), "the test did not let the evaluation continue"
         if self.failing is not None:
             raise self.failing
         evaluation = super().evaluate(now)
-        assert self.leave.wait(PATIENCE_SECONDS), "nobody let the evaluation end"
+        assert self.leave.wait(PATIENCE_SECONDS), "the test did not let the evaluation end"
         return replace(evaluation, cpu_seconds=self.cpu_seconds)
 
     def rows_come(self, rows: int = 1) -> None:
@@ -58,16 +60,23 @@ class SteeredMonitor(Monitor):
 
 
 class Seconds:
-    """A clock that stands until it is moved."""
+    """A clock that stands until it is moved, or until its time is slept away."""
 
     def __init__(self, now: float) -> None:
         self.now = now
+        self.asked = 0
+        self.slept: list[float] = []
 
     def __call__(self) -> float:
+        self.asked += 1
         return self.now
 
     def monotonic(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept.append(seconds)
 
 
 @pytest.fixture
@@ -370,45 +379,26 @@ def test_stopping_during_an_evaluation_leaves_nothing_behind(monitor: SteeredMon
 # ---------------------------------------------------------------- beside other workers
 
 
-@contextlib.contextmanager
-def _workers(folder: Path, count: int) -> Iterator[list[SteeredMonitor]]:
-    """Give monitors on one folder, as if each were in a worker of its own."""
-    baseline = small_baseline()
-    owner, shape = Owner("churn", "1", baseline.hash), state_shape(baseline, OPTIONS)
-    folders = [Slots(folder, owner, shape, baseline.detector(OPTIONS.policy.budget)) for _ in range(count)]
-    try:
-        yield [SteeredMonitor(Store(*slots.take(), slots)) for slots in folders]
-    finally:
-        for slots in folders:
-            slots.release()
+def _workers(folder: Path, count: int) -> list[SteeredMonitor]:
+    """Return monitors on one folder, as if each were in a worker of its own."""
+    return [SteeredMonitor(small_store(folder, OPTIONS)) for _ in range(count)]
 
 
-def test_a_worker_leaves_the_evaluation_to_another_that_made_one_and_bins_its_rows(
-    problems: Problems, tmp_path: Path
-) -> None:
+def test_a_worker_leaves_the_evaluation_to_another_that_made_one(problems: Problems, tmp_path: Path) -> None:
     async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
         clock = Seconds(START + 5.0)
         one.rows_come(9)
         other.evaluate(clock())
         one.rows_come(7)
-        assert _waiting(other) == 16
         async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
-            await _until(lambda: _waiting(other) == 0)
+            asked = clock.asked
+            await _until(lambda: clock.asked >= asked + 3)  # each time to compare when the other one evaluated
             assert (one.began, one.last.report.rows_observed) == (0, 0)
             clock.now += 1.0
             await _until(lambda: one.last.report.rows_observed == 16)
 
-    with _workers(tmp_path, 2) as (one, other):
-        _run(scenario(one, other))
+    _run(scenario(*_workers(tmp_path, 2)))
     assert problems.current() == []
-
-
-def _waiting(monitor: SteeredMonitor) -> int:
-    """How many rows of the other worker wait to be binned, as this one sees it."""
-    slots = monitor.store.slots
-    assert slots is not None
-    (other,) = slots.others()
-    return len(other.state.take().waiting)
 
 
 def test_a_worker_does_not_take_its_own_evaluation_for_that_of_another(problems: Problems, tmp_path: Path) -> None:
@@ -417,9 +407,9 @@ def test_a_worker_does_not_take_its_own_evaluation_for_that_of_another(problems:
         async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
             await _until(lambda: one.began >= 3)
 
-    with _workers(tmp_path, 1) as (one,):
-        _run(scenario(one))
-        assert one.began >= 3
+    (one,) = _workers(tmp_path, 1)
+    _run(scenario(one))
+    assert one.began >= 3
 
 
 def test_a_reader_of_one_worker_sees_the_rows_of_another(problems: Problems, tmp_path: Path) -> None:
@@ -427,8 +417,7 @@ def test_a_reader_of_one_worker_sees_the_rows_of_another(problems: Problems, tmp
         other.rows_come(4)
         assert (await Evaluator(one, problems).current()).report.rows_observed == 4
 
-    with _workers(tmp_path, 2) as (one, other):
-        _run(scenario(one, other))
+    _run(scenario(*_workers(tmp_path, 2)))
 
 
 def test_a_reader_sees_that_rows_are_gone(problems: Problems, tmp_path: Path) -> None:
@@ -437,30 +426,30 @@ def test_a_reader_sees_that_rows_are_gone(problems: Problems, tmp_path: Path) ->
         one.rows_come(3)
         other.rows_come(4)
         assert (await evaluator.current()).report.rows_observed == 7
-        (tmp_path / "1.state").unlink()
+        (tmp_path / "1.log").unlink()
         assert (await evaluator.current()).report.rows_observed == 3
 
-    with _workers(tmp_path, 2) as (one, other):
-        _run(scenario(one, other))
+    _run(scenario(*_workers(tmp_path, 2)))
 
 
-def test_when_what_evaluations_share_is_damaged_the_interval_goes_on_with_what_was_read_last(
+def test_if_the_checkpoint_is_damaged_evaluations_continue_with_what_was_read_last(
     problems: Problems, tmp_path: Path
 ) -> None:
     async def scenario(one: SteeredMonitor, other: SteeredMonitor) -> None:
         clock = Seconds(START + 5.0)
         other.evaluate(clock())
-        file = tmp_path / MEMORY_FILE
+        file = tmp_path / CHECKPOINT_FILE
         with file.open("r+b") as opened:
             opened.seek(HEADER_BYTES)
             opened.write(bytes(file.stat().st_size - HEADER_BYTES))
         async with _watching(Evaluator(one, problems, clock=clock, interval_seconds=0.001, rest_factor=0.0)):
             await _until(lambda: one.last.at == clock.now)
         (note,) = one.store.notes
-        assert note == "state_damaged: no copy of the memory fits its checksum; put back as it was read last"
+        assert note.startswith(
+            "state_damaged: no copy of the checkpoint fits its checksum; restored as it was read last"
+        )
 
-    with _workers(tmp_path, 2) as (one, other):
-        _run(scenario(one, other))
+    _run(scenario(*_workers(tmp_path, 2)))
     assert problems.current() == []
 
 
@@ -512,3 +501,181 @@ def test_all_readers_of_a_failed_evaluation_get_the_last_report(monitor: Steered
         assert {evaluation.report.rows_observed for evaluation in read} == {0}
 
     _run(scenario())
+
+
+# ---------------------------------------------------------------- room in a full log
+
+
+class SteeredExecutor(Executor):
+    """Runs what was submitted when a test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        """Run all that waits."""
+        while self.waiting:
+            future, run = self.waiting.pop(0)
+            future.set_result(run())
+
+
+class FullMonitor(SteeredMonitor):
+    """A monitor whose log is full, and that has a thread to make room, which runs when a test says so."""
+
+    def __init__(self, problems: Problems, store: Store | None = None) -> None:
+        super().__init__(store)
+        self.executor = SteeredExecutor()
+        self.caught_up_at: list[float] = []
+        self.room = self.background = BackgroundRoom(self, problems, self.executor, Seconds(START + 9.0))
+        self.rows_come(self.store.room)
+        self.executor.waiting.clear()  # that the log was half full
+        self.background._running = None
+
+    def catch_up(self, now: float, wait_seconds: float = 5.0) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.caught_up_at.append(now)
+        super().catch_up(now, wait_seconds)
+
+    def make_room(self, now: float) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.caught_up_at.append(now)
+        super().make_room(now)
+
+    @property
+    def dropped(self) -> float:
+        """Rows that were dropped because the log was full; there is no other reason."""
+        found = self.store.counters.copy()[DROPPED.name]
+        place = DROPPED.children.index((Reason.LOG_FULL,))
+        assert found.sum() == found[place, 0]
+        return float(found[place, 0])
+
+
+@pytest.fixture
+def full(problems: Problems, resting: Seconds) -> FullMonitor:
+    return FullMonitor(problems)
+
+
+def test_a_log_that_is_half_full_asks_for_one_catch_up_and_does_not_wait(problems: Problems, resting: Seconds) -> None:
+    monitor = FullMonitor(problems)
+    monitor.catch_up(START)
+    half = monitor.store.room // 2
+    monitor.rows_come(half - 1)
+    assert monitor.executor.waiting == []
+    for _ in range(3):
+        monitor.rows_come()
+        assert len(monitor.executor.waiting) == 1
+    assert (resting.slept, monitor.dropped) == ([], 0)
+    monitor.executor.run()
+    assert monitor.caught_up_at == [START, START + 9.0]
+    assert monitor.store.room == monitor.store.shape.unread_rows
+    monitor.rows_come(half)
+    assert len(monitor.executor.waiting) == 1
+
+
+def test_a_log_that_another_worker_has_read_meanwhile_needs_no_catch_up(full: FullMonitor) -> None:
+    full.rows_come(0)
+    full.room.request()
+    full.catch_up(START + 1.0)
+    full.rows_come(3)
+    full.executor.run()
+    assert full.store.root.progress.head.rows == full.store.rows - 3
+
+
+def test_a_writer_waits_for_room_only_so_long_and_then_drops_its_rows(
+    full: FullMonitor, problems: Problems, resting: Seconds
+) -> None:
+    rows, before = full.store.rows, resting.now
+    full.rows_come(7)
+    assert before < resting.now <= before + ROOM_SECONDS + 0.002
+    assert (full.store.rows, full.dropped, len(full.executor.waiting)) == (rows, 7, 1)
+    assert ROOM_SECONDS == 0.05
+    (problem,) = problems.current()
+    assert problem.startswith(f"{LOG_FULL}: TimeoutError: ")
+    assert "50 ms" in problem or "0.05 s" in problem
+
+
+def test_after_a_wait_in_vain_there_is_no_other_one_until_a_catch_up_has_succeeded(
+    full: FullMonitor, problems: Problems, resting: Seconds
+) -> None:
+    full.rows_come(7)
+    resting.slept.clear()
+    for _ in range(20):
+        full.rows_come(2)
+    assert (resting.slept, full.dropped) == ([], 47)
+    full.failing = LockTimeout("another process holds it")
+    for _ in range(3):  # nor while catch-ups fail
+        full.executor.run()
+        full.rows_come(2)
+        assert len(full.executor.waiting) == 1
+    assert (resting.slept, full.dropped) == ([], 53)
+    assert {problem.partition(":")[0] for problem in problems.current()} == {LOG_FULL, PROBLEM}
+    full.failing = None
+    full.executor.run()
+    assert LOG_FULL not in {problem.partition(":")[0] for problem in problems.current()}
+    full.rows_come(full.store.room)
+    assert (resting.slept, full.dropped) == ([], 53)
+    full.executor.waiting.clear()
+    full.rows_come(5)  # full again: it waits again
+    assert resting.slept
+    assert full.dropped == 58
+
+
+def test_a_writer_that_gets_room_while_it_waits_drops_nothing(
+    full: FullMonitor, problems: Problems, resting: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = full.store.rows
+
+    def sleep(seconds: float) -> None:
+        resting.slept.append(seconds)
+        if len(resting.slept) == 3:
+            full.executor.run()
+
+    monkeypatch.setattr(resting, "sleep", sleep)
+    full.rows_come(7)
+    assert (len(resting.slept), full.store.rows, full.dropped) == (3, rows + 7, 0)
+    assert problems.current() == []
+
+
+def test_a_batch_larger_than_the_log_is_appended_in_parts(
+    full: FullMonitor, resting: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, size = full.store.rows, 2 * full.store.shape.unread_rows + 9
+    monkeypatch.setattr(resting, "sleep", lambda seconds: full.executor.run())
+    full.rows_come(size)
+    assert (full.store.rows, full.dropped) == (rows + size, 0)
+    report = full.evaluate(START + 20.0).report
+    assert report.rows_observed == rows + size
+
+
+def test_a_lock_that_another_process_holds_delays_a_writer_once(
+    problems: Problems, resting: Seconds, tmp_path: Path
+) -> None:
+    holder = small_store(tmp_path, OPTIONS)
+    full = FullMonitor(problems, small_store(tmp_path, OPTIONS))
+    full.executor.waiting.clear()
+    with holder.evaluating():
+        for _ in range(5):
+            full.rows_come(10)
+        assert full.dropped == 50
+        assert sum(resting.slept) <= ROOM_SECONDS + 0.002
+    full.executor.run()
+    full.rows_come(10)
+    assert full.dropped == 50
+
+
+def test_a_monitor_without_a_thread_drops_nothing(resting: Seconds) -> None:
+    monitor = SteeredMonitor()
+    size = 3 * monitor.store.shape.unread_rows + 11
+    monitor.rows_come(size)
+    for _ in range(3):
+        monitor.rows_come(monitor.store.room + 1)
+    assert monitor.store.counters.copy()[DROPPED.name].sum() == 0
+    assert resting.slept == []
+    assert monitor.evaluate(START).report.rows_observed == monitor.store.rows >= size

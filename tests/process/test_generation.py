@@ -18,6 +18,7 @@ from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.endings import OUTDATED, UNKNOWN_EXIT
 from driftgauge.process.generation import Generation, Worker
 from driftgauge.process.serve import bound
+from driftgauge.state.files import service_id
 
 from tests.examples import Example
 
@@ -74,7 +75,7 @@ def _generation(bundle: Path, state: str = "memory", **settings: object) -> Iter
         **{f"DRIFTGAUGE_{name.upper()}": str(value) for name, value in settings.items()},
     }
     with ExitStack() as started, bound("127.0.0.1", 0) as listening:
-        own = Generation([listening], environment)
+        own = Generation([listening], environment, service_id())
         started.callback(own.join)
         started.callback(own.close)
         yield Running(own, listening, started)
@@ -247,9 +248,7 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.mark.long
-def test_a_worker_that_is_forked_too_late_stops_for_nobody_would_stop_it(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_is_forked_too_late_stops_by_itself(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with _generation(bundle) as found:
         assert found.refusal() == ""
         server = found.own._process.pid or 0
@@ -266,7 +265,7 @@ def test_a_worker_that_is_forked_too_late_stops_for_nobody_would_stop_it(
 @pytest.mark.long
 @pytest.mark.parametrize("lost", [True, False], ids=["killed", "not needed"])
 def test_a_trial_that_hangs_ends_with_its_fork_server(lost: bool, bundle: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "config")  # nobody writes, so opening it takes for ever
+    os.mkfifo(tmp_path / "config")  # without a writer, opening it takes for ever
     with _generation(bundle, config=tmp_path / "config") as found:
         server = found.own._process.pid or 0
         _until(lambda: _children(server))

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import structlog
-from driftgauge.errors import BundleError, DriftgaugeError, SettingsError
+from driftgauge.common.private_files import LockTimeout
+from driftgauge.errors import BundleError, DriftgaugeError, SettingsError, StateError
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.generation import Generation
 from driftgauge.process.serve import Started, environment, run
 from driftgauge.process.server import Server
 from driftgauge.settings.options import CONFIG_VARIABLE, load
-from driftgauge.state.files import Busy
 
 from tests.examples import Example
 from tests.served import served
@@ -49,9 +49,9 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Server, "run", run)
 
 
-# ---------------------------------------------------------------- what workers are told
+# ---------------------------------------------------------------- the environment of workers
 
-TOLD: list[tuple[dict[str, Any], dict[str, str]]] = [
+ENVIRONMENTS: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({}, {}),
     ({"bundle": None, "workers": None}, {}),
     ({"bundle": Path("a b/c")}, {"DRIFTGAUGE_BUNDLE": "a b/c"}),
@@ -72,7 +72,7 @@ TOLD: list[tuple[dict[str, Any], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("flags", "variables"), TOLD, ids=str)
+@pytest.mark.parametrize(("flags", "variables"), ENVIRONMENTS, ids=str)
 def test_workers_are_told_what_the_command_line_said_and_no_more(
     flags: dict[str, Any], variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -81,7 +81,7 @@ def test_workers_are_told_what_the_command_line_said_and_no_more(
     assert environment(Started(flags, tmp_path)) == {**variables, CONFIG_VARIABLE: str(tmp_path)}
 
 
-@pytest.mark.parametrize(("flags", "variables"), TOLD, ids=str)
+@pytest.mark.parametrize(("flags", "variables"), ENVIRONMENTS, ids=str)
 def test_a_worker_reads_the_settings_of_its_supervisor(
     flags: dict[str, Any], variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +137,7 @@ def test_a_fresh_state_is_begun_for_the_version_that_is_served_alone(binary: Exa
 def test_a_fresh_state_can_be_asked_for_where_there_is_none(binary: Example, tmp_path: Path) -> None:
     _started(binary, tmp_path / "state")
     _started(binary, Path("memory"))
-    assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
+    assert (tmp_path / "state" / "binary" / "1.2" / "0.log").is_file()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -159,10 +159,35 @@ def test_a_server_that_cannot_start_forgets_nothing(binary: Example, tmp_path: P
     assert _rows(binary, tmp_path / "state") == 20
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_state_of_version_0_1_0_stops_the_start_and_is_left_alone(
+    workers: int, binary: Example, tmp_path: Path
+) -> None:
+    folder = tmp_path / "binary" / "1.2"
+    folder.mkdir(parents=True)
+    (folder / "0.state").write_text("rows")
+    flags = {"bundle": binary.folder, "state_dir": tmp_path, "port": 0, "workers": workers}
+    kind = StateError if workers == 1 else DriftgaugeError  # the text comes from another process
+    with pytest.raises(kind, match=r"written by Driftgauge 0\.1\.0.* --fresh-state "):
+        run(Started(flags, None))
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("0.state", "rows")]
+
+
+@pytest.mark.usefixtures("ends")
+def test_a_fresh_state_takes_the_place_of_that_of_version_0_1_0(binary: Example, tmp_path: Path) -> None:
+    folder = tmp_path / "binary" / "1.2"
+    folder.mkdir(parents=True)
+    for name in ("0.state", "0.lock", "evaluation.state", "evaluation.lock", "retired.state"):
+        (folder / name).touch()
+    _started(binary, tmp_path)
+    assert not list(folder.glob("[0-9er]*.state"))
+    assert _rows(binary, tmp_path) == 0
+
+
 def test_a_state_in_use_is_not_made_fresh(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path) as running:
         running.predict({"instances": binary.rows(20)})
-        with pytest.raises(Busy, match=r"a server is using .*stop it first"):
+        with pytest.raises(LockTimeout, match=r"a server is using .*stop it first"):
             _started(binary, tmp_path)
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 20
     assert _rows(binary, tmp_path) == 20

@@ -327,7 +327,7 @@ def test_workers_killed_while_they_start_wait_as_long_as_others_serve(watched: W
     assert watched.ids == [2, 3]
     watched[2].die(-signal.SIGKILL)
     watched[3].die(-signal.SIGKILL)
-    watched.turn()  # nobody is left to wait for
+    watched.turn()  # there is no worker left to wait for
     assert watched.ids == watched.alive == [5, 6, 7]
 
 
@@ -360,7 +360,7 @@ def test_the_last_worker_stays(watched: Watched) -> None:
     assert watched.turns() == [[1]]
 
 
-def test_one_that_does_not_leave_holds_nobody_up_and_is_killed_in_the_end(watched: Watched) -> None:
+def test_a_worker_that_does_not_leave_delays_no_other_and_is_killed_in_the_end(watched: Watched) -> None:
     watched[3].stubborn = True
     watched.own.remove_worker()
     watched[1].die()
@@ -416,7 +416,7 @@ def test_a_successor_that_was_started_before_a_reload_is_reloaded_too(watched: W
     watched.turn(4)
     for pid in (1, 2, 3):
         watched[pid].die()
-    watched.turn(4)  # nobody is outdated any more, and one is about to serve
+    watched.turn(4)  # no worker is outdated any more, and one is about to serve
     watched.own.reload()
     assert watched.turns(count=40)[-1] == [8, 9, 10]
     assert watched.alive == [8, 9, 10]
@@ -429,7 +429,7 @@ def test_workers_that_die_during_a_reload_are_replaced_and_not_once_more(watched
     assert watched.turns() == [[1, 2, 3], [1, 3, 5], [4, 3, 5], [4, 6, 5]]
 
 
-def test_a_successor_that_nobody_needs_any_more_leaves(watched: Watched) -> None:
+def test_a_successor_that_is_not_needed_any_more_leaves(watched: Watched) -> None:
     watched.own.reload()
     watched.turn(4)
     for pid in (1, 2, 3):
@@ -462,7 +462,7 @@ def test_there_is_no_reload_where_nothing_can_be_served(watched: Watched) -> Non
     assert watched.reloads == 2
 
 
-def test_a_reload_asked_for_during_another_looks_anew(watched: Watched) -> None:
+def test_a_reload_requested_during_another_reads_everything_again(watched: Watched) -> None:
     watched.own.reload()
     watched.turn()
     watched.own.reload()
@@ -483,7 +483,7 @@ def test_a_worker_that_finds_something_else_to_serve_makes_all_be_replaced(
     assert [line["event"] for line in lines] == ["config_changed"]
 
 
-def test_a_successor_that_finds_something_else_to_serve_makes_the_reload_begin_anew(watched: Watched) -> None:
+def test_a_successor_that_finds_something_else_to_serve_restarts_the_reload(watched: Watched) -> None:
     watched.own.reload()
     watched.turn(4)
     watched[4].die(OUTDATED)
@@ -545,7 +545,7 @@ def test_a_reload_whose_application_hangs_is_given_up_and_the_next_one_works(wat
     assert watched.turns()[-1] == [4, 5, 6]
 
 
-def test_a_successor_whose_fork_server_is_lost_while_it_starts_serves_nobody(watched: Watched) -> None:
+def test_a_successor_whose_fork_server_is_lost_while_it_starts_does_not_serve(watched: Watched) -> None:
     watched.own.reload()
     watched.turn(4)
     assert watched.alive == [1, 2, 3, 4]

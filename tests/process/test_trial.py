@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from driftgauge.common.private_files import FileLock
 from driftgauge.process.trial import try_application
 from driftgauge.process.worker import config_digest
 from driftgauge.settings.options import load
-from driftgauge.state.files import FileLock
+from driftgauge.state.files import service_id
 
 from tests.examples import Example
 from tests.served import served
@@ -35,22 +37,49 @@ def state(binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path / "state" / "binary" / "1.2"
 
 
+def _rows(example: Example, state: Path) -> int:
+    with served(example, state_dir=state.parents[1]) as running:
+        rows: int = running.status()["rows_observed"]
+        return rows
+
+
 def test_a_trial_tells_what_is_served_and_leaves_the_state_alone(state: Path) -> None:
     before = {path: path.read_bytes() for path in state.iterdir()}
-    found = try_application(fresh_state=False)
+    found = try_application(service_id(), fresh_state=False)
     assert (found.refusal, found.digest) == ("", config_digest(load()))
     assert {path: path.read_bytes() for path in state.iterdir()} == before
 
 
 def test_a_trial_with_a_fresh_state_deletes_it(state: Path) -> None:
-    assert try_application(fresh_state=True).refusal == ""
-    assert not list(state.glob("*.state"))
+    assert try_application(service_id(), fresh_state=True).refusal == ""
+    assert list(state.iterdir()) == []
 
 
 def test_a_state_in_use_is_a_refusal(state: Path) -> None:
     with FileLock(state / "0.lock").held(10.0):
-        assert "a server is using" in try_application(fresh_state=True).refusal
-    assert (state / "0.state").exists()
+        assert "a server is using" in try_application(service_id(), fresh_state=True).refusal
+    assert (state / "0.log").exists()
+
+
+def test_state_of_version_0_1_0_is_a_refusal_unless_a_fresh_one_is_requested(state: Path) -> None:
+    (state / "evaluation.state").touch()
+    assert "written by Driftgauge 0.1.0" in try_application(service_id(), fresh_state=False).refusal
+    assert (state / "0.log").exists()
+    assert try_application(service_id(), fresh_state=True).refusal == ""
+    assert list(state.iterdir()) == []
+
+
+def test_other_settings_are_a_refusal_while_another_service_uses_the_state(
+    binary: Example, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTGAUGE_WINDOWS", "60,2000")
+    with served(binary, state_dir=state.parents[1]) as running:
+        assert try_application(service_id(), fresh_state=False).refusal == ""  # a reload of the same service
+        refusal = try_application(service_id() + 1, fresh_state=False).refusal
+        assert all(part in refusal for part in (str(state), f"process {os.getpid()}", "other settings"))
+        assert running.status()["rows_observed"] == 20
+    assert try_application(service_id() + 1, fresh_state=False).refusal == ""
+    assert _rows(binary, state) == 20  # nothing was deleted
 
 
 @pytest.mark.parametrize(
@@ -64,5 +93,5 @@ def test_what_cannot_work_is_a_refusal_and_deletes_nothing(
     name: str, value: str, refusal: str, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"DRIFTGAUGE_{name}", value)
-    assert refusal in try_application(fresh_state=True).refusal
-    assert (state / "0.state").exists()
+    assert refusal in try_application(service_id(), fresh_state=True).refusal
+    assert (state / "0.log").exists()

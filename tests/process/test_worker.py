@@ -52,7 +52,7 @@ def test_a_worker_is_told_everything_by_its_environment(
     with serving(app) as client:
         assert client.get("/health").json()["model_name"] == "binary"
         assert client.get("/drift/status").json()["monitoring"]["state"]["kept"] == "files"
-    assert (tmp_path / "state" / "binary" / "1.2" / "0.state").is_file()
+    assert (tmp_path / "state" / "binary" / "1.2" / "0.log").is_file()
 
 
 def _settings(binary: Example, folder: Path, **others: Any) -> Settings:
@@ -93,6 +93,23 @@ def test_a_worker_serves_what_it_was_told_to_or_ends_and_takes_no_state(
         create(digest)
     assert left.value.code == OUTDATED
     assert not (tmp_path / "bundle.state").exists()
+
+
+def test_a_worker_whose_state_must_not_be_used_says_why_in_one_line_and_ends(
+    binary: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "state" / "binary" / "1.2"
+    folder.mkdir(parents=True)
+    (folder / "retired.state").touch()
+    monkeypatch.setenv("DRIFTGAUGE_BUNDLE", str(binary.folder))
+    monkeypatch.setenv("DRIFTGAUGE_STATE_DIR", str(tmp_path / "state"))
+    with pytest.raises(SystemExit) as left:
+        create()
+    assert left.value.code == 1
+    (line,) = "".join(capfd.readouterr()).strip().splitlines()
+    assert "cannot_start" in line
+    assert f"the state in {folder} was written by Driftgauge 0.1.0" in line
+    assert [path.name for path in folder.iterdir()] == ["retired.state"]
 
 
 @pytest.mark.parametrize(

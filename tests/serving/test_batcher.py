@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from tests.effort import examples
 from tests.examples import Example
 from tests.monitors import START, monitor_of
+from tests.snapshots import snapshot_of
 
 FAST = LatencyModel(0.0, 0.0)
 SLOW = LatencyModel(1.0, 0.0)
@@ -74,7 +75,7 @@ class Bench:
 
     @property
     def observed(self) -> FloatArray:
-        held: FloatArray = self.monitor.store.snapshot(START).rows.values
+        held: FloatArray = snapshot_of(self.monitor, START).rows.values
         return held
 
 
@@ -185,7 +186,7 @@ def test_a_request_of_texts_is_cut_with_its_texts(coded: Example) -> None:
             return answer
 
         assert_same(asyncio.run(go()), batch, predictor)
-    assert np.array_equal(monitor.store.snapshot(START).rows.values, predictor.predict(batch).columns, equal_nan=True)
+    assert np.array_equal(snapshot_of(monitor, START).rows.values, predictor.predict(batch).columns, equal_nan=True)
 
 
 # ---------------------------------------------------------------- what is put together
@@ -616,8 +617,7 @@ def test_each_row_is_watched_with_its_requests_times(bench: Benches) -> None:
 
     asyncio.run(go())
     assert running.model.rows == [4]
-    assert running.monitor.store.latest_event == START + 2  # a row without a time of its own has its arrival's
-    assert running.monitor.store.snapshot(START).rows.at.tolist() == [START + 1, START + 1, START + 2, START + 3]
+    assert snapshot_of(running.monitor, START).rows.at.tolist() == [START + 1, START + 1, START + 2, START + 3]
 
 
 # ---------------------------------------------------------------- too many at once

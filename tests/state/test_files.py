@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,73 +10,44 @@ import driftgauge.state.files
 import pytest
 from driftgauge.state.files import (
     HEADER_BYTES,
-    Busy,
-    FileLock,
-    Identity,
+    FileIdentity,
     Lease,
+    Unsound,
     boot_id,
     create,
-    head_of,
+    is_cut,
     layout_hash,
     open_mapped,
+    parse_header,
+    read_header,
+    service_id,
 )
 from driftgauge.state.layout import Field, Layout
 
-OWN = Identity("slot", "churn", "1", "a baseline", "a layout")
+OWN = FileIdentity("log", "churn", "1", "a baseline", "a layout")
 LAYOUT = Layout([Field("numbers", "i8", (5,))])
-
-
-# ---------------------------------------------------------------- locks
-
-
-def test_a_lock_whose_file_is_gone_is_not_the_lock_of_who_opens_it_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "0.lock"
-    flock, first, second = fcntl.flock, FileLock(path), FileLock(path)
-
-    def deleted_on_the_way(descriptor: int, how: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", flock)
-        path.unlink()
-        assert second.take()
-        flock(descriptor, how)
-
-    monkeypatch.setattr(fcntl, "flock", deleted_on_the_way)
-    assert not first.take()
-
-
-def test_a_lock_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
-    path = tmp_path / "0.lock"
-    first = FileLock(path)
-    assert first.take()
-    with pytest.raises(Busy, match=r"has been held by another process for 0\.01 s"), FileLock(path).held(0.01):
-        pass
-    first.release()
-    with FileLock(path).held(0.01):
-        assert not FileLock(path).take()
-
-
-def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    path = tmp_path / "0.lock"
-    code = "from pathlib import Path; from driftgauge.state.files import FileLock\n"
-    code += f"print(FileLock(Path({str(path)!r})).take())"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
-    assert FileLock(path).take()
+SERVICE = service_id()
+IDENTITY = """
+import os
+from driftgauge.state.files import Lease, service_id
+print(service_id(), Lease.own(service_id()).service_pid == os.getpid())
+"""
 
 
 # ---------------------------------------------------------------- files
 
 
-def test_a_file_is_found_again_as_it_was_made(tmp_path: Path) -> None:
-    path = tmp_path / "0.state"
-    file, key = create(path, OWN, LAYOUT, lambda buffer: LAYOUT.arrays(buffer)["numbers"].__setitem__(3, 7))
+def test_a_file_is_opened_as_it_was_created(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    file, key = create(path, OWN, LAYOUT, lambda buffer: LAYOUT.arrays(buffer)["numbers"].__setitem__(3, 7), SERVICE)
     assert LAYOUT.arrays(memoryview(file)[HEADER_BYTES:])["numbers"].tolist() == [0, 0, 0, 7, 0]
     for writable in (False, True):
         again, same = open_mapped(path, OWN, LAYOUT, writable=writable)
         assert (again[:], same) == (file[:], key)
     assert path.stat().st_size == HEADER_BYTES + LAYOUT.size_bytes
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
     assert path.stat().st_mode & 0o777 == 0o600
-    assert create(tmp_path / "1.state", OWN, LAYOUT, len)[1] != key
+    assert create(tmp_path / "1.log", OWN, LAYOUT, len, SERVICE)[1] != key
 
 
 def test_a_file_that_cannot_be_filled_is_not_left_half_made(tmp_path: Path) -> None:
@@ -85,12 +55,54 @@ def test_a_file_that_cannot_be_filled_is_not_left_half_made(tmp_path: Path) -> N
         buffer.release()
         raise RuntimeError("no")
 
-    path = tmp_path / "0.state"
-    before = create(path, OWN, LAYOUT, len)[1]
+    path = tmp_path / "0.log"
+    before = create(path, OWN, LAYOUT, len, SERVICE)[1]
     with pytest.raises(RuntimeError, match="no"):
-        create(path, OWN, LAYOUT, fail)
-    assert [own.name for own in tmp_path.iterdir()] == ["0.state"]
+        create(path, OWN, LAYOUT, fail, SERVICE)
+    assert [own.name for own in tmp_path.iterdir()] == ["0.log"]
     assert open_mapped(path, OWN, LAYOUT, writable=False)[1] == before
+
+
+def test_a_file_of_another_identity_is_refused_with_the_difference(tmp_path: Path) -> None:
+    create(tmp_path / "0.log", OWN, LAYOUT, len, SERVICE)
+    for other, difference in (
+        (replace(OWN, baseline="b"), "it belongs to another baseline"),
+        (replace(OWN, layout="b"), "it belongs to other settings or columns"),
+        (replace(OWN, kind="checkpoint", model_name="b"), "it belongs to another kind, another model_name"),
+    ):
+        with pytest.raises(ValueError, match=f"^{difference}$") as refused:
+            open_mapped(tmp_path / "0.log", other, LAYOUT, writable=False)
+        assert not isinstance(refused.value, Unsound)
+
+
+def test_a_file_of_another_schema_is_refused_as_another_versions(tmp_path: Path) -> None:
+    file, _ = create(tmp_path / "0.log", OWN, LAYOUT, len, SERVICE)
+    header = file[:HEADER_BYTES].replace(b'"schema_version": 2', b'"schema_version": 3')
+    assert parse_header(header)["schema_version"] == 3
+    with pytest.raises(ValueError, match=r"^it was written by another version of Driftgauge$") as refused:
+        OWN.key(header)
+    assert not isinstance(refused.value, Unsound)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 100, b"[1, 2]\n", b"12\n", b'{"format": "x"}\n', b"[" * 100_000])
+def test_a_header_that_is_damaged_is_not_another_identity(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "0.log").write_bytes(content.ljust(HEADER_BYTES + LAYOUT.size_bytes, b"\0"))
+    assert parse_header(read_header(tmp_path / "0.log")) == {}
+    with pytest.raises(Unsound, match="not a state file of Driftgauge, or its header is damaged"):
+        open_mapped(tmp_path / "0.log", OWN, LAYOUT, writable=False)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_file_of_another_size_is_truncated_and_one_that_is_cut_while_mapped_is_noticed(
+    change: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "0.log"
+    file, _ = create(path, OWN, LAYOUT, len, SERVICE)
+    assert not is_cut(file)
+    os.truncate(path, path.stat().st_size + change)
+    assert is_cut(file) == (change < 0)
+    with pytest.raises(Unsound, match="it is truncated"):
+        open_mapped(path, OWN, LAYOUT, writable=True)
 
 
 def test_a_file_of_another_layout_has_another_hash() -> None:
@@ -104,24 +116,47 @@ def test_a_file_of_another_layout_has_another_hash() -> None:
 
 
 def test_a_lease_is_read_as_it_was_written(tmp_path: Path) -> None:
-    file, _ = create(tmp_path / "0.state", OWN, LAYOUT, len)
-    assert Lease.read(file[:HEADER_BYTES]) == Lease.own()
-    left = replace(Lease.own(), clean=True)
+    file, _ = create(tmp_path / "0.log", OWN, LAYOUT, len, SERVICE)
+    assert Lease.read(file[:HEADER_BYTES]) == Lease.own(SERVICE) == Lease(boot_id(), os.getpid(), SERVICE, False)
+    left = replace(Lease.own(7), clean=True)
     left.write(file)
     file.flush()
-    assert Lease.read(head_of(tmp_path / "0.state")) == left
+    assert Lease.read(read_header(tmp_path / "0.log")) == left
 
 
-def test_who_has_left_or_ended_does_not_live() -> None:
+def test_each_process_has_a_service_id_of_its_own() -> None:
+    command = [sys.executable, "-c", IDENTITY]
+    said = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(2)]
+    assert service_id() == SERVICE
+    assert len({str(SERVICE), *(own for own, _ in said)}) == 3
+    assert [is_pid for _, is_pid in said] == ["True", "True"]
+
+
+def test_processes_of_one_number_that_started_at_other_times_are_two_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = tmp_path / "stat"
+    monkeypatch.setattr(driftgauge.state.files, "_OWN_STAT", stat)
+    found = set()
+    for started in (100, 101):
+        stat.write_text(f"1 (a) program) S {'0 ' * 18}{started} 0 0\n")
+        found.add(service_id())
+    stat.unlink()  # as on other systems than Linux
+    assert service_id() == os.getpid()
+    assert len(found | {service_id()}) == 3
+    assert {Lease.own(own).service_pid for own in found} == {os.getpid()}
+
+
+def test_a_process_that_left_or_ended_is_not_running() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    this = boot_id()
-    assert Lease.own().lives(this)
-    assert not replace(Lease.own(), clean=True).lives(this)
-    assert not replace(Lease.own(), pid=0).lives(this)
-    assert not replace(Lease.own(), pid=ended.pid).lives(this)
-    assert not replace(Lease.own(), pid=2**40).lives(this)  # a bit of it was flipped
-    assert not Lease.own().lives("of another start")
+    own, this = Lease.own(SERVICE), boot_id()
+    assert own.is_running(this)
+    assert not replace(own, clean=True).is_running(this)
+    assert not replace(own, pid=0).is_running(this)
+    assert not replace(own, pid=ended.pid).is_running(this)
+    assert not replace(own, pid=2**40).is_running(this)  # a bit of it was flipped
+    assert not own.is_running("of another start")
 
 
 @pytest.mark.parametrize(
@@ -132,12 +167,10 @@ def test_a_file_is_whole_unless_the_machine_stopped_before_all_was_written(
     boot: str, clean: bool, whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driftgauge.state.files, "boot_id", lambda: "this")
-    assert Lease(boot, os.getpid(), clean).is_whole == whole
+    assert Lease(boot, os.getpid(), SERVICE, clean).is_whole == whole
 
 
-def test_where_nobody_knows_the_start_of_the_machine_only_a_stop_in_good_order_is_believed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_a_boot_id_only_a_clean_stop_leaves_a_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driftgauge.state.files, "boot_id", lambda: "")
-    assert not Lease.own().is_whole
-    assert replace(Lease.own(), clean=True).is_whole
+    assert not Lease.own(SERVICE).is_whole
+    assert replace(Lease.own(SERVICE), clean=True).is_whole

@@ -1,74 +1,86 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import Bins
+from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.metrics.series import PROCESS
-from driftgauge.state.shape import SLACK_ROWS, StateShape
+from driftgauge.metrics.series import LATE, PROCESS
+from driftgauge.state.layout import Layout
+from driftgauge.state.shape import StateShape
 
 from tests.monitors import small_baseline
-from tests.states import (
-    COUNTED,
-    SERIES,
-    TIMED,
-    small_shape,
-)
+from tests.states import COUNTED, TIMED, small_shape
+
+RECORD_WORDS = 8
+"""Four values, the number, two times and the checksum."""
 
 
-def test_the_layout_of_a_state_holds_the_largest_window_and_slack() -> None:
-    spans = [TimeSpan("10s", 10), TimeSpan("24h", 86_400)]
-    shape = small_shape(1_000, SERIES, spans=spans)
-    columns, bins, capacity = 4, small_baseline().binner.width, 1_000 + SLACK_ROWS
-    digest = [("head", (5,)), ("total", (columns, bins))]
-    counters = [(COUNTED.name, (2, 1)), (TIMED.name, (2, len(TIMED.buckets) + 2)), ("process", (len(PROCESS),))]
-    assert [(field.name, field.shape) for field in shape.digested.fields] == digest
-    assert [(field.name, field.shape) for field in shape.counted.fields] == [*counters, ("rows", (1,))]
-    assert {field.name: field.shape for field in shape.layout.fields} == {
-        "header": (3,),
-        "latest": (1,),
-        "values": (capacity, columns),
-        "codes": (capacity, columns),
-        "arrival": (capacity,),
-        "event": (capacity,),
-        "numbers": (capacity,),
-        "row_checks": (capacity,),
-        "digest_sequence": (1,),
-        "digest_checks": (2,),
-        "digest_copies": (2, shape.digested.size_bytes // 8),
-        "bucket_10s": (2, 10),
-        "counts_10s": (2, 10, columns, bins),
-        "sums_10s": (2, 10, 2, columns),
-        "stamps_10s": (2, 10),
-        "bucket_24h": (2, 96),
-        "counts_24h": (2, 96, columns, bins),
-        "sums_24h": (2, 96, 2, columns),
-        "stamps_24h": (2, 96),
-        "block_reserved": (1,),
-        "block_counts": (4_096, columns, bins),
-        "block_hours": (4_096,),
-        "block_at": (4_096,),
-        "counters_sequence": (1,),
-        "counters_checks": (2,),
-        "counters_copies": (2, shape.counted.size_bytes // 8),
-        "origin_blocks": (1,),
-        "origin_counts": (columns, bins),
-    }
-    assert small_shape(1_000, SERIES).layout.size_bytes < shape.layout.size_bytes
-    assert small_shape(1_000, spans=spans).layout.size_bytes < shape.layout.size_bytes
-    assert small_shape(10, SERIES, spans=spans).layout.size_bytes < shape.layout.size_bytes
+def _wide(columns: int, window_rows: int = 10) -> StateShape:
+    """Return the shape of a state of many columns."""
+    bins = [Bins("value", edges=(0.0, 1.0))] * columns
+    ones = np.ones(columns)
+    scales = Scales.of(0 * ones, ones, 0 * ones, ones, ones.astype(np.bool_))
+    detector = Detector(bins, np.ones((columns, Binner(bins).width)))
+    return StateShape(Binner(bins), scales, detector, window_rows)
+
+
+def _shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
+    return {field.name: field.shape for field in layout.fields}
 
 
 @pytest.mark.parametrize(
-    ("columns", "bins", "blocks"), [(30, 23, 4_096), (100, 23, 1_823), (1_000, 60, 69), (9_000, 60, 64)]
+    ("columns", "unread"), [(1, 8_192), (30, 8_192), (508, 8_192), (600, 6_944), (1_000, 4_177), (5_000, 4_096)]
 )
-def test_the_more_counts_a_block_has_the_fewer_blocks_are_held(columns: int, bins: int, blocks: int) -> None:
-    one = Bins("value", edges=tuple(np.arange(bins - 4.0).tolist()))  # and the special ones
-    binner = Binner([one] * columns)
-    assert (binner.columns, binner.width) == (columns, bins)
-    scales = Scales.of(np.zeros(1), np.ones(1), np.zeros(1), np.ones(1), np.ones(1, dtype=np.bool_))
-    shapes = {field.name: field.shape for field in StateShape(binner, scales, 10).layout.fields}
-    assert shapes["block_counts"] == (blocks, columns, bins)
-    assert shapes["block_hours"] == shapes["block_at"] == (blocks,)
+def test_unread_rows_take_32_mib_but_are_bounded(columns: int, unread: int) -> None:
+    shape = _wide(columns, 700)
+    assert shape.unread_rows == unread
+    assert shape.capacity == 700 + unread
+    if 4_096 < unread < 8_192:
+        assert unread == 32 * 2**20 // (8 * (columns + 4))
+
+
+def test_a_log_holds_the_largest_window_and_the_unread_rows() -> None:
+    shape = small_shape(1_000)
+    held = _shapes(shape.log)
+    assert held["records"] == (1_000 + shape.unread_rows, RECORD_WORDS)
+    assert held["counters_copies"] == (2, -(-shape.counted.size_bytes // 8))
+    assert small_shape(10).log.size_bytes < shape.log.size_bytes
+    assert small_shape(1_000, ()).log.size_bytes < shape.log.size_bytes
+    assert small_shape(1_000, spans=()).log.size_bytes == shape.log.size_bytes
+
+
+def test_a_worker_counts_its_series_its_process_and_its_rows() -> None:
+    assert _shapes(small_shape(10).counted) == {
+        COUNTED.name: (2, 1),
+        TIMED.name: (2, len(TIMED.buckets) + 2),
+        LATE.name: (1, 1),
+        "process": (len(PROCESS),),
+        "rows": (1,),
+    }
+
+
+def test_a_checkpoint_holds_two_copies_of_each_bucket_and_of_its_root() -> None:
+    spans = [TimeSpan("10s", 10), TimeSpan("24h", 86_400)]
+    shape, binner = small_shape(1_000, spans=spans), small_baseline().binner
+    held = _shapes(shape.checkpoint)
+    bucket = math.ceil(4 * 4 * binner.width / 64) * 64 + 64  # counts, and 2 x 4 sums: each on a cache line
+    assert held["pages"] == (2, 10 + 96, bucket // 8)
+    assert held["checkpoint_copies"] == (2, shape.root.size_bytes // 8)
+
+
+def test_the_size_of_a_checkpoint_does_not_depend_on_windows_of_rows() -> None:
+    assert small_shape(10).checkpoint.size_bytes == small_shape(10_000).checkpoint.size_bytes
+    assert small_shape(10, spans=()).checkpoint.size_bytes < small_shape(10).checkpoint.size_bytes
+
+
+def test_shapes_of_other_settings_differ() -> None:
+    shape = small_shape(10)
+    assert shape == replace(shape)
+    for other in ({"window_rows": 11}, {"clock": "event"}, {"spans": ()}, {"series": ()}, {"max_workers": 1}):
+        assert replace(shape, **other) != shape

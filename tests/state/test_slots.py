@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from mmap import mmap
@@ -16,38 +14,41 @@ import driftgauge.state.files
 import driftgauge.state.slots
 import numpy as np
 import pytest
-from driftgauge.errors import Reason
-from driftgauge.metrics.series import CPU, LATE
+from driftgauge.errors import Reason, StateError
+from driftgauge.metrics.series import CPU
+from driftgauge.state.checkpoint import FOLDED
 from driftgauge.state.files import HEADER_BYTES, Lease
-from driftgauge.state.members import added
-from driftgauge.state.slot import OwnSlot
-from driftgauge.state.slots import Slots, Unusable
+from driftgauge.state.shape import MAX_SLOTS
+from driftgauge.state.slots import StateUnavailable
 from driftgauge.state.store import Store
 
-from tests.monitors import START, small_baseline
+from tests.crashes import RING_FULL
+from tests.monitors import START
 from tests.writers import (
+    COUNTED,
     FILES,
     HEADS,
+    KEY,
     LATER,
-    RETIRING,
     ROOT,
     Crew,
     append,
-    check_snapshot,
+    catch_up,
+    check_recount,
+    commit_all,
     counted_rows,
     crew,
+    ids,
     names_in,
-    options_of,
-    owner,
+    own_totals,
     recount,
     shape_of,
-    slots_in,
     store_in,
 )
 
 WINDOW = 1_000
 ROWS = 300
-RING_FULL = 9_000
+OTHER = replace(KEY, baseline="another")
 
 
 @pytest.fixture(scope="module")
@@ -56,62 +57,63 @@ def workers() -> Iterator[Crew]:
         yield own
 
 
-def _left(folder: Path, rows: int = ROWS, *, digested: bool = True) -> Path:
-    """Leave a slot with rows in a folder, as a worker that was killed; returns its file."""
-    slots = slots_in(folder)
-    slot, *_ = slots.take()
-    append(slot, rows)
-    if digested:
-        slot.state.digest()
-    slots.release()
-    return folder / f"{slot.number}.state"
+def _append(store: Store, rows: int) -> None:
+    """Append the next rows of a store's own log."""
+    begin = own_totals(store).rows
+    append(store, ids(store.number, begin, begin + rows))
 
 
-def _taken(folder: Path) -> tuple[Slots, OwnSlot]:
-    slots = slots_in(folder)
-    return slots, slots.take()[0]
+def _left(folder: Path, *, caught_up: bool = True) -> Path:
+    """Leave a log with rows in a folder, as a killed worker does; returns its file."""
+    store = store_in(folder)
+    _append(store, ROWS)
+    if caught_up:
+        catch_up(store)
+    _kill(store)
+    return folder / f"{store.number}.log"
 
 
-def _check_holds(folder: Path, slots: Slots, slot: OwnSlot, rows: int) -> None:
-    """Assert that a slot has these rows, and can be used."""
-    assert slot.state.rows == rows
-    if rows:
-        taken = slot.state.take(LATER)
-        np.testing.assert_array_equal(taken.bin_rows, recount(0, rows))
-    append(slot, 10)
-    assert slot.state.rows == rows + 10
-    slots.leave()
-    again, resumed = _taken(folder)
-    assert (again.recoveries, resumed.state.rows) == ([], rows + 10)
-    again.release()
+def _kill(store: Store) -> None:
+    """Give a slot back without an orderly stop."""
+    assert store._slots is not None
+    store._slots.release()
 
 
-# ---------------------------------------------------------------- taking and leaving
+def _check_usable(folder: Path, store: Store, rows: int) -> None:
+    """Assert that a store holds these rows, and that it and its successor can be used."""
+    check_recount(store, WINDOW, {store.number: rows})
+    _append(store, 10)
+    check_recount(store, WINDOW, {store.number: rows + 10})
+    store.leave()
+    again = store_in(folder)
+    assert again.recoveries == []
+    check_recount(again, WINDOW, {store.number: rows + 10})
+    again.leave()
 
 
-def test_the_next_worker_goes_on_where_the_last_one_stopped(workers: Crew, tmp_path: Path) -> None:
+# ---------------------------------------------------------------- acquiring and leaving
+
+
+def test_a_replacement_continues_where_its_predecessor_stopped(workers: Crew, tmp_path: Path) -> None:
     assert workers.append(tmp_path, 100, "left") == ["0", "100", "0", "0"]
     assert workers.append(tmp_path, 50, "killed") == ["0", "150", "0", "0"]
     store = store_in(tmp_path)
-    snapshot = store.snapshot(LATER)
-    assert (store.own.number, snapshot.observed, counted_rows(store)) == (0, 150, 150)
-    check_snapshot(snapshot, WINDOW)
-    np.testing.assert_array_equal(store.bin_rows(), recount(0, 150))
+    assert (store.number, store.rows, counted_rows(store)) == (0, 150, 150)
+    check_recount(store, WINDOW, {0: 150})
 
 
-def test_each_worker_has_a_slot_and_a_new_one_the_lowest_that_nobody_holds(workers: Crew, tmp_path: Path) -> None:
-    first, second = _taken(tmp_path), _taken(tmp_path)
+def test_each_worker_has_a_slot_and_a_new_one_the_lowest_free_one(workers: Crew, tmp_path: Path) -> None:
+    first, second = store_in(tmp_path), store_in(tmp_path)
     assert workers.append(tmp_path, 5, "held")[0] == "2"
-    assert [slot.number for _, slot in (first, second)] == [0, 1]
-    first[0].release()
+    assert (first.number, second.number) == (0, 1)
+    _kill(first)
     assert workers.append(tmp_path, 5, "killed")[0] == "0"
     assert workers.append(tmp_path, 5, "held")[:2] == ["0", "10"]
     workers.killed()
-    assert _taken(tmp_path)[1].number == 0
-    assert _taken(tmp_path)[1].number == 2
+    assert [store_in(tmp_path).number for _ in range(2)] == [0, 2]
 
 
-def test_workers_tell_who_lives(workers: Crew, tmp_path: Path) -> None:
+def test_running_workers_are_counted(workers: Crew, tmp_path: Path) -> None:
     store = store_in(tmp_path)
     workers.append(tmp_path, 5, "held")
     assert store.workers == 2
@@ -119,213 +121,260 @@ def test_workers_tell_who_lives(workers: Crew, tmp_path: Path) -> None:
     assert store.workers == 1
 
 
-def test_by_the_clock_of_events_there_is_one_slot(tmp_path: Path) -> None:
-    shape = replace(shape_of(WINDOW), by_event=True)
-    slots, others = (Slots(tmp_path, owner(), shape, small_baseline().detector()) for _ in range(2))
-    slots.take()
-    with pytest.raises(Unusable, match="clock=event there is one worker"):
-        others.take()
-    slots.release()
-    assert others.take()[0].number == 0
+def test_a_clock_of_events_has_one_slot(tmp_path: Path) -> None:
+    shape = replace(shape_of(WINDOW), clock="event", max_workers=1)
+    first = Store.open(tmp_path, KEY, shape)
+    with pytest.raises(StateUnavailable, match="clock=event there is one worker"):
+        Store.open(tmp_path, KEY, shape)
+    _kill(first)
+    assert Store.open(tmp_path, KEY, shape).number == 0
 
 
-@pytest.mark.long
-def test_a_hundred_workers_that_are_killed_leave_as_many_files_as_one(workers: Crew, tmp_path: Path) -> None:
-    workers.append(tmp_path, 3, "killed")
-    before = names_in(tmp_path)
-    assert workers.ask("take", tmp_path, WINDOW, 100)[-1] == ["ended", "0"]
-    assert names_in(tmp_path) == before == FILES
-    _, slot = _taken(tmp_path)
-    assert slot.state.rows == 3 * 101
-
-
-def test_a_batch_that_was_cut_off_is_no_damage_however_often_a_worker_starts(workers: Crew, tmp_path: Path) -> None:
+def test_a_batch_that_was_cut_short_is_no_damage_however_often_a_worker_starts(workers: Crew, tmp_path: Path) -> None:
     workers.append(tmp_path, RING_FULL, "left")
-    said = workers.ask("append", tmp_path, WINDOW, 500, "writing", "append.written")
-    assert said[-1] == ["ended", "-9"]
+    assert workers.ask("append", tmp_path, WINDOW, 500, "killed", -1, "append.written")[-1] == ["ended", "-9"]
     for _ in range(3):
-        slots, slot = _taken(tmp_path)
-        assert slots.recoveries == []
-        assert slot.state.rows == RING_FULL + 500
-        slots.leave()
+        store = store_in(tmp_path)
+        assert store.recoveries == []
+        assert RING_FULL <= own_totals(store).rows <= RING_FULL + 500
+        store.leave()
 
 
 def test_files_that_were_never_finished_are_removed(tmp_path: Path) -> None:
     _left(tmp_path)
-    for name in ("0.123.new", "evaluation.77.new"):
+    for name in ("0.123.new", "checkpoint.77.new"):
         (tmp_path / name).write_bytes(b"half")
-    slots, slot = _taken(tmp_path)
+    store = store_in(tmp_path)
     assert names_in(tmp_path) == FILES
-    _check_holds(tmp_path, slots, slot, ROWS)
+    _check_usable(tmp_path, store, ROWS)
 
 
-# ---------------------------------------------------------------- what cannot be used
+# ---------------------------------------------------------------- logs that cannot be used
+
+Change = Callable[[bytearray], bytes | bytearray]
 
 
-def _damaged(folder: Path, change: Callable[[bytearray], bytes | bytearray]) -> tuple[Slots, OwnSlot]:
-    """Change the file of a slot with rows, and take it."""
-    path = _left(folder)
+def _changed(folder: Path, change: Change, name: str = "0.log", *, caught_up: bool = True) -> Store:
+    """Change a file of a folder with rows, and open the folder."""
+    _left(folder, caught_up=caught_up)
+    path = folder / name
     path.write_bytes(change(bytearray(path.read_bytes())))
-    return _taken(folder)
+    return store_in(folder)
 
 
 def _with_header(content: bytearray, **changes: Any) -> bytearray:
-    """Return a file that says something else of itself."""
+    """Return a file whose header says something else."""
     header = {**json.loads(content[:HEADER_BYTES].split(b"\n")[0]), **changes}
     line = json.dumps(header).encode() + b"\n"
     content[: len(line)] = line
     return content
 
 
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"baseline": "another"}, "another baseline"),
-        ({"layout": "another"}, "other settings or columns"),
-        ({"schema_version": 99}, "another version of Driftgauge"),
-        ({"kind": "evaluation"}, "another kind"),
-        ({"model_version": "2"}, "another model_version"),
-        ({"format": "a diary"}, "no state of Driftgauge"),
-        ({"key": "x"}, "no state of Driftgauge"),
-    ],
-)
-def test_the_state_of_another_is_begun_anew(changes: dict[str, Any], why: str, tmp_path: Path) -> None:
-    slots, slot = _damaged(tmp_path, lambda content: _with_header(content, **changes))
-    (recovery,) = slots.recoveries
+def _check_begins_empty(folder: Path, store: Store, *, before: int) -> None:
+    """Assert that a log begins without rows, beside `before` rows that the checkpoint has counted."""
+    assert own_totals(store).rows == 0
+    catch_up(store)
+    with store.evaluating():
+        snapshot = store.snapshot(LATER)
+    assert (snapshot.totals[-1].rows, len(snapshot.rows)) == (before, 0)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(ids(0, 0, before)))
+    append(store, ids(0, before, before + 10))
+    catch_up(store)
+    with store.evaluating():
+        assert (store.snapshot(LATER).totals[-1].rows, len(store.snapshot(LATER).rows)) == (before + 10, 10)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(ids(0, 0, before + 10)))
+    store.leave()
+    again = store_in(folder)
+    assert (again.recoveries, own_totals(again).rows) == ([], 10)
+
+
+FOREIGN: dict[str, tuple[dict[str, Any], str]] = {
+    "another baseline": ({"baseline": "another"}, "another baseline"),
+    "other settings": ({"layout": "another"}, "other settings or columns"),
+    "another format": ({"schema_version": 99}, "another version of Driftgauge"),
+    "another kind": ({"kind": "checkpoint"}, "another kind"),
+    "another model version": ({"model_version": "2"}, "another model_version"),
+    "no state": ({"format": "a diary"}, "not a state file of Driftgauge"),
+    "no key": ({"key": "x"}, "not a state file of Driftgauge"),
+}
+
+
+@pytest.mark.parametrize(("changes", "why"), FOREIGN.values(), ids=FOREIGN)
+def test_a_log_of_another_identity_begins_empty(changes: dict[str, Any], why: str, tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: _with_header(content, **changes))
+    (recovery,) = store.recoveries
     assert recovery.reason == Reason.STATE_FOREIGN
     assert why in recovery.text
-    _check_holds(tmp_path, slots, slot, 0)
+    _check_begins_empty(tmp_path, store, before=ROWS)
 
 
 @pytest.mark.parametrize("content", HEADS.values(), ids=HEADS)
-def test_what_is_no_state_is_begun_anew(content: bytes, tmp_path: Path) -> None:
-    slots, slot = _damaged(tmp_path, lambda _: content)
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.STATE_FOREIGN]
-    _check_holds(tmp_path, slots, slot, 0)
+def test_a_file_that_is_no_log_begins_empty(content: bytes, tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda _: content)
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.STATE_FOREIGN]
+    _check_begins_empty(tmp_path, store, before=ROWS)
 
 
 @pytest.mark.parametrize("head", [b"[" * 4_000, b'{"format": "driftgauge state", "key": 1e999}\n'])
-def test_no_head_of_a_file_is_an_exception(head: bytes, tmp_path: Path) -> None:
-    slots, _ = _damaged(tmp_path, lambda content: head + content[len(head) :])
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.STATE_FOREIGN]
+def test_no_header_of_a_log_is_an_exception(head: bytes, tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: head + content[len(head) :])
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.STATE_FOREIGN]
 
 
 @pytest.mark.parametrize("key", [-3, 2**63, 10**30])
-def test_a_key_that_cannot_be_is_not_believed(key: int, tmp_path: Path) -> None:
-    slots, _ = _damaged(tmp_path, lambda content: _with_header(content, key=key))
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.STATE_FOREIGN]
+def test_an_impossible_key_is_refused(key: int, tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: _with_header(content, key=key))
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.STATE_FOREIGN]
+
+
+def _check_goes_on_behind(store: Store, *, before: int) -> None:
+    """Assert that no row of a log is left, that the next one follows those counted before, and is counted once."""
+    catch_up(store)
+    with store.evaluating():
+        assert len(store.snapshot(LATER).rows) == 0
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(ids(0, 0, before)))
+    append(store, ids(0, before, before + 10))
+    catch_up(store)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(ids(0, 0, before + 10)))
+    with store.evaluating():
+        assert len(store.snapshot(LATER).rows) == 10
+    store.leave()
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_random_bytes_behind_a_header_are_begun_anew(seed: int, tmp_path: Path) -> None:
+def test_random_bytes_behind_the_header_of_a_log_hold_no_row(seed: int, tmp_path: Path) -> None:
     def change(content: bytearray) -> bytearray:
         return content[:HEADER_BYTES] + np.random.default_rng(seed).bytes(len(content) - HEADER_BYTES)
 
-    slots, slot = _damaged(tmp_path, change)
-    (recovery,) = slots.recoveries
+    store = _changed(tmp_path, change)
+    (recovery,) = store.recoveries
     assert recovery.reason == Reason.STATE_DAMAGED
-    assert "0 rows were saved, counters begin at 0" in recovery.text
-    _check_holds(tmp_path, slots, slot, 0)
+    assert "counters are damaged" in recovery.text
+    _check_goes_on_behind(store, before=ROWS)
 
 
-def test_zeros_behind_a_header_hold_no_row(tmp_path: Path) -> None:
-    slots, slot = _damaged(tmp_path, lambda content: content[:HEADER_BYTES] + bytes(len(content) - HEADER_BYTES))
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.STATE_DAMAGED]
-    _check_holds(tmp_path, slots, slot, 0)
+def test_zeros_behind_the_header_of_a_log_hold_no_row(tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: content[:HEADER_BYTES] + bytes(len(content) - HEADER_BYTES))
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.STATE_DAMAGED]
+    _check_goes_on_behind(store, before=ROWS)
 
 
-def test_a_file_that_ends_behind_its_header_holds_no_row(tmp_path: Path) -> None:
-    slots, slot = _damaged(tmp_path, lambda content: content[:HEADER_BYTES])
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.STATE_TRUNCATED]
-    _check_holds(tmp_path, slots, slot, 0)
+def test_a_log_that_ends_behind_its_header_holds_no_row(tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: content[:HEADER_BYTES])
+    assert Reason.STATE_TRUNCATED in [recovery.reason for recovery in store.recoveries]
+    _check_goes_on_behind(store, before=ROWS)
 
 
-def test_what_is_whole_of_a_truncated_file_is_saved(tmp_path: Path) -> None:
-    end = HEADER_BYTES + shape_of(WINDOW).layout.offsets["counters_sequence"]
-    slots, slot = _damaged(tmp_path, lambda content: content[:end])
-    (recovery,) = slots.recoveries
-    assert recovery.reason == Reason.STATE_TRUNCATED
-    assert f"{ROWS} rows were saved, counters begin at 0" in recovery.text
-    _check_holds(tmp_path, slots, slot, ROWS)
+@pytest.mark.parametrize("caught_up", [True, False])
+def test_a_log_that_lacks_its_last_bytes_keeps_its_rows(caught_up: bool, tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: content[:-8], caught_up=caught_up)
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.STATE_TRUNCATED]
+    assert counted_rows(store) == ROWS
+    _check_usable(tmp_path, store, ROWS)
 
 
-def test_a_file_that_is_too_long_is_saved_whole(tmp_path: Path) -> None:
-    slots, slot = _damaged(tmp_path, lambda content: content + b"more")
-    (recovery,) = slots.recoveries
-    assert f"{ROWS} rows were saved, counters went on" in recovery.text
-    _check_holds(tmp_path, slots, slot, ROWS)
+def test_a_log_that_is_too_long_keeps_its_rows(tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: content + b"more")
+    assert counted_rows(store) == ROWS
+    _check_usable(tmp_path, store, ROWS)
 
 
-def test_rows_that_are_damaged_are_left_out_and_the_others_saved(tmp_path: Path) -> None:
-    place = HEADER_BYTES + shape_of(WINDOW).layout.offsets["values"] + 8 * 4 * 7
+def test_a_damaged_row_is_left_out_and_the_others_stay(tmp_path: Path) -> None:
+    shape = shape_of(WINDOW)
+    place = HEADER_BYTES + shape.log.offsets["records"] + 8 * (shape.record_words * 7 + 4)
 
     def change(content: bytearray) -> bytearray:
         content[place] ^= 1
         return content
 
-    slots, slot = _damaged(tmp_path, change)
-    (recovery,) = slots.recoveries
+    store = _changed(tmp_path, change)
+    (recovery,) = store.recoveries
     assert recovery.reason == Reason.STATE_DAMAGED
-    assert f"{ROWS - 1} rows were saved, counters went on" in recovery.text
-    assert slot.state.counters.copy()["counted_total"].sum() == ROWS
-    _check_holds(tmp_path, slots, slot, ROWS)
+    assert "1 row" in recovery.text
+    assert counted_rows(store) == ROWS
+    catch_up(store)
+    with store.evaluating():
+        snapshot = store.snapshot(LATER)
+    assert len(snapshot.rows) == ROWS - 1
+    assert snapshot.totals[-1].rows == ROWS, "the row was counted before it was damaged"
+
+
+# ---------------------------------------------------------------- checkpoints that cannot be used
+
+
+@pytest.mark.parametrize("content", HEADS.values(), ids=HEADS)
+def test_a_file_that_is_no_checkpoint_is_made_again_from_the_logs(content: bytes, tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda _: content, "checkpoint.state")
+    assert {recovery.reason for recovery in store.recoveries} == {Reason.STATE_FOREIGN}
+    _check_usable(tmp_path, store, ROWS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_bytes_in_a_checkpoint_are_made_again_from_the_logs(seed: int, tmp_path: Path) -> None:
+    def change(content: bytearray) -> bytearray:
+        return content[:HEADER_BYTES] + np.random.default_rng(seed).bytes(len(content) - HEADER_BYTES)
+
+    store = _changed(tmp_path, change, "checkpoint.state")
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.STATE_DAMAGED]
+    _check_usable(tmp_path, store, ROWS)
+
+
+def test_a_truncated_checkpoint_is_made_again_from_the_logs(tmp_path: Path) -> None:
+    store = _changed(tmp_path, lambda content: content[:HEADER_BYTES], "checkpoint.state")
+    assert Reason.STATE_TRUNCATED in [recovery.reason for recovery in store.recoveries]
+    _check_usable(tmp_path, store, ROWS)
 
 
 # ---------------------------------------------------------------- power
 
 
-def _after_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driftgauge.state.files, "boot_id", lambda: "of another start")
+def _lose_power(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (driftgauge.state.files, driftgauge.state.slots):
+        monkeypatch.setattr(module, "boot_id", lambda: "of another start")
 
 
-def test_a_state_that_was_not_left_before_the_power_went_is_made_anew_of_its_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("caught_up", [True, False])
+def test_a_power_loss_that_damaged_nothing_costs_nothing(
+    caught_up: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _left(tmp_path)
-    _after_a_power_cut(monkeypatch)
-    slots, slot = _taken(tmp_path)
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.POWER_LOSS]
-    assert slot.state.counters.copy()["counted_total"].sum() == ROWS
-    total = slot.state.take(LATER).totals[-1]
-    np.testing.assert_array_equal(total.counts, recount(0, ROWS))
-    _check_holds(tmp_path, slots, slot, ROWS)
+    _left(tmp_path, caught_up=caught_up)
+    _lose_power(monkeypatch)
+    store = store_in(tmp_path)
+    assert counted_rows(store) == ROWS
+    _check_usable(tmp_path, store, ROWS)
 
 
-def test_a_state_that_was_left_in_good_order_goes_on_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slots, slot = _taken(tmp_path)
-    append(slot, ROWS)
-    slots.leave()
-    _after_a_power_cut(monkeypatch)
-    slots, slot = _taken(tmp_path)
-    assert slots.recoveries == []
-    _check_holds(tmp_path, slots, slot, ROWS)
+def test_rows_that_a_power_loss_damaged_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, shape = _left(tmp_path, caught_up=False), shape_of(WINDOW)
+    begin = HEADER_BYTES + shape.log.offsets["records"]
+    lost = slice(begin + 200 * 8 * shape.record_words, begin + 250 * 8 * shape.record_words)
+    content = bytearray(path.read_bytes())
+    content[lost] = bytes(lost.stop - lost.start)
+    path.write_bytes(content)
+    _lose_power(monkeypatch)
+    store = store_in(tmp_path)
+    assert [recovery.reason for recovery in store.recoveries] == [Reason.POWER_LOSS]
+    catch_up(store)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(np.r_[ids(0, 0, 200), ids(0, 250, ROWS)]))
 
 
-def test_whoever_goes_on_takes_the_mark_of_good_order_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slots, slot = _taken(tmp_path)
-    append(slot, ROWS)
-    slots.leave()
-    _taken(tmp_path)[0].release()
-    _after_a_power_cut(monkeypatch)
-    slots, _ = _taken(tmp_path)
-    assert [recovery.reason for recovery in slots.recoveries] == [Reason.POWER_LOSS]
+def test_an_orderly_stop_is_no_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_in(tmp_path)
+    _append(store, ROWS)
+    store.leave()
+    _lose_power(monkeypatch)
+    store = store_in(tmp_path)
+    assert store.recoveries == []
+    _check_usable(tmp_path, store, ROWS)
 
 
-def test_rows_that_came_too_late_are_counted_once_when_a_state_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shape = replace(shape_of(WINDOW), by_event=True)
-    for before in (True, False):
-        slots = Slots(tmp_path, owner(), shape, small_baseline().detector())
-        slot, *_ = slots.take()
-        if before:
-            for event in (START, START - 100_000.0):
-                slot.state.append(np.zeros((100, 4)), START, np.full(100, event))
-                slot.state.digest()
-            slot.state.publish()
-        assert slot.state.counters.copy()[LATE.name].sum() == 100
-        slots.release()
-        _after_a_power_cut(monkeypatch)
+def test_a_worker_that_continues_removes_the_mark_of_an_orderly_stop(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    _append(store, ROWS)
+    store.leave()
+    assert Lease.read((tmp_path / "0.log").read_bytes()[:HEADER_BYTES]).clean
+    _kill(store_in(tmp_path))
+    assert not Lease.read((tmp_path / "0.log").read_bytes()[:HEADER_BYTES]).clean
 
 
 # ---------------------------------------------------------------- folders that cannot be used
@@ -333,98 +382,131 @@ def test_rows_that_came_too_late_are_counted_once_when_a_state_is_made_anew(
 
 def test_a_folder_below_a_file_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("of something else")
-    with pytest.raises(Unusable, match="Not a directory"):
-        slots_in(tmp_path / "file" / "churn" / "1").take()
+    with pytest.raises(StateUnavailable, match="Not a directory"):
+        store_in(tmp_path / "file" / "churn" / "1")
 
 
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from driftgauge.state.slots import Unusable
-from tests.writers import slots_in
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+from driftgauge.state.shape import MAX_SLOTS
+from driftgauge.state.slots import StateUnavailable
+from tests.writers import store_in
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
-    slots_in(Path(sys.argv[1])).take()
-except Unusable as error:
+    store_in(Path(sys.argv[1]))
+except StateUnavailable as error:
     print(error)
 """
 
 
-def test_a_full_disk_is_found_at_the_start_and_leaves_no_slot(tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, timeout=60, cwd=ROOT
-    )
+@pytest.mark.parametrize("most_bytes", [50_000, 500_000])
+def test_a_full_disk_is_found_at_the_start_and_leaves_no_log(most_bytes: int, tmp_path: Path) -> None:
+    shape = shape_of(WINDOW)
+    assert 50_000 < shape.checkpoint.size_bytes < 500_000 < shape.log.size_bytes
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(most_bytes)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert run.stdout.startswith(f"{tmp_path}: "), run.stderr
-    assert {name for name in names_in(tmp_path) if not name.endswith(".lock")} <= {"evaluation.state", "retired.state"}
-    _check_holds(tmp_path, *_taken(tmp_path), 0)
+    assert names_in(tmp_path) <= FILES - {"0.log"}
+    _check_usable(tmp_path, store_in(tmp_path), 0)
 
 
-def test_a_start_is_given_up_while_somebody_evaluates_for_too_long(
+def test_a_start_is_given_up_while_an_evaluation_takes_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = store_in(tmp_path)
-    monkeypatch.setattr(driftgauge.state.slots, "TAKE_SECONDS", 0.01)
-    with store.evaluating(), pytest.raises(Unusable, match="held by another process"):
-        slots_in(tmp_path).take()
-    assert slots_in(tmp_path).take()[0].number == 1
+    monkeypatch.setattr(driftgauge.state.slots, "OPEN_SECONDS", 0.01)
+    with store.evaluating(), pytest.raises(StateUnavailable, match="held by another process"):
+        store_in(tmp_path)
+    assert store_in(tmp_path).number == 1
 
 
-# ---------------------------------------------------------------- other workers' slots
+# ---------------------------------------------------------------- services
 
 
-def test_a_damaged_slot_that_nobody_takes_is_not_in_the_way_of_others(workers: Crew, tmp_path: Path) -> None:
+def test_a_service_with_another_baseline_is_refused_while_another_one_runs(tmp_path: Path) -> None:
+    store = store_in(tmp_path, service=11)
+    _append(store, ROWS)
+    with pytest.raises(StateError, match="process 11 "):
+        store_in(tmp_path, key=OTHER, service=22)
+    assert names_in(tmp_path) == FILES
+    check_recount(store, WINDOW, {0: ROWS})
+    _kill(store)
+    other = store_in(tmp_path, key=OTHER, service=22)
+    assert {recovery.reason for recovery in other.recoveries} == {Reason.STATE_FOREIGN}
+    _append(other, 40)
+    check_recount(other, WINDOW, {0: 40})
+
+
+def test_a_reload_with_another_baseline_begins_empty_beside_the_old_workers(tmp_path: Path) -> None:
+    old = [store_in(tmp_path, service=11) for _ in range(2)]
+    for store in old:
+        _append(store, ROWS)
+    new = store_in(tmp_path, key=OTHER, service=11)
+    assert Reason.STATE_FOREIGN in {recovery.reason for recovery in new.recoveries}
+    assert new.number == 2
+    append(new, ids(2, 0, 40))
+    for store in old:  # go on in memory until they are replaced
+        append(store, ids(store.number, ROWS, ROWS + 10))
+        store.publish()
+        store.leave()
+    check_recount(new, WINDOW, {2: 40})
+    newer = store_in(tmp_path, key=OTHER, service=11)
+    append(newer, ids(newer.number, 0, 30))
+    check_recount(new, WINDOW, {2: 40, newer.number: 30})
+    check_recount(newer, WINDOW, {2: 40, newer.number: 30})
+
+
+# ---------------------------------------------------------------- other workers' logs
+
+
+def test_a_log_in_the_place_of_another_baselines_is_found_even_with_its_inode(tmp_path: Path) -> None:
+    own, foreign = _left(tmp_path / "a"), store_in(tmp_path / "b", key=OTHER)
+    _kill(foreign)
+    store = store_in(tmp_path)
+    (tmp_path / "1.log").write_bytes((tmp_path / "b" / "0.log").read_bytes())
+    check_recount(store, WINDOW, {})
+    (tmp_path / "1.log").write_bytes(own.read_bytes())
+    assert store.rows == ROWS
+
+
+def test_a_damaged_log_without_a_worker_is_not_in_the_way_of_others(workers: Crew, tmp_path: Path) -> None:
     workers.append(tmp_path, 50, "held")
     workers.append(tmp_path, 50, "held")
     workers.killed()
-    path = tmp_path / "1.state"
+    path = tmp_path / "1.log"
     content = path.read_bytes()
     path.write_bytes(content[:HEADER_BYTES] + np.random.default_rng(1).bytes(len(content) - HEADER_BYTES))
     store = store_in(tmp_path)
+    catch_up(store)
     with store.evaluating():
         assert store.snapshot(LATER).observed >= 50
+    _append(store, 30)
+    catch_up(store)
+    with store.evaluating():
+        assert store.snapshot(LATER).observed >= 80
 
 
-@pytest.mark.parametrize("name", ["01.state", "\u0661.state", "64000.state", "1.state.orig", "x.state"])
-def test_files_that_are_named_much_like_slots_are_in_nobody_s_way(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["01.log", "\u0661.log", "64000.log", "1.log.orig", "x.log"])
+def test_files_with_names_like_those_of_logs_are_ignored(name: str, tmp_path: Path) -> None:
     left = _left(tmp_path)
     (tmp_path / name).write_bytes(left.read_bytes())
     store = store_in(tmp_path)
-    assert (store.own.number, store.snapshot(LATER).observed, store.notes) == (0, ROWS, [])
-    assert [member.number for member in store.counted()] == [0, None]
+    assert (store.number, store.rows, store.notes) == (0, ROWS, [])
+    assert {totals.number for totals in store.counted()} <= {0, None}
 
 
-def test_a_slot_that_cannot_be_mended_does_not_cost_a_worker_its_own(tmp_path: Path) -> None:
-    (tmp_path / "1.state").mkdir()
-    _, slot = _taken(tmp_path)
-    assert (slot.number, slot.file is not None) == (0, True)
+def test_a_folder_in_the_place_of_another_log_does_not_cost_a_worker_its_own(tmp_path: Path) -> None:
+    (tmp_path / "1.log").mkdir()
+    store = store_in(tmp_path)
+    assert (store.number, store.is_persistent) == (0, True)
+    _append(store, 30)
+    catch_up(store)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(ids(0, 0, 30)))
+    assert store.left_out == {1: "1.log is left out: it is not a regular file"}
 
 
-def test_a_slot_of_another_model_is_left_as_it_is_after_the_power_went(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = _taken(tmp_path)[0]
-    others = Slots(tmp_path, replace(owner(), baseline="another"), shape_of(WINDOW), small_baseline().detector())
-    others.take()
-    others.release()
-    first.release()
-    before = (tmp_path / "1.state").read_bytes()
-    _after_a_power_cut(monkeypatch)
-    slots, _ = _taken(tmp_path)
-    assert (tmp_path / "1.state").read_bytes() == before
-    assert not any("1.state" in recovery.text for recovery in slots.recoveries)
-
-
-def test_the_state_of_another_baseline_is_left_out(tmp_path: Path) -> None:
-    store, (_, slot) = store_in(tmp_path), _taken(tmp_path)
-    append(slot, 30)
-    others = Slots(tmp_path, replace(owner(), baseline="another"), shape_of(WINDOW), small_baseline().detector())
-    taken, *_ = others.take()
-    append(taken, 70)
-    assert taken.number == 2
-    assert store.snapshot(LATER).observed == 30
-
-
-# ---------------------------------------------------------------- slots that are no more
+# ---------------------------------------------------------------- folds
 
 
 def _dead(workers: Crew, folder: Path, rows: int, count: int) -> None:
@@ -434,133 +516,141 @@ def _dead(workers: Crew, folder: Path, rows: int, count: int) -> None:
     workers.killed()
 
 
-def test_slots_that_nobody_needs_any_more_are_added_up_and_deleted(workers: Crew, tmp_path: Path) -> None:
+def test_idle_logs_are_folded_into_the_carried_counters_and_deleted(workers: Crew, tmp_path: Path) -> None:
     store = store_in(tmp_path)
     _dead(workers, tmp_path, 40, 3)
-    assert workers.evaluate(tmp_path, LATER, 60.0) == 0
-    assert {name for name in names_in(tmp_path) if name.endswith("state")} == {
-        "0.state", "1.state", "evaluation.state", "retired.state",
-    }  # fmt: skip
+    assert workers.catch_up(tmp_path, older_than=LATER) == 0
+    assert {name for name in names_in(tmp_path) if not name.endswith("lock")} == {"0.log", "1.log", "checkpoint.state"}
     assert (store.rows, counted_rows(store)) == (120, 120)
-    np.testing.assert_array_equal(store.bin_rows(), 3 * recount(0, 40))
-    assert [member.number for member in store.counted()] == [0, 1, None]
-    assert sum(member.counted["process"][CPU] for member in store.counted()) == 3.0
+    np.testing.assert_array_equal(store.root.progress.head.total, sum(recount(ids(log, 0, 40)) for log in (1, 2, 3)))
+    assert [totals.number for totals in store.counted()] == [0, 1, None]
+    assert sum(totals.counted["process"][CPU] for totals in store.counted()) == 3.0
+    assert sum(totals.counted[COUNTED.name].sum() for totals in store.counted()) == 120.0
 
 
-def test_a_dead_slot_is_retired_even_if_another_process_has_its_id(workers: Crew, tmp_path: Path) -> None:
+def test_an_idle_log_is_folded_even_if_another_process_has_its_id(workers: Crew, tmp_path: Path) -> None:
     store = store_in(tmp_path)
     _dead(workers, tmp_path, 40, 3)
-    path = tmp_path / "3.state"
-    content = bytearray(path.read_bytes())
-    lease = replace(Lease.own(), pid=os.getppid())  # which lives, and has nothing to do with it
-    with mmap(-1, HEADER_BYTES) as head:
-        head[:] = bytes(content[:HEADER_BYTES])
-        lease.write(head)
-        content[:HEADER_BYTES] = head[:]
-    path.write_bytes(content)
-    assert [member.lives for member in store.counted()] == [True, False, False, True, False]
-    assert workers.evaluate(tmp_path, LATER, 60.0) == 0
-    assert "3.state" not in names_in(tmp_path)
+    path = tmp_path / "3.log"
+    with path.open("r+b") as file, mmap(file.fileno(), HEADER_BYTES) as header:
+        replace(Lease.own(1), pid=os.getppid()).write(header)  # it runs, and has nothing to do with the state
+    running = {totals.number: totals.is_running for totals in store.counted()}
+    assert running == {0: True, 1: False, 2: False, 3: True, None: False}
+    assert workers.catch_up(tmp_path, older_than=LATER) == 0
+    assert "3.log" not in names_in(tmp_path)
     assert (store.rows, counted_rows(store)) == (120, 120)
 
 
-def test_slots_with_young_rows_are_left(workers: Crew, tmp_path: Path) -> None:
+def test_an_idle_log_whose_counters_are_damaged_is_folded_without_them(workers: Crew, tmp_path: Path) -> None:
+    store = store_in(tmp_path)
     _dead(workers, tmp_path, 40, 2)
-    assert workers.evaluate(tmp_path, START + 30.0, 60.0) == 0
-    assert (tmp_path / "1.state").exists()
+    path, shape = tmp_path / "2.log", shape_of(WINDOW)
+    content = bytearray(path.read_bytes())
+    begin = HEADER_BYTES + shape.log.offsets["counters_copies"]
+    content[begin : begin + 2 * shape.counted.size_bytes] = b"\xff" * (2 * shape.counted.size_bytes)
+    path.write_bytes(content)
+    with store.evaluating():
+        commit_all(store)
+        store.fold(LATER)
+    assert names_in(tmp_path) == FILES | {"1.lock", "2.lock"}
+    assert (store.rows, counted_rows(store)) == (80, 40)
+    assert "2.log is folded without its counters" in store.notes[-1]
 
 
-def test_slots_with_rows_that_are_not_weighed_are_left(workers: Crew, tmp_path: Path) -> None:
+def test_logs_with_new_rows_are_kept(workers: Crew, tmp_path: Path) -> None:
+    _dead(workers, tmp_path, 40, 3)
+    assert workers.catch_up(tmp_path, older_than=START) == 0
+    assert {"0.log", "1.log", "2.log"} <= names_in(tmp_path)
+
+
+def test_logs_with_unread_rows_are_kept(workers: Crew, tmp_path: Path) -> None:
     store = store_in(tmp_path)
     _dead(workers, tmp_path, 40, 2)
     with store.evaluating():
-        store.retire(LATER, 60.0)
-    assert {"1.state", "2.state"} <= names_in(tmp_path)
+        store.fold(LATER)
+    assert {"1.log", "2.log"} <= names_in(tmp_path)
+    check_recount(store, WINDOW, {1: 40, 2: 40})
 
 
-def test_slots_that_somebody_holds_are_left(workers: Crew, tmp_path: Path) -> None:
+def test_logs_of_running_workers_are_kept(workers: Crew, tmp_path: Path) -> None:
     for _ in range(2):
         workers.append(tmp_path, 40, "held")
-    assert workers.evaluate(tmp_path, LATER, 60.0) == 0
-    assert {"0.state", "1.state"} <= names_in(tmp_path)
+    assert workers.catch_up(tmp_path, older_than=LATER) == 0
+    assert {"0.log", "1.log"} <= names_in(tmp_path)
     workers.killed()
 
 
-def _sums(store: Store) -> tuple[float, ...]:
-    counted = store.counted()
-    cpu = sum(member.counted["process"][CPU] for member in counted)
-    return store.rows, int(store.bin_rows()[0].sum()), added(counted).counted["counted_total"].sum(), cpu
-
-
-class _Watching(threading.Thread):
-    """Reads sums all the time, and keeps those that went back."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__()
-        self.went_back: list[object] = []
-        self.reads = 0
-        self._store = store
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        before = _sums(self._store)
-        while not self._ended.is_set():
-            now = _sums(self._store)
-            if any(new < old for new, old in zip(now, before, strict=True)):
-                self.went_back.append((before, now))
-            before = now
-            self.reads += 1
-
-    def stop(self) -> None:
-        self._ended.set()
-        self.join()
-
-
-@pytest.mark.parametrize("where", RETIRING)
-def test_sums_never_go_back_whenever_an_evaluation_is_killed_that_retires_slots(
-    workers: Crew, where: str, tmp_path: Path
+@pytest.mark.parametrize("moment", ["files were listed", "the root was read"])
+@pytest.mark.parametrize("read", [counted_rows, lambda store: store.rows], ids=["counted", "rows"])
+def test_a_log_that_is_folded_while_sums_are_read_counts_once(
+    workers: Crew, read: Callable[[Store], int], moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = store_in(tmp_path)
-    watching = _Watching(store)
-    watching.start()
-    try:
-        expected = 0
-        for rows in (20, 33):
-            _dead(workers, tmp_path, rows, 3)
-            expected += 3
-            with contextlib.suppress(AssertionError):
-                assert workers.evaluate(tmp_path, LATER, 60.0, where) == -9
-            killed = _sums(store)
-            assert killed[3] == expected
-            assert workers.evaluate(tmp_path, LATER, 60.0) == 0
-            assert _sums(store) == killed
-    finally:
-        watching.stop()
-    assert watching.went_back == []
-    assert watching.reads > 0
-    assert killed == (159, 159, 159, 6.0)
+    owner, name = (store._slots, "others") if moment == "files were listed" else (store._checkpoint, "read")
+    step = getattr(owner, name)
+    workers.append(tmp_path, 7, "held")
+    _dead(workers, tmp_path, 40, 3)
+    assert read(store) == 120 + 7
+
+    def fold_after() -> object:
+        found = step()
+        workers.catch_up(tmp_path, older_than=LATER)
+        return found
+
+    for change in (fold_after, step):
+        monkeypatch.setattr(owner, name, change)
+        assert read(store) == 120 + 7
+    assert "2.log" not in names_in(tmp_path)
 
 
-def test_whoever_takes_a_slot_that_is_in_the_totals_already_begins_anew(workers: Crew, tmp_path: Path) -> None:
+def test_a_slot_whose_log_was_folded_and_not_deleted_begins_empty(workers: Crew, tmp_path: Path) -> None:
     store = store_in(tmp_path)
     _dead(workers, tmp_path, 20, 3)
-    assert workers.evaluate(tmp_path, LATER, 60.0, "written") == -9
-    assert {"1.state", "2.state", "3.state"} <= names_in(tmp_path)
+    assert workers.catch_up(tmp_path, "fold.committed", older_than=LATER) == -9
+    assert {"1.log", "2.log", "3.log"} <= names_in(tmp_path)
     assert store.rows == 60
-    workers.append(tmp_path, 1, "held")
-    assert workers.append(tmp_path, 7, "held")[:2] == ["2", "7"]
-    assert store.rows == 68
+    for number, rows in (("1", "21"), ("2", "7")):
+        assert workers.append(tmp_path, 1 if number == "1" else 7, "held")[:2] == [number, rows]
+    assert (store.rows, counted_rows(store)) == (68, 68)
     workers.killed()
 
 
-def test_totals_whose_newest_copy_is_damaged_are_those_before(tmp_path: Path) -> None:
-    slots = slots_in(tmp_path)
-    _, _, retired = slots.take()
-    retired.write(retired.read())
-    retired._versions._copies[retired.sequence % 2, 3] ^= np.uint64(1)
-    slots.leave()
-    assert store_in(tmp_path).snapshot(START).observed == 0
+def test_the_positions_of_logs_that_are_gone_make_room_for_new_ones(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    for turn in range(MAX_SLOTS + 5):
+        other = store_in(tmp_path)
+        append(other, ids(1, 10 * turn, 10 * turn + 10))
+        _kill(other)
+        with store.evaluating():
+            commit_all(store)
+            store.fold(LATER)
+    assert names_in(tmp_path) == FILES | {"1.lock"}
+    rows = 10 * (MAX_SLOTS + 5)
+    assert (store.rows, counted_rows(store), int(store.root.progress.head.total[0].sum())) == (rows, rows, rows)
 
 
-def test_options_fit_the_shape_of_the_slots() -> None:
-    assert shape_of(WINDOW).window_rows == options_of(WINDOW).policy.windows[-1]
+def test_a_log_that_was_folded_last_is_forgotten_last(tmp_path: Path) -> None:
+    store, other, removed = (store_in(tmp_path) for _ in range(3))
+    append(removed, ids(2, 0, 10))
+    catch_up(store)
+    _kill(removed)
+    assert counted_rows(store) == 10
+    with other.evaluating():
+        root = other._checkpoint.read()
+        gone = dict.fromkeys(range(1, MAX_SLOTS - 2), FOLDED)
+        positions = {removed._key: 10, store._key: 0, other._key: 0, **gone}
+        other._checkpoint.commit(replace(root, positions=positions), {})
+        other.fold(LATER)
+    assert store_in(tmp_path).number == 2
+    assert counted_rows(store) == 10
+
+
+def test_a_log_without_a_position_gets_one_however_many_logs_are_gone(tmp_path: Path) -> None:
+    store, other = store_in(tmp_path), store_in(tmp_path)
+    append(other, ids(1, 0, 10))
+    with store.evaluating():  # as in a root that was restored, and older than the log
+        root = store._checkpoint.read()
+        gone = dict.fromkeys(range(1, MAX_SLOTS), 7)
+        store._checkpoint.commit(replace(root, positions={**gone, store._key: 0}), {})
+    catch_up(store)
+    np.testing.assert_array_equal(store.root.progress.head.total, recount(ids(1, 0, 10)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,15 +11,13 @@ import numpy as np
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
+from driftgauge.drift.evidence.progress import Progress, rows_at_once
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.drift.windows.blocks import HOURS, Blocks, Ends, Head, cut_blocks, end_at, rows_by_hour, step_rows
+from driftgauge.drift.windows.blocks import HOURS, Blocks, end_at, rows_by_hour
 from driftgauge.drift.windows.window import Rows, Window
 
 SEED: Final = 0
 """Seed of the sample of a large window: the same rows on each run."""
-_ROWS_AT_ONCE: Final = 4_096
-_COUNTS_AT_ONCE: Final = 4_194_304
-"""Most counts computed at once: by hour of the day, each row may be a block of its own."""
 
 
 class WindowBuilder:
@@ -109,32 +108,21 @@ class EvidenceAccumulator:
     def __init__(self, binner: Binner, detector: Detector) -> None:
         self._binner = binner
         self.detector: Final = detector
-        self._head = Head.start(binner.columns, binner.width)
-        self._read = self._head.total.astype(np.uint32)
-        self._evidence = detector.start()
-        self._at_once = _ROWS_AT_ONCE
-        if detector.by_hour:
-            blocks = _COUNTS_AT_ONCE // (binner.columns * binner.width)
-            self._at_once = max(step_rows(binner.columns), min(_ROWS_AT_ONCE, blocks))
+        self._progress = Progress.start(binner, detector)
+        self._at_once = rows_at_once(binner, detector)
 
     def add(self, codes: CodeArray, at: FloatArray) -> None:
         """Add timed rows, codes of shape [n, columns] and times of shape [n]."""
         for first in range(0, len(codes), self._at_once):
             part = slice(first, first + self._at_once)
-            by_hour = self.detector.by_hour
-            ends, self._head = cut_blocks(self._binner, self._head, codes[part], at[part], by_hour=by_hour)
-            self._advance(ends)
+            self._progress = self._progress.after(self._binner, self.detector, codes[part], at[part])
 
     def close_window(self, window: Window, at: float) -> Evidence:
         """Return the evidence at the end of a window; `at` is that moment, seconds since 1970."""
         if window.start is None:
             whole = Blocks(window.counts[None], np.zeros(1, dtype=np.int64), np.array([at]))
-            self._evidence = self.detector.advance(self._evidence, whole)
+            evidence = self.detector.advance(self._progress.evidence, whole)
+            self._progress = replace(self._progress, evidence=evidence)
         else:
-            self._advance(end_at(self._head))
-        return self._evidence
-
-    def _advance(self, ends: Ends) -> None:
-        if len(ends):
-            self._evidence = self.detector.advance(self._evidence, ends.blocks(self._read))
-            self._read = ends.upto[-1]
+            self._progress = self._progress.weighing(self.detector, end_at(self._progress.head))
+        return self._progress.evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Column, Table
@@ -14,7 +14,7 @@ from driftgauge.cli.console import console
 from driftgauge.cli.help import CommandLine
 from driftgauge.errors import SettingsError, StateError
 from driftgauge.settings.options import load
-from driftgauge.state.folder import Found, found_in, reset
+from driftgauge.state.folder import StateFile, reset, state_files
 
 state_app = CommandLine("Inspect or delete the state of a server.")
 
@@ -22,6 +22,11 @@ Bundle = Annotated[Path | None, typer.Option(help="Folder of the bundle that is 
 StateDir = Annotated[
     Path | None, typer.Option(help="Folder of the state.", metavar="FOLDER", show_default="BUNDLE.state")
 ]
+
+OLD: Final = (
+    "Files named N.state, evaluation.state or retired.state are of version 0.1.0 and cannot be read: "
+    "`driftgauge state reset` deletes them"
+)
 
 
 @state_app.command("show")
@@ -32,13 +37,15 @@ def show(
 ) -> None:
     """List the state files with their model, their rows and the process that uses them."""
     folder = _folder(bundle, state_dir)
-    files = [_described(found, folder) for found in found_in(folder)]
+    files = [_described(file, folder) for file in state_files(folder)]
     if as_json:
         typer.echo(json.dumps(files, indent=1))
     elif files:
         out = console()
         out.print(_table(files))
         out.print(f"in {folder}", soft_wrap=True)
+        if any(file["is_old"] for file in files):
+            out.print(OLD, soft_wrap=True)
     else:
         typer.echo(f"no state in {folder}")
 
@@ -57,25 +64,26 @@ def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
 
 
 def _folder(bundle: Path | None, state_dir: Path | None) -> Path:
-    """Return the state folder; SettingsError if neither option, environment nor file names one."""
+    """Return the state folder; SettingsError if no option, variable or file names it."""
     folder = load({"bundle": bundle, "state_dir": state_dir}).state_folder
     if folder is None:
         raise SettingsError("no state folder is known: give the bundle (--bundle FOLDER) or --state-dir FOLDER")
     return folder
 
 
-def _described(found: Found, folder: Path) -> dict[str, Any]:
+def _described(file: StateFile, folder: Path) -> dict[str, Any]:
     """Return a file as JSON shows it."""
     return {
-        "file": str(found.path.relative_to(folder)),
-        "kind": found.header.get("kind"),
-        "model_name": found.header.get("model_name"),
-        "model_version": found.header.get("model_version"),
-        "baseline": found.header.get("baseline"),
-        "rows": found.rows,
-        "size_bytes": found.size_bytes,
-        "held": found.held,
-        "pid": found.lease.pid,
+        "file": str(file.path.relative_to(folder)),
+        "kind": file.header.get("kind"),
+        "model_name": file.header.get("model_name"),
+        "model_version": file.header.get("model_version"),
+        "baseline": file.header.get("baseline"),
+        "rows": file.rows,
+        "size_bytes": file.size_bytes,
+        "held": file.is_held,
+        "pid": file.lease.pid,
+        "is_old": file.is_old,
     }
 
 

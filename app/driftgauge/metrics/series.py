@@ -80,7 +80,6 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         DROPPED,
         TIMESTAMPS_REJECTED,
         LATE,
-        EVIDENCE_SKIPPED,
         RECOVERED,
     )
 
@@ -132,7 +131,11 @@ OBSERVATIONS: Final = CounterSpec(
     each(SOURCES),
 )
 DROPPED: Final = CounterSpec(
-    "model_observations_dropped_total", "counter", "Rows that monitoring lost, by reason.", ("reason",), each(DROPS)
+    "model_observations_dropped_total",
+    "counter",
+    "Rows that monitoring lost, by reason: an error, a worker's full log, or damage to its file.",
+    ("reason",),
+    each(DROPS),
 )
 TIMESTAMPS_REJECTED: Final = CounterSpec(
     "model_timestamps_rejected_total",
@@ -145,13 +148,7 @@ TIMESTAMPS_REJECTED: Final = CounterSpec(
 LATE: Final = CounterSpec(
     "model_observations_late_total",
     "counter",
-    "Rows that arrived too late for every time window. Only the sliding windows contain them.",
-)
-EVIDENCE_SKIPPED: Final = CounterSpec(
-    "model_observations_evidence_skipped_total",
-    "counter",
-    "Rows without evidence, because more arrived between two evaluations than evidence by hour of the day can hold. "
-    "All windows contain them.",
+    "Rows that arrived too late for every time window. Sliding windows and evidence contain them.",
 )
 RECOVERED: Final = CounterSpec(
     "model_state_recoveries_total",

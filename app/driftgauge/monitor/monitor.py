@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Protocol
 
 import numpy as np
 
+from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
 from driftgauge.drift.windows.blocks import step_rows
-from driftgauge.drift.windows.window import sliding_windows, time_windows
+from driftgauge.drift.windows.window import Rows, sliding_windows, time_windows
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import (
-    EVIDENCE_SKIPPED,
+    DROPPED,
     OBSERVATIONS,
     SOURCES,
     TIMESTAMPS_REJECTED,
     CounterSpec,
     monitor_series,
 )
-from driftgauge.state.memory import Settled
-from driftgauge.state.shape import BLOCK_ROWS, StateShape
-from driftgauge.state.store import Snapshot, Store
-
-Clock = Literal["arrival", "event"]
+from driftgauge.monitor.clock import ClockName, clock_named
+from driftgauge.state.catch_up import PendingRows
+from driftgauge.state.checkpoint import Latches
+from driftgauge.state.shape import StateShape
+from driftgauge.state.store import LOCK_SECONDS, StateSnapshot, Store
 
 _LATCH_BLOCKS: Final = 10
 """In event time, latches are updated after this many blocks of evidence."""
+_MOST_ROUNDS: Final = 1_000
+"""Rounds of one catch-up, so that it ends however fast rows come."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class MonitorOptions:
     """Options of a monitor; see the settings of the same names."""
 
     policy: Policy = field(default_factory=Policy)
-    clock: Clock = "arrival"
+    clock: ClockName = "arrival"
     max_event_ahead_seconds: float = 300.0
 
 
@@ -57,22 +60,50 @@ class Evaluation:
 
 def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[CounterSpec] = ()) -> StateShape:
     """Return the shape of a monitor's state; `series` are its counters, by default those of `metrics`."""
+    clock = clock_named(options.clock, options.max_event_ahead_seconds)
     return StateShape(
         binner=baseline.binner,
         scales=baseline.scales,
+        detector=baseline.detector(options.policy.budget),
         window_rows=options.policy.windows[-1],
         series=tuple(series or monitor_series()),
         spans=options.policy.time_windows,
-        by_event=options.clock == "event",
-        by_hour=baseline.is_by_hour,
+        clock=clock.name,
+        max_workers=clock.max_workers,
     )
+
+
+class Room(Protocol):
+    """Makes room in a log: catches up now, or has it done."""
+
+    def request(self) -> None:
+        """Ask for a catch-up, because the log is half full."""
+
+    def make(self, now: float) -> bool:
+        """Wait for a catch-up, because the log is full; return whether there is room now."""
+
+
+class InlineRoom:
+    """Catches up in the thread of the writer; rows are dropped only while another process holds the lock too long."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def request(self) -> None:
+        """Do nothing until the log is full."""
+
+    def make(self, now: float) -> bool:
+        """Catch up; see `Room.make`."""
+        with suppress(LockTimeout):
+            self._monitor.catch_up(now)
+        return self._monitor.store.room > 0
 
 
 class Monitor:
     """Watches the rows of one model and version against its baseline.
 
-    `observe` and the counters may be used from several threads. `evaluate` is called by one thread at a time.
-    It does not block observations, except in event time while latches are updated.
+    `observe` and the counters may be used from several threads. `evaluate` is called by one thread at a time and
+    does not block observations.
     """
 
     def __init__(
@@ -94,15 +125,14 @@ class Monitor:
         self.model_name: Final = model_name
         self.model_version: Final = model_version
         self.options: Final = options or MonitorOptions()
-        policy = self.options.policy
-        self.detector: Final = baseline.detector(policy.budget) if store is None else store.detector
-        self.by_event: Final = self.options.clock == "event"
-        self._latch_rows = _LATCH_BLOCKS * step_rows(len(baseline.columns))
-        self.store: Final = store or Store.in_memory(state_shape(baseline, self.options), self.detector)
-        if self.store.own.uncounted:
+        self.clock: Final = clock_named(self.options.clock, self.options.max_event_ahead_seconds)
+        self.store: Final = store or Store.in_memory(state_shape(baseline, self.options))
+        self.room: Room = InlineRoom(self)
+        """Makes room in the log of this worker when it fills."""
+        if self.store.uncounted:
             with self.store.counting() as counters:
-                counters.add(OBSERVATIONS.name, self.store.own.uncounted, SOURCES[0])
-        self._event_lock = threading.Lock()
+                counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
+        self._observing = threading.Lock()
         self._last = self._initial(now)
 
     @property
@@ -131,76 +161,68 @@ class Monitor:
             raise ValueError(f"{source} is not a declared source of observations: {', '.join(SOURCES)}")
         if len(columns) == 0:
             return
-        arrivals = np.broadcast_to(arrival, len(columns))
-        times, ahead = self._times(arrivals, event)
-        self._append(columns, arrivals, times)
+        arrivals = np.broadcast_to(np.asarray(arrival, dtype=np.float64), len(columns))
+        with self._observing:  # the time of a row may depend on the row before
+            at, rejected = self.clock.times(arrivals, event, self.store.latest_at)
+            appended = self._append(columns, arrivals, at)
         with self.store.counting() as counters:
-            counters.add(OBSERVATIONS.name, len(columns), source)
-            if ahead:
-                counters.add(TIMESTAMPS_REJECTED.name, ahead, Reason.AHEAD_OF_ARRIVAL)
+            counters.add(OBSERVATIONS.name, appended, source)
+            if rejected:
+                counters.add(TIMESTAMPS_REJECTED.name, rejected, Reason.AHEAD_OF_ARRIVAL)
+            if appended < len(columns):
+                counters.add(DROPPED.name, len(columns) - appended, Reason.LOG_FULL)
 
-    def _times(self, arrival: FloatArray, event: FloatArray | None) -> tuple[FloatArray, int]:
-        """Return the time of each row, and how many event times were rejected as too far ahead."""
-        if event is None:
-            if not self.by_event:
-                return arrival, 0
-            event = np.full(len(arrival), math.nan)
-        ahead = event > arrival + self.options.max_event_ahead_seconds
-        accepted = np.isfinite(event) & ~ahead
-        if not self.by_event:
-            return np.where(accepted, event, arrival), int(ahead.sum())
-        # A replay may run years after its rows, so a row without a time gets that of the row before, not its arrival.
-        known = np.where(accepted, event, -math.inf)
-        now = np.maximum(np.maximum.accumulate(known), self.store.latest_event)
-        return np.where(accepted, event, np.where(np.isfinite(now), now, arrival)), int(ahead.sum())
-
-    def _append(self, columns: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
-        if not self.by_event:
-            self.store.append(columns, arrival, event)
-            return
-        with self._event_lock:
-            self._append_in_parts(columns, arrival, event)
-
-    def _append_in_parts(self, columns: FloatArray, arrival: FloatArray, event: FloatArray) -> None:
-        """Append rows, and evaluate before the rings overwrite a row or block that is not evaluated yet."""
-        self.store.mend()
+    def _append(self, columns: FloatArray, arrival: FloatArray, at: FloatArray) -> int:
+        """Append rows, and make room where the log is full; return how many were appended."""
         first = 0
-        while first < len(columns):
-            if self.store.room < min(BLOCK_ROWS, len(columns) - first):
-                self._update_evidence()
-            part = slice(first, first + min(BLOCK_ROWS, self.store.room))
-            self.store.append(columns[part], arrival[part], event[part])
-            if abs(self.store.rows - self.store.settled().rows) >= BLOCK_ROWS:
-                self._update_latches()
-                self._update_evidence()
-            first = part.stop
+        while True:
+            first += self.store.append(columns[first:], arrival[first:], at[first:])
+            if first == len(columns):
+                if self.store.is_half_full:
+                    self.room.request()
+                return first
+            if not self.room.make(float(arrival[first])):
+                return first
 
-    def _update_latches(self) -> None:
-        """In event time, update latches every N rows, so that verdicts do not depend on reads.
+    def catch_up(self, now: float, wait_seconds: float = LOCK_SECONDS) -> None:
+        """Count the rows that all workers have appended; `now` is the time of day, seconds since 1970.
 
-        The caller holds the lock.
+        LockTimeout if another worker evaluates for too long.
         """
-        policy, step = self.options.policy, self._latch_rows
-        before = self.store.settled()
-        reached, clock = before.reached, before.clock
-        # The rows, or the latches themselves, may have been reset.
-        settled = max(min(before.rows, self.store.rows), self.store.oldest)
-        ends = range(settled + step, self.store.rows + 1, step)
-        for end in ends:
-            rows = self.store.codes_until(end, max(step, policy.windows[-1]))
-            clock = max(clock, float(rows.newest(step).at.max()))
-            windows = sliding_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
-            reached = update_latches(self.baseline, windows, reached, policy)
-        if ends:
-            self.store.settle(Settled(reached, ends[-1], clock))
+        with self.store.evaluating(wait_seconds):
+            self._catch_up(now)
 
-    def _update_evidence(self) -> None:
-        """Add the pending blocks to the evidence, each once; the caller holds the lock."""
-        blocks, counted, lost = self.store.unweighed()
-        self.store.weigh(self.detector.advance(self.store.evidence(), blocks), counted)
-        if lost:
-            with self.store.counting() as counters:
-                counters.add(EVIDENCE_SKIPPED.name, lost)
+    def make_room(self, now: float) -> None:
+        """Catch up if this worker's log is still half full once the lock is free; see `catch_up`."""
+        with self.store.evaluating():
+            if self.store.is_half_full:
+                self._catch_up(now)
+
+    def _catch_up(self, now: float) -> None:
+        limit = self.clock.limit(now)
+        for _ in range(_MOST_ROUNDS):
+            pending = self.store.pending(limit, now)
+            if pending is None:
+                return
+            self.store.commit(pending, self._latches_after(pending) if self.clock.latches_by_rows else None)
+
+    def _latches_after(self, pending: PendingRows) -> Latches:
+        """Return the latches after some rows, judged every N rows so that they do not depend on reads."""
+        policy, step = self.options.policy, _LATCH_BLOCKS * step_rows(len(self.baseline.columns))
+        before, counted = self.store.root.latches, self.store.root.progress.head.rows
+        latched, clock, settled = before.latched, before.clock, min(before.rows, counted)
+        ends = range(settled + step, counted + len(pending.rows) + 1, step)
+        if not ends:
+            return Latches(latched, settled, clock)
+        held = self.store.newest()
+        codes, at = np.concatenate([held.codes, pending.rows.codes]), np.concatenate([held.at, pending.rows.at])
+        for end in ends:
+            upto = max(0, len(held) + end - counted)
+            rows = Rows(np.empty((upto, 0)), codes[:upto], at[:upto])
+            clock = max(clock, float(rows.newest(step).at.max(initial=clock)))
+            windows = sliding_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
+            latched = update_latches(self.baseline, windows, latched, policy)
+        return Latches(latched, ends[-1], clock)
 
     def evaluate(self, now: float) -> Evaluation:
         """Evaluate the windows and keep the report; `now` is the time of day, seconds since 1970."""
@@ -209,44 +231,37 @@ class Monitor:
 
     def _evaluate(self, now: float) -> Evaluation:
         started = time.thread_time()
-        report = self._report_of_events(now) if self.by_event else self._report_of_arrivals(now)
+        with self.store.evaluating():
+            self._catch_up(now)
+            held = self.store.snapshot(self.clock.now(self.store.root.progress.head.at, now))
+        report, carried = self._report(held, now)
+        if not self.clock.latches_by_rows:
+            with suppress(LockTimeout):  # the report is right all the same
+                self._keep(carried, held, now)
         return Evaluation(report, now, time.thread_time() - started)
+
+    def _keep(self, carried: Carryover, held: StateSnapshot, now: float) -> None:
+        """Keep the latches, unless another worker has evaluated meanwhile; fold logs that are in no window."""
+        with self.store.evaluating():
+            before, seen = self.store.root.latches, held.latches
+            if (before.rows, before.clock) == (seen.rows, seen.clock):
+                self.store.keep(Latches(carried.latched, held.observed, now), now)
+            self.store.fold(now - self._needed_seconds)
 
     def _initial(self, now: float) -> Evaluation:
         """Return the initial report, an empty one if shared state is unreadable, so that serving starts."""
         try:
             return self._evaluate(now)
         except Exception:  # the next evaluation reports the problem
-            nothing = Store.in_memory(self.store.state.shape, self.detector)
-            held, carried = nothing.snapshot(now), Carryover(nothing.evidence(), nothing.settled().reached)
-            return Evaluation(self._report(held, carried, now)[0], now, 0.0)
+            return Evaluation(self._report(Store.in_memory(self.store.shape).snapshot(now), now)[0], now, 0.0)
 
-    def _report_of_events(self, now: float) -> DriftReport:
-        with self._event_lock, self.store.evaluating():
-            self._update_latches()
-            self._update_evidence()
-            held, carried = self._snapshot(now)
-        return self._report(held, carried, now)[0]
-
-    def _report_of_arrivals(self, now: float) -> DriftReport:
-        with self.store.evaluating():
-            self._update_evidence()
-            held, carried = self._snapshot(now)
-            report, carried = self._report(held, carried, now)
-            self.store.settle(Settled(carried.latched, held.observed, now), evaluated_at=now)
-            self.store.retire(now, self._needed_seconds)
-        return report
-
-    def _snapshot(self, now: float) -> tuple[Snapshot, Carryover]:
-        return self.store.snapshot(now), Carryover(self.store.evidence(), self.store.settled().reached)
-
-    def _report(self, held: Snapshot, carried: Carryover, now: float) -> tuple[DriftReport, Carryover]:
-        policy = self.options.policy
-        clock = held.latest_event if self.by_event and math.isfinite(held.latest_event) else now
+    def _report(self, held: StateSnapshot, now: float) -> tuple[DriftReport, Carryover]:
+        policy, clock = self.options.policy, self.clock.now(held.latest_at, now)
         windows = [
             *sliding_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
+        carried = Carryover(held.evidence, held.latches.latched)
         return evaluate(self.baseline, windows, held.observed, carried, policy, clock)
 
     @property
@@ -257,4 +272,4 @@ class Monitor:
 
     def bin_rows(self) -> IntArray:
         """Return the rows counted in each bin since the state began, shape [columns, K]."""
-        return self.store.bin_rows()
+        return self.store.root.progress.head.total

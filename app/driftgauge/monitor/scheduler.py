@@ -1,11 +1,11 @@
-"""Schedules evaluations: on demand and by interval, in a thread, with a rest in between."""
+"""Schedules evaluations and catch-ups: on demand and by interval, in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final
 
 from driftgauge.common.single_flight import SingleFlight
@@ -14,6 +14,10 @@ from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "evaluation_failed"
 LATE: Final = "evaluation_late"
+LOG_FULL: Final = "log_full"
+ROOM_SECONDS: Final = 0.05
+"""How long a writer waits for room in its log."""
+_POLL_SECONDS: Final = 0.001
 
 
 class Evaluator:
@@ -72,27 +76,25 @@ class Evaluator:
 
     def _is_due(self, rows: int) -> bool:
         last = self._monitor.last
-        is_old = last.report.rows_observed != rows or self._clock() - last.at >= self._interval
+        is_old = last.report.rows_observed != rows or abs(self._clock() - last.at) >= self._interval
         return is_old and time.monotonic() >= self._resting_until
 
     async def run(self) -> None:
         """Evaluate by interval until cancelled, also without rows, so that a stale report means a dead evaluator.
 
-        One worker evaluates for all; the others only bin their pending rows.
+        One worker evaluates for all.
         """
         while True:
             await asyncio.sleep(max(self._interval, self._resting_until - time.monotonic()))
             try:
                 if not self._is_done_elsewhere():
                     await self._join()
-                    continue
-                await asyncio.get_running_loop().run_in_executor(self._executor, self._monitor.store.digest)
             except Exception as error:
                 self._problems.record(PROBLEM, error)
 
     def _is_done_elsewhere(self) -> bool:
-        last = self._monitor.store.evaluated_at()
-        return last > self._monitor.last.at and self._clock() - last < self._interval
+        last = self._monitor.store.root.evaluated_at
+        return last > self._monitor.last.at and abs(self._clock() - last) < self._interval
 
     async def _join(self) -> None:
         """Wait for the running evaluation, or start one."""
@@ -111,3 +113,57 @@ class Evaluator:
             self._problems.record(PROBLEM, error)
         finally:
             self._running = None
+
+
+class BackgroundRoom:
+    """Has a thread catch up when a log is half full, and waits for it briefly when it is full.
+
+    A wait without success is the last one until a catch-up has made room: rows are dropped meanwhile, so that a
+    process that holds the evaluation lock does not delay predictions.
+    """
+
+    def __init__(
+        self, monitor: Monitor, problems: Problems, executor: Executor, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Catch up in a thread of `executor`."""
+        self._monitor = monitor
+        self._problems = problems
+        self._executor = executor
+        self._clock = clock
+        self._running: Future[None] | None = None
+        self._has_given_up = False
+
+    def request(self) -> None:
+        """Start a catch-up unless one is running."""
+        if self._running is None or self._running.done():
+            self._running = self._executor.submit(self._catch_up)
+
+    def make(self, now: float) -> bool:
+        """Wait until there is room; return whether there is. See `Room.make`."""
+        self.request()
+        has_room = self._monitor.store.room > 0 if self._has_given_up else self._has_waited()
+        if not has_room:
+            self._has_given_up = True
+            self._problems.record(
+                LOG_FULL, TimeoutError(f"no catch-up made room in the log within {ROOM_SECONDS:g} s: rows are dropped")
+            )
+        return has_room
+
+    def _has_waited(self) -> bool:
+        deadline = time.monotonic() + ROOM_SECONDS
+        while self._monitor.store.room <= 0:
+            if time.monotonic() >= deadline:
+                return False
+            self.request()
+            time.sleep(_POLL_SECONDS)
+        return True
+
+    def _catch_up(self) -> None:
+        try:
+            self._monitor.make_room(self._clock())
+        except Exception as error:
+            self._problems.record(PROBLEM, error)
+            return
+        if self._has_given_up and self._monitor.store.room > 0:
+            self._has_given_up = False
+            self._problems.resolve(LOG_FULL)

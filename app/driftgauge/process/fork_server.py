@@ -51,7 +51,11 @@ class Trial:
 
 
 def run(
-    control: Connection, sockets: Sequence[socket.socket], environment: Mapping[str, str], fresh_state: bool
+    control: Connection,
+    sockets: Sequence[socket.socket],
+    environment: Mapping[str, str],
+    service: int,
+    fresh_state: bool,
 ) -> None:
     """Import the program, try it once, then fork workers until the supervisor closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which forgets one that was blocked since the start
@@ -62,13 +66,13 @@ def run(
     from driftgauge.process import trial, worker  # takes seconds: here, so that the supervisor imports neither
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from a service manager to all processes: the supervisor decides
-    found = _tried(control, partial(trial.try_application, fresh_state))
+    found = _tried(control, partial(trial.try_application, service, fresh_state=fresh_state))
     preload(found.modules)
     gc.collect()
     gc.freeze()  # a collection in a worker would otherwise write to, and so copy, the shared pages
     with contextlib.suppress(OSError):  # the supervisor may have left, which the next line finds out
         control.send(found.refusal)
-    serve_requests(control, partial(worker.serve, multiprocessing.parent_process(), sockets, found.digest))
+    serve_requests(control, partial(worker.serve, multiprocessing.parent_process(), sockets, found.digest, service))
 
 
 def _tried(control: Connection, try_application: Callable[[], Trial]) -> Trial:

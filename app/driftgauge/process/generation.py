@@ -132,12 +132,16 @@ class Generation:
         self,
         sockets: Sequence[socket.socket],
         environment: Mapping[str, str],
+        service: int,
         *,
         fresh_state: bool = False,
     ) -> None:
-        """Start the fork server; OSError if the system has no process for it."""
+        """Start the fork server; OSError if the system has no process for it.
+
+        `service` is the id that the workers write into the files of their state.
+        """
         self.control, theirs = multiprocessing.Pipe()
-        self._process = SpawnProcess(target=fork_server.run, args=(theirs, sockets, environment, fresh_state))
+        self._process = SpawnProcess(target=fork_server.run, args=(theirs, sockets, environment, service, fresh_state))
         try:
             _start_without_interrupts(self._process)
         except OSError:

@@ -21,6 +21,7 @@ from driftgauge.process.generation import Generation
 from driftgauge.process.logs import configure_logs, log_stream
 from driftgauge.process.supervisor import Supervisor
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, ignored_variables, load, variable
+from driftgauge.state.files import service_id
 
 LINKS: Final = (
     "Kubernetes sets these for a Service named driftgauge; they are addresses, not settings. "
@@ -70,10 +71,11 @@ def _serve_with_workers(settings: Settings, started: Started, own: socket.socket
 
         read_info(settings.bundle)  # a wrong folder is refused at once, not after a fork server's imports
     variables = environment(started)
+    service = service_id()
     fresh = [started.fresh_state]  # for the first generation alone: a reload deletes nothing
 
     def begin() -> Generation:
-        generation = Generation([own], variables, fresh_state=any(fresh))
+        generation = Generation([own], variables, service, fresh_state=any(fresh))
         fresh.clear()
         return generation
 

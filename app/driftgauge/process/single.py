@@ -9,6 +9,7 @@ from driftgauge.process.banner import announce
 from driftgauge.process.server import Server
 from driftgauge.process.trial import check_application, reset_state
 from driftgauge.settings.options import Settings
+from driftgauge.state.files import service_id
 
 
 def prepare(settings: Settings, *, fresh_state: bool) -> Server:
@@ -16,4 +17,4 @@ def prepare(settings: Settings, *, fresh_state: bool) -> Server:
     if fresh_state:
         check_application(settings)
         reset_state(settings)
-    return Server(create_app(settings), settings, partial(announce, settings))
+    return Server(create_app(settings, service=service_id()), settings, partial(announce, settings))

@@ -8,8 +8,8 @@ import threading
 import structlog
 
 from driftgauge.errors import DriftgaugeError
-from driftgauge.main import create_app, load_served_bundle
-from driftgauge.models.bundle import read_info
+from driftgauge.main import check_state, create_app, load_served_bundle
+from driftgauge.models.bundle import Bundle, read_info
 from driftgauge.process.fork_server import Trial
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.worker import config_digest
@@ -18,17 +18,22 @@ from driftgauge.settings.server import IN_MEMORY
 from driftgauge.state.folder import reset
 
 
-def try_application(fresh_state: bool) -> Trial:
-    """Start the application once in memory; then delete the saved state if requested."""
+def try_application(service: int, *, fresh_state: bool) -> Trial:
+    """Start the application once in memory; then delete the saved state if requested.
+
+    Without that request, the saved state must be one that this service may use.
+    """
     known = set(sys.modules)
     try:
         settings = load()
         configure_logs("error", settings.log_format, pid=True)  # the workers will say the rest
-        modules = _imported_by(settings, known)
+        bundle, modules = _started(settings, known)
         digest = config_digest(settings)
         if fresh_state:
             configure_logs(settings.log_level, settings.log_format, pid=True)
             reset_state(settings)
+        else:
+            check_state(settings, bundle, service)
     except DriftgaugeError as error:
         return Trial(str(error))
     return Trial(digest=digest, modules=modules)
@@ -40,7 +45,7 @@ def check_application(settings: Settings) -> None:
 
 
 def reset_state(settings: Settings) -> None:
-    """Delete the state of the bundle's model and version; Busy if another server uses it."""
+    """Delete the state of the bundle's model and version; LockTimeout if another server uses it."""
     folder = settings.state_folder
     if folder is None or settings.bundle is None:
         return
@@ -50,8 +55,8 @@ def reset_state(settings: Settings) -> None:
         structlog.get_logger().info("state_reset", files=reset(own))
 
 
-def _imported_by(settings: Settings, known: set[str]) -> tuple[str, ...]:
-    """Start the application; returns the modules it imported, none if importing them started a thread.
+def _started(settings: Settings, known: set[str]) -> tuple[Bundle, tuple[str, ...]]:
+    """Start the application; returns its bundle and the modules imported, none if importing them started a thread.
 
     A fork server must not run threads, so such modules are left to each worker.
     """
@@ -59,4 +64,4 @@ def _imported_by(settings: Settings, known: set[str]) -> tuple[str, ...]:
     bundle = load_served_bundle(settings)
     threads = threading.active_count()
     create_app(settings.model_copy(update={"state_dir": IN_MEMORY}), bundle=bundle)
-    return tuple(name for name in sys.modules if name not in known) if threads == before else ()
+    return bundle, tuple(name for name in sys.modules if name not in known) if threads == before else ()

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from driftgauge.errors import BundleError, SettingsError
+from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.main import create_app
 from driftgauge.models.bundle import read_info
 from driftgauge.process.endings import OUTDATED
@@ -28,19 +28,22 @@ from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import exit_with_parent
 
 
-def serve(parent: BaseProcess | None, sockets: Sequence[socket.socket], digest: str, supervisor: Connection) -> None:
+def serve(
+    parent: BaseProcess | None, sockets: Sequence[socket.socket], digest: str, service: int, supervisor: Connection
+) -> None:
     """Serve until told to stop, in a process that was forked for it.
 
+    `digest` identifies the bundle and the settings, `service` the supervisor in the files of the state.
     Loggers, the event loop, threads, the model and the files of the state are made here, after the fork.
     """
     exit_with_parent(parent)
-    app = create(digest)
+    app = create(digest, service)
     server = Server(app, app.state.context.settings)
     threading.Thread(target=answer_pings, args=(supervisor, server), name="pings", daemon=True).start()
     server.run(list(sockets))
 
 
-def create(digest: str | None = None) -> FastAPI:
+def create(digest: str | None = None, service: int | None = None) -> FastAPI:
     """Return a worker's application, or exit: the supervisor tries again, and other workers serve on.
 
     Exits with OUTDATED if there is a digest, and bundle or settings have another by now.
@@ -50,8 +53,8 @@ def create(digest: str | None = None) -> FastAPI:
         configure_logs(settings.log_level, settings.log_format, pid=True)
         if digest is not None and digest != config_digest(settings):
             sys.exit(OUTDATED)
-        return create_app(settings)
-    except (BundleError, SettingsError) as error:
+        return create_app(settings, service=service)
+    except (BundleError, SettingsError, StateError) as error:
         structlog.get_logger().error("cannot_start", detail=str(error))
         sys.exit(1)
 

@@ -1,125 +1,127 @@
-"""State folders as people see them: what is in one, who uses it, and how it is emptied."""
+"""State folders as an operator sees them: list the files, delete them, and refuse those of version 0.1.0."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from driftgauge.common.private_files import FileLock, LockTimeout
 from driftgauge.errors import StateError
-from driftgauge.state.files import HEADER_BYTES, Busy, FileLock, Lease, beginning_of, head_of, said_in
-from driftgauge.state.slots import EVALUATION_LOCK, TAKE_SECONDS
+from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, Lease, parse_header, read_header
 
-_STATE: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
-_ROWS: Final = struct.Struct("<qq")
-"""What a state begins with: rows reserved and rows committed."""
+_LOCK: Final = re.compile(re.escape(EVALUATION_LOCK))
+_OLD_NAME: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
+"""The names of state files of version 0.1.0."""
+_NAME: Final = re.compile(rf"[0-9]+\.log|checkpoint\.state|{_OLD_NAME.pattern}")
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file of a state folder, as `driftgauge state show` tells of it."""
+class StateFile:
+    """A file of a state folder, as `driftgauge state show` lists it."""
 
     path: Path
     size_bytes: int
     header: Mapping[str, Any]
-    """Empty where it is no state of Driftgauge."""
+    """Empty if it is not a state file."""
     lease: Lease
-    held: bool
+    is_held: bool
     """Whether a worker uses it now."""
     rows: int | None
-    """Rows that a worker appended; None for other files."""
+    """Rows that workers appended to a log; None for other files."""
+    is_old: bool
+    """Whether it is of version 0.1.0, which this version deletes but does not read."""
 
 
-def found_in(folder: Path) -> list[Found]:
-    """Return the state files under a folder, of all models and versions; StateError if one cannot be read."""
-    with _told(f"read the state in {folder}"):
-        return [_found(path) for path in _states(folder)]
+def state_files(folder: Path) -> list[StateFile]:
+    """Return the state files below a folder, of all models and versions; StateError if one is unreadable."""
+    with _explained(f"read the state in {folder}"):
+        return [_state_file(path) for path in _files(folder, _NAME)]
 
 
-def _found(path: Path) -> Found:
-    content = beginning_of(path, HEADER_BYTES + _ROWS.size, of_anyone=True)
-    head, counts = content[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0"), content[HEADER_BYTES:]
-    header = said_in(head)
-    held = path.stem.isdecimal() and is_held(path.with_suffix(".lock"))
-    is_slot = header.get("kind") == "slot" and len(counts) == _ROWS.size
-    rows = _ROWS.unpack(counts)[1] if is_slot else None
-    return Found(path, path.stat().st_size, header, Lease.read(head), held, rows)
+def _state_file(path: Path) -> StateFile:
+    content = read_header(path, HEADER_BYTES + 8, of_anyone=True)  # a log's header and its first number
+    header = parse_header(content)
+    is_held = path.stem.isdecimal() and _is_held(path.with_suffix(".lock"))
+    rows = int.from_bytes(content[HEADER_BYTES:], "little", signed=True) if header.get("kind") == "log" else None
+    is_old = _OLD_NAME.fullmatch(path.name) is not None
+    return StateFile(path, path.stat().st_size, header, Lease.read(content), is_held, rows, is_old)
 
 
-def _states(folder: Path) -> list[Path]:
-    return sorted(path for path in _files(folder) if _STATE.fullmatch(path.name))
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return all files under a folder, none if it is not there; OSError for a part that cannot be read."""
+def _files(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    """Return the files below a folder with such names, none if it is missing; OSError for an unreadable part."""
 
     def fail(error: OSError) -> None:
         raise error
 
     walk = os.walk(folder, onerror=fail) if folder.exists() else ()
-    return sorted(Path(at, name) for at, _, names in walk for name in names)
+    return sorted(Path(at, name) for at, _, here in walk for name in here if names.fullmatch(name))
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Say what could not be done, and because of which file."""
+def _explained(what: str) -> Iterator[None]:
+    """Turn an OSError into a StateError that names the step and the file."""
     try:
         yield
     except OSError as error:
         raise StateError(f"cannot {what}: {error.filename}: {error.strerror}") from error
 
 
-def is_held(lock: Path) -> bool:
-    """Say whether a process holds the lock of a slot."""
+def _is_held(lock: Path) -> bool:
+    """Return whether a process holds the lock of a slot."""
     if not lock.exists():
         return False
-    own = FileLock(lock, of_anyone=True)
-    # Who takes a slot holds the other lock meanwhile, and does not pass this one by because it is looked at.
-    with FileLock(lock.with_name(EVALUATION_LOCK), of_anyone=True).held(TAKE_SECONDS):
-        free = own.take()
-        own.release()
-    return not free
+    # A worker that starts holds the other lock, so it does not skip this slot because of this look.
+    with FileLock(lock.with_name(EVALUATION_LOCK), of_anyone=True).held(OPEN_SECONDS):
+        return not FileLock(lock, of_anyone=True).is_free()
 
 
 def reset(folder: Path) -> int:
-    """Delete all state under a folder, and return how many files there were.
+    """Delete all state below a folder, that of version 0.1.0 too; returns the number of files.
 
-    Busy if a server uses it, StateError if a file cannot be deleted.
+    LockTimeout if a server uses it, StateError if a file cannot be deleted.
     """
-    with _told(f"delete the state in {folder}"), contextlib.ExitStack() as stack:
-        locks = [path for path in _files(folder) if path.name == EVALUATION_LOCK]
-        for lock in locks:  # nobody takes a slot meanwhile
-            stack.enter_context(FileLock(lock, of_anyone=True).held(TAKE_SECONDS))
-        slots = sorted(slot for lock in locks for slot in lock.parent.glob("[0-9]*.lock"))
-        users = [_user_of(slot) for slot in slots if not _take(slot, stack)]
+    with _explained(f"delete the state in {folder}"), contextlib.ExitStack() as stack:
+        locks = _files(folder, _LOCK)
+        folders = [lock.parent for lock in locks]
+        for lock in locks:  # no worker acquires a slot meanwhile
+            stack.enter_context(FileLock(lock, of_anyone=True).held(OPEN_SECONDS))
+        slots = sorted(slot for own in folders for slot in own.glob("[0-9]*.lock"))
+        users = []
+        for slot in slots:
+            held = FileLock(slot, of_anyone=True)
+            stack.callback(held.release)
+            if not held.acquire():
+                users.append(_user_of(slot))
         if users:
-            raise Busy(f"a server is using {folder} ({', '.join(users)}): stop it first")
-        states = [own for own in _states(folder) if own.with_name(EVALUATION_LOCK) in locks or _is_ours(own)]
-        left = [new for lock in locks for new in lock.parent.glob("*.new")]
-        for path in [*states, *left, *slots, *locks]:
+            raise LockTimeout(f"a server is using {folder} ({', '.join(users)}): stop it first")
+        files = [path for path in _files(folder, _NAME) if path.parent in folders or _is_ours(path)]
+        unfinished = [new for own in folders for new in own.glob("*.new")]
+        for path in [*files, *unfinished, *slots, *locks]:
             path.unlink(missing_ok=True)
-    return len(states)
+    return len(files)
 
 
 def _is_ours(path: Path) -> bool:
-    return bool(said_in(head_of(path, of_anyone=True)))
-
-
-def _take(slot: Path, stack: contextlib.ExitStack) -> bool:
-    """Take the lock of a slot until the stack ends; says whether it was free."""
-    lock = FileLock(slot, of_anyone=True)
-    stack.callback(lock.release)
-    return lock.take()
+    return bool(parse_header(read_header(path, of_anyone=True)))
 
 
 def _user_of(slot: Path) -> str:
-    """Return who holds the lock of a slot."""
-    try:
-        return f"process {Lease.read(head_of(slot.with_suffix('.state'), of_anyone=True)).pid}"
-    except OSError:  # it is only beginning
-        return slot.name
+    """Return the process that holds the lock of a slot."""
+    for suffix in (".log", ".state"):
+        with contextlib.suppress(OSError):  # of the other version, or not created yet
+            return f"process {Lease.read(read_header(slot.with_suffix(suffix), of_anyone=True)).pid}"
+    return slot.name
+
+
+def refuse_old(folder: Path) -> None:
+    """Raise StateError if a folder holds state of version 0.1.0."""
+    if any(_OLD_NAME.fullmatch(path.name) for path in folder.glob("*.state")):
+        raise StateError(
+            f"the state in {folder} was written by Driftgauge 0.1.0, and state is not migrated before 1.0: start with "
+            "--fresh-state or run `driftgauge state reset` to delete it, or choose another state_dir"
+        )

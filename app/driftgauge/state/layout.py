@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from mmap import mmap
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ import numpy.typing as npt
 
 from driftgauge.metrics.series import CounterSpec
 
-Buffer = bytearray | memoryview | mmap | npt.NDArray[np.uint64]
+Arrays = dict[str, npt.NDArray[Any]]
+WordArray = npt.NDArray[np.uint64]
+Buffer = bytearray | memoryview | mmap | WordArray
 """Bytes that arrays can be views of; they are read-only where it is."""
 _ALIGNMENT: Final = 64
 
@@ -37,21 +40,25 @@ class Layout:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields: Final = tuple(fields)
-        self.offsets: Final[dict[str, int]] = {}
-        offset = 0
-        for field in self.fields:
-            self.offsets[field.name] = offset
-            offset += -(-field.size_bytes // _ALIGNMENT) * _ALIGNMENT
-        self.size_bytes: Final = offset
+        sizes = [-(-field.size_bytes // _ALIGNMENT) * _ALIGNMENT for field in fields]
+        *offsets, self.size_bytes = accumulate(sizes, initial=0)
+        self.offsets: Final = dict(zip([field.name for field in fields], offsets, strict=True))
+        self.words: Final = self.size_bytes // 8
+        """Words of eight bytes that the arrays take."""
 
-    def arrays(self, buffer: Buffer) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self, buffer: Buffer) -> Arrays:
         """Return the arrays as views of `buffer`, which must hold `size_bytes`."""
         return {
-            field.name: np.frombuffer(
-                buffer, dtype=field.dtype, count=math.prod(field.shape), offset=self.offsets[field.name]
-            ).reshape(field.shape)
-            for field in self.fields
+            own.name: np.frombuffer(buffer, own.dtype, math.prod(own.shape), self.offsets[own.name]).reshape(own.shape)
+            for own in self.fields
         }
+
+    def packed(self, arrays: Mapping[str, Any]) -> WordArray:
+        """Return the words of a buffer that holds these arrays."""
+        words = np.zeros(self.words, np.uint64)
+        for name, view in self.arrays(words).items():
+            view[...] = arrays[name]
+        return words
 
 
 def counter_fields(series: Sequence[CounterSpec]) -> list[Field]:

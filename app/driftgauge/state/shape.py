@@ -1,4 +1,4 @@
-"""What a state is for, what lies in it, and what a reader takes of one."""
+"""The shape of a state: the arrays of each log and of the checkpoint."""
 
 from __future__ import annotations
 
@@ -7,120 +7,99 @@ from functools import cached_property
 from typing import Final
 
 from driftgauge.drift.binner import Binner
-from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.scales import Scales
-from driftgauge.drift.windows.blocks import Head
-from driftgauge.drift.windows.time_spans import TimeSpan, Totals
-from driftgauge.errors import DriftgaugeError
+from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import PROCESS, CounterSpec
-from driftgauge.state.block_ring import block_shapes
-from driftgauge.state.bucket_ring import bucket_shapes
+from driftgauge.state.double_buffer import double_buffer_fields
 from driftgauge.state.layout import Field, Layout, counter_fields
-from driftgauge.state.pending import Waiting
-from driftgauge.state.versions import WordArray, version_fields
 
-BLOCK_ROWS: Final = 2_048
-"""Most rows written at once, and that wait to be binned."""
-SLACK_ROWS: Final = 2 * BLOCK_ROWS
-"""Rows that the ring holds beyond the largest window, so that a reader is seldom overrun."""
-RESERVED, COMMITTED, FIRST = range(3)
-"""Header fields: reserved end, committed end, oldest row."""
-
-
-class Overrun(DriftgaugeError):
-    """Other workers write faster than can be read, time and again."""
+MAX_SLOTS: Final = 64
+"""Workers that may share a state at once."""
+_FEWEST_UNREAD: Final = 4_096
+_MOST_UNREAD: Final = 8_192
+_UNREAD_BYTES: Final = 33_554_432
+EXTRA_WORDS: Final = 4
+"""Words of a record beside the values: number, arrival, time, checksum."""
 
 
 @dataclass(frozen=True)
 class StateShape:
-    """What a state is for; two states of one shape have the same layout."""
+    """Everything that decides what the bytes of a state mean."""
 
     binner: Binner
     scales: Scales
+    detector: Detector
     window_rows: int
+    """Rows of the largest sliding window."""
     series: tuple[CounterSpec, ...] = ()
     """Counters and histograms of a worker."""
     spans: tuple[TimeSpan, ...] = ()
-    by_event: bool = False
-    """Whether rows are timed by event rather than by arrival."""
-    by_hour: bool = False
-    """Whether evidence tells the hours of the day apart."""
+    clock: str = "arrival"
+    """Name of the clock that gives rows their times."""
+    max_workers: int = MAX_SLOTS
+
+    @property
+    def record_words(self) -> int:
+        """Words of eight bytes of a row in a log."""
+        return self.binner.columns + EXTRA_WORDS
+
+    @property
+    def unread_rows(self) -> int:
+        """Most rows of a log that no catch-up has read."""
+        return min(max(_UNREAD_BYTES // (8 * self.record_words), _FEWEST_UNREAD), _MOST_UNREAD)
 
     @property
     def capacity(self) -> int:
-        """Rows that the ring holds."""
-        return self.window_rows + SLACK_ROWS
+        """Rows that a log holds: those of the largest window and the unread ones."""
+        return self.window_rows + self.unread_rows
 
     @cached_property
     def counted(self) -> Layout:
-        """The layout of what a worker counts."""
-        return Layout(
-            [*counter_fields(self.series), Field("process", "f8", (len(PROCESS),)), Field("rows", "i8", (1,))]
-        )
+        """The layout of a worker's counters; `rows` are those that it has counted."""
+        process, rows = Field("process", "f8", (len(PROCESS),)), Field("rows", "i8", (1,))
+        return Layout([*counter_fields(self.series), process, rows])
 
     @cached_property
-    def digested(self) -> Layout:
-        """The layout of what is known of all rows that were binned."""
-        return Layout([Field("head", "f8", (5,)), Field("total", "i8", (self.binner.columns, self.binner.width))])
+    def log(self) -> Layout:
+        """The layout of a log."""
+        committed, records = Field("committed", "i8", (1,)), Field("records", "u8", (self.capacity, self.record_words))
+        return Layout([committed, *double_buffer_fields("counters", self.counted), records])
+
+    @property
+    def pages(self) -> int:
+        """Pages of a checkpoint: one for each bucket of each time window."""
+        return sum(span.buckets for span in self.spans)
 
     @cached_property
-    def layout(self) -> Layout:
-        """The layout of a state."""
-        columns, bins, capacity = self.binner.columns, self.binner.width, self.capacity
+    def page(self) -> Layout:
+        """The layout of a page: what one bucket of time holds."""
+        columns, bins = self.binner.columns, self.binner.width
+        return Layout([Field("counts", "u4", (columns, bins)), Field("sums", "f8", (2, columns))])
+
+    @cached_property
+    def root(self) -> Layout:
+        """The layout of a checkpoint's root."""
+        columns, bins = self.binner.columns, self.binner.width
         return Layout(
             [
-                Field("header", "i8", (3,)),
-                Field("latest", "f8", (1,)),
-                Field("values", "f8", (capacity, columns)),
-                Field("codes", "u1", (capacity, columns)),
-                Field("arrival", "f8", (capacity,)),
-                Field("event", "f8", (capacity,)),
-                Field("numbers", "i8", (capacity,)),
-                Field("row_checks", "u8", (capacity,)),
-                *version_fields("digest", self.digested.fields),
-                *(Field(*shape) for shape in bucket_shapes(self.spans, columns, bins)),
-                *(Field(*shape) for shape in block_shapes(columns, bins)),
-                *version_fields("counters", self.counted.fields),
-                # Where a reader of blocks begins that has read nothing: rows that were saved were weighed before.
-                Field("origin_blocks", "i8", (1,)),
-                Field("origin_counts", "u4", (columns, bins)),
+                Field("numbers", "f8", (12,)),
+                Field("total", "i8", (columns, bins)),
+                Field("weighed", "u4", (columns, bins)),
+                Field("wealth", "f8", (self.detector.bets,)),
+                *(Field(name, "f8", (columns,)) for name in ("evidence", "raised_since", "cleared_at")),
+                Field("latched", "?", (len(SEVERITIES), columns)),
+                Field("positions", "i8", (MAX_SLOTS, 2)),
+                Field("carried", "u8", (self.counted.words,)),
+                Field("page_bucket", "i8", (self.pages,)),
+                Field("page_copy", "u1", (self.pages,)),
+                Field("page_checks", "u8", (self.pages,)),
             ]
         )
 
-
-@dataclass(frozen=True)
-class Taken:
-    """What a state holds at one moment, but for its rows."""
-
-    observed: int
-    """Rows appended since the state began."""
-    first: int
-    """The oldest row that is held, unless it was overwritten."""
-    latest_event: float
-    """Seconds since 1970; -inf without rows."""
-    head: Head
-    step: int
-    totals: tuple[Totals, ...]
-    """What each time window holds."""
-    waiting: Waiting
-    """Rows behind the head, which are binned here alone."""
-
-    @property
-    def bin_rows(self) -> IntArray:
-        """The rows counted in each bin since the state began, shape [columns, K]."""
-        return self.waiting.head.total
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What could be saved of a state that is damaged."""
-
-    values: FloatArray
-    arrival: FloatArray
-    event: FloatArray
-    rows: int
-    """That had been appended, as far as is known."""
-    base: IntArray | None
-    """Rows in each bin beyond those that were saved, shape [columns, K]."""
-    counted: WordArray | None
-    """The counters, as they were published last."""
+    @cached_property
+    def checkpoint(self) -> Layout:
+        """The layout of a checkpoint."""
+        pages = Field("pages", "u8", (2, self.pages, self.page.words))
+        return Layout([*double_buffer_fields("checkpoint", self.root), pages])

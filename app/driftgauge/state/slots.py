@@ -1,7 +1,7 @@
-"""Slots: which file of a folder is whose worker's, and what becomes of those that cannot be used as they are.
+"""Slots: which log of a folder belongs to which worker.
 
-A slot is a file and a lock. A worker takes the first slot that nobody holds, so a replacement goes on where the
-one before it stopped, and a thousand of them leave as many files as one.
+A slot is a log and a lock. A worker acquires the first slot whose lock is free, so a replacement continues where its
+predecessor stopped, and a thousand of them leave as many files as one.
 """
 
 from __future__ import annotations
@@ -9,48 +9,91 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
 from typing import Final
 
-from driftgauge.drift.evidence.detector import Detector
-from driftgauge.errors import DriftgaugeError, Reason
+from driftgauge.common.private_files import FileLock, LockTimeout, make_private, opened
+from driftgauge.errors import DriftgaugeError, Reason, StateError
+from driftgauge.state.checkpoint import FOLDED, Checkpoint
+from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import (
+    EVALUATION_LOCK,
     HEADER_BYTES,
-    Busy,
-    FileLock,
-    Identity,
+    OPEN_SECONDS,
+    FileIdentity,
     Lease,
     Unsound,
-    beginning_of,
+    allocate,
     boot_id,
     create,
-    head_of,
     is_cut,
     layout_hash,
-    make_private,
     open_mapped,
+    parse_header,
+    read_header,
+    service_id,
 )
-from driftgauge.state.memory import MAX_SLOTS, Memory, MemoryShape, Retired, RetiredTotals, retired_layout
-from driftgauge.state.points import go_on
-from driftgauge.state.reader import StateReader
-from driftgauge.state.shape import Overrun, Saved, StateShape
-from driftgauge.state.shared_files import MEMORY_FILE, RETIRED_FILE, SharedFiles
-from driftgauge.state.slot import Owner, OwnSlot, Recovery, Slot
-from driftgauge.state.state import State
-from driftgauge.state.versions import Damaged
+from driftgauge.state.folder import refuse_old
+from driftgauge.state.layout import Layout
+from driftgauge.state.log import Log, LogReader
+from driftgauge.state.shape import StateShape
 
-TAKE_SECONDS: Final = 60.0
-"""How long a worker that starts waits for others that do: each may have to look through its rows."""
-EVALUATION_LOCK: Final = "evaluation.lock"
-"""Held by whoever evaluates, and by whoever takes a slot or makes a file."""
-_SLOT_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.state")
+CHECKPOINT_FILE: Final = "checkpoint.state"
+_LOG_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.log")
 
 
-class Unusable(DriftgaugeError):
-    """A folder in which no state can be kept; the message says why."""
+class StateUnavailable(DriftgaugeError):
+    """No state can be kept in the folder; the message says why."""
+
+
+@dataclass(frozen=True)
+class StateKey:
+    """Whose state it is."""
+
+    model_name: str
+    model_version: str
+    baseline: str
+    """Hash of the baseline."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What could not be used as it was found when a worker started, and what was done."""
+
+    reason: Reason
+    text: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The log of a worker that runs or has ended."""
+
+    number: int
+    key: int
+    """Tells the log from earlier ones of the slot."""
+    log: LogReader
+    file: mmap | None = None
+    boot: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process uses it, as far as its process id tells."""
+        return self.file is None or Lease.read(self.file[:HEADER_BYTES]).is_running(self.boot)
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """The slot of this worker."""
+
+    number: int
+    key: int
+    log: Log
+    checkpoint: Checkpoint
+    uncounted: int = 0
+    """Rows that the worker before this one appended and did not count."""
 
 
 class Slots:
@@ -59,173 +102,154 @@ class Slots:
     def __init__(
         self,
         folder: Path,
-        owner: Owner,
+        key: StateKey,
         shape: StateShape,
-        detector: Detector,
         *,
-        root: Path | None = None,
-        reach: Callable[[str], None] = go_on,
+        state_dir: Path | None = None,
+        service: int | None = None,
+        failpoint: Failpoint = no_failpoint,
     ) -> None:
-        """Use a folder, which lies in `root` or is the root itself; see `make_private`."""
+        """Use a folder in `state_dir`, by default that itself; `service` is the `service_id` of the supervisor."""
         self.folder: Final = folder
-        self._root = root or folder
-        self.left_out: Final[dict[int, str]] = {}
-        """Files of other slots that cannot be opened, and why."""
-        self.shape: Final = shape
         self.recoveries: Final[list[Recovery]] = []
-        """What happened while this worker took its slot."""
-        self._reach = reach
+        """What was found when this worker started."""
+        self.left_out: Mapping[int, str] = {}
+        """The slots of other workers that cannot be read, and why."""
+        self._state_dir = state_dir or folder
+        self._shape = shape
+        self._service = service_id() if service is None else service
+        self._failpoint = failpoint
         self._boot = boot_id()
-        self._most = 1 if shape.by_event else MAX_SLOTS
         self._lock: FileLock | None = None
-        self._own: OwnSlot | None = None
-        self._files = SharedFiles(folder, self.recoveries)
-        self._seen: dict[int, tuple[tuple[int, int], Slot | None]] = {}
-        self._detector = detector
+        self._mapped: dict[str, tuple[mmap, int]] = {}
+        """This worker's files and their inodes, by name."""
+        self._headers: dict[str, bytes] = {}
+        self._seen: dict[int, tuple[tuple[int, int], Slot]] = {}
         series = [(spec.name, spec.children, spec.buckets) for spec in shape.series]
-        state = layout_hash([*shape.layout.fields, *shape.counted.fields], series, shape.by_event, shape.by_hour)
-        self._identity = Identity("slot", owner.model_name, owner.model_version, owner.baseline, state)
-        width = shape.binner.width
-        self._memory_shape = MemoryShape(shape.binner.columns, width, detector.bets, MAX_SLOTS)
-        weighed = layout_hash(self._memory_shape.fields, detector.budget, state)
-        self._memory_identity = replace(self._identity, kind="evaluation", layout=weighed)
-        self._retired_identity = replace(self._identity, kind="retired")
+        log = layout_hash([*shape.log.fields, *shape.counted.fields], series, shape.clock)
+        spans, detector = [span.name for span in shape.spans], shape.detector
+        whole = layout_hash([*shape.root.fields, *shape.page.fields], spans, detector.budget, detector.by_hour, log)
+        self._log_identity = FileIdentity("log", key.model_name, key.model_version, key.baseline, log)
+        self._identity = replace(self._log_identity, kind="checkpoint", layout=whole)
 
-    # ------------------------------------------------------------ this worker's own
+    # ------------------------------------------------------------ this worker
 
-    def take(self) -> tuple[OwnSlot, Memory, RetiredTotals]:
-        """Take a slot and go on where its last worker stopped; Unusable if nothing can be kept here."""
+    def acquire(self) -> Acquired:
+        """Acquire a slot and continue where its last worker stopped.
+
+        StateUnavailable if no state can be kept here; StateError if the folder must not be used.
+        """
+        refuse_old(self.folder)
         try:
-            make_private(self.folder, self._root)
-            with FileLock(self.folder / EVALUATION_LOCK).held(TAKE_SECONDS):
-                # Left by workers that were killed: only who holds the lock makes files.
-                for left in self.folder.glob("*.new"):
+            make_private(self.folder, self._state_dir)
+            with FileLock(self.folder / EVALUATION_LOCK).held(OPEN_SECONDS):
+                self._require_free()
+                for left in self.folder.glob("*.new"):  # of killed workers: the holder of the lock creates files
                     left.unlink(missing_ok=True)
-                memory, retired = self._memory(), self._retired()
-                own = self._taken(retired.read())
-        except (OSError, Busy) as error:
+                number = self._acquire_lock()
+                return self._resumed(number, self._checkpoint())
+        except (OSError, LockTimeout) as error:
             self.release()
             where = getattr(error, "filename", None) or self.folder
-            raise Unusable(f"{where}: {getattr(error, 'strerror', None) or error}") from error
-        self._own = own
-        self._inode = os.stat(self._path(own.number)).st_ino
-        return own, memory, retired
+            raise StateUnavailable(f"{where}: {getattr(error, 'strerror', None) or error}") from error
 
-    def _taken(self, retired: Retired) -> OwnSlot:
-        for number in range(self._most):
+    def check(self) -> None:
+        """Raise StateError if this service must not use the folder; acquires and changes nothing."""
+        refuse_old(self.folder)
+        with contextlib.suppress(OSError, LockTimeout):  # no state can be kept here, so nothing stands in the way
+            if (self.folder / EVALUATION_LOCK).exists():
+                with self.evaluation_lock().held(OPEN_SECONDS):
+                    self._require_free()
+
+    def _require_free(self) -> None:
+        """Raise StateError if another service uses the folder for something else. The caller holds the lock."""
+        checkpoint = self.folder / CHECKPOINT_FILE
+        for log in self._logs():
+            with contextlib.suppress(OSError):  # a file that no worker can use
+                header = read_header(log)
+                lease, baseline = Lease.read(header), str(parse_header(header).get("baseline"))[:12]
+                why = _difference(log, self._log_identity) or _difference(checkpoint, self._identity)
+                if why and lease.service != self._service and not FileLock(log.with_suffix(".lock")).is_free():
+                    raise StateError(
+                        f"{self.folder} is used by process {lease.service_pid} with baseline {baseline}, and its state "
+                        f"cannot be shared: {why}. Stop that server first, or give this one another state_dir"
+                    )
+
+    def _acquire_lock(self) -> int:
+        for number in range(self._shape.max_workers):
             lock = FileLock(self.folder / f"{number}.lock")
-            if lock.take():
+            if lock.acquire():
                 self._lock = lock
-                own = self._resumed(number, retired)
-                self._mend(own, retired)
-                return own
-        few = "; with clock=event there is one worker" if self._most == 1 else ""
-        raise Unusable(f"{self.folder}: {self._most} worker(s) use it already{few}")
+                return number
+        few = f"; with clock={self._shape.clock} there is one worker" if self._shape.max_workers == 1 else ""
+        raise StateUnavailable(f"{self.folder}: {self._shape.max_workers} worker(s) use it already{few}")
 
-    def _mend(self, own: OwnSlot, retired: Retired) -> None:
-        """Rebuild idle slots after a power loss, because their rows are still in the windows."""
-        for number in sorted(self._numbers() - {own.number}):
-            with contextlib.suppress(OSError):  # this worker has a slot of its own, and goes on without that one
-                if not self._is_sound(number):
-                    self._mend_alone(number, retired)
+    def _checkpoint(self) -> Checkpoint:
+        layout, fill = self._shape.checkpoint, lambda buffer: Checkpoint(self._shape, buffer).repair()
+        file, _ = self._opened(CHECKPOINT_FILE, self._identity, layout, fill)
+        for log in self._logs():
+            if _difference(log, self._log_identity) and FileLock(log.with_suffix(".lock")).is_free():
+                log.unlink(missing_ok=True)  # of another baseline or other settings, and no worker uses it
+        checkpoint = Checkpoint(self._shape, memoryview(file)[HEADER_BYTES:], failpoint=self._failpoint)
+        if damage := checkpoint.repair():
+            self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{CHECKPOINT_FILE}: {damage}"))
+        return checkpoint
 
-    def _mend_alone(self, number: int, retired: Retired) -> None:
-        """Build a slot anew unless a worker holds it."""
-        lock = FileLock(self.folder / f"{number}.lock")
-        if lock.take():
-            try:
-                mended = self._resumed(number, retired)
-                if mended.file is not None:
-                    replace(Lease.own(), pid=0).write(mended.file)
-            finally:
-                lock.release()
-
-    def _is_sound(self, number: int) -> bool:
-        """Say whether the file of a slot can be read by others as it is, or is not of this model and its settings."""
+    def _opened(
+        self, name: str, identity: FileIdentity, layout: Layout, fill: Callable[[memoryview], object]
+    ) -> tuple[mmap, int]:
+        """Return a file, mapped, and its key; the file is new if there was none that can be used."""
+        path = self.folder / name
         try:
-            slot = self._seen_as(number)
-            if slot is None:
-                return True
-            if not Lease.read(head_of(self._path(number))).is_whole:
-                return False
-            slot.state.check()
-        except Damaged:
-            return False
-        except (Overrun, Unsound):  # the latter is mended by whoever takes it
-            pass
-        return True
-
-    def _resumed(self, number: int, retired: Retired) -> OwnSlot:
-        path = self._path(number)
-        saved: Saved | None = None
-        try:
-            file, key = open_mapped(path, self._identity, self.shape.layout, writable=True)
+            file, key = open_mapped(path, identity, layout, writable=True)
         except FileNotFoundError:
-            pass
+            file, key = create(path, identity, layout, fill, self._service)
         except ValueError as error:
-            saved = self._rest(path, str(error))
-        else:
-            if key not in retired.keys:
-                try:
-                    return self._resumed_as_it_is(number, key, file)
-                except Damaged as error:
-                    lost = not Lease.read(file[:HEADER_BYTES]).is_whole
-                    reason = Reason.POWER_LOSS if lost else Reason.STATE_DAMAGED
-                    saved = self._saved(path, memoryview(file)[HEADER_BYTES:], reason, str(error))
-        made: list[State] = []
+            if _has_header(path, identity):  # only its size is wrong
+                with os.fdopen(opened(path, os.O_RDWR), "r+b") as cut:
+                    allocate(cut.fileno(), HEADER_BYTES + layout.size_bytes)
+                self.recoveries.append(Recovery(Reason.STATE_TRUNCATED, f"{name}: {error}"))
+                file, key = open_mapped(path, identity, layout, writable=True)
+            else:
+                self.recoveries.append(Recovery(Reason.STATE_FOREIGN, f"{name}: {error}; it begins empty"))
+                file, key = create(path, identity, layout, fill, self._service)
+        self._mapped[name] = file, os.stat(path).st_ino
+        self._headers[name] = identity.header(key)
+        return file, key
 
-        def fill(buffer: memoryview) -> None:
-            made.append(State(self.shape, buffer, reach=self._reach))
-            made[0].begin(saved)
-
-        file, key = create(path, self._identity, self.shape.layout, fill)
-        return OwnSlot(number, key, made[0], file)
-
-    def _resumed_as_it_is(self, number: int, key: int, file: mmap) -> OwnSlot:
-        if not Lease.read(file[:HEADER_BYTES]).is_whole:
-            raise Damaged("the machine stopped before all of it was on the disk")
-        state = State(self.shape, memoryview(file)[HEADER_BYTES:], reach=self._reach)
-        # First of all: should the machine stop from now on, the mark of a stop in good order is no longer true.
-        Lease.own().write(file)
+    def _resumed(self, number: int, checkpoint: Checkpoint) -> Acquired:
+        layout, fill = self._shape.log, lambda buffer: Log(self._shape, buffer).publish()
+        root, name = checkpoint.read(), f"{number}.log"
+        file, key = self._opened(name, self._log_identity, layout, fill)
+        if root.positions.get(key) == FOLDED:  # a worker was killed before it deleted the file
+            (self.folder / name).unlink()
+            file, key = self._opened(name, self._log_identity, layout, fill)
+        lease = Lease.read(file[:HEADER_BYTES])
+        log = Log(self._shape, memoryview(file)[HEADER_BYTES:], failpoint=self._failpoint)
+        damage = log.resume(root.positions.get(key, 0), intact=lease.is_whole)
+        if not lease.is_whole:
+            lost = damage or "what was written in the last seconds may be lost"
+            self.recoveries.append(Recovery(Reason.POWER_LOSS, f"{name}: the machine stopped: {lost}"))
+        elif damage:
+            self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{name}: {damage}"))
+        uncounted = max(0, log.rows - int(log.counters.rows[0]))
+        if key not in root.positions:  # if the checkpoint is new, the rows of the largest window are observed again
+            position = max(0, log.rows - self._shape.window_rows)
+            checkpoint.commit(root.with_position(key, position, [slot.key for slot in self.others()]), {})
+        # Should the machine stop from now on, the mark of an orderly stop is no longer true.
+        Lease.own(self._service).write(file)
         file.flush(0, HEADER_BYTES)
-        uncounted = state.resume()
-        return OwnSlot(number, key, state, file, uncounted=uncounted)
-
-    def _rest(self, path: Path, why: str) -> Saved | None:
-        """Return what can be saved of a file that does not fit: nothing, unless it is only too short."""
-        size = self.shape.layout.size_bytes
-        content = beginning_of(path, HEADER_BYTES + size)
-        try:
-            self._identity.key(content)
-        except ValueError:
-            text = f"{path.name}: {why}; begun anew"
-            self.recoveries.append(Recovery(Reason.STATE_FOREIGN, text))
-            return None
-        rest = bytearray(content[HEADER_BYTES:].ljust(size, b"\0"))
-        return self._saved(path, memoryview(rest), Reason.STATE_TRUNCATED, why)
-
-    def _saved(self, path: Path, buffer: memoryview, reason: Reason, why: str) -> Saved:
-        saved = StateReader(self.shape, buffer).save()
-        counters = "counters went on" if saved.counted is not None else "counters begin at 0"
-        text = f"{path.name}: {why}; {len(saved.values)} rows were saved, {counters}"
-        self.recoveries.append(Recovery(reason, text))
-        return saved
-
-    @property
-    def cut_off(self) -> str | None:
-        """The name of a file of this worker's that was cut off while it uses it, if there is one."""
-        own = self._own
-        mapped = {**self._files.mapped, **({self._path(own.number).name: own.file} if own and own.file else {})}
-        return next((name for name, file in mapped.items() if is_cut(file)), None)
+        log.repeat()
+        return Acquired(number, key, log, checkpoint, uncounted)
 
     def leave(self) -> None:
-        """Write everything to the disk and give the slot back, once the state is closed: the next one goes on here."""
-        if self._own is not None and self._own.file is not None:
-            self._own.file.flush()
-            for file in self._files.mapped.values():
-                file.flush()
-            replace(Lease.read(self._own.file[:HEADER_BYTES]), clean=True).write(self._own.file)
-            self._own.file.flush()
+        """Write everything to the disk, mark the log as left in good order, and give the slot back."""
+        for file, _ in self._mapped.values():
+            file.flush()
+        for name, (file, _) in self._mapped.items():
+            if name != CHECKPOINT_FILE:
+                replace(Lease.read(file[:HEADER_BYTES]), clean=True).write(file)
+                file.flush(0, HEADER_BYTES)
         self.release()
 
     def release(self) -> None:
@@ -233,103 +257,103 @@ class Slots:
         if self._lock is not None:
             self._lock.release()
 
-    @property
-    def is_there(self) -> bool:
-        """Whether this worker's file is where the next one looks for it."""
-        if self._own is None or self._own.file is None:
-            return False
-        try:
-            return os.stat(self._path(self._own.number)).st_ino == self._inode
-        except OSError:
-            return False
+    # ------------------------------------------------------------ while it runs
 
-    def evaluating(self) -> FileLock:
-        """Return the lock of whoever evaluates."""
+    def is_cut(self, name: str) -> bool:
+        """Return whether a file of this worker was truncated: reading behind its end would end this process."""
+        return is_cut(self._mapped[name][0])
+
+    def damage(self, name: str) -> str:
+        """Return why a file of this worker cannot be shared any more; empty if it can."""
+        file, inode = self._mapped[name]
+        if is_cut(file):
+            return f"{name}: it was truncated while a worker used it"
+        try:
+            return "" if os.stat(self.folder / name).st_ino == inode else f"{name} was replaced"
+        except OSError:
+            return f"{name} is gone"
+
+    def restore_headers(self) -> None:
+        """Write the headers of this worker's files again if they are damaged. The caller holds the evaluation lock."""
+        for name, (file, _) in self._mapped.items():
+            header = self._headers[name]
+            if file[: len(header)] != header:
+                file[: len(header)] = header
+                Lease.own(self._service).write(file)
+
+    def evaluation_lock(self) -> FileLock:
+        """Return the lock of the worker that evaluates."""
         return FileLock(self.folder / EVALUATION_LOCK)
 
-    # ------------------------------------------------------------ of all workers
-
-    def _memory(self) -> Memory:
-        shape = self._memory_shape
-        return self._files.opened(
-            MEMORY_FILE,
-            self._memory_identity,
-            shape.layout,
-            lambda buffer: Memory(shape, self._detector, buffer),
-        )
-
-    def _retired(self) -> RetiredTotals:
-        layout = retired_layout(self.shape)
-        return self._files.opened(
-            RETIRED_FILE, self._retired_identity, layout, lambda buffer: RetiredTotals(self.shape, buffer)
-        )
-
     def others(self) -> list[Slot]:
-        """Return the slots of others, of workers that run and of such as have ended, by their numbers.
+        """Return the slots of other workers, running or ended, by number.
 
-        Files of another baseline or layout are left out: their workers are about to be replaced.
+        Logs of another baseline or layout are left out: their workers are about to be replaced.
         """
-        found: dict[int, tuple[tuple[int, int], Slot | None]] = {}
-        self.left_out.clear()
-        for number in self._numbers() - ({self._own.number} if self._own else set()):
+        found: dict[int, tuple[tuple[int, int], Slot]] = {}
+        left_out: dict[int, str] = {}
+        for path in self._logs():
+            number = int(path.stem)
+            if path.name in self._mapped:
+                continue
             try:
-                status = os.lstat(self._path(number))
+                status = os.lstat(path)
                 known = status.st_ino, status.st_size
                 before = self._seen.get(number)
-                found[number] = before if before and before[0] == known else (known, self._seen_as(number))
+                # A mapped file keeps its inode, so no other file has it; of others nothing is kept.
+                slot = before[1] if before and before[0] == known else self._slot(number, path)
+                if slot is not None:
+                    found[number] = known, slot
             except FileNotFoundError:
                 pass
             except OSError as error:
-                self.left_out[number] = error.strerror or str(error)
+                left_out[number] = error.strerror or str(error)
             except Unsound as error:
-                self.left_out[number] = str(error)
-        self._seen = found
-        return [slot for _, (_, slot) in sorted(found.items()) if slot is not None]
+                left_out[number] = str(error)
+        self._seen, self.left_out = found, left_out
+        return [found[number][1] for number in sorted(found)]
 
-    def _numbers(self) -> set[int]:
-        """Return the slots that have a file."""
-        return {int(name.removesuffix(".state")) for name in os.listdir(self.folder) if _SLOT_FILE.fullmatch(name)}
-
-    def _seen_as(self, number: int) -> Slot | None:
+    def _slot(self, number: int, path: Path) -> Slot | None:
         try:
-            file, key = open_mapped(self._path(number), self._identity, self.shape.layout, writable=False)
+            file, key = open_mapped(path, self._log_identity, self._shape.log, writable=False)
         except Unsound:
             raise
         except ValueError:
             return None
-        return Slot(number, key, StateReader(self.shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
+        return Slot(number, key, LogReader(self._shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
 
-    def retire(self, totals: RetiredTotals, is_needed: Callable[[Slot], bool]) -> None:
-        """Fold idle slots into the retired totals and delete them. The caller holds the evaluation lock."""
-        for slot in self.others():
-            with contextlib.suppress(Damaged, Overrun):  # then it is left out of all sums until a worker mends it
-                if not is_needed(slot):
-                    self._retire_alone(totals, slot, is_needed)
+    def _logs(self) -> list[Path]:
+        """Return the logs in the folder."""
+        return [self.folder / name for name in sorted(os.listdir(self.folder)) if _LOG_FILE.fullmatch(name)]
 
-    def _retire_alone(self, totals: RetiredTotals, slot: Slot, is_needed: Callable[[Slot], bool]) -> None:
-        """Retire a slot unless a worker takes it meanwhile."""
+    def remove(self, slot: Slot, before: Callable[[], bool]) -> None:
+        """Delete a log unless a worker holds it or `before`, which is called with its lock held, returns False."""
         lock = FileLock(self.folder / f"{slot.number}.lock")
-        if lock.take():
+        if lock.acquire():
             try:
-                if not is_needed(slot):
-                    self._retire(totals, slot)
+                if before():
+                    self._failpoint("fold.committed")
+                    (self.folder / f"{slot.number}.log").unlink(missing_ok=True)
+                    self._failpoint("fold.deleted")
             finally:
                 lock.release()
 
-    def _retire(self, totals: RetiredTotals, slot: Slot) -> None:
-        before = totals.read()
-        if slot.key not in before.keys:
-            words = before.words.copy()
-            added = self.shape.counted.arrays(words)
-            for name, array in slot.state.counted().items():
-                added[name] += array
-            taken = slot.state.take()
-            still_there = {other.key for other in self.others()}
-            keys = frozenset({slot.key} | (before.keys & still_there))
-            totals.write(Retired(words, before.bin_rows + taken.bin_rows, before.rows + taken.observed, keys))
-            for file in self._files.mapped.values():
-                file.flush()
-        self._path(slot.number).unlink(missing_ok=True)
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number}.state"
+def _has_header(path: Path, identity: FileIdentity) -> bool:
+    """Return whether a file is of an identity, whatever its size."""
+    try:
+        identity.key(read_header(path))
+    except ValueError:
+        return False
+    return True
+
+
+def _difference(path: Path, identity: FileIdentity) -> str:
+    """Return why a file is of another identity; empty if it is of this one, damaged or not there."""
+    try:
+        identity.key(read_header(path))
+    except (OSError, Unsound):
+        pass
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -1,316 +1,508 @@
-"""Store: the states of all workers of a model, and what their evaluations share."""
+"""Store: the state of one model version, as one worker sees it.
+
+Rows and counters go to the worker's own log. Windows, totals and evidence are those of all workers: whoever holds the
+evaluation lock catches up with all logs and writes the checkpoint. A worker whose files are truncated, deleted or
+replaced while it serves continues in memory.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import math
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bins import IntArray
-from driftgauge.drift.evidence.detector import Detector, Evidence
-from driftgauge.drift.windows.blocks import Blocks
+from driftgauge.common.private_files import LockTimeout
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.evidence.detector import Evidence
+from driftgauge.drift.windows.streams import merged, newest_of
 from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
-from driftgauge.state.block_ring import Counted
-from driftgauge.state.files import Busy
-from driftgauge.state.members import Member, added
-from driftgauge.state.memory import Memory, MemoryShape, Remembered, Retired, Settled
-from driftgauge.state.merging import newest_rows
-from driftgauge.state.own_state import OwnState
-from driftgauge.state.shape import Overrun, StateShape
-from driftgauge.state.slot import OwnSlot, Slot
-from driftgauge.state.state import State
-from driftgauge.state.versions import Damaged
+from driftgauge.metrics.counters import Counters
+from driftgauge.state.catch_up import CatchUp, PendingRows
+from driftgauge.state.checkpoint import FOLDED, Checkpoint, Latches, Root
+from driftgauge.state.double_buffer import Damaged
+from driftgauge.state.failpoints import Failpoint, no_failpoint
+from driftgauge.state.layout import Arrays, WordArray
+from driftgauge.state.log import Log
+from driftgauge.state.shape import StateShape
+from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots, StateKey
 
 LOCK_SECONDS: Final = 5.0
 """How long one evaluation waits for another worker's."""
-_TRIES: Final = 8
 _MOST_NOTES: Final = 50
-_KEYS: Final = 2**62
-T = TypeVar("T")
+_EMPTIED: Final = "damaged buckets of time windows were emptied"
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What a store holds at one moment."""
+class StateSnapshot:
+    """What an evaluation reads."""
 
     rows: Rows
-    """The newest, by the clock that was asked for."""
-    observed: int
-    """Rows appended since the state began."""
-    latest_event: float
-    """Seconds since 1970; -inf without rows."""
+    """The newest rows of all workers, by arrival."""
     totals: tuple[Totals, ...]
     """What each time window holds."""
+    observed: int
+    """Rows appended since the state began, up to the newest of these."""
+    latest_at: float
+    """The latest time of a row, seconds since 1970; -inf without rows."""
+    evidence: Evidence
+    latches: Latches
 
 
-class Store(OwnState):
-    """A worker's own state with those of all others, and what their evaluations remember.
+@dataclass(frozen=True)
+class SlotTotals:
+    """What one slot has counted; `number` is None for the slots that are folded."""
 
-    Rows and counters go to the own one. Windows are the newest rows of all by arrival, counts are sums.
+    number: int | None
+    is_running: bool
+    counted: Arrays
+    """By series, with `process` and `rows`."""
+    rows: int
+    """Rows appended."""
 
-    Where a file of this worker's is cut off or overwritten while it serves, it goes on in memory: its counters go
-    on, its windows begin anew, and of the others it tells what it knew last. What cannot be read of others is left
-    out of windows, and counts as it was read last.
-    """
+
+def sum_totals(members: Sequence[SlotTotals]) -> Arrays:
+    """Return what slots have counted together, by series."""
+    names = members[0].counted.keys() - {"process", "rows"}
+    return {name: reduce(add, [own.counted[name] for own in members]) for name in names}
+
+
+class Store:
+    """The log of this worker, the logs of the others, and the checkpoint of all."""
+
+    def __init__(
+        self, shape: StateShape, own: Acquired, slots: Slots | None, failpoint: Failpoint = no_failpoint
+    ) -> None:
+        """Use what `Slots.acquire` returns; without slots it is all in memory."""
+        self.shape: Final = shape
+        self.number: Final = own.number
+        """The number of this worker's slot."""
+        self.uncounted: Final = own.uncounted
+        """Rows that the worker before this one appended and did not count."""
+        self.left_out: Mapping[int, str] = {}
+        """The slots of other workers that could not be read last, and why."""
+        self.lost: str | None = None
+        """Why this worker does not use its files any more."""
+        self.recoveries: Final[Sequence[Recovery]] = slots.recoveries if slots else ()
+        self._key = own.key
+        self._log = own.log
+        self._checkpoint = own.checkpoint
+        self._slots = slots
+        self._failpoint = failpoint
+        self._own_file = f"{own.number}.log"
+        self._shares_log = self._shares_checkpoint = slots is not None
+        self._position = own.checkpoint.read().positions[own.key]
+        self._appending = threading.RLock()
+        self._evaluating = threading.RLock()
+        self._catch_up = CatchUp(shape)
+        self._known: tuple[Mapping[int, SlotTotals], WordArray] = {}, own.checkpoint.read().carried
+        """The totals of other slots as they were read last, by key, and the carried counters read with them."""
+        self._damages: list[str] = []
+        self._is_closed = False
+        self.latest_at: float = max(own.log.latest_at(), own.checkpoint.read().progress.head.at)
+        """The latest time of a row, seconds since 1970; -inf without rows."""
 
     @classmethod
-    def in_memory(cls, shape: StateShape, detector: Detector) -> Store:
-        """Return a store of one worker that forgets everything when that ends."""
-        memory = MemoryShape(shape.binner.columns, shape.binner.width, detector.bets, slots=1)
-        return cls(OwnSlot(0, 0, State(shape), None), Memory(memory, detector))
+    def in_memory(cls, shape: StateShape) -> Store:
+        """Return a store of one worker that ends with its process."""
+        checkpoint = Checkpoint(shape)
+        checkpoint.commit(replace(checkpoint.read(), positions={0: 0}), {})
+        return cls(shape, Acquired(0, 0, Log(shape), checkpoint), None)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        key: StateKey,
+        shape: StateShape,
+        *,
+        state_dir: Path | None = None,
+        service: int | None = None,
+        failpoint: Failpoint = no_failpoint,
+    ) -> Store:
+        """Acquire a slot in a folder, which lies in `state_dir`.
+
+        StateUnavailable if no state can be kept there; StateError if the folder must not be used: it is of another
+        version, or another service uses it.
+        """
+        slots = Slots(folder, key, shape, state_dir=state_dir, service=service, failpoint=failpoint)
+        return cls(shape, slots.acquire(), slots, failpoint)
+
+    @classmethod
+    def check(cls, folder: Path, key: StateKey, shape: StateShape, service: int) -> None:
+        """Raise StateError if a service must not use a folder; nothing is acquired."""
+        Slots(folder, key, shape, service=service).check()
+
+    # ------------------------------------------------------------ rows and counters of this worker
+
+    def append(self, values: FloatArray, arrival: FloatArray, at: FloatArray) -> int:
+        """Append rows as long as there is room; return how many were appended.
+
+        `values` have shape [n, columns], `arrival` and `at` (the rows' times by the monitor's clock) [n].
+        RuntimeError if the server has stopped.
+        """
+        with self._appending:
+            if self._is_closed:
+                raise RuntimeError("the state is closed: the server has stopped")
+            self._require_own_log()
+            rows = len(values)
+            if self._unread + rows > self.shape.unread_rows:
+                rows = max(0, min(rows, self.room))
+            if rows:
+                self._log.append(values[:rows], arrival[:rows], at[:rows])
+                newest = at[0] if rows == 1 else at[:rows].max()  # the latter takes a microsecond more
+                self.latest_at = max(self.latest_at, float(newest))
+            return rows
+
+    @property
+    def _unread(self) -> int:
+        return self._log.rows - self._position
+
+    @property
+    def room(self) -> int:
+        """Rows that can be appended until a catch-up; negative after the checkpoint was damaged."""
+        self._update_position()
+        return self.shape.unread_rows - self._unread
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether half of the room is taken, so that it is time for a catch-up."""
+        if 2 * self._unread < self.shape.unread_rows:
+            return False
+        return 2 * self.room <= self.shape.unread_rows
+
+    def _update_position(self) -> None:
+        """Learn how far this worker's log was read, by whichever worker."""
+        with contextlib.suppress(Damaged):  # the next evaluation repairs it
+            if not self._slots or not self._slots.is_cut(CHECKPOINT_FILE) or not self._shares_checkpoint:
+                self._position = self._checkpoint.read().positions.get(self._key, self._position)
+
+    def counting(self) -> contextlib.AbstractContextManager[Counters]:
+        """Give this worker's counters to one writer at a time."""
+        return self._log.counters.counting()
+
+    @property
+    def counters(self) -> Counters:
+        """This worker's own counters."""
+        return self._log.counters.counters
+
+    @property
+    def process(self) -> FloatArray:
+        """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
+        return self._log.counters.process
+
+    def publish(self) -> None:
+        """Let other workers, and the successor of this one, know all that was counted."""
+        self._require_own_log()
+        self._log.publish()
+
+    def leave(self) -> None:
+        """Write everything to the disk and give the slot back, when the worker ends in good order."""
+        with self._appending:
+            self._require_own_log()
+            self._log.close()
+            self._is_closed = True
+        if self._slots is not None:
+            if self._shares_log and not self._slots.damage(CHECKPOINT_FILE):
+                self._slots.leave()
+            else:
+                self._slots.release()
+
+    # ------------------------------------------------------------ files that are lost
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether state is kept in files, where the next worker looks for them."""
+        self._require_files()
+        return self._shares_log and self._shares_checkpoint
 
     @property
     def workers(self) -> int:
-        """How many workers use the state."""
-        return sum(slot.lives for slot in self._members()[0])
+        """Workers that use the state."""
+        return 1 + sum(slot.is_running for slot in self._others()[0])
 
     @property
     def notes(self) -> list[str]:
-        """What could not be used as it was when this worker started."""
-        recovered = [f"{own.reason}: {own.text}" for own in self.slots.recoveries] if self.slots else []
-        return [*recovered, *(f"{Reason.STATE_DAMAGED}: {text}" for text in self.damages)]
+        """What was found damaged, when this worker started and since."""
+        recovered = [f"{own.reason}: {own.text}" for own in self.recoveries]
+        return [*recovered, *(f"{Reason.STATE_DAMAGED}: {text}" for text in self._damages)]
 
-    @property
-    def detector(self) -> Detector:
-        """What weighs the rows."""
-        return self._memory.detector
+    def _note(self, *texts: str) -> None:
+        new = [text for text in texts if text and text not in self._damages]
+        self._damages.extend(new[: max(0, _MOST_NOTES - len(self._damages))])
+
+    def _require_own_log(self) -> None:
+        """Continue in memory if this worker's log was truncated: to use it would end the process."""
+        if self._shares_log and self._slots is not None and self._slots.is_cut(self._own_file):
+            self._leave_log(self._slots.damage(self._own_file))
+
+    def _require_files(self) -> None:
+        """Continue in memory without files that other workers do not find any more."""
+        if self._slots is None:
+            return
+        if self._shares_log and (why := self._slots.damage(self._own_file)):
+            self._leave_log(why)
+        if self._shares_checkpoint and (why := self._slots.damage(CHECKPOINT_FILE)):
+            self._leave_checkpoint(why)
+
+    def _leave_checkpoint(self, why: str) -> None:
+        """Continue with a checkpoint in memory, as this process read it last; its time windows start empty."""
+        with self._appending:
+            if not self._shares_checkpoint:  # another thread has just done it
+                return
+            checkpoint, root = Checkpoint(self.shape), self._checkpoint.last_read
+            if root is not None:
+                places = np.arange(self.shape.pages)
+                checkpoint.commit(checkpoint.without(root, places), {})
+            self._checkpoint, self._shares_checkpoint = checkpoint, False
+        self._lose(why)
+
+    def _leave_log(self, why: str) -> None:
+        """Continue with a log in memory, alone: counters go on, and the windows start empty.
+
+        Rows that no catch-up has read are counted as damaged by the next one.
+        """
+        with self._appending:
+            if not self._shares_log:
+                return
+            self._leave_checkpoint(why)
+            with self._log.counters.lock:
+                log = Log(self.shape, counters=self._log.counters)
+                log.rows = self._log.rows
+                self._log, self._shares_log = log, False
+            log.publish()
+        self._lose(why)
+
+    def _lose(self, why: str) -> None:
+        self.lost = self.lost or why
+        self._note(f"{why}; this worker continues in memory")
 
     # ------------------------------------------------------------ all workers
 
-    def _members(self) -> tuple[list[Slot], Retired | None]:
-        """Return the slots by number, and the retired totals; no slot is in both."""
-        self._require_files()
-        self._of_own(State.check)
-        slots, totals = self._shared, self._retired
-        if slots is None or totals is None:
-            if self.slots is not None and self._lost is None:
-                self._note("the files are gone: this worker's own rows are in memory alone")
-            self.left_out = {}
-            return [self.own], None
-        try:
-            for _ in range(_TRIES):
-                retired = totals.read()
-                others = [slot for slot in slots.others() if slot.key not in retired.keys]
-                if totals.read() is retired:
-                    return self._whole(others, slots.left_out), retired
-        except (OSError, Damaged) as error:
-            self.left_out = {None: f"only this worker's own state can be read: {error}"}
-            self._note(*self.left_out.values())
-            return [self.own], None
-        raise Overrun("slots were retired time and again")
+    def _others(self) -> tuple[list[Slot], Root]:
+        """Return the slots of other workers that can be read, and the root; what cannot be read is noted.
 
-    def _whole(self, others: Sequence[Slot], unopened: Mapping[int, str]) -> list[Slot]:
-        """Return this worker's slot and those of others that can be read; what cannot be is noted."""
-        members: list[Slot] = [self.own]
-        left_out: dict[int | None, str] = dict(unopened.items())
-        for slot in others:
-            try:
-                slot.state.check()
-                members.append(slot)
-            except Overrun:
-                self._note(f"{slot.number}.state is left out: its worker was too fast")
-            except Exception as error:  # whatever numbers that are damaged lead to
-                left_out[slot.number] = str(error)
-        self.left_out = {number: f"{number}.state is left out: {why}" for number, why in left_out.items()}
+        No row is both in one of these slots and in the carried counters of this root.
+        """
+        self._require_files()
+        if self._slots is None or not self._shares_log:
+            self.left_out = {}
+            return [], self.root
+        try:
+            others = self._slots.others()
+        except OSError as error:
+            self.left_out = {-1: f"only this worker's own state can be read: {error}"}
+            others = []
+        else:
+            self.left_out = {number: f"{number}.log is left out: {why}" for number, why in self._slots.left_out.items()}
         self._note(*self.left_out.values())
-        return sorted(members, key=lambda slot: slot.number)
+        root = self.root  # after the files were listed: a log that is folded later counts as a log here
+        return [slot for slot in others if root.positions.get(slot.key) != FOLDED], root
+
+    @property
+    def root(self) -> Root:
+        """The root of the checkpoint, or as it was read last if it is damaged now."""
+        self._require_files()
+        try:
+            return self._checkpoint.read()
+        except Damaged:
+            if (root := self._checkpoint.last_read) is None:
+                raise
+            return root
 
     @property
     def rows(self) -> int:
         """Rows that all workers appended since the state began."""
-        members, retired = self._members()
-        return sum(slot.state.rows for slot in members) + (retired.rows if retired else 0)
+        others, root = self._others()
+        carried = int(self.shape.counted.arrays(root.carried)["rows"][0])
+        read = sum(slot.log.rows_after(root.positions.get(slot.key, 0)) for slot in others)
+        return carried + self._log.rows + read
 
-    def snapshot(self, now: float, *, rows: int | None = None) -> Snapshot:
-        """Return a copy of the newest `rows` rows (all that are held, by default) and the time windows at `now`.
+    def counted(self) -> list[SlotTotals]:
+        """Return what each slot has counted, by number; the sum never falls.
 
-        By the clock of events the time windows end with the latest one, `now` or not. Overrun if other
-        workers write too fast.
+        A slot that cannot be read counts as it was read last, until it is folded.
         """
-        wanted = self.window_rows if rows is None else min(rows, self.window_rows)
-        for _ in range(_TRIES):
-            found = self._snapshot(now, wanted)
-            if found is not None:
-                return found
-        with self.state.held_up():  # writers were faster all along: hold up the one that can be
-            for _ in range(_TRIES):
-                found = self._snapshot(now, wanted)
-                if found is not None:
-                    return found
-        raise Overrun("other workers wrote faster than their rows could be read")
+        self.publish()
+        others, root = self._others()
+        known = {key: replace(own, is_running=False) for key, own in self._known[0].items()}
+        for slot in others:
+            with contextlib.suppress(Damaged):
+                rows = slot.log.rows_after(root.positions.get(slot.key, 0))
+                known[slot.key] = SlotTotals(slot.number, slot.is_running, slot.log.counted(), rows)
+        known = {key: own for key, own in known.items() if root.positions.get(key) != FOLDED}
+        self._known = known, root.carried
+        return self.own_and_known()
 
-    def _snapshot(self, now: float, wanted: int) -> Snapshot | None:
-        members, retired = self._members()
-        seen = [(slot.state, slot.state.take(now)) for slot in members]
-        rows = newest_rows(seen, wanted)
-        if rows is None:
-            return None
-        return Snapshot(
-            rows=rows,
-            observed=sum(taken.observed for _, taken in seen) + (retired.rows if retired else 0),
-            latest_event=max(taken.latest_event for _, taken in seen),
-            totals=tuple(reduce(add, same) for same in zip(*(taken.totals for _, taken in seen), strict=True)),
-        )
+    def own_and_known(self) -> list[SlotTotals]:
+        """Return the totals of this worker, and those of the others as they were read last."""
+        own = SlotTotals(self.number, True, self._log.counters.copied(), self._log.rows)
+        known, words = self._known
+        members = sorted([own, *known.values()], key=lambda member: member.number or 0)
+        carried = self.shape.counted.arrays(words)
+        return [*members, SlotTotals(None, False, carried, int(carried["rows"][0]))]
 
-    def bin_rows(self) -> IntArray:
-        """Return the rows that all workers counted in each bin since the state began, shape [columns, K]."""
-        return added(self.counted()).bin_rows
-
-    def counted(self) -> list[Member]:
-        """Return what each slot has counted, by their numbers; the sum of it never falls."""
-        members, retired = self._members()
-        found: dict[int | None, Member] = {}
-        for slot in members:
-            if slot is self.own:
-                found[slot.number] = self._of_own(
-                    lambda state: Member(self.own.number, True, state.counted(), state.take().bin_rows)
-                )
-                continue
-            with contextlib.suppress(Damaged, Overrun):
-                found[slot.number] = Member(slot.number, slot.lives, slot.state.counted(), slot.state.take().bin_rows)
-        if retired:
-            found[None] = Member(None, False, self.state.shape.counted.arrays(retired.words), retired.bin_rows)
-        return self._last_known.completed(found, retired, own=self.own.number, left_out=self.left_out)
-
-    def alone(self) -> list[Member]:
-        """Return this worker's own counters and the last known ones of others, without reading files."""
-        own = Member(self.own.number, True, self.state.counted_here(), self.state.bin_rows_here)
-        return [*self._last_known.others, own]
-
-    # ------------------------------------------------------------ evaluations
+    # ------------------------------------------------------------ the evaluation lock
 
     @contextlib.contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Allow one evaluation at a time, over all threads and workers.
+    def evaluating(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Hold the evaluation lock, over all threads and workers; a damaged checkpoint is repaired first.
 
-        Busy if another takes too long, or this worker has left.
+        LockTimeout if another worker holds it too long, or this one has left.
         """
         with self._evaluating, contextlib.ExitStack() as stack:
             self._require_files()
-            if slots := self._shared:
-                stack.enter_context(slots.evaluating().held(LOCK_SECONDS))
-            elif not self._apart:
-                # Others may still share what was remembered: who has no file there writes nothing of theirs.
-                self._memory, self._apart = self._memory.copy(), True
-            self._mend()
-            if self.state.is_closed:  # an evaluation that waited while the server stopped: the slot is another's by now
-                raise Busy("the server has stopped")
+            if self._slots is not None and self._shares_checkpoint:
+                stack.enter_context(self._slots.evaluation_lock().held(wait_seconds))
+                self._require_files()
+            if self._is_closed:  # by now the slot may be another worker's
+                raise LockTimeout("the server has stopped")
+            self._restore_own()
+            self._note(self._checkpoint.repair())
             yield
+            self._update_position()
 
-    def mend(self) -> None:
-        """Reset the evaluation state if it is damaged."""
-        try:
-            self.remembered()
-        except Damaged:
-            with self.evaluating():
-                pass
+    def _restore_own(self) -> None:
+        """Write the headers and the number of rows of this worker's files again, should they be damaged."""
+        with self._appending:
+            self._log.repeat()
+        if self._slots is not None and self._shares_log and self._shares_checkpoint:
+            self._slots.restore_headers()
 
-    def _mend(self) -> None:
-        """Reset damaged evaluation state. The caller holds the evaluation lock."""
-        for kept in (self._memory, self._retired):
-            if kept is None:
-                continue
-            try:
-                kept.read()
-            except Damaged as error:
-                restored = kept.restore()
-                self._note(f"{error}; {'put back as it was read last' if restored else 'begun anew'}")
+    def _logs(self) -> dict[int, Slot]:
+        """Return the slots by key, in one order for all workers; the read position of each is in the checkpoint."""
+        own = Slot(self.number, self._key, self._log.reader)
+        logs = {slot.key: slot for slot in sorted([own, *self._others()[0]], key=lambda slot: slot.number)}
+        root = self._checkpoint.read()
+        for key, slot in logs.items():
+            if key not in root.positions:  # the checkpoint was begun again: what is in the logs is observed again
+                position = max(0, slot.log.rows_after(0) - self.shape.window_rows)
+                root = root.with_position(key, position, list(logs))
+                self._checkpoint.commit(root, {})
+        return logs
 
-    def evaluated_at(self) -> float:
-        """Return when the last report was made by any worker, by the server's clock; -inf if unknown."""
-        try:
-            return self.remembered().evaluated_at
-        except Damaged:  # the next evaluation begins anew, and says so
-            return -math.inf
+    def pending(self, limit: float, now: float | None = None) -> PendingRows | None:
+        """Return the next rows that no commit has counted, None if there are none. The caller holds the lock.
 
-    def remembered(self) -> Remembered:
-        """Return what the last evaluation left."""
-        self._require_files()
-        return self._memory.read()
-
-    def evidence(self) -> Evidence:
-        """Return the evidence of the rows weighed so far."""
-        return self.remembered().evidence
-
-    @property
-    def room(self) -> int:
-        """How many rows this worker may append until blocks could be overrun that are not yet weighed."""
-        return self._of_own(lambda state: state.room(self._counted(self.own).blocks))
-
-    def unweighed(self) -> tuple[Blocks, Mapping[int, Counted], int]:
-        """Return the blocks of all workers that are not yet in the evidence, in the order of their ends.
-
-        Also how far it is with each slot when it has weighed them, and the rows that are lost to it.
+        `limit` is the latest plausible time, seconds since 1970; anything later is of a clock that was ahead. Then
+        buckets later than `now`, by default `limit`, are dropped, and such rows get that time.
         """
-        members, _ = self._members()
-        found = [self._unread(slot) for slot in members]
-        counted = self._known({slot.key: after for slot, (_, after, _) in zip(members, found, strict=True)})
-        lost = sum(skipped for *_, skipped in found)
-        if len(found) == 1:
-            return found[0][0], counted, lost
-        blocks = [own for own, *_ in found]
-        together = Blocks(
-            *(np.concatenate([getattr(own, name) for own in blocks]) for name in ("counts", "hours", "at"))
+        now = limit if now is None else now
+        slots = self._logs()
+        for key, slot in slots.items():
+            if slot.log.has_damaged_end(self._checkpoint.read().positions[key]):
+                self._note(f"{slot.number}.log: its newest rows or their number are damaged")
+        before = self._checkpoint.read()
+        root, dropped = self._catch_up.without_future(self._checkpoint, before, limit, now)
+        if root is not before:
+            self._note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
+            self._checkpoint.commit(root, {})
+        logs = {key: (slot.log, slot.log.rows_after(root.positions[key])) for key, slot in slots.items()}
+        logs[self._key] = self._log.reader, self._log.rows  # known, whatever the file says: damaged rows are passed
+        return self._catch_up.read(logs, root, limit, now)
+
+    def commit(self, pending: PendingRows, latches: Latches | None = None) -> None:
+        """Count rows, and update the evidence with the blocks that they complete: all of it or nothing.
+
+        The caller holds the lock.
+        """
+        root, pages, damaged = self._catch_up.count(self._checkpoint, self._checkpoint.read(), pending)
+        self._failpoint("catch_up.binned")
+        self._checkpoint.commit(root if latches is None else replace(root, latches=latches), pages)
+        self._note("damaged rows were left out" if pending.damaged else "", _EMPTIED if damaged.size else "")
+        self._update_position()
+
+    def keep(self, latches: Latches, evaluated_at: float) -> None:
+        """Keep the latches of an evaluation, and when it was made. The caller holds the lock."""
+        self._checkpoint.commit(replace(self._checkpoint.read(), latches=latches, evaluated_at=evaluated_at), {})
+
+    def snapshot(self, now: float, rows: int | None = None) -> StateSnapshot:
+        """Return the newest rows that were counted, and what is derived of all. The caller holds the lock.
+
+        `now`, seconds since 1970, is the end of the time windows; `rows` is how many rows, by default those of the
+        largest window.
+        """
+        logs, root = self._logs(), self._checkpoint.read()
+        newest = self._newest(logs, root, rows)
+        totals, damaged = self._checkpoint.totals(root, now)
+        if damaged.size:
+            self._note(_EMPTIED)
+            self._checkpoint.commit(self._checkpoint.without(root, damaged), {})
+        carried = int(self.shape.counted.arrays(root.carried)["rows"][0])
+        return StateSnapshot(
+            rows=newest,
+            totals=totals,
+            observed=carried + sum(root.positions[key] for key in logs),
+            latest_at=root.progress.head.at,
+            evidence=root.progress.evidence,
+            latches=root.latches,
         )
-        return together.part(np.argsort(together.at, kind="stable")), counted, lost
 
-    def _known(self, seen: Mapping[int, Counted]) -> Mapping[int, Counted]:
-        """Return each slot's read position; positions of invisible slots are kept, the oldest dropped first.
+    def newest(self, rows: int | None = None) -> Rows:
+        """Return the newest rows that were counted; see `snapshot`. The caller holds the lock."""
+        return self._newest(self._logs(), self._checkpoint.read(), rows)
 
-        A slot that cannot be seen now has been weighed as far as before when it can again; who has not been seen for
-        the longest time stands first.
+    def _newest(self, logs: Mapping[int, Slot], root: Root, rows: int | None) -> Rows:
+        rows = self.shape.window_rows if rows is None else min(rows, self.shape.window_rows)
+        ends = [root.positions[key] for key in logs]
+        arrivals = [slot.log.arrivals(max(0, end - rows), end) for slot, end in zip(logs.values(), ends, strict=True)]
+        parts, codes = [], []
+        for (key, slot), end, held in zip(logs.items(), ends, newest_of(arrivals, rows), strict=True):
+            part = slot.log.read(end - held, end)
+            whole = bool(part.valid.all())
+            if not whole and self.lost is None:
+                self._note(f"{slot.number}.log: damaged rows were left out of the windows")
+            parts.append(part)
+            codes.append(self._catch_up.cache.codes(key, end - held, part.values, keep=whole))
+        self._catch_up.cache.keep_only(logs)
+        return merged(parts, codes)
+
+    def fold(self, oldest: float) -> None:
+        """Add logs that no worker holds to the carried counters, and delete them. The caller holds the lock.
+
+        That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window.
         """
-        unseen = [(key, before) for key, before in self.remembered().counted.items() if key not in seen]
-        return dict(unseen[max(0, len(unseen) + len(seen) - self._memory.slots) :]) | dict(seen)
+        if self._slots is None or not self._shares_checkpoint:
+            return
+        for slot in self._slots.others():
+            if self._is_over(slot, oldest):
+                with contextlib.suppress(Damaged, OSError):
+                    self._slots.remove(slot, lambda slot=slot: self._carry(slot, oldest))  # type: ignore[misc]
 
-    def _unread(self, slot: Slot) -> tuple[Blocks, Counted, int]:
-        read = self._counted(slot)
-        for _ in range(_TRIES):
-            taken = slot.state.take()
-            unread = slot.state.unread(taken, read)
-            if slot.state.has_blocks(unread):
-                return unread.counted()
-        raise Overrun("other workers wrote faster than their blocks could be read")
+    def _is_over(self, slot: Slot, oldest: float) -> bool:
+        """Return whether a log is folded, or may be: a worker may have ended between its fold and its deletion."""
+        position = self._checkpoint.read().positions.get(slot.key, 0)
+        if position == FOLDED:
+            return True
+        return 0 < slot.log.rows_after(position) == position and _newest_arrival(slot, position) < oldest
 
-    def _counted(self, slot: Slot) -> Counted:
-        return self.remembered().counted.get(slot.key) or slot.state.origin()
-
-    def weigh(self, evidence: Evidence, counted: Mapping[int, Counted]) -> None:
-        """Keep evidence together with the rows that it has weighed: none may be weighed again."""
-        self._memory.change(evidence=evidence, counted=dict(counted))
-
-    def settled(self) -> Settled:
-        """Return which thresholds effects have reached."""
-        return self.remembered().settled
-
-    def settle(self, settled: Settled, evaluated_at: float | None = None) -> None:
-        """Keep which thresholds effects have reached, and when that was seen by the server's clock."""
-        at = self.remembered().evaluated_at if evaluated_at is None else evaluated_at
-        self._memory.change(settled=settled, evaluated_at=at)
-
-    def retire(self, now: float, after_seconds: float) -> None:
-        """Fold unused slots whose rows are too old for all windows into the retired totals."""
-        slots, totals = self._shared, self._retired
-        if slots is not None and totals is not None:
-            counted = self.remembered().counted
-            slots.retire(totals, lambda slot: not _is_over(slot, counted, now - after_seconds))
+    def _carry(self, slot: Slot, oldest: float) -> bool:
+        """Add the counters and rows of a log to the carried ones; returns whether its file is not needed any more."""
+        if not self._is_over(slot, oldest):  # its worker ended only now, after more rows
+            return False
+        root = self._checkpoint.read()
+        if root.positions[slot.key] != FOLDED:
+            words = root.carried.copy()
+            carried = self.shape.counted.arrays(words)
+            try:
+                for name, array in slot.log.counted().items():
+                    carried[name] += 0 if name == "rows" else array
+            except Damaged as error:
+                self._note(f"{slot.number}.log is folded without its counters: {error}")
+            carried["rows"] += root.positions[slot.key]
+            # In the last place, so that it is forgotten last: by then all workers have stopped counting the log.
+            others = {key: read for key, read in root.positions.items() if key != slot.key}
+            self._checkpoint.commit(replace(root, positions={**others, slot.key: FOLDED}, carried=words), {})
+        return True
 
 
-def _is_over(slot: Slot, counted: Mapping[int, Counted], oldest: float) -> bool:
-    """Say whether all rows of a slot are weighed, and older than a moment.
-
-    One without rows is not: its worker has just been killed, or is yet to have any, and the next one goes on there.
-    """
-    if not -math.inf < slot.state.newest_arrival < oldest:
-        return False
-    weighed = counted.get(slot.key) or slot.state.origin()
-    rows = slot.state.take().bin_rows.astype(np.uint32)
-    return bool((rows == weighed.counts).all())
+def _newest_arrival(slot: Slot, rows: int) -> float:
+    return float(slot.log.arrivals(rows - 1, rows)[0])

@@ -67,6 +67,6 @@ def test_a_block_is_larger_where_columns_are_many(columns: int, rows: int) -> No
     assert step_rows(columns) == rows
 
 
-def test_rows_by_hour_are_counted_and_times_that_nobody_knows_left_out() -> None:
+def test_rows_by_hour_are_counted_and_unknown_times_left_out() -> None:
     found = rows_by_hour(np.array([0.0, 1.0, 2 * HOUR, np.nan]))
     assert found.tolist() == [2, 0, 1, *[0] * 21]

@@ -12,6 +12,7 @@ from driftgauge.errors import Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.served import Failing, Picky, Served, served, total
+from tests.snapshots import snapshot_of
 
 INFER = "/v2/models/binary/infer"
 
@@ -59,7 +60,7 @@ def test_answers_are_those_of_predict(name: str, example_of: ExampleOf) -> None:
         assert found["prediction"] == [row["prediction"] for row in expected]
         assert found["score"] == pytest.approx([row["score"] for row in expected], rel=1e-12)
         assert running.monitor.store.rows == 14
-        watched = running.monitor.store.snapshot(0.0).rows.values
+        watched = snapshot_of(running.monitor, 0.0).rows.values
         np.testing.assert_allclose(watched[7:], watched[:7], rtol=1e-12)
 
 

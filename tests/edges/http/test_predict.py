@@ -16,6 +16,7 @@ from driftgauge.errors import REJECTIONS, Reason
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
 from tests.served import IN_MEMORY, Failing, Picky, Served, served, total
+from tests.snapshots import snapshot_of
 
 LIMIT_BYTES = 4000
 
@@ -107,7 +108,7 @@ def test_answered_rows_are_counted_and_watched_exactly(server: Served, binary: E
     assert total(series, "model_observations_total", source="predict") == len(rows)
     for size in ("small", "medium", "large"):
         assert total(series, "model_prediction_latency_seconds_count", batch_size_bucket=size) == 1
-    watched = server.monitor.store.snapshot(0.0, rows=1000).rows.values
+    watched = snapshot_of(server.monitor, 0.0, 1000).rows.values
     assert np.array_equal(watched[:, :-1], np.array(in_order(rows)))
     assert watched[13:, -1].tolist() == [row["score"] for row in answers]
     assert server.monitor.baseline.names[-1] == PREDICTION
@@ -129,8 +130,8 @@ def test_a_time_far_ahead_is_not_believed_and_counted(clock: str, times: list[in
         for at in (900, 1300, 1301, None, "1970-01-01T00:00:05Z"):
             assert running.predict({"features": row, "timestamp": at}).status_code == 200
         assert running.metric("model_timestamps_rejected_total", reason="ahead_of_arrival") == 1
-        held = running.monitor.store.snapshot(1000.0)
-        assert (held.rows.at.tolist(), held.latest_event) == (times, 1300)
+        held = snapshot_of(running.monitor, 1000.0)
+        assert (held.rows.at.tolist(), held.latest_at) == (times, max(times))
 
 
 @pytest.mark.parametrize("clock", ["arrival", "event"])
@@ -330,7 +331,7 @@ def test_windows_hold_exactly_the_rows_that_fifty_clients_sent(binary: Example) 
         with ThreadPoolExecutor(50) as pool:
             codes = [code for found in pool.map(client, range(50)) for code in found]
         assert sorted(codes) == [200] * 200 + [422] * 20
-        watched = running.monitor.store.snapshot(0.0, rows=5000).rows.values[:, :-1]
+        watched = snapshot_of(running.monitor, 0.0, 5000).rows.values[:, :-1]
         assert sorted(watched.tolist()) == sorted(sent)
         windows = running.status()["windows"]
         assert (windows["50"]["rows"], windows["5000"]["rows"]) == (50, len(sent))

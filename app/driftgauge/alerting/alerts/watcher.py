@@ -1,4 +1,4 @@
-"""Alerts on the monitoring itself: stale verdicts, lost or skipped rows, too few rows."""
+"""Alerts on the monitoring itself: stale verdicts, lost rows, too few rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     scope = Scope(options.by)
     yield _stale(options, scope)
     yield _dropped(scope)
-    yield _skipped(scope)
     yield _insufficient(options, scope)
     yield Alert(
         "Watchdog",
@@ -56,19 +55,6 @@ def _dropped(scope: Scope) -> Alert:
         "Drift monitoring loses rows.",
         f"About {{{{ $value | humanize }}}} rows of {MODEL} were predicted in the last 5m but not monitored "
         "({{ $labels.reason }}).",
-        keeps=OF_A_MODEL,
-    )
-
-
-def _skipped(scope: Scope) -> Alert:
-    return Alert(
-        "ModelEvidenceSkipped",
-        "warning",
-        f"sum by ({scope.model()}) (increase(model_observations_evidence_skipped_total[5m])) > 0",
-        "",
-        "Evidence skips rows.",
-        f"About {{{{ $value | humanize }}}} rows of {MODEL} were skipped by the evidence in the last 5m, because too "
-        "many arrived between two evaluations. They are in the windows, but drift in these rows alone goes unnoticed.",
         keeps=OF_A_MODEL,
     )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 from fastapi import Request
 
+from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.quoting import named, shortened
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.edges.formats.infer_v2 import InferRequest
@@ -19,7 +21,7 @@ from driftgauge.edges.http.connection.connections import Connections
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.facts import Arrays, Limits, MonitorFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import NO_SLOT
 from driftgauge.models.bundle import BundleInfo, Label, Sample
@@ -32,12 +34,13 @@ from driftgauge.monitor.registry import Registry
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher
 from driftgauge.settings.options import Settings
-from driftgauge.state.members import Member, Sums, added
-from driftgauge.state.store import Store
+from driftgauge.state.store import SlotTotals, Store, sum_totals
 
 UNREAD: Final = "state_not_read"
 TEST_KEPT_SECONDS: Final = 5.0
 """How long the answer of a test prediction is cached; the model's answers to its samples do not change."""
+CATCH_UP_WAIT_SECONDS: Final = 0.05
+"""How long a scrape waits for another worker that evaluates, before it goes on without a catch-up."""
 MIN_READ_SECONDS: Final = 0.05
 """Minimum time for reading the state, even if the evaluation took all of it."""
 
@@ -145,33 +148,42 @@ class ServerContext:
 
     def _facts(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
         self.publisher.measure()
+        self._catch_up()
         members = self.store.counted()
         healthy = not self.current_problems()
         self._persistent = self.store.is_persistent
         return self._facts_from(
             members,
             lambda store: store.counted(),
-            lambda own: max(own.last.at, own.store.evaluated_at()),
+            lambda own: max(own.last.at, own.store.root.evaluated_at),
             healthy=healthy,
         )
 
+    def _catch_up(self) -> None:
+        """Count the rows since the last evaluation, unless another worker holds the lock: then it counts them."""
+        for monitor in self.monitors if self.settings.monitoring_enabled else ():
+            with suppress(LockTimeout):
+                monitor.catch_up(self.clock(), wait_seconds=CATCH_UP_WAIT_SECONDS)
+
     def _facts_without_files(self) -> tuple[Sequence[MonitorFacts], ServerFacts]:
-        return self._facts_from(self.store.alone(), lambda store: store.alone(), lambda own: own.last.at, healthy=False)
+        return self._facts_from(
+            self.store.own_and_known(), lambda store: store.own_and_known(), lambda own: own.last.at, healthy=False
+        )
 
     def _facts_from(
         self,
-        members: Sequence[Member],
-        counted: Callable[[Store], Sequence[Member]],
+        members: Sequence[SlotTotals],
+        counted: Callable[[Store], Sequence[SlotTotals]],
         evaluated_at: Callable[[Monitor], float],
         *,
         healthy: bool,
     ) -> tuple[Sequence[MonitorFacts], ServerFacts]:
         """Return the facts of these members; `counted` returns those of a monitor with a store of its own."""
-        together = added(members)
+        together = sum_totals(members)
         monitors = [
             self._facts_of(
                 own,
-                together if own.store is self.store else added(counted(own.store)),
+                together if own.store is self.store else sum_totals(counted(own.store)),
                 healthy=healthy,
                 evaluated_at=evaluated_at(own),
             )
@@ -179,14 +191,15 @@ class ServerContext:
         ]
         return monitors, self._server_facts(members, together)
 
-    def _server_facts(self, members: Sequence[Member], together: Sums) -> ServerFacts:
+    def _server_facts(self, members: Sequence[SlotTotals], together: Arrays) -> ServerFacts:
         workers = [
-            WorkerFacts(NO_SLOT if own.number is None else str(own.number), own.counted["process"], own.lives)
+            WorkerFacts(NO_SLOT if own.number is None else str(own.number), own.counted["process"], own.is_running)
             for own in members
+            if own.number is not None or own.counted["process"].any()  # no slot was folded
         ]
-        return ServerFacts(self.http.series, together.counted, self.settings.error_budget_ratio, workers)
+        return ServerFacts(self.http.series, together, self.settings.error_budget_ratio, workers)
 
-    def _facts_of(self, monitor: Monitor, sums: Sums, *, healthy: bool, evaluated_at: float) -> MonitorFacts:
+    def _facts_of(self, monitor: Monitor, sums: Arrays, *, healthy: bool, evaluated_at: float) -> MonitorFacts:
         last, watched = monitor.last, self.settings.monitoring_enabled
         own = {spec.name for spec in self.http.series}
         return MonitorFacts(
@@ -194,10 +207,10 @@ class ServerContext:
             model_version=monitor.model_version,
             task=self.info.task,
             series=tuple(spec for spec in monitor.store.counters.series if spec.name not in own),
-            arrays=sums.counted,
+            arrays=sums,
             baseline=monitor.baseline,
             report=last.report if watched else None,
-            bin_rows=sums.bin_rows if watched else None,
+            bin_rows=monitor.bin_rows() if watched else None,
             evaluated_at=evaluated_at,
             evaluation_seconds=last.cpu_seconds,
             healthy=healthy,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from fastapi import Request
 from starlette.responses import Response
 
@@ -21,7 +23,7 @@ async def health(request: Request) -> Response:
             "version": __version__,
             "model_name": context.info.name,
             "model_version": context.info.version,
-            "worker": {"slot": context.store.own.number, "pid": context.store.own.pid},
+            "worker": {"slot": context.store.number, "pid": os.getpid()},
             "monitoring": {"healthy": not problems, "problems": problems},
         }
     )

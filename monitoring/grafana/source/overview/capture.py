@@ -22,14 +22,12 @@ def _rows() -> list[AnyPanel]:
             Query(f"sum({rate('model_predictions_total', MODEL_IS)})", "predicted"),
         ),
         lines(
-            Text("Rows dropped, late or skipped, and timestamps rejected", "Dropped rows were lost. Rejected "
+            Text("Rows dropped or late, and timestamps rejected", "Dropped rows were lost. Rejected "
                  "timestamps were implausible, because a caller's clock is wrong. Late rows are missing from time "
-                 "windows. Skipped rows are missing from the evidence. Bad: any dropped or skipped row: drift in "
-                 "them goes unnoticed.", ROWS),
+                 "windows. Bad: any dropped row, because drift in dropped rows goes unnoticed.", ROWS),
             Query(by_reason.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
             Query(by_reason.format("model_timestamps_rejected_total", MODEL_IS), "rejected: {{reason}}"),
             Query(total.format("model_observations_late_total", MODEL_IS), "late"),
-            Query(total.format("model_observations_evidence_skipped_total", MODEL_IS), "skipped"),
         ),
     ]  # fmt: skip
 

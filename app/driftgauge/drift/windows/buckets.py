@@ -1,0 +1,80 @@
+"""Buckets of time: rows grouped by the buckets that a time window consists of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.windows.blocks import HOURS, CountArray, hours_of
+from driftgauge.drift.windows.time_spans import Block, Summing, TimeSpan, Totals
+
+NEVER: Final = int(np.iinfo(np.int64).min)
+"""The number of a bucket that is empty."""
+_ROWS_APART: Final = 32
+"""Rows a bucket from which it is faster to count each bucket by itself."""
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """What some buckets hold; bucket b begins b widths after 1970."""
+
+    numbers: IntArray
+    """Shape [buckets]."""
+    counts: CountArray
+    """Rows in each bin, shape [buckets, columns, K]."""
+    sums: FloatArray
+    """Sums of values and squares as `Summing` gives them, shape [buckets, 2, columns]."""
+
+    def totals(self, span: TimeSpan, now: float) -> Totals:
+        """Return the totals of a window that ends with the bucket of `now` and contains these buckets."""
+        rows = self.counts[:, 0].sum(axis=1)
+        hours = hours_of((self.numbers * span.width).astype(np.float64))
+        return Totals(
+            span=span,
+            start=float(first_bucket(span, now) * span.width),
+            rows=int(rows.sum()),
+            counts=self.counts.sum(axis=0, dtype=np.int64),
+            sums=self.sums.sum(axis=0),
+            hours=np.bincount(hours, weights=rows, minlength=HOURS).astype(np.int64),
+        )
+
+
+def first_bucket(span: TimeSpan, now: float) -> int:
+    """Return the number of the oldest bucket of a window at a moment, seconds since 1970."""
+    return math.floor(now / span.width) - span.buckets + 1
+
+
+def bucketed(span: TimeSpan, block: Block, newest: int, binner: Binner, summing: Summing) -> tuple[Buckets, int]:
+    """Group rows by bucket; return the buckets that the window still holds, and how many rows came too late.
+
+    `newest` is the number of the newest bucket before these rows. A row that a later one of its own block leaves
+    behind came in time.
+    """
+    first, last = math.floor(block.first / span.width), math.floor(block.last / span.width)
+    if first == last and last > newest - span.buckets:  # as a rule: one bucket for all rows
+        return Buckets(np.array([last]), block.counts[None].copy(), block.sums[None].copy()), 0
+    number = np.floor(block.at / span.width).astype(np.int64)
+    late = int((number <= np.maximum.accumulate(np.maximum(number, newest)) - span.buckets).sum())
+    held = np.flatnonzero(number > max(newest, last) - span.buckets)
+    held = held[np.argsort(number[held], kind="stable")]
+    if held.size == 0:
+        return Buckets(number[:0], block.counts[None][:0], block.sums[None][:0]), late
+    numbers, starts, group = np.unique(number[held], return_index=True, return_inverse=True)
+    values, codes = block.values, block.codes
+    if held.size < len(values) or (np.diff(held) < 0).any():
+        values, codes = values[held], codes[held]
+    if len(numbers) * _ROWS_APART <= held.size:
+        parts = [slice(*ends) for ends in pairwise([*starts.tolist(), held.size])]
+        sums = np.stack([summing(values[part]) for part in parts])
+        counts = np.stack([binner.counts(codes[part]) for part in parts])
+    else:
+        z = summing.standardised(values)
+        sums = np.stack([np.add.reduceat(z, starts), np.add.reduceat(z * z, starts)], axis=1)
+        counts = binner.counts_by(codes, group, len(numbers))
+    return Buckets(numbers, counts.astype(np.uint32), sums), late

@@ -1,0 +1,131 @@
+"""Catch-up: rows that were appended to logs since the last commit are read, binned and counted.
+
+Everything here works on one root of a checkpoint and returns the next one; the holder of the evaluation lock commits
+it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import IntArray
+from driftgauge.drift.evidence.progress import rows_at_once
+from driftgauge.drift.windows.buckets import bucketed
+from driftgauge.drift.windows.streams import CodeCache, merged
+from driftgauge.drift.windows.time_spans import Block, Summing
+from driftgauge.drift.windows.window import Rows
+from driftgauge.errors import Reason
+from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.series import DROPPED, LATE
+from driftgauge.state.checkpoint import Checkpoint, Page, Root
+from driftgauge.state.layout import WordArray
+from driftgauge.state.log import LogReader
+from driftgauge.state.shape import StateShape
+
+_NO_PLACES: Final = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class PendingRows:
+    """The rows that the next commit counts, in the order of their arrival."""
+
+    rows: Rows
+    positions: Mapping[int, int]
+    """The read position of each log after them."""
+    damaged: int
+    """Rows that are left out because they fail their checksums."""
+
+
+class CatchUp:
+    """Reads the rows behind the read positions of logs, and counts them."""
+
+    def __init__(self, shape: StateShape) -> None:
+        self._shape = shape
+        self._summing = Summing(shape.scales)
+        self._at_once = rows_at_once(shape.binner, shape.detector)
+        self.cache: Final = CodeCache(shape.binner, shape.window_rows)
+        """The codes of the newest rows of each log, by its key."""
+
+    def read(
+        self, logs: Mapping[int, tuple[LogReader, int]], root: Root, limit: float, now: float
+    ) -> PendingRows | None:
+        """Return the next rows of logs, None if there are none; rows later than `limit` get the time `now`.
+
+        Beside each log stands how many rows it has.
+        """
+        begins = {key: root.positions[key] for key, (_, rows) in logs.items() if rows > root.positions[key]}
+        if not begins:
+            return None
+        most = max(1, self._at_once // len(begins))
+        parts = [logs[key][0].read(begin, min(logs[key][1], begin + most)) for key, begin in begins.items()]
+        codes = [
+            self.cache.codes(key, begins[key], part.values, keep=bool(part.valid.all()))
+            for key, part in zip(begins, parts, strict=True)
+        ]
+        rows = merged(parts, codes)
+        after = {key: begins[key] + len(part.valid) for key, part in zip(begins, parts, strict=True)}
+        damaged = sum(len(part.valid) for part in parts) - len(rows)
+        return PendingRows(replace(rows, at=np.where(rows.at > limit, now, rows.at)), after, damaged)
+
+    def count(
+        self, checkpoint: Checkpoint, root: Root, pending: PendingRows
+    ) -> tuple[Root, Mapping[int, Page], IntArray]:
+        """Return the root after some rows, the pages that change, and the places of damaged pages."""
+        shape, rows, late = self._shape, pending.rows, 0
+        pages: Mapping[int, Page] = {}
+        damaged, progress = _NO_PLACES, root.progress
+        if len(rows):
+            progress = progress.after(shape.binner, shape.detector, rows.codes, rows.at)
+            counts = (progress.head.total - root.progress.head.total).astype(np.uint32)
+            block = Block(rows.values, rows.codes, rows.at, counts, self._summing(rows.values))
+            pages, late, damaged = self._pages(checkpoint, root, block)
+        carried = self._carried(root.carried, late, pending.damaged)
+        positions = {**root.positions, **pending.positions}
+        return replace(root, progress=progress, positions=positions, carried=carried), pages, damaged
+
+    def _pages(self, checkpoint: Checkpoint, root: Root, block: Block) -> tuple[dict[int, Page], int, IntArray]:
+        """Return the pages that rows change, the rows too late for all windows, and the places of damaged pages."""
+        pages: dict[int, Page] = {}
+        late, damaged = [], [_NO_PLACES]
+        for span in self._shape.spans:
+            newest = int(checkpoint.numbers(root, span).max())
+            new, missed = bucketed(span, block, newest, self._shape.binner, self._summing)
+            late.append(missed)
+            places = checkpoint.places(span, new.numbers)
+            again = np.flatnonzero(root.table.bucket[places] == new.numbers)
+            before, whole = checkpoint.buckets(root, places[again])
+            damaged.append(places[again][~whole])
+            new.counts[again[whole]] += before.counts
+            new.sums[again[whole]] += before.sums
+            for place, *page in zip(places.tolist(), new.numbers.tolist(), new.counts, new.sums, strict=True):
+                pages[place] = page[0], {"counts": page[1], "sums": page[2]}
+        return pages, min(late, default=0), np.concatenate(damaged)
+
+    def _carried(self, carried: WordArray, late: int, damaged: int) -> WordArray:
+        """Return the carried counters with rows that came too late, and damaged ones."""
+        words = carried.copy()
+        counters = Counters(self._shape.series, self._shape.counted.arrays(words))
+        if late and LATE in self._shape.series:
+            counters.add(LATE.name, late)
+        if damaged and DROPPED in self._shape.series:
+            counters.add(DROPPED.name, damaged, Reason.STATE_DAMAGED)
+        return words
+
+    def without_future(self, checkpoint: Checkpoint, root: Root, limit: float, now: float) -> tuple[Root, int]:
+        """Return a root without buckets later than `now` if its latest time exceeds `limit`: a clock was ahead.
+
+        Returns how many there were, too.
+        """
+        if root.progress.head.at <= limit:
+            return root, 0
+        later = []
+        for span in self._shape.spans:
+            numbers = checkpoint.numbers(root, span)
+            later.append(checkpoint.places(span, numbers[numbers > math.floor(now / span.width)]))
+        places = np.concatenate([_NO_PLACES, *later])
+        return replace(checkpoint.without(root, places), progress=root.progress.up_to(now)), len(places)

@@ -1,0 +1,16 @@
+"""Failpoints: named steps of a writer at which a test may kill it."""
+
+from collections.abc import Callable
+from typing import Final
+
+Failpoint = Callable[[str], None]
+
+FAILPOINTS: Final = (
+    *("append.written", "append.committed", "counters.copied", "counters.checked", "counters.published"),
+    *("catch_up.binned", "checkpoint.page", "checkpoint.copied", "checkpoint.checked", "checkpoint.published"),
+    *("fold.committed", "fold.deleted"),
+)
+
+
+def no_failpoint(point: str) -> None:
+    """Pass a failpoint."""

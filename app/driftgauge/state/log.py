@@ -1,0 +1,172 @@
+"""Log: the newest rows of one worker in a ring, and its counters.
+
+A record holds a row's number, its arrival, its time, its values and a checksum of all of these, so a torn,
+overwritten or damaged row is recognised wherever it is read. Row n lies at place n modulo the capacity. The worker
+writes records first and then the number of rows committed; it repeats that number, which it also knows itself,
+with each write.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.windows.streams import StreamRows
+from driftgauge.state.counters import OwnCounters
+from driftgauge.state.double_buffer import Damaged, DoubleBuffer, multipliers
+from driftgauge.state.failpoints import Failpoint, no_failpoint
+from driftgauge.state.layout import Arrays, Buffer, WordArray
+from driftgauge.state.shape import EXTRA_WORDS, StateShape
+
+NUMBER, ARRIVAL, AT, VALUES = range(EXTRA_WORDS)
+"""Words of a record: the number plus 1, the times, and the first value; the checksum is the last word."""
+
+
+class LogReader:
+    """A log that another process may be writing to."""
+
+    def __init__(self, shape: StateShape, buffer: Buffer, failpoint: Failpoint = no_failpoint) -> None:
+        self._unread_rows = shape.unread_rows
+        arrays = shape.log.arrays(buffer)
+        self.committed: Final[IntArray] = arrays["committed"]
+        self.records: Final[WordArray] = arrays["records"]
+        self.counters: Final = DoubleBuffer("counters", shape.counted, arrays, failpoint)
+        self._multipliers = multipliers(shape.record_words - 1)
+
+    @property
+    def rows(self) -> int:
+        """Rows appended since the log began."""
+        return int(self.committed[0])
+
+    def rows_after(self, position: int) -> int:
+        """Return the rows appended: the number that says so, or those that can be found if it is damaged."""
+        rows = self.rows
+        if rows <= position or self.read(rows - 1, rows).valid[0]:
+            return max(rows, position)
+        valid = self.read(position, position + self._unread_rows).valid
+        return position + int(np.flatnonzero(valid).max(initial=-1)) + 1
+
+    def has_damaged_end(self, position: int) -> bool:
+        """Return whether the newest rows behind a read position are damaged, or the number of rows is."""
+        rows = self.rows
+        return rows > position and not self.read(rows - 1, rows).valid[0]
+
+    def counted(self) -> Arrays:
+        """Return the published counters by series, with `process` and `rows`; Damaged if they are not whole."""
+        return self.counters.read()[1]
+
+    def read(self, begin: int, end: int) -> StreamRows:
+        """Return copies of rows `begin` to `end`; none of them may be older than the ring."""
+        numbers = np.arange(begin, end)
+        records = self.records[numbers % len(self.records)]
+        valid = (records[:, NUMBER].view(np.int64) == numbers + 1) & (self.checks(records) == records[:, -1])
+        cells = records.view(np.float64)
+        cells[~valid, ARRIVAL:VALUES] = -math.inf
+        cells[~valid, VALUES:] = math.nan
+        return StreamRows(cells[:, VALUES:-1], cells[:, ARRIVAL], cells[:, AT], valid)
+
+    def arrivals(self, begin: int, end: int) -> FloatArray:
+        """Return when rows `begin` to `end` had come, ascending; NaN-free, -inf before the first one known."""
+        arrival = self.records[np.arange(begin, end) % len(self.records), ARRIVAL].view(np.float64)
+        ordered: FloatArray = np.maximum.accumulate(np.nan_to_num(arrival, nan=-math.inf, posinf=-math.inf))
+        return ordered
+
+    def checks(self, records: WordArray) -> WordArray:
+        """Return the checksums of records, shape [n]."""
+        checks: WordArray = records[:, :-1] @ self._multipliers
+        return checks
+
+    def scan(self) -> IntArray:
+        """Return the numbers of all rows that are valid, in no order."""
+        numbers = self.records[:, NUMBER].astype(np.int64) - 1
+        here = (numbers >= 0) & (numbers % len(self.records) == np.arange(len(self.records)))
+        valid: IntArray = numbers[here & (self.checks(self.records) == self.records[:, -1])]
+        return valid
+
+
+class Log:
+    """The log of this worker: the only writer. The caller keeps its threads apart and its rows within the ring."""
+
+    def __init__(
+        self,
+        shape: StateShape,
+        buffer: Buffer | None = None,
+        *,
+        counters: OwnCounters | None = None,
+        failpoint: Failpoint = no_failpoint,
+    ) -> None:
+        """Write to a buffer, by default to memory; go on with `counters` if they are given."""
+        self.reader: Final = LogReader(shape, bytearray(shape.log.size_bytes) if buffer is None else buffer, failpoint)
+        self.counters: Final = counters or OwnCounters(shape)
+        self.rows = 0
+        """Rows appended since the log began."""
+        self._shape = shape
+        self._failpoint = failpoint
+        self._closed = False
+
+    def resume(self, position: int, *, intact: bool) -> str:
+        """Continue after the last owner, however it ended; return what was found damaged, empty for nothing.
+
+        `position` is how far the log was read; `intact` says whether everything that was written is there.
+        """
+        is_new = intact and position == self.reader.rows == 0 and not self.reader.records[0].any()
+        valid, damages = np.empty(0, np.int64) if is_new else self.reader.scan(), []  # a scan brings in all pages
+        newest = max(position, int(valid.max(initial=-1)) + 1)
+        committed = self.reader.rows
+        self.rows = committed if intact and newest < committed <= position + self._shape.unread_rows else newest
+        kept = int((valid >= self.rows - self._shape.window_rows).sum())
+        if (lost := min(self.rows, self._shape.window_rows) - kept) > 0:
+            damages.append(f"{lost} rows are damaged")
+        self.counters.rows[0] = self.rows
+        try:
+            self.counters.words[:] = self.reader.counters.read_words()[1]
+        except Damaged:
+            damages.append("its counters are damaged and begin at 0")
+        return "; ".join(damages)
+
+    def latest_at(self) -> float:
+        """Return the latest time of the rows that are held, seconds since 1970; -inf without rows."""
+        if self.rows == 0:
+            return -math.inf
+        held = self.reader.scan() % self._shape.capacity
+        return float(self.reader.records[held, AT].view(np.float64).max(initial=-math.inf))
+
+    def append(self, values: FloatArray, arrival: FloatArray, at: FloatArray) -> None:
+        """Append rows: `values` of shape [n, columns], `arrival` and `at` of shape [n], no more than there is room."""
+        place, rows = self.rows % self._shape.capacity, len(values)
+        if place + rows > self._shape.capacity:  # in two steps, as the ring begins again between them
+            first = self._shape.capacity - place
+            self.append(values[:first], arrival[:first], at[:first])
+            self.append(values[first:], arrival[first:], at[first:])
+            return
+        records = self.reader.records[place : place + rows]
+        cells = records.view(np.float64)
+        records[:, NUMBER] = np.arange(self.rows + 1, self.rows + rows + 1)
+        cells[:, ARRIVAL] = arrival
+        cells[:, AT] = at
+        cells[:, VALUES:-1] = values
+        records[:, -1] = self.reader.checks(records)
+        self._failpoint("append.written")
+        with self.counters.lock:  # another thread may publish
+            self.rows = self.reader.committed[0] = self.rows + rows
+        self._failpoint("append.committed")
+
+    def repeat(self) -> None:
+        """Write the number of rows again; what the last owner did not count stays uncounted for a successor."""
+        self.reader.committed[0] = self.rows
+
+    def publish(self) -> None:
+        """Let other processes, and the successor of this one, know all that was counted."""
+        with self.counters.lock:
+            if not self._closed:
+                self.counters.rows[0] = self.reader.committed[0] = self.rows
+                self.reader.counters.write_words(self.counters.words)
+
+    def close(self) -> None:
+        """Publish and write nothing more: from now on the slot may be another worker's."""
+        self.publish()
+        with self.counters.lock:
+            self._closed = True

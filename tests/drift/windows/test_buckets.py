@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
+from driftgauge.drift.windows.buckets import NEVER, Buckets, bucketed, first_bucket
+from driftgauge.drift.windows.time_spans import Block, Summing, TimeSpan, Totals
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.effort import examples
+
+NOON = 1_750_000_000.0
+
+
+def _baseline() -> Baseline:
+    rng = np.random.default_rng(0)
+    return build_baseline(
+        {
+            "x": rng.normal(3.0, 2.0, 500),
+            "letter": Categories(rng.integers(-1, 2, 500), ("a", "b")),
+            "flag": (rng.random(500) < 0.2).astype(np.float64),
+        },
+        created="",
+    )
+
+
+BASELINE = _baseline()
+BINNER, SUMMING, WIDTH = BASELINE.binner, Summing(BASELINE.scales), BASELINE.binner.width
+
+
+def _block(values: FloatArray, at: FloatArray) -> Block:
+    codes = BINNER.codes(values)
+    return Block(values, codes, at, BINNER.counts(codes).astype(np.uint32), SUMMING(values))
+
+
+class _Window:
+    """A window that adds up what `bucketed` gives it, and beside it every row that was ever added."""
+
+    def __init__(self, span: TimeSpan) -> None:
+        self.span = span
+        self.newest = NEVER
+        self.held: dict[int, Buckets] = {}
+        self.rows: list[tuple[int, tuple[int, ...], FloatArray]] = []
+
+    def add(self, values: FloatArray, at: FloatArray) -> tuple[int, int]:
+        """Add rows; return how many are said to be too late, and how many are."""
+        found, said = bucketed(self.span, _block(values, at), self.newest, BINNER, SUMMING)
+        for position, number in enumerate(found.numbers.tolist()):
+            self._keep(number, Buckets(*(array[position : position + 1] for array in vars(found).values())))
+        return said, self._recount(values, at)
+
+    def _keep(self, number: int, one: Buckets) -> None:
+        before = self.held.get(number)
+        if before is not None:
+            one = Buckets(one.numbers, before.counts + one.counts, before.sums + one.sums)
+        self.held[number] = one
+
+    def _recount(self, values: FloatArray, at: FloatArray) -> int:
+        codes = BINNER.codes(values)
+        standardised = np.nan_to_num(BASELINE.scales.standardised(values))
+        buckets = [math.floor(moment / self.span.width) for moment in at.tolist()]
+        late, last = 0, max(self.newest, *buckets)
+        for bucket, own, z in zip(buckets, codes.tolist(), standardised, strict=True):
+            self.newest = max(self.newest, bucket)
+            late += bucket <= self.newest - self.span.buckets  # too old when it came
+            if bucket > last - self.span.buckets:
+                self.rows.append((bucket, tuple(own), z))
+        return late
+
+    def totals(self, now: float) -> Totals:
+        """Return what the window holds at a moment."""
+        oldest = first_bucket(self.span, now)
+        inside = [one for number, one in self.held.items() if oldest <= number < oldest + self.span.buckets]
+        none = Buckets(np.empty(0, np.int64), np.empty((0, 3, WIDTH), np.uint32), np.empty((0, 2, 3)))
+        parts = (
+            np.concatenate([getattr(one, name) for one in (none, *inside)]) for name in ("numbers", "counts", "sums")
+        )
+        return Buckets(*parts).totals(self.span, now)
+
+    def check(self, now: float) -> None:
+        """Assert that the window holds at a moment what a recount of all rows gives."""
+        totals, current = self.totals(now), math.floor(now / self.span.width)
+        oldest = current - self.span.buckets + 1
+        inside = [row for row in self.rows if oldest <= row[0] <= current]
+        counts, sums = np.zeros((3, WIDTH)), np.zeros((2, 3))
+        for _, codes, z in inside:
+            counts[np.arange(3), codes] += 1
+            sums += np.stack([z, z**2])
+        assert (totals.span, totals.rows, totals.start) == (self.span, len(inside), oldest * self.span.width)
+        np.testing.assert_array_equal(totals.counts, counts)
+        np.testing.assert_allclose(totals.sums, sums, rtol=1e-9, atol=1e-9)
+        hours = [datetime.fromtimestamp(bucket * self.span.width, UTC).hour for bucket, *_ in inside]
+        assert totals.hours.tolist() == [hours.count(hour) for hour in range(24)]
+        assert now - self.span.seconds - self.span.width < totals.start <= now - self.span.seconds + self.span.width
+
+
+def _rows(rng: np.random.Generator, size: int) -> FloatArray:
+    values = np.stack(
+        [rng.normal(3.0, 4.0, size), rng.integers(0, 3, size).astype(float), rng.choice([0.0, 1.0, 2.0], size)], axis=1
+    )
+    values[rng.random((size, 3)) < 0.1] = math.nan
+    values[rng.random(size) < 0.05, 0] = rng.choice([math.inf, -math.inf, 1e300])
+    return values
+
+
+# How far the clock advances before a block, and over how many seconds its rows are spread.
+steps = st.sampled_from([0.0, 0.3, 1.0, 7.0, 61.0, 119.9, 120.0, 500.0, 100_000.0, -3.0, -100.0, -500.0])
+spreads = st.sampled_from([0.0, 0.5, 10.0, 119.0, 300.0, 5_000.0])
+blocks = st.lists(st.tuples(st.integers(1, 30), steps, spreads), min_size=1, max_size=12)
+
+
+@settings(deadline=None, max_examples=examples(120))
+@given(st.sampled_from(["10s", "1m", "2m", "7m", "1h"]), blocks, st.integers(0, 1_000), st.booleans())
+def test_a_window_holds_what_a_recount_of_all_rows_gives(
+    text: str, chosen: list[tuple[int, float, float]], seed: int, ordered: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    window = _Window(TimeSpan.named(text))
+    now = NOON
+    for size, step, spread in chosen:
+        now += step
+        at = now + rng.uniform(0.0, spread, size)
+        said, late = window.add(_rows(rng, size), np.sort(at) if ordered else at)
+        assert said == late
+        for moment in (now, float(at.max()), now + 30.0, now + 10_000.0):
+            if math.floor(moment / window.span.width) >= window.newest:
+                window.check(moment)
+
+
+def test_rows_later_than_the_moment_are_left_out() -> None:
+    window = _Window(TimeSpan.named("2m"))
+    window.add(_rows(np.random.default_rng(1), 40), np.arange(40.0) + NOON)
+    for seconds in range(40):
+        rows = window.totals(NOON + seconds).rows
+        assert rows == sum(math.floor(NOON + at) // 2 <= math.floor(NOON + seconds) // 2 for at in range(40))
+
+
+def test_a_day_passes_bucket_by_bucket() -> None:
+    rng = np.random.default_rng(2)
+    window = _Window(TimeSpan.named("24h"))
+    minutes = NOON + 60.0 * np.arange(3_600.0)  # two days and a half
+    for first in range(0, len(minutes), 45):
+        at = minutes[first : first + 45]
+        assert window.add(_rows(rng, len(at)), at) == (0, 0)
+    for now in (minutes[-1], minutes[-1] + 3_600.0, minutes[-1] + 86_400.0):
+        window.check(float(now))
+    # Exact to the bucket that has just begun.
+    assert 24 * 60 - 15 <= window.totals(float(minutes[-1])).rows <= 24 * 60
+
+
+def test_late_rows_are_counted_where_they_belong_or_returned_as_too_late() -> None:
+    window = _Window(TimeSpan.named("2m"))
+    rng = np.random.default_rng(3)
+    assert window.add(_rows(rng, 5), np.full(5, NOON)) == (0, 0)
+    assert window.add(_rows(rng, 4), np.full(4, NOON - 60.0)) == (0, 0)
+    assert window.add(_rows(rng, 3), np.full(3, NOON - 121.0)) == (3, 3)
+    assert window.add(_rows(rng, 3), np.array([NOON - 900.0, NOON, NOON - 30.0])) == (1, 1)
+    assert window.totals(NOON).rows == 11
+    # The first of these comes in time and is left behind by the second; the third comes too late.
+    assert window.add(_rows(rng, 3), np.array([NOON, NOON + 500.0, NOON])) == (1, 1)
+    assert window.totals(NOON + 500.0).rows == 1
+
+
+def test_rows_that_all_came_too_late_give_no_bucket() -> None:
+    window = _Window(TimeSpan.named("2m"))
+    rng = np.random.default_rng(4)
+    window.add(_rows(rng, 3), np.full(3, NOON + 1e6))
+    found, late = bucketed(window.span, _block(_rows(rng, 2), np.full(2, NOON)), window.newest, BINNER, SUMMING)
+    assert (len(found.numbers), found.counts.shape, found.sums.shape, late) == (0, (0, 3, WIDTH), (0, 2, 3), 2)
+
+
+def test_times_before_1970_have_buckets_too() -> None:
+    window = _Window(TimeSpan.named("2m"))
+    window.add(_rows(np.random.default_rng(6), 30), np.linspace(-60.0, 60.0, 30))
+    window.check(60.0)
+
+
+def test_without_buckets_a_window_holds_nothing() -> None:
+    window = _Window(TimeSpan.named("1h"))
+    window.check(NOON)
+    assert window.totals(NOON).hours.sum() == 0
+
+
+def test_a_bucket_counts_to_four_thousand_million() -> None:
+    span, counts = TimeSpan.named("1h"), np.zeros((2, 3, WIDTH), np.uint32)
+    counts[:, :, 1] = 4_294_967_295
+    number = math.floor(NOON / span.width)
+    total = Buckets(np.array([number - 1, number]), counts, np.zeros((2, 2, 3))).totals(span, NOON)
+    assert total.rows == total.hours.sum() == total.counts[2, 1] == 8_589_934_590
+    block = _block(np.array([[3.0, 0.0, 1.0]]), np.array([NOON]))
+    assert bucketed(span, block, NEVER, BINNER, SUMMING)[0].counts.dtype == np.uint32
+
+
+@pytest.mark.parametrize("now", [0.0, -1.0, 59.9, 60.0, NOON])
+@pytest.mark.parametrize("text", ["10s", "1h", "31d"])
+def test_a_window_ends_with_the_bucket_of_the_moment(text: str, now: float) -> None:
+    span = TimeSpan.named(text)
+    last = first_bucket(span, now) + span.buckets - 1
+    assert last * span.width <= now < (last + 1) * span.width

@@ -1,0 +1,13 @@
+"""Snapshots of what a monitor holds, once its store has caught up with the logs."""
+
+from __future__ import annotations
+
+from driftgauge.monitor.monitor import Monitor
+from driftgauge.state.store import StateSnapshot
+
+
+def snapshot_of(monitor: Monitor, now: float, rows: int | None = None) -> StateSnapshot:
+    """Return a snapshot with all rows that were appended."""
+    monitor.catch_up(now)
+    with monitor.store.evaluating():
+        return monitor.store.snapshot(now, rows)
