@@ -123,10 +123,7 @@ def load_served_bundle(settings: Settings) -> Bundle:
 def compose(
     settings: Settings, bundle: Bundle, clock: Callable[[], float], service: int | None = None
 ) -> ServerContext:
-    """Assemble a server around a bundle.
-
-    Raises BundleError if its model does not answer as recorded, StateError if its state must not be used.
-    """
+    """Assemble a server around a bundle; BundleError for a wrong model, StateError if its state must not be used."""
     info = bundle.info
     predictor = _verified(bundle)
     problems, failures = Problems(clock), Problems(clock)
@@ -137,9 +134,7 @@ def compose(
     monitors.add(monitor)
     capture = Capture(monitor, problems, watching=settings.monitoring_enabled)
     executor = _model_thread(settings)
-    watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
-    if not monitor.clock.latches_by_rows:  # a replay drops nothing, but waits
-        monitor.room = BackgroundRoom(monitor, problems, watching, clock)
+    watching = _watching_threads(monitor, problems, clock)
     batcher = _batcher(settings, predictor, capture, executor, info)
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitor.store.counters, publisher.soon)
@@ -187,6 +182,14 @@ def _model_thread(settings: Settings) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(
         1, thread_name_prefix="model", initializer=threadpool_limits, initargs=(settings.model_threads,)
     )
+
+
+def _watching_threads(monitor: Monitor, problems: Problems, clock: Callable[[], float]) -> ThreadPoolExecutor:
+    """Return the threads that read the state and make room in the log; a replay waits, and drops nothing."""
+    watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
+    if not monitor.clock.latches_by_rows:
+        monitor.room = BackgroundRoom(monitor, problems, watching, clock)
+    return watching
 
 
 def _batcher(
@@ -282,9 +285,9 @@ def _store(settings: Settings, bundle: Bundle, shape: StateShape, problems: Prob
     state_dir = settings.state_folder
     if state_dir is None:
         return Store.in_memory(shape)
-    key = _state_key(bundle)
+    folder, key = _place_of(bundle, state_dir)
     try:
-        store = Store.open(_state_folder(state_dir, key), key, shape, state_dir=state_dir, service=service)
+        store = Store.open(folder, key, shape, state_dir=state_dir, service=service)
     except StateUnavailable as error:
         problems.record_lasting(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
         return Store.in_memory(shape)
@@ -299,16 +302,14 @@ def check_state(settings: Settings, bundle: Bundle, service: int) -> None:
     """Raise StateError if a service must not use the state of the model; takes none."""
     state_dir = settings.state_folder
     if state_dir is not None:
-        key = _state_key(bundle)
-        Store.check(_state_folder(state_dir, key), key, _state_shape(bundle, _options(settings, bundle)), service)
+        folder, key = _place_of(bundle, state_dir)
+        Store.check(folder, key, _state_shape(bundle, _options(settings, bundle)), service)
 
 
-def _state_folder(state_dir: Path, key: StateKey) -> Path:
-    return state_dir / key.model_name / key.model_version
-
-
-def _state_key(bundle: Bundle) -> StateKey:
-    return StateKey(bundle.info.name, bundle.info.version, bundle.baseline.hash)
+def _place_of(bundle: Bundle, state_dir: Path) -> tuple[Path, StateKey]:
+    """Return the state folder of a bundle's model and version, and whose state it holds."""
+    name, version = bundle.info.name, bundle.info.version
+    return state_dir / name / version, StateKey(name, version, bundle.baseline.hash)
 
 
 def _of_known_columns(
