@@ -26,6 +26,8 @@ from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.metrics.series import DROPPED, LATE, OBSERVATIONS, TIMESTAMPS_REJECTED
 from driftgauge.monitor.clock import ClockName
 from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.state.catch_up import PendingRows
+from driftgauge.state.checkpoint import Latches
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import HEADER_BYTES
 from driftgauge.state.slots import CHECKPOINT_FILE
@@ -954,6 +956,28 @@ def test_without_a_thread_rows_are_dropped_and_counted_while_a_lock_is_held_too_
     room = monitor.store.room
     monitor.observe(some_rows(room + 30), arrival=START)
     assert (_count(monitor, OBSERVATIONS.name), _count(monitor, DROPPED.name)) == (room, 30)
+
+
+@pytest.mark.parametrize("clock", ["arrival", "event"])
+def test_rows_that_come_during_a_catch_up_are_left_for_the_next_one(
+    clock: ClockName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = _with_clock(clock)
+    commit, commits = Store.commit, 0
+
+    def then_more_come(store: Store, pending: PendingRows, latches: Latches | None = None) -> None:
+        nonlocal commits
+        commits += 1
+        commit(store, pending, latches)
+        monitor.observe(some_rows(10), arrival=START, event=np.full(10, START))
+
+    monkeypatch.setattr(Store, "commit", then_more_come)
+    monitor.observe(some_rows(30), arrival=START, event=np.full(30, START))
+    assert monitor.evaluate(START).report.rows_observed == 30
+    assert commits == 1
+    monitor.catch_up(START)
+    assert (monitor.bin_rows().sum(axis=1) == 40).all()
+    assert commits == 2
 
 
 def test_a_catch_up_gives_up_while_another_worker_evaluates(tmp_path: Path) -> None:

@@ -205,6 +205,8 @@ class Monitor:
             if pending is None:
                 return
             self.store.commit(pending, self._latches_after(pending) if self.clock.latches_by_rows else None)
+            if pending.is_last:  # rows that came meanwhile are left for the next catch-up
+                return
 
     def _latches_after(self, pending: PendingRows) -> Latches:
         """Return the latches after some rows, judged every N rows so that they do not depend on reads."""

@@ -39,6 +39,8 @@ class PendingRows:
     """The read position of each log after them."""
     damaged: int
     """Rows that are left out because they fail their checksums."""
+    is_last: bool
+    """Whether every log was read to its end, as it was when these rows were read."""
 
 
 class CatchUp:
@@ -70,7 +72,8 @@ class CatchUp:
         rows = merged(parts, codes)
         after = {key: begins[key] + len(part.valid) for key, part in zip(begins, parts, strict=True)}
         damaged = sum(len(part.valid) for part in parts) - len(rows)
-        return PendingRows(replace(rows, at=np.where(rows.at > limit, now, rows.at)), after, damaged)
+        is_last = all(end == logs[key][1] for key, end in after.items())
+        return PendingRows(replace(rows, at=np.where(rows.at > limit, now, rows.at)), after, damaged, is_last)
 
     def count(
         self, checkpoint: Checkpoint, root: Root, pending: PendingRows
