@@ -28,7 +28,7 @@ PACKAGES: Final[dict[str, str]] = {
     "monitor": "common errors drift metrics.series state",
     "serving": "common errors drift models monitor",
     "check": "common errors drift tables models",
-    "alerting": "common errors drift metrics.series",
+    "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
     "edges.http": "common errors drift settings models metrics.series metrics.counters metrics state monitor serving "
     "alerting edges.formats",

@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def shipped_folder() -> Path:
-    """Return the folder of runbooks, dashboards and templates: the package's, or the checkout's."""
+    """Return the folder of dashboards and templates: the package's, or the checkout's."""
     packaged = Path(__file__).parent / "files"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "monitoring"

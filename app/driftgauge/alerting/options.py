@@ -71,6 +71,10 @@ class MonitoringOptions:
     runbook_url: Annotated[
         str | None, Option("Folder of the runbooks.", "URL", LINKS, shown_default="/runbooks of the server")
     ] = None
+    model: Annotated[
+        str | None,
+        Option("Model that the runbooks' commands name.", "NAME", LINKS, shown_default="none: a server has one model"),
+    ] = None
     grafana_url: Annotated[str, Option("Grafana, as people reach it.", "URL", LINKS)] = "http://localhost:3000"
     slack_url_file: Annotated[
         str | None, Option("File with the address of a Slack webhook, as Alertmanager reads it.", "FILE", SLACK)

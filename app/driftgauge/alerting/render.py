@@ -13,11 +13,12 @@ from driftgauge.alerting.alerts import alert_rules
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.routing import alertmanager_config
 from driftgauge.alerting.rules import recording_rules
+from driftgauge.alerting.runbooks import runbooks
 from driftgauge.alerting.scraping import prometheus_config
 from driftgauge.errors import MonitoringError
 
 NOTE: Final = "# Written by `driftgauge monitoring render`. To change it, run that with other options.\n"
-VERBATIM: Final = ("alertmanager/templates", "grafana/dashboards", "grafana/provisioning", "runbooks")
+VERBATIM: Final = ("alertmanager/templates", "grafana/dashboards", "grafana/provisioning")
 """Folders that no option changes."""
 
 
@@ -29,7 +30,11 @@ def render(options: MonitoringOptions) -> dict[str, str]:
         "prometheus/alerts/driftgauge.yml": alert_rules(options),
         "alertmanager/alertmanager.yml": alertmanager_config(options),
     }
-    return {path: NOTE + _yaml(content) for path, content in contents.items()}
+    pages = runbooks(options).pages
+    return {
+        **{path: NOTE + _yaml(content) for path, content in contents.items()},
+        **{f"runbooks/{name}.md": page for name, page in pages.items()},
+    }
 
 
 def write(options: MonitoringOptions, out: Path) -> list[Path]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
-from driftgauge.alerting import shipped_folder
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.runbook_values import default_settings, runbook_values
 from driftgauge.errors import Reason, Refused
+
+SOURCES: Final = Path(__file__).parent / "pages"
+PLACEHOLDER: Final = re.compile(r"\{\{([a-z_]+)\}\}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,22 @@ def read_runbooks(folder: Path) -> Runbooks:
 
 
 @cache
-def runbooks() -> Runbooks:
-    """Return the pages of the package, or of the checkout; read once."""
-    return read_runbooks(shipped_folder() / "runbooks")
+def sources() -> Runbooks:
+    """Return the pages with their placeholders; read once."""
+    return read_runbooks(SOURCES)
+
+
+def runbooks(
+    options: MonitoringOptions | None = None, settings: Mapping[str, Any] | None = None, feature: str | None = None
+) -> Runbooks:
+    """Return the pages with addresses and names of the options and numbers of the settings, by default the defaults.
+
+    `feature` is the column that the commands ask about, or None for a placeholder.
+    """
+    values = runbook_values(options or MonitoringOptions(), settings or default_settings(), feature)
+    return Runbooks({name: fill(page, values) for name, page in sources().pages.items()})
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace each `{{name}}` by its value; KeyError for an unknown name."""
+    return PLACEHOLDER.sub(lambda found: values[found[1]], text)

@@ -4,9 +4,11 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
+from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.runbooks import runbooks
 from driftgauge.edges.http.runbooks import page
 
@@ -22,6 +24,13 @@ def server(binary: Example) -> Iterator[Served]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def open_server(binary: Example) -> Iterator[Served]:
+    """Give a server that takes requests for any host."""
+    with served(binary, allowed_hosts=("*",)) as running:
+        yield running
+
+
 def assert_not_found(answer: httpx.Response) -> None:
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/json"
@@ -33,7 +42,45 @@ def test_a_runbook_is_markdown(accept: str, server: Served) -> None:
     answer = server.client.get("/runbooks/ModelFeatureDrift", headers={"accept": accept})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
-    assert answer.text == runbooks().page("ModelFeatureDrift")
+    assert answer.text.startswith("# ModelFeatureDrift\n")
+
+
+def test_the_commands_name_this_server_and_its_model(server: Served) -> None:
+    address = str(server.client.base_url).rstrip("/")
+    name = server.context.info.name
+    text = server.client.get("/runbooks/ModelFeatureDrift").text
+    assert f"curl -s '{address}/drift/status?model={name}' | jq" in text
+    assert f"curl -s '{address}/drift/status?model={name}&feature=NAME&windows=all'" in text
+    assert text == runbooks(MonitoringOptions(base_url=address, model=name)).page("ModelFeatureDrift")
+
+
+def test_the_commands_name_the_feature_that_the_query_names(server: Served) -> None:
+    name = server.monitor.baseline.names[0]
+    text = server.client.get("/runbooks/ModelFeatureDrift", params={"feature": name}).text
+    assert f"feature={quote(name, safe='')}&windows=all'" in text
+    assert f'{{feature_name="{name}", model_name=' in text
+    assert "NAME" not in text.replace("DRIFTGAUGE_", "")
+
+
+@pytest.mark.parametrize("query", ["'; reboot '", "nothing", ""])
+def test_a_feature_that_the_model_does_not_have_is_in_no_command(query: str, server: Served) -> None:
+    answers = [server.client.get("/runbooks/ModelFeatureDrift", params=asked) for asked in ({}, {"feature": query})]
+    assert answers[0].text == answers[1].text
+
+
+@pytest.mark.parametrize("host", ["$(reboot)", "a'b", "a;b", "a`b`"])
+def test_a_host_that_a_shell_would_take_for_more_is_in_no_command(host: str, open_server: Served) -> None:
+    answer = open_server.client.get("/runbooks/ModelFeatureDrift", headers={"host": host})
+    assert answer.status_code == 200
+    assert host not in answer.text
+    named = open_server.client.get("/runbooks/ModelFeatureDrift", headers={"host": "model.example.org:81"})
+    assert "curl -s 'http://model.example.org:81/drift/status" in named.text
+
+
+def test_the_pages_state_the_servers_own_settings(binary: Example) -> None:
+    with served(binary, psi_threshold_warning=0.17, evaluation_stale_seconds=777.0) as own:
+        assert "DRIFTGAUGE_PSI_THRESHOLD_WARNING` 0.17 " in own.client.get("/runbooks/ModelFeatureDrift").text
+        assert "DRIFTGAUGE_EVALUATION_STALE_SECONDS`, 777)" in own.client.get("/runbooks/ModelEvaluationStale").text
 
 
 @pytest.mark.parametrize("alert", runbooks().names)

@@ -25,6 +25,8 @@ of 30 days.
 """
 LATENCY_REQUESTS: Final = 20
 """Fewest requests of which a 95th percentile is judged."""
+DOWN_HOLD: Final = "1m"
+"""Longest time that a server does not answer before an alert."""
 
 
 def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
@@ -37,7 +39,7 @@ def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
 
 
 def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
-    up, hold = f'up{{job="{options.job}"}}', min(options.hold, "1m", key=milliseconds)
+    up, hold = f'up{{job="{options.job}"}}', min(options.hold, DOWN_HOLD, key=milliseconds)
     since = duration(milliseconds(hold))
     yield Alert(
         "DriftgaugeDown",

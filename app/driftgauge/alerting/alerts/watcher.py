@@ -11,6 +11,8 @@ from driftgauge.alerting.options import MonitoringOptions, duration, millisecond
 from driftgauge.alerting.rules import Scope
 
 OF_A_MODEL: Final = ("model_name", "model_version")
+INSUFFICIENT_HOLDS: Final = 12
+"""How many times longer than other alerts that on too few rows waits."""
 
 
 def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
@@ -28,6 +30,11 @@ def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
         "Prometheus evaluates rules and reaches Alertmanager. An outside service should raise the alarm when this "
         "alert stops arriving.",
     )
+
+
+def insufficient_hold(options: MonitoringOptions) -> str:
+    """Return how long windows have too few rows before the alert: new servers fill theirs meanwhile."""
+    return duration(INSUFFICIENT_HOLDS * milliseconds(options.hold))
 
 
 def _stale(options: MonitoringOptions, scope: Scope) -> Alert:
@@ -71,7 +78,7 @@ def _insufficient(options: MonitoringOptions, scope: Scope) -> Alert:
         f"  and on ({scope.model('instance', 'window')}) {required}\n"
         f")\n"
         f"  < max by ({scope.model()}) ({required})",
-        duration(12 * milliseconds(options.hold)),
+        insufficient_hold(options),
         "There are too few rows to judge the size of a change.",
         f"The sliding windows of {MODEL} hold at most {{{{ $value | humanize }}}} rows. That is too few to judge the "
         "size of a change, so drift is at most a warning, and missing and unseen values raise no alert.",

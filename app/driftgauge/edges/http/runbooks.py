@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from dataclasses import replace
 from html import escape
 from typing import Final
 
@@ -11,7 +13,9 @@ from fastapi import Request
 from markdown_it import MarkdownIt
 from starlette.responses import Response
 
-from driftgauge.alerting.runbooks import runbooks
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.runbooks import Runbooks, runbooks
+from driftgauge.edges.http.context import context_of
 
 STYLE: Final = (
     ":root{color-scheme:light dark}"
@@ -30,15 +34,34 @@ HEADERS: Final = {
 MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
+HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+"""Hosts that a shell takes literally."""
+
+
 async def contents(request: Request) -> Response:
     """List the alerts that have a runbook."""
     return _answer(request, "Runbooks", runbooks().contents())
 
 
 async def runbook(request: Request) -> Response:
-    """Return an alert's runbook, as HTML or Markdown depending on the `Accept` header."""
+    """Return an alert's runbook, as HTML or Markdown depending on the `Accept` header.
+
+    Its commands name this server and its settings, and with `?feature=NAME` that column of the model.
+    """
     alert: str = request.path_params["alert"]
-    return _answer(request, alert.removesuffix(".md"), runbooks().page(alert))
+    return _answer(request, alert.removesuffix(".md"), _runbooks_of(request).page(alert))
+
+
+def _runbooks_of(request: Request) -> Runbooks:
+    """Return the runbooks of this server. They hold commands, so no text of a request goes in unchecked."""
+    context = context_of(request)
+    options = MonitoringOptions(model=context.info.name)
+    if HOST.fullmatch(request.url.netloc):
+        address = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '').rstrip('/')}"
+        options = replace(options, base_url=address)
+    asked = request.query_params.get("feature")
+    known = [name for monitor in context.monitors for name in monitor.baseline.names]
+    return runbooks(options, context.settings.model_dump(), asked if asked in known else None)
 
 
 def _answer(request: Request, title: str, text: str) -> Response:
