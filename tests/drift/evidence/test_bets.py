@@ -248,3 +248,28 @@ def test_factors_are_finite_whatever_the_reference(rows: list[int], tau: float, 
     factors = maker.bets.log_factors(np.eye(len(counts))[:, None, :])
     assert np.isfinite(factors).all()
     assert maker.weights.sum() == pytest.approx(1.0) or (maker.weights == 0).all()
+
+
+def test_bets_by_another_tau_are_those_of_a_design_with_it() -> None:
+    rng = np.random.default_rng(0)
+    baseline = build_baseline({name: rng.standard_normal(20_000) for name in "abc"}, created="")
+    watched = np.ones(3, dtype=np.bool_)
+    tau = np.array([1.0, 4.0, 8.0])
+    plain = BetDesign(baseline.bins, baseline.counts, np.ones(3), watched, 0.02)
+    other = BetDesign(baseline.bins, baseline.counts, tau, watched, 0.02)
+    found = plain.reweighed(plain.bets, tau, np.array([1, 2]))
+    for name in ("tilts", "index", "inside", "outside"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(other.bets, name), err_msg=name)
+    back = plain.reweighed(found, np.ones(3), np.array([1, 2]))
+    np.testing.assert_array_equal(back.inside, plain.bets.inside)
+
+
+def test_bets_that_a_large_tau_does_not_allow_are_idle() -> None:
+    """With 10,000 rows a bin of 2 % surely holds more than 1 %; with an effective 20 rows it may hold nothing."""
+    rng = np.random.default_rng(0)
+    baseline = build_baseline({"a": (rng.random(10_000) < 0.02).astype(float)}, created="")
+    design = BetDesign(baseline.bins, baseline.counts, np.ones(1), np.ones(1, dtype=np.bool_), 0.02)
+    tau = np.array([512.0])
+    found = design.reweighed(design.bets, tau, np.array([0]))
+    idle = np.isclose(found.outside, np.log(IDLE) / 512.0, atol=1e-9) & (found.inside == 0.0)
+    assert 0 < idle.sum() < len(idle)

@@ -252,13 +252,13 @@ def test_dependence_divides_the_logarithms_and_the_rows_of_the_reference() -> No
     plain = Detector(BASELINE.bins, BASELINE.counts / tau[:, None])
     slow = Detector(BASELINE.bins, BASELINE.counts, tau=tau)
     blocks = _blocks(BASELINE, [50], 0, 1.0)
-    logs = np.log(plain._factors(blocks))[0]
+    logs = np.log(plain._factors(blocks, plain.tau))[0]
     split = len(BASELINE.bins) * 12
     maker = slow._maker
     np.testing.assert_array_equal(maker.weights, plain._maker.weights)
     owner = np.concatenate([np.repeat(np.arange(4), 12), np.repeat(np.arange(4), maker.singles)])
     assert len(owner) == split + maker.singles.sum()
-    np.testing.assert_allclose(np.log(slow._factors(blocks))[0], logs / tau[owner], atol=1e-7)
+    np.testing.assert_allclose(np.log(slow._factors(blocks, slow.tau))[0], logs / tau[owner], atol=1e-7)
 
 
 def test_rows_are_weighed_against_the_reference_of_their_hour() -> None:
@@ -296,7 +296,9 @@ def test_each_hour_gives_the_evidence_of_a_detector_of_that_hour_alone() -> None
     counts = np.stack([baseline.binner.counts(part) for part in np.split(codes, 6)])
     blocks = Blocks(counts, np.full(6, 3), np.arange(6.0))
     both, alone = baseline.detector(), Detector(baseline.bins, baseline.counts_by_hour[3])
-    np.testing.assert_allclose(both._factors(blocks)[:, :12], alone._factors(blocks)[:, :12], rtol=1e-9)
+    np.testing.assert_allclose(
+        both._factors(blocks, both.tau)[:, :12], alone._factors(blocks, alone.tau)[:, :12], rtol=1e-9
+    )
 
 
 def test_the_hour_of_a_time_is_that_of_utc() -> None:

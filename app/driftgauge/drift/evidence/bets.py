@@ -91,11 +91,13 @@ class BetDesign:
         autocorrelation times. Shifts below `tolerance`, in standard deviations of a tilt or relative to a
         share, win nothing. Only `watched` columns (shape [columns]) have bets.
         """
+        self._counts = counts
         self._tau = tau
         self._tolerance = tolerance
+        self._bins = bins
         self._owned = np.arange(counts.shape[1]) < np.array([len(own.names) for own in bins])[:, None]
-        self._scores = NormalScores(bins, counts.shape[1])
-        factors = self._factors(counts)
+        self._every = np.arange(len(bins))
+        factors = self._factors(counts, tau, self._every)
         self._single: BoolArray = factors.single_exists & watched[:, None, None]
         """Which bins have bets, shape [columns, up and down, K]."""
         self._tilted: BoolArray = factors.tilt_exists & watched[:, None]
@@ -106,7 +108,9 @@ class BetDesign:
         """Weight of each bet, 0 for a tilt that its column lacks; those of a column add up to 1. Shape [bets]."""
         self.singles: Final[IntArray] = self._single.sum(axis=(1, 2))
         """Number of bets on single bins, shape [columns]."""
-        self.bets: Final = self._bets(factors)
+        self.owners: Final = np.concatenate([np.repeat(self._every, TILTS), np.repeat(self._every, self.singles)])
+        """The column of each bet, shape [bets]."""
+        self.bets: Final = self._bets(factors, tau, self._every)
         """Against the whole reference."""
 
     def against(self, counts: FloatArray) -> Bets:
@@ -115,34 +119,51 @@ class BetDesign:
         Bets that it lacks have the factor `IDLE` for every row: with a factor of 1, rows alone would add up to
         evidence.
         """
-        return self._bets(self._factors(counts))
+        return self._bets(self._factors(counts, self._tau, self._every), self._tau, self._every)
 
-    def _bets(self, factors: _Factors) -> Bets:
-        columns, _, width = self._single.shape
-        index = np.broadcast_to(np.arange(columns * width).reshape(columns, 1, width), self._single.shape)
-        tau = self._tau[:, None, None]
-        idle_tilts = (self._tilted & ~factors.tilt_exists)[:, None, :] & self._owned[:, :, None]
+    def reweighed(self, bets: Bets, tau: FloatArray, columns: IntArray) -> Bets:
+        """Return bets against the whole reference in which some columns have other autocorrelation times.
+
+        `tau` (shape [columns]) are those of all columns, `columns` ascend. Bets that the fewer effective rows no
+        longer allow are idle.
+        """
+        part = self._bets(self._factors(self._counts[columns], tau[columns], columns), tau[columns], columns)
+        tilts, inside, outside = bets.tilts.copy(), bets.inside.copy(), bets.outside.copy()
+        tilts[columns] = part.tilts
+        singles = np.isin(self.owners[len(self._every) * TILTS :], columns)
+        inside[singles], outside[singles] = part.inside, part.outside
+        return Bets(tilts, bets.index, inside, outside)
+
+    def _bets(self, factors: _Factors, tau: FloatArray, columns: IntArray) -> Bets:
+        """Return the bets of some columns, with factors and `tau` of these columns."""
+        tilted, single = self._tilted[columns], self._single[columns]
+        width = single.shape[2]
+        index = np.broadcast_to((columns[:, None] * width + np.arange(width))[:, None], single.shape)
+        by = tau[:, None, None]
+        idle_tilts = (tilted & ~factors.tilt_exists)[:, None, :] & self._owned[columns][:, :, None]
         outside = np.where(factors.single_exists, factors.outside, np.log(IDLE))
         inside = np.where(factors.single_exists, factors.inside, np.log(IDLE))
         return Bets(
-            tilts=_grained(np.where(idle_tilts, np.log(IDLE), factors.tilts) / tau),
-            index=index[self._single],
-            inside=_grained(((inside - outside) / tau)[self._single]),
-            outside=_grained((outside / tau)[self._single]),
+            tilts=_grained(np.where(idle_tilts, np.log(IDLE), factors.tilts) / by),
+            index=index[single],
+            inside=_grained(((inside - outside) / by)[single]),
+            outside=_grained((outside / by)[single]),
         )
 
-    def _factors(self, counts: FloatArray) -> _Factors:
-        rows = counts / self._tau[:, None]
-        inside, outside, single_exists = _singles(rows, self._owned, self._tolerance)
-        tilts, tilt_exists = self._tilts(rows)
+    def _factors(self, counts: FloatArray, tau: FloatArray, columns: IntArray) -> _Factors:
+        """Return the factors of some columns against `counts` and `tau` of these columns."""
+        rows, owned = counts / tau[:, None], self._owned[columns]
+        inside, outside, single_exists = _singles(rows, owned, self._tolerance)
+        scores = NormalScores([self._bins[column] for column in columns.tolist()], counts.shape[1])
+        tilts, tilt_exists = self._tilts(rows, owned, scores)
         return _Factors(tilts, tilt_exists, inside, outside, single_exists)
 
-    def _tilts(self, rows: FloatArray) -> tuple[FloatArray, BoolArray]:
+    def _tilts(self, rows: FloatArray, owned: BoolArray, scores: NormalScores) -> tuple[FloatArray, BoolArray]:
         """Return the tilts' logarithms, shape [columns, K, TILTS], and which exist, shape [columns, TILTS]."""
         total = rows.sum(axis=1, keepdims=True)
-        shares = np.where(self._owned, rows + 0.5, 0.0) / (total + 0.5 * self._owned.sum(axis=1, keepdims=True))
-        score = np.where(self._scores.ordered, self._scores(shares), 0.0)
-        taken = self._scores.ordered & (rows > 0.0)
+        shares = np.where(owned, rows + 0.5, 0.0) / (total + 0.5 * owned.sum(axis=1, keepdims=True))
+        score = np.where(scores.ordered, scores(shares), 0.0)
+        taken = scores.ordered & (rows > 0.0)
         location, has_location = _standardised(score, shares, taken)
         scale, has_scale = _standardised(location**2, shares, taken)
         has_scale &= has_location
@@ -154,7 +175,7 @@ class BetDesign:
         spread = np.sqrt(np.maximum(np.einsum("fk,fkj->fj", shares, factor**2) - mean**2, 0.0))
         bound = mean + (BOUND_ERRORS / np.sqrt(np.maximum(total, 1.0)) + self._tolerance) * spread
         exists = np.repeat(np.stack([has_location, has_scale], axis=1), [len(LOCATION), len(SCALE)], axis=1)
-        logs = np.where(exists[:, None, :] & self._owned[:, :, None], exponent - np.log(bound)[:, None, :], 0.0)
+        logs = np.where(exists[:, None, :] & owned[:, :, None], exponent - np.log(bound)[:, None, :], 0.0)
         return logs, exists
 
 

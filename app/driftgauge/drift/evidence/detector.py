@@ -9,7 +9,7 @@ arXiv 2203.03532).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -18,6 +18,7 @@ import numpy as np
 from driftgauge.drift.bins import Bins, BoolArray, FloatArray
 from driftgauge.drift.evidence.bets import TILTS, BetDesign, Bets
 from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.evidence.live_dependence import DependenceMeter, LiveDependence
 from driftgauge.drift.windows.blocks import Blocks
 
 CLEARED: Final = 0.1
@@ -26,6 +27,8 @@ CAP: Final = 10.0
 """Wealth of a bet is capped at this many thresholds, so that evidence falls once a drift ends."""
 LARGEST_LOG_FACTOR: Final = 500.0
 """Limit of a block's log factor: far beyond any cap, and without overflow."""
+OVERRULED: Final = 4.0
+"""The reference's tau holds until the live one is this many times as large."""
 _FACTORS_AT_ONCE: Final = 2_000_000
 _RATE_SECONDS: Final = 86_400.0
 """Time constant of the current rate of rows."""
@@ -81,7 +84,9 @@ class Evidence:
     """A * F."""
     rate: Rate
     tau: FloatArray
-    """Autocorrelation time: rows that carry the information of one independent row, shape [columns]."""
+    """Autocorrelation time in force: rows that carry the information of one independent row, shape [columns]."""
+    live: LiveDependence | None = None
+    """Dependence between the rows so far; None where it is not measured. Its tau holds from the next block on."""
 
     @property
     def watched(self) -> int:
@@ -111,12 +116,15 @@ class Detector:
         tau: FloatArray | None = None,
         by_hour: FloatArray | None = None,
         watched: BoolArray | None = None,
+        timed: BoolArray | None = None,
     ) -> None:
         """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
 
         `tau` (shape [columns]) is the autocorrelation time, 1 by default; `by_hour` (shape [24, columns, K])
         are the reference's rows in each hour of the day, for a baseline by hour; `watched` (shape [columns])
-        says which columns have a detector, by default all.
+        says which columns have a detector, by default all. With `timed` (shape [columns]), which says whose `tau` the
+        reference's times gave, dependence is measured live too; never by hour, because an hour's own sampling error
+        would look like dependence.
         """
         columns = len(bins)
         self.budget: Final = budget or Budget()
@@ -125,6 +133,9 @@ class Detector:
         self._maker = BetDesign(bins, counts, self.tau, self.watched, self.budget.tolerance)
         against = () if by_hour is None else by_hour
         self._against_hour: Final[tuple[Bets, ...]] = tuple(self._maker.against(own) for own in against)
+        self._timed: BoolArray = np.zeros(columns, np.bool_) if timed is None else timed
+        self._meter: Final = None if timed is None or by_hour is not None else DependenceMeter(bins, counts)
+        self._bets: tuple[FloatArray, Bets] = self.tau, self._maker.bets
         self._weights = self._maker.weights
         self._first = np.cumsum(self._maker.singles) - self._maker.singles
         self._columns = columns
@@ -150,6 +161,7 @@ class Detector:
             threshold=self._threshold(Rate()),
             rate=Rate(),
             tau=self.tau,
+            live=None if self._meter is None else self._meter.start(),
         )
 
     def advance(self, seen: Evidence, blocks: Blocks) -> Evidence:
@@ -162,8 +174,54 @@ class Detector:
         if not filled.all():
             blocks = blocks.part(np.flatnonzero(filled))
         for lot in self._lots(blocks):
-            seen, _ = self._advance(seen, lot)
+            seen = self._measured(seen, lot)
         return seen
+
+    def tau_in_force(self, live: LiveDependence) -> FloatArray:
+        """Return the autocorrelation times by which the next block is weighed, shape [columns].
+
+        The reference's where it has times, unless the live ones are far larger; else the live ones.
+        """
+        live_tau = live.tau
+        trusted = (live_tau <= OVERRULED * self.tau) & self._timed
+        tau: FloatArray = np.where(trusted, self.tau, np.maximum(live_tau, self.tau))
+        return tau
+
+    def _measured(self, seen: Evidence, blocks: Blocks) -> Evidence:
+        """Return the evidence after blocks with rows; each is weighed by the tau measured before it."""
+        if self._meter is None or seen.live is None:
+            return self._advance(seen, blocks)[0]
+        live, changes = self._meter.after(seen.live, blocks)
+        before, first = seen.live, 0
+        for end, steps in (*changes, (len(blocks), live.steps)):
+            if end > first:
+                seen = self._reweighed(seen, self.tau_in_force(before))
+                seen, _ = self._advance(seen, blocks.part(slice(first, end)))
+            before, first = replace(before, steps=steps), end
+        return replace(seen, live=live)
+
+    def _reweighed(self, seen: Evidence, tau: FloatArray) -> Evidence:
+        """Return the evidence with other autocorrelation times.
+
+        Where one rises, the wealth M that bets have won counts as if it had been in force: M ** (before / after).
+        """
+        if np.array_equal(tau, seen.tau):
+            return seen
+        power = np.minimum(seen.tau / tau, 1.0)[self._maker.owners]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            won = seen.wealth / self._weights
+            rich = (won > 1.0) & (power < 1.0)
+            wealth = np.where(rich, self._weights * won**power, seen.wealth)
+        return replace(seen, wealth=wealth, tau=tau)
+
+    def _bets_by(self, tau: FloatArray) -> Bets:
+        """Return the bets with some autocorrelation times; those of the last ones are kept."""
+        known, bets = self._bets
+        columns = np.flatnonzero(known != tau)
+        if columns.size:
+            bets = self._maker.reweighed(bets, tau, columns)
+            self._bets = tau, bets
+        return bets
 
     def peaks(self, blocks: Iterable[Blocks]) -> FloatArray:
         """Return the largest E of each column on the way through blocks, shape [columns]."""
@@ -182,7 +240,8 @@ class Detector:
         """Return the evidence after blocks with rows, and E of each column after each, shape [blocks, columns]."""
         rows = blocks.rows
         rate, thresholds = self._thresholds(seen.rate, rows, blocks.at)
-        wealth = self._wealth_after(seen.wealth, self._factors(blocks), rows, CAP * thresholds)
+        factors = self._factors(blocks, seen.tau)
+        wealth = self._wealth_after(seen.wealth, factors, rows, CAP * thresholds)
         values = self._by_column(wealth)
         raised, since, cleared = _latched(values, thresholds, blocks.at, seen)
         after = Evidence(
@@ -193,15 +252,16 @@ class Detector:
             cleared=cleared,
             threshold=float(thresholds[-1]),
             rate=rate,
-            tau=self.tau,
+            tau=seen.tau,
+            live=seen.live,
         )
         return after, values
 
-    def _factors(self, blocks: Blocks) -> FloatArray:
+    def _factors(self, blocks: Blocks, tau: FloatArray) -> FloatArray:
         """Return each bet's factor over each block, shape [blocks, bets]."""
         counts = blocks.counts.astype(np.float64)
         if not self.by_hour:
-            factors = self._maker.bets.log_factors(counts)
+            factors = self._bets_by(tau).log_factors(counts)
         else:
             factors = np.empty((len(blocks), self.bets))
             for hour in np.unique(blocks.hours).tolist():

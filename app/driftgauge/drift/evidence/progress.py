@@ -52,11 +52,13 @@ class Progress:
         """Return the state with no time later than `limit`, after a clock that was ahead."""
         evidence, rate = self.evidence, self.evidence.rate
         since = None if rate.since is None else min(rate.since, limit)
+        live = evidence.live and replace(evidence.live, since=np.minimum(evidence.live.since, limit).item())
         evidence = replace(
             evidence,
             since=np.minimum(evidence.since, limit),
             cleared=np.minimum(evidence.cleared, limit),
             rate=replace(rate, since=since, until=min(rate.until, limit)),
+            live=live,
         )
         return replace(self, head=replace(self.head, at=min(self.head.at, limit)), evidence=evidence)
 

@@ -186,8 +186,16 @@ class Baseline:
         """Autocorrelation times, shape [columns]; 1 where unknown."""
         return np.array([1.0 if column.tau is None else column.tau for column in self.columns])
 
-    def detector(self, budget: Budget | None = None) -> Detector:
-        """Return the detector of evidence; it does not watch scores of training rows."""
+    @cached_property
+    def timed(self) -> BoolArray:
+        """Whose autocorrelation time the reference's times gave, shape [columns]."""
+        return np.array([column.tau is not None for column in self.columns])
+
+    def detector(self, budget: Budget | None = None, *, live: bool = False) -> Detector:
+        """Return the detector of evidence; it does not watch scores of training rows.
+
+        With `live` the dependence between live rows is measured too.
+        """
         return Detector(
             self.bins,
             self.counts,
@@ -195,6 +203,7 @@ class Baseline:
             tau=self.tau,
             by_hour=self.counts_by_hour if self.is_by_hour else None,
             watched=~self.in_sample,
+            timed=self.timed if live else None,
         )
 
     @cached_property
