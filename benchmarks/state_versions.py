@@ -53,9 +53,10 @@ class Logged:
 
     def __init__(self, baseline: Baseline, folder: Path, now: float) -> None:
         store: Any = import_module("driftgauge.state.store").Store
-        key = import_module("driftgauge.state.slots").StateKey(MODEL, VERSION, baseline.hash)
+        slots = import_module("driftgauge.state.slots")
+        key = slots.StateKey(MODEL, VERSION, baseline.hash)
         self._shape: Any = state_shape(baseline, MonitorOptions())
-        opened = store.open(folder / MODEL / VERSION, key, self._shape, state_dir=folder)
+        opened = store.open(slots.Slots(folder / MODEL / VERSION, key, self._shape, state_dir=folder))
         self.monitor: Any = Monitor(baseline, model_name=MODEL, model_version=VERSION, now=now, store=opened)
 
     @property

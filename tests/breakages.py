@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 from driftgauge.common.private_files import FileLock
-from driftgauge.state import checkpoint
-from driftgauge.state.checkpoint import Checkpoint, Page, PageTable, Root
+from driftgauge.state.checkpoint import Checkpoint, Page
 from driftgauge.state.double_buffer import DoubleBuffer
 from driftgauge.state.layout import WordArray
 from driftgauge.state.log import ARRIVAL, AT, NUMBER, VALUES, Log
+from driftgauge.state.root import PageTable, Root, root_arrays
 from driftgauge.state.slots import Slot, Slots
 
 from tests.crashes import kill_catch_ups, kill_folds, kill_writers
@@ -128,7 +128,7 @@ def _words(own: Any, arrays: Mapping[str, Any]) -> WordArray:
 
 
 def _write_root(own: Any, root: Root) -> None:
-    own._root.write(checkpoint._arrays_of(root))
+    own._root.write(root_arrays(root))
     own._read = own._root.sequence, root
 
 
@@ -140,9 +140,9 @@ def _deleted_before_the_fold() -> None:
         lock = FileLock(self.folder / f"{slot.number}.lock")
         if lock.acquire():
             (self.folder / f"{slot.number}.log").unlink()
-            self._failpoint("fold.deleted")
+            self.failpoint("fold.deleted")
             before()
-            self._failpoint("fold.committed")
+            self.failpoint("fold.committed")
             lock.release()
 
     _patch(Slots, "remove", remove)

@@ -15,7 +15,9 @@ from driftgauge.metrics.series import DROPPED
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.files import HEADER_BYTES
 from driftgauge.state.layout import Layout
-from driftgauge.state.store import Store, sum_totals
+from driftgauge.state.slots import Slots
+from driftgauge.state.snapshot import sum_totals
+from driftgauge.state.store import Store
 from hypothesis import strategies as st
 
 from tests.writers import COUNTED, KEY, SPANS, arrival, content, ids, ids_at, recount, shape_of
@@ -101,13 +103,13 @@ class Running:
     appended: list[int] = field(default_factory=lambda: [0] * WORKERS)
 
     def start(self) -> Running:
-        self.stores = [Store.open(self.folder, KEY, SHAPE) for _ in range(WORKERS)]
+        self.stores = [Store.open(Slots(self.folder, KEY, SHAPE)) for _ in range(WORKERS)]
         return self
 
     def restart(self, worker: int) -> None:
         """Replace a worker, in good order."""
         self.stores[worker].leave()
-        self.stores[worker] = Store.open(self.folder, KEY, SHAPE)
+        self.stores[worker] = Store.open(Slots(self.folder, KEY, SHAPE))
         self.appended[worker] = own_count(self.stores[worker])
 
     def append(self, worker: int, rows: int) -> None:

@@ -18,7 +18,8 @@ from driftgauge.metrics.series import (
     server_series,
 )
 from driftgauge.monitor.monitor import Monitor, state_shape
-from driftgauge.state.store import Store, sum_totals
+from driftgauge.state.snapshot import sum_totals
+from driftgauge.state.store import Store
 from prometheus_client import parser
 from prometheus_client.core import Metric as Family
 from prometheus_client.openmetrics import parser as openmetrics_parser

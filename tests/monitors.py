@@ -23,7 +23,7 @@ from driftgauge.models.predictor import Predictor
 from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.layout import Layout, counter_fields
-from driftgauge.state.slots import StateKey
+from driftgauge.state.slots import Slots, StateKey
 from driftgauge.state.store import Store
 
 from tests.examples import Example
@@ -138,7 +138,7 @@ def small_store(folder: Path, options: MonitorOptions, failpoint: Failpoint = no
     """Return the store of one more worker on a folder, for a monitor of the small baseline."""
     baseline = small_baseline()
     key = StateKey("churn", "1", baseline.hash)
-    return Store.open(folder, key, state_shape(baseline, options), failpoint=failpoint)
+    return Store.open(Slots(folder, key, state_shape(baseline, options), failpoint=failpoint))
 
 
 def monitor_of(example: Example) -> Monitor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from driftgauge.monitor.monitor import Monitor
-from driftgauge.state.store import StateSnapshot
+from driftgauge.state.snapshot import StateSnapshot
 
 
 def snapshot_of(monitor: Monitor, now: float, rows: int | None = None) -> StateSnapshot:

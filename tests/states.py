@@ -23,8 +23,9 @@ from driftgauge.metrics.series import LATE, CounterSpec, each
 from driftgauge.state.failpoints import no_failpoint
 from driftgauge.state.layout import Arrays
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import StateKey
-from driftgauge.state.store import Store, sum_totals
+from driftgauge.state.slots import Slots, StateKey
+from driftgauge.state.snapshot import sum_totals
+from driftgauge.state.store import Store
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ KEY: Final = StateKey("churn", "1", small_baseline().hash)
 def stores(count: int, shape: StateShape) -> Iterator[list[Store]]:
     """Give stores of one folder, each with a slot of its own, as if each were in a worker of its own."""
     with TemporaryDirectory() as folder:
-        opened = [Store.open(Path(folder), KEY, shape) for _ in range(count)]
+        opened = [Store.open(Slots(Path(folder), KEY, shape)) for _ in range(count)]
         yield opened
         for store in opened:
             store.leave()
@@ -95,7 +96,7 @@ class Killable:
         return self._path / str(self._copies)
 
     def _opened(self, failpoint: Callable[[str], None]) -> Store:
-        return Store.open(self.folder, KEY, self._shape, failpoint=failpoint)
+        return Store.open(Slots(self.folder, KEY, self._shape, failpoint=failpoint))
 
     def kill(self, failpoint: Callable[[str], None] = no_failpoint) -> Store:
         """Continue as another worker with a copy of the files as they are at this moment."""

@@ -32,8 +32,9 @@ from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
 from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint
 from driftgauge.state.layout import Field, Layout
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import StateKey
-from driftgauge.state.store import SlotTotals, StateSnapshot, Store, sum_totals
+from driftgauge.state.slots import Slots, StateKey
+from driftgauge.state.snapshot import SlotTotals, StateSnapshot, sum_totals
+from driftgauge.state.store import Store
 
 from tests.monitors import START, small_baseline
 
@@ -119,7 +120,7 @@ def shape_of(window_rows: int) -> StateShape:
 def store_in(folder: Path, window_rows: int = 1_000, failpoint: Failpoint = no_failpoint, **options: Any) -> Store:
     """Open the store of a folder as one more worker."""
     key = options.pop("key", KEY)
-    return Store.open(folder, key, shape_of(window_rows), failpoint=failpoint, **options)
+    return Store.open(Slots(folder, key, shape_of(window_rows), failpoint=failpoint, **options))
 
 
 def names_in(folder: Path) -> set[str]:
@@ -414,7 +415,7 @@ def replayed(folder: Path | None, window_rows: int, failpoint: Failpoint = no_fa
     policy = Policy(windows=(200, window_rows), time_windows=SPANS)
     options = MonitorOptions(policy=policy, clock="event")
     shape = state_shape(small_baseline(), options)
-    store = Store.in_memory(shape) if folder is None else Store.open(folder, KEY, shape, failpoint=failpoint)
+    store = Store.in_memory(shape) if folder is None else Store.open(Slots(folder, KEY, shape, failpoint=failpoint))
     names = {"model_name": KEY.model_name, "model_version": KEY.model_version}
     return Monitor(small_baseline(), **names, now=LATER, options=options, store=store)
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -57,7 +56,7 @@ from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS, enforce_deadline
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import StateKey, StateUnavailable
+from driftgauge.state.slots import Slots, StateKey, StateUnavailable
 from driftgauge.state.store import Store
 
 SWITCH_SECONDS: Final = 0.0001
@@ -282,12 +281,11 @@ def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
 
 def _store(settings: Settings, bundle: Bundle, shape: StateShape, problems: Problems, service: int | None) -> Store:
     """Return the state of the model: in files, or in memory if files cannot be used."""
-    state_dir = settings.state_folder
-    if state_dir is None:
+    slots = _slots(settings, bundle, shape, service)
+    if slots is None:
         return Store.in_memory(shape)
-    folder, key = _place_of(bundle, state_dir)
     try:
-        store = Store.open(folder, key, shape, state_dir=state_dir, service=service)
+        store = Store.open(slots)
     except StateUnavailable as error:
         problems.record_lasting(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
         return Store.in_memory(shape)
@@ -300,16 +298,17 @@ def _store(settings: Settings, bundle: Bundle, shape: StateShape, problems: Prob
 
 def check_state(settings: Settings, bundle: Bundle, service: int) -> None:
     """Raise StateError if a service must not use the state of the model; takes none."""
-    state_dir = settings.state_folder
-    if state_dir is not None:
-        folder, key = _place_of(bundle, state_dir)
-        Store.check(folder, key, _state_shape(bundle, _options(settings, bundle)), service)
+    if slots := _slots(settings, bundle, _state_shape(bundle, _options(settings, bundle)), service):
+        slots.check()
 
 
-def _place_of(bundle: Bundle, state_dir: Path) -> tuple[Path, StateKey]:
-    """Return the state folder of a bundle's model and version, and whose state it holds."""
-    name, version = bundle.info.name, bundle.info.version
-    return state_dir / name / version, StateKey(name, version, bundle.baseline.hash)
+def _slots(settings: Settings, bundle: Bundle, shape: StateShape, service: int | None) -> Slots | None:
+    """Return the slots of a bundle's model and version, None for state in memory."""
+    name, version, state_dir = bundle.info.name, bundle.info.version, settings.state_folder
+    if state_dir is None:
+        return None
+    key = StateKey(name, version, bundle.baseline.hash)
+    return Slots(state_dir / name / version, key, shape, state_dir=state_dir, service=service)
 
 
 def _of_known_columns(

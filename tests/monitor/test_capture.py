@@ -26,7 +26,8 @@ from driftgauge.monitor.capture import PROBLEM, Answered, Capture, batch_size
 from driftgauge.monitor.clock import ClockName
 from driftgauge.monitor.monitor import Monitor
 from driftgauge.monitor.problems import Problems
-from driftgauge.state.store import Store, sum_totals
+from driftgauge.state.snapshot import sum_totals
+from driftgauge.state.store import Store
 from structlog.testing import capture_logs
 
 from tests.monitors import START, small_baseline, small_monitor, small_options, small_store, some_rows

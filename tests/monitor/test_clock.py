@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from driftgauge.monitor.clock import ArrivalClock, ClockName, EventClock, clock_named
-from driftgauge.state.shape import MAX_SLOTS
+from driftgauge.state.root import MAX_SLOTS
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -27,11 +27,12 @@ from driftgauge.metrics.series import DROPPED, LATE, OBSERVATIONS, TIMESTAMPS_RE
 from driftgauge.monitor.clock import ClockName
 from driftgauge.monitor.monitor import Monitor, MonitorOptions
 from driftgauge.state.catch_up import PendingRows
-from driftgauge.state.checkpoint import Latches
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import HEADER_BYTES
+from driftgauge.state.root import Latches
 from driftgauge.state.slots import CHECKPOINT_FILE
-from driftgauge.state.store import StateSnapshot, Store, sum_totals
+from driftgauge.state.snapshot import StateSnapshot, sum_totals
+from driftgauge.state.store import Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -10,8 +10,9 @@ from driftgauge.drift.evidence.progress import rows_at_once
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import DROPPED, LATE
 from driftgauge.state.catch_up import CatchUp, PendingRows
-from driftgauge.state.checkpoint import Checkpoint, Root
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.log import Log
+from driftgauge.state.root import Root
 
 from tests.monitors import START, small_baseline, some_rows
 from tests.states import SPANS, assert_same_evidence, small_shape, straight

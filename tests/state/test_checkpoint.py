@@ -13,10 +13,10 @@ from driftgauge.drift.verdict.rule import SEVERITIES
 from driftgauge.drift.windows.blocks import Head
 from driftgauge.drift.windows.buckets import NEVER, first_bucket
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.state.checkpoint import FOLDED, Checkpoint, Latches, Page, Root
+from driftgauge.state.checkpoint import Checkpoint, Page
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.failpoints import no_failpoint
-from driftgauge.state.shape import MAX_SLOTS
+from driftgauge.state.root import FOLDED, MAX_SLOTS, Latches, Root
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -393,7 +393,7 @@ def test_a_damaged_page_is_left_out_and_named(where: int, bits: int) -> None:
     assert damaged.tolist() == [victim]
     kept = [arrays["counts"] for place, (_, arrays) in held.items() if place != victim]
     np.testing.assert_array_equal(totals[0].counts, sum(kept))
-    checkpoint.commit(checkpoint.without(root, damaged), {})
+    checkpoint.commit(root.without(damaged), {})
     _assert_totals(checkpoint, checkpoint.read(), {place: own for place, own in held.items() if place != victim})
 
 

@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 from driftgauge.errors import Reason, StateError
 from driftgauge.metrics.series import CPU
-from driftgauge.state.checkpoint import FOLDED
 from driftgauge.state.files import HEADER_BYTES, Lease
-from driftgauge.state.shape import MAX_SLOTS
-from driftgauge.state.slots import StateUnavailable
+from driftgauge.state.root import FOLDED, MAX_SLOTS
+from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
 
 from tests.crashes import RING_FULL
@@ -75,7 +74,6 @@ def _left(folder: Path, *, caught_up: bool = True) -> Path:
 
 def _kill(store: Store) -> None:
     """Give a slot back without an orderly stop."""
-    assert store._slots is not None
     store._slots.release()
 
 
@@ -123,11 +121,11 @@ def test_running_workers_are_counted(workers: Crew, tmp_path: Path) -> None:
 
 def test_a_clock_of_events_has_one_slot(tmp_path: Path) -> None:
     shape = replace(shape_of(WINDOW), clock="event", max_workers=1)
-    first = Store.open(tmp_path, KEY, shape)
+    first = Store.open(Slots(tmp_path, KEY, shape))
     with pytest.raises(StateUnavailable, match="clock=event there is one worker"):
-        Store.open(tmp_path, KEY, shape)
+        Store.open(Slots(tmp_path, KEY, shape))
     _kill(first)
-    assert Store.open(tmp_path, KEY, shape).number == 0
+    assert Store.open(Slots(tmp_path, KEY, shape)).number == 0
 
 
 def test_a_batch_that_was_cut_short_is_no_damage_however_often_a_worker_starts(workers: Crew, tmp_path: Path) -> None:
@@ -389,7 +387,7 @@ def test_a_folder_below_a_file_cannot_be_used(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from driftgauge.state.shape import MAX_SLOTS
+from driftgauge.state.root import MAX_SLOTS
 from driftgauge.state.slots import StateUnavailable
 from tests.writers import store_in
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))

@@ -19,10 +19,13 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.windows.window import time_windows
 from driftgauge.metrics.series import DROPPED, LATE
-from driftgauge.state.checkpoint import Checkpoint, Latches
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import FAILPOINTS
+from driftgauge.state.root import Latches, Root
 from driftgauge.state.shape import StateShape
-from driftgauge.state.store import StateSnapshot, Store, sum_totals
+from driftgauge.state.slots import Slots
+from driftgauge.state.snapshot import StateSnapshot, sum_totals
+from driftgauge.state.store import Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -537,8 +540,8 @@ def hasty_threads() -> Iterator[None]:
 @pytest.mark.parametrize("in_files", [False, True])
 def test_readers_beside_a_writer_see_complete_rows_only(window_rows: int, in_files: bool, tmp_path: Path) -> None:
     shape = shape_of(NUMBERED, window_rows, (LATE,), clock="event")
-    writer = Store.open(tmp_path, KEY, shape) if in_files else Store.in_memory(shape)
-    reader = Store.open(tmp_path, KEY, shape) if in_files else writer
+    writer = Store.open(Slots(tmp_path, KEY, shape)) if in_files else Store.in_memory(shape)
+    reader = Store.open(Slots(tmp_path, KEY, shape)) if in_files else writer
     total, batches = 400_000, itertools.cycle([1, 3, 4_096, 40, 12_000, 700, 1, 5_000])
     written, reads = threading.Event(), 0
     failures: list[BaseException] = []
@@ -730,7 +733,7 @@ def test_one_evaluation_waits_for_another_and_gives_up_in_the_end() -> None:
 
 
 def test_an_evaluation_that_waited_while_the_worker_left_leaves_everything_as_it_is(tmp_path: Path) -> None:
-    store = Store.open(tmp_path, KEY, small_shape(10))
+    store = Store.open(Slots(tmp_path, KEY, small_shape(10)))
     store.leave()
     with pytest.raises(LockTimeout, match="has stopped"), store.evaluating():
         pass
@@ -844,7 +847,7 @@ def _each_point(path: Path, clock: str, look: Callable[[str, Store, Recount, int
     def failpoint(point: str) -> None:
         passed.append(point)
         copy = Path(shutil.copytree(killable.folder, path / str(len(passed))))
-        successor = Store.open(copy, KEY, shape)
+        successor = Store.open(Slots(copy, KEY, shape))
         look(point, successor, recount, surely)
         successor.leave()
         shutil.rmtree(copy)
@@ -895,7 +898,7 @@ def test_wherever_a_fold_is_stopped_each_row_counts_once(count: int, tmp_path: P
         if is_folding:
             passed.append(point)
             copy = Path(shutil.copytree(tmp_path / "life", tmp_path / str(len(passed))))
-            successors = [Store.open(copy, KEY, shape) for _ in range(count)]
+            successors = [Store.open(Slots(copy, KEY, shape)) for _ in range(count)]
             for successor in (*successors, *successors):
                 catch_up(successor)
                 assert successor.rows == successor.snapshot(START).observed == 130, point
@@ -905,8 +908,8 @@ def test_wherever_a_fold_is_stopped_each_row_counts_once(count: int, tmp_path: P
                 with successor.evaluating():
                     successor.fold(math.inf)
 
-    one = Store.open(tmp_path / "life", KEY, shape, failpoint=failpoint)
-    other = Store.open(tmp_path / "life", KEY, shape)
+    one = Store.open(Slots(tmp_path / "life", KEY, shape, failpoint=failpoint))
+    other = Store.open(Slots(tmp_path / "life", KEY, shape))
     for worker, size in ((one, 80), (other, 50)):
         send(worker, some_rows(size), START)
         with worker.counting() as counters:
@@ -961,7 +964,7 @@ def test_rows_of_a_catch_up_that_was_never_finished_count_once(
 
 def test_a_damaged_checkpoint_is_restored_and_each_row_counts_once(tmp_path: Path) -> None:
     shape = small_shape(100)
-    store, recount = Store.open(tmp_path, KEY, shape), Recount(shape)
+    store, recount = Store.open(Slots(tmp_path, KEY, shape)), Recount(shape)
     for step in range(5):
         values = some_rows(170, step, age=43.0)
         send(store, values, START + step)
@@ -989,7 +992,7 @@ def test_of_a_checkpoint_that_is_restored_as_it_was_long_ago_each_row_counts_onc
     rounds: int, tmp_path: Path
 ) -> None:
     shape = small_shape(100, (*SERIES, DROPPED))
-    one, other = (Store.open(tmp_path, KEY, shape) for _ in range(2))
+    one, other = (Store.open(Slots(tmp_path, KEY, shape)) for _ in range(2))
     recount = Recount(shape)
     for step in range(rounds + 1):
         values = some_rows(shape.unread_rows - 7 if step else 70, step)
@@ -1017,7 +1020,7 @@ def test_if_the_checkpoint_was_damaged_before_the_start_the_rows_of_the_largest_
     tmp_path: Path,
 ) -> None:
     shape = small_shape(100)
-    store = Store.open(tmp_path, KEY, shape)
+    store = Store.open(Slots(tmp_path, KEY, shape))
     values = some_rows(700, age=43.0)
     send(store, values, START)
     with store.counting() as counters:
@@ -1025,7 +1028,7 @@ def test_if_the_checkpoint_was_damaged_before_the_start_the_rows_of_the_largest_
     catch_up(store)
     store.leave()
     _overwrite(tmp_path / "checkpoint.state", sequence=False)
-    again = Store.open(tmp_path, KEY, shape)
+    again = Store.open(Slots(tmp_path, KEY, shape))
     catch_up(again)
     held = again.snapshot(START)
     np.testing.assert_array_equal(held.rows.values, values[-100:])
@@ -1042,7 +1045,7 @@ def test_if_the_checkpoint_was_damaged_before_the_start_the_rows_of_the_largest_
 @pytest.mark.parametrize("in_files", [False, True])
 def test_a_full_log_whose_rows_are_all_damaged_is_read_to_its_end(in_files: bool, tmp_path: Path) -> None:
     shape = small_shape(100, (*SERIES, DROPPED))
-    store = Store.open(tmp_path, KEY, shape) if in_files else Store.in_memory(shape)
+    store = Store.open(Slots(tmp_path, KEY, shape)) if in_files else Store.in_memory(shape)
     for step in range(3):
         assert store.room == shape.unread_rows
         send(store, some_rows(shape.unread_rows, step), START + step)
@@ -1058,7 +1061,7 @@ def test_a_full_log_whose_rows_are_all_damaged_is_read_to_its_end(in_files: bool
 @pytest.mark.parametrize("deleted", ["folder", "0.log", "1.log", "checkpoint.state", "nothing"])
 def test_workers_whose_files_are_deleted_count_their_rows_once(deleted: str, tmp_path: Path) -> None:
     folder, shape = tmp_path / "1", small_shape(700)
-    workers = [Store.open(folder, KEY, shape) for _ in range(2)]
+    workers = [Store.open(Slots(folder, KEY, shape)) for _ in range(2)]
     for seed, worker in enumerate(workers):
         send(worker, some_rows(500, seed), START)
         with worker.counting() as counters:
@@ -1086,7 +1089,7 @@ def test_workers_whose_files_are_deleted_count_their_rows_once(deleted: str, tmp
 
 
 def test_unread_rows_of_a_log_that_is_lost_are_counted_as_dropped(tmp_path: Path) -> None:
-    store = Store.open(tmp_path, KEY, small_shape(700, (*SERIES, DROPPED)))
+    store = Store.open(Slots(tmp_path, KEY, small_shape(700, (*SERIES, DROPPED))))
     send(store, some_rows(500), START)
     catch_up(store)
     send(store, some_rows(30, 1), START)
@@ -1102,10 +1105,10 @@ def test_unread_rows_of_a_log_that_is_lost_are_counted_as_dropped(tmp_path: Path
 def test_threads_that_find_the_files_lost_at_once_leave_them_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store.open(tmp_path, KEY, small_shape(700))
+    store = Store.open(Slots(tmp_path, KEY, small_shape(700)))
     shared = store._checkpoint
     (tmp_path / "checkpoint.state").unlink()
-    without, left = Checkpoint.without, []
+    without, left = Root.without, []
     other = threading.Thread(target=lambda: left.append(store.is_persistent))
 
     def interrupted(*arguments: Any) -> Any:
@@ -1115,7 +1118,7 @@ def test_threads_that_find_the_files_lost_at_once_leave_them_once(
         left.append(store._checkpoint is shared)
         return without(*arguments)
 
-    monkeypatch.setattr(Checkpoint, "without", interrupted)
+    monkeypatch.setattr(Root, "without", interrupted)
     assert not store.is_persistent
     other.join()
     assert left == [True, False]
@@ -1149,7 +1152,7 @@ class _Crew:
     def come(self) -> None:
         """Start a worker, in the first free slot."""
         if len(self.workers) < 3:
-            worker = Store.open(self.folder, KEY, self.shape)
+            worker = Store.open(Slots(self.folder, KEY, self.shape))
             assert worker.number == min(set(range(4)) - self.workers.keys())
             assert worker.recoveries == []
             self.workers[worker.number] = worker
@@ -1224,7 +1227,7 @@ def test_each_row_counts_once_whichever_workers_come_go_and_are_folded(steps: li
 
 def test_a_log_is_folded_only_once_it_is_left_read_to_its_end_and_old(tmp_path: Path) -> None:
     shape = small_shape(100)
-    one, other = (Store.open(tmp_path, KEY, shape) for _ in range(2))
+    one, other = (Store.open(Slots(tmp_path, KEY, shape)) for _ in range(2))
     file = tmp_path / "1.log"
 
     def folds(oldest: float) -> bool:
@@ -1253,7 +1256,7 @@ def test_a_log_is_folded_only_once_it_is_left_read_to_its_end_and_old(tmp_path: 
 
 def test_nothing_grows_with_rows(tmp_path: Path) -> None:
     shape = small_shape(100)
-    store = Store.open(tmp_path, KEY, shape)
+    store = Store.open(Slots(tmp_path, KEY, shape))
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     held = []
     for step in range(6):

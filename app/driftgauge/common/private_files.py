@@ -53,6 +53,17 @@ def opened(path: Path, flags: int, *, of_anyone: bool = False) -> int:
     return descriptor
 
 
+def allocate(path: Path, size: int, flags: int = 0) -> None:
+    """Give a file its size and its disk space: a mapped file without the latter would end its process later.
+
+    `flags` are added to those that open it. OSError if the disk has no room.
+    """
+    with os.fdopen(opened(path, os.O_RDWR | flags), "r+b") as file:
+        os.truncate(file.fileno(), size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
 def make_private(folder: Path, root: Path) -> None:
     """Make a folder, with those between it and `root`, that other users cannot write in; OSError otherwise.
 

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.state.shape import MAX_SLOTS
+from driftgauge.state.root import MAX_SLOTS
 
 ClockName = Literal["arrival", "event"]
 BEHIND_SECONDS: Final = 300.0

@@ -29,9 +29,10 @@ from driftgauge.metrics.series import (
 )
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.state.catch_up import PendingRows
-from driftgauge.state.checkpoint import Latches
+from driftgauge.state.root import Latches
 from driftgauge.state.shape import StateShape
-from driftgauge.state.store import LOCK_SECONDS, StateSnapshot, Store
+from driftgauge.state.snapshot import StateSnapshot
+from driftgauge.state.store import LOCK_SECONDS, Store
 
 _LATCH_BLOCKS: Final = 10
 """In event time, latches are updated after this many blocks of evidence."""

@@ -22,9 +22,10 @@ from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import DROPPED, LATE
-from driftgauge.state.checkpoint import Checkpoint, Page, Root
+from driftgauge.state.checkpoint import Checkpoint, Page
 from driftgauge.state.layout import WordArray
 from driftgauge.state.log import LogReader
+from driftgauge.state.root import Root
 from driftgauge.state.shape import StateShape
 
 _NO_PLACES: Final = np.empty(0, np.int64)
@@ -131,4 +132,4 @@ class CatchUp:
             numbers = checkpoint.numbers(root, span)
             later.append(checkpoint.places(span, numbers[numbers > math.floor(now / span.width)]))
         places = np.concatenate([_NO_PLACES, *later])
-        return replace(checkpoint.without(root, places), progress=root.progress.up_to(now)), len(places)
+        return replace(root.without(places), progress=root.progress.up_to(now)), len(places)

@@ -18,7 +18,7 @@ from mmap import ACCESS_READ, ACCESS_WRITE, mmap
 from pathlib import Path
 from typing import Any, Final
 
-from driftgauge.common.private_files import opened
+from driftgauge.common.private_files import allocate, opened
 from driftgauge.errors import DriftgaugeError
 from driftgauge.state.layout import Field, Layout
 
@@ -39,6 +39,10 @@ _KEYS: Final = 2**62
 
 class Unsound(DriftgaugeError, ValueError):
     """A file whose header or size is not that of a state file."""
+
+
+class Truncated(Unsound):
+    """A file of another size than its header tells."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +166,8 @@ def create(
     new, key = path.with_suffix(f".{os.getpid()}.new"), secrets.randbelow(_KEYS)
     header, size = identity.header(key), HEADER_BYTES + layout.size_bytes
     try:
-        with os.fdopen(opened(new, os.O_RDWR | os.O_CREAT | os.O_EXCL), "r+b") as empty:
-            allocate(empty.fileno(), size)
+        allocate(new, size, os.O_CREAT | os.O_EXCL)
+        with os.fdopen(opened(new, os.O_RDWR), "r+b") as empty:
             file = mmap(empty.fileno(), size, access=ACCESS_WRITE)
         file[: len(header)] = header
         Lease.own(service).write(file)
@@ -175,20 +179,13 @@ def create(
     return file, key
 
 
-def allocate(descriptor: int, size: int) -> None:
-    """Give a file its size and its disk space: a mapped file without the latter would end its process later."""
-    os.truncate(descriptor, size)
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-
-
 def open_mapped(path: Path, identity: FileIdentity, layout: Layout, *, writable: bool) -> tuple[mmap, int]:
     """Return a file, mapped, and its key; ValueError for another identity or size, OSError if it is unreadable."""
     size = HEADER_BYTES + layout.size_bytes
     with os.fdopen(opened(path, os.O_RDWR if writable else os.O_RDONLY), "r+b" if writable else "rb") as file:
         key = identity.key(file.read(HEADER_BYTES))
         if os.fstat(file.fileno()).st_size != size:
-            raise Unsound("it is truncated")
+            raise Truncated("it is truncated")
         return mmap(file.fileno(), size, access=ACCESS_WRITE if writable else ACCESS_READ), key
 
 

@@ -165,6 +165,13 @@ class Log:
                 self.counters.rows[0] = self.reader.committed[0] = self.rows
                 self.reader.counters.write_words(self.counters.words)
 
+    def emptied(self) -> Log:
+        """Return a log in memory that continues the number of rows and the counters; its rows count as damaged."""
+        log = Log(self._shape, counters=self.counters)
+        log.rows = self.rows
+        log.publish()
+        return log
+
     def close(self) -> None:
         """Publish and write nothing more: from now on the slot may be another worker's."""
         self.publish()

@@ -8,15 +8,14 @@ from typing import Final
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.evidence.detector import Detector
+from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.scales import Scales
-from driftgauge.drift.verdict.rule import SEVERITIES
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import PROCESS, CounterSpec
 from driftgauge.state.double_buffer import double_buffer_fields
 from driftgauge.state.layout import Field, Layout, counter_fields
+from driftgauge.state.root import MAX_SLOTS, Root, root_fields
 
-MAX_SLOTS: Final = 64
-"""Workers that may share a state at once."""
 _FEWEST_UNREAD: Final = 4_096
 _MOST_UNREAD: Final = 8_192
 _UNREAD_BYTES: Final = 33_554_432
@@ -79,24 +78,14 @@ class StateShape:
         return Layout([Field("counts", "u4", (columns, bins)), Field("sums", "f8", (2, columns))])
 
     @cached_property
+    def start(self) -> Root:
+        """The root of a checkpoint before the first row."""
+        return Root.start(Progress.start(self.binner, self.detector), self.counted.words, self.pages)
+
+    @cached_property
     def root(self) -> Layout:
         """The layout of a checkpoint's root."""
-        columns, bins = self.binner.columns, self.binner.width
-        return Layout(
-            [
-                Field("numbers", "f8", (12,)),
-                Field("total", "i8", (columns, bins)),
-                Field("weighed", "u4", (columns, bins)),
-                Field("wealth", "f8", (self.detector.bets,)),
-                *(Field(name, "f8", (columns,)) for name in ("evidence", "raised_since", "cleared_at")),
-                Field("latched", "?", (len(SEVERITIES), columns)),
-                Field("positions", "i8", (MAX_SLOTS, 2)),
-                Field("carried", "u8", (self.counted.words,)),
-                Field("page_bucket", "i8", (self.pages,)),
-                Field("page_copy", "u1", (self.pages,)),
-                Field("page_checks", "u8", (self.pages,)),
-            ]
-        )
+        return Layout(root_fields(self.start))
 
     @cached_property
     def checkpoint(self) -> Layout:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from mmap import mmap
 from pathlib import Path
 from typing import Final
 
-from driftgauge.common.private_files import FileLock, LockTimeout, make_private, opened
+from driftgauge.common.private_files import FileLock, LockTimeout, allocate, make_private
 from driftgauge.errors import DriftgaugeError, Reason, StateError
-from driftgauge.state.checkpoint import FOLDED, Checkpoint
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import (
     EVALUATION_LOCK,
@@ -25,8 +25,8 @@ from driftgauge.state.files import (
     OPEN_SECONDS,
     FileIdentity,
     Lease,
+    Truncated,
     Unsound,
-    allocate,
     boot_id,
     create,
     is_cut,
@@ -39,6 +39,7 @@ from driftgauge.state.files import (
 from driftgauge.state.folder import refuse_old
 from driftgauge.state.layout import Layout
 from driftgauge.state.log import Log, LogReader
+from driftgauge.state.root import FOLDED
 from driftgauge.state.shape import StateShape
 
 CHECKPOINT_FILE: Final = "checkpoint.state"
@@ -96,8 +97,18 @@ class Acquired:
     """Rows that the worker before this one appended and did not count."""
 
 
+@dataclass(frozen=True)
+class OwnFile:
+    """A file of this worker, mapped."""
+
+    content: mmap
+    inode: int
+    header: bytes
+    """What its header must be."""
+
+
 class Slots:
-    """The folder of one model and version, as one worker sees it."""
+    """The folder of one model and version, as one worker sees it. It shares nothing until it has acquired a slot."""
 
     def __init__(
         self,
@@ -111,19 +122,18 @@ class Slots:
     ) -> None:
         """Use a folder in `state_dir`, by default that itself; `service` is the `service_id` of the supervisor."""
         self.folder: Final = folder
+        self.shape: Final = shape
+        self.failpoint: Final = failpoint
         self.recoveries: Final[list[Recovery]] = []
         """What was found when this worker started."""
         self.left_out: Mapping[int, str] = {}
-        """The slots of other workers that cannot be read, and why."""
+        """The slots of other workers that could not be read last, and why."""
         self._state_dir = state_dir or folder
-        self._shape = shape
         self._service = service_id() if service is None else service
-        self._failpoint = failpoint
         self._boot = boot_id()
         self._lock: FileLock | None = None
-        self._mapped: dict[str, tuple[mmap, int]] = {}
-        """This worker's files and their inodes, by name."""
-        self._headers: dict[str, bytes] = {}
+        self._files: dict[str, OwnFile] = {}
+        """This worker's files, by name; the log is acquired last."""
         self._seen: dict[int, tuple[tuple[int, int], Slot]] = {}
         series = [(spec.name, spec.children, spec.buckets) for spec in shape.series]
         log = layout_hash([*shape.log.fields, *shape.counted.fields], series, shape.clock)
@@ -176,21 +186,21 @@ class Slots:
                     )
 
     def _acquire_lock(self) -> int:
-        for number in range(self._shape.max_workers):
+        for number in range(self.shape.max_workers):
             lock = FileLock(self.folder / f"{number}.lock")
             if lock.acquire():
                 self._lock = lock
                 return number
-        few = f"; with clock={self._shape.clock} there is one worker" if self._shape.max_workers == 1 else ""
-        raise StateUnavailable(f"{self.folder}: {self._shape.max_workers} worker(s) use it already{few}")
+        few = f"; with clock={self.shape.clock} there is one worker" if self.shape.max_workers == 1 else ""
+        raise StateUnavailable(f"{self.folder}: {self.shape.max_workers} worker(s) use it already{few}")
 
     def _checkpoint(self) -> Checkpoint:
-        layout, fill = self._shape.checkpoint, lambda buffer: Checkpoint(self._shape, buffer).repair()
+        layout, fill = self.shape.checkpoint, lambda buffer: Checkpoint(self.shape, buffer).repair()
         file, _ = self._opened(CHECKPOINT_FILE, self._identity, layout, fill)
         for log in self._logs():
             if _difference(log, self._log_identity) and FileLock(log.with_suffix(".lock")).is_free():
                 log.unlink(missing_ok=True)  # of another baseline or other settings, and no worker uses it
-        checkpoint = Checkpoint(self._shape, memoryview(file)[HEADER_BYTES:], failpoint=self._failpoint)
+        checkpoint = Checkpoint(self.shape, memoryview(file)[HEADER_BYTES:], failpoint=self.failpoint)
         if damage := checkpoint.repair():
             self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{CHECKPOINT_FILE}: {damage}"))
         return checkpoint
@@ -201,31 +211,28 @@ class Slots:
         """Return a file, mapped, and its key; the file is new if there was none that can be used."""
         path = self.folder / name
         try:
-            file, key = open_mapped(path, identity, layout, writable=True)
-        except FileNotFoundError:
-            file, key = create(path, identity, layout, fill, self._service)
-        except ValueError as error:
-            if _has_header(path, identity):  # only its size is wrong
-                with os.fdopen(opened(path, os.O_RDWR), "r+b") as cut:
-                    allocate(cut.fileno(), HEADER_BYTES + layout.size_bytes)
-                self.recoveries.append(Recovery(Reason.STATE_TRUNCATED, f"{name}: {error}"))
+            try:
                 file, key = open_mapped(path, identity, layout, writable=True)
-            else:
+            except Truncated as error:
+                self.recoveries.append(Recovery(Reason.STATE_TRUNCATED, f"{name}: {error}"))
+                allocate(path, HEADER_BYTES + layout.size_bytes)
+                file, key = open_mapped(path, identity, layout, writable=True)
+        except (FileNotFoundError, ValueError) as error:
+            if isinstance(error, ValueError):
                 self.recoveries.append(Recovery(Reason.STATE_FOREIGN, f"{name}: {error}; it begins empty"))
-                file, key = create(path, identity, layout, fill, self._service)
-        self._mapped[name] = file, os.stat(path).st_ino
-        self._headers[name] = identity.header(key)
+            file, key = create(path, identity, layout, fill, self._service)
+        self._files[name] = OwnFile(file, os.stat(path).st_ino, identity.header(key))
         return file, key
 
     def _resumed(self, number: int, checkpoint: Checkpoint) -> Acquired:
-        layout, fill = self._shape.log, lambda buffer: Log(self._shape, buffer).publish()
+        layout, fill = self.shape.log, lambda buffer: Log(self.shape, buffer).publish()
         root, name = checkpoint.read(), f"{number}.log"
         file, key = self._opened(name, self._log_identity, layout, fill)
         if root.positions.get(key) == FOLDED:  # a worker was killed before it deleted the file
             (self.folder / name).unlink()
             file, key = self._opened(name, self._log_identity, layout, fill)
         lease = Lease.read(file[:HEADER_BYTES])
-        log = Log(self._shape, memoryview(file)[HEADER_BYTES:], failpoint=self._failpoint)
+        log = Log(self.shape, memoryview(file)[HEADER_BYTES:], failpoint=self.failpoint)
         damage = log.resume(root.positions.get(key, 0), intact=lease.is_whole)
         if not lease.is_whole:
             lost = damage or "what was written in the last seconds may be lost"
@@ -234,8 +241,8 @@ class Slots:
             self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{name}: {damage}"))
         uncounted = max(0, log.rows - int(log.counters.rows[0]))
         if key not in root.positions:  # if the checkpoint is new, the rows of the largest window are observed again
-            position = max(0, log.rows - self._shape.window_rows)
-            checkpoint.commit(root.with_position(key, position, [slot.key for slot in self.others()]), {})
+            keys = [slot.key for slot in self.others()]
+            checkpoint.commit(root.with_position(key, log.rows - self.shape.window_rows, keys), {})
         # Should the machine stop from now on, the mark of an orderly stop is no longer true.
         Lease.own(self._service).write(file)
         file.flush(0, HEADER_BYTES)
@@ -244,12 +251,12 @@ class Slots:
 
     def leave(self) -> None:
         """Write everything to the disk, mark the log as left in good order, and give the slot back."""
-        for file, _ in self._mapped.values():
-            file.flush()
-        for name, (file, _) in self._mapped.items():
+        for own in self._files.values():
+            own.content.flush()
+        for name, own in self._files.items():
             if name != CHECKPOINT_FILE:
-                replace(Lease.read(file[:HEADER_BYTES]), clean=True).write(file)
-                file.flush(0, HEADER_BYTES)
+                replace(Lease.read(own.content[:HEADER_BYTES]), clean=True).write(own.content)
+                own.content.flush(0, HEADER_BYTES)
         self.release()
 
     def release(self) -> None:
@@ -259,72 +266,84 @@ class Slots:
 
     # ------------------------------------------------------------ while it runs
 
+    def shares(self, name: str) -> bool:
+        """Return whether other workers find a file of this worker."""
+        return name in self._files
+
     def is_cut(self, name: str) -> bool:
         """Return whether a file of this worker was truncated: reading behind its end would end this process."""
-        return is_cut(self._mapped[name][0])
+        own = self._files.get(name)
+        return own is not None and is_cut(own.content)
 
-    def damage(self, name: str) -> str:
-        """Return why a file of this worker cannot be shared any more; empty if it can."""
-        file, inode = self._mapped[name]
-        if is_cut(file):
+    def lost(self) -> Mapping[str, str]:
+        """Return the files of this worker that cannot be shared any more, and why; with its log both."""
+        lost = {name: why for name, own in self._files.items() if (why := self._damage(name, own))}
+        logs = [why for name, why in lost.items() if name != CHECKPOINT_FILE]
+        return dict.fromkeys(self._files, logs[0]) if logs else lost
+
+    def _damage(self, name: str, own: OwnFile) -> str:
+        if is_cut(own.content):
             return f"{name}: it was truncated while a worker used it"
         try:
-            return "" if os.stat(self.folder / name).st_ino == inode else f"{name} was replaced"
+            return "" if os.stat(self.folder / name).st_ino == own.inode else f"{name} was replaced"
         except OSError:
             return f"{name} is gone"
 
+    def give_up(self, names: Collection[str]) -> None:
+        """Share some files of this worker no more."""
+        self._files = {name: own for name, own in self._files.items() if name not in names}
+
     def restore_headers(self) -> None:
-        """Write the headers of this worker's files again if they are damaged. The caller holds the evaluation lock."""
-        for name, (file, _) in self._mapped.items():
-            header = self._headers[name]
-            if file[: len(header)] != header:
-                file[: len(header)] = header
-                Lease.own(self._service).write(file)
+        """Write the headers of this worker's files again if they are damaged."""
+        for own in self._files.values():
+            if own.content[: len(own.header)] != own.header:
+                own.content[: len(own.header)] = own.header
+                Lease.own(self._service).write(own.content)
 
     def evaluation_lock(self) -> FileLock:
         """Return the lock of the worker that evaluates."""
         return FileLock(self.folder / EVALUATION_LOCK)
 
     def others(self) -> list[Slot]:
-        """Return the slots of other workers, running or ended, by number.
+        """Return the slots of other workers, running or ended, by number; none if this one shares no log.
 
         Logs of another baseline or layout are left out: their workers are about to be replaced.
         """
         found: dict[int, tuple[tuple[int, int], Slot]] = {}
         left_out: dict[int, str] = {}
-        for path in self._logs():
+        try:
+            logs = self._logs() if self._files.keys() - {CHECKPOINT_FILE} else []
+        except OSError as error:
+            logs, left_out[-1] = [], f"only this worker's own state can be read: {error}"
+        for path in logs:
             number = int(path.stem)
-            if path.name in self._mapped:
+            if path.name in self._files:
                 continue
             try:
                 status = os.lstat(path)
                 known = status.st_ino, status.st_size
                 before = self._seen.get(number)
                 # A mapped file keeps its inode, so no other file has it; of others nothing is kept.
-                slot = before[1] if before and before[0] == known else self._slot(number, path)
-                if slot is not None:
-                    found[number] = known, slot
+                found[number] = known, before[1] if before and before[0] == known else self._slot(number, path)
             except FileNotFoundError:
                 pass
             except OSError as error:
-                left_out[number] = error.strerror or str(error)
+                left_out[number] = f"{path.name} is left out: {error.strerror or error}"
             except Unsound as error:
-                left_out[number] = str(error)
+                left_out[number] = f"{path.name} is left out: {error}"
+            except ValueError:  # of another baseline or layout: its worker is about to be replaced
+                pass
         self._seen, self.left_out = found, left_out
-        return [found[number][1] for number in sorted(found)]
+        return [slot for _, slot in found.values()]
 
-    def _slot(self, number: int, path: Path) -> Slot | None:
-        try:
-            file, key = open_mapped(path, self._log_identity, self._shape.log, writable=False)
-        except Unsound:
-            raise
-        except ValueError:
-            return None
-        return Slot(number, key, LogReader(self._shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
+    def _slot(self, number: int, path: Path) -> Slot:
+        file, key = open_mapped(path, self._log_identity, self.shape.log, writable=False)
+        return Slot(number, key, LogReader(self.shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
 
     def _logs(self) -> list[Path]:
-        """Return the logs in the folder."""
-        return [self.folder / name for name in sorted(os.listdir(self.folder)) if _LOG_FILE.fullmatch(name)]
+        """Return the logs in the folder, by number."""
+        names = [name for name in os.listdir(self.folder) if _LOG_FILE.fullmatch(name)]
+        return [self.folder / name for name in sorted(names, key=lambda name: int(name.removesuffix(".log")))]
 
     def remove(self, slot: Slot, before: Callable[[], bool]) -> None:
         """Delete a log unless a worker holds it or `before`, which is called with its lock held, returns False."""
@@ -332,20 +351,11 @@ class Slots:
         if lock.acquire():
             try:
                 if before():
-                    self._failpoint("fold.committed")
+                    self.failpoint("fold.committed")
                     (self.folder / f"{slot.number}.log").unlink(missing_ok=True)
-                    self._failpoint("fold.deleted")
+                    self.failpoint("fold.deleted")
             finally:
                 lock.release()
-
-
-def _has_header(path: Path, identity: FileIdentity) -> bool:
-    """Return whether a file is of an identity, whatever its size."""
-    try:
-        identity.key(read_header(path))
-    except ValueError:
-        return False
-    return True
 
 
 def _difference(path: Path, identity: FileIdentity) -> str:

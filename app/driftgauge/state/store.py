@@ -10,30 +10,24 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.windows.streams import merged, newest_of
-from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
-from driftgauge.metrics.counters import Counters
 from driftgauge.state.catch_up import CatchUp, PendingRows
-from driftgauge.state.checkpoint import FOLDED, Checkpoint, Latches, Root
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
-from driftgauge.state.failpoints import Failpoint, no_failpoint
-from driftgauge.state.layout import Arrays, WordArray
+from driftgauge.state.layout import WordArray
 from driftgauge.state.log import Log
+from driftgauge.state.root import FOLDED, Latches, Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots, StateKey
+from driftgauge.state.snapshot import SlotTotals, StateSnapshot
 
 LOCK_SECONDS: Final = 5.0
 """How long one evaluation waits for another worker's."""
@@ -41,105 +35,51 @@ _MOST_NOTES: Final = 50
 _EMPTIED: Final = "damaged buckets of time windows were emptied"
 
 
-@dataclass(frozen=True)
-class StateSnapshot:
-    """What an evaluation reads."""
-
-    rows: Rows
-    """The newest rows of all workers, by arrival."""
-    totals: tuple[Totals, ...]
-    """What each time window holds."""
-    observed: int
-    """Rows appended since the state began, up to the newest of these."""
-    latest_at: float
-    """The latest time of a row, seconds since 1970; -inf without rows."""
-    evidence: Evidence
-    latches: Latches
-
-
-@dataclass(frozen=True)
-class SlotTotals:
-    """What one slot has counted; `number` is None for the slots that are folded."""
-
-    number: int | None
-    is_running: bool
-    counted: Arrays
-    """By series, with `process` and `rows`."""
-    rows: int
-    """Rows appended."""
-
-
-def sum_totals(members: Sequence[SlotTotals]) -> Arrays:
-    """Return what slots have counted together, by series."""
-    names = members[0].counted.keys() - {"process", "rows"}
-    return {name: reduce(add, [own.counted[name] for own in members]) for name in names}
-
-
 class Store:
     """The log of this worker, the logs of the others, and the checkpoint of all."""
 
-    def __init__(
-        self, shape: StateShape, own: Acquired, slots: Slots | None, failpoint: Failpoint = no_failpoint
-    ) -> None:
-        """Use what `Slots.acquire` returns; without slots it is all in memory."""
-        self.shape: Final = shape
+    def __init__(self, slots: Slots, own: Acquired) -> None:
+        """Use what `slots` has acquired."""
+        self.shape: Final = slots.shape
         self.number: Final = own.number
         """The number of this worker's slot."""
         self.uncounted: Final = own.uncounted
         """Rows that the worker before this one appended and did not count."""
-        self.left_out: Mapping[int, str] = {}
-        """The slots of other workers that could not be read last, and why."""
+        self.recoveries: Final[Sequence[Recovery]] = slots.recoveries
         self.lost: str | None = None
         """Why this worker does not use its files any more."""
-        self.recoveries: Final[Sequence[Recovery]] = slots.recoveries if slots else ()
+        self.latest_at: float = max(own.log.latest_at(), own.checkpoint.read().progress.head.at)
+        """The latest time of a row, seconds since 1970; -inf without rows."""
+        self.counting: Final = own.log.counters.counting
+        """Gives this worker's counters to one writer at a time, as a context manager."""
+        self.counters: Final = own.log.counters.counters
+        self.process: Final = own.log.counters.process
+        """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
+        self._slots = slots
         self._key = own.key
+        self._own_file = f"{own.number}.log"
         self._log = own.log
         self._checkpoint = own.checkpoint
-        self._slots = slots
-        self._failpoint = failpoint
-        self._own_file = f"{own.number}.log"
-        self._shares_log = self._shares_checkpoint = slots is not None
         self._position = own.checkpoint.read().positions[own.key]
         self._appending = threading.RLock()
         self._evaluating = threading.RLock()
-        self._catch_up = CatchUp(shape)
+        self._catch_up = CatchUp(self.shape)
         self._known: tuple[Mapping[int, SlotTotals], WordArray] = {}, own.checkpoint.read().carried
         """The totals of other slots as they were read last, by key, and the carried counters read with them."""
         self._damages: list[str] = []
         self._is_closed = False
-        self.latest_at: float = max(own.log.latest_at(), own.checkpoint.read().progress.head.at)
-        """The latest time of a row, seconds since 1970; -inf without rows."""
 
     @classmethod
     def in_memory(cls, shape: StateShape) -> Store:
         """Return a store of one worker that ends with its process."""
         checkpoint = Checkpoint(shape)
-        checkpoint.commit(replace(checkpoint.read(), positions={0: 0}), {})
-        return cls(shape, Acquired(0, 0, Log(shape), checkpoint), None)
+        checkpoint.commit(checkpoint.read().with_position(0, 0, ()), {})
+        return cls(Slots(Path(), StateKey("", "", ""), shape), Acquired(0, 0, Log(shape), checkpoint))
 
     @classmethod
-    def open(
-        cls,
-        folder: Path,
-        key: StateKey,
-        shape: StateShape,
-        *,
-        state_dir: Path | None = None,
-        service: int | None = None,
-        failpoint: Failpoint = no_failpoint,
-    ) -> Store:
-        """Acquire a slot in a folder, which lies in `state_dir`.
-
-        StateUnavailable if no state can be kept there; StateError if the folder must not be used: it is of another
-        version, or another service uses it.
-        """
-        slots = Slots(folder, key, shape, state_dir=state_dir, service=service, failpoint=failpoint)
-        return cls(shape, slots.acquire(), slots, failpoint)
-
-    @classmethod
-    def check(cls, folder: Path, key: StateKey, shape: StateShape, service: int) -> None:
-        """Raise StateError if a service must not use a folder; nothing is acquired."""
-        Slots(folder, key, shape, service=service).check()
+    def open(cls, slots: Slots) -> Store:
+        """Acquire a slot; StateUnavailable and StateError as in `Slots.acquire`."""
+        return cls(slots, slots.acquire())
 
     # ------------------------------------------------------------ rows and counters of this worker
 
@@ -175,29 +115,13 @@ class Store:
     @property
     def is_half_full(self) -> bool:
         """Whether half of the room is taken, so that it is time for a catch-up."""
-        if 2 * self._unread < self.shape.unread_rows:
-            return False
-        return 2 * self.room <= self.shape.unread_rows
+        return 2 * self._unread >= self.shape.unread_rows >= 2 * self.room
 
     def _update_position(self) -> None:
         """Learn how far this worker's log was read, by whichever worker."""
         with contextlib.suppress(Damaged):  # the next evaluation repairs it
-            if not self._slots or not self._slots.is_cut(CHECKPOINT_FILE) or not self._shares_checkpoint:
+            if not self._slots.is_cut(CHECKPOINT_FILE):
                 self._position = self._checkpoint.read().positions.get(self._key, self._position)
-
-    def counting(self) -> contextlib.AbstractContextManager[Counters]:
-        """Give this worker's counters to one writer at a time."""
-        return self._log.counters.counting()
-
-    @property
-    def counters(self) -> Counters:
-        """This worker's own counters."""
-        return self._log.counters.counters
-
-    @property
-    def process(self) -> FloatArray:
-        """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
-        return self._log.counters.process
 
     def publish(self) -> None:
         """Let other workers, and the successor of this one, know all that was counted."""
@@ -210,11 +134,8 @@ class Store:
             self._require_own_log()
             self._log.close()
             self._is_closed = True
-        if self._slots is not None:
-            if self._shares_log and not self._slots.damage(CHECKPOINT_FILE):
-                self._slots.leave()
-            else:
-                self._slots.release()
+            self._require_files()
+        self._slots.leave()
 
     # ------------------------------------------------------------ files that are lost
 
@@ -222,12 +143,17 @@ class Store:
     def is_persistent(self) -> bool:
         """Whether state is kept in files, where the next worker looks for them."""
         self._require_files()
-        return self._shares_log and self._shares_checkpoint
+        return self._slots.shares(self._own_file) and self._slots.shares(CHECKPOINT_FILE)
 
     @property
     def workers(self) -> int:
         """Workers that use the state."""
         return 1 + sum(slot.is_running for slot in self._others()[0])
+
+    @property
+    def left_out(self) -> Mapping[int, str]:
+        """The slots of other workers that could not be read last, and why."""
+        return self._slots.left_out
 
     @property
     def notes(self) -> list[str]:
@@ -241,49 +167,27 @@ class Store:
 
     def _require_own_log(self) -> None:
         """Continue in memory if this worker's log was truncated: to use it would end the process."""
-        if self._shares_log and self._slots is not None and self._slots.is_cut(self._own_file):
-            self._leave_log(self._slots.damage(self._own_file))
+        if self._slots.is_cut(self._own_file):
+            self._require_files()
 
     def _require_files(self) -> None:
-        """Continue in memory without files that other workers do not find any more."""
-        if self._slots is None:
-            return
-        if self._shares_log and (why := self._slots.damage(self._own_file)):
-            self._leave_log(why)
-        if self._shares_checkpoint and (why := self._slots.damage(CHECKPOINT_FILE)):
-            self._leave_checkpoint(why)
+        """Continue in memory without files that other workers do not find any more.
 
-    def _leave_checkpoint(self, why: str) -> None:
-        """Continue with a checkpoint in memory, as this process read it last; its time windows start empty."""
-        with self._appending:
-            if not self._shares_checkpoint:  # another thread has just done it
-                return
-            checkpoint, root = Checkpoint(self.shape), self._checkpoint.last_read
-            if root is not None:
-                places = np.arange(self.shape.pages)
-                checkpoint.commit(checkpoint.without(root, places), {})
-            self._checkpoint, self._shares_checkpoint = checkpoint, False
-        self._lose(why)
-
-    def _leave_log(self, why: str) -> None:
-        """Continue with a log in memory, alone: counters go on, and the windows start empty.
-
-        Rows that no catch-up has read are counted as damaged by the next one.
+        A checkpoint continues as this process read it last; its time windows start empty. So do all windows with a
+        log; its counters go on, and the next catch-up counts rows that none has read as damaged.
         """
+        if not self._slots.lost():
+            return
         with self._appending:
-            if not self._shares_log:
-                return
-            self._leave_checkpoint(why)
-            with self._log.counters.lock:
-                log = Log(self.shape, counters=self._log.counters)
-                log.rows = self._log.rows
-                self._log, self._shares_log = log, False
-            log.publish()
-        self._lose(why)
-
-    def _lose(self, why: str) -> None:
-        self.lost = self.lost or why
-        self._note(f"{why}; this worker continues in memory")
+            lost = self._slots.lost()  # nothing if another thread has just left them
+            if CHECKPOINT_FILE in lost:
+                self._checkpoint = self._checkpoint.without_pages()
+            if self._own_file in lost:
+                self._log = self._log.emptied()
+            self._slots.give_up(lost)
+            for why in lost.values():
+                self.lost = self.lost or why
+                self._note(f"{why}; this worker continues in memory")
 
     # ------------------------------------------------------------ all workers
 
@@ -293,16 +197,7 @@ class Store:
         No row is both in one of these slots and in the carried counters of this root.
         """
         self._require_files()
-        if self._slots is None or not self._shares_log:
-            self.left_out = {}
-            return [], self.root
-        try:
-            others = self._slots.others()
-        except OSError as error:
-            self.left_out = {-1: f"only this worker's own state can be read: {error}"}
-            others = []
-        else:
-            self.left_out = {number: f"{number}.log is left out: {why}" for number, why in self._slots.left_out.items()}
+        others = self._slots.others()
         self._note(*self.left_out.values())
         root = self.root  # after the files were listed: a log that is folded later counts as a log here
         return [slot for slot in others if root.positions.get(slot.key) != FOLDED], root
@@ -322,9 +217,13 @@ class Store:
     def rows(self) -> int:
         """Rows that all workers appended since the state began."""
         others, root = self._others()
-        carried = int(self.shape.counted.arrays(root.carried)["rows"][0])
         read = sum(slot.log.rows_after(root.positions.get(slot.key, 0)) for slot in others)
-        return carried + self._log.rows + read
+        return self._carried(root.carried).rows + self._log.rows + read
+
+    def _carried(self, words: WordArray) -> SlotTotals:
+        """Return the totals of slots that are folded."""
+        counted = self.shape.counted.arrays(words)
+        return SlotTotals(None, False, counted, int(counted["rows"][0]))
 
     def counted(self) -> list[SlotTotals]:
         """Return what each slot has counted, by number; the sum never falls.
@@ -338,56 +237,45 @@ class Store:
             with contextlib.suppress(Damaged):
                 rows = slot.log.rows_after(root.positions.get(slot.key, 0))
                 known[slot.key] = SlotTotals(slot.number, slot.is_running, slot.log.counted(), rows)
-        known = {key: own for key, own in known.items() if root.positions.get(key) != FOLDED}
-        self._known = known, root.carried
+        self._known = {key: own for key, own in known.items() if root.positions.get(key) != FOLDED}, root.carried
         return self.own_and_known()
 
     def own_and_known(self) -> list[SlotTotals]:
         """Return the totals of this worker, and those of the others as they were read last."""
         own = SlotTotals(self.number, True, self._log.counters.copied(), self._log.rows)
         known, words = self._known
-        members = sorted([own, *known.values()], key=lambda member: member.number or 0)
-        carried = self.shape.counted.arrays(words)
-        return [*members, SlotTotals(None, False, carried, int(carried["rows"][0]))]
+        return [*sorted([own, *known.values()], key=lambda member: member.number or 0), self._carried(words)]
 
     # ------------------------------------------------------------ the evaluation lock
 
     @contextlib.contextmanager
     def evaluating(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[None]:
-        """Hold the evaluation lock, over all threads and workers; a damaged checkpoint is repaired first.
+        """Hold the evaluation lock, over all threads and workers; what is damaged in the own files is repaired first.
 
         LockTimeout if another worker holds it too long, or this one has left.
         """
         with self._evaluating, contextlib.ExitStack() as stack:
             self._require_files()
-            if self._slots is not None and self._shares_checkpoint:
+            if self._slots.shares(CHECKPOINT_FILE):
                 stack.enter_context(self._slots.evaluation_lock().held(wait_seconds))
                 self._require_files()
             if self._is_closed:  # by now the slot may be another worker's
                 raise LockTimeout("the server has stopped")
-            self._restore_own()
+            with self._appending:
+                self._log.repeat()
+            self._slots.restore_headers()
             self._note(self._checkpoint.repair())
             yield
             self._update_position()
 
-    def _restore_own(self) -> None:
-        """Write the headers and the number of rows of this worker's files again, should they be damaged."""
-        with self._appending:
-            self._log.repeat()
-        if self._slots is not None and self._shares_log and self._shares_checkpoint:
-            self._slots.restore_headers()
-
-    def _logs(self) -> dict[int, Slot]:
-        """Return the slots by key, in one order for all workers; the read position of each is in the checkpoint."""
-        own = Slot(self.number, self._key, self._log.reader)
-        logs = {slot.key: slot for slot in sorted([own, *self._others()[0]], key=lambda slot: slot.number)}
-        root = self._checkpoint.read()
-        for key, slot in logs.items():
-            if key not in root.positions:  # the checkpoint was begun again: what is in the logs is observed again
-                position = max(0, slot.log.rows_after(0) - self.shape.window_rows)
-                root = root.with_position(key, position, list(logs))
-                self._checkpoint.commit(root, {})
-        return logs
+    def _logs(self) -> tuple[dict[int, Slot], Root]:
+        """Return the slots by key, in one order for all workers, and the root, which has a read position of each."""
+        slots = [Slot(self.number, self._key, self._log.reader), *self._others()[0]]
+        logs = {slot.key: slot for slot in sorted(slots, key=lambda slot: slot.number)}
+        for key in [key for key in logs if key not in self._checkpoint.read().positions]:  # it was begun again
+            position = logs[key].log.rows_after(0) - self.shape.window_rows
+            self._checkpoint.commit(self._checkpoint.read().with_position(key, position, logs), {})
+        return logs, self._checkpoint.read()
 
     def pending(self, limit: float, now: float | None = None) -> PendingRows | None:
         """Return the next rows that no commit has counted, None if there are none. The caller holds the lock.
@@ -396,11 +284,10 @@ class Store:
         buckets later than `now`, by default `limit`, are dropped, and such rows get that time.
         """
         now = limit if now is None else now
-        slots = self._logs()
+        slots, before = self._logs()
         for key, slot in slots.items():
-            if slot.log.has_damaged_end(self._checkpoint.read().positions[key]):
+            if slot.log.has_damaged_end(before.positions[key]):
                 self._note(f"{slot.number}.log: its newest rows or their number are damaged")
-        before = self._checkpoint.read()
         root, dropped = self._catch_up.without_future(self._checkpoint, before, limit, now)
         if root is not before:
             self._note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
@@ -415,7 +302,7 @@ class Store:
         The caller holds the lock.
         """
         root, pages, damaged = self._catch_up.count(self._checkpoint, self._checkpoint.read(), pending)
-        self._failpoint("catch_up.binned")
+        self._slots.failpoint("catch_up.binned")
         self._checkpoint.commit(root if latches is None else replace(root, latches=latches), pages)
         self._note("damaged rows were left out" if pending.damaged else "", _EMPTIED if damaged.size else "")
         self._update_position()
@@ -430,27 +317,26 @@ class Store:
         `now`, seconds since 1970, is the end of the time windows; `rows` is how many rows, by default those of the
         largest window.
         """
-        logs, root = self._logs(), self._checkpoint.read()
+        logs, root = self._logs()
         newest = self._newest(logs, root, rows)
         totals, damaged = self._checkpoint.totals(root, now)
         if damaged.size:
             self._note(_EMPTIED)
-            self._checkpoint.commit(self._checkpoint.without(root, damaged), {})
-        carried = int(self.shape.counted.arrays(root.carried)["rows"][0])
+            self._checkpoint.commit(root.without(damaged), {})
         return StateSnapshot(
             rows=newest,
             totals=totals,
-            observed=carried + sum(root.positions[key] for key in logs),
+            observed=self._carried(root.carried).rows + sum(root.positions[key] for key in logs),
             latest_at=root.progress.head.at,
             evidence=root.progress.evidence,
             latches=root.latches,
         )
 
-    def newest(self, rows: int | None = None) -> Rows:
+    def newest(self) -> Rows:
         """Return the newest rows that were counted; see `snapshot`. The caller holds the lock."""
-        return self._newest(self._logs(), self._checkpoint.read(), rows)
+        return self._newest(*self._logs())
 
-    def _newest(self, logs: Mapping[int, Slot], root: Root, rows: int | None) -> Rows:
+    def _newest(self, logs: Mapping[int, Slot], root: Root, rows: int | None = None) -> Rows:
         rows = self.shape.window_rows if rows is None else min(rows, self.shape.window_rows)
         ends = [root.positions[key] for key in logs]
         arrivals = [slot.log.arrivals(max(0, end - rows), end) for slot, end in zip(logs.values(), ends, strict=True)]
@@ -470,9 +356,7 @@ class Store:
 
         That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window.
         """
-        if self._slots is None or not self._shares_checkpoint:
-            return
-        for slot in self._slots.others():
+        for slot in self._slots.others() if self._slots.shares(CHECKPOINT_FILE) else ():
             if self._is_over(slot, oldest):
                 with contextlib.suppress(Damaged, OSError):
                     self._slots.remove(slot, lambda slot=slot: self._carry(slot, oldest))  # type: ignore[misc]
@@ -482,7 +366,8 @@ class Store:
         position = self._checkpoint.read().positions.get(slot.key, 0)
         if position == FOLDED:
             return True
-        return 0 < slot.log.rows_after(position) == position and _newest_arrival(slot, position) < oldest
+        is_read = 0 < slot.log.rows_after(position) == position
+        return is_read and float(slot.log.arrivals(position - 1, position)[0]) < oldest
 
     def _carry(self, slot: Slot, oldest: float) -> bool:
         """Add the counters and rows of a log to the carried ones; returns whether its file is not needed any more."""
@@ -502,7 +387,3 @@ class Store:
             others = {key: read for key, read in root.positions.items() if key != slot.key}
             self._checkpoint.commit(replace(root, positions={**others, slot.key: FOLDED}, carried=words), {})
         return True
-
-
-def _newest_arrival(slot: Slot, rows: int) -> float:
-    return float(slot.log.arrivals(rows - 1, rows)[0])

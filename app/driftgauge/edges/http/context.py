@@ -34,7 +34,8 @@ from driftgauge.monitor.registry import Registry
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.serving.batcher import Batcher
 from driftgauge.settings.options import Settings
-from driftgauge.state.store import SlotTotals, Store, sum_totals
+from driftgauge.state.snapshot import SlotTotals, sum_totals
+from driftgauge.state.store import Store
 
 UNREAD: Final = "state_not_read"
 TEST_KEPT_SECONDS: Final = 5.0
