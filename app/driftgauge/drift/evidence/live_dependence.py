@@ -152,8 +152,17 @@ class _Items:
     ends: IntArray
     """The block with which each ended, shape [items]."""
 
-    def __len__(self) -> int:
-        return len(self.ends)
+
+@dataclass(frozen=True)
+class _Pairs:
+    """New pairs of consecutive items of one level."""
+
+    items: IntArray
+    """Rows in each bin, shape [2, pairs, columns, K]."""
+    ends: IntArray
+    """The block with which each pair was complete, shape [pairs]."""
+    waiting: IntArray
+    """The item after the last pair, shape [columns, K]; 0 without one."""
 
 
 Change = tuple[int, IntArray]
@@ -171,6 +180,7 @@ class DependenceMeter:
         mean = (shares * self._scores).sum(axis=1, keepdims=True)
         by_score = (shares * (self._scores - mean) ** 2).sum(axis=1)
         self._variances = np.stack([by_score, (shares * (1.0 - shares)).sum(axis=1)])
+        self._squared_scores = self._scores**2
         self._shape = counts.shape
 
     def start(self) -> LiveDependence:
@@ -185,11 +195,10 @@ class DependenceMeter:
         if len(blocks) == 0:
             return before, []
         items, unfinished = _joined(before.unfinished, blocks.counts)
+        paired = _paired(before.levels, items)
         levels, news = list(before.levels), []
-        for number, level in enumerate(before.levels):
-            if len(items) == 0:
-                break
-            levels[number], items, found = self._level_after(level, items)
+        for number, (pairs, squares) in enumerate(zip(paired, self._squares(paired), strict=True)):
+            levels[number], found = _level_after(before.levels[number], pairs, squares)
             news += [(end, number, ratio) for end, ratio in found]
         rows = before.rows + np.cumsum(blocks.rows.astype(np.int64))
         changes = _changes(before, sorted(news, key=lambda new: new[:2]), rows)
@@ -202,54 +211,63 @@ class DependenceMeter:
             levels=tuple(levels),
         ), changes
 
-    def _level_after(self, level: Level, items: _Items) -> tuple[Level, _Items, list[tuple[int, FloatArray]]]:
-        """Return a level after more items, the items of the next level, and the ratios by the blocks they came with."""
-        counts, ends = items.counts, items.ends
+    def _squares(self, paired: Sequence[_Pairs]) -> Sequence[PairArray]:
+        """Return the squared differences of each level's pairs over their variances for independent rows.
+
+        In units of 1 / `UNIT`, shape [pairs, 2, columns]. The variance is that of the reference or of the pair
+        itself, whichever is larger: rows that vary more than the reference's are not dependent for that. The sums
+        are exact, because counts are whole and scores multiples of a power of 2.
+        """
+        if not paired:
+            return []
+        items = np.concatenate([pairs.items for pairs in paired], axis=1).astype(np.float64)
+        n = items[:, :, 0].sum(axis=2)[:, :, None]
+        score = np.einsum("hpfk,fk->hpf", items, self._scores)
+        square = np.einsum("hpfk,fk->pf", items, self._squared_scores)
+        same, cross = np.einsum("hpfk,hpfk->hpf", items, items), np.einsum("pfk,pfk->pf", *items)
+        total = n[0] + n[1]
+        differences = np.empty((len(total), 2, items.shape[2]))
+        differences[:, 0] = (score[1] / n[1] - score[0] / n[0]) ** 2
+        differences[:, 1] = same[0] / n[0] ** 2 + same[1] / n[1] ** 2 - 2.0 * cross / (n[0] * n[1])
+        within = np.empty_like(differences)
+        within[:, 0] = square / total - ((score[0] + score[1]) / total) ** 2
+        within[:, 1] = 1.0 - (same[0] + same[1] + 2.0 * cross) / total**2
+        variances = np.maximum(within, self._variances)
+        differences *= UNIT / (1.0 / n[0] + 1.0 / n[1])[:, None]
+        squares = np.divide(differences, variances, out=np.zeros_like(differences), where=variances > _NO_VARIANCE)
+        whole: PairArray = np.rint(np.clip(squares, 0.0, _LARGEST_SQUARE)).astype(np.int32)
+        return np.split(whole, np.cumsum([len(pairs.ends) for pairs in paired])[:-1])
+
+
+def _paired(levels: Sequence[Level], items: _Items) -> list[_Pairs]:
+    """Return the pairs that new items of the first level complete in each level, as far as any item gets."""
+    paired: list[_Pairs] = []
+    counts, ends = items.counts, items.ends
+    for level in levels:
+        if len(ends) == 0:
+            break
         if level.waiting.any():
             counts, ends = np.concatenate([level.waiting[None], counts]), np.concatenate([[-1], ends])
-        paired = len(ends) // 2 * 2
-        waiting = np.zeros_like(level.waiting) if paired == len(ends) else counts[-1]
-        first, second, ended = counts[:paired:2], counts[1:paired:2], ends[1:paired:2]
-        squares, pairs, ratio, found = level.squares.copy(), level.pairs, level.ratio, []
-        for end, square in zip(ended.tolist(), self._squares(first, second), strict=True):
-            squares[pairs % KEPT_PAIRS] = square
-            pairs += 1
-            if pairs >= FEWEST_PAIRS and (pairs <= _EACH_PAIR or pairs % 4 == 0):
-                ratio = ratios(squares[:pairs], UNIT).max(axis=0)
-                found.append((end, ratio))
-        return Level(waiting, pairs, squares, ratio), _Items(first + second, ended), found
-
-    def _squares(self, first: IntArray, second: IntArray) -> PairArray:
-        """Return the squared differences of pairs over their variances for independent rows, times `UNIT`.
-
-        Shape [pairs, 2, columns]. The variance is that of the reference or of the pair itself, whichever is larger:
-        rows that vary more than the reference's are not dependent for that. The sums are exact, because counts are
-        whole and scores multiples of a power of 2.
-        """
-        one, two = first.astype(np.float64), second.astype(np.float64)
-        n1, n2 = one[:, :1].sum(axis=2), two[:, :1].sum(axis=2)
-        score1, score2 = self._scored(one, self._scores), self._scored(two, self._scores)
-        square = self._scored(one + two, self._scores**2)
-        same, cross = (_products(one, one), _products(two, two)), _products(one, two)
-        differences = np.stack(
-            [(score2 / n2 - score1 / n1) ** 2, same[0] / n1**2 + same[1] / n2**2 - 2.0 * cross / (n1 * n2)], axis=1
-        )
-        n = n1 + n2
-        within = np.stack([square / n - ((score1 + score2) / n) ** 2, 1.0 - (sum(same) + 2.0 * cross) / n**2], axis=1)
-        variances = np.maximum(within, self._variances) * (1.0 / n1 + 1.0 / n2)[:, None]
-        squares = np.divide(differences, variances, out=np.zeros_like(differences), where=variances > _NO_VARIANCE)
-        whole: PairArray = np.rint(np.clip(UNIT * squares, 0.0, _LARGEST_SQUARE)).astype(np.int32)
-        return whole
-
-    @staticmethod
-    def _scored(counts: FloatArray, scores: FloatArray) -> FloatArray:
-        scored: FloatArray = np.einsum("pfk,fk->pf", counts, scores)
-        return scored
+        most = len(ends) // 2 * 2
+        waiting = np.zeros_like(level.waiting) if most == len(ends) else counts[-1]
+        both = counts[:most].reshape(-1, 2, *level.waiting.shape).swapaxes(0, 1)
+        paired.append(_Pairs(both, ends[1:most:2], waiting))
+        counts, ends = both[0] + both[1], ends[1:most:2]
+    return paired
 
 
-def _products(one: FloatArray, two: FloatArray) -> FloatArray:
-    products: FloatArray = np.einsum("pfk,pfk->pf", one, two)
-    return products
+def _level_after(level: Level, pairs: _Pairs, squares: PairArray) -> tuple[Level, list[tuple[int, FloatArray]]]:
+    """Return a level after more pairs, and new ratios with the blocks they came with."""
+    kept, number, ratio, found = level.squares, level.pairs, level.ratio, []
+    if len(squares):
+        kept = kept.copy()
+    for end, square in zip(pairs.ends.tolist(), squares, strict=True):
+        kept[number % KEPT_PAIRS] = square
+        number += 1
+        if number >= FEWEST_PAIRS and (number <= _EACH_PAIR or number % 4 == 0):
+            ratio = ratios(kept[:number], UNIT).max(axis=0)
+            found.append((end, ratio))
+    return Level(pairs.waiting, number, kept, ratio), found
 
 
 def _joined(unfinished: IntArray, counts: IntArray) -> tuple[_Items, IntArray]:

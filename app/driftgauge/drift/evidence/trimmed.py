@@ -99,7 +99,9 @@ def ratios(values: npt.NDArray[np.integer], unit: int) -> FloatArray:
     """
     kept = len(values) - dropped(len(values))
     mean, limit = _TABLE[len(values) - FEWEST_PAIRS]
-    total = np.sort(values, axis=0)[:kept].sum(axis=0, dtype=np.int64)
+    flat = np.ascontiguousarray(values.reshape(len(values), -1).T)  # sorted along the memory, which is faster
+    flat.sort(axis=1)
+    total = flat[:, :kept].sum(axis=1, dtype=np.int64).reshape(values.shape[1:])
     ratio = total / (kept * unit * mean)
     counting: FloatArray = np.where(ratio > limit, ratio, 0.0)
     return counting
