@@ -1,4 +1,4 @@
-"""Model bundles: a folder with `bundle.json`, `model.skops` and `baseline.json`, read and verified."""
+"""Model bundles: a folder with `bundle.json`, `baseline.json` and the model, read and verified."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models import baseline_file
-from driftgauge.models.model_file import load_model
+from driftgauge.models.formats.registry import format_of
+from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
 
 SCHEMA_VERSION: Final = 1
 BUNDLE_FILE: Final = "bundle.json"
-MODEL_FILE: Final = "model.skops"
+MODEL_FILE: Final = SKOPS_FILE
+"""File of a scikit-learn model; other formats name theirs in `bundle.json`."""
 BASELINE_FILE: Final = "baseline.json"
 MOST_INFO_BYTES: Final = 64 << 20
 """Largest `bundle.json` that is read: features with millions of categories."""
@@ -37,7 +39,7 @@ Task = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "text"]
 Values = Literal["text", "number", "integer", "boolean"]
 Missing = Literal["nan", "none", "na", "empty"]
-Input = Literal["matrix", "dataframe", "texts"]
+Input = Literal["matrix", "dataframe", "texts", "columns"]
 Label = int | float | bool | str
 Dtype = Annotated[
     str, Field(pattern=r"^[A-Za-z_]+[0-9]{0,4}(\([0-9, -]{1,12}\)|<[^>]{1,100}>)?(\[[^\]]{1,100}\])*$", max_length=300)
@@ -128,8 +130,11 @@ class BundleInfo(_Part):
     features: tuple[Feature, ...]
     classes: tuple[Label, ...] = ()
     """The model's classes in the order of its probabilities; of two, the last is the positive one."""
+    model: ModelSpec = ModelSpec()
+    """The model's format and its place; bundles of earlier versions hold a skops file."""
     input: Input
-    """What the estimator is given: a float64 matrix, a DataFrame with column names, or a list of texts."""
+    """What the model is given: a float64 matrix, a DataFrame with column names, a list of texts, or a list of columns,
+    one of numbers or texts for each feature."""
     created: str
     libraries: dict[str, str]
     target: str | None = None
@@ -190,7 +195,7 @@ class Bundle:
 
     info: BundleInfo
     model: Any
-    """The estimator."""
+    """The estimator, or the object of the library that the model's format belongs to."""
     baseline: Baseline
 
     def __repr__(self) -> str:
@@ -200,15 +205,17 @@ class Bundle:
 def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle:
     """Read and check a bundle's folder.
 
-    `trusted_types` are types beyond the built-in list that the model file may contain; each can run code.
+    `trusted_types` are types beyond the built-in list that the model file may contain, and code of your own that it may
+    name; each can run code.
     BundleError says what is wrong and what to do.
     """
     folder = Path(folder)
     info = read_info(folder)
     baseline = read_baseline(folder / BASELINE_FILE)
     check_features(info, baseline)
-    model = load_model(folder / MODEL_FILE, trusted_types)
-    return Bundle(info, strip_feature_names(model) if info.input == "matrix" else model, baseline)
+    model = format_of(info.model.format).load(folder, info.model, trusted_types)
+    nameless = info.model.format == "sklearn" and info.input == "matrix"
+    return Bundle(info, strip_feature_names(model) if nameless else model, baseline)
 
 
 def read_info(folder: Path) -> BundleInfo:

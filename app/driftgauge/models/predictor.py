@@ -17,8 +17,8 @@ from driftgauge.drift.reference.baseline import PREDICTION_CLASS
 from driftgauge.errors import BundleError, ModelFailed, Reason, Refused
 from driftgauge.models.bundle import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.categories import CategoryNames
+from driftgauge.models.formats.registry import format_of
 from driftgauge.models.frames import Frames
-from driftgauge.models.labels import Labels
 from driftgauge.tables.cells import number_of
 
 SINGLE_PRECISION: Final = float(np.finfo(np.float32).max)
@@ -65,11 +65,13 @@ class Predictor:
         self.info: Final = bundle.info
         self.baseline: Final = bundle.baseline
         self._lock = threading.Lock()  # samples are predicted in a thread beside the event loop
-        self._model = bundle.model
+        self._model = format_of(bundle.info.model.format).adapted(bundle.model, bundle.info)
         self._frames = Frames(bundle.info.features) if bundle.info.input == "dataframe" else None
         features = list(enumerate(bundle.info.features))
         self._encoders = {
-            index: _CategoryEncoder(feature, bundle.baseline.columns[index].bins, framed=self._frames is not None)
+            index: _CategoryEncoder(
+                feature, bundle.baseline.columns[index].bins, by_name=bundle.info.input in ("dataframe", "columns")
+            )
             for index, feature in features
             if feature.kind == "categorical"
         }
@@ -78,7 +80,6 @@ class Predictor:
         ]
         self._texts = [index for index, feature in features if feature.kind == "text"]
         self._strict = [(index, encoder) for index, encoder in self._encoders.items() if not encoder.takes_all]
-        self._labels = Labels(bundle.model, bundle.info.classes)
         self._class_codes: FloatArray | None = None
         if PREDICTION_CLASS in bundle.baseline.names:
             bins = bundle.baseline.bins[bundle.baseline.names.index(PREDICTION_CLASS)]
@@ -131,13 +132,23 @@ class Predictor:
         inputs, observed = self._encode(batch)
         with self._lock:
             if self._frames is None:
-                model_input = self._texts_alone(batch.texts[0]) if self.info.input == "texts" else self._rounded(inputs)
-                return self._predictions(model_input, observed)
+                return self._predictions(self._unframed(inputs, batch.texts), observed)
             frames = list(self._frames.of(inputs, batch.texts))
             parts = [
                 (rows, self._predictions(frame, observed if rows is None else observed[rows])) for rows, frame in frames
             ]
         return parts[0][1] if len(parts) == 1 else _merged(parts, len(batch))
+
+    def _unframed(self, inputs: FloatArray, texts: Mapping[int, Sequence[str | None]]) -> Any:
+        """Return the input of a model that is not given a DataFrame."""
+        if self.info.input == "texts":
+            return self._texts_alone(texts[0])
+        if self.info.input == "matrix":
+            return self._rounded(inputs)
+        return [
+            texts[index] if index in texts and feature.codes is None else inputs[:, index]
+            for index, feature in enumerate(self.info.features)
+        ]
 
     def _rounded(self, inputs: FloatArray) -> Any:
         """Return the matrix with single-precision columns rounded as they were in training."""
@@ -154,17 +165,11 @@ class Predictor:
         return [gap if text is None else text for text in texts]
 
     def _predictions(self, inputs: Any, observed: FloatArray) -> Predictions:
-        if self.info.task == "regression":
-            values = np.asarray(self._model.predict(inputs), dtype=np.float64).reshape(len(observed))
-            _require_finite(values)
-            return Predictions(values.tolist(), values, _with_scores(observed, values))
-        probabilities = np.asarray(self._model.predict_proba(inputs), dtype=np.float64)
-        _require_finite(probabilities)
-        scores = probabilities[:, 1].copy() if self.info.task == "binary" else probabilities.max(axis=1)
-        labels, indices = self._labels.of(inputs, probabilities, scores)
+        answer = self._model.predict(inputs)
         # While a bundle is created, its classes have no codes yet.
-        further = [] if self._class_codes is None else [self._class_codes[indices]]
-        return Predictions(labels, scores, _with_scores(observed, scores, *further))
+        codes, indices = self._class_codes, answer.indices
+        further = [] if codes is None or indices is None else [codes[indices]]
+        return Predictions(answer.labels, answer.scores, _with_scores(observed, answer.scores, *further))
 
 
 def _with_scores(observed: FloatArray, *scores: FloatArray) -> FloatArray:
@@ -189,15 +194,10 @@ def _merged(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> 
     return Predictions([labels[index] for index in order.tolist()], scores, columns)
 
 
-def _require_finite(values: FloatArray) -> None:
-    if not np.isfinite(values).all():
-        raise ValueError("it answered with a number that is not finite")
-
-
 class _CategoryEncoder:
     """Encodes the categories of one feature: a number for the model, a bin for the monitor."""
 
-    def __init__(self, feature: Feature, bins: Bins, *, framed: bool) -> None:
+    def __init__(self, feature: Feature, bins: Bins, *, by_name: bool) -> None:
         self.feature: Final = feature
         self._bins = bins
         codes = feature.codes or [math.nan] * len(feature.categories)
@@ -206,7 +206,7 @@ class _CategoryEncoder:
         self._known: dict[str | None, tuple[float, float]] = dict(zip(feature.categories, pairs, strict=True))
         self._known[None] = (math.nan, math.nan)
         self._numbers = feature.values in ("number", "integer")
-        as_itself = feature.accepts_unseen and (framed or self._numbers)
+        as_itself = feature.accepts_unseen and (by_name or self._numbers)
         self._takes_unseen = feature.accepts_missing if feature.values is None else as_itself
         self.takes_all: Final = self._takes_unseen and (feature.values in (None, "text"))
         """Whether the model accepts every name."""
