@@ -295,7 +295,7 @@ DRIFT: dict[str, Any] = {
         "feature_name": "distance",
     },
     "annotations": {
-        "summary": "A feature has drifted from the reference: the change is significant and large.",
+        "summary": "A feature has drifted from the reference: the change is significant and very large.",
         "description": "distance of delay 3 has drifted. Evidence (log10) is 9.4, its threshold 7.5.",
         "runbook_url": "http://localhost:8000/runbooks/ModelFeatureDrift",
         "dashboard_url": "http://localhost:3000/d/driftgauge-feature-drift?var-feature_name=distance",

@@ -222,9 +222,9 @@ def test_thresholds_are_the_options(write: Writer, tmp_path: Path) -> None:
     assert only(small_baseline(), table).report.severity == "critical"
     assert only(small_baseline(), table, psi_threshold_critical=9.0).report.severity == "warning"
     lenient = only(small_baseline(), table, psi_threshold_warning=8.0, psi_threshold_critical=9.0)
-    assert (lenient.report.status, lenient.drifted) == (Status.WARNING, False)
+    assert (lenient.report.status, lenient.report.severity, lenient.drifted) == (Status.NORMAL, "info", False)
     of_age = only(small_baseline(), table, feature_psi_thresholds={"age": (8.0, 9.0)})
-    assert of_age.report.status is Status.WARNING
+    assert (of_age.report.status, of_age.report.severity) == (Status.NORMAL, "info")
     tolerant = only(small_baseline(), table, tolerance=1.0)
     assert tolerant.report.status is Status.NORMAL
     assert "age: large but not significant (PSI " in tolerant.report.reason
@@ -559,10 +559,12 @@ def test_a_history_tells_in_which_period_a_drift_began(kind: str, write: Writer,
         ("2023-11-15", 1_000, Status.NORMAL),
         ("2023-11-16", 1_000, Status.DRIFT_DETECTED),
         ("2023-11-18", 1_000, Status.DRIFT_DETECTED),
-        ("2023-11-19", 1_000, Status.WARNING),  # evidence takes a while to fall off
+        ("2023-11-19", 1_000, Status.NORMAL),
         ("2023-11-20", 1_000, Status.NORMAL),
     ]
     assert [day.drifted for day in found] == [False, False, True, True, False, False]
+    severities = [day.report.verdicts[0].severity for day in found]
+    assert severities == [None, None, "critical", "critical", "info", None]  # evidence takes a while to fall off
     assert [dict(day.since) for day in found] == [{}, {}, *[{"age": "2023-11-16"}] * 2, {}, {}]
     began = START // DAY * DAY + 2 * DAY + 49 * 80.0  # the first block of fifty rows of that day
     assert [day.report.verdicts[0].since for day in found] == [None, None, *[began] * 3, None]

@@ -97,7 +97,7 @@ def test_what_is_significant_but_not_known_to_be_large_is_0(check: Command, move
     assert "Significant; size not known yet (300 of 500 rows)." in " ".join(result.out.split())
     small = check(moved, "--psi-threshold-warning", 5, "--psi-threshold-critical", 5)
     assert (small.code, small.err) == (0, "")
-    assert "verdict  warning" in small.out
+    assert "verdict  normal (info)" in small.out
     assert "Significant; small (PSI " in " ".join(small.out.split())
 
 

@@ -9,7 +9,7 @@ import pytest
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.drift.verdict.rule import SEVERITIES, Status
+from driftgauge.drift.verdict.rule import LIMITS, Severity, Status
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import (
     LATE,
@@ -161,10 +161,10 @@ def test_a_threshold_lies_beside_each_statistic() -> None:
     found = exposition.children("model_feature_psi_threshold", "feature_name", "window", "severity")
     windows = monitor.last.report.windows
     expected = {
-        (column, name, severity): float(number)
+        (column, name, limit): float(number)
         for name in ("200", "1000")
-        for severity in SEVERITIES
-        for column, number in zip(monitor.baseline.names, windows[name].thresholds[severity], strict=True)
+        for limit in LIMITS
+        for column, number in zip(monitor.baseline.names, windows[name].thresholds[limit], strict=True)
     }
     assert found == expected
     debiased = exposition.children("model_feature_psi_debiased", "feature_name", "window")
@@ -180,13 +180,13 @@ def test_verdicts_are_those_of_the_report() -> None:
     report = monitor.last.report
     exposition = Exposition(OPENMETRICS, [facts_of(monitor)])
     assert report.verdicts[0].status is Status.DRIFT_DETECTED
-    assert exposition.value("model_feature_drift_severity", feature_name="age") == 2.0
+    assert exposition.value("model_feature_drift_severity", feature_name="age") == 3.0
     assert exposition.children("model_feature_drift_since_timestamp_seconds", "feature_name") == {
         (verdict.name,): verdict.since for verdict in report.verdicts if verdict.since is not None
     }
     # When evidence was raised: at the end of the block of rows that did.
     assert exposition.value("model_feature_drift_since_timestamp_seconds", feature_name="age") == START + 5
-    assert exposition.value("model_drift_severity") == 2.0
+    assert exposition.value("model_drift_severity") == 3.0
     assert exposition.value("model_drifted_features") == len(report.drifted)
     assert exposition.value("model_evaluated_features") == 4.0
     assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
@@ -246,15 +246,14 @@ def test_the_time_of_an_evaluation_is_the_servers_whatever_clock_the_rows_have()
     assert Exposition(TEXT, [facts_of(monitor)]).value("model_evaluation_timestamp_seconds") == START + 10
 
 
-def _with_severity(report: DriftReport, severity: str | None) -> DriftReport:
-    known = {None: None, "warning": SEVERITIES[0], "critical": SEVERITIES[1]}[severity]
+def _with_severity(report: DriftReport, severity: Severity | None) -> DriftReport:
     return replace(
-        report, severity=known, verdicts=tuple(replace(verdict, severity=known) for verdict in report.verdicts)
+        report, severity=severity, verdicts=tuple(replace(verdict, severity=severity) for verdict in report.verdicts)
     )
 
 
-@pytest.mark.parametrize(("severity", "number"), [(None, 0.0), ("warning", 1.0), ("critical", 2.0)])
-def test_severities_are_numbered_from_none_to_critical(severity: str | None, number: float) -> None:
+@pytest.mark.parametrize(("severity", "number"), [(None, 0.0), ("info", 1.0), ("warning", 2.0), ("critical", 3.0)])
+def test_severities_are_numbered_from_none_to_critical(severity: Severity | None, number: float) -> None:
     monitor = drifted()
     report = _with_severity(monitor.last.report, severity)
     exposition = Exposition(TEXT, [replace(facts_of(monitor), report=report)])

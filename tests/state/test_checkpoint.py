@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.evidence.detector import Rate
 from driftgauge.drift.evidence.progress import Progress
-from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.blocks import Head
 from driftgauge.drift.windows.buckets import NEVER, first_bucket
 from driftgauge.drift.windows.time_spans import TimeSpan
@@ -76,7 +76,7 @@ def _root(before: Root, seed: int) -> Root:
     weighed = random.integers(0, 2**32, (COLUMNS, BINS), dtype=np.uint32)
     return Root(
         progress=Progress(head, weighed, evidence),
-        latches=Latches(random.random((len(SEVERITIES), COLUMNS)) < 0.5, int(random.integers(2**50)), START + seed),
+        latches=Latches(random.random((len(LIMITS), COLUMNS)) < 0.5, int(random.integers(2**50)), START + seed),
         evaluated_at=START - seed,
         positions={key: FOLDED if key % 5 == 0 else int(random.integers(2**40)) for key in keys},
         carried=random.integers(0, 2**63, before.carried.shape, dtype=np.uint64),

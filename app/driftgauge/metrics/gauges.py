@@ -15,7 +15,7 @@ from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, MOMENT
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.drift.verdict.rule import JUDGED_ROWS, SEVERITIES, Status
+from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, SEVERITIES, Severity, Status
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.series import FEATURE, Kind, Labels
 
@@ -79,7 +79,7 @@ def _optional(values: Iterable[float | None]) -> FloatArray:
 def _thresholds(report: DriftReport) -> FloatArray:
     """Return the effective thresholds; time windows have none."""
     windows = report.windows.values()
-    return np.stack([[window.thresholds[severity] for severity in SEVERITIES] for window in windows]).transpose(2, 0, 1)
+    return np.stack([[window.thresholds[limit] for limit in LIMITS] for window in windows]).transpose(2, 0, 1)
 
 
 def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], FloatArray]:
@@ -114,7 +114,8 @@ def _evidence_threshold(report: DriftReport) -> FloatArray:
     return np.where(np.isnan(report.evidence.values), np.nan, report.evidence.threshold_log10)
 
 
-def _severity(severity: str | None) -> float:
+def _severity(severity: Severity | None) -> float:
+    """Return the number of a severity; alerts fire from 2."""
     return 0.0 if severity is None else 1.0 + SEVERITIES.index(severity)
 
 
@@ -197,19 +198,19 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_drift_severity",
-        "Severity of a column's drift: 0 none, 1 warning, 2 critical.",
+        "Severity of a column's drift: 0 none, 1 info, 2 warning, 3 critical. Alerts fire from 2.",
         (FEATURE,),
         lambda report: _optional(_severity(verdict.severity) for verdict in report.verdicts),
     ),
     ReportGauge(
         "model_feature_drift_since_timestamp_seconds",
-        "When the column's current drift began, on the monitor's clock. Absent without drift.",
+        "When the column's change became significant, on the monitor's clock. Absent without a significant change.",
         (FEATURE,),
         lambda report: _optional(verdict.since for verdict in report.verdicts),
     ),
     ReportGauge(
         "model_drift_severity",
-        "Severity of the model's drift: 0 none, 1 warning, 2 critical.",
+        "Severity of the model's drift: 0 none, 1 info, 2 warning, 3 critical. Alerts fire from 2.",
         (),
         lambda report: _severity(report.severity),
     ),

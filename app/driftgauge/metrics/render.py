@@ -21,7 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.gauges import (
     MONITOR_GAUGES,
@@ -138,7 +138,7 @@ class _MonitorSeries:
         values: Mapping[str, Iterable[str]] = {
             FEATURE: [names[index] for index in self.positions.tolist()],
             "window": report.windows if report else (),
-            "severity": SEVERITIES,
+            "severity": LIMITS,
             "stat": STATS,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}

@@ -11,7 +11,7 @@ import numpy as np
 
 from driftgauge.drift.bins import BoolArray, IntArray
 from driftgauge.drift.evidence.progress import Progress
-from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.buckets import NEVER
 from driftgauge.state.layout import Arrays, Field, WordArray
 
@@ -26,7 +26,7 @@ class Latches:
     """The thresholds that effects have reached, and as of when."""
 
     latched: BoolArray
-    """Shape [severities, columns]."""
+    """Shape [limits, columns]."""
     rows: int
     """Rows that had been counted."""
     clock: float
@@ -65,7 +65,7 @@ class Root:
         """Return the root before the first row."""
         return cls(
             progress=progress,
-            latches=Latches(np.zeros((len(SEVERITIES), len(progress.head.total)), np.bool_), 0, -math.inf),
+            latches=Latches(np.zeros((len(LIMITS), len(progress.head.total)), np.bool_), 0, -math.inf),
             evaluated_at=-math.inf,
             positions={},
             carried=np.zeros(carried_words, np.uint64),

@@ -115,8 +115,9 @@ def _names(names: dict[str, tuple[str, str]]) -> model.ValueMap:
 SEVERITIES: Final = {
     "-1": ("insufficient data", "gray"),
     "0": ("normal", "green"),
-    "1": ("warning", "orange"),
-    "2": ("critical", "red"),
+    "1": ("info", "blue"),
+    "2": ("warning", "orange"),
+    "3": ("critical", "red"),
 }
 
 

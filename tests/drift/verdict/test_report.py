@@ -27,7 +27,7 @@ from driftgauge.drift.verdict.report import (
     score_means,
     update_latches,
 )
-from driftgauge.drift.verdict.rule import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
+from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, REPORTED_ROWS, Limit, Status, Verdict, judge
 from driftgauge.drift.windows.blocks import Blocks, rows_by_hour
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_windows
@@ -128,12 +128,6 @@ def _judge(
 # ---------------------------------------------------------------- the verdict on one column
 
 
-def test_verdicts_rise_from_no_data_to_critical_drift() -> None:
-    assert list(RANK.values()) == [0, 1, 2, 3, 4]
-    assert [status for status, _ in RANK] == [*Status, Status.DRIFT_DETECTED]
-    assert [severity for _, severity in RANK] == [None, None, "warning", "warning", "critical"]
-
-
 @pytest.mark.parametrize("significant", [False, True])
 @pytest.mark.parametrize(
     ("effect", "critical_effect", "reached", "large"),
@@ -154,7 +148,7 @@ def test_verdicts_rise_from_no_data_to_critical_drift() -> None:
     ],
 )
 def test_verdict(
-    effect: float, critical_effect: float, reached: tuple[bool, bool], large: Severity | None, significant: bool
+    effect: float, critical_effect: float, reached: tuple[bool, bool], large: Limit | None, significant: bool
 ) -> None:
     baseline = _flags("x")
     value = _debiased(1_000, 0.7)
@@ -162,8 +156,8 @@ def test_verdict(
     memory = _held(baseline, {"x": 5.0} if significant else {}, [[reached[0]], [reached[1]]])
     report = _judge(baseline, _ones(baseline, 1_000, x=0.7), policy, memory)
     verdict = report.verdicts[0]
-    status = Status.DRIFT_DETECTED if large else Status.WARNING
-    expected = (status, large or "warning") if significant else (Status.NORMAL, None)
+    changed: Verdict = (Status.DRIFT_DETECTED, large) if large else (Status.NORMAL, "info")
+    expected = changed if significant else (Status.NORMAL, None)
     assert (verdict.status, verdict.severity) == (report.status, report.severity) == expected
     assert verdict.since == (5.0 if significant else None)
     assert (": large but not significant (PSI " in verdict.reason) == (not significant and large is not None)
@@ -175,12 +169,12 @@ def test_verdict(
 @pytest.mark.parametrize("significant", [False, True])
 @pytest.mark.parametrize(("share", "large"), [(0.5, None), (0.68, "warning"), (0.9, "critical")])
 @pytest.mark.parametrize("rows", [0, 1, 50, REPORTED_ROWS - 1, REPORTED_ROWS, JUDGED_ROWS - 1, JUDGED_ROWS, 1_000])
-def test_a_report_follows_the_rule(rows: int, share: float, large: Severity | None, significant: bool) -> None:
+def test_a_report_follows_the_rule(rows: int, share: float, large: Limit | None, significant: bool) -> None:
     baseline = _flags("x")
     memory = _held(baseline, {"x": 5.0} if significant else {})
     report = _judge(baseline, _ones(baseline, rows, x=share), memory=memory)
-    known = large if rows >= JUDGED_ROWS else None
-    assert (report.status, report.severity) == judge(rows, significant=significant, large=known)
+    size = large or "small" if rows >= JUDGED_ROWS else "unknown"
+    assert (report.status, report.severity) == judge(rows, significant=significant, size=size)
     assert report.verdicts[0].since == (5.0 if significant and rows else None)
     assert report.main.judged.tolist() == [rows >= JUDGED_ROWS]
 
@@ -273,7 +267,7 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     assert drifted.reason == f"x: {where}. Significant; large ({found}, limit 0.10)."  # it has begun just now
     lenient = Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7))
     small = _judge(baseline, rows, lenient, raised)
-    assert small.reason == f"x: {where}. Significant; small ({found}, limit 0.50)."
+    assert small.reason == f"no drift. x: {where}. Significant; small ({found}, limit 0.50)."
     quiet = _judge(baseline, rows, lenient, _start(baseline))
     assert quiet.verdicts[0].reason == f"x: no significant change ({found}, limit 0.50)"
     assert quiet.reason == f"no drift. Nearest to its limit is {quiet.verdicts[0].reason}"
@@ -283,7 +277,7 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     began = "Since 1970-01-01 00:00 UTC."
     assert kept.reason == f"x: {where}. Significant; still large ({found}, limit {limit}). {began}"
     for report in (drifted, small, kept):
-        assert report.reason == report.verdicts[0].reason
+        assert report.reason.removeprefix("no drift. ") == report.verdicts[0].reason
 
 
 def test_what_is_large_by_chance_says_so() -> None:
@@ -392,9 +386,9 @@ def test_an_alarm_keeps_its_beginning_until_it_clears() -> None:
         ("drift_detected", "warning", 10.0),
         ("drift_detected", "critical", 10.0),
         ("drift_detected", "warning", 10.0),
-        ("warning", "warning", 10.0),  # it takes a while until the evidence of a drift that is over has gone
-        ("warning", "warning", 10.0),
-        ("warning", "warning", 10.0),
+        ("normal", "info", 10.0),  # it takes a while until the evidence of a drift that is over has gone
+        ("normal", "info", 10.0),
+        ("normal", "info", 10.0),
         ("normal", None, None),
         ("drift_detected", "warning", 90.0),
     ]
@@ -411,7 +405,7 @@ def test_an_alarm_has_begun_when_evidence_was_raised_not_when_it_was_big() -> No
         memory = replace(memory, evidence=_weighed(baseline, rows, memory.evidence, now))
         report, memory = evaluate(baseline, _windows(baseline, rows, policy, now), 1_000, memory, policy, now)
         told.append((report.status, report.verdicts[0].since))
-    assert told == [(Status.WARNING, 10.0), (Status.DRIFT_DETECTED, 10.0), (Status.WARNING, 10.0)]
+    assert told == [(Status.NORMAL, 10.0), (Status.DRIFT_DETECTED, 10.0), (Status.NORMAL, 10.0)]
 
 
 def test_a_large_effect_is_remembered_before_it_is_real() -> None:
@@ -508,7 +502,24 @@ def test_thresholds_are_the_policys_or_the_natural_variation(variation: float) -
     window = _judge(varying, _ones(varying, 1_000)).main
     assert window.expected_range.tolist() == [variation]
     assert window.thresholds["warning"][0] == pytest.approx(max(0.1, variation))
-    assert window.thresholds["critical"][0] == pytest.approx(max(0.2, variation))
+    assert window.thresholds["critical"][0] == pytest.approx(2.0 * max(0.1, variation))
+    assert window.by_expected_range.tolist() == [variation > 0.1]
+
+
+def test_critical_is_as_far_above_the_expected_range_as_above_the_setting() -> None:
+    baseline = _flags("x")
+    column = replace(baseline.columns[0], expected_range={1_000: 0.15})
+    varying = replace(baseline, columns=(column,))
+    found = {}
+    for share in (0.68, 0.7, 0.8):
+        report = _judge(varying, _ones(varying, 1_000, x=share))
+        found[share] = (report.status, report.severity)
+    assert found == {
+        0.68: (Status.NORMAL, "info"),
+        0.7: (Status.DRIFT_DETECTED, "warning"),
+        0.8: (Status.DRIFT_DETECTED, "critical"),
+    }
+    assert 0.1 < _debiased(1_000, 0.68) < 0.15 < _debiased(1_000, 0.7) < 0.3 < _debiased(1_000, 0.8)
 
 
 def test_a_column_may_have_thresholds_of_its_own() -> None:
@@ -520,14 +531,76 @@ def test_a_column_may_have_thresholds_of_its_own() -> None:
     report = _judge(varying, rows, policy)
     assert _debiased(1_000, 0.7) == pytest.approx(0.17, abs=0.01)
     assert report.main.thresholds["warning"].tolist() == pytest.approx([0.1, 0.15, 0.4])
-    assert report.main.thresholds["critical"].tolist() == pytest.approx([0.2, 0.3, 0.9])
+    assert report.main.thresholds["critical"].tolist() == pytest.approx([0.2, 0.375, 0.9])
+    assert report.main.by_expected_range.tolist() == [False, True, False]
     assert [(verdict.status, verdict.severity) for verdict in report.verdicts] == [
         (Status.DRIFT_DETECTED, "warning"),
         (Status.DRIFT_DETECTED, "warning"),
-        (Status.WARNING, "warning"),
+        (Status.NORMAL, "info"),
     ]
     assert f"Significant; small (PSI {_debiased(1_000, 0.7):.2f}, limit 0.40)." in report.verdicts[2].reason
     assert report.drifted == ("x", "y")
+
+
+# ---------------------------------------------------------------- small changes, and what is not known yet
+
+
+@pytest.mark.parametrize(("alert_on_small", "verdict"), [(False, ("normal", "info")), (True, ("warning", "warning"))])
+def test_a_small_change_alerts_on_demand(alert_on_small: bool, verdict: tuple[str, str]) -> None:
+    baseline = _flags("x")
+    policy = Policy(windows=(1_000,), alert_on_small=alert_on_small)
+    report = _judge(baseline, _ones(baseline, 1_000, x=0.6), policy, now=9.0)
+    assert (report.status, report.severity) == verdict
+    assert report.verdicts[0].since == 9.0
+    where = "x: 60 % of rows are 1 (reference: 50 %)"
+    size = f"small (PSI {_debiased(1_000, 0.6):.2f}, limit 0.10)"
+    assert report.reason == f"{'' if alert_on_small else 'no drift. '}{where}. Significant; {size}."
+
+
+def test_columns_that_changed_a_little_are_named_together() -> None:
+    baseline = _flags("calm", "a", "b")
+    report = _judge(baseline, _ones(baseline, 1_000, a=0.63, b=0.65))
+    assert report.reason.startswith("no drift. b: 65 % of rows are 1 (reference: 50 %). Significant; small (PSI ")
+    assert report.reason.endswith("). Also: a.")
+    assert report.drifted == ()
+
+
+NOTE = "The baseline has no times (--time): how much a day or a week usually varies is known from 1970-01-03 on."
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "learning", "later", "limited"),
+    [
+        (100, 1.0, (Status.WARNING, "info"), (Status.WARNING, "warning"), True),
+        (1_000, 0.6, (Status.NORMAL, "info"), (Status.NORMAL, "info"), False),
+        (1_000, 0.68, (Status.DRIFT_DETECTED, "warning"), (Status.DRIFT_DETECTED, "warning"), False),
+        (1_000, 0.9, (Status.DRIFT_DETECTED, "warning"), (Status.DRIFT_DETECTED, "critical"), True),
+        (1_000, 0.5, (Status.NORMAL, None), (Status.NORMAL, None), False),
+    ],
+)
+def test_learning_limits_the_severity_and_says_until_when(
+    rows: int, share: float, learning: Verdict, later: Verdict, limited: bool
+) -> None:
+    baseline = _flags("x")
+    seen = _ones(baseline, rows, x=share)
+    policy, until = Policy(windows=(1_000,)), 2.5 * DAY
+    memory = _start(baseline)
+    memory = replace(memory, evidence=_weighed(baseline, seen, memory.evidence, 0.0))
+    for now, verdict in ((until - 1.0, learning), (until, later)):
+        windows = _windows(baseline, _rows_at(baseline, seen, now), policy, now)
+        report, _ = evaluate(baseline, windows, rows, memory, policy, now, learning_until=until)
+        assert (report.status, report.severity) == verdict
+        assert report.learning_until == (until if now < until else None)
+        assert report.verdicts[0].reason.endswith(NOTE) == (limited and now < until)
+
+
+def test_learning_lasts_from_the_first_row_unless_the_reference_has_times() -> None:
+    policy = Policy(learning_seconds=100.0)
+    assert policy.learning_until(7.0, has_times=False) == 107.0
+    assert policy.learning_until(7.0, has_times=True) is None
+    assert policy.learning_until(None, has_times=False) is None
+    assert Policy(learning_seconds=0.0).learning_until(7.0, has_times=False) is None
+    assert Policy().learning_until(7.0, has_times=False) == 7.0 + 14 * DAY
 
 
 # ---------------------------------------------------------------- several windows
@@ -564,14 +637,13 @@ def test_the_reason_names_the_window_that_reached_the_severity() -> None:
     baseline = _flags("x")
     column = replace(baseline.columns[0], expected_range={1_000: 0.25, 2_000: 0.0})
     varying = replace(baseline, columns=(column,))
-    rows = _later(varying, _ones(varying, 1_000, x=0.63), _ones(varying, 1_000, x=0.75))
+    rows = _later(varying, _ones(varying, 1_000, x=0.5), _ones(varying, 1_000, x=0.9))
     report = _judge(varying, rows, Policy(windows=(1_000, 2_000)))
     small, large = report.windows.values()
-    assert small.effect("warning")[0] < large.effect("warning")[0]
     assert small.effect("critical")[0] > 1 > large.effect("critical")[0]
     assert report.severity == "critical"
-    size = f"large (PSI {_debiased(1_000, 0.75):.2f}, usual up to 0.25)"
-    assert report.reason == f"x: 75 % of rows are 1 (reference: 50 %). Significant; {size}."
+    size = f"large (PSI {_debiased(1_000, 0.9):.2f}, usual up to 0.25)"
+    assert report.reason == f"x: 90 % of rows are 1 (reference: 50 %). Significant; {size}."
 
 
 # ---------------------------------------------------------------- the model
@@ -594,18 +666,18 @@ def test_a_report_and_its_windows_are_shown_in_a_line() -> None:
     assert repr(nothing) == "<DriftReport: insufficient_data after 0 rows. not enough data: 0 of 200 rows>"
 
 
-def test_a_warning_is_worse_than_normal_and_better_than_drift_however_large_the_effect() -> None:
+def test_a_small_change_is_worse_than_none_and_better_than_drift_however_large_the_effect() -> None:
     baseline = _flags("chance", "warned", "alarmed")
     rows = _ones(baseline, 1_000, chance=0.95, warned=0.5, alarmed=0.68)
     warned = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0}))
-    assert (warned.status, warned.severity, warned.drifted) == (Status.WARNING, "warning", ())
-    assert warned.reason.startswith("warned: Significant; small (PSI ")
+    assert (warned.status, warned.severity, warned.drifted) == (Status.NORMAL, "info", ())
+    assert warned.reason.startswith("no drift. warned: Significant; small (PSI ")
     assert [warned.verdicts[i].name for i in warned.worst_first] == ["warned", "chance", "alarmed"]
     alarmed = _judge(baseline, rows, memory=_held(baseline, {"warned": 1.0, "alarmed": 2.0}))
     assert (alarmed.status, alarmed.severity, alarmed.drifted) == (Status.DRIFT_DETECTED, "warning", ("alarmed",))
     assert alarmed.reason.startswith("alarmed: 68 % of rows are 1 (reference: 50 %). Significant; large (PSI ")
     assert [alarmed.verdicts[i].name for i in alarmed.worst_first] == ["alarmed", "warned", "chance"]
-    assert [report.rank for report in (warned, alarmed)] == [2, 3]
+    assert [report.rank for report in (warned, alarmed)] == [2, 5]
 
 
 def test_the_worst_features_are_named_first() -> None:
@@ -851,7 +923,8 @@ def test_a_time_window_is_reported_without_thresholds() -> None:
     assert hour.psi.debiased[0] == pytest.approx(_debiased(2_000, 0.7))
     assert np.isnan([hour.expected_range, *hour.thresholds.values(), hour.effect("warning")]).all()
     assert not np.isnan([report.main.expected_range, *report.main.thresholds.values()]).any()
-    assert list(hour.thresholds) == list(SEVERITIES)
+    assert list(hour.thresholds) == list(LIMITS)
+    assert not hour.by_expected_range.any()
     np.testing.assert_array_equal(hour.counts, varying.binner.counts(moved.codes))
 
 

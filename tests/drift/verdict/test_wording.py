@@ -19,6 +19,7 @@ from driftgauge.drift.verdict.wording import (
     Effect,
     Finding,
     ago_in_words,
+    learning_in_words,
     notes,
     percent,
     short,
@@ -250,22 +251,29 @@ COLUMNS = {
 
 # ---------------------------------------------------------------- how large
 
-DETECTED = Effect(10.84, 3.27, None, 3.27)
-SMALL = Effect(0.0321, 0.1, None, 0.05)
+
+def _effect(psi: float, threshold: float, held_until: float | None = None, usual: float | None = None) -> Effect:
+    """Return an effect; `usual` is the expected range where that sets the threshold."""
+    return Effect(psi, threshold, held_until, 0.05 if usual is None else usual, usual is not None)
+
+
+DETECTED = _effect(10.84, 3.27, usual=3.27)
+SMALL = _effect(0.0321, 0.1)
 
 
 @pytest.mark.parametrize(
     ("effect", "words", "numbers"),
     [
         (DETECTED, "large", "PSI 10.8, usual up to 3.27"),
-        (Effect(0.41234, 0.1, None, 0.0), "large", "PSI 0.41, limit 0.10"),
-        (Effect(0.1, 0.1, None, 0.0), "large", "PSI 0.10, limit 0.10"),
+        (_effect(0.41234, 0.1), "large", "PSI 0.41, limit 0.10"),
+        (_effect(0.1, 0.1), "large", "PSI 0.10, limit 0.10"),
         (SMALL, "small", "PSI 0.03, limit 0.10"),
-        (Effect(0.0, 0.1, None, 0.0), "small", "PSI 0.00, limit 0.10"),
-        (Effect(0.0996, 0.1, None, 0.0), "small", "PSI 0.0996, limit 0.10"),
-        (Effect(2.1, 3.27 * (1.0 + 1e-9), None, 3.27), "within the expected range", "PSI 2.10, usual up to 3.27"),
-        (Effect(0.09, 0.1, 0.08, 0.0), "still large", "PSI 0.09, limit 0.10, ends below 0.08"),
-        (Effect(0.003, 0.004, None, 0.0), "small", "PSI 0.003, limit 0.004"),
+        (_effect(0.0, 0.1), "small", "PSI 0.00, limit 0.10"),
+        (_effect(0.0996, 0.1), "small", "PSI 0.0996, limit 0.10"),
+        (_effect(2.1, 3.27 * (1.0 + 1e-9), usual=3.27), "within the expected range", "PSI 2.10, usual up to 3.27"),
+        (_effect(0.09, 0.1, 0.08), "still large", "PSI 0.09, limit 0.10, ends below 0.08"),
+        (_effect(6.1, 6.54, 5.232, usual=3.27), "still large", "PSI 6.10, usual up to 3.27, ends below 5.23"),
+        (_effect(0.003, 0.004), "small", "PSI 0.003, limit 0.004"),
     ],
 )
 def test_a_change_is_large_or_small_beside_its_limit(effect: Effect, words: str, numbers: str) -> None:
@@ -290,11 +298,19 @@ def _finding(**changes: Any) -> Finding:
         ),
         (Status.DRIFT_DETECTED, _finding(), "Significant; large (PSI 10.8, usual up to 3.27)."),
         (
-            Status.WARNING,
+            Status.NORMAL,
             _finding(large=False, effect=SMALL, moved="8 % of rows are 1 (reference: 3 %)"),
             "8 % of rows are 1 (reference: 3 %). Significant; small (PSI 0.03, limit 0.10).",
         ),
         (Status.WARNING, _finding(effect=None), "Significant; size not known yet (120 of 500 rows)."),
+        (
+            Status.WARNING,
+            _finding(effect=None, learning=learning_in_words(1_786_500_000.0)),
+            (
+                "Significant; size not known yet (120 of 500 rows). The baseline has no times (--time): how much a day "
+                "or a week usually varies is known from 2026-08-12 on."
+            ),
+        ),
         (
             Status.NORMAL,
             _finding(significant=False, large=False, effect=SMALL),

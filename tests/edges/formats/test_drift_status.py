@@ -13,7 +13,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.drift_status import report_json, timestamp
 from driftgauge.monitor.monitor import Monitor, MonitorOptions
@@ -33,7 +33,7 @@ from tests.monitors import (
 
 WINDOWS = ["50", "1000", "2m", "1h", "24h"]
 STATISTICS = {
-    "rows", "psi", "psi_debiased", "psi_noise", "psi_threshold", "psi_expected_max",
+    "rows", "psi", "psi_debiased", "psi_noise", "psi_threshold", "psi_threshold_origin", "psi_expected_max",
     "p_value", "chi_squared", "chi_squared_degrees", "js_distance",
     "value_rows", "ks_statistic", "wasserstein_ratio",
     "finite_rows", "mean_shift", "mean", "std", "min", "max", "p05", "p50", "p95",
@@ -44,7 +44,8 @@ COLUMN = STATISTICS | {
     "evidence_log10", "evidence_threshold_log10", "tau",
 }  # fmt: skip
 STATUS = {
-    "status", "severity", "reason", "evaluated_at", "rows_observed", "drift_score", "recent_mean", "reference_mean",
+    "status", "severity", "reason", "learning_until", "evaluated_at", "rows_observed", "drift_score", "recent_mean",
+    "reference_mean",
     "drifted_features", "baseline", "thresholds", "windows", "features", "correlation", "evidence", PREDICTION,
 }  # fmt: skip
 
@@ -252,10 +253,11 @@ def _expected(window: WindowReport, place: int) -> dict[str, Any]:
         "unseen_ratio": window.shares.unseen,
         "out_of_range_ratio": window.shares.out_of_range,
     }
-    thresholds = {severity: float(window.thresholds[severity][place]) for severity in SEVERITIES}
+    thresholds = {limit: float(window.thresholds[limit][place]) for limit in LIMITS}
     return {
         "rows": window.rows,
         "psi_threshold": thresholds if window.capacity is not None else None,
+        "psi_threshold_origin": None if window.capacity is None else "setting",
         **{name: row[place].item() for name, row in numbers.items()},
     }
 
@@ -290,7 +292,7 @@ def test_what_is_not_known_is_not_a_number_and_what_has_no_meaning_neither() -> 
         "ks_statistic", "wasserstein_ratio", "mean_shift", "mean", "std", "min", "max", "p05", "p50", "p95",
         "out_of_range_ratio",
     }  # fmt: skip
-    numbers = STATISTICS - {"psi_threshold"}
+    numbers = STATISTICS - {"psi_threshold", "psi_threshold_origin"}
     for window in ("200", "1000"):
         assert {key for key in numbers if math.isnan(city["windows"][window][key])} == of_numbers
         assert (city["windows"][window]["value_rows"], city["windows"][window]["finite_rows"]) == (0, 0)
@@ -301,6 +303,7 @@ def test_what_is_not_known_is_not_a_number_and_what_has_no_meaning_neither() -> 
         unknown = {key for key in numbers if math.isnan(age["windows"][window][key])}
         assert unknown == left | {"unseen_ratio", "psi_expected_max"}
         assert age["windows"][window]["psi_threshold"] is None
+        assert age["windows"][window]["psi_threshold_origin"] is None
     assert age["psi_threshold"] == {"warning": pytest.approx(0.1), "critical": pytest.approx(0.2)}
 
 
@@ -308,7 +311,11 @@ def test_with_few_rows_only_what_compares_is_left_out() -> None:
     age = report_json(_few())["features"]["age"]
     compares = {"psi", "psi_debiased", "psi_noise", "js_distance", "ks_statistic", "wasserstein_ratio", "mean_shift"}
     for window in ("200", "1000"):  # 150 rows: a p-value is told from 100 on
-        unknown = {key for key in STATISTICS - {"psi_threshold"} if math.isnan(age["windows"][window][key])}
+        unknown = {
+            key
+            for key in STATISTICS - {"psi_threshold", "psi_threshold_origin"}
+            if math.isnan(age["windows"][window][key])
+        }
         assert unknown == compares | {"unseen_ratio"}
 
 

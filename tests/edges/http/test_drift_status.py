@@ -105,7 +105,7 @@ def test_metrics_and_status_say_the_same(binary: Example) -> None:
     model = {"model_name": "binary", "model_version": "1.2"}
     assert status["status"] == "drift_detected"
     for name, column in [*status["features"].items(), ("prediction", status["prediction"])]:
-        severity = {None: 0.0, "warning": 1.0, "critical": 2.0}[column["severity"]]
+        severity = {None: 0.0, "info": 1.0, "warning": 2.0, "critical": 3.0}[column["severity"]]
         at = frozenset({**model, "feature_name": name}.items())
         assert series["model_feature_drift_severity", at] == severity
         assert series["model_feature_reference_mean", at] == column["reference"]["mean"]
@@ -203,7 +203,7 @@ def test_without_a_query_the_status_is_a_summary_and_says_how_to_get_the_rest(se
     for name in binary.names:
         short, whole = status["features"][name], everything["features"][name]
         assert {key: whole[key] for key in short} == short
-        assert len(short) == 14
+        assert len(short) == 15
         assert "windows" not in short
     assert {**status, "features": {}, PREDICTION: {}, "more": None, "report_age_seconds": 0.0} == {
         **everything,

@@ -9,7 +9,7 @@ from driftgauge.alerting.alerts.alert import FEATURE, Alert
 from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.rules import Scope
-from driftgauge.drift.verdict.rule import SEVERITIES, Severity
+from driftgauge.drift.verdict.rule import LIMITS, Limit
 
 KINDS: Final = (
     (
@@ -30,7 +30,7 @@ KINDS: Final = (
 
 def data_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     """Yield the alerts on values that are missing, or that the reference does not have."""
-    for severity in SEVERITIES:
+    for severity in LIMITS:
         for name, metric, summary, has in KINDS:
             yield Alert(
                 name,
@@ -47,7 +47,7 @@ def data_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             )
 
 
-def _expr(options: MonitoringOptions, metric: str, severity: Severity) -> str:
+def _expr(options: MonitoringOptions, metric: str, severity: Limit) -> str:
     """Return where a ratio is above its limit, in windows with enough rows.
 
     Time windows require none: they have few rows or many, and no alert rests on them.
@@ -65,7 +65,7 @@ def _expr(options: MonitoringOptions, metric: str, severity: Severity) -> str:
     )
 
 
-def _limit(options: MonitoringOptions, metric: str, severity: Severity) -> str:
+def _limit(options: MonitoringOptions, metric: str, severity: Limit) -> str:
     limit = asked("max", f'last_over_time({metric}_threshold{{%s, severity="{severity}"}}[{options.window}])', options)
     percentage = "{{ . | first | value | humanizePercentage }}"
     return f"{{{{ with {limit} }}}}; the limit for {severity} is {percentage}{{{{ end }}}}"

@@ -10,7 +10,7 @@ from driftgauge.alerting.alerts.templates import MODEL, asked, last
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.rules import Scope
 from driftgauge.drift.reference.baseline import RESERVED
-from driftgauge.drift.verdict.rule import SEVERITIES, Severity
+from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
 
 SCORES: Final = "|".join(RESERVED)
 COLUMNS: Final = (
@@ -18,15 +18,15 @@ COLUMNS: Final = (
     ("ModelPredictionDrift", "=~", "The model's predictions have drifted from those on held-out rows"),
 )
 """Name of the alert, how its columns match the scores' names, and the beginning of its summary."""
-HOW: Final[dict[Severity, str]] = {
-    "warning": ": the change is significant.",
-    "critical": ": the change is significant and large.",
+HOW: Final[dict[Limit, str]] = {
+    "warning": ": the change is significant, and large or of unknown size.",
+    "critical": ": the change is significant and very large.",
 }
 
 
 def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     """Yield the alerts on features and on the model's own scores."""
-    for severity in SEVERITIES:
+    for severity in LIMITS:
         for name, match, summary in COLUMNS:
             yield Alert(
                 name,
@@ -43,12 +43,12 @@ def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
             )
 
 
-def _expr(options: MonitoringOptions, severity: Severity, columns: str) -> str:
+def _expr(options: MonitoringOptions, severity: Limit, columns: str) -> str:
     """Return drift of at least a severity, on the replica where it is worst.
 
     At least: the warning goes on beside the critical alert, which silences it, so that no change of severity leaves a
-    gap in which neither fires. PSI is no part of it: significant drift is a warning at any size and from any number of
-    rows, also from too few for a PSI.
+    gap in which neither fires. PSI is no part of it: a significant change is a warning from any number of rows, also
+    from too few for a PSI. One that is known to be small has severity info, for which no alert fires.
     """
     scope, level = Scope(options.by), 1 + SEVERITIES.index(severity)
     lasting = f"min_over_time(model_feature_drift_severity{{{columns}}}[{options.window}])"
@@ -71,7 +71,7 @@ def _evidence(options: MonitoringOptions) -> str:
     )
 
 
-def _size(options: MonitoringOptions, severity: Severity) -> str:
+def _size(options: MonitoringOptions, severity: Limit) -> str:
     """Say how large PSI is beside its limit, where that is most."""
     debiased = last("model_feature_psi_debiased{%s}", options)
     limit = last(f'model_feature_psi_threshold{{%s, severity="{severity}"}}', options)

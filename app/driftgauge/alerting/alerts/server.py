@@ -9,7 +9,7 @@ from driftgauge.alerting.alerts.alert import Alert
 from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.rules import ERROR_RATIO, Scope
-from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.errors import TURNED_AWAY
 
 BURN_RATES: Final = (
@@ -26,9 +26,7 @@ of 30 days.
 LATENCY_REQUESTS: Final = 20
 """Fewest requests of which a 95th percentile is judged."""
 DOWN_HOLD: Final = "1m"
-"""Time that a server does not answer before an alert, if scrapes allow it."""
-DISCOVERY: Final = "5s"
-"""Time after its start until Prometheus knows its targets."""
+"""Longest time that a server does not answer before an alert."""
 
 
 def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
@@ -40,21 +38,16 @@ def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     yield _refused(options, scope)
 
 
-def down_hold(options: MonitoringOptions) -> str:
-    """Return how long a server does not answer before an alert: longer than Prometheus takes to its first scrapes."""
-    asked = min(milliseconds(options.hold), milliseconds(DOWN_HOLD))
-    return duration(max(asked, milliseconds(DISCOVERY) + 2 * milliseconds(options.scrape_interval)))
-
-
 def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
-    up, hold = f'up{{job="{options.job}"}}', down_hold(options)
+    up, hold = f'up{{job="{options.job}"}}', min(options.hold, DOWN_HOLD, key=milliseconds)
+    since = duration(milliseconds(hold))
     yield Alert(
         "DriftgaugeDown",
         "critical",
         f"max by ({scope.job()}) ({up}) == 0\n  or absent({up})",
         hold,
         "No server answers. Predictions and drift monitoring have stopped.",
-        f"No server of {{{{ $labels.job }}}} has answered Prometheus for {hold}. "
+        f"No server of {{{{ $labels.job }}}} has answered Prometheus for {since}. "
         "Check that the servers run and that Prometheus reaches them.",
     )
     yield Alert(
@@ -63,7 +56,7 @@ def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
         f"{up} == 0",
         hold,
         "A server does not answer.",
-        f"{{{{ $labels.instance }}}} of {{{{ $labels.job }}}} has not answered Prometheus for {hold}.",
+        f"{{{{ $labels.instance }}}} of {{{{ $labels.job }}}} has not answered Prometheus for {since}.",
         keeps=("instance",),
     )
 
@@ -87,7 +80,7 @@ def _burn_rates(scope: Scope) -> Iterator[Alert]:
 def _latency(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
     labels = scope.model("batch_size_bucket")
     bucket = "model_prediction_latency_seconds"
-    for severity in SEVERITIES:
+    for severity in LIMITS:
         limit = f'max by ({scope.model()}) (model_prediction_latency_threshold_seconds{{severity="{severity}"}})'
         yield Alert(
             "DriftgaugeLatencyHigh",

@@ -13,7 +13,7 @@ from driftgauge.drift.statistics.psi import Psi, Shares, js_distance, shares
 from driftgauge.drift.statistics.significance import Significance
 from driftgauge.drift.statistics.two_sample import SampleStatistics
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.drift.verdict.rule import JUDGED_ROWS, REPORTED_ROWS, SEVERITIES, Severity
+from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, REPORTED_ROWS, Limit
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.drift.windows.window import Rows, Window
 
@@ -47,28 +47,30 @@ class WindowReport:
     reference: FloatArray
     """Reference rows in each bin to compare with, shape [columns, K]."""
     expected_range: FloatArray
-    thresholds: Mapping[Severity, FloatArray]
+    thresholds: Mapping[Limit, FloatArray]
     """The larger of the policy's thresholds and the expected range; NaN for a time window."""
+    by_expected_range: BoolArray
+    """Whether the expected range sets the thresholds, and not the policy."""
     judged: BoolArray
     """Whether a verdict on the column may use the window: a sliding window with enough rows."""
 
     def __repr__(self) -> str:
         return f"<WindowReport {self.name}: {self.rows:,} rows, {len(self.judged)} columns>"
 
-    def effect(self, severity: Severity) -> FloatArray:
+    def effect(self, limit: Limit) -> FloatArray:
         """Return `psi_debiased` in units of the threshold; NaN where it is not judged."""
-        return np.where(self.judged, self.psi.debiased / self.thresholds[severity], np.nan)
+        return np.where(self.judged, self.psi.debiased / self.thresholds[limit], np.nan)
 
 
 def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> FloatArray:
-    """Return the effects of sliding windows, as `compare` would, shape [severities, windows, columns]."""
+    """Return the effects of sliding windows, as `compare` would, shape [limits, windows, columns]."""
     counts = np.stack([window.counts for window in windows])
     psi = baseline.psi(counts, _hours(windows))
-    effects = np.full((len(SEVERITIES), len(windows), len(baseline.columns)), np.nan)
+    effects = np.full((len(LIMITS), len(windows), len(baseline.columns)), np.nan)
     for i, window in enumerate(windows):
         own = Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i])
         judged = _judged(baseline, window.rows, own)
-        for index, limit in enumerate(_thresholds(baseline, window.rows, policy).values()):
+        for index, limit in enumerate(_thresholds(baseline, window.rows, policy)[0].values()):
             effects[index, i] = np.where(judged, own.debiased / limit, np.nan)
     return effects
 
@@ -142,6 +144,7 @@ def _window_report(
     counted = window.capacity is not None
     hidden = np.full(len(baseline.columns), np.nan)
     variation = baseline.expected_range(n) if counted else hidden
+    thresholds, by_expected_range = _thresholds(baseline, n, policy)
     if n < REPORTED_ROWS:
         psi = replace(psi, psi=hidden, noise=hidden, debiased=hidden)
         distance = hidden
@@ -163,17 +166,27 @@ def _window_report(
         shares=shares(window.counts, baseline.special_codes),
         reference=reference,
         expected_range=variation,
-        thresholds=_thresholds(baseline, n, policy) if counted else dict.fromkeys(SEVERITIES, hidden),
+        thresholds=thresholds if counted else dict.fromkeys(LIMITS, hidden),
+        by_expected_range=counted & by_expected_range,
         judged=counted & _judged(baseline, n, psi),
     )
 
 
-def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> dict[Severity, FloatArray]:
-    """Return the thresholds of sliding windows of `rows` rows, each of shape [columns]."""
+def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> tuple[dict[Limit, FloatArray], BoolArray]:
+    """Return the thresholds of sliding windows of `rows` rows, and whether the expected range sets them.
+
+    All have shape [columns]. Where the expected range is above the policy's threshold for warning, it takes its
+    place, and that for critical stays the same multiple of it.
+    """
     # A hair above, so that the reference's own most extreme window does not reach it.
     least = baseline.expected_range(rows) * (1.0 + 1e-9)
     given = [policy.feature_psi_thresholds.get(name, policy.psi_thresholds) for name in baseline.names]
-    return dict(zip(SEVERITIES, np.maximum(np.array(given).T, least), strict=True))
+    warning, critical = np.array(given).T
+    is_usual = least > warning
+    return {
+        "warning": np.where(is_usual, least, warning),
+        "critical": np.where(is_usual, least * (critical / warning), critical),
+    }, is_usual
 
 
 def _judged(baseline: Baseline, rows: int, psi: Psi) -> BoolArray:

@@ -29,3 +29,17 @@ class Policy:
     """Increase of the missing ratio over the reference: warning, critical."""
     unseen_thresholds: tuple[float, float] = (0.01, 0.05)
     """Unseen ratio above the expected one: warning, critical."""
+    alert_on_small: bool = False
+    """Whether a significant but small change has severity warning instead of info."""
+    learning_seconds: float = 14 * DAY_SECONDS
+    """Time for which a monitor learns how live data varies, if the reference has no times; 0 for none."""
+
+    def learning_until(self, first_row: float | None, *, has_times: bool) -> float | None:
+        """Return the end of the learning time, seconds since 1970; None if there is no learning time.
+
+        `first_row` is the time of the first row that was monitored, None before it; `has_times` says whether the
+        reference has times, which make learning unnecessary.
+        """
+        if first_row is None or has_times or self.learning_seconds == 0:
+            return None
+        return first_row + self.learning_seconds

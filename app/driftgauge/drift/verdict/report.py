@@ -12,11 +12,31 @@ import numpy as np
 from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
+from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.statistics.correlation import CorrelationChange
 from driftgauge.drift.verdict.comparison import WindowReport, compare, effects_of
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.drift.verdict.rule import JUDGED_ROWS, RANK, REPORTED_ROWS, SEVERITIES, Severity, Status, judge
-from driftgauge.drift.verdict.wording import Effect, Finding, ago_in_words, since_in_words, until_in_words, what_moved
+from driftgauge.drift.verdict.rule import (
+    JUDGED_ROWS,
+    LIMITS,
+    RANK,
+    REPORTED_ROWS,
+    Limit,
+    Severity,
+    Size,
+    Status,
+    Verdict,
+    judge,
+)
+from driftgauge.drift.verdict.wording import (
+    Effect,
+    Finding,
+    ago_in_words,
+    learning_in_words,
+    since_in_words,
+    until_in_words,
+    what_moved,
+)
 from driftgauge.drift.windows.window import Window
 
 IN_SAMPLE: Final = (
@@ -35,7 +55,7 @@ class ColumnVerdict:
     severity: Severity | None
     reason: str
     since: float | None
-    """When the column began to drift, of whatever severity, seconds since 1970; None while it does not."""
+    """When the change became significant, seconds since 1970; None while it is not."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +65,13 @@ class Carryover:
     evidence: Evidence
     """Of all blocks so far."""
     latched: BoolArray
-    """The thresholds that effects have reached and not fallen well below again, shape [severities, columns]."""
+    """The thresholds that effects have reached and not fallen well below again, shape [limits, columns]."""
 
     @classmethod
     def start(cls, detector: Detector) -> Carryover:
         """Return the state before the first row."""
         evidence = detector.start()
-        return cls(evidence, np.zeros((len(SEVERITIES), len(evidence.values)), dtype=np.bool_))
+        return cls(evidence, np.zeros((len(LIMITS), len(evidence.values)), dtype=np.bool_))
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,6 +98,8 @@ class DriftReport:
     """Positions of the columns in the order of their verdicts and effects."""
     drifted: tuple[str, ...] = field(default=())
     """Names of the drifted features, worst first."""
+    learning_until: float | None = None
+    """End of the learning time, seconds since 1970; None if it is over or there is none."""
 
     def __repr__(self) -> str:
         severity = f" ({self.severity})" if self.severity else ""
@@ -85,27 +107,37 @@ class DriftReport:
 
     @property
     def rank(self) -> int:
-        """Rank of the verdict, from 0 (insufficient data) to 4 (critical drift)."""
+        """Rank of the verdict, from 0 (insufficient data) to 6 (critical drift)."""
         return RANK[self.status, self.severity]
 
     @property
     def main(self) -> WindowReport:
         """The largest sliding window."""
-        return [window for window in self.windows.values() if window.capacity is not None][-1]
+        return _main(list(self.windows.values()))
 
 
 def evaluate(
-    baseline: Baseline, windows: Sequence[Window], rows_observed: int, before: Carryover, policy: Policy, now: float
+    baseline: Baseline,
+    windows: Sequence[Window],
+    rows_observed: int,
+    before: Carryover,
+    policy: Policy,
+    now: float,
+    *,
+    learning_until: float | None = None,
 ) -> tuple[DriftReport, Carryover]:
     """Return the report on windows and evidence, and what the next call needs.
 
     The last sliding window is the main one. `before` holds the evidence of all rows and the thresholds that are
-    latched; `now` is in seconds since 1970 by the clock of the windows.
+    latched; `now` is in seconds since 1970 by the clock of the windows. Before `learning_until` (see
+    `Policy.learning_until`) no severity is above warning.
     """
+    learning_until = learning_until if learning_until is not None and now < learning_until else None
     compared = compare(baseline, windows, policy)
-    effects = np.stack([[window.effect(severity) for window in compared] for severity in SEVERITIES])
+    effects = np.stack([[window.effect(limit) for window in compared] for limit in LIMITS])
     carried = Carryover(before.evidence, _latched(effects, before.latched))
-    verdicts = _verdicts(baseline, compared, carried, effects, policy, now)
+    judging = _Judge(compared, carried, effects, policy, now, learning_until)
+    verdicts = tuple(judging.verdict(i, column) for i, column in enumerate(baseline.columns))
     order = _worst_first(verdicts, effects)
     worst = [verdicts[i] for i in order]
     drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in RESERVED)
@@ -123,6 +155,7 @@ def evaluate(
         correlation=_correlation(baseline, windows),
         worst_first=tuple(order),
         drifted=drifted,
+        learning_until=learning_until,
     )
     return report, carried
 
@@ -130,7 +163,7 @@ def evaluate(
 def update_latches(baseline: Baseline, windows: Sequence[Window], latched: BoolArray, policy: Policy) -> BoolArray:
     """Return the latched thresholds after these sliding windows, as `evaluate` would but without a report.
 
-    `latched` (shape [severities, columns]) are those before.
+    `latched` (shape [limits, columns]) are those before.
     """
     return _latched(effects_of(baseline, windows, policy), latched)
 
@@ -143,56 +176,81 @@ def _correlation(baseline: Baseline, windows: Sequence[Window]) -> CorrelationCh
 
 
 def _latched(effects: FloatArray, before: BoolArray) -> BoolArray:
-    """Return which thresholds are latched, shape [severities, columns]: from an effect of 1 until it is below 0.8.
+    """Return which thresholds are latched, shape [limits, columns]: from an effect of 1 until it is below 0.8.
 
-    `effects` have shape [severities, windows, columns].
+    `effects` have shape [limits, windows, columns].
     """
     largest = np.fmax.reduce(effects, axis=1)  # NaN, which reaches nothing, only where all are
     latched: BoolArray = (largest >= 1.0) | (before & (largest >= CLEARED))
     return latched
 
 
-def _verdicts(
-    baseline: Baseline,
-    windows: Sequence[WindowReport],
-    carried: Carryover,
-    effects: FloatArray,
-    policy: Policy,
-    now: float,
-) -> tuple[ColumnVerdict, ...]:
-    main = [window for window in windows if window.capacity is not None][-1]
-    largest = np.argmax(np.nan_to_num(effects, nan=-1.0), axis=1)  # the window with the largest effect
-    judged = ~np.isnan(effects[0]).all(axis=0)
-    verdicts = []
-    for i, column in enumerate(baseline.columns):
+@dataclass(frozen=True)
+class _Judge:
+    """Judges one column after the other, from what is common to all of them."""
+
+    windows: Sequence[WindowReport]
+    carried: Carryover
+    effects: FloatArray
+    """Shape [limits, windows, columns]."""
+    policy: Policy
+    now: float
+    learning_until: float | None
+
+    def verdict(self, i: int, column: ColumnBaseline) -> ColumnVerdict:
+        """Return the verdict on the column at position `i`."""
         if column.in_sample:
-            reason = f"{column.name}: {IN_SAMPLE}"
-            verdicts.append(ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, reason, None))
-            continue
-        large = _large(carried.latched[:, i])
-        significant = bool(carried.evidence.raised[i])
-        status, severity = judge(main.rows, significant=significant, large=large)
-        window = windows[largest[SEVERITIES.index(large or "warning"), i]]
-        since = float(carried.evidence.since[i]) if severity else None
+            return ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, f"{column.name}: {IN_SAMPLE}", None)
+        significant, large = bool(self.carried.evidence.raised[i]), _large(self.carried.latched[:, i])
+        is_sized = not np.isnan(self.effects[0, :, i]).all()
+        size: Size = large or ("small" if is_sized else "unknown")
+        verdict, learning = self._judged(size, significant=significant)
+        status, severity = verdict
+        since = float(self.carried.evidence.since[i]) if severity else None
+        window = self._largest(i)
         finding = Finding(
             significant=significant,
             large=large is not None,
-            effect=_effect(i, window, large or "warning", held=large is not None) if judged[i] else None,
-            too_few="" if judged[i] else _too_few(i, windows, policy, significant=significant),
-            until=_until(float(carried.evidence.cleared[i]), window, now),
+            effect=_effect(i, window, large or "warning", held=large is not None) if is_sized else None,
+            too_few="" if is_sized else _too_few(i, self.windows, self.policy, significant=significant),
+            until=_until(float(self.carried.evidence.cleared[i]), window, self.now),
             moved="" if since is None else what_moved(column, window.counts[i].astype(np.float64), window.reference[i]),
-            since="" if since is None or since >= now else since_in_words(since, now),
+            since="" if since is None or since >= self.now else since_in_words(since, self.now),
+            learning=learning,
         )
-        reason = f"{column.name}: {finding.in_words(status)}"
-        verdicts.append(ColumnVerdict(column.name, status, severity, reason, since))
-    return tuple(verdicts)
+        return ColumnVerdict(column.name, status, severity, f"{column.name}: {finding.in_words(status)}", since)
+
+    def _judged(self, size: Size, *, significant: bool) -> tuple[Verdict, str]:
+        """Return the verdict, and in words what learning changes of it."""
+        rows, learns = _main(self.windows).rows, self.learning_until is not None
+        later, found = (
+            judge(
+                rows,
+                significant=significant,
+                size=size,
+                is_learning=is_learning,
+                alert_on_small=self.policy.alert_on_small,
+            )
+            for is_learning in (False, learns)
+        )
+        limited = self.learning_until is not None and found != later
+        return found, learning_in_words(self.learning_until or 0.0) if limited else ""
+
+    def _largest(self, i: int) -> WindowReport:
+        """Return the window with the column's largest effect, which is so for both thresholds."""
+        return self.windows[int(np.argmax(np.nan_to_num(self.effects[0, :, i], nan=-1.0)))]
 
 
-def _large(latched: BoolArray) -> Severity | None:
+def _main(windows: Sequence[WindowReport]) -> WindowReport:
+    """Return the largest sliding window."""
+    return [window for window in windows if window.capacity is not None][-1]
+
+
+def _large(latched: BoolArray) -> Limit | None:
     """Return which of the two thresholds of a column is latched, the higher one if both are."""
     if not latched.any():
         return None
-    return "critical" if latched[SEVERITIES.index("critical")] else "warning"
+    return "critical" if latched[LIMITS.index("critical")] else "warning"
 
 
 def _until(cleared: float, window: WindowReport, now: float) -> str | None:
@@ -218,13 +276,14 @@ def _too_few(i: int, windows: Sequence[WindowReport], policy: Policy, *, signifi
     return f"{window.rows} of {needed} rows{stale}"
 
 
-def _effect(i: int, window: WindowReport, severity: Severity, *, held: bool) -> Effect:
-    debiased, threshold = float(window.psi.debiased[i]), float(window.thresholds[severity][i])
+def _effect(i: int, window: WindowReport, limit: Limit, *, held: bool) -> Effect:
+    debiased, threshold = float(window.psi.debiased[i]), float(window.thresholds[limit][i])
     return Effect(
         psi_debiased=debiased,
         threshold=threshold,
         held_until=CLEARED * threshold if held and debiased < threshold else None,
         expected_range=float(window.expected_range[i]),
+        is_usual=bool(window.by_expected_range[i]),
     )
 
 
@@ -238,11 +297,12 @@ def _model_reason(worst: list[ColumnVerdict]) -> str:
     first = worst[0]
     if first.status is Status.INSUFFICIENT_DATA:
         return first.reason.removeprefix(f"{first.name}: ")
-    if first.status is Status.NORMAL:
+    if first.severity is None:
         return f"no drift. Nearest to its limit is {first.reason}"
-    moved = [verdict.name for verdict in worst if verdict.status is first.status]
+    moved = [verdict.name for verdict in worst if verdict.severity and verdict.status is first.status]
     more = f" and {len(moved) - 4} more" if len(moved) > 4 else ""
-    return f"{first.reason} Also: {', '.join(moved[1:4])}{more}." if len(moved) > 1 else first.reason
+    others = f" Also: {', '.join(moved[1:4])}{more}." if len(moved) > 1 else ""
+    return f"{'no drift. ' if first.status is Status.NORMAL else ''}{first.reason}{others}"
 
 
 def score_means(report: DriftReport) -> tuple[float, float]:

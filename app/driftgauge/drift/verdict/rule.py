@@ -5,8 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, Literal
 
-Severity = Literal["warning", "critical"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
+Limit = Literal["warning", "critical"]
+LIMITS: Final[tuple[Limit, ...]] = ("warning", "critical")
+"""The severities that have a threshold; alerts fire from the first."""
+Size = Literal["unknown", "small"] | Limit
+"""The size of a change: not known yet, below both thresholds, or which of them it has reached."""
 
 REPORTED_ROWS: Final = 200
 """Rows from which PSI is reported, and a column without evidence is `normal`."""
@@ -23,27 +28,40 @@ class Status(StrEnum):
     DRIFT_DETECTED = "drift_detected"
 
 
-RANK: Final[dict[tuple[Status, Severity | None], int]] = {
+Verdict = tuple[Status, Severity | None]
+RANK: Final[dict[Verdict, int]] = {
     (Status.INSUFFICIENT_DATA, None): 0,
     (Status.NORMAL, None): 1,
-    (Status.WARNING, "warning"): 2,
-    (Status.DRIFT_DETECTED, "warning"): 3,
-    (Status.DRIFT_DETECTED, "critical"): 4,
+    (Status.NORMAL, "info"): 2,
+    (Status.WARNING, "info"): 3,
+    (Status.WARNING, "warning"): 4,
+    (Status.DRIFT_DETECTED, "warning"): 5,
+    (Status.DRIFT_DETECTED, "critical"): 6,
 }
+"""Every verdict, by severity, then by status."""
 
 
-def judge(rows: int, *, significant: bool, large: Severity | None) -> tuple[Status, Severity | None]:
+def judge(
+    rows: int, *, significant: bool, size: Size, is_learning: bool = False, alert_on_small: bool = False
+) -> Verdict:
     """Return the verdict on a column.
 
     `rows` are those of the main window; `significant` says whether evidence is raised, from any number of rows;
-    `large` which of the two thresholds the effect has reached, None for neither or too few rows.
+    `is_learning` whether it is unknown how live data varies. `alert_on_small` is as in `Policy`.
     """
     if rows == 0:
         return Status.INSUFFICIENT_DATA, None
-    if significant and large:
-        return Status.DRIFT_DETECTED, large
     if significant:
-        return Status.WARNING, "warning"
+        return _significant(size, is_learning=is_learning, alert_on_small=alert_on_small)
     if rows < REPORTED_ROWS:
         return Status.INSUFFICIENT_DATA, None
     return Status.NORMAL, None
+
+
+def _significant(size: Size, *, is_learning: bool, alert_on_small: bool) -> Verdict:
+    """Return the verdict on a significant change."""
+    if size == "small" and not alert_on_small:
+        return Status.NORMAL, "info"
+    if size in ("small", "unknown"):
+        return Status.WARNING, "info" if is_learning else "warning"
+    return Status.DRIFT_DETECTED, "warning" if is_learning or size == "warning" else "critical"

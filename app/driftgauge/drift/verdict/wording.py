@@ -37,6 +37,8 @@ class Effect:
     held_until: float | None
     """Where detected drift ends, if the change is below its threshold by now."""
     expected_range: float
+    is_usual: bool
+    """Whether the expected range sets the threshold."""
 
     def in_words(self) -> str:
         """Return `large`, `still large`, `small` or `within the expected range`."""
@@ -44,20 +46,16 @@ class Effect:
             return "large"
         if self.held_until is not None:
             return "still large"
-        return "within the expected range" if self._is_usual else "small"
+        return "within the expected range" if self.is_usual else "small"
 
     def numbers(self) -> str:
         """Return the PSI beside its limit: `PSI 0.41, limit 0.10`, or `PSI 10.8, usual up to 3.27`."""
-        psi, limit = two_decimals(self.psi_debiased), two_decimals(self.threshold)
-        if psi == limit and not math.isclose(self.psi_debiased, self.threshold, rel_tol=1e-6):
+        shown = self.expected_range if self.is_usual else self.threshold
+        psi, limit = two_decimals(self.psi_debiased), two_decimals(shown)
+        if psi == limit and not math.isclose(self.psi_debiased, shown, rel_tol=1e-6):
             psi = f"{self.psi_debiased:.4g}"
         held = "" if self.held_until is None else f", ends below {two_decimals(self.held_until)}"
-        return f"PSI {psi}, {'usual up to' if self._is_usual else 'limit'} {limit}{held}"
-
-    @property
-    def _is_usual(self) -> bool:
-        """Whether the threshold is the expected range, being the larger of the two."""
-        return self.expected_range > 0 and self.threshold <= self.expected_range * (1.0 + 1e-6)
+        return f"PSI {psi}, {'usual up to' if self.is_usual else 'limit'} {limit}{held}"
 
 
 @dataclass(frozen=True)
@@ -74,17 +72,21 @@ class Finding:
     """Until when a drift was significant that ended while the window's rows came; None if none did."""
     moved: str = ""
     since: str = ""
+    learning: str = ""
+    """Why severity is limited for now, and until when; empty if it is not."""
 
     def in_words(self, status: Status) -> str:
         """Return the reason of a verdict."""
         if status is Status.INSUFFICIENT_DATA:
             return f"not enough data: {self.too_few}{'. Earlier rows had drifted' if self.significant else ''}"
-        if status is Status.NORMAL:
+        if status is Status.NORMAL and not self.significant:
             return self._normal()
         effect = self.effect
         size = f"{effect.in_words()} ({effect.numbers()})" if effect else f"size not known yet ({self.too_few})"
         return " ".join(
-            f"{part[0].upper()}{part[1:]}." for part in (self.moved, f"significant; {size}", self.since) if part
+            f"{part[0].upper()}{part[1:]}."
+            for part in (self.moved, f"significant; {size}", self.since, self.learning)
+            if part
         )
 
     def _normal(self) -> str:
@@ -105,6 +107,12 @@ def since_in_words(since: float, now: float) -> str:
 def until_in_words(until: float, now: float) -> str:
     """Return when something ended, as `since_in_words`."""
     return f"until {_moment(until, now)}"
+
+
+def learning_in_words(until: float) -> str:
+    """Say why severity is limited until a day (UTC)."""
+    day = np.datetime_as_string(np.datetime64(math.floor(until), "s"), unit="D")
+    return f"the baseline has no times (--time): how much a day or a week usually varies is known from {day} on"
 
 
 def _moment(at: float, now: float) -> str:

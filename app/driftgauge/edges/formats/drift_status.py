@@ -10,7 +10,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.report import DriftReport, score_means
-from driftgauge.drift.verdict.rule import SEVERITIES
+from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.verdict.wording import notes
 
 
@@ -42,6 +42,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "status": report.status,
         "severity": report.severity,
         "reason": report.reason,
+        "learning_until": timestamp(report.learning_until),
         "evaluated_at": timestamp(report.evaluated_at),
         "rows_observed": report.rows_observed,
         "drift_score": _drift_score(report),
@@ -50,7 +51,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "drifted_features": list(report.drifted),
         "baseline": _baseline(report.baseline),
         "evidence": _evidence(report),
-        "thresholds": dict(zip(SEVERITIES, report.policy.psi_thresholds, strict=True)),
+        "thresholds": dict(zip(LIMITS, report.policy.psi_thresholds, strict=True)),
         "windows": {name: _window(window) for name, window in report.windows.items()},
         "features": {name: column for name, column in columns.items() if name not in RESERVED},
         **{name: columns[name] for name in RESERVED if name in columns},
@@ -141,10 +142,16 @@ def _statistics(window: WindowReport, index: int, *, is_summary: bool = False) -
     has_threshold = window.capacity is not None
     return {
         "rows": window.rows,
-        "psi_threshold": {s: window.thresholds[s][index].item() for s in SEVERITIES} if has_threshold else None,
+        "psi_threshold": {limit: window.thresholds[limit][index].item() for limit in LIMITS} if has_threshold else None,
+        "psi_threshold_origin": _origin(window, index) if has_threshold else None,
         **{
             statistic.name: statistic.getter(window)[index].item()
             for statistic in COLUMN_STATISTICS
             if statistic.in_summary or not is_summary
         },
     }
+
+
+def _origin(window: WindowReport, index: int) -> str:
+    """Say which of the two limits is the threshold."""
+    return "expected_range" if window.by_expected_range[index] else "setting"

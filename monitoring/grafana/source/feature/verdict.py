@@ -37,8 +37,8 @@ def _verdict() -> list[AnyPanel]:
     return [
         number(
             Text("Drift severity", "This column's severity on the server where it is worst. Without evidence it needs "
-                 "200 rows. Bad: warning (a significant change) or critical (significant, and PSI is above its "
-                 "critical limit).", PLAIN),
+                 "200 rows. Bad: warning (a significant change, large or of unknown size) or critical (significant, "
+                 "and PSI is above its critical limit). Info is a significant but small change.", PLAIN),
             Query(severity_or_none(SEVERITY, evaluated), "severity"), names=SEVERITIES,
         ),
         number(

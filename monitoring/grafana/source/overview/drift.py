@@ -103,7 +103,7 @@ def _drifted() -> AnyPanel:
         Text("Columns with a significant change", "Evidence (log10) and its limit, then the autocorrelation time tau "
              "(how many consecutive rows carry the information of one independent row; 1 if the reference has no "
              "times). PSI is noise-corrected and of the window in which it is largest relative to its warning limit. "
-             "Bad: any row. Start with the largest PSI.", NUMBER),
+             "Bad: severity warning or critical. Start with the largest PSI.", NUMBER),
         *_drifted_queries(),
         columns={
             "feature_name": "feature", "Value #A": "severity", "Value #F": "evidence", "Value #G": "evidence limit",

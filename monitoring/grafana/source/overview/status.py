@@ -36,7 +36,8 @@ def _verdict() -> list[AnyPanel]:
     return [
         number(
             Text("Drift severity", "Severity of the model's drift on the server where it is worst. Bad: warning (a "
-                 "significant change) or critical (significant, and PSI is above its critical limit).", PLAIN),
+                 "significant change, large or of unknown size) or critical (significant, and PSI is above its "
+                 "critical limit). Info is a significant but small change.", PLAIN),
             Query(severity_or_none(f"max(model_drift_severity{{{MODEL_IS}}})", evaluated), "severity"),
             names=SEVERITIES,
         ),

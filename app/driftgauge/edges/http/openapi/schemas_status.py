@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import ConfigDict, Field, create_model
 
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, ColumnStatistic
-from driftgauge.drift.verdict.rule import Status
+from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.edges.http.openapi.schemas import Documented, WatchedMonitoring
 
 
@@ -24,6 +24,10 @@ class _WindowPart(Documented):
 
     rows: int = Field(description="Rows in the window.")
     psi_threshold: Thresholds | None = Field(description="Thresholds of psi_debiased; null for a time window.")
+    psi_threshold_origin: Literal["setting", "expected_range"] | None = Field(
+        description="What the thresholds are: the settings, or multiples of the expected range where that is above "
+        "the setting for warning."
+    )
 
 
 def _fields(statistics: Sequence[ColumnStatistic]) -> dict[str, Any]:
@@ -62,7 +66,7 @@ class ColumnSummary(_Summarised):
 
     kind: Literal["numeric", "categorical"]
     status: Status
-    severity: Literal["warning", "critical"] | None
+    severity: Severity | None
     reason: str
     since: str | None
     evidence_log10: float | None
@@ -73,7 +77,7 @@ class Column(Statistics):
 
     kind: Literal["numeric", "categorical"]
     status: Status
-    severity: Literal["warning", "critical"] | None
+    severity: Severity | None
     reason: str
     since: str | None
     evidence_log10: float | None
@@ -130,8 +134,11 @@ class DriftStatus(Documented):
     model_name: str
     model_version: str
     status: Status
-    severity: Literal["warning", "critical"] | None
+    severity: Severity | None
     reason: str
+    learning_until: str | None = Field(
+        description="Until when no severity is above warning, because the baseline has no times; else null."
+    )
     evaluated_at: str
     report_age_seconds: float
     rows_observed: int
