@@ -181,7 +181,7 @@ def test_the_pages_follow_the_options_of_the_rules() -> None:
     slow = runbooks(MonitoringOptions(hold="10m"))
     assert "For 2h, no sliding window" in slow.page("ModelInsufficientData")
     assert "for 1m," in slow.page("DriftgaugeDown")
-    assert "for 30s," in runbooks(MonitoringOptions(hold="30s")).page("DriftgaugeDown")
+    assert "for 35s," in runbooks(MonitoringOptions(hold="30s")).page("DriftgaugeDown")
     budget = runbooks(settings={**default_settings(), "error_budget_ratio": 0.01}).page("DriftgaugeErrorBudgetBurn")
     assert "(0.01: 99 %" in budget
     assert "| 14.4 | 14.4 % | 1h and 5m | critical |" in budget

@@ -58,16 +58,18 @@ def test_every_verdict_has_a_letter_and_the_legend_explains_it() -> None:
 
 
 def test_the_log_of_alerts_says_what_changed() -> None:
-    hot = [Alert("ModelFeatureDrift", "critical", name, "firing") for name in ("temp", "dewp")]
-    soon = Alert("ModelFeatureDrift", "warning", "humid", "pending")
-    watchdog = Alert("Watchdog", "info", "", "firing")
-    answers = iter([[watchdog], [watchdog, soon, *hot], [watchdog, *hot], [watchdog, hot[0]]])
+    hot = [Alert("ModelFeatureDrift", "critical", name) for name in ("temp", "dewp")]
+    warm = Alert("ModelFeatureDrift", "warning", "temp")
+    watchdog = Alert("Watchdog", "info", "")
+    answers = iter([[watchdog], [watchdog, warm], [watchdog, *hot], [watchdog, *hot], [watchdog, hot[0]]])
     said: list[str] = []
     log = demo.AlertLog(lambda: next(answers), said.append)
-    for day in range(1, 5):
+    for day in range(1, 6):
         log.look(f"2013-05-0{day}")
     assert said == [
         "2013-05-01  firing: Watchdog (info)",
-        "2013-05-02  firing: ModelFeatureDrift (critical) dewp, temp",
-        "2013-05-04  resolved: ModelFeatureDrift (critical) dewp",
+        "2013-05-02  firing: ModelFeatureDrift (warning) temp",
+        "2013-05-03  firing: ModelFeatureDrift (critical) dewp",
+        "2013-05-03  now: ModelFeatureDrift (critical) temp",
+        "2013-05-05  resolved: ModelFeatureDrift (critical) dewp",
     ]

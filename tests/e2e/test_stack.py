@@ -49,15 +49,17 @@ def test_the_stack_scrapes_the_demo_and_ends(
         f"{address['--port']}/drift/status",
         f"{address['--port']}/metrics",
         f"{address['--port']}/docs",
-        f"{address['--alertmanager-port']}/#/alerts",
+        f"{address['--alertmanager-port']}/",
     ):
         assert page in done.stdout
-    _, _, end = done.stdout.partition("Alerts in Prometheus")
+    before, _, end = done.stdout.partition("Alerts in Alertmanager")
+    assert "DriftgaugeDown" not in before, "an alert fired before the first scrape"
     assert "12,000 predictions counted" in end
     rows = [line.split() for line in end.splitlines()]
-    assert [*rows[-1][:1], *rows[-1][2:]] == ["Watchdog", "firing"]
-    drift = next(row for row in rows if row[:3] == ["ModelFeatureDrift", "critical", "firing"])
-    assert "temp" in " ".join(drift)
+    assert rows[-1] == ["Watchdog", "none"]
+    (drift,) = [row for row in rows if row[:1] == ["ModelFeatureDrift"]]
+    assert drift[1] == "critical"
+    assert "temp" in " ".join(drift[2:])
     assert not [where for where in address.values() if anything_answers(where)]
 
 
@@ -74,6 +76,9 @@ def test_the_stack_stays_up_until_it_is_ended(
         page = stack.alerts_page(address["--prometheus-port"])
         assert f"alerts         {page}" in log.read_text()
         assert httpx.get(page).status_code == 200
+        alertmanager = stack.alertmanager_page(address["--alertmanager-port"])
+        assert f"Alertmanager   {alertmanager}" in log.read_text()
+        assert "does not include a web" not in httpx.get(alertmanager).text
         found = httpx.get(f"{address['--alertmanager-port']}/api/v2/alerts").json()
         assert "Watchdog" in {alert["labels"]["alertname"] for alert in found}
         if stop is signal.SIGINT:

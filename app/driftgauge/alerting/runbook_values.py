@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from driftgauge.alerting.alerts.server import BURN_RATES, DOWN_HOLD, LATENCY_REQUESTS
+from driftgauge.alerting.alerts.server import BURN_RATES, LATENCY_REQUESTS, down_hold
 from driftgauge.alerting.alerts.watcher import insufficient_hold
-from driftgauge.alerting.options import MonitoringOptions, milliseconds
+from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.drift.reference.dependence import HIGH_TAU
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, REPORTED_ROWS
 from driftgauge.drift.verdict.wording import ago_in_words
@@ -83,7 +83,7 @@ def _names(options: MonitoringOptions, feature: str | None) -> dict[str, str]:
 def _rules(options: MonitoringOptions) -> dict[str, str]:
     return {
         "hold": options.hold,
-        "down_hold": min(options.hold, DOWN_HOLD, key=milliseconds),
+        "down_hold": down_hold(options),
         "insufficient_hold": insufficient_hold(options),
         "latency_requests": _text(LATENCY_REQUESTS),
     }

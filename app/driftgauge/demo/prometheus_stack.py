@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -185,7 +185,10 @@ class Endpoints:
 
 @contextlib.contextmanager
 def stack(found: Programs, endpoints: Endpoints, options: MonitoringOptions, logs: Path) -> Iterator[None]:
-    """Run both while the block runs; their configuration and data are deleted at the end."""
+    """Run both while the block runs, which starts after the first scrape.
+
+    Their configuration and data are deleted at the end.
+    """
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="driftgauge-")))
         write(options, folder)
@@ -195,51 +198,80 @@ def stack(found: Programs, endpoints: Endpoints, options: MonitoringOptions, log
         ):
             log = logs / f"demo-{name}.log"
             started.enter_context(run(program, folder / name, folder / f"{name}-data", endpoint, log))
+        _wait_until_scraped(endpoints.prometheus.address, options.job)
         yield
 
 
-# ---------------------------------------------------------------- queries to Prometheus
+def _wait_until_scraped(address: str, job: str, seconds: float = 60.0) -> None:
+    """Wait until Prometheus has scraped the servers and knows its Alertmanager, some seconds after its start."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if total(address, f'up{{job="{job}"}}') and _ask(address, "alertmanagers")["activeAlertmanagers"]:
+            return
+        time.sleep(0.1)
+    raise MonitoringError(f"Prometheus at {address} has not scraped the job {job} after {seconds:.0f} s")
+
+
+# ---------------------------------------------------------------- questions to both
 
 
 @dataclass(frozen=True, order=True)
 class Alert:
-    """An alert that fires or is pending."""
+    """An alert that people are notified of."""
 
     name: str
     severity: str
     feature: str
     """The column that it is about, if any."""
-    state: str
-    """firing or pending."""
+    summary: str = field(default="", compare=False)
 
 
 def alerts(address: str) -> list[Alert]:
-    """Return the alerts of the Prometheus at this address, sorted."""
-    return sorted(_alert(alert) for alert in _ask(address, "alerts")["alerts"])
+    """Return the alerts that the Alertmanager at this address notifies of, sorted.
+
+    An alert that another one silences is left out, such as the warning beside a critical alert.
+    """
+    notified = {"active": "true", "unprocessed": "false", "silenced": "false", "inhibited": "false"}
+    return sorted(_alert(alert) for alert in _json("Alertmanager", f"{address}/api/v2/alerts", notified))
 
 
 def alerts_page(address: str) -> str:
-    """Return the address of the alerts page; Debian's Prometheus has only the classic one."""
+    """Return the address of Prometheus' alerts page; Debian's has only the classic one."""
     new = f"{address}/alerts"
-    with contextlib.suppress(httpx.HTTPError):
-        return new if httpx.get(new).is_success else f"{address}/classic/alerts"
-    return new
+    return new if _exists(new) else f"{address}/classic/alerts"
+
+
+def alertmanager_page(address: str) -> str:
+    """Return the address at which Alertmanager lists its alerts; Debian's has no page, only JSON."""
+    return f"{address}/#/alerts" if _exists(f"{address}/script.js") else f"{address}/api/v2/alerts"
+
+
+def _exists(page: str) -> bool:
+    """Return whether a page exists; a server that does not answer is given the benefit of the doubt."""
+    try:
+        return httpx.get(page).is_success
+    except httpx.HTTPError:
+        return True
 
 
 def total(address: str, query: str) -> float:
-    """Return the sum over all series of a query."""
+    """Return the sum over all series of a query to the Prometheus at this address."""
     found = _ask(address, "query", query=f"sum({query})")["result"]
     return float(found[0]["value"][1]) if found else 0.0
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:
     labels = alert["labels"]
-    return Alert(labels["alertname"], labels.get("severity", ""), labels.get("feature_name", ""), alert["state"])
+    feature, summary = labels.get("feature_name", ""), alert["annotations"].get("summary", "")
+    return Alert(labels["alertname"], labels.get("severity", ""), feature, summary)
 
 
 def _ask(address: str, what: str, **parameters: str) -> Any:
+    return _json("Prometheus", f"{address}/api/v1/{what}", parameters)["data"]
+
+
+def _json(program: str, address: str, parameters: Mapping[str, str]) -> Any:
     try:
-        answer = httpx.get(f"{address}/api/v1/{what}", params=parameters, timeout=30.0).raise_for_status()
+        return httpx.get(address, params=dict(parameters), timeout=30.0).raise_for_status().json()
     except httpx.HTTPError as error:
-        raise MonitoringError(f"Prometheus at {address} does not answer: {error}") from error
-    return answer.json()["data"]
+        raise MonitoringError(f"{program} at {address} does not answer: {error}") from error

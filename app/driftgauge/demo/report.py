@@ -141,37 +141,39 @@ def _relative_size(window: Mapping[str, Any]) -> float:
 
 
 class AlertLog:
-    """Prints which alerts began to fire or were resolved since the last look."""
+    """Prints which alerts began to fire, changed their severity or were resolved since the last look."""
 
     def __init__(self, ask: Callable[[], Iterable[Alert]], say: Callable[[str], None]) -> None:
         self._ask = ask
         self._say = say
-        self._firing: set[Alert] = set()
+        self._known: Mapping[tuple[str, str], Alert] = {}
 
     def look(self, date: str) -> None:
         """Ask for the alerts and say what changed, with the date of the replay."""
-        firing = {alert for alert in self._ask() if alert.state == "firing"}
-        for state, changed in (("firing", firing - self._firing), ("resolved", self._firing - firing)):
-            for name, severity, _, features in by_alert(changed):
-                self._say(f"{date}  {state}: {name} ({severity}){' ' if features else ''}{features}")
-        self._firing = firing
+        known = {(alert.name, alert.feature): alert for alert in self._ask()}
+        changes = {
+            "firing": [alert for key, alert in known.items() if key not in self._known],
+            "now": [alert for key, alert in known.items() if alert != self._known.get(key, alert)],
+            "resolved": [alert for key, alert in self._known.items() if key not in known],
+        }
+        for change, changed in changes.items():
+            for name, severity, features in by_alert(changed):
+                self._say(f"{date}  {change}: {name} ({severity}){' ' if features else ''}{features}")
+        self._known = known
 
 
-def by_alert(found: Iterable[Alert]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield name, severity, state and features of the alerts; those that differ in the feature alone together."""
-    for key, group in groupby(
-        sorted(found, key=lambda alert: (alert.name, alert.severity, alert.state, alert.feature)),
-        key=lambda alert: (alert.name, alert.severity, alert.state),
-    ):
+def by_alert(found: Iterable[Alert]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, severity and features of the alerts; those that differ in the feature alone together."""
+    for key, group in groupby(sorted(found), key=lambda alert: (alert.name, alert.severity)):
         features = dict.fromkeys(alert.feature for alert in group if alert.feature)
         yield *key, ", ".join(features)
 
 
 def print_alerts(console: Console, found: Sequence[Alert], predictions: float, hold: str) -> None:
-    """Print the number of predictions that Prometheus counted, and its alerts."""
-    console.print("\n[bold]Alerts in Prometheus[/bold]")
+    """Print the number of predictions that Prometheus counted, and the alerts that Alertmanager notifies of."""
+    console.print("\n[bold]Alerts in Alertmanager[/bold]")
     console.print(f"{predictions:,.0f} predictions counted. An alert fires when its condition has held for {hold}.")
-    table = Table("alert", "severity", "state", "features", box=None)
+    table = Table("alert", "severity", "features", box=None)
     for row in by_alert(found):
         table.add_row(*row)
     console.print(table)

@@ -26,6 +26,7 @@ from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, cache_folder, is_compl
 from driftgauge.demo.prometheus_stack import (
     Endpoint,
     Endpoints,
+    alertmanager_page,
     alerts,
     alerts_page,
     programs,
@@ -49,8 +50,8 @@ REPLAY_SETTINGS: Final = {
 STACK_PACE: Final = 2_000
 """Rows per second that leave Prometheus time to see what happens."""
 HOLD: Final = "5s"
-SETTLE_SECONDS: Final = 10.0
-"""Time until the last row's alerts fire: a scrape, an evaluation of the rules, and `HOLD`."""
+SETTLE_SECONDS: Final = 15.0
+"""Time until the last row's alerts fire: the range of their rules, `HOLD`, and some scrapes."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class DemoOptions:
         listen = [endpoint.address.removeprefix("http://") for endpoint in (self.listen, endpoints.prometheus)]
         return MonitoringOptions(
             scrape_interval="1s",
-            window="15s",
+            window="5s",
             hold=HOLD,
             base_url=self.listen.address,
             targets=(listen[0],),
@@ -174,7 +175,7 @@ def _print_addresses(console: Console, options: DemoOptions) -> None:
     if options.stack:
         pages = {
             "alerts": alerts_page(options.stack.prometheus.address),
-            "Alertmanager": f"{options.stack.alertmanager.address}/#/alerts",
+            "Alertmanager": alertmanager_page(options.stack.alertmanager.address),
         }
     print_addresses(console, options.listen.address, pages)
 
@@ -193,8 +194,8 @@ def _replay_and_report(console: Console, options: DemoOptions, flights: pd.DataF
     if options.stack:
         with console.status("waiting for the last alerts to fire"):
             time.sleep(SETTLE_SECONDS)
-        prometheus = options.stack.prometheus.address
-        print_alerts(console, alerts(prometheus), total(prometheus, "model_predictions_total"), HOLD)
+        counted = total(options.stack.prometheus.address, "model_predictions_total")
+        print_alerts(console, alerts(options.stack.alertmanager.address), counted, HOLD)
 
 
 def _replay(console: Console, options: DemoOptions, flights: pd.DataFrame) -> Replay:
@@ -215,5 +216,5 @@ def _alert_log(console: Console, options: DemoOptions) -> Callable[[str], None]:
     """Return what prints the changes of alerts; nothing without Prometheus."""
     if options.stack is None:
         return lambda date: None
-    prometheus = options.stack.prometheus.address
-    return AlertLog(lambda: alerts(prometheus), console.print).look
+    address = options.stack.alertmanager.address
+    return AlertLog(lambda: alerts(address), console.print).look

@@ -26,7 +26,9 @@ of 30 days.
 LATENCY_REQUESTS: Final = 20
 """Fewest requests of which a 95th percentile is judged."""
 DOWN_HOLD: Final = "1m"
-"""Longest time that a server does not answer before an alert."""
+"""Time that a server does not answer before an alert, if scrapes allow it."""
+DISCOVERY: Final = "5s"
+"""Time after its start until Prometheus knows its targets."""
 
 
 def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
@@ -38,16 +40,21 @@ def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     yield _refused(options, scope)
 
 
+def down_hold(options: MonitoringOptions) -> str:
+    """Return how long a server does not answer before an alert: longer than Prometheus takes to its first scrapes."""
+    asked = min(milliseconds(options.hold), milliseconds(DOWN_HOLD))
+    return duration(max(asked, milliseconds(DISCOVERY) + 2 * milliseconds(options.scrape_interval)))
+
+
 def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
-    up, hold = f'up{{job="{options.job}"}}', min(options.hold, DOWN_HOLD, key=milliseconds)
-    since = duration(milliseconds(hold))
+    up, hold = f'up{{job="{options.job}"}}', down_hold(options)
     yield Alert(
         "DriftgaugeDown",
         "critical",
         f"max by ({scope.job()}) ({up}) == 0\n  or absent({up})",
         hold,
         "No server answers. Predictions and drift monitoring have stopped.",
-        f"No server of {{{{ $labels.job }}}} has answered Prometheus for {since}. "
+        f"No server of {{{{ $labels.job }}}} has answered Prometheus for {hold}. "
         "Check that the servers run and that Prometheus reaches them.",
     )
     yield Alert(
@@ -56,7 +63,7 @@ def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
         f"{up} == 0",
         hold,
         "A server does not answer.",
-        f"{{{{ $labels.instance }}}} of {{{{ $labels.job }}}} has not answered Prometheus for {since}.",
+        f"{{{{ $labels.instance }}}} of {{{{ $labels.job }}}} has not answered Prometheus for {hold}.",
         keeps=("instance",),
     )
 
