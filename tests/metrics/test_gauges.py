@@ -188,6 +188,7 @@ def test_verdicts_are_those_of_the_report() -> None:
     assert exposition.value("model_feature_drift_since_timestamp_seconds", feature_name="age") == START + 5
     assert exposition.value("model_drift_severity") == 3.0
     assert exposition.value("model_drifted_features") == len(report.drifted)
+    assert exposition.value("model_drift_score") == report.drift_score > 1.0
     assert exposition.value("model_evaluated_features") == 4.0
     assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
 

@@ -34,7 +34,7 @@ d  drift_detected, severity warning   D  drift_detected, severity critical
 ?  insufficient_data
 
 evidence  log10; significant at {threshold:.1f} and above
-PSI       noise-corrected drift score; large at its limit and above
+PSI       noise-corrected; large at its limit and above
 limit     PSI threshold: 0.1, or the expected range in the reference if that is higher
 τ         how many consecutive flights carry the information of one independent flight"""
 

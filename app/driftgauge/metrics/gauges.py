@@ -215,6 +215,13 @@ REPORT_GAUGES: Final = (
         lambda report: _severity(report.severity),
     ),
     ReportGauge(
+        "model_drift_score",
+        "Largest noise-corrected PSI of all columns, in units of its threshold. From 1 a change is large, significant "
+        "or not.",
+        (),
+        lambda report: report.drift_score,
+    ),
+    ReportGauge(
         "model_drifted_features", "Features with status drift_detected.", (), lambda report: len(report.drifted)
     ),
     ReportGauge(

@@ -545,6 +545,18 @@ def test_a_column_may_have_thresholds_of_its_own() -> None:
 # ---------------------------------------------------------------- small changes, and what is not known yet
 
 
+def test_the_drift_score_is_the_largest_effect_of_all_windows_and_columns() -> None:
+    baseline = _flags("x", "y")
+    column = replace(baseline.columns[1], expected_range={1_000: 0.4})
+    varying = replace(baseline, columns=(baseline.columns[0], column))
+    rows = _later(varying, _ones(varying, 4_000), _ones(varying, 1_000, x=0.65, y=0.7))
+    report = _judge(varying, rows, Policy(windows=(1_000, 5_000)), _start(varying))
+    expected = [_debiased(1_000, 0.65) / 0.1, _debiased(1_000, 0.7) / 0.4]
+    assert report.effects.tolist() == pytest.approx(expected)
+    assert report.drift_score == pytest.approx(expected[0])
+    assert math.isnan(_judge(varying, _ones(varying, JUDGED_ROWS - 1)).drift_score)
+
+
 @pytest.mark.parametrize(("alert_on_small", "verdict"), [(False, ("normal", "info")), (True, ("warning", "warning"))])
 def test_a_small_change_alerts_on_demand(alert_on_small: bool, verdict: tuple[str, str]) -> None:
     baseline = _flags("x")

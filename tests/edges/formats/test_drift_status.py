@@ -41,7 +41,7 @@ STATISTICS = {
 }  # fmt: skip
 COLUMN = STATISTICS | {
     "kind", "status", "severity", "reason", "since", "reference", "windows",
-    "evidence_log10", "evidence_threshold_log10", "tau",
+    "drift_score", "evidence_log10", "evidence_threshold_log10", "tau",
 }  # fmt: skip
 STATUS = {
     "status", "severity", "reason", "learning_until", "evaluated_at", "rows_observed", "drift_score", "recent_mean",
@@ -98,7 +98,7 @@ def test_the_statistics_are_those_of_numpy(binary: Example) -> None:
     scores = binary.estimator.predict_proba(binary.held_out)[:, 1]
     assert status["recent_mean"] == pytest.approx(scores.mean())
     assert status["reference_mean"] == pytest.approx(scores.mean())  # the baseline's score is of the same rows
-    assert status["drift_score"] == pytest.approx(status["prediction"]["psi_debiased"], nan_ok=True)
+    assert math.isnan(status["drift_score"])
     assert status["windows"]["50"] == {
         "rows": 50,
         "capacity": 50,
@@ -116,6 +116,12 @@ def test_a_shifted_feature_is_named_worst_first_with_its_severity(binary: Exampl
     assert status["drifted_features"][0] == "mean area"
     assert column["since"] == timestamp(START)
     assert column["psi_debiased"] >= column["psi_threshold"]["critical"]
+    effects = [
+        w["psi_debiased"] / w["psi_threshold"]["warning"] for w in column["windows"].values() if w["psi_threshold"]
+    ]
+    assert column["drift_score"] == pytest.approx(np.nanmax(effects))
+    columns = [*status["features"].values(), status[PREDICTION]]
+    assert status["drift_score"] == max(column["drift_score"] for column in columns) > 1.0
 
 
 def test_missing_and_unseen_values_are_shares_of_the_window(category: Example) -> None:
@@ -276,11 +282,13 @@ def test_every_statistic_is_that_of_the_report(make: Any) -> None:
         assert (verdict.name, verdict.status, verdict.reason) == (name, column["status"], column["reason"])
         assert (column["severity"], column["since"]) == (verdict.severity, timestamp(verdict.since))
         assert column["evidence_log10"] == report.evidence.log10[place]
+        np.testing.assert_equal(column["drift_score"], report.effects[place])
         assert column["evidence_threshold_log10"] == report.evidence.threshold_log10
         assert column["tau"] == report.baseline.columns[place].tau
     for key in ("status", "severity", "reason", "rows_observed"):
         assert status[key] == getattr(report, key)
     assert status["evaluated_at"] == timestamp(report.evaluated_at)
+    np.testing.assert_equal(status["drift_score"], report.drift_score)
     assert status["drifted_features"] == list(report.drifted)
     assert status["thresholds"] == {"warning": 0.1, "critical": 0.2}
 

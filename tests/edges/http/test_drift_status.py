@@ -203,7 +203,7 @@ def test_without_a_query_the_status_is_a_summary_and_says_how_to_get_the_rest(se
     for name in binary.names:
         short, whole = status["features"][name], everything["features"][name]
         assert {key: whole[key] for key in short} == short
-        assert len(short) == 15
+        assert len(short) == 16
         assert "windows" not in short
     assert {**status, "features": {}, PREDICTION: {}, "more": None, "report_age_seconds": 0.0} == {
         **everything,

@@ -30,7 +30,7 @@ class Psi:
     noise: FloatArray
     """Expected `psi` without drift: (K - 1) * (1/n + 1/m)."""
     debiased: FloatArray
-    """max(0, psi - noise), the drift score that thresholds apply to."""
+    """max(0, psi - noise), to which thresholds apply."""
     bins: IntArray
     """K, the bins that are not empty on either side."""
 

@@ -94,6 +94,8 @@ class DriftReport:
     """By name: sliding windows, ascending, then time windows."""
     correlation: CorrelationChange | None
     """In the main window; never part of a verdict."""
+    effects: FloatArray
+    """Largest effect of each column over the sliding windows: 1 at its threshold; NaN where no window can tell."""
     worst_first: tuple[int, ...]
     """Positions of the columns in the order of their verdicts and effects."""
     drifted: tuple[str, ...] = field(default=())
@@ -104,6 +106,11 @@ class DriftReport:
     def __repr__(self) -> str:
         severity = f" ({self.severity})" if self.severity else ""
         return f"<DriftReport: {self.status}{severity} after {self.rows_observed:,} rows. {self.reason}>"
+
+    @property
+    def drift_score(self) -> float:
+        """The largest effect of all columns: from 1 a change is large, significant or not; NaN if none is known."""
+        return float(np.fmax.reduce(self.effects))
 
     @property
     def rank(self) -> int:
@@ -138,7 +145,8 @@ def evaluate(
     carried = Carryover(before.evidence, _latched(effects, before.latched))
     judging = _Judge(compared, carried, effects, policy, now, learning_until)
     verdicts = tuple(judging.verdict(i, column) for i, column in enumerate(baseline.columns))
-    order = _worst_first(verdicts, effects)
+    largest = np.fmax.reduce(effects[0], axis=0)
+    order = _worst_first(verdicts, largest)
     worst = [verdicts[i] for i in order]
     drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in RESERVED)
     report = DriftReport(
@@ -153,6 +161,7 @@ def evaluate(
         evidence=carried.evidence,
         windows={window.name: window for window in compared},
         correlation=_correlation(baseline, windows),
+        effects=largest,
         worst_first=tuple(order),
         drifted=drifted,
         learning_until=learning_until,
@@ -288,7 +297,7 @@ def _effect(i: int, window: WindowReport, limit: Limit, *, held: bool) -> Effect
 
 
 def _worst_first(verdicts: tuple[ColumnVerdict, ...], effects: FloatArray) -> list[int]:
-    effect = np.nan_to_num(np.fmax.reduce(effects[0], axis=0))
+    effect = np.nan_to_num(effects)
     return sorted(range(len(verdicts)), key=lambda i: (-RANK[verdicts[i].status, verdicts[i].severity], -effect[i]))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.report import DriftReport, score_means
@@ -45,7 +45,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "learning_until": timestamp(report.learning_until),
         "evaluated_at": timestamp(report.evaluated_at),
         "rows_observed": report.rows_observed,
-        "drift_score": _drift_score(report),
+        "drift_score": report.drift_score,
         "recent_mean": recent,
         "reference_mean": reference,
         "drifted_features": list(report.drifted),
@@ -57,11 +57,6 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         **{name: columns[name] for name in RESERVED if name in columns},
         "correlation": _correlation(report),
     }
-
-
-def _drift_score(report: DriftReport) -> float | None:
-    names = report.baseline.names
-    return float(report.main.psi.debiased[names.index(PREDICTION)]) if PREDICTION in names else None
 
 
 def _baseline(baseline: Baseline) -> dict[str, Any]:
@@ -116,6 +111,7 @@ def _column(report: DriftReport, index: int, selection: Selection) -> dict[str, 
         "severity": verdict.severity,
         "reason": verdict.reason,
         "since": timestamp(verdict.since),
+        "drift_score": report.effects[index].item(),
         "evidence_log10": report.evidence.log10[index].item(),
     }
     if selection.is_summary:

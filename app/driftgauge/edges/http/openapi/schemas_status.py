@@ -69,6 +69,9 @@ class ColumnSummary(_Summarised):
     severity: Severity | None
     reason: str
     since: str | None
+    drift_score: float | None = Field(
+        description="Largest psi_debiased of the sliding windows in units of its threshold for warning."
+    )
     evidence_log10: float | None
 
 
@@ -80,6 +83,9 @@ class Column(Statistics):
     severity: Severity | None
     reason: str
     since: str | None
+    drift_score: float | None = Field(
+        description="Largest psi_debiased of the sliding windows in units of its threshold for warning."
+    )
     evidence_log10: float | None
     evidence_threshold_log10: float
     tau: float | None
@@ -142,7 +148,9 @@ class DriftStatus(Documented):
     evaluated_at: str
     report_age_seconds: float
     rows_observed: int
-    drift_score: float | None
+    drift_score: float | None = Field(
+        description="The largest drift score of all columns: from 1 a change is large, significant or not."
+    )
     recent_mean: float | None
     reference_mean: float | None
     drifted_features: list[str]
