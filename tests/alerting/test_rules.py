@@ -238,7 +238,7 @@ def test_durations_and_addresses_come_from_the_options() -> None:
     [
         ({"scrape_interval": "15"}, "--scrape-interval 15: give a time"),
         ({"window": "five minutes"}, "--window five minutes: give a time"),
-        ({"hold": "0s"}, "--for 0s: give a time"),
+        ({"hold": "0s"}, "--hold 0s: give a time"),
         ({"repeat_interval": "-4h"}, "--repeat-interval -4h: give a time"),
         ({"window": "29s"}, "--window must be at least two scrape intervals"),
         ({"base_url": "localhost:8000"}, "--base-url localhost:8000: give an address"),
@@ -379,7 +379,7 @@ def test_the_command_writes_what_render_gives(tmp_path: Path, monkeypatch: pytes
 
 def test_the_command_passes_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = MonitoringOptions(targets=("a:1", "b:2"), hold="10m", by=("job", "namespace"), compatibility=True)
-    given = ["--target", "a:1", "--target", "b:2", "--for", "10m", "--by", "job,namespace", "--compatibility"]
+    given = ["--target", "a:1", "--target", "b:2", "--hold", "10m", "--by", "job,namespace", "--compatibility"]
     assert _command(monkeypatch, "--out", str(tmp_path), *given) == 0
     for path, text in render(options).items():
         assert (tmp_path / path).read_text(encoding="utf-8") == text
@@ -388,9 +388,9 @@ def test_the_command_passes_options_on(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_command_refuses_a_wrong_option_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _command(monkeypatch, "--out", str(tmp_path / "new"), "--for", "soon") == 2
+    assert _command(monkeypatch, "--out", str(tmp_path / "new"), "--hold", "soon") == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("driftgauge: --for soon: give a time")
+    assert line.startswith("driftgauge: --hold soon: give a time")
     assert not (tmp_path / "new").exists()
 
 

@@ -48,7 +48,7 @@ def test_options_reach_the_files(tmp_path: Path) -> None:
         compatibility=True,
     )
     arguments = (
-        "--for 9m --target model-1:8000 --target model-2:8000 --by job,namespace --replica-windows 5m,1h "
+        "--hold 9m --target model-1:8000 --target model-2:8000 --by job,namespace --replica-windows 5m,1h "
         "--email-to team@example.org --no-smtp-tls --compatibility"
     )
     assert rendered(tmp_path, *arguments.split()) == render(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from driftgauge.common.option import Option, flag
 from driftgauge.errors import MonitoringError
@@ -25,7 +25,12 @@ SLACK: Final = "Slack"
 EMAIL: Final = "Email"
 WEBHOOK: Final = "Webhook"
 NOTIFICATIONS: Final = "Timing of notifications"
+KUBERNETES: Final = "Kubernetes"
 """Groups of the options in the command's help."""
+Platform = Literal["prometheus", "prometheus-operator"]
+DNS_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+KEY_VALUE: Final = re.compile(r"[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*")
+SECRET: Final = re.compile(r"[a-z0-9.-]+/[A-Za-z0-9._-]+")
 URL: Final = re.compile(r"https?://[^\s/{}]+[^\s{}]*")
 
 
@@ -41,9 +46,9 @@ class MonitoringOptions:
         str, Option("Time between scrapes, and between evaluations of rules.", "TIME", RULES)
     ] = "15s"
     window: Annotated[str, Option("Range of a gauge's samples that an alert looks at.", "TIME", RULES)] = "5m"
-    hold: Annotated[str, Option("Time that a condition lasts before its alert fires.", "TIME", RULES, flag="--for")] = (
-        "5m"
-    )
+    hold: Annotated[
+        str, Option("Time that a condition lasts before its alert fires.", "TIME", RULES, flag="--hold")
+    ] = "5m"
     replica_windows: Annotated[
         tuple[str, ...],
         Option("Ranges over which the bins of all replicas are added up; long ones cost most.", "TIME,…", RULES),
@@ -103,6 +108,16 @@ class MonitoringOptions:
         str, Option("Time after which a critical alert is sent again.", "TIME", NOTIFICATIONS)
     ] = "4h"
 
+    platform: Annotated[
+        Platform,
+        Option("What reads the files: Prometheus itself, or the Prometheus Operator.", group=KUBERNETES, flag="--for"),
+    ] = "prometheus"
+    namespace: Annotated[str, Option("Namespace of the server.", "NAME", KUBERNETES)] = "default"
+    labels: Annotated[
+        tuple[str, ...],
+        Option("Labels that the operator selects resources by.", "KEY=VALUE,…", KUBERNETES, flag="--label"),
+    ] = ()
+
     def __post_init__(self) -> None:
         for name in DURATIONS:
             milliseconds(getattr(self, name), flag(type(self), name))
@@ -116,6 +131,7 @@ class MonitoringOptions:
         if not set(self.replica_windows) <= set(REPLICA_WINDOWS):
             known = ",".join(REPLICA_WINDOWS)
             raise MonitoringError(f"--replica-windows {','.join(self.replica_windows)}: choose from {known}")
+        self._check_kubernetes()
         if "job" not in self.by:
             raise MonitoringError("--by must contain job: the alert on a server that is down has no other label")
         if len({*self.by, *TAKEN}) < len(self.by) + len(TAKEN):
@@ -129,6 +145,16 @@ class MonitoringOptions:
             raise MonitoringError(
                 f"--scrape-interval {self.scrape_interval}: rates over 5m need {SLOWEST_SCRAPE} or less"
             )
+
+    def _check_kubernetes(self) -> None:
+        if self.platform != "prometheus-operator":
+            return
+        self._matching("namespace", DNS_LABEL, "the name of a namespace")
+        self._matching("job", DNS_LABEL, "a name that Kubernetes allows: lower-case letters, digits and dashes")
+        if self.labels:
+            self._matching("labels", KEY_VALUE, "labels like release=prometheus")
+        for name in ("slack_url_file", "smtp_password_file"):
+            self._matching(name, SECRET, "the key of a Secret as NAME/KEY, because Kubernetes keeps secrets there")
 
     def _matching(self, name: str, pattern: re.Pattern[str], wanted: str) -> None:
         value = getattr(self, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ import yaml
 
 from driftgauge.alerting import shipped_folder
 from driftgauge.alerting.alerts import alert_rules
+from driftgauge.alerting.operator import operator_resources
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.routing import alertmanager_config
 from driftgauge.alerting.rules import recording_rules
@@ -18,23 +21,35 @@ from driftgauge.alerting.scraping import prometheus_config
 from driftgauge.errors import MonitoringError
 
 NOTE: Final = "# Written by `driftgauge monitoring render`. To change it, run that with other options.\n"
+TEMPLATES: Final = "alertmanager/templates/driftgauge.tmpl"
 VERBATIM: Final = ("alertmanager/templates", "grafana/dashboards", "grafana/provisioning")
 """Folders that no option changes."""
 
 
 def render(options: MonitoringOptions) -> dict[str, str]:
     """Return the text of each file that depends on the options, by its path."""
-    contents = {
-        "prometheus/prometheus.yml": prometheus_config(options),
-        "prometheus/rules/driftgauge.yml": recording_rules(options),
-        "prometheus/alerts/driftgauge.yml": alert_rules(options),
-        "alertmanager/alertmanager.yml": alertmanager_config(options),
-    }
+    contents = _resources(options) if options.platform == "prometheus-operator" else _files(options)
     pages = runbooks(options).pages
     return {
         **{path: NOTE + _yaml(content) for path, content in contents.items()},
         **{f"runbooks/{name}.md": page for name, page in pages.items()},
     }
+
+
+def _files(options: MonitoringOptions) -> dict[str, dict[str, Any]]:
+    """Return the files of Prometheus and Alertmanager."""
+    return {
+        "prometheus/prometheus.yml": prometheus_config(options),
+        "prometheus/rules/driftgauge.yml": recording_rules(options),
+        "prometheus/alerts/driftgauge.yml": alert_rules(options),
+        "alertmanager/alertmanager.yml": alertmanager_config(options),
+    }
+
+
+def _resources(options: MonitoringOptions) -> dict[str, dict[str, Any]]:
+    """Return the resources of the operator. Its targets have the label of their namespace."""
+    by = options.by if "namespace" in options.by else (*options.by, "namespace")
+    return operator_resources(replace(options, by=by), shipped_folder() / TEMPLATES)
 
 
 def write(options: MonitoringOptions, out: Path) -> list[Path]:
@@ -49,15 +64,16 @@ def write(options: MonitoringOptions, out: Path) -> list[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
             written.append(target)
-        return written + _copied(out)
+        skipped = "" if options.platform == "prometheus" else "alertmanager/templates"
+        return written + _copied(out, [folder for folder in VERBATIM if folder != skipped])
     except OSError as error:
         raise MonitoringError(f"cannot write {error.filename or out}: {error.strerror}") from error
 
 
-def _copied(out: Path) -> list[Path]:
+def _copied(out: Path, folders: Sequence[str]) -> list[Path]:
     source = shipped_folder()
     copied = []
-    for folder in VERBATIM:
+    for folder in folders:
         for path in sorted((source / folder).rglob("*")):
             target = out / path.relative_to(source)
             if path.is_file() and path.resolve() != target.resolve():

@@ -12,8 +12,10 @@ from driftgauge.alerting.alerts.alert import rule
 from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
 from driftgauge.alerting.alerts.server import server_alerts
-from driftgauge.alerting.alerts.watcher import watcher_alerts
+from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
 from driftgauge.alerting.options import MonitoringOptions
+
+__all__ = ["WATCHDOG", "alert_names", "alert_rules"]
 
 
 def alert_rules(options: MonitoringOptions) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL
+from driftgauge.alerting.alerts.templates import MODEL, up
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.rules import ERROR_RATIO, Scope
 from driftgauge.drift.verdict.rule import LIMITS
@@ -47,11 +47,11 @@ def down_hold(options: MonitoringOptions) -> str:
 
 
 def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
-    up, hold = f'up{{job="{options.job}"}}', down_hold(options)
+    hold, answers = down_hold(options), up(options)
     yield Alert(
         "DriftgaugeDown",
         "critical",
-        f"max by ({scope.job()}) ({up}) == 0\n  or absent({up})",
+        f"max by ({scope.job()}) ({answers}) == 0\n  or absent({answers})",
         hold,
         "No server answers. Predictions and drift monitoring have stopped.",
         f"No server of {{{{ $labels.job }}}} has answered Prometheus for {hold}. "
@@ -60,7 +60,7 @@ def _down(options: MonitoringOptions, scope: Scope) -> Iterator[Alert]:
     yield Alert(
         "DriftgaugeServerDown",
         "warning",
-        f"{up} == 0",
+        f"{answers} == 0",
         hold,
         "A server does not answer.",
         f"{{{{ $labels.instance }}}} of {{{{ $labels.job }}}} has not answered Prometheus for {hold}.",

@@ -22,3 +22,12 @@ def asked(operation: str, series: str, options: MonitoringOptions) -> str:
     values = " ".join(f"$labels.{label}" for label in labels)
     text = f"{operation}({series.replace('%s', matchers)})"
     return f"printf `{text}` {values} | query"
+
+
+def up(options: MonitoringOptions) -> str:
+    """Return the selector of the servers' `up`.
+
+    On Kubernetes it names the namespace, by which the operator routes alerts: an absent series would have none.
+    """
+    where = f', namespace="{options.namespace}"' if options.platform == "prometheus-operator" else ""
+    return f'up{{job="{options.job}"{where}}}'

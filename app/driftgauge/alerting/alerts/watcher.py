@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import Alert
-from driftgauge.alerting.alerts.templates import MODEL
+from driftgauge.alerting.alerts.templates import MODEL, up
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
 from driftgauge.alerting.rules import Scope
 
 OF_A_MODEL: Final = ("model_name", "model_version")
+WATCHDOG: Final = "Watchdog"
 INSUFFICIENT_HOLDS: Final = 12
 """How many times longer than other alerts that on too few rows waits."""
 
@@ -22,7 +23,7 @@ def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     yield _dropped(scope)
     yield _insufficient(options, scope)
     yield Alert(
-        "Watchdog",
+        WATCHDOG,
         "none",
         "vector(1)",
         "",
@@ -44,7 +45,7 @@ def _stale(options: MonitoringOptions, scope: Scope) -> Alert:
         "critical",
         f"time() - max by ({of_a_server}) (last_over_time(model_evaluation_timestamp_seconds[{window}]))\n"
         f"  > max by ({of_a_server}) (last_over_time(model_evaluation_age_threshold_seconds[{window}]))\n"
-        f'  and on ({scope.job("instance")}) up{{job="{options.job}"}}',
+        f"  and on ({scope.job('instance')}) {up(options)}",
         options.hold,
         "Drift evaluation has stopped. The last verdict is stale.",
         f"{{{{ $labels.instance }}}} last evaluated {MODEL} {{{{ $value | humanizeDuration }}}} ago. "

@@ -1,0 +1,177 @@
+"""The same rules, targets and routes as resources of the Prometheus Operator on Kubernetes.
+
+Fields are those of the operator's CRDs: PrometheusRule and ServiceMonitor of `monitoring.coreos.com/v1`,
+AlertmanagerConfig of `v1alpha1`, which every version of the operator serves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from driftgauge.alerting.alerts import WATCHDOG, alert_rules
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.routing import alertmanager_config
+from driftgauge.alerting.rules import recording_rules
+
+GROUP: Final = "monitoring.coreos.com"
+NAME_LABEL: Final = "app.kubernetes.io/name"
+"""Label of the Service whose value is the scrape job."""
+PORT: Final = "http"
+"""Name of the Service's port."""
+TEMPLATE: Final = re.compile(r'\{\{-? template "([^"]+)"')
+DEFINITION: Final = re.compile(r'^\{\{ define "([^"]+)" -\}\}.*?^\{\{- end \}\}$', re.DOTALL | re.MULTILINE)
+MATCHER: Final = re.compile(r'(\w+)(=~|!=|!~|=)"(.*)"')
+
+
+def operator_resources(options: MonitoringOptions, templates: Path) -> dict[str, dict[str, Any]]:
+    """Return each resource by the path of its file; `templates` is Alertmanager's file of templates."""
+    return {
+        "prometheus-operator/prometheusrule.yml": _resource("PrometheusRule", "v1", _rules(options), options),
+        "prometheus-operator/servicemonitor.yml": _resource("ServiceMonitor", "v1", _monitor(options), options),
+        "prometheus-operator/alertmanagerconfig.yml": _resource(
+            "AlertmanagerConfig", "v1alpha1", _routing(options, templates.read_text("utf-8")), options
+        ),
+    }
+
+
+def _resource(kind: str, version: str, spec: Mapping[str, Any], options: MonitoringOptions) -> dict[str, Any]:
+    labels = dict(label.split("=", 1) for label in options.labels)
+    return {
+        "apiVersion": f"{GROUP}/{version}",
+        "kind": kind,
+        "metadata": {
+            "name": options.job,
+            "namespace": options.namespace,
+            "labels": {NAME_LABEL: options.job, **labels},
+        },
+        "spec": spec,
+    }
+
+
+def _rules(options: MonitoringOptions) -> dict[str, Any]:
+    """Return both files of rules in one; the operator's own stack already has a Watchdog."""
+    groups = [*recording_rules(options)["groups"], *alert_rules(options)["groups"]]
+    return {
+        "groups": [
+            {**group, "rules": [rule for rule in group["rules"] if rule.get("alert") != WATCHDOG]} for group in groups
+        ]
+    }
+
+
+def _monitor(options: MonitoringOptions) -> dict[str, Any]:
+    """Return the Services to scrape: those of the namespace with the label of the job."""
+    interval = options.scrape_interval
+    return {
+        "selector": {"matchLabels": {NAME_LABEL: options.job}},
+        "jobLabel": NAME_LABEL,
+        "endpoints": [{"port": PORT, "path": "/metrics", "interval": interval, "scrapeTimeout": interval}],
+    }
+
+
+# ---------------------------------------------------------------- routes
+
+
+def _routing(options: MonitoringOptions, templates: str) -> dict[str, Any]:
+    """Return the routes, inhibitions and receivers; the operator limits them to alerts of the namespace."""
+    config = alertmanager_config(options)
+    return {
+        "route": _route(config["route"]),
+        "inhibitRules": [
+            {
+                "sourceMatch": _matchers(rule["source_matchers"]),
+                "targetMatch": _matchers(rule["target_matchers"]),
+                "equal": rule["equal"],
+            }
+            for rule in config["inhibit_rules"]
+        ],
+        "receivers": [_receiver(receiver, config, _Texts(templates)) for receiver in config["receivers"]],
+    }
+
+
+def _route(route: Mapping[str, Any]) -> dict[str, Any]:
+    names = {
+        "group_by": "groupBy",
+        "group_wait": "groupWait",
+        "group_interval": "groupInterval",
+        "repeat_interval": "repeatInterval",
+    }
+    return {
+        "receiver": route["receiver"],
+        **{name: route[key] for key, name in names.items() if key in route},
+        **({"matchers": _matchers(route["matchers"])} if "matchers" in route else {}),
+        **({"routes": [_route(own) for own in route["routes"]]} if "routes" in route else {}),
+    }
+
+
+def _matchers(written: list[str]) -> list[dict[str, str]]:
+    """Return matchers such as `severity="critical"` with their parts apart."""
+    parts = [MATCHER.fullmatch(text) for text in written]
+    return [{"name": found[1], "matchType": found[2], "value": found[3]} for found in parts if found]
+
+
+# ---------------------------------------------------------------- receivers
+
+
+class _Texts:
+    """Texts that bring the templates they name: the operator's Alertmanager does not have ours."""
+
+    def __init__(self, templates: str) -> None:
+        self._definitions = {found[1]: found[0] for found in DEFINITION.finditer(templates)}
+
+    def __call__(self, text: str) -> str:
+        """Return a text behind the definitions of its templates, and of theirs."""
+        return "".join(self._definitions[name] for name in self._named(text)) + text
+
+    def _named(self, text: str) -> dict[str, None]:
+        named: dict[str, None] = {}
+        for name in TEMPLATE.findall(text):
+            named |= {**self._named(self._definitions[name]), name: None}
+        return named
+
+
+def _receiver(receiver: Mapping[str, Any], config: Mapping[str, Any], texts: _Texts) -> dict[str, Any]:
+    kinds: dict[str, Any] = {"name": receiver["name"]}
+    if "slack_configs" in receiver:
+        kinds["slackConfigs"] = [_slack(own, texts) for own in receiver["slack_configs"]]
+    if "email_configs" in receiver:
+        kinds["emailConfigs"] = [_email(own, config["global"], texts) for own in receiver["email_configs"]]
+    if "webhook_configs" in receiver:
+        kinds["webhookConfigs"] = [
+            {"url": own["url"], "sendResolved": own["send_resolved"]} for own in receiver["webhook_configs"]
+        ]
+    return kinds
+
+
+def _slack(slack: Mapping[str, Any], texts: _Texts) -> dict[str, Any]:
+    names = {"color": "color", "title": "title", "title_link": "titleLink", "text": "text", "fallback": "fallback"}
+    return {
+        "apiURL": _secret(slack["api_url_file"]),
+        **({"channel": slack["channel"]} if "channel" in slack else {}),
+        "sendResolved": slack["send_resolved"],
+        **{name: texts(slack[key]) for key, name in names.items()},
+    }
+
+
+def _email(email: Mapping[str, Any], smtp: Mapping[str, Any], texts: _Texts) -> dict[str, Any]:
+    password = smtp.get("smtp_auth_password_file")
+    return {
+        "to": email["to"],
+        "from": smtp["smtp_from"],
+        "smarthost": smtp["smtp_smarthost"],
+        "requireTLS": smtp["smtp_require_tls"],
+        **({"authUsername": smtp["smtp_auth_username"]} if "smtp_auth_username" in smtp else {}),
+        **({"authPassword": _secret(password)} if password else {}),
+        "sendResolved": email["send_resolved"],
+        "headers": [{"key": key, "value": texts(value)} for key, value in email["headers"].items()],
+        "html": email["html"],
+        "text": texts(email["text"]),
+    }
+
+
+def _secret(named: str) -> dict[str, str]:
+    """Return the key of a Secret, written NAME/KEY."""
+    name, _, key = named.partition("/")
+    return {"name": name, "key": key}
