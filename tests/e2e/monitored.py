@@ -147,6 +147,11 @@ class Prometheus:
         found = httpx.get(f"{self.address}/api/v1/alerts", timeout=SECONDS).json()["data"]["alerts"]
         return [alert for alert in found if labels.items() <= alert["labels"].items()]
 
+    def rules(self) -> set[str]:
+        """Names of the rules that are loaded."""
+        groups = httpx.get(f"{self.address}/api/v1/rules", timeout=SECONDS).json()["data"]["groups"]
+        return {rule["name"] for group in groups for rule in group["rules"]}
+
 
 @dataclass(frozen=True)
 class Alertmanager:
