@@ -1,4 +1,4 @@
-"""Write what docs/concepts.md and docs/check.md show of one example: orders of a shop, from a fixed seed."""
+"""Write what README.md, docs/concepts.md and docs/check.md show of one example: orders of a shop, from a fixed seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from scipy.signal import lfilter
 
 HERE: Final = Path(__file__).parent
 END: Final = "<!-- end -->"
-WIDTH_OF_TERMINAL: Final = 110
+WIDTH_OF_TERMINAL: Final = 80
+WIDTH_OF_STATISTICS: Final = 110
 REFERENCE_ROWS, NEW_ROWS = 40_000, 4_000
 REFERENCE_SEED, NEW_SEED = 1, 5
 TIME: Final = "ordered_at"
@@ -73,12 +74,14 @@ def example(every: str | None = None) -> list[WindowVerdict]:
         return list(Check(baseline, [new], CheckOptions(time=TIME, every=every)).windows(0.0))
 
 
-def printed(found: list[WindowVerdict], *, is_history: bool) -> str:
-    """Return what the command prints; of a history the first table alone."""
-    console = Console(width=WIDTH_OF_TERMINAL, file=StringIO(), markup=False, emoji=False, highlight=False)
+def printed(found: list[WindowVerdict], *, is_history: bool = False, statistics: bool = False) -> str:
+    """Return what the command prints; of a history the first table alone, of statistics what is below the facts."""
+    width = WIDTH_OF_STATISTICS if statistics else WIDTH_OF_TERMINAL
+    console = Console(width=width, file=StringIO(), markup=False, emoji=False, highlight=False)
     with console.capture() as capture:
-        show(found, console, is_history=is_history)
-    text = capture.get().partition("\n\n")[0] if is_history else capture.get()
+        show(found, console, is_history=is_history, statistics=statistics)
+    first, _, rest = capture.get().partition("\n\n")
+    text = first if is_history else rest if statistics else capture.get()
     return "\n".join(["```", *(line.rstrip() for line in text.strip("\n").splitlines()), "```"])
 
 
@@ -266,13 +269,15 @@ def pages() -> dict[Path, str]:
     """Return the picture and the pages with the example's numbers, by the files that hold them."""
     found, days = example(), example("1d")
     columns = points(found[0].report)
-    concepts, check = HERE / "concepts.md", HERE / "check.md"
+    concepts, check, readme = HERE / "concepts.md", HERE / "check.md", HERE.parent / "README.md"
     page = filled(concepts.read_text(encoding="utf-8"), "numbers", numbers(columns))
-    text = filled(check.read_text(encoding="utf-8"), "table", printed(found, is_history=False))
+    text = filled(check.read_text(encoding="utf-8"), "table", printed(found))
+    text = filled(text, "statistics", printed(found, statistics=True))
     return {
         HERE / "concepts.svg": picture(columns),
         concepts: filled(page, "reason", f"> {found[0].report.reason}"),
         check: filled(text, "history", printed(days, is_history=True)),
+        readme: filled(readme.read_text(encoding="utf-8"), "table", printed(found)),
     }
 
 

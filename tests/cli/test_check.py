@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,10 @@ def test_too_few_rows_are_0(check: Command, tmp_path: Path) -> None:
     assert result.code == 0
     assert "insufficient_data" in result.out
     assert "not enough data: 150 of 200 rows" in result.out
-    assert {words[1] for words in lines(result.out) if words[:1] in (["age"], ["city"])} == {"insufficient_data"}
+    assert "not enough data for 4 columns: age, flag, city, prediction" in result.out
+    assert {words[1] for words in lines(check(tmp_path / "few.csv", "--stats").out) if words[:1] == ["city"]} == {
+        "insufficient_data"
+    }
 
 
 def test_what_is_significant_but_not_known_to_be_large_is_0(check: Command, moved: Path, tmp_path: Path) -> None:
@@ -238,8 +242,89 @@ def lines(text: str) -> Iterator[list[str]]:
     return (line.split() for line in text.splitlines())
 
 
-def test_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
-    result = check(moved)
+def test_what_moved_is_printed_worst_first_and_the_rest_summarised(check: Command, tmp_path: Path) -> None:
+    frame = usual_frame(1_000, age=50.0)
+    frame["city"] = np.where(np.arange(1_000) < 200, "north", frame["city"])
+    table = csv_of(frame, tmp_path / "moved")
+    result = check(table)
+    (found,) = judged(table)
+    report = found.report
+    rows = result.out.splitlines()
+    head = next(i for i, line in enumerate(rows) if line.startswith("column"))
+    assert rows[head].split() == ["column", "verdict", "what", "moved"]
+    changed = [report.verdicts[i] for i in report.worst_first if report.verdicts[i].severity]
+    assert [verdict.name for verdict in changed] == ["age", "city"]
+    for verdict, line in zip(changed, rows[head + 1 :], strict=False):
+        assert verdict.finding is not None
+        assert verdict.severity is not None
+        assert verdict.finding.moved
+        assert line.rstrip().split(maxsplit=2) == [verdict.name, verdict.severity, verdict.finding.moved]
+    assert rows[head + 3 : head + 5] == ["", "no significant change in 2 columns: flag, prediction"]
+    assert "correlation" not in result.out
+    assert "PSI" not in "".join(rows[head:])
+    assert rows[-1] == "--stats prints the statistics of each column, --json everything."
+
+
+def test_without_a_change_there_is_no_table(check: Command, usual: Path) -> None:
+    result = check(usual)
+    assert "what moved" not in result.out
+    assert "no significant change in 4 columns: " in result.out
+
+
+def test_a_large_change_that_may_be_chance_has_its_own_line(check: Command, tmp_path: Path) -> None:
+    table = csv_of(usual_frame(1_000, age=45.0), tmp_path / "moved")
+    result = check(table, "--tolerance", 1)
+    assert any(line.startswith("age: large but not significant (PSI ") for line in result.out.splitlines())
+    assert "no significant change in 3 columns: " in result.out
+
+
+def test_many_quiet_columns_are_one_line(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(40)]
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame(rng.normal(size=(rows, 40)), columns=names) for rows in (5_000, 1_000)]
+    baseline = create_baseline(parquet_of(frames[0], tmp_path / "reference"))
+    (found,) = Check(baseline, [parquet_of(frames[1], tmp_path / "t")], CheckOptions()).windows(START)
+    console = Console(width=80, markup=False, file=StringIO(), record=True)
+    show([found], console, is_history=False)
+    text = console.export_text()
+    assert re.search(r"no significant change in 40 columns: (c\d+, ){7}c\d+ and 32 more", " ".join(text.split()))
+    assert len(text.splitlines()) < 16
+
+
+@pytest.mark.parametrize("width", [120, 80, 45])
+def test_no_name_or_clause_is_cut_in_a_narrow_terminal(width: int, moved: Path) -> None:
+    console = Console(width=width, markup=False, file=StringIO(), record=True)
+    found = judged(moved)
+    for is_history in (False, True):
+        show(found, console, is_history=is_history)
+    text = console.export_text()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    finding = found[0].report.verdicts[0].finding
+    assert finding is not None
+    assert finding.moved in " ".join(text.split()) or width == 45
+
+
+def test_a_history_says_what_moved_in_each_window(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:
+    worse = csv_of(usual_frame(1_000, age=80.0), tmp_path / "worse")
+    result = check(usual, moved, worse, moved)
+    rows = [line.rstrip().split(maxsplit=3) for line in result.out.splitlines()]
+    found = judged(usual, moved, worse, moved)
+    findings = [verdict.report.verdicts[0].finding for verdict in found]
+    assert rows[0] == ["window", "rows", "verdict", "what moved"]
+    assert rows[1] == ["usual", "1,000", "normal", "-"]
+    for row, name, finding in zip(rows[2:5], ("moved", "worse", "moved-2"), findings[1:], strict=True):
+        assert finding is not None
+        assert row == [name, "1,000", "critical", f"age: {finding.moved}"]
+    assert result.out.count("verdict  drift_detected (critical)") == 1
+    (age,) = [line.split() for line in result.out.splitlines() if line.startswith("age ")]
+    assert (age[1], age[-1]) == ("critical", "moved")
+    assert check(usual, usual).out.count("usual-2") == 2
+    assert check(usual, moved, worse, "--all").out.count("what moved") == 3
+
+
+def test_the_statistics_of_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
+    result = check(moved, "--stats")
     (found,) = judged(moved)
     main = found.report.main
     rows = list(lines(result.out))
@@ -270,7 +355,7 @@ def test_everything_fits_where_the_output_is_no_terminal(
     check: Command, moved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    result = check(moved, moved)
+    result = check(moved, moved, "--stats")
     table = [line for line in result.out.splitlines() if not line.startswith("correlation")]
     assert max(map(len, table)) <= WIDTH
     assert "…" not in result.out
@@ -279,7 +364,7 @@ def test_everything_fits_where_the_output_is_no_terminal(
 @pytest.mark.parametrize("width", [120, 78, 60, 45])
 def test_no_name_status_or_number_is_cut_in_a_narrow_terminal(width: int, moved: Path) -> None:
     console = Console(width=width, markup=False, file=StringIO(), record=True)
-    show(judged(moved), console, is_history=False)
+    show(judged(moved), console, is_history=False, statistics=True)
     text = console.export_text()
     (head,) = [words for words in lines(text) if words[:1] == ["column"]]
     (age,) = [words for words in lines(text) if words[:2] == ["age", "drift_detected"]]
@@ -295,14 +380,14 @@ def test_the_legend_names_the_evidence_that_is_significant(check: Command, moved
     expected = (
         f"evidence: log10; significant at {found.report.evidence.threshold_log10:.1f} and above. PSI: noise-corrected; "
     )
-    assert expected in check(moved).out
+    assert expected in check(moved, "--stats").out
 
 
-def test_a_history_has_a_line_for_each_window_and_the_columns_of_the_worst(
+def test_a_history_of_statistics_has_a_line_for_each_window_and_the_columns_of_the_worst(
     check: Command, usual: Path, moved: Path, tmp_path: Path
 ) -> None:
     worse = csv_of(usual_frame(1_000, age=80.0), tmp_path / "worse")
-    result = check(usual, moved, worse, moved)
+    result = check(usual, moved, worse, moved, "--stats")
     rows = list(lines(result.out))
     assert [words[:5] for words in rows[1:5]] == [
         ["usual", "1,000", "normal", "-", rows[1][4]],
@@ -315,8 +400,8 @@ def test_a_history_has_a_line_for_each_window_and_the_columns_of_the_worst(
     assert result.out.count("verdict") == 1
     (age,) = [words for words in rows if words[:2] == ["age", "drift_detected"]]
     assert age[-1] == "moved"
-    assert check(usual, usual).out.count("usual-2") == 2
-    assert check(usual, moved, worse, "--all").out.count("verdict") == 3
+    assert check(usual, usual, "--stats").out.count("usual-2") == 2
+    assert check(usual, moved, worse, "--stats", "--all").out.count("verdict") == 3
 
 
 def test_a_sample_is_said_in_words(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def resize(self, width: int, height: int = 1_600) -> None:
+        """Give the page another size, in CSS pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+
     def screenshot(self) -> bytes:
         """Return the page as a PNG picture, in base64."""
         data: str = self._call("Page.captureScreenshot")["data"]

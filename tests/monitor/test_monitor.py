@@ -394,7 +394,7 @@ def test_a_quiet_service_has_no_current_rows() -> None:
     assert almost.verdicts[0].since == START
     quiet = monitor.evaluate(START + DAY + HOUR).report
     assert (quiet.status, quiet.severity) == (Status.INSUFFICIENT_DATA, None)
-    few = "not enough data: 0 of 200 rows; rows older than 24 h do not count (max_age_seconds)"
+    few = "not enough data: no rows in the last 24 h (max_age_seconds), 200 are needed"
     assert quiet.verdicts[0].reason == f"age: {few}. Earlier rows had drifted"
     assert quiet.verdicts[3].reason == f"prediction: {few}"
     assert (quiet.verdicts[0].since, quiet.evidence.raised[0], quiet.evidence.since[0]) == (None, True, START)

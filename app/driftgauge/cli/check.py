@@ -52,6 +52,9 @@ def check(
         bool,
         typer.Option("--json", help="Print the report as GET /drift/status answers it.", rich_help_panel=OUTPUT),
     ] = False,
+    statistics: Annotated[
+        bool, typer.Option("--stats", help="Print the statistics of every column.", rich_help_panel=OUTPUT)
+    ] = False,
     show_all: Annotated[
         bool, typer.Option("--all", help="Print the columns of every period.", rich_help_panel=OUTPUT)
     ] = False,
@@ -74,7 +77,14 @@ def check(
         if as_json:
             typer.echo(as_bytes(verdicts, reference, is_history=comparison.is_history, held_out=held_out))
         else:
-            show(verdicts, console(), is_history=comparison.is_history, show_all=show_all, held_out=held_out)
+            show(
+                verdicts,
+                console(),
+                is_history=comparison.is_history,
+                show_all=show_all,
+                statistics=statistics,
+                held_out=held_out,
+            )
         sys.stdout.flush()
     raise typer.Exit(int(any(verdict.drifted for verdict in verdicts)))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,22 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from driftgauge.check.check import WindowVerdict
+from driftgauge.cli import check_changes, check_statistics
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.drift.verdict.column_statistics import BY_NAME
-from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Severity, Status
-from driftgauge.drift.verdict.wording import notes, short
+from driftgauge.drift.verdict.wording import notes
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.models.bundle import Performance
 
-NAMED: Final = 4
-"""Drifted columns that a line of a history names."""
-NOTHING: Final = "-"
-LONGEST_NAME: Final = 24
-"""Characters of a column's name before it is folded."""
-NARROW: Final = "A wider terminal shows more statistics, --json all of them."
+MORE: Final = "--stats prints the statistics of each column, --json everything."
 
 
 # ---------------------------------------------------------------- JSON
@@ -77,39 +69,57 @@ def show(
     *,
     is_history: bool,
     show_all: bool = False,
+    statistics: bool = False,
     held_out: Performance | None = None,
 ) -> None:
-    """Print a table, or a history with the columns of its worst window."""
-    if not is_history:
-        show_window(found[0], console, is_history=False, held_out=held_out)
-        return
-    console.print(_history(found))
-    worst = max(found, key=_badness)
-    for verdict in found if show_all else [worst if worst.drifted else found[-1]]:
+    """Print what moved, or the `statistics`; for a history a line per window, then its worst window."""
+    chosen = found
+    if is_history:
+        console.print((check_statistics if statistics else check_changes).history(found))
+        worst = max(found, key=_badness)
+        chosen = found if show_all else [worst if worst.drifted else found[-1]]
+    for verdict in chosen:
+        if is_history:
+            console.print()
+        _print_facts(verdict, console, is_history=is_history, held_out=held_out)
         console.print()
-        show_window(verdict, console, is_history=True, held_out=held_out)
+        (_show_statistics if statistics else _show_changes)(verdict, console, is_history=is_history)
+    if not statistics:
+        console.print(f"\n{MORE}")
 
 
-def show_window(
-    verdict: WindowVerdict, console: Console, *, is_history: bool, held_out: Performance | None = None
-) -> None:
-    """Print one window: its verdict, a line per column, and the largest change of a correlation."""
-    facts = Table(box=None, show_header=False)
+def _print_facts(verdict: WindowVerdict, console: Console, *, is_history: bool, held_out: Performance | None) -> None:
+    facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, text in _facts(verdict, is_history=is_history, held_out=held_out):
         facts.add_row(name, text)
     console.print(facts)
-    console.print()
-    layouts = [_statistics(verdict, columns, is_history=is_history) for columns in LAYOUTS]
+
+
+def _show_changes(verdict: WindowVerdict, console: Console, *, is_history: bool) -> None:
+    """Print the columns that changed, worst first, and a summary of the others."""
+    table = check_changes.changes(verdict, is_history=is_history)
+    if table.row_count:
+        console.print(table)
+        console.print()
+    for line in check_changes.others(verdict.report):
+        console.print(line)
+
+
+def _show_statistics(verdict: WindowVerdict, console: Console, *, is_history: bool) -> None:
+    """Print a line of numbers per column, and the largest change of a correlation."""
+    layouts = [
+        check_statistics.statistics(verdict, columns, is_history=is_history) for columns in check_statistics.LAYOUTS
+    ]
     table = widest_that_fits(layouts, console)
     console.print(table)
     console.print()
-    console.print(_legend(verdict.report))
+    console.print(check_statistics.legend(verdict.report))
     if table is not layouts[0]:
-        console.print(NARROW)
+        console.print(check_statistics.NARROW)
     if verdict.report.correlation is not None:
-        console.print(_correlation(verdict.report), soft_wrap=True)
+        console.print(check_statistics.correlation(verdict.report), soft_wrap=True)
 
 
 def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | None) -> Iterator[tuple[str, str]]:
@@ -143,119 +153,6 @@ def _sampled(verdict: WindowVerdict) -> str:
     return f"; KS, W, shift and correlation are of a random sample of {verdict.held_rows:,}, the rest of all rows"
 
 
-def _legend(report: DriftReport) -> str:
-    return (
-        f"evidence: log10; significant at {report.evidence.threshold_log10:.1f} and above. "
-        "PSI: noise-corrected; large at its limit and above.\n"
-        "W (Wasserstein), shift (of the mean): in standard deviations of the reference.\n"
-        "unseen: values that the reference does not have, or outside its range."
-    )
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of the table: its heading, and its text for one column of the data."""
-
-    heading: str
-    text: Callable[[DriftReport, int], str]
-    is_number: bool = True
-
-
-def _number(value: float, form: str) -> str:
-    return NOTHING if math.isnan(value) else format(float(value), form)
-
-
-def _statistic(heading: str, name: str, form: str) -> _Column:
-    """Return the column of a statistic of the window, as metrics and JSON have it."""
-    statistic = BY_NAME[name]
-    return _Column(heading, lambda report, i: _number(statistic.values(report.main)[i], form))
-
-
-def _unseen(report: DriftReport, i: int) -> str:
-    shares = (report.main.shares.unseen[i], report.main.shares.out_of_range[i])
-    known = [float(share) for share in shares if not math.isnan(share)]
-    return _number(sum(known), ".1%") if known else NOTHING
-
-
-STATUS: Final = (
-    _Column("status", lambda report, i: str(report.verdicts[i].status), is_number=False),
-    _Column("severity", lambda report, i: report.verdicts[i].severity or NOTHING, is_number=False),
-)
-SCORES: Final = (
-    _Column("evidence", lambda report, i: _number(report.evidence.log10[i], ".1f")),
-    _statistic("PSI", "psi_debiased", ".3f"),
-    _Column("limit", lambda report, i: _number(report.main.thresholds["warning"][i], ".3f")),
-)
-DETAILS: Final = (
-    _statistic("p-value", "p_value", ".2g"),
-    _statistic("KS", "ks_statistic", ".3f"),
-    _statistic("W", "wasserstein_ratio", ".3f"),
-    _statistic("JS", "js_distance", ".3f"),
-    _statistic("shift", "mean_shift", "+.2f"),
-)
-SHARES: Final = (
-    _statistic("missing", "missing_ratio", ".1%"),
-    _Column("unseen", _unseen),
-)
-LAYOUTS: Final = (
-    (*STATUS, *SCORES, *DETAILS, *SHARES),
-    (*STATUS, *SCORES, *SHARES),
-    (*STATUS, *SCORES),
-    STATUS,
-)
-"""Columns of the table, from a wide terminal to a narrow one: the first layout that fits is printed."""
-_STYLES: Final = {"critical": "red", "warning": "yellow"}
-
-
-def _statistics(verdict: WindowVerdict, columns: Sequence[_Column], *, is_history: bool) -> Table:
-    """Return the table of a window's columns, worst first."""
-    report = verdict.report
-    table = _table("column", columns)
-    if is_history:
-        table.add_column("since", no_wrap=True)
-    for i in report.worst_first:
-        name = report.verdicts[i].name
-        cells = [column.text(report, i) for column in columns]
-        since = [verdict.since.get(name, NOTHING)] if is_history else []
-        table.add_row(name, *cells, *since, style=_STYLES.get(report.verdicts[i].severity or ""))
-    return table
-
-
-def _table(first: str, columns: Sequence[_Column]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    table.add_column(first, overflow="fold", max_width=LONGEST_NAME)
-    for column in columns:
-        # Numbers and statuses are never cut.
-        table.add_column(column.heading, justify="right" if column.is_number else "left", no_wrap=True)
-    return table
-
-
-def _history(found: Sequence[WindowVerdict]) -> Table:
-    """Return the table of a history: a line per window, with its worst column."""
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for name, justify in (("window", "left"), ("rows", "right"), ("status", "left"), ("severity", "left")):
-        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
-    table.add_column("worst column", overflow="fold")
-    for column in SCORES:
-        table.add_column(column.heading, justify="right", no_wrap=True)
-    table.add_column("drifted", overflow="fold")
-    for verdict in found:
-        report, worst = verdict.report, verdict.report.worst_first[0]
-        cells = [column.text(report, worst) for column in STATUS]
-        scores = [column.text(report, worst) for column in SCORES]
-        name = report.verdicts[worst].name
-        row = (verdict.window, f"{verdict.rows:,}", *cells, name, *scores, _drifted(report))
-        table.add_row(*row, style=_STYLES.get(report.severity or ""))
-    return table
-
-
-def _drifted(report: DriftReport) -> str:
-    verdicts = [report.verdicts[i] for i in report.worst_first]
-    names = [verdict.name for verdict in verdicts if verdict.status is Status.DRIFT_DETECTED]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more or NOTHING
-
-
 def _status(status: Status, severity: Severity | None) -> str:
     return f"{status} ({severity})" if severity else str(status)
 
@@ -264,14 +161,3 @@ def _badness(verdict: WindowVerdict) -> tuple[int, float]:
     report = verdict.report
     effects = np.nan_to_num(report.main.effect("warning"))
     return report.rank, float(effects[report.worst_first[0]])
-
-
-def _correlation(report: DriftReport) -> str:
-    change = report.correlation
-    if change is None:
-        return ""
-    first, second = (report.baseline.names[i] for i in change.pair)
-    return (
-        f"correlation, largest change of {change.pairs:,} pairs: {first} and {second} {change.reference:.2f} → "
-        f"{change.current:.2f} (p-value {short(change.p_value)} if rows are independent)"
-    )

@@ -267,7 +267,7 @@ def test_the_reason_says_which_number_is_compared_with_which() -> None:
     assert drifted.reason == f"x: {where}. Significant; large ({found}, limit 0.10)."  # it has begun just now
     lenient = Policy(windows=(1_000,), psi_thresholds=(0.5, 0.7))
     small = _judge(baseline, rows, lenient, raised)
-    assert small.reason == f"no drift. x: {where}. Significant; small ({found}, limit 0.50)."
+    assert small.reason == f"no drift. x: {where}. Significant; small ({found}, limit 0.50): for information, no alert."
     quiet = _judge(baseline, rows, lenient, _start(baseline))
     assert quiet.verdicts[0].reason == f"x: no significant change ({found}, limit 0.50)"
     assert quiet.reason == f"no drift. Nearest to its limit is {quiet.verdicts[0].reason}"
@@ -538,7 +538,10 @@ def test_a_column_may_have_thresholds_of_its_own() -> None:
         (Status.DRIFT_DETECTED, "warning"),
         (Status.NORMAL, "info"),
     ]
-    assert f"Significant; small (PSI {_debiased(1_000, 0.7):.2f}, limit 0.40)." in report.verdicts[2].reason
+    assert (
+        f"Significant; small (PSI {_debiased(1_000, 0.7):.2f}, limit 0.40): for information, no alert."
+        in report.verdicts[2].reason
+    )
     assert report.drifted == ("x", "y")
 
 
@@ -566,18 +569,19 @@ def test_a_small_change_alerts_on_demand(alert_on_small: bool, verdict: tuple[st
     assert report.verdicts[0].since == 9.0
     where = "x: 60 % of rows are 1 (reference: 50 %)"
     size = f"small (PSI {_debiased(1_000, 0.6):.2f}, limit 0.10)"
-    assert report.reason == f"{'' if alert_on_small else 'no drift. '}{where}. Significant; {size}."
+    drift, alert = ("", "") if alert_on_small else ("no drift. ", ": for information, no alert")
+    assert report.reason == f"{drift}{where}. Significant; {size}{alert}."
 
 
 def test_columns_that_changed_a_little_are_named_together() -> None:
     baseline = _flags("calm", "a", "b")
     report = _judge(baseline, _ones(baseline, 1_000, a=0.63, b=0.65))
     assert report.reason.startswith("no drift. b: 65 % of rows are 1 (reference: 50 %). Significant; small (PSI ")
-    assert report.reason.endswith("). Also: a.")
+    assert report.reason.endswith("): for information, no alert. Also: a.")
     assert report.drifted == ()
 
 
-NOTE = "The baseline has no times (--time): how much a day or a week usually varies is known from 1970-01-03 on."
+NOTE = "The baseline has no times (--time): how much a day or a week usually varies is known from 1970-01-04 on."
 
 
 @pytest.mark.parametrize(
@@ -840,7 +844,7 @@ def test_when_everything_is_too_old_nothing_is_current_and_an_alarm_ends() -> No
     windows = _windows(baseline, _ones(baseline, 1_000, x=1.0), policy, now=2 * DAY)
     report, memory = evaluate(baseline, windows, 1_000, before, policy, 2 * DAY)
     assert (report.status, report.severity) == (Status.INSUFFICIENT_DATA, None)
-    kept = "not enough data: 0 of 200 rows; rows older than 24 h do not count (max_age_seconds)"
+    kept = "not enough data: no rows in the last 24 h (max_age_seconds), 200 are needed"
     assert report.reason == f"{kept}. Earlier rows had drifted"
     assert memory.evidence is before.evidence
     assert report.verdicts[0].since is None
@@ -1096,8 +1100,14 @@ def test_a_constant_and_a_column_of_nothing_can_move() -> None:
     assert report.main.significance.p_value[[3, 4]].max() < 1e-9
     assert report.main.sample.ks_statistic[3] == 1.0
     assert np.isnan(report.main.sample.ks_statistic[4])
-    assert ": 100 % of rows above the reference's largest value. Significant; large (" in report.verdicts[3].reason
-    assert ": 100 % of rows with a value that the reference does not have. Sig" in report.verdicts[4].reason
+    assert (
+        ": 100 % of rows above the reference's largest value (reference: 0 %). Significant; large ("
+        in report.verdicts[3].reason
+    )
+    assert (
+        ": 100 % of rows with a value that the reference does not have (reference: 0 %). Sig"
+        in report.verdicts[4].reason
+    )
 
 
 @pytest.mark.parametrize("same", [True, False])

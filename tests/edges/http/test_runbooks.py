@@ -37,7 +37,7 @@ def assert_not_found(answer: httpx.Response) -> None:
     assert answer.json()["error"]["code"] == "not_found"
 
 
-@pytest.mark.parametrize("accept", ["*/*", "", "text/markdown", "text/plain"])
+@pytest.mark.parametrize("accept", ["*/*", "", "text/markdown", "text/plain", "text/html;q=0, */*"])
 def test_a_runbook_is_markdown(accept: str, server: Served) -> None:
     answer = server.client.get("/runbooks/ModelFeatureDrift", headers={"accept": accept})
     assert answer.status_code == 200
@@ -111,7 +111,7 @@ def test_html_in_markdown_is_shown_as_text() -> None:
 
 def test_the_list_leads_to_every_runbook(server: Served) -> None:
     html = server.client.get("/runbooks", headers=BROWSER)
-    targets = re.findall('href="([^"]+)"', html.text)
+    targets = re.findall('<a href="([^"]+)"', html.text)
     assert [target.removeprefix("runbooks/") for target in targets] == list(runbooks().names)
     for target in targets:
         assert server.client.get(html.url.join(target).path).status_code == 200
@@ -120,7 +120,7 @@ def test_the_list_leads_to_every_runbook(server: Served) -> None:
 
 def test_links_between_runbooks_lead_on(server: Served) -> None:
     html = server.client.get("/runbooks/ModelPredictionDrift", headers=BROWSER)
-    targets = re.findall('href="([^"]+)"', html.text)
+    targets = re.findall('<a href="([^"]+)"', html.text)
     assert targets
     for target in targets:
         assert server.client.get(html.url.join(target).path).status_code == 200

@@ -15,6 +15,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.statistics.correlation import CorrelationChange
 from driftgauge.drift.verdict.comparison import WindowReport, compare, effects_of
+from driftgauge.drift.verdict.moved import what_moved
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.rule import (
     JUDGED_ROWS,
@@ -31,11 +32,10 @@ from driftgauge.drift.verdict.rule import (
 from driftgauge.drift.verdict.wording import (
     Effect,
     Finding,
-    ago_in_words,
     learning_in_words,
     since_in_words,
+    too_few_in_words,
     until_in_words,
-    what_moved,
 )
 from driftgauge.drift.windows.window import Window
 
@@ -56,6 +56,8 @@ class ColumnVerdict:
     reason: str
     since: float | None
     """When the change became significant, seconds since 1970; None while it is not."""
+    finding: Finding | None = None
+    """The facts that the reason puts in words; None for a column that is not evaluated."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def evaluate(
     compared = compare(baseline, windows, policy)
     effects = np.stack([[window.effect(limit) for window in compared] for limit in LIMITS])
     carried = Carryover(before.evidence, _latched(effects, before.latched))
-    judging = _Judge(compared, carried, effects, policy, now, learning_until)
+    judging = _Judge(compared, carried, effects, policy, now, learning_until, baseline.is_by_hour)
     verdicts = tuple(judging.verdict(i, column) for i, column in enumerate(baseline.columns))
     largest = np.fmax.reduce(effects[0], axis=0)
     order = _worst_first(verdicts, largest)
@@ -205,6 +207,7 @@ class _Judge:
     policy: Policy
     now: float
     learning_until: float | None
+    is_by_hour: bool
 
     def verdict(self, i: int, column: ColumnBaseline) -> ColumnVerdict:
         """Return the verdict on the column at position `i`."""
@@ -223,11 +226,12 @@ class _Judge:
             effect=_effect(i, window, large or "warning", held=large is not None) if is_sized else None,
             too_few="" if is_sized else _too_few(i, self.windows, self.policy, significant=significant),
             until=_until(float(self.carried.evidence.cleared[i]), window, self.now),
-            moved="" if since is None else what_moved(column, window.counts[i].astype(np.float64), window.reference[i]),
+            moved="" if since is None else _moved(i, column, window, is_by_hour=self.is_by_hour),
             since="" if since is None or since >= self.now else since_in_words(since, self.now),
             learning=learning,
         )
-        return ColumnVerdict(column.name, status, severity, f"{column.name}: {finding.in_words(status)}", since)
+        reason = f"{column.name}: {finding.in_words(status)}"
+        return ColumnVerdict(column.name, status, severity, reason, since, finding)
 
     def _judged(self, size: Size, *, significant: bool) -> tuple[Verdict, str]:
         """Return the verdict, and in words what learning changes of it."""
@@ -248,6 +252,12 @@ class _Judge:
     def _largest(self, i: int) -> WindowReport:
         """Return the window with the column's largest effect, which is so for both thresholds."""
         return self.windows[int(np.argmax(np.nan_to_num(self.effects[0, :, i], nan=-1.0)))]
+
+
+def _moved(i: int, column: ColumnBaseline, window: WindowReport, *, is_by_hour: bool) -> str:
+    # By hour of the day, the mean to expect is not the whole reference's.
+    mean = math.nan if is_by_hour else float(window.sample.mean[i])
+    return what_moved(column, window.counts[i].astype(np.float64), window.reference[i], mean)
 
 
 def _main(windows: Sequence[WindowReport]) -> WindowReport:
@@ -280,9 +290,7 @@ def _too_few(i: int, windows: Sequence[WindowReport], policy: Policy, *, signifi
         return f"the largest window holds {largest} rows, and {needed} are needed; make it larger"
     if window.rows >= needed:
         return "all values of the window or of the reference are missing"
-    age = ago_in_words(policy.max_age_seconds)
-    stale = f"; rows older than {age} do not count (max_age_seconds)" if window.expired else ""
-    return f"{window.rows} of {needed} rows{stale}"
+    return too_few_in_words(window.rows, needed, policy.max_age_seconds if window.expired else None)
 
 
 def _effect(i: int, window: WindowReport, limit: Limit, *, held: bool) -> Effect:
@@ -291,8 +299,7 @@ def _effect(i: int, window: WindowReport, limit: Limit, *, held: bool) -> Effect
         psi_debiased=debiased,
         threshold=threshold,
         held_until=CLEARED * threshold if held and debiased < threshold else None,
-        expected_range=float(window.expected_range[i]),
-        is_usual=bool(window.by_expected_range[i]),
+        usual_up_to=float(window.expected_range[i]) if window.by_expected_range[i] else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reasons in words: what moved, whether it is significant and large, and since when."""
+"""Reasons in words: what moved, whether the change is significant and large, and since when."""
 
 from __future__ import annotations
 
@@ -9,36 +9,27 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.drift.bin_names import number_name
-from driftgauge.drift.bins import ABOVE, BELOW, MISSING, OTHER, UNSEEN, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import HIGH_TAU
+from driftgauge.drift.verdict.numbers import short, two_decimals
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.time_spans import DAY_SECONDS
 
 NAMED: Final = 8
 """Columns that a note names."""
-_SPECIAL_PHRASES: Final = {
-    MISSING: "missing",
-    UNSEEN: "with a value that the reference does not have",
-    OTHER: "in categories that are rare in the reference",
-    BELOW: "below the reference's smallest value",
-    ABOVE: "above the reference's largest value",
-}
 
 
 @dataclass(frozen=True)
 class Effect:
-    """How large a change is beside its threshold."""
+    """The size of a change beside its threshold."""
 
     psi_debiased: float
     threshold: float
     held_until: float | None
     """Where detected drift ends, if the change is below its threshold by now."""
-    expected_range: float
-    is_usual: bool
-    """Whether the expected range sets the threshold."""
+    usual_up_to: float | None
+    """The expected range, if that sets the threshold; None if the setting does."""
 
     def in_words(self) -> str:
         """Return `large`, `still large`, `small` or `within the expected range`."""
@@ -46,21 +37,25 @@ class Effect:
             return "large"
         if self.held_until is not None:
             return "still large"
-        return "within the expected range" if self.is_usual else "small"
+        return "small" if self.usual_up_to is None else "within the expected range"
+
+    @property
+    def limit(self) -> float:
+        """The limit that a reader compares with: the threshold, or the expected range where that sets it."""
+        return self.threshold if self.usual_up_to is None else self.usual_up_to
 
     def numbers(self) -> str:
         """Return the PSI beside its limit: `PSI 0.41, limit 0.10`, or `PSI 10.8, usual up to 3.27`."""
-        shown = self.expected_range if self.is_usual else self.threshold
-        psi, limit = two_decimals(self.psi_debiased), two_decimals(shown)
-        if psi == limit and not math.isclose(self.psi_debiased, shown, rel_tol=1e-6):
+        psi, said = two_decimals(self.psi_debiased), two_decimals(self.limit)
+        if psi == said and not math.isclose(self.psi_debiased, self.limit, rel_tol=1e-6):
             psi = f"{self.psi_debiased:.4g}"
         held = "" if self.held_until is None else f", ends below {two_decimals(self.held_until)}"
-        return f"PSI {psi}, {'usual up to' if self.is_usual else 'limit'} {limit}{held}"
+        return f"PSI {psi}, {'limit' if self.usual_up_to is None else 'usual up to'} {said}{held}"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of a column, to be said in words."""
+    """The facts about a column that its reason puts in words."""
 
     significant: bool
     large: bool
@@ -73,23 +68,26 @@ class Finding:
     moved: str = ""
     since: str = ""
     learning: str = ""
-    """Why severity is limited for now, and until when; empty if it is not."""
+    """Why the severity has an upper limit for now, as `learning_in_words` says it; empty if it has none."""
 
     def in_words(self, status: Status) -> str:
         """Return the reason of a verdict."""
         if status is Status.INSUFFICIENT_DATA:
             return f"not enough data: {self.too_few}{'. Earlier rows had drifted' if self.significant else ''}"
-        if status is Status.NORMAL and not self.significant:
-            return self._normal()
+        return self._changed(status) if self.significant else self._quiet()
+
+    def weight(self, status: Status) -> str:
+        """Return how large a significant change is."""
         effect = self.effect
         size = f"{effect.in_words()} ({effect.numbers()})" if effect else f"size not known yet ({self.too_few})"
-        return " ".join(
-            f"{part[0].upper()}{part[1:]}."
-            for part in (self.moved, f"significant; {size}", self.since, self.learning)
-            if part
-        )
+        only = ": for information, no alert" if status is Status.NORMAL else ""
+        return f"Significant; {size}{only}."
 
-    def _normal(self) -> str:
+    def _changed(self, status: Status) -> str:
+        moved = [f"{self.moved}."] if self.moved else []
+        return " ".join([*moved, self.weight(status), *map(_sentence, filter(None, (self.since, self.learning)))])
+
+    def _quiet(self) -> str:
         if self.effect is None:
             return f"no significant change (size not known yet: {self.too_few})"
         if not self.large:
@@ -97,6 +95,26 @@ class Finding:
         if self.until is not None:
             return f"was significant {self.until}; the window still holds rows from then ({self.effect.numbers()})"
         return f"large but not significant ({self.effect.numbers()})"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def too_few_in_words(rows: int, needed: int, stale_seconds: float | None) -> str:
+    """Return how many of the needed rows there are; `stale_seconds` is their age limit if older rows were left out."""
+    if stale_seconds is None:
+        return f"{rows} of {needed} rows"
+    age = ago_in_words(stale_seconds)
+    if rows == 0:
+        return f"no rows in the last {age} (max_age_seconds), {needed} are needed"
+    return f"{rows} of {needed} rows; rows older than {age} do not count (max_age_seconds)"
+
+
+def learning_in_words(until: float) -> str:
+    """Return why severity has an upper limit until a time, seconds since 1970: its day, or the next one (UTC)."""
+    day = np.datetime64(math.ceil(until / DAY_SECONDS), "D")
+    return f"the baseline has no times (--time): how much a day or a week usually varies is known from {day} on"
 
 
 def since_in_words(since: float, now: float) -> str:
@@ -107,12 +125,6 @@ def since_in_words(since: float, now: float) -> str:
 def until_in_words(until: float, now: float) -> str:
     """Return when something ended, as `since_in_words`."""
     return f"until {_moment(until, now)}"
-
-
-def learning_in_words(until: float) -> str:
-    """Say why severity is limited until a day (UTC)."""
-    day = np.datetime_as_string(np.datetime64(math.floor(until), "s"), unit="D")
-    return f"the baseline has no times (--time): how much a day or a week usually varies is known from {day} on"
 
 
 def _moment(at: float, now: float) -> str:
@@ -162,98 +174,3 @@ def _ranges(numbers: Sequence[int]) -> str:
 def _with_tau(columns: Sequence[ColumnBaseline]) -> str:
     named = [f"{column.name} ({short(column.tau or 1.0)})" for column in columns[:NAMED]]
     return ", ".join(named) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
-
-
-def two_decimals(value: float) -> str:
-    """Return a number with two decimals; more if it is tiny, fewer from 10 on."""
-    if value >= 10.0:
-        return f"{value:.1f}" if value < 100.0 else f"{value:.0f}"
-    return f"{value:.2f}" if value >= 0.005 or value == 0.0 else f"{value:.1g}"
-
-
-def short(value: float) -> str:
-    """Return a number with three significant digits."""
-    return f"{value:.3g}"
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage, with a decimal where it is small."""
-    return f"{100.0 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100.0 * share:.2g} %"
-
-
-def what_moved(column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None) -> str:
-    """Say where the share of rows changed most; `counts` are the window's, shape [at least its bins].
-
-    `expected` are the reference's rows that it is compared with, by default all of them.
-    Every bin, and for ordered ones every cut between two, splits the rows in two parts: named is the
-    split with the largest PSI, of two that are the same split the side that grew. Empty where none moved.
-    """
-    current = counts[: len(column.bins.names)].astype(np.float64)
-    reference = np.asarray(column.counts if expected is None else expected[: len(column.bins.names)])
-    n, m = current.sum(), reference.sum()
-    if n == 0 or m == 0:
-        return ""
-    splits = _splits(column, current, reference)
-    most = max(splits, key=lambda split: (round(split.psi(n, m), 9), split.current / n - split.reference / m))
-    # No more than chance makes of it: by now the shares are the reference's.
-    return "" if most.psi(n, m) <= 1.0 / n + 1.0 / m else most.phrase
-
-
-@dataclass(frozen=True)
-class _Split:
-    """Shares of rows on one side of a split, and how to describe that side."""
-
-    current: float
-    reference: float
-    phrase: str
-
-    def psi(self, n: float, m: float) -> float:
-        """Return the PSI of the split, with half a row on either side."""
-        p, q = (self.current + 0.5) / (n + 1.0), (self.reference + 0.5) / (m + 1.0)
-        return float((p - q) * np.log(p * (1.0 - q) / (q * (1.0 - p))))
-
-
-def _splits(column: ColumnBaseline, current: FloatArray, reference: FloatArray) -> Iterator[_Split]:
-    n, m = current.sum(), reference.sum()
-    bins = column.bins
-    special = {code: name for name, code in bins.special.items()}
-    for code, name in enumerate(bins.names):
-        if code in special:
-            was = f" (reference: {percent(reference[code] / m)})" if special[code] in (MISSING, OTHER) else ""
-            phrase = f"{percent(current[code] / n)} of rows {_SPECIAL_PHRASES[special[code]]}{was}"
-        elif bins.rule == "interval":
-            continue
-        else:
-            phrase = f"{percent(current[code] / n)} of rows are {name} (reference: {percent(reference[code] / m)})"
-        yield _Split(current[code], reference[code], phrase)
-    if bins.rule != "category":
-        yield from _cuts(column, current, reference)
-
-
-def _cuts(column: ColumnBaseline, current: FloatArray, reference: FloatArray) -> Iterator[_Split]:
-    """Yield the side of each cut between two ordered bins that holds more than it did."""
-    bins = column.bins
-    ordered = slice(bins.special[BELOW], bins.special[ABOVE] + 1)
-    up_to, was_up_to = np.cumsum(current[ordered]), np.cumsum(reference[ordered])
-    n, m = current.sum(), reference.sum()
-    for index in range(bins.ordinary.start, bins.ordinary.stop - 1):
-        below, was_below = up_to[index], was_up_to[index]
-        above, was_above = up_to[-1] - below, was_up_to[-1] - was_below
-        rose = above / n - was_above / m > below / n - was_below / m
-        side, rows, was = ("above", above, was_above) if rose else ("below", below, was_below)
-        if bins.rule == "value":
-            value = number_name(bins.edges[index - 1])
-            where = f"{'above' if rose else 'up to'} {value} (reference: {percent(was / m)})"
-        else:
-            where = f"{side} the reference's {_percentile(100.0 * was_below / was_up_to[-1])}"
-        yield _Split(rows, was, f"{percent(rows / n)} of rows {where}")
-
-
-def _percentile(level: float) -> str:
-    # Near its ends a whole number would be the end itself.
-    return f"{_ordinal(round(level)) if 1.0 <= level <= 99.0 else f'{min(max(level, 0.1), 99.9):.1f}th'} percentile"
-
-
-def _ordinal(number: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
-    return f"{number}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"

@@ -15,8 +15,12 @@ from driftgauge.common.quoting import named, shortened
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.http.context import context_of
+from driftgauge.edges.http.drift_page import Shown, page
+from driftgauge.edges.http.drift_page_style import STYLE
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.errors import json_response
+from driftgauge.edges.http.html_page import page_headers
+from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import Monitor
 
@@ -29,21 +33,47 @@ MORE: Final = (
 """What a summary says of the rest."""
 
 
+HTML: Final = "html"
+JSON: Final = "json"
+
+
 async def status(request: Request) -> Response:
-    """Answer with the verdict and a summary of each column, or with the part that the query selects."""
+    """Answer with the verdict and a summary of each column, or with the part that the query selects.
+
+    Browsers get a page, other clients JSON.
+    """
     context = context_of(request)
-    monitor = context.monitor(request.query_params.get("model"))
+    asked = request.query_params.get("model")
+    monitor = context.monitor(asked)
     small = wants_gzip(request.headers.get("accept-encoding"))
+    as_page = wants_page(request)
     problems, state = await context.state(monitor)
     selection = selected(request.query_params, monitor.last.report)
 
     def answer() -> Response:
-        plain = json_response(drift_status(monitor, problems, state, context.clock(), selection))
-        body = gzipped(bytes(plain.body)) if small else bytes(plain.body)
-        return Response(body, media_type="application/json", headers=negotiated(small))
+        if as_page:
+            last = monitor.last.report
+            body = page(Shown(monitor.model_name, monitor.model_version, last, problems, selection.features, asked))
+            return _answer(body.encode(), "text/html", page_headers(STYLE), small=small)
+        found = drift_status(monitor, problems, state, context.clock(), selection)
+        return _answer(bytes(json_response(found).body), "application/json", {}, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
     return await asyncio.get_running_loop().run_in_executor(context.writing, answer)
+
+
+def _answer(body: bytes, media_type: str, headers: Mapping[str, str], *, small: bool) -> Response:
+    content = gzipped(body) if small else body
+    return Response(content, media_type=media_type, headers={**headers, **negotiated(small)})
+
+
+def wants_page(request: Request) -> bool:
+    """Say whether to answer with a page: by `?format=`, else by `Accept`; Refused for an unknown format."""
+    wanted = request.query_params.get("format")
+    if wanted not in (None, HTML, JSON):
+        message = f"there is no format {shortened(wanted)!r}; there is {HTML}, {JSON}"
+        raise Refused(Reason.UNKNOWN_FORMAT, message, {"field": "format"})
+    return wanted == HTML or (wanted is None and prefers_html(request, "application/json"))
 
 
 def selected(query: QueryParams, report: DriftReport) -> Selection:

@@ -135,8 +135,8 @@ def _weight(part: str) -> tuple[str, float]:
 
 
 def negotiated(is_gzip: bool) -> dict[str, str]:
-    """Return the headers of an answer whose encoding was negotiated."""
-    return {"vary": "Accept-Encoding", **({"content-encoding": "gzip"} if is_gzip else {})}
+    """Return the headers of an answer whose media type and encoding were negotiated."""
+    return {"vary": "Accept, Accept-Encoding", **({"content-encoding": "gzip"} if is_gzip else {})}
 
 
 class Plain:

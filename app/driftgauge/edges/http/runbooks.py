@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from dataclasses import replace
-from html import escape
 from typing import Final
 
 from fastapi import Request
@@ -16,6 +13,8 @@ from starlette.responses import Response
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.runbooks import Runbooks, runbooks
 from driftgauge.edges.http.context import context_of
+from driftgauge.edges.http.html_page import document, page_headers
+from driftgauge.edges.http.media_types import prefers_html
 
 STYLE: Final = (
     ":root{color-scheme:light dark}"
@@ -25,12 +24,7 @@ STYLE: Final = (
     "h2{margin-top:2rem;border-bottom:1px solid #8886}"
     "table{border-collapse:collapse}th,td{padding:.3rem .7rem;border:1px solid #8886;text-align:left}"
 )
-_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS: Final = {
-    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'",
-    "x-content-type-options": "nosniff",
-    "vary": "Accept",
-}
+HEADERS: Final = {**page_headers(STYLE), "vary": "Accept"}
 MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
@@ -65,16 +59,11 @@ def _runbooks_of(request: Request) -> Runbooks:
 
 
 def _answer(request: Request, title: str, text: str) -> Response:
-    if "text/html" in request.headers.get("accept", ""):
+    if prefers_html(request, "text/markdown"):
         return Response(page(title, text), media_type="text/html", headers=HEADERS)
     return Response(text, media_type="text/markdown", headers=HEADERS)
 
 
 def page(title: str, text: str) -> str:
     """Return Markdown as an HTML page without scripts; HTML inside it is shown as text."""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} – Driftgauge</title><style>{STYLE}</style></head>"
-        f"<body><main>{MARKDOWN.render(text)}</main></body></html>\n"
-    )
+    return document(title, STYLE, MARKDOWN.render(text))

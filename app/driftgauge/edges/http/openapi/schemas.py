@@ -157,6 +157,8 @@ def responses(
         described[503] |= {"description": _OVERLOADED, "headers": {"Retry-After": _RETRY_AFTER}}
     if body is not None:
         described[200] = {"model": body}
+        if path == "/drift/status":
+            described[200]["content"] = {"application/json": {}, "text/html": {}}
     elif path == "/metrics":
         described[200] = {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
     elif path.startswith("/runbooks"):

@@ -172,5 +172,6 @@ PARAMETERS: Final[Sequence[dict[str, Any]]] = [
         "model": "Which model, where several are watched.",
         "feature": "Columns to show with every statistic, separated by commas; repeat it for a name with a comma.",
         "windows": "Windows to show with every statistic beside the main one, separated by commas, or `all`.",
+        "format": "`json`, or `html` for a page; by default a page for browsers, which ask for it in `Accept`.",
     }.items()
 ]
