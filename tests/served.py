@@ -6,16 +6,17 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.main import create_app
+from driftgauge.models.bundle import Bundle
 from driftgauge.monitor.monitor import Monitor
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.examples import Example, quiet
+from tests.examples import quiet
 from tests.servers import serving
 
 IN_MEMORY = {"kept": "memory", "workers": 1, "notes": []}
@@ -65,13 +66,20 @@ def total(series: Series, name: str, **labels: str) -> float:
 
 @contextlib.contextmanager
 def served(
-    example: Example, *, model: Any = None, now: Callable[[], float] = time.time, **settings: Any
+    example: Bundled, *, model: Any = None, now: Callable[[], float] = time.time, **settings: Any
 ) -> Iterator[Served]:
     """Serve an example, with another model in place of its own if one is given."""
     bundle = example.bundle if model is None else replace(example.bundle, model=model)
     app = create_app(quiet(**settings), bundle=bundle, clock=now)
     with serving(app) as client:
         yield Served(client, app)
+
+
+class Bundled(Protocol):
+    """What can be served."""
+
+    @property
+    def bundle(self) -> Bundle: ...
 
 
 class Failing:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from driftgauge.cli.column_options import chosen, stated_kinds
+from driftgauge.cli.column_options import chosen, meanings, stated_kinds
 from driftgauge.errors import TableError
 
 KNOWN = ["a", "b", "Size, cm", "x=y", "p,q=numeric", ""]
@@ -59,3 +59,10 @@ def test_kinds_are_stated_of_names_with_commas_and_equals_signs(given: list[str]
 def test_a_kind_that_cannot_be_is_an_error(given: str, problem: str) -> None:
     with pytest.raises(TableError, match=problem):
         stated_kinds([given], KNOWN)
+
+
+def test_the_outputs_of_an_onnx_model_have_meanings() -> None:
+    assert meanings(["p=probabilities", "a=b=label"]) == {"p": "probabilities", "a=b": "label"}
+    for wrong in ("p", "p=score", "=value"):
+        with pytest.raises(TableError, match=f"--onnx-output {wrong}: write OUTPUT=label or OUTPUT=probabilities or"):
+            meanings([wrong])

@@ -82,7 +82,7 @@ def files(binary: Example, tmp_path: Path) -> Path:
 
 def create(files: Path, **options: object) -> list[object]:
     given: dict[str, object] = {
-        "estimator": files / "model.skops",
+        "model": files / "model.skops",
         "reference": files / "reference.csv",
         "target": TARGET,
         "name": "m",
@@ -168,7 +168,7 @@ def test_making_a_bundle_tells_what_was_taken_and_what_a_prediction_takes(
     assert re.search(r"\d+ µs for one row, [\d.]+ [µm]s for 64, measured when the bundle was created", taken)
     skops.io.dump(text.estimator, files / "text.skops")
     text.reference.to_csv(files / "text.csv", index=False)
-    made = driftgauge(*create(files, estimator=files / "text.skops", reference=files / "text.csv", out=files / "text"))
+    made = driftgauge(*create(files, model=files / "text.skops", reference=files / "text.csv", out=files / "text"))
     said = " ".join(made.out.split())
     assert re.search(r"prediction time [\d.]+ [µm]s for one row, [\d.]+ [µm]s for 64, measured when", said)
     assert "A matrix is faster: fit the estimator on numbers instead of text (--category-codes)" in said
@@ -196,7 +196,7 @@ def test_a_likely_id_among_the_features_is_a_warning_with_the_option(
     skops.io.dump(logistic().fit(table.drop(columns=TARGET).to_numpy(), table[TARGET]), files / "id.skops")
     table.to_csv(files / "id.csv", index=False)
     names = [option for name in [*binary.names, "client, id"] for option in ("--features", name)]
-    made = driftgauge(*create(files, estimator=files / "id.skops", reference=files / "id.csv"), *names)
+    made = driftgauge(*create(files, model=files / "id.skops", reference=files / "id.csv"), *names)
     assert made.code == 0, made.err
     assert "warning: client, id is likely an id: it has almost as many distinct values as rows." in made.err
     assert "(and leave it out of the bundle with --ignore)" in made.err
@@ -207,7 +207,7 @@ def test_columns_of_an_estimator_that_keeps_no_names_are_named_by_the_option(
 ) -> None:
     estimator = make_pipeline(Plain(), StandardScaler(), LogisticRegression())
     skops.io.dump(estimator.fit(binary.reference[binary.names].to_numpy(), binary.reference[TARGET]), files / "p.skops")
-    options = create(files, estimator=files / "p.skops", trusted_types="tests.models.creation.test_feature_names.Plain")
+    options = create(files, model=files / "p.skops", trusted_types="tests.models.creation.test_feature_names.Plain")
     assert driftgauge(*options).says("does not know which columns it was fitted on", "--features 'mean radius,mean tex")
     assert not (files / "bundle").exists()
     unknown = driftgauge(*options, "--features", "mean radius,mean aera")
@@ -230,7 +230,7 @@ def test_types_are_trusted_by_one_option_and_one_variable(
     files: Path, binary: Example, driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skops.io.dump(Foreign().fit(binary.reference[binary.names], binary.reference[TARGET]), files / "f.skops")
-    options = create(files, estimator=files / "f.skops")
+    options = create(files, model=files / "f.skops")
     assert driftgauge(*options).says("contains types that are not trusted", f"name them: --trusted-types {FOREIGN}")
     monkeypatch.setenv("DRIFTGAUGE_TRUSTED_TYPES", FOREIGN)
     assert driftgauge(*options).code == 0
@@ -244,7 +244,7 @@ def test_a_joblib_file_is_named_with_the_lines_that_convert_it(
     files: Path, binary: Example, driftgauge: Driftgauge
 ) -> None:
     joblib.dump(binary.estimator, files / "model.joblib")
-    refused = driftgauge(*create(files, estimator=files / "model.joblib"))
+    refused = driftgauge(*create(files, model=files / "model.joblib"))
     assert refused.says("it is a pickle", f'skops.io.dump(joblib.load("{files}/model.joblib"), "{files}/model.skops")')
 
 
@@ -265,7 +265,7 @@ def test_category_codes_are_read_of_a_file(files: Path, coded: Example, driftgau
     skops.io.dump(coded.estimator, files / "coded.skops")
     coded.reference.to_csv(files / "coded.csv", index=False)
     (files / "codes.json").write_text('{"shape": {"flat": 0, "oval": 1, "round": 2}}')
-    options = {"estimator": files / "coded.skops", "reference": files / "coded.csv"}
+    options = {"model": files / "coded.skops", "reference": files / "coded.csv"}
     result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
     assert result.code == 0, result.err
     assert read_info(files / "bundle").features == coded.bundle.info.features
@@ -300,7 +300,7 @@ def test_a_boolean_column_can_be_stated_categorical(files: Path, coded: Example,
     skops.io.dump(coded.estimator, files / "coded.skops")
     coded.reference.to_csv(files / "coded.csv", index=False)
     (files / "codes.json").write_text(json.dumps({"shape": SHAPE_CODES}))
-    options = {"estimator": files / "coded.skops", "reference": files / "coded.csv", "kinds": "smooth=categorical"}
+    options = {"model": files / "coded.skops", "reference": files / "coded.csv", "kinds": "smooth=categorical"}
     result = driftgauge(*create(files, **options, category_codes=files / "codes.json"))
     assert result.code == 0, result.err
     smooth = read_info(files / "bundle").features[2]
@@ -310,7 +310,7 @@ def test_a_boolean_column_can_be_stated_categorical(files: Path, coded: Example,
 REFUSED: list[tuple[dict[str, object], tuple[str, ...]]] = [
     ({"target": "income"}, ("the reference has no column income",)),
     ({"name": "a b"}, ("name: ",)),
-    ({"estimator": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
+    ({"model": "nowhere.skops"}, ("cannot read the model nowhere.skops",)),
     ({"reference": "nowhere.csv"}, ("cannot read the table nowhere.csv",)),
     ({"reference": "table.xlsx"}, (".csv, .parquet, .jsonl",)),
     ({"kinds": "mean area=words"}, ("--kinds mean area=words", "COLUMN=numeric")),
@@ -478,7 +478,7 @@ def test_a_baseline_that_cannot_be_is_one_line(
         (("--bundel",), "--bundel"),
         (("serve", "--prot", "5"), "--prot"),
         (("version",), "version"),
-        (("bundle", "create", "--name", "x"), "--estimator"),
+        (("bundle", "create", "--name", "x"), "--model"),
         (("bundle", "show"), "FOLDER"),
         (("baseline", "build", "t.csv", "--expected-range-quantile", "all"), "--expected-range-quantile"),
         (
@@ -637,7 +637,7 @@ def test_a_target_of_text_is_read_as_the_classes_are_spelled(
             frame.to_parquet(files / name)
         else:
             frame.to_json(files / name, orient="records", lines=True)
-        given = create(files, estimator=files / "text.skops", reference=files / name, out=files / f"of-{name}")
+        given = create(files, model=files / "text.skops", reference=files / name, out=files / f"of-{name}")
         assert driftgauge(*given).code == 0
         performance = read_info(files / f"of-{name}").performance
         assert performance is not None

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from driftgauge.cli.bundle_report import show_bundle
-from driftgauge.cli.column_options import chosen
+from driftgauge.cli.column_options import chosen, meanings
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.help import CommandLine
@@ -35,14 +35,19 @@ TABLES, OUTPUT = "Tables", "Output"
 class BundleOptions:
     """What a bundle is created from, beside the options of its baseline."""
 
-    estimator: Annotated[
-        Path,
-        Option("Fitted scikit-learn, LightGBM or XGBoost estimator, saved with skops.io.dump.", "FILE", MODEL),
+    model: Annotated[
+        str,
+        Option(
+            "Fitted model: ONNX, XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm), or an estimator saved with "
+            "skops.io.dump.",
+            "FILE",
+            MODEL,
+        ),
     ]
     name: Annotated[str, Option("Name of the model: letters, digits, . _ -", "NAME", MODEL)]
     version: Annotated[str, Option("Version of the model: letters, digits, . _ -", "VERSION", MODEL)]
     reference: Annotated[
-        Path, Option("Table the estimator was fitted on: csv, parquet, JSON lines, or a folder.", "TABLE", TABLES)
+        Path, Option("Table the model was fitted on: csv, parquet, JSON lines, or a folder.", "TABLE", TABLES)
     ]
     target: Annotated[str, Option("Column that the model predicts.", "COLUMN", TABLES)]
     out: Annotated[Path, Option("Folder to write.", "FOLDER", OUTPUT)]
@@ -67,7 +72,7 @@ class BundleOptions:
     features: Annotated[
         tuple[str, ...],
         Option(
-            "Columns that the estimator takes, in order, if it does not know them itself. Repeat it, or separate with "
+            "Columns that the model takes, in order, if it does not know them itself. Repeat it, or separate with "
             "commas; a name that holds a comma stands alone.",
             "COLUMN,…",
             COLUMNS,
@@ -77,19 +82,37 @@ class BundleOptions:
     category_codes: Annotated[
         Path | None,
         Option(
-            'JSON file {"column": {"category": number}} with the numbers that the estimator was fitted on. A column '
+            'JSON file {"column": {"category": number}} with the numbers that the model was fitted on. A column '
             "of text without codes is given to it as text.",
             "FILE",
             COLUMNS,
         ),
     ] = None
+    classes: Annotated[
+        tuple[str, ...],
+        Option(
+            "Classes in the order of the model's probabilities, if it does not know them itself. By default the sorted "
+            "values of the target.",
+            "CLASS,…",
+            MODEL,
+        ),
+    ] = ()
+    onnx_output: Annotated[
+        tuple[str, ...],
+        Option(
+            "Meaning of an output of an ONNX model, where it is ambiguous: label, probabilities or value. Repeat it, "
+            "or separate with commas.",
+            "OUTPUT=MEANING",
+            MODEL,
+        ),
+    ] = ()
 
     def create(self, options: BaselineOptions, trusted_types: list[str], log: Callable[[str], None]) -> Bundle:
         """Create the bundle; BundleError, BaselineError or TableError for what is wrong."""
         from driftgauge.models.creation.create import create_bundle  # takes a second, which other commands save
 
         return create_bundle(
-            self.estimator,
+            self.model,
             self.reference,
             self.target,
             name=self.name,
@@ -102,6 +125,8 @@ class BundleOptions:
             overwrite=self.overwrite,
             features=self._feature_names(),
             share_samples=self.share_samples,
+            classes=self.classes,
+            onnx_outputs=meanings(self.onnx_output),
             log=log,
         )
 
@@ -119,7 +144,7 @@ def bundle_create(
     kinds: Kinds = None,
     trusted_types: TrustedTypes = None,
 ) -> None:
-    """Create a bundle from a fitted estimator and the table it was fitted on."""
+    """Create a bundle from a fitted model and the table it was fitted on."""
     errors = console(stderr=True)
     lines: list[str] = []
     with errors.status("reading the tables, predicting, building the baseline …"), trust_by_option():

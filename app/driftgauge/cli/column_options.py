@@ -1,4 +1,4 @@
-"""Columns named on the command line; a name may hold a comma or an equals sign."""
+"""Columns and outputs named on the command line; a name may hold a comma or an equals sign."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.quoting import listed
 from driftgauge.errors import TableError
 from driftgauge.models.bundle import FeatureKind
+from driftgauge.models.formats.spec import OutputRole
 
 KINDS: Final[tuple[str, ...]] = get_args(FeatureKind)
+MEANINGS: Final[tuple[str, ...]] = get_args(OutputRole)
 
 
 def chosen(given: Sequence[str], known: Sequence[str], option: str) -> list[str]:
@@ -39,6 +41,17 @@ def stated_kinds(given: Sequence[str], known: Sequence[str]) -> dict[str, Featur
             _require_known(name, known, "--kinds")
             kinds[name] = cast("FeatureKind", kind)
     return kinds
+
+
+def meanings(given: Sequence[str]) -> dict[str, str]:
+    """Return the outputs of an ONNX model and what each means, from values such as `p=probabilities`."""
+    found = {}
+    for value in given:
+        output, _, meaning = value.rpartition("=")
+        if not output or meaning not in MEANINGS:
+            raise TableError(f"--onnx-output {value}: write {' or '.join(f'OUTPUT={one}' for one in MEANINGS)}")
+        found[output] = meaning
+    return found
 
 
 def _require_known(name: str, known: Sequence[str], option: str) -> None:

@@ -16,7 +16,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
 from driftgauge.models import baseline_file
-from driftgauge.models.formats.registry import format_of
+from driftgauge.models.formats.registry import load_from
 from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
 
 SCHEMA_VERSION: Final = 1
@@ -29,6 +29,8 @@ MOST_INFO_BYTES: Final = 64 << 20
 MOST_INFO_BRACKETS: Final = 1_000_000
 """Most lists and objects in it. A feature has three; in memory an empty one takes twenty times its text."""
 SAMPLE_TOLERANCE: Final = 1e-6
+SINGLE_TOLERANCE: Final = 1e-4
+"""Of a model that computes in single precision, whose last digits differ between processors."""
 
 _SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
 """Kinds of the score and of the predicted class: for the model, and in the baseline."""
@@ -179,6 +181,11 @@ class BundleInfo(_Part):
         return tuple(sample for sample in self.samples if sample.shown)
 
     @property
+    def sample_tolerance(self) -> float:
+        """How far the score of a sample may lie from the stored one, relative or absolute."""
+        return SINGLE_TOLERANCE if self.model.format == "onnx" else SAMPLE_TOLERANCE
+
+    @property
     def accepts_missing(self) -> bool:
         """Whether the model accepts a missing value in every feature."""
         return all(feature.accepts_missing for feature in self.features)
@@ -213,7 +220,7 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     info = read_info(folder)
     baseline = read_baseline(folder / BASELINE_FILE)
     check_features(info, baseline)
-    model = format_of(info.model.format).load(folder, info.model, trusted_types)
+    model = load_from(folder, info.model, trusted_types)
     nameless = info.model.format == "sklearn" and info.input == "matrix"
     return Bundle(info, strip_feature_names(model) if nameless else model, baseline)
 

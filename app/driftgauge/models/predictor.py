@@ -15,7 +15,7 @@ from driftgauge.common.quoting import bounded_name, named, shortened
 from driftgauge.drift.bins import UNSEEN, Bins, FloatArray, IntArray, category_name
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS
 from driftgauge.errors import BundleError, ModelFailed, Reason, Refused
-from driftgauge.models.bundle import SAMPLE_TOLERANCE, Bundle, BundleInfo, Feature, Label, Sample
+from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.categories import CategoryNames
 from driftgauge.models.formats.registry import format_of
 from driftgauge.models.frames import Frames
@@ -256,9 +256,10 @@ def check_samples(predictor: Predictor, info: BundleInfo) -> list[tuple[Sample, 
     """Predict the bundle's samples again; yield each with its new label and score, and whether they agree."""
     if not info.samples:
         return []
+    allowed = info.sample_tolerance
     again = predictor.predict(batch_of(info.features, [sample.features for sample in info.samples]))
     return [
-        (sample, label, score, math.isclose(score, sample.score, rel_tol=SAMPLE_TOLERANCE, abs_tol=SAMPLE_TOLERANCE))
+        (sample, label, score, math.isclose(score, sample.score, rel_tol=allowed, abs_tol=allowed))
         for sample, label, score in zip(info.samples, again.labels, again.scores.tolist(), strict=True)
     ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any, Final
@@ -15,22 +15,25 @@ from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Table
 from driftgauge.errors import BundleError
-from driftgauge.models.bundle import Bundle, BundleInfo, Feature
+from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Input
 from driftgauge.models.creation.baseline import BaselineOptions, now_text
 from driftgauge.models.creation.bundle_builder import BundleBuilder, Rows
 from driftgauge.models.creation.column_warnings import column_warnings
 from driftgauge.models.creation.estimator import classes_of, refuse_several_answers, selects_by_name
 from driftgauge.models.creation.feature_names import FeatureNames, not_taken
+from driftgauge.models.creation.foreign import ForeignModel
+from driftgauge.models.creation.model_source import ModelSource
 from driftgauge.models.creation.reference import Reference
 from driftgauge.models.creation.write import refuse_existing, write_bundle
-from driftgauge.models.model_file import load_model
+from driftgauge.models.formats.registry import distribution_of
+from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.tables.table import index_columns
 
 LIBRARIES: Final = ("scikit-learn", "numpy", "skops")
 
 
 def create_bundle(
-    estimator: Any,
+    model: Any,
     reference: Any,
     target: str,
     *,
@@ -44,13 +47,16 @@ def create_bundle(
     overwrite: bool = False,
     features: Sequence[str] = (),
     share_samples: bool = False,
+    classes: Sequence[str] = (),
+    onnx_outputs: Mapping[str, str] | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
-    """Create a bundle folder from a fitted estimator and the table it was fitted on.
+    """Create a bundle folder from a fitted model and the table it was fitted on.
 
-    `estimator` is a scikit-learn, LightGBM or XGBoost estimator, or the path of its .skops file. `reference` and
-    `evaluation` are a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder; both hold the
-    features and the column `target`.
+    `model` is a scikit-learn, LightGBM or XGBoost estimator or the path of its .skops file, a booster of XGBoost or
+    LightGBM, a model of CatBoost, or the path of a file of one of them or of an ONNX model.
+    `reference` and `evaluation` are a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder;
+    both hold the features and the column `target`.
 
     - `evaluation`: rows that the estimator was not fitted on. The score's distribution and the performance come from
       it; without it they come from the reference and are marked `in_sample`.
@@ -59,8 +65,11 @@ def create_bundle(
       text without codes is given to the estimator as text, in a DataFrame.
     - `trusted_types`: types beyond the built-in list that the model may contain; each can run code.
     - `overwrite`: replace an existing bundle.
-    - `features`: the columns that the estimator takes, in order, if it does not know them itself.
+    - `features`: the columns that the model takes, in order, if it does not know them itself.
     - `share_samples`: show three rows of the evaluation table to clients, instead of synthetic ones.
+    - `classes`: names of the classes in the order of the model's probabilities, if it does not know them itself; by
+      default the sorted values of the target.
+    - `onnx_outputs`: what an ONNX model's outputs are, where that is ambiguous: label, probabilities or value.
     - `log`: called with one line for the features, one for the other columns, and one for each warning.
 
     Raises BundleError, BaselineError or TableError, all of them DriftgaugeError.
@@ -69,33 +78,18 @@ def create_bundle(
     """
     out = Path(out)
     refuse_existing(out, overwrite)
-    model = _model(estimator, trusted_types)
-    table = Reference.read(reference, target, model, options or BaselineOptions(), category_codes or {})
+    loaded = ModelSource(model, tuple(trusted_types), onnx_outputs).load()
+    table = Reference.read(reference, target, loaded, options or BaselineOptions(), category_codes or {})
+    if isinstance(loaded, ForeignModel):
+        loaded = loaded.with_classes(table.table, target, classes)
+        table = replace(table, model=loaded)
     names = table.feature_names(features)
     info, baseline = _described(table, names, name, version, log)
-    builder = BundleBuilder(info, model, baseline, table.options, share_samples)
+    foreign = loaded if isinstance(loaded, ForeignModel) else None
+    builder = BundleBuilder(info, foreign.model if foreign else loaded, baseline, table.options, share_samples)
     bundle = _built(builder, table, evaluation, names)
-    write_bundle(bundle, out, trusted_types)
+    write_bundle(bundle, out, trusted_types, foreign.saved if foreign else None)
     return bundle
-
-
-def _model(estimator: Any, trusted_types: Iterable[str]) -> Any:
-    """Load an estimator's file, or copy an estimator; BundleError unless it is fitted."""
-    by_file = isinstance(estimator, str | Path)
-    model = load_model(Path(estimator), trusted_types) if by_file else _copied(estimator)
-    classes_of(model)
-    return model
-
-
-def _copied(estimator: Any) -> Any:
-    """Return a copy: the bundle's model forgets its feature names, the caller's must not."""
-    try:
-        return copy.deepcopy(estimator)
-    except Exception as error:  # a part may raise anything when it is copied
-        raise BundleError(
-            f"the estimator cannot be copied ({type(error).__name__}), so it cannot be saved: leave out or replace the "
-            "part that holds open files, locks, generators or the like"
-        ) from error
 
 
 def _described(
@@ -143,7 +137,7 @@ def _info(
 ) -> BundleInfo:
     model = reference.model
     classes = classes_of(model)
-    frame = as_frame or any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
+    spec = model.description.spec if isinstance(model, ForeignModel) else ModelSpec()
     try:
         return BundleInfo(
             name=name,
@@ -151,13 +145,22 @@ def _info(
             task="regression" if classes is None else "binary" if len(classes) == 2 else "multiclass",
             features=features,
             classes=classes or (),
-            input="dataframe" if frame else "matrix",
+            model=spec,
+            input=_input(model, features, as_frame=as_frame),
             created=now_text(),
-            libraries={library: library_version(library) for library in LIBRARIES},
+            libraries={library: library_version(library) for library in (*LIBRARIES, *distribution_of(spec))},
             target=reference.target,
         )
     except ValidationError as error:
         raise BundleError(_refusal(error, {"name": name, "version": version})) from error
+
+
+def _input(model: Any, features: Sequence[Feature], *, as_frame: bool) -> Input:
+    """Return what the model is given."""
+    if isinstance(model, ForeignModel):
+        return model.description.input
+    frame = as_frame or any(f.kind != "numeric" and f.codes is None for f in features) or selects_by_name(model)
+    return "dataframe" if frame else "matrix"
 
 
 def _refusal(error: ValidationError, given: Mapping[str, str]) -> str:

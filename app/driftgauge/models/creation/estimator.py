@@ -19,6 +19,7 @@ from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Feature, FeatureKind, Label
 from driftgauge.models.creation.baseline import column_kinds
+from driftgauge.models.creation.foreign import ForeignModel
 from driftgauge.tables.stream import require_columns
 from driftgauge.tables.table import categories, infer_kinds, numbers
 
@@ -96,6 +97,8 @@ def _encoded_texts(part: Any) -> list[str]:
 
 def classes_of(model: Any) -> tuple[Label, ...] | None:
     """Return a classifier's classes, None for a regressor; BundleError for anything else."""
+    if isinstance(model, ForeignModel):
+        return model.classes or None
     _require_fitted(model)
     refuse_several_outputs(_outputs(model))
     if is_regressor(model):
@@ -141,6 +144,8 @@ def refuse_several_outputs(outputs: int) -> None:
 
 def refuse_several_answers(model: Any, table: pa.Table, names: Sequence[str]) -> None:
     """Raise BundleError if the estimator answers a row of the table with several values."""
+    if isinstance(model, ForeignModel):
+        return  # its adapter refuses such an answer
     row = table.select(list(names)).slice(0, 1)
     for convert in (row.to_pandas, lambda: np.array([[value[0] for value in row.to_pydict().values()]])):
         try:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from driftgauge.common.quoting import listed
 from driftgauge.errors import BundleError
+from driftgauge.models.creation.foreign import ForeignModel
 from driftgauge.models.creation.learned_columns import takes_only_texts
 
 _INNER: Final = ("best_estimator_", "estimator_", "regressor_", "estimator")
@@ -50,7 +51,8 @@ def names_of(model: Any, columns: Sequence[str], left_out: Sequence[str], stated
     step_names = next(_step_names(model, columns), None)
     if step_names is not None and set(step_names.names) <= set(beside):
         return step_names
-    if not hasattr(model, "n_features_in_") and not takes_only_texts(model):
+    knows = hasattr(model, "n_features_in_") or isinstance(model, ForeignModel)
+    if not knows and not takes_only_texts(model):
         raise BundleError(
             f"the estimator does not know which columns it was fitted on: name them in their order, "
             f"{_options(beside)}; these are the reference's columns besides the target"

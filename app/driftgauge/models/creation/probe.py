@@ -41,7 +41,8 @@ class Probe:
 
         A model that is given a matrix loses its feature names. BundleError if it cannot answer a new text.
         """
-        info, model = self._with_input_form()
+        fixed = self.info.model.format != "sklearn"  # its input is decided by what it says about itself
+        info, model = (self.info, self.model) if fixed else self._with_input_form()
         probe = Probe(info, model, self.baseline, self.rows, self.typical)
         probe.require_new_texts()
         features = probe.with_accepts_missing()

@@ -18,6 +18,7 @@ from driftgauge.models.creation.baseline import BaselineOptions, baseline_with, 
 from driftgauge.models.creation.column_types import TableSource, feature_cells, with_column_type
 from driftgauge.models.creation.estimator import class_names, encoded_texts, features_of
 from driftgauge.models.creation.feature_names import FeatureNames, names_of, trained_names
+from driftgauge.models.creation.foreign import ForeignModel
 from driftgauge.models.creation.learned_columns import (
     NOTHING_LEARNED,
     LearnedColumn,
@@ -67,6 +68,8 @@ class Reference:
 
     def features(self, names: FeatureNames) -> tuple[Feature, ...]:
         """Describe each feature as its column was in training."""
+        if isinstance(self.model, ForeignModel):
+            return self._foreign_features(self.model, names.names)
         features = features_of(self.model, self.table, names.names, self.options.kinds, self.codes)
         learned = learned_columns(self.model, [feature.name for feature in features])
         if takes_only_texts(self.model) and len(features) == 1:
@@ -78,6 +81,23 @@ class Reference:
             else with_column_type(feature, source, self._as_stated(feature, learned), encoded)
             for feature in features
         )
+
+    def _foreign_features(self, model: ForeignModel, names: Sequence[str]) -> tuple[Feature, ...]:
+        """Describe the features of a model that says itself what it takes; what the user states wins."""
+        own = model.codes(names)
+        codes, kinds = {**own, **self.codes}, {**model.kinds(names), **self.options.kinds}
+        features = features_of(model, self.table, names, kinds, codes)
+        source = TableSource.of(self.source, self.table)
+        typed = tuple(
+            feature
+            if feature.name in self.codes
+            else model.with_code(feature)
+            if feature.name in own
+            else with_column_type(feature, source, NOTHING_LEARNED, frozenset())
+            for feature in features
+        )
+        model.refuse_texts(typed)
+        return typed
 
     def columns(self, features: Sequence[Feature]) -> Table:
         """Return what is monitored of each feature."""
@@ -126,5 +146,7 @@ def observed_column(table: pa.Table, feature: Feature, *, as_written: bool) -> F
 
 def _learned_texts(model: Any) -> dict[str, tuple[str, ...]]:
     """Return the columns that the model takes as text, with the categories that it knows."""
+    if isinstance(model, ForeignModel):
+        return model.texts()
     columns = learned_columns(model, trained_names(model))
     return {name: learned.texts for name, learned in columns.items() if learned.has_texts or learned.is_text}

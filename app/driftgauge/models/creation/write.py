@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,26 @@ def refuse_existing(out: Path, overwrite: bool) -> None:
         raise BundleError(f"{out} is not a bundle and is not overwritten: choose another folder")
 
 
-def write_bundle(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
-    """Write a temporary folder, read it back, and rename it to `out`."""
+def write_bundle(
+    bundle: Bundle, out: Path, trusted_types: Iterable[str], saved: Callable[[Path], None] | None = None
+) -> None:
+    """Write a temporary folder, read it back, and rename it to `out`.
+
+    `saved` writes the model's file or folder; by default an estimator is written with skops.
+    """
     try:
-        _write_and_check(bundle, out, trusted_types)
+        _write_and_check(bundle, out, trusted_types, saved or partial(_dump, bundle.model))
     except OSError as error:
         raise BundleError(f"cannot write {out}: {error}") from error
 
 
-def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str]) -> None:
+def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], saved: Callable[[Path], None]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         draft = Path(folder) / "bundle"
         draft.mkdir()
-        _dump(bundle.model, draft / bundles.MODEL_FILE)
+        if bundle.info.model.file is not None:
+            saved(draft / bundle.info.model.file)
         (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
         (draft / bundles.BUNDLE_FILE).write_text(bundle.info.model_dump_json(indent=1) + "\n", encoding="utf-8")
         try:

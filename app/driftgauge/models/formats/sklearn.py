@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftgauge.models.formats.answer import Answer, scores_of, values_of
-from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
+from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.models.labels import Labels
 from driftgauge.models.model_file import load_model
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from driftgauge.models.bundle import BundleInfo
 
 
-def load(folder: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
+def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
     """Load an estimator; BundleError for a file that is unreadable or holds untrusted types."""
-    return load_model(folder / (spec.file or SKOPS_FILE), trusted)
+    return load_model(path, trusted)
 
 
 class EstimatorModel:

@@ -1,0 +1,96 @@
+"""Models in CatBoost's own format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from driftgauge.errors import BundleError
+from driftgauge.models.formats.answer import Answer, most_probable, values_of
+from driftgauge.models.formats.description import Description, ModelColumn
+from driftgauge.models.formats.files import content_of, reading
+from driftgauge.models.formats.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from driftgauge.models.bundle import BundleInfo, Label
+
+
+# ---------------------------------------------------------------- loading
+
+
+def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
+    """Load a model; BundleError for a file that CatBoost does not accept."""
+    import catboost
+
+    content = content_of(path)
+    with reading(path, "catboost"):
+        model = catboost.CatBoost()
+        model.load_model(blob=content)
+        return model
+
+
+# ---------------------------------------------------------------- description
+
+
+def described(model: Any, spec: ModelSpec) -> Description:
+    """Describe a model; BundleError for one that takes embeddings."""
+    if model.get_embedding_feature_indices():
+        raise BundleError("the model takes embeddings, and rows are numbers and texts")
+    texts = {*model.get_cat_feature_indices(), *model.get_text_feature_indices()}
+    names = [str(name) for name in model.feature_names_]
+    classes: tuple[Label, ...] = tuple(np.asarray(model.classes_).tolist())
+    return Description(
+        spec=spec,
+        columns=tuple(ModelColumn(is_text=index in texts) for index in range(len(names))),
+        input="columns" if texts else "matrix",
+        names=None if names == [str(index) for index in range(len(names))] else tuple(names),
+        class_count=len(classes),
+        classes=classes,
+    )
+
+
+# ---------------------------------------------------------------- prediction
+
+
+class CatboostModel:
+    """Asks a model for probabilities or values, on one thread."""
+
+    def __init__(self, model: Any, info: BundleInfo) -> None:
+        self._model = model
+        self._classes: Final = info.classes
+        self._booleans: Final = frozenset(
+            index for index, feature in enumerate(info.features) if feature.values == "boolean"
+        )
+        self._texts: Final = frozenset(model.get_cat_feature_indices()) | frozenset(model.get_text_feature_indices())
+
+    def predict(self, inputs: Any) -> Answer:
+        """Answer with the model's own numbers."""
+        rows = inputs if isinstance(inputs, np.ndarray) else self._cells(inputs)
+        if not self._classes:
+            return values_of(self._model.predict(rows, thread_count=1), len(rows))
+        found = self._model.predict(rows, prediction_type="Probability", thread_count=1)
+        return most_probable(np.asarray(found, dtype=np.float64), self._classes)
+
+    def _cells(self, columns: Sequence[Any]) -> Any:
+        """Return numbers and texts in one table; ValueError for a missing category, which CatBoost does not know."""
+        cells = np.empty((len(columns[0]), len(columns)), dtype=object)
+        for index, column in enumerate(columns):
+            cells[:, index] = self._named(column, index) if index in self._texts else column
+        return cells
+
+    def _named(self, column: Any, index: int) -> list[str]:
+        """Return categories as CatBoost spells them: whole numbers without a point, booleans capitalised."""
+        if isinstance(column, list):
+            if None in column:
+                raise ValueError("a category is missing")
+            return column
+        numbers = column.tolist()
+        if not all(float(number).is_integer() for number in numbers):
+            raise ValueError("a category is missing or no whole number")
+        return [str(bool(number)) if index in self._booleans else str(int(number)) for number in numbers]
+
+
+adapted = CatboostModel

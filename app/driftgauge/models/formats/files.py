@@ -1,0 +1,37 @@
+"""Model files of other libraries: read whole, up to a size, before the library sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from driftgauge.common.safe_files import read_bounded
+from driftgauge.errors import BundleError
+
+MOST_BYTES: Final = 8 << 30
+"""Largest model file that is read."""
+
+
+def content_of(path: Path) -> bytes:
+    """Return the content of a model's file; BundleError if it cannot be read or is too large."""
+    try:
+        return read_bounded(path, MOST_BYTES)
+    except OSError as error:
+        raise BundleError(f"cannot read the model {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def reading(path: Path, library: str) -> Iterator[None]:
+    """Turn what a library raises about a file into a BundleError."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except Exception as error:  # libraries raise anything on malformed content
+        said = next(iter(str(error).strip().splitlines()), "")[:200]
+        raise BundleError(
+            f"cannot read the model {path}: {library} does not accept it "
+            f'({type(error).__name__}: "{said}"); it is damaged, of another format, or from a newer version'
+        ) from error
