@@ -13,7 +13,7 @@ from driftgauge.state.checkpoint import Checkpoint, Page
 from driftgauge.state.double_buffer import DoubleBuffer
 from driftgauge.state.layout import WordArray
 from driftgauge.state.log import ARRIVAL, AT, NUMBER, VALUES, Log
-from driftgauge.state.root import PageTable, Root, root_arrays
+from driftgauge.state.root import PageTable, Root, arrays_of
 from driftgauge.state.slots import Slot, Slots
 
 from tests.crashes import kill_catch_ups, kill_folds, kill_writers
@@ -128,7 +128,7 @@ def _words(own: Any, arrays: Mapping[str, Any]) -> WordArray:
 
 
 def _write_root(own: Any, root: Root) -> None:
-    own._root.write(root_arrays(root))
+    own._root.write(arrays_of(root))
     own._read = own._root.sequence, root
 
 

@@ -22,8 +22,9 @@ from driftgauge.metrics.series import CounterSpec
 from driftgauge.models.predictor import Predictor
 from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.state.failpoints import Failpoint, no_failpoint
+from driftgauge.state.files import StateKey
 from driftgauge.state.layout import Layout, counter_fields
-from driftgauge.state.slots import Slots, StateKey
+from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
 
 from tests.examples import Example

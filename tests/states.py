@@ -21,9 +21,10 @@ from driftgauge.drift.windows.blocks import Blocks, block_ends, hours_of, step_r
 from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.metrics.series import LATE, CounterSpec, each
 from driftgauge.state.failpoints import no_failpoint
+from driftgauge.state.files import StateKey
 from driftgauge.state.layout import Arrays
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import Slots, StateKey
+from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
 from hypothesis import settings

@@ -30,9 +30,10 @@ from driftgauge.metrics.series import CPU, DROPPED, LATE, CounterSpec
 from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
 from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint
+from driftgauge.state.files import StateKey
 from driftgauge.state.layout import Field, Layout
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import Slots, StateKey
+from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot, sum_totals
 from driftgauge.state.store import Store
 

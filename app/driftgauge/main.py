@@ -55,8 +55,9 @@ from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS, enforce_deadline
+from driftgauge.state.files import StateKey
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import Slots, StateKey, StateUnavailable
+from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
 
 SWITCH_SECONDS: Final = 0.0001

@@ -16,6 +16,7 @@ from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate
 from driftgauge.drift.verdict.rule import Status
@@ -29,7 +30,6 @@ from driftgauge.monitor.monitor import Monitor, MonitorOptions
 from driftgauge.state.catch_up import PendingRows
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import HEADER_BYTES
-from driftgauge.state.root import Latches
 from driftgauge.state.slots import CHECKPOINT_FILE
 from driftgauge.state.snapshot import StateSnapshot, sum_totals
 from driftgauge.state.store import Store

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from driftgauge.common.processes import service_id
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.endings import OUTDATED, UNKNOWN_EXIT
 from driftgauge.process.generation import Generation, Worker
 from driftgauge.process.serve import bound
-from driftgauge.state.files import service_id
 
 from tests.examples import Example
 

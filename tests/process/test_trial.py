@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import structlog
 from driftgauge.common.private_files import FileLock
+from driftgauge.common.processes import service_id
 from driftgauge.process.trial import try_application
 from driftgauge.process.worker import config_digest
 from driftgauge.settings.options import load
-from driftgauge.state.files import service_id
 
 from tests.examples import Example
 from tests.served import served

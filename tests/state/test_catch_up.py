@@ -153,7 +153,7 @@ def test_a_round_of_damaged_rows_only_moves_the_position() -> None:
 
 def test_a_damaged_bucket_begins_again_with_the_new_rows_and_is_named() -> None:
     checkpoint = _counted(some_rows(30), np.full(30, START))
-    (place,) = checkpoint.places(SPANS[0], np.array([math.floor(START / SPANS[0].width)]))
+    (place,) = SHAPE.rings.place(SPANS[0], np.array([math.floor(START / SPANS[0].width)]))
     checkpoint._pages[:, place, 3] ^= np.uint64(1)
     pending = _pending({0: _log(some_rows(5, 1), np.full(5, START))}, {0: 0})
     assert pending is not None
@@ -174,7 +174,7 @@ def test_buckets_later_than_the_limit_are_dropped_and_nothing_else(ahead: float)
     before = checkpoint.read()
     assert before.progress.evidence.raised[0]
     assert before.progress.evidence.since[0] == START + ahead
-    root, dropped = CatchUp(SHAPE).without_future(checkpoint, before, START + 300.0, START + 300.0)
+    root, dropped = CatchUp(SHAPE).without_future(before, START + 300.0, START + 300.0)
     assert dropped == 3
     assert (root.progress.head.at, root.progress.head.rows) == (START + 300.0, 115)
     assert root.progress.evidence.since[0] == START + 300.0
@@ -195,4 +195,4 @@ def test_a_root_without_later_times_stays_as_it_is() -> None:
     checkpoint = _counted(some_rows(60), np.full(60, START))
     root = checkpoint.read()
     for limit in (START, START + 300.0, math.inf):
-        assert CatchUp(SHAPE).without_future(checkpoint, root, limit, limit) == (root, 0)
+        assert CatchUp(SHAPE).without_future(root, limit, limit) == (root, 0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.evidence.detector import Rate
 from driftgauge.drift.evidence.progress import Progress
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.blocks import Head
 from driftgauge.drift.windows.buckets import NEVER, first_bucket
@@ -16,7 +17,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.state.checkpoint import Checkpoint, Page
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.failpoints import no_failpoint
-from driftgauge.state.root import FOLDED, MAX_SLOTS, Latches, Root
+from driftgauge.state.root import FOLDED, MAX_SLOTS, Root
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,14 +102,14 @@ def _page(number: int, seed: int) -> Page:
     return number, {"counts": counts, "sums": random.normal(size=(2, COLUMNS))}
 
 
-def _place(checkpoint: Checkpoint, span: TimeSpan, age: int = 0) -> tuple[int, int]:
+def _place(span: TimeSpan, age: int = 0) -> tuple[int, int]:
     """Return the place and the number of the bucket that began some buckets before START."""
     number = math.floor(START / span.width) - age
-    return int(checkpoint.places(span, np.array([number]))[0]), number
+    return int(SHAPE.rings.place(span, np.array([number]))[0]), number
 
 
-def _is_at(checkpoint: Checkpoint, span: TimeSpan, number: int, place: int) -> bool:
-    return bool((checkpoint.places(span, np.array([number])) == place).all())
+def _is_at(span: TimeSpan, number: int, place: int) -> bool:
+    return bool((SHAPE.rings.place(span, np.array([number])) == place).all())
 
 
 def _assert_totals(checkpoint: Checkpoint, root: Root, pages: Mapping[int, Page]) -> None:
@@ -119,7 +120,7 @@ def _assert_totals(checkpoint: Checkpoint, root: Root, pages: Mapping[int, Page]
         oldest = first_bucket(span, START)
         expected, sums = np.zeros((COLUMNS, BINS), np.int64), np.zeros((2, COLUMNS))
         for place, (number, arrays) in pages.items():
-            if _is_at(checkpoint, span, number, place) and oldest <= number < oldest + span.buckets:
+            if _is_at(span, number, place) and oldest <= number < oldest + span.buckets:
                 expected += arrays["counts"]
                 sums += arrays["sums"]
         np.testing.assert_array_equal(total.counts, expected)
@@ -198,16 +199,16 @@ def test_time_windows_hold_the_pages_that_were_committed_last(commits: list[tupl
     for chosen, seed in commits:
         pages = {}
         for turn, (span, age) in enumerate(chosen):
-            place, number = _place(checkpoint, span, age)
+            place, number = _place(span, age)
             pages[place] = _page(number, seed + turn)
         checkpoint.commit(_root(checkpoint.read(), seed), pages)
         held |= pages
         for reader in (checkpoint, _peer(buffer)):
             _assert_totals(reader, reader.read(), held)
             for span in SPANS:
-                numbers = reader.numbers(reader.read(), span)
+                numbers = SHAPE.rings.part(span, reader.read().table.bucket)
                 assert numbers.shape == (span.buckets,)
-                expected = {page[0] for place, page in held.items() if _is_at(checkpoint, span, page[0], place)}
+                expected = {page[0] for place, page in held.items() if _is_at(span, page[0], place)}
                 assert {*numbers.tolist()} - {NEVER} == expected
 
 
@@ -229,7 +230,7 @@ def test_a_commit_that_was_never_finished_leaves_the_old_state_whole(point: str,
     buffer = _buffer()
     checkpoint = _begun(buffer, failpoint)
     held: Pages = {}
-    places = [_place(checkpoint, span, age) for span in SPANS for age in (0, 1)]
+    places = [_place(span, age) for span in SPANS for age in (0, 1)]
     for seed in range(commits):
         pages = {place: _page(number, 10 * seed + place) for place, number in places}
         checkpoint.commit(_root(checkpoint.read(), seed), pages)
@@ -254,8 +255,8 @@ def test_a_commit_that_was_never_finished_leaves_the_old_state_whole(point: str,
 def test_a_commit_overwrites_no_current_copy_of_a_page() -> None:
     buffer = _buffer()
     checkpoint = _begun(buffer)
-    place, number = _place(checkpoint, SHORT)
-    other, other_number = _place(checkpoint, SHORT, 1)
+    place, number = _place(SHORT)
+    other, other_number = _place(SHORT, 1)
     checkpoint.commit(checkpoint.read(), {place: _page(number, 1), other: _page(other_number, 2)})
     for seed in range(3, 7):
         pages = SHAPE.checkpoint.arrays(buffer)["pages"].copy()
@@ -269,7 +270,7 @@ def test_failpoints_are_passed_in_the_order_of_writes() -> None:
     passed: list[str] = []
     checkpoint = _begun(_buffer(), passed.append)
     passed.clear()
-    pages = {place: _page(number, place) for place, number in (_place(checkpoint, span) for span in SPANS)}
+    pages = {place: _page(number, place) for place, number in (_place(span) for span in SPANS)}
     checkpoint.commit(checkpoint.read(), pages)
     root = [f"checkpoint.{step}" for step in ("copied", "checked", "published")]
     assert passed == [*["checkpoint.page"] * 3, *root]
@@ -288,7 +289,7 @@ def _damage_root(buffer: bytearray, *copies: int) -> None:
 def test_a_process_that_read_nothing_restores_the_commit_before_a_damaged_one() -> None:
     buffer = _buffer()
     checkpoint = _begun(buffer)
-    (place, number), states = _place(checkpoint, SHORT), []
+    (place, number), states = _place(SHORT), []
     for seed in range(1, 4):
         root, pages = _root(checkpoint.read(), seed), {place: _page(number, seed)}
         checkpoint.commit(root, pages)
@@ -312,7 +313,7 @@ def test_a_damaged_root_is_restored_as_it_was_read_last(damage: Callable[[bytear
     checkpoint = _begun(buffer)
     held = {}
     for age in range(3):
-        place, number = _place(checkpoint, SHORT, age)
+        place, number = _place(SHORT, age)
         held[place] = _page(number, age)
     root = _root(checkpoint.read(), 5)
     checkpoint.commit(root, held)
@@ -335,7 +336,7 @@ def test_a_damaged_root_is_restored_as_it_was_read_last(damage: Callable[[bytear
 def test_the_next_commit_of_a_process_that_knows_a_damaged_root_makes_it_whole() -> None:
     buffer = _buffer()
     checkpoint = _begun(buffer)
-    place, number = _place(checkpoint, SHORT)
+    place, number = _place(SHORT)
     checkpoint.commit(_root(checkpoint.read(), 5), {place: _page(number, 1)})
     _damage_root(buffer, 0, 1)
     checkpoint.repair()
@@ -350,7 +351,7 @@ def test_of_a_restored_root_the_pages_are_kept_that_fit_it() -> None:
     checkpoint = _begun(buffer)
     held = {}
     for age in range(6):
-        place, number = _place(checkpoint, SHORT, age)
+        place, number = _place(SHORT, age)
         held[place] = _page(number, age)
     checkpoint.commit(_root(checkpoint.read(), 5), held)
     lost = [*held][1::2]
@@ -364,7 +365,7 @@ def test_of_a_restored_root_the_pages_are_kept_that_fit_it() -> None:
 def test_a_damaged_root_that_a_process_never_read_begins_empty() -> None:
     buffer = _buffer()
     checkpoint = _begun(buffer)
-    place, number = _place(checkpoint, SHORT)
+    place, number = _place(SHORT)
     checkpoint.commit(_root(checkpoint.read(), 5), {place: _page(number, 1)})
     _damage_root(buffer, 0, 1)
     successor = Checkpoint(SHAPE, buffer)
@@ -381,7 +382,7 @@ def test_a_damaged_page_is_left_out_and_named(where: int, bits: int) -> None:
     checkpoint = _begun(buffer)
     held = {}
     for age in range(4):
-        place, number = _place(checkpoint, SHORT, age)
+        place, number = _place(SHORT, age)
         held[place] = _page(number, age)
     checkpoint.commit(checkpoint.read(), held)
     victim = [*held][where % 4]
@@ -401,7 +402,7 @@ def test_a_damaged_page_is_left_out_and_named(where: int, bits: int) -> None:
 def test_places_that_were_overwritten_hold_no_checkpoint(content: int) -> None:
     buffer = _buffer()
     checkpoint = _begun(buffer)
-    place, number = _place(checkpoint, SHORT)
+    place, number = _place(SHORT)
     root = _root(checkpoint.read(), 5)
     checkpoint.commit(root, {place: _page(number, 1)})
     buffer[:] = bytes([content]) * len(buffer)

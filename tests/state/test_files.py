@@ -8,30 +8,29 @@ from pathlib import Path
 
 import driftgauge.state.files
 import pytest
+from driftgauge.common.processes import boot_id, service_id
 from driftgauge.state.files import (
     HEADER_BYTES,
     FileIdentity,
     Lease,
+    MappedFile,
+    Truncated,
     Unsound,
-    boot_id,
     create,
-    is_cut,
     layout_hash,
-    open_mapped,
     parse_header,
     read_header,
-    service_id,
 )
 from driftgauge.state.layout import Field, Layout
 
 OWN = FileIdentity("log", "churn", "1", "a baseline", "a layout")
 LAYOUT = Layout([Field("numbers", "i8", (5,))])
 SERVICE = service_id()
-IDENTITY = """
-import os
-from driftgauge.state.files import Lease, service_id
-print(service_id(), Lease.own(service_id()).service_pid == os.getpid())
-"""
+
+
+def _created(path: Path) -> MappedFile:
+    create(path, OWN, LAYOUT, len, SERVICE)
+    return MappedFile(path, OWN, LAYOUT)
 
 
 # ---------------------------------------------------------------- files
@@ -39,15 +38,17 @@ print(service_id(), Lease.own(service_id()).service_pid == os.getpid())
 
 def test_a_file_is_opened_as_it_was_created(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
-    file, key = create(path, OWN, LAYOUT, lambda buffer: LAYOUT.arrays(buffer)["numbers"].__setitem__(3, 7), SERVICE)
-    assert LAYOUT.arrays(memoryview(file)[HEADER_BYTES:])["numbers"].tolist() == [0, 0, 0, 7, 0]
+    create(path, OWN, LAYOUT, lambda buffer: LAYOUT.arrays(buffer)["numbers"].__setitem__(3, 7), SERVICE)
+    keys = set()
     for writable in (False, True):
-        again, same = open_mapped(path, OWN, LAYOUT, writable=writable)
-        assert (again[:], same) == (file[:], key)
+        file = MappedFile(path, OWN, LAYOUT, writable=writable)
+        assert LAYOUT.arrays(file.body)["numbers"].tolist() == [0, 0, 0, 7, 0]
+        assert (file.lease, file.is_cut, file.damage()) == (Lease.own(SERVICE), False, "")
+        keys.add(file.key)
     assert path.stat().st_size == HEADER_BYTES + LAYOUT.size_bytes
     assert path.stat().st_blocks * 512 >= path.stat().st_size
     assert path.stat().st_mode & 0o777 == 0o600
-    assert create(tmp_path / "1.log", OWN, LAYOUT, len, SERVICE)[1] != key
+    assert len(keys | {_created(tmp_path / "1.log").key}) == 2
 
 
 def test_a_file_that_cannot_be_filled_is_not_left_half_made(tmp_path: Path) -> None:
@@ -56,11 +57,11 @@ def test_a_file_that_cannot_be_filled_is_not_left_half_made(tmp_path: Path) -> N
         raise RuntimeError("no")
 
     path = tmp_path / "0.log"
-    before = create(path, OWN, LAYOUT, len, SERVICE)[1]
+    before = _created(path).key
     with pytest.raises(RuntimeError, match="no"):
         create(path, OWN, LAYOUT, fail, SERVICE)
     assert [own.name for own in tmp_path.iterdir()] == ["0.log"]
-    assert open_mapped(path, OWN, LAYOUT, writable=False)[1] == before
+    assert MappedFile(path, OWN, LAYOUT, writable=False).key == before
 
 
 def test_a_file_of_another_identity_is_refused_with_the_difference(tmp_path: Path) -> None:
@@ -71,13 +72,13 @@ def test_a_file_of_another_identity_is_refused_with_the_difference(tmp_path: Pat
         (replace(OWN, kind="checkpoint", model_name="b"), "it belongs to another kind, another model_name"),
     ):
         with pytest.raises(ValueError, match=f"^{difference}$") as refused:
-            open_mapped(tmp_path / "0.log", other, LAYOUT, writable=False)
+            MappedFile(tmp_path / "0.log", other, LAYOUT, writable=False)
         assert not isinstance(refused.value, Unsound)
 
 
 def test_a_file_of_another_schema_is_refused_as_another_versions(tmp_path: Path) -> None:
-    file, _ = create(tmp_path / "0.log", OWN, LAYOUT, len, SERVICE)
-    header = file[:HEADER_BYTES].replace(b'"schema_version": 2', b'"schema_version": 3')
+    create(tmp_path / "0.log", OWN, LAYOUT, len, SERVICE)
+    header = read_header(tmp_path / "0.log").replace(b'"schema_version": 2', b'"schema_version": 3')
     assert parse_header(header)["schema_version"] == 3
     with pytest.raises(ValueError, match=r"^it was written by another version of Driftgauge$") as refused:
         OWN.key(header)
@@ -89,7 +90,7 @@ def test_a_header_that_is_damaged_is_not_another_identity(content: bytes, tmp_pa
     (tmp_path / "0.log").write_bytes(content.ljust(HEADER_BYTES + LAYOUT.size_bytes, b"\0"))
     assert parse_header(read_header(tmp_path / "0.log")) == {}
     with pytest.raises(Unsound, match="not a state file of Driftgauge, or its header is damaged"):
-        open_mapped(tmp_path / "0.log", OWN, LAYOUT, writable=False)
+        MappedFile(tmp_path / "0.log", OWN, LAYOUT, writable=False)
 
 
 @pytest.mark.parametrize("change", [-1, 1])
@@ -97,12 +98,33 @@ def test_a_file_of_another_size_is_truncated_and_one_that_is_cut_while_mapped_is
     change: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "0.log"
-    file, _ = create(path, OWN, LAYOUT, len, SERVICE)
-    assert not is_cut(file)
+    file = _created(path)
+    assert not file.is_cut
     os.truncate(path, path.stat().st_size + change)
-    assert is_cut(file) == (change < 0)
-    with pytest.raises(Unsound, match="it is truncated"):
-        open_mapped(path, OWN, LAYOUT, writable=True)
+    assert file.is_cut == (change < 0)
+    assert ("truncated" in file.damage()) == (change < 0)
+    with pytest.raises(Truncated, match="it is truncated"):
+        MappedFile(path, OWN, LAYOUT)
+
+
+def test_a_file_that_other_workers_do_not_find_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    file = _created(path)
+    _created(path)
+    assert file.damage() == "0.log was replaced"
+    path.unlink()
+    assert file.damage() == "0.log is gone"
+
+
+def test_a_damaged_header_is_restored_and_a_whole_one_keeps_its_lease(tmp_path: Path) -> None:
+    file = _created(tmp_path / "0.log")
+    file.sign(Lease.own(7))
+    file.restore_header(SERVICE)
+    assert file.lease.service == 7
+    file.content[:HEADER_BYTES] = bytes(HEADER_BYTES)
+    file.restore_header(SERVICE)
+    assert MappedFile(tmp_path / "0.log", OWN, LAYOUT).key == file.key
+    assert file.lease == Lease.own(SERVICE)
 
 
 def test_a_file_of_another_layout_has_another_hash() -> None:
@@ -116,35 +138,11 @@ def test_a_file_of_another_layout_has_another_hash() -> None:
 
 
 def test_a_lease_is_read_as_it_was_written(tmp_path: Path) -> None:
-    file, _ = create(tmp_path / "0.log", OWN, LAYOUT, len, SERVICE)
-    assert Lease.read(file[:HEADER_BYTES]) == Lease.own(SERVICE) == Lease(boot_id(), os.getpid(), SERVICE, False)
+    file = _created(tmp_path / "0.log")
+    assert file.lease == Lease.own(SERVICE) == Lease(boot_id(), os.getpid(), SERVICE, False)
     left = replace(Lease.own(7), clean=True)
-    left.write(file)
-    file.flush()
+    file.sign(left)
     assert Lease.read(read_header(tmp_path / "0.log")) == left
-
-
-def test_each_process_has_a_service_id_of_its_own() -> None:
-    command = [sys.executable, "-c", IDENTITY]
-    said = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(2)]
-    assert service_id() == SERVICE
-    assert len({str(SERVICE), *(own for own, _ in said)}) == 3
-    assert [is_pid for _, is_pid in said] == ["True", "True"]
-
-
-def test_processes_of_one_number_that_started_at_other_times_are_two_services(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stat = tmp_path / "stat"
-    monkeypatch.setattr(driftgauge.state.files, "_OWN_STAT", stat)
-    found = set()
-    for started in (100, 101):
-        stat.write_text(f"1 (a) program) S {'0 ' * 18}{started} 0 0\n")
-        found.add(service_id())
-    stat.unlink()  # as on other systems than Linux
-    assert service_id() == os.getpid()
-    assert len(found | {service_id()}) == 3
-    assert {Lease.own(own).service_pid for own in found} == {os.getpid()}
 
 
 def test_a_process_that_left_or_ended_is_not_running() -> None:
@@ -152,6 +150,7 @@ def test_a_process_that_left_or_ended_is_not_running() -> None:
     ended.wait()
     own, this = Lease.own(SERVICE), boot_id()
     assert own.is_running(this)
+    assert own.service_pid == os.getpid()
     assert not replace(own, clean=True).is_running(this)
     assert not replace(own, pid=0).is_running(this)
     assert not replace(own, pid=ended.pid).is_running(this)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from driftgauge.common.private_files import FileLock, LockTimeout
+from driftgauge.common.processes import boot_id
 from driftgauge.errors import StateError
-from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, boot_id
+from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS
 from driftgauge.state.folder import refuse_old, reset, state_files
 
 from tests.writers import HEADS, Crew, crew, shape_of, store_in

@@ -17,11 +17,12 @@ import pytest
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.window import time_windows
 from driftgauge.metrics.series import DROPPED, LATE
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import FAILPOINTS
-from driftgauge.state.root import Latches, Root
+from driftgauge.state.root import Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import StateSnapshot, sum_totals

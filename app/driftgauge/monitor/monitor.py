@@ -14,6 +14,7 @@ import numpy as np
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
 from driftgauge.drift.windows.blocks import step_rows
@@ -29,7 +30,6 @@ from driftgauge.metrics.series import (
 )
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.state.catch_up import PendingRows
-from driftgauge.state.root import Latches
 from driftgauge.state.shape import StateShape
 from driftgauge.state.snapshot import StateSnapshot
 from driftgauge.state.store import LOCK_SECONDS, Store

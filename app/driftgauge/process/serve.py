@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from driftgauge.common.processes import service_id
 from driftgauge.errors import DriftgaugeError, SettingsError
 from driftgauge.process.banner import announce
 from driftgauge.process.endings import STARTUP_FAILURE
@@ -21,7 +22,6 @@ from driftgauge.process.generation import Generation
 from driftgauge.process.logs import configure_logs, log_stream
 from driftgauge.process.supervisor import Supervisor
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, ignored_variables, load, variable
-from driftgauge.state.files import service_id
 
 LINKS: Final = (
     "Kubernetes sets these for a Service named driftgauge; they are addresses, not settings. "

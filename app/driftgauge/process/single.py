@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from driftgauge.common.processes import service_id
 from driftgauge.main import create_app
 from driftgauge.process.banner import announce
 from driftgauge.process.server import Server
 from driftgauge.process.trial import check_application, reset_state
 from driftgauge.settings.options import Settings
-from driftgauge.state.files import service_id
 
 
 def prepare(settings: Settings, *, fresh_state: bool) -> Server:

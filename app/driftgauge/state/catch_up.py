@@ -6,7 +6,6 @@ it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -95,12 +94,12 @@ class CatchUp:
     def _pages(self, checkpoint: Checkpoint, root: Root, block: Block) -> tuple[dict[int, Page], int, IntArray]:
         """Return the pages that rows change, the rows too late for all windows, and the places of damaged pages."""
         pages: dict[int, Page] = {}
-        late, damaged = [], [_NO_PLACES]
+        rings, late, damaged = self._shape.rings, [], [_NO_PLACES]
         for span in self._shape.spans:
-            newest = int(checkpoint.numbers(root, span).max())
+            newest = int(rings.part(span, root.table.bucket).max())
             new, missed = bucketed(span, block, newest, self._shape.binner, self._summing)
             late.append(missed)
-            places = checkpoint.places(span, new.numbers)
+            places = rings.place(span, new.numbers)
             again = np.flatnonzero(root.table.bucket[places] == new.numbers)
             before, whole = checkpoint.buckets(root, places[again])
             damaged.append(places[again][~whole])
@@ -120,16 +119,12 @@ class CatchUp:
             counters.add(DROPPED.name, damaged, Reason.STATE_DAMAGED)
         return words
 
-    def without_future(self, checkpoint: Checkpoint, root: Root, limit: float, now: float) -> tuple[Root, int]:
+    def without_future(self, root: Root, limit: float, now: float) -> tuple[Root, int]:
         """Return a root without buckets later than `now` if its latest time exceeds `limit`: a clock was ahead.
 
         Returns how many there were, too.
         """
         if root.progress.head.at <= limit:
             return root, 0
-        later = []
-        for span in self._shape.spans:
-            numbers = checkpoint.numbers(root, span)
-            later.append(checkpoint.places(span, numbers[numbers > math.floor(now / span.width)]))
-        places = np.concatenate([_NO_PLACES, *later])
+        places = self._shape.rings.later(root.table.bucket, now)
         return replace(root.without(places), progress=root.progress.up_to(now)), len(places)

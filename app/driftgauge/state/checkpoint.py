@@ -10,18 +10,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import accumulate
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from driftgauge.drift.bins import BoolArray, IntArray
-from driftgauge.drift.windows.buckets import NEVER, Buckets, first_bucket
-from driftgauge.drift.windows.time_spans import TimeSpan, Totals
+from driftgauge.drift.windows.buckets import NEVER, Buckets
+from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.state.double_buffer import Damaged, DoubleBuffer, multipliers
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.layout import Buffer, WordArray
-from driftgauge.state.root import PageTable, Root, root_arrays, root_from
+from driftgauge.state.root import PageTable, Root, arrays_of, root_from
 from driftgauge.state.shape import StateShape
 
 Page = tuple[int, Mapping[str, Any]]
@@ -39,8 +38,6 @@ class Checkpoint:
         self._root = DoubleBuffer("checkpoint", shape.root, arrays, failpoint)
         self._pages: WordArray = arrays["pages"]
         self._multipliers = multipliers(shape.page.words)
-        firsts = accumulate((span.buckets for span in shape.spans), initial=0)
-        self._first: Final[Mapping[TimeSpan, int]] = dict(zip(shape.spans, firsts, strict=False))
         self._read: tuple[tuple[int, int], Root] | None = None
         if buffer is None:
             self.repair()
@@ -107,34 +104,23 @@ class Checkpoint:
             checks[place] = words @ self._multipliers
             self._failpoint("checkpoint.page")
         root = replace(root, table=PageTable(bucket, copy, checks))
-        self._root.write(root_arrays(root))
+        self._root.write(arrays_of(root))
         self._read = self._root.stamp, root
 
     # ------------------------------------------------------------ pages
-
-    def places(self, span: TimeSpan, numbers: IntArray) -> IntArray:
-        """Return the pages of buckets with some numbers, shape as given."""
-        return self._first[span] + numbers % span.buckets
-
-    def numbers(self, root: Root, span: TimeSpan) -> IntArray:
-        """Return the numbers of the buckets of a span, shape [buckets]; NEVER for empty ones."""
-        first = self._first[span]
-        return root.table.bucket[first : first + span.buckets]
 
     def totals(self, root: Root, now: float) -> tuple[tuple[Totals, ...], IntArray]:
         """Return what each time window holds at a moment, and the places of damaged pages, which are left out.
 
         The caller holds the evaluation lock: without it pages may be overwritten meanwhile.
         """
-        totals, damaged = [], []
+        totals, damaged = [], [np.empty(0, np.int64)]
         for span in self._shape.spans:
-            numbers = self.numbers(root, span)
-            oldest = first_bucket(span, now)
-            held = self._first[span] + np.flatnonzero((numbers >= oldest) & (numbers < oldest + span.buckets))
+            held = self._shape.rings.held(span, root.table.bucket, now)
             buckets, whole = self.buckets(root, held)
             totals.append(buckets.totals(span, now))
             damaged.append(held[~whole])
-        return tuple(totals), np.concatenate([np.empty(0, np.int64), *damaged])
+        return tuple(totals), np.concatenate(damaged)
 
     def buckets(self, root: Root, places: IntArray) -> tuple[Buckets, BoolArray]:
         """Return the buckets at some places that fit their checksums, and which of the places do."""

@@ -6,7 +6,6 @@ worker starts and not while it counts.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftgauge.common.private_files import allocate, opened
+from driftgauge.common.processes import boot_id, may_run, pid_of
 from driftgauge.errors import DriftgaugeError
 from driftgauge.state.layout import Field, Layout
 
@@ -31,9 +31,6 @@ OPEN_SECONDS: Final = 60.0
 """Longest wait of a worker that starts for others that do: each may have to look through its rows."""
 _LEASE_AT: Final = 3_072
 _LEASE: Final = struct.Struct("<36sqqq")
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-_OWN_STAT: Final = Path("/proc/self/stat")
-_PID_BITS: Final = 22
 _KEYS: Final = 2**62
 
 
@@ -46,14 +43,25 @@ class Truncated(Unsound):
 
 
 @dataclass(frozen=True)
+class StateKey:
+    """Whose state it is."""
+
+    model_name: str
+    model_version: str
+    baseline: str
+    """Hash of the baseline."""
+
+
+@dataclass(frozen=True)
 class FileIdentity:
-    """What the header of a file must say: its kind, whose state it holds, and the hashes of baseline and layout."""
+    """What the header of a file must say."""
 
     kind: str
     model_name: str
     model_version: str
     baseline: str
     layout: str
+    """Hash of all that decides what its bytes mean."""
 
     def header(self, key: int) -> bytes:
         """Return the first line of a file."""
@@ -68,11 +76,20 @@ class FileIdentity:
             raise Unsound("it is not a state file of Driftgauge, or its header is damaged")
         if content.get("schema_version") != SCHEMA_VERSION:
             raise ValueError("it was written by another version of Driftgauge")
-        different = [f"another {name}" for name, value in vars(self).items() if content.get(name) != value]
-        if different:
+        if different := [f"another {name}" for name, value in vars(self).items() if content.get(name) != value]:
             said = ", ".join(different).replace("another layout", "other settings or columns")
             raise ValueError(f"it belongs to {said}")
         return key
+
+    def difference(self, path: Path) -> str:
+        """Return why a file is of another identity; empty if it is of this one, damaged or not there."""
+        try:
+            self.key(read_header(path))
+        except (OSError, Unsound):
+            pass
+        except ValueError as error:
+            return str(error)
+        return ""
 
 
 def layout_hash(fields: Sequence[Field], *further: object) -> str:
@@ -103,15 +120,15 @@ class Lease:
     pid: int
     service: int
     """The `service_id` of the supervisor, or of a server that is a single process."""
-    clean: bool
+    clean: bool = False
 
     @classmethod
     def own(cls, service: int) -> Lease:
         """Return the lease of this process."""
-        return cls(boot_id(), os.getpid(), service, clean=False)
+        return cls(boot_id(), os.getpid(), service)
 
     @classmethod
-    def read(cls, header: bytes) -> Lease:
+    def read(cls, header: bytes | mmap) -> Lease:
         """Return the lease in a header."""
         boot, pid, service, clean = _LEASE.unpack_from(header, _LEASE_AT)
         return cls(boot.rstrip(b"\0").decode("ascii", "replace"), pid, service, bool(clean))
@@ -123,7 +140,7 @@ class Lease:
     @property
     def service_pid(self) -> int:
         """Process id of the service."""
-        return self.service % 2**_PID_BITS
+        return pid_of(self.service)
 
     @property
     def is_whole(self) -> bool:
@@ -132,43 +149,76 @@ class Lease:
 
     def is_running(self, boot: str) -> bool:
         """Return whether a process with this id may be running since this boot."""
-        if self.clean or self.pid <= 0 or self.boot != boot:
-            return False
+        return not self.clean and self.boot == boot and may_run(self.pid)
+
+
+class MappedFile:
+    """A state file in memory."""
+
+    def __init__(self, path: Path, identity: FileIdentity, layout: Layout, *, writable: bool = True) -> None:
+        """Map it; ValueError for another identity or size, OSError if it is unreadable."""
+        access = (os.O_RDWR, "r+b", ACCESS_WRITE) if writable else (os.O_RDONLY, "rb", ACCESS_READ)
+        with os.fdopen(opened(path, access[0]), access[1]) as file:
+            self.key: Final = identity.key(file.read(HEADER_BYTES))
+            """Tells it from earlier files of the same name."""
+            status = os.fstat(file.fileno())
+            if status.st_size != HEADER_BYTES + layout.size_bytes:
+                raise Truncated("it is truncated")
+            self.content: Final = mmap(file.fileno(), status.st_size, access=access[2])
+        self.known: Final = status.st_ino, status.st_size
+        """Its inode, which no other file gets while it is mapped, and its size."""
+        self.path: Final = path
+        self._header = identity.header(self.key)
+
+    @property
+    def body(self) -> memoryview:
+        """All but the header."""
+        return memoryview(self.content)[HEADER_BYTES:]
+
+    @property
+    def lease(self) -> Lease:
+        """The lease of its writer."""
+        return Lease.read(self.content)
+
+    def sign(self, lease: Lease) -> None:
+        """Write a lease to the disk."""
+        lease.write(self.content)
+        self.content.flush(0, HEADER_BYTES)
+
+    def restore_header(self, service: int) -> None:
+        """Write the header again if it is damaged."""
+        if self.content[: len(self._header)] != self._header:
+            self.content[: len(self._header)] = self._header
+            Lease.own(service).write(self.content)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was truncated: reading behind its end would end this process."""
+        return self.content.size() < len(self.content)
+
+    def damage(self) -> str:
+        """Return why other workers do not find what this one writes; empty if they do."""
+        if self.is_cut:
+            return f"{self.path.name}: it was truncated while a worker used it"
         try:
-            os.kill(self.pid, 0)
-        except (OSError, OverflowError) as error:  # the latter for a damaged number
-            return isinstance(error, PermissionError)  # it is another user's
-        return True
-
-
-def boot_id() -> str:
-    """Return the id of this boot of the machine, empty where the kernel gives none."""
-    with contextlib.suppress(OSError):
-        return _BOOT_ID.read_text("ascii").strip()
-    return ""
-
-
-def service_id() -> int:
-    """Return this process' id and start time as one number: in containers ids alone repeat."""
-    started = 0
-    with contextlib.suppress(OSError):  # it is not there on systems other than Linux
-        started = int(_OWN_STAT.read_text("utf-8", "replace").rpartition(")")[2].split()[19])  # counted after the name
-    return started << _PID_BITS | os.getpid()
+            return "" if os.stat(self.path).st_ino == self.known[0] else f"{self.path.name} was replaced"
+        except OSError:
+            return f"{self.path.name} is gone"
 
 
 def create(
     path: Path, identity: FileIdentity, layout: Layout, fill: Callable[[memoryview], object], service: int
-) -> tuple[mmap, int]:
-    """Create a file, in place of any that is there; returns it mapped, and its key.
+) -> None:
+    """Create a file, in place of any that is there; OSError if the disk has no room.
 
-    `fill` gets the part behind the header, all zeros. OSError if the disk has no room.
+    `fill` gets the part behind the header, all zeros.
     """
-    new, key = path.with_suffix(f".{os.getpid()}.new"), secrets.randbelow(_KEYS)
-    header, size = identity.header(key), HEADER_BYTES + layout.size_bytes
+    new = path.with_suffix(f".{os.getpid()}.new")
+    header, size = identity.header(secrets.randbelow(_KEYS)), HEADER_BYTES + layout.size_bytes
     try:
         allocate(new, size, os.O_CREAT | os.O_EXCL)
         with os.fdopen(opened(new, os.O_RDWR), "r+b") as empty:
-            file = mmap(empty.fileno(), size, access=ACCESS_WRITE)
+            file = mmap(empty.fileno(), size)
         file[: len(header)] = header
         Lease.own(service).write(file)
         fill(memoryview(file)[HEADER_BYTES:])
@@ -176,19 +226,3 @@ def create(
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    return file, key
-
-
-def open_mapped(path: Path, identity: FileIdentity, layout: Layout, *, writable: bool) -> tuple[mmap, int]:
-    """Return a file, mapped, and its key; ValueError for another identity or size, OSError if it is unreadable."""
-    size = HEADER_BYTES + layout.size_bytes
-    with os.fdopen(opened(path, os.O_RDWR if writable else os.O_RDONLY), "r+b" if writable else "rb") as file:
-        key = identity.key(file.read(HEADER_BYTES))
-        if os.fstat(file.fileno()).st_size != size:
-            raise Truncated("it is truncated")
-        return mmap(file.fileno(), size, access=ACCESS_WRITE if writable else ACCESS_READ), key
-
-
-def is_cut(file: mmap) -> bool:
-    """Return whether a mapped file was truncated: reading behind its end would end this process."""
-    return file.size() < len(file)

@@ -9,13 +9,16 @@ with each write.
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.windows.streams import StreamRows
-from driftgauge.state.counters import OwnCounters
+from driftgauge.metrics.counters import Counters
 from driftgauge.state.double_buffer import Damaged, DoubleBuffer, multipliers
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.layout import Arrays, Buffer, WordArray
@@ -23,6 +26,33 @@ from driftgauge.state.shape import EXTRA_WORDS, StateShape
 
 NUMBER, ARRIVAL, AT, VALUES = range(EXTRA_WORDS)
 """Words of a record: the number plus 1, the times, and the first value; the checksum is the last word."""
+
+
+class OwnCounters:
+    """The counters of one worker, and the lock under which they are written and copied."""
+
+    def __init__(self, shape: StateShape) -> None:
+        self._layout = shape.counted
+        self.lock: Final = threading.Lock()  # of its own, so that a refusal is counted while rows are appended
+        self.words: Final[WordArray] = np.zeros(shape.counted.words, np.uint64)
+        """All of them, as they are published."""
+        live = shape.counted.arrays(self.words)
+        self.counters: Final = Counters(shape.series, live)
+        self.process: Final[FloatArray] = live["process"]
+        """The numbers of the process, in the order of `metrics.PROCESS`."""
+        self.rows: Final[IntArray] = live["rows"]
+        """Rows of the log that the counters contain, shape [1]."""
+
+    @contextmanager
+    def counting(self) -> Iterator[Counters]:
+        """Give the counters to one writer at a time."""
+        with self.lock:
+            yield self.counters
+
+    def copied(self) -> Arrays:
+        """Return a copy by series, with `process` and `rows`."""
+        with self.lock:
+            return self._layout.arrays(self.words.copy())
 
 
 class LogReader:

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.drift.bins import BoolArray, IntArray
+from driftgauge.drift.bins import IntArray
 from driftgauge.drift.evidence.progress import Progress
-from driftgauge.drift.verdict.rule import LIMITS
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.buckets import NEVER
-from driftgauge.state.layout import Arrays, Field, WordArray
+from driftgauge.state.layout import Arrays, WordArray
 
 MAX_SLOTS: Final = 64
 """Workers that may share a state at once."""
 FOLDED: Final = -1
 """The read position of a log that is part of the carried counters."""
-
-
-@dataclass(frozen=True)
-class Latches:
-    """The thresholds that effects have reached, and as of when."""
-
-    latched: BoolArray
-    """Shape [limits, columns]."""
-    rows: int
-    """Rows that had been counted."""
-    clock: float
-    """The time by the monitor's clock, seconds since 1970; -inf before the first row."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +53,7 @@ class Root:
         """Return the root before the first row."""
         return cls(
             progress=progress,
-            latches=Latches(np.zeros((len(LIMITS), len(progress.head.total)), np.bool_), 0, -math.inf),
+            latches=Latches.start(len(progress.head.total)),
             evaluated_at=-math.inf,
             positions={},
             carried=np.zeros(carried_words, np.uint64),
@@ -89,48 +77,30 @@ class Root:
         return replace(self, table=replace(self.table, bucket=bucket))
 
 
-# ---------------------------------------------------------------- as arrays
+def arrays_of(value: Any, path: str = "root") -> Arrays:
+    """Return a root as arrays: each field of it, and of the dataclasses and tuples in it, by its path."""
+    if parts := _parts(value):
+        return {at: array for name, part in parts.items() for at, array in arrays_of(part, f"{path}.{name}").items()}
+    if isinstance(value, Mapping):  # the positions
+        return {path: np.array([*value.items(), *[(-1, 0)] * (MAX_SLOTS - len(value))])}
+    return {path: np.asarray(value, np.float64 if value is None else None)}
 
 
-def root_fields(like: Root) -> list[Field]:
-    """Return the arrays that a root takes."""
-    return [Field(name, leaf.dtype.str[1:], leaf.shape) for name, leaf in root_arrays(like).items()]
-
-
-def root_arrays(root: Root) -> Arrays:
-    """Return a root as arrays: each field of it and of the dataclasses in it, by its path."""
-    return {name: _array_of(leaf) for name, leaf in _leaves(root, "root")}
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if not is_dataclass(value):
-        yield path, value
-        return
-    for field in fields(value):
-        yield from _leaves(getattr(value, field.name), f"{path}.{field.name}")
-
-
-def _array_of(leaf: Any) -> Any:
-    """Return an array, a number, None (as NaN) or the positions as an array."""
-    if isinstance(leaf, Mapping):
-        return np.array([*leaf.items(), *[(-1, 0)] * (MAX_SLOTS - len(leaf))])
-    return np.asarray(leaf, np.float64 if leaf is None else None)
-
-
-def root_from(arrays: Arrays, like: Root) -> Root:
+def root_from(arrays: Arrays, like: Any, path: str = "root") -> Any:
     """Return the root of such arrays, with the types of another one."""
-    root: Root = _grown(like, "root", arrays)
-    return root
-
-
-def _grown(like: Any, path: str, arrays: Arrays) -> Any:
-    if is_dataclass(like) and not isinstance(like, type):
-        names = [field.name for field in fields(like)]
-        return type(like)(**{name: _grown(getattr(like, name), f"{path}.{name}", arrays) for name in names})
+    if parts := _parts(like):
+        made = {name: root_from(arrays, part, f"{path}.{name}") for name, part in parts.items()}
+        return tuple(made.values()) if isinstance(like, tuple) else type(like)(**made)
     array = arrays[path]
     if isinstance(like, np.ndarray):
         return array
     if isinstance(like, Mapping):
         return {key: read for key, read in array.tolist() if key >= 0}
-    number = array.item()
-    return None if like is None and math.isnan(number) else number
+    return None if like is None and np.isnan(array) else array.item()
+
+
+def _parts(value: Any) -> Mapping[str, Any]:
+    """Return the parts of a dataclass or a tuple by name; nothing for other values."""
+    if isinstance(value, tuple):
+        return {str(number): part for number, part in enumerate(value)}
+    return {own.name: getattr(value, own.name) for own in fields(value)} if is_dataclass(value) else {}

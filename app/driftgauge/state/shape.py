@@ -10,11 +10,12 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.scales import Scales
+from driftgauge.drift.windows.buckets import Rings
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import PROCESS, CounterSpec
 from driftgauge.state.double_buffer import double_buffer_fields
 from driftgauge.state.layout import Field, Layout, counter_fields
-from driftgauge.state.root import MAX_SLOTS, Root, root_fields
+from driftgauge.state.root import MAX_SLOTS, Root, arrays_of
 
 _FEWEST_UNREAD: Final = 4_096
 _MOST_UNREAD: Final = 8_192
@@ -66,10 +67,10 @@ class StateShape:
         committed, records = Field("committed", "i8", (1,)), Field("records", "u8", (self.capacity, self.record_words))
         return Layout([committed, *double_buffer_fields("counters", self.counted), records])
 
-    @property
-    def pages(self) -> int:
-        """Pages of a checkpoint: one for each bucket of each time window."""
-        return sum(span.buckets for span in self.spans)
+    @cached_property
+    def rings(self) -> Rings:
+        """The places of the buckets of all time windows; each has a page in a checkpoint."""
+        return Rings(self.spans)
 
     @cached_property
     def page(self) -> Layout:
@@ -80,15 +81,15 @@ class StateShape:
     @cached_property
     def start(self) -> Root:
         """The root of a checkpoint before the first row."""
-        return Root.start(Progress.start(self.binner, self.detector), self.counted.words, self.pages)
+        return Root.start(Progress.start(self.binner, self.detector), self.counted.words, self.rings.places)
 
     @cached_property
     def root(self) -> Layout:
         """The layout of a checkpoint's root."""
-        return Layout(root_fields(self.start))
+        return Layout([Field(name, own.dtype.str[1:], own.shape) for name, own in arrays_of(self.start).items()])
 
     @cached_property
     def checkpoint(self) -> Layout:
         """The layout of a checkpoint."""
-        pages = Field("pages", "u8", (2, self.pages, self.page.words))
+        pages = Field("pages", "u8", (2, self.rings.places, self.page.words))
         return Layout([*double_buffer_fields("checkpoint", self.root), pages])

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from mmap import mmap
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from driftgauge.common.private_files import FileLock, LockTimeout, allocate, make_private
+from driftgauge.common.processes import boot_id, service_id
 from driftgauge.errors import DriftgaugeError, Reason, StateError
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import Failpoint, no_failpoint
@@ -25,19 +25,16 @@ from driftgauge.state.files import (
     OPEN_SECONDS,
     FileIdentity,
     Lease,
+    MappedFile,
+    StateKey,
     Truncated,
     Unsound,
-    boot_id,
     create,
-    is_cut,
     layout_hash,
-    open_mapped,
     parse_header,
     read_header,
-    service_id,
 )
 from driftgauge.state.folder import refuse_old
-from driftgauge.state.layout import Layout
 from driftgauge.state.log import Log, LogReader
 from driftgauge.state.root import FOLDED
 from driftgauge.state.shape import StateShape
@@ -50,43 +47,25 @@ class StateUnavailable(DriftgaugeError):
     """No state can be kept in the folder; the message says why."""
 
 
-@dataclass(frozen=True)
-class StateKey:
-    """Whose state it is."""
-
-    model_name: str
-    model_version: str
-    baseline: str
-    """Hash of the baseline."""
-
-
-@dataclass(frozen=True)
-class Recovery:
+class Recovery(NamedTuple):
     """What could not be used as it was found when a worker started, and what was done."""
 
     reason: Reason
     text: str
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """The log of a worker that runs or has ended."""
 
     number: int
     key: int
     """Tells the log from earlier ones of the slot."""
     log: LogReader
-    file: mmap | None = None
-    boot: str = ""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a process uses it, as far as its process id tells."""
-        return self.file is None or Lease.read(self.file[:HEADER_BYTES]).is_running(self.boot)
+    is_running: bool = True
+    """Whether a process uses it, as far as its process id tells."""
 
 
-@dataclass(frozen=True)
-class Acquired:
+class Acquired(NamedTuple):
     """The slot of this worker."""
 
     number: int
@@ -95,16 +74,6 @@ class Acquired:
     checkpoint: Checkpoint
     uncounted: int = 0
     """Rows that the worker before this one appended and did not count."""
-
-
-@dataclass(frozen=True)
-class OwnFile:
-    """A file of this worker, mapped."""
-
-    content: mmap
-    inode: int
-    header: bytes
-    """What its header must be."""
 
 
 class Slots:
@@ -126,21 +95,21 @@ class Slots:
         self.failpoint: Final = failpoint
         self.recoveries: Final[list[Recovery]] = []
         """What was found when this worker started."""
+        self.files: dict[str, MappedFile] = {}
+        """The checkpoint and the log of this worker, by name, as long as other workers find them."""
         self.left_out: Mapping[int, str] = {}
         """The slots of other workers that could not be read last, and why."""
         self._state_dir = state_dir or folder
         self._service = service_id() if service is None else service
         self._boot = boot_id()
         self._lock: FileLock | None = None
-        self._files: dict[str, OwnFile] = {}
-        """This worker's files, by name; the log is acquired last."""
-        self._seen: dict[int, tuple[tuple[int, int], Slot]] = {}
+        self._seen: dict[int, tuple[MappedFile, LogReader]] = {}
         series = [(spec.name, spec.children, spec.buckets) for spec in shape.series]
         log = layout_hash([*shape.log.fields, *shape.counted.fields], series, shape.clock)
         spans, detector = [span.name for span in shape.spans], shape.detector
         whole = layout_hash([*shape.root.fields, *shape.page.fields], spans, detector.budget, detector.by_hour, log)
-        self._log_identity = FileIdentity("log", key.model_name, key.model_version, key.baseline, log)
-        self._identity = replace(self._log_identity, kind="checkpoint", layout=whole)
+        self._log_identity = FileIdentity(**vars(key), kind="log", layout=log)
+        self._identity = FileIdentity(**vars(key), kind="checkpoint", layout=whole)
 
     # ------------------------------------------------------------ this worker
 
@@ -152,7 +121,7 @@ class Slots:
         refuse_old(self.folder)
         try:
             make_private(self.folder, self._state_dir)
-            with FileLock(self.folder / EVALUATION_LOCK).held(OPEN_SECONDS):
+            with self.evaluation_lock().held(OPEN_SECONDS):
                 self._require_free()
                 for left in self.folder.glob("*.new"):  # of killed workers: the holder of the lock creates files
                     left.unlink(missing_ok=True)
@@ -173,12 +142,12 @@ class Slots:
 
     def _require_free(self) -> None:
         """Raise StateError if another service uses the folder for something else. The caller holds the lock."""
-        checkpoint = self.folder / CHECKPOINT_FILE
+        other_checkpoint = self._identity.difference(self.folder / CHECKPOINT_FILE)
         for log in self._logs():
             with contextlib.suppress(OSError):  # a file that no worker can use
                 header = read_header(log)
                 lease, baseline = Lease.read(header), str(parse_header(header).get("baseline"))[:12]
-                why = _difference(log, self._log_identity) or _difference(checkpoint, self._identity)
+                why = self._log_identity.difference(log) or other_checkpoint
                 if why and lease.service != self._service and not FileLock(log.with_suffix(".lock")).is_free():
                     raise StateError(
                         f"{self.folder} is used by process {lease.service_pid} with baseline {baseline}, and its state "
@@ -195,68 +164,69 @@ class Slots:
         raise StateUnavailable(f"{self.folder}: {self.shape.max_workers} worker(s) use it already{few}")
 
     def _checkpoint(self) -> Checkpoint:
-        layout, fill = self.shape.checkpoint, lambda buffer: Checkpoint(self.shape, buffer).repair()
-        file, _ = self._opened(CHECKPOINT_FILE, self._identity, layout, fill)
+        file = self._opened(CHECKPOINT_FILE)
         for log in self._logs():
-            if _difference(log, self._log_identity) and FileLock(log.with_suffix(".lock")).is_free():
+            if self._log_identity.difference(log) and FileLock(log.with_suffix(".lock")).is_free():
                 log.unlink(missing_ok=True)  # of another baseline or other settings, and no worker uses it
-        checkpoint = Checkpoint(self.shape, memoryview(file)[HEADER_BYTES:], failpoint=self.failpoint)
+        checkpoint = Checkpoint(self.shape, file.body, failpoint=self.failpoint)
         if damage := checkpoint.repair():
-            self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{CHECKPOINT_FILE}: {damage}"))
+            self._recovered(Reason.STATE_DAMAGED, f"{CHECKPOINT_FILE}: {damage}")
         return checkpoint
 
-    def _opened(
-        self, name: str, identity: FileIdentity, layout: Layout, fill: Callable[[memoryview], object]
-    ) -> tuple[mmap, int]:
-        """Return a file, mapped, and its key; the file is new if there was none that can be used."""
-        path = self.folder / name
+    def _resumed(self, number: int, checkpoint: Checkpoint) -> Acquired:
+        root, name = checkpoint.read(), f"{number}.log"
+        file = self._opened(name)
+        if root.positions.get(file.key) == FOLDED:  # a worker was killed before it deleted the file
+            file.path.unlink()
+            file = self._opened(name)
+        log, is_whole = Log(self.shape, file.body, failpoint=self.failpoint), file.lease.is_whole
+        damage = log.resume(root.positions.get(file.key, 0), intact=is_whole)
+        if not is_whole:
+            lost = damage or "what was written in the last seconds may be lost"
+            self._recovered(Reason.POWER_LOSS, f"{name}: the machine stopped: {lost}")
+        elif damage:
+            self._recovered(Reason.STATE_DAMAGED, f"{name}: {damage}")
+        uncounted = max(0, log.rows - int(log.counters.rows[0]))
+        if file.key not in root.positions:  # if the checkpoint is new, the rows of the largest window are counted again
+            keys = [slot.key for slot in self.others()]
+            checkpoint.commit(root.with_position(file.key, log.rows - self.shape.window_rows, keys), {})
+        # Should the machine stop from now on, the mark of an orderly stop is no longer true.
+        file.sign(Lease.own(self._service))
+        log.repeat()
+        return Acquired(number, file.key, log, checkpoint, uncounted)
+
+    def _opened(self, name: str) -> MappedFile:
+        """Return a file of this worker; it is new if there was none that can be used."""
+        path, is_log = self.folder / name, name != CHECKPOINT_FILE
+        identity, layout = (self._log_identity, self.shape.log) if is_log else (self._identity, self.shape.checkpoint)
         try:
-            try:
-                file, key = open_mapped(path, identity, layout, writable=True)
-            except Truncated as error:
-                self.recoveries.append(Recovery(Reason.STATE_TRUNCATED, f"{name}: {error}"))
-                allocate(path, HEADER_BYTES + layout.size_bytes)
-                file, key = open_mapped(path, identity, layout, writable=True)
+            self.files[name] = MappedFile(path, identity, layout)
+        except Truncated as error:
+            self._recovered(Reason.STATE_TRUNCATED, f"{name}: {error}")
+            allocate(path, HEADER_BYTES + layout.size_bytes)
+            return self._opened(name)
         except (FileNotFoundError, ValueError) as error:
             if isinstance(error, ValueError):
-                self.recoveries.append(Recovery(Reason.STATE_FOREIGN, f"{name}: {error}; it begins empty"))
-            file, key = create(path, identity, layout, fill, self._service)
-        self._files[name] = OwnFile(file, os.stat(path).st_ino, identity.header(key))
-        return file, key
+                self._recovered(Reason.STATE_FOREIGN, f"{name}: {error}; it begins empty")
+            create(path, identity, layout, self._begin_log if is_log else self._begin_checkpoint, self._service)
+            return self._opened(name)
+        return self.files[name]
 
-    def _resumed(self, number: int, checkpoint: Checkpoint) -> Acquired:
-        layout, fill = self.shape.log, lambda buffer: Log(self.shape, buffer).publish()
-        root, name = checkpoint.read(), f"{number}.log"
-        file, key = self._opened(name, self._log_identity, layout, fill)
-        if root.positions.get(key) == FOLDED:  # a worker was killed before it deleted the file
-            (self.folder / name).unlink()
-            file, key = self._opened(name, self._log_identity, layout, fill)
-        lease = Lease.read(file[:HEADER_BYTES])
-        log = Log(self.shape, memoryview(file)[HEADER_BYTES:], failpoint=self.failpoint)
-        damage = log.resume(root.positions.get(key, 0), intact=lease.is_whole)
-        if not lease.is_whole:
-            lost = damage or "what was written in the last seconds may be lost"
-            self.recoveries.append(Recovery(Reason.POWER_LOSS, f"{name}: the machine stopped: {lost}"))
-        elif damage:
-            self.recoveries.append(Recovery(Reason.STATE_DAMAGED, f"{name}: {damage}"))
-        uncounted = max(0, log.rows - int(log.counters.rows[0]))
-        if key not in root.positions:  # if the checkpoint is new, the rows of the largest window are observed again
-            keys = [slot.key for slot in self.others()]
-            checkpoint.commit(root.with_position(key, log.rows - self.shape.window_rows, keys), {})
-        # Should the machine stop from now on, the mark of an orderly stop is no longer true.
-        Lease.own(self._service).write(file)
-        file.flush(0, HEADER_BYTES)
-        log.repeat()
-        return Acquired(number, key, log, checkpoint, uncounted)
+    def _begin_log(self, buffer: memoryview) -> None:
+        Log(self.shape, buffer).publish()
+
+    def _begin_checkpoint(self, buffer: memoryview) -> None:
+        Checkpoint(self.shape, buffer).repair()
+
+    def _recovered(self, reason: Reason, text: str) -> None:
+        self.recoveries.append(Recovery(reason, text))
 
     def leave(self) -> None:
         """Write everything to the disk, mark the log as left in good order, and give the slot back."""
-        for own in self._files.values():
-            own.content.flush()
-        for name, own in self._files.items():
-            if name != CHECKPOINT_FILE:
-                replace(Lease.read(own.content[:HEADER_BYTES]), clean=True).write(own.content)
-                own.content.flush(0, HEADER_BYTES)
+        for file in self.files.values():
+            file.content.flush()
+        for name in self.files.keys() - {CHECKPOINT_FILE}:
+            self.files[name].sign(replace(self.files[name].lease, clean=True))
         self.release()
 
     def release(self) -> None:
@@ -266,79 +236,55 @@ class Slots:
 
     # ------------------------------------------------------------ while it runs
 
-    def shares(self, name: str) -> bool:
-        """Return whether other workers find a file of this worker."""
-        return name in self._files
-
     def is_cut(self, name: str) -> bool:
         """Return whether a file of this worker was truncated: reading behind its end would end this process."""
-        own = self._files.get(name)
-        return own is not None and is_cut(own.content)
+        file = self.files.get(name)
+        return file is not None and file.is_cut
 
     def lost(self) -> Mapping[str, str]:
-        """Return the files of this worker that cannot be shared any more, and why; with its log both."""
-        lost = {name: why for name, own in self._files.items() if (why := self._damage(name, own))}
+        """Return the files of this worker that other workers do not find any more, and why; with its log both."""
+        lost = {name: why for name, file in self.files.items() if (why := file.damage())}
         logs = [why for name, why in lost.items() if name != CHECKPOINT_FILE]
-        return dict.fromkeys(self._files, logs[0]) if logs else lost
-
-    def _damage(self, name: str, own: OwnFile) -> str:
-        if is_cut(own.content):
-            return f"{name}: it was truncated while a worker used it"
-        try:
-            return "" if os.stat(self.folder / name).st_ino == own.inode else f"{name} was replaced"
-        except OSError:
-            return f"{name} is gone"
-
-    def give_up(self, names: Collection[str]) -> None:
-        """Share some files of this worker no more."""
-        self._files = {name: own for name, own in self._files.items() if name not in names}
+        return dict.fromkeys(self.files, logs[0]) if logs else lost
 
     def restore_headers(self) -> None:
         """Write the headers of this worker's files again if they are damaged."""
-        for own in self._files.values():
-            if own.content[: len(own.header)] != own.header:
-                own.content[: len(own.header)] = own.header
-                Lease.own(self._service).write(own.content)
+        for file in self.files.values():
+            file.restore_header(self._service)
 
     def evaluation_lock(self) -> FileLock:
         """Return the lock of the worker that evaluates."""
         return FileLock(self.folder / EVALUATION_LOCK)
 
     def others(self) -> list[Slot]:
-        """Return the slots of other workers, running or ended, by number; none if this one shares no log.
-
-        Logs of another baseline or layout are left out: their workers are about to be replaced.
-        """
-        found: dict[int, tuple[tuple[int, int], Slot]] = {}
+        """Return the slots of other workers, running or ended, by number; none if this one shares no log."""
+        found: dict[int, tuple[MappedFile, LogReader]] = {}
         left_out: dict[int, str] = {}
         try:
-            logs = self._logs() if self._files.keys() - {CHECKPOINT_FILE} else []
+            logs = self._logs() if self.files.keys() - {CHECKPOINT_FILE} else []
         except OSError as error:
             logs, left_out[-1] = [], f"only this worker's own state can be read: {error}"
         for path in logs:
-            number = int(path.stem)
-            if path.name in self._files:
+            if path.name in self.files:
                 continue
             try:
-                status = os.lstat(path)
-                known = status.st_ino, status.st_size
-                before = self._seen.get(number)
-                # A mapped file keeps its inode, so no other file has it; of others nothing is kept.
-                found[number] = known, before[1] if before and before[0] == known else self._slot(number, path)
+                found[int(path.stem)] = self._mapped(path)
             except FileNotFoundError:
                 pass
-            except OSError as error:
-                left_out[number] = f"{path.name} is left out: {error.strerror or error}"
-            except Unsound as error:
-                left_out[number] = f"{path.name} is left out: {error}"
+            except (OSError, Unsound) as error:
+                left_out[int(path.stem)] = f"{path.name} is left out: {getattr(error, 'strerror', None) or error}"
             except ValueError:  # of another baseline or layout: its worker is about to be replaced
                 pass
         self._seen, self.left_out = found, left_out
-        return [slot for _, slot in found.values()]
+        return [Slot(own, file.key, log, file.lease.is_running(self._boot)) for own, (file, log) in found.items()]
 
-    def _slot(self, number: int, path: Path) -> Slot:
-        file, key = open_mapped(path, self._log_identity, self.shape.log, writable=False)
-        return Slot(number, key, LogReader(self.shape, memoryview(file)[HEADER_BYTES:]), file, self._boot)
+    def _mapped(self, path: Path) -> tuple[MappedFile, LogReader]:
+        """Return the log of another worker; a file that is still there is mapped once."""
+        status, before = os.lstat(path), self._seen.get(int(path.stem))
+        if before and before[0].known == (status.st_ino, status.st_size):
+            return before
+        file = MappedFile(path, self._log_identity, self.shape.log, writable=False)
+        return file, LogReader(self.shape, file.body)
 
     def _logs(self) -> list[Path]:
         """Return the logs in the folder, by number."""
@@ -356,14 +302,3 @@ class Slots:
                     self.failpoint("fold.deleted")
             finally:
                 lock.release()
-
-
-def _difference(path: Path, identity: FileIdentity) -> str:
-    """Return why a file is of another identity; empty if it is of this one, damaged or not there."""
-    try:
-        identity.key(read_header(path))
-    except (OSError, Unsound):
-        pass
-    except ValueError as error:
-        return str(error)
-    return ""

@@ -8,10 +8,10 @@ from functools import reduce
 from operator import add
 
 from driftgauge.drift.evidence.detector import Evidence
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.drift.windows.window import Rows
 from driftgauge.state.layout import Arrays
-from driftgauge.state.root import Latches
 
 
 @dataclass(frozen=True)

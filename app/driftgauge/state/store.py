@@ -16,17 +16,19 @@ from typing import Final
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.streams import merged, newest_of
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
 from driftgauge.state.catch_up import CatchUp, PendingRows
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
+from driftgauge.state.files import StateKey
 from driftgauge.state.layout import WordArray
 from driftgauge.state.log import Log
-from driftgauge.state.root import FOLDED, Latches, Root
+from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots, StateKey
+from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
 
 LOCK_SECONDS: Final = 5.0
@@ -143,7 +145,7 @@ class Store:
     def is_persistent(self) -> bool:
         """Whether state is kept in files, where the next worker looks for them."""
         self._require_files()
-        return self._slots.shares(self._own_file) and self._slots.shares(CHECKPOINT_FILE)
+        return len(self._slots.files) > 1
 
     @property
     def workers(self) -> int:
@@ -184,7 +186,7 @@ class Store:
                 self._checkpoint = self._checkpoint.without_pages()
             if self._own_file in lost:
                 self._log = self._log.emptied()
-            self._slots.give_up(lost)
+            self._slots.files = {name: file for name, file in self._slots.files.items() if name not in lost}
             for why in lost.values():
                 self.lost = self.lost or why
                 self._note(f"{why}; this worker continues in memory")
@@ -256,7 +258,7 @@ class Store:
         """
         with self._evaluating, contextlib.ExitStack() as stack:
             self._require_files()
-            if self._slots.shares(CHECKPOINT_FILE):
+            if CHECKPOINT_FILE in self._slots.files:
                 stack.enter_context(self._slots.evaluation_lock().held(wait_seconds))
                 self._require_files()
             if self._is_closed:  # by now the slot may be another worker's
@@ -288,7 +290,7 @@ class Store:
         for key, slot in slots.items():
             if slot.log.has_damaged_end(before.positions[key]):
                 self._note(f"{slot.number}.log: its newest rows or their number are damaged")
-        root, dropped = self._catch_up.without_future(self._checkpoint, before, limit, now)
+        root, dropped = self._catch_up.without_future(before, limit, now)
         if root is not before:
             self._note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
             self._checkpoint.commit(root, {})
@@ -356,34 +358,28 @@ class Store:
 
         That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window.
         """
-        for slot in self._slots.others() if self._slots.shares(CHECKPOINT_FILE) else ():
-            if self._is_over(slot, oldest):
-                with contextlib.suppress(Damaged, OSError):
-                    self._slots.remove(slot, lambda slot=slot: self._carry(slot, oldest))  # type: ignore[misc]
-
-    def _is_over(self, slot: Slot, oldest: float) -> bool:
-        """Return whether a log is folded, or may be: a worker may have ended between its fold and its deletion."""
-        position = self._checkpoint.read().positions.get(slot.key, 0)
-        if position == FOLDED:
-            return True
-        is_read = 0 < slot.log.rows_after(position) == position
-        return is_read and float(slot.log.arrivals(position - 1, position)[0]) < oldest
+        for slot in self._slots.others() if CHECKPOINT_FILE in self._slots.files else ():
+            with contextlib.suppress(Damaged, OSError):
+                self._slots.remove(slot, lambda slot=slot: self._carry(slot, oldest))  # type: ignore[misc]
 
     def _carry(self, slot: Slot, oldest: float) -> bool:
         """Add the counters and rows of a log to the carried ones; returns whether its file is not needed any more."""
-        if not self._is_over(slot, oldest):  # its worker ended only now, after more rows
-            return False
         root = self._checkpoint.read()
-        if root.positions[slot.key] != FOLDED:
-            words = root.carried.copy()
-            carried = self.shape.counted.arrays(words)
-            try:
-                for name, array in slot.log.counted().items():
-                    carried[name] += 0 if name == "rows" else array
-            except Damaged as error:
-                self._note(f"{slot.number}.log is folded without its counters: {error}")
-            carried["rows"] += root.positions[slot.key]
-            # In the last place, so that it is forgotten last: by then all workers have stopped counting the log.
-            others = {key: read for key, read in root.positions.items() if key != slot.key}
-            self._checkpoint.commit(replace(root, positions={**others, slot.key: FOLDED}, carried=words), {})
+        position = root.positions.get(slot.key, 0)
+        if position == FOLDED:  # a worker ended between its fold and its deletion
+            return True
+        is_read = 0 < slot.log.rows_after(position) == position
+        if not is_read or slot.log.arrivals(position - 1, position)[0] >= oldest:
+            return False
+        words = root.carried.copy()
+        carried = self.shape.counted.arrays(words)
+        try:
+            for name, array in slot.log.counted().items():
+                carried[name] += 0 if name == "rows" else array
+        except Damaged as error:
+            self._note(f"{slot.number}.log is folded without its counters: {error}")
+        carried["rows"] += position
+        # In the last place, so that it is forgotten last: by then all workers have stopped counting the log.
+        others = {key: read for key, read in root.positions.items() if key != slot.key}
+        self._checkpoint.commit(replace(root, positions={**others, slot.key: FOLDED}, carried=words), {})
         return True

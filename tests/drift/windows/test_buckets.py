@@ -9,7 +9,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
-from driftgauge.drift.windows.buckets import NEVER, Buckets, bucketed, first_bucket
+from driftgauge.drift.windows.buckets import NEVER, Buckets, Rings, bucketed, first_bucket
 from driftgauge.drift.windows.time_spans import Block, Summing, TimeSpan, Totals
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,3 +204,35 @@ def test_a_window_ends_with_the_bucket_of_the_moment(text: str, now: float) -> N
     span = TimeSpan.named(text)
     last = first_bucket(span, now) + span.buckets - 1
     assert last * span.width <= now < (last + 1) * span.width
+
+
+# ---------------------------------------------------------------- rings
+
+
+def test_each_window_has_a_ring_of_its_own_places() -> None:
+    spans = (TimeSpan("10s", 10), TimeSpan("2m", 120))
+    rings, now = Rings(spans), math.floor(NOON)
+    assert rings.places == sum(span.buckets for span in spans)
+    buckets = np.full(rings.places, NEVER)
+    taken: set[int] = set()
+    for span in spans:
+        numbers = first_bucket(span, now) + np.arange(span.buckets)
+        places = rings.place(span, numbers)
+        assert taken.isdisjoint(places.tolist())
+        taken |= {*places.tolist()}
+        buckets[places] = numbers
+        assert sorted(rings.part(span, buckets)) == numbers.tolist()
+        assert sorted(rings.held(span, buckets, now)) == sorted(places.tolist())
+    assert taken == set(range(rings.places))
+
+
+def test_a_window_holds_its_own_span_of_time_and_what_is_later_is_found() -> None:
+    span = TimeSpan("2m", 120)
+    rings, last = Rings((span,)), math.floor(NOON / span.width)
+    buckets = np.full(rings.places, NEVER)
+    numbers = np.array([last - span.buckets, last - 1, last, last + 2])
+    buckets[rings.place(span, numbers)] = numbers
+    held = rings.held(span, buckets, NOON)
+    assert sorted(buckets[held]) == [last - 1, last]
+    assert buckets[rings.later(buckets, NOON)].tolist() == [last + 2]
+    assert Rings(()).later(np.empty(0, np.int64), NOON).size == 0

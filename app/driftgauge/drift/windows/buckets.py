@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 import numpy as np
@@ -48,6 +49,33 @@ class Buckets:
 def first_bucket(span: TimeSpan, now: float) -> int:
     """Return the number of the oldest bucket of a window at a moment, seconds since 1970."""
     return math.floor(now / span.width) - span.buckets + 1
+
+
+class Rings:
+    """The places of buckets: a ring of them for each time window, one ring behind the other."""
+
+    def __init__(self, spans: Sequence[TimeSpan]) -> None:
+        self._spans = spans
+        *firsts, self.places = accumulate((span.buckets for span in spans), initial=0)
+        self._first = dict(zip(spans, firsts, strict=True))
+
+    def place(self, span: TimeSpan, numbers: IntArray) -> IntArray:
+        """Return the places of buckets of a window by their numbers, shape as given."""
+        return self._first[span] + numbers % span.buckets
+
+    def part(self, span: TimeSpan, buckets: IntArray) -> IntArray:
+        """Return the numbers of a window's buckets out of those of all places; NEVER for empty ones."""
+        return buckets[self._first[span] : self._first[span] + span.buckets]
+
+    def held(self, span: TimeSpan, buckets: IntArray, now: float) -> IntArray:
+        """Return the places of the buckets that a window holds at a moment, seconds since 1970."""
+        numbers, oldest = self.part(span, buckets), first_bucket(span, now)
+        return self._first[span] + np.flatnonzero((numbers >= oldest) & (numbers < oldest + span.buckets))
+
+    def later(self, buckets: IntArray, now: float) -> IntArray:
+        """Return the places of all buckets that begin after a moment."""
+        later = (self.part(span, buckets) > math.floor(now / span.width) for span in self._spans)
+        return np.flatnonzero(np.concatenate([np.empty(0, np.bool_), *later]))
 
 
 def bucketed(span: TimeSpan, block: Block, newest: int, binner: Binner, summing: Summing) -> tuple[Buckets, int]:
