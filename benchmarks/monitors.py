@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from driftgauge.common.layout import Layout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.counters import Counters, counter_fields
 from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts
 from driftgauge.metrics.series import server_series
 from driftgauge.monitor.monitor import Monitor, MonitorOptions
-from driftgauge.state.layout import Layout, counter_fields
 
 START: Final = 1_700_000_000.0
 REFERENCE_ROWS: Final = 10_000

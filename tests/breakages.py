@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import FileLock
 from driftgauge.state.checkpoint import Checkpoint, Page
 from driftgauge.state.double_buffer import DoubleBuffer
-from driftgauge.state.layout import WordArray
 from driftgauge.state.log import ARRIVAL, AT, NUMBER, VALUES, Log
 from driftgauge.state.root import PageTable, Root, arrays_of
 from driftgauge.state.slots import Slot, Slots

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from driftgauge.common.layout import Layout
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import DROPPED
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.files import HEADER_BYTES
-from driftgauge.state.layout import Layout
 from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
@@ -144,7 +144,7 @@ class Running:
         store = self.stores[worker]
         rounds = 0
         with store.evaluating():
-            while (pending := store.pending(self.now + 300.0)) is not None:
+            while (pending := store.pending(self.now + 300.0, self.now + 300.0)) is not None:
                 store.commit(pending)
                 rounds += 1
                 assert rounds < 100, "a catch-up does not end"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from driftgauge.common.layout import Layout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Evidence
@@ -17,13 +18,12 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.metrics.counters import Counters
+from driftgauge.metrics.counters import Counters, counter_fields
 from driftgauge.metrics.series import CounterSpec
 from driftgauge.models.predictor import Predictor
 from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import StateKey
-from driftgauge.state.layout import Layout, counter_fields
 from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
 

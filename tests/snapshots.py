@@ -6,8 +6,8 @@ from driftgauge.monitor.monitor import Monitor
 from driftgauge.state.snapshot import StateSnapshot
 
 
-def snapshot_of(monitor: Monitor, now: float, rows: int | None = None) -> StateSnapshot:
+def snapshot_of(monitor: Monitor, now: float) -> StateSnapshot:
     """Return a snapshot with all rows that were appended."""
     monitor.catch_up(now)
     with monitor.store.evaluating():
-        return monitor.store.snapshot(now, rows)
+        return monitor.store.snapshot(now)

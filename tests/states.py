@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
+from driftgauge.common.layout import Arrays
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import BoolArray, CodeArray, FloatArray, IntArray
 from driftgauge.drift.evidence.detector import Detector, Evidence
@@ -22,7 +23,6 @@ from driftgauge.drift.windows.time_spans import TimeSpan, Totals
 from driftgauge.metrics.series import LATE, CounterSpec, each
 from driftgauge.state.failpoints import no_failpoint
 from driftgauge.state.files import StateKey
-from driftgauge.state.layout import Arrays
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import sum_totals
@@ -130,7 +130,7 @@ def catch_up(store: Store, limit: float = math.inf) -> int:
     """Move all rows of the logs into the checkpoint; return the number of rounds."""
     with store.evaluating():
         for rounds in range(_MOST_ROUNDS):
-            pending = store.pending(limit)
+            pending = store.pending(limit, limit)
             if pending is None:
                 return rounds
             store.commit(pending)
@@ -213,11 +213,10 @@ class Recount:
         """Return what time it is by the clock of the shape."""
         return self.latest if self._shape.clock == "event" and self.rows else now
 
-    def assert_agrees(self, store: Store, now: float, rows: int | None = None) -> None:
+    def assert_agrees(self, store: Store, now: float) -> None:
         """Assert that a snapshot holds all rows that were sent, and nothing else."""
-        wanted = self._shape.window_rows if rows is None else min(rows, self._shape.window_rows)
-        held = store.snapshot(self.clock(now), rows)
-        newest = self.newest(wanted)
+        held = store.snapshot(self.clock(now))
+        newest = self.newest(self._shape.window_rows)
         assert held.observed == self.rows
         assert held.latest_at == self.latest
         np.testing.assert_array_equal(held.rows.at, self.at[newest])

@@ -22,7 +22,7 @@ PACKAGES: Final[dict[str, str]] = {
     "models": "common errors drift tables",
     "models.creation": "common errors drift tables models",
     "metrics.series": "errors",
-    "metrics.counters": "drift metrics.series",
+    "metrics.counters": "common drift metrics.series",
     "metrics": "drift metrics.series",
     "state": "common errors drift metrics.series metrics.counters",
     "monitor": "common errors drift metrics.series state",
@@ -30,8 +30,8 @@ PACKAGES: Final[dict[str, str]] = {
     "check": "common errors drift tables models",
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
-    "edges.http": "common errors drift settings models metrics.series metrics.counters metrics state monitor serving "
-    "alerting edges.formats",
+    "edges.http": "common errors drift settings shutdown models metrics.series metrics.counters metrics state monitor "
+    "serving alerting edges.formats",
     "main": "errors drift settings shutdown models metrics.series metrics state monitor serving edges.formats "
     "edges.http",
     "process": "common errors settings shutdown models state edges.http main",
@@ -223,7 +223,7 @@ def test_a_forbidden_import_is_found(module: str, source: str, name: str) -> Non
         ),
         ("driftgauge.drift.verdict.report", "from . import rule\nfrom ..bins import Bins"),
         ("driftgauge.metrics.render", "from prometheus_client.core import Metric"),
-        ("driftgauge.state.files", "from mmap import mmap\nfrom driftgauge.state.layout import Layout"),
+        ("driftgauge.state.files", "from mmap import mmap\nfrom driftgauge.common.layout import Layout"),
         ("driftgauge.__main__", "from driftgauge.cli.main import main"),
         ("driftgauge.state.store", "import prometheus_clients\nfrom driftgauge import __version__"),
         ("driftgauge.monitor.monitor", "text = 'import driftgauge.edges'"),

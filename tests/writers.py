@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from driftgauge.common.layout import Field, Layout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
@@ -31,7 +32,6 @@ from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
 from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint
 from driftgauge.state.files import StateKey
-from driftgauge.state.layout import Field, Layout
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot, sum_totals
@@ -162,7 +162,7 @@ def catch_up(store: Store) -> None:
 
 def commit_all(store: Store) -> None:
     """Move all rows of all logs into the checkpoint; the caller holds the evaluation lock."""
-    while (pending := store.pending(LATER)) is not None:
+    while (pending := store.pending(LATER, LATER)) is not None:
         store.commit(pending)
 
 

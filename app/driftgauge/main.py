@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import gc
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -24,7 +20,6 @@ from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.http.body_reader import BodyReader
 from driftgauge.edges.http.connection.connections import (
-    STATE_KEY,
     ConnectionLimits,
     Connections,
     file_limit,
@@ -34,6 +29,7 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.errors import install_error_handlers
 from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.edges.http.infer import InferV2
+from driftgauge.edges.http.lifespan import lifespan
 from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.edges.http.predict import PredictJson
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
@@ -54,24 +50,23 @@ from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
-from driftgauge.shutdown import FLUSH_SECONDS, enforce_deadline
+from driftgauge.shutdown import FLUSH_SECONDS
 from driftgauge.state.files import StateKey
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
 
-SWITCH_SECONDS: Final = 0.0001
-"""GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
-IN_MEMORY_PROBLEM: Final = LOST
-WATCHING_THREADS: Final = 6
-"""Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
-EVALUATION_SHARE: Final = 0.75
-"""Share of the readers' waiting time that an evaluation may take; the rest is for reading the counters."""
 WITHOUT_FILES: Final = (
     "Windows and counters are kept in memory: a restart loses them, and each worker reports its own rows only. "
     "Set state_dir to another folder, or to `memory` to keep it that way"
 )
 DESCRIPTION: Final = "Serves a model and monitors whether its inputs and predictions still look like the training data."
+
+IN_MEMORY_PROBLEM: Final = LOST
+WATCHING_THREADS: Final = 6
+"""Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
+EVALUATION_SHARE: Final = 0.75
+"""Share of the readers' waiting time that an evaluation may take; the rest is for reading the counters."""
 
 
 def create_app(
@@ -97,7 +92,7 @@ def create_app(
         title=f"Driftgauge: {context.info.name} {context.info.version}",
         description=DESCRIPTION,
         version=__version__,
-        lifespan=_lifespan,
+        lifespan=lifespan,
         docs_url=None,  # ours needs no internet
         redoc_url=None,
         redirect_slashes=False,
@@ -322,42 +317,3 @@ def _of_known_columns(
             f"it has {', '.join(bundle.baseline.names)}"
         )
     return thresholds
-
-
-@contextlib.asynccontextmanager
-async def _lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
-    context: ServerContext = app.state.context
-    watching = [asyncio.create_task(evaluator.run()) for evaluator in context.evaluators.values()]
-    watching.append(asyncio.create_task(context.publisher.run()))
-    log = structlog.get_logger()
-    log.info("started", model=context.info.name, version=context.info.version, slot=context.store.number)
-    app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions
-    try:
-        grace = context.settings.shutdown_grace_seconds
-        with threadpool_limits(context.settings.model_threads), _responsive(), enforce_deadline(grace):
-            context.ready = True
-            yield {STATE_KEY: context.connections}  # for the protocol, which uvicorn makes
-    finally:
-        context.ready = False
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
-        try:
-            await asyncio.to_thread(context.store.leave)
-        except Exception as error:  # the disk may be what fails; nothing more can be done
-            log.error("state_not_saved", exc_info=error)
-        log.info("stopped", slot=context.store.number)
-
-
-@contextlib.contextmanager
-def _responsive() -> Iterator[None]:
-    """Keep the garbage collector and the threads that compute from delaying the event loop."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()  # objects from the start are kept anyway; scanning them takes 50 ms each time
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        sys.setswitchinterval(before)

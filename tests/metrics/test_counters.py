@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from driftgauge.metrics.series import CounterSpec, each
+from driftgauge.metrics.counters import counter_fields
+from driftgauge.metrics.series import CounterSpec, each, monitor_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,3 +86,10 @@ def test_a_copy_of_the_counters_stays_as_it_was() -> None:
     assert before[COUNTED.name][0, 0] == 1.0
     before[COUNTED.name][:] = 99.0
     assert counters.copy()[COUNTED.name][0, 0] == 2.0
+
+
+def test_every_series_of_a_monitor_has_its_place() -> None:
+    series = monitor_series()
+    found = counter_fields(series)
+    assert [field.name for field in found] == [spec.name for spec in series]
+    assert [field.shape for field in found] == [(len(spec.children), spec.width) for spec in series]

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from driftgauge.common.layout import Buffer, Field, Layout
 from driftgauge.state.double_buffer import Damaged, DoubleBuffer, double_buffer_fields, multipliers
 from driftgauge.state.failpoints import no_failpoint
-from driftgauge.state.layout import Buffer, Field, Layout
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import driftgauge.state.files
 import pytest
+from driftgauge.common.layout import Field, Layout
 from driftgauge.common.processes import boot_id, service_id
 from driftgauge.state.files import (
     HEADER_BYTES,
@@ -21,7 +22,6 @@ from driftgauge.state.files import (
     parse_header,
     read_header,
 )
-from driftgauge.state.layout import Field, Layout
 
 OWN = FileIdentity("log", "churn", "1", "a baseline", "a layout")
 LAYOUT = Layout([Field("numbers", "i8", (5,))])

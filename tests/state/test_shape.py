@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from driftgauge.common.layout import Layout
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import Bins
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import LATE, PROCESS
-from driftgauge.state.layout import Layout
 from driftgauge.state.shape import StateShape
 
 from tests.monitors import small_baseline

@@ -9,8 +9,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from driftgauge.common.layout import Field
 from driftgauge.drift.bins import FloatArray
 from driftgauge.metrics.series import CounterSpec
+
+
+def counter_fields(series: Sequence[CounterSpec]) -> list[Field]:
+    """Return one float64 array [children, width] for each counter and histogram."""
+    return [Field(spec.name, "f8", (len(spec.children), spec.width)) for spec in series]
 
 
 class Counters:

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.common.layout import WordArray
 from driftgauge.drift.bins import IntArray
 from driftgauge.drift.evidence.progress import rows_at_once
 from driftgauge.drift.windows.buckets import bucketed
@@ -22,7 +23,6 @@ from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import DROPPED, LATE
 from driftgauge.state.checkpoint import Checkpoint, Page
-from driftgauge.state.layout import WordArray
 from driftgauge.state.log import LogReader
 from driftgauge.state.root import Root
 from driftgauge.state.shape import StateShape

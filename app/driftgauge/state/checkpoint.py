@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from driftgauge.common.layout import Buffer, WordArray
 from driftgauge.drift.bins import BoolArray, IntArray
 from driftgauge.drift.windows.buckets import NEVER, Buckets
 from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.state.double_buffer import Damaged, DoubleBuffer, multipliers
 from driftgauge.state.failpoints import Failpoint, no_failpoint
-from driftgauge.state.layout import Buffer, WordArray
 from driftgauge.state.root import PageTable, Root, arrays_of, root_from
 from driftgauge.state.shape import StateShape
 
@@ -128,14 +128,5 @@ class Checkpoint:
         whole: BoolArray = words @ self._multipliers == root.table.checks[places]
         if not whole.all():
             words = words[whole]
-        fields, page = {field.name: field for field in self._shape.page.fields}, self._shape.page
-        counts, sums = (
-            words.view(fields[name].dtype)[:, page.offsets[name] // size :][:, : fields[name].size_bytes // size]
-            for name, size in (("counts", 4), ("sums", 8))
-        )
-        held = len(words)
-        return Buckets(
-            numbers=root.table.bucket[places[whole]],
-            counts=counts.reshape(held, *fields["counts"].shape),
-            sums=sums.reshape(held, *fields["sums"].shape),
-        ), whole
+        pages = words.view(self._shape.page.record)[:, 0]
+        return Buckets(root.table.bucket[places[whole]], pages["counts"], pages["sums"]), whole

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftgauge.common.layout import Arrays, Field, Layout, WordArray
 from driftgauge.errors import DriftgaugeError
 from driftgauge.state.failpoints import Failpoint, no_failpoint
-from driftgauge.state.layout import Arrays, Field, Layout, WordArray
 
 _TRIES: Final = 8
 _LARGEST: Final = 2**62

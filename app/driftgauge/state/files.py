@@ -17,10 +17,10 @@ from mmap import ACCESS_READ, ACCESS_WRITE, mmap
 from pathlib import Path
 from typing import Any, Final
 
+from driftgauge.common.layout import Field, Layout
 from driftgauge.common.private_files import allocate, opened
 from driftgauge.common.processes import boot_id, may_run, pid_of
 from driftgauge.errors import DriftgaugeError
-from driftgauge.state.layout import Field, Layout
 
 SCHEMA_VERSION: Final = 2
 HEADER_BYTES: Final = 4_096

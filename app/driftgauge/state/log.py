@@ -16,12 +16,12 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.common.layout import Arrays, Buffer, WordArray
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.windows.streams import StreamRows
 from driftgauge.metrics.counters import Counters
 from driftgauge.state.double_buffer import Damaged, DoubleBuffer, multipliers
 from driftgauge.state.failpoints import Failpoint, no_failpoint
-from driftgauge.state.layout import Arrays, Buffer, WordArray
 from driftgauge.state.shape import EXTRA_WORDS, StateShape
 
 NUMBER, ARRIVAL, AT, VALUES = range(EXTRA_WORDS)

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftgauge.common.layout import Arrays, WordArray
 from driftgauge.drift.bins import IntArray
 from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.buckets import NEVER
-from driftgauge.state.layout import Arrays, WordArray
 
 MAX_SLOTS: Final = 64
 """Workers that may share a state at once."""

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from driftgauge.common.layout import Field, Layout
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.buckets import Rings
 from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.metrics.counters import counter_fields
 from driftgauge.metrics.series import PROCESS, CounterSpec
 from driftgauge.state.double_buffer import double_buffer_fields
-from driftgauge.state.layout import Field, Layout, counter_fields
 from driftgauge.state.root import MAX_SLOTS, Root, arrays_of
 
 _FEWEST_UNREAD: Final = 4_096

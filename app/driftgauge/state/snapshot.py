@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+from driftgauge.common.layout import Arrays
 from driftgauge.drift.evidence.detector import Evidence
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.time_spans import Totals
 from driftgauge.drift.windows.window import Rows
-from driftgauge.state.layout import Arrays
 
 
 @dataclass(frozen=True)

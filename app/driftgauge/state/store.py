@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.latches import Latches
@@ -24,7 +25,6 @@ from driftgauge.state.catch_up import CatchUp, PendingRows
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.files import StateKey
-from driftgauge.state.layout import WordArray
 from driftgauge.state.log import Log
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
@@ -248,7 +248,7 @@ class Store:
         known, words = self._known
         return [*sorted([own, *known.values()], key=lambda member: member.number or 0), self._carried(words)]
 
-    # ------------------------------------------------------------ the evaluation lock
+    # ------------------------------------------------------------ the evaluation lock: what follows needs it
 
     @contextlib.contextmanager
     def evaluating(self, wait_seconds: float = LOCK_SECONDS) -> Iterator[None]:
@@ -279,13 +279,12 @@ class Store:
             self._checkpoint.commit(self._checkpoint.read().with_position(key, position, logs), {})
         return logs, self._checkpoint.read()
 
-    def pending(self, limit: float, now: float | None = None) -> PendingRows | None:
-        """Return the next rows that no commit has counted, None if there are none. The caller holds the lock.
+    def pending(self, limit: float, now: float) -> PendingRows | None:
+        """Return the next rows that no commit has counted, None if there are none.
 
         `limit` is the latest plausible time, seconds since 1970; anything later is of a clock that was ahead. Then
-        buckets later than `now`, by default `limit`, are dropped, and such rows get that time.
+        buckets later than `now` are dropped, and such rows get that time.
         """
-        now = limit if now is None else now
         slots, before = self._logs()
         for key, slot in slots.items():
             if slot.log.has_damaged_end(before.positions[key]):
@@ -299,10 +298,7 @@ class Store:
         return self._catch_up.read(logs, root, limit, now)
 
     def commit(self, pending: PendingRows, latches: Latches | None = None) -> None:
-        """Count rows, and update the evidence with the blocks that they complete: all of it or nothing.
-
-        The caller holds the lock.
-        """
+        """Count rows, and update the evidence with the blocks that they complete: all of it or nothing."""
         root, pages, damaged = self._catch_up.count(self._checkpoint, self._checkpoint.read(), pending)
         self._slots.failpoint("catch_up.binned")
         self._checkpoint.commit(root if latches is None else replace(root, latches=latches), pages)
@@ -310,17 +306,16 @@ class Store:
         self._update_position()
 
     def keep(self, latches: Latches, evaluated_at: float) -> None:
-        """Keep the latches of an evaluation, and when it was made. The caller holds the lock."""
+        """Keep the latches of an evaluation, and when it was made."""
         self._checkpoint.commit(replace(self._checkpoint.read(), latches=latches, evaluated_at=evaluated_at), {})
 
-    def snapshot(self, now: float, rows: int | None = None) -> StateSnapshot:
-        """Return the newest rows that were counted, and what is derived of all. The caller holds the lock.
+    def snapshot(self, now: float) -> StateSnapshot:
+        """Return the newest rows that were counted, as many as the largest window holds, and what is derived of all.
 
-        `now`, seconds since 1970, is the end of the time windows; `rows` is how many rows, by default those of the
-        largest window.
+        `now`, seconds since 1970, is the end of the time windows.
         """
         logs, root = self._logs()
-        newest = self._newest(logs, root, rows)
+        newest = self._newest(logs, root)
         totals, damaged = self._checkpoint.totals(root, now)
         if damaged.size:
             self._note(_EMPTIED)
@@ -335,12 +330,11 @@ class Store:
         )
 
     def newest(self) -> Rows:
-        """Return the newest rows that were counted; see `snapshot`. The caller holds the lock."""
+        """Return the newest rows that were counted; see `snapshot`."""
         return self._newest(*self._logs())
 
-    def _newest(self, logs: Mapping[int, Slot], root: Root, rows: int | None = None) -> Rows:
-        rows = self.shape.window_rows if rows is None else min(rows, self.shape.window_rows)
-        ends = [root.positions[key] for key in logs]
+    def _newest(self, logs: Mapping[int, Slot], root: Root) -> Rows:
+        rows, ends = self.shape.window_rows, [root.positions[key] for key in logs]
         arrivals = [slot.log.arrivals(max(0, end - rows), end) for slot, end in zip(logs.values(), ends, strict=True)]
         parts, codes = [], []
         for (key, slot), end, held in zip(logs.items(), ends, newest_of(arrivals, rows), strict=True):
@@ -354,7 +348,7 @@ class Store:
         return merged(parts, codes)
 
     def fold(self, oldest: float) -> None:
-        """Add logs that no worker holds to the carried counters, and delete them. The caller holds the lock.
+        """Add logs that no worker holds to the carried counters, and delete them.
 
         That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window.
         """

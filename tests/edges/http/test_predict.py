@@ -108,7 +108,7 @@ def test_answered_rows_are_counted_and_watched_exactly(server: Served, binary: E
     assert total(series, "model_observations_total", source="predict") == len(rows)
     for size in ("small", "medium", "large"):
         assert total(series, "model_prediction_latency_seconds_count", batch_size_bucket=size) == 1
-    watched = snapshot_of(server.monitor, 0.0, 1000).rows.values
+    watched = snapshot_of(server.monitor, 0.0).rows.values
     assert np.array_equal(watched[:, :-1], np.array(in_order(rows)))
     assert watched[13:, -1].tolist() == [row["score"] for row in answers]
     assert server.monitor.baseline.names[-1] == PREDICTION
@@ -331,7 +331,7 @@ def test_windows_hold_exactly_the_rows_that_fifty_clients_sent(binary: Example) 
         with ThreadPoolExecutor(50) as pool:
             codes = [code for found in pool.map(client, range(50)) for code in found]
         assert sorted(codes) == [200] * 200 + [422] * 20
-        watched = snapshot_of(running.monitor, 0.0, 5000).rows.values[:, :-1]
+        watched = snapshot_of(running.monitor, 0.0).rows.values[:, :-1]
         assert sorted(watched.tolist()) == sorted(sent)
         windows = running.status()["windows"]
         assert (windows["50"]["rows"], windows["5000"]["rows"]) == (50, len(sent))

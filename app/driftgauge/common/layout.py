@@ -6,17 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from mmap import mmap
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from driftgauge.metrics.series import CounterSpec
-
 Arrays = dict[str, npt.NDArray[Any]]
 WordArray = npt.NDArray[np.uint64]
-Buffer = bytearray | memoryview | mmap | WordArray
+Buffer = bytearray | memoryview | WordArray
 """Bytes that arrays can be views of; they are read-only where it is."""
 _ALIGNMENT: Final = 64
 
@@ -42,9 +39,16 @@ class Layout:
         self.fields: Final = tuple(fields)
         sizes = [-(-field.size_bytes // _ALIGNMENT) * _ALIGNMENT for field in fields]
         *offsets, self.size_bytes = accumulate(sizes, initial=0)
-        self.offsets: Final = dict(zip([field.name for field in fields], offsets, strict=True))
         self.words: Final = self.size_bytes // 8
         """Words of eight bytes that the arrays take."""
+        self.offsets: Final = dict(zip([field.name for field in fields], offsets, strict=True))
+
+    @property
+    def record(self) -> np.dtype[np.void]:
+        """All of them as one value; a layout of more than 2 GiB has none."""
+        formats = [(field.dtype, field.shape) for field in self.fields]
+        names, offsets = [*self.offsets], [*self.offsets.values()]
+        return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": self.size_bytes})
 
     def arrays(self, buffer: Buffer) -> Arrays:
         """Return the arrays as views of `buffer`, which must hold `size_bytes`."""
@@ -59,8 +63,3 @@ class Layout:
         for name, view in self.arrays(words).items():
             view[...] = arrays[name]
         return words
-
-
-def counter_fields(series: Sequence[CounterSpec]) -> list[Field]:
-    """Return one float64 array [children, width] for each counter and histogram."""
-    return [Field(spec.name, "f8", (len(spec.children), spec.width)) for spec in series]

@@ -1,0 +1,61 @@
+"""The life of a server: what runs beside its requests, and what is saved when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
+
+import structlog
+from threadpoolctl import threadpool_limits
+
+from driftgauge.edges.http.connection.connections import STATE_KEY
+from driftgauge.edges.http.context import ServerContext
+from driftgauge.edges.http.fast_path import FastPathApp
+from driftgauge.shutdown import enforce_deadline
+
+SWITCH_SECONDS: Final = 0.0001
+"""GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
+    """Serve from here on, and at the end save the state."""
+    context: ServerContext = app.state.context
+    watching = [asyncio.create_task(evaluator.run()) for evaluator in context.evaluators.values()]
+    watching.append(asyncio.create_task(context.publisher.run()))
+    log = structlog.get_logger()
+    log.info("started", model=context.info.name, version=context.info.version, slot=context.store.number)
+    app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions
+    try:
+        grace = context.settings.shutdown_grace_seconds
+        with threadpool_limits(context.settings.model_threads), _responsive(), enforce_deadline(grace):
+            context.ready = True
+            yield {STATE_KEY: context.connections}  # for the protocol, which uvicorn makes
+    finally:
+        context.ready = False
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        try:
+            await asyncio.to_thread(context.store.leave)
+        except Exception as error:  # the disk may be what fails; nothing more can be done
+            log.error("state_not_saved", exc_info=error)
+        log.info("stopped", slot=context.store.number)
+
+
+@contextlib.contextmanager
+def _responsive() -> Iterator[None]:
+    """Keep the garbage collector and the threads that compute from delaying the event loop."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # objects from the start are kept anyway; scanning them takes 50 ms each time
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
