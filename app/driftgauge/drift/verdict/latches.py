@@ -16,7 +16,7 @@ class Latches:
     """The thresholds that effects have reached, and as of when."""
 
     latched: BoolArray
-    """Shape [severities, columns]."""
+    """Shape [limits, columns]."""
     rows: int
     """Rows that had been counted."""
     clock: float
