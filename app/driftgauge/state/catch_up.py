@@ -16,7 +16,7 @@ from driftgauge.common.layout import WordArray
 from driftgauge.drift.bins import IntArray
 from driftgauge.drift.evidence.progress import rows_at_once
 from driftgauge.drift.windows.buckets import bucketed
-from driftgauge.drift.windows.streams import CodeCache, merged
+from driftgauge.drift.windows.streams import CodeCache, merged, newest_of
 from driftgauge.drift.windows.time_spans import Block, Summing
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
@@ -50,8 +50,7 @@ class CatchUp:
         self._shape = shape
         self._summing = Summing(shape.scales)
         self._at_once = rows_at_once(shape.binner, shape.detector)
-        self.cache: Final = CodeCache(shape.binner, shape.window_rows)
-        """The codes of the newest rows of each log, by its key."""
+        self._cache = CodeCache(shape.binner, shape.window_rows)
 
     def read(
         self, logs: Mapping[int, tuple[LogReader, int]], root: Root, limit: float, now: float
@@ -66,7 +65,7 @@ class CatchUp:
         most = max(1, self._at_once // len(begins))
         parts = [logs[key][0].read(begin, min(logs[key][1], begin + most)) for key, begin in begins.items()]
         codes = [
-            self.cache.codes(key, begins[key], part.values, keep=bool(part.valid.all()))
+            self._cache.codes(key, begins[key], part.values, keep=bool(part.valid.all()))
             for key, part in zip(begins, parts, strict=True)
         ]
         rows = merged(parts, codes)
@@ -74,6 +73,19 @@ class CatchUp:
         damaged = sum(len(part.valid) for part in parts) - len(rows)
         is_last = all(end == logs[key][1] for key, end in after.items())
         return PendingRows(replace(rows, at=np.where(rows.at > limit, now, rows.at)), after, damaged, is_last)
+
+    def newest(self, logs: Mapping[int, LogReader], positions: Mapping[int, int]) -> tuple[Rows, list[int]]:
+        """Return the newest rows that were counted, as many as the largest window holds, and which logs lack some."""
+        rows, parts, codes, damaged = self._shape.window_rows, [], [], []
+        arrivals = [log.arrivals(max(0, positions[key] - rows), positions[key]) for key, log in logs.items()]
+        for (key, log), held in zip(logs.items(), newest_of(arrivals, rows), strict=True):
+            begin = positions[key] - held
+            parts.append(log.read(begin, positions[key]))
+            if not parts[-1].valid.all():
+                damaged.append(key)
+            codes.append(self._cache.codes(key, begin, parts[-1].values, keep=key not in damaged))
+        self._cache.keep_only(logs)
+        return merged(parts, codes), damaged
 
     def count(
         self, checkpoint: Checkpoint, root: Root, pending: PendingRows

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from driftgauge.common.layout import Field, Layout
 from driftgauge.common.private_files import allocate, opened
-from driftgauge.common.processes import boot_id, may_run, pid_of
+from driftgauge.common.processes import boot_id, may_run
 from driftgauge.errors import DriftgaugeError
 
 SCHEMA_VERSION: Final = 2
@@ -136,11 +136,6 @@ class Lease:
     def write(self, file: mmap) -> None:
         """Write it into a file."""
         _LEASE.pack_into(file, _LEASE_AT, self.boot.encode(), self.pid, self.service, int(self.clean))
-
-    @property
-    def service_pid(self) -> int:
-        """Process id of the service."""
-        return pid_of(self.service)
 
     @property
     def is_whole(self) -> bool:

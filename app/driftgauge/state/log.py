@@ -79,11 +79,6 @@ class LogReader:
         valid = self.read(position, position + self._unread_rows).valid
         return position + int(np.flatnonzero(valid).max(initial=-1)) + 1
 
-    def has_damaged_end(self, position: int) -> bool:
-        """Return whether the newest rows behind a read position are damaged, or the number of rows is."""
-        rows = self.rows
-        return rows > position and not self.read(rows - 1, rows).valid[0]
-
     def counted(self) -> Arrays:
         """Return the published counters by series, with `process` and `rows`; Damaged if they are not whole."""
         return self.counters.read()[1]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from driftgauge.common.private_files import FileLock, LockTimeout, allocate, make_private
-from driftgauge.common.processes import boot_id, service_id
+from driftgauge.common.processes import boot_id, pid_of, service_id
 from driftgauge.errors import DriftgaugeError, Reason, StateError
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import Failpoint, no_failpoint
@@ -150,8 +150,8 @@ class Slots:
                 why = self._log_identity.difference(log) or other_checkpoint
                 if why and lease.service != self._service and not FileLock(log.with_suffix(".lock")).is_free():
                     raise StateError(
-                        f"{self.folder} is used by process {lease.service_pid} with baseline {baseline}, and its state "
-                        f"cannot be shared: {why}. Stop that server first, or give this one another state_dir"
+                        f"{self.folder} is used by process {pid_of(lease.service)} with baseline {baseline}, and its "
+                        f"state cannot be shared: {why}. Stop that server first, or give this one another state_dir"
                     )
 
     def _acquire_lock(self) -> int:
@@ -198,7 +198,15 @@ class Slots:
     def _opened(self, name: str) -> MappedFile:
         """Return a file of this worker; it is new if there was none that can be used."""
         path, is_log = self.folder / name, name != CHECKPOINT_FILE
-        identity, layout = (self._log_identity, self.shape.log) if is_log else (self._identity, self.shape.checkpoint)
+        identity = self._log_identity if is_log else self._identity
+        layout = self.shape.log if is_log else self.shape.checkpoint
+
+        def fill(buffer: memoryview) -> None:
+            if is_log:
+                Log(self.shape, buffer).publish()
+            else:
+                Checkpoint(self.shape, buffer).repair()
+
         try:
             self.files[name] = MappedFile(path, identity, layout)
         except Truncated as error:
@@ -208,15 +216,9 @@ class Slots:
         except (FileNotFoundError, ValueError) as error:
             if isinstance(error, ValueError):
                 self._recovered(Reason.STATE_FOREIGN, f"{name}: {error}; it begins empty")
-            create(path, identity, layout, self._begin_log if is_log else self._begin_checkpoint, self._service)
+            create(path, identity, layout, fill, self._service)
             return self._opened(name)
         return self.files[name]
-
-    def _begin_log(self, buffer: memoryview) -> None:
-        Log(self.shape, buffer).publish()
-
-    def _begin_checkpoint(self, buffer: memoryview) -> None:
-        Checkpoint(self.shape, buffer).repair()
 
     def _recovered(self, reason: Reason, text: str) -> None:
         self.recoveries.append(Recovery(reason, text))

@@ -18,7 +18,6 @@ from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.latches import Latches
-from driftgauge.drift.windows.streams import merged, newest_of
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
 from driftgauge.state.catch_up import CatchUp, PendingRows
@@ -286,14 +285,16 @@ class Store:
         buckets later than `now` are dropped, and such rows get that time.
         """
         slots, before = self._logs()
-        for key, slot in slots.items():
-            if slot.log.has_damaged_end(before.positions[key]):
-                self._note(f"{slot.number}.log: its newest rows or their number are damaged")
         root, dropped = self._catch_up.without_future(before, limit, now)
         if root is not before:
             self._note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
             self._checkpoint.commit(root, {})
-        logs = {key: (slot.log, slot.log.rows_after(root.positions[key])) for key, slot in slots.items()}
+        logs = {}
+        for key, slot in slots.items():
+            said, rows = slot.log.rows, slot.log.rows_after(root.positions[key])
+            if rows < said:
+                self._note(f"{slot.number}.log: its newest rows or their number are damaged")
+            logs[key] = slot.log, rows
         logs[self._key] = self._log.reader, self._log.rows  # known, whatever the file says: damaged rows are passed
         return self._catch_up.read(logs, root, limit, now)
 
@@ -315,13 +316,12 @@ class Store:
         `now`, seconds since 1970, is the end of the time windows.
         """
         logs, root = self._logs()
-        newest = self._newest(logs, root)
         totals, damaged = self._checkpoint.totals(root, now)
         if damaged.size:
             self._note(_EMPTIED)
             self._checkpoint.commit(root.without(damaged), {})
         return StateSnapshot(
-            rows=newest,
+            rows=self._newest(logs, root),
             totals=totals,
             observed=self._carried(root.carried).rows + sum(root.positions[key] for key in logs),
             latest_at=root.progress.head.at,
@@ -334,18 +334,10 @@ class Store:
         return self._newest(*self._logs())
 
     def _newest(self, logs: Mapping[int, Slot], root: Root) -> Rows:
-        rows, ends = self.shape.window_rows, [root.positions[key] for key in logs]
-        arrivals = [slot.log.arrivals(max(0, end - rows), end) for slot, end in zip(logs.values(), ends, strict=True)]
-        parts, codes = [], []
-        for (key, slot), end, held in zip(logs.items(), ends, newest_of(arrivals, rows), strict=True):
-            part = slot.log.read(end - held, end)
-            whole = bool(part.valid.all())
-            if not whole and self.lost is None:
-                self._note(f"{slot.number}.log: damaged rows were left out of the windows")
-            parts.append(part)
-            codes.append(self._catch_up.cache.codes(key, end - held, part.values, keep=whole))
-        self._catch_up.cache.keep_only(logs)
-        return merged(parts, codes)
+        rows, damaged = self._catch_up.newest({key: slot.log for key, slot in logs.items()}, root.positions)
+        for key in damaged if self.lost is None else ():
+            self._note(f"{logs[key].number}.log: damaged rows were left out of the windows")
+        return rows
 
     def fold(self, oldest: float) -> None:
         """Add logs that no worker holds to the carried counters, and delete them.
