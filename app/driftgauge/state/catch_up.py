@@ -23,8 +23,9 @@ from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import DROPPED, LATE
 from driftgauge.state.checkpoint import Checkpoint, Page
+from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.log import LogReader
-from driftgauge.state.root import Root
+from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 
 _NO_PLACES: Final = np.empty(0, np.int64)
@@ -140,3 +141,25 @@ class CatchUp:
             return root, 0
         places = self._shape.rings.later(root.table.bucket, now)
         return replace(root.without(places), progress=root.progress.up_to(now)), len(places)
+
+    def folded(self, root: Root, key: int, log: LogReader, oldest: float) -> tuple[Root | None, str]:
+        """Return a root with the counters and rows of a log among the carried ones, and what is damaged of it.
+
+        Return None while it is not read to its end, or its newest row did not arrive before `oldest`.
+        """
+        position, said = root.positions.get(key, 0), ""
+        if position == FOLDED:  # a worker ended between its fold and its deletion
+            return root, said
+        if not 0 < log.rows_after(position) == position or log.arrivals(position - 1, position)[0] >= oldest:
+            return None, said
+        words = root.carried.copy()
+        carried = self._shape.counted.arrays(words)
+        try:
+            for name, array in log.counted().items():
+                carried[name] += 0 if name == "rows" else array
+        except Damaged as error:
+            said = f"is folded without its counters: {error}"
+        carried["rows"] += position
+        # In the last place, so that it is forgotten last: by then all workers have stopped counting the log.
+        others = {own: read for own, read in root.positions.items() if own != key}
+        return replace(root, positions={**others, key: FOLDED}, carried=words), said

@@ -43,10 +43,11 @@ class Store:
         """Use what `slots` has acquired."""
         self.shape: Final = slots.shape
         self.number: Final = own.number
-        """The number of this worker's slot."""
         self.uncounted: Final = own.uncounted
         """Rows that the worker before this one appended and did not count."""
         self.recoveries: Final[Sequence[Recovery]] = slots.recoveries
+        self.left_out: Mapping[int, str] = {}
+        """The slots of other workers that could not be read last, and why."""
         self.lost: str | None = None
         """Why this worker does not use its files any more."""
         self.latest_at: float = max(own.log.latest_at(), own.checkpoint.read().progress.head.at)
@@ -152,15 +153,10 @@ class Store:
         return 1 + sum(slot.is_running for slot in self._others()[0])
 
     @property
-    def left_out(self) -> Mapping[int, str]:
-        """The slots of other workers that could not be read last, and why."""
-        return self._slots.left_out
-
-    @property
     def notes(self) -> list[str]:
         """What was found damaged, when this worker started and since."""
-        recovered = [f"{own.reason}: {own.text}" for own in self.recoveries]
-        return [*recovered, *(f"{Reason.STATE_DAMAGED}: {text}" for text in self._damages)]
+        found = [*self.recoveries, *(Recovery(Reason.STATE_DAMAGED, text) for text in self._damages)]
+        return [f"{own.reason}: {own.text}" for own in found]
 
     def _note(self, *texts: str) -> None:
         new = [text for text in texts if text and text not in self._damages]
@@ -174,8 +170,8 @@ class Store:
     def _require_files(self) -> None:
         """Continue in memory without files that other workers do not find any more.
 
-        A checkpoint continues as this process read it last; its time windows start empty. So do all windows with a
-        log; its counters go on, and the next catch-up counts rows that none has read as damaged.
+        A checkpoint continues as it was read last, without time windows. A log continues its counters without rows:
+        the next catch-up counts those that none has read as damaged.
         """
         if not self._slots.lost():
             return
@@ -199,6 +195,7 @@ class Store:
         """
         self._require_files()
         others = self._slots.others()
+        self.left_out = self._slots.left_out
         self._note(*self.left_out.values())
         root = self.root  # after the files were listed: a log that is folded later counts as a log here
         return [slot for slot in others if root.positions.get(slot.key) != FOLDED], root
@@ -316,18 +313,13 @@ class Store:
         `now`, seconds since 1970, is the end of the time windows.
         """
         logs, root = self._logs()
+        rows, progress = self._newest(logs, root), root.progress
         totals, damaged = self._checkpoint.totals(root, now)
         if damaged.size:
             self._note(_EMPTIED)
             self._checkpoint.commit(root.without(damaged), {})
-        return StateSnapshot(
-            rows=self._newest(logs, root),
-            totals=totals,
-            observed=self._carried(root.carried).rows + sum(root.positions[key] for key in logs),
-            latest_at=root.progress.head.at,
-            evidence=root.progress.evidence,
-            latches=root.latches,
-        )
+        observed = self._carried(root.carried).rows + sum(root.positions[key] for key in logs)
+        return StateSnapshot(rows, totals, observed, progress.head.at, progress.evidence, root.latches)
 
     def newest(self) -> Rows:
         """Return the newest rows that were counted; see `snapshot`."""
@@ -351,21 +343,8 @@ class Store:
     def _carry(self, slot: Slot, oldest: float) -> bool:
         """Add the counters and rows of a log to the carried ones; returns whether its file is not needed any more."""
         root = self._checkpoint.read()
-        position = root.positions.get(slot.key, 0)
-        if position == FOLDED:  # a worker ended between its fold and its deletion
-            return True
-        is_read = 0 < slot.log.rows_after(position) == position
-        if not is_read or slot.log.arrivals(position - 1, position)[0] >= oldest:
-            return False
-        words = root.carried.copy()
-        carried = self.shape.counted.arrays(words)
-        try:
-            for name, array in slot.log.counted().items():
-                carried[name] += 0 if name == "rows" else array
-        except Damaged as error:
-            self._note(f"{slot.number}.log is folded without its counters: {error}")
-        carried["rows"] += position
-        # In the last place, so that it is forgotten last: by then all workers have stopped counting the log.
-        others = {key: read for key, read in root.positions.items() if key != slot.key}
-        self._checkpoint.commit(replace(root, positions={**others, slot.key: FOLDED}, carried=words), {})
-        return True
+        after, said = self._catch_up.folded(root, slot.key, slot.log, oldest)
+        self._note(f"{slot.number}.log {said}" if said else "")
+        if after is not None and after is not root:
+            self._checkpoint.commit(after, {})
+        return after is not None
