@@ -84,6 +84,8 @@ def show(
         _print_facts(verdict, console, is_history=is_history, held_out=held_out)
         console.print()
         (_show_statistics if statistics else _show_changes)(verdict, console, is_history=is_history)
+        for note in notes(verdict.report.baseline):
+            console.print(f"note: {note}")
     if not statistics:
         console.print(f"\n{MORE}")
 
@@ -138,8 +140,6 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
             yield "when made", f"{_measured(held_out)} {'training' if held_out.in_sample else 'held-out'} rows"
     yield "verdict", _status(report.status, report.severity)
     yield "reason", report.reason
-    for note in notes(report.baseline):
-        yield "note", note
 
 
 def _measured(performance: Performance) -> str:

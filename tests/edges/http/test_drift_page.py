@@ -57,7 +57,7 @@ class Tree(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open[-1:] != ["style"]:
-            self.words += data
+            self.words += data.replace("\xa0", " ")
 
     def targets(self) -> list[str]:
         return [str(attributes["href"]) for tag, attributes in self.elements if tag == "a"]

@@ -69,7 +69,7 @@ def _header(shown: Shown) -> str:
         f'<header class="{report.severity or report.status}">'
         f'<p class="model">{escape(shown.model_name)} <span>version {escape(shown.model_version)}</span></p>'
         f"<h1>{report.status}{_badge(report.severity) if report.severity else ''}</h1>"
-        f'<p class="reason">{escape(report.reason)}</p><dl>{facts}</dl></header>'
+        f'<p class="reason">{_text(report.reason)}</p><dl>{facts}</dl></header>'
     )
 
 
@@ -170,9 +170,14 @@ def _moved(verdict: ColumnVerdict) -> str:
     """Return the clause about what moved, and below it how significant and large that is."""
     finding = verdict.finding
     if finding is None or not finding.moved:
-        return escape(verdict.reason.removeprefix(f"{verdict.name}: "))
+        return _text(verdict.reason.removeprefix(f"{verdict.name}: "))
     learning = f"<small>{escape(finding.learning)}</small>" if finding.learning else ""
-    return f"{escape(finding.moved)}<small>{escape(finding.weight(verdict.status))}</small>{learning}"
+    return f"{_text(finding.moved)}<small>{_text(finding.weight(verdict.status))}</small>{learning}"
+
+
+def _text(words: str) -> str:
+    """Return words of a reason, escaped, that do not break before a percent sign."""
+    return escape(words).replace(" %", "&nbsp;%")
 
 
 def _size(verdict: ColumnVerdict) -> str:
