@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -40,15 +41,17 @@ def what_moved(
     """
     current = counts[: len(column.bins.names)].astype(np.float64)
     reference = np.asarray(column.counts if expected is None else expected[: len(column.bins.names)])
-    n, m = current.sum(), reference.sum()
+    n, m = float(current.sum()), float(reference.sum())
     if n == 0 or m == 0:
         return ""
-    splits = _splits(column, current, reference)
+    # Lists, because single elements of arrays are slow.
+    splits = _splits(column, current.tolist(), reference.tolist())
     most = max(splits, key=lambda split: (round(split.psi(n, m), 9), split.current / n - split.reference / m))
-    chance = 1.0 / n + 1.0 / m
-    if _mean_psi(column, current, reference, mean) > max(most.psi(n, m), chance):
+    psi, chance = most.psi(n, m), 1.0 / n + 1.0 / m
+    least = max(psi, chance)
+    if _mean_psi(column, current, reference, mean, least) > least:
         return _mean_phrase(column, mean)
-    return "" if most.psi(n, m) <= chance else most.phrase
+    return most.phrase if psi > chance else ""
 
 
 # ---------------------------------------------------------------- shares of rows
@@ -65,11 +68,11 @@ class _Split:
     def psi(self, n: float, m: float) -> float:
         """Return the PSI of the split, with half a row on either side."""
         p, q = (self.current + 0.5) / (n + 1.0), (self.reference + 0.5) / (m + 1.0)
-        return float((p - q) * np.log(p * (1.0 - q) / (q * (1.0 - p))))
+        return (p - q) * math.log(p * (1.0 - q) / (q * (1.0 - p)))
 
 
-def _splits(column: ColumnBaseline, current: FloatArray, reference: FloatArray) -> Iterator[_Split]:
-    n, m = current.sum(), reference.sum()
+def _splits(column: ColumnBaseline, current: list[float], reference: list[float]) -> Iterator[_Split]:
+    n, m = sum(current), sum(reference)
     bins = column.bins
     special = {code: name for name, code in bins.special.items()}
     for code, name in enumerate(bins.names):
@@ -91,12 +94,12 @@ def _clipped(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _cuts(column: ColumnBaseline, current: FloatArray, reference: FloatArray) -> Iterator[_Split]:
+def _cuts(column: ColumnBaseline, current: list[float], reference: list[float]) -> Iterator[_Split]:
     """Yield the side of each cut between two ordered bins that holds more than it did."""
     bins = column.bins
     ordered = slice(bins.special[BELOW], bins.special[ABOVE] + 1)
-    up_to, was_up_to = np.cumsum(current[ordered]), np.cumsum(reference[ordered])
-    n, m = current.sum(), reference.sum()
+    up_to, was_up_to = list(accumulate(current[ordered])), list(accumulate(reference[ordered]))
+    n, m = sum(current), sum(reference)
     for index in range(bins.ordinary.start, bins.ordinary.stop - 1):
         below, was_below = up_to[index], was_up_to[index]
         above, was_above = up_to[-1] - below, was_up_to[-1] - was_below
@@ -123,16 +126,19 @@ def _ordinal(number: int) -> str:
 # ---------------------------------------------------------------- the mean
 
 
-def _mean_psi(column: ColumnBaseline, current: FloatArray, reference: FloatArray, mean: float) -> float:
+def _mean_psi(column: ColumnBaseline, current: FloatArray, reference: FloatArray, mean: float, least: float) -> float:
     """Return the PSI that a shift of the mean explains: d², as between two normal distributions d apart.
 
     d is the smaller of two shifts, of the values and of the bins' normal scores, in standard deviations: a few
-    extreme values move the first alone. 0 where the column has fewer than three values, or they disagree.
+    extreme values move the first alone. 0 where the column has fewer than three values, where they disagree, and
+    where it cannot be above `least`.
     """
     bins = column.bins
     if not bins.has_order or bins.ordinary.stop - bins.ordinary.start < 3:
         return 0.0
     by_value = (mean - column.mean) / column.std if column.std > 0 else math.nan
+    if not abs(by_value) > math.sqrt(least):  # NaN too
+        return 0.0
     by_score = _score_shift(column, current, reference)
     if not by_value * by_score > 0:  # NaN too
         return 0.0
