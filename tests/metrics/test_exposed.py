@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.metrics.facts import MonitorFacts
-from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES
+from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES, SHARE_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
 from driftgauge.metrics.series import (
     BIN_ROWS,
@@ -27,7 +27,8 @@ from tests.monitors import (
 
 BY_BIN = {BIN_ROWS.removesuffix("_total"), REFERENCE_RATIO.name}
 
-GAUGES_BY_FEATURE = {gauge.name for gauge in REPORT_GAUGES if "feature_name" in gauge.labels}
+SHARES = {gauge.name for gauge in SHARE_GAUGES}
+GAUGES_BY_FEATURE = SHARES | {gauge.name for gauge in REPORT_GAUGES if "feature_name" in gauge.labels}
 
 
 def _by_feature(exposition: Exposition) -> dict[str, set[str]]:
@@ -148,7 +149,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
 def test_one_monitor_may_be_switched_off_beside_another() -> None:
     on, off = facts_of(drifted()), _switched_off(facts_of(small_monitor("fraud")))
     together, alone = Exposition(OPENMETRICS, [on, off]), Exposition(OPENMETRICS, [on])
-    for name in {gauge.name for gauge in REPORT_GAUGES} | BY_BIN | {"model_monitoring_healthy"}:
+    for name in {gauge.name for gauge in REPORT_GAUGES} | SHARES | BY_BIN | {"model_monitoring_healthy"}:
         assert together.ours[name] == alone.ours[name]
     assert set(together.children("model_info", "model_name")) == {("churn",), ("fraud",)}
     assert set(together.children(PREDICTIONS.name, "model_name")) == {("churn",), ("fraud",)}

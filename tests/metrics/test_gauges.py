@@ -193,6 +193,19 @@ def test_verdicts_are_those_of_the_report() -> None:
     assert exposition.value("model_evaluation_timestamp_seconds") == START + 10
 
 
+def test_the_share_that_moved_is_that_of_the_reason() -> None:
+    monitor = drifted()
+    shares = {v.name: v.finding.share for v in monitor.last.report.verdicts if v.finding and v.finding.share}
+    assert f" of rows {shares['age'].rows}" in monitor.last.report.verdicts[0].reason
+    exposition = Exposition(OPENMETRICS, [facts_of(monitor)])
+    found = exposition.children("model_feature_moved_ratio", "feature_name", "rows")
+    assert found == {(name, share.rows): share.ratio for name, share in shares.items()}
+    found = exposition.children("model_feature_moved_reference_ratio", "feature_name", "rows")
+    assert found == {(name, share.rows): share.reference_ratio for name, share in shares.items()}
+    quiet = Exposition(OPENMETRICS, [facts_of(small_monitor())])
+    assert quiet.children("model_feature_moved_ratio", "feature_name", "rows") == {}
+
+
 def test_evidence_is_that_of_the_report_with_its_threshold_and_the_dependence_of_rows() -> None:
     monitor, timed = drifted(), Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
     report = monitor.last.report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES, MonitorGauge, ReportGauge
+from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES, SHARE_GAUGES, MonitorGauge, ReportGauge, ShareGauge
 from driftgauge.metrics.series import (
     BINS,
     BUDGET,
@@ -18,8 +18,8 @@ from driftgauge.metrics.series import (
 
 def catalogue() -> list[tuple[str, str, str, str]]:
     """Return (name, type, labels, help) of every series but prometheus_client's own."""
-    of_model: tuple[Declared | ReportGauge | MonitorGauge, ...]
-    of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *REPORT_GAUGES, *MONITOR_GAUGES)
+    of_model: tuple[Declared | ReportGauge | ShareGauge | MonitorGauge, ...]
+    of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *REPORT_GAUGES, *SHARE_GAUGES, *MONITOR_GAUGES)
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [(spec.name, spec.type, spec.labels, spec.help) for spec in (*server_series(()), *PROCESS, BUDGET)]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

@@ -13,6 +13,7 @@ from driftgauge.drift.bins import MISSING, UNSEEN, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, MOMENTS, ColumnStatistic
 from driftgauge.drift.verdict.comparison import WindowReport
+from driftgauge.drift.verdict.moved import Share
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, SEVERITIES, Severity, Status
@@ -45,6 +46,21 @@ class MonitorGauge:
     values: Callable[[MonitorFacts], Numbers]
     of_monitoring: bool = True
     """Whether it is absent with monitoring disabled."""
+    type: ClassVar[Kind] = "gauge"
+
+
+@dataclass(frozen=True)
+class ShareGauge:
+    """A gauge of the share of rows that changed most, of columns with a significant change.
+
+    `labels` are the column's name and which rows these are. The rows change with the data, but are one of a few texts
+    that the baseline fixes, and a column has one of them at a time.
+    """
+
+    name: str
+    help: str
+    value: Callable[[Share], float]
+    labels: ClassVar[Labels] = (FEATURE, "rows")
     type: ClassVar[Kind] = "gauge"
 
 
@@ -249,6 +265,19 @@ REPORT_GAUGES: Final = (
         "Time after which a row is dropped from the sliding windows.",
         (),
         lambda report: report.policy.max_age_seconds,
+    ),
+)
+SHARE_GAUGES: Final = (
+    ShareGauge(
+        "model_feature_moved_ratio",
+        "Share of the window's rows that explains most of a column's significant change; rows says which. Absent where "
+        "the mean explains more.",
+        lambda share: share.ratio,
+    ),
+    ShareGauge(
+        "model_feature_moved_reference_ratio",
+        "Share of the reference's rows to compare with model_feature_moved_ratio.",
+        lambda share: share.reference_ratio,
     ),
 )
 MONITOR_GAUGES: Final = (

@@ -26,10 +26,12 @@ from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.gauges import (
     MONITOR_GAUGES,
     REPORT_GAUGES,
+    SHARE_GAUGES,
     STATS,
     MonitorGauge,
     Numbers,
     ReportGauge,
+    ShareGauge,
     reference_shares,
 )
 from driftgauge.metrics.series import (
@@ -59,7 +61,7 @@ class Exposed:
     """Windows that gauges list beside the main one; None is all."""
 
 
-Spec = Declared | ReportGauge | MonitorGauge
+Spec = Declared | ReportGauge | ShareGauge | MonitorGauge
 EVERYTHING: Final = Exposed()
 COLUMNS_AT_ONCE: Final = 64
 """Columns whose bins are written at once, in some tenths of a millisecond."""
@@ -149,6 +151,14 @@ class _MonitorSeries:
         listed = values[self.positions] if FEATURE in spec.labels else values
         return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
 
+    def shares(self, spec: ShareGauge, report: DriftReport) -> Iterator[str]:
+        """Yield one sample for each listed column that has such a share."""
+        for index in self.positions.tolist():
+            verdict = report.verdicts[index]
+            if verdict.finding is not None and (share := verdict.finding.share) is not None:
+                labels = labelled({**self.base, FEATURE: verdict.name, "rows": share.rows})
+                yield sample(spec.name, labels, spec.value(share))
+
     def binned(self, spec: Declared, numbers: npt.NDArray[Any]) -> Iterator[str]:
         """Yield one sample for each bin, some columns at a time; `numbers` have shape [columns, K]."""
         baseline, base = self.facts.baseline, labelled(self.base)
@@ -183,6 +193,8 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
         yield from _family(
             reported, openmetrics, [member.gauge(reported, reported.values(report)) for member, report in watched]
         )
+    for shared in SHARE_GAUGES:
+        yield from _family(shared, openmetrics, [member.shares(shared, report) for member, report in watched])
     for stated in MONITOR_GAUGES:
         known = [member for member in members if member.facts.report or not stated.of_monitoring]
         yield from _family(stated, openmetrics, [member.gauge(stated, stated.values(member.facts)) for member in known])

@@ -11,7 +11,7 @@ from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline
-from driftgauge.drift.verdict.moved import LONGEST, what_moved
+from driftgauge.drift.verdict.moved import LONGEST, Share, largest_change, what_moved
 from driftgauge.drift.verdict.numbers import percent
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -346,3 +346,31 @@ def test_where_no_share_moved_nothing_is_said_to_have(rows: int) -> None:
     counts[1] -= 0.1 * rows
     counts[2] += 0.1 * rows
     assert what_moved(column, counts) == "20 % of rows are 1 (reference: 10 %)"
+
+
+def test_a_change_has_the_share_that_its_clause_states() -> None:
+    column = build_baseline({"x": np.arange(1_000.0)}, created="").columns[0]
+    counts = Binner([column.bins]).counts(Binner([column.bins]).codes(np.full((600, 1), 2_000.0)))[0].astype(np.float64)
+    change = largest_change(column, counts)
+    assert change is not None
+    assert change.clause == "100 % of rows above the reference's largest value (reference: 0 %)"
+    assert change.share == Share("above the reference's largest value", 1.0, 0.0)
+    assert largest_change(column, np.array(column.counts, dtype=np.float64)) is None
+
+
+def test_which_rows_are_named_does_not_depend_on_the_hours_that_are_expected() -> None:
+    column = build_baseline({"x": np.arange(1_000.0)}, created="").columns[0]
+    upper = np.array(column.counts, dtype=np.float64)
+    ordinary = column.bins.ordinary
+    upper[ordinary.start : (ordinary.start + ordinary.stop) // 2] = 0.0
+    changes = []
+    for weight in (1.0, 3.0):
+        expected = np.array(column.counts, dtype=np.float64)
+        expected[: (ordinary.start + ordinary.stop) // 2] *= weight
+        change = largest_change(column, upper, expected)
+        assert change is not None
+        assert change.share is not None
+        changes.append(change.share)
+    assert changes[0].rows == changes[1].rows
+    assert "percentile" in changes[0].rows
+    assert changes[0].reference_ratio > changes[1].reference_ratio

@@ -29,10 +29,37 @@ _SPECIAL_PHRASES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Share:
+    """A share of the window's rows that changed, beside that of the reference's rows."""
+
+    rows: str
+    """Which rows: `above the reference's largest value`. One of a few texts that the baseline fixes."""
+    ratio: float
+    reference_ratio: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """The clause that explains most of a change."""
+
+    clause: str
+    share: Share | None
+    """The share of rows that it states; None if it states the mean."""
+
+
 def what_moved(
     column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None, mean: float = math.nan
 ) -> str:
-    """Return the clause that explains most of a change; empty where none is beyond chance.
+    """Return the clause of `largest_change`; empty without one."""
+    found = largest_change(column, counts, expected, mean)
+    return found.clause if found else ""
+
+
+def largest_change(
+    column: ColumnBaseline, counts: FloatArray, expected: FloatArray | None = None, mean: float = math.nan
+) -> Change | None:
+    """Return the clause that explains most of a change; None where none is beyond chance.
 
     `counts` are the window's rows in each bin, shape [at least the column's bins]. `expected` are the reference's
     rows to compare with, by default all of them; `mean` is the window's, to be compared with the reference's.
@@ -43,15 +70,15 @@ def what_moved(
     reference = np.asarray(column.counts if expected is None else expected[: len(column.bins.names)])
     n, m = float(current.sum()), float(reference.sum())
     if n == 0 or m == 0:
-        return ""
+        return None
     # Lists, because single elements of arrays are slow.
     splits = _splits(column, current.tolist(), reference.tolist())
     most = max(splits, key=lambda split: (round(split.psi(n, m), 9), split.current / n - split.reference / m))
     psi, chance = most.psi(n, m), 1.0 / n + 1.0 / m
     least = max(psi, chance)
     if _mean_psi(column, current, reference, mean, least) > least:
-        return _mean_phrase(column, mean)
-    return most.phrase if psi > chance else ""
+        return Change(_mean_phrase(column, mean), None)
+    return most.change(n, m) if psi > chance else None
 
 
 # ---------------------------------------------------------------- shares of rows
@@ -59,33 +86,37 @@ def what_moved(
 
 @dataclass(frozen=True)
 class _Split:
-    """Rows on one side of a split, and the clause about that side."""
+    """Rows on one side of a split, and which rows these are."""
 
     current: float
     reference: float
-    phrase: str
+    rows: str
+    is_new: bool = False
+    """Whether the reference itself has no such rows, and its number is an estimate."""
+    says_reference: bool = True
+    """Whether the clause states the reference's share, which a percentile says by itself."""
 
     def psi(self, n: float, m: float) -> float:
         """Return the PSI of the split, with half a row on either side."""
         p, q = (self.current + 0.5) / (n + 1.0), (self.reference + 0.5) / (m + 1.0)
         return (p - q) * math.log(p * (1.0 - q) / (q * (1.0 - p)))
 
+    def change(self, n: float, m: float) -> Change:
+        """Return the clause about this side; `n` and `m` are all rows of the window and of the reference."""
+        share = Share(self.rows, self.current / n, 0.0 if self.is_new else self.reference / m)
+        was = f" (reference: {percent(share.reference_ratio)})" if self.says_reference else ""
+        return Change(f"{percent(share.ratio)} of rows {self.rows}{was}", share)
+
 
 def _splits(column: ColumnBaseline, current: list[float], reference: list[float]) -> Iterator[_Split]:
-    n, m = sum(current), sum(reference)
     bins = column.bins
     special = {code: name for name, code in bins.special.items()}
     for code, name in enumerate(bins.names):
-        share = f"{percent(current[code] / n)} of rows"
         if code in special:
             # The reference itself has no unseen value: its count is an estimate.
-            was = 0.0 if special[code] == UNSEEN else reference[code] / m
-            phrase = f"{share} {_SPECIAL_PHRASES[special[code]]} (reference: {percent(was)})"
-        elif bins.rule == "interval":
-            continue
-        else:
-            phrase = f"{share} are {_clipped(name)} (reference: {percent(reference[code] / m)})"
-        yield _Split(current[code], reference[code], phrase)
+            yield _Split(current[code], reference[code], _SPECIAL_PHRASES[special[code]], special[code] == UNSEEN)
+        elif bins.rule != "interval":
+            yield _Split(current[code], reference[code], f"are {_clipped(name)}")
     if bins.rule != "category":
         yield from _cuts(column, current, reference)
 
@@ -99,6 +130,7 @@ def _cuts(column: ColumnBaseline, current: list[float], reference: list[float]) 
     bins = column.bins
     ordered = slice(bins.special[BELOW], bins.special[ABOVE] + 1)
     up_to, was_up_to = list(accumulate(current[ordered])), list(accumulate(reference[ordered]))
+    own_up_to = list(accumulate(column.counts[ordered]))
     n, m = sum(current), sum(reference)
     for index in range(bins.ordinary.start, bins.ordinary.stop - 1):
         below, was_below = up_to[index], was_up_to[index]
@@ -107,10 +139,10 @@ def _cuts(column: ColumnBaseline, current: list[float], reference: list[float]) 
         side, rows, was = ("above", above, was_above) if rose else ("below", below, was_below)
         if bins.rule == "value":
             value = number_name(bins.edges[index - 1])
-            where = f"{'above' if rose else 'up to'} {value} (reference: {percent(was / m)})"
+            yield _Split(rows, was, f"{'above' if rose else 'up to'} {value}")
         else:
-            where = f"{side} the reference's {_percentile(100.0 * was_below / was_up_to[-1])}"
-        yield _Split(rows, was, f"{percent(rows / n)} of rows {where}")
+            level = 100.0 * own_up_to[index] / own_up_to[-1]
+            yield _Split(rows, was, f"{side} the reference's {_percentile(level)}", says_reference=False)
 
 
 def _percentile(level: float) -> str:

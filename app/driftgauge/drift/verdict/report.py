@@ -15,7 +15,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.statistics.correlation import CorrelationChange
 from driftgauge.drift.verdict.comparison import WindowReport, compare, effects_of
-from driftgauge.drift.verdict.moved import what_moved
+from driftgauge.drift.verdict.moved import Change, largest_change
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.rule import (
     JUDGED_ROWS,
@@ -220,13 +220,15 @@ class _Judge:
         status, severity = verdict
         since = float(self.carried.evidence.since[i]) if severity else None
         window = self._largest(i)
+        change = None if since is None else _change(i, column, window, is_by_hour=self.is_by_hour)
         finding = Finding(
             significant=significant,
             large=large is not None,
             effect=_effect(i, window, large or "warning", held=large is not None) if is_sized else None,
             too_few="" if is_sized else _too_few(i, self.windows, self.policy, significant=significant),
             until=_until(float(self.carried.evidence.cleared[i]), window, self.now),
-            moved="" if since is None else _moved(i, column, window, is_by_hour=self.is_by_hour),
+            moved=change.clause if change else "",
+            share=change.share if change else None,
             since="" if since is None or since >= self.now else since_in_words(since, self.now),
             learning=learning,
         )
@@ -254,10 +256,10 @@ class _Judge:
         return self.windows[int(np.argmax(np.nan_to_num(self.effects[0, :, i], nan=-1.0)))]
 
 
-def _moved(i: int, column: ColumnBaseline, window: WindowReport, *, is_by_hour: bool) -> str:
+def _change(i: int, column: ColumnBaseline, window: WindowReport, *, is_by_hour: bool) -> Change | None:
     # By hour of the day, the mean to expect is not the whole reference's.
     mean = math.nan if is_by_hour else float(window.sample.mean[i])
-    return what_moved(column, window.counts[i].astype(np.float64), window.reference[i], mean)
+    return largest_change(column, window.counts[i].astype(np.float64), window.reference[i], mean)
 
 
 def _main(windows: Sequence[WindowReport]) -> WindowReport:

@@ -12,6 +12,7 @@ import numpy as np
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import HIGH_TAU
+from driftgauge.drift.verdict.moved import Share
 from driftgauge.drift.verdict.numbers import short, two_decimals
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.time_spans import DAY_SECONDS
@@ -66,6 +67,8 @@ class Finding:
     until: str | None
     """Until when a drift was significant that ended while the window's rows came; None if none did."""
     moved: str = ""
+    share: Share | None = None
+    """The share of rows that `moved` states; None if it states the mean, or nothing."""
     since: str = ""
     learning: str = ""
     """Why the severity has an upper limit for now, as `learning_in_words` says it; empty if it has none."""
