@@ -84,24 +84,27 @@ class _Naive:
 
     def _item(self, level: int, item: IntArray) -> None:
         self.items[level].append(item)
-        if level < LEVELS and len(self.items[level]) % 2 == 0:
-            one, two = self.items[level][-2:]
+        if level == LEVELS or len(self.items[level]) == 1:
+            return
+        one, two = self.items[level][-2:]
+        if len(self.items[level]) <= 16 or len(self.items[level]) % 2 == 0:
             self.pairs[level].append(np.array([_squares(i, one[i], two[i]) for i in range(COLUMNS)]))
             known = len(self.pairs[level])
-            if known >= 4 and (known <= 16 or known % 4 == 0):
+            if known >= 5 and (known <= 16 or known % 4 == 0):
                 self.ratio[level] = [max(self._ratio(level, i, kind) for kind in (0, 1)) for i in range(COLUMNS)]
+        if len(self.items[level]) % 2 == 0:
             self._item(level + 1, one + two)
 
     def _ratio(self, level: int, column: int, kind: int) -> float:
         values = sorted(round(256 * pair[column, kind]) / 256 for pair in self.pairs[level][-KEPT_PAIRS:])
         kept = values[: len(values) - dropped(len(values))]
-        mean, limit = _TABLE[len(values) - 4]
+        mean, limit = _TABLE[len(values) - 5]
         ratio = math.fsum(kept) / len(kept) / mean
         return ratio if ratio > limit else 0.0
 
     def _step(self) -> None:
         for column in range(COLUMNS):
-            tau = max(1.0, 1.5 * self.ratio[:, column].max())
+            tau = max(1.0, 1.2 * self.ratio[:, column].max())
             needed = math.ceil(round(2.0 * math.log2(tau), 9))
             if needed > self.steps[column] or needed <= self.steps[column] - 2:
                 self.steps[column] = needed
@@ -184,7 +187,7 @@ def test_a_thousand_blocks_at_once_are_a_thousand_blocks_one_by_one() -> None:
     for block in range(1_000):
         live, _ = METER.after(live, blocks.part(slice(block, block + 1)))
     _assert_same(live, _straight(blocks)[0])
-    assert live.levels[0].pairs == 500
+    assert live.levels[0].pairs == 15 + (1_000 - 16) // 2
     assert (live.tau[:3] > 4.0).all()
 
 

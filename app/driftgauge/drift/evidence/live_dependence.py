@@ -1,8 +1,8 @@
 """Dependence between live rows, measured at sixteen scales from the rows' own counts.
 
-Items of 50, 100, 200, … consecutive rows are compared in pairs. Two items of independent rows differ by chance alone,
-whatever their size; dependent rows make them differ more, by the autocorrelation time. All arithmetic up to the
-squares is exact, so the result does not depend on how many blocks come at once.
+Items of 50, 100, 200, … consecutive rows are compared with their neighbours. Two items of independent rows differ by
+chance alone, whatever their size; dependent rows make them differ more, by the autocorrelation time. All arithmetic
+up to the squares is exact, so the result does not depend on how many blocks come at once.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from driftgauge.drift.bins import Bins, FloatArray, IntArray
 from driftgauge.drift.evidence.bets import LARGEST_SCORE
-from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS, KEPT_PAIRS, ratios
+from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS, KEPT_PAIRS, OVERLAPPING_ITEMS, ratios
 from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.windows.blocks import Blocks
 
 LEVELS: Final = 16
 ITEM_ROWS: Final = 50
 """Fewest rows of an item of the first level."""
-MARGIN: Final = 1.5
+MARGIN: Final = 1.2
 """Tau over the largest ratio, because the ratio is an estimate from few pairs."""
 LARGEST_STEP: Final = 40
 POWERS: Final[FloatArray] = np.array([2.0 ** (step / 2) for step in range(LARGEST_STEP + 1)])
@@ -48,7 +48,7 @@ class Level:
     """Items of one size; the arrays are never written to."""
 
     waiting: IntArray
-    """Rows in each bin of an item that waits for its partner, shape [columns, K]; 0 without one."""
+    """Rows in each bin of the last item, shape [columns, K]; 0 once it needs no partner."""
     pairs: int
     """Pairs so far."""
     squares: PairArray
@@ -57,6 +57,13 @@ class Level:
     By normal score, then by bins."""
     ratio: FloatArray
     """The largest ratio beyond chance, 0 without one, shape [columns]."""
+
+    @property
+    def items(self) -> int:
+        """Items so far."""
+        early = self.pairs < OVERLAPPING_ITEMS - 1
+        compared = self.pairs if early else 2 * (self.pairs + 1) - OVERLAPPING_ITEMS
+        return compared + bool(self.waiting.any())
 
     @classmethod
     def start(cls, columns: int, width: int) -> Level:
@@ -162,7 +169,7 @@ class _Pairs:
     ends: IntArray
     """The block with which each pair was complete, shape [pairs]."""
     waiting: IntArray
-    """The item after the last pair, shape [columns, K]; 0 without one."""
+    """The last item, shape [columns, K]; 0 if it needs no partner."""
 
 
 Change = tuple[int, IntArray]
@@ -240,19 +247,26 @@ class DependenceMeter:
 
 
 def _paired(levels: Sequence[Level], items: _Items) -> list[_Pairs]:
-    """Return the pairs that new items of the first level complete in each level, as far as any item gets."""
+    """Return the pairs that new items of the first level complete in each level, as far as any item gets.
+
+    Pairs of early items overlap, so that a level tells something after five rather than eight of them.
+    """
     paired: list[_Pairs] = []
     counts, ends = items.counts, items.ends
     for level in levels:
         if len(ends) == 0:
             break
+        number = level.items + np.arange(len(ends))
         if level.waiting.any():
             counts, ends = np.concatenate([level.waiting[None], counts]), np.concatenate([[-1], ends])
-        most = len(ends) // 2 * 2
-        waiting = np.zeros_like(level.waiting) if most == len(ends) else counts[-1]
-        both = counts[:most].reshape(-1, 2, *level.waiting.shape).swapaxes(0, 1)
-        paired.append(_Pairs(both, ends[1:most:2], waiting))
-        counts, ends = both[0] + both[1], ends[1:most:2]
+            number = np.concatenate([number[:1] - 1, number])
+        second = np.flatnonzero((number % 2 == 1) | (number < OVERLAPPING_ITEMS))
+        second = second[second > 0]
+        doubled = second[number[second] % 2 == 1]
+        lasts = number[-1] % 2 == 0 or number[-1] < OVERLAPPING_ITEMS - 1
+        waiting = counts[-1] if lasts else np.zeros_like(level.waiting)
+        paired.append(_Pairs(np.stack([counts[second - 1], counts[second]]), ends[second], waiting))
+        counts, ends = counts[doubled - 1] + counts[doubled], ends[doubled]
     return paired
 
 
