@@ -84,7 +84,7 @@ def show(
         _print_facts(verdict, console, is_history=is_history, held_out=held_out)
         console.print()
         (_show_statistics if statistics else _show_changes)(verdict, console, is_history=is_history)
-        for note in notes(verdict.report.baseline):
+        for note in notes(verdict.report.baseline, verdict.report.evidence.live):
             console.print(f"note: {note}")
     if not statistics:
         console.print(f"\n{MORE}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.rule import Status
@@ -173,6 +174,18 @@ def _baseline(taus: Sequence[float | None], trending: Sequence[bool] = (), *, by
 def test_without_times_independence_is_assumed_and_said() -> None:
     plain = build_baseline({"x": np.arange(20.0)}, created="")
     assert list(notes(plain)) == ["the reference has no times (--time): rows are assumed to be independent"]
+
+
+@pytest.mark.parametrize("pairs", [0, FEWEST_PAIRS - 1, FEWEST_PAIRS])
+def test_dependence_that_live_rows_show_is_not_assumed_away(pairs: int) -> None:
+    plain = build_baseline({"x": np.arange(20.0)}, created="")
+    live = plain.detector(live=True).start().live
+    assert live is not None
+    live = replace(live, levels=(replace(live.levels[0], pairs=pairs), *live.levels[1:]))
+    for baseline in (plain, _baseline([None])):
+        (note,) = notes(baseline, live)
+        assert note.endswith("is measured from live rows alone") == (pairs == FEWEST_PAIRS)
+        assert note.endswith("rows are assumed to be independent") == (pairs < FEWEST_PAIRS)
 
 
 def test_of_a_baseline_with_times_nothing_is_said_unless_there_is_something() -> None:

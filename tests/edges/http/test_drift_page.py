@@ -157,6 +157,23 @@ def test_what_limits_the_baseline_is_shown(report: DriftReport) -> None:
     assert "the reference has no times (--time)" in tree_of(report).words
 
 
+def test_the_end_of_learning_is_shown(report: DriftReport) -> None:
+    assert "learning until" not in tree_of(report).words
+    assert "learning until2023-11-28 22:13:20 UTC" in tree_of(replace(report, learning_until=START + 14 * 86_400)).words
+
+
+def test_a_column_is_shown_with_its_dependence(report: DriftReport) -> None:
+    words = tree_of(report, features=frozenset({"risen"})).words
+    assert "Autocorrelation time: 1, unknown without times in the reference." in words
+    columns = tuple(replace(column, tau=633.1) for column in report.baseline.columns)
+    timed = replace(
+        report,
+        baseline=replace(report.baseline, columns=columns),
+        evidence=replace(report.evidence, tau=np.full(3, 633.1)),
+    )
+    assert "Autocorrelation time: 633, 633 in the reference." in tree_of(timed, features=frozenset({"risen"})).words
+
+
 def test_a_column_is_shown_with_every_statistic(report: DriftReport) -> None:
     words = tree_of(report, features=frozenset({"risen"})).words
     assert "risen: statistics by window" in words

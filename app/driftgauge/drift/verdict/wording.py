@@ -9,6 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.drift.evidence.live_dependence import LiveDependence
+from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import HIGH_TAU
@@ -145,13 +147,16 @@ def ago_in_words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 100.0 else f"{short(seconds)} s"
 
 
-def notes(baseline: Baseline) -> Iterator[str]:
-    """Yield what limits the evidence that a baseline allows."""
+def notes(baseline: Baseline, live: LiveDependence | None = None) -> Iterator[str]:
+    """Yield what limits the evidence that a baseline allows; `live` is the dependence of live rows, if measured."""
+    is_measured = live is not None and live.levels[0].pairs >= FEWEST_PAIRS
+    measured = "how strongly rows depend on each other is measured from live rows alone"
+    instead = measured if is_measured else "rows are assumed to be independent"
     if baseline.time_column is None:
-        yield "the reference has no times (--time): rows are assumed to be independent"
+        yield f"the reference has no times (--time): {instead}"
         return
     if any(column.tau is None for column in baseline.columns):
-        yield "the reference has too few rows to estimate autocorrelation: rows are assumed to be independent"
+        yield f"the reference has too few rows to estimate autocorrelation: {instead}"
     few = baseline.hours_with_few_rows
     if few:
         yield f"hours {_ranges(few)} (UTC) have too few reference rows: they are compared with the whole reference"

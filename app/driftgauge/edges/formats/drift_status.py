@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.report import DriftReport, score_means
@@ -49,7 +49,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "recent_mean": recent,
         "reference_mean": reference,
         "drifted_features": list(report.drifted),
-        "baseline": _baseline(report.baseline),
+        "baseline": _baseline(report),
         "evidence": _evidence(report),
         "thresholds": dict(zip(LIMITS, report.policy.psi_thresholds, strict=True)),
         "windows": {name: _window(window) for name, window in report.windows.items()},
@@ -59,13 +59,14 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
     }
 
 
-def _baseline(baseline: Baseline) -> dict[str, Any]:
+def _baseline(report: DriftReport) -> dict[str, Any]:
+    baseline = report.baseline
     return {
         "hash": baseline.hash,
         "rows": baseline.rows,
         "created": baseline.created,
         "by_hour": baseline.is_by_hour,
-        "notes": list(notes(baseline)),
+        "notes": list(notes(baseline, report.evidence.live)),
     }
 
 

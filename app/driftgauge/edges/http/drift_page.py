@@ -78,6 +78,8 @@ def _facts(report: DriftReport) -> Iterator[tuple[str, str]]:
     yield "evaluated", _moment(report.evaluated_at)
     yield "rows observed", f"{report.rows_observed:,}"
     yield "main window", _main_window(report.main)
+    if report.learning_until is not None:
+        yield "learning until", _moment(report.learning_until)
     yield "columns", f"{len(report.verdicts):,}, {changed:,} changed"
 
 
@@ -104,7 +106,7 @@ def _problems(problems: Sequence[str]) -> str:
 
 
 def _notes(report: DriftReport) -> str:
-    found = list(notes(report.baseline))
+    found = list(notes(report.baseline, report.evidence.live))
     return f'<section class="notes"><h2>About the baseline</h2>{_list(found)}</section>' if found else ""
 
 
@@ -220,8 +222,20 @@ def _every_statistic(report: DriftReport, i: int) -> str:
     )
     name = escape(report.verdicts[i].name)
     return (
-        f'<section class="statistics"><h2>{name}: statistics by window</h2><div class="wide"><table>'
+        f'<section class="statistics"><h2>{name}: statistics by window</h2>'
+        f'<p>{_dependence(report, i)}</p><div class="wide"><table>'
         f'<thead><tr><th scope="col">Statistic</th>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )
+
+
+def _dependence(report: DriftReport, i: int) -> str:
+    reference = report.baseline.columns[i].tau
+    of_reference = (
+        "unknown without times in the reference" if reference is None else f"{short(reference)} in the reference"
+    )
+    return (
+        f"Autocorrelation time: {short(float(report.evidence.tau[i]))}, {of_reference}. "
+        "Number of consecutive rows that carry the information of one independent row."
     )
 
 
