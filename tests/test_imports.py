@@ -54,6 +54,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "uvicorn": "edges.http process",
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",
+    **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
     "pyarrow": "tables models models.creation check cli",
     "typer": "cli",
     "fcntl": "common",

@@ -38,9 +38,10 @@ class BundleOptions:
     model: Annotated[
         str,
         Option(
-            "Fitted model: ONNX, XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm), or an estimator saved with "
-            "skops.io.dump.",
-            "FILE",
+            "Fitted model: ONNX, XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm), an estimator saved with "
+            "skops.io.dump, python:MODULE:OBJECT of your own code, or a model of MLflow "
+            "(folder or models:/NAME@ALIAS).",
+            "MODEL",
             MODEL,
         ),
     ]
@@ -88,6 +89,9 @@ class BundleOptions:
             COLUMNS,
         ),
     ] = None
+    trust_pickle: Annotated[
+        bool, Option("Load a model of MLflow, although most are pickles, which can run any code.", group=MODEL)
+    ] = False
     classes: Annotated[
         tuple[str, ...],
         Option(
@@ -127,6 +131,7 @@ class BundleOptions:
             share_samples=self.share_samples,
             classes=self.classes,
             onnx_outputs=meanings(self.onnx_output),
+            trust_pickle=self.trust_pickle,
             log=log,
         )
 

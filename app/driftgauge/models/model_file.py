@@ -149,7 +149,8 @@ def refuse_unimportable(path: Path) -> None:
         module = sys.modules.get(kind.module)
         # skops describes JSON texts as of type `str`, and operators by their class.
         if kind.module in MAIN or (module is not None and not hasattr(module, kind.name)):
-            raise BundleError(f"the estimator cannot be served: {unimportable(kind)}")
+            own = "; or serve the estimator from your own code (model python:MODULE:OBJECT)"
+            raise BundleError(f"the estimator cannot be served: {unimportable(kind)}{own}")
 
 
 def _loaded(file: BinaryIO, path: Path, trusted_types: Iterable[str]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from driftgauge.models.predictor import Batch, Predictions, Predictor, batch_of
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tests.examples import TARGET, cells, flowers, json_rows, logistic, one_hot, patients, shapes
+from tests.models.formats import own_code
 
 Own = Callable[[pd.DataFrame], tuple[list[Any], Any]]
 """The library's own labels and scores for a table's rows."""
@@ -395,6 +397,89 @@ def catboost_regression(folder: Path) -> Case:
     return bundled(folder, path, patients(), own)
 
 
+# ---------------------------------------------------------------- code
+
+
+def imported(folder: Path, name: str, table: pd.DataFrame, own: Own, **options: Any) -> Case:
+    """Make a bundle of an object of `own_code`."""
+    named = f"python:tests.models.formats.own_code:{name}"
+    return bundled(folder, named, table, own, trusted_types=[named], **options)
+
+
+def python_pipeline(folder: Path) -> Case:
+    """A pipeline with a transformer of one's own, made by a function."""
+    model = own_code.pipeline()
+
+    def own(frame: pd.DataFrame) -> tuple[list[Any], Any]:
+        return model.predict(frame).tolist(), model.predict_proba(frame)[:, 1]
+
+    return imported(folder, "pipeline", cells(), own)
+
+
+def python_function(folder: Path) -> Case:
+    """A function of a DataFrame that returns the probability of the second class."""
+
+    def own(frame: pd.DataFrame) -> tuple[list[Any], Any]:
+        return binary_of(own_code.risk(frame))
+
+    return imported(folder, "risk", shapes(), own, classes=["0", "1"])
+
+
+def python_object(folder: Path) -> Case:
+    def own(frame: pd.DataFrame) -> tuple[list[Any], Any]:
+        values = own_code.Doubling().predict(frame).to_numpy()
+        return values.tolist(), values
+
+    return imported(folder, "Doubling", patients(), own)
+
+
+def mlflow_estimator(folder: Path) -> Case:
+    """An estimator that MLflow saved, with its probabilities."""
+    with warnings.catch_warnings(action="ignore"):
+        import mlflow.sklearn
+        from mlflow.models import infer_signature
+
+    train, _ = split(cells())
+    given = train.drop(columns=TARGET)
+    model = logistic().fit(given, train[TARGET])
+    path = saved(folder, "mlflow")
+    with warnings.catch_warnings(action="ignore"):
+        signature = infer_signature(given)
+        mlflow.sklearn.save_model(
+            model, str(path), signature=signature, pip_requirements=[], serialization_format="cloudpickle"
+        )
+
+    def own(frame: pd.DataFrame) -> tuple[list[Any], Any]:
+        return model.predict(frame).tolist(), model.predict_proba(frame)[:, 1]
+
+    return bundled(folder, path, cells(), own, trust_pickle=True, trusted_types=["mlflow.pyfunc"])
+
+
+def mlflow_function(folder: Path) -> Case:
+    """A model of one's own code that MLflow saved, with whole numbers in its signature."""
+    with warnings.catch_warnings(action="ignore"):
+        import mlflow.pyfunc
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, Schema
+
+        class Sum(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's class is Any
+            def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+                return model_input["bmi"] * model_input["clinic"]
+
+    table = patients().assign(clinic=lambda frame: frame.index % 5)[["clinic", "bmi", TARGET]]
+    signature = ModelSignature(inputs=Schema([ColSpec("long", "clinic"), ColSpec("double", "bmi")]))
+    path = saved(folder, "mlflow")
+    with warnings.catch_warnings(action="ignore"):
+        mlflow.pyfunc.save_model(str(path), python_model=Sum(), signature=signature, pip_requirements=[])
+
+    def own(frame: pd.DataFrame) -> tuple[list[Any], Any]:
+        with warnings.catch_warnings(action="ignore"):
+            values = mlflow.pyfunc.load_model(str(path)).predict(frame).to_numpy()
+        return values.tolist(), values
+
+    return bundled(folder, path, table, own, trust_pickle=True, trusted_types=["mlflow.pyfunc"])
+
+
 MAKERS: dict[str, Callable[[Path], Case]] = {
     "onnx-matrix": onnx_matrix,
     "onnx-columns": onnx_columns,
@@ -412,6 +497,17 @@ MAKERS: dict[str, Callable[[Path], Case]] = {
     "lightgbm-regression": lightgbm_regression,
     "catboost-binary": catboost_binary,
     "catboost-multiclass": catboost_multiclass,
+    "python-pipeline": python_pipeline,
+    "python-function": python_function,
+    "python-object": python_object,
+    "mlflow-estimator": mlflow_estimator,
+    "mlflow-function": mlflow_function,
 }
-ONE_OF_EACH = ("onnx-matrix", "xgboost-binary", "lightgbm-binary", "catboost-binary")
+ONE_OF_EACH = (
+    "onnx-matrix",
+    "xgboost-binary",
+    "lightgbm-binary",
+    "catboost-binary",
+    "python-pipeline",
+)
 """A case of each format."""

@@ -99,7 +99,7 @@ def test_numbers_that_are_no_probabilities_are_refused(tmp_path: Path) -> None:
     table, _ = split(cells())
     table = table[["mean radius", "mean texture", TARGET]]
     path = network(tmp_path, [tensor("x", ["n", 2])], [tensor("y", ["n", 2])])
-    with pytest.raises(BundleError, match="no probabilities; export the model with its sigmoid or softmax"):
+    with pytest.raises(BundleError, match="no probabilities; it must end with its sigmoid or softmax"):
         create_bundle(path, table, TARGET, name="m", version="1", out=tmp_path / "b")
 
 

@@ -49,12 +49,14 @@ def create_bundle(
     share_samples: bool = False,
     classes: Sequence[str] = (),
     onnx_outputs: Mapping[str, str] | None = None,
+    trust_pickle: bool = False,
     log: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Create a bundle folder from a fitted model and the table it was fitted on.
 
     `model` is a scikit-learn, LightGBM or XGBoost estimator or the path of its .skops file, a booster of XGBoost or
-    LightGBM, a model of CatBoost, or the path of a file of one of them or of an ONNX model.
+    LightGBM, a model of CatBoost, the path of a file of one of them or of an ONNX model, `python:MODULE:OBJECT` of your
+    own code, or a model of MLflow: its folder or `models:/NAME@ALIAS`.
     `reference` and `evaluation` are a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder;
     both hold the features and the column `target`.
 
@@ -70,6 +72,7 @@ def create_bundle(
     - `classes`: names of the classes in the order of the model's probabilities, if it does not know them itself; by
       default the sorted values of the target.
     - `onnx_outputs`: what an ONNX model's outputs are, where that is ambiguous: label, probabilities or value.
+    - `trust_pickle`: load a model of MLflow, although it may run any code.
     - `log`: called with one line for the features, one for the other columns, and one for each warning.
 
     Raises BundleError, BaselineError or TableError, all of them DriftgaugeError.
@@ -78,7 +81,8 @@ def create_bundle(
     """
     out = Path(out)
     refuse_existing(out, overwrite)
-    loaded = ModelSource(model, tuple(trusted_types), onnx_outputs).load()
+    source = ModelSource(model, tuple(trusted_types), onnx_outputs, trust_pickle)
+    loaded = source.load()
     table = Reference.read(reference, target, loaded, options or BaselineOptions(), category_codes or {})
     if isinstance(loaded, ForeignModel):
         loaded = loaded.with_classes(table.table, target, classes)
@@ -88,7 +92,7 @@ def create_bundle(
     foreign = loaded if isinstance(loaded, ForeignModel) else None
     builder = BundleBuilder(info, foreign.model if foreign else loaded, baseline, table.options, share_samples)
     bundle = _built(builder, table, evaluation, names)
-    write_bundle(bundle, out, trusted_types, foreign.saved if foreign else None)
+    write_bundle(bundle, out, source.trusted, foreign.saved if foreign else None)
     return bundle
 
 

@@ -65,6 +65,8 @@ class ForeignModel:
     def with_classes(self, table: pa.Table, target: str, stated: Sequence[str]) -> ForeignModel:
         """Return the model with its classes: as stated, as it knows them, or the sorted values of the target."""
         count = self.description.class_count
+        if count == 0 and stated and self.description.may_classify:
+            count = None
         if count == 0:
             if stated:
                 raise BundleError("the model predicts a number, and classes are named: leave out --classes")
@@ -106,6 +108,12 @@ class ForeignModel:
         column = self.columns_of(self.description.names or ()).get(feature.name, _ANY_COLUMN)
         is_strict = column.codes is not None and not column.takes_unseen
         return feature.model_copy(update={"values": "text"}) if is_strict else feature
+
+    def with_dtype(self, feature: Feature) -> Feature:
+        """Return a number with the dtype that the model states."""
+        column = self.columns_of(self.description.names or ()).get(feature.name, _ANY_COLUMN)
+        stated = column.dtype if feature.kind == "numeric" else None
+        return feature.model_copy(update={"dtype": stated}) if stated is not None else feature
 
 
 def _distinct(table: pa.Table, target: str) -> list[Label]:

@@ -41,14 +41,15 @@ class Probe:
 
         A model that is given a matrix loses its feature names. BundleError if it cannot answer a new text.
         """
-        fixed = self.info.model.format != "sklearn"  # its input is decided by what it says about itself
-        info, model = (self.info, self.model) if fixed else self._with_input_form()
+        info, model = self._with_input_form()
         probe = Probe(info, model, self.baseline, self.rows, self.typical)
         probe.require_new_texts()
         features = probe.with_accepts_missing()
         return info.model_copy(update={"features": probe.with_accepts_unseen(features)}), model
 
     def _with_input_form(self) -> tuple[BundleInfo, Any]:
+        if self.info.model.format != "sklearn":  # its input is decided by what it says about itself
+            return (self._with_dtypes() if self.info.input == "dataframe" else self.info), self.model
         if takes_only_texts(self.model):
             return self._texts_alone(), self.model
         if self.info.input == "dataframe":

@@ -87,13 +87,14 @@ class Reference:
         own = model.codes(names)
         codes, kinds = {**own, **self.codes}, {**model.kinds(names), **self.options.kinds}
         features = features_of(model, self.table, names, kinds, codes)
-        source = TableSource.of(self.source, self.table)
+        source, encoded = TableSource.of(self.source, self.table), encoded_texts(model.model)
+        learned = learned_columns(model.model, names)  # of an estimator in the operator's own code
         typed = tuple(
             feature
             if feature.name in self.codes
             else model.with_code(feature)
             if feature.name in own
-            else with_column_type(feature, source, NOTHING_LEARNED, frozenset())
+            else model.with_dtype(with_column_type(feature, source, self._as_stated(feature, learned), encoded))
             for feature in features
         )
         model.refuse_texts(typed)

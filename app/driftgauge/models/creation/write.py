@@ -68,6 +68,7 @@ def _dump(model: Any, path: Path) -> None:
     except Exception as error:  # skops passes on any exception of a part's __getstate__
         raise BundleError(
             f"the estimator cannot be saved as a skops file ({type(error).__name__}: {error}): leave out or replace "
-            "the part that holds open files, locks, generators or the like"
+            "the part that holds open files, locks, generators or the like, or serve it from your own code (model "
+            "python:MODULE:OBJECT)"
         ) from error
     refuse_unimportable(path)

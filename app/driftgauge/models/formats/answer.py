@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from driftgauge.drift.bins import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from driftgauge.models.bundle import Label
+
+ROUNDING: Final = 1e-4
+"""How far a probability may lie outside 0 to 1, because of single precision."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,12 @@ def of_positive(probabilities: Any, classes: Sequence[Label], rows: int) -> Answ
     """Return the answer of a binary model that gives the probability of the positive class alone."""
     positive = np.asarray(probabilities, dtype=np.float64).reshape(rows)
     return most_probable(np.column_stack([1.0 - positive, positive]), classes)
+
+
+def require_probabilities(values: FloatArray) -> None:
+    """Raise ValueError for numbers that lie outside 0 to 1 by more than rounding."""
+    if values.size and (values.min() < -ROUNDING or values.max() > 1 + ROUNDING):
+        raise ValueError("it answered numbers that are no probabilities; it must end with its sigmoid or softmax")
 
 
 def require_finite(values: FloatArray) -> None:

@@ -24,6 +24,8 @@ class ModelColumn:
     """Whether it takes categories, even if they are spelled as numbers."""
     codes: Mapping[str, float] | None = None
     """The number that stands for each category, as the library saved them."""
+    dtype: str | None = None
+    """The pandas dtype of its numbers in a DataFrame; by default that of the reference."""
     takes_unseen: bool = False
     """Whether a category without a number counts as missing; else the model refuses it."""
 
@@ -42,6 +44,8 @@ class Description:
     """Number of classes, 0 of a regression; None if the model does not know it."""
     classes: tuple[Label, ...] = ()
     """The classes in the order of its probabilities, if it knows them."""
+    may_classify: bool = False
+    """Whether a model of no known classes answers probabilities if the user names classes."""
 
 
 def codes_of(categories: Sequence[str | float | bool | None]) -> dict[str, float]:

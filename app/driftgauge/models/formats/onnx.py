@@ -12,7 +12,7 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.errors import BundleError
-from driftgauge.models.formats.answer import Answer, most_probable, scores_of, values_of
+from driftgauge.models.formats.answer import Answer, most_probable, require_probabilities, scores_of, values_of
 from driftgauge.models.formats.description import Description, ModelColumn
 from driftgauge.models.formats.files import content_of, reading
 from driftgauge.models.formats.spec import ModelSpec, OutputRole
@@ -31,8 +31,6 @@ _TEXT: Final = "tensor(string)"
 _FRACTIONS: Final = ("tensor(float)", "tensor(double)", "tensor(float16)")
 _VALUE_NAMES: Final = ("variable", "predictions")
 """What skl2onnx and CatBoost call the value of a regression."""
-_ROUNDING: Final = 1e-4
-"""How far a probability may lie outside 0 to 1."""
 
 
 # ---------------------------------------------------------------- loading
@@ -229,8 +227,7 @@ def _probabilities(answered: Any, rows: int) -> FloatArray:
     if isinstance(answered, list):  # a map from class to probability for each row
         answered = [list(one.values()) for one in answered]
     probabilities = np.asarray(answered, dtype=np.float64).reshape(rows, -1)
-    if probabilities.min() < -_ROUNDING or probabilities.max() > 1 + _ROUNDING:
-        raise ValueError("it answered numbers that are no probabilities; export the model with its sigmoid or softmax")
+    require_probabilities(probabilities)
     if probabilities.shape[1] == 1:
         return np.column_stack([1.0 - probabilities[:, 0], probabilities[:, 0]])
     return probabilities

@@ -21,6 +21,7 @@ LIBRARIES: Final[dict[FormatName, str]] = {
     "xgboost": "xgboost",
     "lightgbm": "lightgbm",
     "catboost": "catboost",
+    "mlflow": "mlflow",
 }
 """The module that a format needs beyond Driftgauge's own dependencies; its extra has the format's name."""
 
@@ -94,10 +95,24 @@ def _catboost() -> Format:
     return catboost
 
 
+def _python() -> Format:
+    from driftgauge.models.formats import python
+
+    return python
+
+
+def _mlflow() -> Format:
+    from driftgauge.models.formats import mlflow
+
+    return mlflow
+
+
 _FORMATS: Final[dict[FormatName, Callable[[], Format]]] = {
     "sklearn": _sklearn,
     "onnx": _onnx,
     "xgboost": _xgboost,
     "lightgbm": _lightgbm,
     "catboost": _catboost,
+    "python": _python,
+    "mlflow": _mlflow,
 }
