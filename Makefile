@@ -10,7 +10,7 @@ BIN := .venv/bin
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--rows 20000 --exit" ends by itself.
+demo: .venv/demo ## Replay real flights into a monitored model. ARGS="--exit" ends by itself.
 	@$(BIN)/driftgauge demo $(ARGS)
 
 stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from installed programs.

@@ -1,4 +1,4 @@
-"""The demo's model, trained once in a session, whichever of its workers needs it first."""
+"""The demo's models, each trained once in a session, whichever of its workers needs it first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from driftgauge.demo.flights import load_flights
+from driftgauge.demo.flights import SPRING, WINTER, Recipe, load_flights
 from driftgauge.demo.run import prepare
 from rich.console import Console
 
@@ -36,17 +36,27 @@ def _shared_by_workers(factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-@pytest.fixture(scope="session")
-def trained_demo(tmp_path_factory: pytest.TempPathFactory) -> TrainedDemo:
-    """Give the demo's model, trained by the demo itself."""
-    home = _shared_by_workers(tmp_path_factory) / "demo-cache"
+def _trained(factory: pytest.TempPathFactory, recipe: Recipe) -> TrainedDemo:
+    home = _shared_by_workers(factory) / "demo-cache"
     home.mkdir(exist_ok=True)
     printed = io.StringIO()
     with (home / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
         fcntl.flock(lock, fcntl.LOCK_EX)
         patch.setenv("XDG_CACHE_HOME", str(home))
-        _, bundle = prepare(Console(file=printed, width=200))
+        _, bundle = prepare(Console(file=printed, width=200), recipe)
     return TrainedDemo(home, bundle, printed.getvalue())
+
+
+@pytest.fixture(scope="session")
+def trained_demo(tmp_path_factory: pytest.TempPathFactory) -> TrainedDemo:
+    """Give the model of the story, trained by the demo itself."""
+    return _trained(tmp_path_factory, SPRING)
+
+
+@pytest.fixture(scope="session")
+def trained_year(tmp_path_factory: pytest.TempPathFactory) -> TrainedDemo:
+    """Give the model of the long view, trained by the demo itself."""
+    return _trained(tmp_path_factory, WINTER)
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ from driftgauge.demo.flights import FEATURES
 
 def test_a_request_holds_the_flights_of_one_hour(flights: pd.DataFrame) -> None:
     part = flights[flights["month"] == 5].head(3_000)
-    bodies = [(orjson.loads(body), rows, date) for body, rows, date in demo.requests(part, 40)]
+    bodies = [(orjson.loads(each.body), each.rows, each.last) for each in demo.requests(part, FEATURES, 40)]
     assert sum(rows for _, rows, _ in bodies) == len(part)
     assert max(rows for _, rows, _ in bodies) == 40
-    for body, rows, date in bodies:
+    for body, rows, last in bodies:
         assert len(body["data"]) == len(body["timestamps"]) == rows
         assert len({time[:13] for time in body["timestamps"]}) == 1
-        assert body["timestamps"][0].startswith(date)
+        assert body["timestamps"][-1] == f"{last:%Y-%m-%dT%H:%M:%SZ}"
     sent = [row for body, _, _ in bodies for row in body["data"]]
     assert [row[FEATURES.index("dest")] for row in sent] == part["dest"].tolist()
     gusts = [np.nan if row[FEATURES.index("wind_gust")] is None else row[FEATURES.index("wind_gust")] for row in sent]
@@ -63,30 +63,35 @@ def test_without_a_pace_nothing_waits() -> None:
     assert time.slept == []
 
 
-def test_a_replay_keeps_the_pace_and_tells_the_date(flights: pd.DataFrame) -> None:
-    part = flights[flights["month"] == 5].head(6_000)
-    time, dates, shown, sent = FakeTime(), list[str](), list[int](), list[float]()
+def test_a_replay_keeps_the_pace_and_reads_the_status_every_so_many_rows(flights: pd.DataFrame) -> None:
+    part = flights[flights["month"] == 5].head(6_050)
+    time, sent = FakeTime(), list[float]()
+    status_rows, batch_rows, last = list[int](), list[int](), list[pd.Timestamp]()
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/drift/status":
-            assert request.url.params["windows"] == "all"
-            verdict = {"status": "drift_detected", "severity": "critical"}
-            return httpx.Response(200, json={"features": {}, "prediction": verdict})
+            assert request.url.params["windows"] == "1000,10000"
+            return httpx.Response(200, json={"features": {}, "prediction": {"rows": len(sent)}})
         rows = orjson.loads(request.content)["data"]
         sent.extend([time.now - 1_000.0] * len(rows))
         return httpx.Response(200, json={"predictions": [{"score": 0.5}] * len(rows)})
 
+    def on_status(seen: demo.Replay) -> None:
+        status_rows.append(seen.rows)
+        last.append(seen.at)
+        assert demo.columns_of(seen.status) == {"prediction": {"rows": seen.rows}}
+
     with httpx.Client(base_url="http://server", transport=httpx.MockTransport(answer)) as client:
         pace = demo.Pace(1_000, time.clock, time.sleep)
-        seen = demo.replay(client, part, 100, pace, dates.append, lambda seen, date: shown.append(seen.rows))
-    assert seen.rows == len(sent) == 6_000
+        requests = demo.requests(part, FEATURES, 100)
+        seen = demo.replay(client, requests, 2_000, pace, on_status, lambda seen: batch_rows.append(seen.rows))
+    assert seen.rows == len(sent) == len(seen.scores) == 6_050
     # a row leaves with its batch, at the time of the batch's first row
-    behind = np.arange(6_000) / 1_000 - np.array(sent)
+    behind = np.arange(6_050) / 1_000 - np.array(sent)
     assert behind.min() >= -1e-9
     assert behind.max() < 0.1
-    assert len(dates) == 3
-    assert seen.verdicts == {5: {"prediction": ("drift_detected", "critical")}}
-    assert shown == sorted(shown)
-    assert shown[-1] == 6_000
-    assert dates == sorted(dates)
-    assert dates[-1] == part["time"].iloc[-1].strftime("%Y-%m-%d")
+    # the first batch that reaches each multiple, and the end
+    assert status_rows == [*(min(n for n in batch_rows if n >= due) for due in (2_000, 4_000, 6_000)), 6_050]
+    assert last == [part["time"].iloc[rows - 1] for rows in status_rows]
+    assert batch_rows == sorted(batch_rows)
+    assert batch_rows[-1] == 6_050

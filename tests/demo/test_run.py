@@ -20,11 +20,19 @@ def test_the_server_is_told_its_host_and_port_and_to_begin_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pace", "stack", "kept"),
-    [(None, None, None), (None, Endpoints(), 2_000), (50, Endpoints(), 50), (50, None, 50)],
+    ("year", "pace", "stack", "kept"),
+    [
+        (False, None, None, None),
+        (False, None, Endpoints(), 400),
+        (True, None, Endpoints(), 2_000),
+        (False, 50, Endpoints(), 50),
+        (True, 50, None, 50),
+    ],
 )
-def test_the_stack_has_a_pace_by_itself(pace: float | None, stack: Endpoints | None, kept: float | None) -> None:
-    assert DemoOptions(Endpoint(8000), pace=pace, stack=stack).rows_per_second() == kept
+def test_the_stack_has_a_pace_by_itself(
+    year: bool, pace: float | None, stack: Endpoints | None, kept: float | None
+) -> None:
+    assert DemoOptions(Endpoint(8000), year=year, pace=pace, stack=stack).rows_per_second() == kept
 
 
 def test_prometheus_is_told_where_everything_listens() -> None:

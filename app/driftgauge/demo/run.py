@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import orjson
 import pandas as pd
 from rich.console import Console
 
 from driftgauge.alerting.options import MonitoringOptions
-from driftgauge.demo.flights import FIRST_REPLAYED_MONTH, cache_folder, is_complete, load_flights, make_bundle
+from driftgauge.demo.flights import Recipe, cache_folder, is_complete, load_flights, make_bundle
 from driftgauge.demo.prometheus_stack import (
     Endpoint,
     Endpoints,
@@ -35,10 +34,10 @@ from driftgauge.demo.prometheus_stack import (
     stack,
     total,
 )
-from driftgauge.demo.replay import Pace, Replay, replay
-from driftgauge.demo.report import AlertLog, in_short, print_addresses, print_alerts, print_summary, progress_bar
+from driftgauge.demo.replay import Pace, Replay, replay, requests
+from driftgauge.demo.report import AlertLog, in_short, print_addresses, print_alerts, progress_bar
+from driftgauge.demo.scenarios import Scenario, recipe_of, scenario_of
 from driftgauge.errors import DemoError
-from driftgauge.models.bundle import BUNDLE_FILE
 from driftgauge.settings.options import variable
 
 REPLAY_SETTINGS: Final = {
@@ -47,8 +46,10 @@ REPLAY_SETTINGS: Final = {
     # The 10,000 flights of the main window span ten days or more.
     "max_age_seconds": str(30 * 86_400),
 }
-STACK_PACE: Final = 2_000
-"""Rows per second that leave Prometheus time to see what happens."""
+STACK_PACE: Final = 400
+"""Flights per second that leave Prometheus time to see the fault of the story."""
+YEAR_STACK_PACE: Final = 2_000
+"""The same for the year, whose drift lasts for months."""
 HOLD: Final = "5s"
 SETTLE_SECONDS: Final = 15.0
 """Time until the last row's alerts fire: the range of their rules, `HOLD`, and some scrapes."""
@@ -60,19 +61,23 @@ class DemoOptions:
 
     listen: Endpoint
     """Where the server listens."""
+    year: bool = False
+    """Whether to replay May to December into a model of the winter, instead of the story."""
     rows: int | None = None
     """Number of flights to replay; None for all."""
     leave: bool = False
     """Whether it ends after the replay."""
     batch_rows: int = 500
     pace: float | None = None
-    """Rows per second; None for as fast as possible, or STACK_PACE with the stack."""
+    """Rows per second; None for as fast as possible, or with the stack at its own pace."""
     stack: Endpoints | None = None
     """Where Prometheus and Alertmanager listen; None to run neither."""
 
     def rows_per_second(self) -> float | None:
         """Return the effective pace."""
-        return self.pace or (STACK_PACE if self.stack else None)
+        if self.stack is None:
+            return self.pace
+        return self.pace or (YEAR_STACK_PACE if self.year else STACK_PACE)
 
     def endpoints(self) -> list[Endpoint]:
         """Return every endpoint that must be free."""
@@ -101,13 +106,15 @@ def run(options: DemoOptions) -> int:
     for endpoint in options.endpoints():
         require_free(endpoint)
     with contextlib.suppress(KeyboardInterrupt), _interruptible(), contextlib.ExitStack() as started:
-        flights, bundle = prepare(console)
+        recipe = recipe_of(options.year)
+        flights, bundle = prepare(console, recipe)
+        scenario = scenario_of(options.year, console, flights, bundle, options.rows)
         log = bundle.parent / "demo-server.log"
         _, process = started.enter_context(server(bundle, options.listen.port, log, options.listen.host))
         if options.stack and found:
             started.enter_context(stack(found, options.stack, options.monitoring(options.stack), bundle.parent))
         _print_addresses(console, options)
-        _replay_and_report(console, options, flights, bundle, log)
+        _replay_and_report(console, options, recipe, scenario, log)
         if not options.leave:
             _stay(console, options, process, log)
     return 0
@@ -124,14 +131,14 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def prepare(console: Console) -> tuple[pd.DataFrame, Path]:
+def prepare(console: Console, recipe: Recipe) -> tuple[pd.DataFrame, Path]:
     """Return the flights and the folder of their bundle; train the model if the folder is not complete."""
     with progress_bar(console) as progress:
         task = progress.add_task("training", total=1.0, note="reading the flights of 2013")
         flights = load_flights()
-        bundle = cache_folder()
+        bundle = cache_folder(recipe)
         if not is_complete(bundle):
-            make_bundle(flights, bundle, lambda part, what: progress.update(task, completed=part, note=what))
+            make_bundle(flights, recipe, bundle, lambda part, what: progress.update(task, completed=part, note=what))
         progress.update(task, completed=1.0, note=f"model and baseline: {bundle}")
     return flights, bundle
 
@@ -183,14 +190,13 @@ def _print_addresses(console: Console, options: DemoOptions) -> None:
 # ---------------------------------------------------------------- the replay
 
 
-def _replay_and_report(console: Console, options: DemoOptions, flights: pd.DataFrame, bundle: Path, log: Path) -> None:
-    replayed = flights[flights["month"] >= FIRST_REPLAYED_MONTH].head(options.rows or len(flights))
+def _replay_and_report(console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario, log: Path) -> None:
+    scenario.begin()
     try:
-        seen = _replay(console, options, replayed)
+        seen = _replay(console, options, recipe, scenario)
     except httpx.HTTPError as error:
         raise DemoError(f"the server stopped answering ({error}); see its log {log}") from error
-    info = orjson.loads((bundle / BUNDLE_FILE).read_bytes())
-    print_summary(console, seen, replayed, info["performance"])
+    scenario.end(seen)
     if options.stack:
         with console.status("waiting for the last alerts to fire"):
             time.sleep(SETTLE_SECONDS)
@@ -198,18 +204,24 @@ def _replay_and_report(console: Console, options: DemoOptions, flights: pd.DataF
         print_alerts(console, alerts(options.stack.alertmanager.address), counted, HOLD)
 
 
-def _replay(console: Console, options: DemoOptions, flights: pd.DataFrame) -> Replay:
+def _replay(console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario) -> Replay:
     """Replay the flights with a progress bar, and with a log of alerts if Prometheus runs."""
     client = httpx.Client(base_url=options.listen.address, timeout=60.0)
+    tell_alerts = _alert_log(console, options)
     with progress_bar(console) as progress, client:
-        task = progress.add_task("replaying", total=len(flights), note="")
+        task = progress.add_task("replaying", total=len(scenario.sent), note="")
 
-        def show(seen: Replay, date: str) -> None:
-            note = f"{date}  {seen.rows_per_second:,.0f} flights/s  {in_short(seen.status)}"
+        def on_batch(seen: Replay) -> None:
+            note = f"{seen.at:%Y-%m-%d}  {seen.rows_per_second:,.0f} flights/s  {in_short(seen.status)}"
             progress.update(task, completed=seen.rows, note=note)
+            scenario.on_batch(seen)
 
-        pace = Pace(options.rows_per_second())
-        return replay(client, flights, options.batch_rows, pace, _alert_log(console, options), show)
+        def on_status(seen: Replay) -> None:
+            tell_alerts(f"{seen.at:%Y-%m-%d}")
+            scenario.on_status(seen)
+
+        sent = requests(scenario.sent, recipe.features, options.batch_rows)
+        return replay(client, sent, scenario.status_every, Pace(options.rows_per_second()), on_status, on_batch)
 
 
 def _alert_log(console: Console, options: DemoOptions) -> Callable[[str], None]:
