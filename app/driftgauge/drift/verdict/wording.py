@@ -90,7 +90,7 @@ class Finding:
 
     def _changed(self, status: Status) -> str:
         moved = [f"{self.moved}."] if self.moved else []
-        return " ".join([*moved, self.weight(status), *map(_sentence, filter(None, (self.since, self.learning)))])
+        return " ".join([*moved, self.weight(status), *map(sentence, filter(None, (self.since, self.learning)))])
 
     def _quiet(self) -> str:
         if self.effect is None:
@@ -102,7 +102,8 @@ class Finding:
         return f"large but not significant ({self.effect.numbers()})"
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """Return words as a sentence."""
     return f"{words[0].upper()}{words[1:]}."
 
 

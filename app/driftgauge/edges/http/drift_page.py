@@ -14,7 +14,7 @@ from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
-from driftgauge.drift.verdict.wording import notes
+from driftgauge.drift.verdict.wording import notes, sentence
 from driftgauge.edges.http.drift_page_style import STYLE
 from driftgauge.edges.http.html_page import document
 
@@ -173,7 +173,7 @@ def _moved(verdict: ColumnVerdict) -> str:
     finding = verdict.finding
     if finding is None or not finding.moved:
         return _text(verdict.reason.removeprefix(f"{verdict.name}: "))
-    learning = f"<small>{escape(finding.learning)}</small>" if finding.learning else ""
+    learning = f"<small>{escape(sentence(finding.learning))}</small>" if finding.learning else ""
     return f"{_text(finding.moved)}<small>{_text(finding.weight(verdict.status))}</small>{learning}"
 
 
