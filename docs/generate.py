@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from driftgauge.metrics.catalogue import catalogue
+from driftgauge.settings.features import FeatureSettings
 from driftgauge.settings.options import GROUPS, variable
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -50,19 +51,50 @@ def settings_page() -> str:
         for title, group in GROUPS.items()
         for text in ("", f"## {title}", "", *_table(SETTINGS_HEAD, _rows(group)))
     ]
-    return "\n".join(["# Settings", NOTE, "", intro, *groups, ""])
+    return "\n".join(["# Settings", NOTE, "", intro, *groups, *_columns(), ""])
+
+
+def _columns() -> list[str]:
+    """Return the section on the tables of single columns."""
+    example = (
+        '[features."mean area"]',
+        "thresholds = {psi = [0.3, 0.5]}",
+        "tolerance = 0.05",
+        "",
+        '[features."order id"]',
+        "monitor = false",
+    )
+    text = (
+        "The file can have a table for each column, `prediction` and `prediction_class` included. Write the "
+        "name in quotes; it may hold any character. An unknown key or column stops the start."
+    )
+    rows = [
+        f"| `{name}` | {_shown(field.default)} | {field.description} |"
+        for name, field in FeatureSettings.model_fields.items()
+    ]
+    state = (
+        "Another `monitor` or `tolerance` starts evidence and time windows again, like another `false_alarm_rows`; the "
+        "sliding windows keep their rows ([state](state.md))."
+    )
+    table = _table(["key", "default", "what it does"], rows)
+    return ["", "## Columns", "", text, "", "```toml", *example, "```", "", *table, "", state]
 
 
 SETTINGS_HEAD = ["setting", "in the environment", "default", "what it does"]
 
 
 def _rows(group: type[BaseModel]) -> list[str]:
-    rows = []
-    for name, field in group.model_fields.items():
-        default = field.default
-        shown = "" if default in (None, "", PydanticUndefined, ()) else f"`{_plain(default)}`"
-        rows.append(f"| `{name}` | `{variable(name)}` | {shown} | {field.description} |")
-    return rows
+    return [
+        f"| `{name}` | `{variable(name)}` | {_shown(field.default)} | {field.description} |"
+        for name, field in group.model_fields.items()
+    ]
+
+
+def _shown(default: object) -> str:
+    """Return a default as the tables show it."""
+    if default in (None, "", PydanticUndefined, ()) or isinstance(default, BaseModel):
+        return ""
+    return f"`{_plain(default)}`"
 
 
 def _plain(value: object) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import skops.io
 from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import IN_MEMORY_PROBLEM, compose, create_app
 from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS
@@ -63,6 +64,12 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
         false_alarm_rows=1e8,
         false_alarm_interval_seconds=86_400.0,
         evidence_tolerance_ratio=0.1,
+        features={
+            "mean area": {"alert": False},
+            "mean radius": {"monitor": False, "tolerance": 0.5, "thresholds": {"missing": (0.3, 0.4)}},
+        },
+        alert_on_small=True,
+        learning_seconds=60.0,
         clock="event",
         max_event_ahead_seconds=7,
     )
@@ -70,9 +77,19 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
     options = service.monitor(None).options
     assert options.policy.windows == (10, 20)
     assert options.policy.psi_thresholds == (0.3, 0.4)
-    assert options.policy.feature_psi_thresholds == {"mean area": (0.5, 0.6), "prediction": (0.2, 0.9)}
+    assert options.policy.columns == {
+        "mean area": ColumnPolicy(alert=False, psi_thresholds=(0.5, 0.6)),
+        "mean radius": ColumnPolicy(monitor=False, missing_thresholds=(0.3, 0.4), tolerance=0.5),
+        "prediction": ColumnPolicy(psi_thresholds=(0.2, 0.9)),
+    }
     assert options.policy.budget == Budget(1e8, 86_400.0, 0.1)
-    assert service.monitor(None).store.shape.detector.budget == options.policy.budget
+    assert (options.policy.alert_on_small, options.policy.learning_seconds) == (True, 60.0)
+    detector = service.monitor(None).store.shape.detector
+    assert detector.budget == options.policy.budget
+    for name, watched, tolerance in zip(
+        binary.bundle.baseline.names, detector.watched.tolist(), detector.tolerance.tolist(), strict=True
+    ):
+        assert (watched, tolerance) == ((False, 0.5) if name == "mean radius" else (True, 0.1))
     assert (options.clock, options.max_event_ahead_seconds) == ("event", 7)
     assert service.monitor(None).last.report.evaluated_at == 5.0
     assert not service.ready
@@ -87,6 +104,37 @@ def test_thresholds_of_a_column_that_the_model_does_not_have_stop_the_start(bina
     assert str(refused.value) == expected
     with pytest.raises(SettingsError, match="no column aera, hight"):
         create_app(settings.model_copy(update={"bundle": binary.folder}))
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"mean aera": {}}, "features: the model has no column mean aera; did you mean mean area?"),
+        (
+            {"mean area": {"kind": "categorical"}},
+            (
+                'features."mean area".kind: the column is numeric in the baseline, whose bins cannot be changed here. '
+                "Build the baseline with --kinds mean area=categorical, or leave out the key"
+            ),
+        ),
+    ],
+)
+def test_tables_of_columns_that_contradict_the_baseline_stop_the_start(
+    features: dict[str, Any], words: str, binary: Example
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        compose(quiet(features=features), binary.bundle, lambda: 5.0)
+    assert str(refused.value) == words
+
+
+def test_a_stated_kind_is_that_of_the_baseline(binary: Example) -> None:
+    compose(quiet(features={"mean area": {"kind": "numeric"}}), binary.bundle, lambda: 5.0)
+
+
+def test_some_column_must_be_monitored(binary: Example) -> None:
+    none = {name: {"monitor": False} for name in binary.bundle.baseline.names}
+    with pytest.raises(SettingsError, match=r"^features: at least one column must be monitored"):
+        compose(quiet(features=none), binary.bundle, lambda: 5.0)
 
 
 def test_a_regressions_score_is_counted_between_its_own_edges(regression: Example, binary: Example) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -14,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.drift.evidence.budget import Budget
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
@@ -49,6 +51,7 @@ from driftgauge.monitor.registry import Registry
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
+from driftgauge.settings.features import require_kinds, require_known
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
 from driftgauge.state.files import StateKey
@@ -261,7 +264,7 @@ def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
             time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
             max_age_seconds=settings.max_age_seconds,
             psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
-            feature_psi_thresholds=_of_known_columns(settings.psi_thresholds_by_feature, bundle),
+            columns=_columns(settings, bundle.baseline),
             budget=Budget(
                 false_alarm_rows=settings.false_alarm_rows,
                 false_alarm_interval_seconds=settings.false_alarm_interval_seconds,
@@ -269,6 +272,8 @@ def _options(settings: Settings, bundle: Bundle) -> MonitorOptions:
             ),
             missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
             unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
+            alert_on_small=settings.alert_on_small,
+            learning_seconds=settings.learning_seconds,
         ),
         clock=settings.clock,
         max_event_ahead_seconds=settings.max_event_ahead_seconds,
@@ -307,13 +312,14 @@ def _slots(settings: Settings, bundle: Bundle, shape: StateShape, service: int |
     return Slots(state_dir / name / version, key, shape, state_dir=state_dir, service=service)
 
 
-def _of_known_columns(
-    thresholds: Mapping[str, tuple[float, float]], bundle: Bundle
-) -> Mapping[str, tuple[float, float]]:
-    unknown = [name for name in thresholds if name not in bundle.baseline.names]
-    if unknown:
-        raise SettingsError(
-            f"psi_thresholds_by_feature: the model has no column {', '.join(unknown)}; "
-            f"it has {', '.join(bundle.baseline.names)}"
-        )
-    return thresholds
+def _columns(settings: Settings, baseline: Baseline) -> Mapping[str, ColumnPolicy]:
+    """Return what is different for single columns. Raises SettingsError if the baseline contradicts it."""
+    pairs, features = settings.psi_thresholds_by_feature, settings.features
+    require_known("psi_thresholds_by_feature", pairs, baseline)
+    require_known("features", features, baseline)
+    require_kinds(features, baseline)
+    columns = {name: own.policy for name, own in features.items()}
+    columns |= {name: replace(columns.get(name, ColumnPolicy()), psi_thresholds=pair) for name, pair in pairs.items()}
+    if not Policy(columns=columns).monitored(baseline.names).any():
+        raise SettingsError("features: at least one column must be monitored; monitoring_enabled = false turns all off")
+    return columns

@@ -172,3 +172,58 @@ def _send(address: str, rows: np.ndarray[tuple[int, int], np.dtype[np.float64]])
     verdict: dict[str, Any] = httpx.get(f"{address}/drift/status").json()
     assert verdict["rows_observed"]
     return verdict
+
+
+COLUMNS = """
+windows = [1000, 2000]
+evaluation_rest_factor = 0
+learning_seconds = 0
+
+[features."a"]
+monitor = false
+
+[features."b"]
+alert = false
+
+[features.prediction]
+thresholds = {psi = [50, 60]}
+"""
+
+
+def test_a_file_gives_columns_options_of_their_own(bundle: Path, address: str, tmp_path: Path) -> None:
+    config, log = tmp_path / "driftgauge.toml", tmp_path / "log"
+    config.write_text(COLUMNS)
+    served = ("--port", address.rpartition(":")[2], "--state-dir", str(tmp_path / "state"), "--config", str(config))
+    with running("serve", "--bundle", str(bundle), *served, log=log) as process:
+        until(lambda: answers(address), process, log)
+        status = _send(address, np.random.default_rng(1).normal(3.0, 1.0, (2_000, 2)))
+        a, b, score = status["features"]["a"], status["features"]["b"], status["prediction"]
+        assert (a["status"], a["severity"]) == ("insufficient_data", None)
+        assert a["reason"] == "a: not monitored (monitor = false in the settings)"
+        assert (b["status"], b["severity"]) == ("drift_detected", "info")
+        assert (score["status"], score["severity"]) == ("normal", "info")
+        assert score["psi_threshold"] == {"warning": 50.0, "critical": 60.0}
+        assert (status["status"], status["severity"], status["drifted_features"]) == ("drift_detected", "info", ["b"])
+        assert status["evidence"]["columns"] == 2
+        metrics = httpx.get(f"{address}/metrics").text
+        assert 'feature_name="a"' not in metrics
+        assert 'model_feature_drift_severity{model_name="coin",model_version="7",feature_name="b"} 1.0' in metrics
+        assert (
+            'model_feature_missing_ratio_threshold{model_name="coin",model_version="7",feature_name="b"' not in metrics
+        )
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[features."A"]', "features: the model has no column A; it has a, b, prediction"),
+        ("[features.a]\nmonitr = false", 'features."a": unknown key monitr; did you mean monitor?'),
+        ('[features.a]\nkind = "categorical"', 'features."a".kind: the column is numeric in the baseline'),
+    ],
+)
+def test_a_table_that_cannot_be_used_stops_the_start(table: str, words: str, bundle: Path, tmp_path: Path) -> None:
+    config = tmp_path / "driftgauge.toml"
+    config.write_text(table)
+    done = run("serve", "--bundle", str(bundle), "--port", str(free_port()), "--config", str(config))
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from driftgauge.drift.reference.baseline import PREDICTION
+from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES, SHARE_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
@@ -76,6 +77,33 @@ def test_what_is_left_of_a_thinned_family_is_as_it_was(accept: str) -> None:
         assert thinned[name].samples == [s for s in family.samples if s.labels.get("feature_name") in kept]
         fewer += len(family.samples) - len(thinned[name].samples)
     assert fewer > 100
+
+
+@pytest.mark.parametrize("exposed", [Exposed(), Exposed(top_features=4)])
+def test_columns_that_are_not_monitored_have_no_series(exposed: Exposed) -> None:
+    columns = {name: ColumnPolicy(monitor=False) for name in ("city", PREDICTION)}
+    monitor = drifted()
+    report = replace(monitor.last.report, policy=replace(monitor.options.policy, columns=columns))
+    everything = Exposition(TEXT, [facts_of(monitor)]).ours
+    less = Exposition(TEXT, [replace(facts_of(monitor), report=report)], exposed=exposed).ours
+    for name, family in everything.items():
+        kept = [own for own in family.samples if own.labels.get("feature_name") not in columns]
+        assert less[name].samples == kept, name
+    assert {own.labels["feature_name"] for own in less["model_feature_bin_rows"].samples} == {"age", "flag"}
+
+
+def test_columns_without_alerts_have_no_limits_of_missing_and_unseen_values() -> None:
+    monitor = drifted()
+    policy = replace(monitor.options.policy, columns={"city": ColumnPolicy(alert=False)})
+    report = replace(monitor.last.report, policy=policy)
+    everything = Exposition(TEXT, [facts_of(monitor)])
+    exposition = Exposition(TEXT, [replace(facts_of(monitor), report=report)])
+    for kind in ("missing", "unseen"):
+        limits = exposition.family(f"model_feature_{kind}_ratio_threshold").samples
+        listed = {own.labels["feature_name"] for own in limits}
+        assert listed == {own.labels["feature_name"] for own in everything.family(limits[0].name).samples} - {"city"}
+        shown = exposition.family(f"model_feature_{kind}_ratio").samples
+        assert "city" in {own.labels["feature_name"] for own in shown}
 
 
 @pytest.mark.parametrize("accept", FORMATS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from driftgauge.errors import SettingsError
+from driftgauge.settings.features import FeatureSettings, FeatureThresholds
 from driftgauge.settings.options import (
     CONFIG_VARIABLE,
     ENVIRONMENT_PREFIX,
@@ -18,7 +20,7 @@ from driftgauge.settings.options import (
     variable,
 )
 from driftgauge.settings.server import IN_MEMORY
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests")
 LIMITED = ("psi", "missing", "unseen")
@@ -78,6 +80,16 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("psi_threshold_warning", "0.15", 0.15),
     ("psi_threshold_critical", "0.4", 0.4),
     ("psi_thresholds_by_feature", "temp=0.3:0.5, dewp=0.2:0.4", {"temp": (0.3, 0.5), "dewp": (0.2, 0.4)}),
+    (
+        "features",
+        '{"temp": {"monitor": false}, "Größe, cm": {"thresholds": {"psi": [0.3, 0.5]}, "tolerance": 0.1}}',
+        {
+            "temp": FeatureSettings(monitor=False),
+            "Größe, cm": FeatureSettings(thresholds=FeatureThresholds(psi=(0.3, 0.5)), tolerance=0.1),
+        },
+    ),
+    ("alert_on_small", "true", True),
+    ("learning_seconds", "0", 0.0),
     ("false_alarm_rows", "1e9", 1e9),
     ("false_alarm_interval_seconds", "2592000", 2_592_000.0),
     ("evidence_tolerance_ratio", "0", 0.0),
@@ -182,6 +194,11 @@ WRONG: list[tuple[str, str]] = [
     ("false_alarm_rows", "inf"),
     ("false_alarm_interval_seconds", "3599"),
     ("false_alarm_interval_seconds", "inf"),
+    ("features", "temp"),
+    ("features", "[]"),
+    ("alert_on_small", "sometimes"),
+    ("learning_seconds", "-1"),
+    ("learning_seconds", "inf"),
     ("false_alarm_interval_seconds", "nan"),
     ("false_alarm_interval_seconds", "month"),
     ("evidence_tolerance_ratio", "-0.01"),
@@ -222,7 +239,10 @@ def _as_toml(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_as_toml, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {_as_toml(own)}' for key, own in value.items())}}}"
+        pairs = (f"{json.dumps(key, ensure_ascii=False)} = {_as_toml(own)}" for key, own in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, BaseModel):
+        return _as_toml(value.model_dump(exclude_unset=True))
     return str(value).lower() if isinstance(value, int | float) else f'"{value}"'
 
 
@@ -239,6 +259,7 @@ def test_defaults_are_those_of_the_design() -> None:
     assert (settings.time_windows, settings.max_age_seconds) == (("2m", "1h", "24h"), 86_400.0)
     assert (settings.psi_threshold_warning, settings.psi_threshold_critical) == (0.1, 0.2)
     assert (settings.psi_thresholds_by_feature, settings.false_alarm_interval_seconds) == ({}, None)
+    assert (settings.features, settings.alert_on_small, settings.learning_seconds) == ({}, False, 14 * 86_400.0)
     assert (settings.false_alarm_rows, settings.evidence_tolerance_ratio) == (1e6, 0.02)
     assert (settings.evaluation_interval_seconds, settings.evaluation_rest_factor) == (5.0, 50.0)
     assert settings.max_event_ahead_seconds == 300.0

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from driftgauge.common.option import Option
 from driftgauge.drift.evidence.budget import Budget
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import CheckError
 
@@ -98,6 +98,6 @@ class CheckOptions:
         """The thresholds, as a monitor takes them; the windows are the tables' own."""
         return Policy(
             psi_thresholds=(self.psi_threshold_warning, self.psi_threshold_critical),
-            feature_psi_thresholds=self.feature_psi_thresholds,
+            columns={name: ColumnPolicy(psi_thresholds=pair) for name, pair in self.feature_psi_thresholds.items()},
             budget=Budget(self.false_alarm_rows, tolerance=self.tolerance),
         )

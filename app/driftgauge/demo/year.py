@@ -27,6 +27,7 @@ LETTERS: Final[Mapping[tuple[str, str | None], str]] = {
     ("normal", None): "·",
     ("normal", "info"): "i",
     ("warning", "info"): "l",
+    ("drift_detected", "info"): "s",
     ("warning", "warning"): "w",
     ("drift_detected", "warning"): "d",
     ("drift_detected", "critical"): "D",
@@ -35,6 +36,7 @@ LETTERS: Final[Mapping[tuple[str, str | None], str]] = {
 LEGEND: Final = """\
 ·  normal                             i  normal: significant but small, severity info
 w  warning: size not known yet        l  warning while learning, severity info
+s  drift_detected, silenced: severity info
 d  drift_detected, severity warning   D  drift_detected, severity critical
 ?  insufficient_data
 

@@ -14,7 +14,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, MOMENTS, ColumnStatistic
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.moved import Share
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.policy import Thresholded
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, SEVERITIES, Severity, Status
 from driftgauge.metrics.facts import MonitorFacts
@@ -98,13 +98,14 @@ def _thresholds(report: DriftReport) -> FloatArray:
     return np.stack([[window.thresholds[limit] for limit in LIMITS] for window in windows]).transpose(2, 0, 1)
 
 
-def _limits(special: str, points: Callable[[Policy], tuple[float, float]]) -> Callable[[DriftReport], FloatArray]:
+def _limits(special: str, statistic: Thresholded) -> Callable[[DriftReport], FloatArray]:
     """Return the limits of a special bin's ratio: the reference's own ratio plus the setting."""
 
     def values(report: DriftReport) -> FloatArray:
         codes = report.baseline.special_codes[special]
         own = reference_shares(report.baseline)[np.arange(len(codes)), codes]
-        limits: FloatArray = np.where(codes < 0, np.nan, own)[:, None] + np.array(points(report.policy))
+        points = report.policy.thresholds(statistic, report.baseline.names)
+        limits: FloatArray = np.where(codes < 0, np.nan, own)[:, None] + points
         return limits
 
     return values
@@ -153,13 +154,13 @@ REPORT_GAUGES: Final = (
         "model_feature_missing_ratio_threshold",
         "Missing ratio above which an alert fires: the reference's own plus the setting.",
         (FEATURE, "severity"),
-        _limits(MISSING, lambda policy: policy.missing_thresholds),
+        _limits(MISSING, "missing"),
     ),
     ReportGauge(
         "model_feature_unseen_ratio_threshold",
         "Unseen ratio above which an alert fires: the expected ratio plus the setting.",
         (FEATURE, "severity"),
-        _limits(UNSEEN, lambda policy: policy.unseen_thresholds),
+        _limits(UNSEEN, "unseen"),
     ),
     ReportGauge(
         "model_feature_correlation_change_z",

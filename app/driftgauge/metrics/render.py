@@ -18,7 +18,7 @@ import numpy.typing as npt
 from prometheus_client import CollectorRegistry, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
-from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
@@ -128,10 +128,17 @@ class _MonitorSeries:
         """Positions of the columns that gauges list, in the baseline's order."""
         names, top = self.facts.baseline.names, self.exposed.top_features
         if top is None or self.facts.report is None:
-            return np.arange(len(names))
-        features = [index for index in self.facts.report.worst_first if names[index] not in RESERVED]
-        predictions = [index for index, name in enumerate(names) if name in RESERVED]
+            return np.flatnonzero(self.monitored)
+        ranked = [index for index in self.facts.report.worst_first if self.monitored[index]]
+        features = [index for index in ranked if names[index] not in RESERVED]
+        predictions = [index for index in ranked if names[index] in RESERVED]
         return np.array(sorted(features[:top] + predictions), dtype=np.int64)
+
+    @cached_property
+    def monitored(self) -> BoolArray:
+        """Which columns are monitored; the others have no series."""
+        names, report = self.facts.baseline.names, self.facts.report
+        return np.ones(len(names), np.bool_) if report is None else report.policy.monitored(names)
 
     @cached_property
     def axes(self) -> Mapping[str, Axis]:
@@ -162,11 +169,12 @@ class _MonitorSeries:
     def binned(self, spec: Declared, numbers: npt.NDArray[Any]) -> Iterator[str]:
         """Yield one sample for each bin, some columns at a time; `numbers` have shape [columns, K]."""
         baseline, base = self.facts.baseline, labelled(self.base)
-        for first in range(0, len(baseline.names), COLUMNS_AT_ONCE):
-            part = slice(first, first + COLUMNS_AT_ONCE)
-            own = [Axis.of("bin", bins.names) for bins in baseline.bins[part]]
+        listed = np.flatnonzero(self.monitored)
+        for first in range(0, len(listed), COLUMNS_AT_ONCE):
+            part = listed[first : first + COLUMNS_AT_ONCE]
+            own = [Axis.of("bin", baseline.bins[column].names) for column in part.tolist()]
             known = np.arange(baseline.binner.width) < np.array([len(axis.texts) for axis in own])[:, None]
-            axis = Axis.of(FEATURE, baseline.names[part]).with_each(own)
+            axis = Axis.of(FEATURE, [baseline.names[column] for column in part.tolist()]).with_each(own)
             yield from samples(spec.name, base, [axis], numbers[part][known].astype(np.float64))
 
 

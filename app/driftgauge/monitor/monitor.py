@@ -65,7 +65,7 @@ def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[Co
     return StateShape(
         binner=baseline.binner,
         scales=baseline.scales,
-        detector=baseline.detector(options.policy.budget),
+        detector=options.policy.detector(baseline),
         window_rows=options.policy.windows[-1],
         series=tuple(series or monitor_series()),
         spans=options.policy.time_windows,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from driftgauge.common.nearest import nearest
 from driftgauge.common.quoting import shortened
+from driftgauge.settings.features import LONGEST_VALUE
+from driftgauge.settings.features import sentence as feature_sentence
 
-LONGEST_VALUE: Final = 60
-"""Characters of a wrong value that its message shows."""
 _LINK: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 _BOUNDS: Final[Mapping[str, str]] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -41,17 +41,11 @@ def sentences(
     found: dict[str, str] = {}
     for problem in problems:
         name = str(problem["loc"][0]) if problem["loc"] else ""
-        found.setdefault(name or str(problem["msg"]), _sentence(name, problem, fields, variables))
+        if name == "features" and len(problem["loc"]) > 1:
+            found.setdefault(str(problem["loc"][:4]), feature_sentence(problem))
+        else:
+            found.setdefault(name or str(problem["msg"]), _sentence(name, problem, fields, variables))
     return list(found.values())
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most similar to an unknown one, None if no name is similar.
-
-    >>> nearest("prot", ["port", "host"])
-    'port'
-    """
-    return next(iter(get_close_matches(name, list(known), n=1)), None)
 
 
 def _sentence(
@@ -75,6 +69,8 @@ def allowed(field: FieldInfo) -> str:
         return _either([str(part) for part in parts])
     if origin is tuple:
         return f"{_PLURALS[parts[0]]}, separated by commas"
+    if origin is dict and get_origin(parts[1]) is not tuple:
+        return 'a table for each column, e.g. [features."temp"]'
     if origin is dict:
         return "COLUMN=WARNING:CRITICAL, separated by commas, e.g. temp=0.3:0.5,dewp=0.2:0.4"
     if kind is bool:

@@ -15,9 +15,11 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
+from driftgauge.settings.features import spelled_path
 from driftgauge.settings.limits import LimitSettings
-from driftgauge.settings.messages import nearest, sentences, service_links
+from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.monitoring import MonitoringSettings
 from driftgauge.settings.server import ServerSettings
 from driftgauge.settings.thresholds import ThresholdSettings
@@ -62,6 +64,10 @@ class Settings(ThresholdSettings, MonitoringSettings, LimitSettings, ServerSetti
     def _groups_agree(self) -> Self:
         if self.workers > 1 and self.clock == "event":
             raise ValueError("workers must be 1 with clock=event, because a replay keeps the order of its rows")
+        for name in self.psi_thresholds_by_feature:
+            if name in self.features and self.features[name].thresholds.psi is not None:
+                both = f"psi_thresholds_by_feature and {spelled_path([name, 'thresholds', 'psi'])}"
+                raise ValueError(f"{both} set the same thresholds: leave one of them out")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import Policy
+from driftgauge.settings.features import FeatureSettings, decoded
 
 PAIRS: Final = (
     "psi_threshold_{}",
@@ -37,6 +38,23 @@ class ThresholdSettings(BaseModel):
     psi_thresholds_by_feature: Annotated[dict[str, tuple[float, float]], NoDecode] = Field(
         default_factory=dict,
         description="PSI thresholds (warning and critical) of single columns, e.g. `temp=0.3:0.5,dewp=0.2:0.4`.",
+    )
+    features: Annotated[dict[str, FeatureSettings], NoDecode] = Field(
+        default_factory=dict,
+        description='Options of single columns, each in a table `[features."NAME"]` of the file (see below); in the '
+        'environment as JSON, e.g. `{"temp": {"alert": false}}`.',
+    )
+    alert_on_small: bool = Field(
+        Policy.alert_on_small,
+        description="If true, a significant but small change has status and severity `warning` and raises an alert. By "
+        "default it is information: status `normal`, severity `info`.",
+    )
+    learning_seconds: float = Field(
+        Policy.learning_seconds,
+        ge=0,
+        allow_inf_nan=False,
+        description="Time from the first row for which no severity is above `warning`, if the baseline has no times: "
+        "before, it is not known how much a day or a week usually varies. 0 turns it off.",
     )
     false_alarm_rows: float = Field(
         Budget.false_alarm_rows,
@@ -93,6 +111,11 @@ class ThresholdSettings(BaseModel):
     evaluation_stale_seconds: float = Field(
         120.0, gt=0, description="Age of the last evaluation at which its verdict counts as stale."
     )
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _tables(cls, value: object) -> object:
+        return decoded(value)
 
     @field_validator("psi_thresholds_by_feature", mode="before")
     @classmethod

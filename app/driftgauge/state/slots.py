@@ -107,7 +107,8 @@ class Slots:
         series = [(spec.name, spec.children, spec.buckets) for spec in shape.series]
         log = layout_hash([*shape.log.fields, *shape.counted.fields], series, shape.clock)
         spans, detector = [span.name for span in shape.spans], shape.detector
-        whole = layout_hash([*shape.root.fields, *shape.page.fields], spans, detector.budget, detector.by_hour, log)
+        evidence = (detector.budget, detector.by_hour, detector.watched.tolist(), detector.tolerance.tolist())
+        whole = layout_hash([*shape.root.fields, *shape.page.fields], spans, *evidence, log)
         self._log_identity = FileIdentity(**vars(key), kind="log", layout=log)
         self._identity = FileIdentity(**vars(key), kind="checkpoint", layout=whole)
 

@@ -30,7 +30,7 @@ TOLERANCE = 0.02
 
 
 def _bookmaker(bins: Bins, counts: FloatArray, tau: float = 1.0, tolerance: float = TOLERANCE) -> BetDesign:
-    return BetDesign([bins], counts[None], np.array([tau]), np.array([True]), tolerance)
+    return BetDesign([bins], counts[None], np.array([tau]), np.array([True]), np.array([tolerance]))
 
 
 def _naive(bins: Bins, counts: FloatArray, tau: float, tolerance: float) -> Iterator[tuple[str, list[float], float]]:
@@ -182,7 +182,7 @@ def test_a_block_multiplies_the_factors_of_its_rows() -> None:
     columns = [COLUMNS["normal"], COLUMNS["category"], COLUMNS["constant"]]
     width = max(len(bins.names) for bins, _ in columns)
     counts = np.stack([np.pad(own[: len(bins.names)], (0, width - len(bins.names))) for bins, own in columns])
-    maker = BetDesign([bins for bins, _ in columns], counts, np.ones(3), np.ones(3, dtype=bool), TOLERANCE)
+    maker = BetDesign([bins for bins, _ in columns], counts, np.ones(3), np.ones(3, dtype=bool), np.full(3, TOLERANCE))
     rng = np.random.default_rng(0)
     codes = np.stack([rng.integers(0, len(bins.names), 50) for bins, _ in columns], axis=1)
     rows = np.zeros((50, 3, width))
@@ -195,7 +195,9 @@ def test_a_block_multiplies_the_factors_of_its_rows() -> None:
 
 def test_columns_that_are_not_watched_have_no_bets() -> None:
     bins, counts = COLUMNS["normal"]
-    both = BetDesign([bins, bins], np.stack([counts, counts]), np.ones(2), np.array([True, False]), TOLERANCE)
+    both = BetDesign(
+        [bins, bins], np.stack([counts, counts]), np.ones(2), np.array([True, False]), np.full(2, TOLERANCE)
+    )
     alone = _bookmaker(bins, counts)
     assert both.singles.tolist() == [alone.singles[0], 0]
     assert both.weights.sum() == pytest.approx(1.0)
@@ -255,8 +257,8 @@ def test_bets_by_another_tau_are_those_of_a_design_with_it() -> None:
     baseline = build_baseline({name: rng.standard_normal(20_000) for name in "abc"}, created="")
     watched = np.ones(3, dtype=np.bool_)
     tau = np.array([1.0, 4.0, 8.0])
-    plain = BetDesign(baseline.bins, baseline.counts, np.ones(3), watched, 0.02)
-    other = BetDesign(baseline.bins, baseline.counts, tau, watched, 0.02)
+    plain = BetDesign(baseline.bins, baseline.counts, np.ones(3), watched, np.full(3, 0.02))
+    other = BetDesign(baseline.bins, baseline.counts, tau, watched, np.full(3, 0.02))
     found = plain.reweighed(plain.bets, tau, np.array([1, 2]))
     for name in ("tilts", "index", "inside", "outside"):
         np.testing.assert_array_equal(getattr(found, name), getattr(other.bets, name), err_msg=name)
@@ -268,7 +270,7 @@ def test_bets_that_a_large_tau_does_not_allow_are_idle() -> None:
     """With 10,000 rows a bin of 2 % surely holds more than 1 %; with an effective 20 rows it may hold nothing."""
     rng = np.random.default_rng(0)
     baseline = build_baseline({"a": (rng.random(10_000) < 0.02).astype(float)}, created="")
-    design = BetDesign(baseline.bins, baseline.counts, np.ones(1), np.ones(1, dtype=np.bool_), 0.02)
+    design = BetDesign(baseline.bins, baseline.counts, np.ones(1), np.ones(1, dtype=np.bool_), np.full(1, 0.02))
     tau = np.array([512.0])
     found = design.reweighed(design.bets, tau, np.array([0]))
     idle = np.isclose(found.outside, np.log(IDLE) / 512.0, atol=1e-9) & (found.inside == 0.0)

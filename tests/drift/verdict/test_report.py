@@ -17,7 +17,7 @@ from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.drift.reference.expected_range import STEPS
 from driftgauge.drift.statistics.significance import FEWEST_ROWS
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.verdict.report import (
     CLEARED,
     IN_SAMPLE,
@@ -101,8 +101,12 @@ def _held(
 
 def _weighed(baseline: Baseline, rows: Rows, seen: Evidence, now: float) -> Evidence:
     """Return the evidence after rows, all of them one block that ends now."""
-    counts = baseline.binner.counts(rows.codes)[None]
-    return baseline.detector().advance(seen, Blocks(counts, np.zeros(1, dtype=np.int64), np.array([now])))
+    return baseline.detector().advance(seen, _block(baseline, rows, now))
+
+
+def _block(baseline: Baseline, rows: Rows, now: float = 0.0) -> Blocks:
+    """Return rows as one block that ends now."""
+    return Blocks(baseline.binner.counts(rows.codes)[None], np.zeros(1, dtype=np.int64), np.array([now]))
 
 
 def _judge(
@@ -445,7 +449,7 @@ def test_settling_without_a_report_is_what_a_report_would_leave(
     parts: list[tuple[int, float]], before: list[bool]
 ) -> None:
     baseline = _flags("x", "y")
-    policy = Policy(windows=(600, 1_000), feature_psi_thresholds={"y": (0.05, 0.4)})
+    policy = Policy(windows=(600, 1_000), columns={"y": ColumnPolicy(psi_thresholds=(0.05, 0.4))})
     memory = replace(_start(baseline), latched=np.array(before).reshape(2, 2))
     reached = memory.latched
     for n, share in parts:
@@ -526,7 +530,8 @@ def test_a_column_may_have_thresholds_of_its_own() -> None:
     baseline = _flags("x", "y", "z")
     columns = [replace(column, expected_range={1_000: 0.15}) for column in baseline.columns[1:]]
     varying = replace(baseline, columns=(baseline.columns[0], *columns))
-    policy = Policy(windows=(1_000,), feature_psi_thresholds={"y": (0.12, 0.3), "z": (0.4, 0.9)})
+    own = {"y": ColumnPolicy(psi_thresholds=(0.12, 0.3)), "z": ColumnPolicy(psi_thresholds=(0.4, 0.9))}
+    policy = Policy(windows=(1_000,), columns=own)
     rows = _ones(varying, 1_000, x=0.7, y=0.7, z=0.7)
     report = _judge(varying, rows, policy)
     assert _debiased(1_000, 0.7) == pytest.approx(0.17, abs=0.01)
@@ -619,6 +624,58 @@ def test_learning_lasts_from_the_first_row_unless_the_reference_has_times() -> N
     assert Policy().learning_until(7.0, has_times=False) == 7.0 + 14 * DAY
 
 
+# ---------------------------------------------------------------- columns with options of their own
+
+
+def test_a_column_that_is_not_monitored_has_no_verdict_and_no_share_in_the_budget() -> None:
+    baseline = _flags("x", "y")
+    policy = Policy(windows=(1_000,), columns={"x": ColumnPolicy(monitor=False)})
+    detector = policy.detector(baseline)
+    assert detector.watched.tolist() == [False, True]
+    assert detector.start().threshold == baseline.detector().start().threshold / 2
+    rows = _ones(baseline, 1_000, x=1.0, y=0.68)
+    evidence = detector.advance(detector.start(), _block(baseline, rows))
+    report = _judge(baseline, rows, policy, replace(_start(baseline), evidence=evidence))
+    assert np.isnan(report.evidence.values).tolist() == [True, False]
+    unmonitored, other = report.verdicts
+    assert (unmonitored.status, unmonitored.severity, unmonitored.since) == (Status.INSUFFICIENT_DATA, None, None)
+    assert unmonitored.reason == "x: not monitored (monitor = false in the settings)"
+    assert (other.status, report.drifted) == (Status.DRIFT_DETECTED, ("y",))
+    assert report.main.judged.tolist() == [False, True]
+    assert report.drift_score == report.effects[1]
+    assert np.isnan(report.effects[0])
+
+
+def test_a_column_without_alerts_keeps_its_status_at_severity_info() -> None:
+    baseline = _flags("x", "y")
+    policy = Policy(windows=(1_000,), columns={"x": ColumnPolicy(alert=False)})
+    report = _judge(baseline, _ones(baseline, 1_000, x=1.0), policy)
+    assert (report.verdicts[0].status, report.verdicts[0].severity) == (Status.DRIFT_DETECTED, "info")
+    assert (report.status, report.severity, report.drifted) == (Status.DRIFT_DETECTED, "info", ("x",))
+    both = _judge(baseline, _ones(baseline, 1_000, x=1.0, y=0.68), policy)
+    assert (both.status, both.severity) == (Status.DRIFT_DETECTED, "warning")
+    assert both.reason.startswith("y: ")
+    few = _judge(baseline, _ones(baseline, 50, x=1.0), policy)
+    assert (few.verdicts[0].status, few.verdicts[0].severity) == (Status.WARNING, "info")
+
+
+def test_thresholds_of_a_statistic_are_those_of_the_column_or_of_all() -> None:
+    own = ColumnPolicy(psi_thresholds=(0.3, 0.4), missing_thresholds=(0.5, 0.6))
+    policy = Policy(columns={"b": own, "c": ColumnPolicy(alert=False), "elsewhere": own})
+    assert policy.thresholds("psi", ["a", "b", "c"]).tolist() == [[0.1, 0.2], [0.3, 0.4], [0.1, 0.2]]
+    missing = policy.thresholds("missing", ["a", "b", "c"])
+    assert missing[:2].tolist() == [[0.05, 0.1], [0.5, 0.6]]
+    assert np.isnan(missing[2]).all()
+
+
+def test_a_column_may_tolerate_more() -> None:
+    baseline = _flags("x", "y")
+    detector = Policy(columns={"x": ColumnPolicy(tolerance=1.0)}).detector(baseline)
+    assert detector.tolerance.tolist() == [1.0, 0.02]
+    found = detector.advance(detector.start(), _block(baseline, _ones(baseline, 1_000, x=0.65, y=0.65)))
+    assert found.raised.tolist() == [False, True]
+
+
 # ---------------------------------------------------------------- several windows
 
 
@@ -693,7 +750,7 @@ def test_a_small_change_is_worse_than_none_and_better_than_drift_however_large_t
     assert (alarmed.status, alarmed.severity, alarmed.drifted) == (Status.DRIFT_DETECTED, "warning", ("alarmed",))
     assert alarmed.reason.startswith("alarmed: 68 % of rows are 1 (reference: 50 %). Significant; large (PSI ")
     assert [alarmed.verdicts[i].name for i in alarmed.worst_first] == ["alarmed", "warned", "chance"]
-    assert [report.rank for report in (warned, alarmed)] == [2, 5]
+    assert [report.rank for report in (warned, alarmed)] == [2, 6]
 
 
 def test_the_worst_features_are_named_first() -> None:

@@ -3,7 +3,17 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from driftgauge.drift.verdict.rule import LIMITS, RANK, SEVERITIES, Severity, Size, Status, Verdict, judge
+from driftgauge.drift.verdict.rule import (
+    LIMITS,
+    RANK,
+    SEVERITIES,
+    Severity,
+    Size,
+    Status,
+    Verdict,
+    as_information,
+    judge,
+)
 
 INSUFFICIENT: Verdict = (Status.INSUFFICIENT_DATA, None)
 NORMAL: Verdict = (Status.NORMAL, None)
@@ -95,12 +105,18 @@ def test_every_verdict_has_a_rank_by_severity_then_by_status() -> None:
         for is_learning, alert_on_small in options
         for rows, significant, size, _ in TABLE
     }
+    found |= {as_information(verdict) for verdict in found}
     assert found == set(RANK)
     severities = [None, *SEVERITIES]
     assert list(RANK) == sorted(
         RANK, key=lambda verdict: (severities.index(verdict[1]), list(Status).index(verdict[0]))
     )
     assert list(RANK.values()) == list(range(len(RANK)))
+
+
+def test_a_column_that_raises_no_alert_keeps_its_status() -> None:
+    for status, severity in RANK:
+        assert as_information((status, severity)) == (status, None if severity is None else "info")
 
 
 def test_alerts_fire_from_the_first_severity_that_has_a_threshold() -> None:

@@ -83,13 +83,13 @@ class BetDesign:
         counts: FloatArray,
         tau: FloatArray,
         watched: BoolArray,
-        tolerance: float,
+        tolerance: FloatArray,
     ) -> None:
         """Choose the bets from the whole reference.
 
         `counts` (shape [columns, K]) are the reference's rows in each bin, `tau` (shape [columns]) the
-        autocorrelation times. Shifts below `tolerance`, in standard deviations of a tilt or relative to a
-        share, win nothing. Only `watched` columns (shape [columns]) have bets.
+        autocorrelation times. Shifts below `tolerance` (shape [columns]), in standard deviations of a tilt or
+        relative to a share, win nothing. Only `watched` columns (shape [columns]) have bets.
         """
         self._counts = counts
         self._tau = tau
@@ -153,30 +153,11 @@ class BetDesign:
     def _factors(self, counts: FloatArray, tau: FloatArray, columns: IntArray) -> _Factors:
         """Return the factors of some columns against `counts` and `tau` of these columns."""
         rows, owned = counts / tau[:, None], self._owned[columns]
-        inside, outside, single_exists = _singles(rows, owned, self._tolerance)
+        tolerance = self._tolerance[columns][:, None]
+        inside, outside, single_exists = _singles(rows, owned, tolerance)
         scores = NormalScores([self._bins[column] for column in columns.tolist()], counts.shape[1])
-        tilts, tilt_exists = self._tilts(rows, owned, scores)
+        tilts, tilt_exists = _tilts(rows, owned, scores, tolerance)
         return _Factors(tilts, tilt_exists, inside, outside, single_exists)
-
-    def _tilts(self, rows: FloatArray, owned: BoolArray, scores: NormalScores) -> tuple[FloatArray, BoolArray]:
-        """Return the tilts' logarithms, shape [columns, K, TILTS], and which exist, shape [columns, TILTS]."""
-        total = rows.sum(axis=1, keepdims=True)
-        shares = np.where(owned, rows + 0.5, 0.0) / (total + 0.5 * owned.sum(axis=1, keepdims=True))
-        score = np.where(scores.ordered, scores(shares), 0.0)
-        taken = scores.ordered & (rows > 0.0)
-        location, has_location = _standardised(score, shares, taken)
-        scale, has_scale = _standardised(location**2, shares, taken)
-        has_scale &= has_location
-        exponent = np.concatenate(
-            [location[:, :, None] * np.array(LOCATION), scale[:, :, None] * np.array(SCALE)], axis=2
-        )
-        factor = np.exp(exponent)
-        mean = np.einsum("fk,fkj->fj", shares, factor)
-        spread = np.sqrt(np.maximum(np.einsum("fk,fkj->fj", shares, factor**2) - mean**2, 0.0))
-        bound = mean + (BOUND_ERRORS / np.sqrt(np.maximum(total, 1.0)) + self._tolerance) * spread
-        exists = np.repeat(np.stack([has_location, has_scale], axis=1), [len(LOCATION), len(SCALE)], axis=1)
-        logs = np.where(exists[:, None, :] & owned[:, :, None], exponent - np.log(bound)[:, None, :], 0.0)
-        return logs, exists
 
 
 def _grained(logs: FloatArray) -> FloatArray:
@@ -196,11 +177,35 @@ class _Factors:
     single_exists: BoolArray
 
 
-def _singles(rows: FloatArray, owned: BoolArray, tolerance: float) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _tilts(
+    rows: FloatArray, owned: BoolArray, scores: NormalScores, tolerance: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """Return the tilts' logarithms, shape [columns, K, TILTS], and which exist, shape [columns, TILTS].
+
+    `tolerance` has shape [columns, 1].
+    """
+    total = rows.sum(axis=1, keepdims=True)
+    shares = np.where(owned, rows + 0.5, 0.0) / (total + 0.5 * owned.sum(axis=1, keepdims=True))
+    score = np.where(scores.ordered, scores(shares), 0.0)
+    taken = scores.ordered & (rows > 0.0)
+    location, has_location = _standardised(score, shares, taken)
+    scale, has_scale = _standardised(location**2, shares, taken)
+    has_scale &= has_location
+    exponent = np.concatenate([location[:, :, None] * np.array(LOCATION), scale[:, :, None] * np.array(SCALE)], axis=2)
+    factor = np.exp(exponent)
+    mean = np.einsum("fk,fkj->fj", shares, factor)
+    spread = np.sqrt(np.maximum(np.einsum("fk,fkj->fj", shares, factor**2) - mean**2, 0.0))
+    bound = mean + (BOUND_ERRORS / np.sqrt(np.maximum(total, 1.0)) + tolerance) * spread
+    exists = np.repeat(np.stack([has_location, has_scale], axis=1), [len(LOCATION), len(SCALE)], axis=1)
+    logs = np.where(exists[:, None, :] & owned[:, :, None], exponent - np.log(bound)[:, None, :], 0.0)
+    return logs, exists
+
+
+def _singles(rows: FloatArray, owned: BoolArray, tolerance: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return the logarithms of the factors inside and outside of each bin, and which bets exist.
 
-    Shapes [columns, up and down, K]; 0 where there is none. `up` gives a row in the bin
-    (1 - e) + e / upper and any other 1 - e; `down` gives 1/2, and 1 + lower / 2 / (1 - lower).
+    `tolerance` has shape [columns, 1], the results [columns, up and down, K]; 0 where there is none. `up` gives a row
+    in the bin (1 - e) + e / upper and any other 1 - e; `down` gives 1/2, and 1 + lower / 2 / (1 - lower).
     """
     upper, lower = _share_bounds(rows)
     upper, lower = upper * (1.0 + tolerance), lower * (1.0 - tolerance)

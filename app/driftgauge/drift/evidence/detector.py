@@ -116,13 +116,15 @@ class Detector:
         tau: FloatArray | None = None,
         by_hour: FloatArray | None = None,
         watched: BoolArray | None = None,
+        tolerance: FloatArray | None = None,
         timed: BoolArray | None = None,
     ) -> None:
         """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
 
         `tau` (shape [columns]) is the autocorrelation time, 1 by default; `by_hour` (shape [24, columns, K])
         are the reference's rows in each hour of the day, for a baseline by hour; `watched` (shape [columns])
-        says which columns have a detector, by default all. With `timed` (shape [columns]), which says whose `tau` the
+        says which columns have a detector, by default all; `tolerance` (shape [columns]) is by default the
+        budget's. With `timed` (shape [columns]), which says whose `tau` the
         reference's times gave, dependence is measured live too; never by hour, because an hour's own sampling error
         would look like dependence.
         """
@@ -130,7 +132,8 @@ class Detector:
         self.budget: Final = budget or Budget()
         self.tau: Final = np.ones(columns) if tau is None else tau
         self.watched: Final[BoolArray] = np.ones(columns, dtype=np.bool_) if watched is None else watched
-        self._maker = BetDesign(bins, counts, self.tau, self.watched, self.budget.tolerance)
+        self.tolerance: Final = np.full(columns, self.budget.tolerance) if tolerance is None else tolerance
+        self._maker = BetDesign(bins, counts, self.tau, self.watched, self.tolerance)
         against = () if by_hour is None else by_hour
         self._against_hour: Final[tuple[Bets, ...]] = tuple(self._maker.against(own) for own in against)
         self._timed: BoolArray = np.zeros(columns, np.bool_) if timed is None else timed

@@ -191,10 +191,19 @@ class Baseline:
         """Whose autocorrelation time the reference's times gave, shape [columns]."""
         return np.array([column.tau is not None for column in self.columns])
 
-    def detector(self, budget: Budget | None = None, *, live: bool = False) -> Detector:
+    def detector(
+        self,
+        budget: Budget | None = None,
+        *,
+        live: bool = False,
+        watched: BoolArray | None = None,
+        tolerance: FloatArray | None = None,
+    ) -> Detector:
         """Return the detector of evidence; it does not watch scores of training rows.
 
-        With `live` the dependence between live rows is measured too.
+        With `live` the dependence between live rows is measured too. `watched` and `tolerance` (shape [columns]) say
+        which columns have a detector, by default all, and which of their shifts are ignored, by default those of
+        the budget.
         """
         return Detector(
             self.bins,
@@ -202,7 +211,8 @@ class Baseline:
             budget,
             tau=self.tau,
             by_hour=self.counts_by_hour if self.is_by_hour else None,
-            watched=~self.in_sample,
+            watched=~self.in_sample if watched is None else watched & ~self.in_sample,
+            tolerance=tolerance,
             timed=self.timed if live else None,
         )
 

@@ -69,7 +69,7 @@ def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) ->
     effects = np.full((len(LIMITS), len(windows), len(baseline.columns)), np.nan)
     for i, window in enumerate(windows):
         own = Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i])
-        judged = _judged(baseline, window.rows, own)
+        judged = _judged(baseline, window.rows, own, policy)
         for index, limit in enumerate(_thresholds(baseline, window.rows, policy)[0].values()):
             effects[index, i] = np.where(judged, own.debiased / limit, np.nan)
     return effects
@@ -168,7 +168,7 @@ def _window_report(
         expected_range=variation,
         thresholds=thresholds if counted else dict.fromkeys(LIMITS, hidden),
         by_expected_range=counted & by_expected_range,
-        judged=counted & _judged(baseline, n, psi),
+        judged=counted & _judged(baseline, n, psi, policy),
     )
 
 
@@ -180,8 +180,7 @@ def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> tuple[dict[Lim
     """
     # A hair above, so that the reference's own most extreme window does not reach it.
     least = baseline.expected_range(rows) * (1.0 + 1e-9)
-    given = [policy.feature_psi_thresholds.get(name, policy.psi_thresholds) for name in baseline.names]
-    warning, critical = np.array(given).T
+    warning, critical = policy.thresholds("psi", baseline.names).T
     is_usual = least > warning
     return {
         "warning": np.where(is_usual, least, warning),
@@ -189,7 +188,8 @@ def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> tuple[dict[Lim
     }, is_usual
 
 
-def _judged(baseline: Baseline, rows: int, psi: Psi) -> BoolArray:
+def _judged(baseline: Baseline, rows: int, psi: Psi, policy: Policy) -> BoolArray:
     """Return the columns whose change a window of `rows` rows can size, shape [columns]."""
-    judged: BoolArray = (rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi) & ~baseline.in_sample
+    enough = (rows >= np.maximum(JUDGED_ROWS, 10 * psi.bins)) & ~np.isnan(psi.psi)
+    judged: BoolArray = enough & ~baseline.in_sample & policy.monitored(baseline.names)
     return judged

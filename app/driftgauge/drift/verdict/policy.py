@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
+
+from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.windows.time_spans import DAY_SECONDS, TimeSpan
+
+if TYPE_CHECKING:  # settings need the defaults alone, without what computes evidence
+    from driftgauge.drift.evidence.detector import Detector
+    from driftgauge.drift.reference.baseline import Baseline
+
+Thresholded = Literal["psi", "missing", "unseen"]
+"""Statistics that have thresholds."""
+Pair = tuple[float, float]
+"""Thresholds for warning and critical."""
+
+
+@dataclass(frozen=True)
+class ColumnPolicy:
+    """What the operator decides for one column; None is as for all columns."""
+
+    monitor: bool = True
+    """Whether the column has a detector, a verdict and metrics; if not, it takes no part in the budget."""
+    alert: bool = True
+    """Whether its severity may be above info, and missing and unseen values have thresholds."""
+    psi_thresholds: Pair | None = None
+    missing_thresholds: Pair | None = None
+    unseen_thresholds: Pair | None = None
+    tolerance: float | None = None
+    """In place of that of the budget."""
+
+
+_AS_ALL: Final = ColumnPolicy()
 
 
 @dataclass(frozen=True)
@@ -21,8 +52,8 @@ class Policy:
     """Older rows are dropped from the sliding windows."""
     psi_thresholds: tuple[float, float] = (0.1, 0.2)
     """`psi_debiased` from which a significant change is drift: warning, critical."""
-    feature_psi_thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """The same for single columns, by name."""
+    columns: Mapping[str, ColumnPolicy] = field(default_factory=dict)
+    """What is different for single columns, by name."""
     budget: Budget = field(default_factory=Budget)
     """How often evidence may raise a false alarm."""
     missing_thresholds: tuple[float, float] = (0.05, 0.1)
@@ -33,6 +64,44 @@ class Policy:
     """Whether a significant but small change has severity warning instead of info."""
     learning_seconds: float = 14 * DAY_SECONDS
     """Time for which a monitor learns how live data varies, if the reference has no times; 0 for none."""
+
+    def column(self, name: str) -> ColumnPolicy:
+        """Return what is different for a column."""
+        return self.columns.get(name, _AS_ALL)
+
+    def _different(self, names: Sequence[str]) -> Iterator[tuple[int, ColumnPolicy]]:
+        """Yield position and policy of the columns that have one of their own."""
+        if self.columns:
+            yield from ((index, self.columns[name]) for index, name in enumerate(names) if name in self.columns)
+
+    def monitored(self, names: Sequence[str]) -> BoolArray:
+        """Return which columns are monitored, shape [columns]."""
+        monitored = np.ones(len(names), dtype=np.bool_)
+        for index, own in self._different(names):
+            monitored[index] = own.monitor
+        return monitored
+
+    def thresholds(self, statistic: Thresholded, names: Sequence[str]) -> FloatArray:
+        """Return the thresholds of a statistic for warning and critical, shape [columns, 2].
+
+        Those of missing and unseen values are NaN for a column that does not alert.
+        """
+        field_name = f"{statistic}_thresholds"
+        thresholds = np.tile(np.array(getattr(self, field_name), dtype=np.float64), (len(names), 1))
+        for index, own in self._different(names):
+            given = getattr(own, field_name)
+            if given is not None:
+                thresholds[index] = given
+            if statistic != "psi" and not own.alert:
+                thresholds[index] = np.nan
+        return thresholds
+
+    def detector(self, baseline: Baseline, *, live: bool = False) -> Detector:
+        """Return the detector of a baseline's monitored columns; see `Baseline.detector`."""
+        tolerance = np.full(len(baseline.names), self.budget.tolerance)
+        for index, own in self._different(baseline.names):
+            tolerance[index] = self.budget.tolerance if own.tolerance is None else own.tolerance
+        return baseline.detector(self.budget, live=live, watched=self.monitored(baseline.names), tolerance=tolerance)
 
     def learning_until(self, first_row: float | None, *, has_times: bool) -> float | None:
         """Return the end of the learning time, seconds since 1970; None if there is no learning time.

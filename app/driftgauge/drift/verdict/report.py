@@ -27,6 +27,7 @@ from driftgauge.drift.verdict.rule import (
     Size,
     Status,
     Verdict,
+    as_information,
     judge,
 )
 from driftgauge.drift.verdict.wording import (
@@ -42,6 +43,7 @@ from driftgauge.drift.windows.window import Window
 IN_SAMPLE: Final = (
     "not evaluated, because its reference is the scores of the model's own training rows (use --evaluation)"
 )
+NOT_MONITORED: Final = "not monitored (monitor = false in the settings)"
 CLEARED: Final = 0.8
 """A latched threshold is released when the effect falls below this part of it."""
 
@@ -116,7 +118,7 @@ class DriftReport:
 
     @property
     def rank(self) -> int:
-        """Rank of the verdict, from 0 (insufficient data) to 6 (critical drift)."""
+        """Rank of the verdict, from 0 (insufficient data) to 7 (critical drift)."""
         return RANK[self.status, self.severity]
 
     @property
@@ -211,13 +213,15 @@ class _Judge:
 
     def verdict(self, i: int, column: ColumnBaseline) -> ColumnVerdict:
         """Return the verdict on the column at position `i`."""
-        if column.in_sample:
-            return ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, f"{column.name}: {IN_SAMPLE}", None)
+        own = self.policy.column(column.name)
+        if column.in_sample or not own.monitor:
+            why = IN_SAMPLE if own.monitor else NOT_MONITORED
+            return ColumnVerdict(column.name, Status.INSUFFICIENT_DATA, None, f"{column.name}: {why}", None)
         significant, large = bool(self.carried.evidence.raised[i]), _large(self.carried.latched[:, i])
         is_sized = not np.isnan(self.effects[0, :, i]).all()
         size: Size = large or ("small" if is_sized else "unknown")
         verdict, learning = self._judged(size, significant=significant)
-        status, severity = verdict
+        status, severity = verdict if own.alert else as_information(verdict)
         since = float(self.carried.evidence.since[i]) if severity else None
         window = self._largest(i)
         change = None if since is None else _change(i, column, window, is_by_hour=self.is_by_hour)
@@ -230,7 +234,7 @@ class _Judge:
             moved=change.clause if change else "",
             share=change.share if change else None,
             since="" if since is None or since >= self.now else since_in_words(since, self.now),
-            learning=learning,
+            learning=learning if own.alert else "",
         )
         reason = f"{column.name}: {finding.in_words(status)}"
         return ColumnVerdict(column.name, status, severity, reason, since, finding)

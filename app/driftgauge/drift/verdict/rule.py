@@ -34,9 +34,10 @@ RANK: Final[dict[Verdict, int]] = {
     (Status.NORMAL, None): 1,
     (Status.NORMAL, "info"): 2,
     (Status.WARNING, "info"): 3,
-    (Status.WARNING, "warning"): 4,
-    (Status.DRIFT_DETECTED, "warning"): 5,
-    (Status.DRIFT_DETECTED, "critical"): 6,
+    (Status.DRIFT_DETECTED, "info"): 4,
+    (Status.WARNING, "warning"): 5,
+    (Status.DRIFT_DETECTED, "warning"): 6,
+    (Status.DRIFT_DETECTED, "critical"): 7,
 }
 """Every verdict, by severity, then by status."""
 
@@ -56,6 +57,12 @@ def judge(
     if rows < REPORTED_ROWS:
         return Status.INSUFFICIENT_DATA, None
     return Status.NORMAL, None
+
+
+def as_information(verdict: Verdict) -> Verdict:
+    """Return the verdict on a column that raises no alert: no severity above info."""
+    status, severity = verdict
+    return status, None if severity is None else "info"
 
 
 def _significant(size: Size, *, is_learning: bool, alert_on_small: bool) -> Verdict:
