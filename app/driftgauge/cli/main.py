@@ -18,7 +18,7 @@ from driftgauge.errors import DriftgaugeError
 
 COMMANDS: Final = (
     LazyCommand(
-        "demo", "driftgauge.cli.demo", "demo", "Serve a model of flight delays and replay the flights of 2013."
+        "demo", "driftgauge.cli.demo", "demo", "Serve a model of flight delays and replay the flights of August 2013."
     ),
     LazyCommand(
         "bundle", "driftgauge.cli.bundle", "bundle_app", "Create and inspect bundles: a model and its baseline."
