@@ -29,13 +29,33 @@ class Kind:
     make: Callable[[], Any]
     rows: int = ROWS
     held_out_rows: int = 5_000
+    written: Callable[[Any, int, Path], Path] | None = None
+    """Writes the file that the bundle is made of; without it the bundle holds the estimator."""
+    suffix: str = "skops"
+
+
+def as_onnx(model: Any, features: int, path: Path) -> Path:
+    """Write a fitted estimator as ONNX, with one tensor of single precision and without maps."""
+    from skl2onnx import to_onnx
+
+    first = np.zeros((1, features), dtype=np.float32)
+    path.write_bytes(to_onnx(model, first, options={"zipmap": False}).SerializeToString())
+    return path
+
+
+def as_ubj(model: Any, features: int, path: Path) -> Path:
+    """Write a fitted estimator of XGBoost in its own format."""
+    model.save_model(path)
+    return path
 
 
 LOGISTIC: Final = Kind("logistic regression", LogisticRegression)
 BOOSTING: Final = Kind("gradient boosting", lambda: HistGradientBoostingClassifier(max_iter=100, random_state=0))
+ONNX: Final = Kind("logistic regression as ONNX", LogisticRegression, written=as_onnx, suffix="onnx")
+XGBOOST: Final = Kind("XGBoost, 100 trees", lambda: _xgboost(), written=as_ubj, suffix="ubj")
 SLOW: Final = Kind("nearest neighbours", lambda: KNeighborsClassifier(15, algorithm="kd_tree"), 61_000, 1_000)
 """Some milliseconds a row: in thirty dimensions the tree is of no use, all rows are compared. A batch saves little."""
-KINDS: Final = (LOGISTIC, BOOSTING)
+KINDS: Final = (LOGISTIC, BOOSTING, ONNX, XGBOOST)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.verdict.wording import notes
 from driftgauge.models.bundle import BundleInfo, Performance, Timing
+from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.tables.stream import TableStream
 from driftgauge.tables.table import index_columns
 
@@ -33,6 +34,7 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     """Print the model, its performance and its baseline."""
     facts = _facts()
     facts.add_row("model", f"{info.name} {info.version}, {info.task}")
+    facts.add_row("format", _format(info.model))
     if info.classes:
         facts.add_row("classes", ", ".join(map(str, info.classes)))
     facts.add_row("missing values", _missing_values(info))
@@ -46,6 +48,12 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     show_baseline(baseline, console)
 
 
+def _format(spec: ModelSpec) -> str:
+    """Return the format of the model, its place, and the outputs that are read."""
+    outputs = "".join(f", {role} from {name}" for role, name in spec.outputs.items())
+    return f"{spec.format}, {spec.object or spec.file}{outputs}"
+
+
 def _performance(performance: Performance) -> str:
     measured = ", ".join(f"{name} {value:.4g}" for name, value in performance.metrics.items())
     return f"{measured} on {performance.rows:,} {'training' if performance.in_sample else 'held-out'} rows"
@@ -53,8 +61,12 @@ def _performance(performance: Performance) -> str:
 
 def _input(info: BundleInfo) -> str:
     """Return what the model is given, and how a DataFrame could be avoided."""
+    if info.input == "columns":
+        return "tensors of numbers and texts" if info.model.format == "onnx" else "a table of numbers and texts"
     if info.input != "dataframe":
         return "a matrix" if info.input == "matrix" else "a list of texts"
+    if info.model.format != "sklearn":
+        return "a DataFrame"
     kinds = {feature.kind for feature in info.features if feature.codes is None}
     if "text" in kinds:
         return "a DataFrame, because free text needs one"
