@@ -31,7 +31,7 @@ from benchmarks.serving_results import Found, Offered, Overload, Phase, Run, Scr
 from benchmarks.serving_servers import Plan, Server, shortly, started
 from benchmarks.serving_workers import counts_of, run_workers
 
-LIBRARIES: Final = ("driftgauge", "fastapi", "uvicorn", "scikit-learn", "numpy")
+LIBRARIES: Final = ("driftgauge", "fastapi", "uvicorn", "scikit-learn", "numpy", "onnxruntime")
 NEIGHBOURS: Final = {"mlserver": ".venv-bench-mlserver", "bentoml": ".venv-bench-bentoml"}
 SCRAPE_FEATURES: Final = (30, 300)
 PROBE_RATE: Final = 200.0
@@ -79,7 +79,7 @@ def run_contest(
             rounds.append({})
             for contestant in contestants:
                 progress.update(todo, description=f"{model.kind}, {contestant.name}", advance=1)
-                if contestant.name in found.missing:
+                if contestant.name in found.missing or not (model.everywhere or contestant.is_here):
                     continue
                 try:
                     with started(contestant, model, plan) as server:

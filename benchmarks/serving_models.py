@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from driftgauge.models.creation.create import create_bundle
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+
+from benchmarks.serving_formats import as_onnx, as_ubj, xgboost_classifier
 
 ROWS: Final = 20_000
 BODIES: Final = 64
@@ -29,33 +32,20 @@ class Kind:
     make: Callable[[], Any]
     rows: int = ROWS
     held_out_rows: int = 5_000
-    written: Callable[[Any, int, Path], Path] | None = None
-    """Writes the file that the bundle is made of; without it the bundle holds the estimator."""
-    suffix: str = "skops"
-
-
-def as_onnx(model: Any, features: int, path: Path) -> Path:
-    """Write a fitted estimator as ONNX, with one tensor of single precision and without maps."""
-    from skl2onnx import to_onnx
-
-    first = np.zeros((1, features), dtype=np.float32)
-    path.write_bytes(to_onnx(model, first, options={"zipmap": False}).SerializeToString())
-    return path
-
-
-def as_ubj(model: Any, features: int, path: Path) -> Path:
-    """Write a fitted estimator of XGBoost in its own format."""
-    model.save_model(path)
-    return path
+    written: Callable[[Any, int, Path], Any] | None = None
+    """Writes the file that the bundle is made of, and returns the model for the other servers; without it both are the
+    estimator."""
+    file: str = ""
+    """Name of that file. The other environments lack its library."""
 
 
 LOGISTIC: Final = Kind("logistic regression", LogisticRegression)
 BOOSTING: Final = Kind("gradient boosting", lambda: HistGradientBoostingClassifier(max_iter=100, random_state=0))
-ONNX: Final = Kind("logistic regression as ONNX", LogisticRegression, written=as_onnx, suffix="onnx")
-XGBOOST: Final = Kind("XGBoost, 100 trees", lambda: _xgboost(), written=as_ubj, suffix="ubj")
+ONNX: Final = Kind("logistic regression as ONNX", LogisticRegression, written=as_onnx, file="model.onnx")
+XGBOOST: Final = Kind("XGBoost", xgboost_classifier, written=as_ubj, file="model.ubj")
 SLOW: Final = Kind("nearest neighbours", lambda: KNeighborsClassifier(15, algorithm="kd_tree"), 61_000, 1_000)
 """Some milliseconds a row: in thirty dimensions the tree is of no use, all rows are compared. A batch saves little."""
-KINDS: Final = (LOGISTIC, BOOSTING, ONNX, XGBOOST)
+KINDS: Final = (LOGISTIC, BOOSTING, ONNX, *([XGBOOST] if find_spec("xgboost") else []))
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,8 @@ class Fitted:
     """What is asked, shape [bodies, features]."""
     scores: FloatArray
     """What the model says to it: the probability of the second class, shape [bodies]."""
+    everywhere: bool = True
+    """Whether servers in other environments can load the model's file."""
 
     @property
     def names(self) -> list[str]:
@@ -99,13 +91,18 @@ def fit(kind: Kind, features: int, folder: Path, *, seed: int = 1, bodies: int =
     model = kind.make().fit(x[:part], y[:part])
     folder.mkdir(parents=True, exist_ok=True)
     file, names = folder / "model.joblib", feature_names(features)
+    given = model
+    if kind.written is not None:
+        given = folder / kind.file
+        model = kind.written(model, features, given)
     joblib.dump(model, file)
     tables = [_table(names, x[own], y[own]) for own in (slice(part), slice(part, None))]
     create_bundle(
-        model, tables[0], TARGET, name="model", version="1", out=folder / "bundle", evaluation=tables[1], overwrite=True
+        given, tables[0], TARGET, name="model", version="1", out=folder / "bundle", evaluation=tables[1], overwrite=True
     )
     asked = np.ascontiguousarray(x[part : part + bodies])
-    return Fitted(kind.name, features, folder / "bundle", file, asked, model.predict_proba(asked)[:, 1])
+    scores = model.predict_proba(asked)[:, 1].astype(np.float64)
+    return Fitted(kind.name, features, folder / "bundle", file, asked, scores, everywhere=kind.written is None)
 
 
 def _table(names: Sequence[str], x: FloatArray, y: FloatArray) -> dict[str, FloatArray]:

@@ -13,6 +13,7 @@ from benchmarks.contestants.catalogue import BARE, MONITORED, UNMONITORED
 from benchmarks.load import Load
 from benchmarks.measuring import number, table
 from benchmarks.open_loop import Latency
+from benchmarks.serving_models import LOGISTIC
 from benchmarks.serving_results import (
     Found,
     Measure,
@@ -60,6 +61,7 @@ def report(found: Found) -> str:
     parts += [f"{part}: {_listed(plan)}.\n" for part, plan in found.plans.items()]
     for model, rounds in found.contest.items():
         parts += [_contest(model, rounds, found.plans.get("contest", {})), _watching(model, rounds)]
+    parts.append(_formats(found))
     parts += [f"Not started: {name}, {reason}\n" for name, reason in found.missing.items()]
     if found.scrape:
         parts += [_scraped_closed(found.scrape, found.plans.get("scrape", {})), _scraped_open(found.scrape)]
@@ -141,6 +143,27 @@ def _watching(model: str, rounds: Sequence[Round]) -> str:
     ]
     heads = ("monitor", "requests/s, ×", "CPU, µs a request more", "CPU, ×", "p99, ×", "RSS, MiB more")
     return table(f"What monitoring adds to the same server without it: {model}", heads, rows) if rows else ""
+
+
+def _formats(found: Found) -> str:
+    """Return requests/s of each model, relative to the logistic regression of scikit-learn and to the bare server."""
+    medians = {
+        model: (typical(rounds, MONITORED, _requests), typical(rounds, BARE, _requests))
+        for model, rounds in found.contest.items()
+    }
+    twin = next((own for model, (own, _) in medians.items() if model.startswith(f"{LOGISTIC.name},")), None)
+    if twin is None or len(medians) < 2:
+        return ""
+    rows = [
+        [model, number(own, 0), number(_over(own, twin), 2), number(_over(own, bare), 2)]
+        for model, (own, bare) in medians.items()
+    ]
+    heads = ("model", "requests/s", f"× {LOGISTIC.name}", "× bare")
+    return table("Driftgauge with models of several formats: medians", heads, rows)
+
+
+def _over(value: float | None, base: float | None) -> float | None:
+    return None if value is None or not base else value / base
 
 
 # ---------------------------------------------------------------- scrapes

@@ -46,6 +46,11 @@ class Contestant:
     """Whose environment it runs in."""
 
     @property
+    def is_here(self) -> bool:
+        """Whether it runs in the environment of the benchmarks."""
+        return self.python == Path(sys.executable)
+
+    @property
     def missing(self) -> str | None:
         """Return why it cannot be started, or None."""
         return None if self.python.exists() else f"{self.python.parts[-3]} is not there: make bench-serving"
