@@ -64,6 +64,7 @@ def identity(rule: Mapping[str, Any]) -> str:
     return "-".join([rule["alert"], *rule["labels"].values()])
 
 
+OF_A_FEATURE = {"ModelFeatureDrift", "ModelMissingValues", "ModelUnseenCategories"}
 ALERTING = [pytest.param(rule, id=identity(rule)) for rule in rules_in(ALERTS)]
 
 
@@ -122,8 +123,11 @@ def test_an_alert_says_what_a_person_needs(rule: dict[str, Any]) -> None:
     notes = rule["annotations"]
     assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url", "page_url"}
     assert rule["labels"]["severity"] in {"critical", "warning", "info", "none"}
-    assert "{{" not in notes["summary"]
-    assert "{{ $labels." in notes["description"] or rule["alert"] == "Watchdog"
+    assert len(notes["summary"]) < 150
+    assert ("{{ $labels.feature_name }}" in notes["summary"]) == (rule["alert"] in OF_A_FEATURE)
+    assert notes["description"].count("query") <= 1
+    assert not set("\n") & set(notes["description"])
+    assert "$labels." in notes["description"] or rule["alert"] == "Watchdog"
     assert notes["runbook_url"].endswith(f"/runbooks/{rule['alert']}")
     assert notes["dashboard_url"].startswith("http://localhost:3000/d/driftgauge-")
 
@@ -295,8 +299,8 @@ DRIFT: dict[str, Any] = {
         "feature_name": "distance",
     },
     "annotations": {
-        "summary": "A feature has drifted from the reference: the change is significant and very large.",
-        "description": "distance of delay 3 has drifted. Evidence (log10) is 9.4, its threshold 7.5.",
+        "summary": "distance of delay 3 has drifted from the reference.",
+        "description": "95% of rows above the reference's largest value (reference: 0%). Since 2026-01-01.",
         "runbook_url": "http://localhost:8000/runbooks/ModelFeatureDrift",
         "dashboard_url": "http://localhost:3000/d/driftgauge-feature-drift?var-feature_name=distance",
         "page_url": "http://localhost:8000/drift/status?model=delay&feature=distance",
@@ -341,7 +345,7 @@ def test_a_notification_says_what_happened_and_where_to_look(tmp_path: Path) -> 
     text = rendered("text", firing, tmp_path)
     for alert in (DRIFT, HOUR):
         notes: Mapping[str, str] = alert["annotations"]
-        wanted = [notes[name] for name in ("description", "runbook_url", "dashboard_url", "page_url")]
+        wanted = [notes[name] for name in ("summary", "description", "runbook_url", "dashboard_url", "page_url")]
         assert all(part in text for part in wanted), text
     assert text.count("since 2026-01-01 00:05 UTC") == 2
     assert rendered("color", firing, tmp_path) == "danger"
@@ -351,14 +355,14 @@ def test_a_notification_says_what_happened_and_where_to_look(tmp_path: Path) -> 
 @needs_servers
 def test_the_notification_of_one_alert_names_its_severity(tmp_path: Path) -> None:
     one = notification("firing", HOUR)
-    assert rendered("title", one, tmp_path) == "[FIRING 1] warning delay 3: ModelFeatureDrift"
+    assert rendered("title", one, tmp_path) == "[FIRING 1] warning: hour of delay 3 has drifted from the reference."
     assert rendered("color", one, tmp_path) == "warning"
 
 
 @needs_servers
 def test_a_notification_that_it_is_over_says_of_what(tmp_path: Path) -> None:
     over = notification("resolved", DRIFT, over="2026-01-01T02:00:00Z")
-    assert rendered("title", over, tmp_path).startswith("[RESOLVED] critical delay 3: ModelFeatureDrift")
+    assert rendered("title", over, tmp_path).startswith("[RESOLVED] critical: distance of delay 3 has")
     text = rendered("text", over, tmp_path)
     assert "ModelFeatureDrift of distance, 2026-01-01 00:05 to 2026-01-01 02:00 UTC" in text
     assert "firing since" not in text

@@ -15,7 +15,18 @@ REPLICA_WINDOWS: Final = {"5m": 1, "1h": 8, "24h": 16}
 """Ranges with their evaluation interval in scrape intervals; long ranges cost more and change slowly."""
 SLOWEST_SCRAPE: Final = "2m"
 """A rate over five minutes needs two samples, also after a failed scrape."""
-TAKEN: Final = ("model_name", "model_version", "feature_name", "instance", "window", "severity", "bin", "le")
+TAKEN: Final = (
+    "model_name",
+    "model_version",
+    "feature_name",
+    "instance",
+    "window",
+    "severity",
+    "bin",
+    "rows",
+    "detail",
+    "le",
+)
 LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 RULES: Final = "Rules"

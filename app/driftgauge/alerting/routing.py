@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from driftgauge.alerting.options import MonitoringOptions
-from driftgauge.alerting.rules import MODEL
+from driftgauge.alerting.scope import MODEL
 
 TEAM: Final = "team"
 """The receiver that notifies, by whatever the options name."""

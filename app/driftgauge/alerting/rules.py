@@ -7,16 +7,16 @@ that share the labels in `by`, and one model name and version.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
+from driftgauge.alerting.drift_details import drift_details
 from driftgauge.alerting.options import REPLICA_WINDOWS, MonitoringOptions, duration, milliseconds
+from driftgauge.alerting.scope import Scope
 from driftgauge.drift.bins import MISSING
 from driftgauge.drift.statistics.psi import CLIP
 from driftgauge.drift.verdict.rule import JUDGED_ROWS
 from driftgauge.metrics.series import BIN_ROWS, HTTP_REQUESTS
 
-MODEL: Final = ("model_name", "model_version")
 LONGEST_INTERVAL: Final = "4m"
 """Prometheus forgets an instant value after five minutes."""
 ERROR_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
@@ -33,31 +33,13 @@ ERROR_RATIO: Final = "job:http_request_errors:ratio_rate"
 REQUEST_RATE: Final = "job:http_requests:rate"
 
 
-@dataclass(frozen=True)
-class Scope:
-    """The labels that an aggregation over replicas keeps."""
-
-    by: tuple[str, ...]
-
-    def job(self, *more: str) -> str:
-        """Return the labels of a deployment, as PromQL lists them."""
-        return ", ".join((*self.by, *more))
-
-    def model(self, *more: str) -> str:
-        """Return the labels of a model in a deployment."""
-        return self.job(*MODEL, *more)
-
-    def feature(self, *more: str) -> str:
-        """Return the labels of a feature of a model."""
-        return self.model("feature_name", *more)
-
-
 def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
     """Return the content of the recording rules' file."""
     scope = Scope(options.by)
     groups = [
         _group("driftgauge-requests", None, _requests(scope)),
         _group("driftgauge-reference", None, _reference(scope)),
+        {"name": "driftgauge-drift-details", "rules": _details(options)},
     ]
     for window in options.replica_windows:
         interval = min(REPLICA_WINDOWS[window] * milliseconds(options.scrape_interval), milliseconds(LONGEST_INTERVAL))
@@ -65,6 +47,13 @@ def recording_rules(options: MonitoringOptions) -> dict[str, Any]:
     if options.compatibility:
         groups.append(_group("driftgauge-compatibility", None, _compatibility(scope, options.window)))
     return {"groups": groups}
+
+
+def _details(options: MonitoringOptions) -> list[dict[str, Any]]:
+    return [
+        {"record": detail.record, "expr": detail.expr, "labels": {"detail": detail.label}}
+        for detail in drift_details(options)
+    ]
 
 
 def _group(name: str, interval: str | None, rules: Iterator[tuple[str, str]]) -> dict[str, Any]:

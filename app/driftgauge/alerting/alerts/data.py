@@ -8,38 +8,37 @@ from typing import Final
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
 from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.options import MonitoringOptions
-from driftgauge.alerting.rules import Scope
+from driftgauge.alerting.scope import Scope
 from driftgauge.drift.verdict.rule import LIMITS, Limit
 
 KINDS: Final = (
     (
         "ModelMissingValues",
         "model_feature_missing_ratio",
-        "A feature has more missing values than the reference.",
-        "has no value in",
+        "has more missing values than the reference.",
+        "have no value",
     ),
     (
         "ModelUnseenCategories",
         "model_feature_unseen_ratio",
-        "A feature has values that the reference does not have.",
-        "has a value that the reference does not have in",
+        "has values that the reference does not have.",
+        "have a value that the reference does not have",
     ),
 )
-"""Name of the alert, its metric, its summary, and the verb of its description."""
+"""Name of the alert, its metric, and what its summary and its description say of feature and rows."""
 
 
 def data_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     """Yield the alerts on values that are missing, or that the reference does not have."""
     for severity in LIMITS:
-        for name, metric, summary, has in KINDS:
+        for name, metric, has, have in KINDS:
             yield Alert(
                 name,
                 severity,
                 _expr(options, metric, severity),
                 options.hold,
-                summary,
-                f"{{{{ $labels.feature_name }}}} of {MODEL} {has} "
-                "{{ $value | humanizePercentage }} of the rows" + _limit(options, metric, severity) + ".",
+                f"{{{{ $labels.feature_name }}}} of {MODEL} {has}",
+                f"{{{{ $value | humanizePercentage }}}} of rows {have}" + _limit(options, metric, severity) + ".",
                 dashboard=FEATURE,
                 keeps=("model_name", "model_version", "feature_name"),
                 # The drift that follows from it ends a little later, and is no news while this alert fires.
@@ -68,4 +67,4 @@ def _expr(options: MonitoringOptions, metric: str, severity: Limit) -> str:
 def _limit(options: MonitoringOptions, metric: str, severity: Limit) -> str:
     limit = asked("max", f'last_over_time({metric}_threshold{{%s, severity="{severity}"}}[{options.window}])', options)
     percentage = "{{ . | first | value | humanizePercentage }}"
-    return f"{{{{ with {limit} }}}}; the limit for {severity} is {percentage}{{{{ end }}}}"
+    return f"{{{{ with {limit} }}}} (limit for {severity}: {percentage}){{{{ end }}}}"

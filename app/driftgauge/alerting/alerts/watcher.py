@@ -8,7 +8,7 @@ from typing import Final
 from driftgauge.alerting.alerts.alert import Alert
 from driftgauge.alerting.alerts.templates import MODEL, up
 from driftgauge.alerting.options import MonitoringOptions, duration, milliseconds
-from driftgauge.alerting.rules import Scope
+from driftgauge.alerting.scope import Scope
 
 OF_A_MODEL: Final = ("model_name", "model_version")
 WATCHDOG: Final = "Watchdog"
