@@ -73,8 +73,8 @@ def _columns() -> list[str]:
         for name, field in FeatureSettings.model_fields.items()
     ]
     state = (
-        "Another `monitor` or `tolerance` starts evidence and time windows again, like another `false_alarm_rows`; the "
-        "sliding windows keep their rows ([state](state.md))."
+        "With another `monitor` or `tolerance`, evidence and time windows begin again from the rows of the largest "
+        "sliding window, as with another `false_alarm_rows` ([state](state.md))."
     )
     table = _table(["key", "default", "what it does"], rows)
     return ["", "## Columns", "", text, "", "```toml", *example, "```", "", *table, "", state]

@@ -12,18 +12,6 @@ from driftgauge.settings.options import load
 Toml = Callable[[str], Path]
 
 
-@pytest.fixture
-def toml(tmp_path: Path) -> Toml:
-    """Return what writes a settings file."""
-
-    def write(text: str) -> Path:
-        path = tmp_path / "driftgauge.toml"
-        path.write_text(text, "utf-8")
-        return path
-
-    return write
-
-
 FILE = """
 psi_threshold_warning = 0.15
 

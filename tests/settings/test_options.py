@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ from driftgauge.errors import SettingsError
 from driftgauge.settings.features import FeatureSettings, FeatureThresholds
 from driftgauge.settings.options import (
     CONFIG_VARIABLE,
-    ENVIRONMENT_PREFIX,
     GROUPS,
     Settings,
     ignored_variables,
@@ -215,24 +213,6 @@ WRONG: list[tuple[str, str]] = [
     ("evaluation_wait_seconds", "61"),
     ("evaluation_wait_seconds", "nan"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX)]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def toml(tmp_path: Path) -> Callable[[str], Path]:
-    """Return what writes a settings file."""
-
-    def write(text: str) -> Path:
-        path = tmp_path / "driftgauge.toml"
-        path.write_text(text, "utf-8")
-        return path
-
-    return write
 
 
 def _as_toml(value: object) -> str:
