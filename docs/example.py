@@ -145,7 +145,7 @@ STYLE: Final = """
     .box { fill: #f6f8fa; stroke: #8c959f; }
     .line { stroke: #57606a; fill: none; }
     .tip { fill: #57606a; }
-    .quiet { fill: #f6f8fa; } .amber { fill: #fff1c2; } .red { fill: #ffd8d3; }
+    .quiet { fill: #f6f8fa; } .blue { fill: #ddf4ff; } .red { fill: #ffd8d3; }
     .threshold { stroke: #57606a; stroke-dasharray: 5 4; }
     .dot { fill: #0550ae; }
     text { font: 14px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
@@ -156,7 +156,7 @@ STYLE: Final = """
       .page { fill: #0d1117; stroke: #30363d; }
       .box { fill: #161b22; stroke: #6e7681; }
       .line { stroke: #9198a1; } .tip { fill: #9198a1; } .threshold { stroke: #9198a1; }
-      .quiet { fill: #161b22; } .amber { fill: #4a3a06; } .red { fill: #5c1a17; }
+      .quiet { fill: #161b22; } .blue { fill: #0c2d4d; } .red { fill: #5c1a17; }
       .dot { fill: #79c0ff; }
       text { fill: #f0f6fc; } .small { fill: #9198a1; }
     }"""
@@ -212,7 +212,7 @@ def _plane() -> list[str]:
         *_area(LEFT, TOP, across, down, "quiet", "normal", "large, but may be chance"),
         *_area(across, TOP, right, down, "red", "drift_detected", "severity by its size"),
         *_area(LEFT, down, across, bottom, "quiet", "normal", "no significant change"),
-        *_area(across, down, right, bottom, "amber", "warning", "significant, but small"),
+        *_area(across, down, right, bottom, "blue", "normal", "small: severity info"),
         f'  <path class="threshold" d="M{across:.1f} {TOP} V{bottom} M{LEFT} {down:.1f} H{right}"/>',
         _text(across, TOP - 12, "significant →", "strong"),
         _upright(LEFT - 12, down, "large →", "strong"),
