@@ -1,0 +1,213 @@
+"""Every alert as Alertmanager sends it: real rules on a page of metrics on which all of them fire."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from driftgauge.alerting.alerts import alert_rules
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.render import write
+from driftgauge.demo import prometheus_stack as stack
+from driftgauge.demo.prometheus_stack import Endpoint, Programs
+
+from tests.e2e.monitored import seen
+from tests.e2e.processes import free_port
+from tests.e2e.programs import needs_servers
+from tests.e2e.webhooks import Inbox, webhook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, needs_servers]
+
+BASE: Final = "https://model.example.org"
+PAGE: Final = """
+http_requests_total{method="POST",handler="/predict",code="500"} RISING
+http_requests_total{method="POST",handler="/predict",code="200"} RISING
+http_requests_error_budget_ratio 0.001
+http_connections_refused_total{reason="too_many_connections"} RISING
+model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="1.0"} 0
+model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="2.5"} RISING
+model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="+Inf"} RISING
+model_prediction_latency_seconds_count{MODEL,batch_size_bucket="small"} RISING
+model_prediction_latency_threshold_seconds{MODEL,severity="warning"} 0.5
+model_prediction_latency_threshold_seconds{MODEL,severity="critical"} 1
+model_feature_drift_severity{MODEL,feature_name="temp"} 3
+model_feature_drift_since_timestamp_seconds{MODEL,feature_name="temp"} 1767225600
+model_feature_moved_ratio{MODEL,feature_name="temp",rows="above the reference's largest value"} 0.9448
+model_feature_moved_reference_ratio{MODEL,feature_name="temp",rows="above the reference's largest value"} 0
+model_feature_psi_debiased{MODEL,feature_name="temp",window="1000"} 0.31
+model_feature_psi_threshold{MODEL,feature_name="temp",window="1000",severity="warning"} 0.1
+model_feature_drift_severity{MODEL,feature_name="prediction"} 3
+model_feature_drift_since_timestamp_seconds{MODEL,feature_name="prediction"} 1767225600
+model_feature_value{MODEL,feature_name="prediction",stat="mean"} 0.6149
+model_feature_reference_mean{MODEL,feature_name="prediction"} 0.25
+model_feature_missing_ratio{MODEL,feature_name="dew \\"point\\"",window="1000"} 0.4
+model_feature_missing_ratio_threshold{MODEL,feature_name="dew \\"point\\"",severity="warning"} 0.05
+model_feature_missing_ratio_threshold{MODEL,feature_name="dew \\"point\\"",severity="critical"} 0.1
+model_feature_unseen_ratio{MODEL,feature_name="carrier",window="1000"} 0.125
+model_feature_unseen_ratio_threshold{MODEL,feature_name="carrier",severity="warning"} 0.01
+model_feature_unseen_ratio_threshold{MODEL,feature_name="carrier",severity="critical"} 0.05
+model_window_rows{MODEL,window="1000"} 1000
+model_window_required_rows{MODEL,window="1000"} 500
+model_window_rows{model_name="new",model_version="2",window="1000"} 12
+model_window_required_rows{model_name="new",model_version="2",window="1000"} 500
+model_evaluation_timestamp_seconds{MODEL} PAST
+model_evaluation_age_threshold_seconds{MODEL} 120
+model_observations_dropped_total{MODEL,reason="log_full"} RISING
+"""
+TEXTS: Final = """
+DriftgaugeDown: No server answers. Predictions and drift monitoring have stopped. No server of driftgauge has
+    answered Prometheus for #m. Check that the servers run and that Prometheus reaches them.
+DriftgaugeServerDown: A server does not answer. 127.0.0.1:# of driftgauge has not answered Prometheus for #m.
+DriftgaugeErrorBudgetBurn: Predictions fail faster than the error budget allows. #% of the prediction requests to
+    driftgauge failed in the last #, more than # × what the error budget allows. The last # exceed it too.
+DriftgaugeLatencyHigh: Predictions are slow. The 95th percentile of latency is #s for small requests to delay 1,
+    above the limit for LEVEL.
+DriftgaugeConnectionsRefused: A server refuses clients because all its connections are in use. 127.0.0.1:# of
+    driftgauge refused or closed about # connections in the last 5m (too_many_connections), because it has reached
+    its maximum.
+ModelFeatureDrift: temp of delay 1 has drifted from the reference. 94.5% of rows above the reference's largest
+    value (reference: 0%). Since 2026-01-01 00:00:00 +0000 UTC. The change is 3.1 times its limit.
+ModelPredictionDrift: The predictions of delay 1 have drifted from those on held-out rows. mean 0.6149 (reference:
+    0.25). Since 2026-01-01 00:00:00 +0000 UTC. There are too few rows to judge the size of the change.
+ModelMissingValues: dew "point" of delay 1 has more missing values than the reference. 40% of rows have no value
+    (limit for LEVEL: #%).
+ModelUnseenCategories: carrier of delay 1 has values that the reference does not have. 12.5% of rows have a value
+    that the reference does not have (limit for LEVEL: #%).
+ModelEvaluationStale: Drift evaluation has stopped. The last verdict is stale. 127.0.0.1:# last evaluated delay 1
+    1h 0m #s ago. Its drift metrics have not changed since.
+ModelObservationsDropped: Drift monitoring loses rows. About # rows of delay 1 were predicted in the last 5m but
+    not monitored (log_full).
+ModelInsufficientData: There are too few rows to judge the size of a change. The sliding windows of new 2 hold at
+    most 12 rows. That is too few to judge the size of a change, so drift is at most a warning, and missing and
+    unseen values raise no alert.
+Watchdog: Always fires: it shows that alerts arrive. Prometheus evaluates rules and reaches Alertmanager. An
+    outside service should raise the alarm when this alert stops arriving.
+"""
+"""What summary and description of each alert say together: # is a number, LEVEL the severity."""
+
+
+def texts() -> dict[str, str]:
+    """Return a pattern of the text of each alert."""
+    lines = TEXTS.replace("\n    ", " ").strip().splitlines()
+    patterns = (line.split(": ", 1) for line in lines)
+    return {name: re.escape(said).replace(r"\#", r"[0-9][0-9.]*\w*") for name, said in patterns}
+
+
+@contextlib.contextmanager
+def metrics_page() -> Iterator[int]:
+    """Serve the page on a free port; its counters rise with time."""
+    started = time.time()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = PAGE.replace("MODEL", 'model_name="delay",model_version="1"').replace("PAST", str(started - 3_600))
+            body = text.replace("RISING", str(1_000 * (time.time() - started))).encode()
+            self.send_response(200)
+            self.send_header("content-type", "text/plain; version=0.0.4")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def with_short_holds(path: Path) -> None:
+    """Let every rule of a file fire after two seconds; its texts stay as they are."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for group in content["groups"]:
+        for rule in group["rules"]:
+            rule |= {"for": "2s"} if "for" in rule else {}
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def notified(servers: Programs, folder: Path, targets: tuple[str, ...]) -> Iterator[Inbox]:
+    """Run Prometheus on the shipped rules, and an Alertmanager that sends every alert."""
+    prometheus, alertmanager = Endpoint(free_port()), Endpoint(free_port())
+    with contextlib.ExitStack() as started:
+        inbox = started.enter_context(webhook())
+        options = MonitoringOptions(
+            scrape_interval="500ms",
+            base_url=BASE,
+            targets=targets,
+            prometheus=prometheus.address.removeprefix("http://"),
+            alertmanager=alertmanager.address.removeprefix("http://"),
+        )
+        write(options, folder)
+        with_short_holds(folder / "prometheus" / "alerts" / "driftgauge.yml")
+        everything = {
+            "route": {
+                "receiver": "all",
+                "group_by": ["..."],
+                "group_wait": "1s",
+                "group_interval": "1s",
+                "repeat_interval": "3s",  # a text that has changed since is sent again
+            },
+            "receivers": [{"name": "all", "webhook_configs": [{"url": inbox.address}]}],
+        }
+        (folder / "alertmanager" / "alertmanager.yml").write_text(yaml.safe_dump(everything))
+        for name, run, program, place in (
+            ("alertmanager", stack.alertmanager, servers.alertmanager, alertmanager),
+            ("prometheus", stack.prometheus, servers.prometheus, prometheus),
+        ):
+            started.enter_context(run(program, folder / name, folder / f"{name}-data", place, folder / f"{name}.log"))
+        yield inbox
+
+
+def sent(inbox: Inbox) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return the newest firing alert of each rule: its name, severity and burn rate."""
+    alerts = [alert for body in inbox.bodies for alert in body["alerts"] if alert["status"] == "firing"]
+    return {_rule(alert["labels"]): alert for alert in alerts}
+
+
+def _rule(labels: Mapping[str, str]) -> tuple[str, ...]:
+    return labels["alertname"], labels["severity"], labels.get("burn_rate", "")
+
+
+def expected() -> set[tuple[str, ...]]:
+    groups = alert_rules(MonitoringOptions())["groups"]
+    return {_rule({"alertname": rule["alert"], **rule["labels"]}) for group in groups for rule in group["rules"]}
+
+
+def test_every_alert_arrives_with_its_texts_and_links(servers: Programs, tmp_path: Path) -> None:
+    with metrics_page() as port:
+        targets = (f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
+        with notified(servers, tmp_path / "up", targets) as inbox:
+            wanted = {rule for rule in expected() if rule[0] != "DriftgaugeDown"}
+            alerts = seen(lambda: sent(inbox), lambda found: found.keys() >= wanted and _complete(found), inbox)
+    with notified(servers, tmp_path / "down", (f"127.0.0.1:{free_port()}",)) as inbox:
+        down = seen(lambda: sent(inbox), lambda found: ("DriftgaugeDown", "critical", "") in found, inbox)
+    alerts |= {rule: alert for rule, alert in down.items() if rule[0] == "DriftgaugeDown"}
+    assert alerts.keys() == expected()
+    patterns = texts()
+    assert {rule[0] for rule in alerts} == patterns.keys()
+    for (name, severity, _), alert in alerts.items():
+        annotations = alert["annotations"]
+        said = f"{annotations['summary']} {annotations['description']}"
+        assert re.fullmatch(patterns[name].replace("LEVEL", severity), said), said
+        assert annotations["runbook_url"] == f"{BASE}/runbooks/{name}"
+        assert annotations["page_url"].startswith(f"{BASE}/drift/status")
+
+
+def _complete(found: Mapping[tuple[str, ...], Mapping[str, Any]]) -> bool:
+    """Return whether the details of the drift are recorded by now."""
+    drift = [alert for rule, alert in found.items() if rule[0].endswith("Drift")]
+    return all("Since" in alert["annotations"]["description"] for alert in drift)
