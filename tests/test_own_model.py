@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from driftgauge.models.formats.registry import LIBRARIES
 
-from tests.e2e.processes import COMMAND, answers, free_port, running, until
+from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "your-own-model.md").read_text(encoding="utf-8")
@@ -64,6 +64,8 @@ def test_the_page_begins_with_a_model_that_is_served(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", first], cwd=tmp_path, check=True, timeout=120)
     made(commands(sh), tmp_path)
     row = pd.read_parquet(tmp_path / "held-out.parquet").drop(columns="target").iloc[:1]
+    checked = run("check", str(tmp_path / "held-out.parquet"), "--baseline", str(tmp_path / "bundle"))
+    assert checked.returncode in (0, 1), checked.stderr
     with serving(tmp_path) as address:
         answer = asked(address, {"features": row.iloc[0].astype(float).to_dict()})
     import onnxruntime

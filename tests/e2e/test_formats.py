@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import signal
-import time
 from pathlib import Path
 
 import httpx
@@ -14,7 +12,7 @@ import pytest
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.formats.python import PREFIX
 
-from tests.e2e.workers import Service, lives, service
+from tests.e2e.workers import reload, service
 from tests.examples import TARGET, cells
 from tests.models.formats.cases import MAKERS, split
 
@@ -76,13 +74,3 @@ def test_a_reload_serves_a_bundle_of_another_format(tmp_path: Path) -> None:
         after = httpx.post(f"{running.address}/predict", json={"features": row}).json()
         assert after["model_version"] == "2", running.log.read_text()
         assert after["score"] == pytest.approx(before["score"], abs=0.05)  # the same pipeline, with one more column
-
-
-def reload(running: Service) -> None:
-    """Send SIGHUP, and wait until the old workers are gone."""
-    old = set(running.pids())
-    running.supervisor.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 90.0
-    while any(map(lives, old)):
-        assert time.monotonic() < deadline, running.log.read_text()
-        time.sleep(0.1)

@@ -30,6 +30,7 @@ from tests.e2e.workers import (
     assert_nothing_answered_is_lost,
     coin_bundle,
     lives,
+    reload,
     samples_of,
     service,
     stop,
@@ -119,12 +120,7 @@ def test_a_reload_loses_nothing_and_no_count_goes_back(bundle: Path, tmp_path: P
         load, watch = Load(running.address, seed=3), Watch(running)
         with load.running(), watch.running():
             for _ in range(2):
-                old = set(running.pids())
-                running.supervisor.send_signal(signal.SIGHUP)
-                deadline = time.monotonic() + 90.0
-                while any(map(lives, old)):
-                    assert time.monotonic() < deadline, running.log.read_text()
-                    time.sleep(0.1)
+                reload(running)
         assert load.refused == []
         assert assert_nothing_answered_is_lost(bundle, running, load) == 0  # what was not answered was not taken
         assert watch.backwards == []

@@ -126,6 +126,16 @@ def stop(running: Service, number: int = signal.SIGTERM, seconds: float = 60.0) 
         time.sleep(0.02)
 
 
+def reload(running: Service, seconds: float = 90.0) -> None:
+    """Send SIGHUP, and wait until the workers of before are gone."""
+    old = running.pids()
+    running.supervisor.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + seconds
+    while any(map(lives, old)):
+        assert time.monotonic() < deadline, running.log.read_text()
+        time.sleep(0.1)
+
+
 def lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

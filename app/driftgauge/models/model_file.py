@@ -85,6 +85,8 @@ None of them runs code that the file chooses. A forged tree can still crash the 
 you know.
 """
 
+OWN_CODE: Final = "; or serve the estimator from your own code: the model python:MODULE:OBJECT"
+"""Advice for an estimator that skops refuses."""
 TRUSTED_VARIABLE: Final = "DRIFTGAUGE_TRUSTED_TYPES"
 Way = Literal["argument", "option", "setting"]
 
@@ -92,7 +94,7 @@ Way = Literal["argument", "option", "setting"]
 class UntrustedTypes(BundleError):
     """A model file with types that are not trusted; the message says how to trust them."""
 
-    def __init__(self, what: str, types: Iterable[str], way: Way = "argument") -> None:
+    def __init__(self, what: str, types: Iterable[str], way: Way = "argument", advice: str = "") -> None:
         self.types: Final = tuple(types)
         names = ",".join(self.types)
         how = {
@@ -102,17 +104,18 @@ class UntrustedTypes(BundleError):
         }[way]
         super().__init__(
             f"{what} contains types that are not trusted: {', '.join(self.types)}. Loading them can run code. "
-            f"If you made it yourself, or trust who did, name them: {how}"
+            f"If you made it yourself, or trust who did, name them: {how}{advice}"
         )
         self._what = what
+        self._advice = advice
 
     def phrased_for(self, way: Way) -> UntrustedTypes:
         """Return the same error with the advice for another way of starting."""
-        return UntrustedTypes(self._what, self.types, way)
+        return UntrustedTypes(self._what, self.types, way, self._advice)
 
-    def about(self, what: str) -> UntrustedTypes:
-        """Return the same error about something other than the file."""
-        return UntrustedTypes(what, self.types)
+    def about(self, what: str, advice: str = "") -> UntrustedTypes:
+        """Return the same error about something other than the file, with further advice."""
+        return UntrustedTypes(what, self.types, advice=advice)
 
 
 def load_model(path: Path, trusted_types: Iterable[str] = ()) -> Any:
@@ -149,8 +152,7 @@ def refuse_unimportable(path: Path) -> None:
         module = sys.modules.get(kind.module)
         # skops describes JSON texts as of type `str`, and operators by their class.
         if kind.module in MAIN or (module is not None and not hasattr(module, kind.name)):
-            own = "; or serve the estimator from your own code (model python:MODULE:OBJECT)"
-            raise BundleError(f"the estimator cannot be served: {unimportable(kind)}{own}")
+            raise BundleError(f"the estimator cannot be served: {unimportable(kind)}{OWN_CODE}")
 
 
 def _loaded(file: BinaryIO, path: Path, trusted_types: Iterable[str]) -> Any:

@@ -13,7 +13,9 @@ import pandas as pd
 from driftgauge.models.bundle import Bundle, load_bundle
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.predictor import Batch, Predictions, Predictor, batch_of
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 
 from tests.examples import TARGET, cells, flowers, json_rows, logistic, one_hot, patients, shapes
 from tests.models.formats import own_code
@@ -397,6 +399,34 @@ def catboost_regression(folder: Path) -> Case:
     return bundled(folder, path, patients(), own)
 
 
+def estimator(folder: Path, model: Any) -> Case:
+    """A pipeline that ends with an estimator of another library, in a skops file."""
+    import skops.io
+
+    table = gappy(cells())
+    train, _ = split(table)
+    pipeline = make_pipeline(SimpleImputer(), model).fit(train.drop(columns=TARGET), train[TARGET])
+    path = saved(folder, "skops")
+    skops.io.dump(pipeline, path)
+
+    def own(frame: pd.DataFrame) -> tuple[list[Any], Any]:
+        return pipeline.predict(frame).tolist(), pipeline.predict_proba(frame)[:, 1].astype(float)
+
+    return bundled(folder, path, table, own)
+
+
+def sklearn_xgboost(folder: Path) -> Case:
+    import xgboost
+
+    return estimator(folder, xgboost.XGBClassifier(n_estimators=8, max_depth=3, n_jobs=1))
+
+
+def sklearn_lightgbm(folder: Path) -> Case:
+    import lightgbm
+
+    return estimator(folder, lightgbm.LGBMClassifier(n_estimators=8, num_leaves=6, n_jobs=1, verbose=-1))
+
+
 # ---------------------------------------------------------------- code
 
 
@@ -497,6 +527,8 @@ MAKERS: dict[str, Callable[[Path], Case]] = {
     "lightgbm-regression": lightgbm_regression,
     "catboost-binary": catboost_binary,
     "catboost-multiclass": catboost_multiclass,
+    "sklearn-xgboost": sklearn_xgboost,
+    "sklearn-lightgbm": sklearn_lightgbm,
     "python-pipeline": python_pipeline,
     "python-function": python_function,
     "python-object": python_object,

@@ -22,6 +22,14 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     assert str(caught.value) == f"the model needs {needed}, which is not installed: pip install 'driftgauge[{name}]'"
 
 
+def test_a_library_that_cannot_be_imported_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lacking.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(LIBRARIES, "lightgbm", "lacking")
+    with pytest.raises(BundleError, match=r"needs lacking, which cannot be imported \(libgomp.so.1: cannot open"):
+        format_of("lightgbm")
+
+
 def test_a_bundle_without_the_entry_holds_a_skops_file() -> None:
     assert ModelSpec() == ModelSpec(format="sklearn", file="model.skops")
     assert format_of("sklearn").__name__ == "driftgauge.models.formats.sklearn"  # type: ignore[attr-defined]  # a module
@@ -45,5 +53,8 @@ def test_an_entry_that_names_no_model_is_refused(entry: dict[str, str | None]) -
         ModelSpec.model_validate(entry)
 
 
-def test_every_format_has_a_module() -> None:
-    assert set(registry._FORMATS) <= set(get_args(FormatName))
+@pytest.mark.parametrize("name", get_args(FormatName))
+def test_every_format_has_a_module(name: FormatName) -> None:
+    found = format_of(name)
+    assert callable(found.load)
+    assert callable(found.adapted)

@@ -15,7 +15,7 @@ from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError
 from driftgauge.models import bundle as bundles
 from driftgauge.models.bundle import Bundle
-from driftgauge.models.model_file import UntrustedTypes, refuse_unimportable
+from driftgauge.models.model_file import OWN_CODE, UntrustedTypes, refuse_unimportable
 from driftgauge.models.predictor import Predictor, verify
 
 
@@ -54,7 +54,7 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
         try:
             again = bundles.load_bundle(draft, trusted_types)
         except UntrustedTypes as error:
-            raise error.about("the estimator") from error
+            raise error.about("the estimator", OWN_CODE) from error
         verify(Predictor(again), again.info)
         if out.exists():
             shutil.rmtree(out)
@@ -68,7 +68,6 @@ def _dump(model: Any, path: Path) -> None:
     except Exception as error:  # skops passes on any exception of a part's __getstate__
         raise BundleError(
             f"the estimator cannot be saved as a skops file ({type(error).__name__}: {error}): leave out or replace "
-            "the part that holds open files, locks, generators or the like, or serve it from your own code (model "
-            "python:MODULE:OBJECT)"
+            f"the part that holds open files, locks, generators or the like{OWN_CODE}"
         ) from error
     refuse_unimportable(path)

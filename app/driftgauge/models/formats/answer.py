@@ -61,10 +61,19 @@ def most_probable(probabilities: FloatArray, classes: Sequence[Label]) -> Answer
     return Answer([classes[index] for index in indices.tolist()], scores_of(probabilities), indices)
 
 
-def of_positive(probabilities: Any, classes: Sequence[Label], rows: int) -> Answer:
-    """Return the answer of a binary model that gives the probability of the positive class alone."""
-    positive = np.asarray(probabilities, dtype=np.float64).reshape(rows)
-    return most_probable(np.column_stack([1.0 - positive, positive]), classes)
+def answer_of(found: Any, classes: Sequence[Label], rows: int) -> Answer:
+    """Return the answer of a model that gives numbers alone.
+
+    Without classes, one value for each row. Of two classes, the probability of the positive one for each row; else
+    probabilities of shape [n, classes].
+    """
+    if not classes:
+        return values_of(found, rows)
+    probabilities = np.asarray(found, dtype=np.float64)
+    if len(classes) == 2 and probabilities.size == rows:
+        positive = probabilities.reshape(rows)
+        probabilities = np.column_stack([1.0 - positive, positive])
+    return most_probable(probabilities, classes)
 
 
 def require_probabilities(values: FloatArray) -> None:

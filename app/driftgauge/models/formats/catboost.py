@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftgauge.errors import BundleError
-from driftgauge.models.formats.answer import Answer, most_probable, values_of
+from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn
 from driftgauge.models.formats.files import content_of, reading
 from driftgauge.models.formats.spec import ModelSpec
@@ -69,10 +69,8 @@ class CatboostModel:
     def predict(self, inputs: Any) -> Answer:
         """Answer with the model's own numbers."""
         rows = inputs if isinstance(inputs, np.ndarray) else self._cells(inputs)
-        if not self._classes:
-            return values_of(self._model.predict(rows, thread_count=1), len(rows))
-        found = self._model.predict(rows, prediction_type="Probability", thread_count=1)
-        return most_probable(np.asarray(found, dtype=np.float64), self._classes)
+        kind = {"prediction_type": "Probability"} if self._classes else {}  # a regression has its own default
+        return answer_of(self._model.predict(rows, thread_count=1, **kind), self._classes, len(rows))
 
     def _cells(self, columns: Sequence[Any]) -> Any:
         """Return numbers and texts in one table; ValueError for a missing category, which CatBoost does not know."""

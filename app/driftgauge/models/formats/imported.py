@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftgauge.errors import BundleError
-from driftgauge.models.formats.answer import Answer, Model, most_probable, of_positive, require_probabilities, values_of
+from driftgauge.models.formats.answer import Answer, Model, answer_of, require_probabilities
 from driftgauge.models.formats.description import Description, ModelColumn
 from driftgauge.models.formats.sklearn import EstimatorModel
 from driftgauge.models.formats.spec import ModelSpec
@@ -28,16 +28,11 @@ class FunctionModel:
     def predict(self, inputs: Any) -> Answer:
         """Answer with the function's own values, or with the classes of its largest probabilities."""
         found = np.asarray(self._function(inputs))
-        rows = len(inputs)
-        if not self._classes:
-            return values_of(found, rows)
-        if found.dtype.kind not in "fiub":
+        if self._classes and found.dtype.kind not in "fiub":
             raise ValueError("it answered no probabilities")
-        probabilities = found.astype(np.float64)
-        require_probabilities(probabilities)
-        if len(self._classes) == 2 and probabilities.size == rows:
-            return of_positive(probabilities, self._classes, rows)
-        return most_probable(probabilities, self._classes)
+        if self._classes:
+            require_probabilities(found)
+        return answer_of(found, self._classes, len(inputs))
 
 
 def adapted(model: Any, info: BundleInfo) -> Model:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from driftgauge.errors import BundleError
-from driftgauge.models.formats.answer import Answer, most_probable, of_positive, values_of
+from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn, codes_of
 from driftgauge.models.formats.files import content_of, reading
 from driftgauge.models.formats.spec import ModelSpec
@@ -87,12 +86,7 @@ class LightgbmModel:
 
     def predict(self, inputs: Any) -> Answer:
         """Answer with the booster's own numbers."""
-        found = self._model.predict(inputs, num_threads=1)
-        if not self._classes:
-            return values_of(found, len(inputs))
-        if len(self._classes) == 2 and np.ndim(found) == 1:
-            return of_positive(found, self._classes, len(inputs))
-        return most_probable(np.asarray(found, dtype=np.float64), self._classes)
+        return answer_of(self._model.predict(inputs, num_threads=1), self._classes, len(inputs))
 
 
 adapted = LightgbmModel

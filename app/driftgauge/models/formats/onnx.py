@@ -15,6 +15,7 @@ from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, most_probable, require_probabilities, scores_of, values_of
 from driftgauge.models.formats.description import Description, ModelColumn
 from driftgauge.models.formats.files import content_of, reading
+from driftgauge.models.formats.numbers import as_fractions, as_whole
 from driftgauge.models.formats.spec import ModelSpec, OutputRole
 
 if TYPE_CHECKING:
@@ -236,17 +237,7 @@ def _probabilities(answered: Any, rows: int) -> FloatArray:
 def _matrix(values: FloatArray, tensor: _Tensor) -> Any:
     """Return numbers in the type of a tensor; ValueError for a number that it cannot hold."""
     dtype = np.dtype(tensor.dtype)
-    if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            converted = values.astype(dtype)
-        if np.isinf(converted).any():
-            raise ValueError(f"a number is too large for {tensor.name}, which holds {dtype}")
-        return converted
-    with np.errstate(invalid="ignore"):
-        converted = values.astype(dtype)
-    if not np.array_equal(converted.astype(np.float64), values):
-        raise ValueError(f"a number is missing or does not fit {tensor.name}, which holds {dtype}")
-    return converted
+    return as_fractions(values, dtype) if dtype.kind == "f" else as_whole(values, dtype)
 
 
 def _numbers(columns: Sequence[Any], tensor: _Tensor) -> Any:

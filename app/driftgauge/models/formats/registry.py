@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.spec import FormatName, ModelSpec
@@ -48,10 +50,9 @@ class SelfDescribing(Format, Protocol):
 
 def format_of(name: FormatName) -> Format:
     """Return a format; BundleError names the extra that is not installed."""
-    needed = LIBRARIES.get(name)
-    if needed is not None and find_spec(needed) is None:
-        raise BundleError(f"the model needs {needed}, which is not installed: pip install 'driftgauge[{name}]'")
-    return _FORMATS[name]()
+    if name in LIBRARIES:
+        _require(LIBRARIES[name], name)
+    return cast("Format", import_module(f"{__package__}.{name}"))
 
 
 def distribution_of(spec: ModelSpec) -> tuple[str, ...]:
@@ -60,59 +61,24 @@ def distribution_of(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(packages_distributions().get(module, ())[:1]) if module else ()
 
 
+def _require(library: str, extra: str) -> None:
+    """Import a library; BundleError if it is not installed, or lacks a part of the system."""
+    if find_spec(library) is None:
+        raise BundleError(f"the model needs {library}, which is not installed: pip install 'driftgauge[{extra}]'")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # some libraries warn about themselves
+            import_module(library)
+    except (ImportError, OSError) as error:  # such as LightGBM without the system's OpenMP
+        raise BundleError(f"the model needs {library}, which cannot be imported ({error})") from error
+
+
 def load_from(folder: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
     """Load the model of a bundle's folder; BundleError if that is not possible."""
     return format_of(spec.format).load(folder / (spec.file or ""), spec, trusted)
 
 
-def _sklearn() -> Format:
-    from driftgauge.models.formats import sklearn
+if TYPE_CHECKING:  # whether each module offers what is asked of it
+    from driftgauge.models.formats import catboost, lightgbm, mlflow, onnx, python, sklearn, xgboost
 
-    return sklearn
-
-
-def _onnx() -> Format:
-    from driftgauge.models.formats import onnx
-
-    return onnx
-
-
-def _xgboost() -> Format:
-    from driftgauge.models.formats import xgboost
-
-    return xgboost
-
-
-def _lightgbm() -> Format:
-    from driftgauge.models.formats import lightgbm
-
-    return lightgbm
-
-
-def _catboost() -> Format:
-    from driftgauge.models.formats import catboost
-
-    return catboost
-
-
-def _python() -> Format:
-    from driftgauge.models.formats import python
-
-    return python
-
-
-def _mlflow() -> Format:
-    from driftgauge.models.formats import mlflow
-
-    return mlflow
-
-
-_FORMATS: Final[dict[FormatName, Callable[[], Format]]] = {
-    "sklearn": _sklearn,
-    "onnx": _onnx,
-    "xgboost": _xgboost,
-    "lightgbm": _lightgbm,
-    "catboost": _catboost,
-    "python": _python,
-    "mlflow": _mlflow,
-}
+    _ESTIMATORS: Format = sklearn
+    _OTHERS: tuple[SelfDescribing, ...] = (onnx, xgboost, lightgbm, catboost, python, mlflow)

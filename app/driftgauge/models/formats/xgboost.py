@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import BundleError
-from driftgauge.models.formats.answer import Answer, most_probable, of_positive, values_of
+from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn, codes_of, refuse_outputs
 from driftgauge.models.formats.files import content_of, reading
+from driftgauge.models.formats.numbers import as_fractions
 from driftgauge.models.formats.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -107,12 +107,7 @@ class XgboostModel:
 
     def predict(self, inputs: Any) -> Answer:
         """Answer with the booster's own numbers, which are of single precision."""
-        found = self._asked(_single(inputs))
-        if not self._classes:
-            return values_of(found, len(inputs))
-        if len(self._classes) == 2 and np.ndim(found) == 1:
-            return of_positive(found, self._classes, len(inputs))
-        return most_probable(np.asarray(found, dtype=np.float64), self._classes)
+        return answer_of(self._asked(as_fractions(inputs, np.float32)), self._classes, len(inputs))
 
     def _asked(self, matrix: Any) -> Any:
         if not self._is_linear:
@@ -121,15 +116,6 @@ class XgboostModel:
 
         matrix = xgboost.DMatrix(matrix, nthread=1)
         return self._model.predict(matrix, iteration_range=self._iterations, validate_features=False)
-
-
-def _single(values: FloatArray) -> Any:
-    """Return numbers in single precision; ValueError for one that is too large."""
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    if np.isinf(single).any():
-        raise ValueError("a number is too large for single precision")
-    return single
 
 
 adapted = XgboostModel
