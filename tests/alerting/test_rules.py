@@ -128,7 +128,9 @@ def test_an_alert_says_what_a_person_needs(rule: dict[str, Any]) -> None:
     assert notes["description"].count("query") <= 1
     assert not set("\n") & set(notes["description"])
     assert "$labels." in notes["description"] or rule["alert"] == "Watchdog"
-    assert notes["runbook_url"].endswith(f"/runbooks/{rule['alert']}")
+    runbook, _, query = notes["runbook_url"].partition("?")
+    assert runbook.endswith(f"/runbooks/{rule['alert']}")
+    assert query == ("feature={{ $labels.feature_name | urlquery }}" if "feature_name" in rule["expr"] else "")
     assert notes["dashboard_url"].startswith("http://localhost:3000/d/driftgauge-")
 
 
@@ -230,11 +232,12 @@ def test_durations_and_addresses_come_from_the_options() -> None:
     alerts = render(options)["prometheus/alerts/driftgauge.yml"]
     assert "[7m]" in alerts
     assert "for: 9m" in alerts
-    assert "runbook_url: https://models.example.org/runbooks/ModelFeatureDrift\n" in alerts
+    address = "https://models.example.org/runbooks/ModelFeatureDrift?feature={{ $labels.feature_name | urlquery }}"
+    assert f"runbook_url: {address}\n" in alerts
     assert "dashboard_url: https://grafana.example.org/d/driftgauge-overview" in alerts
     assert "localhost" not in alerts
     elsewhere = render(MonitoringOptions(runbook_url="https://wiki.example.org/runbooks"))
-    assert "https://wiki.example.org/runbooks/ModelFeatureDrift" in elsewhere["prometheus/alerts/driftgauge.yml"]
+    assert "https://wiki.example.org/runbooks/ModelFeatureDrift\n" in elsewhere["prometheus/alerts/driftgauge.yml"]
 
 
 @pytest.mark.parametrize(

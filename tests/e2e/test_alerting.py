@@ -232,11 +232,12 @@ def _check_texts(annotations: Mapping[str, str], address: str) -> None:
     assert mean - was == pytest.approx(1.5, abs=0.1)
     assert times > 2
     assert 0 <= (datetime.now(UTC) - datetime.fromisoformat(since).replace(tzinfo=UTC)).total_seconds() < 60
-    assert annotations["runbook_url"] == f"{address}/runbooks/{DRIFT}"
+    assert annotations["runbook_url"] == f"{address}/runbooks/{DRIFT}?feature={SHIFTED}"
     assert annotations["page_url"] == f"{address}/drift/status?model={MODEL}&feature={SHIFTED}"
     for url in (annotations["runbook_url"], annotations["page_url"]):
         assert httpx.get(url).status_code == 200, url
     assert list(httpx.get(annotations["page_url"]).json()["features"]) == [SHIFTED]
+    assert f'feature_name="{SHIFTED}"' in httpx.get(annotations["runbook_url"]).text
 
 
 def _about(body: Mapping[str, Any], name: str) -> bool:

@@ -46,11 +46,19 @@ def rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook_url": f"{options.runbooks}/{quote(alert.name)}",
+            "runbook_url": _runbook_url(alert, options),
             "dashboard_url": _dashboard_url(alert, options),
             "page_url": _page_url(alert, options),
         },
     }
+
+
+def _runbook_url(alert: Alert, options: MonitoringOptions) -> str:
+    """Return the address of the alert's page; a server fills the feature into its commands."""
+    is_filled = options.runbook_url is None and "feature_name" in alert.keeps
+    return _with_query(
+        f"{options.runbooks}/{quote(alert.name)}", [f"feature={_value('feature_name')}"] if is_filled else []
+    )
 
 
 def _dashboard_url(alert: Alert, options: MonitoringOptions) -> str:
