@@ -67,6 +67,7 @@ def test_the_page_begins_with_two_files_and_five_lines() -> None:
     assert len(block("yaml").splitlines()) == 5
 
 
+@pytest.mark.long
 def test_two_files_and_five_lines_are_all_that_a_running_prometheus_needs(servers: Programs, tmp_path: Path) -> None:
     port, prometheus, alertmanager = free_port(), free_port(), free_port()
     copied(tmp_path, f"http://127.0.0.1:{port}")
