@@ -87,7 +87,7 @@ class _Naive:
         if level == LEVELS or len(self.items[level]) == 1:
             return
         one, two = self.items[level][-2:]
-        if len(self.items[level]) <= 16 or len(self.items[level]) % 2 == 0:
+        if len(self.items[level]) <= 6 or len(self.items[level]) % 2 == 0:
             self.pairs[level].append(np.array([_squares(i, one[i], two[i]) for i in range(COLUMNS)]))
             known = len(self.pairs[level])
             if known >= 5 and (known <= 16 or known % 4 == 0):
@@ -187,7 +187,7 @@ def test_a_thousand_blocks_at_once_are_a_thousand_blocks_one_by_one() -> None:
     for block in range(1_000):
         live, _ = METER.after(live, blocks.part(slice(block, block + 1)))
     _assert_same(live, _straight(blocks)[0])
-    assert live.levels[0].pairs == 15 + (1_000 - 16) // 2
+    assert live.levels[0].pairs == 5 + (1_000 - 6) // 2
     assert (live.tau[:3] > 4.0).all()
 
 
