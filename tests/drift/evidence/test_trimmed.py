@@ -33,7 +33,7 @@ def test_the_table_has_a_line_for_each_number_of_pairs() -> None:
     drops = np.array([dropped(pairs) for pairs in range(FEWEST_PAIRS, KEPT_PAIRS + 1)])
     same = np.diff(drops) == 0
     assert (np.diff(limits)[same] < 0.005).all()  # more pairs are more certain, but for the simulation's error
-    assert drops.tolist() == [1] * 1 + [2] * 10 + [3] * 16 + [4] * 33
+    assert drops.tolist() == [2] * 11 + [3] * 16 + [4] * 33
 
 
 def test_the_largest_squares_are_left_out() -> None:

@@ -20,7 +20,7 @@ OVERLAPPING_ITEMS: Final = 6
 LEVEL: Final = 0.999
 """Part of the ratios of independent rows that stays below the limit."""
 _TABLE: Final = (
-    (0.6033, 6.190),  # 5
+    (0.3561, 7.990),  # 5
     (0.3973, 6.407),  # 6
     (0.4322, 5.456),  # 7
     (0.4631, 4.817),  # 8
@@ -87,8 +87,6 @@ relative to it. `benchmarks/dependence_table.py` makes it (seed 1, 400,000 trial
 
 def dropped(pairs: int) -> int:
     """Return how many of the largest values are left out."""
-    if pairs < 6:
-        return 1
     return 2 if pairs < 16 else 3 if pairs < 32 else 4
 
 
