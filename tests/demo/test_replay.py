@@ -4,8 +4,10 @@ import httpx
 import numpy as np
 import orjson
 import pandas as pd
+import pytest
 from driftgauge.demo import replay as demo
 from driftgauge.demo.flights import FEATURES
+from driftgauge.errors import DemoError
 
 
 def test_a_request_holds_the_flights_of_one_hour(flights: pd.DataFrame) -> None:
@@ -71,7 +73,9 @@ def test_a_replay_keeps_the_pace_and_reads_the_status_every_so_many_rows(flights
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/drift/status":
             assert request.url.params["windows"] == "1000,10000"
-            return httpx.Response(200, json={"features": {}, "prediction": {"rows": len(sent)}})
+            return httpx.Response(
+                200, json={"rows_observed": len(sent), "features": {}, "prediction": {"rows": len(sent)}}
+            )
         rows = orjson.loads(request.content)["data"]
         sent.extend([time.now - 1_000.0] * len(rows))
         return httpx.Response(200, json={"predictions": [{"score": 0.5}] * len(rows)})
@@ -95,3 +99,18 @@ def test_a_replay_keeps_the_pace_and_reads_the_status_every_so_many_rows(flights
     assert last == [part["time"].iloc[rows - 1] for rows in status_rows]
     assert batch_rows == sorted(batch_rows)
     assert batch_rows[-1] == 6_050
+
+
+def test_a_report_that_is_behind_is_read_again_and_not_for_ever() -> None:
+    covered, slept = iter([90, 90, 100]), list[float]()
+    answers = httpx.MockTransport(lambda request: httpx.Response(200, json={"rows_observed": next(covered)}))
+    with httpx.Client(base_url="http://server", transport=answers) as client:
+        assert demo.read_status(client, 100, slept.append) == {"rows_observed": 100}
+    assert slept == [demo.REST_SECONDS] * 2
+    answers = httpx.MockTransport(lambda request: httpx.Response(200, json={"rows_observed": 90}))
+    with (
+        httpx.Client(base_url="http://server", transport=answers) as client,
+        pytest.raises(DemoError, match=r"it covers 90 of 100 flights$"),
+    ):
+        demo.read_status(client, 100, slept.append)
+    assert len(slept) == 2 + demo.MOST_READS

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from driftgauge.demo import run as demo
 from driftgauge.demo.flights import SPRING, WINTER, Recipe
-from driftgauge.demo.replay import replay, requests
+from driftgauge.demo.replay import read_status, replay, requests
 from driftgauge.demo.year import year_flights
 
 from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
@@ -174,7 +174,7 @@ def _reports(client: httpx.Client, flights: pd.DataFrame) -> list[dict[str, Any]
         client.post("/predict", content=request.body).raise_for_status()
         sent += request.rows
         if sent >= due:
-            reports.append(client.get("/drift/status", params={"windows": "all"}).raise_for_status().json())
+            reports.append(read_status(client, sent))
             due = sent + 2_500
             assert reports[-1]["rows_observed"] == sent
     assert sent == len(flights)

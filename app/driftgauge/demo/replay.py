@@ -16,6 +16,8 @@ from driftgauge.errors import DemoError
 
 SLIDING_WINDOWS: Final = "1000,10000"
 """The windows that verdicts rest on, as the status names them."""
+MOST_READS: Final = 300
+REST_SECONDS: Final = 0.1
 
 
 class Pace:
@@ -107,8 +109,10 @@ def replay(
         on_batch(seen)
         if seen.rows >= next_status:
             next_status = (seen.rows // status_every + 1) * status_every
-            _read_status(client, seen, on_status)
-    _read_status(client, seen, on_status)
+            seen.status = read_status(client, seen.rows)
+            on_status(seen)
+    seen.status = read_status(client, seen.rows)
+    on_status(seen)
     return seen
 
 
@@ -120,9 +124,17 @@ def _predict(client: httpx.Client, body: bytes) -> list[float]:
     return [row["score"] for row in orjson.loads(answer.content)["predictions"]]
 
 
-def _read_status(client: httpx.Client, seen: Replay, on_status: Callable[[Replay], None]) -> None:
-    seen.status = client.get("/drift/status", params={"windows": SLIDING_WINDOWS}).raise_for_status().json()
-    on_status(seen)
+def read_status(client: httpx.Client, rows: int, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """Return a status that covers `rows` flights.
+
+    A busy machine may answer with an older report; it is asked again, for half a minute. DemoError if it stays behind.
+    """
+    for _ in range(MOST_READS):
+        status = client.get("/drift/status", params={"windows": SLIDING_WINDOWS}).raise_for_status().json()
+        if status["rows_observed"] >= rows:
+            return dict(status)
+        sleep(REST_SECONDS)
+    raise DemoError(f"the server's report is behind: it covers {status['rows_observed']:,} of {rows:,} flights")
 
 
 def columns_of(status: Mapping[str, Any]) -> dict[str, Any]:
