@@ -82,9 +82,8 @@ class WaveStream:
         self._rows = 0
 
     def blocks(self, count: int, shift: float = 0.0) -> Blocks:
-        """Return the next rows in this many blocks; the first column is shifted by `shift` standard deviations."""
-        cells = self._next(count * BLOCK_ROWS)
-        cells[:, 0] += shift
+        """Return the next rows in this many blocks, all columns shifted by `shift` standard deviations."""
+        cells = self._next(count * BLOCK_ROWS) + shift
         self._rows += len(cells)
         ends = START + ROW_SECONDS * (self._rows - len(cells) + BLOCK_ROWS * np.arange(1.0, count + 1.0))
         return counted(self.baseline, cells, ends)

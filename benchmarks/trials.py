@@ -98,8 +98,10 @@ class References:
         return self._drawn[shares]
 
 
-def delays(shift: Shift, reference: Reference, tolerances: Sequence[float], seed: int) -> list[Delays]:
-    """Return the delay of a shift of one of `COLUMNS` columns for each tolerance.
+def delays(
+    shift: Shift, reference: Reference, tolerances: Sequence[float], seed: int, *, live: bool = False
+) -> list[Delays]:
+    """Return the delay of a shift of one of `COLUMNS` columns for each tolerance; `live` measures dependence too.
 
     The trials are columns of one detector. A column's evidence is its own, and its threshold is that
     of one among `COLUMNS` columns: the others would change nothing.
@@ -107,7 +109,7 @@ def delays(shift: Shift, reference: Reference, tolerances: Sequence[float], seed
     trials = Trials(shift, reference.values, BURN_IN, generator_of(seed, 2, len(reference.values)))
     baseline = reference.baseline
     rows_each = Budget().false_alarm_rows * COLUMNS / trials.count
-    detectors = [baseline.detector(Budget(rows_each, tolerance=tolerance)) for tolerance in tolerances]
+    detectors = [baseline.detector(Budget(rows_each, tolerance=tolerance), live=live) for tolerance in tolerances]
     seen = [detector.start() for detector in detectors]
     told = np.full((len(tolerances), trials.count), np.inf)
     while np.isinf(told).any() and trials.passed < BURN_IN[1] + HORIZON:
