@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import BundleError, Reason, Refused
 from driftgauge.models.bundle import load_bundle
+from driftgauge.models.formats.registry import format_of
+from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.models.predictor import Predictor, verify
 
 from tests.models.formats.cases import MAKERS, ONE_OF_EACH, Case
@@ -122,6 +125,32 @@ def test_a_bundle_that_is_read_again_answers_alike(name: str, case_of: CaseOf) -
     assert again.info == case.bundle.info
     assert again.info.samples
     verify(Predictor(again), again.info)
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_OF_EACH if not name.startswith("python")])
+def test_a_file_that_was_damaged_after_the_bundle_was_made_is_refused(
+    name: str, case_of: CaseOf, tmp_path: Path
+) -> None:
+    case = case_of(name)
+    shutil.copytree(case.folder, tmp_path / "bundle")
+    path = tmp_path / "bundle" / str(case.bundle.info.model.file)
+    content = path.read_bytes()
+    for damaged in (content[:-1], content[: len(content) // 2], content.replace(b"\x00", b"\x01", 1) + b" ", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(BundleError, match="is not the file that the bundle was made with"):
+            load_bundle(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_OF_EACH if not name.startswith("python")])
+def test_a_truncated_file_makes_no_bundle(name: str, case_of: CaseOf, tmp_path: Path) -> None:
+    case = case_of(name)
+    spec = case.bundle.info.model
+    content = (case.folder / str(spec.file)).read_bytes()
+    for part in (0.1, 0.5, 0.9):
+        path = tmp_path / str(spec.file)
+        path.write_bytes(content[: int(part * len(content))])
+        with pytest.raises(BundleError, match="cannot read the model"):
+            format_of(spec.format).load(path, ModelSpec(format=spec.format, file=spec.file), ())
 
 
 @pytest.mark.parametrize("name", MAKERS)

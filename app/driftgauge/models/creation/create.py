@@ -92,8 +92,7 @@ def create_bundle(
     foreign = loaded if isinstance(loaded, ForeignModel) else None
     builder = BundleBuilder(info, foreign.model if foreign else loaded, baseline, table.options, share_samples)
     bundle = _built(builder, table, evaluation, names)
-    write_bundle(bundle, out, source.trusted, foreign.saved if foreign else None)
-    return bundle
+    return write_bundle(bundle, out, source.trusted, foreign.saved if foreign else None)
 
 
 def _described(

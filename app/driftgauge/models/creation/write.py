@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,24 +33,25 @@ def refuse_existing(out: Path, overwrite: bool) -> None:
 
 def write_bundle(
     bundle: Bundle, out: Path, trusted_types: Iterable[str], saved: Callable[[Path], None] | None = None
-) -> None:
-    """Write a temporary folder, read it back, and rename it to `out`.
+) -> Bundle:
+    """Write a temporary folder, read it back, and rename it to `out`; return the bundle with the hash of its model.
 
     `saved` writes the model's file or folder; by default an estimator is written with skops.
     """
     try:
-        _write_and_check(bundle, out, trusted_types, saved or partial(_dump, bundle.model))
+        return _write_and_check(bundle, out, trusted_types, saved or partial(_dump, bundle.model))
     except OSError as error:
         raise BundleError(f"cannot write {out}: {error}") from error
 
 
-def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], saved: Callable[[Path], None]) -> None:
+def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], saved: Callable[[Path], None]) -> Bundle:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         draft = Path(folder) / "bundle"
         draft.mkdir()
         if bundle.info.model.file is not None:
             saved(draft / bundle.info.model.file)
+            bundle = _with_hash(bundle, draft / bundle.info.model.file)
         (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
         (draft / bundles.BUNDLE_FILE).write_text(bundle.info.model_dump_json(indent=1) + "\n", encoding="utf-8")
         try:
@@ -59,6 +62,17 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
         if out.exists():
             shutil.rmtree(out)
         draft.rename(out)
+    return bundle
+
+
+def _with_hash(bundle: Bundle, path: Path) -> Bundle:
+    """Return the bundle with the hash of its model's file; a skops file and a folder have none."""
+    spec = bundle.info.model
+    if spec.format == "sklearn" or not path.is_file():
+        return bundle
+    with path.open("rb") as file:
+        spec = spec.model_copy(update={"sha256": hashlib.file_digest(file, "sha256").hexdigest()})
+    return replace(bundle, info=bundle.info.model_copy(update={"model": spec}))
 
 
 def _dump(model: Any, path: Path) -> None:

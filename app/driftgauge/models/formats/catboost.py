@@ -11,11 +11,14 @@ import numpy as np
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn
-from driftgauge.models.formats.files import content_of, reading
+from driftgauge.models.formats.files import content_of, reading, refuse_truncated
 from driftgauge.models.formats.spec import ModelSpec
 
 if TYPE_CHECKING:
     from driftgauge.models.bundle import BundleInfo, Label
+
+_SIZE: Final = slice(4, 8)
+"""Where a file states the bytes of its trees, which follow."""
 
 
 # ---------------------------------------------------------------- loading
@@ -25,7 +28,9 @@ def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
     """Load a model; BundleError for a file that CatBoost does not accept."""
     import catboost
 
-    content = content_of(path)
+    content = content_of(path, spec)
+    size = int.from_bytes(content[_SIZE], "little")
+    refuse_truncated(path, is_whole=len(content) >= _SIZE.stop + size)
     with reading(path, "catboost"):
         model = catboost.CatBoost()
         model.load_model(blob=content)

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.errors import BundleError
+from driftgauge.models.formats.spec import ModelSpec
 
 MOST_BYTES: Final = 8 << 30
 """Largest model file that is read."""
 
 
-def content_of(path: Path) -> bytes:
-    """Return the content of a model's file; BundleError if it cannot be read or is too large."""
+def content_of(path: Path, spec: ModelSpec) -> bytes:
+    """Return the content of a model's file; BundleError if it cannot be read, or is not the one that the bundle names.
+
+    Libraries of C++ may crash the process on a damaged file.
+    """
     try:
-        return read_bounded(path, MOST_BYTES)
+        content = read_bounded(path, MOST_BYTES)
     except OSError as error:
         raise BundleError(f"cannot read the model {path}: {error.strerror or error}") from error
+    if spec.sha256 is not None and sha256(content).hexdigest() != spec.sha256:
+        raise BundleError(
+            f"the model {path} is not the file that the bundle was made with: it is damaged or was replaced; copy the "
+            "bundle again, or create it again"
+        )
+    return content
+
+
+def refuse_truncated(path: Path, *, is_whole: bool) -> None:
+    """Raise BundleError for a file that lacks its end."""
+    if not is_whole:
+        raise BundleError(f"cannot read the model {path}: it is truncated; copy it again, or save the model again")
 
 
 @contextmanager

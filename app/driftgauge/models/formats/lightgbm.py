@@ -11,13 +11,15 @@ from threadpoolctl import threadpool_limits
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn, codes_of
-from driftgauge.models.formats.files import content_of, reading
+from driftgauge.models.formats.files import content_of, reading, refuse_truncated
 from driftgauge.models.formats.spec import ModelSpec
 
 if TYPE_CHECKING:
     from driftgauge.models.bundle import BundleInfo
 
 _CLASSIFIERS: Final = ("binary", "multiclass", "multiclassova")
+_END: Final = b"\npandas_categorical:"
+"""The last line of a file."""
 _DEFAULT_NAME: Final = "Column_"
 """What LightGBM calls the columns of a matrix."""
 
@@ -29,7 +31,8 @@ def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
     """Load a booster; BundleError for a file that LightGBM does not accept."""
     import lightgbm
 
-    content = content_of(path)
+    content = content_of(path, spec)
+    refuse_truncated(path, is_whole=_END in content and b"\n" in content[content.index(_END) :])
     with reading(path, "lightgbm"), threadpool_limits(1):
         return lightgbm.Booster(model_str=content.decode("utf-8"))
 

@@ -44,7 +44,7 @@ def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised
-    content = content_of(path)
+    content = content_of(path, spec)
     with reading(path, "onnxruntime"):
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

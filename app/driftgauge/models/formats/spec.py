@@ -24,6 +24,8 @@ class ModelSpec(BaseModel):
     format: FormatName = "sklearn"
     file: FileName | None = SKOPS_FILE
     """Name of the model's file or folder in the bundle; None if it is imported."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Hash of the file, of formats whose libraries crash on a damaged one."""
     object: ImportString | None = None
     """The imported object, of the format `python`."""
     outputs: Mapping[OutputRole, str] = {}

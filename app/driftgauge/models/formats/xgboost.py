@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from driftgauge.errors import BundleError
 from driftgauge.models.formats.answer import Answer, answer_of
 from driftgauge.models.formats.description import Description, ModelColumn, codes_of, refuse_outputs
-from driftgauge.models.formats.files import content_of, reading
+from driftgauge.models.formats.files import content_of, reading, refuse_truncated
 from driftgauge.models.formats.numbers import as_fractions
 from driftgauge.models.formats.spec import ModelSpec
 
@@ -37,7 +37,8 @@ def load(path: Path, spec: ModelSpec, trusted: Iterable[str]) -> Any:
     """Load a booster of one thread; BundleError for a file that XGBoost does not accept."""
     import xgboost
 
-    content = content_of(path)
+    content = content_of(path, spec)
+    refuse_truncated(path, is_whole=content.rstrip().endswith(b"}"))
     with reading(path, "xgboost"), threadpool_limits(1):
         booster = xgboost.Booster()
         booster.load_model(bytearray(content))
