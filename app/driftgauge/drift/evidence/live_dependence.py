@@ -164,8 +164,10 @@ class _Items:
 class _Pairs:
     """New pairs of consecutive items of one level."""
 
-    items: IntArray
-    """Rows in each bin, shape [2, pairs, columns, K]."""
+    first: IntArray
+    """Rows in each bin of the earlier items, shape [pairs, columns, K]."""
+    second: IntArray
+    """Those of the later ones."""
     ends: IntArray
     """The block with which each pair was complete, shape [pairs]."""
     waiting: IntArray
@@ -227,7 +229,9 @@ class DependenceMeter:
         """
         if not paired:
             return []
-        items = np.concatenate([pairs.items for pairs in paired], axis=1).astype(np.float64)
+        items = np.empty((2, sum(len(pairs.ends) for pairs in paired), *self._shape))
+        for place, side in enumerate(("first", "second")):
+            np.concatenate([getattr(pairs, side) for pairs in paired], out=items[place], casting="unsafe")
         n = items[:, :, 0].sum(axis=2)[:, :, None]
         score = np.einsum("hpfk,fk->hpf", items, self._scores)
         square = np.einsum("hpfk,fk->pf", items, self._squared_scores)
@@ -260,14 +264,26 @@ def _paired(levels: Sequence[Level], items: _Items) -> list[_Pairs]:
         if level.waiting.any():
             counts, ends = np.concatenate([level.waiting[None], counts]), np.concatenate([[-1], ends])
             number = np.concatenate([number[:1] - 1, number])
-        second = np.flatnonzero((number % 2 == 1) | (number < OVERLAPPING_ITEMS))
-        second = second[second > 0]
-        doubled = second[number[second] % 2 == 1]
         lasts = number[-1] % 2 == 0 or number[-1] < OVERLAPPING_ITEMS - 1
         waiting = counts[-1] if lasts else np.zeros_like(level.waiting)
-        paired.append(_Pairs(np.stack([counts[second - 1], counts[second]]), ends[second], waiting))
-        counts, ends = counts[doubled - 1] + counts[doubled], ends[doubled]
+        odd = slice(1 + int(number[0]) % 2, None, 2)
+        second = odd if number[0] >= OVERLAPPING_ITEMS - 1 else _compared(number)
+        paired.append(_Pairs(_before(counts, second), counts[second], ends[second], waiting))
+        counts, ends = _before(counts, odd) + counts[odd], ends[odd]
     return paired
+
+
+def _compared(number: IntArray) -> IntArray:
+    """Return the places of items with these numbers that are compared with the one before."""
+    second = np.flatnonzero((number % 2 == 1) | (number < OVERLAPPING_ITEMS))
+    return second[second > 0]
+
+
+def _before(counts: IntArray, places: slice | IntArray) -> IntArray:
+    """Return the items before those at some places."""
+    if not isinstance(places, slice):
+        return counts[places - 1]
+    return counts[places.start - 1 : len(counts) - 1 : 2]
 
 
 def _level_after(level: Level, pairs: _Pairs, squares: PairArray) -> tuple[Level, list[tuple[int, FloatArray]]]:
