@@ -13,6 +13,9 @@ from typing import Annotated, Final
 import numpy as np
 import typer
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.windows.blocks import Blocks, step_rows
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
@@ -20,12 +23,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks import live_streams
 from benchmarks.live_streams import WAVES, RealStream, Waves, WaveStream, halves, lots
 from benchmarks.live_trials import DAY_SECONDS, LEARNING_DAYS, Verdicts, Watch
+from benchmarks.measuring import cpu_seconds, table
 from benchmarks.results import Delays
-from benchmarks.statistics_cost import table
-from benchmarks.streams import BLOCK_ROWS, COLUMNS, SHIFTS, generator_of
+from benchmarks.streams import BLOCK_ROWS, COLUMNS, CREATED, SHIFTS, generator_of
 from benchmarks.trials import References, delays
 
-PARTS: Final = ("waves", "independent", "dependent", "real", "may")
+PARTS: Final = ("waves", "independent", "dependent", "real", "may", "cost")
 REFERENCE_ROWS: Final = (10_000, 100_000)
 LEARNED_ROWS: Final = 350_000
 """Rows of a system before its verdicts count."""
@@ -40,6 +43,9 @@ DEPENDENT_SHIFTS: Final = (
 )
 """Waves, the shift in standard deviations, and the rows before it."""
 HORIZON: Final = 100_000
+COST_COLUMNS: Final = (5, 30, 100, 300, 1_000)
+COST_LOTS: Final = (1, 10, 80)
+"""Blocks that come at once."""
 
 
 @dataclass(frozen=True)
@@ -181,9 +187,16 @@ def _quarter(stream: RealStream, quarter: int, half: int, max_age: float | None,
 def may_table(plan: Plan) -> str:
     """Return when May's temperature is found, after the winter's other half."""
     found = {name: np.array([_may(half, plan.seed)[name] for half in range(plan.halves)]) for name in ("temp", "dewp")}
-    rows = [[name, _in_words(Delays.of(own)), f"{own.min():,.0f}", f"{own.max():,.0f}"] for name, own in found.items()]
+    rows = [
+        [name, _in_words(Delays.of(own)), *(_rows(end) for end in (own.min(), own.max()))]
+        for name, own in found.items()
+    ]
     heads = ("column", "rows: median (90th percentile)", "fewest", "most")
     return table("May and June after January to April, a random half of which is the reference", heads, rows)
+
+
+def _rows(late: float) -> str:
+    return f"{late:,.0f}" if np.isfinite(late) else "–"
 
 
 def _may(half: int, seed: int) -> dict[str, float]:
@@ -200,6 +213,44 @@ def _may(half: int, seed: int) -> dict[str, float]:
     return dict(zip(baseline.names, late.tolist(), strict=True))
 
 
+# ---------------------------------------------------------------- cost
+
+
+def cost_table(plan: Plan) -> str:
+    """Return the CPU time that evidence takes for a value with and without live dependence."""
+    rows = []
+    for columns in track(COST_COLUMNS, "cost", console=Console(stderr=True)):
+        baseline, blocks = _blocks_of(columns, plan.seed)
+        cells = []
+        for lot in COST_LOTS:
+            without, live = (_evidence_ns(baseline, blocks, lot, live=own) for own in (False, True))
+            cells.append(f"{without:.1f} + {live - without:.1f}")
+        rows.append([f"{columns:,}", *cells])
+    heads = ("columns", *(f"{lot} block{'s' if lot > 1 else ''} at once" for lot in COST_LOTS))
+    return table("CPU time of evidence, ns a value: without + for live dependence", heads, rows)
+
+
+def _blocks_of(columns: int, seed: int) -> tuple[Baseline, Blocks]:
+    generator, step = generator_of(seed, 14, columns), step_rows(columns)
+    reference = {f"f{column}": generator.standard_normal(2_000) for column in range(columns)}
+    baseline = build_baseline(reference, created=CREATED)
+    count = max(16_000 // step, 80) if columns <= 300 else 80
+    codes = baseline.binner.codes(generator.standard_normal((count * step, columns)))
+    counts = baseline.binner.counts_by(codes, np.repeat(np.arange(count), step), count)
+    return baseline, Blocks(counts, np.zeros(count, np.int64), np.arange(1.0, count + 1.0))
+
+
+def _evidence_ns(baseline: Baseline, blocks: Blocks, lot: int, *, live: bool) -> float:
+    detector = baseline.detector(live=live)
+    seen = detector.advance(detector.start(), blocks)
+
+    def advance() -> None:
+        for part in lots(blocks, lot):
+            detector.advance(seen, part)
+
+    return cpu_seconds(advance, 7) / float(blocks.counts.sum()) * 1e9
+
+
 def main(
     only: Annotated[str, typer.Option(help="Parts to run.")] = ",".join(PARTS),
     seed: Annotated[int, typer.Option(help="Seed.")] = 101,
@@ -213,6 +264,7 @@ def main(
         "dependent": dependent_table,
         "real": real_table,
         "may": may_table,
+        "cost": cost_table,
     }
     parts: Sequence[str] = [part for part in only.split(",") if part]
     if not set(parts) <= set(steps):
