@@ -13,7 +13,7 @@ from driftgauge.models.formats.spec import ModelSpec
 from onnx import TensorProto, helper
 
 from tests.examples import TARGET, cells
-from tests.models.formats.cases import split
+from tests.models.formats.cases import MAKERS, split
 
 SPEC = ModelSpec(format="onnx", file="model.onnx")
 
@@ -108,6 +108,17 @@ def test_columns_of_another_number_are_refused(tmp_path: Path) -> None:
     path = network(tmp_path, [tensor("x", ["n", 2])], [tensor("y", ["n", 2])])
     with pytest.raises(BundleError, match=r"2 features, the reference has 6 besides the target"):
         create_bundle(path, table, TARGET, name="m", version="1", out=tmp_path / "b")
+
+
+def test_classes_in_the_wrong_order_are_refused(tmp_path: Path) -> None:
+    case = MAKERS["onnx-columns"](tmp_path / "right")
+    assert case.bundle.info.classes == ("no", "yes")
+    table = case.evaluation
+    path = tmp_path / "right.onnx"
+    with pytest.raises(BundleError, match=r"predicts as no have a lower probability.*--classes"):
+        create_bundle(path, table, TARGET, name="m", version="1", out=tmp_path / "b", classes=["yes", "no"])
+    with pytest.raises(BundleError, match=r"predicts the class 'no', which is not among yes, maybe.*--classes"):
+        create_bundle(path, table, TARGET, name="m", version="1", out=tmp_path / "b", classes=["yes", "maybe"])
 
 
 def test_classes_are_named_where_the_target_does_not_hold_them_all(tmp_path: Path) -> None:

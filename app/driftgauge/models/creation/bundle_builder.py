@@ -17,6 +17,7 @@ from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_with
 from driftgauge.models.creation.column_types import feature_cells
+from driftgauge.models.creation.foreign import refuse_wrong_classes
 from driftgauge.models.creation.probe import Probe
 from driftgauge.models.creation.sample_rows import measure_timing, shared_samples, synthetic_samples
 from driftgauge.models.performance import measure_performance
@@ -59,6 +60,8 @@ class BundleBuilder:
         info, model = Probe(self.info, self.model, self.baseline, rows.batch, typical).run()
         predictor = Predictor(Bundle(info, model, self.baseline))
         labels, scores = _predict_or_explain(predictor, rows.batch, "reference" if in_sample else "evaluation table")
+        if info.model.format != "sklearn":
+            refuse_wrong_classes(info, labels, scores)
         scored = baseline_with(_score_columns(info, labels, scores), _of_scores(self.options, rows.table), rows.table)
         if fitted is not None:
             scored = self._with_dependence(scored, predictor, fitted)

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.common.quoting import listed, named
-from driftgauge.drift.bins import category_name
+from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.errors import BundleError
-from driftgauge.models.bundle import Feature, FeatureKind, Label
+from driftgauge.models.bundle import BundleInfo, Feature, FeatureKind, Label
 from driftgauge.models.formats.description import Description, ModelColumn
 from driftgauge.tables.stream import require_columns
 
@@ -114,6 +114,25 @@ class ForeignModel:
         column = self.columns_of(self.description.names or ()).get(feature.name, _ANY_COLUMN)
         stated = column.dtype if feature.kind == "numeric" else None
         return feature.model_copy(update={"dtype": stated}) if stated is not None else feature
+
+
+def refuse_wrong_classes(info: BundleInfo, labels: Sequence[Label], scores: FloatArray) -> None:
+    """Raise BundleError if the model predicts other classes, or if its two classes are in the wrong order.
+
+    `scores` are the probabilities of the positive class, shape [n].
+    """
+    advice = "name its classes in the order of its probabilities (--classes)"
+    unknown = next((label for label in dict.fromkeys(labels) if info.classes and label not in info.classes), None)
+    if unknown is not None:
+        raise BundleError(
+            f"the model predicts the class {unknown!r}, which is not among {listed([str(c) for c in info.classes])}: "
+            f"{advice}"
+        )
+    positive = np.array([label == info.classes[-1] for label in labels]) if info.task == "binary" else np.array([True])
+    if positive.any() and not positive.all() and scores[positive].mean() < scores[~positive].mean():
+        raise BundleError(
+            f"rows that the model predicts as {info.classes[-1]} have a lower probability of it than others: {advice}"
+        )
 
 
 def _distinct(table: pa.Table, target: str) -> list[Label]:
