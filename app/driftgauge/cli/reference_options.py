@@ -31,7 +31,8 @@ Kinds = Annotated[
 TrustedTypes = Annotated[
     str | None,
     typer.Option(
-        help="Types beyond the built-in list that the model file may contain; each can run code.",
+        help="Types beyond the built-in list that the model file may contain, and what else a bundle may load: "
+        "python:MODULE:OBJECT, mlflow.pyfunc. Each can run code.",
         metavar="TYPE,…",
         envvar=TRUSTED_VARIABLE,
         rich_help_panel=MODEL,

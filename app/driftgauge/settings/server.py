@@ -49,7 +49,8 @@ class ServerSettings(BaseModel):
     )
     trusted_types: Names = Field(
         (),
-        description="Types that a model file may contain in addition to the built-in list; loading one can run code.",
+        description="Types that a model file may contain in addition to the built-in list, and what else a bundle may "
+        "load: `python:MODULE:OBJECT`, `mlflow.pyfunc`. Loading one can run code.",
     )
     model_threads: int = Field(
         1, ge=1, description="BLAS and OpenMP threads per prediction; more threads slow small batches down."

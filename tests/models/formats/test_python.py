@@ -15,7 +15,8 @@ from driftgauge.models.formats.python import load
 from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.models.model_file import UntrustedTypes
 
-from tests.examples import TARGET, patients, shapes
+from tests.examples import TARGET, cells, patients, shapes
+from tests.models.formats import own_code
 from tests.models.formats.cases import split
 
 HERE = "tests.models.formats.own_code"
@@ -38,6 +39,12 @@ def test_a_bundle_cannot_make_a_server_import_what_its_operator_has_not_named(tm
         load_bundle(tmp_path / "b")
     assert f"--trusted-types python:{HERE}:Doubling" in str(caught.value.phrased_for("setting"))
     assert load_bundle(tmp_path / "b", [f"python:{HERE}:Doubling"]).info == made.info
+
+
+def test_an_estimator_with_a_transformer_of_ones_own_is_pointed_to_ones_own_code(tmp_path: Path) -> None:
+    table, _ = split(cells())
+    with pytest.raises(UntrustedTypes, match=r"own_code.WithRatio.*own code: the model python:MODULE:OBJECT"):
+        create_bundle(own_code.pipeline(), table, TARGET, name="m", version="1", out=tmp_path / "b")
 
 
 @pytest.mark.parametrize(
