@@ -36,6 +36,9 @@ LOOK_BLOCKS: Final = 20
 CHUNK_BLOCKS: Final = 400
 QUARTER_MONTHS: Final = 3
 DEPENDENT_SHIFTS: Final = (
+    ("independent", 0.25, 100_000),
+    ("independent", 0.5, 100_000),
+    ("independent", 1.0, 100_000),
     ("AR(1), φ = 0.5", 0.5, 100_000),
     ("AR(1), φ = 0.9", 1.0, 100_000),
     ("AR(1), φ = 0.99", 1.0, 100_000),
@@ -122,7 +125,7 @@ def dependent_table(plan: Plan) -> str:
         found = [_shifted(waves, shift, history, plan.seed, 11, system) for system in range(plan.systems)]
         rows.append([f"{name}, mean {shift:g} sd", f"{history:,}", _in_words(Delays.of(np.concatenate(found)))])
     heads = ("shift", "rows before", "median (90th percentile)")
-    return table("Rows until detection, dependent rows, m = 100,000", heads, rows)
+    return table("Rows until detection after a long history, m = 100,000", heads, rows)
 
 
 def _shifted(waves: Waves, shift: float, history: int, *key: int) -> FloatArray:
