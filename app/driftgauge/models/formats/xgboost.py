@@ -112,7 +112,7 @@ class XgboostModel:
 
     def _asked(self, matrix: Any) -> Any:
         if not self._is_linear:
-            return self._model.inplace_predict(matrix, iteration_range=self._iterations)
+            return self._model.inplace_predict(matrix, iteration_range=self._iterations, validate_features=False)
         import xgboost  # a linear booster takes no plain matrix
 
         matrix = xgboost.DMatrix(matrix, nthread=1)
