@@ -326,10 +326,13 @@ def _changes(before: LiveDependence, news: Sequence[tuple[int, int, FloatArray]]
     """
     known, steps = np.stack([level.ratio for level in before.levels]), before.steps
     changes: list[Change] = []
+    is_news = always = bool(before.carried.any())
     for place, (end, level, ratio) in enumerate(news):
+        is_news = is_news or not np.array_equal(known[level], ratio)
         known[level] = ratio
-        if place + 1 < len(news) and news[place + 1][0] == end:
+        if not is_news or (place + 1 < len(news) and news[place + 1][0] == end):
             continue
+        is_news = always
         held = np.where(rows[end] < CARRIED_PERIODS * POWERS[before.carried], before.carried, 0)
         needed = np.maximum(held, _steps_of(MARGIN * known.max(axis=0)))
         after = np.where((needed > steps) | (needed < steps - 1), needed, steps)
