@@ -10,10 +10,11 @@ from typing import Any, Final
 import numpy as np
 from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import FileLock
-from driftgauge.state.checkpoint import Checkpoint, Page
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import DoubleBuffer
 from driftgauge.state.log import ARRIVAL, AT, NUMBER, VALUES, Log
-from driftgauge.state.root import PageTable, Root, arrays_of
+from driftgauge.state.pages import Page, Pages, PageTable
+from driftgauge.state.root import Root
 from driftgauge.state.slots import Slot, Slots
 
 from tests.crashes import kill_catch_ups, kill_folds, kill_writers
@@ -82,31 +83,39 @@ def _counters_in_place() -> None:
 
 
 def _root_before_its_pages() -> None:
+    real = Checkpoint.commit
+    waiting: list[tuple[Any, int, int, WordArray]] = []
+
+    def written(self: Any, table: PageTable, pages: Mapping[int, Page]) -> PageTable:
+        numbers, copy, checks = table.numbers.copy(), table.copy.copy(), table.checks.copy()
+        for place, (number, arrays) in pages.items():
+            words = self._layout.packed(arrays)
+            numbers[place], copy[place], checks[place] = number, 1 - copy[place], words @ self._multipliers
+            waiting.append((self, int(copy[place]), place, words))
+        return PageTable(numbers, copy, checks)
+
     def commit(self: Any, root: Root, pages: Mapping[int, Page]) -> None:
-        words = {place: _words(self, arrays) for place, (_, arrays) in pages.items()}
-        bucket, copy, checks = root.table.bucket.copy(), root.table.copy.copy(), root.table.checks.copy()
-        for place, (number, _) in pages.items():
-            bucket[place], copy[place] = number, 1 - copy[place]
-            checks[place] = words[place] @ self._multipliers
-        _write_root(self, replace(root, table=PageTable(bucket, copy, checks)))
-        for place, content in words.items():
-            self._pages[copy[place], place] = content
+        real(self, root, pages)
+        while waiting:
+            own, copy, place, words = waiting.pop(0)
+            own._words[copy, place] = words
             self._failpoint("checkpoint.page")
 
+    _patch(Pages, "written", written)
     _patch(Checkpoint, "commit", commit)
 
 
 def _pages_in_place() -> None:
-    def commit(self: Any, root: Root, pages: Mapping[int, Page]) -> None:
-        bucket, copy, checks = root.table.bucket.copy(), root.table.copy, root.table.checks.copy()
+    def written(self: Any, table: PageTable, pages: Mapping[int, Page]) -> PageTable:
+        numbers, checks = table.numbers.copy(), table.checks.copy()
         for place, (number, arrays) in pages.items():
-            words = _words(self, arrays)
-            bucket[place], checks[place] = number, words @ self._multipliers
-            self._pages[copy[place], place] = words
+            words = self._layout.packed(arrays)
+            numbers[place], checks[place] = number, words @ self._multipliers
+            self._words[table.copy[place], place] = words
             self._failpoint("checkpoint.page")
-        _write_root(self, replace(root, table=PageTable(bucket, copy, checks)))
+        return PageTable(numbers, table.copy, checks)
 
-    _patch(Checkpoint, "commit", commit)
+    _patch(Pages, "written", written)
 
 
 def _positions_in_a_second_step() -> None:
@@ -120,16 +129,6 @@ def _positions_in_a_second_step() -> None:
         real(self, root, pages)
 
     _patch(Checkpoint, "commit", commit)
-
-
-def _words(own: Any, arrays: Mapping[str, Any]) -> WordArray:
-    words: WordArray = own._shape.page.packed(arrays)
-    return words
-
-
-def _write_root(own: Any, root: Root) -> None:
-    own._root.write(arrays_of(root))
-    own._read = own._root.sequence, root
 
 
 # ---------------------------------------------------------------- folds

@@ -60,10 +60,11 @@ def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def quiet(**options: Any) -> Settings:
-    """Settings of a test: small windows, and an evaluation for every reader."""
+    """Settings of a test: small windows, nothing to learn, and an evaluation for every reader."""
     return Settings(
         **{
             "windows": (50, 1000),
+            "learning_seconds": 0,
             "state_dir": "memory",
             "evaluation_rest_factor": 0.0,
             "evaluation_interval_seconds": 600,

@@ -118,8 +118,8 @@ def counters_of(series: Sequence[CounterSpec]) -> Counters:
 
 
 def small_options(*windows: int) -> MonitorOptions:
-    """Return options with these windows and a clock of arrival."""
-    return MonitorOptions(policy=Policy(windows=windows))
+    """Return options with these windows, a clock of arrival, and nothing to learn."""
+    return MonitorOptions(policy=Policy(windows=windows, learning_seconds=0.0))
 
 
 def small_monitor(

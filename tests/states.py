@@ -6,7 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -267,8 +267,11 @@ def straight(detector: Detector, binner: Binner, values: FloatArray, at: FloatAr
 
 
 def assert_same_evidence(found: Evidence, expected: Evidence) -> None:
-    """Assert that evidence is the same bit for bit."""
-    np.testing.assert_equal(vars(found), vars(expected))
+    """Assert that evidence is the same bit for bit, with the levels of live dependence where both have read them."""
+    one, two = asdict(found), asdict(expected)
+    if found.live and expected.live and not (found.live.levels and expected.live.levels):
+        del one["live"]["levels"], two["live"]["levels"]
+    np.testing.assert_equal(one, two)
 
 
 def assert_same_counters(found: Arrays, expected: Arrays) -> None:

@@ -38,6 +38,7 @@ from driftgauge.state.snapshot import SlotTotals, StateSnapshot, sum_totals
 from driftgauge.state.store import Store
 
 from tests.monitors import START, small_baseline
+from tests.states import assert_same_evidence
 
 ROOT: Final = Path(__file__).parents[1]
 COUNTED: Final = CounterSpec("counted_total", "counter", "Rows as a worker counts them.")
@@ -207,7 +208,7 @@ def check_recount(store: Store, window_rows: int, logs: Mapping[int, int]) -> No
             _check_times(store.snapshot(now), row_ids, now)
         check_snapshot(store.snapshot(LATER), window_rows)
         if sum(rows > 0 for rows in logs.values()) <= 1:
-            _check_same_evidence(store, expected)
+            assert_same_evidence(store.root.progress.evidence, expected.root.progress.evidence)
     assert store.rows == len(row_ids)
     np.testing.assert_array_equal(store.root.progress.head.total, recount(row_ids))
     assert sum_totals(store.counted())[DROPPED.name].sum() == 0
@@ -235,11 +236,6 @@ def _check_times(snapshot: StateSnapshot, row_ids: IntArray, now: float) -> None
         inside = row_ids[times >= oldest]
         assert (total.start, total.rows) == (oldest, len(inside))
         np.testing.assert_array_equal(total.counts, recount(inside))
-
-
-def _check_same_evidence(found: Store, expected: Store) -> None:
-    for name, numbers in vars(expected.root.progress.evidence).items():
-        np.testing.assert_array_equal(vars(found.root.progress.evidence)[name], numbers, err_msg=name)
 
 
 class Watch:

@@ -145,7 +145,7 @@ REAL_OF_FEW_ROWS: dict[str, list[tuple[dict[str, str], float]]] = ONE_OF_EACH_KI
     "model_feature_drift_severity": [({}, 1)],
     "model_feature_drift_since_timestamp_seconds": [({}, 60)],
     "model_feature_evidence_log10": [({}, 9.5)],
-    "model_feature_autocorrelation_rows": [({}, 3)],
+    "model_feature_autocorrelation_rows": [({"origin": "reference"}, 2), ({"origin": "live"}, 3)],
 }
 """What a server says of a column that drifts while its windows have too few rows for a PSI."""
 

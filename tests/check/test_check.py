@@ -575,7 +575,7 @@ def test_a_history_tells_in_which_period_a_drift_began(kind: str, write: Writer,
 
 def _expected_evidence(baseline: Baseline, counts: list[Any], at: list[float], hours: list[int]) -> list[Any]:
     """Return the evidence after each of some blocks."""
-    detector = baseline.detector(live=True)
+    detector = baseline.detector()
     seen, found = detector.start(), []
     for own, end, hour in zip(counts, at, hours, strict=True):
         seen = detector.advance(seen, Blocks(own[None], np.array([hour]), np.array([end])))

@@ -55,7 +55,7 @@ def test_gauges_list_the_worst_features_and_always_the_prediction() -> None:
     assert facts.baseline.names == ("age", "flag", "city", "prediction")
     report = replace(facts.report, worst_first=(3, 2, 0, 1))
     everything = _by_feature(Exposition(OPENMETRICS, [facts]))
-    assert set(everything) == (GAUGES_BY_FEATURE | BY_BIN) - {"model_feature_autocorrelation_rows"}
+    assert set(everything) == GAUGES_BY_FEATURE | BY_BIN
     for top, kept in enumerate([{PREDICTION}, {"city", PREDICTION}, {"age", "city", PREDICTION}]):
         listed = _by_feature(
             Exposition(OPENMETRICS, [replace(facts, report=report)], exposed=Exposed(top_features=top))

@@ -218,9 +218,15 @@ def test_evidence_is_that_of_the_report_with_its_threshold_and_the_dependence_of
         dict.fromkeys(names, threshold)
     )
     assert evidence["age",] > threshold > evidence["prediction",] > 0
-    assert not exposition.family("model_feature_autocorrelation_rows").samples
-    found = Exposition(OPENMETRICS, [facts_of(timed)]).children("model_feature_autocorrelation_rows", "feature_name")
-    assert found == {(column.name,): column.tau for column in timed.baseline.columns}
+    assert monitor.last.report.evidence.live is not None
+    tau = zip(monitor.baseline.names, monitor.last.report.evidence.live.tau.tolist(), strict=True)
+    found = exposition.children("model_feature_autocorrelation_rows", "feature_name", "origin")
+    assert found == {(name, "live"): rows for name, rows in tau}
+    found = Exposition(OPENMETRICS, [facts_of(timed)]).children(
+        "model_feature_autocorrelation_rows", "feature_name", "origin"
+    )
+    assert timed.baseline.is_by_hour
+    assert found == {(column.name, "reference"): column.tau for column in timed.baseline.columns}
 
 
 def test_a_column_that_is_not_watched_has_no_evidence() -> None:

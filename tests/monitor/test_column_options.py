@@ -22,7 +22,7 @@ from tests.monitors import START, small_baseline, some_rows
 def _report(folder: Path, columns: Mapping[str, ColumnPolicy], rows: int = 0) -> tuple[DriftReport, tuple[Reason, ...]]:
     """Return the report of a server that starts with the state in a folder, and what it recovered from."""
     baseline = small_baseline()
-    options = MonitorOptions(policy=Policy(windows=(500, 1_000), columns=columns))
+    options = MonitorOptions(policy=Policy(windows=(500, 1_000), columns=columns, learning_seconds=0.0))
     key = StateKey("churn", "1", baseline.hash)
     store = Store.open(Slots(folder, key, state_shape(baseline, options), state_dir=folder))
     monitor = Monitor(baseline, model_name="churn", model_version="1", now=START, options=options, store=store)

@@ -154,7 +154,7 @@ def test_a_round_of_damaged_rows_only_moves_the_position() -> None:
 def test_a_damaged_bucket_begins_again_with_the_new_rows_and_is_named() -> None:
     checkpoint = _counted(some_rows(30), np.full(30, START))
     (place,) = SHAPE.rings.place(SPANS[0], np.array([math.floor(START / SPANS[0].width)]))
-    checkpoint._pages[:, place, 3] ^= np.uint64(1)
+    checkpoint._buckets._words[:, place, 3] ^= np.uint64(1)
     pending = _pending({0: _log(some_rows(5, 1), np.full(5, START))}, {0: 0})
     assert pending is not None
     root, pages, damaged = CatchUp(SHAPE).count(checkpoint, checkpoint.read(), pending)

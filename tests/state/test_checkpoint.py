@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.evidence.detector import Rate
+from driftgauge.drift.evidence.live_dependence import LEVELS, Level
 from driftgauge.drift.evidence.progress import Progress
+from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.blocks import Head
 from driftgauge.drift.windows.buckets import NEVER, first_bucket
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.state.checkpoint import Checkpoint, Page
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.failpoints import no_failpoint
+from driftgauge.state.pages import Page
 from driftgauge.state.root import FOLDED, MAX_SLOTS, Root
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +85,7 @@ def _root(before: Root, seed: int) -> Root:
         positions={key: FOLDED if key % 5 == 0 else int(random.integers(2**40)) for key in keys},
         carried=random.integers(0, 2**63, before.carried.shape, dtype=np.uint64),
         table=before.table,
+        levels=before.levels,
     )
 
 
@@ -163,7 +167,7 @@ def test_a_root_that_was_read_is_read_only() -> None:
     _begun(buffer)
     root = _peer(buffer).read()
     evidence = root.progress.evidence
-    arrays = (root.progress.head.total, root.progress.weighed, root.latches.latched, root.carried, root.table.bucket)
+    arrays = (root.progress.head.total, root.progress.weighed, root.latches.latched, root.carried, root.table.numbers)
     for array in (*arrays, evidence.wealth, evidence.values, evidence.raised, evidence.since, evidence.cleared):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 1
@@ -206,7 +210,7 @@ def test_time_windows_hold_the_pages_that_were_committed_last(commits: list[tupl
         for reader in (checkpoint, _peer(buffer)):
             _assert_totals(reader, reader.read(), held)
             for span in SPANS:
-                numbers = SHAPE.rings.part(span, reader.read().table.bucket)
+                numbers = SHAPE.rings.part(span, reader.read().table.numbers)
                 assert numbers.shape == (span.buckets,)
                 expected = {page[0] for place, page in held.items() if _is_at(span, page[0], place)}
                 assert {*numbers.tolist()} - {NEVER} == expected
@@ -412,3 +416,97 @@ def test_places_that_were_overwritten_hold_no_checkpoint(content: int) -> None:
     checkpoint.repair()
     _assert_same_root(checkpoint.read(), root)
     _assert_totals(checkpoint, checkpoint.read(), {})
+
+
+# ---------------------------------------------------------------- levels of live dependence
+
+
+def _measured(root: Root, seed: int, blocks: int) -> Root:
+    """Return the root after blocks of 50 rows."""
+    codes = np.random.default_rng(seed).integers(0, 2, (50 * blocks, COLUMNS)).astype(np.uint8)
+    progress = root.progress.after(SHAPE.binner, SHAPE.detector, codes, np.full(len(codes), START))
+    return replace(root, progress=progress)
+
+
+def _levels(root: Root) -> tuple[Level, ...]:
+    assert root.progress.evidence.live is not None
+    return root.progress.evidence.live.levels
+
+
+def _assert_same_levels(found: Root, expected: Root) -> None:
+    assert len(_levels(found)) == len(_levels(expected)) == LEVELS
+    np.testing.assert_equal([vars(level) for level in _levels(found)], [vars(level) for level in _levels(expected)])
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([1, 2, 7, 130])), min_size=1, max_size=6))
+def test_processes_that_take_turns_find_each_others_levels(turns: list[tuple[bool, int]]) -> None:
+    buffer = _buffer()
+    processes = [_begun(buffer), Checkpoint(SHAPE, buffer)]
+    expected = processes[0].with_levels(processes[0].read())[0]
+    for turn, (other, blocks) in enumerate(turns):
+        root, damaged = processes[other].with_levels(processes[other].read())
+        assert damaged == []
+        _assert_same_levels(root, expected)
+        expected = _measured(root, turn, blocks)
+        processes[other].commit(expected, {})
+    _assert_same_levels(_peer(buffer).with_levels(_peer(buffer).read())[0], expected)
+
+
+def test_a_process_that_has_not_read_the_levels_leaves_them_alone() -> None:
+    buffer = _buffer()
+    one, other = _begun(buffer), Checkpoint(SHAPE, buffer)
+    one.commit(expected := _measured(one.with_levels(one.read())[0], 1, 40), {})
+    assert _levels(other.read()) == ()
+    other.commit(replace(other.read(), evaluated_at=START), {})
+    found, damaged = one.with_levels(one.read())
+    assert damaged == []
+    assert found.evaluated_at == START
+    _assert_same_levels(found, expected)
+
+
+def test_only_the_levels_that_changed_are_written() -> None:
+    checkpoint = Checkpoint(SHAPE)
+    checkpoint.commit(_measured(checkpoint.with_levels(checkpoint.read())[0], 1, 40), {})
+    before = checkpoint.read()
+    checkpoint.commit(_measured(before, 2, 4), {})  # 40 blocks were a whole number of items of the first four levels
+    changed = checkpoint.read().levels.checks != before.levels.checks
+    assert np.flatnonzero(changed).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("word", [0, 5, -1])
+def test_a_damaged_level_begins_again_alone(word: int) -> None:
+    buffer = _buffer()
+    checkpoint = _begun(buffer)
+    checkpoint.commit(expected := _measured(checkpoint.with_levels(checkpoint.read())[0], 1, 40), {})
+    other = Checkpoint(SHAPE, buffer)
+    other._levels._words[:, 2, word] ^= np.uint64(1)
+    root, damaged = other.with_levels(other.read())
+    assert damaged == [2]
+    assert SHAPE.live is not None
+    for place, level in enumerate(_levels(root)):
+        source = SHAPE.live.levels if place == 2 else _levels(expected)
+        np.testing.assert_equal(vars(level), vars(source[place]))
+    other.commit(_measured(root, 2, 8), {})
+    again, damaged = _peer(buffer).with_levels(_peer(buffer).read())
+    assert damaged == []
+    items = [level.items for level in _levels(again)]
+    assert items[:4] == [48, 24, 2, 6]
+
+
+def test_levels_go_on_in_memory() -> None:
+    checkpoint = Checkpoint(SHAPE)
+    checkpoint.commit(expected := _measured(checkpoint.with_levels(checkpoint.read())[0], 1, 40), {})
+    _assert_same_levels(checkpoint.without_pages().read(), expected)
+
+
+def test_by_hour_there_are_no_levels() -> None:
+    hours = np.arange(4_800) // 200 % 24
+    baseline = build_baseline({"x": np.sin(hours * 0.26)}, created="2026-01-01T00:00:00Z", hours=hours)
+    assert baseline.is_by_hour
+    shape = shape_of(baseline, 100)
+    assert shape.live is None
+    checkpoint = Checkpoint(shape)
+    root, damaged = checkpoint.with_levels(checkpoint.read())
+    checkpoint.commit(root, {})
+    assert (damaged, root.progress.evidence.live) == ([], None)

@@ -13,6 +13,7 @@ from driftgauge.common.processes import boot_id
 from driftgauge.errors import StateError
 from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS
 from driftgauge.state.folder import refuse_old, reset, state_files
+from driftgauge.state.traffic import TRAFFIC_FILE
 
 from tests.writers import HEADS, Crew, crew, shape_of, store_in
 
@@ -88,8 +89,13 @@ def test_all_state_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:
         reset(tmp_path)
     assert _names(folder) == FILES
     store.leave()
+    kept = [own / f"{TRAFFIC_FILE}{end}" for own in (folder, folder.parent) for end in ("", ".1.new")]
+    for path in (*kept, tmp_path.parent / TRAFFIC_FILE):
+        path.touch()
     assert reset(tmp_path) == 2
     assert _names(folder) == set()
+    assert not any(path.exists() for path in kept)
+    assert (tmp_path.parent / TRAFFIC_FILE).exists()
 
 
 def test_state_of_version_0_1_0_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from driftgauge.drift.windows.window import time_windows
 from driftgauge.metrics.series import DROPPED, LATE
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import FAILPOINTS
-from driftgauge.state.root import Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import StateSnapshot, sum_totals
@@ -1107,17 +1105,17 @@ def test_threads_that_find_the_files_lost_at_once_leave_them_once(
     store = Store.open(Slots(tmp_path, KEY, small_shape(700)))
     shared = store._checkpoint
     (tmp_path / "checkpoint.state").unlink()
-    without, left = Root.without, []
+    without_pages, left = Checkpoint.without_pages, []
     other = threading.Thread(target=lambda: left.append(store.is_persistent))
 
-    def interrupted(*arguments: Any) -> Any:
+    def interrupted(checkpoint: Checkpoint) -> Checkpoint:
         if other.ident is None:
             other.start()
             other.join(0.2)
         left.append(store._checkpoint is shared)
-        return without(*arguments)
+        return without_pages(checkpoint)
 
-    monkeypatch.setattr(Root, "without", interrupted)
+    monkeypatch.setattr(Checkpoint, "without_pages", interrupted)
     assert not store.is_persistent
     other.join()
     assert left == [True, False]

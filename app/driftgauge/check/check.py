@@ -121,9 +121,7 @@ class Check:
         `now`, in seconds since 1970, is the time of a window without times. `progress` is called with the bytes
         read so far. Raises TableError.
         """
-        evidence = EvidenceAccumulator(
-            self.baseline.binner, self.baseline.detector(self.options.policy.budget, live=True)
-        )
+        evidence = EvidenceAccumulator(self.baseline.binner, self.baseline.detector(self.options.policy.budget))
         reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history)
         evaluator = _Evaluator(self.baseline, self.options, evidence)
         for rows in reader.windows(evidence, progress or (lambda _: None)):

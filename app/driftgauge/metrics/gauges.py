@@ -22,6 +22,7 @@ from driftgauge.metrics.series import FEATURE, Kind, Labels
 
 Numbers = FloatArray | float
 """Values of a gauge's children, in the shape of its labels; NaN for an absent child."""
+ORIGINS: Final = ("reference", "live")
 STATS: Final = tuple(statistic.name for statistic in MOMENTS)
 
 
@@ -117,6 +118,13 @@ def reference_shares(baseline: Baseline) -> FloatArray:
     return shares
 
 
+def _autocorrelation(report: DriftReport) -> FloatArray:
+    """Return the autocorrelation times of the reference and of live rows, shape [columns, origins]."""
+    baseline, live = report.baseline, report.evidence.live
+    measured = np.full(len(baseline.columns), np.nan) if live is None else live.tau
+    return np.stack([np.where(baseline.timed, baseline.tau, np.nan), measured], axis=1)
+
+
 def _feature_values(report: DriftReport) -> FloatArray:
     """Return the moments and quantiles of the main window, in the order of `STATS`."""
     return np.stack([statistic.values(report.main) for statistic in MOMENTS], axis=1)
@@ -208,10 +216,10 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_autocorrelation_rows",
-        "Autocorrelation time: number of consecutive rows equivalent to one independent row. Absent if the baseline "
-        "was built without --time.",
-        (FEATURE,),
-        lambda report: _optional(column.tau for column in report.baseline.columns),
+        "Autocorrelation time: number of consecutive rows equivalent to one independent row. `reference` is absent if "
+        "the baseline was built without --time, `live` if it is by hour of the day.",
+        (FEATURE, "origin"),
+        _autocorrelation,
     ),
     ReportGauge(
         "model_feature_drift_severity",

@@ -25,6 +25,7 @@ from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.gauges import (
     MONITOR_GAUGES,
+    ORIGINS,
     REPORT_GAUGES,
     SHARE_GAUGES,
     STATS,
@@ -149,6 +150,7 @@ class _MonitorSeries:
             "window": report.windows if report else (),
             "severity": LIMITS,
             "stat": STATS,
+            "origin": ORIGINS,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}
 

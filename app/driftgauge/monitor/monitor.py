@@ -134,7 +134,13 @@ class Monitor:
             with self.store.counting() as counters:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
         self._observing = threading.Lock()
+        with suppress(LockTimeout):
+            self._take_over()
         self._last = self._initial(now)
+
+    def _take_over(self) -> None:
+        with self.store.evaluating():
+            self.store.take_over(self.baseline.names)
 
     @property
     def last(self) -> Evaluation:
@@ -249,6 +255,7 @@ class Monitor:
             before, seen = self.store.root.latches, held.latches
             if (before.rows, before.clock) == (seen.rows, seen.clock):
                 self.store.keep(Latches(carried.latched, held.observed, now), now)
+            self.store.keep_traffic(self.baseline.names)
             self.store.fold(now - self._needed_seconds)
 
     def _initial(self, now: float) -> Evaluation:
@@ -265,7 +272,9 @@ class Monitor:
             *time_windows(held.totals, held.rows, clock),
         ]
         carried = Carryover(held.evidence, held.latches.latched)
-        return evaluate(self.baseline, windows, held.observed, carried, policy, clock)
+        live = held.evidence.live
+        learning = None if live is None else policy.learning_until(live.since, self.baseline.timed)
+        return evaluate(self.baseline, windows, held.observed, carried, policy, clock, learning_until=learning)
 
     @property
     def _needed_seconds(self) -> float:

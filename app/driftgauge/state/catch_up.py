@@ -22,9 +22,10 @@ from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.series import DROPPED, LATE
-from driftgauge.state.checkpoint import Checkpoint, Page
+from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.log import LogReader
+from driftgauge.state.pages import Page
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 
@@ -109,11 +110,11 @@ class CatchUp:
         pages: dict[int, Page] = {}
         rings, late, damaged = self._shape.rings, [], [_NO_PLACES]
         for span in self._shape.spans:
-            newest = int(rings.part(span, root.table.bucket).max())
+            newest = int(rings.part(span, root.table.numbers).max())
             new, missed = bucketed(span, block, newest, self._shape.binner, self._summing)
             late.append(missed)
             places = rings.place(span, new.numbers)
-            again = np.flatnonzero(root.table.bucket[places] == new.numbers)
+            again = np.flatnonzero(root.table.numbers[places] == new.numbers)
             before, whole = checkpoint.buckets(root, places[again])
             damaged.append(places[again][~whole])
             new.counts[again[whole]] += before.counts
@@ -139,7 +140,7 @@ class CatchUp:
         """
         if root.progress.head.at <= limit:
             return root, 0
-        places = self._shape.rings.later(root.table.bucket, now)
+        places = self._shape.rings.later(root.table.numbers, now)
         return replace(root.without(places), progress=root.progress.up_to(now)), len(places)
 
     def folded(self, root: Root, key: int, log: LogReader, oldest: float) -> tuple[Root | None, str]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from driftgauge.common.private_files import FileLock, LockTimeout
 from driftgauge.errors import StateError
 from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, Lease, parse_header, read_header
+from driftgauge.state.traffic import TRAFFIC_FILE
 
 _LOCK: Final = re.compile(re.escape(EVALUATION_LOCK))
 _OLD_NAME: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
@@ -101,7 +102,9 @@ def reset(folder: Path) -> int:
             raise LockTimeout(f"a server is using {folder} ({', '.join(users)}): stop it first")
         files = [path for path in _files(folder, _NAME) if path.parent in folders or _is_ours(path)]
         unfinished = [new for own in folders for new in own.glob("*.new")]
-        for path in [*files, *unfinished, *slots, *locks]:
+        models = {folder, *folders, *(own.parent for own in folders if own != folder)}
+        beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*")]
+        for path in [*files, *unfinished, *beside, *slots, *locks]:
             path.unlink(missing_ok=True)
     return len(files)
 

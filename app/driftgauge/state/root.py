@@ -1,4 +1,4 @@
-"""The root of a checkpoint: all that is derived from rows, but for the buckets of the time windows."""
+"""The root of a checkpoint: all that is derived from rows, but for what its pages hold."""
 
 from __future__ import annotations
 
@@ -13,24 +13,12 @@ from driftgauge.common.layout import Arrays, WordArray
 from driftgauge.drift.bins import IntArray
 from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.verdict.latches import Latches
-from driftgauge.drift.windows.buckets import NEVER
+from driftgauge.state.pages import PageTable
 
 MAX_SLOTS: Final = 64
 """Workers that may share a state at once."""
 FOLDED: Final = -1
 """The read position of a log that is part of the carried counters."""
-
-
-@dataclass(frozen=True)
-class PageTable:
-    """What each page holds, and where."""
-
-    bucket: IntArray
-    """The number of the bucket, shape [pages]; NEVER for an empty page."""
-    copy: IntArray
-    """Which of its two copies is current, shape [pages]."""
-    checks: WordArray
-    """The checksum of that copy, shape [pages]."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +35,12 @@ class Root:
     carried: WordArray
     """Counters of folded logs, and those that catch-ups count, in the layout of `StateShape.counted`."""
     table: PageTable
+    """The pages with the buckets of the time windows."""
+    levels: PageTable
+    """The pages with the levels of live dependence."""
 
     @classmethod
-    def start(cls, progress: Progress, carried_words: int, pages: int) -> Root:
+    def start(cls, progress: Progress, carried_words: int, pages: int, levels: int) -> Root:
         """Return the root before the first row."""
         return cls(
             progress=progress,
@@ -57,7 +48,8 @@ class Root:
             evaluated_at=-math.inf,
             positions={},
             carried=np.zeros(carried_words, np.uint64),
-            table=PageTable(np.full(pages, NEVER), np.zeros(pages, np.int64), np.zeros(pages, np.uint64)),
+            table=PageTable.start(pages),
+            levels=PageTable.start(levels),
         )
 
     def with_position(self, key: int, position: int, keys: Collection[int]) -> Root:
@@ -71,14 +63,17 @@ class Root:
         return replace(self, positions={**kept, key: max(0, position)})
 
     def without(self, places: IntArray | slice) -> Root:
-        """Return the root with some pages empty."""
-        bucket = self.table.bucket.copy()
-        bucket[places] = NEVER
-        return replace(self, table=replace(self.table, bucket=bucket))
+        """Return the root without some buckets."""
+        return replace(self, table=self.table.without(places))
 
 
 def arrays_of(value: Any, path: str = "root") -> Arrays:
-    """Return a root as arrays: each field of it, and of the dataclasses and tuples in it, by its path."""
+    """Return a root as arrays: each field of it, and of the dataclasses in it, by its path.
+
+    Tuples are left out: pages hold them.
+    """
+    if isinstance(value, tuple):
+        return {}
     if parts := _parts(value):
         return {at: array for name, part in parts.items() for at, array in arrays_of(part, f"{path}.{name}").items()}
     if isinstance(value, Mapping):  # the positions
@@ -87,10 +82,11 @@ def arrays_of(value: Any, path: str = "root") -> Arrays:
 
 
 def root_from(arrays: Arrays, like: Any, path: str = "root") -> Any:
-    """Return the root of such arrays, with the types of another one."""
+    """Return the root of such arrays, with the types of another one and empty tuples."""
+    if isinstance(like, tuple):
+        return ()
     if parts := _parts(like):
-        made = {name: root_from(arrays, part, f"{path}.{name}") for name, part in parts.items()}
-        return tuple(made.values()) if isinstance(like, tuple) else type(like)(**made)
+        return type(like)(**{name: root_from(arrays, part, f"{path}.{name}") for name, part in parts.items()})
     array = arrays[path]
     if isinstance(like, np.ndarray):
         return array
@@ -100,7 +96,5 @@ def root_from(arrays: Arrays, like: Any, path: str = "root") -> Any:
 
 
 def _parts(value: Any) -> Mapping[str, Any]:
-    """Return the parts of a dataclass or a tuple by name; nothing for other values."""
-    if isinstance(value, tuple):
-        return {str(number): part for number, part in enumerate(value)}
+    """Return the fields of a dataclass by name; nothing for other values."""
     return {own.name: getattr(value, own.name) for own in fields(value)} if is_dataclass(value) else {}

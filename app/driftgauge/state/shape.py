@@ -9,13 +9,16 @@ from typing import Final
 from driftgauge.common.layout import Field, Layout
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.evidence.detector import Detector
+from driftgauge.drift.evidence.live_dependence import LEVELS, LiveDependence
 from driftgauge.drift.evidence.progress import Progress
+from driftgauge.drift.evidence.trimmed import KEPT_PAIRS
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.buckets import Rings
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.counters import counter_fields
 from driftgauge.metrics.series import PROCESS, CounterSpec
 from driftgauge.state.double_buffer import double_buffer_fields
+from driftgauge.state.pages import page_field
 from driftgauge.state.root import MAX_SLOTS, Root, arrays_of
 
 _FEWEST_UNREAD: Final = 4_096
@@ -79,10 +82,23 @@ class StateShape:
         columns, bins = self.binner.columns, self.binner.width
         return Layout([Field("counts", "u4", (columns, bins)), Field("sums", "f8", (2, columns))])
 
+    @property
+    def live(self) -> LiveDependence | None:
+        """What is known of the dependence between rows before the first; None where it is not measured."""
+        return self.start.progress.evidence.live
+
+    @cached_property
+    def level(self) -> Layout:
+        """The layout of a page with a level of live dependence."""
+        columns, bins = self.binner.columns, self.binner.width
+        waiting, squares = Field("waiting", "u4", (columns, bins)), Field("squares", "i4", (KEPT_PAIRS, 2, columns))
+        return Layout([waiting, squares, Field("ratio", "f8", (columns,))])
+
     @cached_property
     def start(self) -> Root:
         """The root of a checkpoint before the first row."""
-        return Root.start(Progress.start(self.binner, self.detector), self.counted.words, self.rings.places)
+        progress = Progress.start(self.binner, self.detector)
+        return Root.start(progress, self.counted.words, self.rings.places, LEVELS if progress.evidence.live else 0)
 
     @cached_property
     def root(self) -> Layout:
@@ -92,5 +108,6 @@ class StateShape:
     @cached_property
     def checkpoint(self) -> Layout:
         """The layout of a checkpoint."""
-        pages = Field("pages", "u8", (2, self.rings.places, self.page.words))
-        return Layout([*double_buffer_fields("checkpoint", self.root), pages])
+        pages, levels = len(self.start.table.numbers), len(self.start.levels.numbers)
+        fields = page_field("pages", pages, self.page), page_field("levels", levels, self.level)
+        return Layout([*double_buffer_fields("checkpoint", self.root), *fields])

@@ -95,6 +95,8 @@ class Slots:
         self.failpoint: Final = failpoint
         self.recoveries: Final[list[Recovery]] = []
         """What was found when this worker started."""
+        self.model_folder: Final = folder if state_dir in (None, folder) else folder.parent
+        """The folder of all versions of the model."""
         self.files: dict[str, MappedFile] = {}
         """The checkpoint and the log of this worker, by name, as long as other workers find them."""
         self.left_out: Mapping[int, str] = {}
@@ -108,7 +110,8 @@ class Slots:
         log = layout_hash([*shape.log.fields, *shape.counted.fields], series, shape.clock)
         spans, detector = [span.name for span in shape.spans], shape.detector
         evidence = (detector.budget, detector.by_hour, detector.watched.tolist(), detector.tolerance.tolist())
-        whole = layout_hash([*shape.root.fields, *shape.page.fields], spans, *evidence, log)
+        pages = [*shape.page.fields, *shape.level.fields]
+        whole = layout_hash([*shape.root.fields, *pages], spans, *evidence, log)
         self._log_identity = FileIdentity(**vars(key), kind="log", layout=log)
         self._identity = FileIdentity(**vars(key), kind="checkpoint", layout=whole)
 

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
@@ -29,11 +31,13 @@ from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
+from driftgauge.state.traffic import UNKNOWN, ColumnTraffic, Traffic, read_traffic, write_traffic
 
 LOCK_SECONDS: Final = 5.0
 """How long one evaluation waits for another worker's."""
 _MOST_NOTES: Final = 50
 _EMPTIED: Final = "damaged buckets of time windows were emptied"
+_MEASURED_AGAIN: Final = "the dependence between rows is measured again at scales whose pages were damaged"
 
 
 class Store:
@@ -68,6 +72,8 @@ class Store:
         self._catch_up = CatchUp(self.shape)
         self._known: tuple[Mapping[int, SlotTotals], WordArray] = {}, own.checkpoint.read().carried
         """The totals of other slots as they were read last, by key, and the carried counters read with them."""
+        self._traffic: Traffic = {}
+        """What was read or written last."""
         self._damages: list[str] = []
         self._is_closed = False
 
@@ -297,11 +303,47 @@ class Store:
 
     def commit(self, pending: PendingRows, latches: Latches | None = None) -> None:
         """Count rows, and update the evidence with the blocks that they complete: all of it or nothing."""
-        root, pages, damaged = self._catch_up.count(self._checkpoint, self._checkpoint.read(), pending)
+        before, lost = self._checkpoint.with_levels(self._checkpoint.read())
+        root, pages, damaged = self._catch_up.count(self._checkpoint, before, pending)
         self._slots.failpoint("catch_up.binned")
         self._checkpoint.commit(root if latches is None else replace(root, latches=latches), pages)
         self._note("damaged rows were left out" if pending.damaged else "", _EMPTIED if damaged.size else "")
+        self._note(_MEASURED_AGAIN if lost else "")
         self._update_position()
+
+    def take_over(self, columns: Sequence[str]) -> None:
+        """Begin with what earlier versions of the model knew of the rows of its columns, unless some have come.
+
+        The caller holds the lock.
+        """
+        root = self._checkpoint.read()
+        evidence, live = root.progress.evidence, root.progress.evidence.live
+        if live is None or not np.isnan(live.since).all():
+            return
+        try:
+            self._traffic = read_traffic(self._slots.model_folder) if self.is_persistent else {}
+        except (OSError, ValueError) as error:
+            self._note(f"{error}; autocorrelation is measured from the start")
+        known = [self._traffic.get(name, UNKNOWN) for name in columns]
+        tau, since = (np.array(own) for own in zip(*known, strict=True))
+        live = live.taken_over(tau, since)
+        evidence = replace(evidence, live=live, tau=self.shape.detector.tau_in_force(live))
+        self._checkpoint.commit(replace(root, progress=replace(root.progress, evidence=evidence)), {})
+
+    def keep_traffic(self, columns: Sequence[str]) -> None:
+        """Keep what is known of the rows of the columns for later versions of the model. The caller holds the lock."""
+        live = self._checkpoint.read().progress.evidence.live
+        if live is None or CHECKPOINT_FILE not in self._slots.files:
+            return
+        known = zip(live.tau.tolist(), live.since.tolist(), strict=True)
+        traffic = {name: ColumnTraffic(*own) for name, own in zip(columns, known, strict=True) if own[1] == own[1]}
+        if traffic == self._traffic:
+            return
+        self._traffic = traffic
+        try:
+            write_traffic(self._slots.model_folder, traffic, self._slots.folder.name)
+        except OSError as error:
+            self._note(f"autocorrelation is not kept for the next version: {error}")
 
     def keep(self, latches: Latches, evaluated_at: float) -> None:
         """Keep the latches of an evaluation, and when it was made."""

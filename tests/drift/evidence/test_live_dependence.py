@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,6 @@ from driftgauge.drift.evidence.live_dependence import (
     Change,
     DependenceMeter,
     LiveDependence,
-    live_shapes,
 )
 from driftgauge.drift.evidence.trimmed import _TABLE, KEPT_PAIRS, dropped
 from driftgauge.drift.ordered_bins import NormalScores
@@ -130,8 +129,7 @@ def _straight(blocks: Blocks) -> tuple[LiveDependence, list[Change]]:
 
 
 def _assert_same(one: LiveDependence, two: LiveDependence) -> None:
-    for name, array in one.arrays().items():
-        np.testing.assert_array_equal(array, two.arrays()[name], err_msg=name)
+    np.testing.assert_equal(asdict(one), asdict(two))
 
 
 SIZES = st.lists(st.one_of(st.just(50), st.integers(1, 120)), min_size=1, max_size=150)
@@ -155,7 +153,7 @@ def test_tau_is_that_of_the_definition(sizes: list[int], phi: float, seed: int) 
     np.testing.assert_array_equal(live.unfinished, naive.open)
     assert [level.pairs for level in live.levels] == [len(pairs) for pairs in naive.pairs]
     assert live.rows == sum(sizes)
-    assert live.since == sizes[0]
+    assert live.since.tolist() == [sizes[0]] * COLUMNS
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -170,12 +168,10 @@ def test_the_result_is_the_same_however_blocks_come(sizes: list[int], cuts: list
     live, changes = METER.start(), []
     edges = [0, *sorted(min(cut, len(blocks)) for cut in cuts), len(blocks)]
     for first, end in pairwise(edges):
-        kept = {name: array.copy() for name, array in live.arrays().items()}
-        before = live
+        kept, before = asdict(live), live
         live, own = METER.after(live, blocks.part(slice(first, end)))
         changes += [(first + place, steps.tolist()) for place, steps in own]
-        for name, array in before.arrays().items():
-            np.testing.assert_array_equal(array, kept[name])  # nothing is written to
+        np.testing.assert_equal(asdict(before), kept)  # nothing is written to
     whole, expected = _straight(blocks)
     _assert_same(live, whole)
     assert changes == [(end, steps.tolist()) for end, steps in expected]
@@ -230,26 +226,16 @@ def test_rows_that_vary_more_than_the_reference_are_not_dependent() -> None:
     assert _straight(blocks)[0].tau[[1, 3]].tolist() == [1.0, 1.0]
 
 
-def test_arrays_hold_everything_in_fixed_shapes() -> None:
+def test_pairs_take_eight_kilobytes_a_column() -> None:
     live, _ = _straight(_blocks([50] * 77 + [20], 0.9, 2))
-    arrays = live.arrays()
-    shapes = live_shapes(*BASELINE.counts.shape)
-    assert {name: (array.dtype, array.shape) for name, array in arrays.items()} == {
-        name: (np.dtype(kind), shape) for name, (kind, shape) in shapes.items()
-    }
-    again = LiveDependence.from_arrays(arrays)
-    assert {field.name for field in fields(again)} == {field.name for field in fields(live)}
-    _assert_same(again, live)
-    more = _blocks([50] * 30, 0.9, 4)
-    _assert_same(METER.after(again, more)[0], METER.after(live, more)[0])
-    assert 8 * 64 * 16 <= arrays["live_squares"].nbytes / COLUMNS <= 9_000
+    assert sum(level.squares.nbytes for level in live.levels) == 8 * 64 * 16 * COLUMNS
 
 
 def test_a_new_baseline_begins_with_the_tau_of_its_columns_before() -> None:
     before, _ = _straight(_blocks([50] * 600, 0.9, 3))
-    start = METER.start().taken_over(before, [1, 0, None, 3])
+    tau = np.array([before.tau[1], before.tau[0], np.nan, 1.0])
+    start = METER.start().taken_over(tau, np.array([7.0, 8.0, np.nan, 9.0]))
     assert start.steps.tolist() == [before.steps[1], before.steps[0], 0, 0]
-    assert start.since == before.since
     assert start.rows == 0
     held = CARRIED_PERIODS * float(start.tau.max())
     live, blocks = start, _blocks([50] * 200, 0.0, 9)
@@ -259,7 +245,7 @@ def test_a_new_baseline_begins_with_the_tau_of_its_columns_before() -> None:
             assert live.steps.max() >= start.steps.max()
     assert live.rows > held
     assert live.tau[:2].max() < start.tau.max()  # independent rows have been seen for long enough
-    assert live.since == before.since
+    assert live.since.tolist() == [7.0, 8.0, 50.0, 9.0]
 
 
 def test_tau_rises_at_once_and_falls_by_two_steps_or_more() -> None:

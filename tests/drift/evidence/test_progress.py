@@ -78,9 +78,10 @@ def test_after_a_clock_was_ahead_no_time_is_later_than_the_limit(limit: float) -
     assert found.evidence.since[0] == latest
     np.testing.assert_array_equal(found.evidence.cleared, np.minimum(cleared, limit))
     assert found.evidence.rate == replace(rate, since=latest, until=latest)
-    assert_same_evidence(
-        replace(found.evidence, since=progress.evidence.since, cleared=cleared, rate=rate), progress.evidence
-    )
+    assert found.evidence.live is not None
+    assert (found.evidence.live.since == latest).all()
+    live, since = progress.evidence.live, progress.evidence.since
+    assert_same_evidence(replace(found.evidence, since=since, cleared=cleared, rate=rate, live=live), progress.evidence)
     np.testing.assert_array_equal(found.head.total, progress.head.total)
 
 

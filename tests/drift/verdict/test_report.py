@@ -85,7 +85,7 @@ def _windows(baseline: Baseline, rows: Rows, policy: Policy, now: float) -> list
 
 
 def _start(baseline: Baseline) -> Carryover:
-    return Carryover.start(baseline.detector())
+    return Carryover.start(baseline.detector(live=False))
 
 
 def _held(
@@ -101,7 +101,7 @@ def _held(
 
 def _weighed(baseline: Baseline, rows: Rows, seen: Evidence, now: float) -> Evidence:
     """Return the evidence after rows, all of them one block that ends now."""
-    return baseline.detector().advance(seen, _block(baseline, rows, now))
+    return baseline.detector(live=False).advance(seen, _block(baseline, rows, now))
 
 
 def _block(baseline: Baseline, rows: Rows, now: float = 0.0) -> Blocks:
@@ -609,19 +609,18 @@ def test_learning_limits_the_severity_and_says_until_when(
     memory = replace(memory, evidence=_weighed(baseline, seen, memory.evidence, 0.0))
     for now, verdict in ((until - 1.0, learning), (until, later)):
         windows = _windows(baseline, _rows_at(baseline, seen, now), policy, now)
-        report, _ = evaluate(baseline, windows, rows, memory, policy, now, learning_until=until)
+        report, _ = evaluate(baseline, windows, rows, memory, policy, now, learning_until=np.array([until]))
         assert (report.status, report.severity) == verdict
         assert report.learning_until == (until if now < until else None)
         assert report.verdicts[0].reason.endswith(NOTE) == (limited and now < until)
 
 
 def test_learning_lasts_from_the_first_row_unless_the_reference_has_times() -> None:
-    policy = Policy(learning_seconds=100.0)
-    assert policy.learning_until(7.0, has_times=False) == 107.0
-    assert policy.learning_until(7.0, has_times=True) is None
-    assert policy.learning_until(None, has_times=False) is None
-    assert Policy(learning_seconds=0.0).learning_until(7.0, has_times=False) is None
-    assert Policy().learning_until(7.0, has_times=False) == 7.0 + 14 * DAY
+    first, timed = np.array([7.0, 7.0, math.nan, 8.0]), np.array([False, True, False, False])
+    for seconds, policy in ((100.0, Policy(learning_seconds=100.0)), (14 * DAY, Policy())):
+        expected = [7.0 + seconds, math.nan, math.nan, 8.0 + seconds]
+        np.testing.assert_array_equal(policy.learning_until(first, timed), expected)
+    assert np.isnan(Policy(learning_seconds=0.0).learning_until(first, timed)).all()
 
 
 # ---------------------------------------------------------------- columns with options of their own

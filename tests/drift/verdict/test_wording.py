@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.drift.evidence.live_dependence import ITEM_ROWS
 from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
@@ -179,9 +180,9 @@ def test_without_times_independence_is_assumed_and_said() -> None:
 @pytest.mark.parametrize("pairs", [0, FEWEST_PAIRS - 1, FEWEST_PAIRS])
 def test_dependence_that_live_rows_show_is_not_assumed_away(pairs: int) -> None:
     plain = build_baseline({"x": np.arange(20.0)}, created="")
-    live = plain.detector(live=True).start().live
+    live = plain.detector().start().live
     assert live is not None
-    live = replace(live, levels=(replace(live.levels[0], pairs=pairs), *live.levels[1:]))
+    live = replace(live, rows=2 * pairs * ITEM_ROWS)
     for baseline in (plain, _baseline([None])):
         (note,) = notes(baseline, live)
         assert note.endswith("is measured from live rows alone") == (pairs == FEWEST_PAIRS)

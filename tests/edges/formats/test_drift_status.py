@@ -41,7 +41,7 @@ STATISTICS = {
 }  # fmt: skip
 COLUMN = STATISTICS | {
     "kind", "status", "severity", "reason", "since", "reference", "windows",
-    "drift_score", "evidence_log10", "evidence_threshold_log10", "tau",
+    "drift_score", "evidence_log10", "evidence_threshold_log10", "tau", "tau_reference", "tau_live",
 }  # fmt: skip
 STATUS = {
     "status", "severity", "reason", "learning_until", "evaluated_at", "rows_observed", "drift_score", "recent_mean",
@@ -195,8 +195,10 @@ def test_a_column_without_a_detector_has_no_evidence_and_is_not_counted() -> Non
 
 def test_how_dependent_rows_are_is_told_where_it_is_known() -> None:
     timed, small = _status_of(timed_baseline())["features"], report_json(small_monitor().last.report)["features"]
-    assert {name: column["tau"] for name, column in timed.items()} == {c.name: c.tau for c in timed_baseline().columns}
-    assert {column["tau"] for column in small.values()} == {None}
+    expected = {column.name: (column.tau, column.tau, None) for column in timed_baseline().columns}  # it is by hour
+    keys = ("tau", "tau_reference", "tau_live")
+    assert {name: tuple(column[key] for key in keys) for name, column in timed.items()} == expected
+    assert {tuple(column[key] for key in keys) for column in small.values()} == {(1.0, None, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,10 @@ def test_every_statistic_is_that_of_the_report(make: Any) -> None:
         assert column["evidence_log10"] == report.evidence.log10[place]
         np.testing.assert_equal(column["drift_score"], report.effects[place])
         assert column["evidence_threshold_log10"] == report.evidence.threshold_log10
-        assert column["tau"] == report.baseline.columns[place].tau
+        assert column["tau"] == report.evidence.tau[place]
+        assert column["tau_reference"] == report.baseline.columns[place].tau
+        assert report.evidence.live is not None
+        assert column["tau_live"] == report.evidence.live.tau[place]
     for key in ("status", "severity", "reason", "rows_observed"):
         assert status[key] == getattr(report, key)
     assert status["evaluated_at"] == timestamp(report.evaluated_at)

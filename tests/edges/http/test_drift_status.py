@@ -111,7 +111,9 @@ def test_metrics_and_status_say_the_same(binary: Example) -> None:
         assert series["model_feature_reference_mean", at] == column["reference"]["mean"]
         assert series.get(("model_feature_evidence_log10", at)) == column["evidence_log10"]
         assert series["model_feature_evidence_threshold_log10", at] == column["evidence_threshold_log10"]
-        assert series.get(("model_feature_autocorrelation_rows", at)) == column["tau"]
+        for origin in ("reference", "live"):
+            of_origin = frozenset({**model, "feature_name": name, "origin": origin}.items())
+            assert series.get(("model_feature_autocorrelation_rows", of_origin)) == column[f"tau_{origin}"]
         for window, statistics in column["windows"].items():
             at = frozenset({**model, "feature_name": name, "window": window}.items())
             for key, metric in METRICS_OF.items():

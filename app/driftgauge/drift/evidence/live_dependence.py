@@ -7,9 +7,9 @@ up to the squares is exact, so the result does not depend on how many blocks com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -78,8 +78,10 @@ class LiveDependence:
 
     rows: int
     """Rows in all blocks so far."""
-    since: float
-    """When the first block of the traffic ended, seconds since 1970, that of earlier baselines included; NaN before."""
+    since: FloatArray
+    """When the first block of each column's traffic ended, seconds since 1970, that of earlier baselines included.
+
+    Shape [columns]; NaN before."""
     steps: IntArray
     """Autocorrelation times as powers of the square root of 2, shape [columns]."""
     carried: IntArray
@@ -87,6 +89,12 @@ class LiveDependence:
     unfinished: IntArray
     """Rows in each bin of an item that has not enough rows, shape [columns, K]."""
     levels: tuple[Level, ...]
+    """From the smallest items on; empty where a state has them in pages that are not read yet."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are enough rows to measure anything."""
+        return self.rows >= 2 * FEWEST_PAIRS * ITEM_ROWS
 
     @property
     def tau(self) -> FloatArray:
@@ -94,60 +102,13 @@ class LiveDependence:
         tau: FloatArray = POWERS[self.steps]
         return tau
 
-    def taken_over(self, before: LiveDependence, sources: Sequence[int | None]) -> LiveDependence:
-        """Return this start with the autocorrelation times and the beginning of an earlier baseline's traffic.
+    def taken_over(self, tau: FloatArray, since: FloatArray) -> LiveDependence:
+        """Return this start with the autocorrelation times and the beginnings that earlier rows of columns had.
 
-        `sources` holds for each column its position in the earlier baseline, None for a new column.
+        Both of shape [columns]; NaN for a column without earlier rows.
         """
-        steps = self.steps.copy()
-        for column, source in enumerate(sources):
-            steps[column] = 0 if source is None else before.steps[source]
-        return replace(self, since=before.since, steps=steps, carried=steps)
-
-    def arrays(self) -> Mapping[str, Any]:
-        """Return everything as arrays by name; those of all levels are stacked."""
-        return {
-            "live_rows": np.array([self.rows]),
-            "live_since": np.array([self.since]),
-            "live_steps": self.steps,
-            "live_carried": self.carried,
-            "live_unfinished": self.unfinished,
-            **{f"live_{name}": np.stack([getattr(level, name) for level in self.levels]) for name in _LEVEL_FIELDS},
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> LiveDependence:
-        """Return what `arrays` gave."""
-        stacked = [arrays[f"live_{name}"] for name in _LEVEL_FIELDS]
-        return cls(
-            rows=int(arrays["live_rows"][0]),
-            since=float(arrays["live_since"][0]),
-            steps=arrays["live_steps"],
-            carried=arrays["live_carried"],
-            unfinished=arrays["live_unfinished"],
-            levels=tuple(
-                Level(waiting, int(pairs), squares, ratio)
-                for waiting, pairs, squares, ratio in zip(*stacked, strict=True)
-            ),
-        )
-
-
-_LEVEL_FIELDS: Final = tuple(field.name for field in fields(Level))
-
-
-def live_shapes(columns: int, width: int) -> Mapping[str, tuple[str, tuple[int, ...]]]:
-    """Return the type and shape of each array of `LiveDependence.arrays`."""
-    return {
-        "live_rows": ("i8", (1,)),
-        "live_since": ("f8", (1,)),
-        "live_steps": ("i8", (columns,)),
-        "live_carried": ("i8", (columns,)),
-        "live_unfinished": ("i8", (columns, width)),
-        "live_waiting": ("i8", (LEVELS, columns, width)),
-        "live_pairs": ("i8", (LEVELS,)),
-        "live_squares": ("i4", (LEVELS, KEPT_PAIRS, 2, columns)),
-        "live_ratio": ("f8", (LEVELS, columns)),
-    }
+        steps = _steps_of(np.nan_to_num(tau, nan=1.0))
+        return replace(self, since=since, steps=steps, carried=steps)
 
 
 @dataclass(frozen=True)
@@ -197,7 +158,7 @@ class DependenceMeter:
         columns, width = self._shape
         none = np.zeros(columns, np.int64)
         levels = tuple(Level.start(columns, width) for _ in range(LEVELS))
-        return LiveDependence(0, np.nan, none, none, np.zeros((columns, width), np.int64), levels)
+        return LiveDependence(0, np.full(columns, np.nan), none, none, np.zeros((columns, width), np.int64), levels)
 
     def after(self, before: LiveDependence, blocks: Blocks) -> tuple[LiveDependence, list[Change]]:
         """Return what is known after more blocks, all of them with rows, and how the steps change on the way."""
@@ -213,7 +174,7 @@ class DependenceMeter:
         changes = _changes(before, sorted(news, key=lambda new: new[:2]), rows)
         return LiveDependence(
             rows=int(rows[-1]),
-            since=float(blocks.at[0]) if np.isnan(before.since) else before.since,
+            since=np.where(np.isnan(before.since), blocks.at[0], before.since),
             steps=changes[-1][1] if changes else before.steps,
             carried=before.carried,
             unfinished=unfinished,
@@ -326,13 +287,10 @@ def _changes(before: LiveDependence, news: Sequence[tuple[int, int, FloatArray]]
     """
     known, steps = np.stack([level.ratio for level in before.levels]), before.steps
     changes: list[Change] = []
-    is_news = always = bool(before.carried.any())
     for place, (end, level, ratio) in enumerate(news):
-        is_news = is_news or not np.array_equal(known[level], ratio)
         known[level] = ratio
-        if not is_news or (place + 1 < len(news) and news[place + 1][0] == end):
+        if place + 1 < len(news) and news[place + 1][0] == end:
             continue
-        is_news = always
         held = np.where(rows[end] < CARRIED_PERIODS * POWERS[before.carried], before.carried, 0)
         needed = np.maximum(held, _steps_of(MARGIN * known.max(axis=0)))
         after = np.where((needed > steps) | (needed < steps - 1), needed, steps)

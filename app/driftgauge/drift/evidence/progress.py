@@ -52,7 +52,7 @@ class Progress:
         """Return the state with no time later than `limit`, after a clock that was ahead."""
         evidence, rate = self.evidence, self.evidence.rate
         since = None if rate.since is None else min(rate.since, limit)
-        live = evidence.live and replace(evidence.live, since=np.minimum(evidence.live.since, limit).item())
+        live = evidence.live and replace(evidence.live, since=np.minimum(evidence.live.since, limit))
         evidence = replace(
             evidence,
             since=np.minimum(evidence.since, limit),

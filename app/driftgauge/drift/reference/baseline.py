@@ -195,15 +195,15 @@ class Baseline:
         self,
         budget: Budget | None = None,
         *,
-        live: bool = False,
+        live: bool = True,
         watched: BoolArray | None = None,
         tolerance: FloatArray | None = None,
     ) -> Detector:
         """Return the detector of evidence; it does not watch scores of training rows.
 
-        With `live` the dependence between live rows is measured too. `watched` and `tolerance` (shape [columns]) say
-        which columns have a detector, by default all, and which of their shifts are ignored, by default those of
-        the budget.
+        It measures the dependence between live rows too, unless `live` is False. `watched` and `tolerance` (shape
+        [columns]) say which columns have a detector, by default all, and which of their shifts are ignored, by
+        default those of the budget.
         """
         return Detector(
             self.bins,

@@ -96,19 +96,19 @@ class Policy:
                 thresholds[index] = np.nan
         return thresholds
 
-    def detector(self, baseline: Baseline, *, live: bool = False) -> Detector:
+    def detector(self, baseline: Baseline) -> Detector:
         """Return the detector of a baseline's monitored columns; see `Baseline.detector`."""
         tolerance = np.full(len(baseline.names), self.budget.tolerance)
         for index, own in self._different(baseline.names):
             tolerance[index] = self.budget.tolerance if own.tolerance is None else own.tolerance
-        return baseline.detector(self.budget, live=live, watched=self.monitored(baseline.names), tolerance=tolerance)
+        return baseline.detector(self.budget, watched=self.monitored(baseline.names), tolerance=tolerance)
 
-    def learning_until(self, first_row: float | None, *, has_times: bool) -> float | None:
-        """Return the end of the learning time, seconds since 1970; None if there is no learning time.
+    def learning_until(self, first_rows: FloatArray, timed: BoolArray) -> FloatArray:
+        """Return the end of each column's learning time, seconds since 1970; NaN where there is none.
 
-        `first_row` is the time of the first row that was monitored, None before it; `has_times` says whether the
-        reference has times, which make learning unnecessary.
+        `first_rows` are the times of the first rows that were monitored, NaN before them; `timed` says for which
+        columns the reference has times, which make learning unnecessary. All of shape [columns].
         """
-        if first_row is None or has_times or self.learning_seconds == 0:
-            return None
-        return first_row + self.learning_seconds
+        learns = ~timed & (self.learning_seconds > 0)
+        until: FloatArray = np.where(learns, first_rows + self.learning_seconds, np.nan)
+        return until

@@ -105,7 +105,7 @@ class DriftReport:
     drifted: tuple[str, ...] = field(default=())
     """Names of the drifted features, worst first."""
     learning_until: float | None = None
-    """End of the learning time, seconds since 1970; None if it is over or there is none."""
+    """End of the learning time of all columns, seconds since 1970; None if it is over or there is none."""
 
     def __repr__(self) -> str:
         severity = f" ({self.severity})" if self.severity else ""
@@ -135,19 +135,20 @@ def evaluate(
     policy: Policy,
     now: float,
     *,
-    learning_until: float | None = None,
+    learning_until: FloatArray | None = None,
 ) -> tuple[DriftReport, Carryover]:
     """Return the report on windows and evidence, and what the next call needs.
 
     The last sliding window is the main one. `before` holds the evidence of all rows and the thresholds that are
     latched; `now` is in seconds since 1970 by the clock of the windows. Before `learning_until` (see
-    `Policy.learning_until`) no severity is above warning.
+    `Policy.learning_until`) no severity of a column is above warning.
     """
-    learning_until = learning_until if learning_until is not None and now < learning_until else None
+    nowhere = np.full(len(baseline.columns), np.nan)
+    until = nowhere if learning_until is None else np.where(now < learning_until, learning_until, np.nan)
     compared = compare(baseline, windows, policy)
     effects = np.stack([[window.effect(limit) for window in compared] for limit in LIMITS])
     carried = Carryover(before.evidence, _latched(effects, before.latched))
-    judging = _Judge(compared, carried, effects, policy, now, learning_until, baseline.is_by_hour)
+    judging = _Judge(compared, carried, effects, policy, now, until, baseline.is_by_hour)
     verdicts = tuple(judging.verdict(i, column) for i, column in enumerate(baseline.columns))
     largest = np.fmax.reduce(effects[0], axis=0)
     order = _worst_first(verdicts, largest)
@@ -168,7 +169,7 @@ def evaluate(
         effects=largest,
         worst_first=tuple(order),
         drifted=drifted,
-        learning_until=learning_until,
+        learning_until=None if np.isnan(until).all() else float(np.nanmax(until)),
     )
     return report, carried
 
@@ -208,7 +209,8 @@ class _Judge:
     """Shape [limits, windows, columns]."""
     policy: Policy
     now: float
-    learning_until: float | None
+    learning_until: FloatArray
+    """Shape [columns]; NaN where a column has learnt."""
     is_by_hour: bool
 
     def verdict(self, i: int, column: ColumnBaseline) -> ColumnVerdict:
@@ -220,7 +222,7 @@ class _Judge:
         significant, large = bool(self.carried.evidence.raised[i]), _large(self.carried.latched[:, i])
         is_sized = not np.isnan(self.effects[0, :, i]).all()
         size: Size = large or ("small" if is_sized else "unknown")
-        verdict, learning = self._judged(size, significant=significant)
+        verdict, learning = self._judged(i, size, significant=significant)
         status, severity = verdict if own.alert else as_information(verdict)
         since = float(self.carried.evidence.since[i]) if severity else None
         window = self._largest(i)
@@ -239,9 +241,9 @@ class _Judge:
         reason = f"{column.name}: {finding.in_words(status)}"
         return ColumnVerdict(column.name, status, severity, reason, since, finding)
 
-    def _judged(self, size: Size, *, significant: bool) -> tuple[Verdict, str]:
+    def _judged(self, i: int, size: Size, *, significant: bool) -> tuple[Verdict, str]:
         """Return the verdict, and in words what learning changes of it."""
-        rows, learns = _main(self.windows).rows, self.learning_until is not None
+        rows, learns = _main(self.windows).rows, not np.isnan(self.learning_until[i])
         later, found = (
             judge(
                 rows,
@@ -252,8 +254,7 @@ class _Judge:
             )
             for is_learning in (False, learns)
         )
-        limited = self.learning_until is not None and found != later
-        return found, learning_in_words(self.learning_until or 0.0) if limited else ""
+        return found, learning_in_words(float(self.learning_until[i])) if found != later else ""
 
     def _largest(self, i: int) -> WindowReport:
         """Return the window with the column's largest effect, which is so for both thresholds."""

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.evidence.live_dependence import LiveDependence
-from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.reference.dependence import HIGH_TAU
@@ -150,7 +149,7 @@ def ago_in_words(seconds: float) -> str:
 
 def notes(baseline: Baseline, live: LiveDependence | None = None) -> Iterator[str]:
     """Yield what limits the evidence that a baseline allows; `live` is the dependence of live rows, if measured."""
-    is_measured = live is not None and live.levels[0].pairs >= FEWEST_PAIRS
+    is_measured = live is not None and live.is_measured
     measured = "how strongly rows depend on each other is measured from live rows alone"
     instead = measured if is_measured else "rows are assumed to be independent"
     if baseline.time_column is None:

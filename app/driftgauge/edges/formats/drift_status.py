@@ -121,7 +121,9 @@ def _column(report: DriftReport, index: int, selection: Selection) -> dict[str, 
     return {
         **summary,
         "evidence_threshold_log10": report.evidence.threshold_log10,
-        "tau": column.tau,
+        "tau": report.evidence.tau[index].item(),
+        "tau_reference": column.tau,
+        "tau_live": None if (live := report.evidence.live) is None else live.tau[index].item(),
         **_statistics(report.main, index),
         "reference": {
             "rows": column.rows,

@@ -65,8 +65,8 @@ def _size() -> list[AnyPanel]:
         ),
         number(
             Text("Autocorrelation time (tau)", "How many consecutive rows carry the information of one independent "
-                 "row; 1 if the reference has no times. Bad: above 50: drift takes tau times as many rows to become "
-                 "significant.", NUMBER),
+                 "row, in the reference or in live rows, whichever is more. Bad: above 50: drift takes tau times as "
+                 "many rows to become significant.", NUMBER),
             Query(tau, "tau"), steps=[(50, "orange")],
         ),
         number(

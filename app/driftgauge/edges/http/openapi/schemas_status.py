@@ -88,7 +88,9 @@ class Column(Statistics):
     )
     evidence_log10: float | None
     evidence_threshold_log10: float
-    tau: float | None
+    tau: float = Field(description="Autocorrelation time in force, in rows: that of the reference or of live rows.")
+    tau_reference: float | None = Field(description="As the reference's times show it; null without times.")
+    tau_live: float | None = Field(description="As live rows show it; null for a baseline by hour of the day.")
     reference: Reference
     windows: dict[str, Statistics]
 
