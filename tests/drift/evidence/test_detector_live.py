@@ -114,8 +114,8 @@ def _live(tau: list[float]) -> LiveDependence:
 def test_the_reference_tau_holds_unless_the_live_one_is_far_larger() -> None:
     own = np.array([3.0, 3.0, 3.0])
     timed = Detector(BASELINE.bins, BASELINE.counts, tau=own, timed=np.ones(COLUMNS, np.bool_))
-    np.testing.assert_array_equal(timed.tau_in_force(_live([1.0, 8.0, 16.0])), [3.0, 3.0, 16.0])
-    assert OVERRULED * 3.0 < 16.0
+    np.testing.assert_array_equal(timed.tau_in_force(_live([1.0, 16.0, 32.0])), [3.0, 3.0, 32.0])
+    assert 16.0 < OVERRULED * 3.0 < 32.0
     some = Detector(BASELINE.bins, BASELINE.counts, timed=np.array([True, False, False]))
     np.testing.assert_array_equal(some.tau_in_force(_live([4.0, 4.0, 1.0])), [1.0, 4.0, 1.0])
 

@@ -27,7 +27,7 @@ CAP: Final = 10.0
 """Wealth of a bet is capped at this many thresholds, so that evidence falls once a drift ends."""
 LARGEST_LOG_FACTOR: Final = 500.0
 """Limit of a block's log factor: far beyond any cap, and without overflow."""
-OVERRULED: Final = 4.0
+OVERRULED: Final = 8.0
 """The reference's tau holds until the live one is this many times as large."""
 _FACTORS_AT_ONCE: Final = 2_000_000
 _RATE_SECONDS: Final = 86_400.0
