@@ -413,8 +413,14 @@ def replayed(folder: Path | None, window_rows: int, failpoint: Failpoint = no_fa
     options = MonitorOptions(policy=policy, clock="event")
     shape = state_shape(small_baseline(), options)
     store = Store.in_memory(shape) if folder is None else Store.open(Slots(folder, KEY, shape, failpoint=failpoint))
-    names = {"model_name": KEY.model_name, "model_version": KEY.model_version}
-    return Monitor(small_baseline(), **names, now=LATER, options=options, store=store)
+    return Monitor(
+        small_baseline(),
+        model_name=KEY.model_name,
+        model_version=KEY.model_version,
+        now=LATER,
+        options=options,
+        store=store,
+    )
 
 
 def _replay(folder: Path, window_rows: int, point: str, nth: int, seed: int, upto: int) -> None:

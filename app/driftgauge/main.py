@@ -58,6 +58,7 @@ from driftgauge.state.files import StateKey
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
+from driftgauge.state.traffic import TrafficFile
 
 WITHOUT_FILES: Final = (
     "Windows and counters are kept in memory: a restart loses them, and each worker reports its own rows only. "
@@ -247,6 +248,7 @@ def _monitor(settings: Settings, bundle: Bundle, now: float, problems: Problems,
         now=now,
         options=options,
         store=_store(settings, bundle, _state_shape(bundle, options), problems, service),
+        traffic=_traffic(settings, bundle),
     )
 
 
@@ -310,6 +312,12 @@ def _slots(settings: Settings, bundle: Bundle, shape: StateShape, service: int |
         return None
     key = StateKey(name, version, bundle.baseline.hash)
     return Slots(state_dir / name / version, key, shape, state_dir=state_dir, service=service)
+
+
+def _traffic(settings: Settings, bundle: Bundle) -> TrafficFile | None:
+    """Return the file of all versions of a model, None for state in memory."""
+    name, version, state_dir = bundle.info.name, bundle.info.version, settings.state_folder
+    return None if state_dir is None else TrafficFile(state_dir / name, version)
 
 
 def _columns(settings: Settings, baseline: Baseline) -> Mapping[str, ColumnPolicy]:

@@ -16,7 +16,7 @@ from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
 from driftgauge.state.files import StateKey
 from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
-from driftgauge.state.traffic import TRAFFIC_FILE, read_traffic
+from driftgauge.state.traffic import TRAFFIC_FILE, TrafficFile, read_traffic
 from scipy.signal import lfilter
 
 from tests.monitors import START
@@ -33,11 +33,14 @@ def _baseline(*names: str) -> Baseline:
 def _monitor(baseline: Baseline, state_dir: Path | None, version: str = "1", now: float = START) -> Monitor:
     """Return the monitor of a version, with its state in the folder of the model's versions or in memory."""
     shape = state_shape(baseline, OPTIONS)
-    store = None
+    store = traffic = None
     if state_dir is not None:
+        traffic = TrafficFile(state_dir / "churn", version)
         key = StateKey("churn", version, baseline.hash)
         store = Store.open(Slots(state_dir / "churn" / version, key, shape, state_dir=state_dir))
-    return Monitor(baseline, model_name="churn", model_version=version, now=now, options=OPTIONS, store=store)
+    return Monitor(
+        baseline, model_name="churn", model_version=version, now=now, options=OPTIONS, store=store, traffic=traffic
+    )
 
 
 def _rows(columns: int, rows: int = 10_000) -> FloatArray:

@@ -30,9 +30,11 @@ from driftgauge.metrics.series import (
 )
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.state.catch_up import PendingRows
+from driftgauge.state.files import LOCK_SECONDS
 from driftgauge.state.shape import StateShape
 from driftgauge.state.snapshot import StateSnapshot
-from driftgauge.state.store import LOCK_SECONDS, Store
+from driftgauge.state.store import Store
+from driftgauge.state.traffic import TrafficFile
 
 _LATCH_BLOCKS: Final = 10
 """In event time, latches are updated after this many blocks of evidence."""
@@ -116,10 +118,11 @@ class Monitor:
         now: float,
         options: MonitorOptions | None = None,
         store: Store | None = None,
+        traffic: TrafficFile | None = None,
     ) -> None:
         """Watch the rows of `store`; by default a new one in memory.
 
-        The store must be made for `state_shape` of the same options.
+        The store must be made for `state_shape` of the same options. `traffic` is the file of all versions, if any.
         `now` is in seconds since 1970.
         """
         self.baseline: Final = baseline
@@ -134,13 +137,31 @@ class Monitor:
             with self.store.counting() as counters:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
         self._observing = threading.Lock()
+        self._traffic = traffic
         with suppress(LockTimeout):
             self._take_over()
         self._last = self._initial(now)
 
     def _take_over(self) -> None:
+        """Begin with what earlier versions knew of the rows of the columns, unless rows of this one have come."""
         with self.store.evaluating():
-            self.store.take_over(self.baseline.names)
+            live = self.store.root.progress.evidence.live
+            if self._traffic is None or live is None or not np.isnan(live.since).all() or not self.store.is_persistent:
+                return
+            try:
+                self.store.begin_with(self._traffic.begun(live, self.baseline.names))
+            except (OSError, ValueError) as error:
+                self.store.note(f"{error}; autocorrelation is measured from the start")
+
+    def _keep_traffic(self) -> None:
+        """Keep what is known of the rows of the columns for later versions. The caller holds the lock."""
+        live = self.store.root.progress.evidence.live
+        if self._traffic is None or live is None or not self.store.is_persistent:
+            return
+        try:
+            self._traffic.keep(live, self.baseline.names)
+        except OSError as error:
+            self.store.note(f"autocorrelation is not kept for the next version: {error}")
 
     @property
     def last(self) -> Evaluation:
@@ -255,7 +276,7 @@ class Monitor:
             before, seen = self.store.root.latches, held.latches
             if (before.rows, before.clock) == (seen.rows, seen.clock):
                 self.store.keep(Latches(carried.latched, held.observed, now), now)
-            self.store.keep_traffic(self.baseline.names)
+            self._keep_traffic()
             self.store.fold(now - self._needed_seconds)
 
     def _initial(self, now: float) -> Evaluation:

@@ -27,6 +27,8 @@ HEADER_BYTES: Final = 4_096
 FORMAT: Final = "driftgauge state"
 EVALUATION_LOCK: Final = "evaluation.lock"
 """Held by the worker that evaluates, and by one that acquires a slot or creates a file."""
+LOCK_SECONDS: Final = 5.0
+"""How long one evaluation waits for another worker's."""
 OPEN_SECONDS: Final = 60.0
 """Longest wait of a worker that starts for others that do: each may have to look through its rows."""
 _LEASE_AT: Final = 3_072

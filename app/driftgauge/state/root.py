@@ -11,6 +11,8 @@ import numpy as np
 
 from driftgauge.common.layout import Arrays, WordArray
 from driftgauge.drift.bins import IntArray
+from driftgauge.drift.evidence.detector import Detector
+from driftgauge.drift.evidence.live_dependence import LiveDependence
 from driftgauge.drift.evidence.progress import Progress
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.state.pages import PageTable
@@ -61,6 +63,11 @@ class Root:
         forgotten = gone[: max(0, len(self.positions) + 1 - MAX_SLOTS)]
         kept = {own: read for own, read in self.positions.items() if own not in forgotten}
         return replace(self, positions={**kept, key: max(0, position)})
+
+    def begun_with(self, live: LiveDependence, detector: Detector) -> Root:
+        """Return the root with what is known of earlier rows; no rows have come."""
+        evidence = replace(self.progress.evidence, live=live, tau=detector.tau_in_force(live))
+        return replace(self, progress=replace(self.progress, evidence=evidence))
 
     def without(self, places: IntArray | slice) -> Root:
         """Return the root without some buckets."""

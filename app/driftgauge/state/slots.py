@@ -95,8 +95,6 @@ class Slots:
         self.failpoint: Final = failpoint
         self.recoveries: Final[list[Recovery]] = []
         """What was found when this worker started."""
-        self.model_folder: Final = folder if state_dir in (None, folder) else folder.parent
-        """The folder of all versions of the model."""
         self.files: dict[str, MappedFile] = {}
         """The checkpoint and the log of this worker, by name, as long as other workers find them."""
         self.left_out: Mapping[int, str] = {}

@@ -14,30 +14,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.evidence.live_dependence import LiveDependence
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
 from driftgauge.state.catch_up import CatchUp, PendingRows
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
-from driftgauge.state.files import StateKey
+from driftgauge.state.files import LOCK_SECONDS, StateKey
 from driftgauge.state.log import Log
+from driftgauge.state.notes import EMPTIED, LEFT_OUT, MEASURED_AGAIN, Notes
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
-from driftgauge.state.traffic import UNKNOWN, ColumnTraffic, Traffic, read_traffic, write_traffic
-
-LOCK_SECONDS: Final = 5.0
-"""How long one evaluation waits for another worker's."""
-_MOST_NOTES: Final = 50
-_EMPTIED: Final = "damaged buckets of time windows were emptied"
-_MEASURED_AGAIN: Final = "the dependence between rows is measured again at scales whose pages were damaged"
 
 
 class Store:
@@ -72,9 +65,8 @@ class Store:
         self._catch_up = CatchUp(self.shape)
         self._known: tuple[Mapping[int, SlotTotals], WordArray] = {}, own.checkpoint.read().carried
         """The totals of other slots as they were read last, by key, and the carried counters read with them."""
-        self._traffic: Traffic = {}
-        """What was read or written last."""
-        self._damages: list[str] = []
+        self._damages = Notes()
+        self.note: Final = self._damages.add
         self._is_closed = False
 
     @classmethod
@@ -161,12 +153,8 @@ class Store:
     @property
     def notes(self) -> list[str]:
         """What was found damaged, when this worker started and since."""
-        found = [*self.recoveries, *(Recovery(Reason.STATE_DAMAGED, text) for text in self._damages)]
+        found = [*self.recoveries, *(Recovery(Reason.STATE_DAMAGED, text) for text in self._damages.texts)]
         return [f"{own.reason}: {own.text}" for own in found]
-
-    def _note(self, *texts: str) -> None:
-        new = [text for text in texts if text and text not in self._damages]
-        self._damages.extend(new[: max(0, _MOST_NOTES - len(self._damages))])
 
     def _require_own_log(self) -> None:
         """Continue in memory if this worker's log was truncated: to use it would end the process."""
@@ -190,7 +178,7 @@ class Store:
             self._slots.files = {name: file for name, file in self._slots.files.items() if name not in lost}
             for why in lost.values():
                 self.lost = self.lost or why
-                self._note(f"{why}; this worker continues in memory")
+                self.note(f"{why}; this worker continues in memory")
 
     # ------------------------------------------------------------ all workers
 
@@ -202,7 +190,7 @@ class Store:
         self._require_files()
         others = self._slots.others()
         self.left_out = self._slots.left_out
-        self._note(*self.left_out.values())
+        self.note(*self.left_out.values())
         root = self.root  # after the files were listed: a log that is folded later counts as a log here
         return [slot for slot in others if root.positions.get(slot.key) != FOLDED], root
 
@@ -268,7 +256,7 @@ class Store:
             with self._appending:
                 self._log.repeat()
             self._slots.restore_headers()
-            self._note(self._checkpoint.repair())
+            self.note(self._checkpoint.repair())
             yield
             self._update_position()
 
@@ -290,13 +278,13 @@ class Store:
         slots, before = self._logs()
         root, dropped = self._catch_up.without_future(before, limit, now)
         if root is not before:
-            self._note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
+            self.note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
             self._checkpoint.commit(root, {})
         logs = {}
         for key, slot in slots.items():
             said, rows = slot.log.rows, slot.log.rows_after(root.positions[key])
             if rows < said:
-                self._note(f"{slot.number}.log: its newest rows or their number are damaged")
+                self.note(f"{slot.number}.log: its newest rows or their number are damaged")
             logs[key] = slot.log, rows
         logs[self._key] = self._log.reader, self._log.rows  # known, whatever the file says: damaged rows are passed
         return self._catch_up.read(logs, root, limit, now)
@@ -307,43 +295,13 @@ class Store:
         root, pages, damaged = self._catch_up.count(self._checkpoint, before, pending)
         self._slots.failpoint("catch_up.binned")
         self._checkpoint.commit(root if latches is None else replace(root, latches=latches), pages)
-        self._note("damaged rows were left out" if pending.damaged else "", _EMPTIED if damaged.size else "")
-        self._note(_MEASURED_AGAIN if lost else "")
+        found = {LEFT_OUT: pending.damaged, EMPTIED: damaged.size, MEASURED_AGAIN: lost}
+        self.note(*(text for text, some in found.items() if some))
         self._update_position()
 
-    def take_over(self, columns: Sequence[str]) -> None:
-        """Begin with what earlier versions of the model knew of the rows of its columns, unless some have come.
-
-        The caller holds the lock.
-        """
-        root = self._checkpoint.read()
-        evidence, live = root.progress.evidence, root.progress.evidence.live
-        if live is None or not np.isnan(live.since).all():
-            return
-        try:
-            self._traffic = read_traffic(self._slots.model_folder) if self.is_persistent else {}
-        except (OSError, ValueError) as error:
-            self._note(f"{error}; autocorrelation is measured from the start")
-        known = [self._traffic.get(name, UNKNOWN) for name in columns]
-        tau, since = (np.array(own) for own in zip(*known, strict=True))
-        live = live.taken_over(tau, since)
-        evidence = replace(evidence, live=live, tau=self.shape.detector.tau_in_force(live))
-        self._checkpoint.commit(replace(root, progress=replace(root.progress, evidence=evidence)), {})
-
-    def keep_traffic(self, columns: Sequence[str]) -> None:
-        """Keep what is known of the rows of the columns for later versions of the model. The caller holds the lock."""
-        live = self._checkpoint.read().progress.evidence.live
-        if live is None or CHECKPOINT_FILE not in self._slots.files:
-            return
-        known = zip(live.tau.tolist(), live.since.tolist(), strict=True)
-        traffic = {name: ColumnTraffic(*own) for name, own in zip(columns, known, strict=True) if own[1] == own[1]}
-        if traffic == self._traffic:
-            return
-        self._traffic = traffic
-        try:
-            write_traffic(self._slots.model_folder, traffic, self._slots.folder.name)
-        except OSError as error:
-            self._note(f"autocorrelation is not kept for the next version: {error}")
+    def begin_with(self, live: LiveDependence) -> None:
+        """Begin with what is known of the rows of earlier versions. The caller holds the lock."""
+        self._checkpoint.commit(self._checkpoint.read().begun_with(live, self.shape.detector), {})
 
     def keep(self, latches: Latches, evaluated_at: float) -> None:
         """Keep the latches of an evaluation, and when it was made."""
@@ -358,7 +316,7 @@ class Store:
         rows, progress = self._newest(logs, root), root.progress
         totals, damaged = self._checkpoint.totals(root, now)
         if damaged.size:
-            self._note(_EMPTIED)
+            self.note(EMPTIED)
             self._checkpoint.commit(root.without(damaged), {})
         observed = self._carried(root.carried).rows + sum(root.positions[key] for key in logs)
         return StateSnapshot(rows, totals, observed, progress.head.at, progress.evidence, root.latches)
@@ -370,7 +328,7 @@ class Store:
     def _newest(self, logs: Mapping[int, Slot], root: Root) -> Rows:
         rows, damaged = self._catch_up.newest({key: slot.log for key, slot in logs.items()}, root.positions)
         for key in damaged if self.lost is None else ():
-            self._note(f"{logs[key].number}.log: damaged rows were left out of the windows")
+            self.note(f"{logs[key].number}.log: damaged rows were left out of the windows")
         return rows
 
     def fold(self, oldest: float) -> None:
@@ -386,7 +344,7 @@ class Store:
         """Add the counters and rows of a log to the carried ones; returns whether its file is not needed any more."""
         root = self._checkpoint.read()
         after, said = self._catch_up.folded(root, slot.key, slot.log, oldest)
-        self._note(f"{slot.number}.log {said}" if said else "")
+        self.note(f"{slot.number}.log {said}" if said else "")
         if after is not None and after is not root:
             self._checkpoint.commit(after, {})
         return after is not None

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from driftgauge.common.private_files import opened
+from driftgauge.drift.evidence.live_dependence import LiveDependence
 
 TRAFFIC_FILE: Final = "traffic.json"
 _MOST_BYTES: Final = 16_777_216
@@ -71,3 +74,27 @@ def write_traffic(folder: Path, traffic: Traffic, version: str) -> None:
         os.replace(new, folder / TRAFFIC_FILE)
     finally:
         new.unlink(missing_ok=True)
+
+
+class TrafficFile:
+    """The traffic of a model, as the monitor of one version reads and keeps it."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._folder = folder
+        self._version = version
+        self._known: Traffic = {}
+
+    def begun(self, live: LiveDependence, columns: Sequence[str]) -> LiveDependence:
+        """Return this start with what earlier versions knew of the columns; errors as for `read_traffic`."""
+        self._known = read_traffic(self._folder)
+        known = [self._known.get(name, UNKNOWN) for name in columns]
+        tau, since = (np.array(own) for own in zip(*known, strict=True))
+        return live.taken_over(tau, since)
+
+    def keep(self, live: LiveDependence, columns: Sequence[str]) -> None:
+        """Write what is known of the columns, if it has changed; OSError if it cannot be written."""
+        known = zip(columns, live.tau.tolist(), live.since.tolist(), strict=True)
+        traffic = {name: ColumnTraffic(tau, since) for name, tau, since in known if not math.isnan(since)}
+        if traffic != self._known:
+            self._known = traffic
+            write_traffic(self._folder, traffic, self._version)
