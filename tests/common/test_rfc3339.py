@@ -21,5 +21,10 @@ def test_a_time_before_the_year_1_becomes_its_beginning(at: float) -> None:
     assert datetime.fromisoformat(rfc3339(at)) == datetime.min.replace(tzinfo=UTC)
 
 
+@pytest.mark.parametrize("at", [253402300799.0, 253402300799.9999, 1e18, float("inf")])
+def test_a_time_after_the_year_9999_becomes_its_end(at: float) -> None:
+    assert rfc3339(at) == "9999-12-31T23:59:59Z"
+
+
 def test_a_time_is_in_utc() -> None:
     assert rfc3339(1_700_000_000.75) == "2023-11-14T22:13:20Z"

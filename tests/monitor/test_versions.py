@@ -133,3 +133,33 @@ def test_an_evaluation_survives_a_file_that_cannot_be_written(tmp_path: Path) ->
     monitor.observe(_rows(2), arrival=START)
     assert monitor.evaluate(START + 1.0).report.rows_observed == 10_000
     assert "autocorrelation is not kept for the next version" in monitor.store.notes[-1]
+
+
+def test_a_later_version_keeps_what_is_known_of_columns_it_does_not_have(tmp_path: Path) -> None:
+    before = _first_version(tmp_path)
+    second = _monitor(_baseline("b"), tmp_path, "2", START + DAY)
+    second.observe(_rows(1), arrival=START + DAY)
+    second.evaluate(START + DAY + 1.0)
+    third = _monitor(_baseline("a", "b"), tmp_path, "3", START + 2 * DAY)
+    assert _live(third).tau[0] == _live(before).tau[0]
+    np.testing.assert_array_equal(_live(third).since, START)
+
+
+def test_the_traffic_is_written_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    hindrance = tmp_path / "churn" / f"{TRAFFIC_FILE}.1.new"
+    hindrance.mkdir(parents=True)
+    monitor = _first_version(tmp_path)
+    assert not (tmp_path / "churn" / TRAFFIC_FILE).exists()
+    hindrance.rmdir()
+    monitor.evaluate(START + 2.0)
+    assert read_traffic(tmp_path / "churn")["a"].autocorrelation_rows == _live(monitor).tau[0]
+
+
+def test_a_replay_of_older_rows_learns_from_their_beginning(tmp_path: Path) -> None:
+    _first_version(tmp_path)
+    replay = _monitor(_baseline("a", "b"), tmp_path, "2")
+    np.testing.assert_array_equal(_live(replay).since, START)
+    years_ago = START - 1_000 * DAY
+    replay.observe(_rows(2), arrival=years_ago)
+    assert replay.evaluate(years_ago).report.learning_until == years_ago + 14 * DAY
+    assert replay.evaluate(years_ago + 14 * DAY).report.learning_until is None

@@ -98,6 +98,13 @@ def test_all_state_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:
     assert (tmp_path.parent / TRAFFIC_FILE).exists()
 
 
+@pytest.mark.parametrize(("model", "version"), [("churn", TRAFFIC_FILE), (TRAFFIC_FILE, "1")])
+def test_folders_that_are_named_like_a_file_of_state_are_left(model: str, version: str, tmp_path: Path) -> None:
+    store_in(tmp_path / model / version).leave()
+    assert reset(tmp_path) == 2
+    assert _names(tmp_path / model / version) == set()
+
+
 def test_state_of_version_0_1_0_is_deleted_unless_a_server_uses_it(tmp_path: Path) -> None:
     folder = _old(tmp_path / "churn" / "1")
     with pytest.raises(StateError, match="written by Driftgauge 0"):

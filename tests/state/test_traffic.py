@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from driftgauge.common.rfc3339 import EARLIEST, LATEST
 from driftgauge.state.traffic import TRAFFIC_FILE, ColumnTraffic, Traffic, read_traffic, write_traffic
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from tests.states import unhurried
 _COLUMNS = st.builds(
     ColumnTraffic,
     st.floats(1.0, 1e6),
-    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(EARLIEST, LATEST),
 )
 TRAFFIC: Traffic = {"age": ColumnTraffic(2.0, 1_700_000_000.0), 'a/b \n "ü"': ColumnTraffic(11.3, 0.25)}
 
@@ -51,6 +52,9 @@ def test_other_users_cannot_read_it(tmp_path: Path) -> None:
         json.dumps({"age": {"autocorrelation_rows": 1.0, "since": None}}).encode(),
         b'{"age": {"autocorrelation_rows": Infinity, "since": 0.0}}',
         b'{"age": {"autocorrelation_rows": 1.0, "since": NaN}}',
+        b'{"age": {"autocorrelation_rows": 1.0, "since": 1e300}}',
+        b'{"age": {"autocorrelation_rows": 1.0, "since": -1e13}}',
+        b'{"age": {"autocorrelation_rows": 1%s, "since": 0.0}}' % (b"0" * 400),
     ],
 )
 def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def reset(folder: Path) -> int:
         files = [path for path in _files(folder, _NAME) if path.parent in folders or _is_ours(path)]
         unfinished = [new for own in folders for new in own.glob("*.new")]
         models = {folder, *folders, *(own.parent for own in folders if own != folder)}
-        beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*")]
+        beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*") if not own.is_dir()]
         for path in [*files, *unfinished, *beside, *slots, *locks]:
             path.unlink(missing_ok=True)
     return len(files)

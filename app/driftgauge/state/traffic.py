@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from driftgauge.common.private_files import opened
+from driftgauge.common.rfc3339 import EARLIEST, LATEST
 from driftgauge.drift.evidence.live_dependence import LiveDependence
 
 TRAFFIC_FILE: Final = "traffic.json"
@@ -50,13 +51,13 @@ def read_traffic(folder: Path) -> Traffic:
         content = file.read(_MOST_BYTES)
     try:
         return {name: _column(**own) for name, own in json.loads(content).items()}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{TRAFFIC_FILE} is damaged: {error}") from error
 
 
 def _column(autocorrelation_rows: float, since: float) -> ColumnTraffic:
     column = ColumnTraffic(float(autocorrelation_rows), float(since))
-    if not (1.0 <= column.autocorrelation_rows < math.inf and math.isfinite(column.since)):
+    if not (1.0 <= column.autocorrelation_rows < math.inf and EARLIEST <= column.since <= LATEST):
         raise ValueError(f"{column} is not plausible")
     return column
 
@@ -92,9 +93,19 @@ class TrafficFile:
         return live.taken_over(tau, since)
 
     def keep(self, live: LiveDependence, columns: Sequence[str]) -> None:
-        """Write what is known of the columns, if it has changed; OSError if it cannot be written."""
+        """Write what is known of the columns, if it has changed; OSError if it cannot be written.
+
+        What the file says of columns that this version does not have stays in it.
+        """
         known = zip(columns, live.tau.tolist(), live.since.tolist(), strict=True)
         traffic = {name: ColumnTraffic(tau, since) for name, tau, since in known if not math.isnan(since)}
         if traffic != self._known:
+            write_traffic(self._folder, {**self._of_all(), **traffic}, self._version)
             self._known = traffic
-            write_traffic(self._folder, traffic, self._version)
+
+    def _of_all(self) -> Traffic:
+        """Return what the file says of the columns of all versions; nothing if it is damaged."""
+        try:
+            return read_traffic(self._folder)
+        except (OSError, ValueError):
+            return {}

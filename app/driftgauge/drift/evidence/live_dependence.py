@@ -174,7 +174,7 @@ class DependenceMeter:
         changes = _changes(before, sorted(news, key=lambda new: new[:2]), rows)
         return LiveDependence(
             rows=int(rows[-1]),
-            since=np.where(np.isnan(before.since), blocks.at[0], before.since),
+            since=np.fmin(before.since, blocks.at[0]),
             steps=changes[-1][1] if changes else before.steps,
             carried=before.carried,
             unfinished=unfinished,
