@@ -586,7 +586,10 @@ def test_columns_that_changed_a_little_are_named_together() -> None:
     assert report.drifted == ()
 
 
-NOTE = "The baseline has no times (--time): how much a day or a week usually varies is known from 1970-01-04 on."
+NOTE = (
+    "Severity is limited until 1970-01-04: the baseline has no times (--time), so how much a day or a week usually "
+    "varies is not known before."
+)
 
 
 @pytest.mark.parametrize(

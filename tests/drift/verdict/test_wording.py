@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driftgauge.drift.evidence.live_dependence import ITEM_ROWS
 from driftgauge.drift.evidence.trimmed import FEWEST_PAIRS
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
@@ -21,6 +20,7 @@ from driftgauge.drift.verdict.wording import (
     since_in_words,
     too_few_in_words,
 )
+from driftgauge.drift.windows.blocks import Blocks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,8 +96,8 @@ def _finding(**changes: Any) -> Finding:
             ),
             (
                 "5 % of rows missing (reference: 0 %). Significant; large (PSI 10.8, usual up to 3.27). Since "
-                "2013-05-09. The baseline has no times (--time): how much a day or a week usually varies is known from "
-                "2025-06-17 on."
+                "2013-05-09. Severity is limited until 2025-06-17: the baseline has no times (--time), so how much a "
+                "day or a week usually varies is not known before."
             ),
         ),
         (
@@ -140,7 +140,7 @@ def test_a_reason_says_what_moved_whether_it_matters_and_since_when(
 
 @pytest.mark.parametrize(("until", "day"), [(NOON, "2025-06-17"), (NOON + 43_200.0, "2025-06-17"), (0.0, "1970-01-01")])
 def test_learning_ends_on_a_day_that_is_not_before_its_end(until: float, day: str) -> None:
-    assert learning_in_words(until).endswith(f"is known from {day} on")
+    assert learning_in_words(until).startswith(f"severity is limited until {day}: the baseline has no times (--time), ")
 
 
 @pytest.mark.parametrize(
@@ -177,16 +177,20 @@ def test_without_times_independence_is_assumed_and_said() -> None:
     assert list(notes(plain)) == ["the reference has no times (--time): rows are assumed to be independent"]
 
 
-@pytest.mark.parametrize("pairs", [0, FEWEST_PAIRS - 1, FEWEST_PAIRS])
-def test_dependence_that_live_rows_show_is_not_assumed_away(pairs: int) -> None:
+@pytest.mark.parametrize(
+    ("blocks", "rows", "is_measured"),
+    [(0, 60, False), (FEWEST_PAIRS, 60, False), (FEWEST_PAIRS + 1, 60, True), (1, 6_000, False)],
+)
+def test_dependence_that_live_rows_show_is_not_assumed_away(blocks: int, rows: int, is_measured: bool) -> None:
     plain = build_baseline({"x": np.arange(20.0)}, created="")
-    live = plain.detector().start().live
-    assert live is not None
-    live = replace(live, rows=2 * pairs * ITEM_ROWS)
+    detector = plain.detector()
+    counts = np.repeat((rows // 20 * plain.counts[None]).astype(np.int64), blocks, axis=0)
+    seen = Blocks(counts, np.zeros(blocks, np.int64), np.arange(1.0, blocks + 1.0))
+    live = detector.advance(detector.start(), seen).live
     for baseline in (plain, _baseline([None])):
         (note,) = notes(baseline, live)
-        assert note.endswith("is measured from live rows alone") == (pairs == FEWEST_PAIRS)
-        assert note.endswith("rows are assumed to be independent") == (pairs < FEWEST_PAIRS)
+        assert note.endswith("is measured from live rows alone") == is_measured
+        assert note.endswith("rows are assumed to be independent") != is_measured
 
 
 def test_of_a_baseline_with_times_nothing_is_said_unless_there_is_something() -> None:

@@ -93,7 +93,9 @@ class LiveDependence:
 
     @property
     def is_measured(self) -> bool:
-        """Whether there are enough rows to measure anything."""
+        """Whether there are enough items to measure anything; blocks of any size are at least one item each."""
+        if self.levels:
+            return any(level.pairs >= FEWEST_PAIRS for level in self.levels)
         return self.rows >= 2 * FEWEST_PAIRS * ITEM_ROWS
 
     @property

@@ -119,7 +119,8 @@ def too_few_in_words(rows: int, needed: int, stale_seconds: float | None) -> str
 def learning_in_words(until: float) -> str:
     """Return why severity has an upper limit until a time, seconds since 1970: its day, or the next one (UTC)."""
     day = np.datetime64(math.ceil(until / DAY_SECONDS), "D")
-    return f"the baseline has no times (--time): how much a day or a week usually varies is known from {day} on"
+    unknown = "the baseline has no times (--time), so how much a day or a week usually varies is not known before"
+    return f"severity is limited until {day}: {unknown}"
 
 
 def since_in_words(since: float, now: float) -> str:
