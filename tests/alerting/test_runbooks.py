@@ -18,7 +18,7 @@ from driftgauge.errors import DROPS, Reason, Refused
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.series import LATENCY_BUCKETS
 from driftgauge.monitor.capture import batch_size
-from driftgauge.settings.options import CONFIG_VARIABLE, Settings, variable
+from driftgauge.settings.options import CONFIG_VARIABLE, Settings, load, variable
 from markdown_it import MarkdownIt
 
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
@@ -185,6 +185,12 @@ def test_the_pages_follow_the_options_of_the_rules() -> None:
     budget = runbooks(settings={**default_settings(), "error_budget_ratio": 0.01}).page("DriftgaugeErrorBudgetBurn")
     assert "(0.01: 99 %" in budget
     assert "| 14.4 | 14.4 % | 1h and 5m | critical |" in budget
+
+
+@pytest.mark.parametrize("setting", ["evaluation_stale_seconds", "max_event_ahead_seconds", "evaluation_rest_factor"])
+def test_the_pages_can_be_read_where_a_setting_has_no_limit(setting: str) -> None:
+    endless = runbooks(settings={**default_settings(), setting: load({setting: "inf"}).model_dump()[setting]})
+    assert endless.names == PAGES.names
 
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:

@@ -66,6 +66,14 @@ PAIR = "[warning, critical]: two numbers above 0, the second not below the first
         ),
         ("thresholds = {psi = [nan, 1]}", f'features."mean area".thresholds.psi: [nan, 1] cannot be used: give {PAIR}'),
         ("thresholds = {psi = [0, 1]}", f'features."mean area".thresholds.psi: [0, 1] cannot be used: give {PAIR}'),
+        (
+            "thresholds = {missing = [0.5, 1.5]}",
+            'features."mean area".thresholds.missing: [0.5, 1.5] cannot be used: ratios are at most 1',
+        ),
+        (
+            "thresholds = {unseen = [2, 2]}",
+            'features."mean area".thresholds.unseen: [2, 2] cannot be used: ratios are at most 1',
+        ),
         ("thresholds = {psi = 0.1}", f'features."mean area".thresholds.psi: 0.1 cannot be used: give {PAIR}'),
         ("thresholds = {psi = [0.1]}", f'features."mean area".thresholds.psi: [0.1] cannot be used: give {PAIR}'),
         (

@@ -173,6 +173,7 @@ WRONG: list[tuple[str, str]] = [
     ("max_age_seconds", "day"),
     ("psi_threshold_warning", "0"),
     ("psi_threshold_critical", "nan"),
+    ("psi_threshold_critical", "inf"),
     ("psi_thresholds_by_feature", "temp"),
     ("psi_thresholds_by_feature", "temp=0.3"),
     ("psi_thresholds_by_feature", "temp=0.5:0.3"),
@@ -194,9 +195,11 @@ WRONG: list[tuple[str, str]] = [
     ("false_alarm_interval_seconds", "inf"),
     ("features", "temp"),
     ("features", "[]"),
+    ("features", "[" * 100_000),
     ("alert_on_small", "sometimes"),
     ("learning_seconds", "-1"),
     ("learning_seconds", "inf"),
+    ("learning_seconds", "1000000001"),
     ("false_alarm_interval_seconds", "nan"),
     ("false_alarm_interval_seconds", "month"),
     ("evidence_tolerance_ratio", "-0.01"),
@@ -630,7 +633,9 @@ def test_an_unknown_flag_is_refused_by_name() -> None:
         load({"prot": 9000})
 
 
-@pytest.mark.parametrize("content", [b"port 9000", b"port = 1\nport = 2", b'host = "\xff"'])
+@pytest.mark.parametrize(
+    "content", [b"port 9000", b"port = 1\nport = 2", b'host = "\xff"', b"port = " + b"[" * 100_000]
+)
 def test_a_file_that_is_not_toml_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "broken.toml"
     path.write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -49,7 +50,7 @@ def _text(value: object) -> str:
     """Return a setting's value as a sentence has it: `1,000 and 10,000`, `0.1`."""
     if isinstance(value, tuple):
         return " and ".join(map(_text, value))
-    if isinstance(value, int | float) and value == int(value):
+    if isinstance(value, int | float) and math.isfinite(value) and value == int(value):
         return f"{int(value):,}"
     return str(value)
 

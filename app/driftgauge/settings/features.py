@@ -22,6 +22,10 @@ LONGEST_VALUE: Final = 60
 PAIR: Final = "[warning, critical]: two numbers above 0, the second not below the first"
 
 
+def _spelled(pair: Pair) -> str:
+    return f"[{pair[0]:g}, {pair[1]:g}]"
+
+
 class FeatureThresholds(BaseModel):
     """Thresholds of one column, by statistic: warning and critical."""
 
@@ -39,7 +43,14 @@ class FeatureThresholds(BaseModel):
     @classmethod
     def _rising(cls, value: Pair | None) -> Pair | None:
         if value is not None and not 0.0 < value[0] <= value[1] < math.inf:
-            raise ValueError(f"[{value[0]:g}, {value[1]:g}] cannot be used: give {PAIR}")
+            raise ValueError(f"{_spelled(value)} cannot be used: give {PAIR}")
+        return value
+
+    @field_validator("missing", "unseen")
+    @classmethod
+    def _ratios(cls, value: Pair | None) -> Pair | None:
+        if value is not None and value[1] > 1.0:
+            raise ValueError(f"{_spelled(value)} cannot be used: ratios are at most 1")
         return value
 
 
@@ -90,7 +101,7 @@ def decoded(value: object) -> object:
         return value
     try:
         return json.loads(value) if value.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f'{shortened(repr(value), LONGEST_VALUE)} is not JSON: give e.g. {{"temp": {{"alert": false}}}}'
         ) from error

@@ -28,11 +28,13 @@ class ThresholdSettings(BaseModel):
     psi_threshold_warning: float = Field(
         Policy.psi_thresholds[0],
         gt=0,
+        allow_inf_nan=False,
         description="Noise-corrected PSI at which a significant change is reported as drift with severity `warning`.",
     )
     psi_threshold_critical: float = Field(
         Policy.psi_thresholds[1],
         gt=0,
+        allow_inf_nan=False,
         description="Noise-corrected PSI at which a significant change is reported as drift with severity `critical`.",
     )
     psi_thresholds_by_feature: Annotated[dict[str, tuple[float, float]], NoDecode] = Field(
@@ -52,7 +54,7 @@ class ThresholdSettings(BaseModel):
     learning_seconds: float = Field(
         Policy.learning_seconds,
         ge=0,
-        allow_inf_nan=False,
+        le=1e9,
         description="Time from the first row for which no severity is above `warning`, if the baseline has no times: "
         "before, it is not known how much a day or a week usually varies. 0 turns it off.",
     )
