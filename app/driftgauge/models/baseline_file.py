@@ -100,6 +100,7 @@ class _ColumnText(_Part):
     by_hour: dict[_Digits, tuple[_Count, ...]]
     in_sample: _Flag
     of_text: _Flag = False
+    expected_live_tau: Annotated[_Number, Field(ge=1.0)] | None = None
 
     @model_validator(mode="after")
     def _is_possible(self) -> _ColumnText:
@@ -153,6 +154,7 @@ class _ColumnText(_Part):
             expected_range={int(size): value for size, value in self.natural_variation.items()},
             tau=self.tau,
             trending=self.trending,
+            expected_live_tau=self.expected_live_tau,
             by_hour={int(hour): counts for hour, counts in self.by_hour.items()},
             in_sample=self.in_sample,
             of_text=self.of_text,

@@ -120,6 +120,40 @@ def test_the_reference_tau_holds_unless_the_live_one_is_far_larger() -> None:
     np.testing.assert_array_equal(some.tau_in_force(_live([4.0, 4.0, 1.0])), [1.0, 4.0, 1.0])
 
 
+def test_the_reference_tau_holds_for_live_ones_that_the_reference_accounts_for() -> None:
+    own, known = np.array([3.0, 3.0, 3.0]), np.array([64.0, 64.0, 0.0])
+    timed = np.array([True, True, True])
+    detector = Detector(BASELINE.bins, BASELINE.counts, tau=own, timed=timed, expected_live_tau=known)
+    np.testing.assert_array_equal(detector.tau_in_force(_live([64.0, 128.0, 16.0])), [3.0, 128.0, 3.0])
+    untimed = Detector(BASELINE.bins, BASELINE.counts, timed=~timed, expected_live_tau=known)
+    np.testing.assert_array_equal(untimed.tau_in_force(_live([4.0, 2.0, 1.0])), [4.0, 2.0, 1.0])
+
+
+def _cycle(rows: int, shift: float, seed: int) -> FloatArray:
+    """Return a column with a daily cycle of 200 rows, moved by parts of a day."""
+    day = 2.0 * np.pi * (np.arange(rows) / 200.0 + shift)
+    values: FloatArray = np.sin(day) + 0.3 * np.random.default_rng(seed).standard_normal(rows)
+    return values
+
+
+def test_a_shift_of_a_column_with_a_daily_cycle_is_found_if_the_reference_has_times() -> None:
+    """Such as an hour that arrives in another time zone: its live tau is far larger than the reference's."""
+    built = build_baseline({"x": _cycle(40_000, 0.0, 1)}, created="", ordered_by="t")
+    live = np.append(_cycle(20_000, 0.0, 2), _cycle(2_000, 0.0, 3) + 0.5)
+    counts = built.binner.counts_by(built.binner.codes(live[:, None]), np.repeat(np.arange(440), 50), 440)
+    blocks = Blocks(counts, np.zeros(440, np.int64), np.arange(1.0, 441.0))
+    (column,) = built.columns
+    without = replace(built, columns=(replace(column, expected_live_tau=None),))
+    for baseline, is_found in ((built, True), (without, False)):
+        detector = baseline.detector()
+        quiet = detector.advance(detector.start(), blocks.part(slice(0, 400)))
+        assert quiet.live is not None
+        assert quiet.live.tau[0] > OVERRULED * baseline.tau[0]
+        assert not quiet.raised.any()
+        seen = detector.advance(quiet, blocks.part(slice(400, 440)))
+        assert bool(seen.raised[0]) == is_found
+
+
 def test_whose_tau_has_times_is_known_from_the_baseline() -> None:
     assert not BASELINE.timed.any()
     assert _baseline(2_000, ordered_by="time").timed.all()

@@ -372,7 +372,18 @@ def test_a_baseline_survives_being_text(table: Table, ordered: bool) -> None:
 def test_a_baseline_of_numbers_reads_back_as_an_equal_one() -> None:
     table = {name: data for name, data in some_table().items() if name != "letter"}
     built = build_baseline(table, created=CREATED, ordered_by="time", window_sizes=(SIZE,))
-    assert loads(dumps(built)) == built
+    read = loads(dumps(built))
+    assert read == built
+    assert [column.expected_live_tau for column in read.columns] == list(built.expected_live_tau)
+    assert (built.expected_live_tau >= 1.0).all()
+
+
+def test_a_baseline_of_a_version_that_did_not_measure_live_dependence_keeps_its_hash(baseline: Baseline) -> None:
+    columns = tuple(replace(column, expected_live_tau=None) for column in baseline.columns)
+    before = replace(baseline, columns=columns)
+    assert "expected_live_tau" not in dumps(before)
+    read = loads(dumps(before))
+    assert (read.hash, list(read.expected_live_tau)) == (before.hash, [0.0] * len(columns))
 
 
 def test_baselines_of_different_content_have_different_hashes(baseline: Baseline) -> None:
@@ -380,6 +391,8 @@ def test_baselines_of_different_content_have_different_hashes(baseline: Baseline
         {"tau": 7.5},
         {"tau": None},
         {"trending": not baseline.columns[0].trending},
+        {"expected_live_tau": 7.5},
+        {"expected_live_tau": None},
         {"by_hour": {3: baseline.columns[0].counts}},
         {"by_hour": {4: baseline.columns[0].counts}},
     ]
@@ -469,6 +482,7 @@ def _bins_with(**changes: object) -> Callable[[dict[str, Any]], object]:
         _column_with(expected_range={"day": 1.0}),
         _column_with(unknown=1),
         _column_with(tau="long"),
+        _column_with(expected_live_tau=0.5),
         _column_with(by_hour=None),
         _column_with(by_hour={"3": [1.0]}),
         _column_with(by_hour={"noon": []}),

@@ -6,7 +6,7 @@ from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
-from driftgauge.drift.reference.dependence import BATCHES, LARGEST_TAU, dependence, smallest_silent_tau
+from driftgauge.drift.reference.dependence import BATCHES, LARGEST_TAU, SIMILAR, dependence, smallest_silent_tau
 from driftgauge.drift.verdict.wording import notes
 from driftgauge.drift.windows.blocks import Blocks, block_ends, counted_blocks
 
@@ -50,6 +50,24 @@ def test_tau_is_the_variance_ratio_of_a_hundred_means(phi: float) -> None:
 def test_tau_comes_near_the_variance_of_long_means_over_that_of_independent_rows(phi: float, longrun: float) -> None:
     found = np.mean([_tau(_ar(phi, seed=seed)) for seed in range(10)])
     assert 0.75 * longrun < found < 1.15 * longrun  # of ten bins, a mean remembers a little less than of the values
+
+
+def _expected_live_tau(values: FloatArray, hours: IntArray | None = None) -> float | None:
+    return _built(values, hours).columns[0].expected_live_tau
+
+
+def test_a_reference_accounts_for_the_tau_that_its_own_rows_show_at_a_smaller_scale() -> None:
+    day = np.sin(2.0 * np.pi * np.arange(ROWS) / 200.0)
+    values = day + 0.3 * _ar(0.0)
+    known = _expected_live_tau(values)
+    assert known is not None
+    assert 8.0 * _tau(values) < known <= ROWS / BATCHES
+    assert _expected_live_tau(_ar(0.0)) == SIMILAR
+    assert _expected_live_tau(values, np.arange(ROWS) // 200 % 24) is None
+
+
+def test_a_short_reference_accounts_for_no_dependence_longer_than_its_batches() -> None:
+    assert _expected_live_tau(_ar(0.99, 5_000)) == 5_000 / BATCHES
 
 
 def test_tau_of_independent_rows_is_hardly_more_than_one() -> None:

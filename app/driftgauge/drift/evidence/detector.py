@@ -118,6 +118,7 @@ class Detector:
         watched: BoolArray | None = None,
         tolerance: FloatArray | None = None,
         timed: BoolArray | None = None,
+        expected_live_tau: FloatArray | None = None,
     ) -> None:
         """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
 
@@ -126,7 +127,8 @@ class Detector:
         says which columns have a detector, by default all; `tolerance` (shape [columns]) is by default the
         budget's. With `timed` (shape [columns]), which says whose `tau` the
         reference's times gave, dependence is measured live too; never by hour, because an hour's own sampling error
-        would look like dependence.
+        would look like dependence. `expected_live_tau` (shape [columns]) are the live ones that the reference accounts
+        for, by default none.
         """
         columns = len(bins)
         self.budget: Final = budget or Budget()
@@ -137,6 +139,8 @@ class Detector:
         against = () if by_hour is None else by_hour
         self._against_hour: Final[tuple[Bets, ...]] = tuple(self._maker.against(own) for own in against)
         self._timed: BoolArray = np.zeros(columns, np.bool_) if timed is None else timed
+        expected = OVERRULED * self.tau
+        self._trusted = expected if expected_live_tau is None else np.maximum(expected, expected_live_tau)
         self._meter: Final = None if timed is None or by_hour is not None else DependenceMeter(bins, counts)
         self._bets: tuple[FloatArray, Bets] = self.tau, self._maker.bets
         self._weights = self._maker.weights
@@ -183,10 +187,11 @@ class Detector:
     def tau_in_force(self, live: LiveDependence) -> FloatArray:
         """Return the autocorrelation times by which the next block is weighed, shape [columns].
 
-        The reference's where it has times, unless the live ones are far larger; else the live ones.
+        The reference's where it has times, unless the live ones are far larger and the reference does not account
+        for them; else the live ones.
         """
         live_tau = live.tau
-        trusted = (live_tau <= OVERRULED * self.tau) & self._timed
+        trusted = (live_tau <= self._trusted) & self._timed
         tau: FloatArray = np.where(trusted, self.tau, np.maximum(live_tau, self.tau))
         return tau
 

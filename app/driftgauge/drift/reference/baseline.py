@@ -191,6 +191,11 @@ class Baseline:
         """Whose autocorrelation time the reference's times gave, shape [columns]."""
         return np.array([column.tau is not None for column in self.columns])
 
+    @cached_property
+    def expected_live_tau(self) -> FloatArray:
+        """Largest autocorrelation times of live rows that the reference accounts for, shape [columns]; 0 if unknown."""
+        return np.array([column.expected_live_tau or 0.0 for column in self.columns])
+
     def detector(
         self,
         budget: Budget | None = None,
@@ -214,6 +219,7 @@ class Baseline:
             watched=~self.in_sample if watched is None else watched & ~self.in_sample,
             tolerance=tolerance,
             timed=self.timed if live else None,
+            expected_live_tau=self.expected_live_tau,
         )
 
     @cached_property
@@ -282,7 +288,10 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
         known = (own.expected_range, its.expected_range)
         larger = own if (own.tau or 0.0) >= (its.tau or 0.0) else its
         variation = {size: max(_nearest(one, size) for one in known) for size in sizes}
-        columns.append(replace(own, expected_range=variation, tau=larger.tau, trending=larger.trending))
+        live = max((one.expected_live_tau for one in (own, its) if one.expected_live_tau is not None), default=None)
+        larger = replace(larger, expected_live_tau=live)
+        taken = {key: getattr(larger, key) for key in ("tau", "trending", "expected_live_tau")}
+        columns.append(replace(own, expected_range=variation, **taken))
     return replace(baseline, columns=tuple(columns))
 
 

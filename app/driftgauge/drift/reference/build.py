@@ -20,10 +20,11 @@ from driftgauge.drift.bins import (
     reference_counts,
 )
 from driftgauge.drift.evidence.detector import Detector
+from driftgauge.drift.evidence.live_dependence import DependenceMeter
 from driftgauge.drift.ordered_bins import NormalScores
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, CorrelationTable, Table
-from driftgauge.drift.reference.dependence import TRENDING, dependence, smallest_silent_tau
+from driftgauge.drift.reference.dependence import TRENDING, dependence, expected_live_tau, smallest_silent_tau
 from driftgauge.drift.reference.expected_range import expected_range
 from driftgauge.drift.statistics.correlation import RowCorrelations
 from driftgauge.drift.statistics.psi import ZeroBin
@@ -146,10 +147,14 @@ def _with_dependence(baseline: Baseline, codes: CodeArray, hours: IntArray | Non
 
     tau = smallest_silent_tau(found.tau, raises_alarm)
     trending = found.trending | (tau > TRENDING * found.tau)
-    columns = (
+    columns = tuple(
         replace(column, tau=float(tau[i]), trending=bool(trending[i])) for i, column in enumerate(baseline.columns)
     )
-    return replace(baseline, columns=tuple(columns))
+    if hours is None:  # by hour, no dependence is measured live
+        meter = DependenceMeter(baseline.bins, baseline.counts)
+        live = expected_live_tau(meter, _blocks(baseline.binner, codes, None)).tolist()
+        columns = tuple(replace(column, expected_live_tau=own) for column, own in zip(columns, live, strict=True))
+    return replace(baseline, columns=columns)
 
 
 def _codes(binner: Binner, cells: Sequence[FloatArray]) -> CodeArray:

@@ -51,6 +51,10 @@ class ColumnBaseline:
     """Autocorrelation time: consecutive rows that carry the information of one independent row. None without times."""
     trending: bool = False
     """Whether a trend or season in the reference causes most of `tau`."""
+    expected_live_tau: float | None = None
+    """The largest tau of live rows that the reference accounts for (see `reference.dependence`).
+
+    None without times, and by hour of the day."""
     by_hour: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     """Reference rows in each bin by hour of the day (UTC), as `counts`; empty unless compared by hour."""
     in_sample: bool = False
@@ -117,6 +121,8 @@ def column_content(column: ColumnBaseline) -> dict[str, Any]:
     content["by_hour"] = {str(hour): list(counts) for hour, counts in column.by_hour.items()}
     if not column.of_text:  # which earlier versions do not know, and do not expect in the hash
         del content["of_text"]
+    if column.expected_live_tau is None:  # as above
+        del content["expected_live_tau"]
     content["natural_variation"] = {str(size): value for size, value in content.pop("expected_range").items()}
     return content
 

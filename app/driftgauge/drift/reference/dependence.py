@@ -6,7 +6,7 @@ independent rows. It is a heuristic: dependence longer than a batch, or absent f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,8 @@ from scipy.special import chdtri, gammaincinv  # not scipy.stats, which takes a 
 
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import BoolArray, CodeArray, FloatArray, IntArray
-from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS
+from driftgauge.drift.evidence.live_dependence import POWERS, DependenceMeter
+from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, HOURS, Blocks
 
 BATCHES: Final = 100
 FEWEST_BATCHES: Final = 10
@@ -35,6 +36,8 @@ _CERTAIN: Final = 1e-2
 """False-positive rate of a ratio."""
 _UPPER: Final = 0.2
 """Probability that the upper limit of a ratio is too low."""
+SIMILAR: Final = 2.0
+"""Live rows may show this many times the tau that the reference shows when it is measured as they are."""
 _REFINEMENTS: Final = 3
 _WHOLE: Final = -1
 """The stratum of rows that are compared with the whole reference."""
@@ -149,6 +152,22 @@ def _excess(
         mean = (shares * scores).sum(axis=1)
         spread[:, -1] += rows.sum() * np.maximum((shares * scores**2).sum(axis=1) - mean**2, 0.0)
     return excess, spread / len(codes)
+
+
+def expected_live_tau(meter: DependenceMeter, blocks: Iterable[Blocks]) -> FloatArray:
+    """Return the largest tau of live rows that a reference in order of time accounts for, shape [columns].
+
+    The reference's rows, in blocks, are measured as live rows are. A daily cycle, for example, shows a large tau at a
+    scale of hours, and cancels out in stretches of days. Live rows that show the same are no news, as long as the
+    reference has a hundred stretches of that length: its own tau is measured from these.
+    """
+    live = meter.start()
+    largest = live.tau
+    for lot in blocks:
+        live, changes = meter.after(live, lot)
+        for _, steps in changes:
+            largest = np.maximum(largest, POWERS[steps])
+    return np.maximum(np.minimum(SIMILAR * largest, live.rows / BATCHES), 1.0)
 
 
 def smallest_silent_tau(tau: FloatArray, raises_alarm: Callable[[FloatArray], BoolArray]) -> FloatArray:
