@@ -11,6 +11,8 @@ from typing import Any
 
 import promql_parser
 import pytest
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.render import render
 from driftgauge.metrics.catalogue import catalogue
 
 from tests.alerting.queries import VALUES, Question, dashboard_queries, filled, load, panels
@@ -27,6 +29,25 @@ QUERIES = dashboard_queries()
 def test_they_are_what_their_source_makes() -> None:
     done = subprocess.run([sys.executable, SOURCE, "--check"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_their_links_lead_to_the_rendered_addresses() -> None:
+    shipped = {path: text for path, text in render(MonitoringOptions()).items() if path.startswith("grafana/")}
+    assert shipped == {f"grafana/dashboards/{uid}.json": _shipped(uid) for uid in BOARDS}
+    base, wiki = "https://model.example.org/a", 'https://wiki.example.org/"runbooks"'
+    for options, runbooks in (
+        (MonitoringOptions(base_url=f"{base}/"), f"{base}/runbooks"),
+        (MonitoringOptions(base_url=base, runbook_url=wiki), wiki),
+    ):
+        files = render(options)
+        for uid in BOARDS:
+            board = json.loads(files[f"grafana/dashboards/{uid}.json"])
+            variables = {own["name"]: own["query"] for own in board["templating"]["list"]}
+            assert (variables["server"], variables["runbooks"]) == (base, runbooks)
+
+
+def _shipped(uid: str) -> str:
+    return (ROOT / "monitoring" / "grafana" / "dashboards" / f"{uid}.json").read_text(encoding="utf-8")
 
 
 def test_their_uids_never_change() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +23,8 @@ from driftgauge.errors import MonitoringError
 
 NOTE: Final = "# Written by `driftgauge monitoring render`. To change it, run that with other options.\n"
 TEMPLATES: Final = "alertmanager/templates/driftgauge.tmpl"
-VERBATIM: Final = ("alertmanager/templates", "grafana/dashboards", "grafana/provisioning")
+DASHBOARDS: Final = "grafana/dashboards"
+VERBATIM: Final = ("alertmanager/templates", "grafana/provisioning")
 """Folders that no option changes."""
 
 
@@ -33,7 +35,29 @@ def render(options: MonitoringOptions) -> dict[str, str]:
     return {
         **{path: NOTE + _yaml(content) for path, content in contents.items()},
         **{f"runbooks/{name}.md": page for name, page in pages.items()},
+        **_dashboards(options),
     }
+
+
+def _dashboards(options: MonitoringOptions) -> dict[str, str]:
+    """Return the dashboards with the options' addresses as those of their links, by path."""
+    usual = MonitoringOptions()
+    addresses = {
+        _variable(usual.base_url): _variable(options.base_url.rstrip("/")),
+        _variable(usual.runbooks): _variable(options.runbooks),
+    }
+    found = {}
+    for path in sorted((shipped_folder() / DASHBOARDS).glob("*.json")):
+        text = path.read_text(encoding="utf-8")
+        for address, own in addresses.items():
+            text = text.replace(address, own)
+        found[f"{DASHBOARDS}/{path.name}"] = text
+    return found
+
+
+def _variable(address: str) -> str:
+    """Return the line of a dashboard's variable with an address."""
+    return f'"query": {json.dumps(address)},'
 
 
 def _files(options: MonitoringOptions) -> dict[str, dict[str, Any]]:
