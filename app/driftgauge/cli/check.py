@@ -77,14 +77,8 @@ def check(
         if as_json:
             typer.echo(as_bytes(verdicts, reference, is_history=comparison.is_history, held_out=held_out))
         else:
-            show(
-                verdicts,
-                console(),
-                is_history=comparison.is_history,
-                show_all=show_all,
-                statistics=statistics,
-                held_out=held_out,
-            )
+            history = comparison.is_history
+            show(verdicts, console(), is_history=history, show_all=show_all, statistics=statistics, held_out=held_out)
         sys.stdout.flush()
     raise typer.Exit(int(any(verdict.drifted for verdict in verdicts)))
 
