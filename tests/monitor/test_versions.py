@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.live_dependence import LiveDependence
 from driftgauge.drift.reference.baseline import Baseline
@@ -163,3 +164,19 @@ def test_a_replay_of_older_rows_learns_from_their_beginning(tmp_path: Path) -> N
     replay.observe(_rows(2), arrival=years_ago)
     assert replay.evaluate(years_ago).report.learning_until == years_ago + 14 * DAY
     assert replay.evaluate(years_ago + 14 * DAY).report.learning_until is None
+
+
+def test_a_version_that_waits_for_the_lock_takes_over_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _first_version(tmp_path)
+
+    def held(*_: object) -> None:
+        raise LockTimeout("another process holds it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "evaluating", held)
+        after = _monitor(_baseline("a", "b"), tmp_path, "2")
+    assert (_live(after).tau == 1.0).all()
+    after.observe(_rows(2, 49), arrival=START + DAY)
+    after.catch_up(START + DAY)
+    np.testing.assert_array_equal(_live(after).tau, _live(before).tau)
+    np.testing.assert_array_equal(_live(after).since, _live(before).since)

@@ -138,20 +138,22 @@ class Monitor:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
         self._observing = threading.Lock()
         self._traffic = traffic
-        with suppress(LockTimeout):
-            self._take_over()
+        self._has_begun = False
         self._last = self._initial(now)
 
     def _take_over(self) -> None:
-        """Begin with what earlier versions knew of the rows of the columns, unless rows of this one have come."""
-        with self.store.evaluating():
-            live = self.store.root.progress.evidence.live
-            if self._traffic is None or live is None or not np.isnan(live.since).all() or not self.store.is_persistent:
-                return
-            try:
-                self.store.begin_with(self._traffic.begun(live, self.baseline.names))
-            except (OSError, ValueError) as error:
-                self.store.note(f"{error}; autocorrelation is measured from the start")
+        """Begin with what earlier versions knew of the rows of the columns, unless rows of this one have come.
+
+        The caller holds the lock.
+        """
+        self._has_begun = True
+        live = self.store.root.progress.evidence.live
+        if self._traffic is None or live is None or not np.isnan(live.since).all() or not self.store.is_persistent:
+            return
+        try:
+            self.store.begin_with(self._traffic.begun(live, self.baseline.names))
+        except (OSError, ValueError) as error:
+            self.store.note(f"{error}; autocorrelation is measured from the start")
 
     def _keep_traffic(self) -> None:
         """Keep what is known of the rows of the columns for later versions. The caller holds the lock."""
@@ -227,6 +229,8 @@ class Monitor:
                 self._catch_up(now)
 
     def _catch_up(self, now: float) -> None:
+        if not self._has_begun:
+            self._take_over()
         limit = self.clock.limit(now)
         for _ in range(_MOST_ROUNDS):
             pending = self.store.pending(limit, now)
