@@ -92,7 +92,7 @@ def _finding(**changes: Any) -> Finding:
         (
             Status.DRIFT_DETECTED,
             _finding(
-                moved="5 % of rows missing (reference: 0 %)", learning=learning_in_words(NOON), since="since 2013-05-09"
+                moved="5 % of rows missing (reference: 0 %)", limited=learning_in_words(NOON), since="since 2013-05-09"
             ),
             (
                 "5 % of rows missing (reference: 0 %). Significant; large (PSI 10.8, usual up to 3.27). Since "

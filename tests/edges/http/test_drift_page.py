@@ -165,7 +165,7 @@ def test_the_end_of_learning_is_shown(report: DriftReport) -> None:
 def test_a_column_says_why_its_severity_is_limited(report: DriftReport) -> None:
     findings = [verdict.finding for verdict in report.verdicts]
     assert all(findings)
-    learning = [replace(finding, learning="the baseline has no times") for finding in findings if finding]
+    learning = [replace(finding, limited="the baseline has no times") for finding in findings if finding]
     limited = [replace(v, finding=finding) for v, finding in zip(report.verdicts, learning, strict=True)]
     assert tree_of(replace(report, verdicts=tuple(limited))).words.count("The baseline has no times.") == 2
     assert "The baseline has no times." not in tree_of(report).words

@@ -31,6 +31,7 @@ from driftgauge.drift.verdict.rule import (
     judge,
 )
 from driftgauge.drift.verdict.wording import (
+    NO_ALERTS,
     Effect,
     Finding,
     learning_in_words,
@@ -236,7 +237,7 @@ class _Judge:
             moved=change.clause if change else "",
             share=change.share if change else None,
             since="" if since is None or since >= self.now else since_in_words(since, self.now),
-            learning=learning if own.alert else "",
+            limited=learning if own.alert else NO_ALERTS * (severity != verdict[1]),
         )
         reason = f"{column.name}: {finding.in_words(status)}"
         return ColumnVerdict(column.name, status, severity, reason, since, finding)

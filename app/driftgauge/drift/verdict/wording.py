@@ -71,8 +71,8 @@ class Finding:
     share: Share | None = None
     """The share of rows that `moved` states; None if it states the mean, or nothing."""
     since: str = ""
-    learning: str = ""
-    """Why the severity has an upper limit for now, as `learning_in_words` says it; empty if it has none."""
+    limited: str = ""
+    """Why the severity is limited, as `learning_in_words` or `NO_ALERTS` says it; empty if it is not."""
 
     def in_words(self, status: Status) -> str:
         """Return the reason of a verdict."""
@@ -89,7 +89,7 @@ class Finding:
 
     def _changed(self, status: Status) -> str:
         moved = [f"{self.moved}."] if self.moved else []
-        return " ".join([*moved, self.weight(status), *map(sentence, filter(None, (self.since, self.learning)))])
+        return " ".join([*moved, self.weight(status), *map(sentence, filter(None, (self.since, self.limited)))])
 
     def _quiet(self) -> str:
         if self.effect is None:
@@ -114,6 +114,9 @@ def too_few_in_words(rows: int, needed: int, stale_seconds: float | None) -> str
     if rows == 0:
         return f"no rows in the last {age} (max_age_seconds), {needed} are needed"
     return f"{rows} of {needed} rows; rows older than {age} do not count (max_age_seconds)"
+
+
+NO_ALERTS: Final = "severity is limited: the settings turn alerts off for this column"
 
 
 def learning_in_words(until: float) -> str:

@@ -173,8 +173,8 @@ def _moved(verdict: ColumnVerdict) -> str:
     finding = verdict.finding
     if finding is None or not finding.moved:
         return _text(verdict.reason.removeprefix(f"{verdict.name}: "))
-    learning = f"<small>{escape(sentence(finding.learning))}</small>" if finding.learning else ""
-    return f"{_text(finding.moved)}<small>{_text(finding.weight(verdict.status))}</small>{learning}"
+    limited = f"<small>{escape(sentence(finding.limited))}</small>" if finding.limited else ""
+    return f"{_text(finding.moved)}<small>{_text(finding.weight(verdict.status))}</small>{limited}"
 
 
 def _text(words: str) -> str:
