@@ -114,7 +114,7 @@ def test_thresholds_of_a_column_that_the_model_does_not_have_stop_the_start(bina
             {"mean area": {"kind": "categorical"}},
             (
                 'features."mean area".kind: the column is numeric in the baseline, whose bins cannot be changed here. '
-                "Build the baseline with --kinds mean area=categorical, or leave out the key"
+                "Build the baseline with --kinds 'mean area=categorical', or leave out the key"
             ),
         ),
     ],

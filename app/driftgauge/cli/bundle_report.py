@@ -13,6 +13,7 @@ from driftgauge.cli.console import widest_that_fits
 from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
+from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.wording import notes
 from driftgauge.models.bundle import BundleInfo, Performance, Timing
 from driftgauge.models.formats.spec import ModelSpec
@@ -150,7 +151,7 @@ def _column_cells(column: ColumnBaseline, usual: float) -> dict[str, str]:
         "min": _short(column.min),
         "max": _short(column.max),
         "usual PSI": f"{usual:.2g}" if column.expected_range else "unknown",
-        "tau": "unknown" if column.tau is None else f"{column.tau:.3g}",
+        "tau": "unknown" if column.tau is None else short(column.tau),
     }
 
 

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from driftgauge.demo.flights import WINTER
 from driftgauge.demo.quality import auc
 from driftgauge.demo.replay import Replay, columns_of
+from driftgauge.drift.verdict.numbers import short
 
 FIRST_MONTH: Final = WINTER.held_out_month + 1
 STATUS_EVERY_ROWS: Final = 2_500
@@ -121,7 +122,7 @@ def _numbers(column: Mapping[str, Any]) -> Iterator[str]:
     yield "" if column["evidence_log10"] is None else f"{column['evidence_log10']:.1f}"
     yield "" if window["psi_debiased"] is None else f"{window['psi_debiased']:.2f}"
     yield f"{window['psi_threshold']['warning']:.2f}"
-    yield "" if column["tau"] is None else f"{column['tau']:.3g}"
+    yield "" if column["tau"] is None else short(column["tau"])
 
 
 def _relative_size(window: Mapping[str, Any]) -> float:

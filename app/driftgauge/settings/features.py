@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -161,7 +162,8 @@ def require_kinds(features: Mapping[str, FeatureSettings], baseline: Baseline) -
     for column in baseline.columns:
         kind = features[column.name].kind if column.name in features else None
         if kind is not None and kind != column.kind:
+            option = shlex.quote(f"{column.name}={kind}")
             raise SettingsError(
                 f"{spelled_path([column.name, 'kind'])}: the column is {column.kind} in the baseline, whose bins "
-                f"cannot be changed here. Build the baseline with --kinds {column.name}={kind}, or leave out the key"
+                f"cannot be changed here. Build the baseline with --kinds {option}, or leave out the key"
             )

@@ -13,8 +13,8 @@ def two_decimals(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """Return a number with three significant digits."""
-    return f"{value:.3g}"
+    """Return a number with three significant digits; all digits of whole thousands."""
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e12 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:

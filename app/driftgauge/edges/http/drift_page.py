@@ -246,7 +246,7 @@ def _window_name(window: WindowReport) -> str:
 def _number(value: float) -> str:
     if math.isnan(value):
         return UNKNOWN
-    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e12 else short(float(value))
+    return short(float(value))
 
 
 # ---------------------------------------------------------------- links
