@@ -322,6 +322,8 @@ def _model_reason(worst: list[ColumnVerdict]) -> str:
     if first.status is Status.INSUFFICIENT_DATA:
         return first.reason.removeprefix(f"{first.name}: ")
     if first.severity is None:
+        if first.finding is not None and first.finding.effect is None:
+            return f"no drift: {first.finding.in_words(first.status)}"
         return f"no drift. Nearest to its limit is {first.reason}"
     moved = [verdict.name for verdict in worst if verdict.severity and verdict.status is first.status]
     more = f" and {len(moved) - 4} more" if len(moved) > 4 else ""
