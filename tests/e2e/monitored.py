@@ -24,6 +24,7 @@ MODEL: Final = "coin"
 ENV: Final = {
     "DRIFTGAUGE_WINDOWS": "1000,2000",
     "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0",
+    "DRIFTGAUGE_LEARNING_SECONDS": "0",
     # As if each server had a machine of its own: on one bundle they would share their state.
     "DRIFTGAUGE_STATE_DIR": "memory",
 }

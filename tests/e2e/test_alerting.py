@@ -44,6 +44,7 @@ DISCRETE, SHIFTED = FEATURES[-2:]
 DRIFT: Final = "ModelFeatureDrift"
 MISSING: Final = "ModelMissingValues"
 OF_THE_MODEL: Final = (DRIFT, MISSING, "ModelPredictionDrift", "ModelUnseenCategories")
+OF_THE_SERVER: Final = ("DriftgaugeDown", "DriftgaugeServerDown")
 IDENTITY: Final = {"job": "driftgauge", "model_name": MODEL, "model_version": "7"}
 
 
@@ -81,12 +82,21 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bundle(tmp_path_factory.mktemp("alerting") / "bundle", "7")
 
 
+@dataclass(frozen=True)
+class Watching:
+    """All but the server, which is expected on a port."""
+
+    port: int
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    inbox: Inbox
+
+
 @pytest.fixture(scope="module")
-def whole_chain(bundle: Path, servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+def watching(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
     tmp_path = tmp_path_factory.mktemp("chain")
     port, prometheus, alertmanager = free_port(), free_port(), free_port()
     with contextlib.ExitStack() as started:
-        app = started.enter_context(server(bundle, port, tmp_path / "server.log"))
         inbox = started.enter_context(webhook())
         write(quick(port, prometheus, alertmanager, inbox.address), tmp_path)
         addresses = [
@@ -98,19 +108,23 @@ def whole_chain(bundle: Path, servers: Programs, tmp_path_factory: pytest.TempPa
                 ("prometheus", stack.prometheus, servers.prometheus, Endpoint(prometheus)),
             )
         ]
-        await_answer(app)
-        yield Chain(app, Prometheus(addresses[1]), Alertmanager(addresses[0]), inbox)
+        yield Watching(port, Prometheus(addresses[1]), Alertmanager(addresses[0]), inbox)
 
 
 @pytest.fixture
-def chain(whole_chain: Chain) -> Chain:
-    """Give the chain with windows full of undrifted rows, and nothing that fires but the Watchdog."""
-    whole_chain.server.send(rows(1, 2_000))
-    seen(lambda: whole_chain.alertmanager.alerts("Watchdog"))
-    seen(lambda: whole_chain.prometheus.value('up{job="driftgauge"}'))
-    seen(lambda: whole_chain.prometheus.alerts(state="firing", **IDENTITY), lambda alerts: not alerts)
-    seen(lambda: whole_chain.alertmanager.alerts(*OF_THE_MODEL), lambda alerts: not alerts)
-    return whole_chain
+def chain(bundle: Path, watching: Watching, tmp_path: Path) -> Iterator[Chain]:
+    """Give the chain with windows full of undrifted rows, and nothing that fires but the Watchdog.
+
+    Each test has a server of its own: rows that drift in one test after the other would depend on one another.
+    """
+    with server(bundle, watching.port, tmp_path / "server.log") as app:
+        await_answer(app)
+        app.send(rows(1, 2_000))
+        seen(lambda: watching.alertmanager.alerts("Watchdog"))
+        seen(lambda: watching.prometheus.value('up{job="driftgauge"}'), lambda up: up == 1)
+        seen(lambda: watching.prometheus.alerts(state="firing", **IDENTITY), lambda alerts: not alerts)
+        seen(lambda: watching.alertmanager.alerts(*OF_THE_MODEL, *OF_THE_SERVER), lambda alerts: not alerts)
+        yield Chain(app, watching.prometheus, watching.alertmanager, watching.inbox)
 
 
 # ---------------------------------------------------------------- what is tested is what is shipped
