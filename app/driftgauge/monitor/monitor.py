@@ -151,7 +151,7 @@ class Monitor:
         if self._traffic is None or live is None or not np.isnan(live.since).all() or not self.store.is_persistent:
             return
         try:
-            self.store.begin_with(self._traffic.begun(live, self.baseline.names))
+            self.store.begin_with(self._traffic.taken_over(live, self.baseline.names))
         except (OSError, ValueError) as error:
             self.store.note(f"{error}; autocorrelation is measured from the start")
 

@@ -27,7 +27,7 @@ class ColumnTraffic(NamedTuple):
     """What is known of the rows of one column."""
 
     autocorrelation_rows: float
-    """The autocorrelation time in force, at least 1."""
+    """The autocorrelation time that live rows show, at least 1."""
     since: float
     """When its first rows came, seconds since 1970."""
 
@@ -85,7 +85,7 @@ class TrafficFile:
         self._version = version
         self._known: Traffic = {}
 
-    def begun(self, live: LiveDependence, columns: Sequence[str]) -> LiveDependence:
+    def taken_over(self, live: LiveDependence, columns: Sequence[str]) -> LiveDependence:
         """Return this start with what earlier versions knew of the columns; errors as for `read_traffic`."""
         self._known = read_traffic(self._folder)
         known = [self._known.get(name, UNKNOWN) for name in columns]
