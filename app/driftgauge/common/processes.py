@@ -1,4 +1,4 @@
-"""Processes, told apart although their ids repeat: after a boot, and in containers."""
+"""Identities of processes whose ids repeat: after a boot, and in containers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Pages: arrays of one layout, with two copies each.
 
-A page is written beside its current copy. The table says which copy is current, so whoever writes the table switches
-all pages at once.
+A page is written beside its current copy. The table says which copy is current, so writing the table switches all
+pages at once.
 """
 
 from __future__ import annotations

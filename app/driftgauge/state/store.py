@@ -1,6 +1,6 @@
 """Store: the state of one model version, as one worker sees it.
 
-Rows and counters go to the worker's own log. Windows, totals and evidence are those of all workers: whoever holds the
+Rows and counters go to the worker's own log. Windows, totals and evidence are those of all workers: the holder of the
 evaluation lock catches up with all logs and writes the checkpoint. A worker whose files are truncated, deleted or
 replaced while it serves continues in memory.
 """
