@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from driftgauge.check.check import Check, WindowVerdict
-from driftgauge.check.options import CheckOptions
+from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.options import CheckOptions
 from driftgauge.cli.check_report import show
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.report import DriftReport

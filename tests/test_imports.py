@@ -27,7 +27,7 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.counters",
     "monitor": "common errors drift metrics.series state",
     "serving": "common errors drift models monitor",
-    "check": "common errors drift tables models",
+    "checks": "common errors drift tables models",
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
     "edges.http": "common errors drift settings shutdown models metrics.series metrics.counters metrics state monitor "
@@ -36,7 +36,8 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.http",
     "process": "common errors settings shutdown models state edges.http main",
     "demo": "errors drift settings models models.creation alerting",
-    "cli": "common errors drift settings tables models models.creation check state alerting edges.formats process demo",
+    "cli": "common errors drift settings tables models models.creation checks state alerting edges.formats process "
+    "demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -55,7 +56,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
-    "pyarrow": "tables models models.creation check cli",
+    "pyarrow": "tables models models.creation checks cli",
     "typer": "cli",
     "fcntl": "common",
     "mmap": "state",

@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from driftgauge.check.check import Check
+from driftgauge.checks.check import Check
 from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.main import create_app

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from driftgauge.check.check import Check
-from driftgauge.check.options import CheckOptions
+from driftgauge.checks.check import Check
+from driftgauge.checks.options import CheckOptions
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline

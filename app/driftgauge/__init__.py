@@ -11,7 +11,7 @@ Its packages, in the order of the data:
 - `drift`: windows, evidence, statistics and verdicts; pure functions of numbers and frozen dataclasses.
 - `metrics`: every Prometheus series, and the text that Prometheus scrapes.
 - `alerting`: rules, routes, scrape configuration and runbooks.
-- `check`: verdicts on tables, offline.
+- `checks`: verdicts on tables, offline.
 
 `main` composes a server of them, `process` starts and restarts its workers, `cli` is the command line, and `demo`
 replays real flights. `settings` holds every option, `errors` every reason code, `common` what several packages need.

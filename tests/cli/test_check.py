@@ -14,8 +14,8 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from driftgauge.check.check import Check, WindowVerdict
-from driftgauge.check.options import CheckOptions
+from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.options import CheckOptions
 from driftgauge.cli import main as cli
 from driftgauge.cli.check_report import as_bytes, show
 from driftgauge.cli.console import WIDTH
@@ -24,7 +24,7 @@ from driftgauge.models.bundle import read_baseline
 from driftgauge.models.creation.baseline import create_baseline
 from rich.console import Console
 
-from tests.check.test_check import csv_of, days, frame_of, parquet_of, usual_frame
+from tests.checks.test_check import csv_of, days, frame_of, parquet_of, usual_frame
 from tests.e2e.processes import COMMAND
 from tests.examples import Example
 from tests.monitors import START, small_baseline

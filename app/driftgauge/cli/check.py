@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from driftgauge.check.check import Check, WindowVerdict
-from driftgauge.check.options import CheckOptions
-from driftgauge.check.scoring import Scorer
+from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.scoring import Scorer
 from driftgauge.cli.check_report import as_bytes, show
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console

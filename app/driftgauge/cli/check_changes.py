@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.table import Table
 
-from driftgauge.check.check import WindowVerdict
+from driftgauge.checks.check import WindowVerdict
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.rule import Status
 

@@ -11,7 +11,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from driftgauge.check.check import WindowVerdict
+from driftgauge.checks.check import WindowVerdict
 from driftgauge.cli import check_changes, check_statistics
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.common.rfc3339 import rfc3339

@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.table import Table
 
-from driftgauge.check.check import WindowVerdict
+from driftgauge.checks.check import WindowVerdict
 from driftgauge.cli.check_changes import LONGEST_NAME, NOTHING, STYLES, named
 from driftgauge.drift.verdict.column_statistics import BY_NAME
 from driftgauge.drift.verdict.numbers import short

@@ -8,7 +8,7 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
-from driftgauge.check.check import Check
+from driftgauge.checks.check import Check
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError, TableError
 from driftgauge.models.bundle import Bundle, Feature, load_bundle

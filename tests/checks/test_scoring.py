@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from driftgauge.check.check import Check, WindowVerdict
-from driftgauge.check.options import CheckOptions
-from driftgauge.check.scoring import Answers, PerformanceSample, Scorer
+from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.scoring import Answers, PerformanceSample, Scorer
 from driftgauge.cli.check_report import as_bytes
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driftgauge.check.window_builder import EvidenceAccumulator, WindowBuilder
+from driftgauge.checks.window_builder import EvidenceAccumulator, WindowBuilder
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.windows.blocks import hours_of
 from scipy import stats

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.check.options import CheckOptions
-from driftgauge.check.rows import RowReader, Rows
-from driftgauge.check.scoring import PerformanceSample, Scorer
-from driftgauge.check.window_builder import EvidenceAccumulator, WindowBuilder
+from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.rows import RowReader, Rows
+from driftgauge.checks.scoring import PerformanceSample, Scorer
+from driftgauge.checks.window_builder import EvidenceAccumulator, WindowBuilder
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.errors import TableError
 from driftgauge.tables.stream import TableStream

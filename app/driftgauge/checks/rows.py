@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.check.scoring import Answers, Scorer
+from driftgauge.checks.scoring import Answers, Scorer
 from driftgauge.drift.bins import MISSING, FloatArray, category_hash
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline

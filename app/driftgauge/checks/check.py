@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.check.options import CheckOptions
-from driftgauge.check.rows import RowReader
-from driftgauge.check.scoring import Scorer
-from driftgauge.check.window_builder import EvidenceAccumulator
-from driftgauge.check.window_reader import WindowReader, WindowRows
+from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.rows import RowReader
+from driftgauge.checks.scoring import Scorer
+from driftgauge.checks.window_builder import EvidenceAccumulator
+from driftgauge.checks.window_reader import WindowReader, WindowRows
 from driftgauge.common.quoting import listed
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
