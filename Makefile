@@ -34,11 +34,11 @@ servers:
 	    echo "apt-get could not install them" >&2; \
 	fi
 
-# A browser for the test of GET /docs.
+# A browser for the tests of pages, driven by playwright; nothing is downloaded by `playwright install`.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing Chromium for the test of /docs ..."; \
+	    echo "installing Chromium for the tests of pages ..."; \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || \
 	    echo "apt-get could not install it" >&2; \
 	fi

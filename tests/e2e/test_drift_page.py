@@ -1,47 +1,39 @@
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.browser import page
+from tests.e2e.browser import tab
 from tests.examples import Example
 from tests.served import served
 
 pytestmark = pytest.mark.e2e
 
 MOVED = "mean area"
-SHOWN = "document.querySelector('h1')"
 
 
-def test_a_browser_shows_the_status_on_any_screen_and_loads_nothing_else(binary: Example, tmp_path: Path) -> None:
-    with served(binary) as running, page(tmp_path) as tab:
+def test_a_browser_shows_the_status_on_any_screen_and_loads_nothing_else(binary: Example) -> None:
+    with served(binary) as running, tab() as own:
         running.predict({"instances": [{**row, MOVED: 3 * row[MOVED]} for row in binary.rows() * 3]})
         address = str(running.client.base_url).rstrip("/")
-        tab.open(f"{address}/drift/status")
-        tab.until(SHOWN)
-        assert tab.value(f"{SHOWN}.firstChild.textContent") == "drift_detected"
-        assert tab.value("getComputedStyle(document.querySelector('.bar')).display") == "block"  # the style is applied
-        for width in (1_200, 400):
-            tab.resize(width)
-            assert tab.value("innerWidth") == width
-            assert tab.value("document.documentElement.scrollWidth") <= width
-        tab.value(f"[...document.links].find(link => link.textContent === '{MOVED}').click()")
-        tab.until("document.querySelector('.statistics')")
-        assert tab.value("document.documentElement.scrollWidth") <= 400
-        assert {urlsplit(asked).netloc for asked in tab.requested if not asked.startswith("data:")} == {
-            urlsplit(address).netloc
-        }
-        assert {urlsplit(asked).path for asked in tab.requested if asked.startswith("http")} == {"/drift/status"}
-        assert tab.complaints == []
+        own.page.goto(f"{address}/drift/status")
+        assert own.page.locator("h1").inner_text().startswith("drift_detected")
+        assert own.page.locator(".bar").first.evaluate("bar => getComputedStyle(bar).display") == "block"  # styled
+        for width in (1_200, 375):
+            own.page.set_viewport_size({"width": width, "height": 900})
+            assert not own.scrolls_sideways
+        own.page.get_by_role("link", name=MOVED, exact=True).click()
+        own.page.wait_for_selector(".statistics")
+        assert not own.scrolls_sideways
+        assert own.hosts == {urlsplit(address).netloc}
+        assert {urlsplit(asked).path for asked in own.requested if asked.startswith("http")} == {"/drift/status"}
+        assert own.complaints == []
 
 
-def test_a_script_in_that_browser_gets_json(binary: Example, tmp_path: Path) -> None:
-    with served(binary) as running, page(tmp_path) as tab:
+def test_a_script_in_that_browser_gets_json(binary: Example) -> None:
+    with served(binary) as running, tab() as own:
         address = str(running.client.base_url).rstrip("/")
-        tab.open(f"{address}/docs")
-        tab.value(
-            "fetch('drift/status').then(answer => answer.json()).then(report => { document.title = report.status })"
-        )
-        tab.until("document.title === 'insufficient_data'")
+        own.page.goto(f"{address}/docs")
+        status = own.page.evaluate("fetch('drift/status').then(answer => answer.json()).then(report => report.status)")
+        assert status == "insufficient_data"
