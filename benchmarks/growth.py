@@ -1,6 +1,6 @@
 """How the cost of monitoring grows: of a row and of a scrape, by the number of features and by the window.
 
-In one process, without HTTP: rows go through `Monitor.observe` in batches of 64, as serving hands them over;
+In one process, without HTTP: rows go through `ColumnMonitor.observe` in batches of 64, as serving hands them over;
 a scrape is an evaluation and the text that is written of it. Prints tables for benchmarks/README.md.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 import typer
 from driftgauge.drift.bins import FloatArray
 from driftgauge.metrics.render import render
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
@@ -63,7 +63,7 @@ class Cost:
 class Feed:
     """Hands rows to a monitor in batches, time going on."""
 
-    def __init__(self, monitor: Monitor, rows: FloatArray) -> None:
+    def __init__(self, monitor: ColumnMonitor, rows: FloatArray) -> None:
         self._monitor = monitor
         self._batches = cycle(np.split(rows, len(rows) // BATCH_ROWS))
         self.now = START
@@ -90,7 +90,7 @@ def cost(features: int, windows: Sequence[int], seed: int, repeats: int) -> Cost
     return Cost(1e6 * row, 1e3 * evaluation, 1e3 * text, len(written) / 1024.0, series)
 
 
-def exposition(monitor: Monitor) -> bytes:
+def exposition(monitor: ColumnMonitor) -> bytes:
     """Return the text of a scrape, as Prometheus asks for it."""
     return render(SCRAPE_HEADERS["Accept"], [facts_of(monitor)], server_facts())[0]
 

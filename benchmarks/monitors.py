@@ -15,7 +15,7 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.metrics.counters import Counters, counter_fields
 from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts
 from driftgauge.metrics.series import server_series
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 
 START: Final = 1_700_000_000.0
 REFERENCE_ROWS: Final = 10_000
@@ -41,13 +41,13 @@ class Data:
         return build_baseline(dict(zip(self.names, self.reference.T, strict=True)), created="2026-01-01T00:00:00Z")
 
 
-def monitor_of(baseline: Baseline, windows: Sequence[int]) -> Monitor:
+def monitor_of(baseline: Baseline, windows: Sequence[int]) -> ColumnMonitor:
     """Return a monitor that has seen nothing, with these windows and otherwise the defaults."""
     options = MonitorOptions(policy=Policy(windows=tuple(windows)))
-    return Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    return ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=options)
 
 
-def facts_of(monitor: Monitor) -> MonitorFacts:
+def facts_of(monitor: ColumnMonitor) -> MonitorFacts:
     """Return what the exposition says of a monitor, as a server takes it from it."""
     last = monitor.last
     with monitor.store.counting() as counters:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 
 MODEL: Final = "model"
 VERSION: Final = "1"
@@ -38,7 +38,7 @@ class Spent:
 class Watched(Protocol):
     """A monitor whose state is in files."""
 
-    monitor: Monitor
+    monitor: ColumnMonitor
 
     @property
     def half_full(self) -> int:
@@ -57,7 +57,7 @@ class Logged:
         key = slots.StateKey(MODEL, VERSION, baseline.hash)
         self._shape: Any = state_shape(baseline, MonitorOptions())
         opened = store.open(slots.Slots(folder / MODEL / VERSION, key, self._shape, state_dir=folder))
-        self.monitor: Any = Monitor(baseline, model_name=MODEL, model_version=VERSION, now=now, store=opened)
+        self.monitor: Any = ColumnMonitor(baseline, model_name=MODEL, model_version=VERSION, now=now, store=opened)
 
     @property
     def half_full(self) -> int:
@@ -79,7 +79,7 @@ class Binned:
         options = MonitorOptions()
         shape, detector = state_shape(baseline, options), baseline.detector(options.policy.budget)
         own = slots.Slots(folder / MODEL / VERSION, owner, shape, detector, root=folder)
-        self.monitor: Any = Monitor(
+        self.monitor: Any = ColumnMonitor(
             baseline, model_name=MODEL, model_version=VERSION, now=now, store=store.Store(*own.take(), own)
         )
         self._columns = len(baseline.columns)

@@ -17,7 +17,7 @@ import numpy as np
 import typer
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
@@ -49,7 +49,7 @@ def digest_ns(data: Data, baseline: Baseline, window: int, rows_per_second: floa
     Batches of 512 rows enter the log, are binned, counted, weighed and summed into the buckets of three time windows.
     """
     options = MonitorOptions(Policy(windows=(window,)))
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    monitor = ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=options)
     batch = np.ascontiguousarray(data.current[:BATCH_ROWS])
     clock = START
 

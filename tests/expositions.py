@@ -17,7 +17,7 @@ from driftgauge.metrics.series import (
     monitor_series,
     server_series,
 )
-from driftgauge.monitor.monitor import Monitor, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, state_shape
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
 from prometheus_client import parser
@@ -107,7 +107,9 @@ class Exposition:
         return value
 
 
-def facts_of(monitor: Monitor, *, healthy: bool = True, persistent: bool = True, task: str = "binary") -> MonitorFacts:
+def facts_of(
+    monitor: ColumnMonitor, *, healthy: bool = True, persistent: bool = True, task: str = "binary"
+) -> MonitorFacts:
     return MonitorFacts(
         model_name=monitor.model_name,
         model_version=monitor.model_version,
@@ -125,7 +127,7 @@ def facts_of(monitor: Monitor, *, healthy: bool = True, persistent: bool = True,
     )
 
 
-def drifted() -> Monitor:
+def drifted() -> ColumnMonitor:
     """Return a monitor whose `age` has moved, with something in every gauge."""
     monitor = small_monitor()
     monitor.observe(some_rows(3_000, age=65.0), arrival=START + 5)
@@ -133,7 +135,7 @@ def drifted() -> Monitor:
     return monitor
 
 
-def idle() -> Monitor:
+def idle() -> ColumnMonitor:
     return small_monitor()
 
 
@@ -169,11 +171,11 @@ def known(children: Mapping[tuple[str, ...], float]) -> Children:
     return {labels: value for labels, value in children.items() if not math.isnan(value)}
 
 
-def other_monitor() -> Monitor:
+def other_monitor() -> ColumnMonitor:
     """Return a monitor with windows and score buckets of its own."""
     baseline, options, series = small_baseline(), small_options(600), monitor_series((-5.0, 0.0, 1e6))
     store = Store.in_memory(state_shape(baseline, options, series))
-    monitor = Monitor(baseline, model_name="price", model_version="2.0", now=START, options=options, store=store)
+    monitor = ColumnMonitor(baseline, model_name="price", model_version="2.0", now=START, options=options, store=store)
     monitor.observe(some_rows(1_000, seed=5), arrival=START)
     monitor.evaluate(START + 1)
     return monitor

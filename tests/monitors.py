@@ -21,7 +21,7 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.metrics.counters import Counters, counter_fields
 from driftgauge.metrics.series import CounterSpec
 from driftgauge.models.predictor import Predictor
-from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import StateKey
 from driftgauge.state.slots import Slots
@@ -124,9 +124,9 @@ def small_options(*windows: int) -> MonitorOptions:
 
 def small_monitor(
     model_name: str = "churn", model_version: str = "1", options: MonitorOptions | None = None
-) -> Monitor:
+) -> ColumnMonitor:
     """Return a monitor of the small baseline with windows of 200 and 1,000 rows."""
-    return Monitor(
+    return ColumnMonitor(
         small_baseline(),
         model_name=model_name,
         model_version=model_version,
@@ -142,14 +142,14 @@ def small_store(folder: Path, options: MonitorOptions, failpoint: Failpoint = no
     return Store.open(Slots(folder, key, state_shape(baseline, options), failpoint=failpoint))
 
 
-def monitor_of(example: Example) -> Monitor:
+def monitor_of(example: Example) -> ColumnMonitor:
     """Return a monitor of an example's baseline with windows of 50 and 1,000 rows."""
-    return Monitor(
+    return ColumnMonitor(
         example.bundle.baseline, model_name="m", model_version="1", now=START, options=small_options(50, 1_000)
     )
 
 
-def observed(example: Example, rows: list[dict[str, Any]], at: float = START) -> Monitor:
+def observed(example: Example, rows: list[dict[str, Any]], at: float = START) -> ColumnMonitor:
     """Return such a monitor that has seen rows, all at one time, and was evaluated then."""
     monitor = monitor_of(example)
     monitor.observe(Predictor(example.bundle).predict(example.batch(rows)).columns, arrival=at)

@@ -12,7 +12,7 @@ import httpx
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.main import create_app
 from driftgauge.models.bundle import Bundle
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -38,8 +38,8 @@ class Served:
         return context
 
     @property
-    def monitor(self) -> Monitor:
-        return self.context.monitor(None)
+    def monitor(self) -> ColumnMonitor:
+        return self.context.monitoring.monitor(None)
 
     def predict(self, body: Any) -> httpx.Response:
         return self.client.post("/predict", json=body)

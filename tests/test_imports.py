@@ -32,8 +32,9 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.formats": "common errors drift models serving",
     "edges.http": "common errors drift settings shutdown models metrics.series metrics.counters metrics state monitor "
     "serving alerting edges.formats",
-    "main": "errors drift settings shutdown models metrics.series metrics state monitor serving edges.formats "
-    "edges.http",
+    "composition": "errors drift settings metrics.series metrics state monitor edges.http",
+    "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
+    "library": "common errors drift settings metrics.series models state edges.formats edges.http composition",
     "process": "common errors settings shutdown models state edges.http main",
     "demo": "errors drift settings models models.creation alerting",
     "cli": "common errors drift settings tables models models.creation checks state alerting edges.formats process "

@@ -12,7 +12,7 @@ from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.blocks import block_ends, counted_blocks, hours_of
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 
 from tests.monitors import START
 
@@ -43,7 +43,7 @@ def _baseline(*, by_hour: bool, with_times: bool = True) -> Baseline:
 def _reports(baseline: Baseline, days: int, shift: float = 0.0, clock: str = "event") -> list[DriftReport]:
     """Return a report every hundred rows, of days after those of the reference."""
     options = MonitorOptions(policy=Policy(windows=(500, 1_000)), clock="event" if clock == "event" else "arrival")
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    monitor = ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=options)
     rng = np.random.default_rng(1)
     reports = []
     for day in range(days):

@@ -28,7 +28,7 @@ from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import CPU, DROPPED, LATE, CounterSpec
-from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
 from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint
 from driftgauge.state.files import StateKey
@@ -407,13 +407,13 @@ def _watch(folder: Path, window_rows: int) -> None:
     tell("read", watch.reads, watch.reads)
 
 
-def replayed(folder: Path | None, window_rows: int, failpoint: Failpoint = no_failpoint) -> Monitor:
+def replayed(folder: Path | None, window_rows: int, failpoint: Failpoint = no_failpoint) -> ColumnMonitor:
     """Return a monitor by the clock of events, in a folder or in memory."""
     policy = Policy(windows=(200, window_rows), time_windows=SPANS)
     options = MonitorOptions(policy=policy, clock="event")
     shape = state_shape(small_baseline(), options)
     store = Store.in_memory(shape) if folder is None else Store.open(Slots(folder, KEY, shape, failpoint=failpoint))
-    return Monitor(
+    return ColumnMonitor(
         small_baseline(),
         model_name=KEY.model_name,
         model_version=KEY.model_version,

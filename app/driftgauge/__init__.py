@@ -6,7 +6,7 @@ Its packages, in the order of the data:
 - `models`: a model in its bundle, what it takes and answers; `models.creation` makes bundles of fitted estimators.
 - `serving`: requests put into batches and predicted.
 - `edges`: how rows come in and verdicts go out; `edges.formats` are wire formats, `edges.http` is the HTTP server.
-- `monitor`: one `Monitor` for each model and version; every edge feeds it.
+- `monitor`: one `ColumnMonitor` for each model and version; every edge feeds it.
 - `state`: what monitors remember, in files that all workers of a model share.
 - `drift`: windows, evidence, statistics and verdicts; pure functions of numbers and frozen dataclasses.
 - `metrics`: every Prometheus series, and the text that Prometheus scrapes.

@@ -25,7 +25,7 @@ from driftgauge.drift.windows.blocks import Blocks, hours_of
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.errors import CheckError, TableError
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -157,7 +157,9 @@ def test_values_are_compared_as_scipy_compares_them(write: Writer, tmp_path: Pat
 
 def test_a_monitor_that_saw_the_same_rows_says_the_same(write: Writer, tmp_path: Path) -> None:
     rows = some_rows(2_000, age=45.0)
-    monitor = Monitor(small_baseline(), model_name="m", model_version="1", now=START, options=small_options(2_000))
+    monitor = ColumnMonitor(
+        small_baseline(), model_name="m", model_version="1", now=START, options=small_options(2_000)
+    )
     cells = rows.copy()
     bins = small_baseline().bins[2]
     cells[:, 2] = bins.encode([name if isinstance(name, str) else None for name in frame_of(rows)["city"]])

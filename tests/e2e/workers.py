@@ -287,8 +287,9 @@ def assert_evidence_is_a_recount(bundle: Path, state: Path) -> None:
 
     Which rows of several workers share a block makes a difference to the evidence, but a small one.
     """
-    parts = compose(Settings(bundle=bundle, state_dir=state, windows=(EVERYTHING,)), load_bundle(bundle), time.time)
-    store, monitor = parts.store, parts.monitor(None)
+    settings = Settings(bundle=bundle, state_dir=state, windows=(EVERYTHING,))
+    monitoring = compose(settings, load_bundle(bundle), time.time).monitoring
+    store, monitor = monitoring.store, monitoring.monitor(None)
     monitor.catch_up(time.time())
     with store.evaluating():
         snapshot = store.snapshot(time.time())

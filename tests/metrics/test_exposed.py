@@ -17,7 +17,7 @@ from driftgauge.metrics.series import (
     REFERENCE_RATIO,
     monitor_series,
 )
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 
 from tests.expositions import FORMATS, OPENMETRICS, SERVER, TEXT, Exposition, drifted, facts_of, other_monitor
 from tests.monitors import (
@@ -127,7 +127,7 @@ def test_as_many_as_there_are_is_everything(top: int) -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_without_features_and_predictions_families_are_empty_but_there(accept: str) -> None:
-    timed = Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
+    timed = ColumnMonitor(timed_baseline(), model_name="timed", model_version="1", now=START)
     exposition = Exposition(accept, [facts_of(timed)], exposed=Exposed(top_features=0))
     assert not [name for name in GAUGES_BY_FEATURE if exposition.family(name).samples]
     assert _by_feature(exposition) == {name: set(timed.baseline.names) for name in BY_BIN}

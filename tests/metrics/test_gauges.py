@@ -14,7 +14,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import (
     LATE,
 )
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 
 from tests.expositions import (
     FORMATS,
@@ -207,7 +207,7 @@ def test_the_share_that_moved_is_that_of_the_reason() -> None:
 
 
 def test_evidence_is_that_of_the_report_with_its_threshold_and_the_dependence_of_rows() -> None:
-    monitor, timed = drifted(), Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
+    monitor, timed = drifted(), ColumnMonitor(timed_baseline(), model_name="timed", model_version="1", now=START)
     report = monitor.last.report
     exposition = Exposition(OPENMETRICS, [facts_of(monitor)])
     names = [(name,) for name in monitor.baseline.names]
@@ -230,7 +230,7 @@ def test_evidence_is_that_of_the_report_with_its_threshold_and_the_dependence_of
 
 
 def test_a_column_that_is_not_watched_has_no_evidence() -> None:
-    monitor = Monitor(in_sample_baseline(), model_name="m", model_version="1", now=START)
+    monitor = ColumnMonitor(in_sample_baseline(), model_name="m", model_version="1", now=START)
     exposition = Exposition(OPENMETRICS, [facts_of(monitor)])
     for name in ("model_feature_evidence_log10", "model_feature_evidence_threshold_log10"):
         assert set(exposition.children(name, "feature_name")) == {("age",), ("flag",), ("city",)}

@@ -54,12 +54,12 @@ def test_each_monitor_has_its_own_windows_and_buckets() -> None:
     }
     bounds = {le for (le,) in exposition.children(f"{SCORE}_bucket", "le", model_name="price")}
     assert {float(bound) for bound in bounds} == {-5.0, 0.0, 1e6, math.inf}
-    assert exposition.value(OBSERVATIONS.name, model_name="churn", model_version="1") == 3_000
-    assert exposition.value(OBSERVATIONS.name, model_name="price", model_version="2.0") == 1_000
+    assert exposition.value(OBSERVATIONS.name, source="predict", model_name="churn", model_version="1") == 3_000
+    assert exposition.value(OBSERVATIONS.name, source="predict", model_name="price", model_version="2.0") == 1_000
 
 
 def test_two_versions_of_one_model_are_told_apart() -> None:
     first, second = small_monitor("churn", "1"), small_monitor("churn", "2")
     second.observe(some_rows(5), arrival=START)
     exposition = Exposition(TEXT, [facts_of(first), facts_of(second)])
-    assert exposition.children(OBSERVATIONS.name, "model_version") == {("1",): 0.0, ("2",): 5.0}
+    assert exposition.children(OBSERVATIONS.name, "model_version", source="predict") == {("1",): 0.0, ("2",): 5.0}

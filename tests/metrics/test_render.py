@@ -28,7 +28,7 @@ from driftgauge.metrics.series import (
     monitor_series,
 )
 from driftgauge.metrics.text_format import LOT
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
@@ -128,7 +128,7 @@ def test_prometheus_client_reads_the_text_and_writes_the_same(accept: str) -> No
     counters = counters_of(SERVER)
     counters.add(HTTP_REQUESTS, 4e6, "POST", "/predict", "200")
     counters.observe(HTTP_DURATION, np.array([0.05, 1e9]), "POST", "/predict")
-    timed = Monitor(timed_baseline(), model_name=AWKWARD, model_version="1", now=START)
+    timed = ColumnMonitor(timed_baseline(), model_name=AWKWARD, model_version="1", now=START)
     exposition = Exposition(accept, [facts_of(drifted()), facts_of(other_monitor()), facts_of(timed)], counters)
     encode, _ = choose_encoder(accept)
     theirs = encode(Families(exposition.ours.values())).decode()
@@ -157,7 +157,7 @@ def test_every_format_says_the_same() -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 @pytest.mark.parametrize("make", [idle, drifted])
-def test_every_declared_series_is_there_with_its_type_and_help(accept: str, make: Callable[[], Monitor]) -> None:
+def test_every_declared_series_is_there_with_its_type_and_help(accept: str, make: Callable[[], ColumnMonitor]) -> None:
     exposition = Exposition(accept, [facts_of(make())])
     for name, kind, _, text in declared_series():
         family = exposition.family(name)
@@ -176,7 +176,7 @@ def test_every_family_is_declared(accept: str) -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_samples_have_exactly_the_declared_labels(accept: str) -> None:
-    timed = Monitor(timed_baseline(), model_name="timed", model_version="1", now=START)
+    timed = ColumnMonitor(timed_baseline(), model_name="timed", model_version="1", now=START)
     exposition = Exposition(accept, [facts_of(drifted()), facts_of(timed)])
     for name, kind, labels, _ in declared_series():
         family = exposition.family(name)
@@ -333,7 +333,7 @@ def test_pieces_are_small_and_make_the_whole() -> None:
     baseline = build_baseline(
         {f"f{place}": generator.normal(size=300) for place in range(columns)}, created="2026-01-01T00:00:00Z"
     )
-    monitor = Monitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(100))
+    monitor = ColumnMonitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(100))
     monitor.observe(generator.normal(size=(200, columns)), arrival=START)
     monitor.evaluate(START)
     counters = counters_of(SERVER)

@@ -24,7 +24,7 @@ from driftgauge.metrics.series import (
 )
 from driftgauge.monitor.capture import PROBLEM, Answered, Capture, batch_size
 from driftgauge.monitor.clock import ClockName
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
 
-class FailingMonitor(Monitor):
+class FailingMonitor(ColumnMonitor):
     """A monitor that cannot take rows while `error` is set."""
 
     def __init__(self, store: Store | None = None) -> None:
@@ -79,13 +79,13 @@ def _answered(
     )
 
 
-def _child(monitor: Monitor, name: str, *labels: str) -> FloatArray:
+def _child(monitor: ColumnMonitor, name: str, *labels: str) -> FloatArray:
     spec = next(spec for spec in monitor.store.counters.series if spec.name == name)
     numbers: FloatArray = monitor.store.counters.copy()[name][spec.children.index(labels)]
     return numbers
 
 
-def _count(monitor: Monitor, name: str, *labels: str) -> float:
+def _count(monitor: ColumnMonitor, name: str, *labels: str) -> float:
     return float(_child(monitor, name, *labels)[0])
 
 
@@ -197,7 +197,7 @@ def _stores(folder: Path) -> tuple[Store, Store]:
 @pytest.mark.parametrize("watching", [True, False])
 def test_what_was_answered_is_known_to_other_workers_by_then(watching: bool, tmp_path: Path) -> None:
     own, other = _stores(tmp_path)
-    monitor = Monitor(
+    monitor = ColumnMonitor(
         small_baseline(), model_name="churn", model_version="1", now=START, options=small_options(100), store=own
     )
     Capture(monitor, Problems(Clock()), watching=watching).answered(_answered(5, 20))

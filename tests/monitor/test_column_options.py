@@ -11,7 +11,7 @@ from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.errors import Reason
-from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.state.files import StateKey
 from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
@@ -25,7 +25,7 @@ def _report(folder: Path, columns: Mapping[str, ColumnPolicy], rows: int = 0) ->
     options = MonitorOptions(policy=Policy(windows=(500, 1_000), columns=columns, learning_seconds=0.0))
     key = StateKey("churn", "1", baseline.hash)
     store = Store.open(Slots(folder, key, state_shape(baseline, options), state_dir=folder))
-    monitor = Monitor(baseline, model_name="churn", model_version="1", now=START, options=options, store=store)
+    monitor = ColumnMonitor(baseline, model_name="churn", model_version="1", now=START, options=options, store=store)
     if rows:
         monitor.observe(some_rows(rows, age=65.0), arrival=START)
     report = monitor.evaluate(START + 5).report

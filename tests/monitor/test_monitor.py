@@ -26,7 +26,7 @@ from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.metrics.series import DROPPED, LATE, OBSERVATIONS, TIMESTAMPS_REJECTED
 from driftgauge.monitor.clock import ClockName
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 from driftgauge.state.catch_up import PendingRows
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import HEADER_BYTES
@@ -59,11 +59,11 @@ SETTLED = 500
 """Rows after which, by the clock of events, effects are judged."""
 
 
-def _with_clock(clock: ClockName) -> Monitor:
+def _with_clock(clock: ClockName) -> ColumnMonitor:
     return small_monitor(options=replace(small_options(200, 1_000), clock=clock, max_event_ahead_seconds=AHEAD))
 
 
-def _count(monitor: Monitor, name: str) -> float:
+def _count(monitor: ColumnMonitor, name: str) -> float:
     return float(sum_totals(monitor.store.counted())[name].sum())
 
 
@@ -91,7 +91,7 @@ def test_there_is_a_report_before_the_first_row() -> None:
     assert _is_current(monitor)
 
 
-def _is_current(monitor: Monitor) -> bool:
+def _is_current(monitor: ColumnMonitor) -> bool:
     return monitor.last.report.rows_observed == monitor.store.rows
 
 
@@ -346,7 +346,9 @@ def test_the_largest_window_bounds_the_rows_that_are_kept() -> None:
 def test_rows_may_come_while_they_are_evaluated() -> None:
     total, size = 300_000, 250
     baseline = build_baseline({"number": np.arange(1_000.0)}, created=CREATED)
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=0.0, options=MonitorOptions(Policy((700,))))
+    monitor = ColumnMonitor(
+        baseline, model_name="m", model_version="1", now=0.0, options=MonitorOptions(Policy((700,)))
+    )
     failures: list[BaseException] = []
 
     def write() -> None:
@@ -572,10 +574,12 @@ def test_a_budget_in_time_follows_the_rate_of_rows() -> None:
 REPLAYED = Policy(windows=(500, 1_000), psi_thresholds=(0.1, 0.25), learning_seconds=0.0)
 
 
-def _replayed(baseline: Baseline, values: FloatArray, event: FloatArray, *, at_once: int, looks: int | None) -> Monitor:
+def _replayed(
+    baseline: Baseline, values: FloatArray, event: FloatArray, *, at_once: int, looks: int | None
+) -> ColumnMonitor:
     """Return a monitor that got rows in batches, evaluated after every `looks` rows, or at the end."""
     options = MonitorOptions(policy=REPLAYED, clock="event")
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=options)
+    monitor = ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=options)
     for begin in range(0, len(values), at_once):
         part = slice(begin, begin + at_once)
         monitor.observe(values[part], arrival=START, event=event[part])
@@ -585,7 +589,7 @@ def _replayed(baseline: Baseline, values: FloatArray, event: FloatArray, *, at_o
     return monitor
 
 
-def _assert_same_replay(one: Monitor, other: Monitor) -> None:
+def _assert_same_replay(one: ColumnMonitor, other: ColumnMonitor) -> None:
     """Assert that reports are the same bit for bit, but for the last digits of sums that were added up in parts."""
     found, expected = one.last.report, other.last.report
     np.testing.assert_equal(asdict(found.evidence), asdict(expected.evidence))
@@ -640,11 +644,11 @@ def test_a_replay_says_the_same_however_often_it_is_evaluated(rows: int) -> None
     _assert_same_replay(often, once)
 
 
-def _replaying(folder: Path, failpoint: Failpoint = no_failpoint) -> Monitor:
+def _replaying(folder: Path, failpoint: Failpoint = no_failpoint) -> ColumnMonitor:
     """Return a monitor of a replay whose state is kept in a folder."""
     options = MonitorOptions(policy=REPLAYED, clock="event")
     store = small_store(folder, options, failpoint)
-    return Monitor(small_baseline(), model_name="m", model_version="1", now=START, options=options, store=store)
+    return ColumnMonitor(small_baseline(), model_name="m", model_version="1", now=START, options=options, store=store)
 
 
 @pytest.mark.parametrize("point", ["", "append.written", "catch_up.binned", "checkpoint.copied"])
@@ -696,7 +700,7 @@ def test_a_replay_continues_without_its_checkpoint(rows: int, tmp_path: Path) ->
 @pytest.mark.parametrize("clock", ["arrival", "event"])
 def test_a_damaged_checkpoint_is_restored_by_the_next_evaluation(clock: ClockName, tmp_path: Path) -> None:
     options = replace(small_options(200, 1_000), clock=clock)
-    monitor = Monitor(
+    monitor = ColumnMonitor(
         small_baseline(),
         model_name="churn",
         model_version="1",
@@ -842,7 +846,7 @@ def test_a_row_without_a_time_is_of_the_latest_event_before_it_whatever_batch_it
 def test_a_significant_change_that_is_over_is_reported_as_such() -> None:
     generator = np.random.default_rng(0)
     baseline = build_baseline({"x": generator.normal(size=20_000)}, created="2026-01-01T00:00:00Z")
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(10_000))
+    monitor = ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=small_options(10_000))
     monitor.observe(generator.normal(2.0, 1.0, (6_000, 1)), arrival=START)
     assert monitor.evaluate(START).report.verdicts[0].status is Status.DRIFT_DETECTED
     monitor.observe(generator.normal(size=(4_500, 1)), arrival=START + 60)
@@ -858,7 +862,7 @@ def test_a_significant_change_that_is_over_is_reported_as_such() -> None:
 # ---------------------------------------------------------------- several workers, and a log that is full
 
 
-def _workers(folder: Path, count: int, kind: type[Monitor] = Monitor) -> list[Monitor]:
+def _workers(folder: Path, count: int, kind: type[ColumnMonitor] = ColumnMonitor) -> list[ColumnMonitor]:
     """Return monitors on one folder, as if each were in a worker of its own."""
     options = small_options(200, 1_000)
     return [
@@ -889,10 +893,10 @@ def test_monitors_of_one_folder_come_to_the_same_verdict_and_keep_it(tmp_path: P
     assert late.store.root.latches.latched[:, 0].all()
 
 
-class Overtaken(Monitor):
+class Overtaken(ColumnMonitor):
     """A monitor that another one overtakes while it computes its report."""
 
-    by: Monitor | None = None
+    by: ColumnMonitor | None = None
 
     def _report(self, held: StateSnapshot, now: float) -> tuple[DriftReport, Carryover]:
         if self.by is not None:
@@ -934,7 +938,9 @@ def test_without_a_thread_a_monitor_makes_room_itself_and_drops_nothing(
 ) -> None:
     options = replace(small_options(200, 1_000), clock=clock)
     store = small_store(tmp_path, options) if in_files else None
-    monitor = Monitor(small_baseline(), model_name="churn", model_version="1", now=START, options=options, store=store)
+    monitor = ColumnMonitor(
+        small_baseline(), model_name="churn", model_version="1", now=START, options=options, store=store
+    )
     values = some_rows(50_000)
     for begin, end in ((0, 40_000), (40_000, 40_001), (40_001, 50_000)):
         monitor.observe(values[begin:end], arrival=START, event=np.full(end - begin, START))
@@ -947,11 +953,11 @@ def test_without_a_thread_a_monitor_makes_room_itself_and_drops_nothing(
 def test_without_a_thread_rows_are_dropped_and_counted_while_a_lock_is_held_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def late(monitor: Monitor, now: float) -> None:
+    def late(monitor: ColumnMonitor, now: float) -> None:
         raise LockTimeout("another process holds it")
 
     monitor = small_monitor()
-    monkeypatch.setattr(Monitor, "catch_up", late)
+    monkeypatch.setattr(ColumnMonitor, "catch_up", late)
     room = monitor.store.room
     monitor.observe(some_rows(room + 30), arrival=START)
     assert (_count(monitor, OBSERVATIONS.name), _count(monitor, DROPPED.name)) == (room, 30)

@@ -14,7 +14,7 @@ from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import DROPPED
-from driftgauge.monitor.monitor import Evaluation, Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, Evaluation, MonitorOptions
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.scheduler import LATE, LOG_FULL, PROBLEM, ROOM_SECONDS, BackgroundRoom, Evaluator
 from driftgauge.state.files import HEADER_BYTES
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 20.0
 """How long a test waits for what must come; it is over at once when all is well."""
 
 
-class SteeredMonitor(Monitor):
+class SteeredMonitor(ColumnMonitor):
     """A monitor whose evaluations are counted, can be held or made to fail, and cost what a test says."""
 
     def __init__(self, store: Store | None = None) -> None:

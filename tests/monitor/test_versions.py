@@ -13,7 +13,7 @@ from driftgauge.drift.evidence.live_dependence import LiveDependence
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy
-from driftgauge.monitor.monitor import Monitor, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.state.files import StateKey
 from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
@@ -31,7 +31,7 @@ def _baseline(*names: str) -> Baseline:
     return build_baseline({name: generator.normal(size=3_000) for name in names}, created="2026-01-01T00:00:00Z")
 
 
-def _monitor(baseline: Baseline, state_dir: Path | None, version: str = "1", now: float = START) -> Monitor:
+def _monitor(baseline: Baseline, state_dir: Path | None, version: str = "1", now: float = START) -> ColumnMonitor:
     """Return the monitor of a version, with its state in the folder of the model's versions or in memory."""
     shape = state_shape(baseline, OPTIONS)
     store = traffic = None
@@ -39,7 +39,7 @@ def _monitor(baseline: Baseline, state_dir: Path | None, version: str = "1", now
         traffic = TrafficFile(state_dir / "churn", version)
         key = StateKey("churn", version, baseline.hash)
         store = Store.open(Slots(state_dir / "churn" / version, key, shape, state_dir=state_dir))
-    return Monitor(
+    return ColumnMonitor(
         baseline, model_name="churn", model_version=version, now=now, options=OPTIONS, store=store, traffic=traffic
     )
 
@@ -51,13 +51,13 @@ def _rows(columns: int, rows: int = 10_000) -> FloatArray:
     return noise
 
 
-def _live(monitor: Monitor) -> LiveDependence:
+def _live(monitor: ColumnMonitor) -> LiveDependence:
     live = monitor.store.root.progress.evidence.live
     assert live is not None
     return live
 
 
-def _first_version(state_dir: Path | None) -> Monitor:
+def _first_version(state_dir: Path | None) -> ColumnMonitor:
     """Return a monitor that has seen dependent rows of "a" and independent ones of "b"."""
     monitor = _monitor(_baseline("a", "b"), state_dir)
     monitor.observe(_rows(2), arrival=START)

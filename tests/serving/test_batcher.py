@@ -15,7 +15,7 @@ from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.metrics.series import BATCH_ROWS, INPUT_SIZE, PREDICTIONS, RETRIED
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.serving.batcher import SHARES, Batcher, BatchLimits
 from driftgauge.serving.latency_probe import INLINE_SECONDS, LatencyModel
@@ -65,7 +65,7 @@ class Bench:
 
     batcher: Batcher
     model: Noting
-    monitor: Monitor
+    monitor: ColumnMonitor
     predictor: Predictor
     problems: Problems
 

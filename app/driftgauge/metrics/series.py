@@ -17,7 +17,9 @@ Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
 
 BATCH_SIZES: Final = ("small", "medium", "large")
-SOURCES: Final = ("predict",)
+LIBRARY: Final = "library"
+"""The source of rows that a program hands over itself."""
+SOURCES: Final = ("predict", LIBRARY)
 LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SCORE_BUCKETS: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 INPUT_SIZE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0)

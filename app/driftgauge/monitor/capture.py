@@ -21,7 +21,7 @@ from driftgauge.metrics.series import (
     RETRIED,
     SCORE,
 )
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "observation_failed"
@@ -50,7 +50,7 @@ class Answered:
 class Capture:
     """Counts answers and hands their rows to a monitor; without `watching` it only counts."""
 
-    def __init__(self, monitor: Monitor, problems: Problems, *, watching: bool = True) -> None:
+    def __init__(self, monitor: ColumnMonitor, problems: Problems, *, watching: bool = True) -> None:
         self._monitor = monitor
         self._problems = problems
         self._watching = watching

@@ -89,7 +89,7 @@ class Room(Protocol):
 class InlineRoom:
     """Catches up in the thread of the writer; rows are dropped only while another process holds the lock too long."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: ColumnMonitor) -> None:
         self._monitor = monitor
 
     def request(self) -> None:
@@ -102,7 +102,7 @@ class InlineRoom:
         return self._monitor.store.room > 0
 
 
-class Monitor:
+class ColumnMonitor:
     """Watches the rows of one model and version against its baseline.
 
     `observe` and the counters may be used from several threads. `evaluate` is called by one thread at a time and

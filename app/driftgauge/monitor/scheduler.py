@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final
 
 from driftgauge.common.single_flight import SingleFlight
-from driftgauge.monitor.monitor import Evaluation, Monitor
+from driftgauge.monitor.monitor import ColumnMonitor, Evaluation
 from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "evaluation_failed"
@@ -31,7 +31,7 @@ class Evaluator:
 
     def __init__(
         self,
-        monitor: Monitor,
+        monitor: ColumnMonitor,
         problems: Problems,
         *,
         clock: Callable[[], float] = time.time,
@@ -123,7 +123,7 @@ class BackgroundRoom:
     """
 
     def __init__(
-        self, monitor: Monitor, problems: Problems, executor: Executor, clock: Callable[[], float] = time.time
+        self, monitor: ColumnMonitor, problems: Problems, executor: Executor, clock: Callable[[], float] = time.time
     ) -> None:
         """Catch up in a thread of `executor`."""
         self._monitor = monitor

@@ -8,7 +8,7 @@ import threading
 import structlog
 
 from driftgauge.errors import DriftgaugeError
-from driftgauge.main import check_state, create_app, load_served_bundle
+from driftgauge.main import check_served_state, create_app, load_served_bundle
 from driftgauge.models.bundle import Bundle, read_info
 from driftgauge.process.fork_server import Trial
 from driftgauge.process.logs import configure_logs
@@ -33,7 +33,7 @@ def try_application(service: int, *, fresh_state: bool) -> Trial:
             configure_logs(settings.log_level, settings.log_format, pid=True)
             reset_state(settings)
         else:
-            check_state(settings, bundle, service)
+            check_served_state(settings, bundle, service)
     except DriftgaugeError as error:
         return Trial(str(error))
     return Trial(digest=digest, modules=modules)

@@ -137,6 +137,21 @@ class Store:
             self._require_files()
         self._slots.leave()
 
+    def before_fork(self, seconds: float) -> bool:
+        """Keep evaluations of this process waiting while it forks: a child would inherit the lock that one holds.
+
+        Returns whether they wait; `after_fork` lets them go on.
+        """
+        return self._evaluating.acquire(timeout=seconds)
+
+    def after_fork(self) -> None:
+        """Let evaluations go on; see `before_fork`."""
+        self._evaluating.release()
+
+    def disown(self) -> None:
+        """Give the slot up in a forked child, to which it does not belong; its parent keeps it."""
+        self._slots.release()
+
     # ------------------------------------------------------------ files that are lost
 
     @property

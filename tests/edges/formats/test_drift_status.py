@@ -16,7 +16,7 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.formats.drift_status import report_json, timestamp
-from driftgauge.monitor.monitor import Monitor, MonitorOptions
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example
@@ -146,7 +146,7 @@ def test_the_baseline_is_told_by_its_hash(binary: Example) -> None:
 
 
 def _status_of(baseline: Baseline) -> dict[str, Any]:
-    monitor = Monitor(baseline, model_name="m", model_version="1", now=START, options=small_options(1_000))
+    monitor = ColumnMonitor(baseline, model_name="m", model_version="1", now=START, options=small_options(1_000))
     return report_json(monitor.last.report)
 
 

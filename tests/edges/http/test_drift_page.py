@@ -17,7 +17,7 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.edges.http.drift_page import OPEN_ROWS, UNKNOWN, Shown, page
 from driftgauge.edges.http.drift_page_style import STYLE
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,9 +63,9 @@ class Tree(HTMLParser):
         return [str(attributes["href"]) for tag, attributes in self.elements if tag == "a"]
 
 
-def watching(baseline: Baseline) -> Monitor:
+def watching(baseline: Baseline) -> ColumnMonitor:
     """A monitor of a baseline with one window of 1,000 rows."""
-    return Monitor(baseline, model_name="churn", model_version="3", now=START, options=small_options(1_000))
+    return ColumnMonitor(baseline, model_name="churn", model_version="3", now=START, options=small_options(1_000))
 
 
 def report_of(names: Sequence[str] = NAMES, rows: int = 1_000, shift: float = 2.0) -> DriftReport:

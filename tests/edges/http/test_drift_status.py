@@ -14,7 +14,7 @@ from driftgauge.edges.formats.drift_status import EVERYTHING, SUMMARY, Selection
 from driftgauge.edges.http.drift_status import MORE, drift_status, selected
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.openapi.schemas_status import Column, ColumnSummary, DriftStatus
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 from starlette.datastructures import QueryParams
 
 from tests.conftest import ExampleOf
@@ -285,7 +285,9 @@ def test_the_summary_of_thirty_features_is_short() -> None:
     baseline = build_baseline(
         {name: generator.normal(size=2_000) for name in [*names, PREDICTION]}, created="2026-01-01T00:00:00Z"
     )
-    monitor = Monitor(baseline, model_name="wide", model_version="1", now=START, options=small_options(200, 1_000))
+    monitor = ColumnMonitor(
+        baseline, model_name="wide", model_version="1", now=START, options=small_options(200, 1_000)
+    )
     monitor.observe(generator.normal(1.0, size=(2_000, 31)), arrival=START)
     monitor.evaluate(START)
     assert len(monitor.last.report.drifted) == 30

@@ -14,15 +14,15 @@ from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.quoting import named, shortened
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
-from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.drift_page import Shown, page
 from driftgauge.edges.http.drift_page_style import STYLE
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.html_page import page_headers
 from driftgauge.edges.http.media_types import prefers_html
+from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.errors import Reason, Refused
-from driftgauge.monitor.monitor import Monitor
+from driftgauge.monitor.monitor import ColumnMonitor
 
 ALL_WINDOWS: Final = "all"
 MAIN_WINDOW: Final = "main"
@@ -42,12 +42,12 @@ async def status(request: Request) -> Response:
 
     Browsers get a page, other clients JSON.
     """
-    context = context_of(request)
+    monitoring = monitoring_of(request)
     asked = request.query_params.get("model")
-    monitor = context.monitor(asked)
+    monitor = monitoring.monitor(asked)
     small = wants_gzip(request.headers.get("accept-encoding"))
     as_page = wants_page(request)
-    problems, state = await context.state(monitor)
+    problems, state = await monitoring.state(monitor)
     selection = selected(request.query_params, monitor.last.report)
 
     def answer() -> Response:
@@ -55,11 +55,11 @@ async def status(request: Request) -> Response:
             last = monitor.last.report
             body = page(Shown(monitor.model_name, monitor.model_version, last, problems, selection.features, asked))
             return _answer(body.encode(), "text/html", page_headers(STYLE), small=small)
-        found = drift_status(monitor, problems, state, context.clock(), selection)
+        found = drift_status(monitor, problems, state, monitoring.clock(), selection)
         return _answer(bytes(json_response(found).body), "application/json", {}, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
-    return await asyncio.get_running_loop().run_in_executor(context.writing, answer)
+    return await asyncio.get_running_loop().run_in_executor(monitoring.writing, answer)
 
 
 def _answer(body: bytes, media_type: str, headers: Mapping[str, str], *, small: bool) -> Response:
@@ -99,7 +99,7 @@ def _names(texts: Sequence[str], known: Sequence[str]) -> frozenset[str]:
 
 
 def drift_status(
-    monitor: Monitor,
+    monitor: ColumnMonitor,
     problems: list[str],
     state: Mapping[str, Any],
     now: float,

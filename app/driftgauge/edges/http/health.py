@@ -16,14 +16,14 @@ from driftgauge.errors import Reason
 async def health(request: Request) -> Response:
     """Return the served model, and whether monitoring works."""
     context = context_of(request)
-    problems = context.current_problems()
+    problems = context.monitoring.current_problems()
     return json_response(
         {
             "health": "ok" if context.ready else "starting",
             "version": __version__,
             "model_name": context.info.name,
             "model_version": context.info.version,
-            "worker": {"slot": context.store.number, "pid": os.getpid()},
+            "worker": {"slot": context.monitoring.store.number, "pid": os.getpid()},
             "monitoring": {"healthy": not problems, "problems": problems},
         }
     )

@@ -10,8 +10,8 @@ from typing import Final
 from fastapi import Request
 from starlette.responses import Response
 
-from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.encodings import Gzip, Plain, negotiated, wants_gzip
+from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.metrics.render import render_chunks
 
 TURN_SECONDS: Final = 0.0005
@@ -20,12 +20,12 @@ TURN_SECONDS: Final = 0.0005
 
 async def metrics(request: Request) -> Response:
     """Answer with every metric, as Prometheus text or OpenMetrics, by the `Accept` header."""
-    context = context_of(request)
+    monitoring = monitoring_of(request)
     small = wants_gzip(request.headers.get("accept-encoding"))
-    facts, server = await context.facts()
+    facts, server = await monitoring.facts()
     accept = request.headers.get("accept", "")
-    pieces, content_type = render_chunks(accept, facts, server, context.exposed)
-    body = await _in_turns(pieces, Gzip(context.writing) if small else Plain())
+    pieces, content_type = render_chunks(accept, facts, server, monitoring.exposed)
+    body = await _in_turns(pieces, Gzip(monitoring.writing) if small else Plain())
     return Response(body, headers={"content-type": content_type, **negotiated(small)})
 
 

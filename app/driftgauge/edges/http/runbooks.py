@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.runbooks import Runbooks, runbooks
-from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.html_page import document, page_headers
 from driftgauge.edges.http.media_types import prefers_html
+from driftgauge.edges.http.monitoring import monitoring_of
 
 STYLE: Final = (
     ":root{color-scheme:light dark}"
@@ -48,14 +48,14 @@ async def runbook(request: Request) -> Response:
 
 def _runbooks_of(request: Request) -> Runbooks:
     """Return the runbooks of this server. They hold commands, so no text of a request goes in unchecked."""
-    context = context_of(request)
-    options = MonitoringOptions(model=context.info.name)
+    monitoring = monitoring_of(request)
+    options = MonitoringOptions(model=monitoring.monitor(None).model_name)
     if HOST.fullmatch(request.url.netloc):
         address = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '').rstrip('/')}"
         options = replace(options, base_url=address)
     asked = request.query_params.get("feature")
-    known = [name for monitor in context.monitors for name in monitor.baseline.names]
-    return runbooks(options, context.settings.model_dump(), asked if asked in known else None)
+    known = [name for monitor in monitoring.monitors for name in monitor.baseline.names]
+    return runbooks(options, monitoring.settings.model_dump(), asked if asked in known else None)
 
 
 def _answer(request: Request, title: str, text: str) -> Response:

@@ -19,34 +19,35 @@ def context(binary: Example) -> ServerContext:
 
 
 def test_its_only_monitor_is_found_with_and_without_its_name(context: ServerContext) -> None:
-    assert context.monitor(None) is context.monitor("binary")
-    assert context.evaluator(context.monitor(None)) is context.evaluators["binary", "1.2"]
+    assert context.monitoring.monitor(None) is context.monitoring.monitor("binary")
+    evaluator = context.monitoring.evaluator(context.monitoring.monitor(None))
+    assert evaluator is context.monitoring.evaluators["binary", "1.2"]
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "binary "])
 def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, context: ServerContext) -> None:
     with pytest.raises(Refused, match="there is binary") as caught:
-        context.monitor(name)
+        context.monitoring.monitor(name)
     assert caught.value.reason is Reason.NOT_FOUND
 
 
 def test_its_facts_are_of_this_moment(context: ServerContext, binary: Example) -> None:
     columns = context.predictor.predict(binary.batch(binary.rows(7))).columns
-    context.monitor(None).observe(columns, arrival=1000.0)
-    (facts,), _ = asyncio.run(context.facts())
+    context.monitoring.monitor(None).observe(columns, arrival=1000.0)
+    (facts,), _ = asyncio.run(context.monitoring.facts())
     assert (facts.model_name, facts.model_version, facts.task, facts.healthy) == ("binary", "1.2", "binary", True)
     assert facts.report is not None
     assert facts.report.rows_observed == 7
     assert facts.bin_rows is not None
     assert facts.bin_rows.sum() == 7 * columns.shape[1]
-    context.problems.record("kind", ValueError("broken"))
-    (facts,), _ = asyncio.run(context.facts())
+    context.monitoring.problems.record("kind", ValueError("broken"))
+    (facts,), _ = asyncio.run(context.monitoring.facts())
     assert not facts.healthy
 
 
 def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(context: ServerContext) -> None:
     context.http.count("POST", "/predict", 200, 0.01)
-    (facts,), server = asyncio.run(context.facts())
+    (facts,), server = asyncio.run(context.monitoring.facts())
     names = {spec.name for spec in server.series}
     assert names == {HTTP_REQUESTS, HTTP_DURATION, CONNECTIONS_REFUSED.name}
     assert server.arrays[HTTP_REQUESTS].sum() == 1
@@ -57,13 +58,13 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(context: 
 
 
 def test_without_files_it_says_so(context: ServerContext) -> None:
-    (facts,), _ = asyncio.run(context.facts())
+    (facts,), _ = asyncio.run(context.monitoring.facts())
     assert facts.persistent is False
-    assert context.state_facts() == IN_MEMORY
+    assert context.monitoring.state_facts() == IN_MEMORY
 
 
 def test_with_monitoring_off_nothing_is_evaluated_and_the_status_is_refused(binary: Example) -> None:
-    off = compose(quiet(monitoring_enabled=False), binary.bundle, lambda: 1000.0)
+    off = compose(quiet(monitoring_enabled=False), binary.bundle, lambda: 1000.0).monitoring
     (facts,), _ = asyncio.run(off.facts())
     assert (facts.report, facts.bin_rows) == (None, None)
     with pytest.raises(Refused, match="monitoring_enabled=true") as caught:
