@@ -1,0 +1,1 @@
+"""Monitoring inside other programs: `driftgauge.Monitor`, fed by their own code."""

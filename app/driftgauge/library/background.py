@@ -1,0 +1,54 @@
+"""The thread in which a monitor evaluates, publishes and answers readers, beside the program's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from driftgauge.edges.http.monitoring import Monitoring
+
+T = TypeVar("T")
+STOP_SECONDS: Final = 5.0
+"""Longest wait for the thread when the monitor is closed."""
+
+
+class Background:
+    """Runs the event loop of one monitoring in a thread that ends with the program."""
+
+    def __init__(self, monitoring: Monitoring) -> None:
+        """Start the thread."""
+        self._monitoring = monitoring
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="driftgauge", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        running = [self._loop.create_task(evaluator.run()) for evaluator in self._monitoring.evaluators.values()]
+        running.append(self._loop.create_task(self._monitoring.publisher.run()))
+        try:
+            self._loop.run_forever()
+        finally:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def wait(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
+        """Run a coroutine in the thread and wait for its result; TimeoutError after `seconds`."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    async def result(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the thread, awaited in the caller's event loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    def stop(self) -> None:
+        """Stop the thread, after a last publication."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(STOP_SECONDS)

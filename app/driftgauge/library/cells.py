@@ -1,0 +1,137 @@
+"""Cells of Python values: numbers and categories of one column, as the monitor counts them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, Final
+
+import numpy as np
+
+from driftgauge.common.quoting import bounded_name, shortened
+from driftgauge.drift.bins import FloatArray, category_name
+from driftgauge.drift.reference.columns import ColumnBaseline
+from driftgauge.errors import Reason, Refused
+
+_KNOWN: Final = 10_000
+"""Categories whose bins a column remembers; more would be text that differs from row to row."""
+
+
+class NumberCells:
+    """Reads the cells of a numeric column."""
+
+    def __init__(self, column: ColumnBaseline) -> None:
+        self.name: Final = column.name
+        self._of_text = column.of_text
+
+    def of(self, values: Sequence[Any]) -> FloatArray:
+        """Return numbers, NaN for missing ones, shape [n]; raises Refused, naming the field and the row."""
+        cells = _as_array(values)
+        if cells is None or self._of_text:
+            cells = np.array([self._number(value, row) for row, value in enumerate(values)], dtype=np.float64)
+        infinite = np.isinf(cells)
+        if infinite.any():
+            row = int(infinite.argmax())
+            raise Refused(
+                Reason.NOT_FINITE,
+                f"{bounded_name(self.name)}: {cells[row]} is not a finite number; give None for a missing value",
+                {"field": self.name, "row": row},
+            )
+        return cells
+
+    def _number(self, value: Any, row: int) -> float:
+        if is_missing(value):
+            return math.nan
+        if self._of_text:
+            if isinstance(value, str):
+                return float(len(value))
+        elif isinstance(value, Real | np.number | np.bool_):
+            try:
+                return float(value)
+            except OverflowError:
+                return math.inf
+        wanted = "a text" if self._of_text else "a number"
+        raise Refused(
+            Reason.WRONG_TYPE,
+            f"{bounded_name(self.name)}: expected {wanted} or None, got {type_name(value)}",
+            {"field": self.name, "row": row},
+        )
+
+
+class CategoryCells:
+    """Reads the cells of a categorical column."""
+
+    def __init__(self, column: ColumnBaseline) -> None:
+        self.name: Final = column.name
+        self._bins = column.bins
+        self._codes: dict[Any, float] = {category: float(i) for i, category in enumerate(column.bins.categories)}
+
+    def of(self, values: Sequence[Any]) -> FloatArray:
+        """Return bin codes, NaN for missing ones, shape [n]; raises Refused, naming the field and the row."""
+        if isinstance(values, np.ndarray):
+            values = values.tolist()
+        known = self._codes
+        try:
+            return np.array([known[value] if type(value) is str else self._code(value, 0) for value in values])
+        except (KeyError, Refused):
+            return np.array([self._code(value, row) for row, value in enumerate(values)], dtype=np.float64)
+
+    def _code(self, value: Any, row: int) -> float:
+        if is_missing(value):
+            return math.nan
+        if isinstance(value, np.generic):
+            value = value.item()
+        if not isinstance(value, str | bool | int | float):
+            raise Refused(
+                Reason.WRONG_TYPE,
+                f"{bounded_name(self.name)}: expected a text, a number, a boolean or None, got {type_name(value)}",
+                {"field": self.name, "row": row},
+            )
+        if isinstance(value, float) and math.isinf(value):
+            raise Refused(
+                Reason.NOT_FINITE,
+                f"{bounded_name(self.name)}: {value} is not a finite number; give None for a missing value",
+                {"field": self.name, "row": row},
+            )
+        name = str(category_name(value))
+        code = self._codes.get(name)
+        if code is None:
+            code = float(self._bins.category_code(name))
+            if len(self._codes) < _KNOWN:
+                self._codes[name] = code
+        return code
+
+
+Cells = NumberCells | CategoryCells
+
+
+def cells_of(column: ColumnBaseline) -> Cells:
+    """Return the reader of a column's cells."""
+    return CategoryCells(column) if column.kind == "categorical" else NumberCells(column)
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value stands for a missing one: None, NaN, pandas' NA or NaT."""
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def type_name(value: Any) -> str:
+    """Describe a value's type, for a message."""
+    if isinstance(value, str):
+        return f"the text {shortened(str(value))!r}"
+    return shortened(type(value).__name__)
+
+
+def _as_array(values: Sequence[Any]) -> FloatArray | None:
+    """Return values as float64 if numpy holds them as numbers, else None; it must not parse text."""
+    array = values if isinstance(values, np.ndarray) else None
+    if array is None:
+        array = np.asarray(values) if set(map(type, values)) <= {float, int, bool} else None
+    if array is None or array.dtype.kind not in "fiub" or array.ndim != 1:
+        return None
+    return array.astype(np.float64, copy=False)
