@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
@@ -18,11 +16,11 @@ from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import RECOVERED, CounterSpec, monitor_series, score_buckets
-from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
-from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.monitor import ColumnMonitor, InlineRoom, MonitorOptions, state_shape
+from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.registry import Registry
-from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
+from driftgauge.monitor.scheduler import BackgroundRoom, CallerRoom, Evaluator
 from driftgauge.settings.features import require_kinds, require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import StateKey
@@ -57,19 +55,26 @@ class WatchedModel:
 
 
 def compose_monitoring(
-    settings: Settings, model: WatchedModel, clock: Callable[[], float], server_series: Sequence[CounterSpec] = ()
+    settings: Settings,
+    model: WatchedModel,
+    clock: Callable[[], float],
+    server_series: Sequence[CounterSpec] = (),
+    *,
+    callers_wait: bool = False,
+    log: Log | None = None,
 ) -> Monitoring:
     """Assemble the monitoring of a model; StateError if its state must not be used, SettingsError for its settings.
 
-    `server_series` are counted by the server around it, in the state of the model.
+    `server_series` are counted by the server around it, in the state of the model. If `callers_wait`, rows wait for
+    room in a full log; otherwise they are dropped when it takes too long.
     """
-    problems = Problems(clock)
+    problems = Problems(clock, log)
     monitor = _monitor(settings, model, clock(), problems, server_series)
     publisher = Publisher(monitor.store, problems, process_numbers)
     publisher.now()  # or the slot would show the numbers of its previous process
     monitors = Registry()
     monitors.add(monitor)
-    watching = _watching_threads(monitor, problems, clock)
+    watching = _watching_threads(monitor, problems, clock, callers_wait=callers_wait)
     return Monitoring(
         settings=settings,
         clock=clock,
@@ -150,7 +155,7 @@ def _store(model: WatchedModel, shape: StateShape, problems: Problems) -> Store:
         problems.record_lasting(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
         return Store.in_memory(shape)
     for recovery in store.recoveries:
-        structlog.get_logger().warning("state_recovered", reason=recovery.reason, detail=recovery.text)
+        problems.log.warning("state_recovered", reason=recovery.reason, detail=recovery.text)
         with store.counting() as counters:
             counters.add(RECOVERED.name, 1, recovery.reason)
     return store
@@ -178,11 +183,14 @@ def _columns(settings: Settings, baseline: Baseline) -> Mapping[str, ColumnPolic
     return columns
 
 
-def _watching_threads(monitor: ColumnMonitor, problems: Problems, clock: Callable[[], float]) -> ThreadPoolExecutor:
+def _watching_threads(
+    monitor: ColumnMonitor, problems: Problems, clock: Callable[[], float], *, callers_wait: bool
+) -> ThreadPoolExecutor:
     """Return the threads that read the state and make room in the log; a replay waits, and drops nothing."""
     watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
     if not monitor.clock.latches_by_rows:
-        monitor.room = BackgroundRoom(monitor, problems, watching, clock)
+        room = BackgroundRoom(monitor, problems, watching, clock)
+        monitor.room = CallerRoom(room, InlineRoom(monitor)) if callers_wait else room
     return watching
 
 

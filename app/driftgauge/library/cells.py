@@ -13,6 +13,7 @@ from driftgauge.common.quoting import bounded_name, shortened
 from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.errors import Reason, Refused
+from driftgauge.models.categories import other_names
 
 _KNOWN: Final = 10_000
 """Categories whose bins a column remembers; more would be text that differs from row to row."""
@@ -65,13 +66,16 @@ class CategoryCells:
     def __init__(self, column: ColumnBaseline) -> None:
         self.name: Final = column.name
         self._bins = column.bins
-        self._codes: dict[Any, float] = {category: float(i) for i, category in enumerate(column.bins.categories)}
+        self._others = other_names(column.bins.categories)
+        """Names of categories that spell a number or a boolean otherwise: `True` for true."""
+        self.codes: Final[dict[Any, float]] = {name: float(i) for i, name in enumerate(column.bins.categories)}
+        """Bin codes by category: of those that have a bin, and of others that were seen."""
 
     def of(self, values: Sequence[Any]) -> FloatArray:
         """Return bin codes, NaN for missing ones, shape [n]; raises Refused, naming the field and the row."""
         if isinstance(values, np.ndarray):
             values = values.tolist()
-        known = self._codes
+        known = self.codes
         try:
             return np.array([known[value] if type(value) is str else self._code(value, 0) for value in values])
         except (KeyError, Refused):
@@ -95,11 +99,13 @@ class CategoryCells:
                 {"field": self.name, "row": row},
             )
         name = str(category_name(value))
-        code = self._codes.get(name)
+        if not isinstance(value, str):
+            name = self._others.get(name, name)
+        code = self.codes.get(name)
         if code is None:
             code = float(self._bins.category_code(name))
-            if len(self._codes) < _KNOWN:
-                self._codes[name] = code
+        if len(self.codes) < _KNOWN and type(value) in (str, int):
+            self.codes[value] = code
         return code
 
 

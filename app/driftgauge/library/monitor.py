@@ -13,16 +13,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+import numpy as np
+
 from driftgauge.composition import WatchedModel, compose_monitoring
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.library.background import Background
+from driftgauge.library.logs import standard_log
 from driftgauge.library.rows import RowReader
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
 from driftgauge.metrics.series import DROPPED, LIBRARY, PREDICTIONS, REJECTED, SCORE
+from driftgauge.monitor.row_observer import RowObserver
 from driftgauge.settings.options import Settings, load
 from driftgauge.state.store import Store
 
@@ -50,7 +55,6 @@ class Monitor:
         self._on_error: Final = on_error
         self._clock: Final = clock
         self._rows: Final = RowReader(source.baseline)
-        self._score: Final = source.baseline.names.index(PREDICTION) if PREDICTION in source.baseline.names else None
         self._opening = threading.Lock()
         self._opened: _Opened | None = None
         self._is_closed = False
@@ -131,7 +135,7 @@ class Monitor:
         with self._opening:
             if self._is_closed:
                 raise RuntimeError("the monitor is closed")
-            self._opened = self._opened or _opened(self._source, self._settings, self._clock)
+            self._opened = self._opened or _open(self._source, self._settings, self._clock)
             return self._opened
 
     def _before_fork(self) -> None:
@@ -166,30 +170,30 @@ class Monitor:
         Rows that do not fit are counted by reason, and raised as `Refused` with `on_error="raise"`.
         """
         try:
-            parts = self._parts()
+            opened = self._opened or self._parts()
+            if at is None:
+                values = self._rows.row(rows, prediction, prediction_class)
+                if values is not None:
+                    opened.observe_row(values, self._clock())
+                    return
             columns = self._rows.read(rows, prediction, prediction_class)
-            event = None if at is None else event_times(at, len(columns))
-            monitor = parts.monitoring.monitor(None)
-            monitor.observe(columns, arrival=self._clock(), event=event, source=LIBRARY)
-            with monitor.store.counting() as counters:
-                counters.add(PREDICTIONS.name, len(columns))
-                if self._score is not None:
-                    counters.observe(SCORE, columns[:, self._score])
+            opened.observe(columns, self._clock(), event_times(at, len(columns)))
         except Exception as error:
             self._failed(error)
             if self._on_error == "raise":
                 raise
 
     def _failed(self, error: Exception) -> None:
-        """Count and log what went wrong with a call of `observe`."""
+        """Count and log what went wrong with a call of `observe`; nothing can be done about a second failure."""
         with suppress(Exception):
             monitoring = self._parts().monitoring
+            refused = isinstance(error, Refused)
+            monitoring.problems.record(REFUSED_PROBLEM if refused else FAILED_PROBLEM, error)
             with monitoring.store.counting() as counters:
                 if isinstance(error, Refused):
                     counters.add(REJECTED.name, 1, error.reason)
                 else:
                     counters.add(DROPPED.name, 1, Reason.MONITORING_FAILED)
-            monitoring.problems.record(REFUSED_PROBLEM if isinstance(error, Refused) else FAILED_PROBLEM, error)
 
     # ------------------------------------------------------------ verdicts
 
@@ -211,9 +215,22 @@ class _Opened:
     def __init__(self, monitoring: Monitoring, background: Background) -> None:
         self.monitoring: Final = monitoring
         self.background: Final = background
+        self.monitor: Final = monitoring.monitor(None)
+        names = self.monitor.baseline.names
+        self._score = names.index(PREDICTION) if PREDICTION in names else None
+        self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
+
+    def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
+        """Observe and count rows, shape [n, columns]."""
+        self.monitor.observe(columns, arrival=arrival, event=event, source=LIBRARY)
+        with self.monitor.store.counting() as counters:
+            counters.add(PREDICTIONS.name, len(columns))
+            if self._score is not None:
+                scores = columns[:, self._score]
+                counters.observe(SCORE, scores[np.isfinite(scores)])
 
 
-def _opened(source: WatchedSource, settings: Settings, clock: Callable[[], float]) -> _Opened:
+def _open(source: WatchedSource, settings: Settings, clock: Callable[[], float]) -> _Opened:
     model = WatchedModel(source.baseline, source.name, source.version, source.task, settings.state_folder)
-    monitoring = compose_monitoring(settings, model, clock)
+    monitoring = compose_monitoring(settings, model, clock, callers_wait=True, log=standard_log())
     return _Opened(monitoring, Background(monitoring))

@@ -18,36 +18,91 @@ from driftgauge.common.quoting import NAMED, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
 from driftgauge.errors import Reason, Refused
-from driftgauge.library.cells import cells_of, type_name
+from driftgauge.library.cells import CategoryCells, cells_of, type_name
+
+_FLOAT: Final = np.dtype(np.float64)
+_OTHER: Final = object()
+"""Is no category: True and 1 are the same key."""
 
 
 class RowReader:
     """Reads rows and predictions for a baseline: all rows of a call are accepted, or none."""
 
     def __init__(self, baseline: Baseline) -> None:
-        self._names: Final = tuple(name for name in baseline.names if name not in RESERVED)
-        self._width: Final = len(baseline.names)
-        self._positions: Final = [baseline.names.index(name) for name in self._names]
-        self._cells: Final = [cells_of(column) for column in baseline.columns if column.name not in RESERVED]
+        names = baseline.names
+        self._names: Final = tuple(name for name in names if name not in RESERVED)
+        self._known_names: Final = frozenset(self._names)
+        self._width: Final = len(names)
+        self._positions: Final = [names.index(name) for name in self._names]
+        cells = [cells_of(column) for column in baseline.columns]
+        self._cells: Final = [cells[position] for position in self._positions]
         self._scores: Final = {
-            name: (baseline.names.index(name), cells_of(baseline.columns[baseline.names.index(name)]))
-            for name in RESERVED
-            if name in baseline.names
+            name: (names.index(name), cells[names.index(name)]) for name in RESERVED if name in names
         }
-        self._in_order: Final = self._positions == list(range(len(self._names)))
-        numbers = all(column.kind == "numeric" and not column.of_text for column in baseline.columns)
-        self._is_plain: Final = numbers and self._in_order and PREDICTION_CLASS not in self._scores
-        """Whether a row is numbers and then the prediction, which has a short way."""
-        self._has_score: Final = PREDICTION in self._scores
         self._values: Final = _getter(self._names)
+        self._is_quick: Final = names == (*self._names, *self._scores) and not any(c.of_text for c in baseline.columns)
+        """Whether a row is the features and then the scores, each a number or a category, which has a short way."""
+        self._codes: Final = [own.codes if isinstance(own, CategoryCells) else None for own in cells]
+        self._is_numeric: Final = not any(self._codes)
+
+    def row(self, row: Any, prediction: Any, prediction_class: Any = None) -> FloatArray | None:
+        """Return the monitored values of a single row that is as usual, shape [columns]; else None.
+
+        The short way for a dict of numbers and known categories, and for an array of the features, or of all columns
+        with the prediction.
+        """
+        if not self._is_quick:
+            return None
+        if type(row) is dict:
+            values = self._of_dict(row, prediction, prediction_class)
+        else:
+            values = self._of_array(row, prediction)
+        # A sum of squares that is finite has no infinite number in it.
+        if values is None or not (math.isfinite(values @ values) or not np.isinf(values).any()):
+            return None
+        return values
+
+    def _of_dict(self, row: Mapping[str, Any], prediction: Any, prediction_class: Any) -> FloatArray | None:
+        scores = [s for s in (prediction, prediction_class) if s is not None]
+        if len(row) != len(self._names) or len(scores) != len(self._scores):
+            return None
+        try:
+            given = (*self._values(row), *scores)
+            values = given if self._is_numeric else self._coded(given)
+            try:
+                return np.frombuffer(array("d", values))
+            except TypeError:
+                return np.frombuffer(array("d", [math.nan if value is None else value for value in values]))
+        except (KeyError, TypeError, OverflowError):
+            return None
+
+    def _coded(self, values: Sequence[Any]) -> list[Any]:
+        """Return the bin codes of known categories in place of their names; KeyError or TypeError for others."""
+        return [
+            value if codes is None or value is None else codes[_OTHER if value is True or value is False else value]
+            for value, codes in zip(values, self._codes, strict=True)
+        ]
+
+    def _of_array(self, row: Any, prediction: Any) -> FloatArray | None:
+        if type(row) is not np.ndarray or row.ndim != 1 or row.dtype is not _FLOAT or not self._is_numeric:
+            return None
+        if len(row) == self._width and prediction is None:
+            return row
+        one = len(self._scores) == 1 and type(prediction) in (float, int, np.float64)
+        if len(row) != len(self._names) or not one:
+            return None
+        values = np.empty(self._width)
+        values[:-1] = row
+        values[-1] = prediction
+        return values
 
     def read(self, rows: Any, prediction: Any = None, prediction_class: Any = None) -> FloatArray:
         """Return the monitored values in the baseline's order, shape [n, columns].
 
         Raises Refused, naming the field and the row.
         """
-        if self._is_plain and prediction_class is None:
-            quick = self._quick(rows, prediction)
+        if type(rows) is np.ndarray and rows.dtype.kind in "fiu" and prediction_class is None:
+            quick = self._matrix(rows, prediction)
             if quick is not None:
                 return quick
         features, count, single = self._features(rows)
@@ -59,32 +114,20 @@ class RowReader:
             self._add_scores(columns, name, value, single=single)
         return columns
 
-    def _quick(self, rows: Any, prediction: Any) -> FloatArray | None:
-        """Return finite numbers, of one row or of an array; None for everything else."""
-        if type(rows) is dict:
-            if len(rows) != len(self._names) or (prediction is None) is self._has_score:
-                return None
-            try:
-                values = self._values(rows)
-                numbers = array("d", (*values, prediction) if self._has_score else values)
-            except (KeyError, TypeError, OverflowError):
-                return None
-            return np.frombuffer(numbers).reshape(1, -1) if math.isfinite(sum(numbers)) else None
-        if type(rows) is np.ndarray and rows.dtype.kind in "fiu":
-            return self._quick_array(rows, prediction)
-        return None
-
-    def _quick_array(self, rows: FloatArray, prediction: Any) -> FloatArray | None:
+    def _matrix(self, rows: FloatArray, prediction: Any) -> FloatArray | None:
+        """Return the values of an array of numbers, without one that is infinite; None for everything else."""
         matrix = rows.reshape(1, -1) if rows.ndim == 1 else rows
-        if matrix.ndim != 2 or matrix.shape[1] != len(self._names) or (prediction is None) is self._has_score:
+        if not (self._is_quick and self._is_numeric) or matrix.ndim != 2 or len(self._scores) > 1:
             return None
-        columns = np.empty((len(matrix), self._width))
-        columns[:, : len(self._names)] = matrix
-        if self._has_score:
+        if matrix.shape[1] == self._width and prediction is None:
+            columns = matrix.astype(np.float64, copy=False)
+        else:
             scores = np.asarray(prediction)
             fits = scores.shape == (len(matrix),) or (scores.shape == () and len(matrix) == 1)
-            if not fits or scores.dtype.kind not in "fiu":
+            if matrix.shape[1] != len(self._names) or not fits or scores.dtype.kind not in "fiu":
                 return None
+            columns = np.empty((len(matrix), self._width))
+            columns[:, :-1] = matrix
             columns[:, -1] = scores
         return columns if math.isfinite(columns.sum()) or not np.isinf(columns).any() else None
 
@@ -92,6 +135,8 @@ class RowReader:
 
     def _features(self, rows: Any) -> tuple[list[Sequence[Any]], int, bool]:
         """Return the values of each feature, the number of rows, and whether a single row was given."""
+        if hasattr(rows, "to_dict") and hasattr(rows, "index") and not hasattr(rows, "columns"):
+            rows = rows.to_dict()  # a row of a DataFrame
         if isinstance(rows, Mapping):
             return [[value] for value in self._from_mapping(rows, 0)], 1, True
         if hasattr(rows, "columns") or hasattr(rows, "column_names"):
@@ -211,10 +256,6 @@ class RowReader:
                 {"field": shortened(unknown[0]), **where},
             )
 
-    @property
-    def _known_names(self) -> frozenset[str]:
-        return frozenset(self._names)
-
     def _known(self) -> str:
         more = f" and {len(self._names) - NAMED} more" if len(self._names) > NAMED else ""
         return f"{named(self._names)}{more}" if not more else named(self._names)
@@ -230,9 +271,12 @@ def _values_of(values: Any) -> Any:
     """Return a column of any library as an array or list."""
     if isinstance(values, np.ndarray | list | tuple):
         return values
-    if hasattr(values, "to_pylist"):  # pyarrow
-        return values.to_pylist()
-    if hasattr(values, "to_numpy") and hasattr(values, "dtype"):  # pandas, polars
-        array = values.to_numpy()
-        return array if array.dtype.kind in "fiub" else values.to_list() if hasattr(values, "to_list") else array
-    return values
+    if not hasattr(values, "to_numpy"):
+        return values
+    array = values.to_numpy()
+    if array.dtype.kind in "fiub":
+        return array
+    for listing in ("to_pylist", "to_list"):  # of pyarrow; of pandas and polars
+        if hasattr(values, listing):
+            return getattr(values, listing)()
+    return array

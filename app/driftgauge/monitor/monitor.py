@@ -136,7 +136,8 @@ class ColumnMonitor:
         if self.store.uncounted:
             with self.store.counting() as counters:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
-        self._observing = threading.Lock()
+        self.observing: Final = threading.Lock()
+        """Held while rows are appended: the time of a row may depend on the row before."""
         self._traffic = traffic
         self._has_begun = False
         self._last = self._initial(now)
@@ -192,7 +193,7 @@ class ColumnMonitor:
         if len(columns) == 0:
             return
         arrivals = np.broadcast_to(np.asarray(arrival, dtype=np.float64), len(columns))
-        with self._observing:  # the time of a row may depend on the row before
+        with self.observing:
             at, rejected = self.clock.times(arrivals, event, self.store.latest_at)
             appended = self._append(columns, arrivals, at)
         with self.store.counting() as counters:

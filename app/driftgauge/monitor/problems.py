@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -15,27 +15,39 @@ SHOWN_SECONDS: Final = 300.0
 """How long a problem is shown after it was last recorded."""
 
 
+class Log(Protocol):
+    """Takes log lines: an event, and what belongs to it by name."""
+
+    def warning(self, event: str, **context: Any) -> Any:
+        """Write a warning."""
+
+    def error(self, event: str, **context: Any) -> Any:
+        """Write an error."""
+
+
 class Problems:
     """The latest problem of each kind; `clock` gives the time of day in seconds since 1970."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], log: Log | None = None) -> None:
+        """Log to `log`, by default as the server does."""
         self._clock = clock
         self._latest: dict[str, tuple[float, str]] = {}
         self._throttle = LogThrottle(clock)
         self._lock = threading.Lock()
+        self.log: Final[Log] = log or structlog.get_logger()
 
     def record(self, kind: str, error: BaseException, **context: str) -> None:
         """Keep an error, and log it at most once a minute for each kind."""
         with self._lock:
             self._latest[kind] = (self._clock(), f"{type(error).__name__}: {error}")
         if (suppressed := self._throttle.passes(kind)) is not None:
-            structlog.get_logger().error(kind, exc_info=error, suppressed_before=suppressed, **context)
+            self.log.error(kind, exc_info=error, suppressed_before=suppressed, **context)
 
     def record_lasting(self, kind: str, text: str) -> None:
         """Keep and log a problem that lasts until it is resolved."""
         with self._lock:
             self._latest[kind] = (math.inf, text)
-        structlog.get_logger().error(kind, detail=text)
+        self.log.error(kind, detail=text)
 
     def resolve(self, kind: str) -> None:
         """Forget a problem that has ended."""

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final
 
 from driftgauge.common.single_flight import SingleFlight
-from driftgauge.monitor.monitor import ColumnMonitor, Evaluation
+from driftgauge.monitor.monitor import ColumnMonitor, Evaluation, InlineRoom
 from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "evaluation_failed"
@@ -113,6 +113,22 @@ class Evaluator:
             self._problems.record(PROBLEM, error)
         finally:
             self._running = None
+
+
+class CallerRoom:
+    """Has a thread catch up when a log is half full; when it is full, the caller does it and drops nothing."""
+
+    def __init__(self, background: BackgroundRoom, inline: InlineRoom) -> None:
+        self._background = background
+        self._inline = inline
+
+    def request(self) -> None:
+        """Start a catch-up unless one is running."""
+        self._background.request()
+
+    def make(self, now: float) -> bool:
+        """Catch up; see `Room.make`."""
+        return self._inline.make(now)
 
 
 class BackgroundRoom:

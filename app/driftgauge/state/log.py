@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
 import numpy as np
@@ -28,7 +27,7 @@ NUMBER, ARRIVAL, AT, VALUES = range(EXTRA_WORDS)
 """Words of a record: the number plus 1, the times, and the first value; the checksum is the last word."""
 
 
-class OwnCounters:
+class OwnCounters(AbstractContextManager[Counters]):
     """The counters of one worker, and the lock under which they are written and copied."""
 
     def __init__(self, shape: StateShape) -> None:
@@ -43,11 +42,16 @@ class OwnCounters:
         self.rows: Final[IntArray] = live["rows"]
         """Rows of the log that the counters contain, shape [1]."""
 
-    @contextmanager
-    def counting(self) -> Iterator[Counters]:
+    def counting(self) -> AbstractContextManager[Counters]:
         """Give the counters to one writer at a time."""
-        with self.lock:
-            yield self.counters
+        return self
+
+    def __enter__(self) -> Counters:
+        self.lock.acquire()
+        return self.counters
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
 
     def copied(self) -> Arrays:
         """Return a copy by series, with `process` and `rows`."""
@@ -64,7 +68,8 @@ class LogReader:
         self.committed: Final[IntArray] = arrays["committed"]
         self.records: Final[WordArray] = arrays["records"]
         self.counters: Final = DoubleBuffer("counters", shape.counted, arrays, failpoint)
-        self._multipliers = multipliers(shape.record_words - 1)
+        self.multipliers: Final = multipliers(shape.record_words - 1)
+        """Factors of a record's checksum."""
 
     @property
     def rows(self) -> int:
@@ -101,7 +106,7 @@ class LogReader:
 
     def checks(self, records: WordArray) -> WordArray:
         """Return the checksums of records, shape [n]."""
-        checks: WordArray = records[:, :-1] @ self._multipliers
+        checks: WordArray = records[:, :-1] @ self.multipliers
         return checks
 
     def scan(self) -> IntArray:
@@ -129,8 +134,14 @@ class Log:
         self.rows = 0
         """Rows appended since the log began."""
         self._shape = shape
+        self._capacity: Final = shape.capacity
         self._failpoint = failpoint
         self._closed = False
+        self._row: Final[WordArray] = np.zeros(shape.record_words, np.uint64)
+        """A record while it is put together, so that it is copied at once; and its parts."""
+        self._cells: Final[FloatArray] = self._row.view(np.float64)
+        self._values: Final[FloatArray] = self._cells[VALUES:-1]
+        self._checked: Final[WordArray] = self._row[:-1]
 
     def resume(self, position: int, *, intact: bool) -> str:
         """Continue after the last owner, however it ended; return what was found damaged, empty for nothing.
@@ -161,9 +172,9 @@ class Log:
 
     def append(self, values: FloatArray, arrival: FloatArray, at: FloatArray) -> None:
         """Append rows: `values` of shape [n, columns], `arrival` and `at` of shape [n], no more than there is room."""
-        place, rows = self.rows % self._shape.capacity, len(values)
-        if place + rows > self._shape.capacity:  # in two steps, as the ring begins again between them
-            first = self._shape.capacity - place
+        place, rows = self.rows % self._capacity, len(values)
+        if place + rows > self._capacity:  # in two steps, as the ring begins again between them
+            first = self._capacity - place
             self.append(values[:first], arrival[:first], at[:first])
             self.append(values[first:], arrival[first:], at[first:])
             return
@@ -177,6 +188,20 @@ class Log:
         self._failpoint("append.written")
         with self.counters.lock:  # another thread may publish
             self.rows = self.reader.committed[0] = self.rows + rows
+        self._failpoint("append.committed")
+
+    def append_row(self, values: FloatArray, arrival: float, at: float) -> None:
+        """Append a single row as `append` does, in a third of its time; `values` have shape [columns]."""
+        rows = self.rows + 1
+        self._row[NUMBER] = rows
+        self._cells[ARRIVAL] = arrival
+        self._cells[AT] = at
+        self._values[:] = values
+        self._row[-1] = self._checked @ self.reader.multipliers
+        self.reader.records[self.rows % self._capacity] = self._row
+        self._failpoint("append.written")
+        with self.counters.lock:  # another thread may publish
+            self.rows = self.reader.committed[0] = rows
         self._failpoint("append.committed")
 
     def repeat(self) -> None:

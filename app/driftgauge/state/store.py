@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,9 @@ from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
+
+_SOUND_SECONDS: Final = 0.001
+"""How long single rows rely on a file not being truncated, after a look."""
 
 
 class Store:
@@ -68,6 +72,10 @@ class Store:
         self._damages = Notes()
         self.note: Final = self._damages.add
         self._is_closed = False
+        self._unread_rows: Final = self.shape.unread_rows
+        self._ask_at = 0
+        """Unread rows from which on the checkpoint is asked again how far the log was read."""
+        self._sound_until = 0.0
 
     @classmethod
     def in_memory(cls, shape: StateShape) -> Store:
@@ -94,13 +102,31 @@ class Store:
                 raise RuntimeError("the state is closed: the server has stopped")
             self._require_own_log()
             rows = len(values)
-            if self._unread + rows > self.shape.unread_rows:
+            if self._unread + rows > self._unread_rows:
                 rows = max(0, min(rows, self.room))
             if rows:
                 self._log.append(values[:rows], arrival[:rows], at[:rows])
                 newest = at[0] if rows == 1 else at[:rows].max()  # the latter takes a microsecond more
                 self.latest_at = max(self.latest_at, float(newest))
             return rows
+
+    def append_row(self, values: FloatArray, arrival: float, at: float) -> bool:
+        """Append a single row, `values` of shape [columns]; return whether there was room. See `append`.
+
+        Whether the file was truncated is asked once a millisecond, which costs as much as writing the row.
+        """
+        with self._appending:
+            if self._is_closed:
+                raise RuntimeError("the state is closed: the server has stopped")
+            if (now := time.monotonic()) > self._sound_until:
+                self._require_own_log()
+                self._sound_until = now + _SOUND_SECONDS
+            if self._unread >= self._unread_rows and self.room <= 0:
+                return False
+            self._log.append_row(values, arrival, at)
+            if at > self.latest_at:
+                self.latest_at = at
+            return True
 
     @property
     def _unread(self) -> int:
@@ -110,12 +136,23 @@ class Store:
     def room(self) -> int:
         """Rows that can be appended until a catch-up; negative after the checkpoint was damaged."""
         self._update_position()
-        return self.shape.unread_rows - self._unread
+        return self._unread_rows - self._unread
 
     @property
     def is_half_full(self) -> bool:
         """Whether half of the room is taken, so that it is time for a catch-up."""
-        return 2 * self._unread >= self.shape.unread_rows >= 2 * self.room
+        return 2 * self._unread >= self._unread_rows >= 2 * self.room
+
+    def fills(self) -> bool:
+        """Say whether the log has become half full, or fuller by a sixty-fourth since this was true last.
+
+        For each row of a stream: the checkpoint, which says how far the log was read, is not read each time.
+        """
+        if 2 * self._unread < self._unread_rows or self._unread < self._ask_at:
+            return False
+        half_full = self.is_half_full
+        self._ask_at = self._unread + self._unread_rows // 64 if half_full else 0
+        return half_full
 
     def _update_position(self) -> None:
         """Learn how far this worker's log was read, by whichever worker."""
