@@ -15,12 +15,13 @@ ROOT: Final = Path(__file__).parents[1] / "app"
 PACKAGES: Final[dict[str, str]] = {
     "errors": "",
     "common": "errors",
-    "drift": "errors",
+    "about": "common errors",
+    "drift": "about errors",
     "settings": "common errors drift",
     "shutdown": "",
     "tables": "common errors drift",
-    "models": "common errors drift tables",
-    "models.creation": "common errors drift tables models",
+    "models": "about common errors drift tables",
+    "models.creation": "about common errors drift tables models",
     "metrics.series": "errors",
     "metrics.counters": "common drift metrics.series",
     "metrics": "drift metrics.series",
@@ -37,8 +38,8 @@ PACKAGES: Final[dict[str, str]] = {
     "library": "common errors drift settings metrics.series models state monitor edges.formats edges.http composition",
     "process": "common errors settings shutdown models state edges.http main",
     "demo": "errors drift settings models models.creation alerting",
-    "cli": "common errors drift settings tables models models.creation checks state alerting edges.formats process "
-    "demo",
+    "cli": "about common errors drift settings tables models models.creation checks state alerting edges.formats "
+    "process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -46,7 +47,7 @@ PACKAGES: Final[dict[str, str]] = {
 `driftgauge` itself is open to all for its version alone.
 """
 
-PUBLIC: Final = "errors models models.creation"
+PUBLIC: Final = "about errors models models.creation"
 """Packages whose names `driftgauge` itself offers to users: it imports them for type checkers, and on first use."""
 
 OUTSIDE: Final[dict[str, str]] = {

@@ -14,7 +14,8 @@ Its packages, in the order of the data:
 - `checks`: verdicts on tables, offline.
 
 `main` composes a server of them, `process` starts and restarts its workers, `cli` is the command line, and `demo`
-replays real flights. `settings` holds every option, `errors` every reason code, `common` what several packages need.
+replays real flights. `settings` holds every option, `errors` every reason code, `about` whose a model is, `common` what
+several packages need.
 
 From Python: `driftgauge.create_bundle(…)`, `driftgauge.load_bundle(…)` and `driftgauge.create_baseline(…)`. Each name
 is imported when it is first used.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = [
+    "About",
     "BaselineOptions",
     "Bundle",
     "DriftgaugeError",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from driftgauge.about import About
     from driftgauge.errors import DriftgaugeError
     from driftgauge.models.bundle import Bundle, load_bundle
     from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
@@ -47,6 +50,7 @@ else:
         from importlib import import_module
 
         modules = {
+            "About": "driftgauge.about",
             "BaselineOptions": "driftgauge.models.creation.baseline",
             "Bundle": "driftgauge.models.bundle",
             "DriftgaugeError": "driftgauge.errors",

@@ -182,6 +182,10 @@ class ModelFailed(DriftgaugeError):
         return cls(f"the model raised {type(error).__name__}{said}")
 
 
+class AboutError(DriftgaugeError, ValueError):
+    """A text about the model cannot be used; the message names the field and says what to do."""
+
+
 class BundleError(DriftgaugeError):
     """A model bundle cannot be created or loaded; the message says what to do."""
 

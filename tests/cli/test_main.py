@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -19,6 +20,7 @@ import pytest
 import skops.io
 import structlog
 from driftgauge import __version__
+from driftgauge.about import About
 from driftgauge.cli import main as cli
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.models.bundle import read_baseline, read_info
@@ -27,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tests.abouts import USUAL
 from tests.examples import SHAPE_CODES, TARGET, Example, logistic
 from tests.models.creation.test_feature_names import Plain
 from tests.models.test_bundle import FOREIGN, Foreign
@@ -102,9 +105,11 @@ COMMANDS: list[Sequence[str]] = [
     ("bundle",),
     ("bundle", "create"),
     ("bundle", "show"),
+    ("bundle", "describe"),
     ("baseline",),
     ("baseline", "build"),
     ("baseline", "show"),
+    ("baseline", "describe"),
     ("state",),
     ("state", "show"),
     ("state", "reset"),
@@ -355,7 +360,39 @@ def test_names_with_brackets_and_colons_are_printed_as_they_are(tmp_path: Path, 
     assert driftgauge("bundle", "show", tmp_path / "[red]").says(str(tmp_path / "[red]"))
 
 
+def test_a_bundle_says_whose_it_is_and_the_owner_can_be_changed(files: Path, driftgauge: Driftgauge) -> None:
+    folder = files / "bundle"
+    made = driftgauge(*create(files, **USUAL.stated))
+    assert made.code == 0, made.err
+    shown = driftgauge("bundle", "show", folder)
+    for name, text in USUAL.stated.items():
+        label = "documentation" if name == "docs_url" else name.replace("_", " ")
+        assert shown.out.count(f"{label.ljust(16)} {text}") == made.out.count(f"{label.ljust(16)} {text}") == 1
+    assert read_info(folder).about == read_baseline(folder / "baseline.json").about == USUAL
+    changed = driftgauge("bundle", "describe", folder, "--owner", "[bold]Risk team", "--contact", "")
+    assert changed.code == 0, changed.err
+    assert "[bold]Risk team" in changed.out
+    assert read_info(folder).about == replace(USUAL, owner="[bold]Risk team", contact=None)
+    assert driftgauge("bundle", "describe", folder, "--owner", "a\nb").says("owner holds a control character")
+    assert driftgauge(*create(files, out=files / "b", docs_url="javascript:x")).says("docs_url", "give an address such")
+    assert not (files / "b").exists()
+
+
 # ---------------------------------------------------------------- baselines
+
+
+def test_a_baseline_says_whose_it_is_and_the_owner_can_be_changed(files: Path, driftgauge: Driftgauge) -> None:
+    out = files / "baseline.json"
+    made = driftgauge("baseline", "build", files / "reference.csv", "--out", out, "--owner", "Fraud team")
+    assert made.code == 0, made.err
+    assert "Fraud team" in made.out
+    assert "Fraud team" in driftgauge("baseline", "show", out).out
+    assert read_baseline(out).about == About(owner="Fraud team")
+    changed = driftgauge("baseline", "describe", out, "--owner", "", "--code-version", "3f9c2ab")
+    assert changed.out.split() == ["code", "version", "3f9c2ab"]
+    assert read_baseline(out).about == About(code_version="3f9c2ab")
+    assert "nothing is stated" in driftgauge("baseline", "describe", out, "--code-version", "").out
+    assert driftgauge("baseline", "describe", files, "--owner", "x").says("is a folder: give the file")
 
 
 def test_a_baseline_is_built_and_shown(files: Path, binary: Example, driftgauge: Driftgauge) -> None:

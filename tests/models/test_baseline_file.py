@@ -6,10 +6,12 @@ import json
 import math
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.about import NOTHING, About
 from driftgauge.drift.bins import UNSEEN
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.drift.reference.build import build_baseline
@@ -19,6 +21,7 @@ from driftgauge.models.baseline_file import MOST_BRACKETS, loads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.abouts import HOSTILE, USUAL
 from tests.effort import examples
 from tests.monitors import timed_baseline
 from tests.references import CREATED, ordered_baseline
@@ -68,6 +71,38 @@ def test_a_baseline_of_any_categories_is_read_back(names: tuple[str, ...]) -> No
     codes = np.arange(900) % (len(names) + 1) - 1
     built = build_baseline({"x": Categories(codes, names)}, created=CREATED)
     assert loads(dumps(built)) == built
+
+
+@pytest.mark.parametrize("about", [USUAL, HOSTILE, About(owner="Fraud team")], ids=["usual", "hostile", "owner"])
+def test_what_is_known_of_a_model_is_read_back_and_is_no_part_of_the_hash(about: About) -> None:
+    plain = ordered_baseline()
+    described = replace(plain, about=about)
+    assert loads(dumps(described)) == described
+    assert described.hash == plain.hash
+    assert content_of(described) == {**content_of(plain), "about": about.stated}
+
+
+def test_a_baseline_of_which_nothing_is_known_is_written_as_by_earlier_versions() -> None:
+    assert "about" not in CONTENT
+    assert loads(json.dumps(CONTENT)).about == NOTHING
+    assert loads(json.dumps({**CONTENT, "about": {}})).about == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("about", "problem"),
+    [
+        ({"owner": "a\nb"}, "about: owner holds a control character"),
+        ({"owner": "\ud800"}, "about: owner holds half a surrogate pair"),
+        ({"owner": 3}, "about.owner is 3, expected: a text"),
+        ({"owner": "x" * 10_000}, "about: owner has 10,000 characters"),
+        ({"docs_url": "javascript:alert(1)"}, "which is not http(s)"),
+        ({"owners": "x"}, "about.owners is not a known key"),
+        ("Fraud team", "about is Fraud team, expected: an object"),
+        (None, "about is null, expected: an object"),
+    ],
+)
+def test_forged_texts_about_a_model_are_refused(about: object, problem: str) -> None:
+    assert problem in refusal({**CONTENT, "about": about})
 
 
 # ---------------------------------------------------------------- what is forged

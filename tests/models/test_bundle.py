@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
+from driftgauge.about import NOTHING, About
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, dumps
 from driftgauge.errors import BundleError
 from driftgauge.models.bundle import (
@@ -52,6 +53,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.abouts import HOSTILE, USUAL
 from tests.conftest import ExampleOf
 from tests.effort import examples
 from tests.examples import MAKERS, TARGET, Example, boosting, cells, logistic
@@ -456,3 +458,23 @@ def test_a_bundle_in_a_notebook_is_one_line(binary: Example, multiclass: Example
     assert repr(multiclass.bundle.info) == "<BundleInfo multiclass 1.2: multiclass, 4 features>"
     one = binary.bundle.info.model_copy(update={"features": binary.bundle.info.features[:1]})
     assert repr(one) == "<BundleInfo binary 1.2: binary, 1 feature>"
+
+
+# ---------------------------------------------------------------- whose the model is
+
+
+@pytest.mark.parametrize("about", [USUAL, HOSTILE], ids=["usual", "hostile"])
+def test_what_bundle_json_says_of_the_model_is_read_and_wins(binary: Example, tmp_path: Path, about: About) -> None:
+    folder = shutil.copytree(binary.folder, tmp_path / "bundle")
+    other = replace(binary.bundle.baseline, about=About(owner="someone else"))
+    (folder / BASELINE_FILE).write_text(dumps(other), encoding="utf-8")
+    info = binary.bundle.info.model_copy(update={"about": about})
+    (folder / BUNDLE_FILE).write_text(info.as_text(), encoding="utf-8")
+    loaded = load_bundle(folder)
+    assert loaded.info.about == loaded.baseline.about == about
+    assert loaded.baseline.hash == binary.bundle.baseline.hash
+
+
+def test_a_bundle_of_which_nothing_is_known_is_written_as_by_earlier_versions(binary: Example) -> None:
+    assert "about" not in json.loads((binary.folder / BUNDLE_FILE).read_text())
+    assert binary.bundle.info.about == binary.bundle.baseline.about == NOTHING

@@ -10,7 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from driftgauge.cli.bundle_report import show_bundle
+from driftgauge.about import About
+from driftgauge.cli.bundle_report import about_facts, show_bundle
 from driftgauge.cli.column_options import chosen, meanings
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
@@ -22,6 +23,7 @@ from driftgauge.common.safe_files import read_bounded
 from driftgauge.errors import TableError
 from driftgauge.models.bundle import BASELINE_FILE, Bundle, read_baseline, read_info
 from driftgauge.models.creation.baseline import COLUMNS, BaselineOptions
+from driftgauge.models.describe import describe_bundle
 from driftgauge.tables.stream import TableStream
 
 bundle_app = CommandLine("Create and inspect bundles: a model and its baseline.")
@@ -146,6 +148,7 @@ class BundleOptions:
 def bundle_create(
     request: BundleOptions,
     options: BaselineOptions,
+    about: About,
     kinds: Kinds = None,
     trusted_types: TrustedTypes = None,
 ) -> None:
@@ -153,7 +156,7 @@ def bundle_create(
     errors = console(stderr=True)
     lines: list[str] = []
     with errors.status("reading the tables, predicting, building the baseline …"), trust_by_option():
-        baseline = for_table(options, request.reference, kinds)
+        baseline = for_table(options, request.reference, kinds, about)
         bundle = request.create(baseline, comma_list(trusted_types or ""), lines.append)
     for line in lines:
         errors.print(line, soft_wrap=True)
@@ -172,6 +175,18 @@ def bundle_show(
         typer.echo(info.model_dump_json(indent=1))
     else:
         show_bundle(info, read_baseline(folder / BASELINE_FILE), console())
+
+
+@bundle_app.command("describe")
+@derived_options
+def bundle_describe(
+    folder: Annotated[Path, typer.Argument(help="Folder of the bundle.", metavar="FOLDER")], about: About
+) -> None:
+    """Change what a bundle says about its model; an empty text removes one.
+
+    The state of the model goes on. A running server shows the change after a reload.
+    """
+    console().print(about_facts(describe_bundle(folder, about).about))
 
 
 def _read_codes(path: Path | None) -> dict[str, dict[str, float]] | None:

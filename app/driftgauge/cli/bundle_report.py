@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from driftgauge.about import NOTHING, About
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.drift.bin_names import number_name
 from driftgauge.drift.reference.baseline import Baseline
@@ -45,8 +47,9 @@ def show_bundle(info: BundleInfo, baseline: Baseline, console: Console) -> None:
     if info.performance:
         facts.add_row("performance", _performance(info.performance))
     facts.add_row("created", f"{info.created} with {', '.join(f'{k} {v}' for k, v in info.libraries.items())}")
+    _add_about(facts, info.about)
     console.print(facts)
-    show_baseline(baseline, console)
+    show_baseline(replace(baseline, about=NOTHING), console)
 
 
 def _format(spec: ModelSpec) -> str:
@@ -127,6 +130,7 @@ def _baseline_facts(baseline: Baseline, size: int | None) -> Table:
     facts = _facts()
     facts.add_row("baseline", f"{baseline.rows} rows, {order}")
     facts.add_row("hash", baseline.hash)
+    _add_about(facts, baseline.about)
     if size is not None:
         what = f"the largest noise-corrected PSI among the reference's own windows of {size:,} rows"
         facts.add_row("usual PSI", f"expected range: {what}")
@@ -170,6 +174,20 @@ def show_left_out(table: Path, used: Sequence[str | None], console: Console) -> 
     if left_out:
         named = ", ".join(name or "the first column, which has no name" for name in left_out)
         console.print(f"left out, because it is a DataFrame's index, not a feature: {named}", soft_wrap=True)
+
+
+def about_facts(about: About) -> Table:
+    """Return what is known about a model, a line for each text."""
+    facts = _facts()
+    _add_about(facts, about)
+    if not about.stated:
+        facts.add_row("about", "nothing is stated")
+    return facts
+
+
+def _add_about(facts: Table, about: About) -> None:
+    for name, text in about.stated.items():
+        facts.add_row("documentation" if name == "docs_url" else name.replace("_", " "), text)
 
 
 def _facts() -> Table:

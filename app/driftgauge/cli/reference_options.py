@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from driftgauge.about import About
 from driftgauge.cli.column_options import chosen, stated_kinds
 from driftgauge.models.creation.baseline import COLUMNS, BaselineOptions
 from driftgauge.models.model_file import TRUSTED_VARIABLE, UntrustedTypes
@@ -41,11 +42,11 @@ TrustedTypes = Annotated[
 ]
 
 
-def for_table(options: BaselineOptions, table: Path, kinds: Sequence[str] | None) -> BaselineOptions:
+def for_table(options: BaselineOptions, table: Path, kinds: Sequence[str] | None, about: About) -> BaselineOptions:
     """Return the options with the columns that a table has; TableError for a column that it lacks."""
     names = TableStream(table).column_names if kinds or options.ignore else ()
     ignored = chosen(options.ignore, names, "--ignore")
-    return replace(options, kinds=stated_kinds(kinds or (), names), ignore=ignored)
+    return replace(options, kinds=stated_kinds(kinds or (), names), ignore=ignored, about=about)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ _EXPECTED: Final = {
     "mapping_type": "an object",
     "model_type": "an object",
     "model_attributes_type": "an object",
+    "dataclass_type": "an object",
     "literal_error": "{expected}",
     "greater_than": "above {gt}",
     "greater_than_equal": "at least {ge}",
@@ -48,7 +49,7 @@ def _problem(problem: Any) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "missing":
         return f"{where} is absent"
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{where} is not a known key"
     if kind == "value_error":
         return f"{where}: {context['error']}"

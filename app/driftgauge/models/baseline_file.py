@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from driftgauge.about import NOTHING, About
 from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.bins import MAX_TAIL, MISSING, Bins, Rule
 from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline
@@ -185,6 +186,7 @@ class _BaselineText(_Part):
     zero_bin: ZeroBin
     correlations: _CorrelationsText
     columns: Annotated[tuple[_ColumnText, ...], Field(min_length=1)]
+    about: About = NOTHING
 
     @model_validator(mode="after")
     def _is_possible(self) -> _BaselineText:
@@ -208,6 +210,7 @@ class _BaselineText(_Part):
             zero_bin=self.zero_bin,
             correlations=CorrelationTable(**dict(self.correlations)),
             schema_version=self.schema_version,
+            about=self.about,
         )
 
 

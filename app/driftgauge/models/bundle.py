@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
+from driftgauge.about import NOTHING, About
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
@@ -143,6 +144,12 @@ class BundleInfo(_Part):
     samples: Annotated[tuple[Sample, ...], Field(max_length=100)] = ()
     performance: Performance | None = None
     timing: Timing | None = None
+    about: Annotated[About, Field(exclude_if=lambda about: not about.stated)] = NOTHING
+    """Whose the model is; it wins over what the baseline of the bundle says."""
+
+    @field_serializer("about")
+    def _stated(self, about: About) -> dict[str, str]:
+        return about.stated
 
     @model_validator(mode="after")
     def _is_possible(self) -> BundleInfo:
@@ -163,6 +170,10 @@ class BundleInfo(_Part):
             value = sample.features[feature.name]
             if feature.kind == "numeric" and isinstance(value, str):
                 raise ValueError(f"a sample of {feature.name} is {display(value)}, and the feature is a number")
+
+    def as_text(self) -> str:
+        """Return the content of `bundle.json`."""
+        return self.model_dump_json(indent=1) + "\n"
 
     def __repr__(self) -> str:
         return f"<BundleInfo {self.summary}>"
@@ -222,7 +233,12 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     check_features(info, baseline)
     model = load_from(folder, info.model, trusted_types)
     nameless = info.model.format == "sklearn" and info.input == "matrix"
-    return Bundle(info, strip_feature_names(model) if nameless else model, baseline)
+    return Bundle(info, strip_feature_names(model) if nameless else model, belonging_to(info, baseline))
+
+
+def belonging_to(info: BundleInfo, baseline: Baseline) -> Baseline:
+    """Return a bundle's baseline with what `bundle.json` says about the model."""
+    return baseline if baseline.about == info.about else replace(baseline, about=info.about)
 
 
 def read_info(folder: Path) -> BundleInfo:

@@ -47,6 +47,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor
 
+from tests.abouts import USUAL
 from tests.conftest import ExampleOf
 from tests.examples import (
     MAKERS,
@@ -911,7 +912,23 @@ def test_bundle_json_is_what_the_bundle_says(binary: Example) -> None:
     assert set(content["libraries"]) == {"scikit-learn", "numpy", "skops"}
 
 
+def test_a_bundle_says_whose_the_model_is_in_either_way(tmp_path: Path) -> None:
+    table = cells()
+    fitted = logistic().fit(table.drop(columns=TARGET).to_numpy(), table[TARGET])
+    stated = create_bundle(fitted, table, TARGET, name="m", version="1", out=tmp_path / "a", about=USUAL)
+    options = BaselineOptions(about=USUAL)
+    in_options = create_bundle(fitted, table, TARGET, name="m", version="1", out=tmp_path / "b", options=options)
+    for bundle in (stated, in_options, load_bundle(tmp_path / "a"), load_bundle(tmp_path / "b")):
+        assert bundle.info.about == bundle.baseline.about == USUAL
+
+
 # ---------------------------------------------------------------- the baseline alone
+
+
+def test_a_baseline_alone_says_whose_the_model_is() -> None:
+    described = create_baseline(shapes(), BaselineOptions(about=USUAL))
+    assert described.about == USUAL
+    assert described.hash == create_baseline(shapes()).hash
 
 
 def test_a_baseline_alone_has_every_column_that_is_not_ignored() -> None:

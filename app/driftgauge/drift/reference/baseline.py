@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from driftgauge.about import NOTHING, About
 from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatArray, IntArray
 from driftgauge.drift.evidence.budget import Budget
@@ -47,6 +48,8 @@ class Baseline:
     correlations: CorrelationTable = NO_CORRELATIONS
     """Of the columns of one table; scores of another table are left out."""
     schema_version: int = SCHEMA_VERSION
+    about: About = NOTHING
+    """Whose the model is. No part of the hash: the owner may change while the state goes on."""
 
     def __repr__(self) -> str:
         order = f", in order of {self.time_column}" if self.time_column else ""
@@ -59,7 +62,7 @@ class Baseline:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over everything but the date of creation; it identifies a baseline."""
+        """SHA-256 over everything but the date of creation and `about`; it identifies a baseline."""
         content = {**_content(self), "created": None}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -300,7 +303,9 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
 
 def dumps(baseline: Baseline) -> str:
     """Return the baseline as JSON text, its hash included."""
-    return json.dumps({**_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
+    stated = baseline.about.stated
+    about = {"about": stated} if stated else {}
+    return json.dumps({**about, **_content(baseline), "hash": baseline.hash}, indent=1) + "\n"
 
 
 def _content(baseline: Baseline) -> dict[str, Any]:

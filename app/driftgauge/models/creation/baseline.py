@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 
 import pyarrow as pa
 
+from driftgauge.about import NOTHING, About
 from driftgauge.common.option import Option
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline, measuring_length
@@ -46,9 +47,9 @@ def window_size(text: str) -> int:
 class BaselineOptions:
     """How the baseline of a table is built.
 
-    `kinds` are the kinds of columns where inference is wrong: numeric, categorical or text. The help of the other
-    fields is that of `driftgauge baseline build`. Raises BaselineError for values that contradict each other or are
-    out of range.
+    `kinds` are the kinds of columns where inference is wrong: numeric, categorical or text. `about` says whose the
+    model is. The help of the other fields is that of `driftgauge baseline build`. Raises BaselineError for values that
+    contradict each other or are out of range.
     """
 
     time: Annotated[
@@ -100,6 +101,7 @@ class BaselineOptions:
             group=BASELINE,
         ),
     ] = "jeffreys"
+    about: About = NOTHING
 
     def __post_init__(self) -> None:
         """Raise BaselineError before a table is read."""
@@ -150,7 +152,7 @@ def not_features(options: BaselineOptions, table: pa.Table, *others: str) -> lis
 def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) -> Baseline:
     """Build the baseline of columns; their times are in the table `source`."""
     hours = hours_of(seconds_since_1970(source, options.time)) if options.by_hour and options.time else None
-    return build_baseline(
+    built = build_baseline(
         columns,
         created=now_text(),
         ordered_by=options.time,
@@ -159,6 +161,7 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
         zero_bin=options.zero_bin,
         hours=hours,
     )
+    return replace(built, about=options.about)
 
 
 def now_text() -> str:

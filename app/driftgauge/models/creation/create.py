@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from driftgauge.about import About
 from driftgauge.common.quoting import listed
 from driftgauge.common.schema_errors import display, explain
 from driftgauge.drift.reference.baseline import Baseline
@@ -42,6 +43,7 @@ def create_bundle(
     out: Path | str,
     evaluation: Any = None,
     options: BaselineOptions | None = None,
+    about: About | None = None,
     category_codes: Mapping[str, Mapping[str, float]] | None = None,
     trusted_types: Iterable[str] = (),
     overwrite: bool = False,
@@ -63,6 +65,7 @@ def create_bundle(
     - `evaluation`: rows that the estimator was not fitted on. The score's distribution and the performance come from
       it; without it they come from the reference and are marked `in_sample`.
     - `options`: how the baseline is built, such as the column of times.
+    - `about`: whose the model is, and what it was made from; by default what `options` say.
     - `category_codes`: for each column of text, the number that stood for each category in training. A column of
       text without codes is given to the estimator as text, in a DataFrame.
     - `trusted_types`: types beyond the built-in list that the model may contain; each can run code.
@@ -83,7 +86,9 @@ def create_bundle(
     refuse_existing(out, overwrite)
     source = ModelSource(model, tuple(trusted_types), onnx_outputs, trust_pickle)
     loaded = source.load()
-    table = Reference.read(reference, target, loaded, options or BaselineOptions(), category_codes or {})
+    options = options or BaselineOptions()
+    options = options if about is None else replace(options, about=about)
+    table = Reference.read(reference, target, loaded, options, category_codes or {})
     if isinstance(loaded, ForeignModel):
         loaded = loaded.with_classes(table.table, target, classes)
         table = replace(table, model=loaded)
@@ -153,6 +158,7 @@ def _info(
             created=now_text(),
             libraries={library: library_version(library) for library in (*LIBRARIES, *distribution_of(spec))},
             target=reference.target,
+            about=reference.options.about,
         )
     except ValidationError as error:
         raise BundleError(_refusal(error, {"name": name, "version": version})) from error
