@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from driftgauge.about import About
+from driftgauge.models.bundle import Bundle, belonging_to
 
 USUAL: Final = About(
     owner="Fraud team",
@@ -23,3 +25,9 @@ HOSTILE: Final = About(
     code_version="# HELP model_info",
 )
 """Every text is allowed, and must be shown as it is."""
+
+
+def of_owner(bundle: Bundle, about: About) -> Bundle:
+    """Return a bundle that says this about its model."""
+    info = bundle.info.model_copy(update={"about": about})
+    return replace(bundle, info=info, baseline=belonging_to(info, bundle.baseline))

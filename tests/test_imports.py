@@ -31,8 +31,8 @@ PACKAGES: Final[dict[str, str]] = {
     "checks": "common errors drift tables models",
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
-    "edges.http": "common errors drift settings shutdown models metrics.series metrics.counters metrics state monitor "
-    "serving alerting edges.formats",
+    "edges.http": "about common errors drift settings shutdown models metrics.series metrics.counters metrics state "
+    "monitor serving alerting edges.formats",
     "composition": "errors drift settings metrics.series metrics state monitor edges.http",
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
     "library": "common errors drift settings metrics.series models state monitor edges.formats edges.http composition",

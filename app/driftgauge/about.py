@@ -38,8 +38,8 @@ _REORDERING: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e
 class About:
     """Whose a model is, and what it was made from; each field is optional.
 
-    Texts are of one line. Whoever can reach the server can read them. Raises AboutError for a text that is too long or
-    holds control characters, and for an address that is not http(s).
+    Each text has one line. Everyone who can reach the server can read it. Raises AboutError for a text that is too long
+    or holds control characters, and for an address that is not http(s).
 
         driftgauge.About(owner="Fraud team", contact="fraud@example.org", docs_url="https://wiki.example.org/fraud")
     """

@@ -6,16 +6,19 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from driftgauge.about import NOTHING, About
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS, Severity, Status
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import (
+    ABOUT_LABELS,
     LATE,
 )
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 
+from tests.abouts import HOSTILE, USUAL
 from tests.expositions import (
     FORMATS,
     NEW_PER_COLUMN,
@@ -325,3 +328,12 @@ def test_the_monitors_own_state_is_shown(healthy: bool, persistent: bool) -> Non
     assert exposition.value("model_evaluation_duration_seconds") == 0.25
     info = exposition.children("model_info", "model_name", "model_version", "task", "baseline_hash")
     assert info == {("churn", "1", "binary", small_baseline().hash): 1.0}
+
+
+@pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+@pytest.mark.parametrize("about", [NOTHING, USUAL, HOSTILE], ids=["nothing", "usual", "hostile"])
+def test_the_information_says_whose_the_model_is_in_one_series(accept: str, about: About) -> None:
+    facts = facts_of(drifted())
+    described = replace(facts, baseline=replace(facts.baseline, about=about))
+    info = Exposition(accept, [described]).children("model_info", *ABOUT_LABELS)
+    assert info == {tuple(getattr(about, label) or "" for label in ABOUT_LABELS): 1.0}

@@ -36,6 +36,7 @@ from driftgauge.metrics.gauges import (
     reference_shares,
 )
 from driftgauge.metrics.series import (
+    ABOUT_LABELS,
     BINS,
     BUDGET,
     CPU,
@@ -227,8 +228,10 @@ def _family(spec: Spec, openmetrics: bool, parts: Sequence[Iterable[str]]) -> It
 
 
 def _info(member: _MonitorSeries) -> Iterator[str]:
-    facts = member.facts
-    yield sample(INFO.name, labelled({**member.base, "task": facts.task, "baseline_hash": facts.baseline.hash}), 1.0)
+    facts, stated = member.facts, member.facts.baseline.about.stated
+    about = {label: stated.get(label, "") for label in ABOUT_LABELS}
+    labels = {**member.base, "task": facts.task, "baseline_hash": facts.baseline.hash, **about}
+    yield sample(INFO.name, labelled(labels), 1.0)
 
 
 def _stored(spec: CounterSpec, base: Mapping[str, str], arrays: Arrays) -> Iterator[str]:

@@ -246,11 +246,13 @@ BINS: Final = Declared(
 REFERENCE_RATIO: Final = Declared(
     "model_feature_reference_ratio", "gauge", "Share of the reference's rows in each bin.", (FEATURE, "bin")
 )
+ABOUT_LABELS: Final = ("owner", "contact", "docs_url")
+"""Fields of a model's `about` that are labels; empty where nothing is stated."""
 INFO: Final = Declared(
     "model_info",
     "gauge",
-    "The served model and its baseline; always 1.",
-    ("task", "baseline_hash"),
+    "The served model, its baseline, and whose it is where that is stated; always 1.",
+    ("task", "baseline_hash", *ABOUT_LABELS),
 )
 ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
 BUDGET: Final = Declared(

@@ -36,7 +36,7 @@ def describe_bundle(folder: Path, changes: About) -> BundleInfo:
 
 
 def _rewrite(path: Path, text: str) -> None:
-    """Replace a file's content at once; whoever reads it finds the old or the new one."""
+    """Replace a file's content at once: readers find the old or the new one."""
     target = path.resolve()
     new = target.with_name(f".{target.name}.new")
     new.write_text(text, encoding="utf-8")

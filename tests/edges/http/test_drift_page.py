@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftgauge.about import About
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.report import DriftReport
@@ -21,6 +22,8 @@ from driftgauge.monitor.monitor import ColumnMonitor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import abouts
+from tests.abouts import USUAL
 from tests.effort import examples
 from tests.examples import Example
 from tests.monitors import START, small_options
@@ -201,7 +204,38 @@ def test_a_bar_is_filled_up_to_its_mark_at_the_threshold(report: DriftReport) ->
         assert float(width) <= 60.0
 
 
+def test_whom_to_ask_is_at_the_top_and_what_the_model_is_below(report: DriftReport) -> None:
+    tree = tree_of(belonging_to(report, USUAL))
+    parts = (f"owner{USUAL.owner}", f"contact{USUAL.contact}", "Significant changes", "About the model")
+    places = [tree.words.index(part) for part in parts]
+    assert places == sorted(places)
+    assert all(text in tree.words for text in USUAL.stated.values())
+    links = [attributes for tag, attributes in tree.elements if tag == "a"]
+    assert {"href": "mailto:fraud@example.org"} in links
+    assert {"href": USUAL.docs_url, "rel": "noopener noreferrer"} in links
+
+
+def test_nothing_is_said_of_a_model_of_which_nothing_is_known(report: DriftReport) -> None:
+    words = tree_of(report).words
+    assert "About the model" not in words
+    assert "owner" not in words
+
+
+def belonging_to(report: DriftReport, about: About) -> DriftReport:
+    return replace(report, baseline=replace(report.baseline, about=about))
+
+
 # ---------------------------------------------------------------- hostile names
+
+
+def test_texts_about_the_model_are_text_and_nothing_else(report: DriftReport) -> None:
+    tree, plain = tree_of(belonging_to(report, abouts.HOSTILE)), tree_of(belonging_to(report, USUAL))
+    assert all(text in tree.words for text in abouts.HOSTILE.stated.values())
+    # One link less, because the hostile contact is no address.
+    assert sorted([tag for tag, _ in tree.elements] + ["a"]) == sorted(tag for tag, _ in plain.elements)
+    assert abouts.HOSTILE.docs_url in tree.targets()
+    assert not [name for _, attributes in tree.elements for name in attributes if name.startswith("on")]
+
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -143,6 +143,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
             own = {
                 "model_name": "m",
                 "model_version": "1",
+                "about": None,
                 "report_age_seconds": 5.0,
                 "more": MORE if selection is SUMMARY else None,
                 "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import pytest
+from driftgauge.about import About
 from driftgauge.edges.http.metadata import prediction_type
 from driftgauge.edges.http.openapi.schemas import Metadata
+from driftgauge.edges.http.openapi.schemas_status import DriftStatus
+from driftgauge.metrics.series import ABOUT_LABELS
 from driftgauge.models.bundle import BundleInfo, Label
 
+from tests.abouts import HOSTILE, USUAL, of_owner
 from tests.conftest import ExampleOf
 from tests.examples import Example
 from tests.served import served
@@ -85,3 +90,26 @@ def test_rows_that_an_older_bundle_kept_are_tested_and_not_shown(binary: Example
     assert tested == {"ok": True, "samples": []}
     for sample in kept:
         assert not any(repr(value) in schema for value in sample.features.values())
+
+
+@pytest.mark.parametrize("about", [USUAL, HOSTILE, About(owner="Fraud team")], ids=["usual", "hostile", "owner"])
+def test_metadata_status_page_and_metrics_say_whose_the_model_is(about: About, binary: Example) -> None:
+    with served(replace(binary, bundle=of_owner(binary.bundle, about))) as running:
+        metadata = running.client.get("/metadata").json()
+        status = running.status()
+        page = running.client.get("/drift/status", params={"format": "html"}).text
+        labels = [dict(has) for name, has in running.metrics() if name == "model_info"]
+    assert metadata["about"] == status["about"] == {**dict.fromkeys(USUAL.stated), **about.stated}
+    assert Metadata.model_validate(metadata)
+    assert DriftStatus.model_validate(status)
+    assert all(escape(text) in page for text in about.stated.values())
+    (info,) = labels
+    assert {name: info[name] for name in ABOUT_LABELS} == {name: getattr(about, name) or "" for name in ABOUT_LABELS}
+
+
+def test_of_a_model_of_which_nothing_is_known_metadata_and_status_say_null(binary: Example) -> None:
+    with served(binary) as running:
+        metadata, status = running.client.get("/metadata").json(), running.status()
+        assert running.metric("model_info", owner="", contact="", docs_url="") == 1.0
+    assert metadata["about"] is status["about"] is None
+    assert Metadata.model_validate(metadata)

@@ -15,6 +15,7 @@ from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.wording import notes, sentence
+from driftgauge.edges.http.about_html import what_it_is, whom_to_ask
 from driftgauge.edges.http.drift_page_style import STYLE
 from driftgauge.edges.http.html_page import document
 
@@ -53,6 +54,7 @@ def page(shown: Shown) -> str:
         _section("Significant changes", _table(shown, changed), is_open=True) if changed else "",
         _section(_title_of_rest(report, rest), _table(shown, rest), is_open=len(rest) <= OPEN_ROWS) if rest else "",
         *(_every_statistic(report, i) for i in columns if shown.features is not None),
+        _about(report),
         _notes(report),
         _footer(shown),
     ]
@@ -64,13 +66,16 @@ def page(shown: Shown) -> str:
 
 def _header(shown: Shown) -> str:
     report = shown.report
-    facts = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in _facts(report))
     return (
         f'<header class="{report.severity or report.status}">'
         f'<p class="model">{escape(shown.model_name)} <span>version {escape(shown.model_version)}</span></p>'
         f"<h1>{report.status}{_badge(report.severity) if report.severity else ''}</h1>"
-        f'<p class="reason">{_text(report.reason)}</p><dl>{facts}</dl></header>'
+        f'<p class="reason">{_text(report.reason)}</p>{_listed(_facts(report))}</header>'
     )
+
+
+def _listed(facts: Iterable[tuple[str, str]]) -> str:
+    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd>{text}</dd></div>' for name, text in facts)}</dl>"
 
 
 def _facts(report: DriftReport) -> Iterator[tuple[str, str]]:
@@ -81,6 +86,7 @@ def _facts(report: DriftReport) -> Iterator[tuple[str, str]]:
     if report.learning_until is not None:
         yield "learning until", _moment(report.learning_until)
     yield "columns", f"{len(report.verdicts):,}, {changed:,} changed"
+    yield from whom_to_ask(report.baseline.about)
 
 
 def _main_window(window: WindowReport) -> str:
@@ -103,6 +109,11 @@ def _problems(problems: Sequence[str]) -> str:
     if not problems:
         return ""
     return f'<section class="problems"><h2>Monitoring has a problem</h2>{_list(problems)}</section>'
+
+
+def _about(report: DriftReport) -> str:
+    found = list(what_it_is(report.baseline.about))
+    return f'<section class="about"><h2>About the model</h2>{_listed(found)}</section>' if found else ""
 
 
 def _notes(report: DriftReport) -> str:

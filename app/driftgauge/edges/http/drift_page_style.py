@@ -26,6 +26,7 @@ header.info{border-left-color:var(--blue)}header.insufficient_data{border-left-c
 .model{margin:0;font-weight:600}.model span{color:var(--soft);font-weight:400}
 .reason{margin:0 0 1rem;font-size:1.05rem}
 dl{display:flex;flex-wrap:wrap;gap:.5rem 2rem;margin:0}
+.about dl{margin-top:.4rem}.about dd{overflow-wrap:anywhere}
 dt{font-size:.8rem;color:var(--soft)}dd{margin:0}
 details,section{margin-top:1.75rem}
 summary{cursor:pointer;padding:.2rem 0}

@@ -109,6 +109,7 @@ def drift_status(
     return {
         "model_name": monitor.model_name,
         "model_version": monitor.model_version,
+        "about": monitor.baseline.about.as_json(),
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "more": MORE if selection.is_summary else None,

@@ -22,6 +22,7 @@ async def metadata(request: Request) -> Response:
             "model_version": info.version,
             "task": info.task,
             "created": info.created,
+            "about": info.about.as_json(),
             "accepts_missing": info.accepts_missing,
             "features": [_feature(feature) for feature in info.features],
             "data_type": {feature.name: _data_type(feature) for feature in info.features},

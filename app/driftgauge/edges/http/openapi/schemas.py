@@ -116,6 +116,17 @@ class ClassNames(RootModel[dict[str, str]]):
     """The name of each class by its index."""
 
 
+class ModelAbout(Documented):
+    """Whose the model is, and what it was made from; null is not stated."""
+
+    owner: str | None = Field(description="Person or team that the model belongs to.")
+    contact: str | None = Field(description="Where to reach them.")
+    description: str | None = Field(description="What the model is for.")
+    docs_url: str | None = Field(description="Address of its documentation.")
+    training_data: str | None = Field(description="What it was trained on.")
+    code_version: str | None = Field(description="Version of the code that trained it.")
+
+
 class Metadata(Documented):
     """The model's inputs and predictions."""
 
@@ -123,6 +134,7 @@ class Metadata(Documented):
     model_version: str
     task: str
     created: str
+    about: ModelAbout | None = Field(description="Null if nothing is stated.")
     accepts_missing: bool
     features: list[dict[str, Any]]
     data_type: dict[str, str]

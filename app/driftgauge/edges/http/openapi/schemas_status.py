@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, ColumnStatistic
 from driftgauge.drift.verdict.rule import Severity, Status
-from driftgauge.edges.http.openapi.schemas import Documented, WatchedMonitoring
+from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, WatchedMonitoring
 
 
 class Thresholds(Documented):
@@ -141,6 +141,7 @@ class DriftStatus(Documented):
 
     model_name: str
     model_version: str
+    about: ModelAbout | None = Field(description="Null if nothing is stated.")
     status: Status
     severity: Severity | None
     reason: str
