@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,25 @@ def test_lines_that_cannot_be_written_are_dropped(monkeypatch: pytest.MonkeyPatc
             assert not is_console("auto")
         with contextlib.suppress(OSError):
             full.close()
+
+
+def test_a_file_gets_the_same_lines_as_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "server.log"
+    configure_logs("info", "json", file=file)
+    structlog.get_logger().info("started", model="churn")
+    logging.getLogger("uvicorn.error").warning("listening")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["started", "listening"]
+    assert lines == _lines(capsys)
+
+
+def test_a_file_that_cannot_be_opened_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json", file=tmp_path / "missing" / "server.log")
+    structlog.get_logger().info("started")
+    warning, started = _lines(capsys)
+    assert warning["event"] == "log_file_unusable"
+    assert "server.log: No such file or directory; give a file in a folder" in warning["detail"]
+    assert started["event"] == "started"
 
 
 @pytest.mark.parametrize(

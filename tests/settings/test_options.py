@@ -47,6 +47,7 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("shutdown_grace_seconds", "7", 7),
     ("log_level", "warning", "warning"),
     ("log_format", "console", "console"),
+    ("log_file", "some/server.log", Path("some/server.log")),
     ("trusted_types", "a.B, c.D", ("a.B", "c.D")),
     ("model_threads", "3", 3),
     ("max_body_bytes", "1024", 1_024),

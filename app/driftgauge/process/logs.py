@@ -8,11 +8,13 @@ import re
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 
 from driftgauge.common.log_throttle import MOST_KINDS, LogThrottle
+from driftgauge.process.log_file import LogFile
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 Level = Literal["debug", "info", "warning", "error"]
@@ -65,16 +67,19 @@ def _add_pid(logger: object, method: str, line: structlog.typing.EventDict) -> s
 
 
 class LogStream:
-    """Standard error for log lines: one that cannot be written is dropped.
+    """Standard error for log lines, and a file if there is one: a line that cannot be written is dropped.
 
     A server must not end because its disk is full, or because the process that reads its log has ended.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO | None, file: LogFile | None = None) -> None:
         self._stream: Final = stream
+        self._file: Final = file
 
     def write(self, text: str) -> int:
         """Write a text, or drop it."""
+        if self._file:
+            self._file.write(text)
         if self._stream:
             with suppress(OSError, ValueError):  # a closed stream is a ValueError
                 self._stream.write(text)
@@ -94,9 +99,9 @@ class LogStream:
             return False
 
 
-def log_stream() -> LogStream:
+def log_stream(file: LogFile | None = None) -> LogStream:
     """Return the stream of log lines; Python has no standard error if the caller closed it."""
-    return LogStream(sys.stderr)
+    return LogStream(sys.stderr, file)
 
 
 def is_console(form: Form) -> bool:
@@ -104,12 +109,14 @@ def is_console(form: Form) -> bool:
     return form == "console" or (form == "auto" and log_stream().isatty())
 
 
-def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
-    """Send all log lines to standard error in one format; `pid` adds the process id.
+def configure_logs(level: Level, form: Form, *, pid: bool = False, file: Path | None = None) -> None:
+    """Send all log lines to standard error, and to a file, in one format; `pid` adds the process id.
 
-    Each warning of a library is written once, each line about single requests once a minute.
+    Each warning of a library is written once, each line about single requests once a minute. A file that cannot be
+    opened is a warning: the lines are on standard error too.
     """
-    stream: Any = log_stream()  # structlog and logging call nothing else of a file
+    opened, problem = _opened(file)
+    stream: Any = log_stream(opened)  # structlog and logging call nothing else of a file
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -123,7 +130,7 @@ def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -137,3 +144,13 @@ def configure_logs(level: Level, form: Form, *, pid: bool = False) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LEVELS[level])
+    if problem:
+        structlog.get_logger().warning("log_file_unusable", detail=problem)
+
+
+def _opened(path: Path | None) -> tuple[LogFile | None, str]:
+    """Return the file of log lines, or why there is none."""
+    try:
+        return (LogFile(path) if path else None), ""
+    except OSError as error:
+        return None, f"log_file {path}: {error.strerror}; give a file in a folder that the server may write to"

@@ -42,7 +42,7 @@ class Started:
 def run(started: Started) -> None:
     """Serve until a signal says to stop; DriftgaugeError if the server cannot start."""
     settings = load(started.flags, started.config)
-    configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1)
+    configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1, file=settings.log_file)
     _warn_of_ignored_variables()
     with bound(settings.host, settings.port) as own:
         if settings.workers > 1:

@@ -30,7 +30,7 @@ def try_application(service: int, *, fresh_state: bool) -> Trial:
         bundle, modules = _started(settings, known)
         digest = config_digest(settings)
         if fresh_state:
-            configure_logs(settings.log_level, settings.log_format, pid=True)
+            configure_logs(settings.log_level, settings.log_format, pid=True, file=settings.log_file)
             reset_state(settings)
         else:
             check_served_state(settings, bundle, service)

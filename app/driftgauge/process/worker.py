@@ -50,7 +50,7 @@ def create(digest: str | None = None, service: int | None = None) -> FastAPI:
     """
     try:
         settings = load()
-        configure_logs(settings.log_level, settings.log_format, pid=True)
+        configure_logs(settings.log_level, settings.log_format, pid=True, file=settings.log_file)
         if digest is not None and digest != config_digest(settings):
             sys.exit(OUTDATED)
         return create_app(settings, service=service)

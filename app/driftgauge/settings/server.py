@@ -47,6 +47,11 @@ class ServerSettings(BaseModel):
         description="Log format: one JSON object per line, human-readable text (`console`), or `auto`: console on a "
         "terminal, JSON elsewhere.",
     )
+    log_file: Path | None = Field(
+        None,
+        description="File that log lines are also appended to, for a log collector beside the server. It is emptied "
+        "when it reaches 10 MiB.",
+    )
     trusted_types: Names = Field(
         (),
         description="Types that a model file may contain in addition to the built-in list, and what else a bundle may "
