@@ -29,6 +29,9 @@ FULL = MonitoringOptions(
     webhook_url="http://hooks.example.org/driftgauge",
 )
 KINDS = ("PrometheusRule", "ServiceMonitor", "AlertmanagerConfig")
+DASHBOARDS = ("driftgauge-overview", "driftgauge-feature-drift")
+APPLY_LIMIT = 262_144
+"""Bytes that the annotations of a resource may have, `kubectl apply`'s copy of it included."""
 SCHEMAS = Path(__file__).parent / "operator_schemas"
 each_kind = pytest.mark.parametrize("kind", KINDS)
 both = pytest.mark.parametrize("options", [BARE, FULL], ids=["bare", "full"])
@@ -104,6 +107,15 @@ def test_the_labels_that_the_operator_selects_by_are_on_every_resource() -> None
         assert labels == {"app.kubernetes.io/name": "delays", "release": "monitoring", "team": "models"}
 
 
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_is_a_config_map_that_kubectl_can_apply(name: str) -> None:
+    files = render(FULL)
+    content = yaml.safe_load(files[f"prometheus-operator/{name}.yml"])
+    assert json.loads(content["data"][f"{name}.json"]) == json.loads(files[f"grafana/dashboards/{name}.json"])
+    assert content["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert len(json.dumps(content)) < APPLY_LIMIT
+
+
 def test_the_routes_are_those_of_the_file() -> None:
     file = yaml.safe_load(render(MonitoringOptions(webhook_url="http://a/b"))["alertmanager/alertmanager.yml"])
     spec = resource("AlertmanagerConfig", FULL)["spec"]
@@ -146,7 +158,8 @@ def test_secrets_are_named_by_secret_and_key() -> None:
 def test_the_files_of_prometheus_itself_are_left_out(tmp_path: Path) -> None:
     write(FULL, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"prometheus-operator", "grafana", "runbooks"}
-    assert {path.stem for path in (tmp_path / "prometheus-operator").iterdir()} == {kind.lower() for kind in KINDS}
+    written = {path.stem for path in (tmp_path / "prometheus-operator").iterdir()}
+    assert written == {*(kind.lower() for kind in KINDS), *DASHBOARDS}
 
 
 @pytest.mark.parametrize(

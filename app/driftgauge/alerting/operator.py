@@ -1,4 +1,4 @@
-"""The same rules, targets and routes as resources of the Prometheus Operator on Kubernetes.
+"""The same rules, targets, routes and dashboards as resources of Kubernetes and its Prometheus Operator.
 
 Fields are those of the operator's CRDs: PrometheusRule and ServiceMonitor of `monitoring.coreos.com/v1`,
 AlertmanagerConfig of `v1alpha1`, which every version of the operator serves.
@@ -6,6 +6,7 @@ AlertmanagerConfig of `v1alpha1`, which every version of the operator serves.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ NAME_LABEL: Final = "app.kubernetes.io/name"
 """Label of the Service whose value is the scrape job."""
 PORT: Final = "http"
 """Name of the Service's port."""
+DASHBOARD_LABEL: Final = "grafana_dashboard"
+"""Label by which the sidecar of Grafana's Helm chart finds dashboards."""
 TEMPLATE: Final = re.compile(r'\{\{-? template "([^"]+)"')
 DEFINITION: Final = re.compile(r'^\{\{ define "([^"]+)" -\}\}.*?^\{\{- end \}\}$', re.DOTALL | re.MULTILINE)
 MATCHER: Final = re.compile(r'(\w+)(=~|!=|!~|=)"(.*)"')
@@ -37,17 +40,39 @@ def operator_resources(options: MonitoringOptions, templates: Path) -> dict[str,
     }
 
 
+def dashboard_config_maps(options: MonitoringOptions, dashboards: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return a ConfigMap for each dashboard, by the path of its file; `dashboards` are JSON texts by path.
+
+    The texts are compact: `kubectl apply` keeps a copy of a resource in an annotation, which has a limit.
+    """
+    found = {}
+    for path, text in dashboards.items():
+        name = Path(path).stem
+        compact = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+        found[f"prometheus-operator/{name}.yml"] = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": _metadata(name, options, {DASHBOARD_LABEL: "1"}),
+            "data": {f"{name}.json": f"{compact}\n"},
+        }
+    return found
+
+
 def _resource(kind: str, version: str, spec: Mapping[str, Any], options: MonitoringOptions) -> dict[str, Any]:
-    labels = dict(label.split("=", 1) for label in options.labels)
     return {
         "apiVersion": f"{GROUP}/{version}",
         "kind": kind,
-        "metadata": {
-            "name": options.job,
-            "namespace": options.namespace,
-            "labels": {NAME_LABEL: options.job, **labels},
-        },
+        "metadata": _metadata(options.job, options, {}),
         "spec": spec,
+    }
+
+
+def _metadata(name: str, options: MonitoringOptions, labels: Mapping[str, str]) -> dict[str, Any]:
+    own = dict(label.split("=", 1) for label in options.labels)
+    return {
+        "name": name,
+        "namespace": options.namespace,
+        "labels": {NAME_LABEL: options.job, **labels, **own},
     }
 
 

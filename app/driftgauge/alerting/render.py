@@ -13,7 +13,7 @@ import yaml
 
 from driftgauge.alerting import shipped_folder
 from driftgauge.alerting.alerts import alert_rules
-from driftgauge.alerting.operator import operator_resources
+from driftgauge.alerting.operator import dashboard_config_maps, operator_resources
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.routing import alertmanager_config
 from driftgauge.alerting.rules import recording_rules
@@ -71,9 +71,10 @@ def _files(options: MonitoringOptions) -> dict[str, dict[str, Any]]:
 
 
 def _resources(options: MonitoringOptions) -> dict[str, dict[str, Any]]:
-    """Return the resources of the operator. Its targets have the label of their namespace."""
+    """Return the resources of the operator, and the dashboards. Its targets have the label of their namespace."""
     by = options.by if "namespace" in options.by else (*options.by, "namespace")
-    return operator_resources(replace(options, by=by), shipped_folder() / TEMPLATES)
+    resources = operator_resources(replace(options, by=by), shipped_folder() / TEMPLATES)
+    return {**resources, **dashboard_config_maps(options, _dashboards(options))}
 
 
 def write(options: MonitoringOptions, out: Path) -> list[Path]:
