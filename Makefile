@@ -81,14 +81,14 @@ docs: .venv/dev ## Write the generated pages of docs/.
 monitoring: .venv/dev ## Write the generated files of monitoring/ and deploy/: configuration, rules, dashboards.
 	$(BIN)/python monitoring/grafana/dashboards.py
 	$(BIN)/driftgauge monitoring render --out monitoring
-	$(BIN)/python deploy/generate.py
+	$(BIN)/python deploy/render.py
 
 generated-check: .venv/dev ## Check all generated files against their sources and schemas. Needs npm.
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python monitoring/grafana/dashboards.py --check
 	rm -rf .venv/rendered && $(BIN)/driftgauge monitoring render --out .venv/rendered
 	cd .venv/rendered && find . -type f | xargs -I{} diff -u ../../monitoring/{} {}
-	$(BIN)/python deploy/generate.py --check
+	$(BIN)/python deploy/render.py --check
 	monitoring/grafana/schema/check.sh
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 

@@ -15,7 +15,7 @@ from driftgauge.alerting.render import render
 HERE: Final = Path(__file__).parent
 FLUENT_BIT: Final = "kubernetes/components/logs/fluent-bit.yaml"
 FOLDER: Final = "prometheus-operator/"
-NOTE: Final = "# Written by deploy/generate.py; change the code it reads, then run `make monitoring`.\n"
+NOTE: Final = "# Written by deploy/render.py; change the code it reads, then run `make monitoring`.\n"
 KUSTOMIZE: Final = MonitoringOptions(platform="prometheus-operator", namespace="driftgauge")
 HELM: Final = MonitoringOptions(
     platform="prometheus-operator",
@@ -28,7 +28,9 @@ HELM: Final = MonitoringOptions(
 
 def files() -> dict[str, str]:
     """Return the text of each generated file, by its path in deploy/."""
-    kustomize = {f"kubernetes/components/monitoring/{name}": NOTE + text for name, text in _resources(KUSTOMIZE).items()}
+    kustomize = {
+        f"kubernetes/components/monitoring/{name}": NOTE + text for name, text in _resources(KUSTOMIZE).items()
+    }
     chart = {f"helm/driftgauge/files/{name}": NOTE + text for name, text in _resources(HELM).items()}
     fluent_bit = (HERE / FLUENT_BIT).read_text(encoding="utf-8")
     return {**kustomize, **chart, "helm/driftgauge/files/fluent-bit.yaml": fluent_bit}
