@@ -51,9 +51,9 @@ PUBLIC: Final = "about errors models models.creation"
 """Packages whose names `driftgauge` itself offers to users: it imports them for type checkers, and on first use."""
 
 OUTSIDE: Final[dict[str, str]] = {
-    "prometheus_client": "metrics",
+    "prometheus_client": "metrics library",
     "fastapi": "edges.http main process",
-    "starlette": "edges.http main process",
+    "starlette": "edges.http library main process",
     "uvicorn": "edges.http process",
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",

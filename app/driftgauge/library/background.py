@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from driftgauge.edges.http.monitoring import Monitoring
@@ -40,11 +41,23 @@ class Background:
 
     def wait(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         """Run a coroutine in the thread and wait for its result; TimeoutError after `seconds`."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+        running = self._started(work)
+        try:
+            return running.result(seconds)
+        finally:
+            running.cancel()
 
     async def result(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the thread, awaited in the caller's event loop."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await asyncio.wrap_future(self._started(work))
+
+    def _started(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine in the thread; RuntimeError if that has ended."""
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            raise
 
     def stop(self) -> None:
         """Stop the thread, after a last publication."""

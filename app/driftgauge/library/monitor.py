@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
 
@@ -30,6 +30,10 @@ from driftgauge.metrics.series import DROPPED, LIBRARY, PREDICTIONS, REJECTED, S
 from driftgauge.monitor.row_observer import RowObserver
 from driftgauge.settings.options import Settings, load
 from driftgauge.state.store import Store
+
+if TYPE_CHECKING:
+    from driftgauge.library.asgi import AsgiEndpoints
+    from driftgauge.library.wsgi import WsgiEndpoints
 
 OnError = Literal["count", "raise"]
 FAILED_PROBLEM: Final = "observation_failed"
@@ -200,6 +204,28 @@ class Monitor:
     def report(self) -> DriftReport:
         """Return the verdict on the rows that all processes observed until now."""
         return self._parts().monitoring.monitor(None).evaluate(self._clock()).report
+
+    # ------------------------------------------------------------ what others read
+
+    def asgi(self) -> AsgiEndpoints:
+        """Return the endpoints as an ASGI application, to be mounted: `app.mount("/monitoring", monitor.asgi())`.
+
+        It answers `/metrics`, `/drift/status`, `/runbooks` and `/health`, and works in every process of a server.
+        """
+        from driftgauge.library.asgi import AsgiEndpoints
+        from driftgauge.library.endpoints import Endpoints
+
+        return AsgiEndpoints(Endpoints(self._parts))
+
+    def wsgi(self) -> WsgiEndpoints:
+        """Return the same endpoints as a WSGI application, for Flask, Django and others.
+
+        In Flask: `app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/monitoring": monitor.wsgi()})`.
+        """
+        from driftgauge.library.endpoints import Endpoints
+        from driftgauge.library.wsgi import WsgiEndpoints
+
+        return WsgiEndpoints(Endpoints(self._parts))
 
 
 def _call(own: weakref.ref[Monitor], method: Callable[[Monitor], None]) -> None:

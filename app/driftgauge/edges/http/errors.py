@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
@@ -81,27 +81,34 @@ def install_error_handlers(app: FastAPI, failures: Problems) -> None:
         # Starlette raises the error again after this answer, and uvicorn then closes the connection.
         return shaped(_path(request), Reason.INTERNAL_ERROR, INTERNAL, headers={"connection": "close"})
 
-    app.exception_handler(Refused)(_refused)
-    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(Refused)(refused)
+    app.exception_handler(HTTPException)(http_errors(lambda request: f"see {request.scope.get('root_path', '')}/docs"))
     app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(Exception)(internal)
 
 
-async def _refused(request: Request, error: Refused) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
+    """Answer a request that was refused."""
+    assert isinstance(error, Refused)  # noqa: S101  # the type for which it is installed
     return shaped(_path(request), error.reason, error.message, error.detail)
 
 
-async def _http(request: Request, error: HTTPException) -> Response:
-    reason = _BY_STATUS.get(error.status_code, Reason.INTERNAL_ERROR)
-    path, docs = _path(request), f"{request.scope.get('root_path', '')}/docs"
-    message = {
-        Reason.NOT_FOUND: f"there is no {shortened(path)}; see {docs}",
-        Reason.METHOD_NOT_ALLOWED: f"{shortened(path)} does not support {request.method}; see {docs}",
-    }.get(reason, str(error.detail))
-    headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
-    return shaped(path, reason, message, headers=headers)
+def http_errors(hint: Callable[[Request], str]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Return the handler of paths and methods that do not exist; `hint` says where to look instead."""
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  # the type for which it is installed
+        reason, path = _BY_STATUS.get(error.status_code, Reason.INTERNAL_ERROR), _path(request)
+        message = {
+            Reason.NOT_FOUND: f"there is no {shortened(path)}; {hint(request)}",
+            Reason.METHOD_NOT_ALLOWED: f"{shortened(path)} does not support {request.method}; {hint(request)}",
+        }.get(reason, str(error.detail))
+        headers = dict(error.headers or {})
+        if headers.get("Allow") in ("GET", "HEAD, GET"):  # Starlette's own routes name HEAD, in any order
+            headers["Allow"] = "GET, HEAD"
+        return shaped(path, reason, message, headers=headers)
+
+    return http
 
 
 async def _gone(request: Request, _: ClientDisconnect) -> Response:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
-
 from fastapi import Request
 from starlette.responses import Response
 
-from driftgauge import __version__
 from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.errors import error_response, json_response
+from driftgauge.edges.http.monitoring_health import monitoring_health
 from driftgauge.errors import Reason
 
 
 async def health(request: Request) -> Response:
     """Return the served model, and whether monitoring works."""
     context = context_of(request)
-    problems = context.monitoring.current_problems()
-    return json_response(
-        {
-            "health": "ok" if context.ready else "starting",
-            "version": __version__,
-            "model_name": context.info.name,
-            "model_version": context.info.version,
-            "worker": {"slot": context.monitoring.store.number, "pid": os.getpid()},
-            "monitoring": {"healthy": not problems, "problems": problems},
-        }
-    )
+    return monitoring_health(context.monitoring, "ok" if context.ready else "starting")
 
 
 async def live() -> Response:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,46 +11,18 @@ from starlette.responses import Response
 
 from driftgauge.edges.http import (
     docs_page,
-    drift_status,
     health,
     infer,
     metadata,
-    metrics_endpoint,
     predict,
-    runbooks,
     self_test,
 )
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
+from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES, Route
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_status, schemas_v2
 from driftgauge.edges.http.request_metrics import handler
 from driftgauge.models.bundle import BundleInfo
-
-Handler = Callable[..., Awaitable[Response]]
-
-
-@dataclass(frozen=True)
-class Route:
-    """A route: its handler, its status codes, and its documentation."""
-
-    method: str
-    path: str
-    handler: Handler
-    codes: tuple[int, ...]
-    tag: str
-    body: type[BaseModel] | None = None
-    """Schema of its answer."""
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Its method; also HEAD if that is counted separately, for probes of load balancers."""
-        return (self.method, "HEAD") if self.tag == "health" else (self.method,)
-
-    @property
-    def is_documented(self) -> bool:
-        """Whether the OpenAPI document lists it."""
-        return self.tag != "docs"
-
 
 MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
 PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
@@ -61,10 +32,7 @@ ANYWHERE: Final = (408, 414, 421, 431)
 ROUTES: Final = (
     Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
     Route("GET", "/predict/test", self_test.predict_test, (200, 500), "predict", schemas.TestAnswer),
-    Route("GET", "/drift/status", drift_status.status, (200, 404, 406, 422), "monitoring", schemas_status.DriftStatus),
-    Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "monitoring"),
-    Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring"),
-    Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "monitoring"),
+    *MONITORING_ROUTES,
     Route("GET", "/metadata", metadata.metadata, (200,), "model", schemas.Metadata),
     Route("GET", "/label", metadata.label, (200,), "model", schemas.ClassNames),
     Route("GET", "/health", health.health, (200,), "health", schemas.Health),

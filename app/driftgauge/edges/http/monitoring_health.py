@@ -1,0 +1,32 @@
+"""Whether monitoring works: the part of `GET /health` that needs no model."""
+
+from __future__ import annotations
+
+import os
+
+from fastapi import Request
+from starlette.responses import Response
+
+from driftgauge import __version__
+from driftgauge.edges.http.errors import json_response
+from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
+
+
+async def health(request: Request) -> Response:
+    """Return the watched model, and whether monitoring works."""
+    return monitoring_health(monitoring_of(request), "ok")
+
+
+def monitoring_health(monitoring: Monitoring, health: str) -> Response:
+    """Return the state of the process in one word, its model, and the problems of monitoring."""
+    problems, monitor = monitoring.current_problems(), monitoring.monitor(None)
+    return json_response(
+        {
+            "health": health,
+            "version": __version__,
+            "model_name": monitor.model_name,
+            "model_version": monitor.model_version,
+            "worker": {"slot": monitoring.store.number, "pid": os.getpid()},
+            "monitoring": {"healthy": not problems, "problems": problems},
+        }
+    )

@@ -1,0 +1,47 @@
+"""The routes that read monitoring alone: the server has them, and other applications mount them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from driftgauge.edges.http import drift_status, metrics_endpoint, runbooks
+from driftgauge.edges.http.openapi import schemas_status
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route: its handler, its status codes, and its documentation."""
+
+    method: str
+    path: str
+    handler: Handler
+    codes: tuple[int, ...]
+    tag: str
+    body: type[BaseModel] | None = None
+    """Schema of its answer."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Its method; also HEAD if that is counted separately, for probes of load balancers."""
+        return (self.method, "HEAD") if self.tag == "health" else (self.method,)
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether the OpenAPI document lists it."""
+        return self.tag != "docs"
+
+
+MONITORING_ROUTES: Final = (
+    Route("GET", "/drift/status", drift_status.status, (200, 404, 406, 422), "monitoring", schemas_status.DriftStatus),
+    Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "monitoring"),
+    Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring"),
+    Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "monitoring"),
+)
+"""Their handlers use `monitoring_of(request)`, and nothing else of the application."""

@@ -1,0 +1,30 @@
+"""Monitors as programs open them, of the small baseline, and requests to their endpoints."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from driftgauge.library.monitor import Monitor
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.monitors import small_baseline
+from tests.served import Series
+
+ROW: dict[str, Any] = {"age": 41.0, "flag": 1.0, "city": "north"}
+
+
+@contextlib.contextmanager
+def watching(state: Path | None = None, **settings: Any) -> Iterator[Monitor]:
+    """Open a monitor of the small baseline while the block runs."""
+    known = {"windows": (200, 1_000), "evaluation_rest_factor": 0.0, **settings}
+    with Monitor.open(small_baseline(), name="churn", version="1", state_dir=state or "memory", **known) as monitor:
+        yield monitor
+
+
+def series_of(text: str) -> Series:
+    """Return every sample of an exposition, by name and labels."""
+    families = text_string_to_metric_families(text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
