@@ -467,3 +467,14 @@ def test_the_words_are_all_of_the_counters() -> None:
     other.words[:] = own.words
     assert_same_counters(other.copied(), own.copied())
     assert (other.rows[0], other.process.tolist()) == (9, own.process.tolist())
+
+
+def test_a_single_row_is_written_as_a_batch_of_one_is() -> None:
+    one, many = Kept(), Kept()
+    rows = some_rows(CAPACITY + 3)
+    for index, row in enumerate(rows):
+        one.log.append_row(row, START + index, START - index)
+        many.log.append(row[None], np.array([START + index]), np.array([START - index]))
+        if index % UNREAD == 0:
+            assert bytes(one.buffer) == bytes(many.buffer)
+    assert (one.log.rows, bytes(one.buffer)) == (many.log.rows, bytes(many.buffer))

@@ -121,8 +121,8 @@ def is_missing(value: Any) -> bool:
     """Say whether a value stands for a missing one: None, NaN, pandas' NA or NaT."""
     if value is None:
         return True
-    if isinstance(value, float):
-        return math.isnan(value)
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
     return type(value).__name__ in ("NAType", "NaTType")
 
 

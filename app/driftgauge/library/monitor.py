@@ -83,7 +83,6 @@ class Monitor:
         name: str | None = None,
         version: str | None = None,
         on_error: OnError = "count",
-        clock: Callable[[], float] = time.time,
         **settings: Any,
     ) -> Monitor:
         """Open the monitor of a model.
@@ -91,21 +90,23 @@ class Monitor:
         `baseline` is a baseline, its file, or a bundle's folder, which also gives `name` and `version` (by default
         `model` and `1`). `state_dir` is the folder that processes share; without one each process keeps its own state
         in memory. `settings` are those of the server by name, such as `windows=(1000, 10000)`; the environment
-        (`DRIFTGAUGE_…`) sets the others. `clock` gives the time of day in seconds since 1970.
+        (`DRIFTGAUGE_…`) sets the others.
 
         Raises SettingsError, BundleError or StateError, all of them DriftgaugeError, if the monitor cannot work as
         asked.
 
-        >>> import driftgauge, numpy
-        >>> baseline = driftgauge.create_baseline("training.parquet")  # doctest: +SKIP
-        >>> monitor = driftgauge.Monitor.open(baseline, state_dir="state")  # doctest: +SKIP
-        >>> monitor.observe({"age": 41, "income": 52_000.0}, prediction=0.3)  # doctest: +SKIP
+        >>> import driftgauge, pyarrow
+        >>> training = pyarrow.table({"age": [31, 42, 57, 38] * 50, "prediction": [0.1, 0.4, 0.8, 0.2] * 50})
+        >>> with driftgauge.Monitor.open(driftgauge.create_baseline(training)) as monitor:
+        ...     monitor.observe({"age": 41}, prediction=0.3)
+        ...     monitor.report().rows_observed
+        1
         """
         if on_error not in ("count", "raise"):
             raise SettingsError(f"on_error is {on_error!r}: give 'count' or 'raise'")
         source = watched_source(baseline, name, version)
         folder = {} if state_dir is None else {"state_dir": Path(state_dir)}
-        monitor = cls(source, load({**settings, **folder}), on_error, clock)
+        monitor = cls(source, load({**settings, **folder}), on_error)
         monitor._parts()
         return monitor
 

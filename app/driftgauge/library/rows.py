@@ -57,8 +57,8 @@ class RowReader:
             values = self._of_dict(row, prediction, prediction_class)
         else:
             values = self._of_array(row, prediction)
-        # A sum of squares that is finite has no infinite number in it.
-        if values is None or not (math.isfinite(values @ values) or not np.isinf(values).any()):
+        # A finite sum has no infinite number in it; it is faster than numpy, and overflows without a warning.
+        if values is None or not (math.isfinite(sum(values.tolist())) or not np.isinf(values).any()):
             return None
         return values
 

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from driftgauge.drift.reference.baseline import dumps
+from driftgauge.drift.verdict.rule import Status
+from driftgauge.errors import BundleError, DriftgaugeError, Reason, Refused, SettingsError, StateError
+from driftgauge.library.monitor import Monitor
+from driftgauge.metrics.series import DROPPED, OBSERVATIONS, PREDICTIONS, REJECTED, SCORE, TIMESTAMPS_REJECTED
+
+from tests.examples import Example
+from tests.monitors import START, small_baseline
+
+ROW: dict[str, Any] = {"age": 41.0, "flag": 1, "city": "north"}
+QUIET: dict[str, Any] = {"windows": (200, 1_000), "learning_seconds": 0}
+
+
+def opened(folder: Path | None = None, **options: Any) -> Monitor:
+    return Monitor.open(small_baseline(), state_dir=folder, **{**QUIET, **options})
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    with opened() as own:
+        yield own
+
+
+def counted(monitor: Monitor, name: str, *labels: str) -> float:
+    store = monitor._parts().monitoring.store
+    children = next(spec.children for spec in store.counters.series if spec.name == name)
+    numbers = sum(own.counted[name] for own in store.counted())
+    wanted = [i for i, child in enumerate(children) if not labels or child == labels]
+    return float(sum(numbers[i].sum() for i in wanted))
+
+
+def frame(count: int, *, age: float = 40.0, seed: int = 0) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "age": generator.normal(age, 10.0, count),
+            "flag": generator.integers(0, 2, count),
+            "city": generator.choice(["north", "south"], count, p=[0.6, 0.4]),
+        }
+    )
+
+
+# ---------------------------------------------------------------- rows in, verdict out
+
+
+def test_rows_of_every_kind_are_observed_and_judged(monitor: Monitor) -> None:
+    monitor.observe(ROW, prediction=0.4)
+    monitor.observe([ROW, ROW], prediction=[0.4, 0.5])
+    monitor.observe(frame(97), prediction=np.full(97, 0.4))
+    monitor.observe(np.array([[41.0, 1.0, "north"]], dtype=object), prediction=0.3)
+    report = monitor.report()
+    assert report.rows_observed == 101
+    assert counted(monitor, OBSERVATIONS.name, "library") == counted(monitor, PREDICTIONS.name) == 101
+
+
+def test_drift_is_found_with_its_column_and_its_reason(monitor: Monitor) -> None:
+    generator = np.random.default_rng(1)
+    for seed in range(6):
+        monitor.observe(frame(500, age=70.0, seed=seed), prediction=generator.beta(2.0, 3.0, 500))
+    report = monitor.report()
+    assert report.status is Status.DRIFT_DETECTED
+    assert "age" in report.drifted
+
+
+def test_the_thread_evaluates_by_itself(tmp_path: Path) -> None:
+    with opened(tmp_path, evaluation_interval_seconds=0.05) as monitor:
+        monitor.observe(frame(300), prediction=np.full(300, 0.4))
+        deadline = time.monotonic() + 30.0
+        last = monitor._parts().monitor
+        while last.last.report.rows_observed < 300:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_scores_are_counted_in_their_histogram(monitor: Monitor) -> None:
+    monitor.observe([ROW] * 3, prediction=[0.15, 0.15, None])
+    monitor.observe(ROW, prediction=0.95)
+    store = monitor._parts().monitoring.store
+    numbers = store.counted()[0].counted[SCORE][0]
+    assert numbers[:-1].tolist() == [0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0]
+    assert numbers[-1] == pytest.approx(0.15 * 2 + 0.95)
+
+
+def test_times_are_those_of_the_rows_in_a_replay() -> None:
+    with opened(clock="event") as monitor:
+        monitor.observe([ROW, ROW], prediction=[0.4, 0.5], at=[START, datetime.fromtimestamp(START + 60, UTC)])
+        monitor.observe(ROW, prediction=0.4, at="2023-11-14T22:20:00Z")
+        assert monitor.report().evaluated_at == 1_700_000_400.0
+
+
+def test_a_time_ahead_of_now_is_counted_and_the_row_kept(monitor: Monitor) -> None:
+    monitor.observe(ROW, prediction=0.4, at=time.time() + 86_400)
+    monitor.observe(ROW, prediction=0.4, at=time.time())
+    assert counted(monitor, TIMESTAMPS_REJECTED.name) == 1
+    assert monitor.report().rows_observed == 2
+
+
+def test_a_batch_larger_than_the_log_loses_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as monitor:
+        store = monitor._parts().monitoring.store
+        many = 3 * store.shape.unread_rows
+        monitor.observe(frame(many), prediction=np.full(many, 0.4))
+        assert monitor.report().rows_observed == many
+        assert counted(monitor, DROPPED.name) == 0
+
+
+def test_threads_observe_at_once(monitor: Monitor) -> None:
+    def work() -> None:
+        for _ in range(300):
+            monitor.observe(ROW, prediction=0.4)
+        monitor.observe(frame(200), prediction=np.full(200, 0.4))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert monitor.report().rows_observed == counted(monitor, PREDICTIONS.name) == 2_000
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+def test_bad_rows_are_counted_and_not_raised(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "driftgauge"):
+        monitor.observe({**ROW, "agee": 1}, prediction=0.4)
+        monitor.observe({"age": 1}, prediction=0.4)
+        monitor.observe({**ROW, "age": "41"}, prediction=0.4)
+        monitor.observe([1.0], prediction=0.4)
+        monitor.observe(ROW)
+        monitor.observe(ROW, prediction=0.4, at="yesterday")
+    assert counted(monitor, REJECTED.name) == 6
+    for reason, many in (
+        (Reason.UNKNOWN_FEATURE, 1),
+        (Reason.MISSING_FEATURE, 2),
+        (Reason.WRONG_TYPE, 1),
+        (Reason.WRONG_FEATURE_COUNT, 1),
+        (Reason.INVALID_TIMESTAMP, 1),
+    ):
+        assert counted(monitor, REJECTED.name, reason) == many, reason
+    assert monitor.report().rows_observed == 0
+    (problem,) = monitor._parts().monitoring.current_problems()
+    assert "'yesterday' is not a time" in problem
+    assert len(caplog.records) == 1  # a line a minute
+    assert "agee is not a column of the baseline" in caplog.text
+
+
+def test_bad_rows_are_raised_on_demand() -> None:
+    with opened(on_error="raise") as monitor:
+        with pytest.raises(Refused, match="agee is not a column") as caught:
+            monitor.observe({**ROW, "agee": 1}, prediction=0.4)
+        assert (caught.value.reason, caught.value.detail["field"]) == (Reason.UNKNOWN_FEATURE, "agee")
+        assert counted(monitor, REJECTED.name, Reason.UNKNOWN_FEATURE) == 1
+
+
+def test_a_failure_of_monitoring_reaches_nobody(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bool:
+        raise OSError("the disk is gone")
+
+    store = type(monitor._parts().monitoring.store)
+    monkeypatch.setattr(store, "append_row", broken)
+    monitor.observe({"age": 41.0, "flag": 1, "city": "north"}, prediction=0.4)
+    assert counted(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 1
+    monkeypatch.setattr(store, "counting", broken, raising=False)
+    monitor.observe(ROW, prediction=0.4)
+
+
+def test_a_closed_monitor_counts_nothing_and_raises_on_demand(tmp_path: Path) -> None:
+    monitor = opened(tmp_path)
+    monitor.close()
+    monitor.close()
+    monitor.observe(ROW, prediction=0.4)
+    with pytest.raises(RuntimeError, match="the monitor is closed"):
+        monitor.report()
+    loud = opened(tmp_path, on_error="raise")
+    loud.close()
+    with pytest.raises(RuntimeError, match="the monitor is closed"):
+        loud.observe(ROW, prediction=0.4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on_error": "ignore"}, "on_error is 'ignore': give 'count' or 'raise'"),
+        ({"name": "a/b"}, "name 'a/b': give letters"),
+        ({"version": "../1"}, "version '../1': give letters"),
+        ({"name": "x" * 129}, "at most 128"),
+        ({"windwos": (1,)}, "windwos"),
+        ({"windows": ()}, "windows"),
+    ],
+)
+def test_wrong_options_are_said_at_once(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        opened(**options)
+    assert message in str(caught.value)
+
+
+def test_files_that_are_no_baseline_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"cannot read .*nowhere\.json"):
+        Monitor.open(tmp_path / "nowhere.json")
+    with pytest.raises(BundleError, match=r"is a folder without bundle\.json"):
+        Monitor.open(tmp_path)
+    (tmp_path / "baseline.json").write_text("{}")
+    with pytest.raises(BundleError, match="schema version"):
+        Monitor.open(str(tmp_path / "baseline.json"))
+
+
+def test_a_state_of_another_baseline_in_use_is_refused(tmp_path: Path, binary: Example) -> None:
+    program = f"""
+        import sys
+        from driftgauge.library.monitor import Monitor
+        monitor = Monitor.open({str(tmp_path / "baseline.json")!r}, state_dir={str(tmp_path / "state")!r}, name="m")
+        print("open", flush=True)
+        sys.stdin.read()
+    """
+    (tmp_path / "baseline.json").write_text(dumps(small_baseline()))
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(StateError, match=f"is used by process {other.pid}"):
+            Monitor.open(binary.folder, state_dir=tmp_path / "state", name="m", version="1")
+        other.communicate(timeout=30)
+
+
+# ---------------------------------------------------------------- names, settings, files
+
+
+def test_a_bundle_gives_its_name_version_and_task(binary: Example) -> None:
+    with Monitor.open(binary.folder) as monitor:
+        own, monitoring = monitor._parts().monitor, monitor._parts().monitoring
+        assert (own.model_name, own.model_version, monitoring.task) == ("binary", "1.2", "binary")
+        monitor.observe(binary.rows(20), prediction=[0.5] * 20)
+        assert monitor.report().rows_observed == 20
+
+
+def test_settings_come_from_the_call_and_then_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTGAUGE_WINDOWS", "300,400")
+    monkeypatch.setenv("DRIFTGAUGE_PSI_THRESHOLD_WARNING", "0.15")
+    with Monitor.open(small_baseline(), windows=(100,)) as monitor:
+        policy = monitor._parts().monitor.options.policy
+        assert (policy.windows, policy.psi_thresholds[0]) == ((100,), 0.15)
+
+
+def test_state_outlives_its_process_and_is_shared(tmp_path: Path) -> None:
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        first.observe([ROW] * 3, prediction=[0.4] * 3)
+        second.observe([ROW] * 4, prediction=[0.4] * 4)
+        assert first.report().rows_observed == second.report().rows_observed == 7
+    with opened(tmp_path) as third:
+        assert third.report().rows_observed == 7
+
+
+def test_without_a_folder_each_keeps_its_own() -> None:
+    with opened() as first, opened() as second:
+        first.observe(ROW, prediction=0.4)
+        assert (first.report().rows_observed, second.report().rows_observed) == (1, 0)
+
+
+def test_a_monitor_that_is_forgotten_stops_its_thread() -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        opened().close()
+    assert threading.active_count() <= before + 1
+
+
+# ---------------------------------------------------------------- forks and kills
+
+FORKING = """
+import os, signal, sys, time
+from driftgauge.library.monitor import Monitor
+from tests.library.test_monitor import ROW, opened
+from pathlib import Path
+monitor = opened(Path(sys.argv[1]), evaluation_interval_seconds=0.01, evaluation_rest_factor=0)
+monitor.observe(ROW, prediction=0.4)
+children = []
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        for _ in range(500):
+            monitor.observe(ROW, prediction=0.4)
+        if sys.argv[2] == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        monitor.close()
+        os._exit(0)
+    children.append(child)
+    for _ in range(100):
+        monitor.observe(ROW, prediction=0.4)
+for child in children:
+    os.waitpid(child, 0)
+problems = monitor._parts().monitoring.current_problems()
+print(monitor.report().rows_observed, monitor._parts().monitoring.store.number, problems)
+"""
+
+
+@pytest.mark.parametrize("end", ["closed", "killed"])
+def test_processes_forked_after_it_was_opened_have_logs_of_their_own(tmp_path: Path, end: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, str(tmp_path), end], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stdout, done.stderr) == ("1801 0 []\n", "")
+    with opened(tmp_path) as monitor:
+        assert monitor.report().rows_observed == 1_801
+        if end == "closed":
+            assert counted(monitor, OBSERVATIONS.name) == 1_801
+
+
+def test_a_program_that_forgets_to_close_it_ends_and_loses_nothing(tmp_path: Path) -> None:
+    program = "from tests.library.test_monitor import *; import sys\nm = opened(Path(sys.argv[1]))\n"
+    program += "for _ in range(50): m.observe(ROW, prediction=0.4)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with opened(tmp_path) as monitor:
+        assert monitor.report().rows_observed == counted(monitor, OBSERVATIONS.name) == 50
+
+
+def test_every_error_is_one_of_ours() -> None:
+    for error in (BundleError, SettingsError, StateError, Refused):
+        assert issubclass(error, DriftgaugeError)
