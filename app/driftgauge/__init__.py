@@ -13,12 +13,13 @@ Its packages, in the order of the data:
 - `alerting`: rules, routes, scrape configuration and runbooks.
 - `checks`: verdicts on tables, offline.
 
+`library` is the public `Monitor`. `composition` puts the monitoring of a model together, for it and for the server.
 `main` composes a server of them, `process` starts and restarts its workers, `cli` is the command line, and `demo`
 replays real flights. `settings` holds every option, `errors` every reason code, `about` whose a model is, `common` what
 several packages need.
 
-From Python: `driftgauge.create_bundle(…)`, `driftgauge.load_bundle(…)` and `driftgauge.create_baseline(…)`. Each name
-is imported when it is first used.
+From Python: `Monitor` watches a model that your own program serves; `create_bundle`, `load_bundle` and
+`create_baseline` make and read what it is compared with. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ __all__ = [
     "BaselineOptions",
     "Bundle",
     "DriftgaugeError",
+    "Monitor",
+    "Reason",
+    "Refused",
     "__version__",
     "create_baseline",
     "create_bundle",
@@ -39,7 +43,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from driftgauge.about import About
-    from driftgauge.errors import DriftgaugeError
+    from driftgauge.errors import DriftgaugeError, Reason, Refused
+    from driftgauge.library.monitor import Monitor
     from driftgauge.models.bundle import Bundle, load_bundle
     from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
     from driftgauge.models.creation.create import create_bundle
@@ -54,6 +59,9 @@ else:
             "BaselineOptions": "driftgauge.models.creation.baseline",
             "Bundle": "driftgauge.models.bundle",
             "DriftgaugeError": "driftgauge.errors",
+            "Monitor": "driftgauge.library.monitor",
+            "Reason": "driftgauge.errors",
+            "Refused": "driftgauge.errors",
             "create_baseline": "driftgauge.models.creation.baseline",
             "create_bundle": "driftgauge.models.creation.create",
             "load_bundle": "driftgauge.models.bundle",

@@ -40,9 +40,8 @@ def monitor() -> Iterator[Monitor]:
 def counted(monitor: Monitor, name: str, *labels: str) -> float:
     store = monitor._parts().monitoring.store
     children = next(spec.children for spec in store.counters.series if spec.name == name)
-    numbers = sum(own.counted[name] for own in store.counted())
     wanted = [i for i, child in enumerate(children) if not labels or child == labels]
-    return float(sum(numbers[i].sum() for i in wanted))
+    return float(sum(own.counted[name][wanted].sum() for own in store.counted()))
 
 
 def frame(count: int, *, age: float = 40.0, seed: int = 0) -> pd.DataFrame:
