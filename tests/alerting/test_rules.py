@@ -12,6 +12,7 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from driftgauge.about import About
 from driftgauge.alerting.alerts import alert_names
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import render, write
@@ -21,6 +22,7 @@ from driftgauge.edges.http.routes import measured
 from driftgauge.errors import MonitoringError
 from driftgauge.metrics.catalogue import catalogue
 
+from tests.abouts import HOSTILE, USUAL
 from tests.e2e.programs import needs_servers
 
 ROOT = Path(__file__).parents[2] / "monitoring"
@@ -64,6 +66,8 @@ def identity(rule: Mapping[str, Any]) -> str:
     return "-".join([rule["alert"], *rule["labels"].values()])
 
 
+OF_A_MODEL = {"DriftgaugeLatencyHigh"}
+"""Alerts on a model by other names; the others of the server name none."""
 OF_A_FEATURE = {"ModelFeatureDrift", "ModelMissingValues", "ModelUnseenCategories"}
 ALERTING = [pytest.param(rule, id=identity(rule)) for rule in rules_in(ALERTS)]
 
@@ -121,7 +125,8 @@ def test_each_of_the_rules_of_users_is_expected_to_fire_and_to_be_quiet() -> Non
 @pytest.mark.parametrize("rule", ALERTING)
 def test_an_alert_says_what_a_person_needs(rule: dict[str, Any]) -> None:
     notes = rule["annotations"]
-    assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url", "page_url"}
+    of_model = {"owner"} if rule["alert"].startswith("Model") or rule["alert"] in OF_A_MODEL else set()
+    assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url", "page_url", *of_model}
     assert rule["labels"]["severity"] in {"critical", "warning", "info", "none"}
     assert len(notes["summary"]) < 150
     assert ("{{ $labels.feature_name }}" in notes["summary"]) == (rule["alert"] in OF_A_FEATURE)
@@ -307,6 +312,7 @@ DRIFT: dict[str, Any] = {
         "runbook_url": "http://localhost:8000/runbooks/ModelFeatureDrift",
         "dashboard_url": "http://localhost:3000/d/driftgauge-feature-drift?var-feature_name=distance",
         "page_url": "http://localhost:8000/drift/status?model=delay&feature=distance",
+        "owner": "Flights team, flights@example.org",
     },
     "startsAt": "2026-01-01T00:05:00Z",
 }
@@ -348,11 +354,27 @@ def test_a_notification_says_what_happened_and_where_to_look(tmp_path: Path) -> 
     text = rendered("text", firing, tmp_path)
     for alert in (DRIFT, HOUR):
         notes: Mapping[str, str] = alert["annotations"]
-        wanted = [notes[name] for name in ("summary", "description", "runbook_url", "dashboard_url", "page_url")]
+        wanted = [
+            notes[name] for name in ("summary", "description", "runbook_url", "dashboard_url", "page_url", "owner")
+        ]
         assert all(part in text for part in wanted), text
     assert text.count("since 2026-01-01 00:05 UTC") == 2
     assert rendered("color", firing, tmp_path) == "danger"
     assert rendered("link", firing, tmp_path).startswith("http://localhost:3000/d/driftgauge-feature-drift?")
+
+
+@needs_servers
+@pytest.mark.parametrize("about", [USUAL, HOSTILE], ids=["usual", "hostile"])
+def test_a_notification_names_the_owner_as_the_alert_does_and_none_if_it_names_none(
+    about: About, tmp_path: Path
+) -> None:
+    named = {**DRIFT, "annotations": {**DRIFT["annotations"], "owner": about.owner}}
+    text = rendered("text", notification("firing", named), tmp_path)
+    assert f"- ModelFeatureDrift (critical)\n- owner: {about.owner}\n- firing since" in text
+    unnamed = {name: note for name, note in DRIFT["annotations"].items() if name != "owner"}
+    for notes in (unnamed, {**unnamed, "owner": ""}):
+        text = rendered("text", notification("firing", {**DRIFT, "annotations": notes}), tmp_path)
+        assert "- ModelFeatureDrift (critical)\n- firing since" in text
 
 
 @needs_servers

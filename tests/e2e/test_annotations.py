@@ -27,7 +27,9 @@ from tests.e2e.webhooks import Inbox, webhook
 pytestmark = [pytest.mark.e2e, pytest.mark.long, needs_servers]
 
 BASE: Final = "https://model.example.org"
+OWNER: Final = 'The "flights" team, flights@example.org, https://example.org/delay'
 PAGE: Final = """
+model_info{MODEL,owner="The \\"flights\\" team",contact="flights@example.org",docs_url="https://example.org/delay"} 1
 http_requests_total{method="POST",handler="/predict",code="500"} RISING
 http_requests_total{method="POST",handler="/predict",code="200"} RISING
 http_requests_error_budget_ratio 0.001
@@ -205,6 +207,7 @@ def test_every_alert_arrives_with_its_texts_and_links(servers: Programs, tmp_pat
         assert re.fullmatch(patterns[name].replace("LEVEL", severity), said), said
         assert annotations["runbook_url"].partition("?")[0] == f"{BASE}/runbooks/{name}"
         assert annotations["page_url"].startswith(f"{BASE}/drift/status")
+        assert annotations.get("owner", "") == (OWNER if alert["labels"].get("model_name") == "delay" else "")
 
 
 def _complete(found: Mapping[tuple[str, ...], Mapping[str, Any]]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from driftgauge.alerting.alerts.templates import owner
 from driftgauge.alerting.options import MonitoringOptions
 
 Level = Literal["critical", "warning", "info", "none"]
@@ -49,6 +50,7 @@ def rule(alert: Alert, options: MonitoringOptions) -> dict[str, Any]:
             "runbook_url": _runbook_url(alert, options),
             "dashboard_url": _dashboard_url(alert, options),
             "page_url": _page_url(alert, options),
+            **({"owner": owner(options)} if "model_name" in alert.keeps else {}),
         },
     }
 
