@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from dataclasses import replace
+from html import escape
 from typing import Any
 
 import httpx
 import pytest
+from driftgauge.about import About
 from driftgauge.library.monitor import Monitor
+from driftgauge.metrics.series import ABOUT_LABELS
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Message
 
+from tests.abouts import HOSTILE, USUAL
 from tests.library.watching import ROW, series_of, watching
+from tests.monitors import small_baseline
 from tests.served import total
 from tests.servers import serving
 
@@ -44,6 +50,18 @@ def test_a_runbook_names_the_address_under_which_the_monitor_is_mounted() -> Non
     with watching() as monitor, serving(host(monitor)) as client:
         text = client.get("/monitoring/runbooks/ModelFeatureDrift?feature=age").text
         assert f"{client.base_url}/monitoring/drift/status" in text
+
+
+@pytest.mark.parametrize("about", [USUAL, HOSTILE], ids=["usual", "hostile"])
+def test_the_monitor_says_whose_the_model_is(about: About) -> None:
+    baseline = replace(small_baseline(), about=about)
+    with Monitor.open(baseline, name="churn", state_dir="memory") as monitor, serving(host(monitor)) as client:
+        status = client.get("/monitoring/drift/status").json()
+        series = series_of(client.get("/monitoring/metrics").text)
+        page = client.get("/monitoring/drift/status", params={"format": "html"}).text
+    assert status["about"] == about.stated
+    assert total(series, "model_info", **{label: getattr(about, label) for label in ABOUT_LABELS}) == 1
+    assert all(escape(text) in page for text in about.stated.values())
 
 
 def test_a_monitor_may_be_mounted_inside_a_mount() -> None:

@@ -10,7 +10,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline
 from driftgauge.errors import BundleError, SettingsError
-from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Name, check_features, read_baseline, read_info
+from driftgauge.models.bundle import (
+    BASELINE_FILE,
+    BUNDLE_FILE,
+    Name,
+    belonging_to,
+    check_features,
+    read_baseline,
+    read_info,
+)
 
 DEFAULT_NAME: Final = "model"
 DEFAULT_VERSION: Final = "1"
@@ -38,7 +46,8 @@ def watched_source(baseline: str | Path | Baseline, name: str | None, version: s
     elif (path := Path(baseline)).is_dir():
         if not (path / BUNDLE_FILE).exists():
             raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
-        info, own = read_info(path), read_baseline(path / BASELINE_FILE)
+        info = read_info(path)
+        own = belonging_to(info, read_baseline(path / BASELINE_FILE))
         check_features(info, own)
         found = WatchedSource(own, name or info.name, version or info.version, info.task)
     else:

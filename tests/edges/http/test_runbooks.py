@@ -4,14 +4,18 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
 from urllib.parse import quote
 
 import httpx
 import pytest
+from driftgauge.about import About
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.runbooks import runbooks
 from driftgauge.edges.http.runbooks import page
 
+from tests.abouts import HOSTILE, USUAL, of_owner
 from tests.examples import Example
 from tests.served import Served, served
 
@@ -153,3 +157,22 @@ def test_requests_are_counted_by_the_routes_template(server: Served) -> None:
     before = server.metric("http_requests_total", handler="/runbooks/{alert}", code="200")
     server.client.get("/runbooks/Watchdog")
     assert server.metric("http_requests_total", handler="/runbooks/{alert}", code="200") == before + 1
+
+
+@pytest.mark.parametrize("about", [USUAL, HOSTILE, About(contact="#fraud")], ids=["usual", "hostile", "contact"])
+def test_a_runbook_names_the_owner_below_its_heading(about: About, binary: Example) -> None:
+    with served(replace(binary, bundle=of_owner(binary.bundle, about))) as running:
+        plain = running.client.get("/runbooks/ModelFeatureDrift").text
+        html = running.client.get("/runbooks/ModelFeatureDrift", headers=BROWSER).text
+    heading, empty, line, *_ = plain.splitlines()
+    assert (heading, empty) == ("# ModelFeatureDrift", "")
+    assert line.startswith("Owner of binary 1.2: ")
+    shown = html[html.index("<p>") + 3 : html.index("</p>")]
+    texts = [text for text in (about.owner, about.contact, about.docs_url) if text]
+    assert re.findall("<.*?>", shown) == (["<a href=" + _href(shown) + ">", "</a>"] if about.docs_url else [])
+    assert unescape(re.sub("<.*?>", "", shown)) == f"Owner of binary 1.2: {', '.join(texts)}"
+
+
+def _href(shown: str) -> str:
+    found = re.search('<a href=("[^"]*")>', shown)
+    return found[1] if found else ""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.runbooks import Runbooks, runbooks
+from driftgauge.edges.http.about_markdown import below_heading, whom_to_ask
 from driftgauge.edges.http.html_page import document, page_headers
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.monitoring import monitoring_of
@@ -40,10 +41,14 @@ async def contents(request: Request) -> Response:
 async def runbook(request: Request) -> Response:
     """Return an alert's runbook, as HTML or Markdown depending on the `Accept` header.
 
-    Its commands name this server and its settings, and with `?feature=NAME` that column of the model.
+    Its commands name this server and its settings, and with `?feature=NAME` that column of the model. Its first line
+    names the model's owner.
     """
     alert: str = request.path_params["alert"]
-    return _answer(request, alert.removesuffix(".md"), _runbooks_of(request).page(alert))
+    monitor = monitoring_of(request).monitor(None)
+    owner = whom_to_ask(f"{monitor.model_name} {monitor.model_version}", monitor.baseline.about)
+    text = below_heading(_runbooks_of(request).page(alert), owner)
+    return _answer(request, alert.removesuffix(".md"), text)
 
 
 def _runbooks_of(request: Request) -> Runbooks:
