@@ -30,6 +30,17 @@ from tests.deploy.kubernetes import (
 COMPONENTS = ("monitoring", "logs", "bundle-claim")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 NAME = {"app.kubernetes.io/name": "driftgauge"}
+FLUENT_BIT = {
+    "service": {"flush", "grace", "log_level"},
+    "parser": {"name", "format", "time_key", "time_format", "time_keep"},
+    "tail": {
+        *("path", "parser", "db", "read_from_head", "refresh_interval", "skip_long_lines"),
+        *("buffer_max_size", "mem_buf_limit"),
+    },
+    "record_modifier": {"record"},
+    "stdout": {"format"},
+}
+"""Options that we use, as the manual of Fluent Bit 4.0 lists them: it does not start with others."""
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +230,15 @@ def test_fluent_bit_reads_the_file_that_the_server_writes(full: list[Resource], 
     config = Path(sidecar["command"][1].removeprefix("--config="))
     (mounted,) = [own["mountPath"] for own in sidecar["volumeMounts"] if own["name"] == "fluent-bit"]
     assert config == Path(mounted) / "fluent-bit.yaml"
+
+
+def test_fluent_bit_knows_every_option(fluent_bit: dict[str, Any]) -> None:
+    assert fluent_bit["service"].keys() <= FLUENT_BIT["service"]
+    for parser in fluent_bit["parsers"]:
+        assert parser.keys() <= FLUENT_BIT["parser"]
+    for plugins in fluent_bit["pipeline"].values():
+        for plugin in plugins:
+            assert plugin.keys() <= {"name", "match", "tag"} | FLUENT_BIT[plugin["name"]]
 
 
 def test_fluent_bit_starts_before_the_server_and_stops_after_it(full: list[Resource]) -> None:

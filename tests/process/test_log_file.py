@@ -48,3 +48,20 @@ def test_a_line_that_cannot_be_written_is_dropped() -> None:
 def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         LogFile(tmp_path / "missing" / "server.log")
+
+
+def test_a_pipe_without_a_reader_is_an_error_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        LogFile(tmp_path / "pipe")
+
+
+def test_lines_that_a_full_pipe_does_not_take_are_dropped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    file = LogFile(tmp_path / "pipe")
+    for _ in range(2_000):
+        file.write("x" * 99 + "\n")
+    assert 0 < len(os.read(reader, 1_000_000)) < 200_000
+    file.close()
+    os.close(reader)

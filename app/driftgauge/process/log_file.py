@@ -9,6 +9,8 @@ from typing import Final
 
 MOST_BYTES: Final = 10 * 2**20
 """Size beyond which the file is emptied: its reader has forwarded the lines by then."""
+FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+"""How it is opened: a pipe that nobody reads must not make the server wait."""
 
 
 class LogFile:
@@ -20,7 +22,7 @@ class LogFile:
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
         """Open the file; OSError if it cannot be created."""
-        self._descriptor: Final = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._descriptor: Final = os.open(path, FLAGS, 0o640)
         self._most_bytes: Final = most_bytes
 
     def write(self, line: str) -> None:
