@@ -37,7 +37,7 @@ PACKAGES: Final[dict[str, str]] = {
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
     "library": "common errors drift settings metrics.series models state monitor edges.formats edges.http composition",
     "process": "common errors settings shutdown models state edges.http main",
-    "demo": "errors drift settings models models.creation alerting",
+    "demo": "about errors drift settings models models.creation alerting",
     "cli": "about common errors drift settings tables models models.creation checks state alerting edges.formats "
     "process demo",
     "__main__": "cli",

