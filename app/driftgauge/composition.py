@@ -16,11 +16,11 @@ from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import RECOVERED, CounterSpec, monitor_series, score_buckets
-from driftgauge.monitor.monitor import ColumnMonitor, InlineRoom, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.registry import Registry
-from driftgauge.monitor.scheduler import BackgroundRoom, CallerRoom, Evaluator
+from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.settings.features import require_kinds, require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import StateKey
@@ -189,8 +189,7 @@ def _watching_threads(
     """Return the threads that read the state and make room in the log; a replay waits, and drops nothing."""
     watching = ThreadPoolExecutor(WATCHING_THREADS, thread_name_prefix="watching")
     if not monitor.clock.latches_by_rows:
-        room = BackgroundRoom(monitor, problems, watching, clock)
-        monitor.room = CallerRoom(room, InlineRoom(monitor)) if callers_wait else room
+        monitor.room = BackgroundRoom(monitor, problems, watching, clock, callers_catch_up=callers_wait)
     return watching
 
 

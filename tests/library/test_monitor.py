@@ -320,6 +320,34 @@ def test_processes_forked_after_it_was_opened_have_logs_of_their_own(tmp_path: P
             assert counted(monitor, OBSERVATIONS.name) == 1_801
 
 
+BLOCKED = """
+import logging, os, sys
+from pathlib import Path
+from tests.library.test_monitor import ROW, opened
+from driftgauge.library import session
+logging.basicConfig(stream=sys.stdout, format="%(name)s %(message)s")
+monitor = opened(Path(sys.argv[1]))
+if os.fork() == 0:
+    attempts = []
+    def refused(*given, **options):
+        attempts.append(1)
+        raise OSError("no room")
+    session.compose_monitoring = refused
+    for _ in range(50):
+        monitor.observe(ROW, prediction=0.4)
+    print(len(attempts), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_forked_process_that_cannot_open_it_says_so_and_does_not_try_for_each_row(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("driftgauge monitor_not_opened OSError: no room\n1\n", "")
+
+
 def test_a_program_that_forgets_to_close_it_ends_and_loses_nothing(tmp_path: Path) -> None:
     program = "from tests.library.test_monitor import *; import sys\nm = opened(Path(sys.argv[1]))\n"
     program += "for _ in range(50): m.observe(ROW, prediction=0.4)\n"

@@ -4,24 +4,24 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from driftgauge.common.private_files import LockTimeout
+from driftgauge.common.private_files import FileLock, LockTimeout
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import DROPPED
 from driftgauge.monitor.monitor import ColumnMonitor, Evaluation, MonitorOptions
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.scheduler import LATE, LOG_FULL, PROBLEM, ROOM_SECONDS, BackgroundRoom, Evaluator
-from driftgauge.state.files import HEADER_BYTES
+from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES
 from driftgauge.state.slots import CHECKPOINT_FILE
 from driftgauge.state.store import Store
 
-from tests.monitors import START, small_baseline, small_store, some_rows
+from tests.monitors import START, small_baseline, small_options, small_store, some_rows
 
 OPTIONS = MonitorOptions(policy=Policy(windows=(100,)))
 PATIENCE_SECONDS = 20.0
@@ -679,3 +679,30 @@ def test_a_monitor_without_a_thread_drops_nothing(resting: Seconds) -> None:
     assert monitor.store.counters.copy()[DROPPED.name].sum() == 0
     assert resting.slept == []
     assert monitor.evaluate(START).report.rows_observed == monitor.store.rows >= size
+
+
+def test_a_caller_that_catches_up_itself_waits_for_the_lock_once_and_drops_rows_until_there_is_room(
+    problems: Problems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftgauge.monitor.scheduler.CALLER_SECONDS", 0.05)
+    options = small_options(200, 1_000)
+    monitor = ColumnMonitor(
+        small_baseline(),
+        model_name="churn",
+        model_version="1",
+        now=START,
+        options=options,
+        store=small_store(tmp_path, options),
+    )
+    with ThreadPoolExecutor(1) as executor:
+        monitor.room = BackgroundRoom(monitor, problems, executor, lambda: START, callers_catch_up=True)
+        many, rows = monitor.store.shape.unread_rows, some_rows(1_000)
+        with FileLock(tmp_path / EVALUATION_LOCK).held(1.0):
+            for _ in range(0, many + 5_000, 1_000):
+                monitor.observe(rows, arrival=START)
+            assert monitor.store.rows == many
+            assert any("rows are dropped" in text for text in problems.current())
+        monitor.catch_up(START)
+        monitor.observe(rows, arrival=START)
+        assert monitor.store.rows == many + 1_000
+    monitor.store.leave()

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
 import time
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-import numpy as np
-
-from driftgauge.composition import WatchedModel, compose_monitoring
-from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.reference.baseline import PREDICTION, Baseline
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.report import DriftReport
-from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import Reason, Refused, SettingsError
-from driftgauge.library.background import Background
-from driftgauge.library.logs import standard_log
 from driftgauge.library.rows import RowReader
+from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
-from driftgauge.metrics.series import DROPPED, LIBRARY, PREDICTIONS, REJECTED, SCORE
-from driftgauge.monitor.row_observer import RowObserver
+from driftgauge.metrics.series import DROPPED, REJECTED
 from driftgauge.settings.options import Settings, load
-from driftgauge.state.store import Store
 
 if TYPE_CHECKING:
     from driftgauge.library.asgi import AsgiEndpoints
@@ -38,8 +26,6 @@ if TYPE_CHECKING:
 OnError = Literal["count", "raise"]
 FAILED_PROBLEM: Final = "observation_failed"
 REFUSED_PROBLEM: Final = "observation_refused"
-FORK_SECONDS: Final = 5.0
-"""Longest wait of a fork for an evaluation to end."""
 
 
 class Monitor:
@@ -54,25 +40,10 @@ class Monitor:
         self, source: WatchedSource, settings: Settings, on_error: OnError, clock: Callable[[], float] = time.time
     ) -> None:
         """Use `Monitor.open` instead."""
-        self._source: Final = source
-        self._settings: Final = settings
         self._on_error: Final = on_error
         self._clock: Final = clock
         self._rows: Final = RowReader(source.baseline)
-        self._opening = threading.Lock()
-        self._opened: _Opened | None = None
-        self._is_closed = False
-        self._waiting: Store | None = None
-        """The store whose evaluations wait while this process forks."""
-        self._inherited: list[_Opened] = []
-        """What the parent process had opened: it stays as it is, because closing it would reach the parent."""
-        own = weakref.ref(self)
-        os.register_at_fork(
-            before=lambda: _call(own, Monitor._before_fork),
-            after_in_parent=lambda: _call(own, Monitor._after_fork_in_parent),
-            after_in_child=lambda: _call(own, Monitor._after_fork_in_child),
-        )
-        atexit.register(lambda: _call(own, Monitor.close))
+        self._session: Final = Session(source, settings, clock)
 
     @classmethod
     def open(
@@ -114,15 +85,7 @@ class Monitor:
 
     def close(self) -> None:
         """Save the state and stop the thread; further rows are not counted."""
-        self._is_closed = True
-        with self._opening:
-            opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.background.stop()
-            opened.monitoring.watching.shutdown()
-            opened.monitoring.writing.shutdown()
-            with suppress(Exception):  # the disk may be what fails; nothing more can be done
-                opened.monitoring.store.leave()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -132,35 +95,9 @@ class Monitor:
     ) -> None:
         self.close()
 
-    def _parts(self) -> _Opened:
-        """Return what this process has opened; after a fork it opens its own."""
-        opened = self._opened
-        if opened is not None:
-            return opened
-        with self._opening:
-            if self._is_closed:
-                raise RuntimeError("the monitor is closed")
-            self._opened = self._opened or _open(self._source, self._settings, self._clock)
-            return self._opened
-
-    def _before_fork(self) -> None:
-        self._opening.acquire()
-        store = self._opened.monitoring.store if self._opened else None
-        self._waiting = store if store and store.before_fork(FORK_SECONDS) else None
-
-    def _after_fork_in_parent(self) -> None:
-        if self._waiting is not None:
-            self._waiting.after_fork()
-        self._waiting = None
-        self._opening.release()
-
-    def _after_fork_in_child(self) -> None:
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.monitoring.store.disown()
-            self._inherited.append(opened)
-        self._waiting = None
-        self._opening = threading.Lock()
+    def _parts(self) -> Opened:
+        """Return what this process has opened."""
+        return self._session.opened or self._session.current()
 
     # ------------------------------------------------------------ rows
 
@@ -175,7 +112,7 @@ class Monitor:
         Rows that do not fit are counted by reason, and raised as `Refused` with `on_error="raise"`.
         """
         try:
-            opened = self._opened or self._parts()
+            opened = self._session.opened or self._session.current()
             if at is None:
                 values = self._rows.row(rows, prediction, prediction_class)
                 if values is not None:
@@ -191,7 +128,9 @@ class Monitor:
     def _failed(self, error: Exception) -> None:
         """Count and log what went wrong with a call of `observe`; nothing can be done about a second failure."""
         with suppress(Exception):
-            monitoring = self._parts().monitoring
+            if self._session.opened is None:
+                return
+            monitoring = self._session.opened.monitoring
             refused = isinstance(error, Refused)
             monitoring.problems.record(REFUSED_PROBLEM if refused else FAILED_PROBLEM, error)
             with monitoring.store.counting() as counters:
@@ -227,37 +166,3 @@ class Monitor:
         from driftgauge.library.wsgi import WsgiEndpoints
 
         return WsgiEndpoints(Endpoints(self._parts))
-
-
-def _call(own: weakref.ref[Monitor], method: Callable[[Monitor], None]) -> None:
-    """Call a method of a monitor that still exists."""
-    monitor = own()
-    if monitor is not None:
-        method(monitor)
-
-
-class _Opened:
-    """What one process has opened."""
-
-    def __init__(self, monitoring: Monitoring, background: Background) -> None:
-        self.monitoring: Final = monitoring
-        self.background: Final = background
-        self.monitor: Final = monitoring.monitor(None)
-        names = self.monitor.baseline.names
-        self._score = names.index(PREDICTION) if PREDICTION in names else None
-        self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
-
-    def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
-        """Observe and count rows, shape [n, columns]."""
-        self.monitor.observe(columns, arrival=arrival, event=event, source=LIBRARY)
-        with self.monitor.store.counting() as counters:
-            counters.add(PREDICTIONS.name, len(columns))
-            if self._score is not None:
-                scores = columns[:, self._score]
-                counters.observe(SCORE, scores[np.isfinite(scores)])
-
-
-def _open(source: WatchedSource, settings: Settings, clock: Callable[[], float]) -> _Opened:
-    model = WatchedModel(source.baseline, source.name, source.version, source.task, settings.state_folder)
-    monitoring = compose_monitoring(settings, model, clock, callers_wait=True, log=standard_log())
-    return _Opened(monitoring, Background(monitoring))

@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
+from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
-from driftgauge.monitor.monitor import ColumnMonitor, Evaluation, InlineRoom
+from driftgauge.monitor.monitor import ColumnMonitor, Evaluation
 from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "evaluation_failed"
@@ -17,6 +19,8 @@ LATE: Final = "evaluation_late"
 LOG_FULL: Final = "log_full"
 ROOM_SECONDS: Final = 0.05
 """How long a writer waits for room in its log."""
+CALLER_SECONDS: Final = 1.0
+"""How long it waits if it catches up itself."""
 _POLL_SECONDS: Final = 0.001
 
 
@@ -115,22 +119,6 @@ class Evaluator:
             self._running = None
 
 
-class CallerRoom:
-    """Has a thread catch up when a log is half full; when it is full, the caller does it and drops nothing."""
-
-    def __init__(self, background: BackgroundRoom, inline: InlineRoom) -> None:
-        self._background = background
-        self._inline = inline
-
-    def request(self) -> None:
-        """Start a catch-up unless one is running."""
-        self._background.request()
-
-    def make(self, now: float) -> bool:
-        """Catch up; see `Room.make`."""
-        return self._inline.make(now)
-
-
 class BackgroundRoom:
     """Has a thread catch up when a log is half full, and waits for it briefly when it is full.
 
@@ -139,14 +127,22 @@ class BackgroundRoom:
     """
 
     def __init__(
-        self, monitor: ColumnMonitor, problems: Problems, executor: Executor, clock: Callable[[], float] = time.time
+        self,
+        monitor: ColumnMonitor,
+        problems: Problems,
+        executor: Executor,
+        clock: Callable[[], float] = time.time,
+        *,
+        callers_catch_up: bool = False,
     ) -> None:
-        """Catch up in a thread of `executor`."""
+        """Catch up in a thread of `executor`; if the log is full and `callers_catch_up`, in that of the writer."""
         self._monitor = monitor
         self._problems = problems
         self._executor = executor
         self._clock = clock
         self._running: Future[None] | None = None
+        self._wait = self._caught_up if callers_catch_up else self._waited
+        self._seconds = CALLER_SECONDS if callers_catch_up else ROOM_SECONDS
         self._has_given_up = False
 
     def request(self) -> None:
@@ -157,22 +153,27 @@ class BackgroundRoom:
     def make(self, now: float) -> bool:
         """Wait until there is room; return whether there is. See `Room.make`."""
         self.request()
-        has_room = self._monitor.store.room > 0 if self._has_given_up else self._has_waited()
+        has_room = self._monitor.store.room > 0 if self._has_given_up else self._wait(now)
         if not has_room:
             self._has_given_up = True
             self._problems.record(
-                LOG_FULL, TimeoutError(f"no catch-up made room in the log within {ROOM_SECONDS:g} s: rows are dropped")
+                LOG_FULL, TimeoutError(f"no catch-up made room in the log within {self._seconds:g} s: rows are dropped")
             )
         return has_room
 
-    def _has_waited(self) -> bool:
-        deadline = time.monotonic() + ROOM_SECONDS
+    def _waited(self, now: float) -> bool:
+        deadline = time.monotonic() + self._seconds
         while self._monitor.store.room <= 0:
             if time.monotonic() >= deadline:
                 return False
             self.request()
             time.sleep(_POLL_SECONDS)
         return True
+
+    def _caught_up(self, now: float) -> bool:
+        with suppress(LockTimeout):
+            self._monitor.catch_up(now, self._seconds)
+        return self._monitor.store.room > 0
 
     def _catch_up(self) -> None:
         try:

@@ -1,0 +1,150 @@
+"""What each process has opened of a monitor: opened at its first use, again after a fork, and closed at its end."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import numpy as np
+
+from driftgauge.composition import WatchedModel, compose_monitoring
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.reference.baseline import PREDICTION
+from driftgauge.edges.http.monitoring import Monitoring
+from driftgauge.library.background import Background
+from driftgauge.library.logs import standard_log
+from driftgauge.library.source import WatchedSource
+from driftgauge.metrics.series import LIBRARY, PREDICTIONS, SCORE
+from driftgauge.monitor.row_observer import RowObserver
+from driftgauge.settings.options import Settings
+from driftgauge.state.store import Store
+
+FORK_SECONDS: Final = 5.0
+"""Longest wait of a fork for an evaluation to end."""
+RETRY_SECONDS: Final = 30.0
+"""Pause after a process could not open the monitor."""
+NOT_OPENED: Final = "monitor_not_opened"
+
+
+class Opened:
+    """The monitoring of one process, and the thread that runs it."""
+
+    def __init__(self, monitoring: Monitoring) -> None:
+        """Start the thread."""
+        self.monitoring: Final = monitoring
+        self.monitor: Final = monitoring.monitor(None)
+        names = self.monitor.baseline.names
+        self._score = names.index(PREDICTION) if PREDICTION in names else None
+        self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
+        self.background: Final = Background(monitoring)
+
+    def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
+        """Observe and count rows, shape [n, columns]."""
+        self.monitor.observe(columns, arrival=arrival, event=event, source=LIBRARY)
+        with self.monitor.store.counting() as counters:
+            counters.add(PREDICTIONS.name, len(columns))
+            if self._score is not None:
+                scores = columns[:, self._score]
+                counters.observe(SCORE, scores[np.isfinite(scores)])
+
+    def close(self) -> None:
+        """Stop the thread and save the state."""
+        self.background.stop()
+        self.monitoring.watching.shutdown()
+        self.monitoring.writing.shutdown()
+        with suppress(Exception):  # the disk may be what fails; nothing more can be done
+            self.monitoring.store.leave()
+
+
+class Session:
+    """Opens a monitor in each process that uses it."""
+
+    def __init__(self, source: WatchedSource, settings: Settings, clock: Callable[[], float]) -> None:
+        """Open nothing yet; `clock` gives the time of day in seconds since 1970."""
+        self.opened: Opened | None = None
+        self._source: Final = source
+        self._settings: Final = settings
+        self._clock: Final = clock
+        self._opening = threading.Lock()
+        self._is_closed = False
+        self._failure: Exception | None = None
+        self._retry_at = 0.0
+        self._waiting: Store | None = None
+        """The store whose evaluations wait while this process forks."""
+        self._inherited: list[Opened] = []
+        """What the parent process had opened: it stays as it is, because closing it would reach the parent."""
+        own = weakref.ref(self)
+        os.register_at_fork(
+            before=lambda: _call(own, Session._before_fork),
+            after_in_parent=lambda: _call(own, Session._after_fork_in_parent),
+            after_in_child=lambda: _call(own, Session._after_fork_in_child),
+        )
+        atexit.register(lambda: _call(own, Session.close))
+
+    def current(self) -> Opened:
+        """Return what this process has opened, or open it; RuntimeError once closed, else as `compose_monitoring`.
+
+        After a failure it is tried again once in half a minute.
+        """
+        if self.opened is not None:
+            return self.opened
+        with self._opening:
+            if self._is_closed:
+                raise RuntimeError("the monitor is closed")
+            if self._failure is not None and time.monotonic() < self._retry_at:
+                raise self._failure
+            self.opened = self.opened or self._open()
+            return self.opened
+
+    def _open(self) -> Opened:
+        source = self._source
+        model = WatchedModel(source.baseline, source.name, source.version, source.task, self._settings.state_folder)
+        log = standard_log()
+        try:
+            return Opened(compose_monitoring(self._settings, model, self._clock, callers_wait=True, log=log))
+        except Exception as error:
+            self._failure, self._retry_at = error, time.monotonic() + RETRY_SECONDS
+            log.error(NOT_OPENED, exc_info=error)
+            raise
+
+    def close(self) -> None:
+        """Close what this process has opened, for good."""
+        self._is_closed = True
+        with self._opening:
+            opened, self.opened = self.opened, None
+        if opened is not None:
+            opened.close()
+
+    # ------------------------------------------------------------ forks
+
+    def _before_fork(self) -> None:
+        self._opening.acquire()
+        store = self.opened.monitoring.store if self.opened else None
+        self._waiting = store if store and store.before_fork(FORK_SECONDS) else None
+
+    def _after_fork_in_parent(self) -> None:
+        if self._waiting is not None:
+            self._waiting.after_fork()
+        self._waiting = None
+        self._opening.release()
+
+    def _after_fork_in_child(self) -> None:
+        opened, self.opened = self.opened, None
+        if opened is not None:
+            opened.monitoring.store.disown()
+            self._inherited.append(opened)
+        self._waiting = None
+        self._opening = threading.Lock()
+
+
+def _call(own: weakref.ref[Session], method: Callable[[Session], None]) -> None:
+    """Call a method of a session that still exists."""
+    session = own()
+    if session is not None:
+        method(session)
