@@ -59,7 +59,8 @@ HEADS: Final = {
 }
 """Beginnings of files that hold no state."""
 FOLD_POINTS: Final = tuple(point for point in FAILPOINTS if point.startswith("fold."))
-WORK_POINTS: Final = tuple(point for point in FAILPOINTS if point not in FOLD_POINTS)
+HISTORY_POINTS: Final = tuple(point for point in FAILPOINTS if point.startswith("history."))
+WORK_POINTS: Final = tuple(point for point in FAILPOINTS if point not in (*FOLD_POINTS, *HISTORY_POINTS))
 """Failpoints that every worker passes which appends rows and catches up."""
 
 MOST_ROWS_OF_ONE: Final = 8_000
@@ -463,7 +464,11 @@ def _storm(folder: Path, window_rows: int, workers: int, kills: int, seed: int, 
 
 def _stormy(folder: Path, window_rows: int, generator: np.random.Generator, worker: int | None) -> Callable[[], None]:
     """Return a worker of a storm: most die at a point of their own, if nothing kills them before."""
-    point = str(generator.choice(WORK_POINTS if worker is None else FAILPOINTS)) if generator.random() < 0.7 else ""
+    point = (
+        str(generator.choice(WORK_POINTS if worker is None else (*WORK_POINTS, *FOLD_POINTS)))
+        if generator.random() < 0.7
+        else ""
+    )
     nth, seed = int(generator.integers(1, 40 if worker is None else 10)), int(generator.integers(2**32))
     if worker is None:
         return lambda: _write(folder, window_rows, point, nth, seed, rests=0.001)

@@ -76,7 +76,7 @@ def test_each_file_is_shown_with_whose_it_is(binary: Example, tmp_path: Path, st
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
     shown = _shown(state, tmp_path)
-    names = {"0.log": "log", "checkpoint.state": "checkpoint"}
+    names = {"0.log": "log", "checkpoint.state": "checkpoint", "history.state": "history"}
     assert [(own["file"], own["kind"]) for own in shown] == [
         (f"binary/{version}/{name}", kind) for version in ("1.1", "1.2") for name, kind in names.items()
     ]
@@ -175,7 +175,7 @@ def test_a_state_that_is_reset_is_gone(binary: Example, tmp_path: Path, state: C
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
     result = state("reset", "--state-dir", tmp_path)
-    assert (result.code, result.out) == (0, f"4 files deleted from {tmp_path}\n")
+    assert (result.code, result.out) == (0, f"6 files deleted from {tmp_path}\n")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     with served(binary, state_dir=tmp_path) as running:
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 0

@@ -10,7 +10,7 @@ from driftgauge.state.failpoints import FAILPOINTS
 
 from tests.breakages import BREAKAGES
 from tests.crashes import LARGE, SMALL, kill_catch_ups, kill_folds, kill_replays, kill_writers, storm, storm_of_folds
-from tests.writers import FILES, FOLD_POINTS, WORK_POINTS, Crew, crew, names_in, own_totals, store_in
+from tests.writers import FILES, FOLD_POINTS, HISTORY_POINTS, WORK_POINTS, Crew, crew, names_in, own_totals, store_in
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +37,7 @@ def _short(*points: str) -> list[object]:
 
 
 def test_a_harness_kills_at_every_failpoint() -> None:
-    assert {*WORK_POINTS, *FOLD_POINTS} == {*FAILPOINTS}
+    assert {*WORK_POINTS, *FOLD_POINTS, *HISTORY_POINTS} == {*FAILPOINTS}
 
 
 @pytest.mark.parametrize("window_rows", [SMALL, pytest.param(LARGE, marks=pytest.mark.long)])

@@ -29,6 +29,7 @@ from driftgauge.metrics.series import (
     monitor_series,
 )
 from driftgauge.monitor.clock import ClockName, clock_named
+from driftgauge.monitor.history import VerdictHistory
 from driftgauge.state.catch_up import PendingRows
 from driftgauge.state.files import LOCK_SECONDS
 from driftgauge.state.shape import StateShape
@@ -138,6 +139,8 @@ class ColumnMonitor:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
         self.observing: Final = threading.Lock()
         """Held while rows are appended: the time of a row may depend on the row before."""
+        self.history: Final = VerdictHistory(self.store, baseline.names)
+        """The verdicts of the past."""
         self._traffic = traffic
         self._has_begun = False
         self._last = self._initial(now)
@@ -270,19 +273,21 @@ class ColumnMonitor:
             self._catch_up(now)
             held = self.store.snapshot(self.clock.now(self.store.root.progress.head.at, now))
         report, carried = self._report(held, now)
-        if not self.clock.latches_by_rows:
-            with suppress(LockTimeout):  # the report is right all the same
-                self._keep(carried, held, now)
+        with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
+            self._keep(report, carried, held, now)
         return Evaluation(report, now, time.thread_time() - started)
 
-    def _keep(self, carried: Carryover, held: StateSnapshot, now: float) -> None:
-        """Keep the latches, unless another worker has evaluated meanwhile; fold logs that are in no window."""
-        with self.store.evaluating():
-            before, seen = self.store.root.latches, held.latches
-            if (before.rows, before.clock) == (seen.rows, seen.clock):
-                self.store.keep(Latches(carried.latched, held.observed, now), now)
-            self._keep_traffic()
-            self.store.fold(now - self._needed_seconds)
+    def _keep(self, report: DriftReport, carried: Carryover, held: StateSnapshot, now: float) -> None:
+        """Keep the verdict and the latches, unless another worker has evaluated meanwhile; fold logs in no window."""
+        if self.clock.latches_by_rows:  # one worker evaluates, and latches are kept with the rows
+            self.history.keep(report)
+            return
+        before, seen = self.store.root.latches, held.latches
+        if (before.rows, before.clock) == (seen.rows, seen.clock):
+            self.store.keep(Latches(carried.latched, held.observed, now), now)
+            self.history.keep(report)
+        self._keep_traffic()
+        self.store.fold(now - self._needed_seconds)
 
     def _initial(self, now: float) -> Evaluation:
         """Return the initial report, an empty one if shared state is unreadable, so that serving starts."""

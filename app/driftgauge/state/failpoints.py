@@ -9,6 +9,8 @@ FAILPOINTS: Final = (
     *("append.written", "append.committed", "counters.copied", "counters.checked", "counters.published"),
     *("catch_up.binned", "checkpoint.page", "checkpoint.copied", "checkpoint.checked", "checkpoint.published"),
     *("fold.committed", "fold.deleted"),
+    *("history.changed", "history.copied", "history.checked", "history.published"),
+    *("history.written", "history.recorded"),
 )
 
 

@@ -18,7 +18,7 @@ from driftgauge.state.traffic import TRAFFIC_FILE
 _LOCK: Final = re.compile(re.escape(EVALUATION_LOCK))
 _OLD_NAME: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
 """The names of state files of version 0.1.0."""
-_NAME: Final = re.compile(rf"[0-9]+\.log|checkpoint\.state|{_OLD_NAME.pattern}")
+_NAME: Final = re.compile(rf"[0-9]+\.log|(checkpoint|history)\.state|{_OLD_NAME.pattern}")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.counters import counter_fields
 from driftgauge.metrics.series import PROCESS, CounterSpec
 from driftgauge.state.double_buffer import double_buffer_fields
+from driftgauge.state.history import HistoryShape
 from driftgauge.state.pages import page_field
 from driftgauge.state.root import MAX_SLOTS, Root, arrays_of
 
@@ -93,6 +94,11 @@ class StateShape:
         columns, bins = self.binner.columns, self.binner.width
         waiting, squares = Field("waiting", "u4", (columns, bins)), Field("squares", "i4", (KEPT_PAIRS, 2, columns))
         return Layout([waiting, squares, Field("ratio", "f8", (columns,))])
+
+    @cached_property
+    def history(self) -> HistoryShape:
+        """The shape of the history."""
+        return HistoryShape(self.binner.columns)
 
     @cached_property
     def start(self) -> Root:

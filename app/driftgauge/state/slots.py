@@ -35,6 +35,7 @@ from driftgauge.state.files import (
     read_header,
 )
 from driftgauge.state.folder import refuse_old
+from driftgauge.state.history_file import HistoryFile
 from driftgauge.state.log import Log, LogReader
 from driftgauge.state.root import FOLDED
 from driftgauge.state.shape import StateShape
@@ -110,6 +111,10 @@ class Slots:
         evidence = (detector.budget, detector.by_hour, detector.watched.tolist(), detector.tolerance.tolist())
         pages = [*shape.page.fields, *shape.level.fields]
         whole = layout_hash([*shape.root.fields, *pages], spans, *evidence, log)
+        self.history: Final = HistoryFile(
+            folder, key, shape.history, self._service, lambda: CHECKPOINT_FILE in self.files, failpoint
+        )
+        """The history, which is shared while the checkpoint is."""
         self._log_identity = FileIdentity(**vars(key), kind="log", layout=log)
         self._identity = FileIdentity(**vars(key), kind="checkpoint", layout=whole)
 
@@ -229,6 +234,7 @@ class Slots:
         """Write everything to the disk, mark the log as left in good order, and give the slot back."""
         for file in self.files.values():
             file.content.flush()
+        self.history.flush()
         for name in self.files.keys() - {CHECKPOINT_FILE}:
             self.files[name].sign(replace(self.files[name].lease, clean=True))
         self.release()

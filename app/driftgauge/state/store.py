@@ -58,6 +58,7 @@ class Store:
         self.counters: Final = own.log.counters.counters
         self.process: Final = own.log.counters.process
         """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
+        self.history: Final = slots.history
         self._slots = slots
         self._key = own.key
         self._own_file = f"{own.number}.log"

@@ -40,6 +40,8 @@ RANK: Final[dict[Verdict, int]] = {
     (Status.DRIFT_DETECTED, "critical"): 7,
 }
 """Every verdict, by severity, then by status."""
+VERDICTS: Final[tuple[Verdict, ...]] = tuple(sorted(RANK, key=RANK.__getitem__))
+"""Every verdict, at the place of its rank."""
 
 
 def judge(
