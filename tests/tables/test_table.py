@@ -478,7 +478,6 @@ def test_times_of_day_are_seconds_or_text_alike_where_they_are_stated(tmp_path: 
             "a holds cells of the types int, str: make all of them text or numbers",
         ),
         (pd.DataFrame({"a": [1, "x"]}), "a holds cells of the types int, str"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "it has several columns a: rename or drop all but one"),
         ({"a": [1, 2], "b": [1]}, "its columns are of different lengths"),
         (5, "int is neither a path, a DataFrame, an Arrow table nor a dict of columns"),
     ],

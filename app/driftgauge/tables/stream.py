@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -31,22 +31,52 @@ class Part:
     """Columns of text as written; in a csv file an empty cell without quotes is null."""
 
 
+class TableSource(Protocol):
+    """A table that is read part by part, from wherever it is."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder; None for a table in memory."""
+
+    @property
+    def label(self) -> str:
+        """What messages call the table."""
+
+    @property
+    def name(self) -> str:
+        """The name of its window in a history."""
+
+    @property
+    def bytes(self) -> int:
+        """Size of its files."""
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns, as often as they occur."""
+
+    def require(self, columns: Sequence[str]) -> None:
+        """Raise TableError unless the table has each of these columns exactly once."""
+
+    def parts(self, columns: Sequence[str]) -> Iterator[Part]:
+        """Yield rows of some columns in order; TableError if the table cannot be read."""
+
+
 class TableStream:
     """A table that is read part by part: a file, or a folder of files."""
 
     def __init__(self, path: Path | str, bytes_at_once: int = 2_097_152) -> None:
         """Read the column names; TableError if there is no table."""
         self.path: Final = Path(path)
+        self.label: Final = str(self.path)
         self._files: Final = _files(self.path, bytes_at_once)
         self.name: Final = self.path.name[: -len(ending(self.path)) or None]
         """The name of the file or folder, without its ending."""
         self.bytes: Final = sum(file.size for file in self._files)
         self.column_names: Final = _names(self._files)
-        self.is_written: Final = self._files[0].rows.is_written
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise TableError unless the table has each of these columns exactly once."""
-        require_columns(self.column_names, columns, str(self.path))
+        require_columns(self.column_names, columns, self.label)
 
     def parts(self, columns: Sequence[str]) -> Iterator[Part]:
         """Yield rows of some columns in order; TableError if the table cannot be read."""
@@ -124,7 +154,9 @@ def require_columns(present: Sequence[str], requested: Sequence[str], what: str)
     absent = [name for name in requested if name not in present]
     if absent:
         kind = "column" if len(absent) == 1 else "columns"
-        raise TableError(f"{what} has no {kind} {listed(absent)}; it has {listed(present)}{separator_hint(present)}")
+        raise TableError(
+            f"{what} has no {kind} {listed(absent)}; it has {listed(present) or 'none'}{separator_hint(present)}"
+        )
     twice = [name for name in requested if present.count(name) > 1]
     if twice:
         raise TableError(f"{what} has several columns {twice[0]}: rename or drop all but one")

@@ -26,6 +26,7 @@ from driftgauge.tables.cells import (
 )
 from driftgauge.tables.csv_types import CsvColumn
 from driftgauge.tables.files import CSV, ending
+from driftgauge.tables.memory import MemoryTable
 from driftgauge.tables.stream import TableStream, require_columns
 from driftgauge.tables.times import as_seconds, as_times
 
@@ -41,7 +42,7 @@ def read_table(source: Any, text_columns: Sequence[str] | Mapping[str, Collectio
     given, cells are matched with them.
     """
     if not isinstance(source, str | Path):
-        return _table(source)
+        return MemoryTable(source).table()
     empty: Collection[str] = ()
     known = text_columns if isinstance(text_columns, Mapping) else dict.fromkeys(text_columns, empty)
     return _read(TableStream(source, AT_ONCE), known)
@@ -79,30 +80,6 @@ def _texts(stream: TableStream, names: Sequence[str]) -> dict[str, pa.ChunkedArr
 def is_csv(source: Any) -> bool:
     """Return whether a table's source is a csv file."""
     return isinstance(source, str | Path) and ending(Path(source)) in CSV
-
-
-def _table(source: Any) -> pa.Table:
-    try:
-        return pa.table(source)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise TableError(f"cannot read the table: {_unreadable(source)}") from error
-
-
-def _unreadable(source: Any) -> str:
-    """Return why a source of columns is not a table."""
-    names = list(getattr(source, "columns", source if isinstance(source, Mapping) else ()))
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        return f"it has several columns {twice[0]}: rename or drop all but one"
-    for name in names:
-        try:
-            pa.array(source[name], from_pandas=True)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            kinds = sorted({type(cell).__name__ for cell in source[name] if cell is not None})
-            return f"{name} holds cells of the types {', '.join(kinds)}: make all of them text or numbers"
-    if names:
-        return "its columns are of different lengths"
-    return f"{type(source).__name__} is neither a path, a DataFrame, an Arrow table nor a dict of columns"
 
 
 def index_columns(names: Sequence[str]) -> list[str]:
