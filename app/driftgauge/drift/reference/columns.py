@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -109,7 +109,7 @@ NO_CORRELATIONS: Final = CorrelationTable((), (), ())
 
 def column_content(column: ColumnBaseline) -> dict[str, Any]:
     """Return the column as JSON has it."""
-    content = {key: _plain(value) for key, value in asdict(column).items()}
+    content = {field.name: _plain(getattr(column, field.name)) for field in fields(column)}
     content["bins"] = {
         "rule": column.bins.rule,
         "edges": list(column.bins.edges),
