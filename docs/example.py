@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from driftgauge.checks.check import Check, WindowVerdict
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.report import CheckReport
+from driftgauge.checks.table import check
 from driftgauge.cli.check_report import show
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.report import DriftReport
@@ -63,7 +64,7 @@ def _slow(rng: np.random.Generator, rows: int, tau: int) -> FloatArray:
     return values
 
 
-def example(every: str | None = None) -> list[WindowVerdict]:
+def example(every: str | None = None) -> CheckReport:
     """Build the baseline of the reference, and judge the new orders as `driftgauge check` does."""
     start = 1_767_225_600.0  # 2026-01-01
     with TemporaryDirectory() as folder, chdir(folder):
@@ -71,17 +72,17 @@ def example(every: str | None = None) -> list[WindowVerdict]:
         pq.write_table(orders(REFERENCE_SEED, REFERENCE_ROWS, start, changed=False), reference)
         pq.write_table(orders(NEW_SEED, NEW_ROWS, start + 60.0 * REFERENCE_ROWS, changed=True), new)
         baseline = create_baseline(reference, BaselineOptions(time=TIME))
-        return list(Check(baseline, [new], CheckOptions(time=TIME, every=every)).windows(0.0))
+        return check(baseline, new, CheckOptions(time=TIME, every=every), now=0.0)
 
 
-def printed(found: list[WindowVerdict], *, is_history: bool = False, statistics: bool = False) -> str:
+def printed(found: CheckReport, *, statistics: bool = False) -> str:
     """Return what the command prints; of a history the first table alone, of statistics what is below the facts."""
     width = WIDTH_OF_STATISTICS if statistics else WIDTH_OF_TERMINAL
     console = Console(width=width, file=StringIO(), markup=False, emoji=False, highlight=False)
     with console.capture() as capture:
-        show(found, console, is_history=is_history, statistics=statistics)
+        show(found, console, statistics=statistics)
     first, _, rest = capture.get().partition("\n\n")
-    text = first if is_history else rest if statistics else capture.get()
+    text = first if found.is_history else rest if statistics else capture.get()
     return "\n".join(["```", *(line.rstrip() for line in text.strip("\n").splitlines()), "```"])
 
 
@@ -268,15 +269,15 @@ def _text(x: float, y: float, text: str, kind: str) -> str:
 def pages() -> dict[Path, str]:
     """Return the picture and the pages with the example's numbers, by the files that hold them."""
     found, days = example(), example("1d")
-    columns = points(found[0].report)
-    concepts, check, readme = HERE / "concepts.md", HERE / "check.md", HERE.parent / "README.md"
+    columns = points(found.worst.report)
+    concepts, checking, readme = HERE / "concepts.md", HERE / "check.md", HERE.parent / "README.md"
     page = filled(concepts.read_text(encoding="utf-8"), "numbers", numbers(columns))
-    text = filled(check.read_text(encoding="utf-8"), "table", printed(found))
+    text = filled(checking.read_text(encoding="utf-8"), "table", printed(found))
     text = filled(text, "statistics", printed(found, statistics=True))
     return {
         HERE / "concepts.svg": picture(columns),
-        concepts: filled(page, "reason", f"> {found[0].report.reason}"),
-        check: filled(text, "history", printed(days, is_history=True)),
+        concepts: filled(page, "reason", f"> {found.worst.report.reason}"),
+        checking: filled(text, "history", printed(days)),
         readme: filled(readme.read_text(encoding="utf-8"), "table", printed(found)),
     }
 

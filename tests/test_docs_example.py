@@ -28,8 +28,7 @@ def example() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def report(example: ModuleType) -> DriftReport:
-    (found,) = example.example()
-    report: DriftReport = found.report
+    report: DriftReport = example.example().worst.report
     return report
 
 

@@ -28,9 +28,9 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.counters",
     "monitor": "common errors drift metrics.series state",
     "serving": "common errors drift models monitor",
-    "checks": "common errors drift tables models",
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
+    "checks": "common errors drift tables models edges.formats",
     "edges.http": "about common errors drift settings shutdown models metrics.series metrics.counters metrics state "
     "monitor serving alerting edges.formats",
     "composition": "errors drift settings metrics.series metrics state monitor edges.http",
@@ -38,8 +38,7 @@ PACKAGES: Final[dict[str, str]] = {
     "library": "common errors drift settings metrics.series models state monitor edges.formats edges.http composition",
     "process": "common errors settings shutdown models state edges.http main",
     "demo": "about errors drift settings models models.creation alerting",
-    "cli": "about common errors drift settings tables models models.creation checks state alerting edges.formats "
-    "process demo",
+    "cli": "about common errors drift settings tables models models.creation checks state alerting process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -47,7 +46,7 @@ PACKAGES: Final[dict[str, str]] = {
 `driftgauge` itself is open to all for its version alone.
 """
 
-PUBLIC: Final = "about errors models models.creation library"
+PUBLIC: Final = "about errors models models.creation checks library"
 """Packages whose names `driftgauge` itself offers to users: it imports them for type checkers, and on first use."""
 
 OUTSIDE: Final[dict[str, str]] = {

@@ -18,8 +18,8 @@ Its packages, in the order of the data:
 replays real flights. `settings` holds every option, `errors` every reason code, `about` whose a model is, `common` what
 several packages need.
 
-From Python: `Monitor` watches a model that your own program serves; `create_bundle`, `load_bundle` and
-`create_baseline` make and read what it is compared with. Each name is imported when it is first used.
+From Python: `Monitor` watches a model that your own program serves, and `check` compares a table; `create_bundle`,
+`load_bundle` and `create_baseline` make and read what they compare with. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ __all__ = [
     "About",
     "BaselineOptions",
     "Bundle",
+    "CheckOptions",
+    "CheckReport",
     "DriftgaugeError",
     "Monitor",
     "Reason",
     "Refused",
     "__version__",
+    "check",
     "create_baseline",
     "create_bundle",
     "load_bundle",
@@ -43,6 +46,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from driftgauge.about import About
+    from driftgauge.checks.options import CheckOptions
+    from driftgauge.checks.report import CheckReport
+    from driftgauge.checks.table import check
     from driftgauge.errors import DriftgaugeError, Reason, Refused
     from driftgauge.library.monitor import Monitor
     from driftgauge.models.bundle import Bundle, load_bundle
@@ -58,10 +64,13 @@ else:
             "About": "driftgauge.about",
             "BaselineOptions": "driftgauge.models.creation.baseline",
             "Bundle": "driftgauge.models.bundle",
+            "CheckOptions": "driftgauge.checks.options",
+            "CheckReport": "driftgauge.checks.report",
             "DriftgaugeError": "driftgauge.errors",
             "Monitor": "driftgauge.library.monitor",
             "Reason": "driftgauge.errors",
             "Refused": "driftgauge.errors",
+            "check": "driftgauge.checks.table",
             "create_baseline": "driftgauge.models.creation.baseline",
             "create_bundle": "driftgauge.models.creation.create",
             "load_bundle": "driftgauge.models.bundle",

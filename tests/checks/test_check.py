@@ -13,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from driftgauge.checks.check import Check, WindowVerdict, restrict
+from driftgauge.checks.check import Check, restrict
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.report import WindowVerdict
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 import pytest
-from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.report import WindowVerdict
 from driftgauge.checks.scoring import Answers, PerformanceSample, Scorer
-from driftgauge.cli.check_report import as_bytes
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.errors import BundleError, TableError
@@ -241,12 +240,13 @@ def test_of_very_many_rows_a_sample_is_measured(regression: Example) -> None:
 
 
 def test_the_report_is_json_with_the_performance_when_made(binary: Example, tmp_path: Path) -> None:
-    found = judged(binary, _csv(binary.evaluation, tmp_path / "t"))
+    table = _csv(binary.evaluation, tmp_path / "t")
+    report = Check(binary.bundle.baseline, [table], scorer=scorer_of(binary)).report(START)
     made = binary.bundle.info.performance
-    told = orjson.loads(as_bytes(found, binary.bundle.baseline, is_history=False, held_out=made))
+    told = report.to_dict()
     assert told["unanswered_rows"] == 0
     assert told["performance"]["rows"] == len(binary.evaluation)
-    assert told["performance"]["metrics"]["accuracy"] == metrics_of(found[0])["accuracy"]
+    assert told["performance"]["metrics"]["accuracy"] == metrics_of(report.windows[0])["accuracy"]
     assert made is not None
     assert told["performance"]["when_made"] == made.model_dump()
 

@@ -6,18 +6,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import Any
 
+import driftgauge
 import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.report import CheckReport, WindowVerdict
+from driftgauge.checks.report_json import as_bytes
 from driftgauge.cli import main as cli
-from driftgauge.cli.check_report import as_bytes, show
+from driftgauge.cli.check_report import show
 from driftgauge.cli.console import WIDTH
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.models.bundle import read_baseline
@@ -190,19 +195,19 @@ def test_a_bundle_s_folder_stands_for_its_baseline(check: Command, usual: Path, 
 # ---------------------------------------------------------------- for machines
 
 
-def report_of(text: str) -> dict[str, object]:
+def report_of(text: str) -> dict[str, Any]:
     found = orjson.loads(text)
     assert isinstance(found, dict)
     return found
 
 
-def judged(*tables: Path, **options: object) -> list[WindowVerdict]:
-    return list(Check(small_baseline(), tables, CheckOptions(**options)).windows(START))  # type: ignore[arg-type]
+def judged(*tables: Path, **options: object) -> CheckReport:
+    return Check(small_baseline(), tables, CheckOptions(**options)).report(START)  # type: ignore[arg-type]
 
 
 def test_the_json_of_a_table_is_the_report(check: Command, moved: Path) -> None:
     result = report_of(check(moved, "--json").out)
-    expected = report_of(as_bytes(judged(moved), small_baseline(), is_history=False).decode())
+    expected = report_of(as_bytes(judged(moved)).decode())
     assert datetime.fromisoformat(str(result["evaluated_at"])).timestamp() > START
     changing = {"evaluated_at", "features", "reason"}  # they hold the time of the run
     assert {k: v for k, v in result.items() if k not in changing} == {
@@ -213,10 +218,26 @@ def test_the_json_of_a_table_is_the_report(check: Command, moved: Path) -> None:
     assert result["drifted_features"] == ["age"]
 
 
+def test_the_json_is_what_the_call_from_python_gives(check: Command, tmp_path: Path) -> None:
+    frame = days([40.0, 50.0, 50.0])
+    table = parquet_of(frame, tmp_path / "t")
+    for arguments, options in (
+        (("--time", "at"), CheckOptions(time="at")),
+        (("--time", "at", "--every", "1d"), CheckOptions(time="at", every="1d")),
+        (("--time", "at", "--ignore", "age"), CheckOptions(time="at", ignore=("age",))),
+    ):
+        printed = report_of(check(table, *arguments, "--json").out)
+        assert driftgauge.check(tmp_path / "baseline.json", table, options).to_dict() == printed
+        in_memory = driftgauge.check(small_baseline(), frame, options).to_dict()
+        for one in [printed, *printed.get("periods", [])]:
+            one.update({"tables": []} if "tables" in one else {})
+        assert in_memory == printed
+
+
 def test_the_json_of_a_history_is_a_list_of_reports(check: Command, tmp_path: Path) -> None:
     table = parquet_of(days([40.0, 50.0, 50.0]), tmp_path / "history")
     result = check(table, "--time", "at", "--every", "1d", "--json")
-    expected = as_bytes(judged(table, time="at", every="1d"), small_baseline(), is_history=True)
+    expected = as_bytes(judged(table, time="at", every="1d"))
     assert result.out.encode() == expected + b"\n"
     periods = orjson.loads(result.out)["periods"]
     assert [period["window"] for period in periods] == ["2023-11-14", "2023-11-15", "2023-11-16"]
@@ -247,8 +268,7 @@ def test_what_moved_is_printed_worst_first_and_the_rest_summarised(check: Comman
     frame["city"] = np.where(np.arange(1_000) < 200, "north", frame["city"])
     table = csv_of(frame, tmp_path / "moved")
     result = check(table)
-    (found,) = judged(table)
-    report = found.report
+    report = judged(table).worst.report
     rows = result.out.splitlines()
     head = next(i for i, line in enumerate(rows) if line.startswith("column"))
     assert rows[head].split() == ["column", "verdict", "what", "moved"]
@@ -283,9 +303,9 @@ def test_many_quiet_columns_are_one_line(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frames = [pd.DataFrame(rng.normal(size=(rows, 40)), columns=names) for rows in (5_000, 1_000)]
     baseline = create_baseline(parquet_of(frames[0], tmp_path / "reference"))
-    (found,) = Check(baseline, [parquet_of(frames[1], tmp_path / "t")], CheckOptions()).windows(START)
+    found = Check(baseline, [parquet_of(frames[1], tmp_path / "t")]).report(START)
     console = Console(width=80, markup=False, file=StringIO(), record=True)
-    show([found], console, is_history=False)
+    show(found, console)
     text = console.export_text()
     assert re.search(r"no significant change in 40 columns: (c\d+, ){7}c\d+ and 32 more", " ".join(text.split()))
     assert len(text.splitlines()) < 16
@@ -296,11 +316,11 @@ def test_no_name_or_clause_is_cut_in_a_narrow_terminal(width: int, moved: Path) 
     console = Console(width=width, markup=False, file=StringIO(), record=True)
     found = judged(moved)
     for is_history in (False, True):
-        show(found, console, is_history=is_history)
+        show(replace(found, is_history=is_history), console)
     text = console.export_text()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
-    finding = found[0].report.verdicts[0].finding
+    finding = found.worst.report.verdicts[0].finding
     assert finding is not None
     assert finding.moved in " ".join(text.split()) or width == 45
 
@@ -309,7 +329,7 @@ def test_a_history_says_what_moved_in_each_window(check: Command, usual: Path, m
     worse = csv_of(usual_frame(1_000, age=80.0), tmp_path / "worse")
     result = check(usual, moved, worse, moved)
     rows = [line.rstrip().split(maxsplit=3) for line in result.out.splitlines()]
-    found = judged(usual, moved, worse, moved)
+    found = judged(usual, moved, worse, moved).windows
     findings = [verdict.report.verdicts[0].finding for verdict in found]
     assert rows[0] == ["window", "rows", "verdict", "what moved"]
     assert rows[1] == ["usual", "1,000", "normal", "-"]
@@ -325,7 +345,7 @@ def test_a_history_says_what_moved_in_each_window(check: Command, usual: Path, m
 
 def test_the_statistics_of_columns_are_printed_worst_first(check: Command, moved: Path) -> None:
     result = check(moved, "--stats")
-    (found,) = judged(moved)
+    found = judged(moved).worst
     main = found.report.main
     rows = list(lines(result.out))
     head = next(i for i, words in enumerate(rows) if words[:1] == ["column"])
@@ -364,7 +384,7 @@ def test_everything_fits_where_the_output_is_no_terminal(
 @pytest.mark.parametrize("width", [120, 78, 60, 45])
 def test_no_name_status_or_number_is_cut_in_a_narrow_terminal(width: int, moved: Path) -> None:
     console = Console(width=width, markup=False, file=StringIO(), record=True)
-    show(judged(moved), console, is_history=False, statistics=True)
+    show(judged(moved), console, statistics=True)
     text = console.export_text()
     (head,) = [words for words in lines(text) if words[:1] == ["column"]]
     (age,) = [words for words in lines(text) if words[:2] == ["age", "drift_detected"]]
@@ -376,7 +396,7 @@ def test_no_name_status_or_number_is_cut_in_a_narrow_terminal(width: int, moved:
 
 
 def test_the_legend_names_the_evidence_that_is_significant(check: Command, moved: Path) -> None:
-    (found,) = judged(moved)
+    found = judged(moved).worst
     expected = (
         f"evidence: log10; significant at {found.report.evidence.threshold_log10:.1f} and above. PSI: noise-corrected; "
     )
@@ -407,7 +427,7 @@ def test_a_history_of_statistics_has_a_line_for_each_window_and_the_columns_of_t
 def test_a_sample_is_said_in_words(tmp_path: Path) -> None:
     table = csv_of(usual_frame(1_000).assign(at=START + np.arange(1_000)), tmp_path / "t")
     console = Console(width=WIDTH, record=True, markup=False, file=StringIO())
-    show(judged(table, time="at", held_rows=700), console, is_history=False)
+    show(judged(table, time="at", held_rows=700), console)
     text = " ".join(console.export_text().split())
     assert "1,000; KS, W, shift and correlation are of a random sample of 700, the rest of all rows" in text
     assert "times 2023-11-14T22:13:20Z to 2023-11-14T22:29:59Z" in text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.report import CheckReport, WindowVerdict
 from driftgauge.checks.rows import RowReader
 from driftgauge.checks.scoring import Scorer
 from driftgauge.checks.window_builder import EvidenceAccumulator
@@ -18,40 +18,10 @@ from driftgauge.common.quoting import listed
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
-from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate
+from driftgauge.drift.verdict.report import Carryover, evaluate
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.errors import BundleError, CheckError
-from driftgauge.models.bundle import Performance
-from driftgauge.tables.stream import TableStream
-
-
-@dataclass(frozen=True)
-class WindowVerdict:
-    """One window and its verdict."""
-
-    window: str
-    """`table` for a single one, else the file's name without its ending, or the start of the period."""
-    tables: tuple[Path, ...]
-    """Files with rows of the window."""
-    report: DriftReport
-    since: Mapping[str, str]
-    """For each column that drifts, the window in which the drift began."""
-    held_rows: int
-    """Rows behind the statistics of values: a sample, if the window is large."""
-    performance: Performance | None = None
-    """The model's performance on rows with a known target; None without the model or such rows."""
-    unanswered_rows: int = 0
-    """Rows that the model cannot answer; their scores are missing."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of the window."""
-        return self.report.main.rows
-
-    @property
-    def drifted(self) -> bool:
-        """Whether any column drifts."""
-        return self.report.status is Status.DRIFT_DETECTED
+from driftgauge.tables.memory import open_table
 
 
 class Check:
@@ -60,22 +30,25 @@ class Check:
     def __init__(
         self,
         baseline: Baseline,
-        tables: Sequence[Path | str],
+        tables: Sequence[Any],
         options: CheckOptions | None = None,
         scorer: Scorer | None = None,
     ) -> None:
         """Open the tables; TableError for an unreadable one, CheckError if nothing can be compared.
 
-        The scorer's model is loaded if every table has all features, and one lacks scores or has the target.
+        A table is a path, a DataFrame, an Arrow table or a dict of columns. The scorer's model is loaded if every table
+        has all features, and one lacks scores or has the target.
         """
         self.options: Final = options or CheckOptions()
         if baseline.is_by_hour and self.options.time is None:
             raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
-        self._streams: Final = [TableStream(path, self.options.bytes_at_once) for path in tables]
+        self._streams: Final = [open_table(table, self.options.bytes_at_once) for table in tables]
+        self._whole: Final = baseline
         self._require_known(baseline, self.options.ignore)
         absent = self._absent_scores(baseline)
         self.model_problem = ""
         """Why the bundle's model could not be used, although it was needed."""
+        self._held_out: Final = None if scorer is None else scorer.info.performance
         self._scorer: Final = self._with_model(scorer, absent)
         self.predicted: Final = absent if self._scorer else ()
         """Score columns that some table lacks, predicted by the model."""
@@ -114,6 +87,21 @@ class Check:
     def is_history(self) -> bool:
         """Whether there may be several windows, one after the other."""
         return self.options.every is not None or len(self._streams) > 1
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the reader of the report should know about its columns."""
+        lines = (
+            ("predicted by the bundle's model, because the table lacks it", ", ".join(self.predicted)),
+            ("not compared, because the table lacks it", ", ".join(self.not_compared)),
+            ("the bundle's model is not used", self.model_problem),
+        )
+        return tuple(f"{what}: {which}" for what, which in lines if which)
+
+    def report(self, now: float, progress: Callable[[int], object] | None = None) -> CheckReport:
+        """Read the tables and return the verdict on each window, with the arguments of `windows`."""
+        verdicts = tuple(self.windows(now, progress))
+        return CheckReport(verdicts, self._whole, self.is_history, self._held_out, self.remarks)
 
     def windows(self, now: float, progress: Callable[[int], object] | None = None) -> Iterator[WindowVerdict]:
         """Read the tables and yield the verdict on each window, in order.

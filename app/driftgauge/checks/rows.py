@@ -14,7 +14,7 @@ from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.errors import ColumnError, TableError
 from driftgauge.tables.cells import KnownCategories, as_categories, as_numbers, text_lengths
-from driftgauge.tables.stream import Part, TableStream
+from driftgauge.tables.stream import Part, TableSource
 from driftgauge.tables.times import as_seconds
 
 
@@ -39,7 +39,7 @@ class RowReader:
         self._time = time
         self._scorer = scorer
 
-    def needed(self, stream: TableStream) -> list[str]:
+    def needed(self, stream: TableSource) -> list[str]:
         """Return the columns of a table to read."""
         names = [name for name in self._columns if not self._is_scored(name, stream)]
         if self._time is not None:
@@ -49,18 +49,18 @@ class RowReader:
             names += [*self._scorer.features, *([target] if target in stream.column_names and target else [])]
         return list(dict.fromkeys(names))
 
-    def read(self, stream: TableStream, part: Part) -> Rows:
+    def read(self, stream: TableSource, part: Part) -> Rows:
         """Return rows as a monitor observes them; TableError names file, row and column."""
         try:
             return self._read(stream, part)
         except ColumnError as error:
-            where = stream.path if error.row is None else f"{stream.path}, row {part.first + error.row - 1:,}"
+            where = stream.label if error.row is None else f"{stream.label}, row {part.first + error.row - 1:,}"
             raise TableError(f"{where}: {error.name}: {error.problem}, {self._remedy(error.name)}") from error
         except TableError as error:
             rows = f"rows {part.first:,} to {part.first + part.table.num_rows - 1:,}"
-            raise TableError(f"{stream.path}, {rows}: {error}") from error
+            raise TableError(f"{stream.label}, {rows}: {error}") from error
 
-    def _read(self, stream: TableStream, part: Part) -> Rows:
+    def _read(self, stream: TableSource, part: Part) -> Rows:
         values = np.empty((part.table.num_rows, len(self._columns)))
         answers = None if self._scorer is None else self._scorer.answers(part)
         for index, (name, column) in enumerate(self._columns.items()):
@@ -71,7 +71,7 @@ class RowReader:
         at = None if self._time is None else as_seconds(part.table[self._time], self._time)
         return Rows(values, at, answers)
 
-    def _is_scored(self, name: str, stream: TableStream) -> bool:
+    def _is_scored(self, name: str, stream: TableSource) -> bool:
         """Return whether the model predicts a score that the table lacks."""
         return self._scorer is not None and name in RESERVED and name not in stream.column_names
 

@@ -45,9 +45,12 @@ class WindowBuilder:
         self._codes: CodeArray = np.empty((most, columns), dtype=np.uint8)
         self._at: FloatArray = np.empty(most)
 
-    def add(self, values: FloatArray, codes: CodeArray, at: FloatArray | None, table: Path) -> None:
-        """Add rows, values and codes of shape [n, columns]; `at` holds their times, shape [n]."""
-        if table not in self.tables:
+    def add(self, values: FloatArray, codes: CodeArray, at: FloatArray | None, table: Path | None) -> None:
+        """Add rows, values and codes of shape [n, columns]; `at` holds their times, shape [n].
+
+        `table` is their file; None if they are in memory.
+        """
+        if table is not None and table not in self.tables:
             self.tables.append(table)
         if at is None:
             at = np.full(len(values), np.nan)

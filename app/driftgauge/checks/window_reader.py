@@ -15,7 +15,7 @@ from driftgauge.checks.scoring import PerformanceSample, Scorer
 from driftgauge.checks.window_builder import EvidenceAccumulator, WindowBuilder
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.errors import TableError
-from driftgauge.tables.stream import TableStream
+from driftgauge.tables.stream import TableSource
 
 _DAY_SECONDS: Final = 86_400
 
@@ -35,7 +35,7 @@ class WindowReader:
     def __init__(
         self,
         reader: RowReader,
-        streams: Sequence[TableStream],
+        streams: Sequence[TableSource],
         options: CheckOptions,
         scorer: Scorer | None,
         is_history: bool,
@@ -65,21 +65,23 @@ class WindowReader:
                     self._add(rows, run, current, evidence, stream.path)
                 progress(before + part.bytes_read)
             if total == 0:
-                raise TableError(f"{stream.path} has no rows")
+                raise TableError(f"{stream.label} has no rows")
             before += stream.bytes
         if current is not None:
             yield current
 
-    def _add(self, rows: Rows, run: slice, current: WindowRows, evidence: EvidenceAccumulator, path: Path) -> None:
+    def _add(
+        self, rows: Rows, run: slice, current: WindowRows, evidence: EvidenceAccumulator, file: Path | None
+    ) -> None:
         codes = self._reader.baseline.binner.codes(rows.values[run])
-        current.builder.add(rows.values[run], codes, None if rows.at is None else rows.at[run], path)
+        current.builder.add(rows.values[run], codes, None if rows.at is None else rows.at[run], file)
         if rows.at is not None:
             evidence.add(codes, rows.at[run])
         if current.sample is not None and rows.answers is not None:
             current.sample.add(rows.answers, run)
 
     def _runs(
-        self, rows: Rows, table: int, stream: TableStream, current: WindowRows | None
+        self, rows: Rows, table: int, stream: TableSource, current: WindowRows | None
     ) -> Iterator[tuple[slice, int]]:
         """Yield consecutive rows of one window, with the window's key: its table or period."""
         if self._period is None or rows.at is None:
@@ -95,9 +97,9 @@ class WindowReader:
         for first, end in zip([0, *ends], ends, strict=False):
             yield slice(first, end), int(periods[first])
 
-    def _unordered(self, stream: TableStream, at: float, began: float) -> TableError:
+    def _unordered(self, stream: TableSource, at: float, began: float) -> TableError:
         return TableError(
-            f"{stream.path}: {self._options.time} goes back to {rfc3339(at)} after the period of {rfc3339(began)} has "
+            f"{stream.label}: {self._options.time} goes back to {rfc3339(at)} after the period of {rfc3339(began)} has "
             f"begun: sort the tables by {self._options.time}"
         )
 

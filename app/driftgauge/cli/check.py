@@ -15,16 +15,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from driftgauge.checks.check import Check, WindowVerdict
+from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
-from driftgauge.checks.scoring import Scorer
-from driftgauge.cli.check_report import as_bytes, show
+from driftgauge.checks.reference import reference_of
+from driftgauge.checks.report import CheckReport
+from driftgauge.checks.report_json import as_bytes
+from driftgauge.cli.check_report import show
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_option
 from driftgauge.common.comma_lists import comma_list
-from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
+from driftgauge.models.bundle import Bundle, load_bundle
 
 OUTPUT = "Output"
 
@@ -64,50 +66,35 @@ def check(
     Exit code 0 means no drift, 1 drift, 2 bad input. Each table is one window, or each period with --time and
     --every; several windows form a history that shows when a drift began. docs/check.md has examples.
     """
-    reference = read_baseline(baseline / BASELINE_FILE if baseline.is_dir() else baseline)
-    options = replace(options, ignore=tuple(chosen(options.ignore, reference.names, "--ignore")))
-    scorer = None if no_predict else _scorer(baseline, trusted_types or "")
-    comparison = Check(reference, tables, options, scorer)
+    reference = reference_of(baseline, _loading(trusted_types or ""), with_model=not no_predict)
+    options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
+    comparison = Check(reference.baseline, tables, options, reference.scorer)
     errors = console(stderr=True)
-    for line in _remarks(comparison):
+    for line in comparison.remarks:
         errors.print(line, soft_wrap=True)
-    verdicts = _judge(comparison, errors)
-    held_out = None if scorer is None else scorer.info.performance
+    report = _judge(comparison, errors)
     with _interruptible(), _writing(errors):
         if as_json:
-            typer.echo(as_bytes(verdicts, reference, is_history=comparison.is_history, held_out=held_out))
+            typer.echo(as_bytes(report))
         else:
-            history = comparison.is_history
-            show(verdicts, console(), is_history=history, show_all=show_all, statistics=statistics, held_out=held_out)
+            show(report, console(), show_all=show_all, statistics=statistics)
         sys.stdout.flush()
-    raise typer.Exit(int(any(verdict.drifted for verdict in verdicts)))
+    raise typer.Exit(int(report.has_drift))
 
 
-def _judge(comparison: Check, errors: Console) -> list[WindowVerdict]:
+def _judge(comparison: Check, errors: Console) -> CheckReport:
     with _progress(errors, comparison.bytes) as progress, _interruptible():
-        return list(comparison.windows(time.time(), progress))
+        return comparison.report(time.time(), progress)
 
 
-def _scorer(folder: Path, trusted_types: str) -> Scorer | None:
-    """Return the model of a bundle's folder, not yet loaded; None for a baseline alone."""
-    if not (folder / BUNDLE_FILE).is_file():
-        return None
+def _loading(trusted_types: str) -> Callable[[Path], Bundle]:
+    """Return the function that loads a bundle, trusting these types."""
 
-    def load() -> Bundle:
+    def load(folder: Path) -> Bundle:
         with trust_by_option():
             return load_bundle(folder, comma_list(trusted_types))
 
-    return Scorer(read_info(folder), load)
-
-
-def _remarks(comparison: Check) -> Iterator[str]:
-    """Yield what the reader of the report should know about its columns."""
-    if comparison.predicted:
-        yield f"predicted by the bundle's model, because the table lacks it: {', '.join(comparison.predicted)}"
-    if comparison.not_compared:
-        yield f"not compared, because the table lacks it: {', '.join(comparison.not_compared)}"
-    if comparison.model_problem:
-        yield f"the bundle's model is not used: {comparison.model_problem}"
+    return load
 
 
 @contextmanager

@@ -7,13 +7,13 @@ from typing import Final
 
 from rich.table import Table
 
-from driftgauge.checks.check import WindowVerdict
+from driftgauge.checks.report import WindowVerdict
+from driftgauge.checks.report_columns import NOTHING, moved
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.rule import Status
 
 NAMED: Final = 8
 """Columns that a line names."""
-NOTHING: Final = "-"
 LONGEST_NAME: Final = 24
 """Characters of a column's name before it is folded."""
 STYLES: Final = {"critical": "red", "warning": "yellow", "info": "cyan"}
@@ -31,7 +31,7 @@ def changes(verdict: WindowVerdict, *, is_history: bool) -> Table:
     for column in _worst_first(verdict.report):
         if column.severity is not None:
             since = [verdict.since.get(column.name, NOTHING)] if is_history else []
-            table.add_row(column.name, column.severity, _moved(column), *since, style=STYLES[column.severity])
+            table.add_row(column.name, column.severity, moved(column), *since, style=STYLES[column.severity])
     return table
 
 
@@ -75,19 +75,15 @@ def _worst_first(report: DriftReport) -> Iterator[ColumnVerdict]:
     return (report.verdicts[i] for i in report.worst_first)
 
 
-def _moved(column: ColumnVerdict) -> str:
-    return (column.finding.moved if column.finding else "") or NOTHING
-
-
 def _counted(names: Sequence[str]) -> str:
     return f"{len(names):,} {'column' if len(names) == 1 else 'columns'}: {named(names, NAMED)}"
 
 
 def _most(report: DriftReport) -> str:
     """Say what moved in the worst column, and which others have the same verdict."""
-    moved = [column for column in _worst_first(report) if column.severity is not None]
-    if not moved:
+    changed = [column for column in _worst_first(report) if column.severity is not None]
+    if not changed:
         return NOTHING
-    same = [column.name for column in moved[1:] if column.severity == moved[0].severity]
+    same = [column.name for column in changed[1:] if column.severity == changed[0].severity]
     also = f"; also {named(same, NAMED)}" if same else ""
-    return f"{moved[0].name}: {_moved(moved[0])}{also}"
+    return f"{changed[0].name}: {moved(changed[0])}{also}"

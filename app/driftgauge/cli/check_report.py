@@ -1,87 +1,35 @@
-"""The report of `driftgauge check`, as JSON and as tables for a terminal."""
+"""The report of `driftgauge check` as tables for a terminal."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import orjson
 from rich.console import Console
 from rich.table import Table
 
-from driftgauge.checks.check import WindowVerdict
+from driftgauge.checks.report import CheckReport, WindowVerdict
+from driftgauge.checks.report_columns import verdict_in_words
 from driftgauge.cli import check_changes, check_statistics
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.drift.verdict.wording import notes
-from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.models.bundle import Performance
 
 MORE: Final = "--stats prints the statistics of each column, --json everything."
 
 
-# ---------------------------------------------------------------- JSON
-
-
-def as_bytes(
-    found: Sequence[WindowVerdict], baseline: Baseline, *, is_history: bool, held_out: Performance | None = None
-) -> bytes:
-    """Return JSON: the report of a single window, or `{"periods": [...]}`; NaN is null.
-
-    `baseline` is the whole one, so that its hash is the one that a server reports; `held_out` is the
-    performance measured when the bundle was created.
-    """
-    periods = [verdict_json(verdict, baseline, held_out) for verdict in found]
-    return orjson.dumps({"periods": periods} if is_history else periods[0], option=orjson.OPT_NON_STR_KEYS)
-
-
-def verdict_json(verdict: WindowVerdict, baseline: Baseline, held_out: Performance | None = None) -> dict[str, Any]:
-    """Return a report as `GET /drift/status` has it, preceded by the window's own keys."""
-    report = report_json(verdict.report)
-    return {
-        "window": verdict.window,
-        "tables": [os.fsencode(path).decode("utf-8", "replace") for path in verdict.tables],
-        "drifting_since": dict(verdict.since),
-        "unanswered_rows": verdict.unanswered_rows,
-        "performance": _performance_json(verdict.performance, held_out),
-        **report,
-        "baseline": {**report["baseline"], "hash": baseline.hash},
-    }
-
-
-def _performance_json(found: Performance | None, held_out: Performance | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    before = None if held_out is None else held_out.model_dump()
-    return {"rows": found.rows, "metrics": found.metrics, "when_made": before}
-
-
-# ---------------------------------------------------------------- terminal
-
-
-def show(
-    found: Sequence[WindowVerdict],
-    console: Console,
-    *,
-    is_history: bool,
-    show_all: bool = False,
-    statistics: bool = False,
-    held_out: Performance | None = None,
-) -> None:
+def show(report: CheckReport, console: Console, *, show_all: bool = False, statistics: bool = False) -> None:
     """Print what moved, or the `statistics`; for a history a line per window, then its worst window."""
-    chosen = found
+    is_history = report.is_history
+    chosen: Sequence[WindowVerdict] = report.windows
     if is_history:
-        console.print((check_statistics if statistics else check_changes).history(found))
-        worst = max(found, key=_badness)
-        chosen = found if show_all else [worst if worst.drifted else found[-1]]
+        console.print((check_statistics if statistics else check_changes).history(report.windows))
+        chosen = report.windows if show_all else [report.worst]
     for verdict in chosen:
         if is_history:
             console.print()
-        _print_facts(verdict, console, is_history=is_history, held_out=held_out)
+        _print_facts(verdict, console, is_history=is_history, held_out=report.held_out)
         console.print()
         (_show_statistics if statistics else _show_changes)(verdict, console, is_history=is_history)
         for note in notes(verdict.report.baseline, verdict.report.evidence.live):
@@ -138,7 +86,7 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
         yield "performance", f"{_measured(verdict.performance)} rows with a known target"
         if held_out is not None:
             yield "when made", f"{_measured(held_out)} {'training' if held_out.in_sample else 'held-out'} rows"
-    yield "verdict", _status(report.status, report.severity)
+    yield "verdict", verdict_in_words(report)
     yield "reason", report.reason
 
 
@@ -151,13 +99,3 @@ def _sampled(verdict: WindowVerdict) -> str:
     if verdict.held_rows == verdict.rows:
         return ""
     return f"; KS, W, shift and correlation are of a random sample of {verdict.held_rows:,}, the rest of all rows"
-
-
-def _status(status: Status, severity: Severity | None) -> str:
-    return f"{status} ({severity})" if severity else str(status)
-
-
-def _badness(verdict: WindowVerdict) -> tuple[int, float]:
-    report = verdict.report
-    effects = np.nan_to_num(report.main.effect("warning"))
-    return report.rank, float(effects[report.worst_first[0]])

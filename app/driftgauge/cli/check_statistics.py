@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rich.table import Table
 
-from driftgauge.checks.check import WindowVerdict
-from driftgauge.cli.check_changes import LONGEST_NAME, NOTHING, STYLES, named
-from driftgauge.drift.verdict.column_statistics import BY_NAME
+from driftgauge.checks.report import WindowVerdict
+from driftgauge.checks.report_columns import DETAILS, NOTHING, SCORES, SHARES, Shown
+from driftgauge.cli.check_changes import LONGEST_NAME, STYLES, named
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
@@ -40,46 +39,18 @@ class _Column:
     is_number: bool = True
 
 
-def _number(value: float, form: str) -> str:
-    return NOTHING if math.isnan(value) else format(float(value), form)
-
-
-def _statistic(heading: str, name: str, form: str) -> _Column:
-    """Return the column of a statistic of the window, as metrics and JSON have it."""
-    statistic = BY_NAME[name]
-    return _Column(heading, lambda report, i: _number(statistic.values(report.main)[i], form))
-
-
-def _unseen(report: DriftReport, i: int) -> str:
-    shares = (report.main.shares.unseen[i], report.main.shares.out_of_range[i])
-    known = [float(share) for share in shares if not math.isnan(share)]
-    return _number(sum(known), ".1%") if known else NOTHING
+def _numbers(shown: Sequence[Shown]) -> tuple[_Column, ...]:
+    return tuple(_Column(one.heading, one.text) for one in shown)
 
 
 STATUS: Final = (
     _Column("status", lambda report, i: str(report.verdicts[i].status), is_number=False),
     _Column("severity", lambda report, i: report.verdicts[i].severity or NOTHING, is_number=False),
 )
-SCORES: Final = (
-    _Column("evidence", lambda report, i: _number(report.evidence.log10[i], ".1f")),
-    _statistic("PSI", "psi_debiased", ".3f"),
-    _Column("limit", lambda report, i: _number(report.main.thresholds["warning"][i], ".3f")),
-)
-DETAILS: Final = (
-    _statistic("p-value", "p_value", ".2g"),
-    _statistic("KS", "ks_statistic", ".3f"),
-    _statistic("W", "wasserstein_ratio", ".3f"),
-    _statistic("JS", "js_distance", ".3f"),
-    _statistic("shift", "mean_shift", "+.2f"),
-)
-SHARES: Final = (
-    _statistic("missing", "missing_ratio", ".1%"),
-    _Column("unseen", _unseen),
-)
 LAYOUTS: Final = (
-    (*STATUS, *SCORES, *DETAILS, *SHARES),
-    (*STATUS, *SCORES, *SHARES),
-    (*STATUS, *SCORES),
+    (*STATUS, *_numbers((*SCORES, *DETAILS, *SHARES))),
+    (*STATUS, *_numbers((*SCORES, *SHARES))),
+    (*STATUS, *_numbers(SCORES)),
     STATUS,
 )
 """Columns of the table, from a wide terminal to a narrow one: the first layout that fits is printed."""

@@ -1,0 +1,46 @@
+"""What tables are compared with: a baseline, and the model of a bundle if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from driftgauge.checks.scoring import Scorer
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.errors import CheckError
+from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, Bundle, load_bundle, read_baseline, read_info
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A baseline, and the model that predicts scores that a table lacks."""
+
+    baseline: Baseline
+    scorer: Scorer | None = None
+    """None without a bundle."""
+
+
+def reference_of(source: Any, load: Callable[[Path], Bundle] = load_bundle, *, with_model: bool = True) -> Reference:
+    """Return what a baseline, a bundle or a path stands for; BundleError if it cannot be read.
+
+    A path is that of a `baseline.json`, or the folder of a bundle. `load` loads a bundle's model once it is needed;
+    without `with_model` only the baseline is read.
+    """
+    if isinstance(source, Baseline):
+        return Reference(source)
+    if isinstance(source, Bundle):
+        return Reference(source.baseline, Scorer(source.info, lambda: source) if with_model else None)
+    if not isinstance(source, str | Path):
+        raise CheckError(
+            f"cannot compare with a {type(source).__name__}: give a Baseline, a Bundle, or the path of a baseline.json "
+            "or of a bundle's folder"
+        )
+    path = Path(source)
+    if not path.is_dir():
+        return Reference(read_baseline(path))
+    baseline = read_baseline(path / BASELINE_FILE)
+    if not with_model or not (path / BUNDLE_FILE).is_file():
+        return Reference(baseline)
+    return Reference(baseline, Scorer(read_info(path), lambda: load(path)))

@@ -1,0 +1,72 @@
+"""The numbers of a report's columns, declared once for the terminal, DataFrames and notebooks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.verdict.column_statistics import BY_NAME
+from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+
+NOTHING: Final = "-"
+"""Stands for an unknown value."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of each column of a report."""
+
+    name: str
+    """As in JSON."""
+    values: Callable[[DriftReport], FloatArray]
+    """Shape [columns], NaN where unknown."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number in a table for people: the sum of one or several."""
+
+    heading: str
+    format: str
+    numbers: tuple[Number, ...]
+
+    def text(self, report: DriftReport, index: int) -> str:
+        """Return the number of a column in words."""
+        known = [value for one in self.numbers if not math.isnan(value := float(one.values(report)[index]))]
+        return format(sum(known), self.format) if known else NOTHING
+
+
+def _of_window(name: str) -> Number:
+    """Return a statistic of the window, as metrics and JSON have it."""
+    return Number(name, lambda report: BY_NAME[name].values(report.main))
+
+
+SCORES: Final = (
+    Shown("evidence", ".1f", (Number("evidence_log10", lambda report: report.evidence.log10),)),
+    Shown("PSI", ".3f", (_of_window("psi_debiased"),)),
+    Shown("limit", ".3f", (Number("psi_threshold", lambda report: report.main.thresholds["warning"]),)),
+)
+DETAILS: Final = (
+    Shown("p-value", ".2g", (_of_window("p_value"),)),
+    Shown("KS", ".3f", (_of_window("ks_statistic"),)),
+    Shown("W", ".3f", (_of_window("wasserstein_ratio"),)),
+    Shown("JS", ".3f", (_of_window("js_distance"),)),
+    Shown("shift", "+.2f", (_of_window("mean_shift"),)),
+)
+SHARES: Final = (
+    Shown("missing", ".1%", (_of_window("missing_ratio"),)),
+    Shown("unseen", ".1%", (_of_window("unseen_ratio"), _of_window("out_of_range_ratio"))),
+)
+
+
+def moved(column: ColumnVerdict) -> str:
+    """Return what moved in a column in words."""
+    return (column.finding.moved if column.finding else "") or NOTHING
+
+
+def verdict_in_words(report: DriftReport) -> str:
+    """Return the status, with its severity if there is one."""
+    return f"{report.status} ({report.severity})" if report.severity else str(report.status)
