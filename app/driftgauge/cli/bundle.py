@@ -184,7 +184,7 @@ def bundle_describe(
 ) -> None:
     """Change what a bundle says about its model; an empty text removes one.
 
-    The state of the model goes on. A running server shows the change after a reload.
+    The state of the model goes on. A running server shows the change after a reload or a restart.
     """
     console().print(about_facts(describe_bundle(folder, about).about))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 
 import pytest
 from driftgauge.about import About
@@ -113,3 +114,13 @@ def test_of_a_model_of_which_nothing_is_known_metadata_and_status_say_null(binar
         assert running.metric("model_info", owner="", contact="", docs_url="") == 1.0
     assert metadata["about"] is status["about"] is None
     assert Metadata.model_validate(metadata)
+
+
+def test_the_state_goes_on_when_the_owner_changes(binary: Example, tmp_path: Path) -> None:
+    with served(binary, state_dir=tmp_path) as running:
+        running.predict({"instances": binary.rows(5)})
+        assert running.status()["rows_observed"] == 5
+    with served(replace(binary, bundle=of_owner(binary.bundle, USUAL)), state_dir=tmp_path) as running:
+        status = running.status()
+    assert (status["rows_observed"], status["about"]) == (5, USUAL.stated)
+    assert status["monitoring"]["state"]["kept"] == "files"
