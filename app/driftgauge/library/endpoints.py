@@ -6,7 +6,6 @@ import asyncio
 from concurrent.futures import CancelledError as Ended
 from typing import Final
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +20,7 @@ from driftgauge.edges.http.monitoring_health import health
 from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES, Handler
 from driftgauge.errors import Reason, Refused
 from driftgauge.library.exchange import Answer, answered, own_scope
+from driftgauge.library.logs import standard_log
 from driftgauge.library.opened import Opened, Opener
 
 WAIT_SECONDS: Final = 60.0
@@ -70,7 +70,7 @@ class Endpoints:
         except RuntimeError:
             return None
         except Exception as error:
-            structlog.get_logger().error("monitor_not_opened", exc_info=error)
+            standard_log().error("monitor_not_opened", exc_info=error)
             return None
 
     async def _answer(self, opened: Opened, scope: Scope) -> Answer:

@@ -21,6 +21,7 @@ from driftgauge.settings.options import Settings, load
 
 if TYPE_CHECKING:
     from driftgauge.library.asgi import AsgiEndpoints
+    from driftgauge.library.collector import MonitorCollector
     from driftgauge.library.wsgi import WsgiEndpoints
 
 OnError = Literal["count", "raise"]
@@ -166,3 +167,13 @@ class Monitor:
         from driftgauge.library.wsgi import WsgiEndpoints
 
         return WsgiEndpoints(Endpoints(self._parts))
+
+    def collector(self) -> MonitorCollector:
+        """Return a collector of the metrics, for an existing registry: `REGISTRY.register(monitor.collector())`.
+
+        It has the families of `/metrics` except those of the process, which the registry has itself. A collection
+        waits for an evaluation, so an endpoint of an event loop should collect in a thread.
+        """
+        from driftgauge.library.collector import MonitorCollector
+
+        return MonitorCollector(self._parts)
