@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from driftgauge.library.monitor import Monitor
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from tests.library.watching import ROW, series_of, watching
@@ -50,7 +50,7 @@ def test_types_and_help_are_those_of_the_monitors_own_endpoint() -> None:
         assert "# TYPE model_predictions_total counter" in text
         assert "# TYPE model_prediction_latency_seconds histogram" in text
         assert text.count("# TYPE model_info gauge") == 1
-        assert generate_openmetrics(registry).endswith(b"# EOF\n")
+        assert choose_encoder("application/openmetrics-text")[0](registry).endswith(b"# EOF\n")
 
 
 def test_a_registry_keeps_its_own_families_of_the_process() -> None:

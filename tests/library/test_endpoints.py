@@ -8,7 +8,7 @@ import pytest
 from driftgauge.errors import StateError
 from driftgauge.library.background import Background
 from driftgauge.library.endpoints import Endpoints
-from driftgauge.library.opened import Opened
+from driftgauge.library.session import Opened
 
 from tests.library.watching import watching
 

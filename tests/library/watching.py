@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from driftgauge.library.monitor import Monitor
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.monitors import small_baseline
@@ -28,3 +29,15 @@ def series_of(text: str) -> Series:
     """Return every sample of an exposition, by name and labels."""
     families = text_string_to_metric_families(text)
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def counted(monitor: Monitor) -> Series:
+    """Return every sample of the monitor's metrics."""
+    return series_of(generate_latest(registry_of(monitor)).decode())
+
+
+def registry_of(monitor: Monitor) -> CollectorRegistry:
+    """Return a registry of the monitor alone."""
+    registry = CollectorRegistry()
+    registry.register(monitor.collector())
+    return registry

@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from driftgauge.library.opened import Opener
+from driftgauge.library.session import Opener
 from driftgauge.metrics.families import described, families
 
 WAIT_SECONDS: Final = 60.0

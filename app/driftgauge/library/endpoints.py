@@ -20,8 +20,7 @@ from driftgauge.edges.http.monitoring_health import health
 from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES, Handler
 from driftgauge.errors import Reason, Refused
 from driftgauge.library.exchange import Answer, answered, own_scope
-from driftgauge.library.logs import standard_log
-from driftgauge.library.opened import Opened, Opener
+from driftgauge.library.session import Opened, Opener
 
 WAIT_SECONDS: Final = 60.0
 """Longest wait for an answer; evaluations end long before."""
@@ -67,10 +66,7 @@ class Endpoints:
         """Return what this process has opened, None if the monitor is closed or cannot be opened."""
         try:
             return self._opener()
-        except RuntimeError:
-            return None
-        except Exception as error:
-            standard_log().error("monitor_not_opened", exc_info=error)
+        except Exception:  # it is closed, or was logged where it was opened
             return None
 
     async def _answer(self, opened: Opened, scope: Scope) -> Answer:

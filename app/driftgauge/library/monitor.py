@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, overload
 
-from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.library.rows import RowReader
@@ -22,8 +22,13 @@ from driftgauge.settings.options import Settings, load
 if TYPE_CHECKING:
     from driftgauge.library.asgi import AsgiEndpoints
     from driftgauge.library.collector import MonitorCollector
+    from driftgauge.library.recorder import Recorder
+    from driftgauge.library.selection import Key
+    from driftgauge.library.watch import Features
     from driftgauge.library.wsgi import WsgiEndpoints
 
+P = ParamSpec("P")
+R = TypeVar("R")
 OnError = Literal["count", "raise"]
 FAILED_PROBLEM: Final = "observation_failed"
 REFUSED_PROBLEM: Final = "observation_refused"
@@ -44,6 +49,7 @@ class Monitor:
         self._on_error: Final = on_error
         self._clock: Final = clock
         self._rows: Final = RowReader(source.baseline)
+        self._features: Final = tuple(name for name in source.baseline.names if name not in RESERVED)
         self._session: Final = Session(source, settings, clock)
 
     @classmethod
@@ -177,3 +183,58 @@ class Monitor:
         from driftgauge.library.collector import MonitorCollector
 
         return MonitorCollector(self._parts)
+
+    # ------------------------------------------------------------ predictions that others make
+
+    @overload
+    def watch(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+
+    @overload
+    def watch(
+        self,
+        /,
+        *,
+        features: Features | None = None,
+        prediction: Key | None = None,
+        prediction_class: Key | None = None,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def watch(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        features: Features | None = None,
+        prediction: Key | None = None,
+        prediction_class: Key | None = None,
+    ) -> Any:
+        """Observe every call of a function that predicts: `@monitor.watch`, or `@monitor.watch(prediction="score")`.
+
+        The function may be a coroutine. Its rows are the arguments named as the columns, or its single argument;
+        `features` names another argument (`request.rows` is a key inside one), or is a function of (args, kwargs).
+        The prediction is what it returns; `prediction` and `prediction_class` are keys inside that, or functions of it.
+        Calls are timed, and exceptions are counted as failed predictions and raised unchanged.
+
+        Raises SettingsError for a function that cannot be watched.
+        """
+        from driftgauge.library.recorder import Outputs
+        from driftgauge.library.watch import watched
+
+        outputs = Outputs.of(prediction, prediction_class)
+
+        def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+            return watched(decorated, self._recorder(), features, outputs)
+
+        return decorate if function is None else decorate(function)
+
+    def _recorder(self) -> Recorder:
+        """Return what counts the calls and requests in which the program predicts."""
+        from driftgauge.library.recorder import Recorder
+
+        return Recorder(self._parts, self.observe, self._lost, self._features, time.perf_counter)
+
+    def _lost(self, error: Exception) -> None:
+        """Count an error outside `observe`, and raise it if the program asked for that."""
+        self._failed(error)
+        if self._on_error == "raise":
+            raise error

@@ -62,6 +62,10 @@ class Opened:
             self.monitoring.store.leave()
 
 
+Opener = Callable[[], Opened]
+"""Returns what this process has opened; RuntimeError once the monitor is closed."""
+
+
 class Session:
     """Opens a monitor in each process that uses it."""
 
