@@ -35,7 +35,8 @@ PACKAGES: Final[dict[str, str]] = {
     "monitor serving alerting edges.formats",
     "composition": "errors drift settings metrics.series metrics state monitor edges.http",
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
-    "library": "common errors drift settings metrics metrics.series models state monitor edges.formats edges.http composition",
+    "library": "common errors drift settings metrics metrics.series models state monitor edges.formats edges.http "
+    "composition",
     "process": "common errors settings shutdown models state edges.http main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "about common errors drift settings tables models models.creation checks state alerting process demo",
