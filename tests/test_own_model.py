@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,19 +18,10 @@ import pytest
 from driftgauge.models.formats.registry import LIBRARIES
 
 from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
+from tests.pages import ROOT, blocks, commands, page
 
-ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "your-own-model.md").read_text(encoding="utf-8")
+PAGE = page("docs", "your-own-model.md")
 EXAMPLE = ROOT / "examples" / "onnx"
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-
-
-def commands(block: str) -> list[list[str]]:
-    """Return the commands of a block, without continued lines."""
-    return [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
 
 
 def made(commands: list[list[str]], folder: Path) -> None:
@@ -79,8 +69,7 @@ def test_the_page_begins_with_a_model_that_is_served(tmp_path: Path) -> None:
 @pytest.mark.e2e
 def test_the_example_of_onnx_is_served_and_takes_an_unseen_category(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(EXAMPLE / "train.py")], cwd=tmp_path, check=True, timeout=120)
-    shown = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    make, ask = blocks(shown, "sh")
+    make, ask = blocks(page("examples", "onnx", "README.md"), "sh")
     made(commands(make), tmp_path)
     (curl,) = commands(ask)
     with serving(tmp_path) as address:
@@ -91,6 +80,6 @@ def test_the_example_of_onnx_is_served_and_takes_an_unseen_category(tmp_path: Pa
 
 def test_every_extra_is_named_and_exists() -> None:
     named = set(re.findall(r"`driftgauge\[(\w+)\]`", PAGE))
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = page("pyproject.toml")
     assert named == set(LIBRARIES)
     assert all(re.search(rf"^{extra} = \[", project, flags=re.MULTILINE) for extra in named)

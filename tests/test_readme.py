@@ -17,24 +17,20 @@ from driftgauge.models.bundle import load_bundle
 
 from tests.e2e.processes import answers, free_port, running, until
 from tests.installed import Installed
+from tests.pages import ROOT, blocks, page
 from tests.test_imports import PACKAGES
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+README = page("README.md")
+ARCHITECTURE = page("docs", "architecture.md")
 
 
 @pytest.mark.long
 @pytest.mark.e2e
 def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed: Installed, tmp_path: Path) -> None:
-    (code,) = _blocks("python")
+    (code,) = blocks(README, "python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
     subprocess.run([installed.python, "-c", code], cwd=tmp_path, env=installed.env, check=True, timeout=120)
-    (serve,) = [shlex.split(block) for block in _blocks("sh") if block.startswith("driftgauge serve")]
+    (serve,) = [shlex.split(block) for block in blocks(README, "sh") if block.startswith("driftgauge serve")]
     port, log = free_port(), tmp_path / "log"
     command, *given = serve
     assert command == "driftgauge"
@@ -42,7 +38,7 @@ def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed:
     with running(*given, log=log, command=[str(installed.command)], cwd=tmp_path, env=installed.env) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: answers(address), process, log)
-        asked = next(block for block in _blocks("sh") if "/predict -d" in block)
+        asked = next(block for block in blocks(README, "sh") if "/predict -d" in block)
         (body,) = re.findall(r"/predict -d '(.*?)'", asked, flags=re.DOTALL)
         form = {"content-type": "application/x-www-form-urlencoded"}  # what curl says of -d
         (answer,) = httpx.post(f"{address}/predict", content=body, headers=form).json()["predictions"]

@@ -1,0 +1,108 @@
+"""The services of examples/ run by the commands of their own pages, and say when their rows drift."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.processes import COMMAND, anything_answers, free_port, running, until
+from tests.pages import ROOT, blocks, commands, page
+
+pytestmark = pytest.mark.e2e
+
+ADDRESS: Final = "localhost:8000"
+ROWS: Final = 300
+"""Enough for a verdict; small drifts need more."""
+Ask = Callable[[httpx.Client, list[dict[str, Any]]], None]
+
+
+class Service(NamedTuple):
+    """A running example."""
+
+    client: httpx.Client
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def one_by_one(client: httpx.Client, flights: list[dict[str, Any]]) -> None:
+    for flight in flights:
+        answer = client.post("/predict", json=flight)
+        assert 0 < answer.json()["late"] < 1, answer.text
+
+
+def at_once(client: httpx.Client, flights: list[dict[str, Any]]) -> None:
+    answer = client.post("/predict", json={"flights": flights})
+    assert len(answer.json()["late"]) == len(flights), answer.text
+
+
+@contextlib.contextmanager
+def example(name: str, folder: Path) -> Iterator[Service]:
+    """Run the commands of an example's page in a copy of it; the last of them is the server."""
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    cwd, port, log = folder / "examples" / name, free_port(), folder / "log"
+    _, train, baseline, serve = commands(blocks(page("examples", name, "README.md"), "sh")[0])
+    assert train[0] == "python"
+    assert baseline[0] == "driftgauge"
+    for command in ([sys.executable, *train[1:]], [*COMMAND, *baseline[1:]]):
+        subprocess.run(command, cwd=cwd, check=True, capture_output=True, timeout=120)
+    given = [part.replace("8000", str(port)) for part in serve[1:]]
+    own = [sys.executable, "-m", serve[0]]
+    with running(*given, log=log, command=own, cwd=cwd, env=dict(os.environ)) as process:
+        address = f"http://127.0.0.1:{port}"
+        until(lambda: anything_answers(address), process, log)
+        with httpx.Client(base_url=address, timeout=30) as client:
+            yield Service(client, process, log)
+
+
+def asked_of(name: str, client: httpx.Client) -> Sequence[httpx.Response]:
+    """Send the requests that the page sends with curl."""
+    answers = []
+    for _, _, url, *options in commands(blocks(page("examples", name, "README.md"), "sh")[1]):
+        path = url.removeprefix(ADDRESS)
+        sent = json.loads(options[options.index("-d") + 1]) if "-d" in options else None
+        answers.append(client.get(path) if sent is None else client.post(path, json=sent))
+    return answers
+
+
+def flights(random: np.random.Generator, hours_ahead: int = 0) -> list[dict[str, Any]]:
+    """Return flights as those of examples/train.py, their hour perhaps in another time zone."""
+    hours = random.integers(5, 23, ROWS) + hours_ahead
+    carriers, distances = random.choice(["AA", "DL", "UA"], ROWS), random.gamma(4.0, 250.0, ROWS).round()
+    columns = zip(carriers.tolist(), hours.tolist(), distances.tolist(), strict=True)
+    return [{"carrier": carrier, "hour": hour, "distance": distance} for carrier, hour, distance in columns]
+
+
+def counted(client: httpx.Client, name: str) -> float:
+    """Return the sum of a counter; another worker's is published each second."""
+    families = text_string_to_metric_families(client.get("/monitoring/metrics").text)
+    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+
+@pytest.mark.parametrize(("name", "ask"), [("fastapi", one_by_one), ("flask", at_once)])
+def test_an_example_says_when_its_rows_drift(name: str, ask: Ask, tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    with example(name, tmp_path) as (client, process, log):
+        first, *_ = answers = asked_of(name, client)
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert "late" in first.json()
+        ask(client, flights(random))
+        status = client.get("/monitoring/drift/status").json()
+        assert (status["status"], status["rows_observed"]) == ("normal", ROWS + 1)
+        ask(client, flights(random, hours_ahead=5))
+        status = client.get("/monitoring/drift/status").json()
+        assert (status["status"], status["drifted_features"]) == ("drift_detected", ["hour"])
+        assert status["monitoring"]["problems"] == []
+        for counter in ("model_observations_total", "model_predictions_total"):
+            until(lambda name=counter: counted(client, name) == 2 * ROWS + 1, process, log)
