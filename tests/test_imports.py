@@ -31,8 +31,9 @@ PACKAGES: Final[dict[str, str]] = {
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
     "checks": "common errors drift tables models edges.formats",
+    "edges.web": "common drift metrics.series",
     "edges.http": "about common errors drift settings shutdown models metrics.series metrics.counters metrics state "
-    "monitor serving alerting edges.formats",
+    "monitor serving alerting edges.formats edges.web",
     "composition": "errors drift settings metrics.series metrics state monitor edges.http",
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models state monitor edges.formats edges.http "
@@ -59,6 +60,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "skops": "models models.creation",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
     "pyarrow": "tables models models.creation checks cli",
+    "jinja2": "edges.web",
     "typer": "cli",
     "fcntl": "common",
     "mmap": "state",

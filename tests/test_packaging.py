@@ -48,5 +48,12 @@ def test_a_wheel_brings_the_files_of_the_documentation_page(unpacked: Path) -> N
     assert {path.name: path.read_bytes() for path in (unpacked / folder).iterdir()} == files
 
 
+def test_a_wheel_brings_the_files_of_the_page(unpacked: Path) -> None:
+    for folder in (Path("driftgauge/edges/web/templates"), Path("driftgauge/edges/web/static")):
+        files = {path.name: path.read_bytes() for path in (ROOT / "app" / folder).iterdir()}
+        assert files
+        assert {path.name: path.read_bytes() for path in (unpacked / folder).iterdir()} == files
+
+
 def test_a_wheel_says_that_it_is_typed(unpacked: Path) -> None:
     assert (unpacked / "driftgauge" / "py.typed").is_file()

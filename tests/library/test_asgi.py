@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from dataclasses import replace
-from html import escape
+from html import unescape
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from starlette.types import Message
 
 from tests.abouts import HOSTILE, USUAL
+from tests.html_pages import BROWSER, Tree
 from tests.library.watching import ROW, series_of, watching
 from tests.monitors import small_baseline
 from tests.served import total
@@ -58,10 +59,28 @@ def test_the_monitor_says_whose_the_model_is(about: About) -> None:
     with Monitor.open(baseline, name="churn", state_dir="memory") as monitor, serving(host(monitor)) as client:
         status = client.get("/monitoring/drift/status").json()
         series = series_of(client.get("/monitoring/metrics").text)
-        page = client.get("/monitoring/drift/status", params={"format": "html"}).text
+        page = unescape(client.get("/monitoring/").text)
     assert status["about"] == about.stated
     assert total(series, "model_info", **{label: getattr(about, label) for label in ABOUT_LABELS}) == 1
-    assert all(escape(text) in page for text in about.stated.values())
+    assert all(text in page for text in about.stated.values())
+
+
+def test_the_page_works_under_the_path_where_it_is_mounted() -> None:
+    with watching() as monitor, serving(host(monitor)) as client:
+        monitor.observe(ROW, prediction=0.25)
+        sent = client.get("/monitoring/drift/status?feature=age", headers=BROWSER)
+        assert (
+            str(sent.url.join(sent.headers["location"])).removeprefix(str(client.base_url))
+            == "/monitoring/?feature=age"
+        )
+        for path in ("/monitoring/", "/monitoring/?feature=age"):
+            page = client.get(path, headers=BROWSER)
+            tree = Tree(page.text)
+            targets = {target for target in tree.targets() if not target.startswith("#")}
+            loaded = {str(a.get("src") or a["href"]) for tag, a in tree.elements if tag in ("script", "link")}
+            for target in targets | {address for address in loaded if not address.startswith("data:")}:
+                assert client.get(str(page.url.join(target)), headers=BROWSER).status_code == 200, target
+            assert "docs" not in targets
 
 
 def test_a_monitor_may_be_mounted_inside_a_mount() -> None:
@@ -75,7 +94,7 @@ def test_a_monitor_may_be_mounted_inside_a_mount() -> None:
 
         answer = asyncio.run(ask())
         assert answer.status_code == 404
-        assert "there is no /nothing; there is /a/b/drift/status, /a/b/metrics" in answer.json()["error"]["message"]
+        assert "there is no /nothing; there is /a/b/, /a/b/drift/status, " in answer.json()["error"]["message"]
 
 
 def test_an_unknown_path_and_another_method_get_errors_of_the_servers_shape() -> None:

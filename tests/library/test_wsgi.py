@@ -52,14 +52,15 @@ def test_a_monitor_answers_beside_a_flask_application() -> None:
         series = series_of(client.get("/monitoring/metrics").text)
         assert total(series, "model_observations_total", source="library") == 2
         assert client.get("/monitoring/health").json()["health"] == "ok"
-        page = client.get("/monitoring/drift/status", headers={"accept": "text/html"})
-        assert "<h1>insufficient_data" in page.text
+        page = client.get("/monitoring/", headers={"accept": "text/html"})
+        assert "Not enough data for a verdict yet" in page.text
 
 
 def test_a_monitor_is_a_whole_application_of_plain_wsgiref() -> None:
     with watching() as monitor, served(validator(monitor.wsgi())) as client:
         assert client.get("/health").json()["model_name"] == "churn"
-        assert client.get("/").status_code == 404
+        assert client.get("/").status_code == 200
+        assert client.get("/nothing").status_code == 404
         assert client.get("/drift/status?feature=age&windows=all").json()["features"].keys() == {"age"}
         posted = client.post("/metrics", content=b"")
         assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
@@ -67,7 +68,10 @@ def test_a_monitor_is_a_whole_application_of_plain_wsgiref() -> None:
 
 def test_links_begin_with_the_path_under_which_it_is_mounted() -> None:
     with watching() as monitor, served(flask_host(monitor)) as client:
-        assert "there is /monitoring/drift/status, " in client.get("/monitoring/x").json()["error"]["message"]
+        assert (
+            "there is /monitoring/, /monitoring/drift/status, "
+            in client.get("/monitoring/x").json()["error"]["message"]
+        )
         runbook = client.get("/monitoring/runbooks/ModelFeatureDrift").text
         assert f"http://127.0.0.1:{client.base_url.port}/monitoring/" in runbook
 

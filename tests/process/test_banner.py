@@ -10,6 +10,7 @@ from tests.examples import quiet
 
 BANNER = """
 Driftgauge serves at http://127.0.0.1:8000 (Ctrl-C stops it)
+  page     http://127.0.0.1:8000/
   ready    http://127.0.0.1:8000/health/ready
   docs     http://127.0.0.1:8000/docs
   drift    http://127.0.0.1:8000/drift/status
@@ -49,6 +50,7 @@ def test_elsewhere_they_are_one_log_line(form: Any, capsys: pytest.CaptureFixtur
             "event": "ready",
             "log_level": "info",
             "address": "http://127.0.0.1:8000",
+            "page": "http://127.0.0.1:8000/",
             "ready": "http://127.0.0.1:8000/health/ready",
             "docs": "http://127.0.0.1:8000/docs",
             "drift": "http://127.0.0.1:8000/drift/status",

@@ -9,7 +9,7 @@ import structlog
 from driftgauge.process.logs import is_console, log_stream
 from driftgauge.settings.options import Settings
 
-PAGES: Final = {"ready": "/health/ready", "docs": "/docs", "drift": "/drift/status", "metrics": "/metrics"}
+PAGES: Final = {"page": "/", "ready": "/health/ready", "docs": "/docs", "drift": "/drift/status", "metrics": "/metrics"}
 """The addresses that are announced, by what they answer."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not bound here
 """Addresses that mean all of them, and one at which this machine answers then."""

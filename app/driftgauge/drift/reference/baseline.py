@@ -20,7 +20,16 @@ from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable, column_content
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, RowCorrelations
-from driftgauge.drift.statistics.psi import Folding, Psi, ZeroBin, psi, psi_clip, special_codes
+from driftgauge.drift.statistics.psi import (
+    Folding,
+    Psi,
+    ZeroBin,
+    psi,
+    psi_clip,
+    psi_clip_terms,
+    psi_terms,
+    special_codes,
+)
 from driftgauge.drift.statistics.significance import SignificanceTest
 from driftgauge.drift.statistics.two_sample import ReferenceSample, SampleComparison
 from driftgauge.drift.windows.blocks import HOURS
@@ -183,6 +192,13 @@ class Baseline:
         if self.zero_bin == "jeffreys":
             return psi(current, reference)
         return psi_clip(self._folding(current), self._folding(reference))
+
+    def psi_terms(self, counts: FloatArray | IntArray, reference: FloatArray) -> FloatArray:
+        """Return what each bin adds to `psi`, shape [..., columns, K]; `reference` is what `expected` gives."""
+        current = counts.astype(np.float64)
+        if self.zero_bin == "jeffreys":
+            return psi_terms(current, reference)
+        return psi_clip_terms(self._folding(current), self._folding(reference))
 
     @cached_property
     def tau(self) -> FloatArray:

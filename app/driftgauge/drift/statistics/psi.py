@@ -37,28 +37,40 @@ class Psi:
 
 def psi(current: FloatArray, reference: FloatArray) -> Psi:
     """Return PSI with Jeffreys' shares (c + 1/2) / (n + K/2); NaN without rows."""
+    return _debias(psi_terms(current, reference), current, reference)
+
+
+def psi_terms(current: FloatArray, reference: FloatArray) -> FloatArray:
+    """Return what each bin adds to `psi`, shape [..., columns, bins]."""
     used = (current > 0) | (reference > 0)
     k = used.sum(axis=-1)
     n, m = current.sum(axis=-1), reference.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = (current + 0.5) / (n + 0.5 * k)[..., None]
         q = (reference + 0.5) / (m + 0.5 * k)[..., None]
-        terms = np.where(used, (p - q) * np.log(p / q), 0.0)
-    return _debias(terms.sum(axis=-1), k, n, m)
+        terms: FloatArray = np.where(used, (p - q) * np.log(p / q), 0.0)
+    return terms
 
 
 def psi_clip(current: FloatArray, reference: FloatArray) -> Psi:
     """Compare counts by the common formula: shares clipped at 1e-4 (fold the special bins in first)."""
-    used = (current > 0) | (reference > 0)
+    return _debias(psi_clip_terms(current, reference), current, reference)
+
+
+def psi_clip_terms(current: FloatArray, reference: FloatArray) -> FloatArray:
+    """Return what each bin adds to `psi_clip`, shape [..., columns, bins]."""
     n, m = current.sum(axis=-1), reference.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.maximum(current / n[..., None], CLIP)
         q = np.maximum(reference / m[..., None], CLIP)
-    terms = (p - q) * np.log(p / q)
-    return _debias(terms.sum(axis=-1), used.sum(axis=-1), n, m)
+    terms: FloatArray = (p - q) * np.log(p / q)
+    return terms
 
 
-def _debias(value: FloatArray, k: IntArray, n: FloatArray, m: FloatArray) -> Psi:
+def _debias(terms: FloatArray, current: FloatArray, reference: FloatArray) -> Psi:
+    value = terms.sum(axis=-1)
+    k = ((current > 0) | (reference > 0)).sum(axis=-1)
+    n, m = current.sum(axis=-1), reference.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         noise = np.maximum(k - 1, 0) * (1.0 / n + 1.0 / m)
     empty = (n == 0) | (m == 0)

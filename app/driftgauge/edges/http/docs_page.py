@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, Response
 
 from driftgauge import __version__
 from driftgauge.common.quoting import shortened
@@ -36,11 +36,6 @@ ASSET_HEADERS: Final = {
     "cache-control": "public, max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
 }
-
-
-async def root(request: Request) -> Response:
-    """Redirect to the documentation."""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", status_code=307)
 
 
 async def docs(request: Request) -> Response:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Request
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.quoting import named, shortened
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
-from driftgauge.edges.http.drift_page import Shown, page
-from driftgauge.edges.http.drift_page_style import STYLE
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.errors import json_response
-from driftgauge.edges.http.html_page import page_headers
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.monitoring import monitoring_of
+from driftgauge.edges.web.query import Query
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import ColumnMonitor
 
@@ -40,31 +38,31 @@ JSON: Final = "json"
 async def status(request: Request) -> Response:
     """Answer with the verdict and a summary of each column, or with the part that the query selects.
 
-    Browsers get a page, other clients JSON.
+    Browsers are sent to the page, other clients get JSON.
     """
     monitoring = monitoring_of(request)
     asked = request.query_params.get("model")
     monitor = monitoring.monitor(asked)
+    if wants_page(request):
+        monitoring.evaluator(monitor)  # Refused if monitoring is off
+        features = selected(request.query_params, monitor.last.report).features or ()
+        return RedirectResponse(f"../{page_address(features, asked)}", 307, negotiated(is_gzip=False))
     small = wants_gzip(request.headers.get("accept-encoding"))
-    as_page = wants_page(request)
     problems, state = await monitoring.state(monitor)
     selection = selected(request.query_params, monitor.last.report)
 
     def answer() -> Response:
-        if as_page:
-            last = monitor.last.report
-            body = page(Shown(monitor.model_name, monitor.model_version, last, problems, selection.features, asked))
-            return _answer(body.encode(), "text/html", page_headers(STYLE), small=small)
-        found = drift_status(monitor, problems, state, monitoring.clock(), selection)
-        return _answer(bytes(json_response(found).body), "application/json", {}, small=small)
+        body = bytes(json_response(drift_status(monitor, problems, state, monitoring.clock(), selection)).body)
+        content = gzipped(body) if small else body
+        return Response(content, media_type="application/json", headers=negotiated(small))
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
     return await asyncio.get_running_loop().run_in_executor(monitoring.writing, answer)
 
 
-def _answer(body: bytes, media_type: str, headers: Mapping[str, str], *, small: bool) -> Response:
-    content = gzipped(body) if small else body
-    return Response(content, media_type=media_type, headers={**headers, **negotiated(small)})
+def page_address(features: Collection[str], model: str | None) -> str:
+    """Return the address of the page that shows these features of a model, relative to the page."""
+    return Query(features=tuple(sorted(features)), model=model).address().removeprefix("./")
 
 
 def wants_page(request: Request) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from driftgauge.edges.http import drift_status, metrics_endpoint, runbooks
+from driftgauge.edges.http import drift_status, metrics_endpoint, page, runbooks
 from driftgauge.edges.http.openapi import schemas_status
 
 Handler = Callable[..., Awaitable[Response]]
@@ -39,7 +39,12 @@ class Route:
 
 
 MONITORING_ROUTES: Final = (
-    Route("GET", "/drift/status", drift_status.status, (200, 404, 406, 422), "monitoring", schemas_status.DriftStatus),
+    Route("GET", "/", page.root, (200, 307, 404, 406), "docs"),
+    Route("GET", "/static/{asset}", page.static, (200, 404), "docs"),
+    Route(
+        "GET", "/drift/status", drift_status.status, (200, 307, 404, 406, 422), "monitoring", schemas_status.DriftStatus
+    ),
+    Route("GET", "/drift/report", page.report, (200, 404, 406, 422), "monitoring"),
     Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "monitoring"),
     Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring"),
     Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "monitoring"),

@@ -47,7 +47,6 @@ ROUTES: Final = (
     Route("GET", "/v2", infer.server, (200,), "v2", schemas_v2.V2ServerMetadata),
     Route("GET", "/v2/health/live", infer.live, (200,), "v2", schemas_v2.V2Live),
     Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", schemas_v2.V2Ready),
-    Route("GET", "/", docs_page.root, (307,), "docs"),
     Route("GET", "/docs", docs_page.docs, (200,), "docs"),
     Route("GET", "/docs/{asset}", docs_page.docs_asset, (200, 404), "docs"),
 )
@@ -95,6 +94,8 @@ def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
     parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
     if route.path == "/drift/status":
         parameters += schemas_status.PARAMETERS
+    elif route.path == "/drift/report":
+        parameters += schemas_status.REPORT_PARAMETERS
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if route.path == "/predict":
         extra["requestBody"] = bodies.predict_body(info, max_rows)

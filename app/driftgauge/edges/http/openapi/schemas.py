@@ -170,9 +170,11 @@ def responses(
     if body is not None:
         described[200] = {"model": body}
         if path == "/drift/status":
-            described[200]["content"] = {"application/json": {}, "text/html": {}}
+            described[307] = {"description": "Browsers are sent to the page, which shows the same."}
     elif path == "/metrics":
         described[200] = {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
+    elif path == "/drift/report":
+        described[200] = {"content": {"text/html": {}}}
     elif path.startswith("/runbooks"):
         described[200] = {"content": {"text/markdown": {}, "text/html": {}}}
     return described

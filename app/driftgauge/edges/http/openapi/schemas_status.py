@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, create_model
@@ -169,12 +169,25 @@ class DriftStatus(Documented):
     monitoring: WatchedMonitoring
 
 
-PARAMETERS: Final[Sequence[dict[str, Any]]] = [
-    {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
-    for name, text in {
+def _parameters(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in texts.items()
+    ]
+
+
+PARAMETERS: Final = _parameters(
+    {
         "model": "Which model, where several are watched.",
         "feature": "Columns to show with every statistic, separated by commas; repeat it for a name with a comma.",
         "windows": "Windows to show with every statistic beside the main one, separated by commas, or `all`.",
-        "format": "`json`, or `html` for a page; by default a page for browsers, which ask for it in `Accept`.",
-    }.items()
-]
+        "format": "`json`, or `html` for the page; by default the page for browsers, which ask for HTML in `Accept`.",
+    }
+)
+REPORT_PARAMETERS: Final = _parameters(
+    {
+        "model": "Which model, where several are watched.",
+        "feature": "Column to show in full, repeatable; by default those that changed most.",
+        "download": "With any value, or none, browsers save the report as a file.",
+    }
+)

@@ -1,0 +1,134 @@
+"""`GET /` and `GET /drift/report`: the page of a model, and the same as one file."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from driftgauge.common.quoting import shortened
+from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
+from driftgauge.edges.http.media_types import prefers_html
+from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
+from driftgauge.edges.web.facts import Health, Links, PageFacts
+from driftgauge.edges.web.query import Query
+from driftgauge.edges.web.render import TYPES, asset, page_headers, render_page, render_report, report_headers
+from driftgauge.edges.web.traffic import traffic_of
+from driftgauge.errors import Reason, Refused
+from driftgauge.monitor.monitor import ColumnMonitor
+
+DOCS: Final = "/docs"
+ASSET_HEADERS: Final = {
+    # The page names the digest of their content in their addresses, so new content is another address.
+    "cache-control": "public, max-age=31536000, immutable",
+    "x-content-type-options": "nosniff",
+}
+REFRESH_SECONDS: Final = 10.0
+"""How often an open page refreshes itself, at the least."""
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+async def root(request: Request) -> Response:
+    """Show the page to browsers; send other clients to the documentation."""
+    monitoring = monitoring_of(request)
+    as_page = prefers_html(request, "application/json") and monitoring.settings.monitoring_enabled
+    if not as_page and DOCS in _paths(request):
+        return RedirectResponse(f"{request.scope.get('root_path', '')}{DOCS}", 307, {"vary": "Accept"})
+    query = Query.parse(request.query_params.multi_items())
+    facts = await _facts(request, monitoring, monitoring.monitor(query.model))
+    unknown = set(query.features) - set(facts.report.baseline.names)
+    return await _answer(
+        request, monitoring, lambda: render_page(facts, query), page_headers(), 404 if unknown else 200
+    )
+
+
+async def report(request: Request) -> Response:
+    """Answer with everything that the page shows, as one HTML file without scripts.
+
+    It shows the features that changed most in full, or those that the query names.
+    """
+    monitoring, asked = monitoring_of(request), request.query_params
+    query = Query.parse(asked.multi_items())
+    facts = await _facts(request, monitoring, monitoring.monitor(query.model))
+    known = facts.report.baseline.names
+    for name in set(query.features) - set(known):
+        raise Refused(Reason.UNKNOWN_FEATURE, f"there is no column {shortened(name)!r}", {"field": "feature"})
+    headers = report_headers(file_name(facts) if "download" in asked else None)
+    return await _answer(request, monitoring, lambda: render_report(facts, query), headers)
+
+
+async def static(request: Request) -> Response:
+    """Return a file that the page loads."""
+    name: str = request.path_params["asset"]
+    if name not in TYPES:
+        raise Refused(Reason.NOT_FOUND, f"there is no file {shortened(name)!r}; there is {', '.join(TYPES)}")
+    return Response(asset(name).text, media_type=TYPES[name], headers=ASSET_HEADERS)
+
+
+def file_name(facts: PageFacts) -> str:
+    """Return the name under which a report is saved."""
+    parts = (facts.model_name, facts.model_version, rfc3339(facts.report.evaluated_at).replace(":", ""))
+    return _UNSAFE.sub("_", "-".join(["drift", *parts]))[:150] + ".html"
+
+
+async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonitor) -> PageFacts:
+    """Return what the page of a monitor shows; the monitor is evaluated first if rows came."""
+    problems, state = await monitoring.state(monitor)
+    monitors, _ = await monitoring.facts()
+    own = (monitor.model_name, monitor.model_version)
+    facts = next(facts for facts in monitors if (facts.model_name, facts.model_version) == own)
+    last, limits, paths = monitor.last, monitoring.limits, _paths(request)
+    return PageFacts(
+        model_name=monitor.model_name,
+        model_version=monitor.model_version,
+        report=last.report,
+        health=Health(
+            problems=problems,
+            kept=state["kept"],
+            workers=state["workers"],
+            notes=state["notes"],
+            evaluation_seconds=last.cpu_seconds,
+            evaluation_age=max(0.0, monitoring.clock() - last.at),
+            age_limit=limits.evaluation_age_seconds,
+        ),
+        traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
+        links=Links(**{name: path if f"/{path}" in paths else None for name, path in _LINKED.items()}),
+        refresh_seconds=max(REFRESH_SECONDS, monitoring.settings.evaluation_interval_seconds),
+    )
+
+
+_LINKED: Final = {
+    "status": "drift/status",
+    "report": "drift/report",
+    "runbooks": "runbooks",
+    "metrics": "metrics",
+    "api": "docs",
+}
+
+
+def _paths(request: Request) -> set[str]:
+    """Return the paths of the application that answers, which is ours or one that the library gives."""
+    return {getattr(route, "path", "") for route in request.app.routes}
+
+
+async def _answer(
+    request: Request,
+    monitoring: Monitoring,
+    render: Callable[[], str],
+    headers: Mapping[str, str],
+    code: int = 200,
+) -> Response:
+    """Answer with a page, rendered in a thread: predictions do not wait for it."""
+    small = wants_gzip(request.headers.get("accept-encoding"))
+
+    def answer() -> Response:
+        body = render().encode("utf-8", "replace")
+        content = gzipped(body) if small else body
+        return Response(content, code, media_type="text/html", headers={**headers, **negotiated(small)})
+
+    return await asyncio.get_running_loop().run_in_executor(monitoring.writing, answer)

@@ -1,0 +1,76 @@
+"""What a page shows besides the drift report: traffic, the state, owners, and where its links lead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from driftgauge.drift.verdict.report import DriftReport
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a service answered since its state was created; NaN where nothing was counted."""
+
+    predictions: float
+    """Rows predicted."""
+    failures: float
+    """Rows on which the model failed."""
+    rejected: float
+    """Requests that were rejected."""
+    rejected_most: str
+    """The most frequent reason of a rejection; empty without one."""
+    latency_p50: float
+    latency_p99: float
+    """Seconds."""
+    latency_limit: float
+    """Seconds; the threshold for warning."""
+    dropped: float
+    """Rows that monitoring lost."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """How monitoring itself does."""
+
+    problems: Sequence[str] = ()
+    kept: str = ""
+    """Where state is kept: `files` or `memory`."""
+    workers: int = 1
+    notes: Sequence[str] = ()
+    """What was lost or repaired of the state."""
+    evaluation_seconds: float | None = None
+    """CPU time of the last evaluation."""
+    evaluation_age: float | None = None
+    """Seconds since the last evaluation."""
+    age_limit: float | None = None
+    """Seconds from which an evaluation is stale."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses that the page links to, relative to itself; None for what a service does not have."""
+
+    status: str | None = "drift/status"
+    report: str | None = "drift/report"
+    runbooks: str | None = "runbooks"
+    metrics: str | None = "metrics"
+    api: str | None = "docs"
+
+
+NO_LINKS = Links(None, None, None, None, None)
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """The model, its report, and what is known of its service."""
+
+    model_name: str
+    model_version: str
+    report: DriftReport
+    health: Health = field(default_factory=Health)
+    traffic: Traffic | None = None
+    """None where predictions are not counted, as in the check of a table."""
+    links: Links = field(default_factory=Links)
+    refresh_seconds: float = 15.0
+    """How often the page refreshes itself."""

@@ -1,0 +1,241 @@
+"""The table of columns: one row each, sorted by what matters, searched and paged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.numbers import two_decimals
+from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.wording import sentence
+from driftgauge.edges.web.query import PER_PAGE, SHOWN, Query
+from driftgauge.edges.web.words import ago, badge, colour, minute, share
+
+BAR: Final = 90.0
+"""Length of a bar; its threshold is at two thirds."""
+THRESHOLD_AT: Final = BAR * 2.0 / 3.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A number beside its threshold."""
+
+    length: float
+    """From 0 to `BAR`."""
+    is_over: bool
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Since:
+    """When a change began."""
+
+    at: float
+    text: str
+    ago: str
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """A column in the table."""
+
+    name: str
+    address: str
+    kind: str
+    is_output: bool
+    """Whether it is the model's output, and not one of its features."""
+    colour: str
+    badge: str
+    moved: str
+    weight: str
+    limited: str
+    since: Since | None
+    psi: Bar | None
+    evidence: Bar | None
+    missing: str
+    unseen: str
+    out_of_range: str
+    strange: bool
+    """Whether one of these shares is at its threshold."""
+    trend: str = ""
+    """Points of the line of its PSI; empty without a history."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part of the table that can be chosen, or an order."""
+
+    word: str
+    address: str
+    is_chosen: bool
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """One page of the table."""
+
+    rows: Sequence[FeatureRow]
+    total: int
+    """Columns that the search and the chosen part have."""
+    first: int
+    """Position of the first row, from 1; 0 without rows."""
+    parts: Sequence[Choice]
+    orders: Mapping[str, Choice]
+    previous: str | None
+    following: str | None
+    pages: int
+    threshold: str
+    """Of evidence."""
+    has_trend: bool = False
+
+
+def feature_table(report: DriftReport, query: Query, *, paged: bool = True) -> FeatureTable:
+    """Return the part of the table that a query asks for."""
+    found = _searched(report, query.search)
+    chosen = [i for i in found if query.show in ("all", _part(report.verdicts[i]))]
+    order = _sorted(report, chosen, query.sort)
+    pages = max(1, math.ceil(len(order) / PER_PAGE)) if paged else 1
+    page = min(query.page, pages)
+    start = (page - 1) * PER_PAGE if paged else 0
+    shown = order[start : start + PER_PAGE] if paged else order
+    return FeatureTable(
+        rows=[feature_row(report, i, query) for i in shown],
+        total=len(order),
+        first=start + 1 if shown else 0,
+        parts=_parts(report, found, query),
+        orders={
+            name: Choice(name, query.address(sort=name, page=1, features=()), query.sort == name)
+            for name in ("severity", "name", "psi", "evidence", "missing")
+        },
+        previous=query.address(page=page - 1) if page > 1 else None,
+        following=query.address(page=page + 1) if page < pages else None,
+        pages=pages,
+        threshold=f"{report.evidence.threshold_log10:.1f}",
+    )
+
+
+def _searched(report: DriftReport, text: str) -> list[int]:
+    wanted = text.casefold()
+    return [i for i in report.worst_first if wanted in report.verdicts[i].name.casefold()]
+
+
+def _part(verdict: ColumnVerdict) -> str:
+    return verdict.severity or "normal"
+
+
+def _parts(report: DriftReport, found: Sequence[int], query: Query) -> list[Choice]:
+    sizes = dict.fromkeys(SHOWN, 0) | {"all": len(found)}
+    for i in found:
+        sizes[_part(report.verdicts[i])] += 1
+    return [
+        Choice(name, query.address(show=name, page=1, features=()), query.show == name, rows)
+        for name, rows in sizes.items()
+        if rows or name in ("all", query.show)
+    ]
+
+
+def _sorted(report: DriftReport, columns: Sequence[int], sort: str) -> list[int]:
+    """Return columns in an order; equal ones stay worst first."""
+    largest: Mapping[str, Callable[[int], Any]] = {
+        "psi": lambda i: -_known(report.main.psi.debiased[i]),
+        "evidence": lambda i: -_known(report.evidence.log10[i]),
+        "missing": lambda i: -_known(report.main.shares.missing[i]),
+        "name": lambda i: report.verdicts[i].name.casefold(),
+    }
+    return sorted(columns, key=largest[sort]) if sort in largest else list(columns)
+
+
+def _known(value: float) -> float:
+    return -math.inf if math.isnan(value) else float(value)
+
+
+def feature_row(report: DriftReport, i: int, query: Query) -> FeatureRow:
+    """Return the row of the column at position `i`."""
+    verdict, finding, shares = report.verdicts[i], report.verdicts[i].finding, report.main.shares
+    missing, unseen, beyond = (float(values[i]) for values in (shares.missing, shares.unseen, shares.out_of_range))
+    return FeatureRow(
+        name=verdict.name,
+        address=query.address(features=(verdict.name,), page=1),
+        kind=kind_of(report, i),
+        is_output=verdict.name in RESERVED,
+        colour=colour(verdict.status, verdict.severity),
+        badge=badge(verdict),
+        moved=moved(verdict),
+        weight=finding.weight(verdict.status) if finding and finding.moved else "",
+        limited=sentence(finding.limited) if finding and finding.limited else "",
+        since=since(verdict, report.evaluated_at),
+        psi=psi_bar(verdict, float(report.main.psi.debiased[i])),
+        evidence=evidence_bar(report, i),
+        missing=share(missing),
+        unseen=share(unseen),
+        out_of_range=share(beyond),
+        strange=_is_strange(report, i, missing, unseen),
+    )
+
+
+def kind_of(report: DriftReport, i: int) -> str:
+    """Return the kind of a column; that of the score says so."""
+    column = report.baseline.columns[i]
+    if column.name in RESERVED:
+        return "score of the model" if column.kind == "numeric" else "predicted class"
+    return "text" if column.of_text else column.kind
+
+
+def moved(verdict: ColumnVerdict) -> str:
+    """Return the clause about what moved, or why there is none; empty if nothing did."""
+    finding = verdict.finding
+    if finding is not None and finding.moved:
+        return finding.moved
+    if finding is not None and not finding.significant and not finding.large and finding.effect is not None:
+        return ""
+    return verdict.reason.removeprefix(f"{verdict.name}: ")
+
+
+def since(verdict: ColumnVerdict, now: float) -> Since | None:
+    """Return when a column's change began; None without one."""
+    if verdict.since is None:
+        return None
+    return Since(verdict.since, f"{minute(verdict.since)} UTC", f"{ago(now - verdict.since)} ago")
+
+
+def psi_bar(verdict: ColumnVerdict, debiased: float) -> Bar | None:
+    """Return the bar of the PSI that the verdict rests on; None where it is unknown."""
+    effect = verdict.finding.effect if verdict.finding else None
+    if effect is None:
+        return None if math.isnan(debiased) else Bar(0.0, False, two_decimals(debiased))
+    word = "limit" if effect.usual_up_to is None else "usual up to"
+    numbers = effect.numbers().removeprefix("PSI ")
+    value = numbers.partition(",")[0]
+    return Bar(
+        _length(effect.psi_debiased / effect.limit if effect.limit else 0.0),
+        effect.psi_debiased >= effect.limit,
+        value,
+        f"{word} {two_decimals(effect.limit)}",
+    )
+
+
+def evidence_bar(report: DriftReport, i: int) -> Bar | None:
+    """Return the bar of a column's evidence; None where there is none."""
+    found, threshold = float(report.evidence.log10[i]), report.evidence.threshold_log10
+    if math.isnan(found):
+        return None
+    return Bar(_length(found / threshold if threshold > 0 else 0.0), bool(report.evidence.raised[i]), f"{found:.1f}")
+
+
+def _length(ratio: float) -> float:
+    return round(min(max(ratio * THRESHOLD_AT, 0.0), BAR), 1)
+
+
+def _is_strange(report: DriftReport, i: int, missing: float, unseen: float) -> bool:
+    """Say whether missing or unseen values have reached their thresholds for warning."""
+    column, policy = report.baseline.columns[i], report.policy
+    own = policy.column(column.name)
+    most_missing = (own.missing_thresholds or policy.missing_thresholds)[0]
+    most_unseen = (own.unseen_thresholds or policy.unseen_thresholds)[0]
+    before = column.counts[column.bins.special["missing"]] / max(1.0, sum(column.counts))
+    return missing - before >= most_missing or unseen >= most_unseen

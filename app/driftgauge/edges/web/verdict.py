@@ -1,0 +1,166 @@
+"""The verdict in words that a visitor reads first: what it is, what moved, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from driftgauge.drift.bins import MISSING, UNSEEN
+from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.numbers import short
+from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.rule import Status
+from driftgauge.edges.web.facts import Links
+from driftgauge.edges.web.query import Query
+from driftgauge.edges.web.rows import Since, moved, since
+from driftgauge.edges.web.words import badge, colour, count
+
+NAMED: Final = 4
+"""Changes that the verdict lists."""
+MANY: Final = 3
+"""Features that change at once, from which one common source is the likely cause."""
+FACTORS: Final = {1000.0: "1,000", 100.0: "100", 10.0: "10", 60.0: "60", 3600.0: "3,600", 1.8: "1.8", 2.54: "2.54"}
+"""Ratios of means that a changed unit gives, as they are written."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A change that the verdict lists."""
+
+    name: str
+    address: str
+    colour: str
+    badge: str
+    clause: str
+    since: Since | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do; with a link to the runbook's page if there is one."""
+
+    text: str
+    address: str | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """The top of the page."""
+
+    colour: str
+    title: str
+    reason: str
+    moved: Sequence[Moved]
+    more: int
+    """Changes beyond those listed."""
+    more_address: str
+    steps: Sequence[Step]
+
+
+def verdict_view(report: DriftReport, query: Query, links: Links) -> VerdictView:
+    """Return the verdict of a report."""
+    changed = [verdict for i in report.worst_first if (verdict := report.verdicts[i]).severity is not None]
+    return VerdictView(
+        colour=colour(report.status, report.severity),
+        title=title(report),
+        reason=report.reason,
+        moved=[
+            Moved(
+                verdict.name,
+                query.address(features=(verdict.name,)),
+                colour(verdict.status, verdict.severity),
+                badge(verdict),
+                moved(verdict),
+                since(verdict, report.evaluated_at),
+            )
+            for verdict in changed[:NAMED]
+        ],
+        more=max(0, len(changed) - NAMED),
+        more_address="#features",
+        steps=steps(report, changed, links),
+    )
+
+
+def title(report: DriftReport) -> str:
+    """Return the verdict as a headline."""
+    if report.status is Status.INSUFFICIENT_DATA:
+        return "Not enough data for a verdict yet"
+    if report.severity is None:
+        return "No drift"
+    if report.status is Status.NORMAL:
+        return "No drift, only small changes"
+    same = [v for v in report.verdicts if v.status is report.status and v.severity is not None]
+    where = _where(same, len(report.verdicts))
+    return f"Drift in {where}" if report.status is Status.DRIFT_DETECTED else f"Change of unknown size in {where}"
+
+
+def _where(columns: Sequence[ColumnVerdict], total: int) -> str:
+    features = [column for column in columns if column.name not in RESERVED]
+    of_score = len(features) < len(columns)
+    if not features:
+        return "the model's scores"
+    named = features[0].name if len(features) == 1 and len(features[0].name) <= 40 else ""
+    words = named or f"{len(features):,} of {count(total, 'column')}"
+    return f"{words} and the model's scores" if of_score else words
+
+
+def steps(report: DriftReport, changed: Sequence[ColumnVerdict], links: Links) -> list[Step]:
+    """Return what to do next, most urgent first, as the runbooks say it."""
+    if report.status is Status.INSUFFICIENT_DATA:
+        return [Step("Send predictions through this service; the verdict follows by itself.",
+                     _runbook(links, "ModelInsufficientData"), "Runbook")]  # fmt: skip
+    drifted = [verdict for verdict in changed if verdict.status is not Status.NORMAL]
+    if not drifted:
+        return [Step("Nothing to do.")]
+    features = [verdict for verdict in drifted if verdict.name not in RESERVED]
+    found = (
+        [Step(_cause(report, features), _runbook(links, "ModelFeatureDrift", features), "Runbook")] if features else []
+    )
+    if len(features) < len(drifted):
+        text = "The model's scores drift too: the change affects its answers. Tell the model's owner."
+        found.append(Step(text, _runbook(links, "ModelPredictionDrift"), "Runbook"))
+    else:
+        found.append(Step("The model's scores have not drifted, so a decision can wait until the cause is known."))
+    return found
+
+
+def _runbook(links: Links, alert: str, features: Sequence[ColumnVerdict] = ()) -> str | None:
+    if links.runbooks is None:
+        return None
+    query = Query(features=(features[0].name,)).address() if features else ""
+    return f"{links.runbooks}/{alert}{query}"
+
+
+def _cause(report: DriftReport, features: Sequence[ColumnVerdict]) -> str:
+    """Return where to look first."""
+    if len(features) >= MANY:
+        return (
+            f"{len(features):,} features changed. Look first for one broken upstream source that they share, or a new "
+            "group of users."
+        )
+    name, i = features[0].name, report.baseline.names.index(features[0].name)
+    share = features[0].finding.share if features[0].finding else None
+    special = report.baseline.columns[i].bins.special
+    terms = report.baseline.psi_terms(report.main.counts, report.main.reference)[i]
+    if share is not None and int(terms.argmax()) == special.get(MISSING) and share.ratio > share.reference_ratio:
+        return f"Check the source of {name}: its values are missing."
+    if share is not None and int(terms.argmax()) == special.get(UNSEEN):
+        return f"Check the source of {name}: it sends values that the reference does not have."
+    factor = _factor(float(report.main.sample.mean[i]), report.baseline.columns[i].mean)
+    if factor:
+        return f"Check the unit of {name}: its mean is {factor} the reference's."
+    return f"Ask the owner of {name}'s source what changed. Its distribution shows which values moved."
+
+
+def _factor(now: float, before: float) -> str:
+    """Return the round factor between two means, in words; empty if there is none."""
+    if not (now > 0.0 and before > 0.0):  # NaN too
+        return ""
+    for factor, words in FACTORS.items():
+        if abs(now / before / factor - 1.0) < 0.02:
+            return f"{words} times"
+        if abs(before / now / factor - 1.0) < 0.02:
+            return f"a {words}th part of" if factor >= 10.0 else f"{short(1.0 / factor)} times"
+    return ""

@@ -1,0 +1,249 @@
+"""What a page says, as plain values: the templates compute nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
+from driftgauge.drift.verdict.comparison import WindowReport
+from driftgauge.drift.verdict.numbers import percent, short, two_decimals
+from driftgauge.drift.verdict.report import DriftReport, score_means
+from driftgauge.drift.verdict.wording import notes
+from driftgauge.edges.web.facts import Links, PageFacts, Traffic
+from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
+from driftgauge.edges.web.glossary import TERMS
+from driftgauge.edges.web.query import MOST_FEATURES, Query
+from driftgauge.edges.web.rows import FeatureTable, feature_table
+from driftgauge.edges.web.verdict import VerdictView, verdict_view
+from driftgauge.edges.web.words import ago, count, duration, number, second
+
+REPORTED_FEATURES: Final = 10
+"""Features that a report shows in full: the worst that changed."""
+_MAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+"""What a form of HTML takes for an e-mail address."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number of the service with its explanation."""
+
+    name: str
+    term: str
+    """The anchor of its explanation; empty without one."""
+    value: str
+    note: str
+    is_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time for people and for programs."""
+
+    iso: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ScoreView:
+    """The model's output now and in the reference."""
+
+    means: str
+    is_mean: bool
+    name: str
+    address: str
+    distribution: Distribution
+
+
+@dataclass(frozen=True)
+class PageView:
+    """Everything that a page shows."""
+
+    title: str
+    model_name: str
+    model_version: str
+    about: Mapping[str, str]
+    mail_address: str
+    """Where a link to the contact leads; empty if it is no e-mail address."""
+    verdict: VerdictView
+    evaluated: Moment
+    learning_until: Moment | None
+    tiles: Sequence[Tile]
+    table: FeatureTable | None
+    """None on the page of single features."""
+    features: Sequence[FeatureView]
+    unknown: Sequence[str]
+    """Features that the address names and the model does not have."""
+    scores: Sequence[ScoreView]
+    correlation: str
+    health: Mapping[str, str]
+    problems: Sequence[str]
+    state_notes: Sequence[str]
+    notes: Sequence[str]
+    terms: Mapping[str, tuple[str, str]]
+    query: Query
+    links: Links
+    json_address: str | None
+    report_address: str | None
+    home: str
+    refresh_seconds: float
+    is_report: bool
+
+
+def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> PageView:
+    """Return the page that a query asks for, or with `is_report` everything in one page."""
+    report, known = facts.report, facts.report.baseline.names
+    asked = [name for name in query.features if name in known]
+    if is_report and not asked:
+        changed = [report.verdicts[i] for i in report.worst_first if report.verdicts[i].severity is not None]
+        asked = [verdict.name for verdict in changed[:REPORTED_FEATURES]]
+    shown = [known.index(name) for name in asked[:MOST_FEATURES]]
+    is_overview = is_report or not shown
+    verdict = verdict_view(report, query, facts.links)
+    word = f"{report.severity}: " if report.severity else ""
+    return PageView(
+        title=f"{word}{verdict.title} – {facts.model_name}",
+        model_name=facts.model_name,
+        model_version=facts.model_version,
+        about=(about := report.baseline.about.stated),
+        mail_address=mail_address(about.get("contact", "")),
+        verdict=verdict,
+        evaluated=_moment(report.evaluated_at),
+        learning_until=None if report.learning_until is None else _moment(report.learning_until),
+        tiles=_tiles(facts),
+        table=feature_table(report, query, paged=not is_report) if is_overview else None,
+        features=[feature_view(report, i, query) for i in shown],
+        unknown=[name for name in query.features if name not in known],
+        scores=_scores(report, query) if is_overview else [],
+        correlation=_correlation(report) if is_overview else "",
+        health=_health(facts),
+        problems=facts.health.problems,
+        state_notes=facts.health.notes,
+        notes=list(notes(report.baseline, report.evidence.live)),
+        terms=TERMS,
+        query=query,
+        links=facts.links,
+        json_address=_with(facts.links.status, query, ("format", "json")),
+        report_address=_with(facts.links.report, query),
+        home=Query(model=query.model).address(),
+        refresh_seconds=facts.refresh_seconds,
+        is_report=is_report,
+    )
+
+
+def _with(address: str | None, query: Query, *pairs: tuple[str, str]) -> str | None:
+    """Return the address of another view of the same model and features."""
+    if address is None:
+        return None
+    own = Query(features=query.features, model=query.model).address()
+    text = "&".join([*([own[1:]] if own.startswith("?") else []), *(f"{name}={value}" for name, value in pairs)])
+    return f"{address}?{text}" if text else address
+
+
+def _moment(at: float) -> Moment:
+    return Moment(rfc3339(at), f"{second(at)} UTC")
+
+
+def mail_address(contact: str) -> str:
+    """Return where a link to a contact leads; empty if it is no e-mail address."""
+    return f"mailto:{quote(contact, safe='@')}" if _MAIL.fullmatch(contact) else ""
+
+
+# ---------------------------------------------------------------- tiles
+
+
+def _tiles(facts: PageFacts) -> list[Tile]:
+    traffic = facts.traffic
+    return [
+        *([] if traffic is None else [_predictions(facts.report, traffic), _latency(traffic), _errors(traffic)]),
+        _window(facts.report.main),
+        *([] if facts.health.kept == "" else [_monitoring(facts)]),
+    ]
+
+
+def _predictions(report: DriftReport, traffic: Traffic) -> Tile:
+    recent = [window for window in report.windows.values() if window.seconds is not None]
+    note = ", ".join(f"{window.rows:,} in {window.name}" for window in recent)
+    return Tile("Predictions", "", f"{traffic.predictions:,.0f}", note or "rows since the start")
+
+
+def _latency(traffic: Traffic) -> Tile:
+    note = f"p50 {duration(traffic.latency_p50)}, limit {duration(traffic.latency_limit)}"
+    is_bad = traffic.latency_p99 > traffic.latency_limit
+    return Tile("Latency p99", "latency", duration(traffic.latency_p99), note, is_bad)
+
+
+def _errors(traffic: Traffic) -> Tile:
+    tried = traffic.predictions + traffic.failures
+    ratio = traffic.failures / tried if tried else 0.0
+    most = f", mostly {traffic.rejected_most}" if traffic.rejected_most else ""
+    note = f"{traffic.failures:,.0f} rows failed; {count(int(traffic.rejected), 'request')} rejected{most}"
+    return Tile("Failed", "", percent(ratio), note, traffic.failures > 0)
+
+
+def _window(window: WindowReport) -> Tile:
+    if window.start is None or window.end is None:
+        return Tile("Window", "window", "0 rows", f"of {window.capacity:,}" if window.capacity else "")
+    size = f"of {window.capacity:,} rows" if window.slides and window.capacity else "rows"
+    return Tile("Window", "window", f"{window.rows:,}", f"{size}, over {ago(window.end - window.start)}")
+
+
+def _monitoring(facts: PageFacts) -> Tile:
+    problems = len(facts.health.problems)
+    lost = facts.traffic.dropped if facts.traffic else 0.0
+    note = f"{lost:,.0f} rows dropped" if lost else "no rows dropped"
+    return Tile("Monitoring", "dropped", count(problems, "problem") if problems else "healthy", note, problems > 0)
+
+
+# ---------------------------------------------------------------- below the table
+
+
+def _scores(report: DriftReport, query: Query) -> list[ScoreView]:
+    found = []
+    now, before = score_means(report)
+    for name in (PREDICTION, PREDICTION_CLASS):
+        if name in report.baseline.names:
+            shown = distribution(report, report.baseline.names.index(name))
+            if shown is not None:
+                is_mean = name == PREDICTION and not (math.isnan(now) or math.isnan(before))
+                means = f"Mean {number(now)}, {number(before)} in the reference." if is_mean else ""
+                found.append(ScoreView(means, is_mean, name, query.address(features=(name,)), shown))
+    return found
+
+
+def _correlation(report: DriftReport) -> str:
+    change = report.correlation
+    if change is None:
+        return ""
+    first, other = (report.baseline.names[index] for index in change.pair)
+    now, before = _signed(change.current), _signed(change.reference)
+    return (
+        f"The correlation that changed most is between {first} and {other}: {now} now, {before} in the reference "
+        f"(z {short(change.z)}, over {change.rows:,} rows). It is never part of a verdict."
+    )
+
+
+def _signed(value: float) -> str:
+    return f"−{two_decimals(-value)}" if value < 0 else two_decimals(value)
+
+
+def _health(facts: PageFacts) -> dict[str, str]:
+    health, report = facts.health, facts.report
+    found = {"Rows observed": f"{report.rows_observed:,}"}
+    if health.kept:
+        workers = count(health.workers, "worker")
+        found["State"] = f"in {health.kept}, {workers}" if health.kept == "files" else "in memory: a restart forgets it"
+    if health.evaluation_age is not None:
+        limit = "" if health.age_limit is None else f"; stale from {ago(health.age_limit)}"
+        found["Last evaluation"] = f"{ago(health.evaluation_age)} ago{limit}"
+    if health.evaluation_seconds is not None:
+        found["Cost of an evaluation"] = f"{duration(health.evaluation_seconds)} of CPU time"
+    found["Baseline"] = (
+        f"{report.baseline.rows:,} rows, {report.baseline.hash[:12]}, {report.baseline.created or 'undated'}"
+    )
+    return found

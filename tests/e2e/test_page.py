@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from driftgauge.drift.verdict.numbers import percent
+from playwright.sync_api import Browser
+
+from tests.e2e.browser import DESKTOP, PHONE, browser, opened
+from tests.examples import Example
+from tests.served import Served, served
+
+pytestmark = pytest.mark.e2e
+
+MOVED = "mean area"
+PAGES = ("/", "/?feature=mean+area", "/?q=mean&sort=psi", "/?feature=nothing", "/drift/report")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(binary: Example) -> Iterator[Served]:
+    with served(binary) as running:
+        running.predict({"instances": [{**row, MOVED: 3 * row[MOVED]} for row in binary.rows() * 3]})
+        yield running
+
+
+def address_of(server: Served, path: str = "/") -> str:
+    return f"{str(server.client.base_url).rstrip('/')}{path}"
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")])
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(
+    path: str, size: tuple[int, int], scheme: Literal["light", "dark"], server: Served, chromium: Browser
+) -> None:
+    with opened(chromium, size, scheme) as own:
+        own.page.goto(address_of(server, path))
+        own.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        found = Axe().run(own.page)
+        assert found.response["violations"] == []
+        assert not own.scrolls_sideways
+        assert [text for text in own.complaints if "404" not in text] == []
+
+
+def test_the_page_shows_what_the_status_says_and_loads_nothing_else(server: Served, chromium: Browser) -> None:
+    status = server.status()
+    with opened(chromium) as own:
+        own.page.goto(address_of(server, "/drift/status"))
+        assert own.page.url == address_of(server, "/")
+        assert status["reason"] in own.page.locator(".verdict .reason").inner_text().replace("\xa0", " ")
+        for name, column in {**status["features"], "prediction": status["prediction"]}.items():
+            row = own.page.locator(".columns tbody tr").filter(has=own.page.get_by_role("link", name=name, exact=True))
+            words = row.inner_text().replace("\xa0", " ")
+            assert (column["severity"] or "normal") in words
+            assert f"{column['evidence_log10']:.1f}" in words
+            assert percent(column["missing_ratio"]) in words
+        assert own.hosts == {address_of(server).split("/")[2]}
+        assert {asked.split("?")[0].rpartition("/")[2] for asked in own.requested} == {
+            "status",
+            "",
+            "page.css",
+            "refresh.js",
+        }
+        assert own.complaints == []
+
+
+def test_a_feature_is_found_and_opened_by_keyboard(server: Served, chromium: Browser) -> None:
+    with opened(chromium) as own:
+        own.page.goto(address_of(server))
+        own.page.keyboard.press("Tab")
+        assert own.page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+        own.page.get_by_role("searchbox").focus()
+        own.page.keyboard.type("AREA")
+        own.page.keyboard.press("Enter")
+        own.page.wait_for_url("**q=AREA*")
+        assert own.page.locator(".columns tbody tr").count() == 1
+        own.page.get_by_role("link", name=MOVED, exact=True).first.press("Enter")
+        own.page.wait_for_url("**feature=mean+area*")
+        assert own.page.locator("h1").inner_text() == MOVED
+        assert own.complaints == []
+
+
+def test_without_scripts_the_page_is_complete(server: Served, chromium: Browser) -> None:
+    with opened(chromium, java_script_enabled=False) as own:
+        own.page.goto(address_of(server, "/?feature=mean+area"))
+        own.page.locator("summary").first.click()
+        assert own.page.get_by_role("table").first.is_visible()
+        assert own.page.get_by_role("link", name="All features").count() == 1
+
+
+def test_an_open_page_refreshes_itself_and_keeps_what_the_visitor_did(binary: Example, chromium: Browser) -> None:
+    with served(binary) as running, opened(chromium) as own:
+        own.page.clock.install()
+        own.page.goto(address_of(running))
+        assert "Not enough data" in own.page.locator("h1").inner_text()
+        own.page.locator("#terms summary").click()
+        own.page.evaluate("scrollTo(0, 200)")
+        running.predict({"instances": binary.rows() * 3})
+        own.page.clock.fast_forward(601_000)
+        own.page.wait_for_selector("main[data-refreshed='1']")
+        assert "Not enough data" not in own.page.locator("h1").inner_text()
+        assert own.page.locator("#terms").evaluate("one => one.open")
+        assert own.page.evaluate("document.activeElement.textContent") == "What the terms mean"
+        assert own.page.evaluate("scrollY") == 200
+        assert own.complaints == []
+
+
+def test_a_page_whose_server_is_gone_stays_as_it_is(binary: Example, chromium: Browser) -> None:
+    with opened(chromium) as own:
+        with served(binary) as running:
+            own.page.clock.install()
+            own.page.goto(address_of(running))
+        own.page.clock.fast_forward(601_000)
+        own.page.wait_for_selector("main[data-missed='1']")
+        assert "Not enough data" in own.page.locator("h1").inner_text()
+
+
+def test_a_saved_report_needs_no_server(server: Served, chromium: Browser) -> None:
+    text = server.client.get("/drift/report").text
+    with opened(chromium) as own:
+        own.page.set_content(text)
+        assert "Drift" in own.page.locator("h1").inner_text()
+        assert own.page.locator(".bar").first.evaluate("bar => getComputedStyle(bar).display") == "block"
+        assert own.requested == []
+        assert own.complaints == []
+
+
+def test_a_script_in_that_browser_gets_json(server: Served, chromium: Browser) -> None:
+    with opened(chromium) as own:
+        own.page.goto(address_of(server, "/docs"))
+        status = own.page.evaluate("fetch('drift/status').then(answer => answer.json()).then(report => report.status)")
+        assert status == "drift_detected"
+
+
+def test_the_first_paint_takes_little(server: Served, chromium: Browser) -> None:
+    with opened(chromium) as own:
+        own.page.goto(address_of(server))
+        sizes = own.page.evaluate(
+            "performance.getEntries().filter(e => 'decodedBodySize' in e).map(e => e.decodedBodySize)"
+        )
+        assert len(sizes) == 3
+        assert sum(sizes) < 50_000
