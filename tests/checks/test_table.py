@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pytest
 from driftgauge.checks import table as module
 from driftgauge.checks.options import CheckOptions
+from driftgauge.checks.report import CheckReport
 from driftgauge.checks.table import check
 from driftgauge.drift.reference.baseline import dumps
 from driftgauge.errors import BundleError, CheckError, TableError
@@ -22,6 +24,8 @@ from driftgauge.models.bundle import load_bundle
 from tests.checks.test_check import csv_of, frame_of, parquet_of, usual_frame
 from tests.examples import Example
 from tests.monitors import START, small_baseline, some_rows
+
+PAGE = Path(__file__).parents[2] / "docs" / "check.md"
 
 
 def timed_frame(age: float = 44.0) -> pd.DataFrame:
@@ -169,6 +173,23 @@ def test_a_thousand_columns_are_one_report_each() -> None:
 def test_the_example_of_the_docstring_runs() -> None:
     found = doctest.testmod(module)
     assert (found.failed, found.attempted > 5) == (0, True)
+
+
+def test_the_example_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (tmp_path / "baseline.json").write_text(dumps(small_baseline()), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(example, {"frame": timed_frame().rename(columns={"at": "ordered_at"})})  # noqa: S102  # our own page
+    assert capsys.readouterr().out.startswith("age: mean 4")
+
+
+def test_the_page_names_the_fields_of_options_and_report() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("## From Python")[2].partition("\n## ")[0]
+    internal = {"held_rows", "held_cells", "bytes_at_once", "worst", "is_history", "held_out"}
+    named = {field.name for field in fields(CheckOptions)} | {name for name in vars(CheckReport) if name[0] != "_"}
+    assert [name for name in sorted(named - internal) if f"`{name}" not in section] == []
 
 
 def test_the_function_has_its_public_name_after_its_package_was_imported() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 50
 """Most rows of a table; a history has the last ones, a window the worst ones."""
 LONGEST_NAME: Final = 80
+_TABLE: Final = '<table style="border-collapse:collapse;color:inherit;font:inherit">'
 _LINE: Final = '<tr style="border-bottom:1px solid;vertical-align:top">'
 _NUMBERS: Final = (*SCORES, *SHARES)
 
@@ -76,11 +77,12 @@ def _history(report: CheckReport) -> Iterator[str]:
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int]) -> str:
     """Return a table of cells that are HTML; the columns in `numbers` are aligned to the right."""
-    sides = [f'style="text-align:{"right" if i in numbers else "left"}"' for i in range(len(headings))]
+    ends = ["right" if index in numbers else "left" for index in range(len(headings))]
+    sides = [f'style="text-align:{end};padding:0.2em 0.7em"' for end in ends]
     head = "".join(f'<th scope="col" {side}>{text}</th>' for side, text in zip(sides, headings, strict=True))
     lines = ("".join(f"<td {side}>{cell}</td>" for side, cell in zip(sides, cells, strict=True)) for cells in rows)
     body = "".join(f"{_LINE}{line}</tr>" for line in lines)
-    return f'<table style="border-collapse:collapse"><thead>{_LINE}{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f"{_TABLE}<thead>{_LINE}{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _name(name: str) -> str:
