@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import httpx
 import uvicorn
 from driftgauge.edges.http.connection.protocol import LimitedProtocol
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
+def serving(app: Starlette) -> Iterator[httpx.Client]:
     """Serve an application while the block runs; gives a client of it."""
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, http=LimitedProtocol, ws="none", log_config=None, access_log=False

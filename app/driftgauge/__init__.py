@@ -18,8 +18,9 @@ Its packages, in the order of the data:
 replays real flights. `settings` holds every option, `errors` every reason code, `about` whose a model is, `common` what
 several packages need.
 
-From Python: `Monitor` watches a model that your own program serves, and `check` compares a table; `create_bundle`,
-`load_bundle` and `create_baseline` make and read what they compare with. Each name is imported when it is first used.
+From Python: `Monitor` watches a model that your own program serves, `instrument` a route of FastAPI, and `check`
+compares a table; `create_bundle`, `load_bundle` and `create_baseline` make and read what they compare with. Each name
+is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ __all__ = [
     "check",
     "create_baseline",
     "create_bundle",
+    "instrument",
     "load_bundle",
 ]
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport
     from driftgauge.checks.table import check
     from driftgauge.errors import DriftgaugeError, Reason, Refused
+    from driftgauge.library.instrument import instrument
     from driftgauge.library.monitor import Monitor
     from driftgauge.models.bundle import Bundle, load_bundle
     from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
@@ -73,6 +76,7 @@ else:
             "check": "driftgauge.checks.table",
             "create_baseline": "driftgauge.models.creation.baseline",
             "create_bundle": "driftgauge.models.creation.create",
+            "instrument": "driftgauge.library.instrument",
             "load_bundle": "driftgauge.models.bundle",
         }
         if name not in modules:
