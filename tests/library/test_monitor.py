@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import driftgauge
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,23 @@ def test_threads_observe_at_once(monitor: Monitor) -> None:
     assert monitor.report().rows_observed == counted(monitor, PREDICTIONS.name) == 2_000
 
 
+def test_a_table_is_checked_by_the_monitors_thresholds_and_not_observed(binary: Example) -> None:
+    moved = binary.held_out.assign(**{"mean area": 1.02 * binary.held_out["mean area"]})
+    limits: dict[str, Any] = {
+        "psi_thresholds_by_feature": {"mean area": (1e-9, 2e-9)},
+        "features": {"mean radius": {"monitor": False}},
+    }
+    with Monitor.open(binary.folder) as plain, Monitor.open(binary.bundle, **limits) as strict:
+        report, own = plain.check(moved), strict.check(moved)
+        same = driftgauge.check(binary.bundle, moved, now=report.worst.report.evaluated_at)
+        assert report.to_dict() == same.to_dict()
+        assert strict.report().rows_observed == 0
+        assert own.worst.report.policy.column("mean area").psi_thresholds == (1e-9, 2e-9)
+        assert "mean radius" not in own.worst.report.baseline.names
+        with pytest.raises(DriftgaugeError, match="mean area"):
+            plain.check(moved.drop(columns="mean area"))
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 
@@ -208,6 +226,11 @@ def test_wrong_options_are_said_at_once(options: dict[str, Any], message: str) -
     with pytest.raises(SettingsError) as caught:
         opened(**options)
     assert message in str(caught.value)
+
+
+def test_what_cannot_be_watched_is_said_at_once() -> None:
+    with pytest.raises(SettingsError, match="a dict cannot be watched: give a baseline or a bundle"):
+        Monitor.open({})  # type: ignore[arg-type]
 
 
 def test_files_that_are_no_baseline_are_said_at_once(tmp_path: Path) -> None:

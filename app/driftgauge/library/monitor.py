@@ -20,12 +20,14 @@ from driftgauge.metrics.series import DROPPED, REJECTED
 from driftgauge.settings.options import Settings, load
 
 if TYPE_CHECKING:
+    from driftgauge.checks.report import CheckReport
     from driftgauge.library.asgi import AsgiEndpoints
     from driftgauge.library.collector import MonitorCollector
     from driftgauge.library.recorder import Recorder
     from driftgauge.library.selection import Key
     from driftgauge.library.watch import Features
     from driftgauge.library.wsgi import WsgiEndpoints
+    from driftgauge.models.bundle import Bundle
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +48,7 @@ class Monitor:
         self, source: WatchedSource, settings: Settings, on_error: OnError, clock: Callable[[], float] = time.time
     ) -> None:
         """Use `Monitor.open` instead."""
+        self._source: Final = source
         self._on_error: Final = on_error
         self._clock: Final = clock
         self._rows: Final = RowReader(source.baseline)
@@ -55,7 +58,7 @@ class Monitor:
     @classmethod
     def open(
         cls,
-        baseline: str | Path | Baseline,
+        baseline: Baseline | Bundle | Path | str,
         *,
         state_dir: str | Path | None = None,
         name: str | None = None,
@@ -65,10 +68,10 @@ class Monitor:
     ) -> Monitor:
         """Open the monitor of a model.
 
-        `baseline` is a baseline, its file, or a bundle's folder, which also gives `name` and `version` (by default
-        `model` and `1`). `state_dir` is the folder that processes share; without one each process keeps its own state
-        in memory. `settings` are those of the server by name, such as `windows=(1000, 10000)`; the environment
-        (`DRIFTGAUGE_…`) sets the others.
+        `baseline` is a baseline, its file, a bundle or its folder; a bundle also gives `name` and `version` (by
+        default `model` and `1`). `state_dir` is the folder that processes share; without one each process keeps its
+        own state in memory. `settings` are those of the server by name, such as `windows=(1000, 10000)`; the
+        environment (`DRIFTGAUGE_…`) sets the others.
 
         Raises SettingsError, BundleError or StateError, all of them DriftgaugeError, if the monitor cannot work as
         asked.
@@ -150,7 +153,30 @@ class Monitor:
 
     def report(self) -> DriftReport:
         """Return the verdict on the rows that all processes observed until now."""
-        return self._parts().monitoring.monitor(None).evaluate(self._clock()).report
+        return self._parts().monitor.evaluate(self._clock()).report
+
+    def check(self, table: Any, *, time: str | None = None, every: str | None = None) -> CheckReport:
+        """Compare a table with the baseline by this monitor's thresholds; its rows are not observed.
+
+        `table` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. `time` names its
+        column of times, and `every` a period such as `1d`, for one verdict each. Raises CheckError or TableError.
+        """
+        from driftgauge.checks.options import CheckOptions
+        from driftgauge.checks.table import check
+
+        policy = self._parts().monitor.options.policy
+        own = {name: column.psi_thresholds for name, column in policy.columns.items()}
+        options = CheckOptions(
+            time=time,
+            every=every,
+            ignore=tuple(name for name, column in policy.columns.items() if not column.monitor),
+            psi_threshold_warning=policy.psi_thresholds[0],
+            psi_threshold_critical=policy.psi_thresholds[1],
+            false_alarm_rows=policy.budget.false_alarm_rows,
+            tolerance=policy.budget.tolerance,
+            feature_psi_thresholds={name: pair for name, pair in own.items() if pair is not None},
+        )
+        return check(self._source.given, table, options, now=self._clock())
 
     # ------------------------------------------------------------ what others read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,6 +13,8 @@ from driftgauge.errors import BundleError, SettingsError
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
+    Bundle,
+    BundleInfo,
     Name,
     belonging_to,
     check_features,
@@ -33,25 +35,22 @@ class WatchedSource:
     name: str
     version: str
     task: str
+    given: Baseline | Bundle | Path
+    """What the program named: a bundle can also predict."""
 
 
-def watched_source(baseline: str | Path | Baseline, name: str | None, version: str | None) -> WatchedSource:
+def watched_source(
+    baseline: Baseline | Bundle | Path | str, name: str | None = None, version: str | None = None
+) -> WatchedSource:
     """Read what is to be watched; a bundle's own name and version are the defaults.
 
-    Raises BundleError for files, SettingsError for names that cannot be those of a folder.
+    Raises BundleError for files, SettingsError for anything else, and for names that cannot be those of a folder.
     """
-    if isinstance(baseline, Baseline):
-        task = "multiclass" if PREDICTION_CLASS in baseline.names else UNKNOWN_TASK
-        found = WatchedSource(baseline, name or DEFAULT_NAME, version or DEFAULT_VERSION, task)
-    elif (path := Path(baseline)).is_dir():
-        if not (path / BUNDLE_FILE).exists():
-            raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
-        info = read_info(path)
-        own = belonging_to(info, read_baseline(path / BASELINE_FILE))
-        check_features(info, own)
-        found = WatchedSource(own, name or info.name, version or info.version, info.task)
-    else:
-        return watched_source(read_baseline(path), name, version)
+    info, own, given = _read(baseline)
+    task = "multiclass" if PREDICTION_CLASS in own.names else UNKNOWN_TASK
+    found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given)
+    if info is not None:
+        found = WatchedSource(own, name or info.name, version or info.version, info.task, given)
     for field, text in (("name", found.name), ("version", found.version)):
         try:
             TypeAdapter(Name).validate_python(text)
@@ -60,3 +59,24 @@ def watched_source(baseline: str | Path | Baseline, name: str | None, version: s
                 f"{field} {text!r}: give letters, digits, points, dashes and underscores, at most 128"
             ) from error
     return found
+
+
+def _read(given: Any) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path]:
+    """Return what is known of the model, the baseline, and what was given."""
+    if isinstance(given, Baseline):
+        return None, given, given
+    if isinstance(given, Bundle):
+        return given.info, given.baseline, given
+    if not isinstance(given, str | Path):
+        name = type(given).__name__
+        raise SettingsError(f"a {name} cannot be watched: give a baseline or a bundle, or the path of one")
+    path = Path(given)
+    if not path.is_dir():
+        baseline = read_baseline(path)
+        return None, baseline, baseline
+    if not (path / BUNDLE_FILE).exists():
+        raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
+    info = read_info(path)
+    baseline = belonging_to(info, read_baseline(path / BASELINE_FILE))
+    check_features(info, baseline)
+    return info, baseline, path

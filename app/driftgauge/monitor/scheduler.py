@@ -105,9 +105,18 @@ class Evaluator:
         self._running = self._running or asyncio.create_task(self._evaluate())
         await asyncio.shield(self._running)
 
+    def _started(self) -> asyncio.Future[Evaluation] | None:
+        """Start an evaluation in a thread; None if the threads have ended, because the process ends."""
+        try:
+            return asyncio.get_running_loop().run_in_executor(self._executor, self._monitor.evaluate, self._clock())
+        except RuntimeError:
+            return None
+
     async def _evaluate(self) -> None:
         try:
-            running = asyncio.get_running_loop().run_in_executor(self._executor, self._monitor.evaluate, self._clock())
+            running = self._started()
+            if running is None:
+                return
             evaluation = await running
             self._resting_until = time.monotonic() + self._rest * evaluation.cpu_seconds
             self._problems.resolve(PROBLEM)
