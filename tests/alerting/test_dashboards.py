@@ -15,6 +15,7 @@ from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import render
 from driftgauge.metrics.catalogue import catalogue
 
+from tests.alerting.promtool import find
 from tests.alerting.queries import VALUES, Question, dashboard_queries, filled, load, panels
 from tests.e2e.programs import needs_servers
 
@@ -51,7 +52,7 @@ def _shipped(uid: str) -> str:
 
 
 def test_their_uids_never_change() -> None:
-    assert sorted(BOARDS) == ["driftgauge-feature-drift", "driftgauge-overview"]
+    assert sorted(BOARDS) == ["driftgauge-feature-drift", "driftgauge-overview", "driftgauge-replicas"]
     for uid, board in BOARDS.items():
         assert board["id"] is None
         assert board["tags"] == ["driftgauge"]
@@ -112,7 +113,6 @@ def test_a_query_asks_for_metrics_that_exist(question: Question) -> None:
     assert not unknown
 
 
-OF_A_COLUMN = {"feature_name": "prediction"}
 ONE_OF_EACH_KIND: dict[str, list[tuple[dict[str, str], float]]] = {
     "model_window_rows": [({"window": "1000"}, 800), ({"window": "2m"}, 3), ({"window": "24h"}, 90_000)],
     "model_window_required_rows": [({"window": "1000"}, 500)],
@@ -147,7 +147,7 @@ SHOWN_OF_IT = {
 @needs_servers
 def test_what_is_compared_with_a_limit_is_of_sliding_windows(tmp_path: Path) -> None:
     asked = {(question.dashboard, question.panel): question.expr for question in reversed(QUERIES)}  # each one's first
-    _find(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
+    find(ONE_OF_EACH_KIND, [(asked[panel], *shown) for panel, shown in SHOWN_OF_IT.items()], tmp_path)
 
 
 @needs_servers
@@ -157,7 +157,7 @@ def test_rows_in_time_windows_are_shown_where_servers_expose_them(tmp_path: Path
         "model_window_rows": [({"window": "1000"}, 800.0), ({"window": "1h"}, 3_000.0)],
         "model_window_span_seconds": [({"window": "1h"}, 3_600.0)],
     }
-    _find(exposed, [(expr, '{window="1h"}', 3_000)], tmp_path)
+    find(exposed, [(expr, '{window="1h"}', 3_000)], tmp_path)
 
 
 REAL_OF_FEW_ROWS: dict[str, list[tuple[dict[str, str], float]]] = ONE_OF_EACH_KIND | {
@@ -191,39 +191,7 @@ def test_drift_of_too_few_rows_for_a_psi_is_shown(tmp_path: Path) -> None:
     )  # severity, PSI / limit, PSI, threshold, since, evidence, limit, tau
     expected: list[tuple[str, str, float | None]] = [(verdict, "{}", 1), (size, "{}", None)]
     expected += [(expr, row, value) for expr, value in zip(told, numbers, strict=True)]
-    _find(REAL_OF_FEW_ROWS, expected, tmp_path)
-
-
-def _find(
-    given: dict[str, list[tuple[dict[str, str], float]]],
-    expected: list[tuple[str, str, float | None]],
-    tmp_path: Path,
-) -> None:
-    """Hold what queries find of these series against labels and a value, None for nothing found."""
-    checks = [
-        {
-            "expr": expr,
-            "eval_time": "5m",
-            "exp_samples": [] if value is None else [{"labels": labels, "value": value}],
-        }
-        for expr, labels, value in expected
-    ]
-    series = [
-        {"series": _series(name, labels), "values": f"{value}+0x10"}
-        for name, children in given.items()
-        for labels, value in children
-    ]
-    tests = [{"interval": "1m", "input_series": series, "promql_expr_test": checks}]
-    path = tmp_path / "dashboards.yml"
-    path.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": tests}), encoding="utf-8")
-    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _series(name: str, labels: dict[str, str]) -> str:
-    of_a_server = {"job": "driftgauge", "instance": "app-1:8000", "model_name": "delay", "model_version": "1"}
-    known = of_a_server | (OF_A_COLUMN if name.startswith("model_feature_") else {}) | labels
-    return name + "{" + ", ".join(f'{label}="{value}"' for label, value in known.items()) + "}"
+    find(REAL_OF_FEW_ROWS, expected, tmp_path)
 
 
 def test_annotations_ask_for_metrics_that_exist() -> None:
@@ -232,11 +200,11 @@ def test_annotations_ask_for_metrics_that_exist() -> None:
             assert _names(filled(annotation["expr"], VALUES)) <= _known()
 
 
-def test_rates_follow_the_interval_of_the_screen() -> None:
+def test_rates_follow_the_interval_or_the_range_of_the_screen() -> None:
     for _, panel in PANELS:
         for target in panel.get("targets", []):
             for span in re.findall(r"(?:rate|increase)\([^()]*\[([^]]+)\]", target["expr"]):
-                assert span == "$__rate_interval", panel["title"]
+                assert span in {"$__rate_interval", "$__range"}, panel["title"]
 
 
 def test_links_lead_to_dashboards_that_exist() -> None:
@@ -245,7 +213,7 @@ def test_links_lead_to_dashboards_that_exist() -> None:
         assert linked
         assert linked <= set(BOARDS)
         to = [link["url"].removeprefix("/d/") for link in board["links"] if link["url"].startswith("/d/")]
-        assert to == [other for other in BOARDS if other != uid]
+        assert sorted(to) == [other for other in BOARDS if other != uid]
         assert any("runbooks" in link["url"] for link in board["links"])
 
 

@@ -1,4 +1,4 @@
-"""The two dashboards: variables, annotations, links, and rows of panels."""
+"""The three dashboards: variables, annotations, links, and rows of panels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from . import feature, overview
-from .panels import FEATURE, OVERVIEW, AnyPanel
+from . import feature, overview, replicas
+from .panels import FEATURE, OVERVIEW, REPLICAS, STATUS_URL, AnyPanel
 from .queries import MODEL_IS, SERVER_IS, SOURCE
 
 NOTE: Final = "Written by monitoring/grafana/dashboards.py from source/; change that, then run it."
@@ -39,9 +39,12 @@ ANNOTATIONS: Final = (
 """Alerts that fire, and models that were not served five minutes before."""
 
 
+TITLES: Final = {OVERVIEW: "Overview", FEATURE: "Feature drift", REPLICAS: "Replicas"}
+
+
 def files() -> dict[str, str]:
     """Return the text of each dashboard by its file's name."""
-    made = {board["uid"]: board for board in (_overview(), _feature_drift())}
+    made = {board["uid"]: board for board in (_overview(), _feature_drift(), _replicas())}
     return {
         f"{uid}.json": json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         for uid, board in made.items()
@@ -49,30 +52,41 @@ def files() -> dict[str, str]:
 
 
 def _overview() -> dict[str, Any]:
-    board = build.Dashboard("Driftgauge: overview").uid(OVERVIEW)
+    board = build.Dashboard("Driftgauge: overview").uid(OVERVIEW).time("now-6h", "now")
     board.description(f"Is the model served, and do its inputs still look like the reference? {NOTE}")
     board.variables(list(_variables()))
-    board.links(list(_links(FEATURE, "Feature drift", "${server:raw}/drift/status")))
+    board.links(list(_links(OVERVIEW, STATUS_URL)))
     return _assemble(board, overview.PARTS)
 
 
 def _feature_drift() -> dict[str, Any]:
-    board = build.Dashboard("Driftgauge: feature drift").uid(FEATURE)
-    board.description(f"How one column differs from the reference, and where its values are now. {NOTE}")
-    board.variables([*_variables(), *_feature_variables()])
-    verdict = "${server:raw}/drift/status?feature=${feature_name:percentencode}&windows=all"
-    board.links(list(_links(OVERVIEW, "Overview", verdict)))
+    board = build.Dashboard("Driftgauge: feature drift").uid(FEATURE).time("now-24h", "now")
+    board.description(f"Which columns differ from the reference, since when, and where their values are now. {NOTE}")
+    board.variables([*_variables(), _feature_variable(), _window_variable()])
+    board.links(list(_links(FEATURE, f"{STATUS_URL}&feature=${{feature_name:percentencode}}&windows=all")))
     return _assemble(board, feature.PARTS)
+
+
+def _replicas() -> dict[str, Any]:
+    board = build.Dashboard("Driftgauge: replicas").uid(REPLICAS).time("now-6h", "now")
+    board.description(f"Is each replica current, do they agree, and what do all of them show together? {NOTE}")
+    board.variables([*_variables(every_version=True), _feature_variable()])
+    board.links(list(_links(REPLICAS, STATUS_URL)))
+    return _assemble(board, replicas.PARTS)
 
 
 # ---------------------------------------------------------------- variables
 
 
-def _variables() -> list[build.QueryVariable | build.DatasourceVariable | build.TextBoxVariable]:
-    """Return the variables of both dashboards."""
+AnyVariable = build.QueryVariable | build.DatasourceVariable | build.TextBoxVariable
+
+
+def _variables(every_version: bool = False) -> list[AnyVariable]:
+    """Return the variables of all dashboards; of versions the newest is chosen, or every one."""
     source = build.DatasourceVariable("datasource").label("Data source").type("prometheus")
     model_is = 'model_info{job=~"$job", model_name=~"$model_name"'
     version = _query_variable("model_version", "Version", f"label_values({model_is}}}, model_version)")
+    version.sort(model.VariableSort.NATURAL_DESC)  # the newest is chosen unless another is
     instances = f'label_values({model_is}, model_version=~"$model_version"}}, instance)'
     server = build.TextBoxVariable("server").label("Server").default_value("http://localhost:8000")
     runbooks = build.TextBoxVariable("runbooks").label("Runbooks").default_value("http://localhost:8000/runbooks")
@@ -80,21 +94,20 @@ def _variables() -> list[build.QueryVariable | build.DatasourceVariable | build.
         source.current(model.VariableOption(selected=True, text="Prometheus", value="prometheus")),
         _query_variable("job", "Job", "label_values(model_info, job)"),
         _query_variable("model_name", "Model", 'label_values(model_info{job=~"$job"}, model_name)'),
-        version.sort(model.VariableSort.NATURAL_DESC),  # the newest is chosen unless another is
+        _all(version) if every_version else version,
         _all(_query_variable("instance", "Instance", instances)),
         server.description("Address of a server, for the link to its verdict."),
         runbooks.description("Address of the runbooks, for the links of alerts."),
     ]
 
 
-def _feature_variables() -> list[build.QueryVariable]:
-    """Return the further variables of the dashboard of a feature."""
+def _feature_variable() -> build.QueryVariable:
     names = f"label_values(model_feature_drift_severity{{{MODEL_IS}}}, feature_name)"
-    windows = f"label_values(model_window_rows{{{MODEL_IS}}}, window)"
-    return [
-        _query_variable("feature_name", "Feature", names),
-        _all(_query_variable("window", "Window", windows)),
-    ]
+    return _query_variable("feature_name", "Feature", names)
+
+
+def _window_variable() -> build.QueryVariable:
+    return _all(_query_variable("window", "Window", f"label_values(model_window_rows{{{MODEL_IS}}}, window)"))
 
 
 def _query_variable(name: str, label: str, query: str) -> build.QueryVariable:
@@ -110,20 +123,27 @@ def _all(variable: build.QueryVariable) -> build.QueryVariable:
 # ---------------------------------------------------------------- the whole
 
 
-def _links(to: str, title: str, verdict: str) -> list[build.DashboardLink]:
-    other = build.DashboardLink(title).url(f"/d/{to}").include_vars(True).keep_time(True).icon("dashboard")
-    status = build.DashboardLink("Verdict as JSON").url(verdict).icon("info").target_blank(True)
-    books = build.DashboardLink("Runbooks").url("${runbooks:raw}").icon("doc").target_blank(True)
-    other.tooltip(title).type(model.DashboardLinkType.LINK)
-    status.tooltip("GET /drift/status of the server").type(model.DashboardLinkType.LINK)
-    books.tooltip("What to do on an alert").type(model.DashboardLinkType.LINK)
-    return [other, status, books]
+def _links(uid: str, verdict: str) -> list[build.DashboardLink]:
+    """Return the links to the other dashboards, to the verdict at the server, and to the runbooks."""
+    others = [
+        _link(title, f"/d/{other}", title, "dashboard").include_vars(True).keep_time(True)
+        for other, title in TITLES.items()
+        if other != uid
+    ]
+    status = _link("Verdict", verdict, "GET /drift/status of the server", "info").target_blank(True)
+    books = _link("Runbooks", "${runbooks:raw}", "What to do on an alert", "doc").target_blank(True)
+    return [*others, status, books]
+
+
+def _link(title: str, url: str, tooltip: str, icon: str) -> build.DashboardLink:
+    link = build.DashboardLink(title).url(url).tooltip(tooltip).icon(icon)
+    return link.type(model.DashboardLinkType.LINK)
 
 
 def _assemble(board: build.Dashboard, parts: Sequence[tuple[str, Callable[[], list[AnyPanel]]]]) -> dict[str, Any]:
     """Return a dashboard's JSON with its rows, its settings, and ids in order."""
     board.tags(["driftgauge"]).editable().tooltip(model.DashboardCursorSync.CROSSHAIR).version(1)
-    board.time("now-3h", "now").refresh("30s").timezone("browser")
+    board.refresh("30s").timezone("browser")
     for title, panels in parts:
         board.with_row(build.Row(title))
         for panel in panels():

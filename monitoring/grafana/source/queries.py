@@ -12,6 +12,8 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 SOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 SERVER_IS: Final = 'job=~"$job", instance=~"$instance"'
+ALERT_IS: Final = 'alertstate="firing", job=~"$job|", model_name=~"$model_name|", model_version=~"$model_version|"'
+"""Alerts of the chosen model, and those that name no model."""
 REPLICAS_ARE: Final = 'job=~"$job", model_name=~"$model_name", model_version=~"$model_version"'
 MODEL_IS: Final = f'{REPLICAS_ARE}, instance=~"$instance"'
 COLUMN: Final = 'feature_name="$feature_name"'
@@ -52,6 +54,24 @@ class Query:
 def rate(metric: str, where: str) -> str:
     """Return the rate of a counter."""
     return f"rate({metric}{{{where}}}[$__rate_interval])"
+
+
+def rate_by(label: str, metric: str, where: str) -> str:
+    """Return the rates that are above zero on the screen by a label; a line of zeros named none if all are zero."""
+    total = f"sum by ({label}) ({rate(metric, where)})"
+    happened = f"sum by ({label}) (increase({metric}{{{where}}}[$__range])) > 0"
+    return (
+        f'({total} and on ({label}) ({happened})) or on () label_replace(sum({total}) * 0, "{label}", "none", "", "")'
+    )
+
+
+def largest(expr: str, count: int = 10) -> str:
+    """Keep the columns that are largest at the end of the time range, so that lines neither come nor go.
+
+    The selectors of the expression are instant ones.
+    """
+    at_end = expr.replace("}", "} @ end()")
+    return f"{expr} and on (feature_name) topk({count}, {at_end})"
 
 
 def limits(metric: str, where: str, by: str = "severity") -> Query:

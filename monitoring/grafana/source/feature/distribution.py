@@ -8,31 +8,37 @@ from grafana_foundation_sdk.builders import barchart, common
 from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 
-from ..panels import NUMBER, RATIO, AnyPanel, Text, dress, lines
+from ..panels import CURRENT, NUMBER, RATIO, REFERENCE, AnyPanel, Text, dress, lines
 from ..queries import CHOSEN, COLUMN_IS, COLUMN_OF_REPLICAS_IS, Query, limits
 
+CATEGORICAL: Final = "a categorical column has none"
 
-def distribution() -> list[AnyPanel]:
-    """Return the panels on bins, mean, spread and extremes."""
+
+def bins() -> list[AnyPanel]:
+    """Return the panel on the shares of bins."""
+    return [_bins()]
+
+
+def values() -> list[AnyPanel]:
+    """Return the panels on mean, spread and extremes."""
     mean, std = (f"max(model_feature_reference_{moment}{{{COLUMN_IS}}})" for moment in ("mean", "std"))
     return [
-        _bins(),
         lines(
             Text("Values", "Mean and quantiles of the main window, beside the reference's mean and one standard "
                  "deviation around it. Categorical columns have none. Bad: the mean leaves that band.", NUMBER),
             *(_value(name) for name in ("mean", "p05", "p50", "p95")),
             Query(mean, "reference mean"),
             Query(f"{mean} + {std}", "reference mean + std"), Query(f"{mean} - {std}", "reference mean - std"),
-            width=12, height=9,
+            width=12, height=9, empty=CATEGORICAL,
         ),
         lines(
             Text("Spread", "Standard deviation of the main window and of the reference. Bad: far smaller (a stuck "
                  "sensor) or larger (mixed units).", NUMBER),
-            _value("std"), Query(std, "reference std"), width=6, height=9,
+            _value("std"), Query(std, "reference std"), width=6, height=9, empty=CATEGORICAL,
         ),
         lines(
             Text("Extremes", "Smallest and largest value of the main window. Bad: impossible values.", NUMBER),
-            _value("min"), _value("max"), width=6, height=9,
+            _value("min"), _value("max"), width=6, height=9, empty=CATEGORICAL,
         ),
     ]  # fmt: skip
 
@@ -48,7 +54,11 @@ def _bins() -> AnyPanel:
     panel.legend(common.VizLegendOptions().show_legend(True).display_mode(look.LegendDisplayMode.LIST)
                  .placement(look.LegendPlacement.BOTTOM))  # fmt: skip
     text = Text("Share of each bin", "Share of rows in each bin: in the reference, and across replicas in the last "
-                "hour. Bad: bars that differ much.", RATIO)  # fmt: skip
+                "hour. below and above are outside the reference's range. Bad: bars that differ much.",
+                RATIO)  # fmt: skip
+    panel.no_value("no rows in the last hour, or the recording rules are not loaded")
+    for name, colour in (("reference", REFERENCE), ("last hour", CURRENT)):
+        panel.override_by_name(name, [model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])
     dress(panel, text, (24, 9), [Query(_ordered(expr), shape="table") for expr in _shares()])
     names = {"bin": "bin", "Value #A": "reference", "Value #B": "last hour"}
     shown = {"include": {"names": ["bin", "edge", "Value #A", "Value #B"]}}
@@ -97,6 +107,7 @@ def quality() -> list[AnyPanel]:
             Text("Unseen", "Share of rows with a value that the reference does not have, by window. Continuous columns "
                  "have none. Bad: above a limit.", RATIO),
             _ratio("unseen"), limits("model_feature_unseen_ratio_threshold", COLUMN_IS),
+            empty="a continuous column has no unseen values",
         ),
         lines(
             Text("Out of range", "Share of rows outside the reference's range, by window. Bad: a rise: the model "

@@ -7,6 +7,7 @@ from typing import Final
 from ..panels import NUMBER, ROWS, AnyPanel, Text, lines
 from ..queries import CHOSEN, COLUMN_IS, MODEL_IS, Query, limits
 
+CATEGORICAL: Final = "a categorical column has none"
 WHERE: Final = f"{COLUMN_IS}, {CHOSEN}"
 
 
@@ -24,7 +25,7 @@ def psi() -> list[AnyPanel]:
         largest("_debiased", "noise-corrected"), largest("", "PSI"), largest("_noise", "noise"),
         largest("_expected_max", "reference: expected range"),
         limits("model_feature_psi_threshold", where),
-        width=12, height=9,
+        width=24, height=9, empty="this window has too few rows for a PSI",
     )  # fmt: skip
     return [panel.repeat("window").repeat_direction("h").max_per_row(2)]
 
@@ -43,14 +44,14 @@ def other_statistics() -> list[AnyPanel]:
             Text("Correlation with other columns", "Largest change of this column's correlation with another one, in "
                  "standard errors, in the main window, on the worst server. Categorical columns have none. Bad: a rise "
                  "that lasts; /drift/status names the pair that changed most.", NUMBER),
-            Query(f"max(model_feature_correlation_change_z{{{COLUMN_IS}}})", "largest change"),
+            Query(f"max(model_feature_correlation_change_z{{{COLUMN_IS}}})", "largest change"), empty=CATEGORICAL,
         ),
         lines(
             Text("Rows behind these statistics", "Rows of each window, and rows with a number in this column, on the "
                  "server with the fewest. Bad: few (a distance of 100 rows is mostly chance), or far fewer numbers "
                  "than rows.", ROWS),
             Query(f"min by (window) (model_window_rows{{{MODEL_IS}, {CHOSEN}}})", "{{window}}"),
-            _of_window("min", "model_feature_value_rows", "{{window}} with a number"), width=24, log=True,
+            _of_window("min", "model_feature_value_rows", "{{window}} with a number"), width=24, log=True, many=True,
         ),
     ]  # fmt: skip
 
@@ -61,18 +62,18 @@ def _distances() -> list[AnyPanel]:
             Text("Kolmogorov-Smirnov", "Largest distance between the cumulative distributions of window and reference, "
                  "from 0 to 1, on the worst server. Categorical columns have none, nor have time windows longer than "
                  "the rows that are kept. Bad: a rise that lasts; few rows alone give about 1 / √rows.", NUMBER),
-            _of_window("max", "model_feature_ks_statistic"),
+            _of_window("max", "model_feature_ks_statistic"), empty=CATEGORICAL,
         ),
         lines(
             Text("Wasserstein", "Average distance between the values of window and reference, in the reference's "
                  "standard deviations, on the worst server. Absent where Kolmogorov-Smirnov is. Bad: a rise that "
                  "lasts; 1 is a whole standard deviation.", NUMBER),
-            _of_window("max", "model_feature_wasserstein_ratio"),
+            _of_window("max", "model_feature_wasserstein_ratio"), empty=CATEGORICAL,
         ),
         lines(
             Text("Mean shift", "Mean minus the reference's mean, in the reference's standard deviations, averaged over "
                  "the servers. It shows the direction. Bad: it leaves 0 and stays away.", NUMBER),
-            _of_window("avg", "model_feature_mean_shift_ratio"),
+            _of_window("avg", "model_feature_mean_shift_ratio"), empty=CATEGORICAL,
         ),
         lines(
             Text("Jensen-Shannon", "Distance between the bins' shares in window and reference, also of categorical "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..panels import DATE, NUMBER, PLAIN, SEVERITIES, AnyPanel, Text, lines, number, timeline
+from ..panels import DATE, NUMBER, PLAIN, SEVERITIES, WARNING, AnyPanel, Text, lines, number, timeline
 from ..queries import COLUMN_IS, COLUMN_OF_REPLICAS_IS, SLIDING, Query, relative_psi, severity_or_none
 
 SEVERITY: Final = f"max(model_feature_drift_severity{{{COLUMN_IS}}})"
@@ -12,10 +12,13 @@ EVIDENCE_LIMIT: Final = Query(f"min(model_feature_evidence_threshold_log10{{{COL
 
 
 def verdict() -> list[AnyPanel]:
-    """Return the panels on severity, evidence and size."""
+    """Return the numbers on severity, evidence and size."""
+    return [*_verdict(), *_size()]
+
+
+def history() -> list[AnyPanel]:
+    """Return the panels on severity and evidence over time."""
     return [
-        *_verdict(),
-        *_size(),
         timeline(
             Text("Drift severity by server", "How this column's severity changed on each server. Bad: one server "
                  "differs from the others: it receives other traffic.", PLAIN),
@@ -59,19 +62,20 @@ def _size() -> list[AnyPanel]:
     return [
         number(
             Text("PSI relative to its limit", "Noise-corrected PSI in units of its warning limit, in the worst window. "
-                 "It measures the size of a change, not its significance. Bad: 1 and above.", NUMBER),
-            Query(relative_psi(COLUMN_IS, ""), "PSI / limit"), steps=[(0.8, "orange"), (1, "red")],
+                 "It measures the size of a change, not its significance. Bad: 1 and above, if the evidence is above "
+                 "its limit too.", NUMBER),
+            Query(relative_psi(COLUMN_IS, ""), "PSI / limit"), steps=[(1, WARNING)],
             empty="too few rows",
         ),
         number(
             Text("Autocorrelation time (tau)", "How many consecutive rows carry the information of one independent "
                  "row, in the reference or in live rows, whichever is more. Bad: above 50: drift takes tau times as "
                  "many rows to become significant.", NUMBER),
-            Query(tau, "tau"), steps=[(50, "orange")],
+            Query(tau, "tau"),
         ),
         number(
             Text("PSI across replicas, 1 hour", "PSI of the rows of all servers in the last hour, with shares clipped "
-                 "at 0.0001. Bad: above the limits in the row Across replicas.", NUMBER),
+                 "at 0.0001. Bad: above the limits that the dashboard Replicas shows.", NUMBER),
             Query(f"max(feature:model_feature_psi_clip:increase1h{{{COLUMN_OF_REPLICAS_IS}}})", "1 hour"),
             empty="too few rows",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..panels import ROWS, ROWS_RATE, SECONDS, AnyPanel, Text, lines
-from ..queries import MODEL_IS, OF_A_SERVER, SLIDING, TIMED, Query, rate
+from ..queries import MODEL_IS, OF_A_SERVER, SLIDING, TIMED, Query, rate, rate_by
 
 
 def capture() -> list[AnyPanel]:
@@ -12,8 +12,9 @@ def capture() -> list[AnyPanel]:
 
 
 def _rows() -> list[AnyPanel]:
-    by_reason = "sum by (reason) (increase({}{{{}}}[$__rate_interval]))"
-    total = "sum(increase({}{{{}}}[$__rate_interval]))"
+    dropped, rejected = (
+        rate_by("reason", f"model_{kind}_total", MODEL_IS) for kind in ("observations_dropped", "timestamps_rejected")
+    )
     return [
         lines(
             Text("Observations beside predictions", "Rows that entered the windows each second, by source, and rows "
@@ -22,12 +23,11 @@ def _rows() -> list[AnyPanel]:
             Query(f"sum({rate('model_predictions_total', MODEL_IS)})", "predicted"),
         ),
         lines(
-            Text("Rows dropped or late, and timestamps rejected", "Dropped rows were lost. Rejected "
+            Text("Rows dropped or late, and timestamps rejected", "Rows each second. Dropped rows were lost. Rejected "
                  "timestamps were implausible, because a caller's clock is wrong. Late rows are missing from time "
-                 "windows. Bad: any dropped row, because drift in dropped rows goes unnoticed.", ROWS),
-            Query(by_reason.format("model_observations_dropped_total", MODEL_IS), "dropped: {{reason}}"),
-            Query(by_reason.format("model_timestamps_rejected_total", MODEL_IS), "rejected: {{reason}}"),
-            Query(total.format("model_observations_late_total", MODEL_IS), "late"),
+                 "windows. Bad: any dropped row, because drift in dropped rows goes unnoticed.", ROWS_RATE),
+            Query(dropped, "dropped: {{reason}}"), Query(rejected, "rejected: {{reason}}"),
+            Query(f"sum({rate('model_observations_late_total', MODEL_IS)})", "late"),
         ),
     ]  # fmt: skip
 

@@ -6,12 +6,11 @@ from grafana_foundation_sdk.builders import heatmap
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
 from ..panels import NUMBER, ROWS_RATE, AnyPanel, Text, dress, lines
-from ..queries import MODEL_IS, Query, rate
+from ..queries import MODEL_IS, Query, rate, rate_by
 
 
 def predictions() -> list[AnyPanel]:
     """Return the panels on predictions, scores, and requests that got none."""
-    reasons = "sum by (reason) ({})"
     return [
         lines(
             Text("Predictions", "Rows predicted each second, by server. Bad: an unplanned fall, or one server with all "
@@ -24,12 +23,12 @@ def predictions() -> list[AnyPanel]:
             Text("Rejected requests by reason", "Prediction requests that were rejected each second. Bad: a rise. A "
                  "caller sends input that the model does not accept, or more than the server can predict "
                  "(overloaded).", "reqps"),
-            Query(reasons.format(rate("model_predictions_rejected_total", MODEL_IS)), "{{reason}}"), width=12,
+            Query(rate_by("reason", "model_predictions_rejected_total", MODEL_IS), "{{reason}}"), width=12,
         ),
         lines(
             Text("Failed rows by reason", "Accepted rows that the model failed to predict, each second. Bad: any. Each "
                  "is answered with status 500.", ROWS_RATE),
-            Query(reasons.format(rate("model_prediction_failures_total", MODEL_IS)), "{{reason}}"), width=12,
+            Query(rate_by("reason", "model_prediction_failures_total", MODEL_IS), "{{reason}}"), width=12,
         ),
     ]  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..columns import share
 from ..panels import NUMBER, RATIO, AnyPanel, Text, lines
-from ..queries import MODEL_IS, SLIDING, Query
+from ..queries import MODEL_IS, SLIDING, Query, largest
 
 
 def quality() -> list[AnyPanel]:
@@ -13,18 +14,19 @@ def quality() -> list[AnyPanel]:
         lines(
             Text("Missing values relative to their limit", "Share of rows without a value, in units of its warning "
                  "limit, in sliding windows: the ten largest columns. Bad: 1 and above: a source has failed.", NUMBER),
-            Query(_relative("missing"), "{{feature_name}}"), one,
+            Query(_relative("missing"), "{{feature_name}}"), one, width=12, many=True,
         ),
         lines(
             Text("Unseen values relative to their limit", "Share of rows with a value that the reference does not "
                  "have, in units of its warning limit, in sliding windows. Bad: 1 and above.", NUMBER),
-            Query(_relative("unseen"), "{{feature_name}}"), one,
+            Query(_relative("unseen"), "{{feature_name}}"), one, width=12, many=True,
+            empty="no column can have unseen values",
         ),
         lines(
             Text("Out of range", "Share of rows outside the reference's range, in sliding windows: the ten largest "
                  "columns. Bad: a rise from near 0: the model extrapolates.", RATIO),
-            Query(f"topk(10, max by (feature_name) (model_feature_out_of_range_ratio{{{MODEL_IS}}} {SLIDING}))",
-                  "{{feature_name}}"),
+            Query(largest(share("out_of_range")),
+                  "{{feature_name}}"), width=24, height=7, many=True,
         ),
     ]  # fmt: skip
 
@@ -32,4 +34,4 @@ def quality() -> list[AnyPanel]:
 def _relative(kind: str) -> str:
     limit = f'max by (feature_name) (model_feature_{kind}_ratio_threshold{{{MODEL_IS}, severity="warning"}})'
     ratio = f"max by (feature_name, window) (model_feature_{kind}_ratio{{{MODEL_IS}}} {SLIDING})"
-    return f"topk(10, max by (feature_name) ({ratio} / on (feature_name) group_left () {limit}))"
+    return largest(f"max by (feature_name) ({ratio} / on (feature_name) group_left () {limit})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..panels import RATIO, SECONDS, AnyPanel, Text, lines
-from ..queries import MODEL_IS, SERVER_IS, Query, limits, rate
+from ..queries import MODEL_IS, SERVER_IS, Query, limits, rate, rate_by
 
 ERRORS: Final = "job:http_request_errors:ratio_rate"
 
@@ -14,13 +14,14 @@ def requests() -> list[AnyPanel]:
     """Return the panels on requests, their errors and their latency."""
     return [
         lines(
-            Text("Requests by route", "Requests answered each second. Bad: a sudden fall to zero.", "reqps"),
-            Query(f"sum by (method, handler) ({rate('http_requests_total', SERVER_IS)})", "{{method}} {{handler}}"),
+            Text("Requests by route", "Requests answered each second, by the route that answered. Bad: a sudden fall "
+                 "to zero.", "reqps"),
+            Query(rate_by("handler", "http_requests_total", SERVER_IS), "{{handler}}"),
         ),
         lines(
             Text("Responses by status code", "Responses each second, by status code. Bad: any 5xx (the server failed); "
                  "a rise of 4xx (a caller has changed).", "reqps"),
-            Query(f"sum by (code) ({rate('http_requests_total', SERVER_IS)})", "{{code}}"),
+            Query(rate_by("code", "http_requests_total", SERVER_IS), "{{code}}"),
         ),
         lines(
             Text("Failed prediction requests beside their budget", "Share of prediction requests, by either route, "
@@ -35,28 +36,33 @@ def requests() -> list[AnyPanel]:
             Text("Connections refused or closed", "Connections that the server refused, or closed before the client "
                  "did, each second by reason. Bad: too_many_connections or slow_evicted, which raise an alert: "
                  "clients find no free connection.", "cps"),
-            Query(f"sum by (reason) ({rate('http_connections_refused_total', SERVER_IS)})", "{{reason}}"), width=24,
+            Query(rate_by("reason", "http_connections_refused_total", SERVER_IS), "{{reason}}"), width=24, height=6,
         ),
     ]  # fmt: skip
 
 
 def _latency() -> list[AnyPanel]:
-    bucket = rate("model_prediction_latency_seconds_bucket", MODEL_IS)
     limit = limits("model_prediction_latency_threshold_seconds", MODEL_IS)
     return [
         lines(
             Text("Prediction latency", "Time from the arrival of a request to the prediction of its rows. Bad: the "
                  "95th percentile above a limit.", SECONDS),
-            *(Query(f"histogram_quantile({q}, sum by (le) ({bucket}))", f"p{q * 100:.0f}") for q in (0.5, 0.95, 0.99)),
+            *(Query(_quantile(q, "le"), f"p{q * 100:.0f}") for q in (0.5, 0.95, 0.99)),
             limit, width=12,
         ),
         lines(
             Text("95th percentile of latency by size of request", "Latency by rows in the request: small (below 10), "
                  "medium (below 100), large. The alert compares these. Bad: above a limit.", SECONDS),
-            Query(f"histogram_quantile(0.95, sum by (le, batch_size_bucket) ({bucket}))", "{{batch_size_bucket}}"),
+            Query(_quantile(0.95, "le, batch_size_bucket"), "{{batch_size_bucket}}"),
             limit, width=12,
         ),
     ]  # fmt: skip
+
+
+def _quantile(share: float, by: str) -> str:
+    """Return a quantile of the latency; the comparison drops sizes without requests, whose quantile is not a number."""
+    bucket = rate("model_prediction_latency_seconds_bucket", MODEL_IS)
+    return f"histogram_quantile({share}, sum by ({by}) ({bucket})) >= 0"
 
 
 def process() -> list[AnyPanel]:

@@ -1,0 +1,112 @@
+"""What the first panels say: is it all right, which alerts fire, which replicas are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.alerting.promtool import Given, find
+from tests.alerting.queries import dashboard_queries, load, panels
+from tests.e2e.programs import needs_servers
+
+pytestmark = needs_servers
+
+JOB: Final = {"model_name": "", "model_version": ""}
+"""A series of the job, which names no model."""
+QUIET: Final[dict[str, list[tuple[dict[str, str], float | str]]]] = {
+    "up": [(JOB, 1)],
+    "model_info": [({"baseline_hash": "b1"}, 1)],
+    "model_drift_severity": [({}, 0)],
+    "model_evaluated_features": [({}, 12)],
+    "model_monitoring_healthy": [({}, 1)],
+    "ALERTS": [({**JOB, "alertname": "Watchdog", "severity": "none", "alertstate": "firing", "job": ""}, 1)],
+}
+
+
+def asked(dashboard: str, panel: str) -> list[str]:
+    """Return the queries of a panel."""
+    values = {"model_name": "delay", "model_version": "1", "__range": "10m"}
+    found = [q.expr for q in dashboard_queries(values) if (q.dashboard, q.panel) == (f"driftgauge-{dashboard}", panel)]
+    assert found
+    return found
+
+
+def alert(severity: str, name: str = "ModelMissingValues", **labels: str) -> tuple[dict[str, str], float]:
+    return {"alertname": name, "severity": severity, "alertstate": "firing", **labels}, 1
+
+
+def with_(**changed: list[tuple[dict[str, str], float | str]]) -> Given:
+    return QUIET | changed
+
+
+SITUATIONS: Final = {
+    "too few rows yet": with_(model_evaluated_features=[({}, 0)]),
+    "all right": QUIET,
+    "all right, small change": with_(model_drift_severity=[({}, 1)]),
+    "drift: warning": with_(model_drift_severity=[({}, 2)]),
+    "drift: critical": with_(model_drift_severity=[({}, 3)], ALERTS=[alert("warning")]),
+    "monitoring has a problem": with_(model_monitoring_healthy=[({}, 0)], model_drift_severity=[({}, 3)]),
+    "a server is down": with_(up=[(JOB, 1), ({**JOB, "instance": "app-2:8000"}, 0)], ALERTS=[alert("critical")]),
+}
+
+
+@pytest.mark.parametrize("answer", SITUATIONS)
+def test_the_first_panel_answers_whether_it_is_all_right(answer: str, tmp_path: Path) -> None:
+    (value,) = (value for value, shown in _answers().items() if shown["text"] == answer)
+    find(SITUATIONS[answer], [(asked("overview", "Is it all right?")[0], "{}", float(value))], tmp_path)
+
+
+@pytest.mark.parametrize(("severity", "colour"), [("warning", "orange"), ("critical", "red")])
+def test_an_alert_on_something_else_than_drift_is_said_in_its_colour(
+    severity: str, colour: str, tmp_path: Path
+) -> None:
+    (value,) = (v for v, shown in _answers().items() if (shown["text"], shown["color"]) == ("see the alerts", colour))
+    of_another = alert("critical", model_name="other")
+    given = with_(ALERTS=[alert(severity), alert("critical", "ModelFeatureDrift"), of_another])
+    find(given, [(asked("overview", "Is it all right?")[0], "{}", float(value))], tmp_path)
+
+
+def _answers() -> dict[str, Any]:
+    (panel,) = (panel for panel in panels(load()["driftgauge-overview"]) if panel["title"] == "Is it all right?")
+    options: dict[str, Any] = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    return options
+
+
+def test_a_warning_is_not_counted_beside_its_critical_alert(tmp_path: Path) -> None:
+    both = [alert(severity, "ModelFeatureDrift", feature_name="hour") for severity in ("warning", "critical")]
+    given = with_(ALERTS=[*both, alert("warning", feature_name="dest"), alert("warning", model_name="other")])
+    critical, warning = asked("overview", "Alerts firing")
+    find(given, [(critical, "{}", 1), (warning, "{}", 1)], tmp_path)
+
+
+def test_servers_of_another_model_of_the_job_are_not_counted_as_its_servers(tmp_path: Path) -> None:
+    other = {"instance": "app-9:8000", "model_name": "other"}
+    given = with_(up=[(JOB, 1), ({**JOB, "instance": "app-9:8000"}, 1)], model_info=[({}, 1), (other, 1)])
+    up, down = asked("overview", "Servers")
+    find(given, [(up, "{}", 1), (down, "{}", 0)], tmp_path)
+
+
+DOWN: Final = {"instance": "app-2:8000"}
+ONE_DOWN: Final = with_(
+    up=[(JOB, 1), ({**JOB, **DOWN}, "1 1 0 0 0 0"), ({**JOB, "instance": "other:8000"}, 0)],
+    model_info=[({}, 1), (DOWN, "1 1 stale")],
+    model_evaluation_timestamp_seconds=[({}, "290+0x10"), (DOWN, "60 60 stale")],
+    model_evaluation_age_threshold_seconds=[({}, 120)],
+)
+
+
+def test_a_replica_that_is_down_stays_in_the_table(tmp_path: Path) -> None:
+    up, *_ = asked("replicas", "Each replica")
+    states = {"app-1": 1.0, "app-2": 0.0}
+    rows = [(up, f'{{instance="{name}:8000", model_version="1"}}', state) for name, state in states.items()]
+    counts = [(expr, "{}", 1.0) for expr in asked("replicas", "Replicas")]
+    find(ONE_DOWN, [*rows, *counts], tmp_path)
+
+
+def test_a_stale_verdict_is_counted(tmp_path: Path) -> None:
+    (stale,) = asked("replicas", "Stale verdicts")
+    given: Given = {**ONE_DOWN, "model_evaluation_timestamp_seconds": [({}, 290.0), (DOWN, 60.0)]}
+    find(ONE_DOWN, [(stale, "{}", 0)], tmp_path)
+    find(given, [(stale, "{}", 1)], tmp_path)
