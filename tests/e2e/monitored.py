@@ -71,7 +71,7 @@ def rows(seed: int, count: int, *, shift: float = 0.0, missing: float = 0.0) -> 
     return x
 
 
-def make_bundle(folder: Path, version: str) -> Path:
+def make_bundle(folder: Path, version: str, name: str = MODEL) -> Path:
     """Make the bundle of a model that accepts missing values and looks at its first feature only."""
     rng = np.random.default_rng(0)
     x = rows(0, 3_000)
@@ -81,7 +81,7 @@ def make_bundle(folder: Path, version: str) -> Path:
     reference, held_out = (
         {name: column[part] for name, column in table.items()} for part in (slice(0, 2_000), slice(2_000, None))
     )
-    create_bundle(model, reference, "y", name=MODEL, version=version, out=folder, evaluation=held_out)
+    create_bundle(model, reference, "y", name=name, version=version, out=folder, evaluation=held_out)
     return folder
 
 
@@ -109,10 +109,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(bundle: Path, port: int, log: Path) -> Iterator[Server]:
-    """Serve a bundle while the block runs; does not wait until it answers."""
+def server(bundle: Path, port: int, log: Path, **env: str) -> Iterator[Server]:
+    """Serve a bundle while the block runs; does not wait until it answers. `env` comes before ENV."""
     arguments = ("serve", "--bundle", str(bundle), "--port", str(port))
-    with running(*arguments, log=log, env=ENV) as process:
+    with running(*arguments, log=log, env={**ENV, **env}) as process:
         yield Server(process, log, f"127.0.0.1:{port}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,6 @@ from driftgauge.alerting.render import render, write
 from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 
-from tests.alerting.queries import dashboard_queries
 from tests.e2e.monitored import (
     FEATURES,
     MODEL,
@@ -40,7 +39,7 @@ from tests.e2e.webhooks import Inbox, webhook
 
 pytestmark = [pytest.mark.e2e, needs_servers]
 
-DISCRETE, SHIFTED = FEATURES[-2:]
+SHIFTED: Final = FEATURES[-1]
 DRIFT: Final = "ModelFeatureDrift"
 MISSING: Final = "ModelMissingValues"
 OF_THE_MODEL: Final = (DRIFT, MISSING, "ModelPredictionDrift", "ModelUnseenCategories")
@@ -261,37 +260,14 @@ def _about(body: Mapping[str, Any], name: str) -> bool:
 # ---------------------------------------------------------------- every query, every address
 
 
-ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
-"""Panels that stay empty as long as a server exposes the main window alone."""
-
-
 @pytest.mark.long
-def test_every_query_runs_and_finds_something(chain: Chain) -> None:
+def test_every_query_of_rules_and_alerts_runs_and_finds_something(chain: Chain) -> None:
     drifted = rows(7, 2_000, shift=1.5)
     drifted[::2, 0] = float("nan")  # of this feature a share of rows has changed, of the other the mean
     chain.server.send(drifted)
-    asked = {(expr,) for expr in _recorded() | _alert_selectors()} | _asked_by_dashboards()
+    asked = _recorded() | _alert_selectors()
     assert len(asked) > 50
-    seen(lambda: [either[0] for either in asked if not _found(chain, either)], lambda empty: not empty)
-    assert [either for either in _asked_by_dashboards(ONLY_WITH_ALL_WINDOWS) if _found(chain, either)] == []
-
-
-def _found(chain: Chain, either: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [series for query in either for series in chain.prometheus.ask(query)]
-
-
-def _asked_by_dashboards(panels: Collection[str] = ()) -> set[tuple[str, ...]]:
-    """Each query of these panels, or of all that the main window fills, for a continuous and for a discrete feature.
-
-    Only the discrete one can have unseen values.
-    """
-    values = {"model_name": MODEL, "model_version": "7", "window": "2000"}
-    both = [dashboard_queries({**values, "feature_name": name}) for name in (SHIFTED, DISCRETE)]
-    return {
-        tuple(question.expr for question in questions)
-        for questions in zip(*both, strict=True)
-        if (questions[0].panel in panels if panels else questions[0].panel not in ONLY_WITH_ALL_WINDOWS)
-    }
+    seen(lambda: [query for query in asked if not chain.prometheus.ask(query)], lambda empty: not empty)
 
 
 def test_every_alert_names_a_runbook_that_the_server_has(chain: Chain) -> None:

@@ -16,6 +16,8 @@ ALERT_IS: Final = 'alertstate="firing", job=~"$job|", model_name=~"$model_name|"
 """Alerts of the chosen model, and those that name no model."""
 REPLICAS_ARE: Final = 'job=~"$job", model_name=~"$model_name", model_version=~"$model_version"'
 MODEL_IS: Final = f'{REPLICAS_ARE}, instance=~"$instance"'
+SERVES_IT: Final = f"and on (job, instance) group by (job, instance) (model_info{{{MODEL_IS}}})"
+"""Keeps the servers of the chosen model, of series that name none."""
 COLUMN: Final = 'feature_name="$feature_name"'
 COLUMN_IS: Final = f"{MODEL_IS}, {COLUMN}"
 COLUMN_OF_REPLICAS_IS: Final = f"{REPLICAS_ARE}, {COLUMN}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..panels import RATIO, SECONDS, AnyPanel, Text, lines
-from ..queries import MODEL_IS, SERVER_IS, Query, limits, rate, rate_by
+from ..queries import MODEL_IS, SERVER_IS, SERVES_IT, Query, limits, rate, rate_by
 
 ERRORS: Final = "job:http_request_errors:ratio_rate"
 
@@ -70,19 +70,19 @@ def process() -> list[AnyPanel]:
     return [
         lines(
             Text("CPU", "Cores used by each server, all its workers together. Bad: as many as it has workers, or its "
-                 "machine has cores, for long: latency rises.", "suffix: cores"),
-            Query(f"sum by (instance) ({rate('process_cpu_seconds_total', SERVER_IS)})", "{{instance}}"),
+                 "machine has cores, for long: latency rises.", "suffix:cores"),
+            Query(f"sum by (instance) ({rate('process_cpu_seconds_total', SERVER_IS)} {SERVES_IT})", "{{instance}}"),
         ),
         lines(
             Text("Memory", "Resident memory of each worker, by its slot. Memory that workers share counts in each. "
                  "Bad: steady growth. All buffers are bounded.", "bytes"),
-            Query(f"max by (instance, slot) (process_resident_memory_bytes{{{SERVER_IS}}})",
+            Query(f"max by (instance, slot) (process_resident_memory_bytes{{{SERVER_IS}}} {SERVES_IT})",
                   "{{instance}} slot {{slot}}"),
         ),
         lines(
             Text("Open files", "Open files and connections of each server's fullest worker, as a share of its limit. "
                  "Bad: near 100 %: the server then refuses connections.", RATIO),
-            Query(f"max by (instance) (process_open_fds{{{SERVER_IS}}} / process_max_fds{{{SERVER_IS}}})",
+            Query(f"max by (instance) (process_open_fds{{{SERVER_IS}}} / process_max_fds{{{SERVER_IS}}} {SERVES_IT})",
                   "{{instance}}"),
         ),
     ]  # fmt: skip

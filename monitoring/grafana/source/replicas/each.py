@@ -110,7 +110,7 @@ def _table() -> AnyPanel:
     )  # fmt: skip
     panel.sort_by([common.TableSortByFieldState().display_name("replica")])
     status = "http://${__value.raw}/drift/status?model=${model_name:percentencode}"
-    column(panel, "replica", links=link("Verdict of this replica", status, new_tab=True))
+    column(panel, "replica", custom__width=180, links=link("Verdict of this replica", status, new_tab=True))
     coloured = {"type": "color-text"}
     states = {"1": ("up", NORMAL), "0": ("down", CRITICAL)}
     health = {"1": ("healthy", NORMAL), "0": ("problem", CRITICAL)}

@@ -1,0 +1,218 @@
+"""The dashboards' queries on a real Prometheus: two replicas of a model, and another model, in one job."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import pytest
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.render import write
+from driftgauge.demo import prometheus_stack as stack
+from driftgauge.demo.prometheus_stack import Endpoint, Programs
+
+from tests.alerting.queries import filled, load, panels
+from tests.e2e.monitored import (
+    FEATURES,
+    MODEL,
+    SECONDS,
+    Prometheus,
+    Server,
+    await_answer,
+    make_bundle,
+    rows,
+    seen,
+    server,
+)
+from tests.e2e.processes import free_port
+from tests.e2e.programs import needs_servers
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, needs_servers]
+
+OTHER: Final = "dice"
+DISCRETE, SHIFTED = FEATURES[-2:]
+BOARDS: Final = load()
+ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
+"""Panels that stay empty as long as a server exposes the main window alone."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Two replicas of which one has drifted, a server of another model, and who scrapes them."""
+
+    drifted: Server
+    quiet: Server
+    other: Server
+    prometheus: Prometheus
+
+
+@pytest.fixture(scope="module")
+def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("dashboards")
+    bundles = {name: make_bundle(folder / name, "7", name) for name in (MODEL, OTHER)}
+    ports = [free_port() for _ in range(4)]
+    options = MonitoringOptions(
+        scrape_interval="500ms",
+        window="2s",
+        hold="1s",
+        targets=tuple(f"127.0.0.1:{port}" for port in ports[:3]),
+        prometheus=f"127.0.0.1:{ports[3]}",
+    )
+    write(options, folder)
+    with contextlib.ExitStack() as started:
+        apps = [
+            started.enter_context(server(bundles[name], port, folder / f"{port}.log", **env))
+            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (ALL, ALL, {}), strict=True)
+        ]
+        await_answer(*apps)
+        configured, data, log = folder / "prometheus", folder / "data", folder / "prometheus.log"
+        address = started.enter_context(stack.prometheus(servers.prometheus, configured, data, Endpoint(ports[3]), log))
+        prometheus = Prometheus(address)
+        seen(lambda: prometheus.value('up{job="driftgauge"}'), lambda up: up == 3)
+        drifted, quiet, other = apps
+        watched = Watched(drifted, quiet, other, prometheus)
+        moved = rows(7, 2_000, shift=1.5)
+        moved[::2, 0] = float("nan")  # of this feature a share of rows has changed, of the other the mean
+        watched.drifted.send(moved)
+        watched.quiet.send(rows(8, 2_000))
+        watched.other.send(rows(9, 2_000))
+        yield watched
+
+
+ALL: Final = {"DRIFTGAUGE_METRICS_WINDOWS": "all"}
+
+
+# ---------------------------------------------------------------- asking as Grafana does
+
+
+def targets(uid: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the title and each query of the panels of a dashboard."""
+    for panel in panels(BOARDS[uid]):
+        for target in panel.get("targets", []):
+            yield panel["title"], target
+
+
+def answers(prometheus: Prometheus, target: Mapping[str, Any], chosen: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return what a query finds with these variables: now, or over the last two minutes for a panel of lines."""
+    query = filled(target["expr"], {"job": "driftgauge", "instance": ".*", **SPANS, **chosen})
+    if target.get("instant"):
+        return prometheus.ask(query)
+    now = time.time()
+    span = {"start": f"{now - 120:.3f}", "end": f"{now:.3f}", "step": "20"}
+    answer = httpx.post(f"{prometheus.address}/api/v1/query_range", data={"query": query, **span}, timeout=SECONDS)
+    content = answer.json()
+    assert content["status"] == "success", f"{query}: {content}"
+    found: list[dict[str, Any]] = content["data"]["result"]
+    return found
+
+
+SPANS: Final = {"__rate_interval": "1m", "__range": "5m"}
+
+
+def choices(model: str) -> list[dict[str, str]]:
+    """Return the variables for a continuous and for a discrete feature: only that one can have unseen values."""
+    return [
+        {"model_name": model, "model_version": "7", "window": "2000", "feature_name": name}
+        for name in (SHIFTED, DISCRETE)
+    ]
+
+
+def empty(watched: Watched, uid: str) -> list[str]:
+    """Return the panels of a dashboard with a query that finds nothing, while traffic goes on."""
+    watched.drifted.send(rows(10, 20, shift=1.5))
+    return [
+        title
+        for title, target in targets(uid)
+        if not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
+    ]
+
+
+# ---------------------------------------------------------------- what they show
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_every_query_of_a_dashboard_runs_and_finds_something(uid: str, watched: Watched) -> None:
+    assert len(list(targets(uid))) > 20
+    seen(lambda: empty(watched, uid), lambda panels: not panels)
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_a_dashboard_shows_the_servers_of_the_chosen_model_alone(uid: str, watched: Watched) -> None:
+    for model, own in ((MODEL, {watched.drifted.target, watched.quiet.target}), (OTHER, {watched.other.target})):
+        shown = {
+            series["metric"]["instance"]
+            for _, target in targets(uid)
+            for series in answers(watched.prometheus, target, choices(model)[0])
+            if "instance" in series["metric"]
+        }
+        assert shown <= own, model
+
+
+def test_time_windows_are_empty_unless_servers_expose_them(watched: Watched) -> None:
+    of_them = [target for title, target in targets("driftgauge-overview") if title in ONLY_WITH_ALL_WINDOWS]
+    assert of_them
+    for target in of_them:
+        assert answers(watched.prometheus, target, choices(OTHER)[0]) == []
+
+
+def test_the_overview_answers_for_each_model_by_itself(watched: Watched) -> None:
+    def answer(panel: str, model: str) -> list[float]:
+        asked = [target for title, target in targets("driftgauge-overview") if title == panel]
+        return [last(answers(watched.prometheus, target, choices(model)[0])) for target in asked]
+
+    seen(lambda: answer("Is it all right?", MODEL)[0], lambda value: value >= 5)  # drift: critical
+    seen(lambda: answer("Is it all right?", OTHER)[0], lambda value: value == 0)  # all right
+    assert answer("Servers", MODEL) == [2, 0]
+    assert answer("Servers", OTHER) == [1, 0]
+
+
+def last(series: Sequence[Mapping[str, Any]]) -> float:
+    """Return the last value of the only series."""
+    (only,) = series
+    return float((only["values"][-1] if "values" in only else only["value"])[1])
+
+
+def test_the_table_of_columns_has_the_drifted_ones_with_their_start(watched: Watched) -> None:
+    titled = [target for title, target in targets("driftgauge-feature-drift") if title == "All columns"]
+    severity, since = titled[:2]
+    chosen = choices(MODEL)[0]
+    found = {
+        series["metric"]["feature_name"]: float(series["value"][1])
+        for series in answers(watched.prometheus, severity, chosen)
+    }
+    assert set(FEATURES) <= found.keys()
+    assert {name for name, value in found.items() if value >= 2} == DRIFTED
+    began = {series["metric"]["feature_name"] for series in answers(watched.prometheus, since, chosen)}
+    assert began == DRIFTED
+
+
+DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
+
+
+def test_the_variables_offer_what_there_is(watched: Watched) -> None:
+    for variable in BOARDS["driftgauge-feature-drift"]["templating"]["list"]:
+        if variable["type"] == "query":
+            offered = _label_values(watched.prometheus, variable["query"]["query"])
+            assert OFFERED[variable["name"]] <= offered, variable["name"]
+
+
+OFFERED: Final[Mapping[str, set[str]]] = {
+    "job": {"driftgauge"},
+    "model_name": {MODEL, OTHER},
+    "model_version": {"7"},
+    "instance": set(),
+    "feature_name": {*FEATURES, "prediction"},
+    "window": {"1000", "2000", "1h"},
+}
+
+
+def _label_values(prometheus: Prometheus, query: str) -> set[str]:
+    """Return the values that Grafana would offer."""
+    wildcards = dict.fromkeys(("job", "model_name", "model_version", "instance"), ".*")
+    selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", filled(query, wildcards)).groups()  # type: ignore[union-attr]
+    return {series["metric"][label] for series in prometheus.ask(f"group by ({label}) ({selector})")}
