@@ -19,6 +19,7 @@ from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES
 from driftgauge.library.endpoints import HEALTH
 from driftgauge.settings.options import Settings
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from tests.e2e.processes import COMMAND, anything_answers, free_port, running, until
 from tests.pages import blocks, commands, page
@@ -50,7 +51,7 @@ def names(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     table = pd.read_parquet("training.parquet")
     frame = table.drop(columns="prediction")
     row = frame.iloc[0].to_dict()
-    known: dict[str, Any] = {"frame": frame, "scores": table["prediction"], "row": row, "score": 0.9}
+    known: dict[str, Any] = {"pd": pd, "frame": frame, "scores": table["prediction"], "row": row, "score": 0.9}
     with Monitor.open("baseline.json", on_error="raise") as monitor:
         yield {**known, "Monitor": Monitor, "monitor": monitor, "app": FastAPI(), "model": joblib.load("model.joblib")}
 
@@ -65,18 +66,21 @@ def test_the_page_begins_with_the_lines_that_a_program_needs(names: dict[str, An
 
 
 @pytest.mark.parametrize("code", OTHERS, ids=lambda code: code.strip().splitlines()[-1][:40])
-def test_every_other_piece_of_code_runs(code: str, names: dict[str, Any]) -> None:
+def test_every_other_piece_of_code_runs(
+    code: str, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = CollectorRegistry()
+    monkeypatch.setattr("prometheus_client.REGISTRY", registry)
     before = names["monitor"]
     exec(code, names)  # noqa: S102  # our own page
-    observed = code.count("monitor.observe(row") + code.count("monitor.observe(list(")
-    observed += len(names["frame"]) * code.count("monitor.observe(frame")
-    monitor = names["monitor"]
-    if "with Monitor.open" not in code:
-        assert monitor.report().rows_observed == observed
-    else:
-        assert names["report"].rows_observed == observed
-    if monitor is not before:
-        monitor.close()
+    calls = re.findall(r"^ *(?:monitor\.observe|score_of|answer_to)\((\w+|{)", code, flags=re.MULTILINE)
+    expected = sum(len(names["frame"]) if of == "frame" else 1 for of in calls)
+    report = names["report"] if "report" in names else names["monitor"].report()
+    assert getattr(report, "rows_observed", expected) == expected
+    assert ("print(" in code) == bool(capsys.readouterr().out)
+    assert ("REGISTRY" in code) == bool([*registry.collect()])
+    if names["monitor"] is not before:
+        names["monitor"].close()
 
 
 @pytest.mark.e2e
@@ -100,7 +104,8 @@ def test_the_complete_service_is_monitored_by_all_its_workers(trained: Path, tmp
 def test_the_page_names_every_route() -> None:
     (first, *_) = SECTIONS["FastAPI, Starlette"].split("\n\nEveryone")
     named = {path for row in re.findall(r"^\| (`/.*?) \|", first, flags=re.MULTILINE) for path in row.split(", ")}
-    assert named == {f"`{path}`" for path in (*(route.path for route in MONITORING_ROUTES), HEALTH)}
+    paths = {HEALTH, *(route.path for route in MONITORING_ROUTES)} - {"/static/{asset}"}
+    assert named == {f"`{path}`" for path in paths}
 
 
 @pytest.mark.parametrize(
