@@ -14,6 +14,11 @@ from tests.pages import page
 SOURCE: Final = page("examples", "notebook.ipynb")
 
 
+def source() -> Any:
+    """Return the notebook as it is kept."""
+    return nbformat.reads(SOURCE, as_version=4)  # type: ignore[no-untyped-call]  # typed in part
+
+
 def code_cells(notebook: Any) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
@@ -21,7 +26,7 @@ def code_cells(notebook: Any) -> list[Any]:
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Give the notebook after a kernel of its own has run it."""
-    notebook = nbformat.reads(SOURCE, as_version=4)
+    notebook = source()
     folder: Path = tmp_path_factory.mktemp("notebook")
     client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
     client.execute()
@@ -36,7 +41,7 @@ def shown(notebook: Any, source: str, kind: str) -> str:
 
 
 def test_it_is_kept_without_outputs() -> None:
-    cells = code_cells(nbformat.reads(SOURCE, as_version=4))
+    cells = code_cells(source())
     assert cells
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
