@@ -32,6 +32,7 @@ from rich.console import Console
 from tests.checks.test_check import csv_of, days, frame_of, parquet_of, usual_frame
 from tests.e2e.processes import COMMAND
 from tests.examples import Example
+from tests.html_pages import Tree
 from tests.monitors import START, small_baseline
 
 
@@ -232,6 +233,36 @@ def test_the_json_is_what_the_call_from_python_gives(check: Command, tmp_path: P
         for one in [printed, *printed.get("periods", [])]:
             one.update({"tables": []} if "tables" in one else {})
         assert in_memory == printed
+
+
+def test_the_page_of_a_table_is_one_file_that_says_what_moved(check: Command, moved: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert check(moved, "--html", out).code == 1
+    text = out.read_text(encoding="utf-8")
+    tree = Tree(text)
+    (verdict,) = judged(moved).windows
+    assert verdict.report.reason in tree.words
+    assert moved.name in tree.words
+    assert "Windows of this check" not in tree.words
+    assert "<script" not in text
+    assert all(target.startswith("#") for target in tree.targets())
+
+
+def test_the_page_of_a_history_shows_the_worst_window_and_lists_all(
+    check: Command, usual: Path, moved: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "report.html"
+    assert check(usual, moved, "--html", out).code == 1
+    words = Tree(out.read_text(encoding="utf-8")).words
+    listed = words[words.index("Windows of this check") :]
+    assert listed.index(usual.stem) < listed.index(moved.stem) < listed.index("shown here")
+
+
+def test_a_page_that_cannot_be_written_is_3(check: Command, usual: Path, tmp_path: Path) -> None:
+    result = check(usual, "--html", tmp_path / "nowhere" / "report.html")
+    assert result.code == 3
+    assert "cannot write" in result.err
+    assert "nowhere/report.html: No such file" in " ".join(result.err.split())
 
 
 def test_the_json_of_a_history_is_a_list_of_reports(check: Command, tmp_path: Path) -> None:

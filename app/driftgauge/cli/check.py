@@ -20,6 +20,7 @@ from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
+from driftgauge.cli.check_page import check_page
 from driftgauge.cli.check_report import show
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
@@ -57,6 +58,16 @@ def check(
     statistics: Annotated[
         bool, typer.Option("--stats", help="Print the statistics of every column.", rich_help_panel=OUTPUT)
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            help="Write the report as one HTML file too.",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="Print the columns of every period.", rich_help_panel=OUTPUT)
     ] = False,
@@ -79,6 +90,8 @@ def check(
         else:
             show(report, console(), show_all=show_all, statistics=statistics)
         sys.stdout.flush()
+    if html is not None:
+        _write_page(html, report, errors)
     raise typer.Exit(int(report.has_drift))
 
 
@@ -114,6 +127,15 @@ def _writing(errors: Console) -> Iterator[None]:
     except OSError as error:
         errors.print(f"driftgauge: cannot write the report: {error.strerror}", soft_wrap=True)
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # or Python would try again at its end
+        raise typer.Exit(3) from None
+
+
+def _write_page(path: Path, report: CheckReport, errors: Console) -> None:
+    """Write the report as HTML; exit with 3 if that fails."""
+    try:
+        path.write_text(check_page(report), "utf-8", "replace")
+    except OSError as error:
+        errors.print(f"driftgauge: cannot write {path}: {error.strerror}", soft_wrap=True)
         raise typer.Exit(3) from None
 
 

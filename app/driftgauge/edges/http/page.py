@@ -19,6 +19,7 @@ from driftgauge.edges.web.facts import Health, Links, PageFacts
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.render import TYPES, asset, page_headers, render_page, render_report, report_headers
 from driftgauge.edges.web.traffic import traffic_of
+from driftgauge.edges.web.trend import TREND_SECONDS
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import ColumnMonitor
 
@@ -80,6 +81,8 @@ async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonito
     """Return what the page of a monitor shows; the monitor is evaluated first if rows came."""
     problems, state = await monitoring.state(monitor)
     monitors, _ = await monitoring.facts()
+    since = monitor.last.report.evaluated_at - TREND_SECONDS
+    history = await asyncio.get_running_loop().run_in_executor(monitoring.watching, monitor.history.read, since)
     own = (monitor.model_name, monitor.model_version)
     facts = next(facts for facts in monitors if (facts.model_name, facts.model_version) == own)
     last, limits, paths = monitor.last, monitoring.limits, _paths(request)
@@ -97,6 +100,7 @@ async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonito
             age_limit=limits.evaluation_age_seconds,
         ),
         traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
+        history=history,
         links=Links(**{name: path if f"/{path}" in paths else None for name, path in _LINKED.items()}),
         refresh_seconds=max(REFRESH_SECONDS, monitoring.settings.evaluation_interval_seconds),
     )

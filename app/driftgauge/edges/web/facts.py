@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.report import DriftReport
 
 
@@ -62,6 +63,16 @@ NO_LINKS = Links(None, None, None, None, None)
 
 
 @dataclass(frozen=True)
+class Period:
+    """One window of several that were checked."""
+
+    name: str
+    report: DriftReport
+    is_shown: bool
+    """Whether the page is about this one."""
+
+
+@dataclass(frozen=True)
 class PageFacts:
     """The model, its report, and what is known of its service."""
 
@@ -71,6 +82,10 @@ class PageFacts:
     health: Health = field(default_factory=Health)
     traffic: Traffic | None = None
     """None where predictions are not counted, as in the check of a table."""
+    history: History | None = None
+    """The verdicts of the last day, where they are kept."""
+    periods: Sequence[Period] = ()
+    """Windows of the check of a table, of which the report is one; empty for a service."""
     links: Links = field(default_factory=Links)
     refresh_seconds: float = 15.0
     """How often the page refreshes itself."""

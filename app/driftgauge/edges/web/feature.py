@@ -18,6 +18,7 @@ from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.rows import FeatureRow, feature_row
+from driftgauge.edges.web.trend import Past
 from driftgauge.edges.web.words import UNKNOWN, number
 
 MOST_BINS: Final = 24
@@ -57,7 +58,7 @@ class Distribution:
     """Reference and window, bin by bin."""
 
     window: str
-    rows: int
+    """The window in words: `last 10,000 rows`."""
     charted: Sequence[BinRow]
     bins: Sequence[BinRow]
     left_out: int
@@ -98,13 +99,15 @@ class FeatureView:
     windows: Sequence[str]
     statistics: Sequence[StatisticRow]
     settings: Mapping[str, str]
+    span: str
+    """How much of the past its line shows."""
 
 
-def feature_view(report: DriftReport, i: int, query: Query) -> FeatureView:
+def feature_view(report: DriftReport, i: int, query: Query, past: Past | None = None) -> FeatureView:
     """Return the column at position `i`."""
     windows = list(report.windows.values())
     return FeatureView(
-        row=feature_row(report, i, query),
+        row=feature_row(report, i, query, past),
         reason=report.verdicts[i].reason.removeprefix(f"{report.verdicts[i].name}: "),
         position=i,
         distribution=distribution(report, i),
@@ -115,6 +118,7 @@ def feature_view(report: DriftReport, i: int, query: Query) -> FeatureView:
             for own in COLUMN_STATISTICS
         ],
         settings=_settings(report, i),
+        span=past.span if past else "",
     )
 
 
@@ -137,8 +141,7 @@ def distribution(report: DriftReport, i: int) -> Distribution | None:
     rows = _bin_rows(column, current[:size], reference[:size], terms)
     charted = _charted(rows, terms)
     return Distribution(
-        window=window_name(window),
-        rows=window.rows,
+        window=f"last {window.rows:,} rows" if window.slides else f"{window.rows:,} rows of the table",
         charted=charted,
         bins=rows,
         left_out=len(rows) - len(charted),

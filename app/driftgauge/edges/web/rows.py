@@ -12,6 +12,7 @@ from driftgauge.drift.verdict.numbers import two_decimals
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.wording import sentence
 from driftgauge.edges.web.query import PER_PAGE, SHOWN, Query
+from driftgauge.edges.web.trend import Past
 from driftgauge.edges.web.words import ago, badge, colour, minute, share
 
 BAR: Final = 90.0
@@ -91,10 +92,11 @@ class FeatureTable:
     pages: int
     threshold: str
     """Of evidence."""
-    has_trend: bool = False
+    span: str = ""
+    """How much of the past the lines show; empty without any."""
 
 
-def feature_table(report: DriftReport, query: Query, *, paged: bool = True) -> FeatureTable:
+def feature_table(report: DriftReport, query: Query, past: Past | None = None, *, paged: bool = True) -> FeatureTable:
     """Return the part of the table that a query asks for."""
     found = _searched(report, query.search)
     chosen = [i for i in found if query.show in ("all", _part(report.verdicts[i]))]
@@ -104,7 +106,7 @@ def feature_table(report: DriftReport, query: Query, *, paged: bool = True) -> F
     start = (page - 1) * PER_PAGE if paged else 0
     shown = order[start : start + PER_PAGE] if paged else order
     return FeatureTable(
-        rows=[feature_row(report, i, query) for i in shown],
+        rows=[feature_row(report, i, query, past) for i in shown],
         total=len(order),
         first=start + 1 if shown else 0,
         parts=_parts(report, found, query),
@@ -116,6 +118,7 @@ def feature_table(report: DriftReport, query: Query, *, paged: bool = True) -> F
         following=query.address(page=page + 1) if page < pages else None,
         pages=pages,
         threshold=f"{report.evidence.threshold_log10:.1f}",
+        span=past.span if past else "",
     )
 
 
@@ -154,7 +157,7 @@ def _known(value: float) -> float:
     return -math.inf if math.isnan(value) else float(value)
 
 
-def feature_row(report: DriftReport, i: int, query: Query) -> FeatureRow:
+def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = None) -> FeatureRow:
     """Return the row of the column at position `i`."""
     verdict, finding, shares = report.verdicts[i], report.verdicts[i].finding, report.main.shares
     missing, unseen, beyond = (float(values[i]) for values in (shares.missing, shares.unseen, shares.out_of_range))
@@ -175,6 +178,7 @@ def feature_row(report: DriftReport, i: int, query: Query) -> FeatureRow:
         unseen=share(unseen),
         out_of_range=share(beyond),
         strange=_is_strange(report, i, missing, unseen),
+        trend=past.line(report, i) if past else "",
     )
 
 
@@ -198,7 +202,7 @@ def moved(verdict: ColumnVerdict) -> str:
 
 def since(verdict: ColumnVerdict, now: float) -> Since | None:
     """Return when a column's change began; None without one."""
-    if verdict.since is None:
+    if verdict.since is None or verdict.since > now:
         return None
     return Since(verdict.since, f"{minute(verdict.since)} UTC", f"{ago(now - verdict.since)} ago")
 

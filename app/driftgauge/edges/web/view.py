@@ -20,8 +20,9 @@ from driftgauge.edges.web.feature import Distribution, FeatureView, distribution
 from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.query import MOST_FEATURES, Query
 from driftgauge.edges.web.rows import FeatureTable, feature_table
-from driftgauge.edges.web.verdict import VerdictView, verdict_view
-from driftgauge.edges.web.words import ago, count, duration, number, second
+from driftgauge.edges.web.trend import Past, Timeline
+from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
+from driftgauge.edges.web.words import ago, colour, count, duration, number, second
 
 REPORTED_FEATURES: Final = 10
 """Features that a report shows in full: the worst that changed."""
@@ -50,6 +51,17 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class PeriodView:
+    """One window of a check."""
+
+    name: str
+    rows: str
+    colour: str
+    title: str
+    is_shown: bool
+
+
+@dataclass(frozen=True)
 class ScoreView:
     """The model's output now and in the reference."""
 
@@ -73,6 +85,8 @@ class PageView:
     verdict: VerdictView
     evaluated: Moment
     learning_until: Moment | None
+    timeline: Timeline | None
+    periods: Sequence[PeriodView]
     tiles: Sequence[Tile]
     table: FeatureTable | None
     """None on the page of single features."""
@@ -105,6 +119,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
     shown = [known.index(name) for name in asked[:MOST_FEATURES]]
     is_overview = is_report or not shown
     verdict = verdict_view(report, query, facts.links)
+    past = Past.of(facts.history, report.evaluated_at)
     word = f"{report.severity}: " if report.severity else ""
     return PageView(
         title=f"{word}{verdict.title} – {facts.model_name}",
@@ -115,9 +130,11 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         verdict=verdict,
         evaluated=_moment(report.evaluated_at),
         learning_until=None if report.learning_until is None else _moment(report.learning_until),
+        timeline=past.timeline(report) if past and is_overview else None,
+        periods=_periods(facts),
         tiles=_tiles(facts),
-        table=feature_table(report, query, paged=not is_report) if is_overview else None,
-        features=[feature_view(report, i, query) for i in shown],
+        table=feature_table(report, query, past, paged=not is_report) if is_overview else None,
+        features=[feature_view(report, i, query, past) for i in shown],
         unknown=[name for name in query.features if name not in known],
         scores=_scores(report, query) if is_overview else [],
         correlation=_correlation(report) if is_overview else "",
@@ -152,6 +169,19 @@ def _moment(at: float) -> Moment:
 def mail_address(contact: str) -> str:
     """Return where a link to a contact leads; empty if it is no e-mail address."""
     return f"mailto:{quote(contact, safe='@')}" if _MAIL.fullmatch(contact) else ""
+
+
+def _periods(facts: PageFacts) -> list[PeriodView]:
+    return [
+        PeriodView(
+            period.name,
+            f"{period.report.main.rows:,}",
+            colour(period.report.status, period.report.severity),
+            title(period.report),
+            period.is_shown,
+        )
+        for period in facts.periods
+    ]
 
 
 # ---------------------------------------------------------------- tiles
