@@ -29,7 +29,7 @@ FULL = MonitoringOptions(
     webhook_url="http://hooks.example.org/driftgauge",
 )
 KINDS = ("PrometheusRule", "ServiceMonitor", "AlertmanagerConfig")
-DASHBOARDS = ("driftgauge-overview", "driftgauge-feature-drift")
+DASHBOARDS = ("driftgauge-overview", "driftgauge-feature-drift", "driftgauge-replicas")
 APPLY_LIMIT = 262_144
 """Bytes that the annotations of a resource may have, `kubectl apply`'s copy of it included."""
 SCHEMAS = Path(__file__).parent / "operator_schemas"
