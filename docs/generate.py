@@ -10,6 +10,7 @@ from driftgauge.settings.features import FeatureSettings
 from driftgauge.settings.options import GROUPS, variable
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from python_page import python_page
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code it reads, then run `make docs`. -->"
@@ -111,7 +112,7 @@ def _table(head: list[str], rows: list[str]) -> list[str]:
 
 def main(check: bool) -> int:
     """Write the pages, or compare them; returns the exit code."""
-    pages = {"metrics.md": metrics_page(), "settings.md": settings_page()}
+    pages = {"metrics.md": metrics_page(), "settings.md": settings_page(), "python.md": python_page(NOTE)}
     if not check:
         for name, text in pages.items():
             (HERE / name).write_text(text, encoding="utf-8")

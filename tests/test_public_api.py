@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import driftgauge
 import pytest
+
+from tests.pages import page
 
 
 def test_importing_driftgauge_loads_nothing_but_itself() -> None:
@@ -50,3 +54,26 @@ def test_what_reads_no_model_loads_none_of_its_libraries(module: str) -> None:
     code = f"import sys, {module}; print(*{{'sklearn', 'skops', 'scipy.stats', 'pandas'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []
+
+
+def test_the_page_of_python_has_every_public_name() -> None:
+    named = re.findall(r"^### (\w+)$", page("docs", "python.md"), flags=re.MULTILINE)
+    assert sorted([*named, "__version__"]) == sorted(driftgauge.__all__)
+
+
+def test_the_page_of_python_explains_every_field() -> None:
+    assert re.findall(r"^\| `(\w+)` \| *\|$", page("docs", "python.md"), flags=re.MULTILINE) == []
+
+
+EXAMPLES = ("create_bundle", "load_bundle", "create_baseline", "About", "Monitor", "check")
+"""Public names whose documentation has examples; some of them continue the one before."""
+
+
+def test_the_examples_of_the_public_names_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
+    for name in EXAMPLES:
+        examples = [test for test in finder.find(getattr(driftgauge, name), name, globs={}) if test.examples]
+        assert examples, name
+        for example in examples:
+            assert runner.run(example).failed == 0, example.name

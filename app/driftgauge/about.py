@@ -41,7 +41,9 @@ class About:
     Each text has one line. Everyone who can reach the server can read it. Raises AboutError for a text that is too long
     or holds control characters, and for an address that is not http(s).
 
-        driftgauge.About(owner="Fraud team", contact="fraud@example.org", docs_url="https://wiki.example.org/fraud")
+    >>> import driftgauge
+    >>> driftgauge.About(owner="Fraud team", contact="fraud@example.org").responsible
+    'Fraud team (fraud@example.org)'
     """
 
     owner: Annotated[str | None, Option("Person or team that the model belongs to.", "TEXT", GROUP)] = None

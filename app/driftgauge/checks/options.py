@@ -13,9 +13,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import CheckError
 
 HELD_ROWS: Final = 200_000
-"""Most rows of a window that are held in memory; of a larger window, a uniform sample."""
 HELD_CELLS: Final = 20_000_000
-"""Most cells that are held: tables of more than 100 columns hold fewer rows."""
 BYTES_AT_ONCE: Final = 2_097_152
 FALSE_ALARM_ROWS: Final = (1_000.0, 1e15)
 """Smallest and largest budget for false alarms."""
@@ -68,7 +66,9 @@ class CheckOptions:
     feature_psi_thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """PSI thresholds of single columns, by name: warning and critical."""
     held_rows: int = HELD_ROWS
+    """Most rows of a window that are held in memory; of a larger window, a uniform sample."""
     held_cells: int = HELD_CELLS
+    """Most cells that are held: tables of more than 100 columns hold fewer rows."""
     bytes_at_once: int = BYTES_AT_ONCE
     """How much of a file is processed at once."""
 

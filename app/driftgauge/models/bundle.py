@@ -212,9 +212,11 @@ class Bundle:
     """A bundle in memory."""
 
     info: BundleInfo
+    """The content of `bundle.json`: name, version, task, features, classes, performance."""
     model: Any
     """The estimator, or the object of the library that the model's format belongs to."""
     baseline: Baseline
+    """What live rows are compared with."""
 
     def __repr__(self) -> str:
         return f"<Bundle {self.info.summary}, reference of {self.baseline.rows:,} rows>"
@@ -224,8 +226,11 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     """Read and check a bundle's folder.
 
     `trusted_types` are types beyond the built-in list that the model file may contain, and code of your own that it may
-    name; each can run code.
-    BundleError says what is wrong and what to do.
+    name; each can run code. Raises BundleError, which says what to do.
+
+    >>> import driftgauge
+    >>> driftgauge.load_bundle("bundle")
+    <Bundle tumours 1: binary, 30 features, reference of 400 rows>
     """
     folder = Path(folder)
     info = read_info(folder)

@@ -47,9 +47,8 @@ def window_size(text: str) -> int:
 class BaselineOptions:
     """How the baseline of a table is built.
 
-    `kinds` are the kinds of columns where inference is wrong: numeric, categorical or text. `about` says whose the
-    model is. The help of the other fields is that of `driftgauge baseline build`. Raises BaselineError for values that
-    contradict each other or are out of range.
+    The fields are the options of `driftgauge baseline build`. Raises BaselineError for values that contradict each
+    other or are out of range.
     """
 
     time: Annotated[
@@ -62,6 +61,7 @@ class BaselineOptions:
         ),
     ] = None
     kinds: Mapping[str, FeatureKind] = field(default_factory=dict)
+    """The kinds of columns where inference is wrong: `numeric`, `categorical` or `text`."""
     ignore: Annotated[
         Sequence[str],
         Option(
@@ -102,6 +102,7 @@ class BaselineOptions:
         ),
     ] = "jeffreys"
     about: About = NOTHING
+    """Whose the model is."""
 
     def __post_init__(self) -> None:
         """Raise BaselineError before a table is read."""
@@ -121,6 +122,10 @@ def create_baseline(reference: Any, options: BaselineOptions | None = None) -> B
 
     `reference` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. Raises
     BaselineError or TableError, both of them DriftgaugeError.
+
+    >>> import driftgauge
+    >>> driftgauge.create_baseline({"age": [31, 42, 57, 38] * 50, "country": ["DE", "FR", "DE", "NL"] * 50})
+    <Baseline of 200 rows: 2 columns>
     """
     options = options or BaselineOptions()
     table = ordered(read_table(reference, stated_text(options)), options)

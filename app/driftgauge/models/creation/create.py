@@ -80,7 +80,14 @@ def create_bundle(
 
     Raises BundleError, BaselineError or TableError, all of them DriftgaugeError.
 
-        driftgauge.create_bundle(model, train, "target", name="tumours", version="1", out="bundle", evaluation=test)
+    >>> import driftgauge
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> table = load_breast_cancer(as_frame=True).frame
+    >>> train, test = table[:400], table[400:]
+    >>> model = GaussianNB().fit(train.drop(columns="target"), train["target"])
+    >>> driftgauge.create_bundle(model, train, "target", name="tumours", version="1", out="bundle", evaluation=test)
+    <Bundle tumours 1: binary, 30 features, reference of 400 rows>
     """
     out = Path(out)
     refuse_existing(out, overwrite)
