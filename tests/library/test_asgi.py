@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from tests.abouts import HOSTILE, USUAL
 from tests.html_pages import BROWSER, Tree
-from tests.library.watching import ROW, series_of, watching
+from tests.library.watching import ROW, links, series_of, watching
 from tests.monitors import small_baseline
 from tests.served import total
 from tests.servers import serving
@@ -95,6 +95,15 @@ def test_a_monitor_may_be_mounted_inside_a_mount() -> None:
         answer = asyncio.run(ask())
         assert answer.status_code == 404
         assert "there is no /nothing; there is /a/b/, /a/b/drift/status, " in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/monitoring", "/monitoring/drift/status?feature=age", "/monitoring/runbooks"])
+def test_every_link_of_a_page_leads_somewhere(path: str) -> None:
+    with watching() as monitor, serving(host(monitor)) as client:
+        monitor.observe([ROW] * 300, prediction=[0.25] * 300)
+        statuses = links(client, path)
+        assert len(statuses) > 5
+        assert set(statuses.values()) == {200}
 
 
 def test_an_unknown_path_and_another_method_get_errors_of_the_servers_shape() -> None:

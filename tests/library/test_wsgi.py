@@ -15,7 +15,7 @@ from driftgauge.library.wsgi import scope_of
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from tests.library.watching import ROW, series_of, watching
+from tests.library.watching import ROW, links, series_of, watching
 from tests.served import total
 
 
@@ -64,6 +64,15 @@ def test_a_monitor_is_a_whole_application_of_plain_wsgiref() -> None:
         assert client.get("/drift/status?feature=age&windows=all").json()["features"].keys() == {"age"}
         posted = client.post("/metrics", content=b"")
         assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/monitoring", "/monitoring/drift/status?feature=age", "/monitoring/runbooks"])
+def test_every_link_of_a_page_over_wsgi_leads_somewhere(path: str) -> None:
+    with watching() as monitor, served(flask_host(monitor)) as client:
+        monitor.observe([ROW] * 300, prediction=[0.25] * 300)
+        statuses = links(client, path)
+        assert len(statuses) > 5
+        assert set(statuses.values()) == {200}
 
 
 def test_links_begin_with_the_path_under_which_it_is_mounted() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
+import httpx
 from driftgauge.library.monitor import Monitor
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,6 +19,7 @@ from tests.monitors import small_baseline
 from tests.served import Series
 
 ROW: dict[str, Any] = {"age": 41.0, "flag": 1.0, "city": "north"}
+BROWSER = {"accept": "text/html,*/*;q=0.8"}
 
 
 @contextlib.contextmanager
@@ -41,3 +46,13 @@ def registry_of(monitor: Monitor) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(monitor.collector())
     return registry
+
+
+def links(client: httpx.Client, path: str) -> dict[str, int]:
+    """Return the links of a page, with the status of what is there, and the page's own."""
+    page = client.get(path, headers=BROWSER, follow_redirects=True)
+    found = {urljoin(str(page.url), unescape(link)) for link in re.findall(r'(?:href|src)="([^"#]+)', page.text)}
+    return {
+        link: client.get(link, headers=BROWSER, follow_redirects=True).status_code
+        for link in (str(page.url), *sorted(link for link in found if link.startswith(str(client.base_url))))
+    }

@@ -24,6 +24,8 @@ class WsgiEndpoints:
         """Answer one request."""
         answer = self._endpoints.waited(scope_of(environ))
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("content-type", "text/plain; charset=utf-8"))  # wsgiref.validate wants it on redirects too
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 
@@ -34,7 +36,7 @@ def scope_of(environ: WSGIEnvironment) -> Scope:
     return {
         "method": environ["REQUEST_METHOD"],
         "scheme": environ.get("wsgi.url_scheme", "http"),
-        "path": root + (_text(environ.get("PATH_INFO", "")) or "/"),
+        "path": root + _text(environ.get("PATH_INFO", "")) or "/",
         "root_path": root,
         "query_string": environ.get("QUERY_STRING", "").encode("latin-1"),
         "headers": list(_headers(environ)),
