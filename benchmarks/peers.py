@@ -35,7 +35,7 @@ def peers() -> tuple[list[Peer], dict[str, str]]:
     failed: dict[str, str] = {}
     for name, make in (("evidently", _evidently), ("nannyml", _nannyml)):
         try:
-            with _quiet():
+            with quiet():
                 found.append(make(name))
         except Exception as error:  # an import runs the whole package: anything can go wrong in it
             failed[name] = _reason(error)
@@ -48,7 +48,7 @@ def _evidently(name: str) -> Peer:
     preset = import_module(f"{name}.presets").DataDriftPreset
 
     def evaluate(reference: pd.DataFrame, current: pd.DataFrame) -> object:
-        with _quiet():
+        with quiet():
             return report([preset()]).run(current, reference).dict()
 
     return Peer(name, version(name), evaluate)
@@ -70,7 +70,7 @@ class _Fitted:
 
     def __call__(self, reference: pd.DataFrame, current: pd.DataFrame) -> object:
         """Return the result for the current window as one chunk."""
-        with _quiet():
+        with quiet():
             if self._fitted is None or self._fitted[0] is not reference:
                 self._fitted = reference, self._fit(reference)
             return self._fitted[1].calculate(current)
@@ -89,7 +89,7 @@ class _Fitted:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Drop warnings and log records while the block runs."""
     before = logging.root.manager.disable
     logging.disable()
