@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all servers browser wrk openmp kubernetes lint types docs monitoring generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all servers browser wrk openmp kubernetes lint types docs monitoring dashboards-look generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -82,6 +82,9 @@ monitoring: .venv/dev ## Write the generated files of monitoring/ and deploy/: c
 	$(BIN)/python monitoring/grafana/dashboards.py
 	$(BIN)/driftgauge monitoring render --out monitoring
 	$(BIN)/python deploy/render.py
+
+dashboards-look: .venv/dev browser ## Take pictures of the dashboards of a running Prometheus. Needs npm. ARGS="--help" lists its options.
+	monitoring/grafana/preview/look.sh $(ARGS)
 
 generated-check: .venv/dev ## Check all generated files against their sources and schemas. Needs npm.
 	$(BIN)/python docs/generate.py --check
