@@ -53,8 +53,14 @@ def instrument(
 
     Raises SettingsError if the application has no such route.
 
-    >>> from driftgauge import Monitor, instrument
-    >>> instrument(app, monitor, route="/predict", features="rows", prediction="scores")  # doctest: +SKIP
+    >>> import driftgauge, fastapi, pyarrow
+    >>> app = fastapi.FastAPI()
+    >>> @app.post("/predict")
+    ... def predict(body: dict) -> dict:
+    ...     return {"scores": [row["age"] / 100 for row in body["rows"]]}
+    >>> training = pyarrow.table({"age": [31, 42, 57, 38] * 50, "prediction": [0.1, 0.4, 0.8, 0.2] * 50})
+    >>> with driftgauge.Monitor.open(driftgauge.create_baseline(training)) as monitor:
+    ...     driftgauge.instrument(app, monitor, route="/predict", features="rows", prediction="scores")
     """
     _require_route(app, route)
     read = _Reader(selector("features", features), Outputs.of(prediction, prediction_class), max_bytes)

@@ -242,6 +242,15 @@ class Monitor:
         Calls are timed, and exceptions are counted as failed predictions and raised unchanged.
 
         Raises SettingsError for a function that cannot be watched.
+
+        >>> import driftgauge, pyarrow
+        >>> training = pyarrow.table({"age": [31, 42, 57, 38] * 50, "prediction": [0.1, 0.4, 0.8, 0.2] * 50})
+        >>> with driftgauge.Monitor.open(driftgauge.create_baseline(training)) as monitor:
+        ...     score = monitor.watch(lambda age: age / 100)
+        ...     score(41)
+        ...     monitor.report().rows_observed
+        0.41
+        1
         """
         from driftgauge.library.recorder import Outputs
         from driftgauge.library.watch import watched
