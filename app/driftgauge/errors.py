@@ -96,6 +96,8 @@ class Reason(StrEnum):
     """There is no such route."""
     UNKNOWN_WINDOW = "unknown_window"
     """The status has no window of this name."""
+    TOO_MANY_COLUMNS = "too_many_columns"
+    """The request names more columns than one answer has."""
     UNKNOWN_FORMAT = "unknown_format"
     """The status has no format of this name."""
     MONITORING_DISABLED = "monitoring_disabled"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from driftgauge.drift.verdict.history import History, SeverityChange
+from driftgauge.drift.verdict.news import News, news
 from driftgauge.drift.verdict.record import recorded
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import VERDICTS
@@ -50,6 +51,11 @@ class VerdictHistory:
             if at >= since
         )
         return ChangeLog(tuple(changes), found.dropped)
+
+    def news(self, report: DriftReport, since: float) -> News | None:
+        """Return what changed since the last verdict until `since`, or since the oldest; None without a history."""
+        before = self.read().before(since)
+        return None if before is None else news(report, before)
 
     def keep(self, report: DriftReport) -> None:
         """Keep the verdicts of a report. The caller holds the evaluation lock."""

@@ -146,6 +146,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "about": None,
                 "report_age_seconds": 5.0,
                 "more": MORE if selection is SUMMARY else None,
+                "news": None,
                 "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
             }
             assert json.loads(body) == _without_nan({**report_json(monitor.last.report, selection), **own})

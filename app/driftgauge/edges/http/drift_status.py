@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from fastapi import Request
 from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
-from driftgauge.common.comma_lists import comma_list
-from driftgauge.common.quoting import named, shortened
+from driftgauge.common.quoting import shortened
+from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
-from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
-from driftgauge.edges.http.errors import json_response
+from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
-from driftgauge.edges.http.monitoring import monitoring_of
+from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
+from driftgauge.edges.http.queries import columns_in, large_json, names_in, since_of
 from driftgauge.edges.web.query import Query
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import ColumnMonitor
@@ -50,11 +51,11 @@ async def status(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     problems, state = await monitoring.state(monitor)
     selection = selected(request.query_params, monitor.last.report)
+    news = await _news(monitoring, monitor, since_of(request.query_params, monitor.last.report.evaluated_at))
 
     def answer() -> Response:
-        body = bytes(json_response(drift_status(monitor, problems, state, monitoring.clock(), selection)).body)
-        content = gzipped(body) if small else body
-        return Response(content, media_type="application/json", headers=negotiated(small))
+        found = drift_status(monitor, problems, state, monitoring.clock(), selection, news)
+        return large_json(found, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
     return await asyncio.get_running_loop().run_in_executor(monitoring.writing, answer)
@@ -63,6 +64,14 @@ async def status(request: Request) -> Response:
 def page_address(features: Collection[str], model: str | None) -> str:
     """Return the address of the page that shows these features of a model, relative to the page."""
     return Query(features=tuple(sorted(features)), model=model).address().removeprefix("./")
+
+
+async def _news(monitoring: Monitoring, monitor: ColumnMonitor, since: float | None) -> News | None:
+    """Return what changed since a time, seconds since 1970; None without one."""
+    if since is None:
+        return None
+    running = asyncio.get_running_loop()
+    return await running.run_in_executor(monitoring.watching, monitor.history.news, monitor.last.report, since)
 
 
 def wants_page(request: Request) -> bool:
@@ -78,22 +87,13 @@ def selected(query: QueryParams, report: DriftReport) -> Selection:
     """Return what a query selects; Refused for a column or window that the report does not have."""
     if "feature" not in query and "windows" not in query:
         return SUMMARY
-    columns = report.baseline.names
-    features = _names(query.getlist("feature"), columns)
-    for name in features - set(columns):
-        message = f"there is no column {shortened(name)!r}; there is {named(columns)}"
-        raise Refused(Reason.UNKNOWN_FEATURE, message, {"field": "feature"})
+    features = columns_in(query, report.baseline.names)
     words = [MAIN_WINDOW, ALL_WINDOWS, *report.windows]
-    windows = _names(query.getlist("windows"), words)
+    windows = names_in(query.getlist("windows"), words)
     for name in windows - set(words):
         message = f"there is no window {shortened(name)!r}; there is {', '.join(words)}"
         raise Refused(Reason.UNKNOWN_WINDOW, message, {"field": "windows"})
     return Selection(features or None, None if ALL_WINDOWS in windows else windows - {MAIN_WINDOW})
-
-
-def _names(texts: Sequence[str], known: Sequence[str]) -> frozenset[str]:
-    """Return the listed names; a name with a comma needs its own parameter."""
-    return frozenset(name for text in texts for name in ([text] if text in known else comma_list(text)))
 
 
 def drift_status(
@@ -102,6 +102,7 @@ def drift_status(
     state: Mapping[str, Any],
     now: float,
     selection: Selection = SUMMARY,
+    news: News | None = None,
 ) -> dict[str, Any]:
     """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
     return {
@@ -111,5 +112,6 @@ def drift_status(
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "more": MORE if selection.is_summary else None,
+        "news": news_json(news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},
     }

@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from driftgauge.edges.http import drift_status, metrics_endpoint, page, runbooks
-from driftgauge.edges.http.openapi import schemas_status
+from driftgauge.edges.http import drift_history, drift_status, metrics_endpoint, page, runbooks
+from driftgauge.edges.http.openapi import schemas_history, schemas_status
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -45,6 +45,7 @@ MONITORING_ROUTES: Final = (
         "GET", "/drift/status", drift_status.status, (200, 307, 404, 406, 422), "monitoring", schemas_status.DriftStatus
     ),
     Route("GET", "/drift/report", page.report, (200, 404, 406, 422), "monitoring"),
+    Route("GET", "/drift/history", drift_history.history, (200, 404, 422), "monitoring", schemas_history.DriftHistory),
     Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "monitoring"),
     Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring"),
     Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "monitoring"),

@@ -20,7 +20,7 @@ from driftgauge.edges.http import (
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
 from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES, Route
-from driftgauge.edges.http.openapi import bodies, schemas, schemas_status, schemas_v2
+from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2
 from driftgauge.edges.http.request_metrics import handler
 from driftgauge.models.bundle import BundleInfo
 
@@ -96,6 +96,8 @@ def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
         parameters += schemas_status.PARAMETERS
     elif route.path == "/drift/report":
         parameters += schemas_status.REPORT_PARAMETERS
+    elif route.path == "/drift/history":
+        parameters += schemas_history.PARAMETERS
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if route.path == "/predict":
         extra["requestBody"] = bodies.predict_body(info, max_rows)

@@ -145,6 +145,7 @@ def test_the_openapi_document_is_made_of_the_models_features() -> None:
         "model",
         "feature",
         "windows",
+        "since",
         "format",
     ]
 

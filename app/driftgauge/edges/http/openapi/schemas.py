@@ -67,6 +67,13 @@ class TestAnswer(Documented):
     samples: list[TestedSample]
 
 
+class News(Documented):
+    """What changed since an earlier verdict, in sentences."""
+
+    since: str = Field(description="The time of that verdict: the last one until the time asked for, or the oldest.")
+    changes: list[str]
+
+
 class Monitoring(Documented):
     """Whether monitoring itself works."""
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, ColumnStatistic
 from driftgauge.drift.verdict.rule import Severity, Status
-from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, WatchedMonitoring
+from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 
 
 class Thresholds(Documented):
@@ -166,25 +166,28 @@ class DriftStatus(Documented):
     prediction: ColumnSummary | Column | None = None
     prediction_class: ColumnSummary | Column | None = None
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
+    news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring
 
 
-def _parameters(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+def query_parameters(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return optional parameters of a query, by name with their descriptions."""
     return [
         {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
         for name, text in texts.items()
     ]
 
 
-PARAMETERS: Final = _parameters(
+PARAMETERS: Final = query_parameters(
     {
         "model": "Which model, where several are watched.",
         "feature": "Columns to show with every statistic, separated by commas; repeat it for a name with a comma.",
         "windows": "Windows to show with every statistic beside the main one, separated by commas, or `all`.",
+        "since": "Say what changed since then: how long ago (`24h`, `7d`) or a moment.",
         "format": "`json`, or `html` for the page; by default the page for browsers, which ask for HTML in `Accept`.",
     }
 )
-REPORT_PARAMETERS: Final = _parameters(
+REPORT_PARAMETERS: Final = query_parameters(
     {
         "model": "Which model, where several are watched.",
         "feature": "Column to show in full, repeatable; by default those that changed most.",
