@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all servers browser wrk openmp kubernetes lint types docs monitoring dashboards-look generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all servers browser wrk openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -77,6 +77,9 @@ types: .venv/dev ## Check the types.
 docs: .venv/dev ## Write the generated pages of docs/.
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/example.py
+
+screenshots: .venv/dev browser ## Take the pictures of docs/pictures/ in the system's Chromium.
+	$(BIN)/python -m docs.screenshots
 
 monitoring: .venv/dev ## Write the generated files of monitoring/ and deploy/: configuration, rules, dashboards.
 	$(BIN)/python monitoring/grafana/dashboards.py

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 from html import unescape
@@ -11,7 +12,7 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.wording import sentence
 from driftgauge.edges.web.facts import NO_LINKS, Health, PageFacts, Traffic
 from driftgauge.edges.web.query import MOST_FEATURES, Query
-from driftgauge.edges.web.render import STYLE, asset, render_page, render_report
+from driftgauge.edges.web.render import SCRIPT, STYLE, asset, render_page, render_report
 from driftgauge.edges.web.view import mail_address
 from driftgauge.edges.web.words import UNKNOWN
 from hypothesis import given, settings
@@ -153,10 +154,23 @@ def test_a_bar_is_filled_up_to_its_mark_at_the_threshold() -> None:
         assert float(length) <= 90.0
 
 
+def test_a_row_draws_reference_and_window_bin_by_bin() -> None:
+    shapes = re.findall(
+        r'class="shape".*?class="reference" d="(.*?)"/><path class="current" d="(.*?)"', page_of(REPORT)
+    )
+    assert len(shapes) == len(REPORT.baseline.columns)
+    (before, now) = shapes[[REPORT.verdicts[i].name for i in REPORT.worst_first].index("gone")]
+    heights = [[int(height) for height in re.findall(r"v-(\d+)", side)] for side in (before, now)]
+    assert heights[1][-1] == 23  # all rows are missing
+    assert set(heights[1][:-1]) == {0}
+    assert max(heights[0]) <= 3
+    assert 'class="shape"' not in page_of(empty_report("x"))
+
+
 def test_a_thousand_columns_are_paged_and_take_little_room() -> None:
     report = many_report(1_000)
     text = page_of(report)
-    assert len(text) + len(asset(STYLE).text) < 80_000
+    assert len(gzip.compress((text + asset(STYLE).text + asset(SCRIPT).text).encode())) < 50_000
     assert "1–50 of 1,000" in Tree(text).words
     assert "951–1,000 of 1,000" in tree_of(report, Query(page=99)).words
     found = tree_of(report, Query(search="COLUMN 099", show="critical")).words
@@ -199,7 +213,7 @@ def test_a_column_is_shown_with_every_statistic_and_its_settings() -> None:
     for name in ("psi_debiased", "ks_statistic", "p95", "1,000 rows", "24h", "median", "0.10 warning, 0.20 critical"):
         assert name in words
     assert f"{REPORT.main.sample.mean[1]:.3g}" in words
-    assert "1 rows (unknown without times in the reference)" in words
+    assert "1 row (unknown without times in the reference)" in words
     columns = tuple(replace(column, tau=633.1) for column in REPORT.baseline.columns)
     timed = replace(REPORT.evidence, tau=np.full(3, 633.1))
     shown = replace(REPORT, baseline=replace(REPORT.baseline, columns=columns), evidence=timed)

@@ -17,7 +17,7 @@ from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.web.query import Query
-from driftgauge.edges.web.rows import FeatureRow, feature_row
+from driftgauge.edges.web.rows import FeatureRow, feature_row, rows_of, verdict_window
 from driftgauge.edges.web.trend import Past
 from driftgauge.edges.web.words import UNKNOWN, number
 
@@ -101,6 +101,7 @@ class FeatureView:
     settings: Mapping[str, str]
     span: str
     """How much of the past its line shows."""
+    main_window: str
 
 
 def feature_view(report: DriftReport, i: int, query: Query, past: Past | None = None) -> FeatureView:
@@ -119,6 +120,7 @@ def feature_view(report: DriftReport, i: int, query: Query, past: Past | None = 
         ],
         settings=_settings(report, i),
         span=past.span if past else "",
+        main_window=rows_of(report.main),
     )
 
 
@@ -131,8 +133,8 @@ def window_name(window: WindowReport) -> str:
 
 
 def distribution(report: DriftReport, i: int) -> Distribution | None:
-    """Return the main window beside the reference; None without rows."""
-    window, column = report.main, report.baseline.columns[i]
+    """Return the window of the verdict beside the reference; None without rows."""
+    window, column = verdict_window(report, i), report.baseline.columns[i]
     current, reference = window.counts[i].astype(np.float64), window.reference[i]
     if current.sum() == 0 or reference.sum() == 0:
         return None
@@ -141,7 +143,7 @@ def distribution(report: DriftReport, i: int) -> Distribution | None:
     rows = _bin_rows(column, current[:size], reference[:size], terms)
     charted = _charted(rows, terms)
     return Distribution(
-        window=f"last {window.rows:,} rows" if window.slides else f"{window.rows:,} rows of the table",
+        window=rows_of(window),
         charted=charted,
         bins=rows,
         left_out=len(rows) - len(charted),
@@ -195,7 +197,7 @@ def _summary(column: ColumnBaseline, current: FloatArray, reference: FloatArray,
 
 def _quantiles(report: DriftReport, i: int) -> list[QuantileRow]:
     """Return moments and quantiles of both sides; empty for a column without numbers."""
-    column, sample = report.baseline.columns[i], report.main.sample
+    column, sample = report.baseline.columns[i], verdict_window(report, i).sample
     if column.kind != "numeric" or not column.quantiles:
         return []
     levels = np.quantile(np.array(column.quantiles), LEVELS)
@@ -233,7 +235,11 @@ class _Line:
 
 
 def _settings(report: DriftReport, i: int) -> dict[str, str]:
-    column, own, window = report.baseline.columns[i], report.policy.column(report.verdicts[i].name), report.main
+    column, own, window = (
+        report.baseline.columns[i],
+        report.policy.column(report.verdicts[i].name),
+        verdict_window(report, i),
+    )
     warning, critical = (float(window.thresholds[limit][i]) for limit in ("warning", "critical"))
     origin = "the reference's expected range" if window.by_expected_range[i] else "the settings"
     tolerance = report.policy.budget.tolerance if own.tolerance is None else own.tolerance
@@ -246,6 +252,11 @@ def _settings(report: DriftReport, i: int) -> dict[str, str]:
         "Monitored": "yes" if own.monitor else "no",
         "Raises alerts": "yes" if own.alert and own.monitor else "no",
         "Smallest shift that counts": f"{short(tolerance)} standard deviations",
-        "Autocorrelation time": f"{short(float(report.evidence.tau[i]))} rows ({reference_tau} in the reference)",
+        "Autocorrelation time": f"{_rows(float(report.evidence.tau[i]))} ({reference_tau} in the reference)",
         "Reference": f"{column.rows:,} rows, {len(column.counts)} bins",
     }
+
+
+def _rows(number: float) -> str:
+    words = short(number)
+    return "1 row" if words == "1" else f"{words} rows"

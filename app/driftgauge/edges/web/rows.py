@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import two_decimals
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.wording import sentence
@@ -17,6 +21,8 @@ from driftgauge.edges.web.words import ago, badge, colour, minute, share
 
 BAR: Final = 90.0
 """Length of a bar; its threshold is at two thirds."""
+MOST_BARS: Final = 14
+"""Bins of the small chart in a row; those with most rows."""
 THRESHOLD_AT: Final = BAR * 2.0 / 3.0
 
 
@@ -60,8 +66,11 @@ class FeatureRow:
     missing: str
     unseen: str
     out_of_range: str
-    strange: bool
-    """Whether one of these shares is at its threshold."""
+    much_missing: bool
+    much_unseen: bool
+    """Whether the share is at its threshold."""
+    shape: tuple[str, str]
+    """Paths of the bars of reference and window, bin by bin; empty without rows."""
     trend: str = ""
     """Points of the line of its PSI; empty without a history."""
 
@@ -92,6 +101,8 @@ class FeatureTable:
     pages: int
     threshold: str
     """Of evidence."""
+    window: str
+    """The main window in words."""
     span: str = ""
     """How much of the past the lines show; empty without any."""
 
@@ -118,6 +129,7 @@ def feature_table(report: DriftReport, query: Query, past: Past | None = None, *
         following=query.address(page=page + 1) if page < pages else None,
         pages=pages,
         threshold=f"{report.evidence.threshold_log10:.1f}",
+        window=rows_of(report.main),
         span=past.span if past else "",
     )
 
@@ -177,7 +189,9 @@ def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = N
         missing=share(missing),
         unseen=share(unseen),
         out_of_range=share(beyond),
-        strange=_is_strange(report, i, missing, unseen),
+        much_missing=_is_much(report, i, "missing", missing),
+        much_unseen=_is_much(report, i, "unseen", unseen),
+        shape=_shape(report, i),
         trend=past.line(report, i) if past else "",
     )
 
@@ -235,11 +249,42 @@ def _length(ratio: float) -> float:
     return round(min(max(ratio * THRESHOLD_AT, 0.0), BAR), 1)
 
 
-def _is_strange(report: DriftReport, i: int, missing: float, unseen: float) -> bool:
-    """Say whether missing or unseen values have reached their thresholds for warning."""
-    column, policy = report.baseline.columns[i], report.policy
-    own = policy.column(column.name)
-    most_missing = (own.missing_thresholds or policy.missing_thresholds)[0]
-    most_unseen = (own.unseen_thresholds or policy.unseen_thresholds)[0]
-    before = column.counts[column.bins.special["missing"]] / max(1.0, sum(column.counts))
-    return missing - before >= most_missing or unseen >= most_unseen
+def rows_of(window: WindowReport) -> str:
+    """Return the rows of a window in words."""
+    return f"last {window.rows:,} rows" if window.slides else f"{window.rows:,} rows of the table"
+
+
+def verdict_window(report: DriftReport, i: int) -> WindowReport:
+    """Return the sliding window on which the verdict on a column rests: that with its largest effect."""
+    sliding = [window for window in report.windows.values() if window.capacity is not None]
+    effects = [float(window.effect("warning")[i]) for window in sliding]
+    known = [(effect, window) for effect, window in zip(effects, sliding, strict=True) if not math.isnan(effect)]
+    return max(known, key=lambda pair: pair[0])[1] if known else report.main
+
+
+def _shape(report: DriftReport, i: int) -> tuple[str, str]:
+    """Return the bars of a small chart: the shares of the bins, those of the window beside those of the reference."""
+    window, size = verdict_window(report, i), len(report.baseline.columns[i].bins.names)
+    sides = window.reference[i, :size].astype(np.float64), window.counts[i, :size].astype(np.float64)
+    if not all(side.sum() > 0.0 for side in sides):
+        return "", ""
+    used = np.flatnonzero((sides[0] > 0.0) | (sides[1] > 0.0))
+    if len(used) > MOST_BARS:
+        used = used[np.sort(np.argsort(-(sides[0] + sides[1])[used], kind="stable")[:MOST_BARS])]
+    shares = [side[used] / side.sum() for side in sides]
+    heights = [23.0 * share / max(float(share.max()) for share in shares) for share in shares]
+    step = 100.0 / len(used)
+    return _bars(heights[0], 0.3 * step, step), _bars(heights[1], 0.65 * step, step)
+
+
+def _bars(heights: FloatArray, first: float, step: float) -> str:
+    return "".join(f"M{first + step * i:.0f} 24v-{height:.0f}" for i, height in enumerate(heights.tolist()))
+
+
+def _is_much(report: DriftReport, i: int, statistic: Literal["missing", "unseen"], share: float) -> bool:
+    """Say whether missing or unseen values have reached their threshold for warning, above the reference's."""
+    column = report.baseline.columns[i]
+    code = column.bins.special.get(statistic)
+    before = 0.0 if code is None else column.counts[code] / max(1.0, sum(column.counts))
+    limit = report.policy.thresholds(statistic, [column.name])[0, 0]
+    return bool(share - before >= limit)

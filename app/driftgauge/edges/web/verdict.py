@@ -13,7 +13,7 @@ from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.edges.web.facts import Links
 from driftgauge.edges.web.query import Query
-from driftgauge.edges.web.rows import Since, moved, since
+from driftgauge.edges.web.rows import Since, moved, since, verdict_window
 from driftgauge.edges.web.words import badge, colour, count
 
 NAMED: Final = 4
@@ -145,12 +145,13 @@ def _cause(report: DriftReport, features: Sequence[ColumnVerdict]) -> str:
     name, i = features[0].name, report.baseline.names.index(features[0].name)
     share = features[0].finding.share if features[0].finding else None
     special = report.baseline.columns[i].bins.special
-    terms = report.baseline.psi_terms(report.main.counts, report.main.reference)[i]
+    window = verdict_window(report, i)
+    terms = report.baseline.psi_terms(window.counts, window.reference)[i]
     if share is not None and int(terms.argmax()) == special.get(MISSING) and share.ratio > share.reference_ratio:
         return f"Check the source of {name}: its values are missing."
     if share is not None and int(terms.argmax()) == special.get(UNSEEN):
         return f"Check the source of {name}: it sends values that the reference does not have."
-    factor = _factor(float(report.main.sample.mean[i]), report.baseline.columns[i].mean)
+    factor = _factor(float(window.sample.mean[i]), report.baseline.columns[i].mean)
     if factor:
         return f"Check the unit of {name}: its mean is {factor} the reference's."
     return f"Ask the owner of {name}'s source what changed. Its distribution shows which values moved."
