@@ -142,6 +142,7 @@ class Log:
         self._cells: Final[FloatArray] = self._row.view(np.float64)
         self._values: Final[FloatArray] = self._cells[VALUES:-1]
         self._checked: Final[WordArray] = self._row[:-1]
+        self._check: Final[WordArray] = self._row[-1:].reshape(())
 
     def resume(self, position: int, *, intact: bool) -> str:
         """Continue after the last owner, however it ended; return what was found damaged, empty for nothing.
@@ -197,7 +198,7 @@ class Log:
         self._cells[ARRIVAL] = arrival
         self._cells[AT] = at
         self._values[:] = values
-        self._row[-1] = self._checked @ self.reader.multipliers
+        self._checked.dot(self.reader.multipliers, out=self._check)  # `@` takes a microsecond more
         self.reader.records[self.rows % self._capacity] = self._row
         self._failpoint("append.written")
         with self.counters.lock:  # another thread may publish
