@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -42,6 +43,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def posted(app: FastAPI, body: Any) -> httpx.Response:
+    """Send a request to the application, without a server."""
+
+    async def post() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as client:
+            return await client.post("/predict", json=body)
+
+    return asyncio.run(post())
+
+
 @pytest.fixture
 def names(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Give the variables that a reader of the page has, in a folder with the model and its baseline."""
@@ -74,6 +85,9 @@ def test_every_other_piece_of_code_runs(
     before = names["monitor"]
     exec(code, names)  # noqa: S102  # our own page
     calls = re.findall(r"^ *(?:monitor\.observe|score_of|answer_to)\((\w+|{)", code, flags=re.MULTILINE)
+    if "instrument(" in code:
+        assert posted(names["app"], {"rows": [names["row"]] * 2}).status_code == 200
+        calls += ["posted"] * 2
     expected = sum(len(names["frame"]) if of == "frame" else 1 for of in calls)
     report = names["report"] if "report" in names else names["monitor"].report()
     assert getattr(report, "rows_observed", expected) == expected
