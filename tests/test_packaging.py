@@ -57,3 +57,22 @@ def test_a_wheel_brings_the_files_of_the_page(unpacked: Path) -> None:
 
 def test_a_wheel_says_that_it_is_typed(unpacked: Path) -> None:
     assert (unpacked / "driftgauge" / "py.typed").is_file()
+
+
+def test_a_wheel_brings_the_pages_that_a_monitor_shows(unpacked: Path) -> None:
+    code = """
+import wsgiref.util
+import driftgauge
+
+baseline = driftgauge.create_baseline({"age": [31, 42, 57, 38] * 100})
+with driftgauge.Monitor.open(baseline) as monitor:
+    for path in ("/", "/static/page.css", "/drift/report", "/runbooks"):
+        environ = {"PATH_INFO": path, "HTTP_ACCEPT": "text/html,*/*"}
+        wsgiref.util.setup_testing_defaults(environ)
+        body = b"".join(monitor.wsgi()(environ, lambda status, headers: print(path, status)))
+        assert body
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=unpacked, check=True, capture_output=True, text=True, timeout=120
+    )
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["200"] * 4, done.stdout

@@ -12,8 +12,11 @@ import pytest
 from tests.e2e.processes import answers, free_port, running, until
 from tests.examples import Example
 from tests.installed import Installed
+from tests.pages import blocks, commands, page
 
 pytestmark = pytest.mark.e2e
+
+PAGE = page("docs", "your-own-service.md")
 
 
 @pytest.fixture
@@ -57,3 +60,30 @@ def test_a_wheel_holds_the_package_and_its_metadata_alone(installed: Installed) 
     assert [name for name in names if name.endswith("dist-info/licenses/LICENSE")]
     assert "driftgauge/py.typed" in names
     assert "\nLicense-Expression: Apache-2.0\n" in metadata
+
+
+SHOWN = """
+import json, wsgiref.util, driftgauge
+environ = {"PATH_INFO": "/drift/status"}
+wsgiref.util.setup_testing_defaults(environ)
+answer = b"".join(monitor.wsgi()(environ, lambda status, headers: None))
+print(json.loads(answer)["rows_observed"], driftgauge.__file__)
+"""
+
+
+def test_a_program_has_its_model_monitored_by_the_lines_of_the_documentation(
+    installed: Installed, project: Path
+) -> None:
+    rows = [f"{20 + i % 50},0.{i % 9 + 1}" for i in range(400)]
+    (project / "training.csv").write_text("\n".join(["age,prediction", *rows]))
+    ((_, *build),) = commands(blocks(PAGE, "sh")[0].replace("training.parquet", "training.csv"))
+    given = "from fastapi import FastAPI\napp, row, score = FastAPI(), {'age': 41}, 0.3\n"
+    program = given + blocks(PAGE, "python")[0] + SHOWN
+    for command in ([str(installed.command), *build], [str(installed.python), "-c", program]):
+        done = subprocess.run(
+            command, cwd=project, env=installed.env, check=True, capture_output=True, text=True, timeout=120
+        )
+    observed, ours = done.stdout.split()
+    assert observed == "1"
+    assert Path(ours).is_relative_to(installed.folder)
+    assert (project / "state").is_dir()
