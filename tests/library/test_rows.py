@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections import defaultdict
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.errors import Reason, Refused
+from driftgauge.library.cells import CategoryCells
 from driftgauge.library.rows import RowReader
 from driftgauge.models.predictor import Predictor
 from hypothesis import given, settings
@@ -61,9 +66,105 @@ SHAPES: dict[str, Callable[[dict[str, list[Any]]], Any]] = {
     "pandas in another order": lambda c: pd.DataFrame(c)[["city", "flag", "age"]],
     "polars": pl.DataFrame,
     "pyarrow": pa.table,
+    "pyarrow in one piece": lambda c: pa.RecordBatch.from_pydict(c),
+    "list of series": lambda c: [row for _, row in pd.DataFrame(c, dtype=object).iterrows()],
     "object array": lambda c: pd.DataFrame(c).to_numpy(),
     "structured array": lambda c: pd.DataFrame(c).to_records(index=False),
 }
+
+
+class Tensor:
+    """An array of a library that the monitor does not know, on a device where numpy may not reach it."""
+
+    def __init__(self, values: list[Any], *, is_near: bool = True) -> None:
+        self.values, self.is_near = values, is_near
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if not self.is_near:
+            raise TypeError("move it to the CPU first")
+        return np.array(self.values, dtype=dtype or float)
+
+
+def masked(values: Any, mask: Any) -> Any:
+    return np.ma.masked_array(np.asarray(values), np.asarray(mask, dtype=bool))
+
+
+def test_an_integer_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(Refused, match="city: this int cannot be written as text"):
+        READER.read({"age": 1, "flag": 0, "city": 10**5_000}, 0.5)
+
+
+def test_a_tensor_out_of_reach_is_refused_by_its_type() -> None:
+    with pytest.raises(Refused, match="prediction: expected a number or None, got Tensor"):
+        READER.read({"age": 1, "flag": 0, "city": "a"}, Tensor([0.5], is_near=False))
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (Decimal("1.5"), 1.5),
+        (Fraction(1, 4), 0.25),
+        (np.array(2.5), 2.5),
+        (pa.scalar(3.5), 3.5),
+        (np.float16(1.5), 1.5),
+        (np.uint64(2**64 - 1), 2.0**64),
+        (Decimal("NaN"), math.nan),
+        (np.ma.masked, math.nan),
+        (-0.0, -0.0),
+        (5e-324, 5e-324),
+    ],
+)
+def test_numbers_of_other_types_are_numbers_both_ways(value: Any, number: float) -> None:
+    row = {"age": value, "flag": 1, "city": "north"}
+    expected = np.array([[number, 1.0, CITY.category_code("north"), number]])
+    quick = READER.row(row, value)
+    assert quick is None or same(quick[np.newaxis], expected)
+    assert same(READER.read(row, value), expected)
+    assert same(RowReader(numbers()).read(np.zeros(3), value)[:, -1], expected[:, -1])
+
+
+def test_masked_values_are_missing() -> None:
+    mask = [[0, 1, 0], [0, 0, 0]]
+    for kind in (float, int):
+        read = RowReader(numbers()).read(masked(np.ones((2, 3), kind), mask), [0.5, 0.5])
+        assert same(read, np.array([[1.0, math.nan, 1.0, 0.5], [1.0, 1.0, 1.0, 0.5]]))
+    read = RowReader(numbers()).read(np.zeros((2, 3)), masked([0.5, 0.5], [1, 0]))
+    assert same(read[:, -1], np.array([math.nan, 0.5]))
+
+
+def test_numbers_whose_sum_is_too_large_are_read_without_a_warning() -> None:
+    rows = np.full((2, 3), 1e308)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert same(RowReader(numbers()).read(rows, [0.5, 0.5])[:, :3], rows)
+        with pytest.raises(Refused, match="f0: inf is not a finite number"):
+            RowReader(numbers()).read(np.array([[math.inf, -math.inf, 0.0]]), [0.5])
+        with pytest.raises(Refused, match="prediction: inf is not a finite number"):
+            RowReader(numbers()).read(np.zeros(3), 10**400)
+        assert RowReader(numbers()).row(np.zeros(3), 10**400) is None
+
+
+def test_a_class_is_never_taken_for_the_score() -> None:
+    row = {"age": 1.0, "flag": 0, "city": "north"}
+    assert READER.row(row, None, 0.5) is None
+    with pytest.raises(Refused, match="prediction is missing"):
+        READER.read(row, None, 0.5)
+
+
+def test_columns_are_named_by_numbers_too() -> None:
+    baseline = build_baseline({"0": np.arange(50.0), "1": np.arange(50.0)}, created="2026")
+    read = RowReader(baseline).read(pd.DataFrame([[1.0, 2.0]]))
+    assert read.tolist() == [[1.0, 2.0]]
+
+
+def test_what_only_equals_a_category_is_no_category_of_the_short_way() -> None:
+    reader = RowReader(build_baseline({"c": Categories(np.repeat([0, 1], 50), ("1", "true"))}, created="2026"))
+    assert reader.read([{"c": 1}]).tolist() == [[0.0]]
+    for value, code in ((np.True_, 1.0), (1.0, 0.0), (1, 0.0)):
+        quick = reader.row({"c": value}, None)
+        assert quick is None or quick.tolist() == [code]
+        assert reader.read({"c": value}).tolist() == [[code]]
+    assert reader.row({"c": Decimal(1)}, None) is None
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -82,7 +183,17 @@ def test_the_same_rows_are_the_same_in_every_shape(shape: str) -> None:
         ]
     )
     scores: list[float | None] = [0.1, 0.2, 0.3, None]
-    for given_scores in (scores, tuple(scores), np.array(scores, dtype=float), pd.Series(scores)):
+    for given_scores in (
+        scores,
+        tuple(scores),
+        np.array(scores, dtype=float),
+        np.array(scores, dtype=float).reshape(4, 1),
+        masked([0.1, 0.2, 0.3, 9.0], [0, 0, 0, 1]),
+        pd.Series(scores, index=[3, 2, 1, 0]),
+        pd.DataFrame({"score": scores}),
+        pa.array(scores),
+        Tensor(scores),
+    ):
         assert same(READER.read(SHAPES[shape](columns), given_scores), expected)
 
 
@@ -167,6 +278,24 @@ def test_missing_values_of_every_library_are_missing() -> None:
         ([[1, 0, "a"], 3], Reason.WRONG_TYPE, None, "row 1 is int"),
         (pd.DataFrame({"age": [1.0], "flag": [0.0]}), Reason.MISSING_FEATURE, "city", "city is absent"),
         (pd.DataFrame({"age": [1.0], "x": [0.0]}), Reason.UNKNOWN_FEATURE, "x", "x is not a column"),
+        (
+            {"age": 1, "flag": 0, "city": "a", "prediction": 1},
+            Reason.UNKNOWN_FEATURE,
+            "prediction",
+            "is no feature: give",
+        ),
+        ({"age": 1, "flag": 0, "city": "\ud800"}, Reason.WRONG_TYPE, "city", "this str cannot be written as text"),
+        ({"age": np.complex128(1j), "flag": 0, "city": "a"}, Reason.WRONG_TYPE, "age", "got complex128"),
+        ({"age": Decimal("sNaN"), "flag": 0, "city": "a"}, Reason.WRONG_TYPE, "age", "got Decimal"),
+        (defaultdict(int, {"age": 1, "flag": 0}), Reason.MISSING_FEATURE, "city", "city is absent"),
+        (pd.Series([1, 0, "a", "b"], ["age", "flag", "city", "city"]), Reason.UNKNOWN_SHAPE, "city", "named city"),
+        (
+            pd.DataFrame([[1, 0, "a", "b"]], columns=["age", "flag", "city", "city"]),
+            Reason.UNKNOWN_SHAPE,
+            "city",
+            "several columns are named city",
+        ),
+        ({0: 1}.values(), Reason.UNKNOWN_SHAPE, "rows", "the rows are dict_values"),
         (np.zeros(2, dtype=[("age", "f8"), ("x", "f8")]), Reason.UNKNOWN_FEATURE, "x", "x is not a column"),
     ],
     ids=str,
@@ -185,7 +314,10 @@ def test_bad_rows_have_the_servers_reason(rows: Any, reason: Reason, field: str 
         (None, Reason.MISSING_FEATURE, "prediction is missing, but the baseline has such a column"),
         (0.5, Reason.WRONG_FEATURE_COUNT, "prediction has one value for 2 rows"),
         ([0.5], Reason.WRONG_FEATURE_COUNT, "prediction has 1 values for 2 rows"),
-        (np.zeros((2, 2)), Reason.WRONG_TYPE, "prediction: expected a number or None"),
+        (np.zeros((2, 2)), Reason.UNKNOWN_SHAPE, "prediction has shape (2, 2): give one value for each row"),
+        (np.zeros(2, complex), Reason.WRONG_TYPE, "prediction: expected a number or None, got complex"),
+        ([[0.5], [0.5, 0.5]], Reason.WRONG_TYPE, "prediction: expected a number or None, got list"),
+        ({0: 0.5}.values(), Reason.WRONG_FEATURE_COUNT, "prediction has one value for 2 rows"),
         (["0.5", "0.5"], Reason.WRONG_TYPE, "prediction: expected a number or None, got the text '0.5'"),
         ([0.5, math.inf], Reason.NOT_FINITE, "prediction: inf is not a finite number"),
     ],
@@ -229,3 +361,15 @@ def test_the_memory_for_categories_is_bounded() -> None:
         reader.read({"age": 1, "flag": 0, "city": cities[0]}, 0.5)
         reader.read([{"age": 1, "flag": 0, "city": city} for city in cities], [0.5] * 1_000)
     assert max(len(codes) for codes in reader._codes if codes is not None) <= 10_000
+
+
+def test_long_texts_are_not_remembered() -> None:
+    cells = CategoryCells(small_baseline().columns[2])
+    before = len(cells.codes)
+    cells.of(["x" * 10_000, "new"])
+    assert len(cells.codes) == before + 1
+
+
+def test_a_frame_that_is_not_computed_is_refused() -> None:
+    with pytest.raises(Refused, match="the rows are LazyFrame: give a dict by name"):
+        READER.read(pl.LazyFrame({"age": [1]}), 0.5)

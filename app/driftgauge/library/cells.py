@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,12 @@ from driftgauge.models.categories import other_names
 
 _KNOWN: Final = 10_000
 """Categories whose bins a column remembers; more would be text that differs from row to row."""
+_KNOWN_LENGTH: Final = 200
+"""Most characters of such a category."""
+
+
+_NO_NUMBERS: Final = (str, np.character, np.complexfloating, np.datetime64, np.timedelta64)
+"""Types that numpy would convert to a number all the same."""
 
 
 class NumberCells:
@@ -47,11 +52,8 @@ class NumberCells:
         if self._of_text:
             if isinstance(value, str):
                 return float(len(value))
-        elif isinstance(value, Real | np.number | np.bool_):
-            try:
-                return float(value)
-            except OverflowError:
-                return math.inf
+        elif (number := _number_of(value)) is not None:
+            return number
         wanted = "a text" if self._of_text else "a number"
         raise Refused(
             Reason.WRONG_TYPE,
@@ -77,7 +79,8 @@ class CategoryCells:
             values = values.tolist()
         known = self.codes
         try:
-            return np.array([known[value] if type(value) is str else self._code(value, 0) for value in values])
+            codes = [known[value] if type(value) is str else self._code(value, 0) for value in values]
+            return np.array(codes, dtype=np.float64)
         except (KeyError, Refused):
             return np.array([self._code(value, row) for row, value in enumerate(values)], dtype=np.float64)
 
@@ -98,15 +101,27 @@ class CategoryCells:
                 f"{bounded_name(self.name)}: {value} is not a finite number; give None for a missing value",
                 {"field": self.name, "row": row},
             )
-        name = str(category_name(value))
+        name = self._name(value, row)
         if not isinstance(value, str):
             name = self._others.get(name, name)
         code = self.codes.get(name)
         if code is None:
             code = float(self._bins.category_code(name))
-        if len(self.codes) < _KNOWN and type(value) in (str, int):
+        if len(self.codes) < _KNOWN and type(value) in (str, int) and len(name) <= _KNOWN_LENGTH:
             self.codes[value] = code
         return code
+
+    def _name(self, value: Any, row: int) -> str:
+        try:
+            name = str(category_name(value))
+            name.encode()
+        except ValueError as error:  # half a surrogate pair, or an integer of thousands of digits
+            raise Refused(
+                Reason.WRONG_TYPE,
+                f"{bounded_name(self.name)}: this {type(value).__name__} cannot be written as text: {error}",
+                {"field": self.name, "row": row},
+            ) from None
+        return name
 
 
 Cells = NumberCells | CategoryCells
@@ -119,10 +134,12 @@ def cells_of(column: ColumnBaseline) -> Cells:
 
 def is_missing(value: Any) -> bool:
     """Say whether a value stands for a missing one: None, NaN, pandas' NA or NaT."""
-    if value is None:
+    if value is None or value is np.ma.masked:
         return True
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
     return type(value).__name__ in ("NAType", "NaTType")
 
 
@@ -131,6 +148,18 @@ def type_name(value: Any) -> str:
     if isinstance(value, str):
         return f"the text {shortened(str(value))!r}"
     return shortened(type(value).__name__)
+
+
+def _number_of(value: Any) -> float | None:
+    """Return what can be converted to a number, such as a Decimal or a tensor without dimensions; None for others."""
+    if isinstance(value, _NO_NUMBERS) or getattr(value, "ndim", None) or not hasattr(value, "__float__"):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return None
 
 
 def _as_array(values: Sequence[Any]) -> FloatArray | None:

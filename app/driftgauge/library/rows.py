@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Number
 from operator import itemgetter
 from typing import Any, Final
 
@@ -18,11 +19,14 @@ from driftgauge.common.quoting import NAMED, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
 from driftgauge.errors import Reason, Refused
-from driftgauge.library.cells import CategoryCells, cells_of, type_name
+from driftgauge.library.cells import CategoryCells, cells_of, is_missing, type_name
+from driftgauge.library.columns import column_of, labels_of, matrix_of
 
 _FLOAT: Final = np.dtype(np.float64)
 _OTHER: Final = object()
-"""Is no category: True and 1 are the same key."""
+"""Is no category."""
+_KEYS: Final = frozenset({str, int})
+"""Types of values that a category is looked up by; values of others, such as True and 1.0, may equal one of them."""
 
 
 class RowReader:
@@ -42,6 +46,8 @@ class RowReader:
         self._values: Final = _getter(self._names)
         self._is_quick: Final = names == (*self._names, *self._scores) and not any(c.of_text for c in baseline.columns)
         """Whether a row is the features and then the scores, each a number or a category, which has a short way."""
+        self._has_score: Final = PREDICTION in self._scores
+        self._has_class: Final = PREDICTION_CLASS in self._scores
         self._codes: Final = [own.codes if isinstance(own, CategoryCells) else None for own in cells]
         self._is_numeric: Final = not any(self._codes)
 
@@ -63,9 +69,11 @@ class RowReader:
         return values
 
     def _of_dict(self, row: Mapping[str, Any], prediction: Any, prediction_class: Any) -> FloatArray | None:
-        scores = [s for s in (prediction, prediction_class) if s is not None]
-        if len(row) != len(self._names) or len(scores) != len(self._scores):
+        if len(row) != len(self._names):
             return None
+        if (prediction is None) is self._has_score or (prediction_class is None) is self._has_class:
+            return None
+        scores = [s for s in (prediction, prediction_class) if s is not None]
         try:
             given = (*self._values(row), *scores)
             values = given if self._is_numeric else self._coded(given)
@@ -73,13 +81,13 @@ class RowReader:
                 return np.frombuffer(array("d", values))
             except TypeError:
                 return np.frombuffer(array("d", [math.nan if value is None else value for value in values]))
-        except (KeyError, TypeError, OverflowError):
+        except (KeyError, TypeError, ValueError, OverflowError, Warning):
             return None
 
     def _coded(self, values: Sequence[Any]) -> list[Any]:
         """Return the bin codes of known categories in place of their names; KeyError or TypeError for others."""
         return [
-            value if codes is None or value is None else codes[_OTHER if value is True or value is False else value]
+            value if codes is None or value is None else codes[value if type(value) in _KEYS else _OTHER]
             for value, codes in zip(values, self._codes, strict=True)
         ]
 
@@ -88,7 +96,7 @@ class RowReader:
             return None
         if len(row) == self._width and prediction is None:
             return row
-        one = len(self._scores) == 1 and type(prediction) in (float, int, np.float64)
+        one = len(self._scores) == 1 and type(prediction) in (float, np.float64)
         if len(row) != len(self._names) or not one:
             return None
         values = np.empty(self._width)
@@ -101,10 +109,14 @@ class RowReader:
 
         Raises Refused, naming the field and the row.
         """
-        if type(rows) is np.ndarray and rows.dtype.kind in "fiu" and prediction_class is None:
-            quick = self._matrix(rows, prediction)
-            if quick is not None:
-                return quick
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
+            if type(rows) is np.ndarray and rows.dtype.kind in "fiu" and prediction_class is None:
+                quick = self._matrix(rows, prediction)
+                if quick is not None:
+                    return quick
+            return self._columns(rows, prediction, prediction_class)
+
+    def _columns(self, rows: Any, prediction: Any, prediction_class: Any) -> FloatArray:
         features, count, single = self._features(rows)
         columns = np.empty((count, self._width))
         for position, cells, values in zip(self._positions, self._cells, features, strict=True):
@@ -122,7 +134,10 @@ class RowReader:
         if matrix.shape[1] == self._width and prediction is None:
             columns = matrix.astype(np.float64, copy=False)
         else:
-            scores = np.asarray(prediction)
+            try:
+                scores = np.asarray(matrix_of(prediction) if isinstance(prediction, np.ndarray) else prediction)
+            except ValueError:  # lists of different lengths
+                return None
             fits = scores.shape == (len(matrix),) or (scores.shape == () and len(matrix) == 1)
             if matrix.shape[1] != len(self._names) or not fits or scores.dtype.kind not in "fiu":
                 return None
@@ -135,27 +150,29 @@ class RowReader:
 
     def _features(self, rows: Any) -> tuple[list[Sequence[Any]], int, bool]:
         """Return the values of each feature, the number of rows, and whether a single row was given."""
-        if hasattr(rows, "to_dict") and hasattr(rows, "index") and not hasattr(rows, "columns"):
-            rows = rows.to_dict()  # a row of a DataFrame
+        if _is_series(rows):
+            rows = _named_values(rows)
         if isinstance(rows, Mapping):
             return [[value] for value in self._from_mapping(rows, 0)], 1, True
-        if hasattr(rows, "columns") or hasattr(rows, "column_names"):
+        if hasattr(rows, "__len__") and (hasattr(rows, "columns") or hasattr(rows, "column_names")):
             return (*self._from_table(rows), False)
-        if isinstance(rows, np.ndarray):
-            return self._from_array(rows)
-        if isinstance(rows, str | bytes) or not isinstance(rows, Sequence):
+        if isinstance(rows, np.ndarray | np.void):
+            return self._from_array(matrix_of(rows))
+        if isinstance(rows, str | bytes | bytearray) or not isinstance(rows, Sequence):
             raise Refused(
                 Reason.UNKNOWN_SHAPE,
                 f"the rows are {type_name(rows)}: give a dict by name, a list of dicts, a DataFrame or an array",
                 {"field": "rows"},
             )
-        if (rows and not isinstance(rows[0], Mapping | Sequence | np.ndarray)) or (rows and isinstance(rows[0], str)):
+        if rows and _is_cell(rows[0]):
             self._require_width(len(rows), 0)
             return [[value] for value in rows], 1, True
         lists = [self._list(row, index) for index, row in enumerate(rows)]
         return list(zip(*lists, strict=True)) or [[] for _ in self._names], len(lists), False
 
     def _list(self, row: Any, index: int) -> Sequence[Any]:
+        if _is_series(row):
+            row = _named_values(row, index)
         if isinstance(row, Mapping):
             return self._from_mapping(row, index)
         if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray):
@@ -165,26 +182,27 @@ class RowReader:
                 {"row": index},
             )
         self._require_width(len(row), index)
-        return row.tolist() if isinstance(row, np.ndarray) else row
+        return matrix_of(row).tolist() if isinstance(row, np.ndarray) else row
 
     def _from_mapping(self, row: Mapping[str, Any], index: int) -> Sequence[Any]:
-        try:
-            values: Sequence[Any] = self._values(row)
-        except KeyError:
-            missing = next(name for name in self._names if name not in row)
+        missing = [name for name in self._names if name not in row]
+        if missing or len(row) != len(self._names):
             self._refuse_unknown(row, {"row": index})
-            raise self._missing(missing, index) from None
-        if len(row) != len(self._names):
-            self._refuse_unknown(row, {"row": index})
+        if missing:
+            raise self._missing(missing[0], index)
+        values: Sequence[Any] = self._values(row)
         return values
 
     def _from_table(self, table: Any) -> tuple[list[Sequence[Any]], int]:
-        names = [str(name) for name in (table.column_names if hasattr(table, "column_names") else table.columns)]
-        self._refuse_unknown(dict.fromkeys(names), {})
+        try:
+            labels = labels_of(table)
+        except ValueError as error:
+            raise _repeated(str(error)) from None
+        self._refuse_unknown(labels, {})
         for name in self._names:
-            if name not in names:
+            if name not in labels:
                 raise self._missing(name)
-        return [_values_of(table[name]) for name in self._names], len(table)
+        return [column_of(table[labels[name]]) for name in self._names], len(table)
 
     def _from_array(self, rows: Any) -> tuple[list[Sequence[Any]], int, bool]:
         if rows.dtype.names:
@@ -217,8 +235,14 @@ class RowReader:
                 {"field": name, "row": 0},
             )
         position, cells = self._scores[name]
-        values = _values_of(given)
-        if np.ndim(values) == 0 or isinstance(values, str):
+        values: Any = column_of(given)
+        if getattr(values, "ndim", 0) > 1:
+            raise Refused(
+                Reason.UNKNOWN_SHAPE,
+                f"{name} has shape {values.shape}: give one value for each row, such as proba[:, 1] of probabilities",
+                {"field": name},
+            )
+        if not isinstance(values, list | tuple | np.ndarray) or getattr(values, "ndim", 1) == 0:
             values = [given] if single or len(columns) == 1 else None
         if values is None or len(values) != len(columns):
             many = "one value" if values is None else f"{len(values)} values"
@@ -248,6 +272,12 @@ class RowReader:
 
     def _refuse_unknown(self, given: Mapping[str, Any], where: Mapping[str, object]) -> None:
         unknown = [str(name) for name in given if name not in self._known_names]
+        if unknown and set(unknown) <= set(self._scores):
+            raise Refused(
+                Reason.UNKNOWN_FEATURE,
+                f"{named(unknown)} is no feature: give observe(rows, {unknown[0]}=…)",
+                {"field": unknown[0], **where},
+            )
         if unknown:
             what = "is not a column" if len(unknown) == 1 else "are not columns"
             raise Refused(
@@ -267,16 +297,27 @@ def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]
     return itemgetter(*names)
 
 
-def _values_of(values: Any) -> Any:
-    """Return a column of any library as an array or list."""
-    if isinstance(values, np.ndarray | list | tuple):
-        return values
-    if not hasattr(values, "to_numpy"):
-        return values
-    array = values.to_numpy()
-    if array.dtype.kind in "fiub":
-        return array
-    for listing in ("to_pylist", "to_list"):  # of pyarrow; of pandas and polars
-        if hasattr(values, listing):
-            return getattr(values, listing)()
-    return array
+def _is_series(row: Any) -> bool:
+    """Say whether this is a row of a DataFrame."""
+    return hasattr(row, "to_dict") and hasattr(row, "index") and not hasattr(row, "columns")
+
+
+def _named_values(series: Any, index: int = 0) -> Mapping[str, Any]:
+    values: Mapping[Any, Any] = series.to_dict()
+    if len(values) != len(series):
+        names = list(series.index)
+        raise _repeated(str(next(name for name in names if names.count(name) > 1)), {"row": index})
+    return {str(name): value for name, value in values.items()}
+
+
+def _is_cell(value: Any) -> bool:
+    """Say whether the first value of a list belongs to a row, and is not a row itself."""
+    return value is None or isinstance(value, str | bytes | Number | np.generic) or is_missing(value)
+
+
+def _repeated(name: str, where: Mapping[str, object] | None = None) -> Refused:
+    return Refused(
+        Reason.UNKNOWN_SHAPE,
+        f"several columns are named {shortened(name)}: give each once",
+        {"field": shortened(name), **(where or {})},
+    )
