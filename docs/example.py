@@ -1,4 +1,4 @@
-"""Write what README.md, docs/concepts.md and docs/check.md show of one example: orders of a shop, from a fixed seed."""
+"""Write what docs/concepts.md and docs/check.md show of one example: orders of a shop, from a fixed seed."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def pages() -> dict[Path, str]:
     """Return the picture and the pages with the example's numbers, by the files that hold them."""
     found, days = example(), example("1d")
     columns = points(found.worst.report)
-    concepts, checking, readme = HERE / "concepts.md", HERE / "check.md", HERE.parent / "README.md"
+    concepts, checking = HERE / "concepts.md", HERE / "check.md"
     page = filled(concepts.read_text(encoding="utf-8"), "numbers", numbers(columns))
     text = filled(checking.read_text(encoding="utf-8"), "table", printed(found))
     text = filled(text, "statistics", printed(found, statistics=True))
@@ -278,7 +278,6 @@ def pages() -> dict[Path, str]:
         HERE / "concepts.svg": picture(columns),
         concepts: filled(page, "reason", f"> {found.worst.report.reason}"),
         checking: filled(text, "history", printed(days)),
-        readme: filled(readme.read_text(encoding="utf-8"), "table", printed(found)),
     }
 
 

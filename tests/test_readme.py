@@ -21,16 +21,17 @@ from tests.pages import ROOT, blocks, page
 from tests.test_imports import PACKAGES
 
 README = page("README.md")
+QUICKSTART = page("docs", "quickstart.md")
 ARCHITECTURE = page("docs", "architecture.md")
 
 
 @pytest.mark.long
 @pytest.mark.e2e
 def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed: Installed, tmp_path: Path) -> None:
-    (code,) = blocks(README, "python")
+    (code,) = blocks(QUICKSTART, "python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
     subprocess.run([installed.python, "-c", code], cwd=tmp_path, env=installed.env, check=True, timeout=120)
-    (serve,) = [shlex.split(block) for block in blocks(README, "sh") if block.startswith("driftgauge serve")]
+    (serve,) = [shlex.split(block) for block in blocks(QUICKSTART, "sh") if block.startswith("driftgauge serve")]
     port, log = free_port(), tmp_path / "log"
     command, *given = serve
     assert command == "driftgauge"
@@ -38,7 +39,7 @@ def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed:
     with running(*given, log=log, command=[str(installed.command)], cwd=tmp_path, env=installed.env) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: answers(address), process, log)
-        asked = next(block for block in blocks(README, "sh") if "/predict -d" in block)
+        asked = next(block for block in blocks(QUICKSTART, "sh") if "/predict -d" in block)
         (body,) = re.findall(r"/predict -d '(.*?)'", asked, flags=re.DOTALL)
         form = {"content-type": "application/x-www-form-urlencoded"}  # what curl says of -d
         (answer,) = httpx.post(f"{address}/predict", content=body, headers=form).json()["predictions"]
@@ -53,8 +54,19 @@ def test_ones_own_model_is_served_in_ten_lines_by_the_installed_wheel(installed:
 def test_the_options_it_names_are_public() -> None:
     import driftgauge
 
-    (named,) = set(re.findall(r"driftgauge\.(\w+)\(time=", README))
+    (named,) = set(re.findall(r"driftgauge\.(\w+)\(time=", QUICKSTART))
     assert hasattr(getattr(driftgauge, named)(time="at"), "time")
+
+
+def test_it_is_two_screens_long() -> None:
+    assert len(README.splitlines()) <= 110
+
+
+def test_its_lines_for_ones_own_app_are_those_of_their_page() -> None:
+    (lines,) = blocks(README, "python")
+    shown = "\n".join(blocks(page("docs", "your-own-service.md"), "python"))
+    for line in lines.splitlines():
+        assert line.partition("  #")[0].strip() in shown, line
 
 
 def test_its_commands_exist_and_its_links_lead_somewhere() -> None:
@@ -63,7 +75,7 @@ def test_its_commands_exist_and_its_links_lead_somewhere() -> None:
     assert targets == ["demo", "test", "test-all"]
     for target in targets:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
-    for link in re.findall(r"\]\(([\w./-]+)\)", README):
+    for link in [*re.findall(r"\]\(([\w./-]+)\)", README), *re.findall(r'src(?:set)?="([^"]+)"', README)]:
         assert (ROOT / link).is_file(), link
 
 

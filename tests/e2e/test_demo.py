@@ -18,7 +18,7 @@ from driftgauge.demo.year import year_flights
 from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
 from tests.trained_demo import TrainedDemo
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "demo.md"
 
 pytestmark = pytest.mark.e2e
 
@@ -58,7 +58,7 @@ def test_the_demo_tells_its_story_and_ends(trained_demo: TrainedDemo) -> None:
     (right,) = re.findall(r"With the right hour, the flights of the fault have (0\.\d\d)\.", done.stdout)
     for quality in (before[1], after[1], right):
         assert float(quality) - float(during[1]) >= 0.05
-    for excerpt in _readme_output().split("…"):
+    for excerpt in _shown_output().split("…"):
         assert " ".join(excerpt.split()) in " ".join(done.stdout.split())
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
@@ -69,9 +69,9 @@ def _number(written: str) -> int:
     return int(written.replace(",", ""))
 
 
-def _readme_output() -> str:
-    """Return what the README shows of the output of the same command."""
-    text = README.read_text(encoding="utf-8")
+def _shown_output() -> str:
+    """Return what the page on the demo shows of the output of the same command."""
+    text = PAGE.read_text(encoding="utf-8")
     (output,) = re.findall(r"```\n(A model predicts .*?)```", text, flags=re.DOTALL)
     return str(output)
 
