@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from tests.library.watching import ROW, counted, watching
 from tests.served import Series, total
@@ -45,13 +46,33 @@ def host(path: str = "/predict") -> Starlette:
     return Starlette(routes=[Route(path, predict, methods=["POST", "GET"]), Route("/other", predict, methods=["POST"])])
 
 
+class InProcess(httpx.BaseTransport):
+    """Sends requests to an application in this process, and returns when the application has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def answer() -> httpx.Response:
+            found = await self._transport.handle_async_request(request)
+            return httpx.Response(
+                found.status_code, headers=found.headers, content=b"".join([piece async for piece in found.aiter_raw()])
+            )
+
+        return asyncio.run(answer())
+
+
+def client_of(app: ASGIApp) -> httpx.Client:
+    return httpx.Client(transport=InProcess(app), base_url="http://host")
+
+
 @contextmanager
 def observing(app: Any = None, route: str = "/predict", **options: Any) -> Iterator[tuple[Monitor, httpx.Client]]:
-    """Serve an application whose route is observed, while the block runs."""
+    """Observe a route of an application while the block runs; its client returns when the application has."""
     app = app or host()
     with watching() as monitor:
         instrument(app, monitor, route=route, **{"features": "rows", "prediction": "result.scores", **options})
-        with serving(app) as client:
+        with client_of(app) as client:
             yield monitor, client
 
 
@@ -78,12 +99,15 @@ def test_rows_and_predictions_are_read_as_they_pass() -> None:
 
 
 def test_answers_are_the_same_byte_for_byte() -> None:
-    plain = host()
-    with serving(plain) as bare, observing() as (_, client):
-        for asked in (body(25.0), body(0.0), body(99.0), body(101.0)):
-            one, other = bare.post("/predict", json=asked), client.post("/predict", json=asked)
-            assert (one.status_code, one.content) == (other.status_code, other.content)
-            assert one.headers.keys() == other.headers.keys()
+    own = host()
+    with watching() as monitor:
+        instrument(own, monitor, route="/predict", features="rows", prediction="result.scores")
+        with serving(host()) as bare, serving(own) as client:
+            for asked in (body(25.0), body(0.0), body(99.0), body(101.0)):
+                one, other = bare.post("/predict", json=asked), client.post("/predict", json=asked)
+                assert (one.status_code, one.content) == (other.status_code, other.content)
+                assert one.headers.keys() == other.headers.keys()
+        assert observed(counted(monitor)) == (1, 1)  # the server has stopped, so nothing is under way
 
 
 def test_other_routes_and_methods_are_not_observed() -> None:
@@ -167,7 +191,7 @@ def test_compressed_answers_are_read_on_both_sides_of_the_middleware_that_compre
         instrument(app, monitor, route="/predict", features="rows", prediction="result.scores")
         if not inside:
             app.add_middleware(GZipMiddleware, minimum_size=10)
-        with serving(app) as client:
+        with client_of(app) as client:
             answer = client.post("/predict", json=body(*[25.0] * 50), headers={"accept-encoding": "gzip"})
             assert answer.headers["content-encoding"] == "gzip"
         assert observed(counted(monitor)) == (50, 1)
@@ -219,7 +243,6 @@ def test_a_task_that_fails_after_the_answer_is_no_failure_of_the_model() -> None
     app = Starlette(routes=[Route("/predict", answer, methods=["POST"])])
     with observing(app, features=None, prediction=None) as (monitor, client):
         assert client.post("/predict", json=ROW).json() == 0.5
-        client.close()
         series = counted(monitor)
         assert observed(series) == (1, 1)
         assert total(series, "model_prediction_failures_total") == 0
@@ -268,6 +291,6 @@ def test_a_monitor_of_a_strict_program_raises_nothing_into_the_application() -> 
     app = host()
     with watching(on_error="raise") as monitor:
         instrument(app, monitor, route="/predict", features="nothing")
-        with serving(app) as client:
+        with client_of(app) as client:
             assert client.post("/predict", json=body(25.0)).status_code == 200
         assert rejected(counted(monitor), Reason.UNKNOWN_SHAPE) == 1
