@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.verdict.history import STATISTICS, History
-from driftgauge.state.history import RESOLUTIONS
+from driftgauge.state.history import RESOLUTIONS, HistoryBuffer, HistoryShape
 
 NAMES = ("age", "flag", "city")
 NOON = 1_699_963_200.0
@@ -92,3 +92,22 @@ def assert_recounted(found: History, reports: Sequence[History]) -> None:
     for name in ("rank", "rows", "ranks", "score_mean", "statistics"):
         parts: list[FloatArray] = [getattr(record, name) for _, _, record in rows]
         np.testing.assert_allclose(getattr(found, name), np.concatenate(parts), rtol=1e-5, equal_nan=True)
+
+
+def minutely(count: int) -> list[History]:
+    """Return the reports of some minutes, one each."""
+    return [verdicts(NOON + 60.0 * minute) for minute in range(count)]
+
+
+def kept_in_memory(reports: Iterable[History]) -> HistoryBuffer:
+    """Return a history of reports that never stopped."""
+    history = HistoryBuffer(HistoryShape(len(NAMES)))
+    for report in reports:
+        history.keep(report)
+    return history
+
+
+def assert_same_history(found: HistoryBuffer, expected: HistoryBuffer) -> None:
+    """Assert that two histories hold the same verdicts and changes."""
+    np.testing.assert_equal(vars(found.read(NAMES)), vars(expected.read(NAMES)))
+    np.testing.assert_equal(vars(found.changes()), vars(expected.changes()))

@@ -32,11 +32,14 @@ from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shap
 from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
 from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint
 from driftgauge.state.files import StateKey
+from driftgauge.state.history import HistoryShape
+from driftgauge.state.history_file import HistoryFile
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot, sum_totals
 from driftgauge.state.store import Store
 
+from tests.histories import NAMES, minutely
 from tests.monitors import START, small_baseline
 from tests.states import assert_same_evidence
 
@@ -439,6 +442,18 @@ def _replay(folder: Path, window_rows: int, point: str, nth: int, seed: int, upt
     monitor.store.leave()
 
 
+def history_of(folder: Path, failpoint: Failpoint = no_failpoint) -> HistoryFile:
+    """Return the history in a folder as one more worker sees it."""
+    return HistoryFile(folder, KEY, HistoryShape(len(NAMES)), 1, lambda: True, failpoint)
+
+
+def _history(folder: Path, minutes: int, point: str, nth: int) -> None:
+    """Keep a report of each minute until killed at a point."""
+    own = history_of(folder, deadly(point, nth))
+    for report in minutely(minutes):
+        own.keep(report, lambda text: tell("note", text))
+
+
 def _take(folder: Path, window_rows: int, times: int) -> None:
     """Let workers append and be killed, one after another."""
     for _ in range(times):
@@ -521,6 +536,7 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "catch_up": _catch_up,
     "read": _read,
     "replay": _replay,
+    "history": _history,
     "take": _take,
     "watch": _watch,
     "storm": _storm,

@@ -9,14 +9,36 @@ import pytest
 from driftgauge.state.failpoints import FAILPOINTS
 
 from tests.breakages import BREAKAGES
-from tests.crashes import LARGE, SMALL, kill_catch_ups, kill_folds, kill_replays, kill_writers, storm, storm_of_folds
-from tests.writers import FILES, FOLD_POINTS, HISTORY_POINTS, WORK_POINTS, Crew, crew, names_in, own_totals, store_in
+from tests.crashes import (
+    KILLED,
+    LARGE,
+    SMALL,
+    kill_catch_ups,
+    kill_folds,
+    kill_replays,
+    kill_writers,
+    storm,
+    storm_of_folds,
+)
+from tests.histories import NAMES, assert_same_history, kept_in_memory, minutely
+from tests.writers import (
+    FILES,
+    FOLD_POINTS,
+    HISTORY_POINTS,
+    WORK_POINTS,
+    Crew,
+    crew,
+    history_of,
+    names_in,
+    own_totals,
+    store_in,
+)
 
 pytestmark = pytest.mark.e2e
 
 KILLS = 5
 CATCH_UP_POINTS = tuple(point for point in WORK_POINTS if point.startswith(("catch_up.", "checkpoint.")))
-SHORT = ("append.written", "checkpoint.page")
+SHORT = ("append.written", "checkpoint.page", "history.written")
 """The points that the short tier kills at."""
 
 
@@ -59,6 +81,23 @@ def test_a_catch_up_that_is_killed_counts_each_row_of_all_logs_once(
 @pytest.mark.parametrize("point", _short(*WORK_POINTS))
 def test_a_replay_that_is_killed_comes_to_the_same_verdict(workers: Crew, point: str, tmp_path: Path) -> None:
     kill_replays(workers, tmp_path, point)
+
+
+@pytest.mark.parametrize("point", _short(*HISTORY_POINTS))
+def test_a_history_whose_writer_is_killed_is_continued_as_if_it_had_not_been(
+    workers: Crew, point: str, tmp_path: Path
+) -> None:
+    reports = minutely(60)
+    for nth in (1, 2, 7, 23):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        assert workers.ask("history", folder, len(reports), point, nth) == [KILLED], "it did not die, or found damage"
+        own, notes = history_of(folder), list[str]()
+        kept = len(own.current.read(NAMES))
+        for report in reports[kept:]:  # a report without a record comes again
+            own.keep(report, notes.append)
+        assert_same_history(own.current, kept_in_memory(reports))
+        assert notes == []
 
 
 @pytest.mark.parametrize("point", _short(*CATCH_UP_POINTS, *FOLD_POINTS))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,18 +11,11 @@ from driftgauge.drift.verdict.history import History
 from driftgauge.state.failpoints import no_failpoint
 from driftgauge.state.history import RESOLUTIONS, HistoryBuffer, HistoryShape
 
-from tests.histories import NAMES, NOON, assert_recounted, verdicts
+from tests.histories import NAMES, NOON, assert_recounted, assert_same_history, kept_in_memory, verdicts
 from tests.writers import HISTORY_POINTS
 
 SHAPE = HistoryShape(len(NAMES))
 DAY = 86_400.0
-
-
-def kept(reports: Sequence[History]) -> HistoryBuffer:
-    history = HistoryBuffer(SHAPE)
-    for report in reports:
-        history.keep(report)
-    return history
 
 
 def every(seconds: float, count: int, begin: float = NOON) -> list[History]:
@@ -38,9 +30,9 @@ def test_an_empty_history_has_no_verdict_and_no_change() -> None:
     assert len(history.read(NAMES)) == len(history.changes().at) == history.changes().dropped == 0
 
 
-def test_the_first_report_of_each_minute_is_kept() -> None:
+def test_the_first_report_of_each_minute_is_kept_in_memory() -> None:
     reports = every(20.0, 9, NOON + 10.0)
-    found = kept(reports).read(NAMES)
+    found = kept_in_memory(reports).read(NAMES)
     assert found.at.tolist() == [NOON, NOON + 60.0, NOON + 120.0]
     assert found.seconds.tolist() == [60.0] * 3
     np.testing.assert_array_equal(found.ranks, np.concatenate([reports[n].ranks for n in (0, 3, 6)]))
@@ -49,12 +41,12 @@ def test_the_first_report_of_each_minute_is_kept() -> None:
 @pytest.mark.parametrize("seconds", [50.0, 61.0, 1_000.0, 7_300.0])
 def test_a_history_is_a_recount_of_all_reports_through_every_resolution(seconds: float) -> None:
     reports = every(seconds, min(4_000, int(100 * DAY / seconds)), NOON + 7.0)
-    assert_recounted(kept(reports).read(NAMES), reports)
+    assert_recounted(kept_in_memory(reports).read(NAMES), reports)
 
 
 def test_a_history_keeps_two_hours_by_minutes_two_days_by_quarters_and_sixty_days_by_days() -> None:
     reports = every(1_200.0, int(70 * DAY / 1_200.0))
-    found = kept(reports).read(NAMES)
+    found = kept_in_memory(reports).read(NAMES)
     assert_recounted(found, reports)
     age = reports[-1].at[0] - found.at
     assert age[found.seconds == 60.0].max() < 7_200.0 <= age[found.seconds == 900.0].min() + 1_200.0
@@ -65,13 +57,13 @@ def test_a_history_keeps_two_hours_by_minutes_two_days_by_quarters_and_sixty_day
 
 def test_a_gap_leaves_no_record_of_its_time() -> None:
     reports = [*every(60.0, 20), *every(60.0, 20, NOON + 3 * DAY)]
-    found = kept(reports).read(NAMES)
+    found = kept_in_memory(reports).read(NAMES)
     assert_recounted(found, reports)
     assert not ((found.at > NOON + DAY) & (found.at < NOON + 3 * DAY)).any()
 
 
 def test_a_time_since_leaves_out_what_ended_before() -> None:
-    history = kept(every(60.0, 500))
+    history = kept_in_memory(every(60.0, 500))
     everything, since = history.read(NAMES), NOON + 10_000.0
     found = history.read(NAMES, since)
     assert found.at.tolist() == everything.at[everything.at + everything.seconds > since].tolist()
@@ -83,7 +75,7 @@ def test_numbers_that_are_unknown_all_the_time_stay_unknown() -> None:
     for report in reports:
         report.statistics[:, 0] = math.nan
         report.score_mean[:] = math.nan
-    found = kept(reports).read(NAMES)[np.array([0])]
+    found = kept_in_memory(reports).read(NAMES)[np.array([0])]
     assert np.isnan(found.psi).all()
     assert np.isnan(found.score_mean).all()
 
@@ -92,13 +84,13 @@ def test_numbers_beyond_single_precision_are_unknown_in_a_summary() -> None:
     reports = every(60.0, 400)
     for report in reports:
         report.statistics[:] = math.inf
-    found = kept(reports).read(NAMES)
+    found = kept_in_memory(reports).read(NAMES)
     assert np.isnan(found[found.seconds == 900.0].statistics).all()
 
 
 def test_times_before_1970_are_kept_as_well() -> None:
     reports = every(600.0, 400, -1e6)
-    assert_recounted(kept(reports).read(NAMES), reports)
+    assert_recounted(kept_in_memory(reports).read(NAMES), reports)
 
 
 # ---------------------------------------------------------------- clocks
@@ -106,7 +98,7 @@ def test_times_before_1970_are_kept_as_well() -> None:
 
 def test_a_clock_that_goes_back_a_little_waits_for_its_time_to_come_again() -> None:
     reports = every(60.0, 40)
-    history = kept(reports)
+    history = kept_in_memory(reports)
     for report in every(60.0, 4, NOON + 36 * 60.0 + 30.0):
         history.keep(report)
     assert_recounted(history.read(NAMES), reports)
@@ -115,7 +107,7 @@ def test_a_clock_that_goes_back_a_little_waits_for_its_time_to_come_again() -> N
 @pytest.mark.parametrize("ahead", [400.0, 3_600.0, 30 * DAY, 30_000 * DAY])
 def test_records_of_a_clock_that_was_ahead_are_dropped(ahead: float) -> None:
     before, later = every(60.0, 100), every(60.0, 30, NOON + 6_000.0)
-    history = kept([*before, *every(60.0, 20, NOON + 6_000.0 + ahead), *later])
+    history = kept_in_memory([*before, *every(60.0, 20, NOON + 6_000.0 + ahead), *later])
     found = history.read(NAMES)
     assert found.at.max() == later[-1].at[0]
     assert (found.at[found.seconds == 900.0] + 900.0 <= later[-1].at[0]).all()
@@ -172,7 +164,7 @@ class Stopped(BaseException):
 @pytest.mark.parametrize("point", HISTORY_POINTS)
 def test_wherever_its_writer_is_stopped_the_next_one_continues_as_if_nothing_had_happened(point: str) -> None:
     reports = [*every(45.0, 60, NOON + 43_200.0 - 1_800.0), *every(45.0, 30, NOON + 2 * DAY)]
-    expected = kept(reports)
+    expected = kept_in_memory(reports)
     for nth in itertools.chain(range(1, 6), itertools.count(7, 12)):
         buffer, left = bytearray(SHAPE.layout.size_bytes), nth
 
@@ -190,8 +182,7 @@ def test_wherever_its_writer_is_stopped_the_next_one_continues_as_if_nothing_had
                 history = HistoryBuffer(SHAPE, buffer, no_failpoint)
                 assert len(history.read(NAMES)) <= len(reports)
                 history.keep(report)
-        for found, own in ((history.read(NAMES), expected.read(NAMES)), (history.changes(), expected.changes())):
-            np.testing.assert_equal(vars(found), vars(own))
+        assert_same_history(history, expected)
         if left > 0:  # it was not stopped any more
             assert nth > 5
             break
