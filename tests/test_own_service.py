@@ -15,6 +15,7 @@ import httpx
 import joblib
 import pandas as pd
 import pytest
+import yaml
 from driftgauge import Monitor, Reason, Refused
 from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES
 from driftgauge.library.endpoints import HEALTH
@@ -140,6 +141,16 @@ def test_the_page_names_the_reason_of_every_error(reason: str, given: Any, names
     with pytest.raises(Refused) as refused:
         names["monitor"].observe(rows, prediction=0.5, **options)
     assert refused.value.reason == Reason(reason)
+
+
+def test_the_rules_for_prometheus_know_the_job_and_the_address(tmp_path: Path) -> None:
+    (scrape,) = yaml.safe_load(blocks(SECTIONS["Prometheus"], "yaml")[0])["scrape_configs"]
+    ((_, *render),) = commands(blocks(SECTIONS["Prometheus"], "sh")[0])
+    subprocess.run([*COMMAND, *render], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    alerts = (tmp_path / "monitoring" / "prometheus" / "alerts" / "driftgauge.yml").read_text(encoding="utf-8")
+    assert f'up{{job="{scrape["job_name"]}"}}' in alerts
+    mounted = scrape["metrics_path"].removesuffix("/metrics")
+    assert f"http://{scrape['static_configs'][0]['targets'][0]}{mounted}/runbooks/ModelFeatureDrift" in alerts
 
 
 def test_the_settings_that_it_names_exist() -> None:
