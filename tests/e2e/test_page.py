@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
+import httpx
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from driftgauge.demo import run as demo
+from driftgauge.demo.flights import WINTER
+from driftgauge.demo.replay import read_status, requests
+from driftgauge.demo.year import year_flights
 from driftgauge.drift.verdict.numbers import percent
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.e2e.browser import DESKTOP, PHONE, browser, opened
+from tests.e2e.processes import free_port
 from tests.examples import Example
 from tests.served import Served, served
+from tests.trained_demo import TrainedDemo
 
 pytestmark = pytest.mark.e2e
 
@@ -54,10 +63,9 @@ def test_the_page_shows_what_the_status_says_and_loads_nothing_else(server: Serv
     with opened(chromium) as own:
         own.page.goto(address_of(server, "/drift/status"))
         assert own.page.url == address_of(server, "/")
-        assert status["reason"] in own.page.locator(".verdict .reason").inner_text().replace("\xa0", " ")
+        assert status["reason"] in words_of(own.page.locator(".verdict .reason"))
         for name, column in {**status["features"], "prediction": status["prediction"]}.items():
-            row = own.page.locator(".columns tbody tr").filter(has=own.page.get_by_role("link", name=name, exact=True))
-            words = row.inner_text().replace("\xa0", " ")
+            words = words_of(row_of(own.page, name))
             assert (column["severity"] or "normal") in words
             assert f"{column['evidence_log10']:.1f}" in words
             assert percent(column["missing_ratio"]) in words
@@ -147,3 +155,44 @@ def test_the_first_paint_takes_little(server: Served, chromium: Browser) -> None
         )
         assert len(sizes) == 3
         assert sum(sizes) < 50_000
+
+
+@pytest.mark.long
+def test_the_page_shows_what_the_status_says_through_the_months_of_the_demo(
+    trained_year: TrainedDemo, flights: pd.DataFrame, tmp_path: Path, chromium: Browser
+) -> None:
+    with (
+        demo.server(trained_year.bundle, free_port(), tmp_path / "server.log") as (address, _),
+        httpx.Client(base_url=address, timeout=60.0) as client,
+        opened(chromium) as own,
+    ):
+        severities, sent, due = set(), 0, 0
+        for request in requests(year_flights(flights), WINTER.features, 500):
+            client.post("/predict", content=request.body).raise_for_status()
+            sent += request.rows
+            if sent < due:
+                continue
+            due = sent + 25_000
+            status = read_status(client, sent)
+            own.page.goto(address)
+            assert status["reason"] in words_of(own.page.locator(".verdict .reason"))
+            for name, column in {**status["features"], "prediction": status["prediction"]}.items():
+                words = words_of(row_of(own.page, name))
+                assert (column["severity"] or BADGES[column["status"]]) in words, (name, words)
+                assert f"{column['evidence_log10']:.1f}" in words
+            severities.add(status["severity"])
+            assert not own.scrolls_sideways
+        assert {"critical"} < severities
+        assert own.complaints == []
+
+
+BADGES = {"insufficient_data": "not enough data", "normal": "normal"}
+
+
+def words_of(one: Locator) -> str:
+    return one.inner_text().replace("\xa0", " ")
+
+
+def row_of(page: Page, name: str) -> Locator:
+    """The row of a column in the table."""
+    return page.locator(".columns tbody tr").filter(has=page.get_by_role("link", name=name, exact=True))
