@@ -133,6 +133,7 @@ def test_a_report_is_one_file_to_save(server: Served) -> None:
     assert "content-disposition" not in answer.headers
     assert "script-src" not in answer.headers["content-security-policy"]
     assert server.monitor.last.report.reason in Tree(answer.text).words
+    assert all(target.startswith("#") for target in Tree(answer.text).targets())
     saved = server.client.get("/drift/report?download").headers["content-disposition"]
     assert saved.startswith('attachment; filename="drift-binary-1.2-2')
     assert saved.endswith('Z.html"')

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from driftgauge.drift.verdict.history import STATISTICS, History
+from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import RANK, Status
 from driftgauge.edges.web.query import Query
@@ -92,3 +93,12 @@ def test_the_page_shows_the_past_of_the_model_and_of_each_column() -> None:
     assert len(tree.having("class", "spark")) == len(REPORT.baseline.columns)
     assert len(tree_of(REPORT, Query(features=("risen",)), history=history).having("class", "spark")) == 1
     assert tree_of(REPORT).having("class", "spark") == []
+
+
+def test_the_page_says_what_changed_since_yesterday() -> None:
+    words = tree_of(REPORT, news=News(START, ("risen: new drift, 50 % of rows.",))).words
+    assert "What changed since 2023-11-14 22:13:20 UTC" in words
+    assert "risen: new drift, 50 % of rows." in words
+    assert "Nothing." in tree_of(REPORT, news=News(START, ())).words
+    assert "What changed since" not in tree_of(REPORT).words
+    assert "What changed since" not in tree_of(REPORT, news=News(NOW, ())).words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from fastapi import Request
@@ -15,7 +16,7 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
-from driftgauge.edges.web.facts import Health, Links, PageFacts
+from driftgauge.edges.web.facts import NO_LINKS, Health, Links, PageFacts
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.render import TYPES, asset, page_headers, render_page, render_report, report_headers
 from driftgauge.edges.web.traffic import traffic_of
@@ -59,6 +60,7 @@ async def report(request: Request) -> Response:
     known = facts.report.baseline.names
     for name in set(query.features) - set(known):
         raise Refused(Reason.UNKNOWN_FEATURE, f"there is no column {shortened(name)!r}", {"field": "feature"})
+    facts = replace(facts, links=NO_LINKS)  # a file may be read anywhere
     headers = report_headers(file_name(facts) if "download" in asked else None)
     return await _answer(request, monitoring, lambda: render_report(facts, query), headers)
 
@@ -82,7 +84,9 @@ async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonito
     problems, state = await monitoring.state(monitor)
     monitors, _ = await monitoring.facts()
     since = monitor.last.report.evaluated_at - TREND_SECONDS
-    history = await asyncio.get_running_loop().run_in_executor(monitoring.watching, monitor.history.read, since)
+    running, report = asyncio.get_running_loop(), monitor.last.report
+    history = await running.run_in_executor(monitoring.watching, monitor.history.read, since)
+    news = await running.run_in_executor(monitoring.watching, monitor.history.news, report, since)
     own = (monitor.model_name, monitor.model_version)
     facts = next(facts for facts in monitors if (facts.model_name, facts.model_version) == own)
     last, limits, paths = monitor.last, monitoring.limits, _paths(request)
@@ -101,6 +105,7 @@ async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonito
         ),
         traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
         history=history,
+        news=news,
         links=Links(**{name: path if f"/{path}" in paths else None for name, path in _LINKED.items()}),
         refresh_seconds=max(REFRESH_SECONDS, monitoring.settings.evaluation_interval_seconds),
     )

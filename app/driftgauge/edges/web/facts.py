@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from driftgauge.drift.verdict.history import History
+from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
 
 
@@ -84,6 +85,8 @@ class PageFacts:
     """None where predictions are not counted, as in the check of a table."""
     history: History | None = None
     """The verdicts of the last day, where they are kept."""
+    news: News | None = None
+    """What changed in the last day; None without a history."""
     periods: Sequence[Period] = ()
     """Windows of the check of a table, of which the report is one; empty for a service."""
     links: Links = field(default_factory=Links)

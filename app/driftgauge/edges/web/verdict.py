@@ -109,10 +109,8 @@ def _where(columns: Sequence[ColumnVerdict], total: int) -> str:
 def steps(report: DriftReport, changed: Sequence[ColumnVerdict], links: Links) -> list[Step]:
     """Return what to do next, most urgent first, as the runbooks say it."""
     if report.status is Status.INSUFFICIENT_DATA:
-        if links.status is None:
-            return [Step("Check a table with more rows.")]
-        return [Step("Send predictions through this service; the verdict follows by itself.",
-                     _runbook(links, "ModelInsufficientData"), "Runbook")]  # fmt: skip
+        text = "Nothing yet: the verdict follows once there are enough rows."
+        return [Step(text, _runbook(links, "ModelInsufficientData"), "Runbook")]
     drifted = [verdict for verdict in changed if verdict.status is not Status.NORMAL]
     if not drifted:
         return [Step("Nothing to do.")]

@@ -86,6 +86,9 @@ class PageView:
     evaluated: Moment
     learning_until: Moment | None
     timeline: Timeline | None
+    news: Sequence[str]
+    news_since: Moment | None
+    """The time of the verdict that the news compare with; None without one."""
     periods: Sequence[PeriodView]
     tiles: Sequence[Tile]
     table: FeatureTable | None
@@ -131,6 +134,8 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         evaluated=_moment(report.evaluated_at),
         learning_until=None if report.learning_until is None else _moment(report.learning_until),
         timeline=past.timeline(report) if past and is_overview else None,
+        news=facts.news.sentences if facts.news else (),
+        news_since=_moment(facts.news.since) if facts.news and facts.news.since < report.evaluated_at else None,
         periods=_periods(facts),
         tiles=_tiles(facts),
         table=feature_table(report, query, past, paged=not is_report) if is_overview else None,
