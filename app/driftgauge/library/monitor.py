@@ -70,8 +70,9 @@ class Monitor:
 
         `baseline` is a baseline, its file, a bundle or its folder; a bundle also gives `name` and `version` (by
         default `model` and `1`). `state_dir` is the folder that processes share; without one each process keeps its
-        own state in memory. `settings` are those of the server by name, such as `windows=(1000, 10000)`; the
-        environment (`DRIFTGAUGE_…`) sets the others.
+        own state in memory. With `on_error="raise"`, `observe` raises what goes wrong; with `"count"` it is counted,
+        logged and shown. `settings` are those of the server by name, such as `windows=(1000, 10000)`; the environment
+        (`DRIFTGAUGE_…`) sets the others.
 
         Raises SettingsError, BundleError or StateError, all of them DriftgaugeError, if the monitor cannot work as
         asked.
@@ -183,7 +184,8 @@ class Monitor:
     def asgi(self) -> AsgiEndpoints:
         """Return the endpoints as an ASGI application, to be mounted: `app.mount("/monitoring", monitor.asgi())`.
 
-        It answers `/metrics`, `/drift/status`, `/runbooks` and `/health`, and works in every process of a server.
+        It answers `/` (the page), `/drift/status`, `/drift/report`, `/drift/history`, `/metrics`, `/runbooks` and
+        `/health`, for all processes that share the state.
         """
         from driftgauge.library.asgi import AsgiEndpoints
         from driftgauge.library.endpoints import Endpoints
