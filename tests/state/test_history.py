@@ -30,7 +30,7 @@ def test_an_empty_history_has_no_verdict_and_no_change() -> None:
     assert len(history.read(NAMES)) == len(history.changes().at) == history.changes().dropped == 0
 
 
-def test_the_first_report_of_each_minute_is_kept_in_memory() -> None:
+def test_the_first_report_of_each_minute_is_kept() -> None:
     reports = every(20.0, 9, NOON + 10.0)
     found = kept_in_memory(reports).read(NAMES)
     assert found.at.tolist() == [NOON, NOON + 60.0, NOON + 120.0]
