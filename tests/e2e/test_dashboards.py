@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, needs_servers]
 
 OTHER: Final = "dice"
 DISCRETE, SHIFTED = FEATURES[-2:]
+DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 BOARDS: Final = load()
 ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
 """Panels that stay empty as long as a server exposes the main window alone."""
@@ -81,6 +82,10 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         watched.drifted.send(moved)
         watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
+        # Whichever test comes first, the verdicts have been scraped.
+        drifted_columns = f'count(model_feature_drift_severity{{model_name="{MODEL}"}} >= 2)'
+        seen(lambda: prometheus.value(drifted_columns), lambda count: count == len(DRIFTED))
+        seen(lambda: prometheus.value(f'model_evaluated_features{{model_name="{OTHER}"}}'))
         yield watched
 
 
@@ -189,9 +194,6 @@ def test_the_table_of_columns_has_the_drifted_ones_with_their_start(watched: Wat
     assert {name for name, value in found.items() if value >= 2} == DRIFTED
     began = {series["metric"]["feature_name"] for series in answers(watched.prometheus, since, chosen)}
     assert began == DRIFTED
-
-
-DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 
 
 def test_the_variables_offer_what_there_is(watched: Watched) -> None:
