@@ -24,6 +24,14 @@ from tests.trained_demo import TrainedDemo
 pytestmark = pytest.mark.e2e
 
 MOVED = "mean area"
+LAYOUT_SHIFT = """
+() => new Promise(done => {
+    const sum = list => list.getEntries().reduce((total, entry) => total + entry.value, 0);
+    new PerformanceObserver(list => done(sum(list))).observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done(0), 500);
+})
+"""
+"""How far the page has moved by itself; 0 if nothing has."""
 PAGES = ("/", "/?feature=mean+area", "/?q=mean&sort=psi", "/?feature=nothing", "/drift/report")
 
 
@@ -155,6 +163,7 @@ def test_the_first_paint_takes_little(server: Served, chromium: Browser) -> None
         )
         assert len(sizes) == 3
         assert sum(sizes) < 50_000
+        assert own.page.evaluate(LAYOUT_SHIFT) == 0
 
 
 @pytest.mark.long

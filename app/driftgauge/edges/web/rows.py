@@ -225,16 +225,18 @@ def psi_bar(verdict: ColumnVerdict, debiased: float) -> Bar | None:
     """Return the bar of the PSI that the verdict rests on; None where it is unknown."""
     effect = verdict.finding.effect if verdict.finding else None
     if effect is None:
-        return None if math.isnan(debiased) else Bar(0.0, False, two_decimals(debiased))
+        return None if math.isnan(debiased) else Bar(0.0, False, _psi(debiased))
     word = "limit" if effect.usual_up_to is None else "usual up to"
-    numbers = effect.numbers().removeprefix("PSI ")
-    value = numbers.partition(",")[0]
     return Bar(
         _length(effect.psi_debiased / effect.limit if effect.limit else 0.0),
         effect.psi_debiased >= effect.limit,
-        value,
+        _psi(effect.psi_debiased),
         f"{word} {two_decimals(effect.limit)}",
     )
+
+
+def _psi(value: float) -> str:
+    return "< 0.01" if 0.0 < value < 0.005 else two_decimals(value)
 
 
 def evidence_bar(report: DriftReport, i: int) -> Bar | None:
