@@ -15,7 +15,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
-from driftgauge.metrics.series import RECOVERED, CounterSpec, monitor_series, score_buckets
+from driftgauge.metrics.series import RECOVERED, SOURCES, CounterSpec, monitor_series, score_buckets
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
@@ -52,6 +52,8 @@ class WatchedModel:
     """Folder of the states of all models; None for in memory."""
     service: int | None = None
     """The id that the workers of one service share, by default one of this process alone."""
+    source: str = SOURCES[0]
+    """Who observes its rows, one of `metrics.SOURCES`."""
 
 
 def compose_monitoring(
@@ -109,6 +111,7 @@ def _monitor(
         options=options,
         store=_store(model, _state_shape(model, options, server_series), problems),
         traffic=None if folder is None else TrafficFile(folder / model.name, model.version),
+        source=model.source,
     )
 
 

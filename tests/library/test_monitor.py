@@ -382,6 +382,16 @@ def test_a_program_that_forgets_to_close_it_ends_and_loses_nothing(tmp_path: Pat
         assert monitor.report().rows_observed == counted(monitor, OBSERVATIONS.name) == 50
 
 
+def test_rows_of_a_process_that_was_killed_are_counted_as_the_librarys(tmp_path: Path) -> None:
+    program = "from tests.library.test_monitor import *; import os, sys\nm = opened(Path(sys.argv[1]))\n"
+    program += "for _ in range(50): m.observe(ROW, prediction=0.4)\nos.kill(os.getpid(), 9)\n"
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
+    assert done.returncode == -9
+    with opened(tmp_path) as monitor:
+        assert monitor.report().rows_observed == counted(monitor, OBSERVATIONS.name) == 50
+        assert counted(monitor, OBSERVATIONS.name, "library") == 50
+
+
 def test_every_error_is_one_of_ours() -> None:
     for error in (BundleError, SettingsError, StateError, Refused):
         assert issubclass(error, DriftgaugeError)

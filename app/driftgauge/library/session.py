@@ -107,8 +107,8 @@ class Session:
             return self.opened
 
     def _open(self) -> Opened:
-        source = self._source
-        model = WatchedModel(source.baseline, source.name, source.version, source.task, self._settings.state_folder)
+        own, folder = self._source, self._settings.state_folder
+        model = WatchedModel(own.baseline, own.name, own.version, own.task, folder, source=LIBRARY)
         log = standard_log()
         try:
             return Opened(compose_monitoring(self._settings, model, self._clock, callers_wait=True, log=log))

@@ -120,11 +120,12 @@ class ColumnMonitor:
         options: MonitorOptions | None = None,
         store: Store | None = None,
         traffic: TrafficFile | None = None,
+        source: str = SOURCES[0],
     ) -> None:
         """Watch the rows of `store`; by default a new one in memory.
 
         The store must be made for `state_shape` of the same options. `traffic` is the file of all versions, if any.
-        `now` is in seconds since 1970.
+        `now` is in seconds since 1970. `source` is that of rows which an earlier process observed and did not count.
         """
         self.baseline: Final = baseline
         self.model_name: Final = model_name
@@ -136,7 +137,7 @@ class ColumnMonitor:
         """Makes room in the log of this worker when it fills."""
         if self.store.uncounted:
             with self.store.counting() as counters:
-                counters.add(OBSERVATIONS.name, self.store.uncounted, SOURCES[0])
+                counters.add(OBSERVATIONS.name, self.store.uncounted, source)
         self.observing: Final = threading.Lock()
         """Held while rows are appended: the time of a row may depend on the row before."""
         self.history: Final = VerdictHistory(self.store, baseline.names)
