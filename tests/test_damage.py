@@ -22,6 +22,7 @@ from tests.served import Served, served
 
 WAIT_SECONDS = 0.5
 """The setting `evaluation_wait_seconds`."""
+HISTORY = "history.state"
 SLOWEST_SECONDS = 1.0
 """Of an answer that waits no longer than that, on a machine that has other things to do."""
 
@@ -42,7 +43,7 @@ def _assert_well(seen: Seen) -> None:
 
 
 def _all_damages() -> Iterator[Any]:
-    for file in FILES:
+    for file in (*FILES, HISTORY):
         for name, damage in {**IN_PLACE, **REPLACED}.items():
             marks = [pytest.mark.long] if name in REPLACED else []
             yield pytest.param(file, damage, id=f"{file} {name}", marks=marks)
