@@ -23,7 +23,7 @@ from driftgauge.settings.options import Settings
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from tests.e2e.processes import COMMAND, anything_answers, free_port, running, until
+from tests.e2e.processes import COMMAND, anything_answers, free_port, running, status_after, until
 from tests.pages import blocks, commands, page
 
 PAGE: Final = page("docs", "your-own-service.md")
@@ -111,8 +111,8 @@ def test_the_complete_service_is_monitored_by_all_its_workers(trained: Path, tmp
         row = pd.read_parquet(trained / "training.parquet").drop(columns="prediction").iloc[0].to_dict()
         for _ in range(10):
             assert httpx.post(f"{address}/predict", json=row).json() > 0.0
-        status = httpx.get(f"{address}/monitoring/drift/status").json()
-        assert (status["status"], status["rows_observed"]) == ("insufficient_data", 10)
+        status = status_after(10, f"{address}/monitoring", process, log)
+        assert status["status"] == "insufficient_data"
         assert (status["model_name"], status["monitoring"]["problems"]) == ("tumours", [])
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -66,6 +67,18 @@ def until(condition: object, process: subprocess.Popen[bytes], log: Path, second
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
+
+
+def status_after(rows: int, address: str, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    """Return the drift status of so many rows; a worker that has just evaluated answers with an earlier report."""
+    status: dict[str, Any] = {}
+
+    def has_all() -> bool:
+        status.update(httpx.get(f"{address}/drift/status").json())
+        return bool(status["rows_observed"] == rows)
+
+    until(has_all, process, log)
+    return status
 
 
 def answers(address: str) -> bool:

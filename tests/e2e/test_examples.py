@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.processes import COMMAND, anything_answers, free_port, running, until
+from tests.e2e.processes import COMMAND, anything_answers, free_port, running, status_after, until
 from tests.pages import ROOT, blocks, commands, page
 
 pytestmark = pytest.mark.e2e
@@ -97,11 +97,11 @@ def test_an_example_says_when_its_rows_drift(name: str, ask: Ask, tmp_path: Path
         first, *_ = answers = asked_of(name, client)
         assert [answer.status_code for answer in answers] == [200, 200, 200]
         assert "late" in first.json()
+        monitoring = f"{client.base_url}/monitoring"
         ask(client, flights(random))
-        status = client.get("/monitoring/drift/status").json()
-        assert (status["status"], status["rows_observed"]) == ("normal", ROWS + 1)
+        assert status_after(ROWS + 1, monitoring, process, log)["status"] == "normal"
         ask(client, flights(random, hours_ahead=5))
-        status = client.get("/monitoring/drift/status").json()
+        status = status_after(2 * ROWS + 1, monitoring, process, log)
         assert (status["status"], status["drifted_features"]) == ("drift_detected", ["hour"])
         assert status["monitoring"]["problems"] == []
         for counter in ("model_observations_total", "model_predictions_total"):
