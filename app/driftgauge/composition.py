@@ -15,7 +15,15 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
-from driftgauge.metrics.series import RECOVERED, SOURCES, CounterSpec, monitor_series, score_buckets
+from driftgauge.metrics.series import (
+    LIBRARY,
+    PREDICTIONS,
+    RECOVERED,
+    SOURCES,
+    CounterSpec,
+    monitor_series,
+    score_buckets,
+)
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
@@ -72,6 +80,9 @@ def compose_monitoring(
     """
     problems = Problems(clock, log)
     monitor = _monitor(settings, model, clock(), problems, server_series)
+    if model.source == LIBRARY and (uncounted := monitor.store.uncounted):  # a server publishes with each answer
+        with monitor.store.counting() as counters:
+            counters.add(PREDICTIONS.name, uncounted)
     publisher = Publisher(monitor.store, problems, process_numbers)
     publisher.now()  # or the slot would show the numbers of its previous process
     monitors = Registry()

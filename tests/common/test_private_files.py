@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +36,27 @@ def test_a_lock_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
     first.release()
     with FileLock(path).held(0.01):
         assert not FileLock(path).acquire()
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_child_process_takes_no_lock_from_its_parent_and_keeps_none(tmp_path: Path, *, keeps: bool) -> None:
+    lock, (read, write) = FileLock(tmp_path / "0.lock"), os.pipe()
+    assert lock.acquire()
+    if (child := os.fork()) == 0:
+        if not keeps:
+            lock.abandon()
+        os.write(write, b"x")
+        signal.pause()
+    try:
+        os.read(read, 1)
+        assert not FileLock(tmp_path / "0.lock").is_free()
+        lock.release()
+        assert FileLock(tmp_path / "0.lock").is_free()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(read)
+        os.close(write)
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,10 @@ from driftgauge.drift.reference.baseline import dumps
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.errors import BundleError, DriftgaugeError, Reason, Refused, SettingsError, StateError
 from driftgauge.library.monitor import Monitor
+from driftgauge.library.session import Session
+from driftgauge.library.source import watched_source
 from driftgauge.metrics.series import DROPPED, OBSERVATIONS, PREDICTIONS, REJECTED, SCORE, TIMESTAMPS_REJECTED
+from driftgauge.settings.options import load
 
 from tests.examples import Example
 from tests.monitors import START, small_baseline
@@ -395,3 +399,82 @@ def test_rows_of_a_process_that_was_killed_are_counted_as_the_librarys(tmp_path:
 def test_every_error_is_one_of_ours() -> None:
     for error in (BundleError, SettingsError, StateError, Refused):
         assert issubclass(error, DriftgaugeError)
+
+
+POOLED = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from tests.library.test_monitor import *
+monitor = opened(Path(sys.argv[1]))
+def work(rows):
+    for _ in range(rows):
+        monitor.observe(ROW, prediction=0.4)
+if __name__ == "__main__":
+    children = [get_context("fork").Process(target=work, args=(50,)) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        list(pool.map(work, [20] * 5))
+    print(monitor.report().rows_observed, counted(monitor, OBSERVATIONS.name, "library"), end=" ")
+    print(counted(monitor, PREDICTIONS.name), monitor._parts().monitoring.current_problems())
+"""
+
+
+def test_processes_of_a_pool_lose_no_counts_at_their_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", POOLED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("200 200.0 200.0 []\n", "")
+
+
+KILLED = """
+import os, signal, sys
+from tests.library.test_monitor import *
+monitor = opened(Path(sys.argv[1]))
+for _ in range(50):
+    monitor.observe(ROW, prediction=0.4)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_rows_that_a_killed_process_did_not_count_are_counted_by_its_successor(tmp_path: Path) -> None:
+    for rows in (50, 100):
+        subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=60, check=False)
+        with opened(tmp_path) as monitor:
+            assert counted(monitor, OBSERVATIONS.name, "library") == counted(monitor, PREDICTIONS.name) == rows
+
+
+def test_an_error_that_is_raised_for_each_row_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("driftgauge.library.session.compose_monitoring", refused)
+    with pytest.raises(OSError, match="no room"):
+        opened(on_error="raise")
+    session = Session(watched_source(small_baseline()), load({}), time.time)
+    depths = []
+    for _ in range(20):
+        with pytest.raises(OSError, match="no room") as caught:
+            session.current()
+        depths.append(len(traceback.extract_tb(caught.value.__traceback__)))
+    assert depths[-1] == depths[1]
+
+
+def test_closing_returns_once_it_is_closed_by_whichever_thread(tmp_path: Path) -> None:
+    for _ in range(5):
+        monitor, closed = opened(tmp_path), list[bool]()
+        store = monitor._parts().monitoring.store
+
+        def close(monitor: Monitor = monitor, store: Any = store, closed: list[bool] = closed) -> None:
+            monitor.close()
+            closed.append(store._is_closed)
+
+        threads = [threading.Thread(target=close) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30.0)
+        assert closed == [True, True, True]

@@ -131,7 +131,13 @@ class FileLock:
         return same
 
     def release(self) -> None:
-        """Let other processes acquire it."""
+        """Let other processes acquire it, even if a child process has inherited its descriptor."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Forget in a forked child the lock that its parent holds and keeps."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -14,6 +14,7 @@ from driftgauge.edges.http.monitoring import Monitoring
 T = TypeVar("T")
 STOP_SECONDS: Final = 5.0
 """Longest wait for the thread when the monitor is closed."""
+ENDED: Final = "monitoring_ended"
 
 
 class Background:
@@ -30,6 +31,8 @@ class Background:
         asyncio.set_event_loop(self._loop)
         running = [self._loop.create_task(evaluator.run()) for evaluator in self._monitoring.evaluators.values()]
         running.append(self._loop.create_task(self._monitoring.publisher.run()))
+        for task in running:
+            task.add_done_callback(self._ended)
         try:
             self._loop.run_forever()
         finally:
@@ -38,6 +41,13 @@ class Background:
             self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say that a task, which runs until the monitor is closed, has failed."""
+        if not task.cancelled():
+            error = task.exception()
+            text = f"{type(error).__name__}: {error}: verdicts and counters may be old; restart the program"
+            self._monitoring.problems.record_lasting(ENDED, text)
 
     def wait(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         """Run a coroutine in the thread and wait for its result; TimeoutError after `seconds`."""

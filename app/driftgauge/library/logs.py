@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any, Final
 
 from driftgauge.monitor.problems import Log
@@ -32,7 +33,8 @@ class StandardLog:
             *([f"{type(error).__name__}: {error}"] if error else []),
             *(f"{n}={v}" for n, v in told.items()),
         ]
-        self._logger.log(level, " ".join(words))
+        with suppress(Exception):  # a filter of the program may be what fails
+            self._logger.log(level, " ".join(words))
 
 
 def standard_log() -> Log:

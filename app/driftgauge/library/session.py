@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from typing import Final
 
 import numpy as np
@@ -30,6 +32,8 @@ FORK_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 30.0
 """Pause after a process could not open the monitor."""
 NOT_OPENED: Final = "monitor_not_opened"
+_LAST: Final = -1_000
+"""Priority of what a process of multiprocessing calls last."""
 
 
 class Opened:
@@ -76,6 +80,7 @@ class Session:
         self._settings: Final = settings
         self._clock: Final = clock
         self._opening = threading.Lock()
+        self._closing = threading.RLock()
         self._is_closed = False
         self._failure: Exception | None = None
         self._retry_at = 0.0
@@ -102,9 +107,16 @@ class Session:
             if self._is_closed:
                 raise RuntimeError("the monitor is closed")
             if self._failure is not None and time.monotonic() < self._retry_at:
-                raise self._failure
-            self.opened = self.opened or self._open()
+                raise self._failure.with_traceback(None)  # or each raise would add to it
+            if self.opened is None:
+                self.opened = self._open()
+                self._close_at_exit()
             return self.opened
+
+    def _close_at_exit(self) -> None:
+        """Close it when a process of multiprocessing ends, which does not call `atexit`."""
+        if multiprocessing.parent_process() is not None:
+            Finalize(None, _call, args=(weakref.ref(self), Session.close), exitpriority=_LAST)
 
     def _open(self) -> Opened:
         own, folder = self._source, self._settings.state_folder
@@ -118,12 +130,13 @@ class Session:
             raise
 
     def close(self) -> None:
-        """Close what this process has opened, for good."""
+        """Close what this process has opened, for good; returns once it is closed, also by another thread."""
         self._is_closed = True
-        with self._opening:
-            opened, self.opened = self.opened, None
-        if opened is not None:
-            opened.close()
+        with self._closing:
+            with self._opening:
+                opened, self.opened = self.opened, None
+            if opened is not None:
+                opened.close()
 
     # ------------------------------------------------------------ forks
 
@@ -145,6 +158,7 @@ class Session:
             self._inherited.append(opened)
         self._waiting = None
         self._opening = threading.Lock()
+        self._closing = threading.RLock()
 
 
 def _call(own: weakref.ref[Session], method: Callable[[Session], None]) -> None:

@@ -12,8 +12,12 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.fields import time_of
 from driftgauge.errors import Reason, Refused
 from driftgauge.library.cells import is_missing
+from driftgauge.library.columns import column_of, matrix_of
 
 FIELD: Final = "at"
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_END: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""Times of the years 1 to 9999 can be written."""
 
 
 def event_times(at: Any, rows: int) -> FloatArray | None:
@@ -24,9 +28,9 @@ def event_times(at: Any, rows: int) -> FloatArray | None:
     """
     if at is None:
         return None
-    if isinstance(at, np.datetime64 | datetime | date | str | int | float):
-        return np.full(rows, _seconds(at, 0))
-    values = at.to_numpy() if hasattr(at, "to_numpy") else at
+    values = _plain(at)
+    if isinstance(values, np.generic | datetime | date | str | int | float):
+        return np.full(rows, _seconds(values, 0))
     times = _array_times(values) if isinstance(values, np.ndarray) else None
     if times is None:
         times = np.array([_seconds(value, row) for row, value in enumerate(_listed(values))], dtype=np.float64)
@@ -39,12 +43,28 @@ def event_times(at: Any, rows: int) -> FloatArray | None:
     return times
 
 
+def _plain(at: Any) -> Any:
+    if isinstance(at, np.ndarray):
+        return matrix_of(at) if at.ndim else at[()]
+    try:
+        return at.to_numpy() if hasattr(at, "to_numpy") else at
+    except ValueError:  # pyarrow copies values with gaps only if asked
+        return column_of(at)
+
+
 def _array_times(values: Any) -> FloatArray | None:
     if values.dtype.kind == "M":
         missing = np.isnat(values)
         seconds = values.astype("datetime64[us]").astype(np.int64) / 1e6
         return np.where(missing, np.nan, seconds)
-    return values.astype(np.float64) if values.dtype.kind in "fiu" else None
+    if values.dtype.kind not in "fiu":
+        return None
+    times: FloatArray = values.astype(np.float64)
+    strange = ~np.isnan(times) & ~((times >= _FIRST) & (times < _END))
+    if strange.any():
+        row = int(strange.argmax())
+        time_of(FIELD, float(times[row]), row)  # refuses it, and says what a time is
+    return times
 
 
 def _listed(values: Any) -> Sequence[Any]:

@@ -244,6 +244,11 @@ class Slots:
         if self._lock is not None:
             self._lock.release()
 
+    def abandon(self) -> None:
+        """Give the slot up in a forked child; the parent keeps it."""
+        if self._lock is not None:
+            self._lock.abandon()
+
     # ------------------------------------------------------------ while it runs
 
     def is_cut(self, name: str) -> bool:

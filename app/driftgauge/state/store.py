@@ -188,7 +188,7 @@ class Store:
 
     def disown(self) -> None:
         """Give the slot up in a forked child, to which it does not belong; its parent keeps it."""
-        self._slots.release()
+        self._slots.abandon()
 
     # ------------------------------------------------------------ files that are lost
 
