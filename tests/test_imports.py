@@ -36,7 +36,7 @@ PACKAGES: Final[dict[str, str]] = {
     "monitor serving alerting edges.formats edges.web",
     "composition": "errors drift settings metrics.series metrics state monitor edges.http",
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
-    "library": "common errors drift settings metrics metrics.series models checks state monitor edges.formats "
+    "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
     "process": "common errors settings shutdown models state edges.http main",

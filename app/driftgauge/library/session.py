@@ -25,7 +25,6 @@ from driftgauge.library.source import WatchedSource
 from driftgauge.metrics.series import LIBRARY, PREDICTIONS, SCORE
 from driftgauge.monitor.row_observer import RowObserver
 from driftgauge.settings.options import Settings
-from driftgauge.state.store import Store
 
 FORK_SECONDS: Final = 5.0
 """Longest wait of a fork for an evaluation to end."""
@@ -84,8 +83,8 @@ class Session:
         self._is_closed = False
         self._failure: Exception | None = None
         self._retry_at = 0.0
-        self._waiting: Store | None = None
-        """The store whose evaluations wait while this process forks."""
+        self._waiting: threading.RLock | None = None
+        """Keeps evaluations waiting while this process forks: a child would inherit the lock that one holds."""
         self._inherited: list[Opened] = []
         """What the parent process had opened: it stays as it is, because closing it would reach the parent."""
         own = weakref.ref(self)
@@ -142,12 +141,12 @@ class Session:
 
     def _before_fork(self) -> None:
         self._opening.acquire()
-        store = self.opened.monitoring.store if self.opened else None
-        self._waiting = store if store and store.before_fork(FORK_SECONDS) else None
+        evaluations = self.opened.monitoring.store.evaluations if self.opened else None
+        self._waiting = evaluations if evaluations and evaluations.acquire(timeout=FORK_SECONDS) else None
 
     def _after_fork_in_parent(self) -> None:
         if self._waiting is not None:
-            self._waiting.after_fork()
+            self._waiting.release()
         self._waiting = None
         self._opening.release()
 

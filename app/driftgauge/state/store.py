@@ -15,23 +15,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from driftgauge.common.layout import WordArray
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.live_dependence import LiveDependence
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.windows.window import Rows
 from driftgauge.errors import Reason
+from driftgauge.state.backlog import Backlog
 from driftgauge.state.catch_up import CatchUp, PendingRows
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.files import LOCK_SECONDS, StateKey
+from driftgauge.state.folding import fold
 from driftgauge.state.log import Log
 from driftgauge.state.notes import EMPTIED, LEFT_OUT, MEASURED_AGAIN, Notes
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
+from driftgauge.state.totals import Totals
 
 _SOUND_SECONDS: Final = 0.001
 """How long single rows rely on a file not being truncated, after a look."""
@@ -59,23 +61,20 @@ class Store:
         self.process: Final = own.log.counters.process
         """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
         self.history: Final = slots.history
+        self.evaluations: Final = threading.RLock()
+        """Held by the thread of this process that evaluates."""
         self._slots = slots
         self._key = own.key
         self._own_file = f"{own.number}.log"
         self._log = own.log
         self._checkpoint = own.checkpoint
-        self._position = own.checkpoint.read().positions[own.key]
         self._appending = threading.RLock()
-        self._evaluating = threading.RLock()
         self._catch_up = CatchUp(self.shape)
-        self._known: tuple[Mapping[int, SlotTotals], WordArray] = {}, own.checkpoint.read().carried
-        """The totals of other slots as they were read last, by key, and the carried counters read with them."""
+        self._totals = Totals(self.shape, own.checkpoint.read())
+        self._backlog = Backlog(self.shape.unread_rows, own.checkpoint.read().positions[own.key], self._read_position)
         self._damages = Notes()
         self.note: Final = self._damages.add
         self._is_closed = False
-        self._unread_rows: Final = self.shape.unread_rows
-        self._ask_at = 0
-        """Unread rows from which on the checkpoint is asked again how far the log was read."""
         self._sound_until = 0.0
 
     @classmethod
@@ -103,7 +102,7 @@ class Store:
                 raise RuntimeError("the state is closed: the server has stopped")
             self._require_own_log()
             rows = len(values)
-            if self._unread + rows > self._unread_rows:
+            if self._backlog.rows(self._log) + rows > self._backlog.most:
                 rows = max(0, min(rows, self.room))
             if rows:
                 self._log.append(values[:rows], arrival[:rows], at[:rows])
@@ -122,7 +121,7 @@ class Store:
             if (now := time.monotonic()) > self._sound_until:
                 self._require_own_log()
                 self._sound_until = now + _SOUND_SECONDS
-            if self._unread >= self._unread_rows and self.room <= 0:
+            if self._backlog.rows(self._log) >= self._backlog.most and self.room <= 0:
                 return False
             self._log.append_row(values, arrival, at)
             if at > self.latest_at:
@@ -130,36 +129,25 @@ class Store:
             return True
 
     @property
-    def _unread(self) -> int:
-        return self._log.rows - self._position
-
-    @property
     def room(self) -> int:
         """Rows that can be appended until a catch-up; negative after the checkpoint was damaged."""
-        self._update_position()
-        return self._unread_rows - self._unread
+        return self._backlog.room(self._log)
 
     @property
     def is_half_full(self) -> bool:
         """Whether half of the room is taken, so that it is time for a catch-up."""
-        return 2 * self._unread >= self._unread_rows >= 2 * self.room
+        return self._backlog.is_half_full(self._log)
 
     def fills(self) -> bool:
-        """Say whether the log has become half full, or fuller by a sixty-fourth since this was true last.
+        """Say whether it is time for a catch-up, for each row of a stream; see `Backlog.fills`."""
+        return self._backlog.fills(self._log)
 
-        For each row of a stream: the checkpoint, which says how far the log was read, is not read each time.
-        """
-        if 2 * self._unread < self._unread_rows or self._unread < self._ask_at:
-            return False
-        half_full = self.is_half_full
-        self._ask_at = self._unread + self._unread_rows // 64 if half_full else 0
-        return half_full
-
-    def _update_position(self) -> None:
-        """Learn how far this worker's log was read, by whichever worker."""
+    def _read_position(self, known: int) -> int:
+        """Return how far this worker's log was read, by whichever worker."""
         with contextlib.suppress(Damaged):  # the next evaluation repairs it
             if not self._slots.is_cut(CHECKPOINT_FILE):
-                self._position = self._checkpoint.read().positions.get(self._key, self._position)
+                return self._checkpoint.read().positions.get(self._key, known)
+        return known
 
     def publish(self) -> None:
         """Let other workers, and the successor of this one, know all that was counted."""
@@ -174,17 +162,6 @@ class Store:
             self._is_closed = True
             self._require_files()
         self._slots.leave()
-
-    def before_fork(self, seconds: float) -> bool:
-        """Keep evaluations of this process waiting while it forks: a child would inherit the lock that one holds.
-
-        Returns whether they wait; `after_fork` lets them go on.
-        """
-        return self._evaluating.acquire(timeout=seconds)
-
-    def after_fork(self) -> None:
-        """Let evaluations go on; see `before_fork`."""
-        self._evaluating.release()
 
     def disown(self) -> None:
         """Give the slot up in a forked child, to which it does not belong; its parent keeps it."""
@@ -263,33 +240,17 @@ class Store:
         """Rows that all workers appended since the state began."""
         others, root = self._others()
         read = sum(slot.log.rows_after(root.positions.get(slot.key, 0)) for slot in others)
-        return self._carried(root.carried).rows + self._log.rows + read
-
-    def _carried(self, words: WordArray) -> SlotTotals:
-        """Return the totals of slots that are folded."""
-        counted = self.shape.counted.arrays(words)
-        return SlotTotals(None, False, counted, int(counted["rows"][0]))
+        return self._totals.folded(root.carried).rows + self._log.rows + read
 
     def counted(self) -> list[SlotTotals]:
-        """Return what each slot has counted, by number; the sum never falls.
-
-        A slot that cannot be read counts as it was read last, until it is folded.
-        """
+        """Return what each slot has counted, by number; the sum never falls."""
         self.publish()
-        others, root = self._others()
-        known = {key: replace(own, is_running=False) for key, own in self._known[0].items()}
-        for slot in others:
-            with contextlib.suppress(Damaged):
-                rows = slot.log.rows_after(root.positions.get(slot.key, 0))
-                known[slot.key] = SlotTotals(slot.number, slot.is_running, slot.log.counted(), rows)
-        self._known = {key: own for key, own in known.items() if root.positions.get(key) != FOLDED}, root.carried
+        self._totals.read(*self._others())
         return self.own_and_known()
 
     def own_and_known(self) -> list[SlotTotals]:
         """Return the totals of this worker, and those of the others as they were read last."""
-        own = SlotTotals(self.number, True, self._log.counters.copied(), self._log.rows)
-        known, words = self._known
-        return [*sorted([own, *known.values()], key=lambda member: member.number or 0), self._carried(words)]
+        return self._totals.with_own(SlotTotals(self.number, True, self._log.counters.copied(), self._log.rows))
 
     # ------------------------------------------------------------ the evaluation lock: what follows needs it
 
@@ -299,7 +260,7 @@ class Store:
 
         LockTimeout if another worker holds it too long, or this one has left.
         """
-        with self._evaluating, contextlib.ExitStack() as stack:
+        with self.evaluations, contextlib.ExitStack() as stack:
             self._require_files()
             if CHECKPOINT_FILE in self._slots.files:
                 stack.enter_context(self._slots.evaluation_lock().held(wait_seconds))
@@ -311,7 +272,7 @@ class Store:
             self._slots.restore_headers()
             self.note(self._checkpoint.repair())
             yield
-            self._update_position()
+            self._backlog.update()
 
     def _logs(self) -> tuple[dict[int, Slot], Root]:
         """Return the slots by key, in one order for all workers, and the root, which has a read position of each."""
@@ -350,7 +311,7 @@ class Store:
         self._checkpoint.commit(root if latches is None else replace(root, latches=latches), pages)
         found = {LEFT_OUT: pending.damaged, EMPTIED: damaged.size, MEASURED_AGAIN: lost}
         self.note(*(text for text, some in found.items() if some))
-        self._update_position()
+        self._backlog.update()
 
     def begin_with(self, live: LiveDependence) -> None:
         """Begin with what is known of the rows of earlier versions. The caller holds the lock."""
@@ -371,7 +332,7 @@ class Store:
         if damaged.size:
             self.note(EMPTIED)
             self._checkpoint.commit(root.without(damaged), {})
-        observed = self._carried(root.carried).rows + sum(root.positions[key] for key in logs)
+        observed = self._totals.folded(root.carried).rows + sum(root.positions[key] for key in logs)
         return StateSnapshot(rows, totals, observed, progress.head.at, progress.evidence, root.latches)
 
     def newest(self) -> Rows:
@@ -385,19 +346,6 @@ class Store:
         return rows
 
     def fold(self, oldest: float) -> None:
-        """Add logs that no worker holds to the carried counters, and delete them.
-
-        That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window.
-        """
-        for slot in self._slots.others() if CHECKPOINT_FILE in self._slots.files else ():
-            with contextlib.suppress(Damaged, OSError):
-                self._slots.remove(slot, lambda slot=slot: self._carry(slot, oldest))  # type: ignore[misc]
-
-    def _carry(self, slot: Slot, oldest: float) -> bool:
-        """Add the counters and rows of a log to the carried ones; returns whether its file is not needed any more."""
-        root = self._checkpoint.read()
-        after, said = self._catch_up.folded(root, slot.key, slot.log, oldest)
-        self.note(f"{slot.number}.log {said}" if said else "")
-        if after is not None and after is not root:
-            self._checkpoint.commit(after, {})
-        return after is not None
+        """Carry and delete logs that no worker holds and whose rows arrived before `oldest`; see `folding.fold`."""
+        if CHECKPOINT_FILE in self._slots.files:
+            fold(self._slots, self._checkpoint, self._catch_up, oldest, self.note)

@@ -1,0 +1,49 @@
+"""The rows of a worker's log that no catch-up has read, and the room that is left for more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from driftgauge.state.log import Log
+
+
+class Backlog:
+    """Knows how far a log was read; asks the checkpoint only when the rows since then may be too many."""
+
+    def __init__(self, most: int, position: int, read_position: Callable[[int], int]) -> None:
+        """Allow for `most` unread rows; `read_position` returns how far the log was read, given what is known."""
+        self.most: Final = most
+        self._position = position
+        self._read_position = read_position
+        self._ask_at = 0
+        """Unread rows from which on `fills` asks again."""
+
+    def rows(self, log: Log) -> int:
+        """Return the unread rows, or more: some may have been read since."""
+        return log.rows - self._position
+
+    def update(self) -> None:
+        """Learn how far the log was read, by whichever worker."""
+        self._position = self._read_position(self._position)
+
+    def room(self, log: Log) -> int:
+        """Return the rows that can be appended until a catch-up; negative after the checkpoint was damaged."""
+        self.update()
+        return self.most - self.rows(log)
+
+    def is_half_full(self, log: Log) -> bool:
+        """Say whether half of the room is taken, so that it is time for a catch-up."""
+        return 2 * self.rows(log) >= self.most >= 2 * self.room(log)
+
+    def fills(self, log: Log) -> bool:
+        """Say whether the log has become half full, or fuller by a sixty-fourth since this was true last.
+
+        For each row of a stream: the checkpoint is not read each time.
+        """
+        rows = self.rows(log)
+        if 2 * rows < self.most or rows < self._ask_at:
+            return False
+        half_full = self.is_half_full(log)
+        self._ask_at = self.rows(log) + self.most // 64 if half_full else 0
+        return half_full

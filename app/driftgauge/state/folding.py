@@ -1,0 +1,32 @@
+"""Folding: the logs of ended workers become carried counters, and their files are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from driftgauge.state.catch_up import CatchUp
+from driftgauge.state.checkpoint import Checkpoint
+from driftgauge.state.double_buffer import Damaged
+from driftgauge.state.slots import Slot, Slots
+
+
+def fold(slots: Slots, checkpoint: Checkpoint, catch_up: CatchUp, oldest: float, note: Callable[[str], None]) -> None:
+    """Add logs that no worker holds to the carried counters, and delete them. The caller holds the lock.
+
+    That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window. `note`
+    takes what was found damaged.
+    """
+
+    def carry(slot: Slot) -> bool:
+        """Carry the counters and rows of a log; returns whether its file is not needed any more."""
+        root = checkpoint.read()
+        after, said = catch_up.folded(root, slot.key, slot.log, oldest)
+        note(f"{slot.number}.log {said}" if said else "")
+        if after is not None and after is not root:
+            checkpoint.commit(after, {})
+        return after is not None
+
+    for slot in slots.others():
+        with suppress(Damaged, OSError):
+            slots.remove(slot, lambda slot=slot: carry(slot))  # type: ignore[misc]
