@@ -89,6 +89,17 @@ def mixed_report(rows: int = 1_000) -> DriftReport:
     return observed(baseline, np.column_stack(cells))
 
 
+def late_report() -> DriftReport:
+    """The report on a column that moved in the last 500 of 3,500 rows, in windows of 500 and 5,000."""
+    rng = np.random.default_rng(3)
+    baseline = build_baseline({"x": rng.normal(size=5_000)}, created=CREATED)
+    options = small_options(500, 5_000)
+    monitor = ColumnMonitor(baseline, model_name="churn", model_version="3", now=START, options=options)
+    monitor.observe(np.append(rng.normal(size=3_000), rng.normal(2.0, size=500))[:, np.newaxis], arrival=START)
+    monitor.evaluate(START)
+    return monitor.last.report
+
+
 def many_report(columns: int, moved: int = 3, rows: int = 600) -> DriftReport:
     """The report on many columns, of which the last have moved."""
     rng = np.random.default_rng(2)

@@ -275,6 +275,15 @@ def test_the_json_of_a_history_is_a_list_of_reports(check: Command, tmp_path: Pa
     assert [period["drifting_since"] for period in periods] == [{}, {"age": "2023-11-15"}, {"age": "2023-11-15"}]
 
 
+def test_a_change_of_unknown_size_says_since_when_as_its_reason_does(check: Command, tmp_path: Path) -> None:
+    table = parquet_of(days([50.0, 50.0], rows=300), tmp_path / "history")
+    for options in ((), ("--stats",)):
+        words = check(table, "--time", "at", "--every", "1d", *options).out
+        (line,) = [line for line in words.splitlines() if line.split()[:2] == ["age", "warning"]]
+        assert line.rstrip().endswith("2023-11-14")
+        assert "Since 2023-11-14" in " ".join(words.split())
+
+
 def test_one_period_is_a_history_too(check: Command, tmp_path: Path) -> None:
     table = parquet_of(days([40.0]), tmp_path / "t")
     assert list(report_of(check(table, "--time", "at", "--every", "1d", "--json").out)) == ["periods"]

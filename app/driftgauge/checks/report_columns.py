@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +65,12 @@ SHARES: Final = (
 def moved(column: ColumnVerdict) -> str:
     """Return what moved in a column in words."""
     return (column.finding.moved if column.finding else "") or NOTHING
+
+
+def began(since: Mapping[str, str], column: ColumnVerdict) -> str:
+    """Return the window in which a column's drift began, or else when its change began."""
+    words = column.finding.since.removeprefix("since ") if column.finding else ""
+    return since.get(column.name) or words or NOTHING
 
 
 def verdict_in_words(report: DriftReport) -> str:

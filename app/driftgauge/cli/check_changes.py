@@ -8,7 +8,7 @@ from typing import Final
 from rich.table import Table
 
 from driftgauge.checks.report import WindowVerdict
-from driftgauge.checks.report_columns import NOTHING, moved
+from driftgauge.checks.report_columns import NOTHING, began, moved
 from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
 from driftgauge.drift.verdict.rule import Status
 
@@ -30,7 +30,7 @@ def changes(verdict: WindowVerdict, *, is_history: bool) -> Table:
         table.add_column("since", no_wrap=True)
     for column in _worst_first(verdict.report):
         if column.severity is not None:
-            since = [verdict.since.get(column.name, NOTHING)] if is_history else []
+            since = [began(verdict.since, column)] if is_history else []
             table.add_row(column.name, column.severity, moved(column), *since, style=STYLES[column.severity])
     return table
 

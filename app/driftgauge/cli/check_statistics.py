@@ -9,7 +9,7 @@ from typing import Final
 from rich.table import Table
 
 from driftgauge.checks.report import WindowVerdict
-from driftgauge.checks.report_columns import DETAILS, NOTHING, SCORES, SHARES, Shown
+from driftgauge.checks.report_columns import DETAILS, NOTHING, SCORES, SHARES, Shown, began
 from driftgauge.cli.check_changes import LONGEST_NAME, STYLES, named
 from driftgauge.drift.verdict.numbers import short
 from driftgauge.drift.verdict.report import DriftReport
@@ -65,7 +65,7 @@ def statistics(verdict: WindowVerdict, columns: Sequence[_Column], *, is_history
     for i in report.worst_first:
         name = report.verdicts[i].name
         cells = [column.text(report, i) for column in columns]
-        since = [verdict.since.get(name, NOTHING)] if is_history else []
+        since = [began(verdict.since, report.verdicts[i])] if is_history else []
         table.add_row(name, *cells, *since, style=STYLES.get(report.verdicts[i].severity or ""))
     return table
 

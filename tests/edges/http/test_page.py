@@ -74,7 +74,7 @@ def test_the_page_counts_what_the_server_answered(server: Served, binary: Exampl
     server.predict({"instances": [{}]})
     words = words_of(server)
     assert f"Predictions {server.metric('model_predictions_total'):,.0f}" in words
-    assert "1 request rejected, mostly" in words
+    assert "1 request rejected, most often" in words
 
 
 def test_the_policy_lets_our_files_through_and_nothing_else(server: Served) -> None:

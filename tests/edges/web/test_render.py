@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests import abouts
 from tests.abouts import USUAL
 from tests.effort import examples
-from tests.html_pages import Tree, empty_report, many_report, mixed_report, page_of, report_of, tree_of
+from tests.html_pages import Tree, empty_report, late_report, many_report, mixed_report, page_of, report_of, tree_of
 from tests.monitors import START
 
 REPORT = report_of()
@@ -60,7 +60,23 @@ def test_a_drift_of_the_scores_is_said_and_drawn() -> None:
     assert "and the model's scores" in words
     assert "Tell the model's owner." in words
     report = mixed_report()
-    assert f"Mean {report.main.sample.mean[2]:.3g}, {report.baseline.columns[2].mean:.3g} in the reference." in words
+    now, before = report.main.sample.mean[2], report.baseline.columns[2].mean
+    assert f"Mean {now:.3g} in the last {report.main.rows:,} rows (reference: {before:.3g})." in words
+
+
+def test_shares_of_another_window_than_the_distribution_s_say_so() -> None:
+    said = (
+        "These shares are those of the last 3,500 rows, the sentence and the distribution those of the last 500 rows."
+    )
+    assert said in tree_of(late_report(), Query(features=("x",))).words
+    assert "These shares" not in tree_of(REPORT, RISEN).words
+
+
+def test_the_baseline_has_a_date_as_other_times_have_it() -> None:
+    report = mixed_report()
+    date = f"{report.baseline.created[:10]} {report.baseline.created[11:16]} UTC"
+    assert f"5,000 rows, hash {report.baseline.hash[:12]}, created {date}" in tree_of(report).words
+    assert f"hash {REPORT.baseline.hash[:12]}, undated" in tree_of(REPORT).words
 
 
 def test_the_end_of_learning_is_shown() -> None:

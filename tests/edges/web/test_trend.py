@@ -83,7 +83,7 @@ def test_the_timeline_joins_equal_verdicts_and_says_how_long_each_lasted() -> No
         ("normal", 0.0, 75.0),
         ("critical", 75.0, 25.0),
     ]
-    assert timeline.words == "In the last 1 h: critical for 15 min, normal for 45 min."
+    assert timeline.words == "In the last 60 min: critical for 15 min, normal for 45 min."
 
 
 def test_the_page_shows_the_past_of_the_model_and_of_each_column() -> None:

@@ -19,7 +19,7 @@ from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.query import MOST_FEATURES, Query
-from driftgauge.edges.web.rows import FeatureTable, feature_table
+from driftgauge.edges.web.rows import FeatureTable, feature_table, rows_of
 from driftgauge.edges.web.trend import Past, Timeline
 from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
 from driftgauge.edges.web.words import ago, colour, count, duration, number, second
@@ -216,7 +216,7 @@ def _latency(traffic: Traffic) -> Tile:
 def _errors(traffic: Traffic) -> Tile:
     tried = traffic.predictions + traffic.failures
     ratio = traffic.failures / tried if tried else 0.0
-    most = f", mostly {traffic.rejected_most}" if traffic.rejected_most else ""
+    most = f", most often {traffic.rejected_most}" if traffic.rejected_most else ""
     note = f"{traffic.failures:,.0f} rows failed; {count(int(traffic.rejected), 'request')} rejected{most}"
     return Tile("Failed", "", percent(ratio), note, traffic.failures > 0)
 
@@ -246,7 +246,8 @@ def _scores(report: DriftReport, query: Query) -> list[ScoreView]:
             shown = distribution(report, report.baseline.names.index(name))
             if shown is not None:
                 is_mean = name == PREDICTION and not (math.isnan(now) or math.isnan(before))
-                means = f"Mean {number(now)}, {number(before)} in the reference." if is_mean else ""
+                rows = rows_of(report.main)
+                means = f"Mean {number(now)} in the {rows} (reference: {number(before)})." if is_mean else ""
                 found.append(ScoreView(means, is_mean, name, query.address(features=(name,)), shown))
     return found
 
@@ -278,7 +279,7 @@ def _health(facts: PageFacts) -> dict[str, str]:
         found["Last evaluation"] = f"{ago(health.evaluation_age)} ago{limit}"
     if health.evaluation_seconds is not None:
         found["Cost of an evaluation"] = f"{duration(health.evaluation_seconds)} of CPU time"
-    found["Baseline"] = (
-        f"{report.baseline.rows:,} rows, {report.baseline.hash[:12]}, {report.baseline.created or 'undated'}"
-    )
+    created = report.baseline.created
+    when = f"created {created[:10]} {created[11:16]} UTC" if created else "undated"
+    found["Baseline"] = f"{report.baseline.rows:,} rows, hash {report.baseline.hash[:12]}, {when}"
     return found

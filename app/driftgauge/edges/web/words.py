@@ -39,9 +39,9 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return a length of time in its largest unit, rounded: 45 s, 12 min, 3 h, 9 days."""
+    """Return a length of time, rounded, in the largest unit of which it has two: 45 s, 90 min, 3 h, 9 days."""
     for unit, size in ((" days", 86_400.0), (" h", 3_600.0), (" min", 60.0)):
-        if seconds >= (2.0 * size if size > 3_600.0 else size):
+        if seconds >= 2.0 * size:
             return f"{seconds / size:.0f}{unit}"
     return f"{max(seconds, 0.0):.0f} s"
 
