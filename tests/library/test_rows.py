@@ -352,6 +352,11 @@ def test_without_a_column_for_it_a_prediction_is_not_needed() -> None:
     reader = RowReader(numbers(2, score=False))
     assert reader.read({"f0": 1, "f1": 2}).tolist() == [[1.0, 2.0]]
     assert reader.read({"f0": 1, "f1": 2}, 0.7).tolist() == [[1.0, 2.0]]
+    assert reader.read(np.array([[1.0, 2.0]]), [0.7]).tolist() == [[1.0, 2.0]]
+    for row in ({"f0": 1, "f1": 2}, np.array([1.0, 2.0])):
+        quick = reader.row(row, 0.7)
+        assert quick is not None
+        assert quick.tolist() == [1.0, 2.0]
 
 
 def test_the_memory_for_categories_is_bounded() -> None:

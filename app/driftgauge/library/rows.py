@@ -59,6 +59,8 @@ class RowReader:
         """
         if not self._is_quick:
             return None
+        if not self._has_score:  # it is not needed
+            prediction = None
         if type(row) is dict:
             values = self._of_dict(row, prediction, prediction_class)
         else:
@@ -131,7 +133,7 @@ class RowReader:
         matrix = rows.reshape(1, -1) if rows.ndim == 1 else rows
         if not (self._is_quick and self._is_numeric) or matrix.ndim != 2 or len(self._scores) > 1:
             return None
-        if matrix.shape[1] == self._width and prediction is None:
+        if matrix.shape[1] == self._width and (prediction is None or not self._has_score):
             columns = matrix.astype(np.float64, copy=False)
         else:
             try:

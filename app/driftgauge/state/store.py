@@ -124,8 +124,7 @@ class Store:
             if self._backlog.rows(self._log) >= self._backlog.most and self.room <= 0:
                 return False
             self._log.append_row(values, arrival, at)
-            if at > self.latest_at:
-                self.latest_at = at
+            self.latest_at = at if at > self.latest_at else self.latest_at
             return True
 
     @property
@@ -139,7 +138,7 @@ class Store:
         return self._backlog.is_half_full(self._log)
 
     def fills(self) -> bool:
-        """Say whether it is time for a catch-up, for each row of a stream; see `Backlog.fills`."""
+        """Say the same for each row of a stream; see `Backlog.fills`."""
         return self._backlog.fills(self._log)
 
     def _read_position(self, known: int) -> int:
