@@ -124,7 +124,7 @@ class Store:
             if self._backlog.rows(self._log) >= self._backlog.most and self.room <= 0:
                 return False
             self._log.append_row(values, arrival, at)
-            self.latest_at = at if at > self.latest_at else self.latest_at
+            self.latest_at = max(self.latest_at, at)
             return True
 
     @property
