@@ -478,3 +478,40 @@ def test_closing_returns_once_it_is_closed_by_whichever_thread(tmp_path: Path) -
         for thread in threads:
             thread.join(30.0)
         assert closed == [True, True, True]
+
+
+def test_an_interrupt_leaves_no_lock_held(monitor: Monitor) -> None:
+    """Raise KeyboardInterrupt where Python may: as a function begins."""
+    store, before = monitor._parts().monitor.store, sys.gettrace()
+
+    def interrupt_call(number: int) -> Any:
+        calls = iter(range(number))
+
+        def trace(*_: Any) -> None:
+            if next(calls, None) is None:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+
+        return trace
+
+    interrupted = 0
+    for rows, prediction in ((ROW, 0.4), ([ROW, ROW], [0.4, 0.4]), ({**ROW, "agee": 1}, 0.4)):
+        for number in range(60):
+            try:
+                sys.settrace(interrupt_call(number))
+                monitor.observe(rows, prediction=prediction)
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                sys.settrace(before)
+            for lock in (store.counters_lock, monitor._parts().monitor.observing):
+                assert lock.acquire(timeout=5.0), (rows, number)
+                lock.release()
+    assert interrupted > 50
+
+
+def test_scores_too_large_to_add_are_counted_without_a_warning(monitor: Monitor) -> None:
+    for _ in range(3):
+        monitor.observe(ROW, prediction=1e308)
+    assert counted(monitor, PREDICTIONS.name) == 3
+    assert counted(monitor, DROPPED.name) == 0

@@ -144,7 +144,8 @@ class Monitor:
             monitoring = self._session.opened.monitoring
             refused = isinstance(error, Refused)
             monitoring.problems.record(REFUSED_PROBLEM if refused else FAILED_PROBLEM, error)
-            with monitoring.store.counting() as counters:
+            counters = monitoring.store.counters
+            with monitoring.store.counters_lock:
                 if isinstance(error, Refused):
                     counters.add(REJECTED.name, 1, error.reason)
                 else:

@@ -72,17 +72,19 @@ class Recorder:
     def failed(self, rows: Any) -> None:
         """Count the rows on which the model failed."""
         try:
-            with self._opener().monitoring.store.counting() as counters:
-                counters.add(FAILED.name, rows_in(rows), Reason.MODEL_FAILED)
+            store = self._opener().monitoring.store
+            with store.counters_lock:
+                store.counters.add(FAILED.name, rows_in(rows), Reason.MODEL_FAILED)
         except Exception as error:
             with suppress(Exception):  # the program's own error is the one to be seen
                 self._lost(error)
 
     def _count_answer(self, rows: int, seconds: float) -> None:
         try:
-            with self._opener().monitoring.store.counting() as counters:
-                counters.observe(LATENCY.name, [seconds], batch_size(rows))
-                counters.observe(INPUT_SIZE.name, [rows])
+            store = self._opener().monitoring.store
+            with store.counters_lock:
+                store.counters.observe(LATENCY.name, [seconds], batch_size(rows))
+                store.counters.observe(INPUT_SIZE.name, [rows])
         except Exception as error:
             self._lost(error)
 

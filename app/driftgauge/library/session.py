@@ -50,7 +50,8 @@ class Opened:
     def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
         """Observe and count rows, shape [n, columns]."""
         self.monitor.observe(columns, arrival=arrival, event=event, source=LIBRARY)
-        with self.monitor.store.counting() as counters:
+        counters = self.monitor.store.counters
+        with self.monitor.store.counters_lock:
             counters.add(PREDICTIONS.name, len(columns))
             if self._score is not None:
                 scores = columns[:, self._score]

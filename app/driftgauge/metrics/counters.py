@@ -52,7 +52,7 @@ class Counters:
 
         def observe(value: float) -> None:
             row[bisect_left(buckets, value)] += 1.0
-            row[-1] += value
+            row[-1] = row.item(-1) + value  # a sum that is too large is infinite, without numpy's warning
 
         return observe
 

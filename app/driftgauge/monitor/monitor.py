@@ -200,7 +200,8 @@ class ColumnMonitor:
         with self.observing:
             at, rejected = self.clock.times(arrivals, event, self.store.latest_at)
             appended = self._append(columns, arrivals, at)
-        with self.store.counting() as counters:
+        counters = self.store.counters
+        with self.store.counters_lock:
             counters.add(OBSERVATIONS.name, appended, source)
             if rejected:
                 counters.add(TIMESTAMPS_REJECTED.name, rejected, Reason.AHEAD_OF_ARRIVAL)

@@ -25,7 +25,7 @@ class RowObserver:
         store = monitor.store
         self._store: Final = store
         self._observing: Final = monitor.observing
-        self._counting: Final = store.counting
+        self._counting: Final = store.counters_lock
         self._count: Final = store.counters.counter(OBSERVATIONS.name, source)
         self._count_dropped: Final = store.counters.counter(DROPPED.name, Reason.LOG_FULL)
         self._count_prediction: Final = store.counters.counter(PREDICTIONS.name)
@@ -39,7 +39,7 @@ class RowObserver:
         else:
             with self._observing:
                 appended = self._appended(values, arrival)
-        with self._counting():
+        with self._counting:
             self._count_prediction(1.0)
             if self._score is not None and math.isfinite(score := values.item(self._score)):
                 self._count_score(score)

@@ -58,6 +58,10 @@ class Store:
         self.counting: Final = own.log.counters.counting
         """Gives this worker's counters to one writer at a time, as a context manager."""
         self.counters: Final = own.log.counters.counters
+        self.counters_lock: Final = own.log.counters.lock
+        """What `counting` holds. A program that may be interrupted (Ctrl-C) uses it itself: an interrupt inside a
+        context manager written in Python would leave it locked.
+        """
         self.process: Final = own.log.counters.process
         """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
         self.history: Final = slots.history
