@@ -515,3 +515,10 @@ def test_scores_too_large_to_add_are_counted_without_a_warning(monitor: Monitor)
         monitor.observe(ROW, prediction=1e308)
     assert counted(monitor, PREDICTIONS.name) == 3
     assert counted(monitor, DROPPED.name) == 0
+
+
+def test_a_name_that_is_no_utf8_does_not_break_the_status(monitor: Monitor) -> None:
+    monitor.observe({**ROW, "\ud800x": 1}, prediction=0.4)
+    (problem,) = monitor._parts().monitoring.current_problems()
+    assert "\\ud800x is not a column" in problem
+    problem.encode()

@@ -39,7 +39,8 @@ class Problems:
     def record(self, kind: str, error: BaseException, **context: str) -> None:
         """Keep an error, and log it at most once a minute for each kind."""
         with self._lock:
-            self._latest[kind] = (self._clock(), f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()
+            self._latest[kind] = (self._clock(), text)
         if (suppressed := self._throttle.passes(kind)) is not None:
             self.log.error(kind, exc_info=error, suppressed_before=suppressed, **context)
 
