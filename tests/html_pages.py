@@ -67,7 +67,7 @@ def watching(baseline: Baseline) -> ColumnMonitor:
     return ColumnMonitor(baseline, model_name="churn", model_version="3", now=START, options=small_options(1_000))
 
 
-def report_of(names: Sequence[str] = NAMES, rows: int = 1_000, shift: float = 2.0) -> DriftReport:
+def report_of(names: Sequence[str] = NAMES, rows: int = 1_000, shift: float = 2.0, seconds: float = 0.0) -> DriftReport:
     """The report on columns of which the second has moved, and the third is missing."""
     rng = np.random.default_rng(0)
     baseline = build_baseline({name: rng.normal(size=5_000) for name in names}, created="")
@@ -75,7 +75,7 @@ def report_of(names: Sequence[str] = NAMES, rows: int = 1_000, shift: float = 2.
     values[:, 1] += shift
     if shift:
         values[:, 2] = math.nan
-    return observed(baseline, values)
+    return observed(baseline, values, seconds)
 
 
 def mixed_report(rows: int = 1_000) -> DriftReport:
@@ -110,10 +110,11 @@ def many_report(columns: int, moved: int = 3, rows: int = 600) -> DriftReport:
     return observed(baseline, cells)
 
 
-def observed(baseline: Baseline, values: Any) -> DriftReport:
+def observed(baseline: Baseline, values: Any, seconds: float = 0.0) -> DriftReport:
+    """The report on rows, some seconds after they came."""
     monitor = watching(baseline)
     monitor.observe(values, arrival=START)
-    monitor.evaluate(START)
+    monitor.evaluate(START + seconds)
     return monitor.last.report
 
 

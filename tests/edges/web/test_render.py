@@ -36,7 +36,7 @@ def test_the_verdict_comes_first_then_what_moved_since_when_and_what_to_do() -> 
     words = tree_of(REPORT).words
     order = ["Drift in 2 of 3 columns", REPORT.reason, "What moved, and since when", "What to do", "Features"]
     assert [words.index(part) for part in order] == sorted(words.index(part) for part in order)
-    assert "since 2023-11-14 22:13 UTC" in words
+    assert "since 2023-11-14 22:13 UTC, 40 s ago" in tree_of(report_of(seconds=40.0)).words
     assert "Drift in 2 of 3 columns" in page_of(REPORT)[: page_of(REPORT).index("</title>")]
 
 
@@ -70,6 +70,29 @@ def test_shares_of_another_window_than_the_distribution_s_say_so() -> None:
     )
     assert said in tree_of(late_report(), Query(features=("x",))).words
     assert "These shares" not in tree_of(REPORT, RISEN).words
+
+
+def test_a_change_without_a_time_of_its_own_has_no_since() -> None:
+    assert "Since" not in REPORT.reason
+    words = tree_of(REPORT).words
+    assert "0 s ago" not in words
+    assert "since 2023" not in words
+
+
+def test_the_reference_has_no_row_of_what_it_never_saw() -> None:
+    report = mixed_report()
+    expected = report.main.reference.copy()
+    expected[1, report.baseline.columns[1].bins.special["unseen"]] = 7.0  # an estimate
+    windows = {name: replace(window, reference=expected) for name, window in report.windows.items()}
+    words = tree_of(replace(report, windows=windows), Query(features=("letter",))).words
+    assert re.search(r"Largest difference: never seen before, \d+ % of rows now and 0 % in the reference\.", words)
+
+
+def test_a_table_has_a_window_of_its_rows_and_no_latency() -> None:
+    table = next(iter(REPORT.windows.values()))
+    words = tree_of(replace(REPORT, windows={"table": replace(table, start=None, end=None, slides=False)})).words
+    assert "Window 1,000 rows of the table" in words
+    assert "nothing measured yet" in tree_of(REPORT, traffic=replace(TRAFFIC, latency_p99=float("nan"))).words
 
 
 def test_the_baseline_has_a_date_as_other_times_have_it() -> None:

@@ -136,19 +136,28 @@ def distribution(report: DriftReport, i: int) -> Distribution | None:
     """Return the window of the verdict beside the reference; None without rows."""
     window, column = verdict_window(report, i), report.baseline.columns[i]
     current, reference = window.counts[i].astype(np.float64), window.reference[i]
-    if current.sum() == 0 or reference.sum() == 0:
-        return None
     size = len(column.bins.names)
+    known = _of_rows(column, reference[:size])
+    if current.sum() == 0 or known.sum() == 0:
+        return None
     terms = report.baseline.psi_terms(window.counts, window.reference)[i, :size]
-    rows = _bin_rows(column, current[:size], reference[:size], terms)
+    rows = _bin_rows(column, current[:size], known, terms)
     charted = _charted(rows, terms)
     return Distribution(
         window=rows_of(window),
         charted=charted,
         bins=rows,
         left_out=len(rows) - len(charted),
-        summary=_summary(column, current[:size], reference[:size], terms),
+        summary=_summary(column, current[:size], known, terms),
     )
+
+
+def _of_rows(column: ColumnBaseline, reference: FloatArray) -> FloatArray:
+    """Return the reference without the expected rows of `unseen`, which are an estimate: the reference has none."""
+    known, unseen = reference.astype(np.float64), column.bins.special.get(UNSEEN)
+    if unseen is not None:
+        known[unseen] = 0.0
+    return known
 
 
 def _bin_rows(column: ColumnBaseline, current: FloatArray, reference: FloatArray, terms: FloatArray) -> list[BinRow]:

@@ -216,7 +216,7 @@ def moved(verdict: ColumnVerdict) -> str:
 
 def since(verdict: ColumnVerdict, now: float) -> Since | None:
     """Return when a column's change began; None without one."""
-    if verdict.since is None or verdict.since > now:
+    if verdict.since is None or verdict.since >= now:
         return None
     return Since(verdict.since, f"{minute(verdict.since)} UTC", f"{ago(now - verdict.since)} ago")
 

@@ -208,6 +208,8 @@ def _predictions(report: DriftReport, traffic: Traffic) -> Tile:
 
 
 def _latency(traffic: Traffic) -> Tile:
+    if math.isnan(traffic.latency_p99):
+        return Tile("Latency p99", "latency", duration(traffic.latency_p99), "nothing measured yet")
     note = f"p50 {duration(traffic.latency_p50)}, limit {duration(traffic.latency_limit)}"
     is_bad = traffic.latency_p99 > traffic.latency_limit
     return Tile("Latency p99", "latency", duration(traffic.latency_p99), note, is_bad)
@@ -223,7 +225,8 @@ def _errors(traffic: Traffic) -> Tile:
 
 def _window(window: WindowReport) -> Tile:
     if window.start is None or window.end is None:
-        return Tile("Window", "window", "0 rows", f"of {window.capacity:,}" if window.capacity else "")
+        note = f"of {window.capacity:,}" if window.slides and window.capacity else "of the table"
+        return Tile("Window", "window", count(window.rows, "row"), note)
     size = f"of {window.capacity:,} rows" if window.slides and window.capacity else "rows"
     return Tile("Window", "window", f"{window.rows:,}", f"{size}, over {ago(window.end - window.start)}")
 
