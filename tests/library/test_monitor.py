@@ -240,6 +240,11 @@ def test_what_cannot_be_watched_is_said_at_once() -> None:
 def test_files_that_are_no_baseline_are_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"cannot read .*nowhere\.json"):
         Monitor.open(tmp_path / "nowhere.json")
+    (tmp_path / "training.parquet").write_bytes(b"PAR1\xff")
+    with pytest.raises(
+        BundleError, match=r"another file: give a bundle's folder, or a baseline\.json, which `driftgauge"
+    ):
+        Monitor.open(tmp_path / "training.parquet")
     with pytest.raises(BundleError, match=r"is a folder without bundle\.json"):
         Monitor.open(tmp_path)
     (tmp_path / "baseline.json").write_text("{}")

@@ -35,6 +35,7 @@ SINGLE_TOLERANCE: Final = 1e-4
 
 _SCORE_KINDS: Final[tuple[tuple[Kind, Kind], ...]] = (("numeric", "numeric"), ("categorical", "categorical"))
 """Kinds of the score and of the predicted class: for the model, and in the baseline."""
+_BASELINE_HINT: Final = ": give a bundle's folder, or a baseline.json, which `driftgauge baseline build` writes"
 _LIBRARIES: Final = ("sklearn.", "lightgbm.sklearn", "xgboost.sklearn")
 """Libraries whose estimators are searched for inner estimators."""
 
@@ -266,18 +267,19 @@ def read_info(folder: Path) -> BundleInfo:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file."""
     try:
-        return baseline_file.loads(_read(path, baseline_file.MOST_BYTES))
+        return baseline_file.loads(_read(path, baseline_file.MOST_BYTES, _BASELINE_HINT))
     except BaselineError as error:
         raise BundleError(f"{path}: {error}") from error
 
 
-def _read(path: Path, most_bytes: int) -> str:
+def _read(path: Path, most_bytes: int, hint: str = "") -> str:
     try:
         return read_bounded(path, most_bytes).decode("utf-8")
     except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+        raise BundleError(f"cannot read {path}: {error.strerror or error}{hint}") from error
     except UnicodeDecodeError as error:
-        raise BundleError(f"cannot read {path}: it is not UTF-8 text, so it is damaged or another file") from error
+        why = "it is not UTF-8 text, so it is damaged or another file"
+        raise BundleError(f"cannot read {path}: {why}{hint}") from error
 
 
 def check_features(info: BundleInfo, baseline: Baseline) -> None:
