@@ -146,3 +146,21 @@ def test_without_monitoring_the_page_is_the_documentation(binary: Example) -> No
         answer = running.client.get("/", headers=BROWSER)
         assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
         assert running.client.get("/drift/report").json()["error"]["code"] == "monitoring_disabled"
+
+
+def test_a_theme_is_of_the_address_or_else_the_one_chosen_before(server: Served) -> None:
+    chosen = server.client.get("/?theme=dark", headers=BROWSER)
+    cookie = chosen.headers["set-cookie"]
+    assert cookie.startswith("driftgauge_theme=dark;")
+    assert "SameSite=Strict" in cookie
+    for path, kept, theme in (
+        ("/?theme=dark", "light", "dark"),
+        ("/", "light", "light"),
+        ("/", "<b>", "system"),
+        ("/drift/report?theme=dark", "light", "dark"),
+        ("/drift/report", "light", "system"),
+    ):
+        answer = server.client.get(path, headers={**BROWSER, "cookie": f"driftgauge_theme={kept}"})
+        assert f'<html lang="en" data-theme="{theme}">' in answer.text
+    server.client.cookies.clear()
+    assert "set-cookie" not in server.client.get("/", headers=BROWSER).headers

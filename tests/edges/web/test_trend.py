@@ -9,13 +9,14 @@ from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import RANK, Status
 from driftgauge.edges.web.query import Query
-from driftgauge.edges.web.trend import HEIGHT, LIMIT_AT, POINTS, TREND_SECONDS, WIDTH, Past
+from driftgauge.edges.web.trend import HEIGHT, LIMIT_AT, POINTS, WIDTH, Past
 
 from tests.html_pages import report_of, tree_of
 from tests.monitors import START
 
 QUIET, DRIFT = RANK[Status.NORMAL, None], RANK[Status.DRIFT_DETECTED, "critical"]
 NOW = START + 7_200.0
+DAY = 86_400.0
 REPORT = replace(report_of(), evaluated_at=NOW)
 
 
@@ -38,11 +39,11 @@ def history_of(report: DriftReport, psi: list[float], ranks: list[int], seconds:
 
 
 def points_of(line: str) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in (point.split(",") for point in line.split())]
+    return [(float(x), float(y)) for x, y in (point.lstrip("M").split(",") for point in line.split())]
 
 
 def past_of(history: History) -> Past:
-    past = Past.of(history, NOW)
+    past = Past.of(history, NOW, DAY)
     assert past is not None
     return past
 
@@ -71,14 +72,14 @@ def test_what_is_unknown_leaves_no_line() -> None:
 
 @pytest.mark.parametrize("psi", [[], [0.1]])
 def test_a_single_moment_is_no_past(psi: list[float]) -> None:
-    assert Past.of(history_of(REPORT, psi, [QUIET] * len(psi)), NOW) is None
-    assert Past.of(None, NOW) is None
+    assert Past.of(history_of(REPORT, psi, [QUIET] * len(psi)), NOW, DAY) is None
+    assert Past.of(None, NOW, DAY) is None
     old = replace(history_of(REPORT, [0.1, 0.2], [QUIET] * 2), at=np.array([0.0, 60.0]))
-    assert Past.of(old, NOW + TREND_SECONDS) is None
+    assert Past.of(old, NOW + DAY, DAY) is None
 
 
 def test_the_timeline_joins_equal_verdicts_and_says_how_long_each_lasted() -> None:
-    timeline = past_of(history_of(REPORT, [0.0] * 60, [QUIET] * 45 + [DRIFT] * 15)).timeline(REPORT)
+    timeline = past_of(history_of(REPORT, [0.0] * 60, [QUIET] * 45 + [DRIFT] * 15)).timeline()
     assert [(one.colour, one.start, one.length) for one in timeline.stretches] == [
         ("normal", 0.0, 75.0),
         ("critical", 75.0, 25.0),
@@ -102,3 +103,35 @@ def test_the_page_says_what_changed_since_yesterday() -> None:
     assert "Nothing." in tree_of(REPORT, news=News(START, ())).words
     assert "What changed since" not in tree_of(REPORT).words
     assert "What changed since" not in tree_of(REPORT, news=News(NOW, ())).words
+
+
+def test_what_was_not_evaluated_is_a_gap_in_lines_and_in_the_strip() -> None:
+    whole = history_of(REPORT, [0.1] * 100, [QUIET] * 100)
+    past = past_of(whole[np.r_[0:25, 50:100]])
+    assert past.line(REPORT, 0).count("M") == 2
+    assert [(one.start, one.length) for one in past.timeline().stretches] == [(0.0, 25.0), (50.0, 50.0)]
+    assert past.timeline().words == "In the last 100 min: normal for 75 min, not evaluated for 25 min."
+    assert past_of(whole[::10]).line(REPORT, 0).count("M") == 1
+
+
+def test_an_unknown_value_breaks_the_line_and_a_value_alone_is_a_point() -> None:
+    psi = [0.0, 0.0, np.nan, 0.0, np.nan, 0.0]
+    line = past_of(history_of(REPORT, psi, [QUIET] * 6)).line(REPORT, 0)
+    assert line.split("M")[2] == "50,24.0 50,24.0 "
+    assert line.count("M") == 3
+
+
+def test_a_range_shows_its_part_of_the_past_and_all_links_keep_it() -> None:
+    history = history_of(REPORT, [0.0] * 300, [QUIET] * 300, seconds=3_600.0)
+    for asked, words in (("24h", "In the last 24 h"), ("7d", "In the last 7 days"), ("60d", "In the last 12 days")):
+        assert words in tree_of(REPORT, Query(range=asked), history=history).words
+    tree = tree_of(REPORT, Query(range="7d", theme="dark"), history=history)
+    own = [link for link in tree.targets() if link.startswith(("?", "./"))]
+    assert sum("range=7d" not in link for link in own) == 3
+    assert sum("theme=dark" not in link for link in own) == 2
+    assert {"type": "hidden", "name": "range", "value": "7d"} in [element for _, element in tree.elements]
+
+
+def test_a_range_without_a_past_leaves_a_way_back() -> None:
+    assert "60 days" in tree_of(REPORT, Query(range="2h")).words
+    assert "60 days" not in tree_of(REPORT).words

@@ -17,10 +17,9 @@ from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
 from driftgauge.edges.web.facts import NO_LINKS, Health, Links, PageFacts
-from driftgauge.edges.web.query import Query
+from driftgauge.edges.web.query import RANGES, THEMES, USUAL_RANGE, Query
 from driftgauge.edges.web.render import TYPES, asset, page_headers, render_page, render_report, report_headers
 from driftgauge.edges.web.traffic import traffic_of
-from driftgauge.edges.web.trend import TREND_SECONDS
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import ColumnMonitor
 
@@ -32,6 +31,9 @@ ASSET_HEADERS: Final = {
 }
 REFRESH_SECONDS: Final = 10.0
 """How often an open page refreshes itself, at the least."""
+THEME_COOKIE: Final = "driftgauge_theme"
+THEME_SECONDS: Final = 31_536_000
+"""How long a browser keeps the theme that its user chose."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -42,11 +44,19 @@ async def root(request: Request) -> Response:
     if not as_page and DOCS in _paths(request):
         return RedirectResponse(f"{request.scope.get('root_path', '')}{DOCS}", 307, {"vary": "Accept"})
     query = Query.parse(request.query_params.multi_items())
-    facts = await _facts(request, monitoring, monitoring.monitor(query.model))
+    facts = await _facts(request, monitoring, monitoring.monitor(query.model), query)
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    facts = replace(facts, theme=chosen if chosen in THEMES else THEMES[0])
     unknown = set(query.features) - set(facts.report.baseline.names)
-    return await _answer(
-        request, monitoring, lambda: render_page(facts, query), page_headers(), 404 if unknown else 200
-    )
+    headers = {**page_headers(), **_remembered(query.theme)}
+    return await _answer(request, monitoring, lambda: render_page(facts, query), headers, 404 if unknown else 200)
+
+
+def _remembered(theme: str) -> dict[str, str]:
+    """Return the header by which a browser keeps a theme; without a path it holds where the page is mounted."""
+    if not theme:
+        return {}
+    return {"set-cookie": f"{THEME_COOKIE}={theme}; Max-Age={THEME_SECONDS}; HttpOnly; SameSite=Strict"}
 
 
 async def report(request: Request) -> Response:
@@ -56,7 +66,7 @@ async def report(request: Request) -> Response:
     """
     monitoring, asked = monitoring_of(request), request.query_params
     query = Query.parse(asked.multi_items())
-    facts = await _facts(request, monitoring, monitoring.monitor(query.model))
+    facts = await _facts(request, monitoring, monitoring.monitor(query.model), query)
     known = facts.report.baseline.names
     for name in set(query.features) - set(known):
         raise Refused(Reason.UNKNOWN_FEATURE, f"there is no column {shortened(name)!r}", {"field": "feature"})
@@ -79,14 +89,14 @@ def file_name(facts: PageFacts) -> str:
     return _UNSAFE.sub("_", "-".join(["drift", *parts]))[:150] + ".html"
 
 
-async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonitor) -> PageFacts:
+async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonitor, query: Query) -> PageFacts:
     """Return what the page of a monitor shows; the monitor is evaluated first if rows came."""
     problems, state = await monitoring.state(monitor)
     monitors, _ = await monitoring.facts()
-    since = monitor.last.report.evaluated_at - TREND_SECONDS
     running, report = asyncio.get_running_loop(), monitor.last.report
+    since, yesterday = (report.evaluated_at - seconds for seconds in (query.past_seconds, RANGES[USUAL_RANGE]))
     history = await running.run_in_executor(monitoring.watching, monitor.history.read, since)
-    news = await running.run_in_executor(monitoring.watching, monitor.history.news, report, since)
+    news = await running.run_in_executor(monitoring.watching, monitor.history.news, report, yesterday)
     own = (monitor.model_name, monitor.model_version)
     facts = next(facts for facts in monitors if (facts.model_name, facts.model_version) == own)
     last, limits, paths = monitor.last, monitoring.limits, _paths(request)

@@ -84,7 +84,7 @@ class PageFacts:
     traffic: Traffic | None = None
     """None where predictions are not counted, as in the check of a table."""
     history: History | None = None
-    """The verdicts of the last day, where they are kept."""
+    """The verdicts of the past, where they are kept."""
     news: News | None = None
     """What changed in the last day; None without a history."""
     periods: Sequence[Period] = ()
@@ -92,3 +92,5 @@ class PageFacts:
     links: Links = field(default_factory=Links)
     refresh_seconds: float = 15.0
     """How often the page refreshes itself."""
+    theme: str = "system"
+    """The theme that the visitor chose before."""

@@ -1,4 +1,4 @@
-"""What a visitor of the page asked for: a search, a page of the table, single features."""
+"""What a visitor of the page asked for: a search, a page of the table, single features, a range of time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ MOST_FEATURES: Final = 12
 SORTS: Final = ("severity", "name", "psi", "evidence", "missing")
 SHOWN: Final = ("all", "critical", "warning", "info", "normal")
 """Parts of the table, by severity; `normal` is everything without one."""
+RANGES: Final = {"2h": 7_200.0, "24h": 86_400.0, "7d": 604_800.0, "60d": 5_184_000.0}
+"""How much of the past the page shows, in seconds."""
+USUAL_RANGE: Final = "24h"
+THEMES: Final = ("system", "light", "dark")
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,16 @@ class Query:
     show: str = SHOWN[0]
     model: str | None = None
     """The model that the address names."""
+    range: str = USUAL_RANGE
+    theme: str = ""
+    """One of `THEMES`; empty if the address names none."""
 
     @classmethod
     def parse(cls, pairs: Sequence[tuple[str, str]]) -> Query:
         """Return the query of an address. Values that mean nothing are as if they were not given."""
         given = dict(pairs)
         page, sort, show = given.get("page", ""), given.get("sort", ""), given.get("show", "")
+        past, theme = given.get("range", ""), given.get("theme", "")
         return cls(
             features=tuple(dict.fromkeys(value for name, value in pairs if name == "feature" and value)),
             search=given.get("q", "").strip()[:200],
@@ -41,7 +49,18 @@ class Query:
             sort=sort if sort in SORTS else SORTS[0],
             show=show if show in SHOWN else SHOWN[0],
             model=given.get("model"),
+            range=past if past in RANGES else USUAL_RANGE,
+            theme=theme if theme in THEMES else "",
         )
+
+    @property
+    def past_seconds(self) -> float:
+        """How much of the past the page shows."""
+        return RANGES[self.range]
+
+    def elsewhere(self, **changes: Any) -> Query:
+        """Return a query of its own, of the same model, range and theme."""
+        return Query(model=self.model, range=self.range, theme=self.theme, **changes)
 
     def address(self, **changes: Any) -> str:
         """Return the address of this query with some changes, relative to the page."""
@@ -53,5 +72,7 @@ class Query:
             *([("show", new.show)] if new.show != SHOWN[0] else []),
             *([("sort", new.sort)] if new.sort != SORTS[0] else []),
             *([("page", str(new.page))] if new.page != 1 else []),
+            *([("range", new.range)] if new.range != USUAL_RANGE else []),
+            *([("theme", new.theme)] if new.theme else []),
         ]
         return f"?{urlencode(pairs, errors='replace')}" if pairs else "./"

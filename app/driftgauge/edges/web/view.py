@@ -18,8 +18,8 @@ from driftgauge.drift.verdict.wording import notes
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
-from driftgauge.edges.web.query import MOST_FEATURES, Query
-from driftgauge.edges.web.rows import FeatureTable, feature_table, rows_of
+from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
+from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table, rows_of
 from driftgauge.edges.web.trend import Past, Timeline
 from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
 from driftgauge.edges.web.words import ago, colour, count, duration, number, second
@@ -86,6 +86,8 @@ class PageView:
     evaluated: Moment
     learning_until: Moment | None
     timeline: Timeline | None
+    ranges: Sequence[Choice]
+    """How much of the past can be shown; empty without a past."""
     news: Sequence[str]
     news_since: Moment | None
     """The time of the verdict that the news compare with; None without one."""
@@ -110,6 +112,8 @@ class PageView:
     home: str
     refresh_seconds: float
     is_report: bool
+    theme: str
+    themes: Sequence[Choice]
 
 
 def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> PageView:
@@ -122,7 +126,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
     shown = [known.index(name) for name in asked[:MOST_FEATURES]]
     is_overview = is_report or not shown
     verdict = verdict_view(report, query, facts.links)
-    past = Past.of(facts.history, report.evaluated_at)
+    past = Past.of(facts.history, report.evaluated_at, query.past_seconds)
     word = f"{report.severity}: " if report.severity else ""
     return PageView(
         title=f"{word}{verdict.title} – {facts.model_name}",
@@ -133,7 +137,8 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         verdict=verdict,
         evaluated=_moment(report.evaluated_at),
         learning_until=None if report.learning_until is None else _moment(report.learning_until),
-        timeline=past.timeline(report) if past and is_overview else None,
+        timeline=past.timeline() if past and is_overview else None,
+        ranges=_ranges(query) if not is_report and (past or query.range != USUAL_RANGE) else [],
         news=facts.news.sentences if facts.news else (),
         news_since=_moment(facts.news.since) if facts.news and facts.news.since < report.evaluated_at else None,
         periods=_periods(facts),
@@ -151,11 +156,24 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         query=query,
         links=facts.links,
         json_address=_with(facts.links.status, query, ("format", "json")),
-        report_address=_with(facts.links.report, query),
-        home=Query(model=query.model).address(),
+        report_address=_with(facts.links.report, query, *_chosen(query)),
+        home=query.elsewhere().address(),
         refresh_seconds=facts.refresh_seconds,
         is_report=is_report,
+        theme=(theme := query.theme or facts.theme),
+        themes=[Choice(name, query.address(theme=name), name == theme) for name in THEMES],
     )
+
+
+def _ranges(query: Query) -> list[Choice]:
+    words = {"2h": "2 h", "24h": "24 h", "7d": "7 days", "60d": "60 days"}
+    return [Choice(words[name], query.address(range=name), name == query.range) for name in RANGES]
+
+
+def _chosen(query: Query) -> list[tuple[str, str]]:
+    """Return the range and the theme of an address, as far as it names them."""
+    chosen = {"range": query.range if query.range != USUAL_RANGE else "", "theme": query.theme}
+    return [(name, value) for name, value in chosen.items() if value]
 
 
 def _with(address: str | None, query: Query, *pairs: tuple[str, str]) -> str | None:
