@@ -105,7 +105,7 @@ class Session:
             return self.opened
         with self._opening:
             if self._is_closed:
-                raise RuntimeError("the monitor is closed")
+                raise RuntimeError("the monitor is closed: open another with Monitor.open")
             if self._failure is not None and time.monotonic() < self._retry_at:
                 raise self._failure.with_traceback(None)  # or each raise would add to it
             if self.opened is None:
