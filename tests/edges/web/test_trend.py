@@ -92,7 +92,7 @@ def test_the_page_shows_the_past_of_the_model_and_of_each_column() -> None:
     tree = tree_of(REPORT, history=history)
     assert "critical for 15 min" in tree.words
     assert len(tree.having("class", "spark")) == len(REPORT.baseline.columns)
-    assert len(tree_of(REPORT, Query(features=("risen",)), history=history).having("class", "spark")) == 1
+    assert len(tree_of(REPORT, Query(features=("risen",)), history=history).having("class", "over-time")) == 3
     assert tree_of(REPORT).having("class", "spark") == []
 
 

@@ -16,6 +16,7 @@ from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.web.past import ColumnPast, column_past
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.rows import FeatureRow, feature_row, rows_of, verdict_window
 from driftgauge.edges.web.trend import Past
@@ -99,8 +100,7 @@ class FeatureView:
     windows: Sequence[str]
     statistics: Sequence[StatisticRow]
     settings: Mapping[str, str]
-    span: str
-    """How much of the past its line shows."""
+    past: ColumnPast | None
     main_window: str
 
 
@@ -119,7 +119,7 @@ def feature_view(report: DriftReport, i: int, query: Query, past: Past | None = 
             for own in COLUMN_STATISTICS
         ],
         settings=_settings(report, i),
-        span=past.span if past else "",
+        past=column_past(report, i, past) if past else None,
         main_window=rows_of(report.main),
     )
 

@@ -189,8 +189,8 @@ def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = N
         missing=share(missing),
         unseen=share(unseen),
         out_of_range=share(beyond),
-        much_missing=_is_much(report, i, "missing", missing),
-        much_unseen=_is_much(report, i, "unseen", unseen),
+        much_missing=missing >= share_limit(report, i, "missing"),
+        much_unseen=unseen >= share_limit(report, i, "unseen"),
         shape=_shape(report, i),
         trend=past.line(report, i) if past else "",
     )
@@ -283,10 +283,9 @@ def _bars(heights: FloatArray, first: float, step: float) -> str:
     return "".join(f"M{first + step * i:.0f} 24v-{height:.0f}" for i, height in enumerate(heights.tolist()))
 
 
-def _is_much(report: DriftReport, i: int, statistic: Literal["missing", "unseen"], share: float) -> bool:
-    """Say whether missing or unseen values have reached their threshold for warning, above the reference's."""
+def share_limit(report: DriftReport, i: int, statistic: Literal["missing", "unseen"]) -> float:
+    """Return the share of missing or unseen values that is a warning: its threshold above the reference's share."""
     column = report.baseline.columns[i]
     code = column.bins.special.get(statistic)
     before = 0.0 if code is None else column.counts[code] / max(1.0, sum(column.counts))
-    limit = report.policy.thresholds(statistic, [column.name])[0, 0]
-    return bool(share - before >= limit)
+    return before + float(report.policy.thresholds(statistic, [column.name])[0, 0])
