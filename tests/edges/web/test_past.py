@@ -30,7 +30,7 @@ def test_a_column_has_psi_evidence_and_missing_values_over_time() -> None:
     own.statistics[:, STATISTICS.index("evidence_log10"), RISEN] = REPORT.evidence.threshold_log10 / 2.0
     own.statistics[:, STATISTICS.index("missing_ratio"), RISEN] = 0.25
     found = past_of(own)
-    assert [chart.name for chart in found.charts] == ["PSI", "Evidence, share of its threshold", "Missing"]
+    assert [chart.name for chart in found.charts] == ["PSI", "Evidence, part of its threshold", "Missing"]
     assert found.rows[-1] == ["2023-11-14 23:13", "0.00", "50 %", "25 %"]
     assert found.rows[0][0] == "2023-11-15 00:13"
 

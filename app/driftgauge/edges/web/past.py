@@ -108,7 +108,7 @@ def _series(report: DriftReport, i: int, past: Past) -> list[_Series]:
     missing = values("missing_ratio", report.main.shares.missing)
     return [
         _Series("PSI", values("psi_debiased", report.main.psi.debiased), limit_of(report, i), two_decimals),
-        _Series("Evidence, share of its threshold", share, 1.0, percent),
+        _Series("Evidence, part of its threshold", share, 1.0, percent),
         _Series("Missing", missing, share_limit(report, i, "missing"), percent),
     ]
 

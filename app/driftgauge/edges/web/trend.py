@@ -21,7 +21,7 @@ HEIGHT: Final = 24.0
 LIMIT_AT: Final = HEIGHT / 3.0
 """The limit of each line is a third from the top, as the mark of a bar is a third from its end."""
 POINTS: Final = 32
-"""Points of a line; it shows the largest value of those between them."""
+"""Parts of a line; each shows its largest value."""
 GAP_STEPS: Final = 3.0
 """Usual steps between two reports of the same length from which on nothing is known of the time between them."""
 
@@ -104,7 +104,8 @@ class Past:
             return []
         pieces = np.cumsum(is_after_gap | np.isnan(values))[known]
         places = np.append(self.places(moments[:-1]), WIDTH)
-        parts = np.minimum((places[known] * POINTS / WIDTH).astype(np.int64), POINTS - 1)
+        parts = np.ceil(places[known] * POINTS / WIDTH)  # the first moment is a part of its own, and so is now
+        parts[known == len(values) - 1] = POINTS + 1
         starts = np.flatnonzero((np.diff(pieces) != 0) | (np.diff(parts) != 0)) + 1
         tops = np.array([group[values[group].argmax()] for group in np.split(known, starts)])
         begins = np.diff(pieces[np.searchsorted(known, tops)], prepend=-1) != 0
