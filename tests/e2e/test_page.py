@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,10 +14,14 @@ from driftgauge.demo.flights import WINTER
 from driftgauge.demo.replay import read_status, requests
 from driftgauge.demo.year import year_flights
 from driftgauge.drift.verdict.numbers import percent
+from driftgauge.edges.web.facts import PageFacts
+from driftgauge.edges.web.query import Query
+from driftgauge.edges.web.render import render_report
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.e2e.browser import DESKTOP, PHONE, browser, opened
 from tests.e2e.processes import free_port
+from tests.edges.web.test_trend import QUIET, REPORT, history_of
 from tests.examples import Example
 from tests.served import Served, served
 from tests.trained_demo import TrainedDemo
@@ -64,6 +69,33 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         assert found.response["violations"] == []
         assert not own.scrolls_sideways
         assert [text for text in own.complaints if "404" not in text] == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_charts_over_time(size: tuple[int, int], theme: str, chromium: Browser) -> None:
+    past = history_of(REPORT, [0.1] * 60 + [np.nan] * 20 + [0.9] * 20, [QUIET] * 100)
+    facts = PageFacts("churn", "3", REPORT, history=past)
+    with opened(chromium, size) as own:
+        own.page.set_content(render_report(facts, Query(features=("risen",), theme=theme)))
+        own.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert own.page.locator(".over-time").count() == 3
+        assert Axe().run(own.page).response["violations"] == []
+        assert not own.scrolls_sideways
+
+
+def test_a_theme_is_chosen_without_scripts_and_kept(server: Served, chromium: Browser) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    with opened(chromium, scheme="light", java_script_enabled=False) as own:
+        own.page.goto(address_of(server))
+        light = own.page.evaluate(background)
+        own.page.get_by_role("link", name="Dark", exact=True).click()
+        own.page.wait_for_url("**theme=dark*")
+        own.page.goto(address_of(server))
+        assert own.page.evaluate(background) != light
+        own.page.get_by_role("link", name="System", exact=True).click()
+        own.page.wait_for_url("**theme=system*")
+        assert own.page.evaluate(background) == light
 
 
 def test_the_page_shows_what_the_status_says_and_loads_nothing_else(server: Served, chromium: Browser) -> None:
