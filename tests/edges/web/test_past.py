@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from driftgauge.drift.verdict.history import STATISTICS, History
+from driftgauge.drift.verdict.numbers import two_decimals
 from driftgauge.edges.web.past import BETWEEN_MARKS, BOTTOM, TOP, ColumnPast, column_past
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.trend import WIDTH, Past, limit_of
 
 from tests.edges.web.test_trend import DAY, NOW, QUIET, REPORT, history_of
-from tests.html_pages import tree_of
+from tests.html_pages import report_of, tree_of
 
 RISEN = REPORT.baseline.names.index("risen")
 
@@ -52,6 +53,18 @@ def test_marks_of_an_axis_do_not_overlap(factor: float) -> None:
         places = sorted(mark.y for mark in chart.marks)
         assert all(np.diff(places) >= BETWEEN_MARKS - 0.1)
         assert all(TOP <= place <= BOTTOM for place in places)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, 3.0, 100.0])
+def test_the_largest_value_and_the_limit_are_both_written(factor: float) -> None:
+    report = report_of(shift=0.0)
+    limit = limit_of(report, RISEN)
+    past = Past.of(history_of(report, [0.0, factor * limit], [QUIET] * 2), NOW, DAY)
+    assert past is not None
+    found = column_past(report, RISEN, past)
+    assert found is not None
+    words = [mark.text for mark in found.charts[0].marks]
+    assert {two_decimals(limit), two_decimals(factor * limit)} <= set(words)
 
 
 def test_each_point_tells_its_time_and_value() -> None:

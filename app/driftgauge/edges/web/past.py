@@ -135,18 +135,19 @@ def _chart(series: _Series, points: Sequence[Point]) -> Chart:
         name=series.name,
         path=path(points, height),
         limit_y=round(height(series.limit), 1) if has_limit else None,
-        marks=_marks([(height(value), series.words(value)) for value in (*limit, largest, 0.0)]),
+        marks=_marks([*limit, largest, 0.0], height, series.words),
         hits=_hits(series, points),
         summary=", ".join([*said, *(f"limit {_words(series, value)}" for value in limit)]),
     )
 
 
-def _marks(wanted: Sequence[tuple[float, str]]) -> list[Mark]:
-    """Return the marks that have room, the first of them before the others."""
+def _marks(values: Sequence[float], height: Callable[[float], float], words: Callable[[float], str]) -> list[Mark]:
+    """Return the marks of the largest value, the limit and zero: the limit and the largest value always have room."""
     found: list[Mark] = []
-    for y, text in wanted:
-        if all(abs(y - other.y) >= BETWEEN_MARKS for other in found):
-            found.append(Mark(round(y, 1), text))
+    for value in sorted(set(values), reverse=True):
+        y = max(height(value), found[-1].y + BETWEEN_MARKS if found and value > 0.0 else TOP)
+        if not found or y - found[-1].y >= BETWEEN_MARKS:
+            found.append(Mark(round(min(y, BOTTOM), 1), words(value)))
     return found
 
 
