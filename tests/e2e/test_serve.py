@@ -120,8 +120,9 @@ def test_on_a_terminal_it_writes_for_people_and_ends_its_start_with_the_addresse
         assert process.wait(timeout=30) == 0
     assert "{" not in shown
     lines = [line.strip() for line in shown.splitlines() if line.strip()]
-    assert lines[-5:] == [
+    assert lines[-6:] == [
         f"Driftgauge serves at {address} (Ctrl-C stops it)",
+        f"page     {address}/",
         f"ready    {address}/health/ready",
         f"docs     {address}/docs",
         f"drift    {address}/drift/status",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from driftgauge.edges.http.openapi.schemas import Metadata
 from driftgauge.edges.http.openapi.schemas_status import DriftStatus
 from driftgauge.metrics.series import ABOUT_LABELS
 from driftgauge.models.bundle import BundleInfo, Label
+from markupsafe import escape
 
 from tests.abouts import HOSTILE, USUAL, of_owner
 from tests.conftest import ExampleOf
@@ -98,12 +98,13 @@ def test_metadata_status_page_and_metrics_say_whose_the_model_is(about: About, b
     with served(replace(binary, bundle=of_owner(binary.bundle, about))) as running:
         metadata = running.client.get("/metadata").json()
         status = running.status()
-        page = running.client.get("/drift/status", params={"format": "html"}).text
+        page = running.client.get("/", headers={"accept": "text/html"}).text
         labels = [dict(has) for name, has in running.metrics() if name == "model_info"]
     assert metadata["about"] == status["about"] == {**dict.fromkeys(USUAL.stated), **about.stated}
     assert Metadata.model_validate(metadata)
     assert DriftStatus.model_validate(status)
-    assert all(escape(text) in page for text in about.stated.values())
+    assert [text for text in about.stated.values() if escape(text) not in page] == []
+    assert "<script>alert" not in page
     (info,) = labels
     assert {name: info[name] for name in ABOUT_LABELS} == {name: getattr(about, name) or "" for name in ABOUT_LABELS}
 
