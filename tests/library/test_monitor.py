@@ -522,8 +522,12 @@ def test_scores_too_large_to_add_are_counted_without_a_warning(monitor: Monitor)
     assert counted(monitor, DROPPED.name) == 0
 
 
-def test_a_name_that_is_no_utf8_does_not_break_the_status(monitor: Monitor) -> None:
-    monitor.observe({**ROW, "\ud800x": 1}, prediction=0.4)
+def test_a_name_that_is_no_utf8_breaks_neither_the_status_nor_the_log(
+    monitor: Monitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "driftgauge"):
+        monitor.observe({**ROW, "\ud800x": 1}, prediction=0.4)
+    assert b"\\ud800x is not a column" in caplog.text.encode()
     (problem,) = monitor._parts().monitoring.current_problems()
     assert "\\ud800x is not a column" in problem
     problem.encode()

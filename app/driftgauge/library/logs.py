@@ -34,7 +34,8 @@ class StandardLog:
             *(f"{n}={v}" for n, v in told.items()),
         ]
         with suppress(Exception):  # a filter of the program may be what fails
-            self._logger.log(level, " ".join(words))
+            # A name may hold half a surrogate pair, which no file takes.
+            self._logger.log(level, " ".join(words).encode("utf-8", "backslashreplace").decode())
 
 
 def standard_log() -> Log:

@@ -38,7 +38,7 @@ class Counters:
 
     def counter(self, name: str, *labels: str) -> Callable[[float], None]:
         """Return what adds to a counter's child, for where it is done often; KeyError for one not declared."""
-        row = self._arrays[name][self._children[name][labels]]
+        row: Any = self._arrays[name][self._children[name][labels]].data  # faster than numpy for single numbers
 
         def add(amount: float) -> None:
             row[0] += amount
@@ -47,12 +47,12 @@ class Counters:
 
     def histogram(self, name: str, *labels: str) -> Callable[[float], None]:
         """Return what counts a single value in a histogram's child; KeyError for one not declared."""
-        row = self._arrays[name][self._children[name][labels]]
+        row: Any = self._arrays[name][self._children[name][labels]].data
         buckets = self._buckets[name].tolist()
 
         def observe(value: float) -> None:
             row[bisect_left(buckets, value)] += 1.0
-            row[-1] = row.item(-1) + value  # a sum that is too large is infinite, without numpy's warning
+            row[-1] += value  # a sum that is too large is infinite, without numpy's warning
 
         return observe
 

@@ -16,8 +16,8 @@ class Backlog:
         self.most: Final = most
         self._position = position
         self._read_position = read_position
-        self._ask_at = 0
-        """Unread rows from which on `fills` asks again."""
+        self.look_at = position + most // 2
+        """Number of rows of the log from which on a stream of single rows has to look at the room."""
 
     def rows(self, log: Log) -> int:
         """Return the unread rows, or more: some may have been read since."""
@@ -32,6 +32,10 @@ class Backlog:
         self.update()
         return self.most - self.rows(log)
 
+    def is_full(self, log: Log) -> bool:
+        """Say whether there is no room for a single row."""
+        return log.rows - self._position >= self.most and self.room(log) <= 0
+
     def is_half_full(self, log: Log) -> bool:
         """Say whether half of the room is taken, so that it is time for a catch-up."""
         return 2 * self.rows(log) >= self.most >= 2 * self.room(log)
@@ -41,9 +45,8 @@ class Backlog:
 
         For each row of a stream: the checkpoint is not read each time.
         """
-        rows = self.rows(log)
-        if 2 * rows < self.most or rows < self._ask_at:
+        if log.rows < self.look_at:
             return False
         half_full = self.is_half_full(log)
-        self._ask_at = self.rows(log) + self.most // 64 if half_full else 0
+        self.look_at = log.rows + self.most // 64 if half_full else self._position + self.most // 2
         return half_full

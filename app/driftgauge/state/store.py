@@ -36,7 +36,7 @@ from driftgauge.state.snapshot import SlotTotals, StateSnapshot
 from driftgauge.state.totals import Totals
 
 _SOUND_SECONDS: Final = 0.001
-"""How long single rows rely on a file not being truncated, after a look."""
+"""How long single rows rely on a file not being truncated, after a look: that costs as much as writing a row."""
 
 
 class Store:
@@ -96,10 +96,9 @@ class Store:
     # ------------------------------------------------------------ rows and counters of this worker
 
     def append(self, values: FloatArray, arrival: FloatArray, at: FloatArray) -> int:
-        """Append rows as long as there is room; return how many were appended.
+        """Append rows as long as there is room; return how many were appended. RuntimeError if the server has stopped.
 
         `values` have shape [n, columns], `arrival` and `at` (the rows' times by the monitor's clock) [n].
-        RuntimeError if the server has stopped.
         """
         with self._appending:
             if self._is_closed:
@@ -115,17 +114,14 @@ class Store:
             return rows
 
     def append_row(self, values: FloatArray, arrival: float, at: float) -> bool:
-        """Append a single row, `values` of shape [columns]; return whether there was room. See `append`.
-
-        Whether the file was truncated is asked once a millisecond, which costs as much as writing the row.
-        """
+        """Append a row, `values` of shape [columns], as `append` does; return whether there was room."""
         with self._appending:
             if self._is_closed:
                 raise RuntimeError("the state is closed: the server has stopped")
             if (now := time.monotonic()) > self._sound_until:
                 self._require_own_log()
                 self._sound_until = now + _SOUND_SECONDS
-            if self._backlog.rows(self._log) >= self._backlog.most and self.room <= 0:
+            if self._backlog.is_full(self._log):
                 return False
             self._log.append_row(values, arrival, at)
             self.latest_at = max(self.latest_at, at)
