@@ -19,7 +19,7 @@ stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from i
 # Each core gets a part of the folders; one that has finished takes tests from the other.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-test: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: a few minutes.
+test: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about ten minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
 test-all: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
