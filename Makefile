@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all servers browser wrk openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all servers browser wrk postgres openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -19,10 +19,10 @@ stack: .venv/demo ## The demo with Prometheus and Alertmanager beside it, from i
 # Each core gets a part of the folders; one that has finished takes tests from the other.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-test: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about ten minutes.
+test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and the short tests, with a fifth of the examples: about ten minutes.
 	$(PYTEST) -m "not long" --hypothesis-profile=short $(ARGS)
 
-test-all: .venv/dev servers browser wrk openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
+test-all: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	$(PYTEST) $(ARGS)
 
 # Programs that tests need are installed as root on Debian; elsewhere their tests are skipped and named at the end.
@@ -40,6 +40,15 @@ browser:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing Chromium for the tests of pages ..."; \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || \
+	    echo "apt-get could not install it" >&2; \
+	fi
+
+# PostgreSQL holds the prediction log in tests; each test run starts one of its own.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing PostgreSQL for the tests of the prediction log ..."; \
+	    { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null || \
 	    echo "apt-get could not install it" >&2; \
 	fi
 
