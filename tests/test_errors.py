@@ -37,6 +37,11 @@ def test_rows_are_lost_by_a_full_log_by_damage_and_by_errors() -> None:
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
     assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS} == {
+        Reason.INVALID_LABEL,
+        Reason.UNKNOWN_OUTCOME,
+        Reason.INVALID_OUTCOME,
+        Reason.PREDICTION_LOG_DISABLED,
+        Reason.LABELS_NOT_STORED,
         Reason.AHEAD_OF_ARRIVAL,
         Reason.NOT_READY,
         Reason.NOT_FOUND,

@@ -54,6 +54,17 @@ class Reason(StrEnum):
     # Predictions that fail.
     MODEL_FAILED = "model_failed"
     """The model raised on accepted rows."""
+    # Ground truth that is refused.
+    INVALID_LABEL = "invalid_label"
+    """A label is not one of the model's classes, or not a number."""
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    """A row names an outcome that the settings do not have."""
+    INVALID_OUTCOME = "invalid_outcome"
+    """An outcome's value does not fit its kind."""
+    PREDICTION_LOG_DISABLED = "prediction_log_disabled"
+    """The prediction log is switched off, so that ground truth has nothing to join."""
+    LABELS_NOT_STORED = "labels_not_stored"
+    """The database of the prediction log could not store the labels."""
     # Observations that are lost.
     MONITORING_FAILED = "monitoring_failed"
     """Monitoring raised; the prediction was answered."""

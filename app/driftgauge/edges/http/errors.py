@@ -34,6 +34,8 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.NOT_READY: 503,
     Reason.OVERLOADED: 503,
     Reason.TOO_MANY_CONNECTIONS: 503,
+    Reason.LABELS_NOT_STORED: 503,
+    Reason.PREDICTION_LOG_DISABLED: 404,
     Reason.MONITORING_DISABLED: 404,
     Reason.NOT_FOUND: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
