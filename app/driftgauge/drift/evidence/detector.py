@@ -119,6 +119,7 @@ class Detector:
         tolerance: FloatArray | None = None,
         timed: BoolArray | None = None,
         expected_live_tau: FloatArray | None = None,
+        beside: int = 0,
     ) -> None:
         """Make the bets; `counts` (shape [columns, K]) are the reference's rows in each bin.
 
@@ -128,7 +129,7 @@ class Detector:
         budget's. With `timed` (shape [columns]), which says whose `tau` the
         reference's times gave, dependence is measured live too; never by hour, because an hour's own sampling error
         would look like dependence. `expected_live_tau` (shape [columns]) are the live ones that the reference accounts
-        for, by default none.
+        for, by default none. `beside` are the columns of another detector whose budget these columns share.
         """
         columns = len(bins)
         self.budget: Final = budget or Budget()
@@ -146,6 +147,7 @@ class Detector:
         self._weights = self._maker.weights
         self._first = np.cumsum(self._maker.singles) - self._maker.singles
         self._columns = columns
+        self._beside = beside
 
     @property
     def by_hour(self) -> bool:
@@ -311,7 +313,7 @@ class Detector:
         rows, interval = self.budget.false_alarm_rows, self.budget.false_alarm_interval_seconds
         if interval is not None and rate.per_second is not None:
             rows = max(FEWEST_FALSE_ALARM_ROWS, interval * rate.per_second)
-        return rows * max(1, int(self.watched.sum()))
+        return rows * max(1, int(self.watched.sum()) + self._beside)
 
 
 def _latched(

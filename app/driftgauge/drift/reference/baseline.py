@@ -222,12 +222,13 @@ class Baseline:
         live: bool = True,
         watched: BoolArray | None = None,
         tolerance: FloatArray | None = None,
+        beside: int = 0,
     ) -> Detector:
         """Return the detector of evidence; it does not watch scores of training rows.
 
         It measures the dependence between live rows too, unless `live` is False. `watched` and `tolerance` (shape
         [columns]) say which columns have a detector, by default all, and which of their shifts are ignored, by
-        default those of the budget.
+        default those of the budget. `beside` are the columns of another detector that share the budget.
         """
         return Detector(
             self.bins,
@@ -239,6 +240,7 @@ class Baseline:
             tolerance=tolerance,
             timed=self.timed if live else None,
             expected_live_tau=self.expected_live_tau,
+            beside=beside,
         )
 
     @cached_property
