@@ -1,1 +1,1 @@
-"""Performance of a model from ground truth, and its estimate before ground truth comes."""
+"""Performance of a model against the ground truth: mergeable counts, metrics with intervals, verdicts."""
