@@ -169,7 +169,8 @@ def test_the_log_loss_of_several_classes_is_unknown_without_probabilities() -> N
 def test_a_perfect_ranking_has_an_interval() -> None:
     actual = np.repeat([0.0, 1.0], 30)
     found = measure(count(LAYOUTS["binary"], LabelledRows(0.1 + 0.8 * actual, actual)))["roc_auc"]
-    assert found.value == 1.0 and found.upper == pytest.approx(1.0)
+    assert found.value == 1.0
+    assert found.upper == pytest.approx(1.0)
     assert 0.85 < found.lower < 0.9
 
 
