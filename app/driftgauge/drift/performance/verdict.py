@@ -1,0 +1,198 @@
+"""Whether a model performs worse than on its held-out rows, or than its limits allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from scipy.special import ndtri
+
+from driftgauge.drift.performance.counts import CohortCounts, PerformanceTask
+from driftgauge.drift.performance.intervals import Estimate, Z
+from driftgauge.drift.performance.metrics import BY_NAME, PerformanceMetric, measure, metrics_of
+from driftgauge.drift.verdict.rule import Limit
+
+REQUIRED_ROWS: Final = 200
+"""Rows with ground truth from which performance is judged."""
+SIGNIFICANCE_LEVEL: Final = 0.999
+"""Confidence level of the interval that decides whether a drop is significant, because it is looked at often."""
+WIDER: Final = float(ndtri(0.5 + 0.5 * SIGNIFICANCE_LEVEL)) / Z
+"""Its half-width in those of the intervals that are shown."""
+
+
+class PerformanceStatus(StrEnum):
+    """The status of performance, from the least to the most severe."""
+
+    INSUFFICIENT_LABELS = "insufficient_labels"
+    NORMAL = "normal"
+    WARNING = "warning"
+    DEGRADED = "degraded"
+
+
+@dataclass(frozen=True)
+class PerformancePolicy:
+    """Options of the verdict; see the settings of similar names."""
+
+    drop_thresholds: tuple[float, float] = (0.02, 0.05)
+    """Relative drops against the held-out value, for warning and critical."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Absolute limits by metric: the least of a metric for which higher is better, else the most."""
+    required_rows: int = REQUIRED_ROWS
+
+
+@dataclass(frozen=True)
+class Held:
+    """The performance on held-out rows, from the bundle."""
+
+    rows: int
+    metrics: Mapping[str, Estimate]
+    in_sample: bool = False
+    """Whether they are the training rows: then they are too good to compare with."""
+
+
+@dataclass(frozen=True)
+class MetricVerdict:
+    """One metric against its held-out value and its limit."""
+
+    name: str
+    current: Estimate
+    held_out: float | None
+    """None where it is not known."""
+    drop: float
+    """How much worse than held out, relative to the held-out value; negative if better, NaN if not known."""
+    drop_severity: Limit | None
+    """The threshold that a significant drop has reached."""
+    limit: float | None
+    """The absolute limit, None without."""
+    is_beyond_limit: bool
+    """Whether the metric is significantly beyond its limit."""
+
+    @property
+    def severity(self) -> Limit | None:
+        """The severity of this metric; beyond an absolute limit is critical."""
+        return "critical" if self.is_beyond_limit else self.drop_severity
+
+
+@dataclass(frozen=True)
+class PerformanceVerdict:
+    """The verdict on the rows of one window."""
+
+    status: PerformanceStatus
+    severity: Limit | None
+    reason: str
+    metrics: tuple[MetricVerdict, ...]
+
+
+def judge_performance(
+    counts: CohortCounts, held: Held | None, policy: PerformancePolicy, *, is_significant: bool = False
+) -> PerformanceVerdict:
+    """Return the verdict on counted rows.
+
+    A drop counts if it is large (its thresholds) and significant: its interval of level `SIGNIFICANCE_LEVEL` excludes
+    no drop, or the evidence of concept drift is raised (`is_significant`).
+    """
+    task = counts.layout.task
+    found = measure(counts)
+    verdicts = tuple(_metric(metric, found[metric.name], held, policy, is_significant) for metric in metrics_of(task))
+    if counts.rows < policy.required_rows:
+        reason = f"{counts.rows:,} labelled rows, {policy.required_rows:,} needed"
+        return PerformanceVerdict(PerformanceStatus.INSUFFICIENT_LABELS, None, reason, verdicts)
+    worst = _worst(verdicts)
+    if worst is None:
+        return PerformanceVerdict(PerformanceStatus.NORMAL, None, _quiet(verdicts, held, task), verdicts)
+    status = PerformanceStatus.DEGRADED if worst.severity == "critical" else PerformanceStatus.WARNING
+    return PerformanceVerdict(status, worst.severity, _reason(worst), verdicts)
+
+
+def _worst(verdicts: tuple[MetricVerdict, ...]) -> MetricVerdict | None:
+    """Return the metric that decides, the first of the most severe."""
+    for severity in ("critical", "warning"):
+        for own in verdicts:
+            if own.severity == severity:
+                return own
+    return None
+
+
+def _metric(
+    metric: PerformanceMetric, current: Estimate, held: Held | None, policy: PerformancePolicy, is_significant: bool
+) -> MetricVerdict:
+    limit = policy.limits.get(metric.name)
+    beyond = limit is not None and current.is_known and _is_beyond(metric, current, limit)
+    reference = None if held is None or held.in_sample else held.metrics.get(metric.name)
+    if reference is None or not reference.is_known:
+        return MetricVerdict(metric.name, current, None, math.nan, None, limit, beyond)
+    drop = _relative_drop(metric, current.value, reference.value)
+    is_real = is_significant or _is_worse(metric, current, reference)
+    severity = _drop_severity(drop, policy) if metric.is_judged and is_real else None
+    return MetricVerdict(metric.name, current, reference.value, drop, severity, limit, beyond)
+
+
+def _drop_severity(drop: float, policy: PerformancePolicy) -> Limit | None:
+    warning, critical = policy.drop_thresholds
+    if drop >= critical:
+        return "critical"
+    return "warning" if drop >= warning else None
+
+
+def _relative_drop(metric: PerformanceMetric, value: float, held_out: float) -> float:
+    worse = metric.worse_by(value, held_out)
+    if metric.better == "zero" or held_out == 0.0:
+        return math.nan
+    return worse / abs(held_out)
+
+
+def _half_width(estimate: Estimate, *, upper: bool) -> float:
+    """Return the distance of a bound at `SIGNIFICANCE_LEVEL`, 0 where it is not known."""
+    half = estimate.upper - estimate.value if upper else estimate.value - estimate.lower
+    return WIDER * half if math.isfinite(half) else 0.0
+
+
+def _is_worse(metric: PerformanceMetric, current: Estimate, reference: Estimate) -> bool:
+    """Return whether the interval of the difference excludes 0.
+
+    It is that of Zou and Donner (2008, "Construction of confidence limits about effect measures"), from the bounds of
+    both numbers.
+    """
+    if not current.is_known or metric.better == "zero":
+        return False
+    lower_is_worse = metric.better == "higher"
+    own = _half_width(current, upper=lower_is_worse)
+    other = _half_width(reference, upper=not lower_is_worse)
+    return metric.worse_by(current.value, reference.value) > math.hypot(own, other)
+
+
+def _is_beyond(metric: PerformanceMetric, current: Estimate, limit: float) -> bool:
+    """Return whether the whole interval of level `SIGNIFICANCE_LEVEL` is beyond an absolute limit."""
+    if metric.better == "higher":
+        return current.value + _half_width(current, upper=True) < limit
+    if metric.better == "lower":
+        return current.value - _half_width(current, upper=False) > limit
+    low, high = current.value - _half_width(current, upper=False), current.value + _half_width(current, upper=True)
+    return low > limit or high < -limit
+
+
+def _reason(worst: MetricVerdict) -> str:
+    metric = BY_NAME[worst.name]
+    now = f"{metric.title} {worst.current.value:.3g} ({worst.current.lower:.3g} to {worst.current.upper:.3g})"
+    if worst.is_beyond_limit and worst.limit is not None:
+        side = "below" if metric.better == "higher" else "above"
+        return f"{now} is {side} its limit of {worst.limit:.3g}"
+    return f"{now} is {100.0 * worst.drop:.2g} % worse than on held-out rows ({worst.held_out:.3g})"
+
+
+def _quiet(verdicts: tuple[MetricVerdict, ...], held: Held | None, task: PerformanceTask) -> str:
+    if held is None:
+        return "the bundle has no performance to compare with"
+    if held.in_sample:
+        return "the bundle has its performance on training rows only: create it with held-out rows to compare"
+    known = [own for own in verdicts if BY_NAME[own.name].is_judged and not math.isnan(own.drop)]
+    if not known:
+        return f"the bundle has no held-out performance of a {task} model"
+    worst = max(known, key=lambda own: own.drop)
+    if worst.drop <= 0.0:
+        return "no worse than on held-out rows"
+    now = f"{BY_NAME[worst.name].title} {worst.current.value:.3g}"
+    return f"{now} is {100.0 * worst.drop:.2g} % worse than on held-out rows: small, or not significant"
