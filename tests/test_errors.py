@@ -50,6 +50,10 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.UNKNOWN_FORMAT,
         Reason.MONITORING_DISABLED,
         Reason.NOT_ACCEPTABLE,
+        Reason.INVALID_VERSION,
+        Reason.BUNDLE_NOT_ALLOWED,
+        Reason.VERSION_CONFLICT,
+        Reason.VERSION_NOT_LOADED,
         Reason.INTERNAL_ERROR,
     }
 

@@ -28,6 +28,7 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.counters",
     "monitor": "common errors drift metrics.series state",
     "serving": "common errors drift models monitor",
+    "releases": "common errors",
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",
     "checks": "common errors drift tables models edges.formats",

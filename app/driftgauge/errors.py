@@ -117,6 +117,14 @@ class Reason(StrEnum):
     """The route does not support this method."""
     NOT_ACCEPTABLE = "not_acceptable"
     """The Accept-Encoding header excludes every encoding."""
+    INVALID_VERSION = "invalid_version"
+    """The request for another version of a model has a wrong field."""
+    BUNDLE_NOT_ALLOWED = "bundle_not_allowed"
+    """The bundle lies in no folder from which bundles may be loaded."""
+    VERSION_CONFLICT = "version_conflict"
+    """The versions of the model do not allow this change now."""
+    VERSION_NOT_LOADED = "version_not_loaded"
+    """A worker cannot serve the version, so nothing has changed."""
     INTERNAL_ERROR = "internal_error"
     """An unexpected error; the log has the details."""
 
@@ -236,6 +244,10 @@ class CheckError(DriftgaugeError, ValueError):
 
 class StateError(DriftgaugeError):
     """State files cannot be read or deleted; the message says what to do."""
+
+
+class LedgerError(DriftgaugeError):
+    """The ledger of releases cannot be read or written; the message says what to do."""
 
 
 class DemoError(DriftgaugeError):

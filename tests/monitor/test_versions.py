@@ -180,3 +180,29 @@ def test_a_version_that_waits_for_the_lock_takes_over_later(tmp_path: Path, monk
     after.catch_up(START + DAY)
     np.testing.assert_array_equal(_live(after).tau, _live(before).tau)
     np.testing.assert_array_equal(_live(after).since, _live(before).since)
+
+
+def test_five_versions_in_five_weeks_reach_critical_on_a_real_drift(tmp_path: Path) -> None:
+    """Each version alone would still learn: none of them lives for fourteen days."""
+    monitor = None
+    for week in range(5):
+        now = START + 7 * DAY * week
+        if monitor is not None:
+            monitor.store.leave()
+        generator = np.random.default_rng(week)
+        baseline = build_baseline({"a": generator.normal(size=3_000)}, created="2026-01-01T00:00:00Z")
+        monitor = _monitor(baseline, tmp_path, str(week), now)
+        for day in range(7):
+            rows = generator.normal(loc=0.05 * (week % 2), size=(1_000, 1))
+            monitor.observe(rows, arrival=now + day * DAY)
+            report = monitor.evaluate(now + day * DAY + 1.0).report
+            assert report.severity in (None, "info", "warning")
+    assert monitor is not None
+    now = START + 34 * DAY + 3_600.0
+    monitor.observe(np.random.default_rng(9).normal(loc=2.0, size=(2_000, 1)), arrival=now)
+    report = monitor.evaluate(now + 1.0).report
+    assert report.learning_until is None
+    assert report.severity == "critical"
+    alone = _monitor(monitor.baseline, None, "alone", START + 28 * DAY)
+    alone.observe(np.random.default_rng(9).normal(loc=2.0, size=(2_000, 1)), arrival=now)
+    assert alone.evaluate(now + 1.0).report.severity == "warning"

@@ -39,6 +39,8 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.MONITORING_DISABLED: 404,
     Reason.NOT_FOUND: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
+    Reason.BUNDLE_NOT_ALLOWED: 403,
+    Reason.VERSION_CONFLICT: 409,
     Reason.INTERNAL_ERROR: 500,
 }
 """HTTP status by reason; reasons that are not listed have 422."""
