@@ -9,9 +9,10 @@ from threadpoolctl import threadpool_limits
 from tests.e2e.programs import say_what_was_skipped, servers
 from tests.examples import MAKERS, Example
 from tests.installed import installed
+from tests.postgres import postgres
 from tests.trained_demo import flights, trained_demo, trained_year
 
-__all__ = ["flights", "installed", "servers", "trained_demo", "trained_year"]  # fixtures of all tests
+__all__ = ["flights", "installed", "postgres", "servers", "trained_demo", "trained_year"]  # fixtures of all tests
 
 ExampleOf = Callable[[str], Example]
 

@@ -8,6 +8,7 @@ Its packages, in the order of the data:
 - `edges`: how rows come in and verdicts go out; `edges.formats` are wire formats, `edges.http` is the HTTP server.
 - `monitor`: one `ColumnMonitor` for each model and version; every edge feeds it.
 - `state`: what monitors remember, in files that all workers of a model share.
+- `predictions`: the log of predictions, in SQLite or PostgreSQL, for ground truth and exports.
 - `drift`: windows, evidence, statistics and verdicts; pure functions of numbers and frozen dataclasses.
 - `metrics`: every Prometheus series, and the text that Prometheus scrapes.
 - `alerting`: rules, routes, scrape configuration and runbooks.

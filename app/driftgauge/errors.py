@@ -250,5 +250,9 @@ class LedgerError(DriftgaugeError):
     """The ledger of releases cannot be read or written; the message says what to do."""
 
 
+class PredictionLogError(DriftgaugeError):
+    """The prediction log cannot be opened, read or written; the message says what to do."""
+
+
 class DemoError(DriftgaugeError):
     """The demo cannot start or go on; the message says what to do."""

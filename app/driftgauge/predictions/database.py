@@ -1,0 +1,123 @@
+"""Connections to the database of the prediction log: SQLite in a private file, or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from driftgauge.common.private_files import make_private, opened
+from driftgauge.errors import PredictionLogError
+
+FOLDER: Final = "predictions"
+FILE: Final = "log.sqlite3"
+BUSY_SECONDS: Final = 30.0
+"""How long a writer waits for another process that writes."""
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages of the write-ahead log from which a commit copies them into the database: 16 MiB."""
+WAL_BYTES: Final = 64 << 20
+"""Size to which the write-ahead log is cut after it was larger."""
+_WRITES: Final = "driftgauge_writes"
+POSTGRES: Final = "postgresql+psycopg"
+
+
+def sqlite_file(state_folder: Path) -> Path:
+    """Return the file of the embedded database in a state folder."""
+    return state_folder / FOLDER / FILE
+
+
+def open_sqlite(path: Path, *, durable: bool = False) -> Engine:
+    """Open or create the file, with write-ahead log; PredictionLogError if that fails.
+
+    With `durable`, a commit is on the disk when it returns. Otherwise it survives the end of the process, and the
+    newest commits may be lost with the machine's power.
+    """
+    try:
+        make_private(path.parent, path.parent.parent)
+        os.close(opened(path, os.O_RDWR | os.O_CREAT))
+    except OSError as error:
+        raise PredictionLogError(f"cannot open the prediction log {path}: {error.strerror}") from error
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=4,
+        max_overflow=8,
+    )
+    event.listen(engine, "connect", lambda raw, _: _prepare(raw, durable=durable))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(raw: sqlite3.Connection, *, durable: bool) -> None:
+    raw.isolation_level = None  # transactions begin where `_begin` says
+    for pragma in (
+        "journal_mode = WAL",
+        f"synchronous = {'FULL' if durable else 'NORMAL'}",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"journal_size_limit = {WAL_BYTES}",
+        "auto_vacuum = NONE",
+        "temp_store = MEMORY",
+    ):
+        raw.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction: one that writes takes its lock at once, because a later one would fail instead of wait."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def open_postgres(url: str) -> Engine:
+    """Open a PostgreSQL database; PredictionLogError for another URL, or without its driver."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise PredictionLogError(_WRONG_URL) from error
+    if parsed.get_backend_name() != "postgresql":
+        raise PredictionLogError(_WRONG_URL)
+    try:
+        return create_engine(parsed.set(drivername=POSTGRES), pool_size=4, max_overflow=8, pool_pre_ping=True)
+    except ImportError as error:
+        raise PredictionLogError(
+            "the prediction log in PostgreSQL needs psycopg: pip install 'driftgauge[postgres]'"
+        ) from error
+
+
+_WRONG_URL: Final = "prediction_log_url: give a URL such as postgresql://user:password@host/database"
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Run a transaction that writes; PredictionLogError if the database fails."""
+    with explained(engine), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Run a transaction that reads; PredictionLogError if the database fails."""
+    with explained(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def explained(engine: Engine) -> Iterator[None]:
+    """Turn an error of the database into a PredictionLogError."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause: Any = error.orig if isinstance(error, DBAPIError) else error
+        said = str(cause).strip().splitlines()
+        why = said[0] if said else type(cause).__name__
+        raise PredictionLogError(f"the prediction log ({place_of(engine)}): {why}") from error
+
+
+def place_of(engine: Engine) -> str:
+    """Return the file of a database, or its URL without the password."""
+    return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string()

@@ -1,0 +1,183 @@
+"""Reads predictions by model, version, time and id, in bounded batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, Engine, Select, select, tuple_
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.predictions.database import reading
+from driftgauge.predictions.packing import unpack
+from driftgauge.predictions.rows import MICROSECONDS, Cursor, LoggedModel, PredictionBatch
+from driftgauge.predictions.schema import chunks, models, predictions, versions
+
+BATCH_ROWS: Final = 4_096
+MOST_KEYS: Final = 500
+"""Ids in one query; SQLite takes a bounded number of parameters."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which predictions of a model are read; a bound that is None does not apply."""
+
+    model: str
+    version: str | None = None
+    since: float | None = None
+    """Seconds since 1970: predictions from then on, by the time of their event."""
+    until: float | None = None
+    """Seconds since 1970: predictions before then."""
+    keys: Sequence[bytes] | None = None
+    """`ids.key_of` the ids that are wanted."""
+    after: Cursor | None = None
+    """Where an earlier reading stopped."""
+    with_features: bool = True
+    batch_rows: int = BATCH_ROWS
+
+
+_NARROW: Final = [
+    predictions.c[name]
+    for name in (
+        *("seq", "version", "id", "time", "arrival", "score", "prediction", "latency", "source", "caller"),
+        *("chunk", "position"),
+    )
+]
+
+
+def read(engine: Engine, selection: Selection) -> Iterator[PredictionBatch]:
+    """Yield the selected predictions; those asked for by id in batches that are each in the order of time."""
+    known = _Versions()
+    if selection.keys is not None:
+        for first in range(0, len(selection.keys), MOST_KEYS):
+            yield from _pages(engine, selection, known, selection.keys[first : first + MOST_KEYS])
+    else:
+        yield from _pages(engine, selection, known, None)
+
+
+def _pages(
+    engine: Engine, selection: Selection, known: _Versions, keys: Sequence[bytes] | None
+) -> Iterator[PredictionBatch]:
+    after = selection.after
+    held: dict[int, FloatArray] = {}
+    while True:
+        with reading(engine) as connection:
+            model = connection.execute(select(models.c.model).where(models.c.name == selection.model)).scalar()
+            if model is None:
+                return
+            if selection.version is not None:
+                known.load(connection, model)
+            query = _query(selection, model, known.named(selection.version), keys, after)
+            rows = connection.execute(query).all()
+            if not rows:
+                return
+            known.need(connection, model, {row.version for row in rows})
+            if selection.with_features:
+                held = _chunks(connection, {row.chunk for row in rows}, held, known.models)
+        batch = _batch(rows, known.models, held if selection.with_features else None)
+        yield batch
+        if len(rows) < selection.batch_rows:
+            return
+        after = batch.cursor
+
+
+class _Versions:
+    """The versions of a model, which are read once and again when an unknown one comes."""
+
+    def __init__(self) -> None:
+        self.models: dict[int, LoggedModel] = {}
+
+    def need(self, connection: Connection, model: int, numbers: set[int]) -> None:
+        if not numbers <= self.models.keys():
+            self.load(connection, model)
+
+    def load(self, connection: Connection, model: int) -> None:
+        name = connection.execute(select(models.c.name).where(models.c.model == model)).scalar_one()
+        for row in connection.execute(select(versions).where(versions.c.model == model)):
+            if row.version not in self.models:
+                self.models[row.version] = LoggedModel.read(name, row.name, row.description)
+
+    def named(self, name: str | None) -> list[int] | None:
+        """Return the numbers of a version, which has several if its features changed; None for all versions."""
+        return None if name is None else [number for number, own in self.models.items() if own.version == name]
+
+
+def _query(
+    selection: Selection, model: int, numbers: list[int] | None, keys: Sequence[bytes] | None, after: Cursor | None
+) -> Select[Any]:
+    own = predictions.c
+    query = select(*_NARROW).where(own.model == model).order_by(own.time, own.seq).limit(selection.batch_rows)
+    if numbers is not None:
+        query = query.where(own.version.in_(numbers))
+    if selection.since is not None:
+        query = query.where(own.time >= math.ceil(selection.since * MICROSECONDS))
+    if selection.until is not None:
+        query = query.where(own.time < math.ceil(selection.until * MICROSECONDS))
+    if keys is not None:
+        query = query.where(own.id.in_(keys))
+    if after is not None:
+        query = query.where(tuple_(own.time, own.seq) > tuple_(after.time, after.seq))
+    return query
+
+
+def _chunks(
+    connection: Connection, numbers: set[int], held: Mapping[int, FloatArray], known: Mapping[int, LoggedModel]
+) -> dict[int, FloatArray]:
+    """Return the features of chunks by their number; those that are `held` from the page before are not read again."""
+    found = {number: held[number] for number in numbers if number in held}
+    missing = sorted(numbers - found.keys())
+    for first in range(0, len(missing), MOST_KEYS):
+        query = select(chunks).where(chunks.c.chunk.in_(missing[first : first + MOST_KEYS]))
+        for row in connection.execute(query):
+            found[row.chunk] = unpack(row.features, row.rows, len(known[row.version].features))
+    return found
+
+
+def _batch(
+    rows: Sequence[Any], known: Mapping[int, LoggedModel], held: Mapping[int, FloatArray] | None
+) -> PredictionBatch:
+    seq, version, keys, time, arrival, score, prediction, latency, source, callers, chunk, position = zip(
+        *rows, strict=True
+    )
+    numbers = np.array(version, dtype=np.int64)
+    scores = np.array(score, dtype=np.float64)  # None becomes NaN
+    predicted = np.array(prediction, dtype=np.float64)
+    regressions = np.isin(numbers, [number for number in set(version) if not known[number].classes])
+    return PredictionBatch(
+        models={number: known[number] for number in set(version)},
+        seq=np.array(seq, dtype=np.int64),
+        version=numbers,
+        keys=[bytes(key) for key in keys],
+        time=np.array(time, dtype=np.int64),
+        arrival=np.array([t if a is None else a for a, t in zip(arrival, time, strict=True)], dtype=np.int64),
+        scores=scores,
+        predictions=np.where(regressions, scores, predicted),
+        latency=np.array(latency, dtype=np.int64),
+        source=np.array(source, dtype=np.int64),
+        callers=callers,
+        features={} if held is None else _features(numbers, chunk, position, known, held),
+    )
+
+
+def _features(
+    version: IntArray,
+    chunk: Sequence[int],
+    position: Sequence[int],
+    known: Mapping[int, LoggedModel],
+    held: Mapping[int, FloatArray],
+) -> Mapping[int, FloatArray]:
+    """Return the features of rows by version, NaN where their chunk is lost."""
+    chunk_of, place = np.array(chunk, dtype=np.int64), np.array(position, dtype=np.int64)
+    found: dict[int, FloatArray] = {}
+    for number in np.unique(version).tolist():
+        at = np.flatnonzero(version == number)
+        values = np.full((len(at), len(known[number].features)), np.nan)
+        for one in np.unique(chunk_of[at]).tolist():
+            if one in held:
+                inside = chunk_of[at] == one
+                values[inside] = held[one][place[at[inside]]]
+        found[number] = values
+    return found

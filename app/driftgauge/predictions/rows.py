@@ -1,0 +1,149 @@
+"""Logged predictions: rows as they are written, and batches as they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Final, Literal
+
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.predictions.ids import id_of_key
+
+MICROSECONDS: Final = 1_000_000
+SOURCES: Final = ("predict", "library")
+"""Where predictions come from; a new source is added at the end."""
+FeatureKind = Literal["numeric", "categorical", "text", "hashed"]
+ClassLabel = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class LoggedFeature:
+    """A feature whose values are logged."""
+
+    name: str
+    kind: FeatureKind
+    """`categorical` values are bin codes, `text` values lengths, `hashed` ones whole numbers without meaning."""
+    categories: tuple[str, ...] = ()
+    """Names of the bins by code, for a categorical feature."""
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """What a prediction was made with."""
+
+    name: str
+    version: str
+    task: str
+    classes: tuple[ClassLabel, ...]
+    """Classes by their index; empty for a regression or where they are not known."""
+    features: tuple[LoggedFeature, ...]
+    """In bundle order."""
+    baseline_hash: str
+
+    @property
+    def description(self) -> str:
+        """The parts that the table `versions` keeps as JSON."""
+        content = asdict(self)
+        del content["name"], content["version"]
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """A hash of the description."""
+        return blake2b(self.description.encode(), digest_size=16).hexdigest()
+
+    @classmethod
+    def read(cls, name: str, version: str, description: str) -> LoggedModel:
+        """Return a model from what the tables keep."""
+        content = json.loads(description)
+        features = tuple(
+            LoggedFeature(own["name"], own["kind"], tuple(own["categories"])) for own in content["features"]
+        )
+        return cls(name, version, content["task"], tuple(content["classes"]), features, content["baseline_hash"])
+
+
+@dataclass(frozen=True)
+class LoggedRows:
+    """Rows of one model version, to be written."""
+
+    version: int
+    """The number that `PredictionStore.register` returned."""
+    keys: Sequence[bytes]
+    """`ids.key_of` each id."""
+    arrival: IntArray
+    """Microseconds since 1970, shape [n]."""
+    time: IntArray
+    """Event times, or the arrival of rows without one, shape [n]."""
+    scores: FloatArray
+    """Shape [n]."""
+    predictions: FloatArray
+    """Index of the class, NaN where there is none, shape [n]."""
+    latency: IntArray
+    """Microseconds, shape [n]."""
+    features: FloatArray
+    """Shape [n, features]."""
+    source: int = 0
+    """Position in SOURCES."""
+    callers: Sequence[str | None] | None = None
+    """Who sent each row, if known."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the order of reading: rows after it come next."""
+
+    time: int
+    seq: int
+
+
+@dataclass(frozen=True)
+class PredictionBatch:
+    """Predictions of one model that were read, in the order of their time."""
+
+    models: Mapping[int, LoggedModel]
+    """The versions of these rows by number."""
+    seq: IntArray
+    """Number of each row in the log, shape [n]."""
+    version: IntArray
+    """Shape [n]."""
+    keys: Sequence[bytes]
+    time: IntArray
+    """Microseconds since 1970, of the event or the arrival."""
+    arrival: IntArray
+    scores: FloatArray
+    predictions: FloatArray
+    """Index of the class; for a regression the score."""
+    latency: IntArray
+    """Microseconds."""
+    source: IntArray
+    """Position in SOURCES."""
+    callers: Sequence[str | None]
+    features: Mapping[int, FloatArray]
+    """By version: features of its rows in their order, shape [rows, features]; empty if they were not asked for.
+
+    Rows whose features are lost are NaN.
+    """
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the predictions."""
+        return [id_of_key(key) for key in self.keys]
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place after the last row."""
+        return Cursor(int(self.time[-1]), int(self.seq[-1]))
+
+    def rows_of(self, version: int) -> IntArray:
+        """Return the positions of a version's rows, which `features` holds in the same order."""
+        return np.flatnonzero(self.version == version)

@@ -1,0 +1,91 @@
+"""The tables of the prediction log: one place for all of them, in SQLite and in PostgreSQL.
+
+A prediction is a narrow row, which ground truth is joined to by (model, id). The features of rows that were written
+together are one blob in `chunks`; the row says which chunk, and its position there. Times are microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata: Final = MetaData()
+
+_KEY: Final = BigInteger().with_variant(Integer, "sqlite")
+"""A key that the database counts up."""
+
+schema_version: Final = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+"""One row: the number of migrations that the database has had."""
+
+models: Final = Table(
+    "models",
+    metadata,
+    Column("model", _KEY, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+versions: Final = Table(
+    "versions",
+    metadata,
+    Column("version", _KEY, primary_key=True),
+    Column("model", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    UniqueConstraint("model", "name", "digest"),
+)
+"""What predictions were made with. `description` is JSON: see `rows.LoggedModel`; `digest` is its hash."""
+
+chunks: Final = Table(
+    "chunks",
+    metadata,
+    Column("chunk", _KEY, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("first_time", BigInteger, nullable=False),
+    Column("last_time", BigInteger, nullable=False),
+    Column("features", LargeBinary, nullable=False),
+)
+"""Features of rows that were written together, packed in bundle order. Deleted once the day is in a Parquet file."""
+
+predictions: Final = Table(
+    "predictions",
+    metadata,
+    Column("seq", _KEY, primary_key=True),
+    Column("model", SmallInteger, nullable=False),
+    Column("id", LargeBinary, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("arrival", BigInteger, nullable=True),
+    Column("score", Double, nullable=True),
+    Column("prediction", Double, nullable=True),
+    Column("latency", Integer, nullable=False),
+    Column("source", SmallInteger, nullable=False),
+    Column("caller", Text, nullable=True),
+    Column("chunk", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Index("predictions_by_id", "model", "id", unique=True),
+    Index("predictions_by_time", "model", "time", "seq"),
+)
+"""One row for each prediction.
+
+`id` is `ids.key_of`. `time` is the event's, or the arrival where the request had none; `arrival` is null where it is
+the same. `prediction` is the index of the class, or null for a regression, whose `score` it is. `latency` is in
+microseconds. `source` is the position in `rows.SOURCES`.
+"""
+
+PREDICTION_TABLES: Final = (models, versions, chunks, predictions)
+"""The tables of schema version 1."""

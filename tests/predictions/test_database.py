@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from driftgauge.errors import PredictionLogError
+from driftgauge.predictions.database import open_postgres, open_sqlite, place_of, reading, sqlite_file
+from driftgauge.predictions.store import PredictionStore
+
+
+def test_the_files_of_sqlite_are_private(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = PredictionStore.open(tmp_path)
+        files = list(sqlite_file(tmp_path).parent.iterdir())
+    finally:
+        os.umask(before)
+    assert sqlite_file(tmp_path) in files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    store.close()
+
+
+def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    path = sqlite_file(tmp_path / "state")
+    path.parent.mkdir(parents=True, mode=0o700)
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PredictionLogError, match="symbolic link"):
+        open_sqlite(path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = sqlite_file(tmp_path)
+    path.parent.mkdir()
+    path.parent.chmod(0o700)
+    path.write_text("rows" * 1_000)
+    with pytest.raises(PredictionLogError, match=r"log\.sqlite3.*not a database"):
+        PredictionStore.open(tmp_path)
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_durable_commits_wait_for_the_disk(tmp_path: Path, durable: bool) -> None:
+    engine = open_sqlite(sqlite_file(tmp_path), durable=durable)
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == (2 if durable else 1)
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite:///file", "no url", "postgresql"])
+def test_another_url_than_postgresql_is_refused(url: str) -> None:
+    with pytest.raises(PredictionLogError, match="give a URL such as postgresql://"):
+        open_postgres(url)
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    with pytest.raises(PredictionLogError) as caught:
+        PredictionStore.open(None, "postgresql://me:secret@127.0.0.1:1/db?connect_timeout=2")
+    assert "me:***@127.0.0.1:1/db" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_place_of_a_file_is_its_path(tmp_path: Path) -> None:
+    engine = open_sqlite(sqlite_file(tmp_path))
+    assert place_of(engine) == str(tmp_path / "predictions" / "log.sqlite3")
+    engine.dispose()
