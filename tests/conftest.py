@@ -19,6 +19,7 @@ ExampleOf = Callable[[str], Example]
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("short", settings.get_profile("unhurried"), max_examples=20)
+settings.register_profile("fuzz", settings.get_profile("unhurried"), max_examples=5_000)
 settings.load_profile("unhurried")
 
 
