@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo stack test test-all servers browser wrk postgres openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
+.PHONY: help demo stack test test-all fuzz servers browser wrk postgres openmp kubernetes lint types docs screenshots monitoring dashboards-look generated-check bench bench-serving lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -24,6 +24,9 @@ test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run
 
 test-all: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	$(PYTEST) $(ARGS)
+
+fuzz: .venv/dev ## Send 100,000 hostile requests and more, for about half an hour. ARGS="--hypothesis-seed=1" repeats a run.
+	$(PYTEST) tests/fuzz --hypothesis-profile=fuzz $(ARGS)
 
 # Programs that tests need are installed as root on Debian; elsewhere their tests are skipped and named at the end.
 servers:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-from driftgauge.models.bundle import Bundle
+from driftgauge.edges.http.request_metrics import http_series
+from driftgauge.edges.http.routes import measured
 from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.processes import answers, free_port, running, until
@@ -23,13 +24,82 @@ from tests.fuzz.test_bytes import paths_of
 
 pytestmark = pytest.mark.e2e
 
-CONVERSATIONS = 5
-"""Conversations on each connection example: they go on at the same time."""
+CONVERSATIONS = 1_000
+"""Connections of hostile clients with every example; `make fuzz` opens 50,000, with more than 100,000 requests."""
+WARM = 1_100
+"""Honest rows before: the windows are full, and everything that is made on first use is made."""
 GROWTH_MIB = 24
-"""Memory that caches, allocators and the log of rows may still take after the first requests."""
+"""Memory that allocators and caches may still take after that."""
+
+Sample = tuple[str, frozenset[tuple[str, str]]]
+"""The name and the labels of a series."""
 
 
-def resident_mib(pid: int) -> float:
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) / 1024
+@dataclass
+class Target:
+    """A server process that is attacked."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    asked: int = field(default=0)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def series(self) -> set[Sample]:
+        families = text_string_to_metric_families(httpx.get(f"{self.address}/metrics").text)
+        return {(sample.name, frozenset(sample.labels.items())) for family in families for sample in family.samples}
+
+    def resident_mib(self) -> float:
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found
+        return int(found[1]) / 1024
+
+
+@pytest.fixture
+def target(tolerant: Example, tmp_path: Path) -> Iterator[Target]:
+    port, log = free_port(), tmp_path / "log"
+    arguments = ("serve", "--bundle", str(tolerant.folder), "--port", str(port), "--state-dir", str(tmp_path / "state"))
+    limits = {"DRIFTGAUGE_HEAD_TIMEOUT_SECONDS": "1", "DRIFTGAUGE_BODY_TIMEOUT_SECONDS": "1"}
+    with running(*arguments, log=log, env=limits) as process:
+        target = Target(process, port, log)
+        until(lambda: answers(target.address), process, log)
+        yield target
+
+
+def unknown(series: set[Sample]) -> set[Sample]:
+    """Return the series that are not among those of requests, whose labels are known when the server starts."""
+    answers = {child[:2] for child in http_series(measured())[0].children}
+    return {
+        (name, labels)
+        for name, labels in series
+        if not name.startswith("http_request") or (dict(labels)["method"], dict(labels)["handler"]) not in answers
+    }
+
+
+def test_nothing_grows_and_no_series_appears_under_hostile_requests(target: Target, tolerant: Example) -> None:
+    honest = {"data": [list(row.values()) for row in tolerant.rows(100)]}
+    for _ in range(WARM // len(honest["data"])):
+        assert httpx.post(f"{target.address}/predict", json=honest).status_code == 200
+    conversation = wire.conversations(paths_of(tolerant), bodies.hostile(tolerant))
+
+    def attack(count: int) -> None:
+        @settings(max_examples=count, phases=[Phase.generate, Phase.shrink])
+        @given(conversation)
+        def converse(requests: list[bytes]) -> None:
+            got = exchange(target.port, requests)
+            target.asked += len(statuses(got))
+            assert faults(got) == []
+
+        converse()
+
+    attack(examples(CONVERSATIONS // 10))
+    series, memory = target.series(), target.resident_mib()
+    attack(examples(CONVERSATIONS))
+    assert httpx.post(f"{target.address}/predict", json=honest).status_code == 200, "others are served"
+    assert unknown(target.series() - series) == set()
+    assert target.resident_mib() - memory < GROWTH_MIB
+    assert target.asked > examples(CONVERSATIONS)
+    assert "Traceback" not in target.log.read_text(errors="replace")
