@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, inspect, select
 
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.database import writing
-from driftgauge.predictions.schema import PREDICTION_TABLES, metadata, schema_version
+from driftgauge.predictions.schema import LABEL_TABLES, PREDICTION_TABLES, metadata, schema_version
 
 _ADVISORY_LOCK: Final = 0x64726966
 """Keeps other processes out while one migrates a PostgreSQL database."""
@@ -24,7 +24,11 @@ def _create_predictions(connection: Connection) -> None:
     metadata.create_all(connection, tables=PREDICTION_TABLES, checkfirst=False)
 
 
-MIGRATIONS: Final[Sequence[Step]] = (_create_predictions,)
+def _create_labels(connection: Connection) -> None:
+    metadata.create_all(connection, tables=LABEL_TABLES, checkfirst=False)
+
+
+MIGRATIONS: Final[Sequence[Step]] = (_create_predictions, _create_labels)
 """The step from each schema version to the next; a new database takes all of them."""
 
 

@@ -89,3 +89,43 @@ microseconds. `source` is the position in `rows.SOURCES`.
 
 PREDICTION_TABLES: Final = (models, versions, chunks, predictions)
 """The tables of schema version 1."""
+
+labels: Final = Table(
+    "labels",
+    metadata,
+    Column("model", SmallInteger, primary_key=True),
+    Column("outcome", SmallInteger, primary_key=True),
+    Column("id", LargeBinary, primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("observed", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=True),
+    Column("seq", BigInteger, nullable=True),
+    Index("labels_by_time", "model", "time", "seq"),
+    sqlite_with_rowid=False,
+)
+"""Ground truth, one row for each prediction and outcome; `outcome` 0 is the label, others are in `outcomes`.
+
+`value` is the index of the true class among those of `version`, or a number. `time` and `seq` are those of the
+prediction, or null while it is not logged yet.
+"""
+
+outcomes: Final = Table(
+    "outcomes",
+    metadata,
+    Column("outcome", _KEY, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+"""Business outcomes, by numbers from 1 on."""
+
+label_arrivals: Final = Table(
+    "label_arrivals",
+    metadata,
+    Column("model", SmallInteger, primary_key=True),
+    Column("received", BigInteger, nullable=False),
+)
+"""When the newest label of each model arrived."""
+
+LABEL_TABLES: Final = (labels, outcomes, label_arrivals)
+"""The tables that schema version 2 adds."""
