@@ -126,7 +126,7 @@ def _serving(size: int) -> Callable[[Rows], contextlib.AbstractContextManager[Wo
 
 def _answers(capture: Capture, rows: Rows, size: int) -> Work:
     count = SINGLE // size
-    ones, latencies = [1] * size, [LATENCY] * size
+    ones, latencies, ids = [1] * size, [LATENCY] * size, ["an id"] * size
     batches = [
         (np.ascontiguousarray(values), np.ascontiguousarray(values[:, -1]))
         for values in np.split(rows.prepared[: count * size], count)
@@ -135,6 +135,6 @@ def _answers(capture: Capture, rows: Rows, size: int) -> Work:
     def work() -> None:
         for values, scores in islice(cycle(batches), count):
             arrival = np.full(size, time.time())
-            capture.answered(Answered(ones, latencies, scores, values, arrival, None))
+            capture.answered(Answered(ones, latencies, scores, values, arrival, None, ids, ones))
 
     return work

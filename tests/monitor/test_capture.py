@@ -76,6 +76,8 @@ def _answered(
         columns=columns,
         arrival=np.full(sum(rows), arrival),
         event=event,
+        ids=[f"{seed} {row}" for row in range(sum(rows))],
+        labels=["yes"] * sum(rows),
     )
 
 

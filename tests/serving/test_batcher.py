@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
+from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.metrics.series import BATCH_ROWS, INPUT_SIZE, PREDICTIONS, RETRIED
 from driftgauge.models.predictor import Batch, Predictor
@@ -97,7 +98,8 @@ def bench(binary: Example) -> Iterator[Benches]:
 
 
 def ask(batcher: Batcher, batch: Batch, arrival: float = START, event: FloatArray | None = None) -> Any:
-    return batcher.submit(QueuedRequest(batch, arrival, event, time.perf_counter()))
+    ids = time_ordered_ids(arrival, len(batch))
+    return batcher.submit(QueuedRequest(batch, arrival, event, time.perf_counter(), ids))
 
 
 def random_batch(rows: int, seed: int = 0) -> Batch:

@@ -45,6 +45,10 @@ class Answered:
     """Seconds since 1970, shape [n]."""
     event: FloatArray | None
     """Event times given by requests, NaN for rows without one, shape [n]; None if no row has one."""
+    ids: Sequence[str]
+    """Id of each row's prediction."""
+    labels: Sequence[str | int | float | bool]
+    """Predicted class of each row, or the value of a regression."""
 
 
 class Capture:

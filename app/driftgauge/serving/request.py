@@ -37,20 +37,24 @@ class PartialAnswer(NamedTuple):
 class QueuedRequest:
     """A request with admitted rows that waits for the model."""
 
-    __slots__ = ("answer", "arrival", "batch", "dispatched", "event", "parts", "pending", "started")
+    __slots__ = ("answer", "arrival", "batch", "dispatched", "event", "ids", "parts", "pending", "started")
 
     answer: asyncio.Future[Answer]
     """Set once it is queued."""
 
-    def __init__(self, batch: Batch, arrival: float, event: FloatArray | None, started: float) -> None:
+    def __init__(
+        self, batch: Batch, arrival: float, event: FloatArray | None, started: float, ids: Sequence[str]
+    ) -> None:
         """Take rows that arrived at `arrival` (seconds since 1970; `started` by the clock of `time.perf_counter`).
 
-        `event` holds the event times of the request, NaN for a row without one, shape [n].
+        `event` holds the event times of the request, NaN for a row without one, shape [n]; `ids` those of its
+        predictions.
         """
         self.batch = batch
         self.arrival = arrival
         self.event = event
         self.started = started
+        self.ids = ids
         self.dispatched = 0
         """Rows already given to the model."""
         self.pending = len(batch)
@@ -133,4 +137,6 @@ def observed(answers: Mapping[QueuedRequest, Answer]) -> Answered:
         columns=np.concatenate([part.columns for request in answers for part in request.in_order()]),
         arrival=np.repeat([request.arrival for request in answers], rows),
         event=event,
+        ids=list(chain.from_iterable(request.ids for request in answers)),
+        labels=list(chain.from_iterable(answer.labels for answer in answers.values())),
     )

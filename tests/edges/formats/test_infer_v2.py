@@ -19,6 +19,7 @@ from driftgauge.edges.formats.infer_v2 import (
     write_infer,
 )
 from driftgauge.edges.formats.tensors import DATATYPES
+from driftgauge.edges.http.infer import InferV2
 from driftgauge.edges.http.openapi.schemas_v2 import (
     InferAnswer,
     V2Error,
@@ -511,7 +512,8 @@ def test_a_size_beyond_64_bits_is_refused(shape: str) -> None:
 
 
 def written(request: InferRequest, answer: Answer, about: BundleInfo = MIXED, arrival: float = 0.0) -> dict[str, Any]:
-    content: dict[str, Any] = orjson.loads(write_infer(request, answer, about, arrival))
+    ids = InferV2(FeatureDecoder(about), about, 100).ids(request, arrival)
+    content: dict[str, Any] = orjson.loads(write_infer(request, answer, about, arrival, ids))
     InferAnswer.model_validate(content, strict=True)
     document = InferAnswer.model_json_schema()
     assert problems(content, {key: value for key, value in document.items() if key != "$defs"}, document) == []

@@ -11,6 +11,7 @@ import pytest
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.fields import ID_LENGTH, READ_AGAIN_BYTES, read_json
 from driftgauge.edges.formats.predict_json import PredictRequest, read_request, write_answer
+from driftgauge.edges.http.predict import PredictJson
 from driftgauge.errors import Reason, Refused
 from driftgauge.serving.request import Answer
 from hypothesis import example, given
@@ -294,7 +295,7 @@ def answered(*scores: float, seconds: float = 0.0) -> Answer:
 
 def test_an_answer_to_one_row_is_flat() -> None:
     request = read({"features": ROW, "prediction_id": "a"})
-    answer = orjson.loads(write_answer(request, answered(0.75, seconds=0.0015), info(), 0.0))
+    answer = orjson.loads(write_answer(request, answered(0.75, seconds=0.0015), info(), ["a"]))
     assert answer == {
         "prediction_id": "a",
         "prediction": 1,
@@ -307,14 +308,15 @@ def test_an_answer_to_one_row_is_flat() -> None:
 
 def test_an_answer_to_many_rows_is_a_list_even_of_one() -> None:
     request = read({"data": [ROW], "prediction_ids": ["a"]})
-    answer = orjson.loads(write_answer(request, answered(0.25), info(), 0.0))
+    answer = orjson.loads(write_answer(request, answered(0.25), info(), ["a"]))
     assert answer["predictions"] == [{"prediction_id": "a", "prediction": 0, "score": 0.25}]
     assert set(answer) == {"predictions", "model_name", "model_version", "latency_ms"}
 
 
 def test_ids_that_were_not_sent_are_made_of_the_arrival() -> None:
     request = read({"data": [ROW] * 3})
-    answer = orjson.loads(write_answer(request, answered(0.0, 0.0, 0.0), info(), 1_700_000_000.123))
-    ids = [row["prediction_id"] for row in answer["predictions"]]
+    ids = PredictJson(FeatureDecoder(info()), info(), 10).ids(request, 1_700_000_000.123)
+    answer = orjson.loads(write_answer(request, answered(0.0, 0.0, 0.0), info(), ids))
+    assert [row["prediction_id"] for row in answer["predictions"]] == ids
     assert ids == sorted(set(ids))
     assert {int(id_.replace("-", "")[:12], 16) for id_ in ids} == {1_700_000_000_123}

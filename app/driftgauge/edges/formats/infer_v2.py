@@ -166,10 +166,12 @@ def _event(parameters: Any, rows: int) -> FloatArray | None:
 # ---------------------------------------------------------------- the answer
 
 
-def write_infer(request: InferRequest, answer: Answer, info: BundleInfo, arrival: float) -> bytes:
-    """Return the answer's JSON; `arrival` is in seconds since 1970."""
-    id_, row_ids = _ids(request, arrival)
+def write_infer(
+    request: InferRequest, answer: Answer, info: BundleInfo, arrival: float, row_ids: Sequence[str]
+) -> bytes:
+    """Return the answer's JSON; `arrival` is in seconds since 1970. A single row has the id of the answer."""
     rows = len(row_ids)
+    id_ = row_ids[0] if rows == 1 else request.id or time_ordered_ids(arrival, 1)[0]
     data: dict[str, Sequence[Any]] = {
         "prediction": answer.labels,
         "score": answer.scores,
@@ -187,16 +189,6 @@ def write_infer(request: InferRequest, answer: Answer, info: BundleInfo, arrival
             ],
         }
     )
-
-
-def _ids(request: InferRequest, arrival: float) -> tuple[str, Sequence[str]]:
-    """Return the ids of the answer and of its rows; for a single row they are the same."""
-    rows = len(request.batch)
-    if rows == 1:
-        id_ = request.id or time_ordered_ids(arrival, 1)[0]
-        return id_, [id_]
-    first, *others = time_ordered_ids(arrival, rows + 1)
-    return request.id or first, others
 
 
 def error_body(code: str, message: str) -> bytes:

@@ -16,7 +16,6 @@ from driftgauge.edges.formats.dataframes import RECORDS, SPLIT, split_in_order, 
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.fields import id_of, read_json, time_of
 from driftgauge.edges.formats.large.structure import Structure
-from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.errors import Reason, Refused
 from driftgauge.models.bundle import BundleInfo
 from driftgauge.models.predictor import Batch
@@ -124,9 +123,8 @@ def _times(field: str, values: list[Any] | None) -> FloatArray | None:
     return np.array(times, dtype=np.float64)
 
 
-def write_answer(request: PredictRequest, answer: Answer, info: BundleInfo, arrival: float) -> bytes:
-    """Return the answer's JSON; `arrival` is in seconds since 1970."""
-    ids = request.ids or time_ordered_ids(arrival, len(request.batch))
+def write_answer(request: PredictRequest, answer: Answer, info: BundleInfo, ids: Sequence[str]) -> bytes:
+    """Return the answer's JSON; `ids` are those of its rows."""
     rows: list[dict[str, object]] = [
         {"prediction_id": id_, "prediction": label, "score": score}
         for id_, label, score in zip(ids, answer.labels, answer.scores, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -19,6 +19,7 @@ from driftgauge.edges.formats.infer_v2 import (
     write_infer,
 )
 from driftgauge.edges.formats.large.structure import Structure
+from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.edges.http.context import ServerContext, context_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.prediction_endpoint import Reply, reply_of
@@ -41,9 +42,14 @@ class InferV2:
         """Decode a body, a large one with its structure; raises Refused."""
         return read_infer(body, self.decoder, self.info, self.max_rows, structure)
 
-    def write(self, request: InferRequest, answer: Answer, arrival: float) -> bytes:
+    def ids(self, request: InferRequest, arrival: float) -> Sequence[str]:
+        """Return the ids of the rows' predictions: that of a request with one row, or new ones."""
+        rows = len(request.batch)
+        return [request.id] if rows == 1 and request.id else time_ordered_ids(arrival, rows)
+
+    def write(self, request: InferRequest, answer: Answer, arrival: float, ids: Sequence[str]) -> bytes:
         """Return the answer's body; `arrival` is in seconds since 1970."""
-        return write_infer(request, answer, self.info, arrival)
+        return write_infer(request, answer, self.info, arrival, ids)
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
         """Return an error's body; the protocol has no field for the detail, so the message names it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.structure import Structure
 from driftgauge.edges.formats.predict_json import PredictRequest, read_request, write_answer
+from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.errors import error_body
 from driftgauge.errors import Reason
@@ -31,9 +32,13 @@ class PredictJson:
         """Decode a body, a large one with its structure; raises Refused."""
         return read_request(body, self.decoder, self.max_rows, structure)
 
-    def write(self, request: PredictRequest, answer: Answer, arrival: float) -> bytes:
-        """Return the answer's body; `arrival` is in seconds since 1970."""
-        return write_answer(request, answer, self.info, arrival)
+    def ids(self, request: PredictRequest, arrival: float) -> Sequence[str]:
+        """Return the ids of the rows' predictions: those of the request, or new ones."""
+        return request.ids or time_ordered_ids(arrival, len(request.batch))
+
+    def write(self, request: PredictRequest, answer: Answer, arrival: float, ids: Sequence[str]) -> bytes:
+        """Return the answer's body."""
+        return write_answer(request, answer, self.info, ids)
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
         """Return an error's body."""

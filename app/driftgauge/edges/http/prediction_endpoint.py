@@ -67,8 +67,11 @@ class Codec(Protocol[R]):
     def read(self, body: bytes, structure: Structure | None = None) -> R:
         """Decode a body, a large one with its structure; raises Refused."""
 
-    def write(self, request: R, answer: Answer, arrival: float) -> bytes:
-        """Return the answer's body; `arrival` is in seconds since 1970."""
+    def ids(self, request: R, arrival: float) -> Sequence[str]:
+        """Return the ids of the rows' predictions, new ones where the request has none."""
+
+    def write(self, request: R, answer: Answer, arrival: float, ids: Sequence[str]) -> bytes:
+        """Return the answer's body with the ids of its rows; `arrival` is in seconds since 1970."""
 
     def error(self, reason: Reason, message: str, detail: Mapping[str, object]) -> bytes:
         """Return an error's body."""
@@ -122,11 +125,12 @@ class PredictionEndpoint(Generic[R]):
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
             decoded = await self._decode(scope, receive)
-            answer = await self._predict(QueuedRequest(decoded.batch, arrival, decoded.event, started), receive)
+            ids = self.codec.ids(decoded, arrival)
+            answer = await self._predict(QueuedRequest(decoded.batch, arrival, decoded.event, started, ids), receive)
             if len(answer.labels) <= INLINE_ROWS:
-                body = self.codec.write(decoded, answer, arrival)
+                body = self.codec.write(decoded, answer, arrival, ids)
             else:
-                body = await self.reader.thread.run(Urgency.ANSWER, self.codec.write, decoded, answer, arrival)
+                body = await self.reader.thread.run(Urgency.ANSWER, self.codec.write, decoded, answer, arrival, ids)
             return reply_of(200, body)
         except Refused as error:
             return self.refused(error, closing(scope, error) if decoded is None else ())
