@@ -248,7 +248,7 @@ def test_the_report_is_json_with_the_performance_when_made(binary: Example, tmp_
     assert told["performance"]["rows"] == len(binary.evaluation)
     assert told["performance"]["metrics"]["accuracy"] == metrics_of(report.windows[0])["accuracy"]
     assert made is not None
-    assert told["performance"]["when_made"] == made.model_dump()
+    assert told["performance"]["when_made"] == made.model_dump(mode="json")
 
 
 # ---------------------------------------------------------------- models that decide for themselves

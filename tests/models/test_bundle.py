@@ -21,6 +21,7 @@ from driftgauge.errors import BundleError
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
+    LABELS_FILE,
     MODEL_FILE,
     MOST_INFO_BRACKETS,
     BundleInfo,
@@ -97,7 +98,7 @@ def test_a_bundle_reads_back_as_it_was_made(name: str, example_of: ExampleOf) ->
     assert again.info == example.bundle.info
     assert again.baseline == example.bundle.baseline
     assert again.baseline.hash == example.bundle.baseline.hash
-    assert sorted(path.name for path in example.folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in example.folder.iterdir()) == sorted((*FILES, LABELS_FILE))
 
 
 @pytest.mark.parametrize(

@@ -69,3 +69,28 @@ def test_a_truth_that_knows_none_of_the_classes_is_refused() -> None:
     table = pa.table({"y": ["ja", "nein"]})
     with pytest.raises(BundleError, match="y"):
         measure_performance(_info("binary", ("no", "yes")), table, "y", ["no", "yes"], np.array([0.1, 0.9]), True)
+
+
+def test_the_metrics_of_live_predictions_come_with_intervals() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(500)
+    truth = rng.random(500) < scores
+    answered = (scores > 0.5).astype(int).tolist()
+    found = measure_performance(
+        _info("binary", (0, 1)), pa.table({"y": truth.astype(int)}), "y", answered, scores, in_sample=False
+    )
+    value, lower, upper = found.estimates["roc_auc"]
+    assert lower < value < upper
+    assert value == pytest.approx(found.metrics["roc_auc"], abs=1e-3)
+    assert found.estimates["precision"][0] == pytest.approx(metrics.precision_score(truth, answered))
+
+
+def test_classes_by_name_are_counted_by_their_index() -> None:
+    table = pa.table({"y": ["c", "a", "b", None, "a"]})
+    found = measure_performance(
+        _info("multiclass", ("a", "b", "c")), table, "y", ["c", "a", "a", "a", "a"], np.full(5, 0.9), in_sample=False
+    )
+    assert found.estimates["accuracy"][0] == found.metrics["accuracy"] == 0.75
+    assert found.estimates["macro_f1"][0] == pytest.approx(
+        metrics.f1_score(["c", "a", "b", "a"], ["c", "a", "a", "a"], average="macro")
+    )

@@ -25,6 +25,8 @@ BUNDLE_FILE: Final = "bundle.json"
 MODEL_FILE: Final = SKOPS_FILE
 """File of a scikit-learn model; other formats name theirs in `bundle.json`."""
 BASELINE_FILE: Final = "baseline.json"
+LABELS_FILE: Final = "labels.json"
+"""The baseline of the target, which live labels are compared with. Bundles of earlier versions have none."""
 MOST_INFO_BYTES: Final = 64 << 20
 """Largest `bundle.json` that is read: features with millions of categories."""
 MOST_INFO_BRACKETS: Final = 1_000_000
@@ -122,6 +124,9 @@ class Performance(_Part):
     rows: int
     in_sample: bool
     metrics: dict[str, float]
+    estimates: Annotated[dict[str, tuple[float, float, float]], Field(exclude_if=lambda known: not known)] = {}
+    """Value, lower and upper bound (95 %) of each metric that live predictions are compared with. Bundles of earlier
+    versions have none."""
 
 
 class BundleInfo(_Part):
@@ -218,6 +223,8 @@ class Bundle:
     """The estimator, or the object of the library that the model's format belongs to."""
     baseline: Baseline
     """What live rows are compared with."""
+    labels: Baseline | None = None
+    """What live labels are compared with: the target of the reference. None in a bundle of an earlier version."""
 
     def __repr__(self) -> str:
         return f"<Bundle {self.info.summary}, reference of {self.baseline.rows:,} rows>"
@@ -239,7 +246,8 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     check_features(info, baseline)
     model = load_from(folder, info.model, trusted_types)
     nameless = info.model.format == "sklearn" and info.input == "matrix"
-    return Bundle(info, strip_feature_names(model) if nameless else model, belonging_to(info, baseline))
+    labels = read_baseline(folder / LABELS_FILE) if (folder / LABELS_FILE).exists() else None
+    return Bundle(info, strip_feature_names(model) if nameless else model, belonging_to(info, baseline), labels)
 
 
 def belonging_to(info: BundleInfo, baseline: Baseline) -> Baseline:

@@ -42,7 +42,7 @@ def test_metadata_and_labels_say_what_is_answered(
     assert about["prediction_sample"] == [info.samples[0].prediction]
     assert about["accepts_missing"] is False
     assert info.performance is not None
-    assert about["performance"] == info.performance.model_dump()
+    assert about["performance"] == info.performance.model_dump(mode="json")
     assert about["libraries"] == info.libraries
 
 

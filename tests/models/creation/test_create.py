@@ -17,7 +17,15 @@ from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.errors import BaselineError, BundleError, Refused, TableError
-from driftgauge.models.bundle import BASELINE_FILE, BUNDLE_FILE, MODEL_FILE, Bundle, Performance, load_bundle
+from driftgauge.models.bundle import (
+    BASELINE_FILE,
+    BUNDLE_FILE,
+    LABELS_FILE,
+    MODEL_FILE,
+    Bundle,
+    Performance,
+    load_bundle,
+)
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.creation.create import create_bundle
 from driftgauge.models.predictor import Predictor, batch_of, check_samples
@@ -901,7 +909,9 @@ def test_overwriting_replaces_the_bundle_and_a_failure_keeps_the_old_one(tmp_pat
     create(tmp_path / "b", version="2", overwrite=True)
     assert load_bundle(tmp_path / "b").info.version == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted([BUNDLE_FILE, MODEL_FILE, BASELINE_FILE])
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(
+        [BUNDLE_FILE, MODEL_FILE, BASELINE_FILE, LABELS_FILE]
+    )
 
 
 def test_bundle_json_is_what_the_bundle_says(binary: Example) -> None:

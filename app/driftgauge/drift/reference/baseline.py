@@ -39,6 +39,8 @@ SCHEMA_VERSION: Final = 3
 PREDICTION: Final = "prediction"
 PREDICTION_CLASS: Final = "prediction_class"
 RESERVED: Final = (PREDICTION, PREDICTION_CLASS)
+LABEL: Final = "label"
+"""The only column of the baseline of the target."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,7 +16,7 @@ from driftgauge.drift.reference.baseline import Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Kind, Table
 from driftgauge.drift.statistics.psi import ZeroBin
-from driftgauge.drift.windows.blocks import hours_of
+from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
 from driftgauge.tables.cells import text_lengths
@@ -167,6 +167,14 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
         hours=hours,
     )
     return replace(built, about=options.about)
+
+
+def of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:
+    """Return the options of the scores' baseline: not by hour if the table has too few rows."""
+    if not options.by_hour or options.time is None:
+        return options
+    most = rows_by_hour(seconds_since_1970(table, options.time)).max()
+    return replace(options, by_hour=bool(most >= FEWEST_HOUR_ROWS))
 
 
 def now_text() -> str:

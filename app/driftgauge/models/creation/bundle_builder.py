@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +12,9 @@ import pyarrow as pa
 from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Baseline, joined, varying_as
 from driftgauge.drift.reference.columns import Categories, Table
-from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, rows_by_hour
 from driftgauge.errors import BundleError, ModelFailed, Refused
 from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
-from driftgauge.models.creation.baseline import BaselineOptions, baseline_with
+from driftgauge.models.creation.baseline import BaselineOptions, baseline_with, of_scores
 from driftgauge.models.creation.column_types import feature_cells
 from driftgauge.models.creation.foreign import refuse_wrong_classes
 from driftgauge.models.creation.probe import Probe
@@ -23,7 +22,7 @@ from driftgauge.models.creation.sample_rows import measure_timing, shared_sample
 from driftgauge.models.performance import measure_performance
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.tables.cells import texts_of
-from driftgauge.tables.table import categories, is_csv, seconds_since_1970
+from driftgauge.tables.table import categories, is_csv
 
 _ROWS_AT_ONCE: Final = 50_000
 
@@ -62,7 +61,7 @@ class BundleBuilder:
         labels, scores = _predict_or_explain(predictor, rows.batch, "reference" if in_sample else "evaluation table")
         if info.model.format != "sklearn":
             refuse_wrong_classes(info, labels, scores)
-        scored = baseline_with(_score_columns(info, labels, scores), _of_scores(self.options, rows.table), rows.table)
+        scored = baseline_with(_score_columns(info, labels, scores), of_scores(self.options, rows.table), rows.table)
         if fitted is not None:
             scored = self._with_dependence(scored, predictor, fitted)
         samples = self._samples(predictor, rows.batch, labels, scores)
@@ -91,7 +90,7 @@ class BundleBuilder:
             labels, scores = _predict_all(predictor, fitted.batch)
         except (ModelFailed, Refused):  # the reference may hold rows that the model was not fitted on
             return scored
-        columns, options = _score_columns(self.info, labels, scores), _of_scores(self.options, fitted.table)
+        columns, options = _score_columns(self.info, labels, scores), of_scores(self.options, fitted.table)
         return varying_as(scored, baseline_with(columns, options, fitted.table))
 
 
@@ -103,14 +102,6 @@ def _predict_or_explain(predictor: Predictor, batch: Batch, what: str) -> tuple[
         advice = "; try its predict() on the table, and fill, convert or drop what it does not take"
         hint = advice if isinstance(error, ModelFailed) else ""
         raise BundleError(f"the model cannot answer the {what}: {error}{hint}") from error
-
-
-def _of_scores(options: BaselineOptions, table: pa.Table) -> BaselineOptions:
-    """Return the options of the scores' baseline: not by hour if the table has too few rows."""
-    if not options.by_hour or options.time is None:
-        return options
-    most = rows_by_hour(seconds_since_1970(table, options.time)).max()
-    return replace(options, by_hour=bool(most >= FEWEST_HOUR_ROWS))
 
 
 def _score_columns(info: BundleInfo, labels: Sequence[Label], scores: FloatArray) -> Table:

@@ -23,6 +23,7 @@ from driftgauge.models.creation.column_warnings import column_warnings
 from driftgauge.models.creation.estimator import classes_of, refuse_several_answers, selects_by_name
 from driftgauge.models.creation.feature_names import FeatureNames, not_taken
 from driftgauge.models.creation.foreign import ForeignModel
+from driftgauge.models.creation.label_baseline import label_baseline
 from driftgauge.models.creation.model_source import ModelSource
 from driftgauge.models.creation.reference import Reference
 from driftgauge.models.creation.write import refuse_existing, write_bundle
@@ -129,9 +130,10 @@ def _built(builder: BundleBuilder, reference: Reference, evaluation: Any, names:
     fitted = Rows.of(reference.table, features, reference.source) if is_timed and evaluation is not None else None
     rows = Rows.of(table, features, reference.source if evaluation is None else evaluation)
     try:
-        return builder.build(rows, in_sample=evaluation is None, fitted=fitted)
+        built = builder.build(rows, in_sample=evaluation is None, fitted=fitted)
     except BundleError as error:
         raise BundleError(f"{error}{names.doubt}") from error
+    return replace(built, labels=label_baseline(builder.info, reference.table, reference.options))
 
 
 def _log_lines(reference: Reference, names: FeatureNames, columns: Table, info: BundleInfo) -> Iterator[str]:

@@ -53,6 +53,8 @@ def _write_and_check(bundle: Bundle, out: Path, trusted_types: Iterable[str], sa
             saved(draft / bundle.info.model.file)
             bundle = _with_hash(bundle, draft / bundle.info.model.file)
         (draft / bundles.BASELINE_FILE).write_text(dumps(bundle.baseline), encoding="utf-8")
+        if bundle.labels is not None:
+            (draft / bundles.LABELS_FILE).write_text(dumps(bundle.labels), encoding="utf-8")
         (draft / bundles.BUNDLE_FILE).write_text(bundle.info.as_text(), encoding="utf-8")
         try:
             again = bundles.load_bundle(draft, trusted_types)
