@@ -32,7 +32,7 @@ COPY --from=build-demo /opt/driftgauge /opt/driftgauge
 ENV XDG_CACHE_HOME=/var/lib/driftgauge
 VOLUME /var/lib/driftgauge
 ENTRYPOINT ["driftgauge"]
-CMD ["demo", "--host", "0.0.0.0"]
+CMD ["demo", "--host", "0.0.0.0", "--insecure"]
 
 # The last stage is what `docker build .` makes.
 FROM base AS server

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from driftgauge import errors
 from driftgauge.errors import (
+    DENIALS,
     DROPS,
     FAILURES,
     HANG_UPS,
@@ -27,7 +28,7 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
 
 
 def test_a_reason_belongs_to_one_metric_at_most_except_damage_of_rows_and_files() -> None:
-    grouped = Counter([*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS])
+    grouped = Counter([*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS])
     assert {reason for reason, metrics in grouped.items() if metrics > 1} == {Reason.STATE_DAMAGED}
 
 
@@ -36,7 +37,7 @@ def test_rows_are_lost_by_a_full_log_by_damage_and_by_errors() -> None:
 
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
-    assert set(Reason) - {*REJECTIONS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS} == {
+    assert set(Reason) - {*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS} == {
         Reason.INVALID_LABEL,
         Reason.UNKNOWN_OUTCOME,
         Reason.INVALID_OUTCOME,

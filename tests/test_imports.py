@@ -15,6 +15,7 @@ ROOT: Final = Path(__file__).parents[1] / "app"
 PACKAGES: Final[dict[str, str]] = {
     "errors": "",
     "common": "errors",
+    "access": "common errors",
     "about": "common errors",
     "drift": "about errors",
     "settings": "common errors drift",
@@ -34,8 +35,8 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.formats": "common errors drift models serving",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
-    "edges.http": "about common errors drift settings shutdown models metrics.series metrics.counters metrics state "
-    "monitor serving alerting edges.formats edges.web",
+    "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.counters metrics "
+    "state monitor serving alerting edges.formats edges.web",
     "composition": "errors drift settings metrics.series metrics state monitor edges.http",
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
@@ -43,8 +44,8 @@ PACKAGES: Final[dict[str, str]] = {
     "composition",
     "process": "common errors settings shutdown models state edges.http main",
     "demo": "about errors drift settings models models.creation alerting",
-    "cli": "about common errors drift settings tables models models.creation checks state alerting edges.web process "
-    "demo",
+    "cli": "access about common errors drift settings tables models models.creation checks state alerting edges.web "
+    "process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.

@@ -51,6 +51,13 @@ class Reason(StrEnum):
     """A prediction id is too long, or has characters that are not allowed."""
     OVERLOADED = "overloaded"
     """Too many requests or rows wait for the model."""
+    # Requests whose caller may not send them.
+    MISSING_TOKEN = "missing_token"  # noqa: S105  a reason
+    """The request has no token, and the server asks for one."""
+    INVALID_TOKEN = "invalid_token"  # noqa: S105  a reason
+    """The token of the request is unknown."""
+    MISSING_SCOPE = "missing_scope"
+    """The token does not allow what the request asks for."""
     # Predictions that fail.
     MODEL_FAILED = "model_failed"
     """The model raised on accepted rows."""
@@ -152,6 +159,8 @@ REJECTIONS: Final = (
     Reason.OVERLOADED,
 )
 """Reasons of refused requests to predict."""
+DENIALS: Final = (Reason.MISSING_TOKEN, Reason.INVALID_TOKEN, Reason.MISSING_SCOPE)
+"""Reasons of requests whose caller may not send them."""
 FAILURES: Final = (Reason.MODEL_FAILED,)
 """Reasons of accepted predictions that fail."""
 DROPS: Final = (Reason.MONITORING_FAILED, Reason.LOG_FULL, Reason.STATE_DAMAGED)

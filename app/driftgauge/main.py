@@ -16,6 +16,7 @@ from driftgauge import __version__
 from driftgauge.composition import WatchedModel, check_state, compose_monitoring
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
+from driftgauge.edges.http.access import access_of
 from driftgauge.edges.http.body_reader import BodyReader
 from driftgauge.edges.http.connection.connections import (
     ConnectionLimits,
@@ -66,6 +67,7 @@ def create_app(
         context.http,
         shortcuts(context),
         OriginPolicy(settings.host, settings.allowed_hosts, settings.allowed_origins),
+        context.access,
         settings.root_path,
         title=f"Driftgauge: {context.info.name} {context.info.version}",
         description=DESCRIPTION,
@@ -79,7 +81,8 @@ def create_app(
     )
     app.state.context = context
     app.state.monitoring = context.monitoring
-    install_routes(app, context.info, settings.max_rows)
+    open_metrics = settings.metrics_access == "open"
+    install_routes(app, context.info, settings.max_rows, context.access, open_metrics=open_metrics)
     install_error_handlers(app, context.failures)
     return app
 
@@ -107,6 +110,7 @@ def compose(
     batcher = _batcher(settings, predictor, capture, executor, info)
     decoder = FeatureDecoder(info)
     http = HttpCounters(measured(), monitoring.store.counters, monitoring.publisher.soon)
+    access = access_of(settings, settings.host, monitoring.problems, http.denied)
     endpoint = partial(
         PredictionEndpoint,
         reader=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
@@ -116,6 +120,7 @@ def compose(
         capture=capture,
         failures=failures,
         clock=clock,
+        access=access,
     )
     return ServerContext(
         settings=settings,
@@ -129,6 +134,7 @@ def compose(
         failures=failures,
         http=http,
         connections=Connections(_connection_limits(settings), http.refused),
+        access=access,
         executor=executor,
     )
 

@@ -40,6 +40,14 @@ Exit = Annotated[
     bool, typer.Option("--exit", help="End after the replay instead of serving on.", rich_help_panel=REPLAY)
 ]
 Host = Annotated[str, typer.Option(help="Address to listen on.", metavar="ADDRESS", rich_help_panel=SERVERS)]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Listen on an address that other machines can reach; the demo has no tokens.",
+        rich_help_panel=SERVERS,
+    ),
+]
 Port = Annotated[int, typer.Option(help="Port to listen on.", metavar="PORT", rich_help_panel=SERVERS)]
 Stack = Annotated[
     bool,
@@ -63,6 +71,7 @@ def demo(
     exit: Exit = False,
     host: Host = "127.0.0.1",
     port: Port = 8000,
+    insecure: Insecure = False,
     stack: Stack = False,
     prometheus_port: PrometheusPort = 9090,
     alertmanager_port: AlertmanagerPort = 9093,
@@ -85,5 +94,14 @@ def demo(
         Endpoint(prometheus_port, "--prometheus-port"), Endpoint(alertmanager_port, "--alertmanager-port")
     )
     listen = Endpoint(port, host=host)
-    options = DemoOptions(listen, year, rows, leave=exit, batch_rows=batch, pace=pace, stack=servers if stack else None)
+    options = DemoOptions(
+        listen,
+        year,
+        rows,
+        leave=exit,
+        batch_rows=batch,
+        pace=pace,
+        stack=servers if stack else None,
+        insecure=insecure,
+    )
     raise typer.Exit(run(options))

@@ -27,6 +27,16 @@ Fresh = Annotated[
 ]
 
 
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Listen on an address that other machines can reach without tokens.",
+        rich_help_panel="Access",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Flag:
     """A setting that is also an option of the command."""
@@ -55,6 +65,7 @@ FLAGS: Final = (
     Flag("host", "ADDRESS", "Server"),
     Flag("port", "PORT", "Server"),
     Flag("workers", "N", "Server"),
+    Flag("tokens_file", "FILE", "Access"),
     Flag("state_dir", "FOLDER", "State"),
     Flag("clock", "arrival|event", "State"),
     Flag("log_format", "auto|json|console", "Logs"),
@@ -72,7 +83,7 @@ def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @_with_flags
-def serve(*, fresh_state: Fresh = False, config: Given = None, **flags: Any) -> None:
+def serve(*, insecure: Insecure = False, fresh_state: Fresh = False, config: Given = None, **flags: Any) -> None:
     """Serve a model bundle over HTTP and monitor it for drift.
 
     Every setting can also come from the environment (DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15) or the TOML file. The
@@ -80,4 +91,4 @@ def serve(*, fresh_state: Fresh = False, config: Given = None, **flags: Any) -> 
     """
     from driftgauge.process.serve import Started, run
 
-    run(Started(flags, config, fresh_state=fresh_state))
+    run(Started({**flags, "insecure": insecure or None}, config, fresh_state=fresh_state))

@@ -38,6 +38,7 @@ from driftgauge.demo.replay import Pace, Replay, replay, requests
 from driftgauge.demo.report import AlertLog, in_short, print_addresses, print_alerts, progress_bar
 from driftgauge.demo.scenarios import Scenario, recipe_of, scenario_of
 from driftgauge.errors import DemoError
+from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.options import variable
 
 REPLAY_SETTINGS: Final = {
@@ -72,6 +73,8 @@ class DemoOptions:
     """Rows per second; None for as fast as possible, or with the stack at its own pace."""
     stack: Endpoints | None = None
     """Where Prometheus and Alertmanager listen; None to run neither."""
+    insecure: bool = False
+    """Whether other machines may reach the server, which asks for no token."""
 
     def rows_per_second(self) -> float | None:
         """Return the effective pace."""
@@ -110,7 +113,7 @@ def run(options: DemoOptions) -> int:
         flights, bundle = prepare(console, recipe)
         scenario = scenario_of(options.year, console, flights, bundle, options.rows)
         log = bundle.parent / "demo-server.log"
-        _, process = started.enter_context(server(bundle, options.listen.port, log, options.listen.host))
+        _, process = started.enter_context(server(bundle, options.listen, log, insecure=options.insecure))
         if options.stack and found:
             started.enter_context(stack(found, options.stack, options.monitoring(options.stack), bundle.parent))
         _print_addresses(console, options)
@@ -148,20 +151,20 @@ def prepare(console: Console, recipe: Recipe) -> tuple[pd.DataFrame, Path]:
 
 @contextlib.contextmanager
 def server(
-    bundle: Path, port: int, log: Path, host: str = "127.0.0.1"
+    bundle: Path, listen: Endpoint, log: Path, *, insecure: bool = False
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `driftgauge serve` while the block runs; gives its address and its process."""
-    listen = Endpoint(port, host=host)
     require_free(listen)
+    AccessSettings(insecure=insecure).require_protection(listen.host)
     env = {**os.environ, **{variable(name): value for name, value in REPLAY_SETTINGS.items()}}
     ready = f"{listen.address}/health/ready"
-    with running("the server", serve_command(bundle, listen), ready, log, env) as process:
+    with running("the server", serve_command(bundle, listen, insecure=insecure), ready, log, env) as process:
         yield listen.address, process
 
 
-def serve_command(bundle: Path, listen: Endpoint) -> list[str]:
+def serve_command(bundle: Path, listen: Endpoint, *, insecure: bool = False) -> list[str]:
     """Return the command that serves the bundle there."""
-    where = ["--host", listen.host, "--port", str(listen.port)]
+    where = ["--host", listen.host, "--port", str(listen.port), *(["--insecure"] if insecure else [])]
     replay = ("--clock", "event", "--state-dir", "memory")  # each replay starts without history
     return [sys.executable, "-m", "driftgauge", "serve", "--bundle", str(bundle), *where, *replay]
 

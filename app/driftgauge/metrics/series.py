@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from driftgauge.errors import DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, Reason
+from driftgauge.errors import DENIALS, DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, Reason
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -198,6 +198,7 @@ def server_series(routes: Sequence[Route], from_start: Iterable[Labels] = ()) ->
             from_start=at_zero,
         ),
         CONNECTIONS_REFUSED,
+        REQUESTS_DENIED,
     )
 
 
@@ -209,6 +210,13 @@ CONNECTIONS_REFUSED: Final = CounterSpec(
     "Connections that the server refused or closed before the client did, by reason. Idle timeouts are not counted.",
     ("reason",),
     each(HANG_UPS),
+)
+REQUESTS_DENIED: Final = CounterSpec(
+    "http_requests_denied_total",
+    "counter",
+    "Requests that were refused because they had no token, an unknown one, or one without the scope, by reason.",
+    ("reason",),
+    each(DENIALS),
 )
 
 

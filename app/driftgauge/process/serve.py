@@ -42,6 +42,7 @@ class Started:
 def run(started: Started) -> None:
     """Serve until a signal says to stop; DriftgaugeError if the server cannot start."""
     settings = load(started.flags, started.config)
+    settings.require_protection(settings.host)
     configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1, file=settings.log_file)
     _warn_of_ignored_variables()
     with bound(settings.host, settings.port) as own:

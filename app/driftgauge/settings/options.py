@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
+from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.features import spelled_path
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
@@ -28,6 +29,7 @@ ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
 CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Server": ServerSettings,
+    "Access": AccessSettings,
     "Limits": LimitSettings,
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
@@ -43,7 +45,7 @@ class _Environment(EnvSettingsSource):
         return {name: value for name, value in super()._load_env_vars().items() if name.lower() not in linked}
 
 
-class Settings(ThresholdSettings, MonitoringSettings, LimitSettings, ServerSettings, BaseSettings):
+class Settings(ThresholdSettings, MonitoringSettings, LimitSettings, AccessSettings, ServerSettings, BaseSettings):
     """All options; pydantic lists the fields of the last base first."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.errors import INTERNAL
 from driftgauge.edges.http.fast_path import FastPath
 from driftgauge.edges.http.origins import OriginPolicy
@@ -38,7 +39,10 @@ def test_an_application_that_raises_is_counted_as_500() -> None:
 
     counters = counters_of_routes()
     with pytest.raises(RuntimeError):
-        answer_of(FastPath(broken, counters, {}, OPEN), {"type": "http", "method": "GET", "path": "/", "headers": []})
+        answer_of(
+            FastPath(broken, counters, {}, OPEN, Access()),
+            {"type": "http", "method": "GET", "path": "/", "headers": []},
+        )
     assert requests_of(counters) == {("other", "unmatched", "other"): 1}
 
 
@@ -47,7 +51,7 @@ def test_what_is_no_http_request_passes_uncounted() -> None:
         await send({"type": scope["type"]})
 
     counters = counters_of_routes()
-    assert answer_of(FastPath(echo, counters, {}, OPEN), {"type": "websocket"}) == [{"type": "websocket"}]
+    assert answer_of(FastPath(echo, counters, {}, OPEN, Access()), {"type": "websocket"}) == [{"type": "websocket"}]
     assert requests_of(counters) == {}
 
 

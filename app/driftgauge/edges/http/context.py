@@ -13,6 +13,7 @@ from fastapi import Request
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.edges.formats.infer_v2 import InferRequest
 from driftgauge.edges.formats.predict_json import PredictRequest
+from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.connection.connections import Connections
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
@@ -44,6 +45,7 @@ class ServerContext:
     """Failures of the model: logged, and counted as failed predictions."""
     http: HttpCounters
     connections: Connections
+    access: Access
     executor: Executor
     """Runs slow models: one thread, so that the event loop keeps running."""
     ready: bool = field(default=False)

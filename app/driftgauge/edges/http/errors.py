@@ -22,6 +22,9 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.NOT_JSON: 400,
     Reason.CROSS_SITE: 403,
     Reason.HOST_NOT_ALLOWED: 421,
+    Reason.MISSING_TOKEN: 401,
+    Reason.INVALID_TOKEN: 401,
+    Reason.MISSING_SCOPE: 403,
     Reason.UNSUPPORTED_ENCODING: 415,
     Reason.DAMAGED_ENCODING: 400,
     Reason.NOT_ACCEPTABLE: 406,
@@ -45,6 +48,15 @@ STATUS: Final[Mapping[Reason, int]] = {
 }
 """HTTP status by reason; reasons that are not listed have 422."""
 _UNPROCESSABLE: Final = 422
+_REALM: Final = 'realm="driftgauge"'
+CHALLENGES: Final[Mapping[Reason, str]] = {
+    Reason.MISSING_TOKEN: f"Bearer {_REALM}",
+    Reason.INVALID_TOKEN: f'Bearer {_REALM}, error="invalid_token"',
+    Reason.MISSING_SCOPE: f'Bearer {_REALM}, error="insufficient_scope"',
+}
+"""The `WWW-Authenticate` header of a refusal (RFC 6750, 3)."""
+BASIC: Final = f"Basic {_REALM}"
+"""The challenge at which browsers ask for a name and a password: here the name of a token, and the token."""
 REQUEST_FAILED: Final = "request_failed"
 """Log event of a request that failed unexpectedly."""
 _LONGEST_PATH: Final = 200
@@ -94,7 +106,15 @@ def install_error_handlers(app: FastAPI, failures: Problems) -> None:
 async def refused(request: Request, error: Exception) -> Response:
     """Answer a request that was refused."""
     assert isinstance(error, Refused)  # noqa: S101  # the type for which it is installed
-    return shaped(_path(request), error.reason, error.message, error.detail)
+    return shaped(_path(request), error.reason, error.message, error.detail, challenge(error.reason))
+
+
+def challenge(reason: Reason) -> dict[str, str]:
+    """Return the headers that ask for a token; none for other reasons."""
+    if reason not in CHALLENGES:
+        return {}
+    also = "" if reason is Reason.MISSING_SCOPE else f", {BASIC}"
+    return {"www-authenticate": CHALLENGES[reason] + also}
 
 
 def http_errors(hint: Callable[[Request], str]) -> Callable[[Request, Exception], Awaitable[Response]]:

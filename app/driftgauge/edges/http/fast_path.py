@@ -1,4 +1,4 @@
-"""The outermost layer: checks the origin, counts every answer, and takes a short path to predictions."""
+"""The outermost layer: checks origins and tokens, counts every answer, and takes a short path to predictions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from driftgauge.access.caller import Scope as TokenScope
+from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.connection.connections import REFUSED_KEY
 from driftgauge.edges.http.errors import shaped
 from driftgauge.edges.http.origins import Header, OriginPolicy
@@ -33,10 +35,17 @@ class FastPathApp(FastAPI):
     """
 
     def __init__(
-        self, counters: HttpCounters, shortcuts: Shortcuts, policy: OriginPolicy, served_at: str = "", **options: Any
+        self,
+        counters: HttpCounters,
+        shortcuts: Shortcuts,
+        policy: OriginPolicy,
+        access: Access,
+        served_at: str = "",
+        **options: Any,
     ) -> None:
         self._documents: dict[str, bytes] = {}
         """The serialised OpenAPI document, by the path under which a proxy exposes the server."""
+        self._access = access
         super().__init__(**options)
         self._counters = counters
         self._shortcuts = shortcuts
@@ -50,6 +59,7 @@ class FastPathApp(FastAPI):
         self.add_route(str(self.openapi_url), self._document, include_in_schema=False)
 
     async def _document(self, request: Request) -> Response:
+        self._access.admit(request.scope, TokenScope.READ)
         return Response(self.document(request.scope.get("root_path", "").rstrip("/")), media_type="application/json")
 
     def document(self, root: str) -> bytes:
@@ -65,7 +75,13 @@ class FastPathApp(FastAPI):
         """Return the application as FastAPI builds it, behind the fast path."""
         built = super().build_middleware_stack()
         return FastPath(
-            built, self._counters, self._shortcuts, self._policy, self._served_at, is_direct=not self.user_middleware
+            built,
+            self._counters,
+            self._shortcuts,
+            self._policy,
+            self._access,
+            self._served_at,
+            is_direct=not self.user_middleware,
         )
 
 
@@ -78,6 +94,7 @@ class FastPath:
         counters: HttpCounters,
         shortcuts: Shortcuts,
         policy: OriginPolicy,
+        access: Access,
         served_at: str = "",
         *,
         is_direct: bool = True,
@@ -87,6 +104,7 @@ class FastPath:
         self._counters = counters
         self._shortcuts = shortcuts
         self._policy = policy
+        self._access = access
         self._served_at = served_at
         self._direct = shortcuts if is_direct else {}
 
@@ -109,6 +127,7 @@ class FastPath:
             await send({"type": "http.response.body", "body": b""})
             self._counters.count(method, path, _NO_CONTENT, time.perf_counter() - started)
         else:
+            self._access.enter(scope)
             await self._pass(path, scope, receive, send)
 
     def _path(self, scope: Scope) -> str:
@@ -150,7 +169,11 @@ class FastPath:
         code = 500
         try:
             try:
+                if self._access.is_on:
+                    self._access.admit(scope, TokenScope.PREDICT)
                 reply = await endpoint.reply(scope, receive)
+            except Refused as error:
+                reply = endpoint.refused(error, closing(scope, error))
             except ClientDisconnect:
                 # If the client is still there, the connection has answered it.
                 code = scope.get("state", {}).get(REFUSED_KEY, 400)

@@ -27,6 +27,7 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     context: ServerContext = app.state.context
     watching = [asyncio.create_task(evaluator.run()) for evaluator in context.monitoring.evaluators.values()]
     watching.append(asyncio.create_task(context.monitoring.publisher.run()))
+    watching.append(asyncio.create_task(context.access.watch()))
     log = structlog.get_logger()
     log.info("started", model=context.info.name, version=context.info.version, slot=context.monitoring.store.number)
     app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from driftgauge.access.caller import Scope
 from driftgauge.edges.http import drift_history, drift_status, metrics_endpoint, page, runbooks
 from driftgauge.edges.http.openapi import schemas_history, schemas_status
 
@@ -24,6 +25,8 @@ class Route:
     handler: Handler
     codes: tuple[int, ...]
     tag: str
+    scope: Scope | None
+    """What a token must allow; None for a route that needs no token."""
     body: type[BaseModel] | None = None
     """Schema of its answer."""
 
@@ -33,21 +36,42 @@ class Route:
         return (self.method, "HEAD") if self.tag == "health" else (self.method,)
 
     @property
+    def all_codes(self) -> tuple[int, ...]:
+        """Its status codes, with those of requests without a token that allows it."""
+        return self.codes if self.scope is None else tuple(dict.fromkeys((*self.codes, 401, 403)))
+
+    @property
     def is_documented(self) -> bool:
         """Whether the OpenAPI document lists it."""
         return self.tag != "docs"
 
 
+READ: Final = Scope.READ
+METRICS: Final = "/metrics"
 MONITORING_ROUTES: Final = (
-    Route("GET", "/", page.root, (200, 307, 404, 406), "docs"),
-    Route("GET", "/static/{asset}", page.static, (200, 404), "docs"),
+    Route("GET", "/", page.root, (200, 307, 404, 406), "docs", READ),
+    Route("GET", "/static/{asset}", page.static, (200, 404), "docs", None),
     Route(
-        "GET", "/drift/status", drift_status.status, (200, 307, 404, 406, 422), "monitoring", schemas_status.DriftStatus
+        "GET",
+        "/drift/status",
+        drift_status.status,
+        (200, 307, 404, 406, 422),
+        "monitoring",
+        READ,
+        schemas_status.DriftStatus,
     ),
-    Route("GET", "/drift/report", page.report, (200, 404, 406, 422), "monitoring"),
-    Route("GET", "/drift/history", drift_history.history, (200, 404, 422), "monitoring", schemas_history.DriftHistory),
-    Route("GET", "/metrics", metrics_endpoint.metrics, (200, 406), "monitoring"),
-    Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring"),
-    Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "monitoring"),
+    Route("GET", "/drift/report", page.report, (200, 404, 406, 422), "monitoring", READ),
+    Route(
+        "GET",
+        "/drift/history",
+        drift_history.history,
+        (200, 404, 422),
+        "monitoring",
+        READ,
+        schemas_history.DriftHistory,
+    ),
+    Route("GET", METRICS, metrics_endpoint.metrics, (200, 406), "monitoring", READ),
+    Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring", READ),
+    Route("GET", "/runbooks/{alert}", runbooks.runbook, (200, 404), "monitoring", READ),
 )
 """Their handlers use `monitoring_of(request)`, and nothing else of the application."""

@@ -7,11 +7,11 @@ name it used (`Host`), and a page cannot change them. Other clients can send any
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from driftgauge.common.addresses import is_address, is_loopback
 from driftgauge.common.quoting import shortened
 from driftgauge.errors import Reason, Refused
 
@@ -112,25 +112,6 @@ class OriginPolicy:
             *([(b"access-control-allow-private-network", b"true")] if private else []),
             (b"access-control-max-age", b"%d" % _PREFLIGHT_SECONDS),
         ]
-
-
-def is_loopback(name: str) -> bool:
-    """Say whether a name or address always means the local machine."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def is_address(name: str) -> bool:
-    """Say whether a name is an IP address."""
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _is_same(origin: bytes, headers: dict[bytes, bytes]) -> bool:

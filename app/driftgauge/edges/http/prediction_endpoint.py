@@ -10,12 +10,15 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope
+from starlette.types import Receive
+from starlette.types import Scope as AsgiScope
 
+from driftgauge.access.caller import Scope
 from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.fields import unmarked
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.formats.large.structure import Structure, survey
+from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.body_reader import (
     INLINE_BYTES,
     SURVEYED_BYTES,
@@ -27,8 +30,8 @@ from driftgauge.edges.http.body_reader import (
 )
 from driftgauge.edges.http.body_thread import Urgency
 from driftgauge.edges.http.encodings import READ, coding_of
-from driftgauge.edges.http.errors import INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
-from driftgauge.errors import ModelFailed, Reason, Refused
+from driftgauge.edges.http.errors import CHALLENGES, INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
+from driftgauge.errors import DENIALS, ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
@@ -41,8 +44,9 @@ Header = tuple[bytes, bytes]
 _HELP: Final[Mapping[Reason, Sequence[Header]]] = {
     Reason.OVERLOADED: [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)],
     Reason.UNSUPPORTED_ENCODING: [(b"accept-encoding", READ.encode())],
+    **{reason: [(b"www-authenticate", text.encode())] for reason, text in CHALLENGES.items()},
 }
-"""Headers that tell the client when to retry, or which encodings are accepted."""
+"""Headers that tell the client when to retry, which encodings are accepted, or that a token is needed."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -106,6 +110,7 @@ class PredictionEndpoint(Generic[R]):
     capture: Capture
     failures: Problems
     clock: Callable[[], float]
+    access: Access
 
     async def answer(self, request: Request) -> Response:
         """Answer a request that came through FastAPI's routing; the fast path calls `reply` instead."""
@@ -117,7 +122,7 @@ class PredictionEndpoint(Generic[R]):
             reply = self.broken(error)
         return reply.response()
 
-    async def reply(self, scope: Scope, receive: Receive) -> Reply:
+    async def reply(self, scope: AsgiScope, receive: Receive) -> Reply:
         """Answer a request; raises ClientDisconnect if the client has gone."""
         started = time.perf_counter()
         arrival = self.clock()
@@ -125,6 +130,8 @@ class PredictionEndpoint(Generic[R]):
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
             decoded = await self._decode(scope, receive)
+            if decoded.event is not None:
+                self.access.require(scope, Scope.TIMESTAMPS, "a timestamp")
             ids = self.codec.ids(decoded, arrival)
             answer = await self._predict(QueuedRequest(decoded.batch, arrival, decoded.event, started, ids), receive)
             if len(answer.labels) <= INLINE_ROWS:
@@ -140,8 +147,9 @@ class PredictionEndpoint(Generic[R]):
             return self._refusal(Reason.MODEL_FAILED, f"{error}; nothing was predicted", {})
 
     def refused(self, error: Refused, headers: Sequence[Header] = ()) -> Reply:
-        """Count a refused request and return its answer."""
-        self.capture.refused(error.reason)
+        """Count a refused request and return its answer; `Access` counts those that it refuses."""
+        if error.reason not in DENIALS:
+            self.capture.refused(error.reason)
         return self._refusal(error.reason, error.message, error.detail, headers)
 
     def broken(self, error: Exception) -> Reply:
@@ -149,7 +157,7 @@ class PredictionEndpoint(Generic[R]):
         self.failures.record(REQUEST_FAILED, error)
         return self._refusal(Reason.INTERNAL_ERROR, INTERNAL, {})
 
-    async def _decode(self, scope: Scope, receive: Receive) -> R:
+    async def _decode(self, scope: AsgiScope, receive: Receive) -> R:
         """Read and decode a body; large bodies are decoded in a thread."""
         reader, coding = self.reader, coding_of(scope["headers"])
         if reader.pending_bytes:
@@ -216,7 +224,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def closing(scope: Scope, error: Refused) -> Sequence[Header]:
+def closing(scope: AsgiScope, error: Refused) -> Sequence[Header]:
     """Return `Connection: close` if the client sent `Expect: 100-continue`, or its body was refused unread."""
     headers = headers_of(scope)
     unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers

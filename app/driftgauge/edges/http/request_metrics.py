@@ -10,6 +10,7 @@ from driftgauge.metrics.series import (
     CONNECTIONS_REFUSED,
     HTTP_DURATION,
     HTTP_REQUESTS,
+    REQUESTS_DENIED,
     CounterSpec,
     Route,
     server_series,
@@ -64,6 +65,10 @@ class HttpCounters:
         if status is not None:
             self.counters.add(HTTP_REQUESTS, 1.0, *self._labels(*UNMATCHED[:2], str(status)))
         self._changed()
+
+    def denied(self, reason: Reason) -> None:
+        """Count a request without a token that allows it; its answer is counted apart."""
+        self.counters.add(REQUESTS_DENIED.name, 1.0, reason)
 
     def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:
         """Return the labels of an answer that has no series of its own."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from driftgauge.access.caller import Scope
 from driftgauge.edges.http import (
     docs_page,
     health,
@@ -17,9 +18,10 @@ from driftgauge.edges.http import (
     predict,
     self_test,
 )
+from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import Shortcuts
-from driftgauge.edges.http.monitoring_routes import MONITORING_ROUTES, Route
+from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, READ, Route
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2
 from driftgauge.edges.http.request_metrics import handler
 from driftgauge.models.bundle import BundleInfo
@@ -30,33 +32,36 @@ INFERRING: Final = (*PREDICTING, 404)
 ANYWHERE: Final = (408, 414, 421, 431)
 """Codes of every route: answers to requests that are refused before their route is known."""
 ROUTES: Final = (
-    Route("POST", "/predict", predict.predict, PREDICTING, "predict", schemas.PredictAnswer),
-    Route("GET", "/predict/test", self_test.predict_test, (200, 500), "predict", schemas.TestAnswer),
+    Route("POST", "/predict", predict.predict, PREDICTING, "predict", Scope.PREDICT, schemas.PredictAnswer),
+    Route("GET", "/predict/test", self_test.predict_test, (200, 500), "predict", READ, schemas.TestAnswer),
     *MONITORING_ROUTES,
-    Route("GET", "/metadata", metadata.metadata, (200,), "model", schemas.Metadata),
-    Route("GET", "/label", metadata.label, (200,), "model", schemas.ClassNames),
-    Route("GET", "/health", health.health, (200,), "health", schemas.Health),
-    Route("GET", "/health/live", health.live, (200,), "health", schemas.Alive),
-    Route("GET", "/health/ready", health.ready, (200, 503), "health", schemas.Alive),
-    *(Route("POST", f"{path}/infer", infer.infer, INFERRING, "v2", schemas_v2.InferAnswer) for path in MODEL_PATHS),
-    *(Route("GET", path, infer.model, (200, 404), "v2", schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
+    Route("GET", "/metadata", metadata.metadata, (200,), "model", READ, schemas.Metadata),
+    Route("GET", "/label", metadata.label, (200,), "model", READ, schemas.ClassNames),
+    Route("GET", "/health", health.health, (200,), "health", None, schemas.Health),
+    Route("GET", "/health/live", health.live, (200,), "health", None, schemas.Alive),
+    Route("GET", "/health/ready", health.ready, (200, 503), "health", None, schemas.Alive),
     *(
-        Route("GET", f"{path}/ready", infer.model_ready, (200, 404, 503), "v2", schemas_v2.V2Ready)
+        Route("POST", f"{path}/infer", infer.infer, INFERRING, "v2", Scope.PREDICT, schemas_v2.InferAnswer)
         for path in MODEL_PATHS
     ),
-    Route("GET", "/v2", infer.server, (200,), "v2", schemas_v2.V2ServerMetadata),
-    Route("GET", "/v2/health/live", infer.live, (200,), "v2", schemas_v2.V2Live),
-    Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", schemas_v2.V2Ready),
-    Route("GET", "/docs", docs_page.docs, (200,), "docs"),
-    Route("GET", "/docs/{asset}", docs_page.docs_asset, (200, 404), "docs"),
+    *(Route("GET", path, infer.model, (200, 404), "v2", READ, schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
+    *(
+        Route("GET", f"{path}/ready", infer.model_ready, (200, 404, 503), "v2", None, schemas_v2.V2Ready)
+        for path in MODEL_PATHS
+    ),
+    Route("GET", "/v2", infer.server, (200,), "v2", READ, schemas_v2.V2ServerMetadata),
+    Route("GET", "/v2/health/live", infer.live, (200,), "v2", None, schemas_v2.V2Live),
+    Route("GET", "/v2/health/ready", infer.ready, (200, 503), "v2", None, schemas_v2.V2Ready),
+    Route("GET", "/docs", docs_page.docs, (200,), "docs", READ),
+    Route("GET", "/docs/{asset}", docs_page.docs_asset, (200, 404), "docs", None),
 )
-DOCUMENT: Final = ("GET", "/openapi.json", (200,))
-"""The route that the application itself adds."""
+DOCUMENT: Final = ("GET", "/openapi.json", (200, 401, 403))
+"""The route that the application itself adds; it needs the scope `read`."""
 
 
 def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
     """Return every route as (method, template under which it is counted, codes)."""
-    declared = {(method, handler(route.path)): route.codes for route in ROUTES for method in route.methods}
+    declared = {(method, handler(route.path)): route.all_codes for route in ROUTES for method in route.methods}
     return [*((method, path, codes) for (method, path), codes in declared.items()), DOCUMENT]
 
 
@@ -70,19 +75,28 @@ def shortcuts(context: ServerContext) -> Shortcuts:
     }
 
 
-def install_routes(app: FastAPI, info: BundleInfo, max_rows: int) -> None:
-    """Add the routes, documented with the model's own features."""
+def install_routes(
+    app: FastAPI, info: BundleInfo, max_rows: int, access: Access, *, open_metrics: bool = False
+) -> None:
+    """Add the routes, documented with the model's own features; each asks for the token that it needs."""
     for route in ROUTES:
         app.add_api_route(
             route.path,
             route.handler,
             methods=[route.method],
             tags=[route.tag],
+            dependencies=_dependencies(route, access, open_metrics=open_metrics),
             response_class=Response,
-            responses=schemas.responses((*route.codes, *ANYWHERE), route.body, route.path, _error(route)),
+            responses=schemas.responses((*route.all_codes, *ANYWHERE), route.body, route.path, _error(route)),
             include_in_schema=route.is_documented,
             openapi_extra=_extra(route, info, max_rows),
         )
+
+
+def _dependencies(route: Route, access: Access, *, open_metrics: bool) -> list[Any]:
+    if route.scope is None or not access.is_on or (open_metrics and route.path == METRICS):
+        return []
+    return [Depends(access.requires(route.scope))]
 
 
 def _error(route: Route) -> type[BaseModel]:

@@ -1,0 +1,1 @@
+"""Who may ask for what: the file of tokens, and the callers and scopes that it names."""
