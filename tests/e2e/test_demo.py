@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from driftgauge.demo import run as demo
 from driftgauge.demo.flights import SPRING, WINTER, Recipe
+from driftgauge.demo.prometheus_stack import Endpoint
 from driftgauge.demo.replay import read_status, replay, requests
 from driftgauge.demo.year import year_flights
 
@@ -31,7 +32,7 @@ def client(trained_demo: TrainedDemo, tmp_path: Path) -> Iterator[httpx.Client]:
 
 def _client(trained: TrainedDemo, folder: Path) -> Iterator[httpx.Client]:
     with (
-        demo.server(trained.bundle, free_port(), folder / "server.log") as (address, _),
+        demo.server(trained.bundle, Endpoint(free_port()), folder / "server.log") as (address, _),
         httpx.Client(base_url=address, timeout=60.0) as client,
     ):
         yield client

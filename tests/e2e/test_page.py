@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from driftgauge.demo import run as demo
 from driftgauge.demo.flights import WINTER
+from driftgauge.demo.prometheus_stack import Endpoint
 from driftgauge.demo.replay import read_status, requests
 from driftgauge.demo.year import year_flights
 from driftgauge.drift.verdict.numbers import percent
@@ -203,7 +204,7 @@ def test_the_page_shows_what_the_status_says_through_the_months_of_the_demo(
     trained_year: TrainedDemo, flights: pd.DataFrame, tmp_path: Path, chromium: Browser
 ) -> None:
     with (
-        demo.server(trained_year.bundle, free_port(), tmp_path / "server.log") as (address, _),
+        demo.server(trained_year.bundle, Endpoint(free_port()), tmp_path / "server.log") as (address, _),
         httpx.Client(base_url=address, timeout=60.0) as client,
         opened(chromium) as own,
     ):
