@@ -10,7 +10,7 @@ import numpy.typing as npt
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
-from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.series import (
     NO_SLOT,
@@ -124,6 +124,7 @@ def facts_of(
         healthy=healthy,
         persistent=persistent,
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
+        labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0),
     )
 
 

@@ -28,7 +28,7 @@ PACKAGES: Final[dict[str, str]] = {
     "metrics": "drift metrics.series",
     "state": "common errors drift metrics.series metrics.counters",
     "predictions": "common errors drift",
-    "monitor": "common errors drift metrics.series state",
+    "monitor": "common errors drift metrics.series predictions state",
     "serving": "common errors drift models monitor",
     "releases": "common errors",
     "alerting": "common errors drift settings metrics.series",

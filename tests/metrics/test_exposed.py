@@ -7,7 +7,8 @@ import pytest
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.metrics.facts import MonitorFacts
-from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES, SHARE_GAUGES
+from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
 from driftgauge.metrics.series import (
     BIN_ROWS,
@@ -155,7 +156,7 @@ STATED_WITHOUT = {"model_prediction_latency_threshold_seconds", "model_state_per
 
 
 def _switched_off(facts: MonitorFacts) -> MonitorFacts:
-    return replace(facts, report=None, bin_rows=None)
+    return replace(facts, report=None, bin_rows=None, labels=None)
 
 
 @pytest.mark.parametrize("accept", FORMATS)
@@ -165,7 +166,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT
-    assert {gauge.name for gauge in MONITOR_GAUGES} - set(off.ours) == {
+    assert {gauge.name for gauge in MONITOR_GAUGES if not gauge.of_labels} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
         "model_evaluation_age_threshold_seconds",
         "model_evaluation_duration_seconds",

@@ -6,7 +6,8 @@ import re
 import pytest
 from driftgauge.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS
 from driftgauge.metrics.catalogue import catalogue
-from driftgauge.metrics.gauges import MONITOR_GAUGES, REPORT_GAUGES
+from driftgauge.metrics.gauges import REPORT_GAUGES
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.series import (
     LATENCY_BUCKETS,
     PROCESS,

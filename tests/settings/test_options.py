@@ -103,6 +103,9 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("latency_threshold_critical_seconds", "2", 2.0),
     ("error_budget_ratio", "0.01", 0.01),
     ("evaluation_stale_seconds", "30", 30.0),
+    ("label_maturity_seconds", "7200", 7_200.0),
+    ("label_wait_seconds", "0", 0.0),
+    ("labels_missing_seconds", "600", 600.0),
 ]
 WRONG: list[tuple[str, str]] = [
     ("allowed_hosts", "https://api.example.com"),
@@ -214,6 +217,9 @@ WRONG: list[tuple[str, str]] = [
     ("latency_threshold_warning_seconds", "0"),
     ("error_budget_ratio", "1"),
     ("evaluation_stale_seconds", "0"),
+    ("label_maturity_seconds", "-1"),
+    ("label_wait_seconds", "inf"),
+    ("labels_missing_seconds", "0"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
     ("evaluation_wait_seconds", "0"),

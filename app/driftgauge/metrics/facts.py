@@ -26,6 +26,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class LabelFacts:
+    """The facts of a model's labels."""
+
+    waiting: int
+    """Labels whose predictions are not logged yet."""
+    last_received: float | None
+    """When the newest arrived, seconds since 1970; None before the first."""
+    missing_seconds: float
+    """Time without labels after which they count as missing."""
+
+
+@dataclass(frozen=True)
 class MonitorFacts:
     """The facts of one monitor."""
 
@@ -47,6 +59,8 @@ class MonitorFacts:
     persistent: bool
     """Whether state is kept in files."""
     limits: Limits
+    labels: LabelFacts | None = None
+    """None without a prediction log."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from driftgauge.drift.verdict.moved import Share
 from driftgauge.drift.verdict.policy import Thresholded
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, SEVERITIES, Severity, Status
-from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.series import FEATURE, Kind, Labels
 
 Numbers = FloatArray | float
@@ -34,19 +33,6 @@ class ReportGauge:
     help: str
     labels: Labels
     values: Callable[[DriftReport], Numbers]
-    type: ClassVar[Kind] = "gauge"
-
-
-@dataclass(frozen=True)
-class MonitorGauge:
-    """A gauge of the monitor itself rather than of its report."""
-
-    name: str
-    help: str
-    labels: Labels
-    values: Callable[[MonitorFacts], Numbers]
-    of_monitoring: bool = True
-    """Whether it is absent with monitoring disabled."""
     type: ClassVar[Kind] = "gauge"
 
 
@@ -287,45 +273,5 @@ SHARE_GAUGES: Final = (
         "model_feature_moved_reference_ratio",
         "Share of the reference's rows to compare with model_feature_moved_ratio.",
         lambda share: share.reference_ratio,
-    ),
-)
-MONITOR_GAUGES: Final = (
-    MonitorGauge(
-        "model_evaluation_timestamp_seconds",
-        "Time of the last evaluation on the server's clock.",
-        (),
-        lambda facts: facts.evaluated_at,
-    ),
-    MonitorGauge(
-        "model_evaluation_age_threshold_seconds",
-        "Time after which the last evaluation counts as stale.",
-        (),
-        lambda facts: facts.limits.evaluation_age_seconds,
-    ),
-    MonitorGauge(
-        "model_evaluation_duration_seconds",
-        "CPU time of the last evaluation.",
-        (),
-        lambda facts: facts.evaluation_seconds,
-    ),
-    MonitorGauge(
-        "model_prediction_latency_threshold_seconds",
-        "Time above which the 95th percentile of the prediction latency raises an alert.",
-        ("severity",),
-        lambda facts: np.array(facts.limits.latency_seconds),
-        of_monitoring=False,
-    ),
-    MonitorGauge(
-        "model_state_persistent",
-        "1 if windows and counters are kept in files, 0 if a restart of this worker would lose them.",
-        (),
-        lambda facts: facts.persistent,
-        of_monitoring=False,
-    ),
-    MonitorGauge(
-        "model_monitoring_healthy",
-        "1 if monitoring works, 0 if it has a problem (see /drift/status).",
-        (),
-        lambda facts: facts.healthy,
     ),
 )

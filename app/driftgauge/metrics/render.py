@@ -24,17 +24,16 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
 from driftgauge.metrics.gauges import (
-    MONITOR_GAUGES,
     ORIGINS,
     REPORT_GAUGES,
     SHARE_GAUGES,
     STATS,
-    MonitorGauge,
     Numbers,
     ReportGauge,
     ShareGauge,
     reference_shares,
 )
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, MonitorGauge
 from driftgauge.metrics.series import (
     ABOUT_LABELS,
     BINS,
@@ -207,7 +206,7 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
     for shared in SHARE_GAUGES:
         yield from _family(shared, openmetrics, [member.shares(shared, report) for member, report in watched])
     for stated in MONITOR_GAUGES:
-        known = [member for member in members if member.facts.report or not stated.of_monitoring]
+        known = [member for member in members if stated.applies_to(member.facts)]
         yield from _family(stated, openmetrics, [member.gauge(stated, stated.values(member.facts)) for member in known])
 
 

@@ -83,6 +83,9 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         TIMESTAMPS_REJECTED,
         LATE,
         RECOVERED,
+        LABELS,
+        LABEL_LAG,
+        OUTCOMES,
     )
 
 
@@ -158,6 +161,28 @@ RECOVERED: Final = CounterSpec(
     "States that a worker could not load unchanged at its start, by reason. The log says what was recovered.",
     ("reason",),
     each(RECOVERIES),
+)
+LABEL_RESULTS: Final = ("matched", "repeated", "corrected", "orphan", "not_sampled", "refused")
+LABELS: Final = CounterSpec(
+    "model_labels_total",
+    "counter",
+    "Labels of predictions that came in, by what became of them. One that waits for its prediction is counted once it "
+    "is matched, or an orphan.",
+    ("result",),
+    each(LABEL_RESULTS),
+)
+LABEL_LAG: Final = CounterSpec(
+    "model_label_lag_seconds",
+    "histogram",
+    "Time from a prediction until its label became known (`observed_at`, or its arrival), of matched labels.",
+    buckets=(1.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 2_592_000.0),
+)
+OUTCOMES: Final = CounterSpec(
+    "model_outcomes_total",
+    "counter",
+    "Business outcomes of predictions that came in, by what became of them.",
+    ("result",),
+    each(LABEL_RESULTS),
 )
 
 

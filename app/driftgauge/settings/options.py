@@ -19,6 +19,7 @@ from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.features import spelled_path
+from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.monitoring import MonitoringSettings
@@ -33,6 +34,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Limits": LimitSettings,
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
+    "Ground truth": GroundTruthSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -45,7 +47,15 @@ class _Environment(EnvSettingsSource):
         return {name: value for name, value in super()._load_env_vars().items() if name.lower() not in linked}
 
 
-class Settings(ThresholdSettings, MonitoringSettings, LimitSettings, AccessSettings, ServerSettings, BaseSettings):
+class Settings(
+    GroundTruthSettings,
+    ThresholdSettings,
+    MonitoringSettings,
+    LimitSettings,
+    AccessSettings,
+    ServerSettings,
+    BaseSettings,
+):
     """All options; pydantic lists the fields of the last base first."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)

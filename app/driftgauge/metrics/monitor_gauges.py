@@ -1,0 +1,99 @@
+"""Gauges of a monitor itself and of its ground truth, rather than of its report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from driftgauge.metrics.facts import LabelFacts, MonitorFacts
+from driftgauge.metrics.gauges import Numbers
+from driftgauge.metrics.series import Kind, Labels
+
+
+@dataclass(frozen=True)
+class MonitorGauge:
+    """A gauge of the monitor itself rather than of its report."""
+
+    name: str
+    help: str
+    labels: Labels
+    values: Callable[[MonitorFacts], Numbers]
+    of_monitoring: bool = True
+    """Whether it is absent with monitoring disabled."""
+    of_labels: bool = False
+    """Whether it is absent without a prediction log."""
+    type: ClassVar[Kind] = "gauge"
+
+    def applies_to(self, facts: MonitorFacts) -> bool:
+        """Say whether a monitor has it."""
+        return (facts.report is not None or not self.of_monitoring) and (facts.labels is not None or not self.of_labels)
+
+
+def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]) -> MonitorGauge:
+    """Declare a gauge of the labels that came in; it is absent without a value."""
+
+    def values(facts: MonitorFacts) -> float:
+        found = None if facts.labels is None else value(facts.labels)
+        return math.nan if found is None else found
+
+    return MonitorGauge(name, help, (), values, of_monitoring=False, of_labels=True)
+
+
+_LABEL_GAUGES: Final = (
+    _of_labels("model_labels_waiting", "Labels whose predictions are not logged yet.", lambda labels: labels.waiting),
+    _of_labels(
+        "model_label_timestamp_seconds",
+        "Time of arrival of the newest label or outcome; absent before the first.",
+        lambda labels: labels.last_received,
+    ),
+    _of_labels(
+        "model_label_age_threshold_seconds",
+        "Time without labels after which they count as missing.",
+        lambda labels: labels.missing_seconds,
+    ),
+)
+MONITOR_GAUGES: Final = (
+    *_LABEL_GAUGES,
+    MonitorGauge(
+        "model_evaluation_timestamp_seconds",
+        "Time of the last evaluation on the server's clock.",
+        (),
+        lambda facts: facts.evaluated_at,
+    ),
+    MonitorGauge(
+        "model_evaluation_age_threshold_seconds",
+        "Time after which the last evaluation counts as stale.",
+        (),
+        lambda facts: facts.limits.evaluation_age_seconds,
+    ),
+    MonitorGauge(
+        "model_evaluation_duration_seconds",
+        "CPU time of the last evaluation.",
+        (),
+        lambda facts: facts.evaluation_seconds,
+    ),
+    MonitorGauge(
+        "model_prediction_latency_threshold_seconds",
+        "Time above which the 95th percentile of the prediction latency raises an alert.",
+        ("severity",),
+        lambda facts: np.array(facts.limits.latency_seconds),
+        of_monitoring=False,
+    ),
+    MonitorGauge(
+        "model_state_persistent",
+        "1 if windows and counters are kept in files, 0 if a restart of this worker would lose them.",
+        (),
+        lambda facts: facts.persistent,
+        of_monitoring=False,
+    ),
+    MonitorGauge(
+        "model_monitoring_healthy",
+        "1 if monitoring works, 0 if it has a problem (see /drift/status).",
+        (),
+        lambda facts: facts.healthy,
+    ),
+)

@@ -1,0 +1,115 @@
+"""Takes in the ground truth of one model: stores it, joins it with predictions that come later, and counts it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from driftgauge.errors import Reason, Refused
+from driftgauge.metrics.series import LABEL_LAG, LABELS, OUTCOMES
+from driftgauge.monitor.problems import Problems
+from driftgauge.predictions.label_store import LabelFacts, LabelStore
+from driftgauge.predictions.labels import FINAL, Fate, GivenLabel, LabelTally
+from driftgauge.state.store import Store
+
+PROBLEM: Final = "labels_not_settled"
+NOT_STORED: Final = "labels_not_stored"
+INTERVAL_SECONDS: Final = 5.0
+"""Time between two looks for predictions that labels wait for."""
+REST_FACTOR: Final = 20.0
+"""Least pause after such a look, as a multiple of its duration."""
+FORGET_SECONDS: Final = 300.0
+"""Time between two looks for labels whose predictions the log has deleted."""
+MOST_PENDING: Final = 16
+"""Batches that wait for the database."""
+
+
+class LabelIntake:
+    """The labels and outcomes of one model."""
+
+    def __init__(
+        self,
+        store: LabelStore,
+        state: Store,
+        problems: Problems,
+        clock: Callable[[], float],
+        *,
+        wait_seconds: float,
+        outcomes: Sequence[str] = (),
+    ) -> None:
+        """Count in `state`; `clock` gives the time of day in seconds since 1970."""
+        self._store = store
+        self._state = state
+        self._problems = problems
+        self._clock = clock
+        self._wait_seconds = wait_seconds
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="labels")
+        self._pending = threading.BoundedSemaphore(MOST_PENDING)
+        self._forgotten_at = -FORGET_SECONDS
+        self.outcomes: Final[Mapping[str, int]] = store.outcome_numbers(outcomes)
+        """Numbers of the outcomes by name."""
+        self.facts: LabelFacts = store.facts()
+        """What was known at the last look."""
+
+    async def add(self, given: Sequence[GivenLabel], refused: int = 0) -> LabelTally:
+        """Store a batch and count what became of it; `refused` are rows of it that could not be read.
+
+        Refused while too many batches wait; PredictionLogError if the database fails, and then nothing was stored.
+        """
+        if not self._pending.acquire(blocking=False):
+            message = f"{MOST_PENDING} batches of labels wait for the database: try again in a moment"
+            raise Refused(Reason.OVERLOADED, message)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self.add_now, given, refused)
+        finally:
+            self._pending.release()
+
+    def add_now(self, given: Sequence[GivenLabel], refused: int = 0) -> LabelTally:
+        """Do the same in the caller's thread."""
+        tally = self._store.add(given, self._clock())
+        tally.fates[Fate.REFUSED] += refused
+        self._count(tally)
+        self.facts = self._store.facts()
+        return tally
+
+    def settle(self) -> None:
+        """Join labels that waited, give up those that waited too long, and look again at what is known."""
+        now = self._clock()
+        while (tally := self._store.settle(now, self._wait_seconds)).fates or tally.outcome_fates:
+            self._count(tally)
+        if time.monotonic() - self._forgotten_at >= FORGET_SECONDS:
+            while self._store.forget():
+                pass
+            self._forgotten_at = time.monotonic()
+        self.facts = self._store.facts()
+
+    async def run(self) -> None:
+        """Settle by interval, until cancelled."""
+        while True:
+            began = time.monotonic()
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self.settle)
+                self._problems.resolve(PROBLEM)
+            except Exception as error:
+                self._problems.record(PROBLEM, error)
+            await asyncio.sleep(max(INTERVAL_SECONDS, REST_FACTOR * (time.monotonic() - began)))
+
+    def close(self) -> None:
+        """End the thread, after what it has begun."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _count(self, tally: LabelTally) -> None:
+        def counted(fates: Counter[Fate]) -> list[tuple[str, int]]:
+            return [(str(fate), fates[fate]) for fate in FINAL if fates[fate]]
+
+        with self._state.counting() as counters:
+            for name, fates in ((LABELS.name, tally.fates), (OUTCOMES.name, tally.outcome_fates)):
+                for fate, count in counted(fates):
+                    counters.add(name, count, fate)
+            if tally.lags:
+                counters.observe(LABEL_LAG.name, tally.lags)

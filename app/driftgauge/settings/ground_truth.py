@@ -1,0 +1,31 @@
+"""Options of ground truth: how long labels may take, and when they count as missing."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class GroundTruthSettings(BaseModel):
+    """Labels that come after their predictions."""
+
+    label_maturity_seconds: float = Field(
+        86_400.0,
+        ge=0,
+        le=1e9,
+        description="Age from which on predictions are judged by their labels. It should be longer than most labels "
+        "take, or those that come early would count more.",
+    )
+    label_wait_seconds: float = Field(
+        3_600.0,
+        ge=0,
+        le=1e9,
+        description="Time for which a label with an unknown prediction id is kept in case the prediction is logged "
+        "later. Then it is counted as an orphan and deleted.",
+    )
+    labels_missing_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        le=1e9,
+        description="Time without labels after which `ModelLabelsMissing` is raised, if there were labels before and "
+        "predictions go on.",
+    )
