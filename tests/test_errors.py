@@ -12,6 +12,7 @@ from driftgauge.errors import (
     DROPS,
     FAILURES,
     HANG_UPS,
+    LOG_DROPS,
     RECOVERIES,
     REJECTIONS,
     BundleError,
@@ -27,9 +28,10 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
     assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", reason)
 
 
-def test_a_reason_belongs_to_one_metric_at_most_except_damage_of_rows_and_files() -> None:
-    grouped = Counter([*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS])
-    assert {reason for reason, metrics in grouped.items() if metrics > 1} == {Reason.STATE_DAMAGED}
+def test_a_reason_belongs_to_one_metric_except_damage_and_what_fails_in_monitoring() -> None:
+    grouped = Counter([*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS])
+    twice = {reason for reason, metrics in grouped.items() if metrics > 1}
+    assert twice == {Reason.STATE_DAMAGED, Reason.MONITORING_FAILED}
 
 
 def test_rows_are_lost_by_a_full_log_by_damage_and_by_errors() -> None:
@@ -37,7 +39,7 @@ def test_rows_are_lost_by_a_full_log_by_damage_and_by_errors() -> None:
 
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
-    assert set(Reason) - {*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS} == {
+    assert set(Reason) - {*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS} == {
         Reason.INVALID_LABEL,
         Reason.UNKNOWN_OUTCOME,
         Reason.INVALID_OUTCOME,

@@ -77,6 +77,17 @@ class Reason(StrEnum):
     """Monitoring raised; the prediction was answered."""
     LOG_FULL = "log_full"
     """The log of the worker was full of rows that no catch-up had read."""
+    # Predictions that are not in the prediction log.
+    NOT_SAMPLED = "not_sampled"
+    """The sample does not contain the prediction's id."""
+    PREDICTION_ID_REPEATED = "prediction_id_repeated"
+    """The model has an earlier prediction with this id, which is kept."""
+    PREDICTION_LOG_QUEUE_FULL = "prediction_log_queue_full"
+    """Too many predictions wait to be written to the log."""
+    PREDICTION_LOG_FAILED = "prediction_log_failed"
+    """The database of the log failed again and again."""
+    PREDICTION_LOG_DISK_FULL = "prediction_log_disk_full"
+    """The disk is nearly full, so the log is not written."""
     # Observations whose timestamp is rejected.
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
     """The timestamp is implausibly far ahead of the row's arrival."""
@@ -165,6 +176,15 @@ FAILURES: Final = (Reason.MODEL_FAILED,)
 """Reasons of accepted predictions that fail."""
 DROPS: Final = (Reason.MONITORING_FAILED, Reason.LOG_FULL, Reason.STATE_DAMAGED)
 """Reasons of lost observations."""
+LOG_DROPS: Final = (
+    Reason.PREDICTION_LOG_QUEUE_FULL,
+    Reason.PREDICTION_LOG_FAILED,
+    Reason.PREDICTION_LOG_DISK_FULL,
+    Reason.PREDICTION_ID_REPEATED,
+    Reason.MONITORING_FAILED,
+    Reason.NOT_SAMPLED,
+)
+"""Reasons of predictions that are not in the prediction log."""
 HANG_UPS: Final = (
     Reason.MALFORMED_HTTP,
     Reason.REQUEST_TIMEOUT,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import Reason
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.rows import LoggedFeature, LoggedModel, LoggedRows
 
@@ -41,3 +45,53 @@ def rows(version: int, ids: Sequence[str], *, at: int = NOW, features: int = 3, 
         latency=np.full(count, 321),
         features=rng.normal(size=(count, features)),
     )
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answered rows, as the monitor's capture holds them."""
+
+    rows: Sequence[int]
+    latency_seconds: Sequence[float]
+    scores: FloatArray
+    columns: FloatArray
+    arrival: FloatArray
+    event: FloatArray | None
+    ids: Sequence[str]
+    labels: Sequence[str | int | float | bool]
+
+
+def answers(ids: Sequence[str], *, labels: Sequence[str | int | float | bool] | None = None, seed: int = 0) -> Answered:
+    """Return the answers of one request: three features, and the score as the fourth column."""
+    count = len(ids)
+    columns = np.random.default_rng(seed).random((count, 4))
+    return Answered(
+        rows=[count],
+        latency_seconds=[0.002],
+        scores=columns[:, 3].copy(),
+        columns=columns,
+        arrival=np.full(count, NOW / 1e6),
+        event=None,
+        ids=ids,
+        labels=["no"] * count if labels is None else labels,
+    )
+
+
+@dataclass
+class Counted:
+    """Counts what becomes of rows."""
+
+    accepted_rows: int = 0
+    written_rows: int = 0
+    lags: list[float] = field(default_factory=list)
+    drops: Counter[Reason] = field(default_factory=Counter)
+
+    def accepted(self, rows: int) -> None:
+        self.accepted_rows += rows
+
+    def written(self, rows: int, lag_seconds: FloatArray) -> None:
+        self.written_rows += rows
+        self.lags += lag_seconds.tolist()
+
+    def dropped(self, rows: int, reason: Reason) -> None:
+        self.drops[reason] += rows

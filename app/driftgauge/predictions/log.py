@@ -1,0 +1,74 @@
+"""The prediction log of one service: its database, its writer, and a recorder for each model version."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from driftgauge.predictions.recorder import Counts, Kept, ModelRecorder
+from driftgauge.predictions.rows import SOURCES, LoggedModel
+from driftgauge.predictions.store import PredictionStore
+from driftgauge.predictions.writer import PredictionWriter
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """Options of the prediction log; see the settings of the same names."""
+
+    state_folder: Path | None
+    url: str | None = None
+    sample_ratio: float = 1.0
+    acknowledges: bool = False
+    queue_rows: int = 50_000
+    max_age_seconds: float = 604_800.0
+    max_bytes: int = 2_147_483_648
+    min_free_bytes: int = 536_870_912
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is a place for the log."""
+        return self.url is not None or self.state_folder is not None
+
+
+class PredictionLog:
+    """A prediction log that is opened at its first use, so that a database that is away does not stop a start."""
+
+    def __init__(self, options: LogOptions, clock: Callable[[], float], failed: Callable[[Exception], None]) -> None:
+        """Take the options; `clock` gives seconds since 1970, and `failed` is told of errors of the database."""
+        self.options: Final = options
+        self.writer: Final = PredictionWriter(
+            self.store,
+            queue_rows=options.queue_rows,
+            clock=clock,
+            failed=failed,
+            acknowledges=options.acknowledges,
+        )
+        self._opening = threading.Lock()
+        self._store: PredictionStore | None = None
+
+    def store(self) -> PredictionStore:
+        """Return the open database; PredictionLogError if it cannot be used now. It may wait: call it in a thread."""
+        with self._opening:
+            if self._store is None:
+                own = self.options
+                self._store = PredictionStore.open(own.state_folder, own.url, durable=own.acknowledges)
+            return self._store
+
+    def recorder(self, model: LoggedModel, kept: Kept, counts: Counts, source: str = SOURCES[0]) -> ModelRecorder:
+        """Return what prepares the rows of a model version."""
+        return ModelRecorder(model, kept, counts, sample=self.options.sample_ratio, source=source)
+
+    def start(self) -> None:
+        """Start to write."""
+        self.writer.start()
+
+    def close(self, seconds: float) -> None:
+        """Write what is queued, for at most so long, and close the database."""
+        self.writer.close(seconds)
+        with self._opening:
+            if self._store is not None:
+                self._store.close()
+                self._store = None

@@ -1,0 +1,166 @@
+"""Turns answered predictions of one model into rows of the log: sampled, and with the columns that may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, Protocol
+
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.errors import Reason
+from driftgauge.predictions.ids import is_sampled, key_of
+from driftgauge.predictions.rows import MICROSECONDS, SOURCES, ClassLabel, LoggedModel, LoggedRows
+
+_HASH_BYTES: Final = 6
+"""Bytes of a hashed value: 48 bits are exact in a float64."""
+
+
+class Answers(Protocol):
+    """Answered rows, as `monitor.capture.Answered` holds them."""
+
+    @property
+    def rows(self) -> Sequence[int]:
+        """Rows of each request."""
+
+    @property
+    def latency_seconds(self) -> Sequence[float]:
+        """Latency of each request."""
+
+    @property
+    def scores(self) -> FloatArray:
+        """Shape [n]."""
+
+    @property
+    def columns(self) -> FloatArray:
+        """Monitored values in the baseline's order, shape [n, columns]."""
+
+    @property
+    def arrival(self) -> FloatArray:
+        """Seconds since 1970, shape [n]."""
+
+    @property
+    def event(self) -> FloatArray | None:
+        """Event times, NaN for rows without one, shape [n]; None if no row has one."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Id of each row's prediction."""
+
+    @property
+    def labels(self) -> Sequence[ClassLabel]:
+        """Predicted class of each row; empty if only the column of classes tells it."""
+
+
+class Counts(Protocol):
+    """Counts what becomes of the rows of one model."""
+
+    def accepted(self, rows: int) -> None:
+        """Count rows that wait to be written."""
+
+    def written(self, rows: int, lag_seconds: FloatArray) -> None:
+        """Count rows that were written, so long after their arrival."""
+
+    def dropped(self, rows: int, reason: Reason) -> None:
+        """Count rows that were not written."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which columns of a row are logged."""
+
+    columns: tuple[int, ...]
+    """Positions of the logged features in the monitored columns, in bundle order."""
+    hashed: tuple[int, ...] = ()
+    """Positions among the logged features of those that are hashed."""
+    secret: bytes = b""
+    """Key of the hash, so that values cannot be found by trying all of them."""
+    class_column: int | None = None
+    """Position of the predicted class in the monitored columns, by its code."""
+
+
+class ModelRecorder:
+    """Prepares the rows of one model version, and counts them."""
+
+    def __init__(
+        self, model: LoggedModel, kept: Kept, counts: Counts, *, sample: float = 1.0, source: str = SOURCES[0]
+    ) -> None:
+        """Log the share `sample` of the ids; `source` is one of SOURCES."""
+        self.model: Final = model
+        self.counts: Final = counts
+        self._kept: Final = kept
+        self._columns: Final = np.array(kept.columns, dtype=np.intp)
+        self._are_first: Final = kept.columns == tuple(range(len(kept.columns)))
+        self._sample: Final = sample
+        self._source: Final = SOURCES.index(source)
+        self._indices: Final = {label: float(index) for index, label in enumerate(model.classes)}
+
+    def prepared(self, version: int, answers: Answers) -> LoggedRows:
+        """Return the sampled rows; ValueError for an id that cannot be kept."""
+        keys = [key_of(id_) for id_ in answers.ids]
+        arrival = _microseconds(answers.arrival)
+        time = arrival if answers.event is None else _times(answers.event, arrival)
+        latency = np.repeat(_microseconds(np.array(answers.latency_seconds)), answers.rows)
+        rows = LoggedRows(
+            version=version,
+            keys=keys,
+            arrival=arrival,
+            time=time,
+            scores=answers.scores,
+            predictions=self._classes(answers),
+            latency=latency,
+            features=self._features(answers.columns),
+            source=self._source,
+        )
+        return rows if self._sample >= 1.0 else _part(rows, [is_sampled(key, self._sample) for key in keys])
+
+    def _classes(self, answers: Answers) -> FloatArray:
+        """Return the index of each predicted class, NaN where there is none."""
+        if self._indices and answers.labels:
+            return np.array([self._indices.get(label, np.nan) for label in answers.labels])
+        if self._indices and self._kept.class_column is not None:
+            codes = answers.columns[:, self._kept.class_column]
+            return np.where(codes < len(self._indices), codes, np.nan)
+        return np.full(len(answers.scores), np.nan)
+
+    def _features(self, columns: FloatArray) -> FloatArray:
+        features = columns[:, : len(self._columns)] if self._are_first else columns[:, self._columns]
+        if self._kept.hashed:
+            features = features.copy()
+            for position in self._kept.hashed:
+                features[:, position] = [self._hash(position, value) for value in features[:, position].tolist()]
+        return features
+
+    def _hash(self, position: int, value: float) -> float:
+        if np.isnan(value):
+            return value
+        digest = blake2b(repr((position, value)).encode(), key=self._kept.secret, digest_size=_HASH_BYTES).digest()
+        return float(int.from_bytes(digest, "big"))
+
+
+def _microseconds(seconds: FloatArray) -> IntArray:
+    return np.rint(seconds * MICROSECONDS).astype(np.int64)
+
+
+def _times(event: FloatArray, arrival: IntArray) -> IntArray:
+    """Return event times, and the arrival of rows without one."""
+    known = np.isfinite(event)
+    return np.where(known, _microseconds(np.where(known, event, 0.0)), arrival)
+
+
+def _part(rows: LoggedRows, chosen: Sequence[bool]) -> LoggedRows:
+    """Return some of the rows."""
+    at = np.array(chosen, dtype=np.bool_)
+    return LoggedRows(
+        version=rows.version,
+        keys=[key for key, is_chosen in zip(rows.keys, chosen, strict=True) if is_chosen],
+        arrival=rows.arrival[at],
+        time=rows.time[at],
+        scores=rows.scores[at],
+        predictions=rows.predictions[at],
+        latency=rows.latency[at],
+        features=rows.features[at],
+        source=rows.source,
+    )
