@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 from driftgauge import Monitor
-from driftgauge.composition import WatchedModel, compose_monitoring
+from driftgauge.composition import WatchedModel, compose_library
 from driftgauge.library.session import Opened
 from driftgauge.monitor.capture import Answered, Capture
 from driftgauge.settings.options import load
@@ -114,10 +114,10 @@ def _serving(size: int) -> Callable[[Rows], contextlib.AbstractContextManager[Wo
         with tempfile.TemporaryDirectory() as folder:
             model = WatchedModel(rows.baseline, "model", "1", "binary", Path(folder))
             log: Any = logging.getLogger("benchmarks.library")
-            monitoring = compose_monitoring(load({}), model, time.time, callers_wait=True, log=log)
+            monitoring = compose_library(load({}), model, time.time, log=log)
             serving = Opened(monitoring)  # evaluates and publishes in a thread, as the server does
             try:
-                yield _answers(Capture(serving.monitor, monitoring.problems), rows, size)
+                yield _answers(Capture(serving.monitor, monitoring.service.problems), rows, size)
             finally:
                 serving.close()
 

@@ -123,7 +123,7 @@ async def _answers(app: FastAPI, bundle: Bundle, rows: FloatArray) -> list[bytes
     ):
         sample = {"instances": [bundle.info.samples[0].features]}
         (await client.post("/predict", json=sample)).raise_for_status()
-        monitor = app.state.context.monitoring.monitor(None)
+        monitor = app.state.context.monitoring.model().monitor
         for first in range(0, ROWS, BATCH_ROWS):
             monitor.observe(rows[first : first + BATCH_ROWS], arrival=START)
             monitor.catch_up(START)  # rows come faster than from clients: a full log would drop some

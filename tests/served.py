@@ -39,7 +39,7 @@ class Served:
 
     @property
     def monitor(self) -> ColumnMonitor:
-        return self.context.monitoring.monitor(None)
+        return self.context.monitoring.model().monitor
 
     def predict(self, body: Any) -> httpx.Response:
         return self.client.post("/predict", json=body)

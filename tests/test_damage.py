@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driftgauge.edges.http.monitoring import UNREAD
+from driftgauge.edges.http.model_monitoring import UNREAD
 from driftgauge.monitor.publisher import LOST, PROBLEM, RESTART
 from driftgauge.monitor.scheduler import LATE
 from structlog.testing import capture_logs
@@ -220,7 +220,7 @@ def test_while_the_state_cannot_be_read_counters_of_this_worker_go_on(
     (row,) = binary.rows(1)
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
-        store = type(running.context.monitoring.store)
+        store = type(running.context.monitoring.model().store)
         monkeypatch.setattr(store, what, gate if what == "counted" else property(gate))
         seen.look(running.client, row)
         _assert_well(seen)
@@ -239,7 +239,7 @@ def test_where_the_state_raises_counters_of_this_worker_go_on(
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
         for what in ("counted", "snapshot", "pending"):
-            monkeypatch.setattr(running.context.monitoring.store, what, broken)
+            monkeypatch.setattr(running.context.monitoring.model().store, what, broken)
         with capture_logs() as logs:
             seen.look(running.client, row, at_least=20)
         _assert_well(seen)
@@ -258,7 +258,7 @@ def test_counters_that_cannot_be_published_are_a_problem_of_monitoring_that_is_l
     with _kept(binary, tmp_path) as (running, _):
         seen = Seen().look(running.client, row)
         with capture_logs() as logs, monkeypatch.context() as patched:
-            patched.setattr(running.context.monitoring.store, "publish", full)
+            patched.setattr(running.context.monitoring.model().store, "publish", full)
             seen.look(running.client, row, at_least=20)
         _assert_well(seen)
         assert seen.unhealthy

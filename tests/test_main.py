@@ -75,7 +75,7 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
         max_event_ahead_seconds=7,
     )
     service = compose(settings, binary.bundle, lambda: 5.0)
-    options = service.monitoring.monitor(None).options
+    options = service.monitoring.model().monitor.options
     assert options.policy.windows == (10, 20)
     assert options.policy.psi_thresholds == (0.3, 0.4)
     assert options.policy.columns == {
@@ -85,14 +85,14 @@ def test_the_settings_reach_the_parts(binary: Example) -> None:
     }
     assert options.policy.budget == Budget(1e8, 86_400.0, 0.1)
     assert (options.policy.alert_on_small, options.policy.learning_seconds) == (True, 60.0)
-    detector = service.monitoring.monitor(None).store.shape.detector
+    detector = service.monitoring.model().monitor.store.shape.detector
     assert detector.budget == options.policy.budget
     for name, watched, tolerance in zip(
         binary.bundle.baseline.names, detector.watched.tolist(), detector.tolerance.tolist(), strict=True
     ):
         assert (watched, tolerance) == ((False, 0.5) if name == "mean radius" else (True, 0.1))
     assert (options.clock, options.max_event_ahead_seconds) == ("event", 7)
-    assert service.monitoring.monitor(None).last.report.evaluated_at == 5.0
+    assert service.monitoring.model().monitor.last.report.evaluated_at == 5.0
     assert not service.ready
 
 
@@ -140,7 +140,7 @@ def test_some_column_must_be_monitored(binary: Example) -> None:
 
 def test_a_regressions_score_is_counted_between_its_own_edges(regression: Example, binary: Example) -> None:
     def buckets(example: Example) -> tuple[float, ...]:
-        series = compose(quiet(), example.bundle, lambda: 0.0).monitoring.monitor(None).store.counters.series
+        series = compose(quiet(), example.bundle, lambda: 0.0).monitoring.model().monitor.store.counters.series
         return next(spec.buckets for spec in series if spec.name == SCORE)
 
     edges = regression.bundle.baseline.columns[-1].bins.edges
@@ -275,15 +275,15 @@ def test_state_is_kept_beside_the_bundle_by_default(binary: Example, tmp_path: P
 def test_a_slot_never_shows_the_process_that_had_it_before(binary: Example, tmp_path: Path) -> None:
     settings = quiet(bundle=binary.folder, state_dir=tmp_path)
     first = compose(settings, binary.bundle, time.time)
-    first.monitoring.store.process[:] = 1e12
-    first.monitoring.store.publish()
-    first.monitoring.store.leave()
+    first.monitoring.service.store.process[:] = 1e12
+    first.monitoring.service.store.publish()
+    first.monitoring.leave()
     second = compose(settings, binary.bundle, time.time)
-    (member,) = (own for own in second.monitoring.store.counted() if own.number == 0)
+    (member,) = (own for own in second.monitoring.service.store.counted() if own.number == 0)
     numbers = dict(zip([process.name for process in PROCESS], member.counted["process"].tolist(), strict=True))
     assert numbers.pop("process_cpu_seconds_total") > 1e12
     assert all(0.0 < number < 1e12 for number in numbers.values())
-    second.monitoring.store.leave()
+    second.monitoring.leave()
 
 
 def test_a_state_of_other_settings_begins_empty_and_the_status_says_so(binary: Example, tmp_path: Path) -> None:

@@ -1,18 +1,21 @@
-"""Puts the monitoring of one model together: its state, its monitor, and what evaluates and publishes it."""
+"""Puts monitoring together: the state of each model, its monitor and what evaluates it, and what is the server's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.edges.http.monitoring import Monitoring
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
+from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
@@ -27,12 +30,11 @@ from driftgauge.metrics.series import (
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
-from driftgauge.monitor.registry import Registry
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.settings.features import require_kinds, require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import StateKey
-from driftgauge.state.shape import StateShape
+from driftgauge.state.shape import StateShape, service_shape
 from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
 from driftgauge.state.traffic import TrafficFile
@@ -42,6 +44,10 @@ WITHOUT_FILES: Final = (
     "Set state_dir to another folder, or to `memory` to keep it that way"
 )
 IN_MEMORY_PROBLEM: Final = LOST
+SERVICE: Final = "server"
+SERVICE_FOLDER: Final = "@server"
+"""Folder of what is the server's own, in a state folder; no model can have this name."""
+LONGEST_NAME: Final = 150
 WATCHING_THREADS: Final = 6
 """Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
 EVALUATION_SHARE: Final = 0.75
@@ -64,75 +70,145 @@ class WatchedModel:
     """Who observes its rows, one of `metrics.SOURCES`."""
 
 
-def compose_monitoring(
+def compose_model(
     settings: Settings,
     model: WatchedModel,
     clock: Callable[[], float],
-    server_series: Sequence[CounterSpec] = (),
     *,
     callers_wait: bool = False,
     log: Log | None = None,
-) -> Monitoring:
-    """Assemble the monitoring of a model; StateError if its state must not be used, SettingsError for its settings.
+    process: Callable[[], FloatArray] | None = None,
+) -> ModelMonitoring:
+    """Assemble the monitoring of a model, also while others are served.
 
-    `server_series` are counted by the server around it, in the state of the model. If `callers_wait`, rows wait for
-    room in a full log; otherwise they are dropped when it takes too long.
+    StateError if its state must not be used, SettingsError for its settings. If `callers_wait`, rows wait for room in a
+    full log; otherwise they are dropped when it takes too long. `process` is given where the state also has the numbers
+    of the process.
     """
     problems = Problems(clock, log)
-    monitor = _monitor(settings, model, clock(), problems, server_series)
+    monitor = _monitor(settings, model, clock(), problems)
     if model.source == LIBRARY and (uncounted := monitor.store.uncounted):  # a server publishes with each answer
         with monitor.store.counting() as counters:
             counters.add(PREDICTIONS.name, uncounted)
-    publisher = Publisher(monitor.store, problems, process_numbers)
+    publisher = Publisher(monitor.store, problems, process)
     publisher.now()  # or the slot would show the numbers of its previous process
-    monitors = Registry()
-    monitors.add(monitor)
     watching = _watching_threads(monitor, problems, clock, callers_wait=callers_wait)
-    return Monitoring(
+    return ModelMonitoring(
         settings=settings,
         clock=clock,
         task=model.task,
-        monitors=monitors,
-        evaluators=_evaluators(settings, monitors, problems, clock, watching),
+        monitor=monitor,
+        evaluator=_evaluator(settings, monitor, problems, clock, watching),
         problems=problems,
-        store=monitor.store,
         publisher=publisher,
         watching=watching,
-        writing=ThreadPoolExecutor(1, thread_name_prefix="writing"),
-        server_series=server_series,
     )
 
 
-def check_state(settings: Settings, model: WatchedModel, server_series: Sequence[CounterSpec] = ()) -> None:
-    """Raise StateError if a service must not use the state of the model; takes none."""
-    if slots := _slots(model, _state_shape(model, _options(settings, model.baseline), server_series)):
+def compose_library(
+    settings: Settings, model: WatchedModel, clock: Callable[[], float], *, log: Log | None = None
+) -> Monitoring:
+    """Assemble the monitoring of a model that the program itself serves; raises what `compose_model` does.
+
+    Rows wait for room in a full log. The state of the model also has the numbers of the processes.
+    """
+    own = compose_model(settings, model, clock, callers_wait=True, log=log, process=process_numbers)
+    monitoring = Monitoring(
+        settings=settings,
+        clock=clock,
+        service=ServiceState(own.store, own.publisher, own.problems),
+        watching=own.watching,
+        writing=_writing_thread(),
+    )
+    monitoring.models.add(own)
+    return monitoring
+
+
+def compose_service(
+    settings: Settings,
+    names: Collection[str],
+    clock: Callable[[], float],
+    series: Sequence[CounterSpec],
+    service: int | None = None,
+) -> Monitoring:
+    """Assemble what is the server's own, without models yet; StateError if its state must not be used.
+
+    `names` are those of its models: a server of others has another state in the same folder. `series` are counted by
+    the server. `service` is the id that its workers share.
+    """
+    problems = Problems(clock)
+    store = _store(_service_slots(settings, names, series, service), service_shape(series), problems)
+    publisher = Publisher(store, problems, process_numbers)
+    publisher.now()
+    return Monitoring(
+        settings=settings,
+        clock=clock,
+        service=ServiceState(store, publisher, problems, series),
+        watching=ThreadPoolExecutor(2, thread_name_prefix="service"),
+        writing=_writing_thread(),
+    )
+
+
+def check_service(
+    settings: Settings, names: Collection[str], series: Sequence[CounterSpec], service: int | None
+) -> None:
+    """Raise StateError if a service must not use the state of a server; takes none."""
+    if slots := _service_slots(settings, names, series, service):
         slots.check()
 
 
-def _monitor(
-    settings: Settings, model: WatchedModel, now: float, problems: Problems, server_series: Sequence[CounterSpec]
-) -> ColumnMonitor:
+def service_folder(folder: Path, names: Collection[str]) -> Path:
+    """Return the folder of what is the own of a server of these models, inside a state folder."""
+    joined = "+".join(sorted(names))
+    return (
+        folder
+        / SERVICE_FOLDER
+        / (joined if len(joined) <= LONGEST_NAME else hashlib.sha256(joined.encode()).hexdigest()[:16])
+    )
+
+
+def _service_slots(
+    settings: Settings, names: Collection[str], series: Sequence[CounterSpec], service: int | None
+) -> Slots | None:
+    """Return the slots of what is the server's own, None for state in memory."""
+    if (folder := settings.state_folder) is None:
+        return None
+    own = service_folder(folder, names)
+    return Slots(own, StateKey(own.name, SERVICE, ""), service_shape(series), state_dir=folder, service=service)
+
+
+def _writing_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="writing")
+
+
+def check_state(settings: Settings, model: WatchedModel) -> None:
+    """Raise StateError if a service must not use the state of the model; takes none."""
+    if slots := _slots(model, _state_shape(model, _options(settings, model.baseline))):
+        slots.check()
+
+
+def _monitor(settings: Settings, model: WatchedModel, now: float, problems: Problems) -> ColumnMonitor:
     options = _options(settings, model.baseline)
-    folder = model.state_folder
+    folder, shape = model.state_folder, _state_shape(model, options)
     return ColumnMonitor(
         model.baseline,
         model_name=model.name,
         model_version=model.version,
         now=now,
         options=options,
-        store=_store(model, _state_shape(model, options, server_series), problems),
+        store=_store(_slots(model, shape), shape, problems),
         traffic=None if folder is None else TrafficFile(folder / model.name, model.version),
         source=model.source,
     )
 
 
-def _state_shape(model: WatchedModel, options: MonitorOptions, server_series: Sequence[CounterSpec]) -> StateShape:
+def _state_shape(model: WatchedModel, options: MonitorOptions) -> StateShape:
     baseline, series = model.baseline, monitor_series()
     if PREDICTION in baseline.names:
         score = baseline.columns[baseline.names.index(PREDICTION)]
         if model.task == "regression" or score.min < 0.0 or score.max > 1.0:
             series = monitor_series(score_buckets(score.bins.edges))
-    return state_shape(baseline, options, (*series, *server_series))
+    return state_shape(baseline, options, series)
 
 
 def _options(settings: Settings, baseline: Baseline) -> MonitorOptions:
@@ -158,9 +234,8 @@ def _options(settings: Settings, baseline: Baseline) -> MonitorOptions:
     )
 
 
-def _store(model: WatchedModel, shape: StateShape, problems: Problems) -> Store:
-    """Return the state of the model: in files, or in memory if files cannot be used."""
-    slots = _slots(model, shape)
+def _store(slots: Slots | None, shape: StateShape, problems: Problems) -> Store:
+    """Return a state: in files, or in memory if files cannot be used."""
     if slots is None:
         return Store.in_memory(shape)
     try:
@@ -171,7 +246,8 @@ def _store(model: WatchedModel, shape: StateShape, problems: Problems) -> Store:
     for recovery in store.recoveries:
         problems.log.warning("state_recovered", reason=recovery.reason, detail=recovery.text)
         with store.counting() as counters:
-            counters.add(RECOVERED.name, 1, recovery.reason)
+            if counters.has(RECOVERED.name, recovery.reason):  # the server's own state does not count them
+                counters.add(RECOVERED.name, 1, recovery.reason)
     return store
 
 
@@ -207,20 +283,18 @@ def _watching_threads(
     return watching
 
 
-def _evaluators(
-    settings: Settings, monitors: Registry, problems: Problems, clock: Callable[[], float], executor: Executor
-) -> Mapping[tuple[str, str], Evaluator]:
+def _evaluator(
+    settings: Settings, monitor: ColumnMonitor, problems: Problems, clock: Callable[[], float], executor: Executor
+) -> Evaluator | None:
+    """Return what evaluates a monitor, None if monitoring is off."""
     if not settings.monitoring_enabled:
-        return {}
-    return {
-        (monitor.model_name, monitor.model_version): Evaluator(
-            monitor,
-            problems,
-            clock=clock,
-            interval_seconds=settings.evaluation_interval_seconds,
-            rest_factor=settings.evaluation_rest_factor,
-            wait_seconds=EVALUATION_SHARE * settings.evaluation_wait_seconds,
-            executor=executor,
-        )
-        for monitor in monitors
-    }
+        return None
+    return Evaluator(
+        monitor,
+        problems,
+        clock=clock,
+        interval_seconds=settings.evaluation_interval_seconds,
+        rest_factor=settings.evaluation_rest_factor,
+        wait_seconds=EVALUATION_SHARE * settings.evaluation_wait_seconds,
+        executor=executor,
+    )

@@ -123,6 +123,8 @@ class Reason(StrEnum):
     """The server is starting or stopping."""
     NOT_FOUND = "not_found"
     """There is no such route."""
+    MODEL_NOT_NAMED = "model_not_named"
+    """The server has several models, and the request names none."""
     UNKNOWN_WINDOW = "unknown_window"
     """The status has no window of this name."""
     TOO_MANY_COLUMNS = "too_many_columns"

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
-from driftgauge.composition import WatchedModel, check_state, compose_monitoring
+from driftgauge.composition import WatchedModel, check_service, check_state, compose_model, compose_service
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
-from driftgauge.edges.http.access import access_of
+from driftgauge.edges.http.access import Access, access_of
 from driftgauge.edges.http.body_reader import BodyReader
 from driftgauge.edges.http.connection.connections import (
     ConnectionLimits,
@@ -33,7 +33,8 @@ from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.edges.http.predict import PredictJson
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
-from driftgauge.edges.http.routes import install_routes, measured, shortcuts
+from driftgauge.edges.http.routes import install_routes, measured
+from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import SettingsError
 from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
 from driftgauge.models.model_file import UntrustedTypes
@@ -62,14 +63,15 @@ def create_app(
     process alone. Raises SettingsError, BundleError or StateError if the server could not work.
     """
     settings = settings or load()
-    context = compose(settings, bundle or load_served_bundle(settings), clock, service)
+    bundle = bundle or load_served_bundle(settings)
+    context = compose(settings, bundle, clock, service)
     app = FastPathApp(
         context.http,
-        shortcuts(context),
+        context.models,
         OriginPolicy(settings.host, settings.allowed_hosts, settings.allowed_origins),
         context.access,
         settings.root_path,
-        title=f"Driftgauge: {context.info.name} {context.info.version}",
+        title=f"Driftgauge: {bundle.info.name} {bundle.info.version}",
         description=DESCRIPTION,
         version=__version__,
         lifespan=lifespan,
@@ -82,7 +84,7 @@ def create_app(
     app.state.context = context
     app.state.monitoring = context.monitoring
     open_metrics = settings.metrics_access == "open"
-    install_routes(app, context.info, settings.max_rows, context.access, open_metrics=open_metrics)
+    install_routes(app, bundle.info, settings.max_rows, context.access, open_metrics=open_metrics)
     install_error_handlers(app, context.failures)
     return app
 
@@ -101,16 +103,39 @@ def compose(
     settings: Settings, bundle: Bundle, clock: Callable[[], float], service: int | None = None
 ) -> ServerContext:
     """Assemble a server around a bundle; BundleError for a wrong model, StateError if its state must not be used."""
+    monitoring = compose_service(settings, [bundle.info.name], clock, http_series(measured()), service)
+    http = HttpCounters(measured(), monitoring.service.store.counters, monitoring.service.publisher.soon)
+    access = access_of(settings, settings.host, monitoring.service.problems, http.denied)
+    context = ServerContext(
+        settings=settings,
+        monitoring=monitoring,
+        models=ServedModels(),
+        failures=Problems(clock),
+        http=http,
+        connections=Connections(_connection_limits(settings), http.refused),
+        access=access,
+    )
+    context.install(load_model(settings, bundle, access, clock, service))
+    return context
+
+
+def load_model(
+    settings: Settings, bundle: Bundle, access: Access, clock: Callable[[], float], service: int | None = None
+) -> ServedModel:
+    """Make all parts of one model version from its bundle, at the start or beside others that are served.
+
+    It takes seconds, so it is called off the event loop. `ServerContext.install` then serves it, the tasks of its
+    `monitoring.work()` are started, and `ServedModel.leave` ends it. BundleError for a wrong model, StateError if its
+    state must not be used.
+    """
     info = bundle.info
     predictor = _verified(bundle)
     failures = Problems(clock)
-    monitoring = compose_monitoring(settings, watched(settings, bundle, service), clock, http_series(measured()))
-    capture = Capture(monitoring.monitor(None), monitoring.problems, watching=settings.monitoring_enabled)
+    monitoring = compose_model(settings, watched(settings, bundle, service), clock)
+    capture = Capture(monitoring.monitor, monitoring.problems, watching=settings.monitoring_enabled)
     executor = _model_thread(settings)
     batcher = _batcher(settings, predictor, capture, executor, info)
     decoder = FeatureDecoder(info)
-    http = HttpCounters(measured(), monitoring.store.counters, monitoring.publisher.soon)
-    access = access_of(settings, settings.host, monitoring.problems, http.denied)
     endpoint = partial(
         PredictionEndpoint,
         reader=BodyReader(settings.max_body_bytes, settings.max_pending_bytes, settings.max_queued_rows),
@@ -122,19 +147,15 @@ def compose(
         clock=clock,
         access=access,
     )
-    return ServerContext(
-        settings=settings,
-        monitoring=monitoring,
+    return ServedModel(
         info=info,
         predictor=predictor,
         batcher=batcher,
         predict=endpoint(PredictJson(decoder, info, settings.max_rows)),
         infer=endpoint(InferV2(decoder, info, settings.max_rows)),
         capture=capture,
+        monitoring=monitoring,
         failures=failures,
-        http=http,
-        connections=Connections(_connection_limits(settings), http.refused),
-        access=access,
         executor=executor,
     )
 
@@ -146,8 +167,9 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
 
 
 def check_served_state(settings: Settings, bundle: Bundle, service: int) -> None:
-    """Raise StateError if a service must not use the state of its model; takes none."""
-    check_state(settings, watched(settings, bundle, service), http_series(measured()))
+    """Raise StateError if a service must not use its state, or that of its model; takes none."""
+    check_service(settings, [bundle.info.name], http_series(measured()), service)
+    check_state(settings, watched(settings, bundle, service))
 
 
 def _verified(bundle: Bundle) -> Predictor:

@@ -289,7 +289,8 @@ def assert_evidence_is_a_recount(bundle: Path, state: Path) -> None:
     """
     settings = Settings(bundle=bundle, state_dir=state, windows=(EVERYTHING,))
     monitoring = compose(settings, load_bundle(bundle), time.time).monitoring
-    store, monitor = monitoring.store, monitoring.monitor(None)
+    monitor = monitoring.model().monitor
+    store = monitor.store
     monitor.catch_up(time.time())
     with store.evaluating():
         snapshot = store.snapshot(time.time())

@@ -15,7 +15,7 @@ def test_a_task_that_ends_is_a_problem_of_monitoring(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Publisher, "run", broken)
     with watching() as monitor:
         deadline = time.monotonic() + 30.0
-        while not (problems := monitor._parts().monitoring.problems.current()):
+        while not (problems := monitor._parts().monitoring.service.problems.current()):
             assert time.monotonic() < deadline
             time.sleep(0.01)
     assert problems == [

@@ -43,7 +43,7 @@ def monitor() -> Iterator[Monitor]:
 
 
 def counted(monitor: Monitor, name: str, *labels: str) -> float:
-    store = monitor._parts().monitoring.store
+    store = monitor._parts().monitor.store
     children = next(spec.children for spec in store.counters.series if spec.name == name)
     wanted = [i for i, child in enumerate(children) if not labels or child == labels]
     return float(sum(own.counted[name][wanted].sum() for own in store.counted()))
@@ -95,7 +95,7 @@ def test_the_thread_evaluates_by_itself(tmp_path: Path) -> None:
 def test_scores_are_counted_in_their_histogram(monitor: Monitor) -> None:
     monitor.observe([ROW] * 3, prediction=[0.15, 0.15, None])
     monitor.observe(ROW, prediction=0.95)
-    store = monitor._parts().monitoring.store
+    store = monitor._parts().monitor.store
     numbers = store.counted()[0].counted[SCORE][0]
     assert numbers[:-1].tolist() == [0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0]
     assert numbers[-1] == pytest.approx(0.15 * 2 + 0.95)
@@ -117,7 +117,7 @@ def test_a_time_ahead_of_now_is_counted_and_the_row_kept(monitor: Monitor) -> No
 
 def test_a_batch_larger_than_the_log_loses_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as monitor:
-        store = monitor._parts().monitoring.store
+        store = monitor._parts().monitor.store
         many = 3 * store.shape.unread_rows
         monitor.observe(frame(many), prediction=np.full(many, 0.4))
         assert monitor.report().rows_observed == many
@@ -194,7 +194,7 @@ def test_a_failure_of_monitoring_reaches_nobody(monitor: Monitor, monkeypatch: p
     def broken(*_: object) -> bool:
         raise OSError("the disk is gone")
 
-    store = type(monitor._parts().monitoring.store)
+    store = type(monitor._parts().monitor.store)
     monkeypatch.setattr(store, "append_row", broken)
     monitor.observe({"age": 41.0, "flag": 1, "city": "north"}, prediction=0.4)
     assert counted(monitor, DROPPED.name, Reason.MONITORING_FAILED) == 1
@@ -276,7 +276,7 @@ def test_a_state_of_another_baseline_in_use_is_refused(tmp_path: Path, binary: E
 def test_a_bundle_gives_its_name_version_and_task(binary: Example) -> None:
     with Monitor.open(binary.folder) as monitor:
         own, monitoring = monitor._parts().monitor, monitor._parts().monitoring
-        assert (own.model_name, own.model_version, monitoring.task) == ("binary", "1.2", "binary")
+        assert (own.model_name, own.model_version, monitoring.model().task) == ("binary", "1.2", "binary")
         monitor.observe(binary.rows(20), prediction=[0.5] * 20)
         assert monitor.report().rows_observed == 20
 
@@ -336,7 +336,7 @@ for _ in range(3):
 for child in children:
     os.waitpid(child, 0)
 problems = monitor._parts().monitoring.current_problems()
-print(monitor.report().rows_observed, monitor._parts().monitoring.store.number, problems)
+print(monitor.report().rows_observed, monitor._parts().monitor.store.number, problems)
 """
 
 
@@ -364,7 +364,7 @@ if os.fork() == 0:
     def refused(*given, **options):
         attempts.append(1)
         raise OSError("no room")
-    session.compose_monitoring = refused
+    session.compose_library = refused
     for _ in range(50):
         monitor.observe(ROW, prediction=0.4)
     print(len(attempts), flush=True)
@@ -456,7 +456,7 @@ def test_an_error_that_is_raised_for_each_row_does_not_grow(monkeypatch: pytest.
     def refused(*_: object, **__: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr("driftgauge.library.session.compose_monitoring", refused)
+    monkeypatch.setattr("driftgauge.library.session.compose_library", refused)
     with pytest.raises(OSError, match="no room"):
         opened(on_error="raise")
     session = Session(watched_source(small_baseline()), load({}), time.time)
@@ -471,7 +471,7 @@ def test_an_error_that_is_raised_for_each_row_does_not_grow(monkeypatch: pytest.
 def test_closing_returns_once_it_is_closed_by_whichever_thread(tmp_path: Path) -> None:
     for _ in range(5):
         monitor, closed = opened(tmp_path), list[bool]()
-        store = monitor._parts().monitoring.store
+        store = monitor._parts().monitor.store
 
         def close(monitor: Monitor = monitor, store: Any = store, closed: list[bool] = closed) -> None:
             monitor.close()

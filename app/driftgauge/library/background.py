@@ -29,8 +29,7 @@ class Background:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        running = [self._loop.create_task(evaluator.run()) for evaluator in self._monitoring.evaluators.values()]
-        running.append(self._loop.create_task(self._monitoring.publisher.run()))
+        running = [self._loop.create_task(work) for work in self._monitoring.work()]
         for task in running:
             task.add_done_callback(self._ended)
         try:
@@ -47,7 +46,7 @@ class Background:
         if not task.cancelled():
             error = task.exception()
             text = f"{type(error).__name__}: {error}: verdicts and counters may be old; restart the program"
-            self._monitoring.problems.record_lasting(ENDED, text)
+            self._monitoring.service.problems.record_lasting(ENDED, text)
 
     def wait(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         """Run a coroutine in the thread and wait for its result; TimeoutError after `seconds`."""

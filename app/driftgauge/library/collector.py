@@ -39,5 +39,5 @@ class MonitorCollector(Collector):
             facts, server = opened.background.wait(monitoring.facts(), WAIT_SECONDS)
             return list(families(facts, server, monitoring.exposed))
         except Exception as error:  # the other metrics of the registry must not be lost
-            monitoring.problems.record(FAILED, error)
+            monitoring.service.problems.record(FAILED, error)
             return []

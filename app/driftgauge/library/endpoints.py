@@ -73,7 +73,7 @@ class Endpoints:
         try:
             return await answered(self._app(opened), scope)
         except Exception as error:
-            opened.monitoring.problems.record(REQUEST_FAILED, error, path=shortened(scope["path"]))
+            opened.monitoring.service.problems.record(REQUEST_FAILED, error, path=shortened(scope["path"]))
             return _whole(error_response(Reason.INTERNAL_ERROR, INTERNAL))
 
     def _app(self, opened: Opened) -> Starlette:

@@ -141,11 +141,11 @@ class Monitor:
         with suppress(Exception):
             if self._session.opened is None:
                 return
-            monitoring = self._session.opened.monitoring
+            own = self._session.opened.monitoring.model()
             refused = isinstance(error, Refused)
-            monitoring.problems.record(REFUSED_PROBLEM if refused else FAILED_PROBLEM, error)
-            counters = monitoring.store.counters
-            with monitoring.store.counters_lock:
+            own.problems.record(REFUSED_PROBLEM if refused else FAILED_PROBLEM, error)
+            counters = own.store.counters
+            with own.store.counters_lock:
                 if isinstance(error, Refused):
                     counters.add(REJECTED.name, 1, error.reason)
                 else:

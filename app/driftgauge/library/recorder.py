@@ -72,7 +72,7 @@ class Recorder:
     def failed(self, rows: Any) -> None:
         """Count the rows on which the model failed."""
         try:
-            store = self._opener().monitoring.store
+            store = self._opener().monitor.store
             with store.counters_lock:
                 store.counters.add(FAILED.name, rows_in(rows), Reason.MODEL_FAILED)
         except Exception as error:
@@ -81,7 +81,7 @@ class Recorder:
 
     def _count_answer(self, rows: int, seconds: float) -> None:
         try:
-            store = self._opener().monitoring.store
+            store = self._opener().monitor.store
             with store.counters_lock:
                 store.counters.observe(LATENCY.name, [seconds], batch_size(rows))
                 store.counters.observe(INPUT_SIZE.name, [rows])

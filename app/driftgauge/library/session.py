@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from driftgauge.composition import WatchedModel, compose_monitoring
+from driftgauge.composition import WatchedModel, compose_library
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.edges.http.monitoring import Monitoring
@@ -41,7 +41,7 @@ class Opened:
     def __init__(self, monitoring: Monitoring) -> None:
         """Start the thread."""
         self.monitoring: Final = monitoring
-        self.monitor: Final = monitoring.monitor(None)
+        self.monitor: Final = monitoring.model().monitor
         names = self.monitor.baseline.names
         self._score = names.index(PREDICTION) if PREDICTION in names else None
         self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
@@ -63,7 +63,7 @@ class Opened:
         self.monitoring.watching.shutdown()
         self.monitoring.writing.shutdown()
         with suppress(Exception):  # the disk may be what fails; nothing more can be done
-            self.monitoring.store.leave()
+            self.monitoring.leave()
 
 
 Opener = Callable[[], Opened]
@@ -97,7 +97,7 @@ class Session:
         atexit.register(lambda: _call(own, Session.close))
 
     def current(self) -> Opened:
-        """Return what this process has opened, or open it; RuntimeError once closed, else as `compose_monitoring`.
+        """Return what this process has opened, or open it; RuntimeError once closed, else as `compose_library`.
 
         After a failure it is tried again once in half a minute.
         """
@@ -123,7 +123,7 @@ class Session:
         model = WatchedModel(own.baseline, own.name, own.version, own.task, folder, source=LIBRARY)
         log = standard_log()
         try:
-            return Opened(compose_monitoring(self._settings, model, self._clock, callers_wait=True, log=log))
+            return Opened(compose_library(self._settings, model, self._clock, log=log))
         except Exception as error:
             self._failure, self._retry_at = error, time.monotonic() + RETRY_SECONDS
             log.error(NOT_OPENED, exc_info=error)
@@ -142,7 +142,7 @@ class Session:
 
     def _before_fork(self) -> None:
         self._opening.acquire()
-        evaluations = self.opened.monitoring.store.evaluations if self.opened else None
+        evaluations = self.opened.monitor.store.evaluations if self.opened else None
         self._waiting = evaluations if evaluations and evaluations.acquire(timeout=FORK_SECONDS) else None
 
     def _after_fork_in_parent(self) -> None:
@@ -154,7 +154,7 @@ class Session:
     def _after_fork_in_child(self) -> None:
         opened, self.opened = self.opened, None
         if opened is not None:
-            opened.monitoring.store.disown()
+            opened.monitor.store.disown()
             self._inherited.append(opened)
         self._waiting = None
         self._opening = threading.Lock()

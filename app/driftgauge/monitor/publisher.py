@@ -23,11 +23,12 @@ INTERVAL_SECONDS: Final = 1.0
 class Publisher:
     """Publishes a worker's counters, and the CPU time and memory of its process.
 
-    `process` gives the numbers of `metrics.PROCESS`. CPU time continues from that of earlier processes in the same
-    slot. It is only exposed once published, so it does not fall when this process is killed.
+    `process` gives the numbers of `metrics.PROCESS`, None for a state that has none of them. CPU time continues from
+    that of earlier processes in the same slot. It is only exposed once published, so it does not fall when this process
+    is killed.
     """
 
-    def __init__(self, store: Store, problems: Problems, process: Callable[[], FloatArray]) -> None:
+    def __init__(self, store: Store, problems: Problems, process: Callable[[], FloatArray] | None) -> None:
         self._store = store
         self._problems = problems
         self._process = process
@@ -52,6 +53,8 @@ class Publisher:
 
     def measure(self) -> None:
         """Store the process's current CPU time and memory."""
+        if self._process is None:
+            return
         numbers = self._process()
         numbers[CPU] += self._before
         self._store.process[:] = numbers

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from driftgauge.common.layout import Field, Layout
 from driftgauge.drift.binner import Binner
+from driftgauge.drift.bins import Bins
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.evidence.live_dependence import LEVELS, LiveDependence
 from driftgauge.drift.evidence.progress import Progress
@@ -117,3 +121,16 @@ class StateShape:
         pages, levels = len(self.start.table.numbers), len(self.start.levels.numbers)
         fields = page_field("pages", pages, self.page), page_field("levels", levels, self.level)
         return Layout([*double_buffer_fields("checkpoint", self.root), *fields])
+
+
+def service_shape(series: Sequence[CounterSpec]) -> StateShape:
+    """Return the shape of a state that has counters and no rows; its one column is never observed."""
+    bins, unknown, no = [Bins("value", edges=(0.0,))], np.full(1, np.nan), np.zeros(1, np.bool_)
+    binner = Binner(bins)
+    return StateShape(
+        binner=binner,
+        scales=Scales.of(unknown, unknown, unknown, unknown, no),
+        detector=Detector(bins, np.ones((1, binner.width)), watched=no),
+        window_rows=0,
+        series=tuple(series),
+    )

@@ -313,5 +313,5 @@ def test_large_tables_are_read_in_every_form(
     )
     assert answer.status_code == 200
     assert [row["score"] for row in answer.json()["predictions"][:190]] == pytest.approx(expected)
-    reader = server.context.predict.reader
+    reader = server.context.model().predict.reader
     assert (reader.pending_bytes, reader.pending_rows) == (0, 0)

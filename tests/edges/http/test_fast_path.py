@@ -8,6 +8,7 @@ from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.errors import INTERNAL
 from driftgauge.edges.http.fast_path import FastPath
 from driftgauge.edges.http.origins import OriginPolicy
+from driftgauge.edges.http.served_models import ServedModels
 from driftgauge.main import create_app
 from driftgauge.models.predictor import Batch, Predictor
 from starlette.responses import Response
@@ -40,7 +41,7 @@ def test_an_application_that_raises_is_counted_as_500() -> None:
     counters = counters_of_routes()
     with pytest.raises(RuntimeError):
         answer_of(
-            FastPath(broken, counters, {}, OPEN, Access()),
+            FastPath(broken, counters, ServedModels(), OPEN, Access()),
             {"type": "http", "method": "GET", "path": "/", "headers": []},
         )
     assert requests_of(counters) == {("other", "unmatched", "other"): 1}
@@ -51,7 +52,8 @@ def test_what_is_no_http_request_passes_uncounted() -> None:
         await send({"type": scope["type"]})
 
     counters = counters_of_routes()
-    assert answer_of(FastPath(echo, counters, {}, OPEN, Access()), {"type": "websocket"}) == [{"type": "websocket"}]
+    app = FastPath(echo, counters, ServedModels(), OPEN, Access())
+    assert answer_of(app, {"type": "websocket"}) == [{"type": "websocket"}]
     assert requests_of(counters) == {}
 
 

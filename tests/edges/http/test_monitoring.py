@@ -19,28 +19,28 @@ def context(binary: Example) -> ServerContext:
 
 
 def test_its_only_monitor_is_found_with_and_without_its_name(context: ServerContext) -> None:
-    assert context.monitoring.monitor(None) is context.monitoring.monitor("binary")
-    evaluator = context.monitoring.evaluator(context.monitoring.monitor(None))
-    assert evaluator is context.monitoring.evaluators["binary", "1.2"]
+    model = context.monitoring.model()
+    assert model is context.monitoring.model("binary") is context.monitoring.model("binary", "1.2")
+    assert model is context.model().monitoring
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "binary "])
 def test_an_unknown_monitor_is_refused_with_those_there_are(name: str, context: ServerContext) -> None:
     with pytest.raises(Refused, match="there is binary") as caught:
-        context.monitoring.monitor(name)
+        context.monitoring.model(name)
     assert caught.value.reason is Reason.NOT_FOUND
 
 
 def test_its_facts_are_of_this_moment(context: ServerContext, binary: Example) -> None:
-    columns = context.predictor.predict(binary.batch(binary.rows(7))).columns
-    context.monitoring.monitor(None).observe(columns, arrival=1000.0)
+    columns = context.model().predictor.predict(binary.batch(binary.rows(7))).columns
+    context.monitoring.model().monitor.observe(columns, arrival=1000.0)
     (facts,), _ = asyncio.run(context.monitoring.facts())
     assert (facts.model_name, facts.model_version, facts.task, facts.healthy) == ("binary", "1.2", "binary", True)
     assert facts.report is not None
     assert facts.report.rows_observed == 7
     assert facts.bin_rows is not None
     assert facts.bin_rows.sum() == 7 * columns.shape[1]
-    context.monitoring.problems.record("kind", ValueError("broken"))
+    context.monitoring.model().problems.record("kind", ValueError("broken"))
     (facts,), _ = asyncio.run(context.monitoring.facts())
     assert not facts.healthy
 
@@ -60,7 +60,7 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(context: 
 def test_without_files_it_says_so(context: ServerContext) -> None:
     (facts,), _ = asyncio.run(context.monitoring.facts())
     assert facts.persistent is False
-    assert context.monitoring.state_facts() == IN_MEMORY
+    assert context.monitoring.model().state_facts() == IN_MEMORY
 
 
 def test_with_monitoring_off_nothing_is_evaluated_and_the_status_is_refused(binary: Example) -> None:
@@ -68,5 +68,5 @@ def test_with_monitoring_off_nothing_is_evaluated_and_the_status_is_refused(bina
     (facts,), _ = asyncio.run(off.facts())
     assert (facts.report, facts.bin_rows) == (None, None)
     with pytest.raises(Refused, match="monitoring_enabled=true") as caught:
-        off.evaluator(off.monitor(None))
+        _ = off.model().evaluations
     assert caught.value.reason is Reason.MONITORING_DISABLED

@@ -63,7 +63,7 @@ def busy(example: Example, waiting: int, **settings: Any) -> Iterator[tuple[Busy
             asked = [one.later({"features": example.rows(1)[0]})]
             assert model.entered.wait(30.0)
             asked += [one.later({"features": row}) for row in example.rows(waiting, first=1)]
-            _until(lambda: running.context.batcher.queued_requests == waiting)
+            _until(lambda: running.context.model().batcher.queued_requests == waiting)
             yield one, asked
         finally:
             model.free.set()
@@ -104,7 +104,7 @@ def test_rows_that_wait_are_limited_too(binary: Example) -> None:
     with busy(binary, 3, max_queued_rows=5) as (one, _):
         client = one.running.client
         assert client.post("/predict", json={"instances": binary.rows(3)}).status_code == 503
-        assert one.running.context.batcher.queued_rows == 3
+        assert one.running.context.model().batcher.queued_rows == 3
         fits = one.later({"instances": binary.rows(2)})
         one.model.free.set()
         assert fits.result().status_code == 200
@@ -138,7 +138,7 @@ def _request(example: Example) -> bytes:
 
 def test_a_client_that_left_is_not_predicted_and_does_not_hurt_those_who_wait_with_it(binary: Example) -> None:
     with busy(binary, 2) as (one, asked):
-        batcher = one.running.context.batcher
+        batcher = one.running.context.model().batcher
         gone = [_raw(one.running, _request(binary)) for _ in range(5)]
         _until(lambda: batcher.queued_requests == 7)
         time.sleep(2 * HALF_CLOSE_SECONDS)
@@ -156,7 +156,7 @@ def test_a_client_that_only_ends_what_it_sends_waits_for_the_model(binary: Examp
     with busy(binary, 2) as (one, asked):
         connection = _raw(one.running, _request(binary))
         connection.shutdown(socket.SHUT_WR)
-        _until(lambda: one.running.context.batcher.queued_requests == 3)
+        _until(lambda: one.running.context.model().batcher.queued_requests == 3)
         time.sleep(2 * HALF_CLOSE_SECONDS)
         one.model.free.set()
         with connection, connection.makefile("rb") as answer:
@@ -178,7 +178,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_request_hurts_nobody(sent: in
 def test_large_bodies_are_read_within_a_budget(binary: Example) -> None:
     head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n"
     with served(binary, max_body_bytes=200_000, max_pending_bytes=600_000) as running:
-        reader = running.context.predict.reader
+        reader = running.context.model().predict.reader
         slow = [_raw(running, head + b" " * 150_000) for _ in range(3)]
         _until(lambda: reader.pending_bytes == 450_000)
         refused = _raw(running, head)  # the length that it states is enough to know
@@ -196,7 +196,7 @@ def test_a_refused_body_need_not_be_sent_to_its_end(binary: Example) -> None:
     head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n"
     with served(binary, max_body_bytes=200_000, max_pending_bytes=200_000) as running:
         with _raw(running, head + b" " * 150_000):
-            _until(lambda: running.context.predict.reader.pending_bytes == 150_000)
+            _until(lambda: running.context.model().predict.reader.pending_bytes == 150_000)
             refused = _raw(running, head + b" " * 100_000)
             answer = b""
             while piece := refused.recv(10_000):  # the server says that there will be no more
@@ -263,7 +263,8 @@ def test_a_hostile_body_is_refused_with_a_short_sentence(name: str, path: str, q
         assert answer.status_code in {status, 422}
         assert told.startswith('{"error":"' + code) or "unknown_shape" in told
     assert len(told) < 700
-    assert quiet_server.context.predict.reader.pending_bytes == quiet_server.context.predict.reader.pending_rows == 0
+    reader = quiet_server.context.model().predict.reader
+    assert reader.pending_bytes == reader.pending_rows == 0
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +280,7 @@ def test_rows_that_the_queue_cannot_take_are_refused_before_they_are_parsed(bina
         answer = one.running.client.post("/predict", content=no_json)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         one.model.free.set()
-        _until(lambda: one.running.context.batcher.queued_requests == 0)
+        _until(lambda: one.running.context.model().batcher.queued_requests == 0)
         assert one.running.client.post("/predict", content=no_json).status_code == 400
 
 

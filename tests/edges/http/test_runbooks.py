@@ -51,7 +51,7 @@ def test_a_runbook_is_markdown(accept: str, server: Served) -> None:
 
 def test_the_commands_name_this_server_and_its_model(server: Served) -> None:
     address = str(server.client.base_url).rstrip("/")
-    name = server.context.info.name
+    name = server.context.model().info.name
     text = server.client.get("/runbooks/ModelFeatureDrift").text
     assert f"curl -s '{address}/drift/status?model={name}' | jq" in text
     assert f"curl -s '{address}/drift/status?model={name}&feature=NAME&windows=all'" in text

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from driftgauge.edges.http.context import TEST_KEPT_SECONDS
+from driftgauge.edges.http.served_models import TEST_KEPT_SECONDS
 
 from tests.conftest import ExampleOf
 from tests.examples import MAKERS, Example

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final
 
 from fastapi import Request
 
-from driftgauge.common.single_flight import SingleFlight
-from driftgauge.edges.formats.infer_v2 import InferRequest
-from driftgauge.edges.formats.predict_json import PredictRequest
+from driftgauge.common.quoting import named, shortened
 from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.connection.connections import Connections
 from driftgauge.edges.http.monitoring import Monitoring
-from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters
-from driftgauge.models.bundle import BundleInfo, Label, Sample
-from driftgauge.models.predictor import Predictor, check_samples
-from driftgauge.monitor.capture import Capture
+from driftgauge.edges.http.served_models import ServedModel, ServedModels
+from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.problems import Problems
-from driftgauge.serving.batcher import Batcher
 from driftgauge.settings.options import Settings
-
-TEST_KEPT_SECONDS: Final = 5.0
-"""How long the answer of a test prediction is cached; the model's answers to its samples do not change."""
 
 
 @dataclass
@@ -35,27 +23,63 @@ class ServerContext:
 
     settings: Settings
     monitoring: Monitoring
-    info: BundleInfo
-    predictor: Predictor
-    batcher: Batcher
-    predict: PredictionEndpoint[PredictRequest]
-    infer: PredictionEndpoint[InferRequest]
-    capture: Capture
+    models: ServedModels
+    """The models that predict. Each request looks its model up here, because another version may become live."""
     failures: Problems
-    """Failures of the model: logged, and counted as failed predictions."""
+    """Failures of requests that belong to no model."""
     http: HttpCounters
     connections: Connections
     access: Access
-    executor: Executor
-    """Runs slow models: one thread, so that the event loop keeps running."""
     ready: bool = field(default=False)
 
-    @cached_property
-    def tested(self) -> SingleFlight[Sequence[tuple[Sample, Label, float, bool]]]:
-        """The model's answers to its own samples, computed once at a time."""
-        return SingleFlight(
-            lambda: check_samples(self.predictor, self.info), self.executor, keep_seconds=TEST_KEPT_SECONDS
-        )
+    def model(self, name: str | None = None, version: str | None = None) -> ServedModel:
+        """Return a served model, its live version by default; the name may be left out where there is one model.
+
+        Refused for an unknown name or version.
+        """
+        names = self.models.names
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None:
+            message = f"this server has {len(names)} models: name one; there is {named(sorted(names))}"
+            raise Refused(Reason.MODEL_NOT_NAMED, message, {"field": "model"})
+        found = self.models.live(name) if version is None else self.models.find(name, version)
+        if found is None:
+            raise Refused(Reason.NOT_FOUND, self._unknown(name, version), {"field": "model"})
+        return found
+
+    def _unknown(self, name: str, version: str | None) -> str:
+        """Return what is wrong with a name or version that is not served."""
+        if len(self.models) == 1:
+            (only,) = self.models
+            return f"this server serves only the model {only.model_name}, version {only.model_version}"
+        if versions := [own.model_version for own in self.models.of(name)]:
+            return (
+                f"the model {shortened(name)} has no version {shortened(version or '')!r}; there is {named(versions)}"
+            )
+        return f"there is no model {shortened(name)!r}; there is {named(sorted(self.models.names))}"
+
+    def install(self, model: ServedModel) -> None:
+        """Serve and monitor a model version; it is live if it is the first of its name.
+
+        Call it in the event loop, so that a request sees all of it or nothing. Starting its tasks is the caller's.
+        """
+        self.monitoring.models.add(model.monitoring)
+        self.models.add(model)
+
+    def make_live(self, name: str, version: str) -> None:
+        """Let another version answer all further requests for a model; KeyError for an unknown one."""
+        self.models.make_live(name, version)
+        self.monitoring.models.make_live(name, version)
+
+    def remove(self, name: str, version: str) -> ServedModel:
+        """Serve and monitor a version no longer, and return it; its state is still to be left.
+
+        KeyError for an unknown version, ValueError for the live one of several.
+        """
+        model = self.models.remove(name, version)
+        self.monitoring.models.remove(name, version)
+        return model
 
 
 def context_of(request: Request) -> ServerContext:

@@ -22,21 +22,21 @@ MOST_COLUMNS: Final = 50
 
 async def history(request: Request) -> Response:
     """Answer with the history of the model and of the columns that the query names."""
-    monitoring = monitoring_of(request)
-    monitor = monitoring.monitor(request.query_params.get("model"))
+    model = monitoring_of(request).model(request.query_params.get("model"))
+    monitor = model.monitor
     small = wants_gzip(request.headers.get("accept-encoding"))
     features = columns_in(request.query_params, monitor.baseline.names)
     if len(features) > MOST_COLUMNS:
         message = f"feature: {len(features)} columns; one answer has at most {MOST_COLUMNS}, so send several requests"
         raise Refused(Reason.TOO_MANY_COLUMNS, message, {"field": "feature"})
-    await monitoring.evaluator(monitor).current()
+    await model.evaluations.current()
     since = since_of(request.query_params, monitor.last.report.evaluated_at)
     names = [name for name in monitor.baseline.names if name in features]
 
     def answer() -> Response:
         return large_json(drift_history(monitor, names, since), small=small)
 
-    return await asyncio.get_running_loop().run_in_executor(monitoring.watching, answer)
+    return await asyncio.get_running_loop().run_in_executor(model.watching, answer)
 
 
 def drift_history(monitor: ColumnMonitor, features: list[str], since: float | None) -> dict[str, Any]:

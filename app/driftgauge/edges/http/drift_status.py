@@ -17,7 +17,8 @@ from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
-from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
+from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.edges.http.queries import columns_in, large_json, names_in, since_of
 from driftgauge.edges.web.query import Query
 from driftgauge.errors import Reason, Refused
@@ -43,15 +44,16 @@ async def status(request: Request) -> Response:
     """
     monitoring = monitoring_of(request)
     asked = request.query_params.get("model")
-    monitor = monitoring.monitor(asked)
+    model = monitoring.model(asked)
+    monitor = model.monitor
     if wants_page(request):
-        monitoring.evaluator(monitor)  # Refused if monitoring is off
+        _ = model.evaluations  # Refused if monitoring is off
         features = selected(request.query_params, monitor.last.report).features or ()
         return RedirectResponse(f"../{page_address(features, asked)}", 307, negotiated(is_gzip=False))
     small = wants_gzip(request.headers.get("accept-encoding"))
-    problems, state = await monitoring.state(monitor)
+    problems, state = await monitoring.state(model)
     selection = selected(request.query_params, monitor.last.report)
-    news = await _news(monitoring, monitor, since_of(request.query_params, monitor.last.report.evaluated_at))
+    news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
 
     def answer() -> Response:
         found = drift_status(monitor, problems, state, monitoring.clock(), selection, news)
@@ -66,12 +68,12 @@ def page_address(features: Collection[str], model: str | None) -> str:
     return Query(features=tuple(sorted(features)), model=model).address().removeprefix("./")
 
 
-async def _news(monitoring: Monitoring, monitor: ColumnMonitor, since: float | None) -> News | None:
+async def _news(model: ModelMonitoring, since: float | None) -> News | None:
     """Return what changed since a time, seconds since 1970; None without one."""
     if since is None:
         return None
-    running = asyncio.get_running_loop()
-    return await running.run_in_executor(monitoring.watching, monitor.history.news, monitor.last.report, since)
+    running, monitor = asyncio.get_running_loop(), model.monitor
+    return await running.run_in_executor(model.watching, monitor.history.news, monitor.last.report, since)
 
 
 def wants_page(request: Request) -> bool:

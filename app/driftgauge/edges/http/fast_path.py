@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from fastapi import FastAPI
@@ -21,8 +21,15 @@ from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint, closin
 from driftgauge.edges.http.request_metrics import HttpCounters, handler
 from driftgauge.errors import Refused
 
-Shortcuts = Mapping[str, tuple[str, PredictionEndpoint[Any]]]
-"""By path of a POST request: the template of its route, and its endpoint."""
+
+class Shortcuts(Protocol):
+    """The endpoints that answer prediction requests without routing; they may change while the server runs."""
+
+    @property
+    def paths(self) -> Mapping[str, tuple[str, PredictionEndpoint[Any]]]:
+        """By path of a POST request: the template of its route, and its endpoint."""
+
+
 _NO_CONTENT: Final = 204
 _DOCUMENTS: Final = 8
 """OpenAPI documents that are cached: one, unless the application is mounted into others."""
@@ -106,7 +113,7 @@ class FastPath:
         self._policy = policy
         self._access = access
         self._served_at = served_at
-        self._direct = shortcuts if is_direct else {}
+        self._is_direct = is_direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the wrapped application does."""
@@ -119,7 +126,7 @@ class FastPath:
             send = _adding(self._policy.shared(headers), send)
         if refused is not None:
             await self._refuse(refused, path, scope, receive, send)
-        elif method == "POST" and (found := self._direct.get(path)) is not None:
+        elif method == "POST" and self._is_direct and (found := self._shortcuts.paths.get(path)) is not None:
             await self._predict(*found, scope, receive, send)
         elif (allowed := self._policy.preflight(method, headers)) is not None:
             started = time.perf_counter()
@@ -189,7 +196,9 @@ class FastPath:
     async def _refuse(self, refused: Refused, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that is not allowed, in the format of its route, before its body is read."""
         started = time.perf_counter()
-        template, endpoint = self._shortcuts.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
+        template, endpoint = (
+            self._shortcuts.paths.get(path, (path, None)) if scope["method"] == "POST" else (path, None)
+        )
         answer: Response = (
             endpoint.refused(refused, closing(scope, refused)).response()
             if endpoint

@@ -23,7 +23,8 @@ from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.edges.http.context import ServerContext, context_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.prediction_endpoint import Reply, reply_of
-from driftgauge.errors import Reason
+from driftgauge.edges.http.served_models import ServedModel
+from driftgauge.errors import Reason, Refused
 from driftgauge.models.bundle import BundleInfo
 from driftgauge.serving.request import Answer
 
@@ -58,8 +59,8 @@ class InferV2:
 
 async def infer(request: Request) -> Response:
     """Predict the rows of tensors: all of them are answered, or none."""
-    unknown = _unknown(request)
-    return unknown or await context_of(request).infer.answer(request)
+    found = _named(request)
+    return await found.infer.answer(request) if isinstance(found, ServedModel) else found
 
 
 async def server(request: Request) -> Response:
@@ -79,27 +80,29 @@ async def ready(request: Request) -> Response:
 
 async def model(request: Request) -> Response:
     """Describe the model's input and output tensors."""
-    return _unknown(request) or json_response(model_metadata(context_of(request).info))
+    found = _named(request)
+    return json_response(model_metadata(found.info)) if isinstance(found, ServedModel) else found
 
 
 async def model_ready(request: Request) -> Response:
     """Return 200 once the model predicts, 503 while the server starts or stops."""
-    context = context_of(request)
-    return _unknown(request) or _ready(context, {"name": context.info.name, "ready": True})
+    found = _named(request)
+    if not isinstance(found, ServedModel):
+        return found
+    return _ready(context_of(request), {"name": found.model_name, "ready": True})
 
 
 def _ready(context: ServerContext, body: Mapping[str, object]) -> Response:
     return json_response(body) if context.ready else _error(503, Reason.NOT_READY, NOT_READY).response()
 
 
-def _unknown(request: Request) -> Response | None:
-    """Return the 404 answer to a request for another model or version; None for the served one."""
-    info = context_of(request).info
-    requested = request.path_params.get("model_name"), request.path_params.get("model_version", info.version)
-    if requested == (info.name, info.version):
-        return None
-    message = f"this server serves only the model {info.name}, version {info.version}"
-    return _error(404, Reason.NOT_FOUND, message).response()
+def _named(request: Request) -> ServedModel | Response:
+    """Return the model that a request's path names, or the 404 answer to an unknown name or version."""
+    parameters = request.path_params
+    try:
+        return context_of(request).model(parameters["model_name"], parameters.get("model_version"))
+    except Refused as error:
+        return _error(404, error.reason, error.message).response()
 
 
 def _error(status: int, reason: Reason, message: str) -> Reply:

@@ -25,11 +25,11 @@ SWITCH_SECONDS: Final = 0.0001
 async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     """Serve from here on, and at the end save the state."""
     context: ServerContext = app.state.context
-    watching = [asyncio.create_task(evaluator.run()) for evaluator in context.monitoring.evaluators.values()]
-    watching.append(asyncio.create_task(context.monitoring.publisher.run()))
+    watching = [asyncio.create_task(work) for work in context.monitoring.work()]
     watching.append(asyncio.create_task(context.access.watch()))
-    log = structlog.get_logger()
-    log.info("started", model=context.info.name, version=context.info.version, slot=context.monitoring.store.number)
+    log, slot = structlog.get_logger(), context.monitoring.service.store.number
+    for model in context.monitoring.models:
+        log.info("started", model=model.model_name, version=model.model_version, slot=slot)
     app.document(context.settings.root_path)  # cached: building it for the first reader would delay predictions
     try:
         grace = context.settings.shutdown_grace_seconds
@@ -42,10 +42,10 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
         try:
-            await asyncio.to_thread(context.monitoring.store.leave)
+            await asyncio.to_thread(context.monitoring.leave)
         except Exception as error:  # the disk may be what fails; nothing more can be done
             log.error("state_not_saved", exc_info=error)
-        log.info("stopped", slot=context.monitoring.store.number)
+        log.info("stopped", slot=slot)
 
 
 @contextlib.contextmanager

@@ -19,14 +19,14 @@ async def health(request: Request) -> Response:
 
 def monitoring_health(monitoring: Monitoring, health: str) -> Response:
     """Return the state of the process in one word, its model, and the problems of monitoring."""
-    problems, monitor = monitoring.current_problems(), monitoring.monitor(None)
+    problems, monitor = monitoring.current_problems(), monitoring.model()
     return json_response(
         {
             "health": health,
             "version": __version__,
             "model_name": monitor.model_name,
             "model_version": monitor.model_version,
-            "worker": {"slot": monitoring.store.number, "pid": os.getpid()},
+            "worker": {"slot": monitoring.service.store.number, "pid": os.getpid()},
             "monitoring": {"healthy": not problems, "problems": problems},
         }
     )

@@ -15,13 +15,13 @@ from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
 from driftgauge.edges.web.facts import NO_LINKS, Health, Links, PageFacts
 from driftgauge.edges.web.query import RANGES, THEMES, USUAL_RANGE, Query
 from driftgauge.edges.web.render import TYPES, asset, page_headers, render_page, render_report, report_headers
 from driftgauge.edges.web.traffic import traffic_of
 from driftgauge.errors import Reason, Refused
-from driftgauge.monitor.monitor import ColumnMonitor
 
 DOCS: Final = "/docs"
 ASSET_HEADERS: Final = {
@@ -44,7 +44,7 @@ async def root(request: Request) -> Response:
     if not as_page and DOCS in _paths(request):
         return RedirectResponse(f"{request.scope.get('root_path', '')}{DOCS}", 307, {"vary": "Accept"})
     query = Query.parse(request.query_params.multi_items())
-    facts = await _facts(request, monitoring, monitoring.monitor(query.model), query)
+    facts = await _facts(request, monitoring, monitoring.model(query.model), query)
     chosen = request.cookies.get(THEME_COOKIE, "")
     facts = replace(facts, theme=chosen if chosen in THEMES else THEMES[0])
     unknown = set(query.features) - set(facts.report.baseline.names)
@@ -66,7 +66,7 @@ async def report(request: Request) -> Response:
     """
     monitoring, asked = monitoring_of(request), request.query_params
     query = Query.parse(asked.multi_items())
-    facts = await _facts(request, monitoring, monitoring.monitor(query.model), query)
+    facts = await _facts(request, monitoring, monitoring.model(query.model), query)
     known = facts.report.baseline.names
     for name in set(query.features) - set(known):
         raise Refused(Reason.UNKNOWN_FEATURE, f"there is no column {shortened(name)!r}", {"field": "feature"})
@@ -89,17 +89,15 @@ def file_name(facts: PageFacts) -> str:
     return _UNSAFE.sub("_", "-".join(["drift", *parts]))[:150] + ".html"
 
 
-async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonitor, query: Query) -> PageFacts:
-    """Return what the page of a monitor shows; the monitor is evaluated first if rows came."""
-    problems, state = await monitoring.state(monitor)
-    monitors, _ = await monitoring.facts()
+async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitoring, query: Query) -> PageFacts:
+    """Return what the page of a model shows; it is evaluated first if rows came."""
+    problems, state = await monitoring.state(model)
+    facts, monitor = await model.facts(), model.monitor
     running, report = asyncio.get_running_loop(), monitor.last.report
     since, yesterday = (report.evaluated_at - seconds for seconds in (query.past_seconds, RANGES[USUAL_RANGE]))
-    history = await running.run_in_executor(monitoring.watching, monitor.history.read, since)
-    news = await running.run_in_executor(monitoring.watching, monitor.history.news, report, yesterday)
-    own = (monitor.model_name, monitor.model_version)
-    facts = next(facts for facts in monitors if (facts.model_name, facts.model_version) == own)
-    last, limits, paths = monitor.last, monitoring.limits, _paths(request)
+    history = await running.run_in_executor(model.watching, monitor.history.read, since)
+    news = await running.run_in_executor(model.watching, monitor.history.news, report, yesterday)
+    last, limits, paths = monitor.last, model.limits, _paths(request)
     return PageFacts(
         model_name=monitor.model_name,
         model_version=monitor.model_version,
@@ -117,7 +115,7 @@ async def _facts(request: Request, monitoring: Monitoring, monitor: ColumnMonito
         history=history,
         news=news,
         links=Links(**{name: path if f"/{path}" in paths else None for name, path in _LINKED.items()}),
-        refresh_seconds=max(REFRESH_SECONDS, monitoring.settings.evaluation_interval_seconds),
+        refresh_seconds=max(REFRESH_SECONDS, model.settings.evaluation_interval_seconds),
     )
 
 

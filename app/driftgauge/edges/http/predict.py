@@ -47,4 +47,4 @@ class PredictJson:
 
 async def predict(request: Request) -> Response:
     """Predict one row or many rows: all of them are answered, or none."""
-    return await context_of(request).predict.answer(request)
+    return await context_of(request).model().predict.answer(request)

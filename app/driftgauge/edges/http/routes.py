@@ -19,14 +19,12 @@ from driftgauge.edges.http import (
     self_test,
 )
 from driftgauge.edges.http.access import Access
-from driftgauge.edges.http.context import ServerContext
-from driftgauge.edges.http.fast_path import Shortcuts
 from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, READ, Route
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2
 from driftgauge.edges.http.request_metrics import handler
+from driftgauge.edges.http.served_models import MODEL_PATHS
 from driftgauge.models.bundle import BundleInfo
 
-MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
 PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
 INFERRING: Final = (*PREDICTING, 404)
 ANYWHERE: Final = (408, 414, 421, 431)
@@ -63,16 +61,6 @@ def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
     """Return every route as (method, template under which it is counted, codes)."""
     declared = {(method, handler(route.path)): route.all_codes for route in ROUTES for method in route.methods}
     return [*((method, path, codes) for (method, path), codes in declared.items()), DOCUMENT]
-
-
-def shortcuts(context: ServerContext) -> Shortcuts:
-    """Return the endpoints of prediction requests by path, which need no routing."""
-    names = {"model_name": context.info.name, "model_version": context.info.version}
-    inferring = {path.format_map(names): path for path in (f"{path}/infer" for path in MODEL_PATHS)}
-    return {
-        "/predict": ("/predict", context.predict),
-        **{path: (handler(template), context.infer) for path, template in inferring.items()},
-    }
 
 
 def install_routes(

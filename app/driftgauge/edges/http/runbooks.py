@@ -15,6 +15,7 @@ from driftgauge.alerting.runbooks import Runbooks, runbooks
 from driftgauge.edges.http.about_markdown import below_heading, whom_to_ask
 from driftgauge.edges.http.html_page import document, page_headers
 from driftgauge.edges.http.media_types import prefers_html
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import monitoring_of
 
 STYLE: Final = (
@@ -45,22 +46,32 @@ async def runbook(request: Request) -> Response:
     names the model's owner.
     """
     alert: str = request.path_params["alert"]
-    monitor = monitoring_of(request).monitor(None)
-    owner = whom_to_ask(f"{monitor.model_name} {monitor.model_version}", monitor.baseline.about)
-    text = below_heading(_runbooks_of(request).page(alert), owner)
+    model = _asked(request)
+    text = _runbooks_of(request, model).page(alert)
+    if model is not None:
+        name = f"{model.model_name} {model.model_version}"
+        text = below_heading(text, whom_to_ask(name, model.monitor.baseline.about))
     return _answer(request, alert.removesuffix(".md"), text)
 
 
-def _runbooks_of(request: Request) -> Runbooks:
+def _asked(request: Request) -> ModelMonitoring | None:
+    """Return the model that a request names, or the only one; None where there are several and it names none."""
+    monitoring, name = monitoring_of(request), request.query_params.get("model")
+    return None if name is None and len(monitoring.models.names) > 1 else monitoring.model(name)
+
+
+def _runbooks_of(request: Request, model: ModelMonitoring | None) -> Runbooks:
     """Return the runbooks of this server. They hold commands, so no text of a request goes in unchecked."""
     monitoring = monitoring_of(request)
-    options = MonitoringOptions(model=monitoring.monitor(None).model_name)
+    options = MonitoringOptions() if model is None else MonitoringOptions(model=model.model_name)
     if HOST.fullmatch(request.url.netloc):
         address = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '').rstrip('/')}"
         options = replace(options, base_url=address)
     asked = request.query_params.get("feature")
-    known = [name for monitor in monitoring.monitors for name in monitor.baseline.names]
-    return runbooks(options, monitoring.settings.model_dump(), asked if asked in known else None)
+    models = monitoring.models if model is None else [model]
+    known = [name for own in models for name in own.monitor.baseline.names]
+    settings = monitoring.settings if model is None else model.settings
+    return runbooks(options, settings.model_dump(), asked if asked in known else None)
 
 
 def _answer(request: Request, title: str, text: str) -> Response:

@@ -16,7 +16,7 @@ async def predict_test(request: Request) -> Response:
     The model does it at most once every few seconds, however many requests there are.
     """
     try:
-        answers = await context_of(request).tested.get()
+        answers = await context_of(request).model().tested.get()
     except ModelFailed as error:
         return error_response(Reason.MODEL_FAILED, str(error))
     rows = [

@@ -1,0 +1,188 @@
+"""The monitoring of one model version: its verdicts, the facts behind `/metrics`, and its problems."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from driftgauge.common.private_files import LockTimeout
+from driftgauge.common.single_flight import SingleFlight
+from driftgauge.errors import Reason, Refused
+from driftgauge.metrics.facts import Limits, MonitorFacts
+from driftgauge.metrics.series import CounterSpec
+from driftgauge.monitor.monitor import ColumnMonitor
+from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.publisher import Publisher, state_problems
+from driftgauge.monitor.scheduler import Evaluator
+from driftgauge.settings.options import Settings
+from driftgauge.state.snapshot import SlotTotals, sum_totals
+from driftgauge.state.store import Store
+
+UNREAD: Final = "state_not_read"
+CATCH_UP_WAIT_SECONDS: Final = 0.05
+"""How long a scrape waits for another worker that evaluates, before it goes on without a catch-up."""
+MIN_READ_SECONDS: Final = 0.05
+"""Minimum time for reading the state, even if the evaluation took all of it."""
+
+
+@dataclass
+class ModelMonitoring:
+    """The monitoring of one model version; it shares no lock, no file and no thread with that of another."""
+
+    settings: Settings
+    """The options of this model."""
+    clock: Callable[[], float]
+    task: str
+    """The model's task, `unknown` for one that is served elsewhere."""
+    monitor: ColumnMonitor
+    evaluator: Evaluator | None
+    """None if monitoring is off."""
+    problems: Problems
+    """Problems of this monitoring."""
+    publisher: Publisher
+    watching: Executor
+    """Reads and evaluates the state; a slow disk blocks nothing else."""
+    _persistent: bool = field(default=False)
+    """Whether the state was in files when it was last read."""
+
+    @property
+    def model_name(self) -> str:
+        """The model's name."""
+        return self.monitor.model_name
+
+    @property
+    def model_version(self) -> str:
+        """The model's version."""
+        return self.monitor.model_version
+
+    @property
+    def store(self) -> Store:
+        """The state of the model version."""
+        return self.monitor.store
+
+    @property
+    def evaluations(self) -> Evaluator:
+        """The evaluator; Refused if monitoring is off."""
+        if self.evaluator is None:
+            raise Refused(
+                Reason.MONITORING_DISABLED, "monitoring is off: start the server with monitoring_enabled=true"
+            )
+        return self.evaluator
+
+    def work(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return what runs beside requests until it is cancelled."""
+        evaluating = [] if self.evaluator is None else [self.evaluator.run()]
+        return [*evaluating, self.publisher.run()]
+
+    def leave(self) -> None:
+        """Save the state and give it back."""
+        self.store.leave()
+
+    async def facts(self) -> MonitorFacts:
+        """Return the facts behind `/metrics`; the monitor is evaluated first if rows came.
+
+        If the state cannot be read in time, they are this worker's own, marked unhealthy.
+        """
+        began = time.monotonic()
+        if self.evaluator is not None:
+            await self.evaluator.current()
+        try:
+            return await self._read_facts.get(self._left(began))
+        except Exception as error:
+            self._unread(error)
+            return self._facts_of(self.store.own_and_known(), self.monitor.last.at, healthy=False)
+
+    async def state(self) -> tuple[list[str], dict[str, Any]]:
+        """Return the problems and how state is kept; the monitor is evaluated first if rows came."""
+        began = time.monotonic()
+        await self.evaluations.current()
+        try:
+            return await self._read_state.get(self._left(began))
+        except Exception as error:
+            self._unread(error)
+            kept = "files" if self._persistent else "memory"
+            return self.problems.current(), {"kept": kept, "workers": 1, "notes": self.store.notes}
+
+    def _unread(self, error: Exception) -> None:
+        late = TimeoutError(f"the state was not read within {self.settings.evaluation_wait_seconds:g} s")
+        self.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error)
+
+    def _left(self, began: float) -> float:
+        return max(MIN_READ_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
+
+    @cached_property
+    def _read_facts(self) -> SingleFlight[MonitorFacts]:
+        return SingleFlight(self._facts, self.watching)
+
+    @cached_property
+    def _read_state(self) -> SingleFlight[tuple[list[str], dict[str, Any]]]:
+        def read() -> tuple[list[str], dict[str, Any]]:
+            facts = self.state_facts()
+            return self.current_problems(), facts
+
+        return SingleFlight(read, self.watching)
+
+    def _facts(self) -> MonitorFacts:
+        self.publisher.measure()
+        self._catch_up()
+        members = self.store.counted()
+        healthy = not self.current_problems()
+        self._persistent = self.store.is_persistent
+        evaluated_at = max(self.monitor.last.at, self.store.root.evaluated_at)
+        return self._facts_of(members, evaluated_at, healthy=healthy)
+
+    def _catch_up(self) -> None:
+        """Count the rows since the last evaluation, unless another worker holds the lock: then it counts them."""
+        if self.evaluator is not None:
+            with suppress(LockTimeout):
+                self.monitor.catch_up(self.clock(), wait_seconds=CATCH_UP_WAIT_SECONDS)
+
+    def _facts_of(self, members: Sequence[SlotTotals], evaluated_at: float, *, healthy: bool) -> MonitorFacts:
+        monitor, last, watched = self.monitor, self.monitor.last, self.evaluator is not None
+        return MonitorFacts(
+            model_name=monitor.model_name,
+            model_version=monitor.model_version,
+            task=self.task,
+            series=self.series,
+            arrays=sum_totals(members),
+            baseline=monitor.baseline,
+            report=last.report if watched else None,
+            bin_rows=monitor.bin_rows() if watched else None,
+            evaluated_at=evaluated_at,
+            evaluation_seconds=last.cpu_seconds,
+            healthy=healthy,
+            persistent=self._persistent,
+            limits=self.limits,
+        )
+
+    @property
+    def series(self) -> tuple[CounterSpec, ...]:
+        """What is counted of the model."""
+        return self.store.counters.series
+
+    def current_problems(self) -> list[str]:
+        """Return a sentence for each problem of this monitoring."""
+        of_state = [f"{kind}: {text}" for kind, text in state_problems(self.store).items()]
+        return list(dict.fromkeys([*self.problems.current(), *of_state]))
+
+    def state_facts(self) -> dict[str, Any]:
+        """Return how state is kept, for the status."""
+        return {
+            "kept": "files" if self.store.is_persistent else "memory",
+            "workers": self.store.workers,
+            "notes": self.store.notes,
+        }
+
+    @property
+    def limits(self) -> Limits:
+        """Thresholds of latency and of an evaluation's age."""
+        settings = self.settings
+        return Limits(
+            latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
+            evaluation_age_seconds=settings.evaluation_stale_seconds,
+        )
