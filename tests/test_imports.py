@@ -42,7 +42,7 @@ PACKAGES: Final[dict[str, str]] = {
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors settings shutdown models state edges.http main",
+    "process": "common errors settings shutdown models state edges.http composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state alerting edges.web "
     "process demo",

@@ -75,7 +75,10 @@ def _shown(state: Command, folder: Path) -> list[dict[str, Any]]:
 def test_each_file_is_shown_with_whose_it_is(binary: Example, tmp_path: Path, state: Command) -> None:
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
-    shown = _shown(state, tmp_path)
+    everything = _shown(state, tmp_path)
+    shown, of_server = everything[2:], everything[:2]
+    assert [own["file"] for own in of_server] == ["@server/binary/0.log", "@server/binary/checkpoint.state"]
+    assert {(own["model_name"], own["model_version"]) for own in of_server} == {("binary", "server")}
     names = {"0.log": "log", "checkpoint.state": "checkpoint", "history.state": "history"}
     assert [(own["file"], own["kind"]) for own in shown] == [
         (f"binary/{version}/{name}", kind) for version in ("1.1", "1.2") for name, kind in names.items()
@@ -88,7 +91,7 @@ def test_each_file_is_shown_with_whose_it_is(binary: Example, tmp_path: Path, st
         assert own["rows"] == (5 if own["kind"] == "log" else None)
     lines = state("show", "--state-dir", tmp_path).out.splitlines()
     assert [line.split()[:3] for line in lines[1:-1]] == [
-        [own["file"], own["model_name"], own["model_version"]] for own in shown
+        [own["file"], own["model_name"], own["model_version"]] for own in everything
     ]
     assert lines[-1] == f"in {tmp_path}"
     assert OLD not in lines
@@ -99,7 +102,7 @@ def test_the_process_that_uses_a_file_is_shown(binary: Example, tmp_path: Path, 
     with served(binary, state_dir=tmp_path):
         held = {own["file"]: own["pid"] for own in _shown(state, tmp_path) if own["held"]}
         text = state("show", "--state-dir", tmp_path).out
-    assert held == {"binary/1.2/0.log": os.getpid()}
+    assert held == {"@server/binary/0.log": os.getpid(), "binary/1.2/0.log": os.getpid()}
     assert [line.split()[0] for line in text.splitlines() if f"process {os.getpid()}" in line] == list(held)
 
 
@@ -175,7 +178,7 @@ def test_a_state_that_is_reset_is_gone(binary: Example, tmp_path: Path, state: C
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
     result = state("reset", "--state-dir", tmp_path)
-    assert (result.code, result.out) == (0, f"6 files deleted from {tmp_path}\n")
+    assert (result.code, result.out) == (0, f"8 files deleted from {tmp_path}\n")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     with served(binary, state_dir=tmp_path) as running:
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 0

@@ -57,7 +57,7 @@ def operations(server: Served) -> Mapping[str, APIOperation[Any, Any, Any, Any]]
 
 def known_parameters(server: Served) -> dict[str, str]:
     """Values of path parameters that exist; others are hardly ever guessed."""
-    info = server.context.info
+    info = server.context.model().info
     return {
         "model_name": info.name,
         "name": info.name,

@@ -7,6 +7,7 @@ import threading
 
 import structlog
 
+from driftgauge.composition import service_folder
 from driftgauge.errors import DriftgaugeError
 from driftgauge.main import check_served_state, create_app, load_served_bundle
 from driftgauge.models.bundle import Bundle, read_info
@@ -45,14 +46,14 @@ def check_application(settings: Settings) -> None:
 
 
 def reset_state(settings: Settings) -> None:
-    """Delete the state of the bundle's model and version; LockTimeout if another server uses it."""
+    """Delete the state of the bundle's model and version, and the server's own; LockTimeout if another one uses it."""
     folder = settings.state_folder
     if folder is None or settings.bundle is None:
         return
     info = read_info(settings.bundle)
-    own = folder / info.name / info.version
-    if own.is_dir():
-        structlog.get_logger().info("state_reset", files=reset(own))
+    for own in (folder / info.name / info.version, service_folder(folder, [info.name])):
+        if own.is_dir():
+            structlog.get_logger().info("state_reset", files=reset(own))
 
 
 def _started(settings: Settings, known: set[str]) -> tuple[Bundle, tuple[str, ...]]:

@@ -99,7 +99,7 @@ def reset(folder: Path) -> int:
             if not held.acquire():
                 users.append(_user_of(slot))
         if users:
-            raise LockTimeout(f"a server is using {folder} ({', '.join(users)}): stop it first")
+            raise LockTimeout(f"a server is using {folder} ({', '.join(dict.fromkeys(users))}): stop it first")
         files = [path for path in _files(folder, _NAME) if path.parent in folders or _is_ours(path)]
         unfinished = [new for own in folders for new in own.glob("*.new")]
         models = {folder, *folders, *(own.parent for own in folders if own != folder)}
