@@ -78,7 +78,8 @@ class ErrorModel:
                     answers[question] = numbers[column] > threshold
                 leaf += answers[question].astype(np.int64) << level
             total += np.array(tree.values)[leaf]
-        return np.maximum(total, 0.0)
+        expected: FloatArray = np.maximum(total, 0.0)
+        return expected
 
     def estimate(self, by_column: FloatArray) -> Estimates:
         """Return the estimated mean absolute error of rows given by column; none for too few."""
@@ -90,7 +91,8 @@ class ErrorModel:
 def _numbers(values: FloatArray, categories: Sequence[float] | None) -> FloatArray:
     """Return a column as the trees see it: categories as the numbers that stand for them, -inf as a number."""
     if categories is None:
-        return np.maximum(values, -np.finfo(np.float64).max)
+        finite: FloatArray = np.maximum(values, -np.finfo(np.float64).max)
+        return finite
     table = np.append(categories, np.nan)
     known = np.isfinite(values)
     place = np.where(known, np.nan_to_num(values), len(categories)).astype(np.int64)
@@ -201,7 +203,7 @@ def _grown(codes: CodeArray, rest: FloatArray) -> _CodeTree | None:
         return None
     size = 1 << len(questions)
     rows, sums = np.bincount(leaf, minlength=size), np.bincount(leaf, weights=rest, minlength=size)
-    values = np.round(RATE * sums / (rows + PENALTY), _DIGITS)
+    values: FloatArray = np.round(RATE * sums / (rows + PENALTY), _DIGITS).astype(np.float64)
     return _CodeTree(tuple(column for column, _ in questions), tuple(cut for _, cut in questions), values)
 
 
