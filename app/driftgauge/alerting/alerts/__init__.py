@@ -1,4 +1,4 @@
-"""Alerts on the server, on drift, on the data, and on the monitoring itself.
+"""Alerts on the server, on drift, on the data, on ground truth, and on the monitoring itself.
 
 Symptoms that users feel are critical; drift follows the verdict's severity. Limits are metrics, not numbers in rules.
 Gauges are read over a range (`min_over_time`), so that one failed scrape neither resets an alert nor hides it.
@@ -11,6 +11,7 @@ from typing import Any
 from driftgauge.alerting.alerts.alert import rule
 from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
+from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
 from driftgauge.alerting.alerts.server import server_alerts
 from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
 from driftgauge.alerting.options import MonitoringOptions
@@ -24,6 +25,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-server": server_alerts(options),
         "driftgauge-drift": drift_alerts(options),
         "driftgauge-data": data_alerts(options),
+        "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
     }
     return {
