@@ -10,10 +10,12 @@ import numpy.typing as npt
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
-from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.series import (
     NO_SLOT,
+    SHADOW_DIFFERENCE,
+    SHADOW_ROWS,
     monitor_series,
     server_series,
 )
@@ -108,7 +110,12 @@ class Exposition:
 
 
 def facts_of(
-    monitor: ColumnMonitor, *, healthy: bool = True, persistent: bool = True, task: str = "binary"
+    monitor: ColumnMonitor,
+    *,
+    healthy: bool = True,
+    persistent: bool = True,
+    task: str = "binary",
+    release: ReleaseFacts | None = None,
 ) -> MonitorFacts:
     return MonitorFacts(
         model_name=monitor.model_name,
@@ -125,7 +132,24 @@ def facts_of(
         persistent=persistent,
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
         labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0),
+        release=release or ReleaseFacts(),
     )
+
+
+def live_release() -> ReleaseFacts:
+    """Return the facts of a live version after another one."""
+    return ReleaseFacts("live", START, (0.25, 1.5), 0.1, (0.5, 1.0))
+
+
+def shadow() -> MonitorFacts:
+    """Return the facts of a shadow that has predicted ten rows."""
+    monitor = small_monitor("shadowed")
+    with monitor.store.counting() as counters:
+        counters.add(SHADOW_ROWS.name, 8, "agreed")
+        counters.add(SHADOW_ROWS.name, 2, "differed")
+        counters.add(SHADOW_DIFFERENCE.name, 0.5, "above")
+        counters.add(SHADOW_DIFFERENCE.name, 1.5, "below")
+    return facts_of(monitor, release=ReleaseFacts("shadow"))
 
 
 def drifted() -> ColumnMonitor:

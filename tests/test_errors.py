@@ -15,6 +15,7 @@ from driftgauge.errors import (
     LOG_DROPS,
     RECOVERIES,
     REJECTIONS,
+    SHADOW_DROPS,
     BundleError,
     ModelFailed,
     Reason,
@@ -29,7 +30,7 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
 
 
 def test_a_reason_belongs_to_one_metric_except_damage_and_what_fails_in_monitoring() -> None:
-    grouped = Counter([*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS])
+    grouped = Counter([*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS, *SHADOW_DROPS])
     twice = {reason for reason, metrics in grouped.items() if metrics > 1}
     assert twice == {Reason.STATE_DAMAGED, Reason.MONITORING_FAILED}
 
@@ -39,7 +40,16 @@ def test_rows_are_lost_by_a_full_log_by_damage_and_by_errors() -> None:
 
 
 def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
-    assert set(Reason) - {*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS} == {
+    assert set(Reason) - {
+        *REJECTIONS,
+        *DENIALS,
+        *FAILURES,
+        *DROPS,
+        *RECOVERIES,
+        *HANG_UPS,
+        *LOG_DROPS,
+        *SHADOW_DROPS,
+    } == {
         Reason.INVALID_LABEL,
         Reason.UNKNOWN_OUTCOME,
         Reason.INVALID_OUTCOME,

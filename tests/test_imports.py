@@ -29,7 +29,7 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.counters",
     "predictions": "common errors drift",
     "monitor": "common errors drift metrics.series predictions state",
-    "serving": "common errors drift models monitor",
+    "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
     "alerting": "common errors drift settings metrics.series",
     "edges.formats": "common errors drift models serving",

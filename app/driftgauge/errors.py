@@ -88,6 +88,13 @@ class Reason(StrEnum):
     """The database of the log failed again and again."""
     PREDICTION_LOG_DISK_FULL = "prediction_log_disk_full"
     """The disk is nearly full, so the log is not written."""
+    # Rows that a shadow version does not predict.
+    SHADOW_QUEUE_FULL = "shadow_queue_full"
+    """Too many rows wait for the shadow version."""
+    SHADOW_FAILED = "shadow_failed"
+    """The shadow version fails on the rows, or refuses them."""
+    SHADOW_FEATURES = "shadow_features"
+    """The live version does not have a feature of the shadow version."""
     # Observations whose timestamp is rejected.
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
     """The timestamp is implausibly far ahead of the row's arrival."""
@@ -187,6 +194,8 @@ LOG_DROPS: Final = (
     Reason.NOT_SAMPLED,
 )
 """Reasons of predictions that are not in the prediction log."""
+SHADOW_DROPS: Final = (Reason.SHADOW_QUEUE_FULL, Reason.SHADOW_FAILED, Reason.SHADOW_FEATURES)
+"""Reasons of rows that a shadow version does not predict."""
 HANG_UPS: Final = (
     Reason.MALFORMED_HTTP,
     Reason.REQUEST_TIMEOUT,

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.metrics.catalogue import catalogue
-from driftgauge.metrics.facts import ServerFacts
+from driftgauge.metrics.facts import ReleaseFacts, ServerFacts
 from driftgauge.metrics.render import COLUMNS_AT_ONCE, render_chunks
 from driftgauge.metrics.series import (
     BATCH_SIZES,
@@ -54,7 +55,9 @@ from tests.expositions import (
     drifted,
     facts_of,
     idle,
+    live_release,
     other_monitor,
+    shadow,
 )
 from tests.monitors import (
     AWKWARD,
@@ -178,7 +181,7 @@ def test_every_family_is_declared(accept: str) -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_samples_have_exactly_the_declared_labels(accept: str) -> None:
     timed = ColumnMonitor(timed_baseline(), model_name="timed", model_version="1", now=START)
-    exposition = Exposition(accept, [facts_of(drifted()), facts_of(timed)])
+    exposition = Exposition(accept, [facts_of(drifted(), release=live_release()), facts_of(timed), shadow()])
     for name, kind, labels, _ in declared_series():
         family = exposition.family(name)
         assert family.samples, f"{name} has no sample"
@@ -215,7 +218,7 @@ def test_rendering_again_gives_the_same(accept: str) -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 def test_every_child_that_is_counted_is_zero_from_the_start(accept: str) -> None:
-    exposition = Exposition(accept, [facts_of(idle())])
+    exposition = Exposition(accept, [facts_of(idle(), release=ReleaseFacts("shadow"))])
     for spec in (*monitor_series(), *SERVER):
         family = exposition.family(spec.name)
         children = {child for child in spec.children if "/metrics" not in child}
@@ -353,3 +356,25 @@ def test_pieces_are_small_and_make_the_whole() -> None:
         for own, rows in zip(bins.names, row, strict=False)
     }
     assert counted == expected
+
+
+def test_only_a_shadow_lists_how_often_it_agrees() -> None:
+    live = Exposition(TEXT, [facts_of(drifted(), release=live_release())])
+    assert not [name for name in live.families if "shadow" in name and live.families[name].samples]
+    own = Exposition(TEXT, [shadow()])
+    assert own.value("model_shadow_rows_total", outcome="agreed") == 8.0
+    assert own.value("model_shadow_rows_dropped_total", reason="shadow_queue_full") == 0.0
+    assert own.value("model_shadow_agreement_ratio") == 0.8
+    assert own.value("model_shadow_mean_score_difference") == pytest.approx(-0.1)
+    assert own.value("model_live") == 0.0
+
+
+def test_the_live_version_says_since_when_and_how_it_compares() -> None:
+    own = Exposition(TEXT, [facts_of(drifted(), release=live_release())])
+    assert own.value("model_live") == 1.0
+    assert own.value("model_live_since_timestamp_seconds") == START
+    assert own.value("model_release_latency_change_ratio", percentile="99") == 1.5
+    assert own.value("model_release_error_change_ratio") == 0.1
+    assert own.value("model_release_change_threshold_ratio", severity="critical") == 1.0
+    retired = Exposition(TEXT, [facts_of(drifted(), release=replace(live_release(), role="retired"))])
+    assert not retired.families["model_live_since_timestamp_seconds"].samples

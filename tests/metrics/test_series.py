@@ -50,7 +50,7 @@ def test_names_labels_and_help_follow_the_house_style(declared: tuple[str, str, 
     assert name.removesuffix("_total").endswith("_seconds") == bool(timed)
     assert name.endswith("_timestamp_seconds") == bool(re.match(r"When\b|Time of\b", text))
     in_units = text.endswith(("in standard deviations of the reference.", "by its degrees of freedom: 1 by chance."))
-    assert name.endswith("_ratio") == (text.startswith("Share of") or in_units)
+    assert name.endswith("_ratio") == (text.startswith(("Share of", "Increase ")) or in_units)
     assert name.endswith("_z") == ("in standard errors" in text)
     assert name.endswith("_info") == ("always 1" in text)
     assert not re.search(r"_(ms|millis\w*|minutes?|hours?|days?|percent\w*|kb|mb|kilo\w*|mega\w*)(_|$)", name)

@@ -27,6 +27,7 @@ WITHOUT_UNIT = {
     "windows",
     "workers",
     "max_header_count",
+    "max_versions",
     *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
 }
 """Numbers that are no time or size, or are known by their name to be rows, processes, or header fields."""
@@ -67,6 +68,13 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("body_timeout_seconds", "120", 120.0),
     ("answer_timeout_seconds", "300", 300.0),
     ("idle_timeout_seconds", "5", 5.0),
+    ("bundle_folders", "models,/srv/b", (Path("models"), Path("/srv/b"))),
+    ("version_load_seconds", "300", 300.0),
+    ("max_versions", "4", 4),
+    ("retired_state_seconds", "3600", 3600.0),
+    ("shadow_queue_rows", "500", 500),
+    ("release_threshold_warning_ratio", "0.2", 0.2),
+    ("release_threshold_critical_ratio", "1.5", 1.5),
     ("monitoring_enabled", "false", False),
     ("clock", "event", "event"),
     ("max_event_ahead_seconds", "0", 0.0),
@@ -136,6 +144,12 @@ WRONG: list[tuple[str, str]] = [
     ("max_queued_requests", "0"),
     ("max_queued_rows", "0"),
     ("max_connections", "0"),
+    ("version_load_seconds", "0"),
+    ("max_versions", "1"),
+    ("retired_state_seconds", "-1"),
+    ("shadow_queue_rows", "0"),
+    ("release_threshold_warning_ratio", "0"),
+    ("release_threshold_critical_ratio", "inf"),
     ("max_header_bytes", "1023"),
     ("max_header_count", "9"),
     ("max_url_bytes", "255"),
@@ -440,6 +454,11 @@ def test_a_time_window_that_is_none_says_what_to_write() -> None:
 
 
 # ---------------------------------------------------------------- what is refused
+
+
+def test_the_critical_increase_of_a_release_is_not_below_the_warning() -> None:
+    with pytest.raises(SettingsError, match=r"release_threshold_critical_ratio must not be below"):
+        load({"release_threshold_critical_ratio": "0.4"})
 
 
 @pytest.mark.parametrize(("name", "text"), WRONG)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES, ReportGauge, ShareGauge
-from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, MonitorGauge
+from driftgauge.metrics.monitor_gauge import MonitorGauge
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.series import (
     BINS,
     BUDGET,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,32 @@ class LabelFacts:
 
 
 @dataclass(frozen=True)
+class ReleaseFacts:
+    """What a version does, and how its release compares with the one before; NaN where unknown."""
+
+    role: str = "live"
+    """`live`, `shadow` or `retired`."""
+    live_since: float = math.nan
+    """Seconds since 1970."""
+    latency_changes: tuple[float, float] = (math.nan, math.nan)
+    """Increase of the 50th and the 99th percentile: 0.5 is 50 % more."""
+    error_change: float = math.nan
+    """Increase of the share of rows on which the model fails."""
+    thresholds: tuple[float, float] = (math.nan, math.nan)
+    """Increases that are a warning and critical."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the version answers requests."""
+        return self.role == "live"
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it predicts the same rows and never answers."""
+        return self.role == "shadow"
+
+
+@dataclass(frozen=True)
 class MonitorFacts:
     """The facts of one monitor."""
 
@@ -61,6 +88,7 @@ class MonitorFacts:
     limits: Limits
     labels: LabelFacts | None = None
     """None without a prediction log."""
+    release: ReleaseFacts = ReleaseFacts()
 
 
 @dataclass(frozen=True)

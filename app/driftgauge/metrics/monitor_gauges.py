@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
-from driftgauge.metrics.gauges import Numbers
-from driftgauge.metrics.series import Kind, Labels
-
-
-@dataclass(frozen=True)
-class MonitorGauge:
-    """A gauge of the monitor itself rather than of its report."""
-
-    name: str
-    help: str
-    labels: Labels
-    values: Callable[[MonitorFacts], Numbers]
-    of_monitoring: bool = True
-    """Whether it is absent with monitoring disabled."""
-    of_labels: bool = False
-    """Whether it is absent without a prediction log."""
-    type: ClassVar[Kind] = "gauge"
-
-    def applies_to(self, facts: MonitorFacts) -> bool:
-        """Say whether a monitor has it."""
-        return (facts.report is not None or not self.of_monitoring) and (facts.labels is not None or not self.of_labels)
+from driftgauge.metrics.monitor_gauge import MonitorGauge
+from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 
 
 def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]) -> MonitorGauge:
@@ -96,4 +76,5 @@ MONITOR_GAUGES: Final = (
         (),
         lambda facts: facts.healthy,
     ),
+    *RELEASE_GAUGES,
 )

@@ -33,7 +33,9 @@ from driftgauge.metrics.gauges import (
     ShareGauge,
     reference_shares,
 )
-from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, MonitorGauge
+from driftgauge.metrics.monitor_gauge import MonitorGauge
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
+from driftgauge.metrics.release_gauges import PERCENTILES
 from driftgauge.metrics.series import (
     ABOUT_LABELS,
     BINS,
@@ -151,6 +153,7 @@ class _MonitorSeries:
             "severity": LIMITS,
             "stat": STATS,
             "origin": ORIGINS,
+            "percentile": PERCENTILES,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}
 
@@ -196,8 +199,13 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
     watched = [(member, report) for member in members if (report := member.report)]
     yield from _family(INFO, openmetrics, [_info(member) for member in members])
     for same in zip(*(member.facts.series for member in members), strict=True):
-        parts = [_stored(spec, m.base, m.facts.arrays) for spec, m in zip(same, members, strict=True)]
-        yield from _family(same[0], openmetrics, parts)
+        listed = [
+            (spec, member)
+            for spec, member in zip(same, members, strict=True)
+            if member.facts.release.is_shadow or not spec.of_shadows
+        ]
+        parts = [_stored(spec, member.base, member.facts.arrays) for spec, member in listed]
+        yield from _family(same[0], openmetrics, parts or [[]])
     yield from _bin_families([member for member, _ in watched], openmetrics)
     for reported in REPORT_GAUGES:
         yield from _family(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from driftgauge.errors import DENIALS, DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, Reason
+from driftgauge.errors import DENIALS, DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, SHADOW_DROPS, Reason
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -19,7 +19,9 @@ Labels = tuple[str, ...]
 BATCH_SIZES: Final = ("small", "medium", "large")
 LIBRARY: Final = "library"
 """The source of rows that a program hands over itself."""
-SOURCES: Final = ("predict", LIBRARY)
+SHADOW: Final = "shadow"
+"""The source of rows that a shadow version predicts beside the live one."""
+SOURCES: Final = ("predict", LIBRARY, SHADOW)
 LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SCORE_BUCKETS: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 INPUT_SIZE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0)
@@ -52,6 +54,8 @@ class CounterSpec(Declared):
     """
     from_start: frozenset[Labels] = frozenset()
     """Groups that are listed at zero from the start."""
+    of_shadows: bool = False
+    """Whether only versions that run as a shadow list it."""
 
     @property
     def width(self) -> int:
@@ -86,6 +90,9 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         LABELS,
         LABEL_LAG,
         OUTCOMES,
+        SHADOW_ROWS,
+        SHADOW_DIFFERENCE,
+        SHADOW_DROPPED,
     )
 
 
@@ -183,6 +190,34 @@ OUTCOMES: Final = CounterSpec(
     "Business outcomes of predictions that came in, by what became of them.",
     ("result",),
     each(LABEL_RESULTS),
+)
+AGREED, DIFFERED = "agreed", "differed"
+ABOVE, BELOW = "above", "below"
+SHADOW_ROWS: Final = CounterSpec(
+    "model_shadow_rows_total",
+    "counter",
+    "Rows that a shadow version predicted, by whether its prediction agreed with that of the live version.",
+    ("outcome",),
+    each((AGREED, DIFFERED)),
+    of_shadows=True,
+)
+SHADOW_DIFFERENCE: Final = CounterSpec(
+    "model_shadow_score_difference_total",
+    "counter",
+    "Sum of the differences between the scores of a shadow and of the live version, where the shadow's is above and "
+    "where it is below.",
+    ("direction",),
+    each((ABOVE, BELOW)),
+    of_shadows=True,
+)
+SHADOW_DROPPED: Final = CounterSpec(
+    "model_shadow_rows_dropped_total",
+    "counter",
+    "Rows that a shadow version did not predict, by reason: its queue was full, it failed on them, or they lack one of "
+    "its features.",
+    ("reason",),
+    each(SHADOW_DROPS),
+    of_shadows=True,
 )
 
 

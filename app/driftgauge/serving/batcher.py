@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from driftgauge.errors import ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Predictor
@@ -34,6 +35,13 @@ SHARES: Final = 8
 """A large request gets this fraction of a batch at a time, so that smaller ones get their turn."""
 EXTRA_PASSES: Final = 2
 """Extra passes of the event loop for requests that are just arriving, before a batch starts."""
+
+
+class Mirror(Protocol):
+    """Takes the rows of answered requests, and never fails or waits."""
+
+    def offer(self, answers: Mapping[QueuedRequest, Answer]) -> None:
+        """Take complete requests and their answers, or drop them."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Batcher:
         self._capture = capture
         self._executor = executor
         self._by_event = by_event
+        self.mirror: Mirror | None = None
+        """Is given the answered requests, for a shadow version."""
         self._share = max(1, self.limits.batch_rows // SHARES)
         self._queue: deque[QueuedRequest] = deque()
         self._rows = 0
@@ -262,6 +272,8 @@ class Batcher:
         complete = {one.request: one.request.complete(now) for one in slices if not one.request.pending}
         if complete:
             self._capture.answered(observed(complete))
+            if self.mirror is not None:
+                self.mirror.offer(complete)
         return complete
 
     def _partial_answers(self, slices: Slices) -> list[PartialAnswer]:

@@ -23,6 +23,7 @@ from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.monitoring import MonitoringSettings
+from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
 from driftgauge.settings.thresholds import ThresholdSettings
 
@@ -32,6 +33,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Server": ServerSettings,
     "Access": AccessSettings,
     "Limits": LimitSettings,
+    "Releases": ReleaseSettings,
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
     "Ground truth": GroundTruthSettings,
@@ -51,6 +53,7 @@ class Settings(
     GroundTruthSettings,
     ThresholdSettings,
     MonitoringSettings,
+    ReleaseSettings,
     LimitSettings,
     AccessSettings,
     ServerSettings,
@@ -80,6 +83,8 @@ class Settings(
             if name in self.features and self.features[name].thresholds.psi is not None:
                 both = f"psi_thresholds_by_feature and {spelled_path([name, 'thresholds', 'psi'])}"
                 raise ValueError(f"{both} set the same thresholds: leave one of them out")
+        if self.release_threshold_critical_ratio < self.release_threshold_warning_ratio:
+            raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self

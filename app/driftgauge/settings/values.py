@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
@@ -48,5 +49,6 @@ LOWER_CASE: Final = BeforeValidator(_lower_case)
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 HostNames = Annotated[Names, AfterValidator(_hosts)]
 Origins = Annotated[Names, AfterValidator(_origins)]
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 RowCounts = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)]
 RootPath = Annotated[str, AfterValidator(_rooted)]

@@ -1,0 +1,30 @@
+"""A gauge of a monitor itself rather than of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from driftgauge.metrics.facts import MonitorFacts
+from driftgauge.metrics.gauges import Numbers
+from driftgauge.metrics.series import Kind, Labels
+
+
+@dataclass(frozen=True)
+class MonitorGauge:
+    """A gauge of the monitor itself rather than of its report."""
+
+    name: str
+    help: str
+    labels: Labels
+    values: Callable[[MonitorFacts], Numbers]
+    of_monitoring: bool = True
+    """Whether it is absent with monitoring disabled."""
+    of_labels: bool = False
+    """Whether it is absent without a prediction log."""
+    type: ClassVar[Kind] = "gauge"
+
+    def applies_to(self, facts: MonitorFacts) -> bool:
+        """Say whether a monitor has it."""
+        return (facts.report is not None or not self.of_monitoring) and (facts.labels is not None or not self.of_labels)
