@@ -45,9 +45,7 @@ class Parts:
         self.clock = Clock()
         self.problems = Problems(self.clock)
         self.store = LabelStore(self.log.engine, self.version)
-        self.intake = LabelIntake(
-            self.store, self.state, self.problems, self.clock, wait_seconds=WAIT, outcomes=["revenue"]
-        )
+        self.intake = LabelIntake(lambda: self.store, self.state, self.problems, self.clock, wait_seconds=WAIT)
 
     def predict(self, ids: Sequence[str]) -> None:
         self.log.write([rows(self.version, ids)])
@@ -71,7 +69,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     made.log.close()
 
 
-def labels(ids: Sequence[str], outcome: int = 0, value: float = 1.0) -> list[GivenLabel]:
+def labels(ids: Sequence[str], outcome: str = "", value: float = 1.0) -> list[GivenLabel]:
     return [GivenLabel(key_of(id_), value, outcome=outcome) for id_ in ids]
 
 
@@ -81,7 +79,7 @@ def test_the_metric_names_every_fate_that_is_counted() -> None:
 
 def test_labels_are_counted_by_what_became_of_them(parts: Parts) -> None:
     parts.predict(["a", "b"])
-    parts.intake.add_now([*labels(["a", "a", "z"]), *labels(["b"], parts.intake.outcomes["revenue"], 12.5)], refused=3)
+    parts.intake.add_now([*labels(["a", "a", "z"]), *labels(["b"], "revenue", 12.5)], refused=3)
     assert parts.counted() == {"matched": 1, "repeated": 1, "refused": 3}
     assert parts.counted(OUTCOMES.name) == {"matched": 1}
     count, total = parts.lags

@@ -63,7 +63,7 @@ def test_a_label_outside_the_sample_is_not_kept() -> None:
 
 
 def test_a_label_is_stored_by_the_classes_of_the_version_that_predicted() -> None:
-    def value(version: int, outcome: int = LABEL) -> float:
+    def value(version: int, outcome: str = LABEL) -> float:
         _, stored = fate(GivenLabel(b"a", 1.0, outcome=outcome), found=FoundPrediction(NOW, 7, version))
         assert stored is not None
         return stored.value
@@ -71,7 +71,7 @@ def test_a_label_is_stored_by_the_classes_of_the_version_that_predicted() -> Non
     assert value(1) == 1.0
     assert value(2) == 0.0  # "yes" comes first there
     assert value(3) == NO_CLASS
-    assert value(2, outcome=1) == 1.0  # an outcome is no class
+    assert value(2, outcome="click") == 1.0  # an outcome is no class
 
 
 def test_a_label_is_compared_with_the_known_one_by_the_same_classes() -> None:
@@ -91,7 +91,7 @@ def test_a_class_that_is_missing_stays_missing() -> None:
 def test_a_tally_keeps_labels_and_outcomes_apart() -> None:
     tally = LabelTally()
     tally.count(Fate.MATCHED, LABEL, 3.0)
-    tally.count(Fate.MATCHED, 1, 5.0)
+    tally.count(Fate.MATCHED, "click", 5.0)
     assert (dict(tally.fates), dict(tally.outcome_fates), tally.lags) == ({"matched": 1}, {"matched": 1}, [3.0])
 
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -34,16 +34,16 @@ class LabelIntake:
 
     def __init__(
         self,
-        store: LabelStore,
+        opener: Callable[[], LabelStore],
         state: Store,
         problems: Problems,
         clock: Callable[[], float],
         *,
         wait_seconds: float,
-        outcomes: Sequence[str] = (),
     ) -> None:
-        """Count in `state`; `clock` gives the time of day in seconds since 1970."""
-        self._store = store
+        """Open the labels at their first use, and count in `state`; `clock` gives the time of day in seconds."""
+        self._opener = opener
+        self._opened: LabelStore | None = None
         self._state = state
         self._problems = problems
         self._clock = clock
@@ -51,9 +51,7 @@ class LabelIntake:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="labels")
         self._pending = threading.BoundedSemaphore(MOST_PENDING)
         self._forgotten_at = -FORGET_SECONDS
-        self.outcomes: Final[Mapping[str, int]] = store.outcome_numbers(outcomes)
-        """Numbers of the outcomes by name."""
-        self.facts: LabelFacts = store.facts()
+        self.facts = LabelFacts(waiting=0, last_received=None)
         """What was known at the last look."""
 
     async def add(self, given: Sequence[GivenLabel], refused: int = 0) -> LabelTally:
@@ -71,22 +69,23 @@ class LabelIntake:
 
     def add_now(self, given: Sequence[GivenLabel], refused: int = 0) -> LabelTally:
         """Do the same in the caller's thread."""
-        tally = self._store.add(given, self._clock())
+        store = self._store()
+        tally = store.add(given, self._clock())
         tally.fates[Fate.REFUSED] += refused
         self._count(tally)
-        self.facts = self._store.facts()
+        self.facts = store.facts()
         return tally
 
     def settle(self) -> None:
         """Join labels that waited, give up those that waited too long, and look again at what is known."""
-        now = self._clock()
-        while (tally := self._store.settle(now, self._wait_seconds)).fates or tally.outcome_fates:
+        store, now = self._store(), self._clock()
+        while (tally := store.settle(now, self._wait_seconds)).fates or tally.outcome_fates:
             self._count(tally)
         if time.monotonic() - self._forgotten_at >= FORGET_SECONDS:
-            while self._store.forget():
+            while store.forget():
                 pass
             self._forgotten_at = time.monotonic()
-        self.facts = self._store.facts()
+        self.facts = store.facts()
 
     async def run(self) -> None:
         """Settle by interval, until cancelled."""
@@ -102,6 +101,11 @@ class LabelIntake:
     def close(self) -> None:
         """End the thread, after what it has begun."""
         self._thread.shutdown(cancel_futures=True)
+
+    def _store(self) -> LabelStore:
+        if self._opened is None:
+            self._opened = self._opener()
+        return self._opened
 
     def _count(self, tally: LabelTally) -> None:
         def counted(fates: Counter[Fate]) -> list[tuple[str, int]]:

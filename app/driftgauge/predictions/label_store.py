@@ -23,7 +23,7 @@ from driftgauge.predictions.labels import (
     Translation,
 )
 from driftgauge.predictions.rows import MICROSECONDS, ClassLabel, LoggedModel
-from driftgauge.predictions.schema import label_arrivals, labels, outcomes, predictions, versions
+from driftgauge.predictions.schema import label_arrivals, labels, predictions, versions
 
 MOST_WAITING: Final = 100_000
 """Labels of a model that wait for their predictions; more are orphans at once."""
@@ -34,7 +34,7 @@ _KEYS: Final = 500
 _ADVISORY_LOCK: Final = 0x6C61_6265
 """Has processes that share a PostgreSQL database store labels one after the other, so that each is counted once."""
 _COLUMNS: Final = ("model", "outcome", "id", "value", "version", "observed", "received", "time", "seq")
-_Place = tuple[int, bytes]
+_Place = tuple[str, bytes]
 """Outcome and key of a label."""
 _CHANGED: Final = ("value", "version", "observed", "received", "time", "seq")
 
@@ -82,19 +82,6 @@ class LabelStore:
             ).scalar_one()
 
     # ------------------------------------------------------------ writing
-
-    def outcome_numbers(self, names: Sequence[str]) -> dict[str, int]:
-        """Return the numbers of business outcomes, which are the same for all processes."""
-        if not names:
-            return {}
-        with writing(self._engine) as connection:
-            _lock(connection)
-            known = select(outcomes.c.name, outcomes.c.outcome).where(outcomes.c.name.in_(names))
-            found = {row.name: row.outcome for row in connection.execute(known)}
-            if missing := [name for name in names if name not in found]:
-                connection.execute(insert(outcomes), [{"name": name} for name in missing])
-                found = {row.name: row.outcome for row in connection.execute(known)}
-        return {name: found[name] for name in names}
 
     def add(self, given: Sequence[GivenLabel], now: float) -> LabelTally:
         """Store labels at `now`, seconds since 1970, in one transaction; say what became of each."""
@@ -182,7 +169,7 @@ class LabelStore:
             ).scalar()
             return LabelFacts(self._waiting(connection), None if received is None else received / MICROSECONDS)
 
-    def read(self, begin: float, end: float, outcome: int = LABEL) -> LabelRows:
+    def read(self, begin: float, end: float, outcome: str = LABEL) -> LabelRows:
         """Return the labels of predictions made from `begin` to `end`, seconds since 1970, in the order of the log."""
         query = (
             select(labels.c.seq, labels.c.value, labels.c.version, labels.c.time, labels.c.observed)
@@ -201,7 +188,7 @@ class LabelStore:
     def _waits(self) -> Any:
         return and_(labels.c.model == self.model, labels.c.time.is_(None))
 
-    def _is(self, outcome: int) -> Any:
+    def _is(self, outcome: str) -> Any:
         return and_(labels.c.model == self.model, labels.c.outcome == outcome)
 
     @property

@@ -10,8 +10,8 @@ from typing import Final
 
 from driftgauge.predictions.rows import ClassLabel
 
-LABEL: Final = 0
-"""The number of the label itself among the outcomes; business outcomes have numbers from 1 on."""
+LABEL: Final = ""
+"""Stands for the label itself among the names of outcomes."""
 NO_CLASS: Final = -1.0
 """A true class that the version of the prediction does not have."""
 
@@ -49,7 +49,8 @@ class GivenLabel:
     """The index of the true class, a number, or 0 or 1 for an event."""
     observed: int | None = None
     """When it became known, microseconds since 1970; None for when it arrived."""
-    outcome: int = LABEL
+    outcome: str = LABEL
+    """The name of a business outcome, or `LABEL`."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class LabelTally:
     lags: list[float] = field(default_factory=list)
     """Of each matched label, seconds from its prediction until it became known."""
 
-    def count(self, fate: Fate, outcome: int, lag_seconds: float | None = None) -> None:
+    def count(self, fate: Fate, outcome: str, lag_seconds: float | None = None) -> None:
         """Count one."""
         (self.fates if outcome == LABEL else self.outcome_fates)[fate] += 1
         if outcome == LABEL and lag_seconds is not None:
@@ -101,7 +102,7 @@ class Translation:
     classes: Mapping[int, Sequence[ClassLabel]]
     """By version."""
 
-    def value(self, value: float, outcome: int, source: int, target: int) -> float:
+    def value(self, value: float, outcome: str, source: int, target: int) -> float:
         """Return a label by the classes of another version; `NO_CLASS` if it lacks this one."""
         before, after = self.classes[source], self.classes[target]
         if outcome != LABEL or before == after or not before or value == NO_CLASS:

@@ -94,7 +94,7 @@ labels: Final = Table(
     "labels",
     metadata,
     Column("model", SmallInteger, primary_key=True),
-    Column("outcome", SmallInteger, primary_key=True),
+    Column("outcome", Text, primary_key=True),
     Column("id", LargeBinary, primary_key=True),
     Column("value", Double, nullable=False),
     Column("version", SmallInteger, nullable=False),
@@ -105,19 +105,11 @@ labels: Final = Table(
     Index("labels_by_time", "model", "time", "seq"),
     sqlite_with_rowid=False,
 )
-"""Ground truth, one row for each prediction and outcome; `outcome` 0 is the label, others are in `outcomes`.
+"""Ground truth, one row for each prediction and outcome; `outcome` is empty for the label itself.
 
 `value` is the index of the true class among those of `version`, or a number. `time` and `seq` are those of the
 prediction, or null while it is not logged yet.
 """
-
-outcomes: Final = Table(
-    "outcomes",
-    metadata,
-    Column("outcome", _KEY, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-)
-"""Business outcomes, by numbers from 1 on."""
 
 label_arrivals: Final = Table(
     "label_arrivals",
@@ -127,5 +119,5 @@ label_arrivals: Final = Table(
 )
 """When the newest label of each model arrived."""
 
-LABEL_TABLES: Final = (labels, outcomes, label_arrivals)
+LABEL_TABLES: Final = (labels, label_arrivals)
 """The tables that schema version 2 adds."""
