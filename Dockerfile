@@ -1,6 +1,8 @@
 # The server with its locked requirements, as an unprivileged user. Mount a model bundle at /bundle, and a volume for
 # its state, which outlives the container:
-#   docker build -t driftgauge . && docker run -p 8000:8000 -v ./my-bundle:/bundle:ro -v state:/var/lib/driftgauge driftgauge
+#   docker build -t driftgauge . && docker run -p 127.0.0.1:8000:8000 -v ./my-bundle:/bundle:ro \
+#       -v state:/var/lib/driftgauge -v ./tokens:/tokens:ro -e DRIFTGAUGE_TOKENS_FILE=/tokens driftgauge
+# It listens on all addresses of the container, so it needs tokens (docs/access.md), or DRIFTGAUGE_INSECURE=true.
 
 FROM python:3.13-slim AS build
 WORKDIR /src
@@ -43,6 +45,6 @@ ENV DRIFTGAUGE_HOST=0.0.0.0 \
     DRIFTGAUGE_STATE_DIR=/var/lib/driftgauge
 VOLUME /var/lib/driftgauge
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['DRIFTGAUGE_PORT']}/health/ready\", timeout=2)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as r; e = os.environ; s = 'https' if e.get('DRIFTGAUGE_SSL_CERTFILE') else 'http'; r.urlopen(f\"{s}://127.0.0.1:{e['DRIFTGAUGE_PORT']}/health/ready\", timeout=2, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["driftgauge"]
 CMD ["serve"]

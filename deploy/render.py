@@ -16,10 +16,13 @@ HERE: Final = Path(__file__).parent
 FLUENT_BIT: Final = "kubernetes/components/logs/fluent-bit.yaml"
 FOLDER: Final = "prometheus-operator/"
 NOTE: Final = "# Written by deploy/render.py; change the code it reads, then run `make monitoring`.\n"
-KUSTOMIZE: Final = MonitoringOptions(platform="prometheus-operator", namespace="driftgauge")
+TOKEN: Final = "driftgauge-tokens/prometheus"  # noqa: S105  its name
+"""The key of a Secret with the token of Prometheus."""
+KUSTOMIZE: Final = MonitoringOptions(platform="prometheus-operator", namespace="driftgauge", token_file=TOKEN)
 HELM: Final = MonitoringOptions(
     platform="prometheus-operator",
     namespace="release-namespace",
+    token_file=TOKEN,
     base_url="http://base-url.invalid",
     grafana_url="http://grafana-url.invalid",
 )

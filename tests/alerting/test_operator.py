@@ -27,6 +27,10 @@ FULL = MonitoringOptions(
     smtp_user="driftgauge",
     smtp_password_file="smtp/password",  # noqa: S106  # the key of a Secret
     webhook_url="http://hooks.example.org/driftgauge",
+    webhook_token_file="hooks/token",  # noqa: S106  the key of a Secret
+    scheme="https",
+    ca_file="authority/ca.crt",
+    token_file="tokens/prometheus",  # noqa: S106  the key of a Secret
 )
 KINDS = ("PrometheusRule", "ServiceMonitor", "AlertmanagerConfig")
 DASHBOARDS = ("driftgauge-overview", "driftgauge-feature-drift", "driftgauge-replicas")
@@ -101,6 +105,19 @@ def test_the_monitor_scrapes_the_services_of_the_job() -> None:
     assert spec["selector"]["matchLabels"] == {spec["jobLabel"]: "delays"}
 
 
+def test_the_monitor_sends_a_token_over_tls() -> None:
+    (endpoint,) = resource("ServiceMonitor", FULL)["spec"]["endpoints"]
+    assert endpoint["scheme"] == "https"
+    assert endpoint["tlsConfig"] == {
+        "ca": {"secret": {"name": "authority", "key": "ca.crt"}},
+        "serverName": "delays.models.svc",
+    }
+    token = {"name": "tokens", "key": "prometheus"}
+    assert endpoint["authorization"] == {"type": "Bearer", "credentials": token}
+    (plain,) = resource("ServiceMonitor", BARE)["spec"]["endpoints"]
+    assert not {"scheme", "tlsConfig", "authorization"} & plain.keys()
+
+
 def test_the_labels_that_the_operator_selects_by_are_on_every_resource() -> None:
     for kind in KINDS:
         labels = resource(kind, FULL)["metadata"]["labels"]
@@ -150,6 +167,8 @@ def test_secrets_are_named_by_secret_and_key() -> None:
     (team,) = [r for r in resource("AlertmanagerConfig", FULL)["spec"]["receivers"] if r["name"] == "team"]
     assert team["slackConfigs"][0]["apiURL"] == {"name": "slack", "key": "url"}
     assert team["emailConfigs"][0]["authPassword"] == {"name": "smtp", "key": "password"}
+    webhook = team["webhookConfigs"][0]["httpConfig"]["authorization"]
+    assert webhook == {"type": "Bearer", "credentials": {"name": "hooks", "key": "token"}}
 
 
 # ---------------------------------------------------------------- what is written, and what is refused

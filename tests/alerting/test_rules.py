@@ -11,6 +11,7 @@ from typing import Any
 
 import promql_parser
 import pytest
+import trustme
 import yaml
 from driftgauge.about import About
 from driftgauge.alerting.alerts import alert_names
@@ -207,6 +208,36 @@ def test_the_programs_take_what_is_rendered(options: MonitoringOptions, tmp_path
     write(options, tmp_path)
     assert "SUCCESS" in run("promtool", "check", "config", tmp_path / "prometheus" / "prometheus.yml")
     assert "SUCCESS" in run("amtool", "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
+
+
+@needs_servers
+def test_the_programs_take_tokens_and_tls(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("token", "ca", "hook")}
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(files["ca"])
+    for name in ("token", "hook"):
+        Path(files[name]).write_text("secret-of-a-test")
+    options = MonitoringOptions(
+        scheme="https",
+        ca_file=files["ca"],
+        token_file=files["token"],
+        webhook_url="http://a/b",
+        webhook_token_file=files["hook"],
+    )
+    write(options, tmp_path)
+    assert "SUCCESS" in run("promtool", "check", "config", tmp_path / "prometheus" / "prometheus.yml")
+    assert "SUCCESS" in run("amtool", "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
+    jobs = {
+        job["job_name"]: job for job in yaml.safe_load(render(options)["prometheus/prometheus.yml"])["scrape_configs"]
+    }
+    assert jobs["driftgauge"]["authorization"] == {"type": "Bearer", "credentials_file": files["token"]}
+    assert jobs["driftgauge"]["tls_config"] == {"ca_file": files["ca"]}
+    assert not {"scheme", "authorization"} & jobs["prometheus"].keys()  # whose token it is not
+
+
+def test_an_authority_is_for_servers_with_tls() -> None:
+    with pytest.raises(MonitoringError, match="--ca-file is for servers with TLS: add --scheme https"):
+        MonitoringOptions(ca_file="ca.pem")
 
 
 def test_aggregations_keep_all_labels_of_a_deployment() -> None:

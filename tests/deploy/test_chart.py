@@ -144,6 +144,25 @@ def test_a_longer_shutdown_gives_the_pod_more_time() -> None:
     assert pod["spec"]["terminationGracePeriodSeconds"] == 75
 
 
+def test_a_release_without_tokens_says_so() -> None:
+    insecure = ("--set", "tokensSecret=,insecure=true,monitoring.enabled=true")
+    found = chart(*insecure)
+    assert variables(server_of(pod_of(found)))["DRIFTGAUGE_INSECURE"] == "true"
+    assert "DRIFTGAUGE_TOKENS_FILE" not in variables(server_of(pod_of(found)))
+    assert "authorization" not in one("ServiceMonitor", found)["spec"]["endpoints"][0]
+    done = helm("template", "driftgauge", CHART, "--set", "tokensSecret=")
+    assert done.returncode != 0
+    assert "requests need a token: name a Secret in tokensSecret, or set insecure=true" in done.stderr
+
+
+def test_a_release_can_name_its_secret() -> None:
+    found = chart("--set", "tokensSecret=callers,monitoring.enabled=true")
+    (secret,) = [own["secret"] for own in pod_of(found)["spec"]["volumes"] if "secret" in own]
+    assert secret["secretName"] == "callers"
+    (endpoint,) = one("ServiceMonitor", found)["spec"]["endpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "callers", "key": "prometheus"}
+
+
 def test_changed_settings_restart_the_pods() -> None:
     before, after = (chart(*options) for options in ((), OTHER))
     annotation = "checksum/config"

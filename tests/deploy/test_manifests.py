@@ -164,14 +164,14 @@ def test_every_container_is_confined(found: list[Resource]) -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         assert set(container["resources"]["limits"]) == set(container["resources"]["requests"]) == {"cpu", "memory"}
-    assert all({*own} & {"configMap", "emptyDir", "persistentVolumeClaim"} for own in pod["volumes"])
+    assert all({*own} & {"configMap", "emptyDir", "persistentVolumeClaim", "secret"} for own in pod["volumes"])
 
 
 def test_the_user_and_the_folder_are_those_of_the_image(plain: list[Resource]) -> None:
     uid = re.search(r"--uid (\d+)", DOCKERFILE)
     assert uid
     assert pod_of(plain)["spec"]["securityContext"]["runAsUser"] == int(uid[1])
-    image = dict(re.findall(r"(DRIFTGAUGE_\w+)=(\S+)", DOCKERFILE))
+    image = dict(re.findall(r"^(?:ENV)? +(DRIFTGAUGE_\w+)=(\S+)", DOCKERFILE, re.MULTILINE))
     assert image.items() <= variables(server_of(pod_of(plain))).items()
 
 
@@ -189,6 +189,17 @@ def test_the_variables_are_settings_and_the_file_of_settings_is_one(
     settings = load(config=path)
     assert settings.log_format == "json"
     assert settings.state_folder == Path("/var/lib/driftgauge")
+
+
+def test_the_server_reads_tokens_from_a_secret_and_prometheus_sends_its_own(full: list[Resource]) -> None:
+    (secret,) = [own["secret"] for own in pod_of(full)["spec"]["volumes"] if "secret" in own]
+    assert secret == {"secretName": "driftgauge-tokens", "items": [{"key": "tokens", "path": "tokens"}]}
+    server = server_of(pod_of(full))
+    (mounted,) = [own for own in server["volumeMounts"] if own["name"] == "tokens"]
+    assert variables(server)["DRIFTGAUGE_TOKENS_FILE"] == f"{mounted['mountPath']}/tokens"
+    assert mounted["readOnly"]
+    (endpoint,) = one("ServiceMonitor", full)["spec"]["endpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "driftgauge-tokens", "key": "prometheus"}
 
 
 def test_a_pod_has_the_time_to_finish(plain: list[Resource]) -> None:

@@ -29,6 +29,8 @@ POD: dict[str, Any] = yaml.safe_load((MANIFESTS / "base" / "statefulset.yaml").r
 LOGS: dict[str, Any] = yaml.safe_load((MANIFESTS / "components" / "logs" / "statefulset.yaml").read_text())
 FLUENT_BIT: dict[str, Any] = yaml.safe_load((MANIFESTS / "components" / "logs" / "fluent-bit.yaml").read_text())
 USER = POD["securityContext"]["runAsUser"]
+TOKEN = "the-token-of-this-test"  # noqa: S105  of a server that ends with it
+ANY_SCOPE = {"authorization": f"Bearer {TOKEN}"}
 CAPABILITIES = "-all,+dac_read_search"
 """The only right beyond those of a pod: to read a Python that is installed in root's home."""
 CONFINE = f"""
@@ -62,7 +64,8 @@ class Pod:
         """The variables of the manifests, with the paths of this folder, and those that Python needs."""
         given = {own["name"]: own["value"] for own in (*_server()["env"], *_server_with_logs()["env"])}
         paths = {
-            "/etc/driftgauge": "config",
+            "/etc/driftgauge-tokens": "secret",
+            "/etc/driftgauge/": "config/",
             "/bundle": "bundle",
             "/var/lib/driftgauge": "state",
             "/var/log/driftgauge": "logs",
@@ -93,11 +96,11 @@ class Pod:
             assert process.wait(timeout=POD["terminationGracePeriodSeconds"]) in (0, -signal.SIGTERM)
 
     def predict(self, row: Mapping[str, Any]) -> None:
-        response = httpx.post(f"{self.address}/predict", json={"features": row})
+        response = httpx.post(f"{self.address}/predict", json={"features": row}, headers=ANY_SCOPE)
         assert response.status_code == 200, response.text
 
     def predictions(self) -> float:
-        lines = httpx.get(f"{self.address}/metrics").text.splitlines()
+        lines = httpx.get(f"{self.address}/metrics", headers=ANY_SCOPE).text.splitlines()
         (count,) = [line.split()[-1] for line in lines if line.startswith("model_predictions_total{")]
         return float(count)
 
@@ -124,6 +127,8 @@ def pod(request: pytest.FixtureRequest, tmp_path: Path, example_of: ExampleOf) -
     shutil.copytree(example_of("binary").folder, tmp_path / "bundle")
     (tmp_path / "config").mkdir()
     shutil.copy(MANIFESTS / "driftgauge.toml", tmp_path / "config")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "tokens").write_text(f"test predict,read token:{TOKEN}\n")
     return Pod(tmp_path, free_port(), request.param)
 
 
@@ -134,8 +139,9 @@ def test_it_serves_stops_in_time_and_keeps_its_state_on_a_claim(pod: Pod, exampl
         assert _disk_is_read_only(process)
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert httpx.get(pod.address + _server()[kind]["httpGet"]["path"]).status_code == 200
+        assert httpx.post(f"{pod.address}/predict", json={"features": row}).status_code == 401
         pod.predict(row)
-        assert httpx.get(f"{pod.address}/drift/status").json()["monitoring"]["problems"] == []
+        assert httpx.get(f"{pod.address}/drift/status", headers=ANY_SCOPE).json()["monitoring"]["problems"] == []
     with pod.running():  # the pod that follows it
         pod.predict(row)
         assert pod.predictions() == (2.0 if pod.state == "claim" else 1.0)

@@ -92,8 +92,21 @@ def _monitor(options: MonitoringOptions) -> dict[str, Any]:
     return {
         "selector": {"matchLabels": {NAME_LABEL: options.job}},
         "jobLabel": NAME_LABEL,
-        "endpoints": [{"port": PORT, "path": "/metrics", "interval": interval, "scrapeTimeout": interval}],
+        "endpoints": [
+            {"port": PORT, "path": "/metrics", "interval": interval, "scrapeTimeout": interval, **_access(options)}
+        ],
     }
+
+
+def _access(options: MonitoringOptions) -> dict[str, Any]:
+    """Return how the Services are reached, where it is not plain HTTP without a token."""
+    found: dict[str, Any] = {} if options.scheme == "http" else {"scheme": options.scheme}
+    if options.ca_file:  # the certificate names the Service, and pods are scraped by their addresses
+        server = f"{options.job}.{options.namespace}.svc"
+        found["tlsConfig"] = {"ca": {"secret": _secret(options.ca_file)}, "serverName": server}
+    if options.token_file:
+        found["authorization"] = _bearer(options.token_file)
+    return found
 
 
 # ---------------------------------------------------------------- routes
@@ -164,10 +177,21 @@ def _receiver(receiver: Mapping[str, Any], config: Mapping[str, Any], texts: _Te
     if "email_configs" in receiver:
         kinds["emailConfigs"] = [_email(own, config["global"], texts) for own in receiver["email_configs"]]
     if "webhook_configs" in receiver:
-        kinds["webhookConfigs"] = [
-            {"url": own["url"], "sendResolved": own["send_resolved"]} for own in receiver["webhook_configs"]
-        ]
+        kinds["webhookConfigs"] = [_webhook(own) for own in receiver["webhook_configs"]]
     return kinds
+
+
+def _webhook(webhook: Mapping[str, Any]) -> dict[str, Any]:
+    token = webhook.get("http_config", {}).get("authorization", {}).get("credentials_file")
+    return {
+        "url": webhook["url"],
+        "sendResolved": webhook["send_resolved"],
+        **({"httpConfig": {"authorization": _bearer(token)}} if token else {}),
+    }
+
+
+def _bearer(token: str) -> dict[str, Any]:
+    return {"type": "Bearer", "credentials": _secret(token)}
 
 
 def _slack(slack: Mapping[str, Any], texts: _Texts) -> dict[str, Any]:

@@ -38,6 +38,7 @@ WEBHOOK: Final = "Webhook"
 NOTIFICATIONS: Final = "Timing of notifications"
 KUBERNETES: Final = "Kubernetes"
 """Groups of the options in the command's help."""
+Scheme = Literal["http", "https"]
 Platform = Literal["prometheus", "prometheus-operator"]
 DNS_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 KEY_VALUE: Final = re.compile(r"[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*")
@@ -72,6 +73,17 @@ class MonitoringOptions:
         tuple[str, ...],
         Option("Servers to scrape, as Prometheus reaches them; repeatable.", "HOST:PORT", ADDRESSES, flag="--target"),
     ] = ("app:8000",)
+    scheme: Annotated[Scheme, Option("How the servers are scraped.", group=ADDRESSES)] = "http"
+    ca_file: Annotated[
+        str | None,
+        Option(
+            "File of the authority that signed the servers' certificates, as Prometheus reads it.", "FILE", ADDRESSES
+        ),
+    ] = None
+    token_file: Annotated[
+        str | None,
+        Option("File with the token that Prometheus sends to the servers, as Prometheus reads it.", "FILE", ADDRESSES),
+    ] = None
     job: Annotated[str, Option("Scrape job of the servers.", "NAME", ADDRESSES)] = "driftgauge"
     by: Annotated[
         tuple[str, ...],
@@ -109,6 +121,9 @@ class MonitoringOptions:
     webhook_url: Annotated[str | None, Option("Address that notifications are posted to as JSON.", "URL", WEBHOOK)] = (
         None
     )
+    webhook_token_file: Annotated[
+        str | None, Option("File with the token that is sent along, as Alertmanager reads it.", "FILE", WEBHOOK)
+    ] = None
     group_wait: Annotated[
         str, Option("Time that a first notification waits for other alerts of its group.", "TIME", NOTIFICATIONS)
     ] = "30s"
@@ -143,6 +158,8 @@ class MonitoringOptions:
             known = ",".join(REPLICA_WINDOWS)
             raise MonitoringError(f"--replica-windows {','.join(self.replica_windows)}: choose from {known}")
         self._check_kubernetes()
+        if self.ca_file and self.scheme != "https":
+            raise MonitoringError("--ca-file is for servers with TLS: add --scheme https")
         if "job" not in self.by:
             raise MonitoringError("--by must contain job: the alert on a server that is down has no other label")
         if len({*self.by, *TAKEN}) < len(self.by) + len(TAKEN):
@@ -164,7 +181,7 @@ class MonitoringOptions:
         self._matching("job", DNS_LABEL, "a name that Kubernetes allows: lower-case letters, digits and dashes")
         if self.labels:
             self._matching("labels", KEY_VALUE, "labels like release=prometheus")
-        for name in ("slack_url_file", "smtp_password_file"):
+        for name in ("slack_url_file", "smtp_password_file", "token_file", "ca_file", "webhook_token_file"):
             self._matching(name, SECRET, "the key of a Secret as NAME/KEY, because Kubernetes keeps secrets there")
 
     def _matching(self, name: str, pattern: re.Pattern[str], wanted: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import MODEL
+from driftgauge.alerting.scraping import bearer
 
 TEAM: Final = "team"
 """The receiver that notifies, by whatever the options name."""
@@ -68,7 +69,9 @@ def _team(options: MonitoringOptions) -> dict[str, Any]:
     if options.email_to:
         receivers["email_configs"] = [_email(options.email_to)]
     if options.webhook_url:
-        receivers["webhook_configs"] = [{"url": options.webhook_url, "send_resolved": True}]
+        token = options.webhook_token_file
+        access = {"http_config": {"authorization": bearer(token)}} if token else {}
+        receivers["webhook_configs"] = [{"url": options.webhook_url, "send_resolved": True, **access}]
     return receivers
 
 

@@ -17,7 +17,7 @@ ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not bo
 
 def announce(settings: Settings, port: int) -> None:
     """Say that the server serves, and where: as lines for people, or as one log line."""
-    address = address_of(settings.host, port)
+    address = address_of(settings.host, port, "https" if settings.has_tls else "http")
     addresses = {name: address + path for name, path in PAGES.items()}
     if not is_console(settings.log_format):
         structlog.get_logger().info("ready", address=address, **addresses)
@@ -27,10 +27,10 @@ def announce(settings: Settings, port: int) -> None:
         stream.flush()
 
 
-def address_of(host: str, port: int) -> str:
+def address_of(host: str, port: int, scheme: str = "http") -> str:
     """Return the address of a server as a URL."""
     shown = ANY_ADDRESS.get(host, host)
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
 
 
 def banner(address: str, addresses: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ from driftgauge.process.endings import STARTUP_FAILURE
 from driftgauge.process.generation import Generation
 from driftgauge.process.logs import configure_logs, log_stream
 from driftgauge.process.supervisor import Supervisor
+from driftgauge.process.tls import Certificate, certificate_of
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings, ignored_variables, load, variable
 
 LINKS: Final = (
@@ -43,6 +44,7 @@ def run(started: Started) -> None:
     """Serve until a signal says to stop; DriftgaugeError if the server cannot start."""
     settings = load(started.flags, started.config)
     settings.require_protection(settings.host)
+    certificate_of(settings)  # a wrong one is refused at once
     configure_logs(settings.log_level, settings.log_format, pid=settings.workers > 1, file=settings.log_file)
     _warn_of_ignored_variables()
     with bound(settings.host, settings.port) as own:
@@ -52,7 +54,7 @@ def run(started: Started) -> None:
         from driftgauge.process.single import prepare  # imports for seconds, which a supervisor does not need
 
         server = prepare(settings, fresh_state=started.fresh_state)
-    _install_reload_handler()
+    _install_reload_handler(server.certificate)
     with suppress(KeyboardInterrupt):  # which uvicorn raises again after it has stopped in good order
         server.run()
     if not server.started:
@@ -102,17 +104,27 @@ def bound(host: str, port: int) -> socket.socket:
     return own
 
 
-def _install_reload_handler() -> None:
-    """Keep serving on SIGHUP, with a warning; on a terminal that closes, stop.
+def _install_reload_handler(certificate: Certificate | None = None) -> None:
+    """Keep serving on SIGHUP, with the present certificate; on a terminal that closes, stop.
 
     A handler that the caller of this function set stays. An ignored signal, as under `nohup`, gets the handler.
     """
     if not callable(signal.getsignal(signal.SIGHUP)) and not log_stream().isatty():
-        signal.signal(signal.SIGHUP, _refuse_reload)
+        signal.signal(signal.SIGHUP, partial(_reload, certificate))
 
 
-def _refuse_reload(number: int, frame: FrameType | None) -> None:
-    structlog.get_logger().warning("cannot_reload", hint="a server with one worker cannot reload: restart it")
+def _reload(certificate: Certificate | None, number: int, frame: FrameType | None) -> None:
+    """Read the certificate again; a server with one worker can reload nothing else."""
+    log = structlog.get_logger()
+    if certificate is None:
+        log.warning("cannot_reload", hint="a server with one worker cannot reload: restart it")
+        return
+    try:
+        certificate.reload()
+    except SettingsError as error:
+        log.error("certificate_not_reloaded", detail=str(error), hint="the one read before stays in use")
+    else:
+        log.info("certificate_reloaded", hint="a server with one worker reloads nothing else: restart it for that")
 
 
 def environment(started: Started) -> dict[str, str]:

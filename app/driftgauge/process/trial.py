@@ -13,6 +13,7 @@ from driftgauge.main import check_served_state, create_app, load_served_bundle
 from driftgauge.models.bundle import Bundle, read_info
 from driftgauge.process.fork_server import Trial
 from driftgauge.process.logs import configure_logs
+from driftgauge.process.tls import certificate_of
 from driftgauge.process.worker import config_digest
 from driftgauge.settings.options import Settings, load
 from driftgauge.settings.server import IN_MEMORY
@@ -28,6 +29,7 @@ def try_application(service: int, *, fresh_state: bool) -> Trial:
     try:
         settings = load()
         configure_logs("error", settings.log_format, pid=True)  # the workers will say the rest
+        certificate_of(settings)
         bundle, modules = _started(settings, known)
         digest = config_digest(settings)
         if fresh_state:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from driftgauge.common.addresses import is_loopback
 from driftgauge.errors import SettingsError
-from driftgauge.settings.values import LOWER_CASE
+from driftgauge.settings.values import LOWER_CASE, Proxies
 
 REFUSAL: Final = (
     "host {host} can be reached by other machines, and requests need no token: set tokens_file "
@@ -34,6 +34,28 @@ class AccessSettings(BaseModel):
         description="Whether `/metrics` needs a token with the scope `read` where tokens are on, as Bearer or Basic "
         "credentials (`token`), or none (`open`).",
     )
+
+    trusted_proxies: Proxies = Field(
+        (),
+        description="Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, "
+        "e.g. `10.0.0.5,192.168.0.0/16`. Default: none are.",
+    )
+    ssl_certfile: Path | None = Field(
+        None,
+        description="Certificate of the server with the chain of its authority (PEM), for TLS. Read again on SIGHUP.",
+    )
+    ssl_keyfile: Path | None = Field(None, description="Key of the certificate (PEM), if it is in another file.")
+    ssl_keyfile_password_file: Path | None = Field(
+        None, description="File with the password of the key, if it is encrypted."
+    )
+    ssl_ca_certs: Path | None = Field(
+        None, description="Authorities (PEM) one of which must have signed a client's certificate. Default: none asked."
+    )
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server speaks TLS itself."""
+        return self.ssl_certfile is not None
 
     def require_protection(self, host: str) -> None:
         """Raise SettingsError if other machines can reach the server, and nothing says that they may."""

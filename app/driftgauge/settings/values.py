@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final
@@ -38,6 +39,17 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
+    for proxy in proxies:
+        try:
+            network = ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ValueError(f"{proxy!r} is not an address or a network: give e.g. 10.0.0.5 or 10.0.0.0/8") from error
+        if network.prefixlen == 0:
+            raise ValueError(f"{proxy!r} would believe everyone: name the proxies")
+    return proxies
+
+
 def _rooted(text: str) -> str:
     path = text.rstrip("/")
     if not _PATH.fullmatch(path):
@@ -48,6 +60,7 @@ def _rooted(text: str) -> str:
 LOWER_CASE: Final = BeforeValidator(_lower_case)
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 HostNames = Annotated[Names, AfterValidator(_hosts)]
+Proxies = Annotated[Names, AfterValidator(_proxies)]
 Origins = Annotated[Names, AfterValidator(_origins)]
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 RowCounts = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)]

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from driftgauge import __version__
 from driftgauge.common.quoting import shortened
+from driftgauge.edges.http.html_page import SAFE_HEADERS
 from driftgauge.errors import Reason, Refused
 
 FOLDER: Final = Path(__file__).parent / "swagger_ui"
@@ -27,8 +28,9 @@ _HASH: Final = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode
 PAGE_HEADERS: Final = {
     # Swagger UI sets inline styles and shows images from data URLs.
     "content-security-policy": f"default-src 'none'; script-src 'self' 'sha256-{_HASH}'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    **SAFE_HEADERS,
     "cache-control": "no-cache",
 }
 ASSET_HEADERS: Final = {

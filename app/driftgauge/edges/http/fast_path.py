@@ -31,6 +31,8 @@ class Shortcuts(Protocol):
 
 
 _NO_CONTENT: Final = 204
+STRICT_TRANSPORT: Final[list[Header]] = [(b"strict-transport-security", b"max-age=31536000")]
+"""Tells browsers to come back by TLS alone; only sent over TLS."""
 _DOCUMENTS: Final = 8
 """OpenAPI documents that are cached: one, unless the application is mounted into others."""
 
@@ -120,6 +122,8 @@ class FastPath:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope.get("scheme") == "https":
+            send = _adding(STRICT_TRANSPORT, send)
         path, method, headers = self._path(scope), scope["method"], scope["headers"]
         refused = self._policy.refusal(method, headers)
         if self._policy.origins:

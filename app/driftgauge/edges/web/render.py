@@ -33,6 +33,13 @@ PAGE_POLICY: Final = (
 )
 
 
+_SAFE: Final = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+
+
 @dataclass(frozen=True)
 class Asset:
     """A file that a page loads."""
@@ -62,7 +69,7 @@ def render_report(facts: PageFacts, query: Query | None = None) -> str:
 
 def page_headers() -> dict[str, str]:
     """Return the headers of a page: a browser runs our script alone, and loads nothing from elsewhere."""
-    return {"content-security-policy": PAGE_POLICY, "x-content-type-options": "nosniff", "cache-control": "no-cache"}
+    return {"content-security-policy": PAGE_POLICY, **_SAFE}
 
 
 def report_headers(file_name: str | None = None) -> Mapping[str, str]:
@@ -71,9 +78,8 @@ def report_headers(file_name: str | None = None) -> Mapping[str, str]:
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     named = {} if file_name is None else {"content-disposition": f'attachment; filename="{file_name}"'}
     return {
-        "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
-        "cache-control": "no-cache",
+        "content-security-policy": f"{policy}; frame-ancestors 'self'",
+        **_SAFE,
         **named,
     }
 
