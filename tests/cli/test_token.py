@@ -43,7 +43,7 @@ def test_a_broken_file_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="tokens cannot be used: line 1"):
         create("shop", "--file", str(file))
     assert file.read_text() == "broken"
-    with pytest.raises(SettingsError, match="cannot write .*No such file"):
+    with pytest.raises(SettingsError, match=r"cannot write .*No such file"):
         create("shop", "--file", str(tmp_path / "none" / "tokens"))
 
 

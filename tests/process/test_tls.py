@@ -108,7 +108,7 @@ def test_an_encrypted_key_has_its_password_in_a_file(settings: AccessSettings, a
     with pytest.raises(SettingsError, match="or the password is wrong"):
         Certificate(known)
     password.unlink()
-    with pytest.raises(SettingsError, match="ssl_keyfile_password_file .*No such file"):
+    with pytest.raises(SettingsError, match=r"ssl_keyfile_password_file .*No such file"):
         Certificate(known)
 
 
