@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 from driftgauge.about import NOTHING, About
 from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import display, explain
+from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import Kind
 from driftgauge.errors import BaselineError, BundleError
-from driftgauge.models import baseline_file
+from driftgauge.models import baseline_file, held_out_file
 from driftgauge.models.formats.registry import load_from
 from driftgauge.models.formats.spec import SKOPS_FILE, ModelSpec
 
@@ -225,6 +226,8 @@ class Bundle:
     """What live rows are compared with."""
     labels: Baseline | None = None
     """What live labels are compared with: the target of the reference. None in a bundle of an earlier version."""
+    held_out: HeldOut | None = None
+    """What is kept of the rows of the evaluation table. None without one, and in a bundle of an earlier version."""
 
     def __repr__(self) -> str:
         return f"<Bundle {self.info.summary}, reference of {self.baseline.rows:,} rows>"
@@ -247,7 +250,8 @@ def load_bundle(folder: Path | str, trusted_types: Iterable[str] = ()) -> Bundle
     model = load_from(folder, info.model, trusted_types)
     nameless = info.model.format == "sklearn" and info.input == "matrix"
     labels = read_baseline(folder / LABELS_FILE) if (folder / LABELS_FILE).exists() else None
-    return Bundle(info, strip_feature_names(model) if nameless else model, belonging_to(info, baseline), labels)
+    model = strip_feature_names(model) if nameless else model
+    return Bundle(info, model, belonging_to(info, baseline), labels, held_out_file.read(folder))
 
 
 def belonging_to(info: BundleInfo, baseline: Baseline) -> Baseline:

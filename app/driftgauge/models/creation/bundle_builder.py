@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Baseline, joined, varying_as
 from driftgauge.drift.reference.columns import Categories, Table
 from driftgauge.errors import BundleError, ModelFailed, Refused
@@ -17,10 +18,11 @@ from driftgauge.models.bundle import Bundle, BundleInfo, Feature, Label, Sample
 from driftgauge.models.creation.baseline import BaselineOptions, baseline_with, of_scores
 from driftgauge.models.creation.column_types import feature_cells
 from driftgauge.models.creation.foreign import refuse_wrong_classes
+from driftgauge.models.creation.held_out import Scored, held_out
 from driftgauge.models.creation.probe import Probe
 from driftgauge.models.creation.sample_rows import measure_timing, shared_samples, synthetic_samples
 from driftgauge.models.performance import measure_performance
-from driftgauge.models.predictor import Batch, Predictor
+from driftgauge.models.predictor import Batch, Predictions, Predictor
 from driftgauge.tables.cells import texts_of
 from driftgauge.tables.table import categories, is_csv
 
@@ -58,7 +60,8 @@ class BundleBuilder:
         typical = _typical_row(self.info.features, rows.batch)
         info, model = Probe(self.info, self.model, self.baseline, rows.batch, typical).run()
         predictor = Predictor(Bundle(info, model, self.baseline))
-        labels, scores = _predict_or_explain(predictor, rows.batch, "reference" if in_sample else "evaluation table")
+        answers = _predict_or_explain(predictor, rows.batch, "reference" if in_sample else "evaluation table")
+        labels, scores = answers.labels, answers.scores
         if info.model.format != "sklearn":
             refuse_wrong_classes(info, labels, scores)
         scored = baseline_with(_score_columns(info, labels, scores), of_scores(self.options, rows.table), rows.table)
@@ -70,7 +73,16 @@ class BundleBuilder:
             "timing": measure_timing(predictor, samples),
             "performance": measure_performance(info, rows.table, info.target or "", labels, scores, in_sample),
         }
-        return Bundle(info.model_copy(update=update), model, joined(self.baseline, scored, in_sample=in_sample))
+        return Bundle(
+            info=info.model_copy(update=update),
+            model=model,
+            baseline=joined(self.baseline, scored, in_sample=in_sample),
+            held_out=None if in_sample else self._held_out(info, rows.table, answers),
+        )
+
+    def _held_out(self, info: BundleInfo, table: pa.Table, answers: Predictions) -> HeldOut | None:
+        scored = Scored(table, answers.labels, answers.scores, answers.columns)
+        return held_out(info, scored, self.baseline.bins, self.options)
 
     def _samples(
         self, predictor: Predictor, batch: Batch, labels: Sequence[Label], scores: FloatArray
@@ -87,14 +99,15 @@ class BundleBuilder:
         and the reference usually spans more time: a season that the held-out rows lack.
         """
         try:
-            labels, scores = _predict_all(predictor, fitted.batch)
+            answers = _predict_all(predictor, fitted.batch)
         except (ModelFailed, Refused):  # the reference may hold rows that the model was not fitted on
             return scored
-        columns, options = _score_columns(self.info, labels, scores), of_scores(self.options, fitted.table)
+        columns = _score_columns(self.info, answers.labels, answers.scores)
+        options = of_scores(self.options, fitted.table)
         return varying_as(scored, baseline_with(columns, options, fitted.table))
 
 
-def _predict_or_explain(predictor: Predictor, batch: Batch, what: str) -> tuple[list[Label], FloatArray]:
+def _predict_or_explain(predictor: Predictor, batch: Batch, what: str) -> Predictions:
     """Predict all rows of a table; BundleError says why the model cannot."""
     try:
         return _predict_all(predictor, batch)
@@ -141,11 +154,13 @@ def _batch(table: pa.Table, features: Sequence[Feature], *, as_written: bool) ->
     return Batch(cells, texts)
 
 
-def _predict_all(predictor: Predictor, batch: Batch) -> tuple[list[Label], FloatArray]:
-    labels: list[Label] = []
-    scores = []
-    for first in range(0, len(batch), _ROWS_AT_ONCE):
-        answer = predictor.predict(batch.part(slice(first, first + _ROWS_AT_ONCE)))
-        labels.extend(answer.labels)
-        scores.append(answer.scores)
-    return labels, np.concatenate(scores)
+def _predict_all(predictor: Predictor, batch: Batch) -> Predictions:
+    parts = [
+        predictor.predict(batch.part(slice(first, first + _ROWS_AT_ONCE)))
+        for first in range(0, len(batch), _ROWS_AT_ONCE)
+    ]
+    return Predictions(
+        labels=[label for part in parts for label in part.labels],
+        scores=np.concatenate([part.scores for part in parts]),
+        columns=np.concatenate([part.columns for part in parts]),
+    )
