@@ -36,8 +36,8 @@ PACKAGES: Final[dict[str, str]] = {
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.counters metrics "
-    "state monitor serving alerting edges.formats edges.web",
-    "composition": "errors drift settings metrics.series metrics state monitor edges.http",
+    "predictions state monitor serving alerting edges.formats edges.web",
+    "composition": "errors drift settings metrics.series metrics predictions state monitor edges.http",
     "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "

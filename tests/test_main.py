@@ -196,7 +196,7 @@ def _counted_of_the_model(series: Series) -> dict[Any, float]:
 
 def test_a_restart_goes_on_with_windows_evidence_and_counters(tolerant: Example, tmp_path: Path) -> None:
     moved = [{**row, "mean area": 3 * row["mean area"]} for row in tolerant.rows() * 4]
-    with served(tolerant, state_dir=tmp_path, now=lambda: START) as running:
+    with served(tolerant, state_dir=tmp_path, now=lambda: START, prediction_log_durability="acknowledged") as running:
         for first in range(0, len(moved), 100):
             running.predict({"instances": moved[first : first + 100]})
         running.predict({})

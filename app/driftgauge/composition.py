@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,9 @@ from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shap
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
+from driftgauge.predictions.description import Described, Privacy, described
+from driftgauge.predictions.log import LogOptions, PredictionLog
+from driftgauge.predictions.rows import ClassLabel
 from driftgauge.settings.features import require_kinds, require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import StateKey
@@ -48,6 +52,7 @@ SERVICE: Final = "server"
 SERVICE_FOLDER: Final = "@server"
 """Folder of what is the server's own, in a state folder; no model can have this name."""
 LONGEST_NAME: Final = 150
+LOG_PROBLEM: Final = "prediction_log_failed"
 WATCHING_THREADS: Final = 6
 """Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
 EVALUATION_SHARE: Final = 0.75
@@ -64,6 +69,8 @@ class WatchedModel:
     task: str
     state_folder: Path | None
     """Folder of the states of all models; None for in memory."""
+    classes: Sequence[ClassLabel] | None = None
+    """The classes by their index, as the model answers them; by default those of the baseline."""
     service: int | None = None
     """The id that the workers of one service share, by default one of this process alone."""
     source: str = SOURCES[0]
@@ -102,6 +109,8 @@ def compose_model(
         problems=problems,
         publisher=publisher,
         watching=watching,
+        logged=_described(settings, model),
+        source=model.source,
     )
 
 
@@ -119,6 +128,7 @@ def compose_library(
         service=ServiceState(own.store, own.publisher, own.problems),
         watching=own.watching,
         writing=_writing_thread(),
+        predictions=prediction_log(settings, clock, own.problems),
     )
     monitoring.models.add(own)
     return monitoring
@@ -146,6 +156,7 @@ def compose_service(
         service=ServiceState(store, publisher, problems, series),
         watching=ThreadPoolExecutor(2, thread_name_prefix="service"),
         writing=_writing_thread(),
+        predictions=prediction_log(settings, clock, problems),
     )
 
 
@@ -175,6 +186,32 @@ def _service_slots(
         return None
     own = service_folder(folder, names)
     return Slots(own, StateKey(own.name, SERVICE, ""), service_shape(series), state_dir=folder, service=service)
+
+
+def prediction_log(settings: Settings, clock: Callable[[], float], problems: Problems) -> PredictionLog | None:
+    """Return the prediction log; None if it is off, or there is no place for it."""
+    options = LogOptions(
+        state_folder=settings.state_folder,
+        url=settings.prediction_log_url,
+        sample_ratio=settings.prediction_log_sample_ratio,
+        acknowledges=settings.prediction_log_durability == "acknowledged",
+        queue_rows=settings.prediction_log_queue_rows,
+        max_age_seconds=settings.prediction_log_max_age_seconds,
+        max_bytes=settings.prediction_log_max_bytes,
+        min_free_bytes=settings.prediction_log_min_free_bytes,
+    )
+    if not settings.prediction_log or not options.is_possible:
+        return None
+    return PredictionLog(options, clock, partial(problems.record, LOG_PROBLEM))
+
+
+def _described(settings: Settings, model: WatchedModel) -> Described:
+    """Return a model as the prediction log describes it; SettingsError for a column that it does not have."""
+    dropped, hashed = settings.prediction_log_drop, settings.prediction_log_hash
+    require_known("prediction_log_drop", dropped, model.baseline)
+    require_known("prediction_log_hash", hashed, model.baseline)
+    privacy = Privacy(dropped, hashed, (settings.prediction_log_hash_key or "").encode()[:64])
+    return described(model.baseline, model.name, model.version, model.task, classes=model.classes, privacy=privacy)
 
 
 def _writing_thread() -> ThreadPoolExecutor:

@@ -163,7 +163,9 @@ def load_model(
 def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedModel:
     """Return the bundle's model as it is watched."""
     info = bundle.info
-    return WatchedModel(bundle.baseline, info.name, info.version, info.task, settings.state_folder, service)
+    return WatchedModel(
+        bundle.baseline, info.name, info.version, info.task, settings.state_folder, tuple(info.classes), service
+    )
 
 
 def check_served_state(settings: Settings, bundle: Bundle, service: int) -> None:

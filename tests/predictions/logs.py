@@ -81,13 +81,9 @@ def answers(ids: Sequence[str], *, labels: Sequence[str | int | float | bool] | 
 class Counted:
     """Counts what becomes of rows."""
 
-    accepted_rows: int = 0
     written_rows: int = 0
     lags: list[float] = field(default_factory=list)
     drops: Counter[Reason] = field(default_factory=Counter)
-
-    def accepted(self, rows: int) -> None:
-        self.accepted_rows += rows
 
     def written(self, rows: int, lag_seconds: FloatArray) -> None:
         self.written_rows += rows

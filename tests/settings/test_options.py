@@ -119,6 +119,17 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("label_maturity_seconds", "7200", 7_200.0),
     ("label_wait_seconds", "0", 0.0),
     ("labels_missing_seconds", "600", 600.0),
+    ("prediction_log", "false", False),
+    ("prediction_log_url", "postgresql://me@host/log", "postgresql://me@host/log"),
+    ("prediction_log_sample_ratio", "0.25", 0.25),
+    ("prediction_log_durability", "acknowledged", "acknowledged"),
+    ("prediction_log_max_age_seconds", "86400", 86_400.0),
+    ("prediction_log_max_bytes", "1048576", 1_048_576),
+    ("prediction_log_queue_rows", "100", 100),
+    ("prediction_log_min_free_bytes", "0", 0),
+    ("prediction_log_drop", "age,name", ("age", "name")),
+    ("prediction_log_hash", "", ()),
+    ("prediction_log_hash_key", "a long and secret text", "a long and secret text"),
 ]
 WRONG: list[tuple[str, str]] = [
     ("allowed_hosts", "https://api.example.com"),
@@ -243,6 +254,16 @@ WRONG: list[tuple[str, str]] = [
     ("label_maturity_seconds", "-1"),
     ("label_wait_seconds", "inf"),
     ("labels_missing_seconds", "0"),
+    ("prediction_log", "sometimes"),
+    ("prediction_log_url", ""),
+    ("prediction_log_sample_ratio", "0"),
+    ("prediction_log_sample_ratio", "1.5"),
+    ("prediction_log_durability", "always"),
+    ("prediction_log_max_age_seconds", "0"),
+    ("prediction_log_max_bytes", "1000"),
+    ("prediction_log_queue_rows", "0"),
+    ("prediction_log_min_free_bytes", "-1"),
+    ("prediction_log_hash_key", "short"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
     ("evaluation_wait_seconds", "0"),
@@ -535,6 +556,22 @@ def test_words_are_read_in_either_case(
 def test_all_wrong_values_are_named_at_once() -> None:
     with pytest.raises(SettingsError, match=r"^port: .*; clock: "):
         load({"port": -1, "clock": "wall"})
+
+
+def test_hashed_features_need_a_key() -> None:
+    with pytest.raises(SettingsError, match="prediction_log_hash needs prediction_log_hash_key"):
+        load({"prediction_log_hash": "age"})
+
+
+def test_a_feature_is_dropped_or_hashed_but_not_both() -> None:
+    with pytest.raises(SettingsError, match="both name age: leave one out"):
+        load(
+            {
+                "prediction_log_hash": "age,name",
+                "prediction_log_drop": "age",
+                "prediction_log_hash_key": "a long and secret text",
+            }
+        )
 
 
 def test_critical_below_warning_is_refused() -> None:

@@ -46,6 +46,7 @@ class Opened:
         self._score = names.index(PREDICTION) if PREDICTION in names else None
         self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
         self.background: Final = Background(monitoring)
+        monitoring.start()
 
     def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
         """Observe and count rows, shape [n, columns]."""

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from driftgauge.errors import DENIALS, DROPS, FAILURES, HANG_UPS, RECOVERIES, REJECTIONS, SHADOW_DROPS, Reason
+from driftgauge.errors import (
+    DENIALS,
+    DROPS,
+    FAILURES,
+    HANG_UPS,
+    LOG_DROPS,
+    RECOVERIES,
+    REJECTIONS,
+    SHADOW_DROPS,
+    Reason,
+)
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -93,6 +103,9 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         SHADOW_ROWS,
         SHADOW_DIFFERENCE,
         SHADOW_DROPPED,
+        LOG_WRITTEN,
+        LOG_DROPPED,
+        LOG_LAG,
     )
 
 
@@ -218,6 +231,24 @@ SHADOW_DROPPED: Final = CounterSpec(
     ("reason",),
     each(SHADOW_DROPS),
     of_shadows=True,
+)
+
+
+LOG_WRITTEN: Final = CounterSpec(
+    "model_prediction_log_written_total", "counter", "Predictions that were written to the prediction log."
+)
+LOG_DROPPED: Final = CounterSpec(
+    "model_prediction_log_dropped_total",
+    "counter",
+    "Predictions that are not in the prediction log, by reason.",
+    ("reason",),
+    each(LOG_DROPS),
+)
+LOG_LAG: Final = CounterSpec(
+    "model_prediction_log_lag_seconds",
+    "histogram",
+    "Time from the arrival of a prediction's request until it was in the prediction log.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 
 

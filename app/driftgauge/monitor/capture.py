@@ -23,6 +23,7 @@ from driftgauge.metrics.series import (
 )
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
+from driftgauge.predictions.log import ModelLog
 
 PROBLEM: Final = "observation_failed"
 MEDIUM_ROWS: Final = 10
@@ -56,8 +57,10 @@ class Capture:
 
     def __init__(self, monitor: ColumnMonitor, problems: Problems, *, watching: bool = True) -> None:
         self._monitor = monitor
-        self._problems = problems
+        self.problems: Final = problems
         self._watching = watching
+        self.log: ModelLog | None = None
+        """Keeps every prediction, if the server has a prediction log."""
 
     def answered(self, answered: Answered) -> None:
         """Count answers and observe their rows; a failure is counted, logged and shown."""
@@ -70,18 +73,20 @@ class Capture:
                 counters.observe(INPUT_SIZE.name, answered.rows)
                 counters.observe(SCORE, answered.scores)
                 counters.observe(BATCH_ROWS.name, [rows])
+            if self.log is not None:
+                self.log.put(answered)
             if self._watching:
                 self._monitor.observe(answered.columns, arrival=answered.arrival, event=answered.event)
         except Exception as error:
             with suppress(Exception):  # the log may be what fails
-                self._problems.record(PROBLEM, error)
+                self.problems.record(PROBLEM, error)
             with self._monitor.store.counting() as counters:
                 counters.add(DROPPED.name, rows, Reason.MONITORING_FAILED)
         try:
             self._monitor.store.publish()
         except Exception as error:
             with suppress(Exception):
-                self._problems.record(PROBLEM, error)
+                self.problems.record(PROBLEM, error)
 
     def retried(self) -> None:
         """Count a batch that the model failed on and that is retried in parts."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from driftgauge.predictions.recorder import Counts, Kept, ModelRecorder
-from driftgauge.predictions.rows import SOURCES, LoggedModel
+from driftgauge.predictions.description import Described
+from driftgauge.predictions.recorder import Counts, ModelRecorder
+from driftgauge.predictions.rows import SOURCES
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.writer import PredictionWriter
 
@@ -31,6 +34,25 @@ class LogOptions:
     def is_possible(self) -> bool:
         """Whether there is a place for the log."""
         return self.url is not None or self.state_folder is not None
+
+
+class ModelLog:
+    """The way of one model version's predictions into the log."""
+
+    def __init__(self, writer: PredictionWriter, recorder: ModelRecorder) -> None:
+        self._writer: Final = writer
+        self._recorder: Final = recorder
+        self.put: Final = partial(writer.put, recorder)
+        """Queue answers to be written; it never waits."""
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether answers wait until they are written."""
+        return self._writer.acknowledges
+
+    def written(self) -> Future[None]:
+        """Return what is done once all that is queued now is written, or could not be."""
+        return self._writer.written()
 
 
 class PredictionLog:
@@ -57,9 +79,10 @@ class PredictionLog:
                 self._store = PredictionStore.open(own.state_folder, own.url, durable=own.acknowledges)
             return self._store
 
-    def recorder(self, model: LoggedModel, kept: Kept, counts: Counts, source: str = SOURCES[0]) -> ModelRecorder:
-        """Return what prepares the rows of a model version."""
-        return ModelRecorder(model, kept, counts, sample=self.options.sample_ratio, source=source)
+    def of_model(self, own: Described, counts: Counts, source: str = SOURCES[0]) -> ModelLog:
+        """Return the way of a model version's predictions into the log; `source` is one of SOURCES."""
+        recorder = ModelRecorder(own.model, own.kept, counts, sample=self.options.sample_ratio, source=source)
+        return ModelLog(self.writer, recorder)
 
     def start(self) -> None:
         """Start to write."""

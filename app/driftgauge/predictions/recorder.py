@@ -57,9 +57,6 @@ class Answers(Protocol):
 class Counts(Protocol):
     """Counts what becomes of the rows of one model."""
 
-    def accepted(self, rows: int) -> None:
-        """Count rows that wait to be written."""
-
     def written(self, rows: int, lag_seconds: FloatArray) -> None:
         """Count rows that were written, so long after their arrival."""
 

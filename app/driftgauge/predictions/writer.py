@@ -63,7 +63,7 @@ class PredictionWriter:
         self._clock: Final = clock
         self._failed: Final = failed
         self._has_room: Final = has_room
-        self._acknowledges: Final = acknowledges
+        self.acknowledges: Final = acknowledges
         self._lock: Final = threading.Lock()
         self._queue: deque[Queued] = deque()
         self._rows = 0
@@ -97,8 +97,7 @@ class PredictionWriter:
         if not fits:
             recorder.counts.dropped(rows, Reason.PREDICTION_LOG_QUEUE_FULL)
             return
-        recorder.counts.accepted(rows)
-        if self._acknowledges or self._rows >= WAKE_ROWS:
+        if self.acknowledges or self._rows >= WAKE_ROWS:
             self._is_urgent.set()
         if not self._has_some.is_set():
             self._has_some.set()
@@ -190,7 +189,7 @@ class PredictionWriter:
                 continue
             twice = min(repeated, len(rows))  # which rows of a transaction were repeated is not known
             repeated -= twice
-            queued.recorder.counts.written(len(rows) - twice, _lags(rows, now))
+            queued.recorder.counts.written(len(rows) - twice, _lags(rows, now)[twice:])
             if twice:
                 queued.recorder.counts.dropped(twice, Reason.PREDICTION_ID_REPEATED)
             if len(rows) < len(queued):

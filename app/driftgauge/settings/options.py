@@ -23,6 +23,7 @@ from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.monitoring import MonitoringSettings
+from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
 from driftgauge.settings.thresholds import ThresholdSettings
@@ -37,6 +38,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
     "Ground truth": GroundTruthSettings,
+    "Prediction log": PredictionLogSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -50,6 +52,7 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(
+    PredictionLogSettings,
     GroundTruthSettings,
     ThresholdSettings,
     MonitoringSettings,

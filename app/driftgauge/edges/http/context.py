@@ -64,6 +64,8 @@ class ServerContext:
 
         Call it in the event loop, so that a request sees all of it or nothing. Starting its tasks is the caller's.
         """
+        if self.monitoring.predictions is not None:
+            model.capture.log = model.monitoring.way_into(self.monitoring.predictions)
         self.monitoring.models.add(model.monitoring)
         self.models.add(model)
 

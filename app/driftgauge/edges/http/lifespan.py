@@ -34,6 +34,7 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     try:
         grace = context.settings.shutdown_grace_seconds
         with threadpool_limits(context.settings.model_threads), _responsive(), enforce_deadline(grace):
+            context.monitoring.start()
             context.ready = True
             yield {STATE_KEY: context.connections}  # for the protocol, which uvicorn makes
     finally:

@@ -14,11 +14,14 @@ from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import Limits, MonitorFacts
-from driftgauge.metrics.series import CounterSpec
+from driftgauge.metrics.series import SOURCES, CounterSpec
+from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
 from driftgauge.monitor.scheduler import Evaluator
+from driftgauge.predictions.description import Described
+from driftgauge.predictions.log import ModelLog, PredictionLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
@@ -47,6 +50,10 @@ class ModelMonitoring:
     publisher: Publisher
     watching: Executor
     """Reads and evaluates the state; a slow disk blocks nothing else."""
+    logged: Described
+    """The model version as the prediction log describes it."""
+    source: str = SOURCES[0]
+    """Who observes its rows."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -78,6 +85,10 @@ class ModelMonitoring:
         """Return what runs beside requests until it is cancelled."""
         evaluating = [] if self.evaluator is None else [self.evaluator.run()]
         return [*evaluating, self.publisher.run()]
+
+    def way_into(self, log: PredictionLog) -> ModelLog:
+        """Return the way of this model's predictions into the prediction log, on which they are counted."""
+        return log.of_model(self.logged, LogCounts(self.store), self.source)
 
     def leave(self) -> None:
         """Save the state and give it back."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 
@@ -21,9 +21,13 @@ from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import NO_SLOT, CounterSpec
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
+from driftgauge.predictions.log import PredictionLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
+
+LOG_SECONDS: Final = 0.5
+"""Longest wait at the end for predictions to be written to their log."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Monitoring:
     """Reads the state of the service."""
     writing: Executor
     """Serialises large answers: one thread, which reads no state."""
+    predictions: PredictionLog | None = None
+    """The prediction log; None if there is none."""
     models: Versions[ModelMonitoring] = field(default_factory=Versions)
 
     def model(self, name: str | None = None, version: str | None = None) -> ModelMonitoring:
@@ -84,9 +90,19 @@ class Monitoring:
         """Whether the service has no state of its own, but uses that of its only model."""
         return any(model.store is self.service.store for model in self.models)
 
+    def start(self) -> None:
+        """Start what runs in threads of its own."""
+        if self.predictions is not None:
+            self.predictions.start()
+
     def leave(self) -> None:
-        """Save all states and give them back; the first error is raised once all were tried."""
+        """Write what is left of the prediction log, save all states and give them back.
+
+        The first error is raised once all were tried.
+        """
         errors: list[Exception] = []
+        if self.predictions is not None:
+            self.predictions.close(LOG_SECONDS)
         for store in dict.fromkeys([*(model.store for model in self.models), self.service.store]):
             try:
                 store.leave()

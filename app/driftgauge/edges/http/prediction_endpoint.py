@@ -35,11 +35,15 @@ from driftgauge.errors import DENIALS, ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
+from driftgauge.predictions.log import ModelLog
 from driftgauge.serving.batcher import Batcher
 from driftgauge.serving.request import Answer, QueuedRequest
 
 INLINE_ROWS: Final = 256
 """Answers of up to this many rows are serialised on the event loop, larger ones in a thread."""
+ACKNOWLEDGED_SECONDS: Final = 5.0
+"""Longest wait of an answer for the prediction log."""
+NOT_ACKNOWLEDGED: Final = "prediction_log_late"
 Header = tuple[bytes, bytes]
 _HELP: Final[Mapping[Reason, Sequence[Header]]] = {
     Reason.OVERLOADED: [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)],
@@ -134,6 +138,8 @@ class PredictionEndpoint(Generic[R]):
                 self.access.require(scope, Scope.TIMESTAMPS, "a timestamp")
             ids = self.codec.ids(decoded, arrival)
             answer = await self._predict(QueuedRequest(decoded.batch, arrival, decoded.event, started, ids), receive)
+            if self.capture.log is not None and self.capture.log.acknowledges:
+                await self._acknowledged(self.capture.log)
             if len(answer.labels) <= INLINE_ROWS:
                 body = self.codec.write(decoded, answer, arrival, ids)
             else:
@@ -211,6 +217,14 @@ class PredictionEndpoint(Generic[R]):
         finally:
             gone.cancel()
             answer.cancel()
+
+    async def _acknowledged(self, log: ModelLog) -> None:
+        """Wait until the prediction log has the rows; a log that fails or takes too long does not fail the answer."""
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(log.written()), ACKNOWLEDGED_SECONDS)
+        except TimeoutError:
+            late = f"the prediction log did not write within {ACKNOWLEDGED_SECONDS:g} s; rows were answered before"
+            self.capture.problems.record(NOT_ACKNOWLEDGED, TimeoutError(late))
 
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
