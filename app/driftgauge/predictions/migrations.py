@@ -13,7 +13,14 @@ from sqlalchemy import Connection, Engine, inspect, select
 
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.database import writing
-from driftgauge.predictions.schema import LABEL_TABLES, PREDICTION_TABLES, metadata, schema_version
+from driftgauge.predictions.schema import (
+    LABEL_TABLES,
+    PREDICTION_TABLES,
+    TRUTH_TABLES,
+    labels_by_arrival,
+    metadata,
+    schema_version,
+)
 
 _ADVISORY_LOCK: Final = 0x64726966
 """Keeps other processes out while one migrates a PostgreSQL database."""
@@ -28,7 +35,12 @@ def _create_labels(connection: Connection) -> None:
     metadata.create_all(connection, tables=LABEL_TABLES, checkfirst=False)
 
 
-MIGRATIONS: Final[Sequence[Step]] = (_create_predictions, _create_labels)
+def _create_truth(connection: Connection) -> None:
+    metadata.create_all(connection, tables=TRUTH_TABLES, checkfirst=False)
+    labels_by_arrival.create(connection, checkfirst=True)  # which a new database has already
+
+
+MIGRATIONS: Final[Sequence[Step]] = (_create_predictions, _create_labels, _create_truth)
 """The step from each schema version to the next; a new database takes all of them."""
 
 

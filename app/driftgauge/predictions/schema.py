@@ -121,3 +121,34 @@ label_arrivals: Final = Table(
 
 LABEL_TABLES: Final = (labels, label_arrivals)
 """The tables that schema version 2 adds."""
+
+truth_cohorts: Final = Table(
+    "truth_cohorts",
+    metadata,
+    Column("model", SmallInteger, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Counts of the predictions of one span of time and their labels; `start` is in microseconds since 1970.
+
+`content` is what `cohort_bytes` writes. It outlives the predictions.
+"""
+
+truth_states: Final = Table(
+    "truth_states",
+    metadata,
+    Column("model", SmallInteger, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("held_until", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),
+)
+"""One row for each model version: who may evaluate it until when, and as JSON what evaluations leave to one another."""
+
+labels_by_arrival: Final = Index("labels_by_arrival", labels.c.model, labels.c.received)
+"""Finds cohorts whose labels have changed."""
+
+TRUTH_TABLES: Final = (truth_cohorts, truth_states)
+"""The tables that schema version 3 adds, with an index of labels."""

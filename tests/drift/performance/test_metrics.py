@@ -127,18 +127,12 @@ def test_metrics_of_a_regression_are_those_of_scikit_learn(seed: int, count_of: 
 def test_counts_of_parts_add_up_to_those_of_the_whole(task: PerformanceTask) -> None:
     layout = LAYOUTS[task]
     whole = rows_of(task, 3, 200)
-    parts = [count(layout, _part(whole, slice(begin, begin + 50))) for begin in range(0, 200, 50)]
+    parts = [count(layout, whole.part(slice(begin, begin + 50))) for begin in range(0, 200, 50)]
     together = total(parts, no_rows(layout))
     expected = count(layout, whole)
     assert together.rows == expected.rows == 200
     for name, own in expected.arrays.items():
         np.testing.assert_allclose(together.arrays[name], own)
-
-
-def _part(rows: LabelledRows, own: slice) -> LabelledRows:
-    predicted = None if rows.predicted is None else rows.predicted[own]
-    given = None if rows.probabilities is None else rows.probabilities[own]
-    return LabelledRows(rows.scores[own], rows.actual[own], predicted, given)
 
 
 def test_counts_of_other_bins_do_not_add_up() -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 
 PerformanceTask = Literal["binary", "multiclass", "regression"]
 TASKS: Final[tuple[PerformanceTask, ...]] = ("binary", "multiclass", "regression")
@@ -65,6 +65,16 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.actual)
 
+    def part(self, taken: BoolArray | IntArray | slice) -> LabelledRows:
+        """Return some of the rows."""
+        predicted, given = self.predicted, self.probabilities
+        return LabelledRows(
+            self.scores[taken],
+            self.actual[taken],
+            None if predicted is None else predicted[taken],
+            None if given is None else given[taken],
+        )
+
 
 @dataclass(frozen=True)
 class CohortCounts:
@@ -77,6 +87,19 @@ class CohortCounts:
         if self.layout != other.layout:
             raise ValueError("counts of different layouts do not add up")
         return CohortCounts(self.layout, {name: own + other.arrays[name] for name, own in self.arrays.items()})
+
+    def flat(self) -> FloatArray:
+        """Return all numbers in one row."""
+        return np.concatenate([own.ravel() for own in self.arrays.values()])
+
+    def like(self, flat: FloatArray) -> CohortCounts:
+        """Return counts of the same layout from what `flat` returned; ValueError for another number of numbers."""
+        sizes = [own.size for own in self.arrays.values()]
+        if len(flat) != sum(sizes):
+            raise ValueError(f"{len(flat)} numbers where counts of this layout have {sum(sizes)}")
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        pairs = zip(self.arrays.items(), parts, strict=True)
+        return CohortCounts(self.layout, {name: part.reshape(own.shape) for (name, own), part in pairs})
 
     @property
     def rows(self) -> int:

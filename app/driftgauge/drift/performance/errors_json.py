@@ -5,21 +5,33 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from driftgauge.drift.performance.errors import ErrorDetector, ErrorEvidence
+from driftgauge.drift.performance.errors import ErrorEvidence
+from driftgauge.drift.reference.baseline import Baseline
 
 _VERSION: Final = 1
 
 
-def dumps(state: ErrorEvidence, detector: ErrorDetector) -> str:
+class MaturedDetector(Protocol):
+    """A detector whose state can be kept."""
+
+    @property
+    def reference(self) -> Baseline:
+        """What rows are compared with."""
+
+    def start(self) -> ErrorEvidence:
+        """Return the state before the first row."""
+
+
+def dumps(state: ErrorEvidence, detector: MaturedDetector) -> str:
     """Return the state of a detector as JSON text."""
     return json.dumps({"version": _VERSION, "reference": detector.reference.hash, "state": _packed(state)})
 
 
-def loads(text: str, detector: ErrorDetector) -> ErrorEvidence:
+def loads(text: str, detector: MaturedDetector) -> ErrorEvidence:
     """Return the state that `dumps` wrote; ValueError if it is damaged or of another reference.
 
     Begin with `detector.start` then.

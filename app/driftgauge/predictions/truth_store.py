@@ -1,0 +1,269 @@
+"""What evaluations of ground truth read from the log, and what they leave to one another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Engine, and_, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.predictions.database import reading, writing
+from driftgauge.predictions.labels import LABEL
+from driftgauge.predictions.reader import Selection, read
+from driftgauge.predictions.rows import MICROSECONDS, LoggedModel, PredictionBatch
+from driftgauge.predictions.schema import labels, models, predictions, truth_cohorts, truth_states, versions
+
+MOST_COHORTS: Final = 2_500
+"""Cohorts that are kept of a model version: a hundred days of hours."""
+_ROWS: Final = 10_000
+"""Labels that are read at once."""
+
+
+@dataclass(frozen=True)
+class TruthRows:
+    """Predictions of one model version that have a label, in the order of their time."""
+
+    model: LoggedModel
+    """What they were made with; `actual` and `predicted` index its classes."""
+    time: FloatArray
+    """Seconds since 1970, shape [n]."""
+    scores: FloatArray
+    predicted: FloatArray
+    """Index of the class, NaN where unknown; for a regression the score."""
+    actual: FloatArray
+    """Index of the true class, negative for one that the model does not have; or the true number."""
+    lag: FloatArray
+    """Seconds until the label became known."""
+    features: FloatArray | None = None
+    """Shape [n, features], if they were asked for."""
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True)
+class TruthPage:
+    """Predictions that were read together: how many, and those that have a label."""
+
+    predicted: int
+    rows: Sequence[TruthRows]
+
+
+class TruthStore:
+    """The cohorts of one model version, beside its predictions and labels."""
+
+    def __init__(self, engine: Engine, model: str, version: str) -> None:
+        """Use a migrated database in which the version is registered."""
+        self._engine = engine
+        self._name = model
+        self._version = version
+        with reading(engine) as connection:
+            self._model: int = connection.execute(select(models.c.model).where(models.c.name == model)).scalar_one()
+        self._known: dict[int, LoggedModel] = {}
+
+    # ------------------------------------------------------------ the evaluator's turn
+
+    def acquire(self, owner: str, now: float, seconds: float) -> bool:
+        """Return whether `owner` may evaluate for so many seconds, because no other does."""
+        states, until = truth_states.c, _micro(now + seconds)
+        far = _micro(now + 10.0 * seconds)  # the owner's clock was ahead
+        with writing(self._engine) as connection:
+            is_free = (states.owner == owner) | (states.held_until < _micro(now)) | (states.held_until > far)
+            held = update(truth_states).where(self._own_state, is_free).values(owner=owner, held_until=until)
+            if connection.execute(held).rowcount:
+                return True
+            if connection.execute(select(states.owner).where(self._own_state)).first() is not None:
+                return False
+        try:
+            with self._engine.begin() as connection:
+                values = {"model": self._model, "version": self._version, "owner": owner, "held_until": until}
+                connection.execute(insert(truth_states).values(**values, content=""))
+        except IntegrityError:  # another process was first
+            return False
+        return True
+
+    def release(self, owner: str) -> None:
+        """Let others evaluate."""
+        with writing(self._engine) as connection:
+            mine = and_(self._own_state, truth_states.c.owner == owner)
+            connection.execute(update(truth_states).where(mine).values(held_until=0))
+
+    def state(self) -> str:
+        """Return what the last evaluation left; an empty text before the first."""
+        with reading(self._engine) as connection:
+            found = connection.execute(select(truth_states.c.content).where(self._own_state)).scalar()
+        return found or ""
+
+    def save(self, owner: str, content: str, changed: Sequence[tuple[float, bytes]]) -> bool:
+        """Store the state and changed cohorts by their start, if it is still the owner's turn; return whether it is."""
+        mine = and_(self._own_state, truth_states.c.owner == owner)
+        with writing(self._engine) as connection:
+            if not connection.execute(update(truth_states).where(mine).values(content=content)).rowcount:
+                return False
+            starts = [_micro(start) for start, _ in changed]
+            for start in starts:
+                connection.execute(delete(truth_cohorts).where(self._own_cohorts, truth_cohorts.c.start == start))
+            if changed:
+                keys = {"model": self._model, "version": self._version}
+                pairs = zip(starts, (content for _, content in changed), strict=True)
+                rows = [{**keys, "start": start, "content": packed} for start, packed in pairs]
+                connection.execute(insert(truth_cohorts), rows)
+            last = select(truth_cohorts.c.start).where(self._own_cohorts).order_by(truth_cohorts.c.start.desc())
+            oldest = connection.execute(last.limit(1).offset(MOST_COHORTS - 1)).scalar()
+            if oldest is not None:
+                connection.execute(delete(truth_cohorts).where(self._own_cohorts, truth_cohorts.c.start < oldest))
+        return True
+
+    def cohorts(self, since: float = -math.inf, until: float = math.inf) -> list[bytes]:
+        """Return the cohorts that start in a span, seconds since 1970, in order."""
+        query = select(truth_cohorts.c.content).where(self._own_cohorts).order_by(truth_cohorts.c.start)
+        if since > -math.inf:
+            query = query.where(truth_cohorts.c.start >= _micro(since))
+        if until < math.inf:
+            query = query.where(truth_cohorts.c.start < _micro(until))
+        with reading(self._engine) as connection:
+            return [bytes(content) for content in connection.execute(query).scalars()]
+
+    # ------------------------------------------------------------ predictions and labels
+
+    def newest_prediction(self) -> float | None:
+        """Return the latest time of a prediction, seconds since 1970; None without any."""
+        with reading(self._engine) as connection:
+            query = select(func.max(predictions.c.time)).where(predictions.c.model == self._model)
+            return _seconds(connection.execute(query).scalar())
+
+    def next_prediction(self, since: float) -> float | None:
+        """Return the time of the first prediction from a time on, seconds since 1970; None without one."""
+        with reading(self._engine) as connection:
+            query = select(func.min(predictions.c.time)).where(
+                predictions.c.model == self._model, predictions.c.time >= _micro(since)
+            )
+            return _seconds(connection.execute(query).scalar())
+
+    def count(self, since: float, until: float) -> int:
+        """Return how many predictions of the version were made in a span, seconds since 1970."""
+        own = predictions.c
+        span = (own.time >= _micro(since), own.time < _micro(until), own.version.in_(self._numbers()))
+        with reading(self._engine) as connection:
+            query = select(func.count()).select_from(predictions).where(own.model == self._model, *span)
+            return int(connection.execute(query).scalar_one())
+
+    def changed_since(self, received: int, most: int = _ROWS) -> tuple[list[float], int]:
+        """Return the times of predictions whose label arrived after a moment, and the moment of the last of them.
+
+        Moments are microseconds since 1970. At most `most` labels are read, and all that arrived at the same moment.
+        """
+        own = labels.c
+        with reading(self._engine) as connection:
+            arrived = select(own.received).where(own.model == self._model, own.received > received)
+            last = connection.execute(arrived.order_by(own.received).limit(1).offset(most - 1)).scalar()
+            if last is None:
+                last = connection.execute(select(func.max(own.received)).where(own.model == self._model)).scalar()
+            if last is None or last <= received:
+                return [], received
+            query = select(own.time).where(
+                *(own.model == self._model, own.outcome == LABEL, own.time.is_not(None)),
+                *(own.received > received, own.received <= last),
+            )
+            found = connection.execute(query).scalars()
+            return [time / MICROSECONDS for time in found], int(last)
+
+    def pages(self, since: float, until: float, *, with_features: bool) -> Iterator[TruthPage]:
+        """Yield the predictions of a span, seconds since 1970, in order, and the labels that have come for them."""
+        selection = Selection(self._name, self._version, since, until, with_features=with_features)
+        for batch in read(self._engine, selection):
+            yield TruthPage(len(batch), self._joined(batch))
+
+    def newest(self, until: float, most: int) -> list[TruthRows]:
+        """Return the newest predictions before a time that have a label, at most so many, oldest first."""
+        own, made = labels.c, predictions.c
+        numbers = self._numbers()
+        columns = (own.time, own.value, own.observed, made.score, made.prediction, made.version)
+        query = (
+            select(*columns)
+            .join(predictions, made.seq == own.seq)
+            .where(own.model == self._model, own.outcome == LABEL, own.time < _micro(until), made.version.in_(numbers))
+            .order_by(own.time.desc(), own.seq.desc())
+            .limit(most)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return self._truths(rows[::-1])
+
+    def _joined(self, batch: PredictionBatch) -> list[TruthRows]:
+        """Return the rows of a batch that have a label."""
+        self._known.update(batch.models)
+        own = labels.c
+        query = select(own.seq, own.value, own.observed).where(
+            *(own.model == self._model, own.outcome == LABEL),
+            *(own.time >= int(batch.time[0]), own.time <= int(batch.time[-1])),
+        )
+        with reading(self._engine) as connection:
+            found = {row.seq: (row.value, row.observed) for row in connection.execute(query)}
+        known = np.array([seq in found for seq in batch.seq.tolist()], dtype=np.bool_)
+        result = []
+        for version in np.unique(batch.version[known]).tolist():
+            places = np.flatnonzero(known & (batch.version == version))
+            values = np.array([found[seq] for seq in batch.seq[places].tolist()], dtype=np.float64)
+            features = batch.features.get(version)
+            if features is not None:
+                features = features[known[batch.rows_of(version)]]
+            result.append(
+                TruthRows(
+                    batch.models[version],
+                    batch.time[places] / MICROSECONDS,
+                    batch.scores[places],
+                    batch.predictions[places],
+                    values[:, 0],
+                    (values[:, 1] - batch.time[places]) / MICROSECONDS,
+                    features,
+                )
+            )
+        return result
+
+    def _truths(self, rows: Sequence[Any]) -> list[TruthRows]:
+        """Return labels with their predictions by the number of their version."""
+        table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(len(rows), 6)
+        result = []
+        for version in np.unique(table[:, 5]).astype(np.int64).tolist():
+            time, value, observed, score, predicted, _ = table[table[:, 5] == version].T
+            model = self._known[version]
+            answered = predicted if model.classes else score
+            lag = (observed - time) / MICROSECONDS
+            result.append(TruthRows(model, time / MICROSECONDS, score, answered, value, lag))
+        return result
+
+    def _numbers(self) -> list[int]:
+        """Return the numbers of the version; it has several if its features changed."""
+        with reading(self._engine) as connection:
+            query = select(versions).where(versions.c.model == self._model, versions.c.name == self._version)
+            for row in connection.execute(query):
+                if row.version not in self._known:
+                    self._known[row.version] = LoggedModel.read(self._name, row.name, row.description)
+        return [number for number, own in self._known.items() if own.version == self._version]
+
+    @property
+    def _own_state(self) -> Any:
+        return and_(truth_states.c.model == self._model, truth_states.c.version == self._version)
+
+    @property
+    def _own_cohorts(self) -> Any:
+        return and_(truth_cohorts.c.model == self._model, truth_cohorts.c.version == self._version)
+
+
+def class_indices(values: FloatArray) -> IntArray:
+    """Return indices of classes, -1 for an unknown one."""
+    return np.where(np.isnan(values), -1.0, values).astype(np.int64)
+
+
+def _micro(seconds: float) -> int:
+    return round(seconds * MICROSECONDS)
+
+
+def _seconds(microseconds: int | None) -> float | None:
+    return None if microseconds is None else microseconds / MICROSECONDS
