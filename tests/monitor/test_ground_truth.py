@@ -76,7 +76,7 @@ class Log:
                     time=times,
                     scores=scores,
                     predictions=(scores > 0.5).astype(np.float64),
-                    latency=np.ones(rows),
+                    latency=np.ones(rows, dtype=np.int64),
                     features=features,
                 )
             ]
