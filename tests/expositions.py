@@ -57,6 +57,8 @@ WORKERS = (
     WorkerFacts(NO_SLOT, np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]), is_running=False),
 )
 """One that runs, one that has ended, and the totals of folded slots."""
+CALLERS = (50.0, 8.0, 0.25)
+"""Limits of callers, in the order of `CALLER_LIMITS`."""
 
 OURS = ("model_", "http_", "process_")
 
@@ -78,7 +80,7 @@ class Exposition:
         workers: Sequence[WorkerFacts] = WORKERS,
     ) -> None:
         counters = server or counters_of(SERVER)
-        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers)
+        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS)
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (

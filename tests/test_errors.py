@@ -12,6 +12,7 @@ from driftgauge.errors import (
     DROPS,
     FAILURES,
     HANG_UPS,
+    LIMITED,
     LOG_DROPS,
     RECOVERIES,
     REJECTIONS,
@@ -30,7 +31,9 @@ def test_a_reason_is_its_own_code_in_snake_case(reason: Reason) -> None:
 
 
 def test_a_reason_belongs_to_one_metric_except_damage_and_what_fails_in_monitoring() -> None:
-    grouped = Counter([*REJECTIONS, *DENIALS, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS, *SHADOW_DROPS])
+    grouped = Counter(
+        [*REJECTIONS, *DENIALS, *LIMITED, *FAILURES, *DROPS, *RECOVERIES, *HANG_UPS, *LOG_DROPS, *SHADOW_DROPS]
+    )
     twice = {reason for reason, metrics in grouped.items() if metrics > 1}
     assert twice == {Reason.STATE_DAMAGED, Reason.MONITORING_FAILED}
 
@@ -43,6 +46,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
     assert set(Reason) - {
         *REJECTIONS,
         *DENIALS,
+        *LIMITED,
         *FAILURES,
         *DROPS,
         *RECOVERIES,
@@ -58,6 +62,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.AHEAD_OF_ARRIVAL,
         Reason.NOT_READY,
         Reason.NOT_FOUND,
+        Reason.MODEL_NOT_NAMED,
         Reason.UNKNOWN_WINDOW,
         Reason.TOO_MANY_COLUMNS,
         Reason.UNKNOWN_FORMAT,

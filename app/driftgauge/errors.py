@@ -58,6 +58,13 @@ class Reason(StrEnum):
     """The token of the request is unknown."""
     MISSING_SCOPE = "missing_scope"
     """The token does not allow what the request asks for."""
+    # Requests of a caller that asks for too much.
+    RATE_LIMITED = "rate_limited"
+    """The caller sends more requests per second than it may."""
+    TOO_MANY_CONCURRENT_REQUESTS = "too_many_concurrent_requests"
+    """The caller has as many requests at the same time as it may."""
+    QUEUE_SHARE_USED = "queue_share_used"
+    """The caller's requests that wait for the model have taken its share of the queue."""
     # Predictions that fail.
     MODEL_FAILED = "model_failed"
     """The model raised on accepted rows."""
@@ -181,6 +188,8 @@ REJECTIONS: Final = (
 """Reasons of refused requests to predict."""
 DENIALS: Final = (Reason.MISSING_TOKEN, Reason.INVALID_TOKEN, Reason.MISSING_SCOPE)
 """Reasons of requests whose caller may not send them."""
+LIMITED: Final = (Reason.RATE_LIMITED, Reason.TOO_MANY_CONCURRENT_REQUESTS, Reason.QUEUE_SHARE_USED)
+"""Reasons of requests whose caller asks for too much."""
 FAILURES: Final = (Reason.MODEL_FAILED,)
 """Reasons of accepted predictions that fail."""
 DROPS: Final = (Reason.MONITORING_FAILED, Reason.LOG_FULL, Reason.STATE_DAMAGED)

@@ -16,8 +16,9 @@ from driftgauge import __version__
 from driftgauge.composition import WatchedModel, check_service, check_state, compose_model, compose_service
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
-from driftgauge.edges.http.access import Access, access_of
+from driftgauge.edges.http.access import Access, access_of, caller_bounds
 from driftgauge.edges.http.body_reader import BodyReader
+from driftgauge.edges.http.caller_log import CallerLog
 from driftgauge.edges.http.connection.connections import (
     ConnectionLimits,
     Connections,
@@ -42,6 +43,7 @@ from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
 from driftgauge.serving.batcher import Batcher, BatchLimits
+from driftgauge.serving.caller_limits import CallerLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
@@ -105,7 +107,7 @@ def compose(
     """Assemble a server around a bundle; BundleError for a wrong model, StateError if its state must not be used."""
     monitoring = compose_service(settings, [bundle.info.name], clock, http_series(measured()), service)
     http = HttpCounters(measured(), monitoring.service.store.counters, monitoring.service.publisher.soon)
-    access = access_of(settings, settings.host, monitoring.service.problems, http.denied)
+    access = access_of(settings, settings.host, monitoring.service.problems, http.denied, _limits(settings, http))
     context = ServerContext(
         settings=settings,
         monitoring=monitoring,
@@ -146,6 +148,7 @@ def load_model(
         failures=failures,
         clock=clock,
         access=access,
+        shares=access.shares(settings.max_queued_requests, settings.max_queued_rows),
     )
     return ServedModel(
         info=info,
@@ -172,6 +175,10 @@ def check_served_state(settings: Settings, bundle: Bundle, service: int) -> None
     """Raise StateError if a service must not use its state, or that of its model; takes none."""
     check_service(settings, [bundle.info.name], http_series(measured()), service)
     check_state(settings, watched(settings, bundle, service))
+
+
+def _limits(settings: Settings, http: HttpCounters) -> CallerLimits:
+    return CallerLimits(caller_bounds(settings), CallerLog(http.limited))
 
 
 def _verified(bundle: Bundle) -> Predictor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from driftgauge.alerting.alerts import alert_names, alert_rules
+from driftgauge.alerting.alerts.server import LIMITED_HOLD
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import write
 from driftgauge.alerting.runbook_values import default_settings
@@ -132,6 +133,7 @@ STATUS = re.compile(r"\b(?:200|4\d\d|50[03])\b")
 STATED: dict[str, set[str]] = {
     # What the page states beside the settings: each is compared with its constant below.
     "DriftgaugeConnectionsRefused": {"10,000", "64", "5", "3", "1,000"},
+    "DriftgaugeCallerLimited": {"5", "15"},
     "DriftgaugeErrorBudgetBurn": {"1"},
     "DriftgaugeLatencyHigh": {"95", "5", "10", "100", "1", "0.5", "2.5"},
     "DriftgaugeDown": {"0"},
@@ -159,7 +161,9 @@ def test_the_numbers_that_pages_state_are_those_of_the_program() -> None:
     connections = PAGES.page("DriftgaugeConnectionsRefused")
     assert f"by default {DEFAULT_CONNECTIONS:,}, or the limit of open files minus {RESERVED_FILES}" in connections
     assert f"took more than {SLOW_SECONDS:.0f} seconds to arrive" in connections
-    for name in ("DriftgaugeConnectionsRefused", "DriftgaugeLatencyHigh", "ModelObservationsDropped"):
+    assert f"for {LIMITED_HOLD[:-1]} minutes" in PAGES.page("DriftgaugeCallerLimited")
+    limited = ("DriftgaugeConnectionsRefused", "DriftgaugeCallerLimited")
+    for name in (*limited, "DriftgaugeLatencyHigh", "ModelObservationsDropped"):
         ranges = {found for rule in rules_of(name) for found in re.findall(r"\[(\w+)\]", rule["expr"])}
         assert ranges == {"5m"}, f"the page of {name} says 5 minutes"
         assert re.search(r"\b5\sminutes", PAGES.page(name))

@@ -34,6 +34,7 @@ http_requests_total{method="POST",handler="/predict",code="500"} RISING
 http_requests_total{method="POST",handler="/predict",code="200"} RISING
 http_requests_error_budget_ratio 0.001
 http_connections_refused_total{reason="too_many_connections"} RISING
+http_requests_limited_total{reason="rate_limited"} RISING
 model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="1.0"} 0
 model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="2.5"} RISING
 model_prediction_latency_seconds_bucket{MODEL,batch_size_bucket="small",le="+Inf"} RISING

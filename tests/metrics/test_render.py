@@ -9,10 +9,11 @@ import pytest
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.facts import ReleaseFacts, ServerFacts
-from driftgauge.metrics.render import COLUMNS_AT_ONCE, render_chunks
+from driftgauge.metrics.render import COLUMNS_AT_ONCE, render, render_chunks
 from driftgauge.metrics.series import (
     BATCH_SIZES,
     BIN_ROWS,
+    CALLER_LIMITS,
     CONNECTIONS_REFUSED,
     ERROR_BUDGET,
     HTTP_DURATION,
@@ -25,6 +26,7 @@ from driftgauge.metrics.series import (
     PREDICTIONS,
     PROCESS,
     REQUESTS_DENIED,
+    REQUESTS_LIMITED,
     SCORE,
     SCORE_BUCKETS,
     monitor_series,
@@ -205,9 +207,17 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         CONNECTIONS_REFUSED.name.removesuffix("_total"),
         REQUESTS_DENIED.name.removesuffix("_total"),
         ERROR_BUDGET,
+        REQUESTS_LIMITED.name.removesuffix("_total"),
+        *(limit.name for limit in CALLER_LIMITS),
         *(spec.name.removesuffix("_total") for spec in PROCESS),
         "python_info",
     }
+
+
+def test_a_caller_without_limits_has_no_series_of_them() -> None:
+    text = render(TEXT, [], ServerFacts((), {}, 0.001))[0].decode()
+    assert "http_caller" not in text
+    assert "http_caller_concurrent_requests_limit 8" in Exposition(TEXT, []).text
 
 
 @pytest.mark.parametrize("accept", FORMATS)

@@ -8,6 +8,7 @@ from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.series import (
     BINS,
     BUDGET,
+    CALLER_LIMITS,
     INFO,
     MODEL_LABELS,
     PROCESS,
@@ -23,5 +24,8 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     of_model: tuple[Declared | ReportGauge | ShareGauge | MonitorGauge, ...]
     of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *REPORT_GAUGES, *SHARE_GAUGES, *MONITOR_GAUGES)
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
-    listed += [(spec.name, spec.type, spec.labels, spec.help) for spec in (*server_series(()), *PROCESS, BUDGET)]
+    listed += [
+        (spec.name, spec.type, spec.labels, spec.help)
+        for spec in (*server_series(()), *PROCESS, BUDGET, *CALLER_LIMITS)
+    ]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

@@ -110,3 +110,5 @@ class ServerFacts:
     arrays: Arrays
     error_budget_ratio: float
     workers: Sequence[WorkerFacts] = ()
+    caller_limits: Sequence[float | None] = (None, None, None)
+    """What one caller may ask of a worker, in the order of `CALLER_LIMITS`; None without a limit."""

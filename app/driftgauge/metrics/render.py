@@ -40,6 +40,7 @@ from driftgauge.metrics.series import (
     ABOUT_LABELS,
     BINS,
     BUDGET,
+    CALLER_LIMITS,
     CPU,
     FEATURE,
     INFO,
@@ -192,6 +193,8 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     for spec in server.series:
         yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
+    for limit, number in zip(CALLER_LIMITS, server.caller_limits, strict=True):
+        yield from _family(limit, openmetrics, [] if number is None else [[sample(limit.name, "", number)]])
 
 
 def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:

@@ -16,6 +16,7 @@ from driftgauge.errors import (
     DROPS,
     FAILURES,
     HANG_UPS,
+    LIMITED,
     LOG_DROPS,
     RECOVERIES,
     REJECTIONS,
@@ -290,6 +291,7 @@ def server_series(routes: Sequence[Route], from_start: Iterable[Labels] = ()) ->
         ),
         CONNECTIONS_REFUSED,
         REQUESTS_DENIED,
+        REQUESTS_LIMITED,
     )
 
 
@@ -308,6 +310,13 @@ REQUESTS_DENIED: Final = CounterSpec(
     "Requests that were refused because they had no token, an unknown one, or one without the scope, by reason.",
     ("reason",),
     each(DENIALS),
+)
+REQUESTS_LIMITED: Final = CounterSpec(
+    "http_requests_limited_total",
+    "counter",
+    "Requests that were answered 429, because their caller sends too many or holds its share of the queue, by reason.",
+    ("reason",),
+    each(LIMITED),
 )
 
 
@@ -357,3 +366,21 @@ ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
 BUDGET: Final = Declared(
     ERROR_BUDGET, "gauge", "Share of prediction requests that may fail because of the server: the error budget."
 )
+CALLER_LIMITS: Final = (
+    Declared(
+        "http_caller_requests_per_second_limit",
+        "gauge",
+        "Average number of requests per second that one caller may send to a worker; absent without a limit.",
+    ),
+    Declared(
+        "http_caller_concurrent_requests_limit",
+        "gauge",
+        "Requests of one caller that a worker answers at the same time; absent without a limit.",
+    ),
+    Declared(
+        "http_caller_queue_share_limit_ratio",
+        "gauge",
+        "Share of a model's queue that one caller may hold; absent without a limit.",
+    ),
+)
+"""In the order of `ServerFacts.caller_limits`."""

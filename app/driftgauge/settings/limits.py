@@ -55,6 +55,39 @@ class LimitSettings(BaseModel):
         description="Time limit for an idle connection, before its first request and between requests.",
     )
 
+    max_requests_per_second: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Average number of requests per second that one caller may send to a worker; further ones get 429. "
+        "Default: no limit.",
+    )
+    max_request_burst: int | None = Field(
+        None,
+        ge=1,
+        description="Number of requests that a caller may send at once before `max_requests_per_second` applies. "
+        "Default: those of one second.",
+    )
+    max_concurrent_requests: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of requests of one caller that a worker answers at the same time; further ones get "
+        "429. Default: no limit.",
+    )
+    max_queue_share_ratio: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of a model's queue (`max_queued_requests`, `max_queued_rows`) that one caller may hold; "
+        "beyond it requests get 429. 1 is no limit.",
+    )
+
+    @model_validator(mode="after")
+    def _burst_has_a_rate(self) -> Self:
+        if self.max_request_burst is not None and self.max_requests_per_second is None:
+            raise ValueError("max_request_burst needs max_requests_per_second: set both, or neither")
+        return self
+
     @model_validator(mode="after")
     def _largest_body_fits(self) -> Self:
         if self.max_pending_bytes < self.max_body_bytes:

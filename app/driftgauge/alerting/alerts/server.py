@@ -28,6 +28,8 @@ LATENCY_REQUESTS: Final = 20
 """Fewest requests of which a 95th percentile is judged."""
 DOWN_HOLD: Final = "1m"
 """Time that a server does not answer before an alert, if scrapes allow it."""
+LIMITED_HOLD: Final = "15m"
+"""Time for which a caller is limited before an alert: a client that sends a batch now and then is no problem."""
 DISCOVERY: Final = "5s"
 """Time after its start until Prometheus knows its targets."""
 
@@ -39,6 +41,7 @@ def server_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     yield from _burn_rates(scope)
     yield from _latency(options, scope)
     yield _refused(options, scope)
+    yield _limited(options, scope)
 
 
 def down_hold(options: MonitoringOptions) -> str:
@@ -119,5 +122,19 @@ def _refused(options: MonitoringOptions, scope: Scope) -> Alert:
         "A server refuses clients because all its connections are in use.",
         "{{ $labels.instance }} of {{ $labels.job }} refused or closed about {{ $value | humanize }} connections in "
         "the last 5m ({{ $labels.reason }}), because it has reached its maximum.",
+        keeps=("instance",),
+    )
+
+
+def _limited(options: MonitoringOptions, scope: Scope) -> Alert:
+    """Return the alert on callers that have reached a limit of theirs for long."""
+    return Alert(
+        "DriftgaugeCallerLimited",
+        "warning",
+        f"sum by ({scope.job('instance', 'reason')}) (increase(http_requests_limited_total[5m])) > 0",
+        LIMITED_HOLD,
+        "A server has been refusing requests of a caller that reached its limit.",
+        "{{ $labels.instance }} of {{ $labels.job }} answered about {{ $value | humanize }} requests with 429 in the "
+        f"last 5m ({{{{ $labels.reason }}}}), and has done so for {LIMITED_HOLD}.",
         keeps=("instance",),
     )

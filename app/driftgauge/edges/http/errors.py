@@ -14,8 +14,9 @@ from starlette.responses import Response
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats import infer_v2
 from driftgauge.edges.http.connection.connections import REFUSED_KEY
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import LIMITED, Reason, Refused
 from driftgauge.monitor.problems import Problems
+from driftgauge.serving.caller_limits import RETRY_KEY
 
 STATUS: Final[Mapping[Reason, int]] = {
     Reason.NOT_UTF8: 400,
@@ -33,6 +34,7 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.BODY_TOO_LARGE: 413,
     Reason.URL_TOO_LONG: 414,
     Reason.HEADERS_TOO_LARGE: 431,
+    **dict.fromkeys(LIMITED, 429),
     Reason.MODEL_FAILED: 500,
     Reason.NOT_READY: 503,
     Reason.OVERLOADED: 503,
@@ -106,7 +108,17 @@ def install_error_handlers(app: FastAPI, failures: Problems) -> None:
 async def refused(request: Request, error: Exception) -> Response:
     """Answer a request that was refused."""
     assert isinstance(error, Refused)  # noqa: S101  # the type for which it is installed
-    return shaped(_path(request), error.reason, error.message, error.detail, challenge(error.reason))
+    return shaped(_path(request), error.reason, error.message, error.detail, help_headers(error))
+
+
+def help_headers(error: Refused) -> dict[str, str]:
+    """Return the headers that say what to send, or when to try again."""
+    return {**challenge(error.reason), **retry_after(error.detail)}
+
+
+def retry_after(detail: Mapping[str, object]) -> dict[str, str]:
+    """Return the header that says when to try again, for a refusal whose detail states it."""
+    return {"retry-after": str(detail[RETRY_KEY])} if RETRY_KEY in detail else {}
 
 
 def challenge(reason: Reason) -> dict[str, str]:

@@ -169,6 +169,7 @@ class FastPath:
         try:
             await self._app(scope, receive, remember)
         finally:
+            self._access.leave(scope)
             # Only FastAPI's own routes are in the scope; for others the path is the template.
             template = getattr(scope.get("route"), "path", None) or path
             self._counters.count(method, handler(template), code, time.perf_counter() - started)
@@ -180,7 +181,7 @@ class FastPath:
         code = 500
         try:
             try:
-                if self._access.is_on:
+                if self._access.is_checking:
                     self._access.admit(scope, TokenScope.PREDICT)
                 reply = await endpoint.reply(scope, receive)
             except Refused as error:
@@ -195,6 +196,7 @@ class FastPath:
             await send({"type": "http.response.start", "status": code, "headers": reply.headers})
             await send({"type": "http.response.body", "body": reply.body})
         finally:
+            self._access.leave(scope)
             self._counters.count("POST", template, code, time.perf_counter() - started)
 
     async def _refuse(self, refused: Refused, path: str, scope: Scope, receive: Receive, send: Send) -> None:

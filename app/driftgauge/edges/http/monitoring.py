@@ -14,6 +14,7 @@ from fastapi import Request
 from driftgauge.common.quoting import named, shortened
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.common.versions import Versions
+from driftgauge.edges.http.access import caller_bounds
 from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts, WorkerFacts
@@ -147,7 +148,9 @@ class Monitoring:
             for own in members
             if own.number is not None or own.counted["process"].any()  # no slot was folded
         ]
-        return ServerFacts(self.service.series, sum_totals(members), self.settings.error_budget_ratio, workers)
+        callers = caller_bounds(self.settings).stated
+        budget = self.settings.error_budget_ratio
+        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers)
 
     def service_problems(self) -> list[str]:
         """Return a sentence for each problem with what is the service's own."""

@@ -37,8 +37,8 @@ class Route:
 
     @property
     def all_codes(self) -> tuple[int, ...]:
-        """Its status codes, with those of requests without a token that allows it."""
-        return self.codes if self.scope is None else tuple(dict.fromkeys((*self.codes, 401, 403)))
+        """Its status codes, with those of requests whose token does not allow it, or whose caller sends too many."""
+        return self.codes if self.scope is None else tuple(dict.fromkeys((*self.codes, 401, 403, 429)))
 
     @property
     def is_documented(self) -> bool:

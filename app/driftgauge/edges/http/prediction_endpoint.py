@@ -18,7 +18,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.fields import unmarked
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.formats.large.structure import Structure, survey
-from driftgauge.edges.http.access import Access
+from driftgauge.edges.http.access import Access, caller_name, caller_of
 from driftgauge.edges.http.body_reader import (
     INLINE_BYTES,
     SURVEYED_BYTES,
@@ -30,13 +30,21 @@ from driftgauge.edges.http.body_reader import (
 )
 from driftgauge.edges.http.body_thread import Urgency
 from driftgauge.edges.http.encodings import READ, coding_of
-from driftgauge.edges.http.errors import CHALLENGES, INTERNAL, REQUEST_FAILED, RETRY_AFTER_SECONDS, status_of
-from driftgauge.errors import DENIALS, ModelFailed, Reason, Refused
+from driftgauge.edges.http.errors import (
+    CHALLENGES,
+    INTERNAL,
+    REQUEST_FAILED,
+    RETRY_AFTER_SECONDS,
+    retry_after,
+    status_of,
+)
+from driftgauge.errors import DENIALS, LIMITED, ModelFailed, Reason, Refused
 from driftgauge.models.predictor import Batch, Predictor
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
 from driftgauge.predictions.log import ModelLog
 from driftgauge.serving.batcher import Batcher
+from driftgauge.serving.queue_shares import QueueShares
 from driftgauge.serving.request import Answer, QueuedRequest
 
 INLINE_ROWS: Final = 256
@@ -51,6 +59,10 @@ _HELP: Final[Mapping[Reason, Sequence[Header]]] = {
     **{reason: [(b"www-authenticate", text.encode())] for reason, text in CHALLENGES.items()},
 }
 """Headers that tell the client when to retry, which encodings are accepted, or that a token is needed."""
+COUNTED_ELSEWHERE: Final = frozenset((*DENIALS, *LIMITED))
+"""Reasons that are no fault of the rows: `http_requests_denied_total` and `http_requests_limited_total` have them."""
+_EARLY: Final = frozenset((Reason.OVERLOADED, *LIMITED))
+"""Reasons of requests that are refused before their body is read."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -115,6 +127,7 @@ class PredictionEndpoint(Generic[R]):
     failures: Problems
     clock: Callable[[], float]
     access: Access
+    shares: QueueShares
 
     async def answer(self, request: Request) -> Response:
         """Answer a request that came through FastAPI's routing; the fast path calls `reply` instead."""
@@ -133,11 +146,15 @@ class PredictionEndpoint(Generic[R]):
         decoded: R | None = None
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
+            caller = caller_name(scope, caller_of(scope)) if self.shares.is_on else ""
+            self.shares.admit(caller)
             decoded = await self._decode(scope, receive)
             if decoded.event is not None:
                 self.access.require(scope, Scope.TIMESTAMPS, "a timestamp")
             ids = self.codec.ids(decoded, arrival)
-            answer = await self._predict(QueuedRequest(decoded.batch, arrival, decoded.event, started, ids), receive)
+            request = QueuedRequest(decoded.batch, arrival, decoded.event, started, ids)
+            with self.shares.hold(caller, len(decoded.batch)):
+                answer = await self._predict(request, receive)
             if self.capture.log is not None and self.capture.log.acknowledges:
                 await self._acknowledged(self.capture.log)
             if len(answer.labels) <= INLINE_ROWS:
@@ -153,8 +170,8 @@ class PredictionEndpoint(Generic[R]):
             return self._refusal(Reason.MODEL_FAILED, f"{error}; nothing was predicted", {})
 
     def refused(self, error: Refused, headers: Sequence[Header] = ()) -> Reply:
-        """Count a refused request and return its answer; `Access` counts those that it refuses."""
-        if error.reason not in DENIALS:
+        """Count a refused request and return its answer; tokens and callers' limits count their own."""
+        if error.reason not in COUNTED_ELSEWHERE:
             self.capture.refused(error.reason)
         return self._refusal(error.reason, error.message, error.detail, headers)
 
@@ -229,7 +246,9 @@ class PredictionEndpoint(Generic[R]):
     def _refusal(
         self, reason: Reason, message: str, detail: Mapping[str, object], headers: Sequence[Header] = ()
     ) -> Reply:
-        return reply_of(status_of(reason), self.codec.error(reason, message, detail), *_HELP.get(reason, ()), *headers)
+        retry = [(b"retry-after", text.encode()) for text in retry_after(detail).values()]
+        help_headers = (*_HELP.get(reason, ()), *retry, *headers)
+        return reply_of(status_of(reason), self.codec.error(reason, message, detail), *help_headers)
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -242,6 +261,6 @@ def closing(scope: AsgiScope, error: Refused) -> Sequence[Header]:
     """Return `Connection: close` if the client sent `Expect: 100-continue`, or its body was refused unread."""
     headers = headers_of(scope)
     unread = error.reason is Reason.BODY_TOO_LARGE or b"expect" in headers
-    if error.reason is Reason.OVERLOADED:  # small bodies have usually arrived already
+    if error.reason in _EARLY:  # small bodies have usually arrived already
         unread = unread or stated_length(scope) > SURVEYED_BYTES or b"transfer-encoding" in headers
     return [(b"connection", b"close")] if unread else []

@@ -11,6 +11,7 @@ from driftgauge.metrics.series import (
     HTTP_DURATION,
     HTTP_REQUESTS,
     REQUESTS_DENIED,
+    REQUESTS_LIMITED,
     CounterSpec,
     Route,
     server_series,
@@ -69,6 +70,10 @@ class HttpCounters:
     def denied(self, reason: Reason) -> None:
         """Count a request without a token that allows it; its answer is counted apart."""
         self.counters.add(REQUESTS_DENIED.name, 1.0, reason)
+
+    def limited(self, reason: Reason) -> None:
+        """Count a request whose caller has reached a limit; its answer is counted apart."""
+        self.counters.add(REQUESTS_LIMITED.name, 1.0, reason)
 
     def _labels(self, method: str, template: str, code: str) -> tuple[str, str, str]:
         """Return the labels of an answer that has no series of its own."""

@@ -53,7 +53,7 @@ ROUTES: Final = (
     Route("GET", "/docs", docs_page.docs, (200,), "docs", READ),
     Route("GET", "/docs/{asset}", docs_page.docs_asset, (200, 404), "docs", None),
 )
-DOCUMENT: Final = ("GET", "/openapi.json", (200, 401, 403))
+DOCUMENT: Final = ("GET", "/openapi.json", (200, 401, 403, 429))
 """The route that the application itself adds; it needs the scope `read`."""
 
 
@@ -82,9 +82,9 @@ def install_routes(
 
 
 def _dependencies(route: Route, access: Access, *, open_metrics: bool) -> list[Any]:
-    if route.scope is None or not access.is_on or (open_metrics and route.path == METRICS):
+    if route.scope is None or not access.is_checking or (open_metrics and route.path == METRICS):
         return []
-    return [Depends(access.requires(route.scope))]
+    return [Depends(access.requires(route.scope, is_limited=route.path != METRICS))]
 
 
 def _error(route: Route) -> type[BaseModel]:

@@ -191,6 +191,7 @@ _OVERLOADED: Final = "The queue of the model is full. Retry after the seconds in
 _RETRY_AFTER: Final = {"schema": {"type": "integer"}, "description": "Seconds to wait before the next attempt."}
 _DESCRIPTIONS: Final = {
     400: "The body is not valid JSON in UTF-8, or not compressed as Content-Encoding claims.",
+    429: "The caller sends too many requests; `Retry-After` says when to try again.",
     401: "The request has no token, or an unknown one.",
     403: "The token lacks the scope of the route, or the request comes from a page of another site whose origin is "
     "not in allowed_origins.",
