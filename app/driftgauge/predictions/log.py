@@ -10,10 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from driftgauge.predictions.database import sqlite_file
 from driftgauge.predictions.description import Described
 from driftgauge.predictions.recorder import Counts, ModelRecorder
+from driftgauge.predictions.retention import Limits
 from driftgauge.predictions.rows import SOURCES
 from driftgauge.predictions.store import PredictionStore
+from driftgauge.predictions.upkeep import DiskGuard, Upkeep
 from driftgauge.predictions.writer import PredictionWriter
 
 
@@ -29,6 +32,11 @@ class LogOptions:
     max_age_seconds: float = 604_800.0
     max_bytes: int = 2_147_483_648
     min_free_bytes: int = 536_870_912
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the embedded database; None for a database elsewhere."""
+        return None if self.url is not None or self.state_folder is None else sqlite_file(self.state_folder).parent
 
     @property
     def is_possible(self) -> bool:
@@ -61,12 +69,17 @@ class PredictionLog:
     def __init__(self, options: LogOptions, clock: Callable[[], float], failed: Callable[[Exception], None]) -> None:
         """Take the options; `clock` gives seconds since 1970, and `failed` is told of errors of the database."""
         self.options: Final = options
+        self.guard: Final = DiskGuard(options.folder, options.min_free_bytes)
         self.writer: Final = PredictionWriter(
             self.store,
             queue_rows=options.queue_rows,
             clock=clock,
             failed=failed,
+            has_room=self.guard.has_room,
             acknowledges=options.acknowledges,
+        )
+        self.upkeep: Final = Upkeep(
+            self.store, Limits(options.max_age_seconds, options.max_bytes), clock, failed, options.folder
         )
         self._opening = threading.Lock()
         self._store: PredictionStore | None = None
@@ -87,9 +100,11 @@ class PredictionLog:
     def start(self) -> None:
         """Start to write."""
         self.writer.start()
+        self.upkeep.start()
 
     def close(self, seconds: float) -> None:
         """Write what is queued, for at most so long, and close the database."""
+        self.upkeep.close(0.0)
         self.writer.close(seconds)
         with self._opening:
             if self._store is not None:

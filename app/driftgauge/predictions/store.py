@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby, repeat
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +58,12 @@ class PredictionStore:
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def alone(self, number: int) -> Iterator[bool]:
+        """Hold a lock of a PostgreSQL database while the block runs; gives false if another process holds it."""
+        with reading(self.engine) as connection:
+            yield bool(connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (number,)).scalar())
 
     # ------------------------------------------------------------ writing
 

@@ -1,0 +1,110 @@
+"""Keeps the prediction log within its limits: one process at a time deletes, and each looks at the free disk space."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from driftgauge.common.private_files import FileLock
+from driftgauge.predictions.retention import Limits, retain, used_bytes
+from driftgauge.predictions.store import PredictionStore
+
+INTERVAL_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 2.0
+"""Time for which a look at the free disk space is believed."""
+LOCK: Final = "upkeep.lock"
+_ADVISORY_LOCK: Final = 0x64726967
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the disk that holds a folder."""
+    return shutil.disk_usage(folder).free
+
+
+class DiskGuard:
+    """Says whether the disk has room for more predictions."""
+
+    def __init__(self, folder: Path | None, min_free_bytes: int, free: Callable[[Path], int] = free_bytes) -> None:
+        """Watch the disk of a folder; without one, of a database elsewhere, there is always room."""
+        self._folder: Final = folder
+        self._min_free_bytes: Final = min_free_bytes
+        self._free: Final = free
+        self._looked_at = -LOOK_SECONDS
+        self.free_bytes: int | None = None
+        """Free space at the last look; None before the first, and without a folder."""
+
+    def has_room(self) -> bool:
+        """Return whether the log may grow."""
+        if self._folder is None:
+            return True
+        now = time.monotonic()
+        if self.free_bytes is None or now - self._looked_at >= LOOK_SECONDS:
+            nearest = next(own for own in (self._folder, *self._folder.parents) if own.exists())
+            self.free_bytes = self._free(nearest)
+            self._looked_at = now
+        return self.free_bytes >= self._min_free_bytes
+
+
+class Upkeep:
+    """Deletes by interval what is beyond the limits, in a thread of its own."""
+
+    def __init__(
+        self,
+        store: Callable[[], PredictionStore],
+        limits: Limits,
+        clock: Callable[[], float],
+        failed: Callable[[Exception], None],
+        folder: Path | None = None,
+    ) -> None:
+        """Look after what `store` opens; processes that share `folder` take turns."""
+        self._store: Final = store
+        self._limits: Final = limits
+        self._clock: Final = clock
+        self._failed: Final = failed
+        self._folder: Final = folder
+        self._is_closing: Final = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.used_bytes: int | None = None
+        """Size of the log at the last look; None before the first."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="prediction-log-upkeep", daemon=True)
+        self._thread.start()
+
+    def close(self, seconds: float) -> None:
+        """End the thread, and wait for it at most so long."""
+        self._is_closing.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._is_closing.wait(INTERVAL_SECONDS):
+            try:
+                self.once()
+            except Exception as error:
+                self._failed(error)
+
+    def once(self) -> None:
+        """Delete what is beyond the limits, unless another process does; PredictionLogError if the database fails."""
+        store = self._store()
+        if self._folder is None:
+            with store.alone(_ADVISORY_LOCK) as is_alone:
+                self._retain(store, is_alone=is_alone)
+            return
+        lock = FileLock(self._folder / LOCK)
+        is_alone = lock.acquire()
+        try:
+            self._retain(store, is_alone=is_alone)
+        finally:
+            if is_alone:
+                lock.release()
+
+    def _retain(self, store: PredictionStore, *, is_alone: bool) -> None:
+        if is_alone:
+            retain(store.engine, self._limits, self._clock())
+        self.used_bytes = used_bytes(store.engine)
