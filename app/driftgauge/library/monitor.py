@@ -9,9 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, overload
 
+import numpy as np
+
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.errors import Reason, Refused, SettingsError
+from driftgauge.library.ids import prediction_ids
 from driftgauge.library.rows import RowReader
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
@@ -112,25 +115,36 @@ class Monitor:
 
     # ------------------------------------------------------------ rows
 
-    def observe(self, rows: Any, *, prediction: Any = None, prediction_class: Any = None, at: Any = None) -> None:
+    def observe(
+        self, rows: Any, *, prediction: Any = None, prediction_class: Any = None, at: Any = None, ids: Any = None
+    ) -> None:
         """Count rows and their predictions: all rows of a call, or none.
 
         `rows` is a dict by name, a list of dicts, an array ([columns] or [n, columns] in the baseline's order) or a
         DataFrame. `prediction` is the score of the row, or one for each row: a probability, or the value of a
         regression; `prediction_class` the class, if the baseline has classes. `at` are the rows' own times, if they
-        have some. Missing values are None or NaN.
+        have some. Missing values are None or NaN. `ids` are their prediction ids, a text or one for each row: with a
+        state folder or `prediction_log_url`, rows that have ids are kept in the prediction log, where ground truth
+        finds them.
 
         Rows that do not fit are counted by reason, and raised as `Refused` with `on_error="raise"`.
         """
         try:
             opened = self._session.opened or self._session.current()
+            texts = None if ids is None else prediction_ids(ids)
             if at is None:
                 values = self._rows.row(rows, prediction, prediction_class)
                 if values is not None:
-                    opened.observe_row(values, self._clock())
+                    now = self._clock()
+                    if texts is not None:
+                        opened.keep(values[np.newaxis].copy(), now, None, texts)
+                    opened.observe_row(values, now)
                     return
             columns = self._rows.read(rows, prediction, prediction_class)
-            opened.observe(columns, self._clock(), event_times(at, len(columns)))
+            now, event = self._clock(), event_times(at, len(columns))
+            if texts is not None:
+                opened.keep(columns, now, event, texts)
+            opened.observe(columns, now, event)
         except Exception as error:
             self._failed(error)
             if self._on_error == "raise":

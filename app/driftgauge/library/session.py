@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import Final
@@ -20,9 +20,11 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.library.background import Background
+from driftgauge.library.ids import require_one_each
 from driftgauge.library.logs import standard_log
 from driftgauge.library.source import WatchedSource
 from driftgauge.metrics.series import LIBRARY, PREDICTIONS, SCORE
+from driftgauge.monitor.capture import Answered
 from driftgauge.monitor.row_observer import RowObserver
 from driftgauge.settings.options import Settings
 
@@ -46,6 +48,8 @@ class Opened:
         self._score = names.index(PREDICTION) if PREDICTION in names else None
         self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
         self.background: Final = Background(monitoring)
+        own = monitoring.model()
+        self._log = None if monitoring.predictions is None else own.way_into(monitoring.predictions)
         monitoring.start()
 
     def observe(self, columns: FloatArray, arrival: float, event: FloatArray | None) -> None:
@@ -57,6 +61,25 @@ class Opened:
             if self._score is not None:
                 scores = columns[:, self._score]
                 counters.observe(SCORE, scores[np.isfinite(scores)])
+
+    def keep(self, columns: FloatArray, arrival: float, event: FloatArray | None, ids: Sequence[str]) -> None:
+        """Put rows in line for the prediction log, if there is one; Refused for another number of ids than of rows."""
+        require_one_each(ids, len(columns))
+        if self._log is None:
+            return
+        scores = np.full(len(columns), np.nan) if self._score is None else columns[:, self._score]
+        self._log.put(
+            Answered(
+                rows=[len(columns)],
+                latency_seconds=[0.0],
+                scores=scores,
+                columns=columns,
+                arrival=np.full(len(columns), arrival),
+                event=event,
+                ids=ids,
+                labels=(),
+            )
+        )
 
     def close(self) -> None:
         """Stop the thread and save the state."""
