@@ -38,11 +38,12 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.counters metrics "
     "predictions state monitor serving alerting edges.formats edges.web",
     "composition": "errors drift settings metrics.series metrics predictions state monitor edges.http",
-    "main": "errors settings shutdown models monitor serving edges.formats edges.http composition",
+    "loading": "errors drift settings models",
+    "main": "drift loading errors settings shutdown models monitor serving edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors settings shutdown models state edges.http composition main",
+    "process": "common errors settings shutdown models state edges.http composition loading main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state alerting edges.web "
     "process demo",

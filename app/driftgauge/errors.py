@@ -139,6 +139,8 @@ class Reason(StrEnum):
     """There is no such route."""
     MODEL_NOT_NAMED = "model_not_named"
     """The server has several models, and the request names none."""
+    MODEL_UNUSABLE = "model_unusable"
+    """The model could not be loaded."""
     UNKNOWN_WINDOW = "unknown_window"
     """The status has no window of this name."""
     TOO_MANY_COLUMNS = "too_many_columns"

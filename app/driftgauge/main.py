@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.composition import WatchedModel, check_service, check_state, compose_model, compose_service
+from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.http.access import Access, access_of, caller_bounds
@@ -36,18 +37,20 @@ from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
-from driftgauge.errors import SettingsError
-from driftgauge.models.bundle import Bundle, BundleInfo, load_bundle
-from driftgauge.models.model_file import UntrustedTypes
+from driftgauge.errors import BundleError, SettingsError, StateError
+from driftgauge.loading import Loaded, load_models
+from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.caller_limits import CallerLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
+from driftgauge.settings.models import ModelSource
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
 
+UNKNOWN_TASK: Final = "unknown"
 DESCRIPTION: Final = "Serves a model and monitors whether its inputs and predictions still look like the training data."
 
 
@@ -57,23 +60,23 @@ def create_app(
     bundle: Bundle | None = None,
     clock: Callable[[], float] = time.time,
     service: int | None = None,
+    loaded: Sequence[Loaded] = (),
 ) -> FastAPI:
     """Return the server as an ASGI application.
 
-    `settings` default to the environment, `bundle` to the one that the settings name. `clock` returns the
-    time in seconds since 1970. `service` is the id that the workers of one server share, by default one of this
-    process alone. Raises SettingsError, BundleError or StateError if the server could not work.
+    `settings` default to the environment, `bundle` to the models that the settings name, which may be `loaded`
+    already. `clock` returns the time in seconds since 1970. `service` is the id that the workers of one server share,
+    by default one of this process alone. Raises SettingsError, BundleError or StateError if the server could not work.
     """
     settings = settings or load()
-    bundle = bundle or load_served_bundle(settings)
-    context = compose(settings, bundle, clock, service)
+    context = compose(settings, bundle, clock, service, loaded=loaded)
     app = FastPathApp(
         context.http,
         context.models,
         OriginPolicy(settings.host, settings.allowed_hosts, settings.allowed_origins),
         context.access,
         settings.root_path,
-        title=f"Driftgauge: {bundle.info.name} {bundle.info.version}",
+        title=f"Driftgauge: {_title(context)}",
         description=DESCRIPTION,
         version=__version__,
         lifespan=lifespan,
@@ -86,26 +89,35 @@ def create_app(
     app.state.context = context
     app.state.monitoring = context.monitoring
     open_metrics = settings.metrics_access == "open"
-    install_routes(app, bundle.info, settings.max_rows, context.access, open_metrics=open_metrics)
+    documented = [(model.info, model.max_rows) for model in context.models.all_live]
+    install_routes(app, documented, context.access, open_metrics=open_metrics)
     install_error_handlers(app, context.failures)
     return app
 
 
-def load_served_bundle(settings: Settings) -> Bundle:
-    """Load the bundle that the settings name; SettingsError without one, BundleError if it cannot be loaded."""
-    if settings.bundle is None:
-        raise SettingsError("no model to serve: name its bundle (--bundle FOLDER, or DRIFTGAUGE_BUNDLE)")
-    try:
-        return load_bundle(settings.bundle, settings.trusted_types)
-    except UntrustedTypes as error:
-        raise error.phrased_for("setting") from error
+def _title(context: ServerContext) -> str:
+    """Return the model and its version, or how many models there are."""
+    models = context.monitoring.models.all_live
+    return f"{models[0].model_name} {models[0].model_version}" if len(models) == 1 else f"{len(models)} models"
 
 
 def compose(
-    settings: Settings, bundle: Bundle, clock: Callable[[], float], service: int | None = None
+    settings: Settings,
+    bundle: Bundle | None,
+    clock: Callable[[], float],
+    service: int | None = None,
+    *,
+    loaded: Sequence[Loaded] = (),
 ) -> ServerContext:
-    """Assemble a server around a bundle; BundleError for a wrong model, StateError if its state must not be used."""
-    monitoring = compose_service(settings, [bundle.info.name], clock, http_series(measured()), service)
+    """Assemble a server around a bundle, or around the models that were loaded or that the settings name.
+
+    Of several models, one that cannot be used is left out, logged and shown. BundleError, StateError or
+    SettingsError if none can be used.
+    """
+    models = [Loaded(ModelSource(settings, settings.bundle), bundle)] if bundle else loaded or load_models(settings)
+    several, names = len(models) > 1, [own.name for own in models]
+    series = http_series(measured(), several=several)
+    monitoring = compose_service(settings, names, clock, series, service)
     http = HttpCounters(measured(), monitoring.service.store.counters, monitoring.service.publisher.soon)
     access = access_of(settings, settings.host, monitoring.service.problems, http.denied, _limits(settings, http))
     context = ServerContext(
@@ -117,8 +129,39 @@ def compose(
         connections=Connections(_connection_limits(settings), http.refused),
         access=access,
     )
-    context.install(load_model(settings, bundle, access, clock, service))
+    for own in models:
+        _install(context, own, clock, service, is_only=not several)
+    if not monitoring.models:
+        raise BundleError("; ".join(f"{name}: {why}" for name, why in monitoring.unusable.items()))
     return context
+
+
+def _install(
+    context: ServerContext, own: Loaded, clock: Callable[[], float], service: int | None, *, is_only: bool
+) -> None:
+    """Serve and monitor a model that was read; of several, one that cannot be used is logged and shown instead."""
+    settings = own.source.settings
+    try:
+        if own.error is not None:
+            raise own.error
+        if own.bundle is not None:
+            context.install(load_model(settings, own.bundle, context.access, clock, service))
+        elif own.baseline is not None:
+            elsewhere = _elsewhere(own, own.baseline, service)
+            context.monitoring.models.add(compose_model(settings, elsewhere, clock))
+    except SettingsError as error:
+        raise error if is_only else SettingsError(f"models.{own.name}: {error}") from error
+    except (BundleError, StateError) as error:
+        if is_only:
+            raise
+        context.monitoring.unusable[own.name] = str(error)
+        structlog.get_logger().error("model_unusable", model=own.name, detail=str(error))
+
+
+def _elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedModel:
+    """Return a model that is served elsewhere as it is watched."""
+    folder = own.source.settings.state_folder
+    return WatchedModel(baseline, own.name, own.version, UNKNOWN_TASK, folder, service)
 
 
 def load_model(
@@ -171,10 +214,15 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
     )
 
 
-def check_served_state(settings: Settings, bundle: Bundle, service: int) -> None:
-    """Raise StateError if a service must not use its state, or that of its model; takes none."""
-    check_service(settings, [bundle.info.name], http_series(measured()), service)
-    check_state(settings, watched(settings, bundle, service))
+def check_served_state(settings: Settings, models: Sequence[Loaded], service: int) -> None:
+    """Raise StateError if a service must not use its state, or that of its only model; takes none.
+
+    Of several models, the workers leave out one whose state they must not use.
+    """
+    names = [own.name for own in models]
+    check_service(settings, names, http_series(measured()), service)
+    if len(models) == 1 and (bundle := models[0].bundle):
+        check_state(models[0].source.settings, watched(models[0].source.settings, bundle, service))
 
 
 def _limits(settings: Settings, http: HttpCounters) -> CallerLimits:

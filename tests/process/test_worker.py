@@ -15,10 +15,11 @@ import pytest
 import structlog
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import BundleError
+from driftgauge.loading import config_digest
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.endings import OUTDATED
 from driftgauge.process.fork_server import PING
-from driftgauge.process.worker import answer_pings, config_digest, create
+from driftgauge.process.worker import answer_pings, create
 from driftgauge.settings.options import Settings, load
 
 from tests.examples import Example, quiet

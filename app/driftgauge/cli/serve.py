@@ -44,6 +44,7 @@ class Flag:
     setting: str
     metavar: str
     group: str
+    is_repeatable: bool = False
 
     @property
     def parameter(self) -> inspect.Parameter:
@@ -55,12 +56,13 @@ class Flag:
             show_default=str(field.default or "") or False,
             rich_help_panel=self.group,
         )
+        kind = list[str] | None if self.is_repeatable else str | None
         keyword = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Parameter(self.setting, keyword, default=None, annotation=Annotated[str | None, option])
+        return inspect.Parameter(self.setting, keyword, default=None, annotation=Annotated[kind, option])
 
 
 FLAGS: Final = (
-    Flag("bundle", "FOLDER", "Model"),
+    Flag("bundle", "FOLDER", "Model", is_repeatable=True),
     Flag("trusted_types", "TYPE,…", "Model"),
     Flag("host", "ADDRESS", "Server"),
     Flag("port", "PORT", "Server"),
@@ -91,4 +93,6 @@ def serve(*, insecure: Insecure = False, fresh_state: Fresh = False, config: Giv
     """
     from driftgauge.process.serve import Started, run
 
-    run(Started({**flags, "insecure": insecure or None}, config, fresh_state=fresh_state))
+    bundles: list[str] = flags.pop("bundle") or []
+    several = {"bundles": ",".join(bundles)} if len(bundles) > 1 else {"bundle": bundles[0] if bundles else None}
+    run(Started({**flags, **several, "insecure": insecure or None}, config, fresh_state=fresh_state))

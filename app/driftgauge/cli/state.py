@@ -36,8 +36,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the state files with their model, their rows and the process that uses them."""
-    folder = _folder(bundle, state_dir)
-    files = [_described(file, folder) for file in state_files(folder)]
+    folders = _folders(bundle, state_dir)
+    files = [_described(file, folder) for folder in folders for file in state_files(folder)]
+    folder = ", ".join(map(str, folders))
     if as_json:
         typer.echo(json.dumps(files, indent=1))
     elif files:
@@ -57,18 +58,19 @@ def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
     The command is refused while a server uses the folder. To delete the state of one model version only, start its
     server with --fresh-state.
     """
-    folder = _folder(bundle, state_dir)
-    if not folder.is_dir():
-        raise StateError(f"there is no folder {folder}")
-    typer.echo(f"{reset(folder)} files deleted from {folder}")
+    folders = _folders(bundle, state_dir)
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise StateError(f"there is no folder {missing[0]}")
+    for folder in folders:
+        typer.echo(f"{reset(folder)} files deleted from {folder}")
 
 
-def _folder(bundle: Path | None, state_dir: Path | None) -> Path:
-    """Return the state folder; SettingsError if no option, variable or file names it."""
-    folder = load({"bundle": bundle, "state_dir": state_dir}).state_folder
-    if folder is None:
+def _folders(bundle: Path | None, state_dir: Path | None) -> Sequence[Path]:
+    """Return the state folders; SettingsError if no option, variable or file names one."""
+    folders = load({"bundle": bundle, "state_dir": state_dir}).state_folders
+    if not folders:
         raise SettingsError("no state folder is known: give the bundle (--bundle FOLDER) or --state-dir FOLDER")
-    return folder
+    return folders
 
 
 def _described(file: StateFile, folder: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import signal
 import socket
@@ -18,13 +17,13 @@ import structlog
 from fastapi import FastAPI
 
 from driftgauge.errors import BundleError, SettingsError, StateError
+from driftgauge.loading import config_digest
 from driftgauge.main import create_app
-from driftgauge.models.bundle import read_info
 from driftgauge.process.endings import OUTDATED
 from driftgauge.process.fork_server import PING
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.server import Server
-from driftgauge.settings.options import Settings, load
+from driftgauge.settings.options import load
 from driftgauge.shutdown import exit_with_parent
 
 
@@ -68,18 +67,3 @@ def answer_pings(supervisor: Connection, server: Any) -> None:
         while supervisor.recv_bytes() == PING:
             supervisor.send(bool(server.started))
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def config_digest(settings: Settings) -> str:
-    """Return a digest of the settings and of the bundle's files: their names, sizes and times.
-
-    A worker that replaces another must not serve anything else than the others. BundleError if there is no bundle.
-    """
-    if settings.bundle is None:
-        return ""
-    read_info(settings.bundle)
-    try:
-        files = sorted((own.name, own.stat().st_size, own.stat().st_mtime_ns) for own in settings.bundle.iterdir())
-    except OSError as error:
-        raise BundleError(f"cannot read the bundle {settings.bundle}: {error.strerror}") from error
-    return hashlib.sha256(repr((settings.model_dump_json(), files)).encode()).hexdigest()

@@ -14,11 +14,13 @@ from driftgauge.common.nearest import nearest
 from driftgauge.common.quoting import shortened
 from driftgauge.settings.features import LONGEST_VALUE
 from driftgauge.settings.features import sentence as feature_sentence
+from driftgauge.settings.models import ModelTable
+from driftgauge.settings.models import sentence as model_sentence
 
 _LINK: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 _BOUNDS: Final[Mapping[str, str]] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-_PLURALS: Final[Mapping[object, str]] = {int: "whole numbers", float: "numbers", str: "names"}
+_PLURALS: Final[Mapping[object, str]] = {int: "whole numbers", float: "numbers", str: "names", Path: "paths"}
 
 
 def service_links(environment: Mapping[str, str], prefix: str) -> list[str]:
@@ -43,6 +45,8 @@ def sentences(
         name = str(problem["loc"][0]) if problem["loc"] else ""
         if name == "features" and len(problem["loc"]) > 1:
             found.setdefault(str(problem["loc"][:4]), feature_sentence(problem))
+        elif name == "models" and len(problem["loc"]) > 1:
+            found.setdefault(str(problem["loc"]), model_sentence(problem))
         else:
             found.setdefault(name or str(problem["msg"]), _sentence(name, problem, fields, variables))
     return list(found.values())
@@ -69,6 +73,8 @@ def allowed(field: FieldInfo) -> str:
         return _either([str(part) for part in parts])
     if origin is tuple:
         return f"{_PLURALS[parts[0]]}, separated by commas"
+    if origin is dict and parts[1] is ModelTable:
+        return "a table for each model, e.g. [models.churn]"
     if origin is dict and get_origin(parts[1]) is not tuple:
         return 'a table for each column, e.g. [features."temp"]'
     if origin is dict:

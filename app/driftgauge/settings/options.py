@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.nearest import nearest
 from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
@@ -22,7 +23,8 @@ from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
-from driftgauge.settings.monitoring import MonitoringSettings
+from driftgauge.settings.models import ModelsSettings, ModelSource, refuse_unknown
+from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
@@ -32,6 +34,7 @@ ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
 CONFIG_VARIABLE: Final = "DRIFTGAUGE_CONFIG"
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Server": ServerSettings,
+    "Models": ModelsSettings,
     "Access": AccessSettings,
     "Limits": LimitSettings,
     "Releases": ReleaseSettings,
@@ -41,6 +44,20 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Prediction log": PredictionLogSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
+
+
+PER_MODEL: Final = frozenset(
+    {
+        *MonitoringSettings.model_fields,
+        *ThresholdSettings.model_fields,
+        *GroundTruthSettings.model_fields,
+        *("trusted_types", "model_threads", "max_rows", "max_batch_rows", "max_queued_requests", "max_queued_rows"),
+    }
+    - {"error_budget_ratio"}
+)
+"""The settings that may differ from model to model."""
+OF_COLUMNS: Final = ("features", "psi_thresholds_by_feature")
+"""Settings that name columns; with several models each has its own."""
 
 
 class _Environment(EnvSettingsSource):
@@ -59,6 +76,7 @@ class Settings(
     ReleaseSettings,
     LimitSettings,
     AccessSettings,
+    ModelsSettings,
     ServerSettings,
     BaseSettings,
 ):
@@ -91,6 +109,71 @@ class Settings(
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self
+
+    @model_validator(mode="after")
+    def _models_agree(self) -> Self:
+        given = [name for name in ("bundle", "bundles", "models") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} both name models: leave one of them out")
+        several = len(self.bundles) + len(self.models)
+        if several > self.max_models:
+            raise ValueError(
+                f"{several} models are more than max_models = {self.max_models}: leave out some or raise it"
+            )
+        if of_columns := [name for name in OF_COLUMNS if several and getattr(self, name)]:
+            raise ValueError(f"{of_columns[0]}: with several models, give it in the table of one: [models.NAME]")
+        for name, table in self.models.items():
+            refuse_unknown(name, table.own, Settings.model_fields, PER_MODEL)
+            try:
+                self._of_model(name)
+            except ValidationError as error:
+                found = sentences(error.errors(), Settings.model_fields, {})
+                raise ValueError("; ".join(f"models.{name}: {text}" for text in found)) from error
+        return self
+
+    def _of_model(self, name: str) -> Settings:
+        """Return the settings that hold for one of `models`. Raises ValidationError."""
+        table, own = self.models[name], dict(self.models[name].own)
+        if table.baseline is not None and self.state_dir is None:
+            own["state_dir"] = table.baseline.resolve().with_suffix(".state")
+        all_of = {field: getattr(self, field) for field in Settings.model_fields} | own
+        if "metrics_windows" not in own:
+            known = {MAIN_WINDOW, ALL_WINDOWS, *map(str, _listed(all_of["windows"])), *_listed(all_of["time_windows"])}
+            all_of["metrics_windows"] = tuple(window for window in self.metrics_windows if window in known)
+        return Settings(**{**all_of, "models": {}, "bundle": table.bundle})
+
+    @property
+    def sources(self) -> Sequence[ModelSource]:
+        """The models that the settings name, each with the settings that hold for it."""
+        if self.models:
+            return [
+                ModelSource(self._of_model(name), table.bundle, table.baseline, name, table.version)
+                for name, table in self.models.items()
+            ]
+        if self.bundles:
+            return [
+                ModelSource(self.model_copy(update={"bundles": (), "bundle": bundle}), bundle)
+                for bundle in self.bundles
+            ]
+        return [] if self.bundle is None else [ModelSource(self, self.bundle)]
+
+    @property
+    def state_folder(self) -> Path | None:
+        """Folder of what is the server's own: that of its first model; None for in memory."""
+        if self.state_dir is None and (self.models or self.bundles):
+            return self.sources[0].settings.state_folder
+        return super().state_folder
+
+    @property
+    def state_folders(self) -> Sequence[Path]:
+        """The folders of all states, each once."""
+        found = [self.state_folder, *(source.settings.state_folder for source in self.sources)]
+        return [folder for folder in dict.fromkeys(found) if folder is not None]
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """Return a list that may be given as text."""
+    return comma_list(value) if isinstance(value, str) else value
 
 
 def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:

@@ -17,7 +17,7 @@ IN_MEMORY: Final = Path("memory")
 class ServerSettings(BaseModel):
     """Address, processes, state and logs."""
 
-    bundle: Path | None = Field(None, description="Folder of the model bundle to serve.")
+    bundle: Path | None = Field(None, description="Folder of the model bundle to serve; repeat the option for several.")
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     allowed_hosts: HostNames = Field(

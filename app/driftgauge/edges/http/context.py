@@ -12,7 +12,7 @@ from driftgauge.edges.http.connection.connections import Connections
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.edges.http.request_metrics import HttpCounters
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.monitor.problems import Problems
 from driftgauge.settings.options import Settings
 
@@ -32,19 +32,24 @@ class ServerContext:
     access: Access
     ready: bool = field(default=False)
 
-    def model(self, name: str | None = None, version: str | None = None) -> ServedModel:
+    def model(self, name: str | None = None, version: str | None = None, *, how: str = "?model=NAME") -> ServedModel:
         """Return a served model, its live version by default; the name may be left out where there is one model.
 
-        Refused for an unknown name or version.
+        Refused for an unknown name or version, and for a model that could not be loaded.
         """
         names = self.models.names
         if name is None and len(names) == 1:
             name = names[0]
         if name is None:
-            message = f"this server has {len(names)} models: name one; there is {named(sorted(names))}"
+            message = f"this server has {len(names)} models: name one with {how}; there is {named(sorted(names))}"
             raise Refused(Reason.MODEL_NOT_NAMED, message, {"field": "model"})
         found = self.models.live(name) if version is None else self.models.find(name, version)
         if found is None:
+            if why := self.monitoring.unusable.get(name):
+                raise Refused(Reason.MODEL_UNUSABLE, f"the model {name} could not be loaded: {why}", {"field": "model"})
+            if self.monitoring.models.live(name):
+                message = f"{name} is served elsewhere: this server monitors it and does not predict"
+                raise Refused(Reason.NOT_FOUND, message, {"field": "model"})
             raise Refused(Reason.NOT_FOUND, self._unknown(name, version), {"field": "model"})
         return found
 
@@ -64,10 +69,21 @@ class ServerContext:
 
         Call it in the event loop, so that a request sees all of it or nothing. Starting its tasks is the caller's.
         """
+        self._refuse_too_many(model.model_name)
         if self.monitoring.predictions is not None:
             model.capture.log = model.monitoring.way_into(self.monitoring.predictions)
         self.monitoring.models.add(model.monitoring)
         self.models.add(model)
+
+    def _refuse_too_many(self, name: str) -> None:
+        """Raise SettingsError if there are as many models, or versions of one, as there may be."""
+        models, settings = self.monitoring.models, self.settings
+        if name not in models.names and len(models.names) >= settings.max_models:
+            raise SettingsError(f"there are {len(models.names)} models already: remove one, or raise max_models")
+        if len(models.of(name)) >= settings.max_versions:
+            raise SettingsError(
+                f"{name} has {len(models.of(name))} versions already: remove one, or raise max_versions"
+            )
 
     def make_live(self, name: str, version: str) -> None:
         """Let another version answer all further requests for a model; KeyError for an unknown one."""
@@ -82,6 +98,11 @@ class ServerContext:
         model = self.models.remove(name, version)
         self.monitoring.models.remove(name, version)
         return model
+
+
+def model_of(request: Request) -> ServedModel:
+    """Return the model that a request names with `?model=`, or the only one; Refused otherwise."""
+    return context_of(request).model(request.query_params.get("model"))
 
 
 def context_of(request: Request) -> ServerContext:

@@ -41,6 +41,8 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.TOO_MANY_CONNECTIONS: 503,
     Reason.LABELS_NOT_STORED: 503,
     Reason.PREDICTION_LOG_DISABLED: 404,
+    Reason.MODEL_NOT_NAMED: 400,
+    Reason.MODEL_UNUSABLE: 503,
     Reason.MONITORING_DISABLED: 404,
     Reason.NOT_FOUND: 404,
     Reason.METHOD_NOT_ALLOWED: 405,

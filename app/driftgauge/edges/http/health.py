@@ -23,7 +23,12 @@ async def live() -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Return 200 once the server predicts, 503 while it starts or stops."""
+    """Return 200 once the server predicts, 503 while it starts or stops.
+
+    Of several models it needs one; those that could not be loaded are listed, and each has a probe of its own under
+    `/v2/models/NAME/ready`.
+    """
     if context_of(request).ready:
-        return json_response({"health": "ok"})
+        unusable = sorted(context_of(request).monitoring.unusable)
+        return json_response({"health": "ok", **({"unusable_models": unusable} if unusable else {})})
     return error_response(Reason.NOT_READY, "the server is starting or stopping: try again in a moment")

@@ -21,7 +21,7 @@ from driftgauge.edges.formats.infer_v2 import (
 from driftgauge.edges.formats.large.structure import Structure
 from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.edges.http.context import ServerContext, context_of
-from driftgauge.edges.http.errors import json_response
+from driftgauge.edges.http.errors import json_response, status_of
 from driftgauge.edges.http.prediction_endpoint import Reply, reply_of
 from driftgauge.edges.http.served_models import ServedModel
 from driftgauge.errors import Reason, Refused
@@ -102,7 +102,7 @@ def _named(request: Request) -> ServedModel | Response:
     try:
         return context_of(request).model(parameters["model_name"], parameters.get("model_version"))
     except Refused as error:
-        return _error(404, error.reason, error.message).response()
+        return _error(status_of(error.reason), error.reason, error.message).response()
 
 
 def _error(status: int, reason: Reason, message: str) -> Reply:

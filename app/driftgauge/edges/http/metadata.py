@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from driftgauge.edges.http.context import context_of
+from driftgauge.edges.http.context import model_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.models.bundle import BundleInfo, Feature, Sample
 
 
 async def metadata(request: Request) -> Response:
     """Describe the model's inputs and predictions: types, shapes, samples."""
-    info = context_of(request).model().info
+    info = model_of(request).info
     samples = info.shown_samples[:1]
     return json_response(
         {
@@ -65,4 +65,4 @@ def prediction_type(info: BundleInfo) -> str:
 
 async def label(request: Request) -> Response:
     """Return the name of each class by its index; empty for a regression."""
-    return json_response({index: str(name) for index, name in enumerate(context_of(request).model().info.classes)})
+    return json_response({index: str(name) for index, name in enumerate(model_of(request).info.classes)})

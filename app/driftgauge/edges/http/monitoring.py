@@ -56,6 +56,8 @@ class Monitoring:
     predictions: PredictionLog | None = None
     """The prediction log; None if there is none."""
     models: Versions[ModelMonitoring] = field(default_factory=Versions)
+    unusable: dict[str, str] = field(default_factory=dict)
+    """The models that could not be loaded, and why."""
 
     def model(self, name: str | None = None, version: str | None = None) -> ModelMonitoring:
         """Return the monitoring of a model, of its live version by default.
@@ -73,6 +75,8 @@ class Monitoring:
             name = names[0]
         found = self.models.live(name) if version is None else self.models.find(name, version)
         if found is None:
+            if why := self.unusable.get(name):
+                raise Refused(Reason.MODEL_UNUSABLE, f"the model {name} could not be loaded: {why}", {"field": "model"})
             asked = shortened(name if version is None else f"{name} {version}")
             there = named(sorted(names)) if version is None else named([own.model_version for own in self._of(name)])
             raise Refused(Reason.NOT_FOUND, f"no model {asked!r} is monitored; there is {there}")

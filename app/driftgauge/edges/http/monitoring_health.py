@@ -19,13 +19,15 @@ async def health(request: Request) -> Response:
 
 def monitoring_health(monitoring: Monitoring, health: str) -> Response:
     """Return the state of the process in one word, its model, and the problems of monitoring."""
-    problems, monitor = monitoring.current_problems(), monitoring.model()
+    problems, models = monitoring.current_problems(), monitoring.models.all_live
+    several = len(models) + len(monitoring.unusable) > 1
+    names = [{"model_name": own.model_name, "model_version": own.model_version} for own in models]
     return json_response(
         {
             "health": health,
             "version": __version__,
-            "model_name": monitor.model_name,
-            "model_version": monitor.model_version,
+            **(dict.fromkeys(("model_name", "model_version")) if several else names[0]),
+            **({"models": names, "unusable_models": monitoring.unusable} if several else {}),
             "worker": {"slot": monitoring.service.store.number, "pid": os.getpid()},
             "monitoring": {"healthy": not problems, "problems": problems},
         }

@@ -49,18 +49,18 @@ class Route:
 READ: Final = Scope.READ
 METRICS: Final = "/metrics"
 MONITORING_ROUTES: Final = (
-    Route("GET", "/", page.root, (200, 307, 404, 406), "docs", READ),
+    Route("GET", "/", page.root, (200, 307, 400, 404, 406), "docs", READ),
     Route("GET", "/static/{asset}", page.static, (200, 404), "docs", None),
     Route(
         "GET",
         "/drift/status",
         drift_status.status,
-        (200, 307, 404, 406, 422),
+        (200, 307, 400, 404, 406, 422),
         "monitoring",
         READ,
         schemas_status.DriftStatus,
     ),
-    Route("GET", "/drift/report", page.report, (200, 404, 406, 422), "monitoring", READ),
+    Route("GET", "/drift/report", page.report, (200, 400, 404, 406, 422), "monitoring", READ),
     Route(
         "GET",
         "/drift/history",

@@ -15,6 +15,7 @@ from driftgauge.edges.formats.predict_json import PredictRequest, read_request, 
 from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.errors import error_body
+from driftgauge.edges.http.request_metrics import MODEL_PREDICT
 from driftgauge.errors import Reason
 from driftgauge.models.bundle import BundleInfo
 from driftgauge.serving.request import Answer
@@ -46,5 +47,10 @@ class PredictJson:
 
 
 async def predict(request: Request) -> Response:
-    """Predict one row or many rows: all of them are answered, or none."""
-    return await context_of(request).model().predict.answer(request)
+    """Predict one row or many rows: all of them are answered, or none. Where there are several models, name one."""
+    return await context_of(request).model(how=f"POST {MODEL_PREDICT}").predict.answer(request)
+
+
+async def predict_by(request: Request) -> Response:
+    """Predict one row or many rows with the live version of a model: all of them are answered, or none."""
+    return await context_of(request).model(request.path_params["model_name"]).predict.answer(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
@@ -17,6 +18,8 @@ from driftgauge.metrics.series import (
     server_series,
 )
 
+PREDICT: Final = "/predict"
+MODEL_PREDICT: Final = "/models/{model_name}/predict"
 UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
 """Method, handler and codes of requests that match no route, or are refused before it is known."""
 
@@ -29,12 +32,14 @@ def handler(path: str) -> str:
 Routes = Sequence[Route]
 
 
-def http_series(routes: Routes) -> tuple[CounterSpec, ...]:
+def http_series(routes: Routes, *, several: bool = False) -> tuple[CounterSpec, ...]:
     """Return the series of some routes, and of requests that fit none.
 
-    Only routes that predict take POST. Alerts watch their errors, so they are listed from the start.
+    Alerts watch the errors of routes that take POST, so they are listed from the start; of the two that predict in our
+    own format, the one that names a model if there are several, else the short one.
     """
-    predicting = [(method, template) for method, template, _ in routes if method == "POST"]
+    unused = PREDICT if several else MODEL_PREDICT
+    predicting = [(method, template) for method, template, _ in routes if method == "POST" and template != unused]
     return server_series([*routes, UNMATCHED], predicting)
 
 

@@ -15,34 +15,39 @@ from driftgauge.edges.http import (
     health,
     infer,
     metadata,
+    models,
     predict,
     self_test,
 )
 from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, READ, Route
 from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2
-from driftgauge.edges.http.request_metrics import handler
+from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
 from driftgauge.edges.http.served_models import MODEL_PATHS
 from driftgauge.models.bundle import BundleInfo
 
+OF_MODEL: Final = (200, 400, 404, 503)
+"""Codes of routes that describe the model that a query names."""
 PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
 INFERRING: Final = (*PREDICTING, 404)
 ANYWHERE: Final = (408, 414, 421, 431)
 """Codes of every route: answers to requests that are refused before their route is known."""
 ROUTES: Final = (
-    Route("POST", "/predict", predict.predict, PREDICTING, "predict", Scope.PREDICT, schemas.PredictAnswer),
-    Route("GET", "/predict/test", self_test.predict_test, (200, 500), "predict", READ, schemas.TestAnswer),
+    Route("POST", PREDICT, predict.predict, PREDICTING, "predict", Scope.PREDICT, schemas.PredictAnswer),
+    Route("POST", MODEL_PREDICT, predict.predict_by, INFERRING, "predict", Scope.PREDICT, schemas.PredictAnswer),
+    Route("GET", "/predict/test", self_test.predict_test, (*OF_MODEL, 500), "predict", READ, schemas.TestAnswer),
     *MONITORING_ROUTES,
-    Route("GET", "/metadata", metadata.metadata, (200,), "model", READ, schemas.Metadata),
-    Route("GET", "/label", metadata.label, (200,), "model", READ, schemas.ClassNames),
+    Route("GET", "/models", models.models, (200,), "model", READ, schemas.ListedModels),
+    Route("GET", "/metadata", metadata.metadata, OF_MODEL, "model", READ, schemas.Metadata),
+    Route("GET", "/label", metadata.label, OF_MODEL, "model", READ, schemas.ClassNames),
     Route("GET", "/health", health.health, (200,), "health", None, schemas.Health),
     Route("GET", "/health/live", health.live, (200,), "health", None, schemas.Alive),
-    Route("GET", "/health/ready", health.ready, (200, 503), "health", None, schemas.Alive),
+    Route("GET", "/health/ready", health.ready, (200, 503), "health", None, schemas.Ready),
     *(
         Route("POST", f"{path}/infer", infer.infer, INFERRING, "v2", Scope.PREDICT, schemas_v2.InferAnswer)
         for path in MODEL_PATHS
     ),
-    *(Route("GET", path, infer.model, (200, 404), "v2", READ, schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
+    *(Route("GET", path, infer.model, (200, 404, 503), "v2", READ, schemas_v2.V2ModelMetadata) for path in MODEL_PATHS),
     *(
         Route("GET", f"{path}/ready", infer.model_ready, (200, 404, 503), "v2", None, schemas_v2.V2Ready)
         for path in MODEL_PATHS
@@ -57,6 +62,10 @@ DOCUMENT: Final = ("GET", "/openapi.json", (200, 401, 403, 429))
 """The route that the application itself adds; it needs the scope `read`."""
 
 
+DocumentedModel = tuple[BundleInfo, int]
+"""A model, and the most rows of a request to it."""
+
+
 def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
     """Return every route as (method, template under which it is counted, codes)."""
     declared = {(method, handler(route.path)): route.all_codes for route in ROUTES for method in route.methods}
@@ -64,9 +73,9 @@ def measured() -> Sequence[tuple[str, str, Sequence[int]]]:
 
 
 def install_routes(
-    app: FastAPI, info: BundleInfo, max_rows: int, access: Access, *, open_metrics: bool = False
+    app: FastAPI, served: Sequence[DocumentedModel], access: Access, *, open_metrics: bool = False
 ) -> None:
-    """Add the routes, documented with the model's own features; each asks for the token that it needs."""
+    """Add the routes, documented with the models' own features; each asks for the token that it needs."""
     for route in ROUTES:
         app.add_api_route(
             route.path,
@@ -77,7 +86,7 @@ def install_routes(
             response_class=Response,
             responses=schemas.responses((*route.all_codes, *ANYWHERE), route.body, route.path, _error(route)),
             include_in_schema=route.is_documented,
-            openapi_extra=_extra(route, info, max_rows),
+            openapi_extra=_extra(route, served),
         )
 
 
@@ -91,7 +100,7 @@ def _error(route: Route) -> type[BaseModel]:
     return schemas_v2.V2Error if route.tag == "v2" else schemas.ErrorAnswer
 
 
-def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
+def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
     """Return the documented parameters and body of a route."""
     parameters = [parameter for name, parameter in schemas.PARAMETERS.items() if f"{{{name}}}" in route.path]
     if route.path == "/drift/status":
@@ -100,9 +109,11 @@ def _extra(route: Route, info: BundleInfo, max_rows: int) -> dict[str, Any]:
         parameters += schemas_status.REPORT_PARAMETERS
     elif route.path == "/drift/history":
         parameters += schemas_history.PARAMETERS
+    elif route.codes[: len(OF_MODEL)] == OF_MODEL:
+        parameters += schemas.OF_MODEL
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
-    if route.path == "/predict":
-        extra["requestBody"] = bodies.predict_body(info, max_rows)
-    elif route.path.endswith("/infer"):
-        extra["requestBody"] = schemas_v2.infer_schema(info, max_rows)
+    if served and route.path in (PREDICT, MODEL_PREDICT):
+        extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in served])
+    elif served and route.path.endswith("/infer"):
+        extra["requestBody"] = bodies.any_of([schemas_v2.infer_schema(info, most) for info, most in served])
     return extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from driftgauge.edges.http.context import context_of
+from driftgauge.edges.http.context import model_of
 from driftgauge.edges.http.errors import error_response, json_response
 from driftgauge.errors import ModelFailed, Reason
 
@@ -16,7 +16,7 @@ async def predict_test(request: Request) -> Response:
     The model does it at most once every few seconds, however many requests there are.
     """
     try:
-        answers = await context_of(request).model().tested.get()
+        answers = await model_of(request).tested.get()
     except ModelFailed as error:
         return error_response(Reason.MODEL_FAILED, str(error))
     rows = [

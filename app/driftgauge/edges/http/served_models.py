@@ -14,7 +14,7 @@ from driftgauge.edges.formats.infer_v2 import InferRequest
 from driftgauge.edges.formats.predict_json import PredictRequest
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
-from driftgauge.edges.http.request_metrics import handler
+from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
 from driftgauge.models.bundle import BundleInfo, Label, Sample
 from driftgauge.models.predictor import Predictor, check_samples
 from driftgauge.monitor.capture import Capture
@@ -23,7 +23,6 @@ from driftgauge.serving.batcher import Batcher
 
 TEST_KEPT_SECONDS: Final = 5.0
 """How long the answer of a test prediction is cached; the model's answers to its samples do not change."""
-PREDICT: Final = "/predict"
 MODEL_PATHS: Final = ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}")
 Paths = Mapping[str, tuple[str, PredictionEndpoint[Any]]]
 """By path of a POST request: the template of its route, and its endpoint."""
@@ -54,6 +53,11 @@ class ServedModel:
     def model_version(self) -> str:
         """The model's version."""
         return self.info.version
+
+    @property
+    def max_rows(self) -> int:
+        """Most rows of a request."""
+        return self.monitoring.settings.max_rows
 
     @cached_property
     def tested(self) -> SingleFlight[Sequence[tuple[Sample, Label, float, bool]]]:
@@ -97,7 +101,8 @@ def paths_of(models: Versions[ServedModel]) -> Paths:
     """Return the endpoints of prediction requests by path, which need no routing."""
     live = models.all_live
     short = {PREDICT: (PREDICT, live[0].predict)} if len(live) == 1 else {}
-    return {**short, **dict(_inferring(MODEL_PATHS[:1], live)), **dict(_inferring(MODEL_PATHS[1:], models))}
+    named = {MODEL_PREDICT.format(model_name=own.model_name): (MODEL_PREDICT, own.predict) for own in live}
+    return {**short, **named, **dict(_inferring(MODEL_PATHS[:1], live)), **dict(_inferring(MODEL_PATHS[1:], models))}
 
 
 def _inferring(

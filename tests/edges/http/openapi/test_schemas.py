@@ -138,7 +138,7 @@ def test_a_model_without_samples_has_no_examples() -> None:
 
 def test_the_openapi_document_is_made_of_the_models_features() -> None:
     app = FastAPI(telemetry={"auto_configure": False})
-    install_routes(app, info(accepts_missing=False), 100, Access())
+    install_routes(app, [(info(accepts_missing=False), 100)], Access())
     body = app.openapi()["paths"]["/predict"]["post"]["requestBody"]
     assert body["required"] is True
     assert body["content"]["application/json"]["schema"] == schema_of(info(accepts_missing=False))

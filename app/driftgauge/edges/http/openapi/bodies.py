@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from driftgauge.edges.formats.dataframes import RECORDS, SPLIT
@@ -63,6 +63,21 @@ def predict_body(info: BundleInfo, max_rows: int) -> dict[str, Any]:
         "required": True,
         "content": {"application/json": {"schema": {"anyOf": shapes}, "examples": _examples(info)}},
     }
+
+
+def any_of(documented: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the request body of a route that takes the bodies of several models."""
+    if len(documented) == 1:
+        return documented[0]
+    contents = [own["content"]["application/json"] for own in documented]
+    schemas = [own["schema"] for own in contents]
+    examples = {
+        f"{name} of model {place}": example
+        for place, own in enumerate(contents, 1)
+        for name, example in own["examples"].items()
+    }
+    content = {"application/json": {"schema": {"anyOf": schemas}, "examples": examples}}
+    return {"required": True, "content": content}
 
 
 def _split(info: BundleInfo, max_rows: int) -> dict[str, Any]:

@@ -102,13 +102,50 @@ class Worker(Documented):
     pid: int
 
 
+class HealthyModel(Documented):
+    """A live model version."""
+
+    model_name: str
+    model_version: str
+
+
+class ListedModel(Documented):
+    """A model version, and how it is."""
+
+    model_name: str
+    model_version: str | None = Field(description="Null for a model that could not be loaded.")
+    live: bool = Field(description="Whether it is the version that answers requests for the model.")
+    predicts: bool = Field(description="False for a model that is served elsewhere, and only monitored here.")
+    task: str | None
+    status: str | None = Field(description="The last verdict; null with monitoring disabled.")
+    severity: str | None
+    rows_observed: int | None
+    healthy: bool
+    problems: list[str]
+
+
+class ListedModels(Documented):
+    """Every model of the server."""
+
+    models: list[ListedModel]
+
+
+class Ready(Documented):
+    """The answer of a successful probe of readiness."""
+
+    health: Literal["ok"]
+    unusable_models: list[str] = Field([], description="Models that could not be loaded.")
+
+
 class Health(Documented):
     """The server's state."""
 
     health: Literal["ok", "starting"]
     version: str
-    model_name: str
-    model_version: str
+    model_name: str | None = Field(description="Null where there are several models.")
+    model_version: str | None
+    models: list[HealthyModel] = Field([], description="The models, where there are several.")
+    unusable_models: dict[str, str] = Field({}, description="Models that could not be loaded, and why.")
     worker: Worker
     monitoring: Monitoring
 
@@ -163,6 +200,18 @@ PARAMETERS: Final = {
     }.items()
 }
 """Path parameters by name."""
+
+
+OF_MODEL: Final = (
+    {
+        "name": "model",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "Which model, where there are several.",
+    },
+)
+"""Query parameters of routes that describe a model."""
 
 
 def responses(
