@@ -55,7 +55,7 @@ def test_each_model_answers_on_its_own_routes(server: Served, binary: Example, f
         answer = server.client.post(f"/models/{name}/predict", json={"instances": rows})
         assert (answer.status_code, answer.json()["model_name"], answer.json()["model_version"]) == (200, name, version)
         expected = example.estimator.predict(example.inputs(example.held_out.iloc[:3])).tolist()
-        assert [str(own) for own in answer.json()["predictions"]] == [str(own) for own in expected]
+        assert [str(own["prediction"]) for own in answer.json()["predictions"]] == [str(own) for own in expected]
         for path in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}", f"/v2/models/{name}/ready"):
             assert server.client.get(path).status_code == 200
         assert server.client.get("/metadata", params={"model": name}).json()["model_version"] == version

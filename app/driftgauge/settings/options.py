@@ -23,7 +23,7 @@ from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
-from driftgauge.settings.models import ModelsSettings, ModelSource, refuse_unknown
+from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown
 from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.releases import ReleaseSettings
