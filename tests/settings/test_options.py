@@ -27,6 +27,7 @@ WITHOUT_UNIT = {
     "windows",
     "workers",
     "max_header_count",
+    "max_models",
     "max_versions",
     *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
 }
@@ -51,6 +52,9 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("log_file", "some/server.log", Path("some/server.log")),
     ("trusted_types", "a.B, c.D", ("a.B", "c.D")),
     ("model_threads", "3", 3),
+    ("bundles", "some/a, some/b", (Path("some/a"), Path("some/b"))),
+    ("models", "{}", {}),
+    ("max_models", "7", 7),
     ("tokens_file", "some/tokens", Path("some/tokens")),
     ("insecure", "true", True),
     ("metrics_access", "Open", "open"),
