@@ -161,7 +161,7 @@ def _install(
 def _elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedModel:
     """Return a model that is served elsewhere as it is watched."""
     folder = own.source.settings.state_folder
-    return WatchedModel(baseline, own.name, own.version, UNKNOWN_TASK, folder, service)
+    return WatchedModel(baseline, own.name, own.version, UNKNOWN_TASK, folder, service=service)
 
 
 def load_model(
