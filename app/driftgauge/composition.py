@@ -28,6 +28,7 @@ from driftgauge.metrics.series import (
     monitor_series,
     score_buckets,
 )
+from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
@@ -37,6 +38,7 @@ from driftgauge.predictions.log import LogOptions, PredictionLog
 from driftgauge.predictions.rows import ClassLabel
 from driftgauge.settings.features import require_kinds, require_known
 from driftgauge.settings.options import Settings
+from driftgauge.state.clients_file import ClientsFile
 from driftgauge.state.files import StateKey
 from driftgauge.state.shape import StateShape, service_shape
 from driftgauge.state.slots import Slots, StateUnavailable
@@ -99,6 +101,8 @@ def compose_model(
             counters.add(PREDICTIONS.name, uncounted)
     publisher = Publisher(monitor.store, problems, process)
     publisher.now()  # or the slot would show the numbers of its previous process
+    if settings.tokens_file is not None and settings.monitoring_enabled and model.source != LIBRARY:
+        monitor.clients = _clients(settings, model, monitor.store, problems)
     watching = _watching_threads(monitor, problems, clock, callers_wait=callers_wait)
     return ModelMonitoring(
         settings=settings,
@@ -112,6 +116,15 @@ def compose_model(
         logged=_described(settings, model),
         source=model.source,
     )
+
+
+def _clients(settings: Settings, model: WatchedModel, store: Store, problems: Problems) -> ClientRows:
+    """Return what counts the rows of each caller, in a file where the state is in files."""
+    folder, slot = model.state_folder, store.number
+    file = None
+    if folder is not None and slot is not None and store.is_persistent:
+        file = ClientsFile(folder / model.name / model.version, slot)
+    return ClientRows(settings.windows[-1], file, problems)
 
 
 def compose_library(

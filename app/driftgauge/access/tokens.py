@@ -17,6 +17,8 @@ from driftgauge.errors import SettingsError
 
 LARGEST_BYTES: Final = 1_048_576
 """Size of a file above which it is refused."""
+BEARER: Final = b"bearer "
+BASIC: Final = b"basic "
 ATTEMPTS: Final = 3
 """How often a file that changes while it is read is read again."""
 
@@ -47,11 +49,9 @@ class Tokens:
         Its time says nothing about a token: the hash is looked up, and hashes that are near belong to tokens that are
         not.
         """
-        scheme, _, value = authorization.partition(b" ")
-        kind = scheme.lower()
-        if kind == b"bearer":
-            return self._caller(value.strip())
-        return self._named(value.strip()) if kind == b"basic" else None
+        if authorization[:7].lower() == BEARER:
+            return self._caller(authorization[7:].strip())
+        return self._named(authorization[6:].strip()) if authorization[:6].lower() == BASIC else None
 
     def refresh(self) -> None:
         """Read the file again if it has changed."""

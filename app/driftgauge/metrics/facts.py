@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
@@ -89,6 +89,8 @@ class MonitorFacts:
     labels: LabelFacts | None = None
     """None without a prediction log."""
     release: ReleaseFacts = ReleaseFacts()
+    clients: Mapping[str, float] = field(default_factory=dict)
+    """Share of the window's rows by the name of the token that sent them, of those with the most."""
 
 
 @dataclass(frozen=True)

@@ -76,5 +76,11 @@ MONITOR_GAUGES: Final = (
         (),
         lambda facts: facts.healthy,
     ),
+    MonitorGauge(
+        "model_client_rows_ratio",
+        "Share of the newest rows, as many as the main window holds, that a token sent; of the ten with the most rows.",
+        ("client",),
+        lambda facts: np.array(list(facts.clients.values()), dtype=np.float64),
+    ),
     *RELEASE_GAUGES,
 )

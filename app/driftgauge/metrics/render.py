@@ -155,6 +155,7 @@ class _MonitorSeries:
             "stat": STATS,
             "origin": ORIGINS,
             "percentile": PERCENTILES,
+            "client": self.facts.clients,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}
 

@@ -62,6 +62,15 @@ class Capture:
         self.log: ModelLog | None = None
         """Keeps every prediction, if the server has a prediction log."""
 
+    def sent_by(self, client: str, rows: int, at: float) -> None:
+        """Count the rows of a client that were answered; a failure is recorded."""
+        clients = self._monitor.clients
+        if clients is not None:
+            try:
+                clients.count(client, rows, at)
+            except Exception as error:
+                self._problems.record(PROBLEM, error)
+
     def answered(self, answered: Answered) -> None:
         """Count answers and observe their rows; a failure is counted, logged and shown."""
         rows = len(answered.scores)

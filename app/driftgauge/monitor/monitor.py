@@ -28,6 +28,7 @@ from driftgauge.metrics.series import (
     CounterSpec,
     monitor_series,
 )
+from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.clock import ClockName, clock_named
 from driftgauge.monitor.history import VerdictHistory
 from driftgauge.state.catch_up import PendingRows
@@ -138,6 +139,8 @@ class ColumnMonitor:
         if self.store.uncounted:
             with self.store.counting() as counters:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, source)
+        self.clients: ClientRows | None = None
+        """Who sent the rows, where callers have names."""
         self.observing: Final = threading.Lock()
         """Held while rows are appended: the time of a row may depend on the row before."""
         self.history: Final = VerdictHistory(self.store, baseline.names)
@@ -307,7 +310,17 @@ class ColumnMonitor:
         carried = Carryover(held.evidence, held.latches.latched)
         live = held.evidence.live
         learning = None if live is None else policy.learning_until(live.since, self.baseline.timed)
-        return evaluate(self.baseline, windows, held.observed, carried, policy, clock, learning_until=learning)
+        shares = {} if self.clients is None else self.clients.shares()
+        return evaluate(
+            self.baseline,
+            windows,
+            held.observed,
+            carried,
+            policy,
+            clock,
+            learning_until=learning,
+            clients=shares,
+        )
 
     @property
     def _needed_seconds(self) -> float:

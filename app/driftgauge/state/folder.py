@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from driftgauge.common.private_files import FileLock, LockTimeout
 from driftgauge.errors import StateError
+from driftgauge.state.clients_file import PREFIX as CLIENTS
 from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, Lease, parse_header, read_header
 from driftgauge.state.traffic import TRAFFIC_FILE
 
@@ -104,6 +105,7 @@ def reset(folder: Path) -> int:
         unfinished = [new for own in folders for new in own.glob("*.new")]
         models = {folder, *folders, *(own.parent for own in folders if own != folder)}
         beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*") if not own.is_dir()]
+        beside += [own for model in folders for own in model.glob(f"{CLIENTS}*.json") if not own.is_dir()]
         for path in [*files, *unfinished, *beside, *slots, *locks]:
             path.unlink(missing_ok=True)
     return len(files)

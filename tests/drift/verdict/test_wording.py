@@ -19,6 +19,7 @@ from driftgauge.drift.verdict.wording import (
     notes,
     since_in_words,
     too_few_in_words,
+    with_sender,
 )
 from driftgauge.drift.windows.blocks import Blocks
 from hypothesis import given
@@ -268,3 +269,21 @@ def test_a_time_in_words_is_exact(seconds: int) -> None:
     number, unit = ago_in_words(float(seconds)).split()
     size = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}[unit]
     assert float(number) * size == seconds
+
+
+@pytest.mark.parametrize(
+    ("clients", "is_quiet", "added"),
+    [
+        ({}, False, ""),
+        ({"a": 0.5, "b": 0.5}, False, ""),
+        ({"a": 0.51, "b": 0.49}, True, " One caller sent 51% of these rows: a."),
+        ({"a": 1.0}, False, " One caller sent 100% of these rows: a."),
+        ({"a": 1.0}, True, ""),
+    ],
+)
+def test_a_reason_names_the_caller_that_sent_over_half_of_the_rows(
+    clients: dict[str, float], is_quiet: bool, added: str
+) -> None:
+    for reason in ("no drift", "Significant."):
+        end = "" if reason.endswith(".") or not added else "."
+        assert with_sender(reason, clients, is_quiet=is_quiet) == f"{reason}{end}{added}"

@@ -250,3 +250,30 @@ def test_a_request_keeps_its_caller(tokens_file: Path) -> None:
     on.enter(asgi)
     assert caller_of(asgi) is NOBODY
     assert on.admit(asgi, Scope.READ) == Caller("own", frozenset({Scope.READ})) == caller_of(asgi)
+
+
+def test_callers_have_their_shares_of_rows_and_the_reason_names_the_one_that_sent_most(
+    binary: Example, tmp_path: Path
+) -> None:
+    file = tmp_path / "callers"
+    file.write_text(
+        f"shop predict token:{'s' * 20}\nbatch predict token:{'b' * 20}\nprom read token:{'r' * 20}\n", encoding="utf-8"
+    )
+    rows = binary.rows()
+    with served(binary, tokens_file=file, windows=(len(rows),)) as running:
+        client = running.client
+        client.post("/predict", json={"instances": rows[: len(rows) // 4]}, headers=bearer("s" * 20))
+        client.post("/predict", json={"instances": rows[len(rows) // 4 :]}, headers=bearer("b" * 20))
+        client.post("/predict", json={"instances": [{}]}, headers=bearer("b" * 20))
+        client.headers.update(bearer("r" * 20))
+        shop = (len(rows) // 4) / len(rows)
+        assert running.metric("model_client_rows_ratio", client="shop") == pytest.approx(shop)
+        assert running.metric("model_client_rows_ratio", client="batch") == pytest.approx(1 - shop)
+        assert running.status()["reason"].endswith(f"One caller sent {1 - shop:.0%} of these rows: batch.")
+
+
+def test_without_tokens_no_caller_is_counted(binary: Example) -> None:
+    with served(binary) as running:
+        running.predict({"instances": binary.rows()})
+        assert "model_client_rows_ratio{" not in running.client.get("/metrics").text
+        assert "One caller" not in running.status()["reason"]

@@ -38,6 +38,7 @@ from driftgauge.drift.verdict.wording import (
     since_in_words,
     too_few_in_words,
     until_in_words,
+    with_sender,
 )
 from driftgauge.drift.windows.window import Window
 
@@ -107,6 +108,8 @@ class DriftReport:
     """Names of the drifted features, worst first."""
     learning_until: float | None = None
     """End of the learning time of all columns, seconds since 1970; None if it is over or there is none."""
+    clients: Mapping[str, float] = field(default_factory=dict)
+    """Share of the newest rows by who sent them, the largest first; empty where callers have no names."""
 
     def __repr__(self) -> str:
         severity = f" ({self.severity})" if self.severity else ""
@@ -137,12 +140,13 @@ def evaluate(
     now: float,
     *,
     learning_until: FloatArray | None = None,
+    clients: Mapping[str, float] = {},
 ) -> tuple[DriftReport, Carryover]:
     """Return the report on windows and evidence, and what the next call needs.
 
     The last sliding window is the main one. `before` holds the evidence of all rows and the thresholds that are
     latched; `now` is in seconds since 1970 by the clock of the windows. Before `learning_until` (see
-    `Policy.learning_until`) no severity of a column is above warning.
+    `Policy.learning_until`) no severity of a column is above warning. `clients` are the shares of who sent the rows.
     """
     nowhere = np.full(len(baseline.columns), np.nan)
     until = nowhere if learning_until is None else np.where(now < learning_until, learning_until, np.nan)
@@ -162,7 +166,7 @@ def evaluate(
         rows_observed=rows_observed,
         status=worst[0].status,
         severity=worst[0].severity,
-        reason=_model_reason(worst),
+        reason=with_sender(_model_reason(worst), clients, is_quiet=worst[0].severity is None),
         verdicts=verdicts,
         evidence=carried.evidence,
         windows={window.name: window for window in compared},
@@ -171,6 +175,7 @@ def evaluate(
         worst_first=tuple(order),
         drifted=drifted,
         learning_until=None if np.isnan(until).all() else float(np.nanmax(until)),
+        clients=clients,
     )
     return report, carried
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,8 @@ from driftgauge.drift.verdict.numbers import short, two_decimals
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.time_spans import DAY_SECONDS
 
+MAJORITY: Final = 0.5
+"""Share of rows above which a reason names the caller that sent them."""
 NAMED: Final = 8
 """Columns that a note names."""
 
@@ -114,6 +116,18 @@ def too_few_in_words(rows: int, needed: int, stale_seconds: float | None) -> str
     if rows == 0:
         return f"no rows in the last {age} (max_age_seconds), {needed} are needed"
     return f"{rows} of {needed} rows; rows older than {age} do not count (max_age_seconds)"
+
+
+def with_sender(reason: str, clients: Mapping[str, float], *, is_quiet: bool) -> str:
+    """Return a model's reason, and who sent over half of the rows, if anyone did.
+
+    `clients` are shares of rows, the largest first. Without drift a single client is no news.
+    """
+    client, ratio = next(iter(clients.items()), ("", 0.0))
+    if ratio <= MAJORITY or (is_quiet and len(clients) == 1):
+        return reason
+    end = "" if reason.endswith(".") else "."
+    return f"{reason}{end} One caller sent {ratio:.0%} of these rows: {client}."
 
 
 NO_ALERTS: Final = "severity is limited: the settings turn alerts off for this column"

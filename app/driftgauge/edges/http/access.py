@@ -41,14 +41,11 @@ class Access:
     ) -> None:
         """Without tokens every request is allowed, within the limits."""
         self.tokens: Final = tokens
+        self.is_on: Final = tokens is not None
+        """Whether requests need a token."""
         self._denied = denied
         self._callers: Final = CallerLimits(CallerBounds()) if limits is None else limits  # an empty one is false
         self._limits = self._callers if self._callers.is_on else None
-
-    @property
-    def is_on(self) -> bool:
-        """Whether requests need a token."""
-        return self.tokens is not None
 
     @property
     def is_checking(self) -> bool:

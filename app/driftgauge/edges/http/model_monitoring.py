@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final
 
 from driftgauge.common.private_files import LockTimeout
@@ -15,10 +17,11 @@ from driftgauge.common.single_flight import SingleFlight
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import Limits, MonitorFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
+from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
-from driftgauge.monitor.publisher import Publisher, state_problems
+from driftgauge.monitor.publisher import INTERVAL_SECONDS, Publisher, state_problems
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.predictions.description import Described
 from driftgauge.predictions.log import ModelLog, PredictionLog
@@ -84,7 +87,14 @@ class ModelMonitoring:
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what runs beside requests until it is cancelled."""
         evaluating = [] if self.evaluator is None else [self.evaluator.run()]
-        return [*evaluating, self.publisher.run()]
+        writing = [] if self.monitor.clients is None else [self._write_clients(self.monitor.clients)]
+        return [*evaluating, *writing, self.publisher.run()]
+
+    async def _write_clients(self, clients: ClientRows) -> None:
+        """Write the rows of clients for the other workers each second, until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            await asyncio.get_running_loop().run_in_executor(self.watching, clients.write)
 
     def way_into(self, log: PredictionLog) -> ModelLog:
         """Return the way of this model's predictions into the prediction log, on which they are counted."""
@@ -92,6 +102,8 @@ class ModelMonitoring:
 
     def leave(self) -> None:
         """Save the state and give it back."""
+        if self.monitor.clients is not None:
+            self.monitor.clients.write()
         self.store.leave()
 
     async def facts(self) -> MonitorFacts:
@@ -169,6 +181,7 @@ class ModelMonitoring:
             healthy=healthy,
             persistent=self._persistent,
             limits=self.limits,
+            clients=_first(last.report.clients if watched else {}),
         )
 
     @property
@@ -197,3 +210,8 @@ class ModelMonitoring:
             latency_seconds=(settings.latency_threshold_warning_seconds, settings.latency_threshold_critical_seconds),
             evaluation_age_seconds=settings.evaluation_stale_seconds,
         )
+
+
+def _first(clients: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the clients with the most rows."""
+    return dict(islice(clients.items(), SHOWN))

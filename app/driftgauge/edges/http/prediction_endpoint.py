@@ -155,6 +155,8 @@ class PredictionEndpoint(Generic[R]):
             request = QueuedRequest(decoded.batch, arrival, decoded.event, started, ids)
             with self.shares.hold(caller, len(decoded.batch)):
                 answer = await self._predict(request, receive)
+            if self.access.is_on:
+                self.capture.sent_by(caller_of(scope).name, len(answer.labels), arrival)
             if self.capture.log is not None and self.capture.log.acknowledges:
                 await self._acknowledged(self.capture.log)
             if len(answer.labels) <= INLINE_ROWS:
