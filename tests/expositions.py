@@ -134,6 +134,7 @@ def facts_of(
         persistent=persistent,
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
         labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0),
+        clients={"shop": 0.75, "batch": 0.25},
         release=release or ReleaseFacts(),
     )
 

@@ -69,7 +69,7 @@ class Capture:
             try:
                 clients.count(client, rows, at)
             except Exception as error:
-                self._problems.record(PROBLEM, error)
+                self.problems.record(PROBLEM, error)
 
     def answered(self, answered: Answered) -> None:
         """Count answers and observe their rows; a failure is counted, logged and shown."""
