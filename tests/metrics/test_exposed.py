@@ -173,7 +173,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
         "model_evaluation_age_threshold_seconds",
         "model_evaluation_duration_seconds",
         "model_monitoring_healthy",
-            "model_client_rows_ratio",
+        "model_client_rows_ratio",
     }
     assert off.ours == {name: family for name, family in watched.ours.items() if name in off.ours}
 
