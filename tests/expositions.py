@@ -136,6 +136,7 @@ def facts_of(
         labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0),
         clients={"shop": 0.75, "batch": 0.25},
         release=release or ReleaseFacts(),
+        estimated=monitor.last.estimated.windows,
     )
 
 

@@ -145,7 +145,12 @@ def small_store(folder: Path, options: MonitorOptions, failpoint: Failpoint = no
 def monitor_of(example: Example) -> ColumnMonitor:
     """Return a monitor of an example's baseline with windows of 50 and 1,000 rows."""
     return ColumnMonitor(
-        example.bundle.baseline, model_name="m", model_version="1", now=START, options=small_options(50, 1_000)
+        example.bundle.baseline,
+        model_name="m",
+        model_version="1",
+        now=START,
+        options=small_options(50, 1_000),
+        held_out=example.bundle.held_out,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.budget import Budget
+from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
@@ -77,6 +78,8 @@ class WatchedModel:
     """The id that the workers of one service share, by default one of this process alone."""
     source: str = SOURCES[0]
     """Who observes its rows, one of `metrics.SOURCES`."""
+    held_out: HeldOut | None = None
+    """What is known of rows that the model was not fitted on; None for a baseline alone."""
 
 
 def compose_model(
@@ -249,6 +252,7 @@ def _monitor(settings: Settings, model: WatchedModel, now: float, problems: Prob
         store=_store(_slots(model, shape), shape, problems),
         traffic=None if folder is None else TrafficFile(folder / model.name, model.version),
         source=model.source,
+        held_out=model.held_out,
     )
 
 

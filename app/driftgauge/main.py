@@ -210,7 +210,14 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
     """Return the bundle's model as it is watched."""
     info = bundle.info
     return WatchedModel(
-        bundle.baseline, info.name, info.version, info.task, settings.state_folder, tuple(info.classes), service
+        baseline=bundle.baseline,
+        name=info.name,
+        version=info.version,
+        task=info.task,
+        state_folder=settings.state_folder,
+        classes=tuple(info.classes),
+        service=service,
+        held_out=bundle.held_out,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from driftgauge.drift.performance.estimated import ESTIMATED_METRICS
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.metrics.facts import MonitorFacts
@@ -174,6 +175,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
         "model_evaluation_duration_seconds",
         "model_monitoring_healthy",
         "model_client_rows_ratio",
+        *(metric.gauge for metric in ESTIMATED_METRICS),
     }
     assert off.ours == {name: family for name, family in watched.ours.items() if name in off.ours}
 

@@ -3,11 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from driftgauge.drift.performance.estimated import ESTIMATED_METRICS
 from driftgauge.metrics.facts import LabelFacts
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
+from driftgauge.metrics.render import EVERYTHING, Exposed
 
+from tests.examples import Example
 from tests.expositions import FORMATS, Exposition, facts_of
-from tests.monitors import START, small_monitor
+from tests.monitors import START, observed, small_monitor
 
 OF_LABELS = ("model_labels_waiting", "model_label_timestamp_seconds", "model_label_age_threshold_seconds")
 
@@ -34,3 +37,38 @@ def test_before_the_first_label_there_is_no_time(accept: str) -> None:
 def test_without_a_prediction_log_there_are_no_gauges_of_labels(accept: str) -> None:
     assert values(None, accept) == {}
     assert {gauge.name for gauge in MONITOR_GAUGES if gauge.of_labels} == set(OF_LABELS)
+
+
+# ---------------------------------------------------------------- estimated performance
+
+
+def _estimates(example: Example, accept: str, exposed: Exposed = EVERYTHING) -> dict[tuple[str, str], float]:
+    monitor = observed(example, example.rows() * 4)
+    shown = Exposition(accept, [facts_of(monitor)], exposed=exposed)
+    return {
+        (metric.gauge, sample.labels["window"]): sample.value
+        for metric in ESTIMATED_METRICS
+        if metric.gauge in shown.families
+        for sample in shown.family(metric.gauge).samples
+    }
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_estimates_are_shown_for_each_window_with_enough_rows(binary: Example, accept: str) -> None:
+    found = _estimates(binary, accept)
+    windows = {window for _, window in found}
+    assert "1000" in windows
+    assert "50" not in windows
+    names = ("model_estimated_accuracy", "model_estimated_roc_auc")
+    assert set(found) == {(name, window) for name in names for window in windows}
+    assert all(0.8 < value <= 1.0 for value in found.values())
+
+
+def test_estimates_of_windows_that_are_not_listed_are_left_out(binary: Example) -> None:
+    found = _estimates(binary, FORMATS[0], Exposed(windows=frozenset()))
+    assert {window for _, window in found} == {"1000"}
+
+
+def test_a_baseline_alone_has_no_estimates() -> None:
+    shown = Exposition(FORMATS[0], [facts_of(small_monitor())])
+    assert [shown.family(metric.gauge).samples for metric in ESTIMATED_METRICS] == [[], [], []]

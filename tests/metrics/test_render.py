@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from driftgauge.drift.performance.estimated import ESTIMATED_METRICS
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.facts import ReleaseFacts, ServerFacts
@@ -183,7 +184,10 @@ def test_every_family_is_declared(accept: str) -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_samples_have_exactly_the_declared_labels(accept: str) -> None:
     timed = ColumnMonitor(timed_baseline(), model_name="timed", model_version="1", now=START)
-    exposition = Exposition(accept, [facts_of(drifted(), release=live_release()), facts_of(timed), shadow()])
+    window = next(iter(drifted().last.report.windows))
+    estimated = {window: {metric.name: 0.5 for metric in ESTIMATED_METRICS}}
+    moved = replace(facts_of(drifted(), release=live_release()), estimated=estimated)
+    exposition = Exposition(accept, [moved, facts_of(timed), shadow()])
     for name, kind, labels, _ in declared_series():
         family = exposition.family(name)
         assert family.samples, f"{name} has no sample"

@@ -898,11 +898,11 @@ class Overtaken(ColumnMonitor):
 
     by: ColumnMonitor | None = None
 
-    def _report(self, held: StateSnapshot, now: float) -> tuple[DriftReport, Carryover]:
+    def _report(self, held: StateSnapshot, windows: Sequence[Window], now: float) -> tuple[DriftReport, Carryover]:
         if self.by is not None:
             self.by.observe(some_rows(40, 7), arrival=START + 2.0)
             self.by.evaluate(START + 2.0)
-        return super()._report(held, now)
+        return super()._report(held, windows, now)
 
 
 def test_an_evaluation_does_not_overwrite_what_a_later_one_has_kept(tmp_path: Path) -> None:

@@ -144,7 +144,9 @@ class Session:
 
     def _open(self) -> Opened:
         own, folder = self._source, self._settings.state_folder
-        model = WatchedModel(own.baseline, own.name, own.version, own.task, folder, source=LIBRARY)
+        model = WatchedModel(
+            own.baseline, own.name, own.version, own.task, folder, source=LIBRARY, held_out=own.held_out
+        )
         log = standard_log()
         try:
             return Opened(compose_library(self._settings, model, self._clock, log=log))

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline
 from driftgauge.errors import BundleError, SettingsError
+from driftgauge.models import held_out_file
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
@@ -37,6 +39,8 @@ class WatchedSource:
     task: str
     given: Baseline | Bundle | Path
     """What the program named: a bundle can also predict."""
+    held_out: HeldOut | None = None
+    """What a bundle keeps of its held-out rows."""
 
 
 def watched_source(
@@ -46,11 +50,11 @@ def watched_source(
 
     Raises BundleError for files, SettingsError for anything else, and for names that cannot be those of a folder.
     """
-    info, own, given = _read(baseline)
+    info, own, given, held_out = _read(baseline)
     task = "multiclass" if PREDICTION_CLASS in own.names else UNKNOWN_TASK
     found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given)
     if info is not None:
-        found = WatchedSource(own, name or info.name, version or info.version, info.task, given)
+        found = WatchedSource(own, name or info.name, version or info.version, info.task, given, held_out)
     for field, text in (("name", found.name), ("version", found.version)):
         try:
             TypeAdapter(Name).validate_python(text)
@@ -61,22 +65,22 @@ def watched_source(
     return found
 
 
-def _read(given: Any) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path]:
-    """Return what is known of the model, the baseline, and what was given."""
+def _read(given: Any) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path, HeldOut | None]:
+    """Return what is known of the model, the baseline, what was given, and what is known of held-out rows."""
     if isinstance(given, Baseline):
-        return None, given, given
+        return None, given, given, None
     if isinstance(given, Bundle):
-        return given.info, given.baseline, given
+        return given.info, given.baseline, given, given.held_out
     if not isinstance(given, str | Path):
         name = type(given).__name__
         raise SettingsError(f"a {name} cannot be watched: give a baseline or a bundle, or the path of one")
     path = Path(given)
     if not path.is_dir():
         baseline = read_baseline(path)
-        return None, baseline, baseline
+        return None, baseline, baseline, None
     if not (path / BUNDLE_FILE).exists():
         raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
     info = read_info(path)
     baseline = belonging_to(info, read_baseline(path / BASELINE_FILE))
     check_features(info, baseline)
-    return info, baseline, path
+    return info, baseline, path, held_out_file.read(path)

@@ -8,7 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.drift.performance.estimated import ESTIMATED_METRICS, EstimatedMetric
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
+from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 
@@ -36,7 +38,20 @@ _LABEL_GAUGES: Final = (
         lambda labels: labels.missing_seconds,
     ),
 )
+
+
+def _of_estimates(metric: EstimatedMetric) -> MonitorGauge:
+    """Declare the gauge of an estimated metric; a window without an estimate is left out."""
+
+    def values(facts: MonitorFacts) -> Numbers:
+        windows = facts.report.windows if facts.report else ()
+        return np.array([facts.estimated.get(window, {}).get(metric.name, math.nan) for window in windows])
+
+    return MonitorGauge(metric.gauge, metric.help, ("window",), values)
+
+
 MONITOR_GAUGES: Final = (
+    *map(_of_estimates, ESTIMATED_METRICS),
     *_LABEL_GAUGES,
     MonitorGauge(
         "model_evaluation_timestamp_seconds",

@@ -122,6 +122,11 @@ class _MonitorSeries:
         windows = {name: window for name, window in report.windows.items() if name == main or name in listed}
         return replace(report, windows=windows)
 
+    @cached_property
+    def listed(self) -> MonitorFacts:
+        """The facts with the windows that are listed."""
+        return replace(self.facts, report=self.report)
+
     @property
     def base(self) -> Mapping[str, str]:
         """The labels of every series of the model."""
@@ -219,7 +224,9 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
         yield from _family(shared, openmetrics, [member.shares(shared, report) for member, report in watched])
     for stated in MONITOR_GAUGES:
         known = [member for member in members if stated.applies_to(member.facts)]
-        yield from _family(stated, openmetrics, [member.gauge(stated, stated.values(member.facts)) for member in known])
+        yield from _family(
+            stated, openmetrics, [member.gauge(stated, stated.values(member.listed)) for member in known]
+        )
 
 
 def _bin_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:

@@ -13,12 +13,13 @@ import numpy as np
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.performance.held_out import Estimated, HeldOut, estimated
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.latches import Latches
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.report import Carryover, DriftReport, evaluate, update_latches
 from driftgauge.drift.windows.blocks import step_rows
-from driftgauge.drift.windows.window import Rows, sliding_windows, time_windows
+from driftgauge.drift.windows.window import Rows, Window, sliding_windows, time_windows
 from driftgauge.errors import Reason
 from driftgauge.metrics.series import (
     DROPPED,
@@ -61,6 +62,8 @@ class Evaluation:
     at: float
     """By the server's clock, seconds since 1970."""
     cpu_seconds: float
+    estimated: Estimated = field(default_factory=Estimated)
+    """The performance on the rows of the windows, as it is estimated without ground truth."""
 
 
 def state_shape(baseline: Baseline, options: MonitorOptions, series: Sequence[CounterSpec] = ()) -> StateShape:
@@ -122,11 +125,13 @@ class ColumnMonitor:
         store: Store | None = None,
         traffic: TrafficFile | None = None,
         source: str = SOURCES[0],
+        held_out: HeldOut | None = None,
     ) -> None:
         """Watch the rows of `store`; by default a new one in memory.
 
         The store must be made for `state_shape` of the same options. `traffic` is the file of all versions, if any.
         `now` is in seconds since 1970. `source` is that of rows which an earlier process observed and did not count.
+        `held_out` is what is known of rows that the model was not fitted on, for estimates of its performance.
         """
         self.baseline: Final = baseline
         self.model_name: Final = model_name
@@ -146,6 +151,7 @@ class ColumnMonitor:
         self.history: Final = VerdictHistory(self.store, baseline.names)
         """The verdicts of the past."""
         self._traffic = traffic
+        self._held_out = held_out
         self._has_begun = False
         self._last = self._initial(now)
 
@@ -277,10 +283,12 @@ class ColumnMonitor:
         with self.store.evaluating():
             self._catch_up(now)
             held = self.store.snapshot(self.clock.now(self.store.root.progress.head.at, now))
-        report, carried = self._report(held, now)
+        windows = self._windows(held, now)
+        report, carried = self._report(held, windows, now)
+        expected = estimated(self._held_out, self.baseline, windows)
         with suppress(LockTimeout), self.store.evaluating():  # the report is right all the same
             self._keep(report, carried, held, now)
-        return Evaluation(report, now, time.thread_time() - started)
+        return Evaluation(report, now, time.thread_time() - started, expected)
 
     def _keep(self, report: DriftReport, carried: Carryover, held: StateSnapshot, now: float) -> None:
         """Keep the verdict and the latches, unless another worker has evaluated meanwhile; fold logs in no window."""
@@ -299,14 +307,20 @@ class ColumnMonitor:
         try:
             return self._evaluate(now)
         except Exception:  # the next evaluation reports the problem
-            return Evaluation(self._report(Store.in_memory(self.store.shape).snapshot(now), now)[0], now, 0.0)
+            held = Store.in_memory(self.store.shape).snapshot(now)
+            windows = self._windows(held, now)
+            expected = estimated(self._held_out, self.baseline, windows)
+            return Evaluation(self._report(held, windows, now)[0], now, 0.0, expected)
 
-    def _report(self, held: StateSnapshot, now: float) -> tuple[DriftReport, Carryover]:
+    def _windows(self, held: StateSnapshot, now: float) -> list[Window]:
         policy, clock = self.options.policy, self.clock.now(held.latest_at, now)
-        windows = [
+        return [
             *sliding_windows(held.rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner),
             *time_windows(held.totals, held.rows, clock),
         ]
+
+    def _report(self, held: StateSnapshot, windows: Sequence[Window], now: float) -> tuple[DriftReport, Carryover]:
+        policy, clock = self.options.policy, self.clock.now(held.latest_at, now)
         carried = Carryover(held.evidence, held.latches.latched)
         live = held.evidence.live
         learning = None if live is None else policy.learning_until(live.since, self.baseline.timed)

@@ -11,6 +11,7 @@ import pytest
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.edges.formats.drift_status import EVERYTHING, SUMMARY, Selection, report_json
+from driftgauge.edges.formats.estimated_performance import estimated_json
 from driftgauge.edges.http.drift_status import MORE, drift_status, selected
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.openapi.schemas_status import Column, ColumnSummary, DriftStatus
@@ -146,6 +147,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "about": None,
                 "report_age_seconds": 5.0,
                 "more": MORE if selection is SUMMARY else None,
+                "estimated_performance": estimated_json(monitor.last.estimated),
                 "news": None,
                 "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
             }

@@ -27,8 +27,39 @@ FEWEST_ROWS: Final = 200
 """Rows of a window below which there is no estimate."""
 _MIDDLE: Final = 0.5
 
+ASSUMPTION: Final = (
+    "Estimated without ground truth, on the assumption that truths depend on the model's answers as they did on the "
+    "held-out rows. Concept drift breaks the assumption, and the estimate does not show it."
+)
+
 Estimates = Mapping[str, float]
-"""The estimated metrics of one window by name: `accuracy`, `roc_auc`, `mae`."""
+"""The estimated metrics of one window by name, of those in `ESTIMATED_METRICS`."""
+
+
+@dataclass(frozen=True)
+class EstimatedMetric:
+    """A metric that is estimated, declared once for metrics, JSON, OpenAPI and the page."""
+
+    name: str
+    words: str
+    """What a person calls it, which begins a sentence."""
+
+    @property
+    def gauge(self) -> str:
+        """The name of its gauge."""
+        return f"model_estimated_{self.name}"
+
+    @property
+    def help(self) -> str:
+        """What its gauge tells, and what it rests on."""
+        return f"{self.words} on the window's rows. {ASSUMPTION} Absent without held-out rows."
+
+
+ESTIMATED_METRICS: Final = (
+    EstimatedMetric("accuracy", "Estimated accuracy"),
+    EstimatedMetric("roc_auc", "Estimated area under the ROC curve"),
+    EstimatedMetric("mae", "Estimated mean absolute error"),
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +108,12 @@ class Calibration:
             positive = np.where(rows > 0, np.array(self.answered) / rows, empty)
         right: FloatArray = positive * self.shares + (1.0 - positive) * (1.0 - self.shares)
         return right
+
+    @property
+    def held_out(self) -> Estimates:
+        """The area under the ROC curve of the held-out rows, of two classes."""
+        rows, hits = np.array(self.rows, dtype=np.float64), np.array(self.hits, dtype=np.float64)
+        return _roc_auc(hits, rows - hits) if self.binary else {}
 
     def estimate(self, scores: FloatArray) -> Estimates:
         """Return the estimated metrics of live rows with these scores (shape [n]); none for too few.

@@ -15,6 +15,7 @@ from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
+from driftgauge.edges.formats.estimated_performance import estimated_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
@@ -113,6 +114,7 @@ def drift_status(
         "about": monitor.baseline.about.as_json(),
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
+        "estimated_performance": estimated_json(monitor.last.estimated),
         "more": MORE if selection.is_summary else None,
         "news": news_json(news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},

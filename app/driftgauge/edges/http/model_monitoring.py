@@ -182,6 +182,7 @@ class ModelMonitoring:
             persistent=self._persistent,
             limits=self.limits,
             clients=_first(last.report.clients if watched else {}),
+            estimated=last.estimated.windows if watched else {},
         )
 
     @property

@@ -111,6 +111,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
             evaluation_age=max(0.0, monitoring.clock() - last.at),
             age_limit=limits.evaluation_age_seconds,
         ),
+        estimated=last.estimated,
         traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
         history=history,
         news=news,

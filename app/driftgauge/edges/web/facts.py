@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
@@ -81,6 +82,8 @@ class PageFacts:
     model_version: str
     report: DriftReport
     health: Health = field(default_factory=Health)
+    estimated: Estimated | None = None
+    """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     traffic: Traffic | None = None
     """None where predictions are not counted, as in the check of a table."""
     history: History | None = None

@@ -15,6 +15,7 @@ from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, score_means
 from driftgauge.drift.verdict.wording import notes
+from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
@@ -100,6 +101,7 @@ class PageView:
     """Features that the address names and the model does not have."""
     scores: Sequence[ScoreView]
     correlation: str
+    estimated: EstimatedView | None
     health: Mapping[str, str]
     problems: Sequence[str]
     state_notes: Sequence[str]
@@ -148,6 +150,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         unknown=[name for name in query.features if name not in known],
         scores=_scores(report, query) if is_overview else [],
         correlation=_correlation(report) if is_overview else "",
+        estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         health=_health(facts),
         problems=facts.health.problems,
         state_notes=facts.health.notes,

@@ -136,6 +136,25 @@ class EvidenceAbout(Documented):
     tolerance: float
 
 
+class EstimatedMetrics(Documented):
+    """Metrics of a classification (`accuracy`, and `roc_auc` of two classes) or of a regression (`mae`)."""
+
+    accuracy: float | None = None
+    roc_auc: float | None = None
+    mae: float | None = None
+
+
+class EstimatedPerformance(Documented):
+    """The performance on live rows, estimated without ground truth."""
+
+    unavailable: str | None = Field(description="Why there is no estimate; null if there is one.")
+    assumption: str | None = Field(description="What the estimate rests on, and cannot see.")
+    held_out: EstimatedMetrics = Field(description="The metrics of the held-out rows.")
+    windows: dict[str, EstimatedMetrics] = Field(
+        description="The estimates for each window whose rows are in memory; empty for fewer than 200 rows."
+    )
+
+
 class DriftStatus(Documented):
     """Whether what the model sees still looks like its baseline."""
 
@@ -165,6 +184,7 @@ class DriftStatus(Documented):
     correlation: CorrelationChange | None
     prediction: ColumnSummary | Column | None = None
     prediction_class: ColumnSummary | Column | None = None
+    estimated_performance: EstimatedPerformance
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring
