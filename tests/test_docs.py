@@ -7,7 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from driftgauge.errors import DROPS, RECOVERIES, Reason
+from driftgauge.access.caller import Scope
+from driftgauge.edges.http.routes import ROUTES
+from driftgauge.errors import DENIALS, DROPS, RECOVERIES, Reason
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[1]
@@ -66,3 +68,19 @@ def test_the_map_of_state_names_every_module() -> None:
     named = set(re.findall(r"`(\w+\.py)`", table))
     modules = {path.name for path in (ROOT / "app" / "driftgauge" / "state").glob("*.py")} - {"__init__.py"}
     assert named == modules
+
+
+def test_the_page_on_access_has_every_route_in_the_row_of_its_scope() -> None:
+    page = (DOCS / "access.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, flags=re.MULTILINE))
+    assert {*rows} >= {*Scope}
+    probes = page.partition("The probes need no token")[2].partition("\n\n")[0]
+    for route in ROUTES:
+        text = probes if route.scope is None else rows[route.scope]
+        path = re.sub(r"/versions/\{model_version\}|/\{alert\}|\{asset\}", "", route.path)
+        assert f"`{path}`" in text or f"`{route.method} {path}`" in text or f"`{path.rstrip('/')}" in text, path
+
+
+def test_the_page_on_access_names_every_reason_of_a_denial() -> None:
+    page = (DOCS / "access.md").read_text(encoding="utf-8")
+    assert all(f" `{reason}` |" in page for reason in DENIALS)
