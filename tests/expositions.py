@@ -60,8 +60,10 @@ WORKERS = (
 CALLERS = (50.0, 8.0, 0.25)
 """Limits of callers, in the order of `CALLER_LIMITS`."""
 
-OURS = ("model_", "http_", "process_")
+OURS = ("model_", "http_", "prediction_log_", "process_")
 
+LOGGED = (12.0, 50_000.0, 3e8, 2e9, 5e10, 1e9)
+"""Numbers of the prediction log, in the order of `LOG_GAUGES`."""
 PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
 
 
@@ -80,7 +82,7 @@ class Exposition:
         workers: Sequence[WorkerFacts] = WORKERS,
     ) -> None:
         counters = server or counters_of(SERVER)
-        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS)
+        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED)
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (

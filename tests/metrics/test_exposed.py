@@ -13,7 +13,9 @@ from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
 from driftgauge.metrics.series import (
     BIN_ROWS,
+    CALLER_LIMITS,
     ERROR_BUDGET,
+    LOG_GAUGES,
     PREDICTIONS,
     PROCESS,
     REFERENCE_RATIO,
@@ -168,7 +170,8 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     facts = facts_of(drifted())
     watched, off = Exposition(accept, [facts]), Exposition(accept, [_switched_off(facts)], exposed=exposed)
     counted = {spec.name.removesuffix("_total") for spec in (*monitor_series(), *SERVER, *PROCESS)}
-    assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT
+    of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES)}
+    assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
     assert {gauge.name for gauge in MONITOR_GAUGES if not gauge.of_labels} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
         "model_evaluation_age_threshold_seconds",

@@ -23,6 +23,7 @@ from driftgauge.metrics.series import (
     INPUT_SIZE_BUCKETS,
     LATENCY,
     LATENCY_BUCKETS,
+    LOG_GAUGES,
     OBSERVATIONS,
     PREDICTIONS,
     PROCESS,
@@ -213,6 +214,7 @@ def test_a_server_without_monitors_shows_its_own_series() -> None:
         ERROR_BUDGET,
         REQUESTS_LIMITED.name.removesuffix("_total"),
         *(limit.name for limit in CALLER_LIMITS),
+        *(gauge.name for gauge in LOG_GAUGES),
         *(spec.name.removesuffix("_total") for spec in PROCESS),
         "python_info",
     }

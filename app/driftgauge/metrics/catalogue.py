@@ -10,6 +10,7 @@ from driftgauge.metrics.series import (
     BUDGET,
     CALLER_LIMITS,
     INFO,
+    LOG_GAUGES,
     MODEL_LABELS,
     PROCESS,
     REFERENCE_RATIO,
@@ -26,6 +27,6 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [
         (spec.name, spec.type, spec.labels, spec.help)
-        for spec in (*server_series(()), *PROCESS, BUDGET, *CALLER_LIMITS)
+        for spec in (*server_series(()), *PROCESS, BUDGET, *CALLER_LIMITS, *LOG_GAUGES)
     ]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

@@ -117,3 +117,5 @@ class ServerFacts:
     workers: Sequence[WorkerFacts] = ()
     caller_limits: Sequence[float | None] = (None, None, None)
     """What one caller may ask of a worker, in the order of `CALLER_LIMITS`; None without a limit."""
+    prediction_log: Sequence[float | None] = (None,) * 6
+    """Size and limits of the prediction log, in the order of `LOG_GAUGES`; None where they are not known."""

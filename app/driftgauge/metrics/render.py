@@ -44,6 +44,7 @@ from driftgauge.metrics.series import (
     CPU,
     FEATURE,
     INFO,
+    LOG_GAUGES,
     PROCESS,
     REFERENCE_RATIO,
     SLOT,
@@ -199,8 +200,12 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     for spec in server.series:
         yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
-    for limit, number in zip(CALLER_LIMITS, server.caller_limits, strict=True):
-        yield from _family(limit, openmetrics, [] if number is None else [[sample(limit.name, "", number)]])
+    stated = [
+        *zip(CALLER_LIMITS, server.caller_limits, strict=True),
+        *zip(LOG_GAUGES, server.prediction_log, strict=True),
+    ]
+    for gauge, number in stated:
+        yield from _family(gauge, openmetrics, [] if number is None else [[sample(gauge.name, "", number)]])
 
 
 def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Iterator[str]:

@@ -384,3 +384,24 @@ CALLER_LIMITS: Final = (
     ),
 )
 """In the order of `ServerFacts.caller_limits`."""
+LOG_GAUGES: Final = (
+    Declared(
+        "prediction_log_queued_rows",
+        "gauge",
+        "Predictions that wait to be written to the prediction log, in the worker that answers the scrape.",
+    ),
+    Declared("prediction_log_queue_limit_rows", "gauge", "Predictions that may wait in a worker; more are dropped."),
+    Declared("prediction_log_bytes", "gauge", "Size of the prediction log at the last look, once a minute."),
+    Declared("prediction_log_limit_bytes", "gauge", "Size from which the oldest predictions are deleted."),
+    Declared(
+        "prediction_log_disk_free_bytes",
+        "gauge",
+        "Free space of the disk that holds the prediction log; absent for PostgreSQL.",
+    ),
+    Declared(
+        "prediction_log_disk_free_threshold_bytes",
+        "gauge",
+        "Free space below which an alert is raised. At half of it predictions are no longer logged.",
+    ),
+)
+"""In the order of `ServerFacts.prediction_log`."""

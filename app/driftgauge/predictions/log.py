@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,9 @@ from driftgauge.predictions.rows import SOURCES
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.upkeep import DiskGuard, Upkeep
 from driftgauge.predictions.writer import PredictionWriter
+
+ALERT_FACTOR: Final = 2
+"""Free disk space raises an alert below this multiple of the space at which logging stops."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,20 @@ class PredictionLog:
         """Return the way of a model version's predictions into the log; `source` is one of SOURCES."""
         recorder = ModelRecorder(own.model, own.kept, counts, sample=self.options.sample_ratio, source=source)
         return ModelLog(self.writer, recorder)
+
+    def numbers(self) -> Sequence[float | None]:
+        """Return size and limits, in the order of `metrics.series.LOG_GAUGES`; None where they are not known."""
+        own, has_disk = self.options, self.options.folder is not None
+        with suppress(OSError):  # the folder may be unreadable; the writer says so
+            self.guard.has_room()
+        return (
+            self.writer.queued_rows,
+            own.queue_rows,
+            self.upkeep.used_bytes,
+            own.max_bytes,
+            self.guard.free_bytes,
+            ALERT_FACTOR * own.min_free_bytes if has_disk else None,
+        )
 
     def start(self) -> None:
         """Start to write."""

@@ -19,7 +19,7 @@ from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import Exposed
-from driftgauge.metrics.series import NO_SLOT, CounterSpec
+from driftgauge.metrics.series import LOG_GAUGES, NO_SLOT, CounterSpec
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
 from driftgauge.predictions.log import PredictionLog
@@ -27,6 +27,7 @@ from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
 
+NO_LOG: Final = (None,) * len(LOG_GAUGES)
 LOG_SECONDS: Final = 0.5
 """Longest wait at the end for predictions to be written to their log."""
 
@@ -154,7 +155,8 @@ class Monitoring:
         ]
         callers = caller_bounds(self.settings).stated
         budget = self.settings.error_budget_ratio
-        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers)
+        log = NO_LOG if self.predictions is None else self.predictions.numbers()
+        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, log)
 
     def service_problems(self) -> list[str]:
         """Return a sentence for each problem with what is the service's own."""
