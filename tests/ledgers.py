@@ -80,7 +80,7 @@ class Worker:
         self, folder: Path, clock: Callable[[], float], *, retired_seconds: float = 3600.0, most_versions: int = 3
     ) -> None:
         self.ledger = Ledger.open(folder)
-        self.membership = Membership(self.ledger)
+        self.membership = Membership(self.ledger, ["m"])
         self.served = Served()
         self.errors: list[Exception] = []
         terms = Terms(60.0, retired_seconds, most_versions, BOUNDS)

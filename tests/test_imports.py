@@ -36,10 +36,12 @@ PACKAGES: Final[dict[str, str]] = {
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.counters metrics "
-    "predictions state monitor serving alerting edges.formats edges.web",
+    "predictions state monitor serving releases alerting edges.formats edges.web",
     "composition": "errors drift settings metrics.series metrics predictions state monitor edges.http",
-    "loading": "errors drift settings models",
-    "main": "drift loading errors settings shutdown models monitor serving edges.formats edges.http composition",
+    "loading": "errors drift settings models releases",
+    "release_composition": "errors settings metrics.series releases edges.http loading",
+    "main": "drift loading errors settings shutdown models monitor serving releases edges.formats edges.http "
+    "composition release_composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",

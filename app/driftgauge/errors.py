@@ -297,8 +297,12 @@ class StateError(DriftgaugeError):
     """State files cannot be read or deleted; the message says what to do."""
 
 
-class LedgerError(DriftgaugeError):
+class LedgerError(StateError):
     """The ledger of releases cannot be read or written; the message says what to do."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The folder of the ledger of releases cannot be used at all, such as one that is read-only."""
 
 
 class PredictionLogError(DriftgaugeError):

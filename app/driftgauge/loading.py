@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
+import structlog
+
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.errors import BundleError, SettingsError
+from driftgauge.errors import BundleError, LedgerUnavailable, SettingsError
 from driftgauge.models.bundle import Bundle, load_bundle, read_baseline, read_info
 from driftgauge.models.model_file import UntrustedTypes
+from driftgauge.releases.bundles import content_digest
+from driftgauge.releases.ledger import Ledger, ledger_file
+from driftgauge.releases.release import Candidate, live_of
 from driftgauge.settings.models import ModelSource
 from driftgauge.settings.options import Settings
 from driftgauge.settings.server import IN_MEMORY
@@ -52,7 +58,7 @@ def load_models(settings: Settings) -> Sequence[Loaded]:
     sources = settings.sources
     if not sources:
         raise SettingsError("no model to serve: name its bundle (--bundle FOLDER, or DRIFTGAUGE_BUNDLE)")
-    loaded = [_read(source) for source in sources]
+    loaded = [_read(source, settings.state_folder) for source in sources]
     if all(own.error for own in loaded):
         raise next(own.error for own in loaded if own.error)
     _refuse_twins(loaded)
@@ -71,26 +77,74 @@ def _refuse_twins(loaded: Sequence[Loaded]) -> None:
         seen[own.name] = own
 
 
-def load_served_bundle(settings: Settings) -> Bundle:
-    """Load the bundle that the settings name; SettingsError without one, BundleError if it cannot be loaded."""
-    if settings.bundle is None:
-        raise SettingsError("no model to serve: name its bundle (--bundle FOLDER, or DRIFTGAUGE_BUNDLE)")
+def _read(source: ModelSource, state_folder: Path | None) -> Loaded:
     try:
-        return load_bundle(settings.bundle, settings.trusted_types)
-    except UntrustedTypes as error:
-        raise error.phrased_for("setting") from error
-
-
-def _read(source: ModelSource) -> Loaded:
-    try:
-        if source.baseline is not None:
-            return Loaded(source, baseline=read_baseline(source.baseline))
-        bundle = load_served_bundle(source.settings)
+        if source.bundle is None:
+            return Loaded(source, baseline=read_baseline(source.baseline or Path()))
+        configured = candidate_of(source, source.bundle)
+        return Loaded(source, bundle=bundle_of(source.settings, live_candidate(configured, state_folder)))
     except BundleError as error:
         return Loaded(source, error=error)
-    stated = {"name": source.name, "version": source.version}
-    renamed = {field: text for field, text in stated.items() if text is not None}
-    return Loaded(source, bundle=replace(bundle, info=bundle.info.model_copy(update=renamed)) if renamed else bundle)
+
+
+def source_of(settings: Settings, model: str) -> ModelSource:
+    """Return the source of a model; SettingsError if the settings name none."""
+    for source in settings.sources:
+        if (identity := identity_of(source)) and identity[0] == model:
+            return source
+    raise SettingsError(f"the settings name no model {model}")
+
+
+def candidate_of(source: ModelSource, bundle: Path) -> Candidate:
+    """Return the version that the bundle of the settings holds; BundleError if it cannot be read."""
+    info = read_info(bundle)
+    return Candidate(source.name or info.name, source.version or info.version, bundle.resolve(), content_digest(bundle))
+
+
+def bundle_of(settings: Settings, candidate: Candidate) -> Bundle:
+    """Load the bundle of a version, under the name that it is served by; BundleError if it cannot be loaded."""
+    try:
+        bundle = load_bundle(candidate.bundle, settings.trusted_types)
+    except UntrustedTypes as error:
+        raise error.phrased_for("setting") from error
+    served = {"name": candidate.model, "version": candidate.version}
+    return replace(bundle, info=bundle.info.model_copy(update=served))
+
+
+def live_candidate(configured: Candidate, state_folder: Path | None) -> Candidate:
+    """Return the version that answers for the model of a bundle in the settings.
+
+    It is the one that was loaded last, unless the settings name another bundle by now. LedgerError if that is not
+    known, BundleError if its files have changed.
+    """
+    if state_folder is None or not ledger_file(state_folder).is_file():
+        return configured
+    try:
+        ledger = Ledger.open(state_folder)
+    except LedgerUnavailable:  # as the state, releases are then kept in memory
+        return configured
+    try:
+        live = live_of(ledger.versions(configured.model))
+        if live is None or ledger.configured(configured.model) != configured.digest:
+            return configured
+    finally:
+        ledger.close()
+    own = live.candidate
+    if (own.version, own.digest) == (configured.version, configured.digest):
+        return configured
+    if not own.bundle.is_dir() or content_digest(own.bundle) != own.digest:
+        raise BundleError(
+            f"version {own.version} of {own.model} is live, and its bundle {own.bundle} is gone or has other files: "
+            "restore the folder, or name another bundle in the settings, which then becomes live"
+        )
+    structlog.get_logger().info(
+        "live_version",
+        model=own.model,
+        version=own.version,
+        configured=configured.version,
+        hint="it was loaded while a server ran; another bundle in the settings would replace it",
+    )
+    return own
 
 
 def identity_of(source: ModelSource) -> tuple[str, str] | None:

@@ -38,11 +38,13 @@ from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import BundleError, SettingsError, StateError
-from driftgauge.loading import Loaded, load_models
+from driftgauge.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
+from driftgauge.release_composition import compose_releases
+from driftgauge.releases.release import Candidate
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.caller_limits import CallerLimits
 from driftgauge.serving.latency_probe import LatencyModel, measure_latency
@@ -88,6 +90,13 @@ def create_app(
     )
     app.state.context = context
     app.state.monitoring = context.monitoring
+    if bundle is None:  # its versions can be replaced
+
+        def load_version(candidate: Candidate) -> ServedModel:
+            own = source_of(settings, candidate.model).settings
+            return load_model(own, bundle_of(own, candidate), context.access, clock, service)
+
+        app.state.releases = compose_releases(settings, context, load_version, clock)
     open_metrics = settings.metrics_access == "open"
     documented = [(model.info, model.max_rows) for model in context.models.all_live]
     install_routes(app, documented, context.access, open_metrics=open_metrics)

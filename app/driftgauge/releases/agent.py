@@ -32,6 +32,10 @@ HOUSEKEEPING_SECONDS: Final = 5.0
 """Time between two looks at what is due: versions to remove, workers that have ended."""
 
 
+STOP_SECONDS: Final = 5.0
+"""How long the end of the server waits for a step."""
+
+
 class Deployment(Protocol):
     """What serves the versions of the models in this process."""
 
@@ -104,7 +108,7 @@ class Agent:
     def is_everywhere(self, model: str) -> bool:
         """Return whether every running worker serves what the ledger says."""
         serial, applied = self.ledger.serial(model), self.ledger.applied(model)
-        return all(applied.get(worker, -1) >= serial for worker in self.membership.running())
+        return all(applied.get(worker, -1) >= serial for worker in self.membership.running(model))
 
     # ------------------------------------------------------------ the thread
 
@@ -118,7 +122,9 @@ class Agent:
         self._should_stop = True
         self.wake()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
+            if self._thread.is_alive():  # it loads a version; the process ends all the same
+                return
         try:
             self.membership.leave()
         except DriftgaugeError as error:
@@ -145,7 +151,7 @@ class Agent:
         """Do what the ledger asks for now."""
         changed, self._is_busy, was_busy = self.ledger.has_changed(), False, self._is_busy
         if changed or was_busy:
-            for model in self.ledger.models():
+            for model in self.membership.models:
                 self._follow(model)
         if self._clock() >= self._tidy_at:
             self._tidy_at = self._clock() + HOUSEKEEPING_SECONDS
@@ -170,7 +176,7 @@ class Agent:
         advance(
             self.ledger,
             swap,
-            self.membership.running(),
+            self.membership.running(swap.candidate.model),
             self._measure,
             now=self._clock(),
             most_versions=self.terms.most_versions,
@@ -214,9 +220,9 @@ class Agent:
 
     def _tidy(self) -> None:
         """Remove versions that retired long ago, with their state, and what ended workers left."""
-        self.membership.running()
+        self.membership.remove_ended()
         now = self._clock()
-        for model in self.ledger.models():
+        for model in self.membership.models:
             for version in self.ledger.versions(model):
                 if version.role is Role.RETIRED and now - version.since > self.terms.retired_seconds:
                     self.ledger.set_role(version, Role.REMOVED, now)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftgauge.common.private_files import make_private, opened
-from driftgauge.errors import LedgerError
+from driftgauge.errors import LedgerError, LedgerUnavailable
 from driftgauge.releases.figures import Counts, Figures
 from driftgauge.releases.release import Candidate, Cause, Change, Kind, Role, Swap, SwapState, Version, live_of
 
@@ -41,7 +41,7 @@ create table swaps (
     kind text, who text, reason text, deadline real, state text, detail text
 );
 create table votes (swap integer, worker text, refusal text, primary key (swap, worker)) without rowid;
-create table workers (worker text primary key, pid integer) without rowid;
+create table workers (worker text primary key, pid integer, models text) without rowid;
 create table applied (worker text, model text, serial integer, primary key (worker, model)) without rowid;
 create table models (model text primary key, configured text, serial integer) without rowid;
 """
@@ -60,13 +60,13 @@ class Ledger:
     @classmethod
     def open(cls, state_folder: Path) -> Ledger:
         """Open the ledger of a state folder, a new one if there is none; LedgerError if it cannot be used."""
-        folder = state_folder / FOLDER
-        path = folder / DATABASE
+        path = ledger_file(state_folder)
+        folder = path.parent
         try:
             make_private(folder, state_folder)
             os.close(opened(path, os.O_RDWR | os.O_CREAT))
         except OSError as error:
-            raise LedgerError(f"cannot use {path}: {error.strerror or error}") from error
+            raise LedgerUnavailable(f"cannot use {path}: {error.strerror or error}") from error
         with _explained(path):
             connection = _connected(path)
             connection.execute("pragma journal_mode = wal")
@@ -261,10 +261,10 @@ class Ledger:
 
     # ------------------------------------------------------------ workers
 
-    def add_worker(self, worker: str, pid: int) -> None:
-        """Register a worker: from now on swaps wait for it."""
+    def add_worker(self, worker: str, pid: int, models: Sequence[str]) -> None:
+        """Register a worker: from now on swaps of its models wait for it."""
         with self.transaction() as run:
-            run("insert or replace into workers values (?, ?)", (worker, pid))
+            run("insert or replace into workers values (?, ?, ?)", (worker, pid, json.dumps(list(models))))
 
     def remove_workers(self, workers: Sequence[str]) -> None:
         """Remove workers that have ended, with their votes."""
@@ -273,9 +273,10 @@ class Ledger:
                 for table in ("workers", "votes", "applied"):
                     run(f"delete from {table} where worker = ?", (worker,))  # noqa: S608  a fixed name
 
-    def workers(self) -> dict[str, int]:
-        """Return the process ids of the registered workers."""
-        return dict(self._read("select worker, pid from workers"))
+    def workers(self, model: str | None = None) -> dict[str, int]:
+        """Return the process ids of the registered workers, of all models or of one."""
+        rows = self._read("select worker, pid, models from workers")
+        return {worker: pid for worker, pid, models in rows if model is None or model in json.loads(models)}
 
     def set_applied(self, worker: str, model: str, serial: int) -> None:
         """Say that a worker serves the versions of this serial number."""
@@ -344,6 +345,11 @@ class Ledger:
     def votes(self, swap: int) -> dict[str, str | None]:
         """Return the refusal of each worker that has voted, None for those that are ready."""
         return dict(self._read("select worker, refusal from votes where swap = ?", swap))
+
+
+def ledger_file(state_folder: Path) -> Path:
+    """Return the database of a state folder."""
+    return state_folder / FOLDER / DATABASE
 
 
 def _connected(path: Path | str) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 from driftgauge.common.private_files import FileLock
@@ -14,8 +15,9 @@ from driftgauge.releases.ledger import Ledger
 class Membership:
     """This worker among those of a ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Register this worker; LedgerError if its lock file cannot be made."""
+    def __init__(self, ledger: Ledger, models: Sequence[str]) -> None:
+        """Register this worker, which serves some models; LedgerError if its lock file cannot be made."""
+        self.models: Final = models
         self.worker: Final = uuid.uuid4().hex
         self._ledger = ledger
         self._lock = self._lock_of(self.worker)
@@ -24,17 +26,21 @@ class Membership:
                 self._lock.acquire()
         except OSError as error:
             raise LedgerError(f"cannot lock {error.filename}: {error.strerror or error}") from error
-        ledger.add_worker(self.worker, os.getpid())
+        ledger.add_worker(self.worker, os.getpid(), models)
 
-    def running(self) -> dict[str, int]:
-        """Return the process ids of the workers that run, after removing those that have ended."""
-        workers = self._ledger.workers()
-        ended = [worker for worker in workers if worker != self.worker and self._has_ended(worker)]
+    def running(self, model: str) -> dict[str, int]:
+        """Return the process ids of the workers of a model that run."""
+        ended = self.remove_ended()
+        return {worker: pid for worker, pid in self._ledger.workers(model).items() if worker not in ended}
+
+    def remove_ended(self) -> list[str]:
+        """Remove the workers that have ended, and return them."""
+        ended = [own for own in self._ledger.workers() if own != self.worker and self._has_ended(own)]
         if ended:
             self._ledger.remove_workers(ended)
             for worker in ended:
                 self._delete(worker)
-        return {worker: pid for worker, pid in workers.items() if worker not in ended}
+        return ended
 
     def leave(self) -> None:
         """Take part no longer."""

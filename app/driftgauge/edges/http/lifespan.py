@@ -7,7 +7,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from threadpoolctl import threadpool_limits
@@ -17,6 +17,17 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.shutdown import enforce_deadline
 
+
+class RunningReleases(Protocol):
+    """What follows the versions of the models beside requests."""
+
+    def start(self) -> None:
+        """Start it, and what each model needs."""
+
+    async def stop(self) -> None:
+        """Stop it, and what each model needs."""
+
+
 SWITCH_SECONDS: Final = 0.0001
 """GIL switch interval: the default 5 ms would delay every socket read during an evaluation."""
 
@@ -25,7 +36,12 @@ SWITCH_SECONDS: Final = 0.0001
 async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     """Serve from here on, and at the end save the state."""
     context: ServerContext = app.state.context
-    watching = [asyncio.create_task(work) for work in context.monitoring.work()]
+    releases: RunningReleases | None = getattr(app.state, "releases", None)
+    if releases is None:
+        watching = [asyncio.create_task(work) for work in context.monitoring.work()]
+    else:
+        watching = [asyncio.create_task(context.monitoring.service.publisher.run())]
+        releases.start()
     watching.append(asyncio.create_task(context.access.watch()))
     log, slot = structlog.get_logger(), context.monitoring.service.store.number
     for model in context.monitoring.models:
@@ -41,6 +57,8 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
         context.ready = False
         for task in watching:
             task.cancel()
+        if releases is not None:
+            await releases.stop()
         await asyncio.gather(*watching, return_exceptions=True)
         try:
             await asyncio.to_thread(context.monitoring.leave)

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
+from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.facts import Limits, MonitorFacts
+from driftgauge.metrics.facts import Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.log_counts import LogCounts
@@ -57,6 +58,8 @@ class ModelMonitoring:
     """The model version as the prediction log describes it."""
     source: str = SOURCES[0]
     """Who observes its rows."""
+    release: ReleaseView | None = None
+    """What the version is; None where versions are not replaced."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -166,13 +169,15 @@ class ModelMonitoring:
                 self.monitor.catch_up(self.clock(), wait_seconds=CATCH_UP_WAIT_SECONDS)
 
     def _facts_of(self, members: Sequence[SlotTotals], evaluated_at: float, *, healthy: bool) -> MonitorFacts:
-        monitor, last, watched = self.monitor, self.monitor.last, self.evaluator is not None
+        monitor, last, release = self.monitor, self.monitor.last, self.release
+        watched = self.evaluator is not None and (release is None or release.is_watched)
+        arrays = sum_totals(members)
         return MonitorFacts(
             model_name=monitor.model_name,
             model_version=monitor.model_version,
             task=self.task,
             series=self.series,
-            arrays=sum_totals(members),
+            arrays=arrays,
             baseline=monitor.baseline,
             report=last.report if watched else None,
             bin_rows=monitor.bin_rows() if watched else None,
@@ -183,6 +188,7 @@ class ModelMonitoring:
             limits=self.limits,
             clients=_first(last.report.clients if watched else {}),
             estimated=last.estimated.windows if watched else {},
+            release=ReleaseFacts() if release is None else release.facts(arrays),
         )
 
     @property

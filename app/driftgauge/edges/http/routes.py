@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
@@ -18,10 +18,11 @@ from driftgauge.edges.http import (
     models,
     predict,
     self_test,
+    swap,
 )
 from driftgauge.edges.http.access import Access
-from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, READ, Route
-from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2
+from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, READ, Handler, Route
+from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2, schemas_versions
 from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
 from driftgauge.edges.http.served_models import MODEL_PATHS
 from driftgauge.models.bundle import BundleInfo
@@ -30,6 +31,14 @@ OF_MODEL: Final = (200, 400, 404, 503)
 """Codes of routes that describe the model that a query names."""
 PREDICTING: Final = (200, 400, 403, 408, 413, 415, 421, 422, 500, 503)
 INFERRING: Final = (*PREDICTING, 404)
+VERSIONS: Final = "/models/{model_name}/versions"
+CHANGING: Final = (200, 403, 404, 409, 413, 422)
+CHANGES: Final[Mapping[Handler, type[BaseModel]]] = {
+    swap.load_version: swap.LoadVersion,
+    swap.unload_version: swap.UnloadShadow,
+    swap.roll_back: swap.Rollback,
+}
+"""The bodies of the routes that change versions."""
 ANYWHERE: Final = (408, 414, 421, 431)
 """Codes of every route: answers to requests that are refused before their route is known."""
 ROUTES: Final = (
@@ -40,6 +49,26 @@ ROUTES: Final = (
     Route("GET", "/models", models.models, (200,), "model", READ, schemas.ListedModels),
     Route("GET", "/metadata", metadata.metadata, OF_MODEL, "model", READ, schemas.Metadata),
     Route("GET", "/label", metadata.label, OF_MODEL, "model", READ, schemas.ClassNames),
+    Route("GET", VERSIONS, swap.list_versions, (200, 404, 409), "versions", READ, schemas_versions.ModelVersions),
+    Route("POST", VERSIONS, swap.load_version, CHANGING, "versions", Scope.ADMIN, schemas_versions.VersionChanged),
+    Route(
+        "DELETE",
+        f"{VERSIONS}/{{model_version}}",
+        swap.unload_version,
+        CHANGING,
+        "versions",
+        Scope.ADMIN,
+        schemas_versions.VersionChanged,
+    ),
+    Route(
+        "POST",
+        "/models/{model_name}/rollback",
+        swap.roll_back,
+        CHANGING,
+        "versions",
+        Scope.ADMIN,
+        schemas_versions.VersionChanged,
+    ),
     Route("GET", "/health", health.health, (200,), "health", None, schemas.Health),
     Route("GET", "/health/live", health.live, (200,), "health", None, schemas.Alive),
     Route("GET", "/health/ready", health.ready, (200, 503), "health", None, schemas.Ready),
@@ -116,4 +145,6 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in served])
     elif served and route.path.endswith("/infer"):
         extra["requestBody"] = bodies.any_of([schemas_v2.infer_schema(info, most) for info, most in served])
+    elif route.handler in CHANGES:
+        extra["requestBody"] = swap.body_schema(CHANGES[route.handler])
     return extra

@@ -247,6 +247,7 @@ _DESCRIPTIONS: Final = {
     404: "Not found.",
     406: "Accept-Encoding excludes every available encoding.",
     408: "The head or body of the request did not arrive in time.",
+    409: "The versions of the model do not allow this now.",
     413: "The body is too large, compressed or inflated.",
     414: "The URL is too long.",
     415: "The Content-Encoding is not supported; Accept-Encoding lists the supported ones.",
