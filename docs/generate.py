@@ -8,6 +8,7 @@ from pathlib import Path
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.settings.features import FeatureSettings
 from driftgauge.settings.options import GROUPS, variable
+from driftgauge.settings.outcomes import OutcomeSettings
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from python_page import python_page
@@ -52,7 +53,7 @@ def settings_page() -> str:
         for title, group in GROUPS.items()
         for text in ("", f"## {title}", "", *_table(SETTINGS_HEAD, _rows(group)))
     ]
-    return "\n".join(["# Settings", NOTE, "", intro, *groups, *_columns(), ""])
+    return "\n".join(["# Settings", NOTE, "", intro, *groups, *_columns(), *_outcomes(), ""])
 
 
 def _columns() -> list[str]:
@@ -79,6 +80,30 @@ def _columns() -> list[str]:
     )
     table = _table(["key", "default", "what it does"], rows)
     return ["", "## Columns", "", text, "", "```toml", *example, "```", "", *table, "", state]
+
+
+def _outcomes() -> list[str]:
+    """Return the section on the tables of business outcomes."""
+    example = (
+        "[outcomes.click]",
+        'kind = "event"',
+        "absent = 0",
+        "below = [0.02, 0.01]",
+        "",
+        "[outcomes.revenue]",
+        'kind = "number"',
+        'window = "30d"',
+    )
+    text = (
+        "The file can have a table for each business outcome that is sent to `POST /labels` "
+        "([ground truth](ground-truth.md#business-outcomes))."
+    )
+    rows = [
+        f"| `{name}` | {'' if field.is_required() else _shown(field.default)} | {field.description} |"
+        for name, field in OutcomeSettings.model_fields.items()
+    ]
+    table = _table(["key", "default", "what it does"], rows)
+    return ["", "## Outcomes", "", text, "", "```toml", *example, "```", "", *table]
 
 
 SETTINGS_HEAD = ["setting", "in the environment", "default", "what it does"]

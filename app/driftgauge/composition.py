@@ -146,7 +146,7 @@ def compose_library(
         writing=_writing_thread(),
         predictions=prediction_log(settings, clock, own.problems),
     )
-    monitoring.models.add(own)
+    monitoring.add(own)
     return monitoring
 
 

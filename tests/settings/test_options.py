@@ -17,6 +17,7 @@ from driftgauge.settings.options import (
     load,
     variable,
 )
+from driftgauge.settings.outcomes import OutcomeSettings
 from driftgauge.settings.server import IN_MEMORY
 from pydantic import BaseModel, ValidationError
 
@@ -123,6 +124,11 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("label_maturity_seconds", "7200", 7_200.0),
     ("label_wait_seconds", "0", 0.0),
     ("labels_missing_seconds", "600", 600.0),
+    (
+        "outcomes",
+        '{"click": {"kind": "event", "absent": 0}}',
+        {"click": OutcomeSettings(kind="event", absent=0.0)},
+    ),
     ("prediction_log", "false", False),
     ("prediction_log_url", "postgresql://me@host/log", "postgresql://me@host/log"),
     ("prediction_log_sample_ratio", "0.25", 0.25),
@@ -258,6 +264,7 @@ WRONG: list[tuple[str, str]] = [
     ("label_maturity_seconds", "-1"),
     ("label_wait_seconds", "inf"),
     ("labels_missing_seconds", "0"),
+    ("outcomes", "click"),
     ("prediction_log", "sometimes"),
     ("prediction_log_url", ""),
     ("prediction_log_sample_ratio", "0"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from driftgauge.settings.outcomes import Outcomes
+
 
 class GroundTruthSettings(BaseModel):
     """Labels that come after their predictions."""
@@ -28,4 +30,9 @@ class GroundTruthSettings(BaseModel):
         le=1e9,
         description="Time without labels after which `ModelLabelsMissing` is raised, if there were labels before and "
         "predictions go on.",
+    )
+    outcomes: Outcomes = Field(
+        default_factory=dict,
+        description="Business outcomes of predictions, each in a table `[outcomes.NAME]` of the file (see below); in "
+        'the environment as JSON, e.g. `{"click": {"kind": "event"}}`.',
     )

@@ -16,6 +16,7 @@ from driftgauge.settings.features import LONGEST_VALUE
 from driftgauge.settings.features import sentence as feature_sentence
 from driftgauge.settings.models import ModelTable
 from driftgauge.settings.models import sentence as model_sentence
+from driftgauge.settings.outcomes import OutcomeSettings, outcome_sentence
 
 _LINK: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
@@ -47,6 +48,8 @@ def sentences(
             found.setdefault(str(problem["loc"][:4]), feature_sentence(problem))
         elif name == "models" and len(problem["loc"]) > 1:
             found.setdefault(str(problem["loc"]), model_sentence(problem))
+        elif name == "outcomes" and len(problem["loc"]) > 1:
+            found.setdefault(str(problem["loc"][:3]), outcome_sentence(problem))
         else:
             found.setdefault(name or str(problem["msg"]), _sentence(name, problem, fields, variables))
     return list(found.values())
@@ -75,6 +78,8 @@ def allowed(field: FieldInfo) -> str:
         return f"{_PLURALS[parts[0]]}, separated by commas"
     if origin is dict and parts[1] is ModelTable:
         return "a table for each model, e.g. [models.churn]"
+    if origin is dict and parts[1] is OutcomeSettings:
+        return "a table for each outcome, e.g. [outcomes.revenue]"
     if origin is dict and get_origin(parts[1]) is not tuple:
         return 'a table for each column, e.g. [features."temp"]'
     if origin is dict:

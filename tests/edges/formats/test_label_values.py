@@ -32,6 +32,8 @@ OUTCOMES = OutcomeValues({"revenue": "number", "click": "event"})
         ((), 12.5, 12.5),
         ((), 3, 3.0),
         ((), True, 1.0),
+        ((), "12.5", 12.5),
+        ((), " -1e3", -1000.0),
     ],
 )
 def test_a_label_becomes_the_index_of_its_class_or_a_number(classes: Any, value: Any, number: float) -> None:
@@ -52,7 +54,10 @@ def test_a_label_becomes_the_index_of_its_class_or_a_number(classes: Any, value:
         ((3, 5), 0),
         ((3, 5), True),
         ((1, 2), False),
-        ((), "12.5"),
+        ((), "twelve"),
+        ((), "1_000"),
+        ((), "nan"),
+        ((), ""),
         ((), float("nan")),
         ((), float("inf")),
         ((), 10**400),
@@ -68,7 +73,16 @@ def test_other_labels_are_refused_with_what_to_send(classes: Any, value: Any) ->
 
 @pytest.mark.parametrize(
     ("name", "value", "number"),
-    [("revenue", 12.5, 12.5), ("revenue", -3, -3.0), ("click", True, 1.0), ("click", False, 0.0), ("click", 1, 1.0)],
+    [
+        ("revenue", 12.5, 12.5),
+        ("revenue", -3, -3.0),
+        ("click", True, 1.0),
+        ("click", False, 0.0),
+        ("click", 1, 1.0),
+        ("click", "True", 1.0),
+        ("click", "0", 0.0),
+        ("revenue", "12.5", 12.5),
+    ],
 )
 def test_an_outcome_becomes_a_number(name: str, value: Any, number: float) -> None:
     assert OUTCOMES.number(name, value) == number
@@ -77,7 +91,7 @@ def test_an_outcome_becomes_a_number(name: str, value: Any, number: float) -> No
 @pytest.mark.parametrize(
     ("name", "value", "reason", "text"),
     [
-        ("revenue", "12.5", Reason.INVALID_OUTCOME, "send a finite number"),
+        ("revenue", "true", Reason.INVALID_OUTCOME, "send a finite number"),
         ("revenue", float("nan"), Reason.INVALID_OUTCOME, "send a finite number"),
         ("click", 0.5, Reason.INVALID_OUTCOME, "send true or false"),
         ("profit", 1, Reason.UNKNOWN_OUTCOME, "there is revenue, click"),

@@ -14,6 +14,7 @@ Label = int | float | bool | str
 OutcomeKind = Literal["number", "event"]
 LABEL: Final = "label"
 _EVENTS: Final = (0.0, 1.0)
+_WORDS: Final = {"false": 0.0, "true": 1.0}
 
 
 class LabelValues:
@@ -71,8 +72,8 @@ class OutcomeValues:
             there = f"there is {named(list(self.kinds))}" if self.kinds else "the settings have no [[outcomes]]"
             message = f"outcomes: {shortened(name)!r} is not known; {there}"
             raise Refused(Reason.UNKNOWN_OUTCOME, message, {"field": "outcomes"})
-        if kind == "event" and isinstance(value, bool):
-            return float(value)
+        if kind == "event" and isinstance(value, bool | str) and (event := str(value).lower()) in _WORDS:
+            return _WORDS[event]
         number = _number(name, value, Reason.INVALID_OUTCOME)
         if kind == "event" and number not in _EVENTS:
             message = f"{name}: {number:g} is not an event: send true or false, or 1 or 0"
@@ -81,9 +82,11 @@ class OutcomeValues:
 
 
 def _number(field: str, value: Any, reason: Reason) -> float:
-    """Return a finite number; raises Refused."""
+    """Return a finite number, also one that a text spells, as cells of a csv file are; raises Refused."""
     try:
-        number = float(value) if isinstance(value, bool | int | float) else math.nan
+        number = math.nan if not isinstance(value, bool | int | float | str) or "_" in str(value) else float(value)
+    except ValueError:
+        number = math.nan
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):

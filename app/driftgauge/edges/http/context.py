@@ -72,7 +72,7 @@ class ServerContext:
         self._refuse_too_many(model.model_name)
         if self.monitoring.predictions is not None:
             model.capture.log = model.monitoring.way_into(self.monitoring.predictions)
-        self.monitoring.models.add(model.monitoring)
+        self.monitoring.add(model.monitoring)
         self.models.add(model)
 
     def _refuse_too_many(self, name: str) -> None:

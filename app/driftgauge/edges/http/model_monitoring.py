@@ -16,15 +16,17 @@ from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.facts import Limits, MonitorFacts, ReleaseFacts
+from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
+from driftgauge.monitor.label_intake import LabelIntake
 from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import INTERVAL_SECONDS, Publisher, state_problems
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.predictions.description import Described
+from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.log import ModelLog, PredictionLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
@@ -60,6 +62,8 @@ class ModelMonitoring:
     """Who observes its rows."""
     release: ReleaseView | None = None
     """What the version is; None where versions are not replaced."""
+    labels: LabelIntake | None = None
+    """Takes in its ground truth; None without a prediction log."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -90,8 +94,9 @@ class ModelMonitoring:
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what runs beside requests until it is cancelled."""
         evaluating = [] if self.evaluator is None else [self.evaluator.run()]
+        settling = [] if self.labels is None else [self.labels.run()]
         writing = [] if self.monitor.clients is None else [self._write_clients(self.monitor.clients)]
-        return [*evaluating, *writing, self.publisher.run()]
+        return [*evaluating, *settling, *writing, self.publisher.run()]
 
     async def _write_clients(self, clients: ClientRows) -> None:
         """Write the rows of clients for the other workers each second, until cancelled."""
@@ -103,10 +108,22 @@ class ModelMonitoring:
         """Return the way of this model's predictions into the prediction log, on which they are counted."""
         return log.of_model(self.logged, LogCounts(self.store), self.source)
 
+    def intake_of(self, log: PredictionLog) -> LabelIntake:
+        """Return what takes in the ground truth of this model's predictions in the prediction log."""
+
+        def opened() -> LabelStore:
+            store = log.store()
+            return LabelStore(store.engine, store.register(self.logged.model), log.options.sample_ratio)
+
+        wait = self.settings.label_wait_seconds
+        return LabelIntake(opened, self.store, self.problems, self.clock, wait_seconds=wait)
+
     def leave(self) -> None:
         """Save the state and give it back."""
         if self.monitor.clients is not None:
             self.monitor.clients.write()
+        if self.labels is not None:
+            self.labels.close()
         self.store.leave()
 
     async def facts(self) -> MonitorFacts:
@@ -189,7 +206,15 @@ class ModelMonitoring:
             clients=_first(last.report.clients if watched else {}),
             estimated=last.estimated.windows if watched else {},
             release=ReleaseFacts() if release is None else release.facts(arrays),
+            labels=self._label_facts,
         )
+
+    @property
+    def _label_facts(self) -> LabelFacts | None:
+        if self.labels is None:
+            return None
+        known = self.labels.facts
+        return LabelFacts(known.waiting, known.last_received, self.settings.labels_missing_seconds)
 
     @property
     def series(self) -> tuple[CounterSpec, ...]:

@@ -86,6 +86,12 @@ class Monitoring:
     def _of(self, name: str) -> Sequence[ModelMonitoring]:
         return self.models.of(name) or list(self.models)
 
+    def add(self, model: ModelMonitoring) -> None:
+        """Monitor a model version; with a prediction log, also by its ground truth."""
+        if self.predictions is not None:
+            model.labels = model.intake_of(self.predictions)
+        self.models.add(model)
+
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what runs beside requests until it is cancelled."""
         running = [work for model in self.models for work in model.work()]
@@ -107,6 +113,9 @@ class Monitoring:
         The first error is raised once all were tried.
         """
         errors: list[Exception] = []
+        for model in self.models:
+            if model.labels is not None:
+                model.labels.close()
         if self.predictions is not None:
             self.predictions.close(LOG_SECONDS)
         for store in dict.fromkeys([*(model.store for model in self.models), self.service.store]):

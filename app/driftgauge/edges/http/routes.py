@@ -14,6 +14,7 @@ from driftgauge.edges.http import (
     docs_page,
     health,
     infer,
+    labels,
     metadata,
     models,
     predict,
@@ -22,7 +23,15 @@ from driftgauge.edges.http import (
 )
 from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.monitoring_routes import METRICS, MONITORING_ROUTES, READ, Handler, Route
-from driftgauge.edges.http.openapi import bodies, schemas, schemas_history, schemas_status, schemas_v2, schemas_versions
+from driftgauge.edges.http.openapi import (
+    bodies,
+    schemas,
+    schemas_history,
+    schemas_labels,
+    schemas_status,
+    schemas_v2,
+    schemas_versions,
+)
 from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
 from driftgauge.edges.http.served_models import MODEL_PATHS
 from driftgauge.models.bundle import BundleInfo
@@ -39,12 +48,15 @@ CHANGES: Final[Mapping[Handler, type[BaseModel]]] = {
     swap.roll_back: swap.Rollback,
 }
 """The bodies of the routes that change versions."""
+LABELS: Final = "/labels"
+LABELLING: Final = (200, 400, 403, 404, 408, 413, 415, 421, 422, 503)
 ANYWHERE: Final = (408, 414, 421, 431)
 """Codes of every route: answers to requests that are refused before their route is known."""
 ROUTES: Final = (
     Route("POST", PREDICT, predict.predict, PREDICTING, "predict", Scope.PREDICT, schemas.PredictAnswer),
     Route("POST", MODEL_PREDICT, predict.predict_by, INFERRING, "predict", Scope.PREDICT, schemas.PredictAnswer),
     Route("GET", "/predict/test", self_test.predict_test, (*OF_MODEL, 500), "predict", READ, schemas.TestAnswer),
+    Route("POST", LABELS, labels.labels, LABELLING, "labels", Scope.LABELS, schemas_labels.LabelsAnswer),
     *MONITORING_ROUTES,
     Route("GET", "/models", models.models, (200,), "model", READ, schemas.ListedModels),
     Route("GET", "/metadata", metadata.metadata, OF_MODEL, "model", READ, schemas.Metadata),
@@ -140,6 +152,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         parameters += schemas_history.PARAMETERS
     elif route.codes[: len(OF_MODEL)] == OF_MODEL:
         parameters += schemas.OF_MODEL
+    elif route.path == LABELS:
+        parameters += schemas_labels.PARAMETERS
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if served and route.path in (PREDICT, MODEL_PREDICT):
         extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in served])
@@ -147,4 +161,6 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         extra["requestBody"] = bodies.any_of([schemas_v2.infer_schema(info, most) for info, most in served])
     elif route.handler in CHANGES:
         extra["requestBody"] = swap.body_schema(CHANGES[route.handler])
+    elif route.path == LABELS:
+        extra["requestBody"] = schemas_labels.labels_body(served)
     return extra

@@ -1,0 +1,81 @@
+"""Business outcomes of predictions: the rate of an event or the mean of a number, with its interval and verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from driftgauge.drift.performance.intervals import UNKNOWN, Estimate, mean_of, wilson
+
+OutcomeKind = Literal["number", "event"]
+OutcomeStatus = Literal["insufficient_data", "normal", "warning", "critical"]
+SEVERITIES: Final[tuple[OutcomeStatus, ...]] = ("normal", "warning", "critical")
+LEAST_ROWS: Final = 30
+"""Outcomes below which there is no verdict: the interval of a mean needs about as many."""
+
+
+@dataclass(frozen=True)
+class OutcomeSums:
+    """Sums of the outcomes of some predictions; those of several parts add up."""
+
+    rows: int = 0
+    """Predictions whose outcome is known."""
+    total: float = 0.0
+    squares: float = 0.0
+    predictions: int = 0
+    """Predictions altogether."""
+
+    def __add__(self, other: OutcomeSums) -> OutcomeSums:
+        return OutcomeSums(
+            self.rows + other.rows,
+            self.total + other.total,
+            self.squares + other.squares,
+            self.predictions + other.predictions,
+        )
+
+    def with_absent(self, value: float) -> OutcomeSums:
+        """Return the sums if predictions without an outcome count as `value`."""
+        absent = max(0, self.predictions - self.rows)
+        return OutcomeSums(
+            self.rows + absent, self.total + absent * value, self.squares + absent * value * value, self.predictions
+        )
+
+    @property
+    def coverage(self) -> float:
+        """Share of the predictions whose outcome is known; NaN without any."""
+        return self.rows / self.predictions if self.predictions else math.nan
+
+
+def outcome_estimate(sums: OutcomeSums, kind: OutcomeKind) -> Estimate:
+    """Return the rate of an event with Wilson's interval, or the mean of a number with Student's.
+
+    >>> outcome_estimate(OutcomeSums(rows=10, total=9.0, squares=9.0, predictions=10), "event")
+    Estimate(value=0.9, lower=0.5958..., upper=0.9821...)
+    """
+    if sums.rows == 0:
+        return UNKNOWN
+    return wilson(sums.total, sums.rows) if kind == "event" else mean_of(sums.total, sums.squares, sums.rows)
+
+
+Limits = tuple[float, float]
+"""For warning and critical."""
+
+
+@dataclass(frozen=True)
+class OutcomeLimits:
+    """Values beyond which an outcome is a warning, or critical."""
+
+    below: Limits | None = None
+    above: Limits | None = None
+
+    def status(self, estimate: Estimate, rows: int) -> OutcomeStatus:
+        """Return the verdict: a limit is passed if the whole interval lies beyond it."""
+        if rows < LEAST_ROWS or not estimate.is_known:
+            return "insufficient_data"
+        passed = 0
+        if self.below is not None:
+            passed = sum(estimate.upper < limit for limit in self.below)
+        if self.above is not None:
+            passed = max(passed, sum(estimate.lower > limit for limit in self.above))
+        return SEVERITIES[passed]

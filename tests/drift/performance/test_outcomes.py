@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from driftgauge.drift.performance.intervals import Estimate
+from driftgauge.drift.performance.outcomes import (
+    LEAST_ROWS,
+    OutcomeLimits,
+    OutcomeSums,
+    outcome_estimate,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=50)
+
+
+def sums(values: list[float], predictions: int | None = None) -> OutcomeSums:
+    numbers = np.array(values)
+    return OutcomeSums(len(values), float(numbers.sum()), float((numbers**2).sum()), predictions or len(values))
+
+
+@given(VALUES)
+def test_a_number_has_its_mean_with_students_interval(values: list[float]) -> None:
+    found = outcome_estimate(sums(values), "number")
+    assert found.value == pytest.approx(np.mean(values), rel=1e-9, abs=1e-6)
+    if np.std(values) > 1.0:
+        interval = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+        assert (found.lower, found.upper) == pytest.approx(interval, rel=1e-4, abs=1e-3 * float(np.std(values)))
+
+
+@pytest.mark.parametrize(("events", "rows"), [(0, 10), (9, 10), (50, 100), (1_000, 1_000)])
+def test_an_event_has_its_rate_with_wilsons_interval(events: int, rows: int) -> None:
+    found = outcome_estimate(OutcomeSums(rows, float(events), float(events), rows), "event")
+    wanted = stats.binomtest(events, rows).proportion_ci(method="wilson")
+    assert (found.value, found.lower, found.upper) == pytest.approx((events / rows, wanted.low, wanted.high), abs=1e-9)
+
+
+@given(VALUES, VALUES)
+def test_sums_of_parts_add_up(first: list[float], second: list[float]) -> None:
+    together, whole = sums(first) + sums(second), sums(first + second)
+    assert (together.rows, together.predictions) == (whole.rows, whole.predictions)
+    assert together.total == pytest.approx(whole.total, abs=1e-3)
+
+
+def test_predictions_without_an_outcome_can_count_as_a_value() -> None:
+    known = sums([1.0, 1.0], predictions=10)
+    assert known.coverage == 0.2
+    assert outcome_estimate(known, "event").value == 1.0
+    assert outcome_estimate(known.with_absent(0.0), "event").value == 0.2
+    assert outcome_estimate(known.with_absent(3.0), "number").value == 2.6
+    assert known.with_absent(0.0).coverage == 1.0
+
+
+def test_without_outcomes_nothing_is_known() -> None:
+    assert not outcome_estimate(OutcomeSums(predictions=5), "event").is_known
+    assert math.isnan(OutcomeSums().coverage)
+    assert OutcomeLimits(below=(1.0, 0.5)).status(outcome_estimate(OutcomeSums(), "number"), 0) == "insufficient_data"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "status"),
+    [
+        (Estimate(5.0, 4.0, 6.0), "normal"),
+        (Estimate(2.0, 1.0, 3.1), "normal"),  # the interval still holds the limit
+        (Estimate(2.0, 1.1, 2.9), "warning"),
+        (Estimate(0.5, 0.1, 0.9), "critical"),
+        (Estimate(9.0, 8.1, 9.9), "warning"),
+        (Estimate(20.0, 15.0, 25.0), "critical"),
+    ],
+)
+def test_a_limit_is_passed_if_the_whole_interval_lies_beyond_it(estimate: Estimate, status: str) -> None:
+    limits = OutcomeLimits(below=(3.0, 1.0), above=(8.0, 12.0))
+    assert limits.status(estimate, LEAST_ROWS) == status
+    assert limits.status(estimate, LEAST_ROWS - 1) == "insufficient_data"
+    assert OutcomeLimits().status(estimate, LEAST_ROWS) == "normal"
+
+
+def test_a_rate_that_is_at_its_limit_seldom_passes_it() -> None:
+    rng = np.random.default_rng(7)
+    limits = OutcomeLimits(below=(0.1, 0.05))
+    events = rng.binomial(500, 0.1, 4_000)
+    passed = [
+        limits.status(outcome_estimate(OutcomeSums(500, float(n), float(n), 500), "event"), 500) != "normal"
+        for n in events.tolist()
+    ]
+    assert np.mean(passed) < 0.035  # 2.5 % on one side, and what 4,000 draws allow
