@@ -47,8 +47,8 @@ PACKAGES: Final[dict[str, str]] = {
     "composition",
     "process": "common errors settings shutdown models state edges.http composition loading main",
     "demo": "about errors drift settings models models.creation alerting",
-    "cli": "access about common errors drift settings tables models models.creation checks state alerting edges.web "
-    "process demo",
+    "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
+    "edges.web process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.

@@ -12,13 +12,16 @@ from driftgauge.cli.bundle_report import about_facts, show_baseline, show_bins, 
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.help import CommandLine
+from driftgauge.cli.learning import learn
 from driftgauge.cli.reference_options import Kinds, for_table
 from driftgauge.common.quoting import listed
+from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline, dumps
 from driftgauge.errors import BaselineError
 from driftgauge.models.bundle import BASELINE_FILE, read_baseline
 from driftgauge.models.creation.baseline import BaselineOptions, create_baseline
 from driftgauge.models.describe import describe_baseline
+from driftgauge.predictions.learned_baseline import LearningOptions
 
 baseline_app = CommandLine("Build and inspect baselines of reference data.")
 
@@ -49,6 +52,39 @@ def _write(baseline: Baseline, out: Path) -> None:
         out.write_text(dumps(baseline), encoding="utf-8")
     except OSError as error:
         raise BaselineError(f"cannot write {out}: {error.strerror or 'it cannot be written'}") from error
+
+
+@baseline_app.command("learn")
+def baseline_learn(
+    source: Annotated[
+        Path, typer.Argument(help="Bundle of the model, or the baseline it is monitored with.", metavar="BUNDLE")
+    ],
+    since: Annotated[str, typer.Option(help="How far back: 36h, 14d.", metavar="TIME")] = "14d",
+    model: Annotated[
+        str | None, typer.Option(help="Name of the model in the log; by default that of the bundle.", metavar="NAME")
+    ] = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the state, which holds the log.", metavar="FOLDER", show_default="BUNDLE.state"),
+    ] = None,
+    by_hour: Annotated[
+        bool, typer.Option("--by-hour", help="Compare rows with the reference of their hour of the day (UTC).")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE")] = Path("baseline.json"),
+) -> None:
+    """Build a baseline from logged predictions, with their times.
+
+    For a model whose training table has no times, or is out of date. Choose a time in which nothing was wrong.
+    """
+    errors = console(stderr=True)
+    with errors.status("reading the prediction log, building the baseline …"):
+        learned = learn(source, since, model, state_dir, LearningOptions(by_hour=by_hour))
+        _write(learned.baseline, out)
+    show_baseline(learned.baseline, console())
+    if learned.left_out:
+        errors.print(f"left out {learned.left_out:,} predictions with another baseline or without their features")
+    span = f"from {rfc3339(learned.first)} to {rfc3339(learned.last)}"
+    errors.print(f"wrote {out}, of {learned.baseline.rows:,} predictions {span}", soft_wrap=True)
 
 
 @baseline_app.command("show")

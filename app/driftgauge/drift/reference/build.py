@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -49,15 +49,18 @@ def build_baseline(
     expected_range_quantile: float = 1.0,
     zero_bin: ZeroBin = "jeffreys",
     hours: IntArray | None = None,
+    fixed_bins: Mapping[str, Bins] | None = None,
 ) -> Baseline:
     """Compute the baseline of a table whose rows are in order of time if `ordered_by` names a column.
 
-    With `hours`, the hour of the day (UTC) of each row (shape [rows]), the baseline is by hour. Raises
-    BaselineError for a table without columns or rows.
+    With `hours`, the hour of the day (UTC) of each row (shape [rows]), the baseline is by hour. The columns that
+    `fixed_bins` names hold the bin codes of these categories, NaN for missing. Raises BaselineError for a table without
+    columns or rows.
     """
     if not table:
         raise BaselineError("the reference has no columns: name at least one feature")
-    columns, cells = zip(*(_column(name, data) for name, data in table.items()), strict=True)
+    fixed = fixed_bins or {}
+    columns, cells = zip(*(_column(name, data, fixed.get(name)) for name, data in table.items()), strict=True)
     rows = columns[0].rows
     uneven = [column.name for column in columns if column.rows != rows]
     if uneven:
@@ -173,8 +176,11 @@ def _with_correlations(baseline: Baseline, codes: CodeArray) -> Baseline:
     return replace(baseline, correlations=CorrelationTable.of(names, scores.accumulated(parts)))
 
 
-def _column(name: str, data: FloatArray | Categories) -> tuple[ColumnBaseline, FloatArray]:
+def _column(name: str, data: FloatArray | Categories, fixed: Bins | None = None) -> tuple[ColumnBaseline, FloatArray]:
     """Return the baseline of one column without its expected range, and its cells as a monitor has them."""
+    if fixed is not None and not isinstance(data, Categories):
+        known = tuple(_counts(fixed, data).astype(np.float64).tolist())
+        return ColumnBaseline(name, "categorical", len(data), fixed, known), data
     if isinstance(data, Categories):
         return _categorical(name, data)
     data = data + 0.0  # so that -0.0 is 0, as in a file of whole numbers, and has the hash of one
