@@ -11,6 +11,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.series import (
     NO_SLOT,
@@ -168,6 +169,12 @@ def drifted() -> ColumnMonitor:
 
 def idle() -> ColumnMonitor:
     return small_monitor()
+
+
+def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """The declared series without those that only ground truth gives."""
+    of_truth = {gauge.name for gauge in PERFORMANCE_GAUGES}
+    return [own for own in declared_series() if own[0] not in of_truth]
 
 
 def declared_series() -> list[tuple[str, str, tuple[str, ...], str]]:

@@ -37,7 +37,8 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.counters metrics "
     "predictions state monitor serving releases alerting edges.formats edges.web",
-    "composition": "errors drift settings metrics.series metrics predictions state monitor edges.http",
+    "compose_truth": "common errors drift settings predictions monitor",
+    "composition": "compose_truth errors drift settings metrics.series metrics predictions state monitor edges.http",
     "loading": "errors drift settings models releases",
     "release_composition": "errors settings metrics.series releases edges.http loading",
     "main": "drift loading errors settings shutdown models monitor serving releases edges.formats edges.http "

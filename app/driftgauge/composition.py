@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from driftgauge.compose_truth import truth_parts
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.performance.held_out import HeldOut
+from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
@@ -30,6 +32,7 @@ from driftgauge.metrics.series import (
     score_buckets,
 )
 from driftgauge.monitor.clients import ClientRows
+from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
@@ -80,6 +83,8 @@ class WatchedModel:
     """Who observes its rows, one of `metrics.SOURCES`."""
     held_out: HeldOut | None = None
     """What is known of rows that the model was not fitted on; None for a baseline alone."""
+    truth: BundleTruth = field(default_factory=BundleTruth)
+    """What its bundle knows of the truth."""
 
 
 def compose_model(
@@ -117,6 +122,7 @@ def compose_model(
         publisher=publisher,
         watching=watching,
         logged=_described(settings, model),
+        truth_parts=_truth_parts(settings, model, monitor.options.policy),
         source=model.source,
     )
 
@@ -228,6 +234,13 @@ def _described(settings: Settings, model: WatchedModel) -> Described:
     require_known("prediction_log_hash", hashed, model.baseline)
     privacy = Privacy(dropped, hashed, (settings.prediction_log_hash_key or "").encode()[:64])
     return described(model.baseline, model.name, model.version, model.task, classes=model.classes, privacy=privacy)
+
+
+def _truth_parts(settings: Settings, model: WatchedModel, policy: Policy) -> TruthParts | None:
+    """Return what evaluates ground truth; None with monitoring off, or without a known task."""
+    if not settings.monitoring_enabled:
+        return None
+    return truth_parts(settings, _described(settings, model).model, model.baseline, model.truth, policy)
 
 
 def _writing_thread() -> ThreadPoolExecutor:

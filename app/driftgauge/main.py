@@ -14,6 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.composition import WatchedModel, check_service, check_state, compose_model, compose_service
+from driftgauge.drift.performance.intervals import Estimate
+from driftgauge.drift.performance.report import BundleTruth
+from driftgauge.drift.performance.verdict import Held
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
@@ -157,7 +160,7 @@ def _install(
             context.install(load_model(settings, own.bundle, context.access, clock, service))
         elif own.baseline is not None:
             elsewhere = _elsewhere(own, own.baseline, service)
-            context.monitoring.models.add(compose_model(settings, elsewhere, clock))
+            context.monitoring.add(compose_model(settings, elsewhere, clock))
     except SettingsError as error:
         raise error if is_only else SettingsError(f"models.{own.name}: {error}") from error
     except (BundleError, StateError) as error:
@@ -227,7 +230,17 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
         classes=tuple(info.classes),
         service=service,
         held_out=bundle.held_out,
+        truth=truth_of(bundle),
     )
+
+
+def truth_of(bundle: Bundle) -> BundleTruth:
+    """Return what a bundle knows of the truth of its model."""
+    known, held_out = bundle.info.performance, bundle.held_out
+    held = None
+    if known is not None and known.estimates:
+        held = Held(known.rows, {name: Estimate(*own) for name, own in known.estimates.items()}, known.in_sample)
+    return BundleTruth(held, bundle.labels, None if held_out is None else held_out.errors)
 
 
 def check_served_state(settings: Settings, models: Sequence[Loaded], service: int) -> None:

@@ -15,7 +15,7 @@ from tests.expositions import (
     TEXT,
     TIME_WINDOWS,
     Exposition,
-    declared_series,
+    always_there,
     drifted,
     facts_of,
     other_monitor,
@@ -36,7 +36,7 @@ def test_two_monitors_keep_one_family_each(accept: str) -> None:
     typed = re.findall(r"^# TYPE (\S+)", exposition.text, re.MULTILINE)
     assert len(set(typed)) == len(typed)
     alone = [Exposition(accept, [facts]) for facts in pair]
-    for name, _, labels, _ in declared_series():
+    for name, _, labels, _ in always_there():
         if "model_name" in labels:
             separate = [sample for one in alone for sample in one.family(name).samples]
             assert exposition.family(name).samples == separate

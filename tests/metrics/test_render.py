@@ -53,9 +53,9 @@ from tests.expositions import (
     TIME_WINDOWS,
     WORKERS,
     Exposition,
+    always_there,
     bins_of,
     counted,
-    declared_series,
     drifted,
     facts_of,
     idle,
@@ -165,9 +165,9 @@ def test_every_format_says_the_same() -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 @pytest.mark.parametrize("make", [idle, drifted])
-def test_every_declared_series_is_there_with_its_type_and_help(accept: str, make: Callable[[], ColumnMonitor]) -> None:
+def test_every_always_there_is_there_with_its_type_and_help(accept: str, make: Callable[[], ColumnMonitor]) -> None:
     exposition = Exposition(accept, [facts_of(make())])
-    for name, kind, _, text in declared_series():
+    for name, kind, _, text in always_there():
         family = exposition.family(name)
         assert (family.type, family.documentation) == (kind, text)
         assert exposition.text.count(f"# HELP {name if accept != OPENMETRICS else family.name} ") == 1
@@ -189,7 +189,7 @@ def test_samples_have_exactly_the_declared_labels(accept: str) -> None:
     estimated = {window: {metric.name: 0.5 for metric in ESTIMATED_METRICS}}
     moved = replace(facts_of(drifted(), release=live_release()), estimated=estimated)
     exposition = Exposition(accept, [moved, facts_of(timed), shadow()])
-    for name, kind, labels, _ in declared_series():
+    for name, kind, labels, _ in always_there():
         family = exposition.family(name)
         assert family.samples, f"{name} has no sample"
         for sample in family.samples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES, ReportGauge, ShareGauge
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
+from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.series import (
     BINS,
     BUDGET,
@@ -22,8 +23,10 @@ from driftgauge.metrics.series import (
 
 def catalogue() -> list[tuple[str, str, str, str]]:
     """Return (name, type, labels, help) of every series but prometheus_client's own."""
-    of_model: tuple[Declared | ReportGauge | ShareGauge | MonitorGauge, ...]
-    of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *REPORT_GAUGES, *SHARE_GAUGES, *MONITOR_GAUGES)
+    of_model: tuple[Declared | ReportGauge | ShareGauge | PerformanceGauge | MonitorGauge, ...]
+    gauges: tuple[ReportGauge | ShareGauge | PerformanceGauge | MonitorGauge, ...]
+    gauges = (*REPORT_GAUGES, *SHARE_GAUGES, *PERFORMANCE_GAUGES, *MONITOR_GAUGES)
+    of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *gauges)
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [
         (spec.name, spec.type, spec.labels, spec.help)

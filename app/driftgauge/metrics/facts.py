@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.performance.estimated import Estimates
+from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.metrics.series import CounterSpec
@@ -91,6 +92,8 @@ class MonitorFacts:
     """None without a prediction log."""
     estimated: Mapping[str, Estimates] = field(default_factory=dict)
     """The estimated performance by window; empty for a model without held-out rows."""
+    performance: PerformanceReport | None = None
+    """None without a prediction log, and before the first evaluation of ground truth."""
     release: ReleaseFacts = ReleaseFacts()
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the window's rows by the name of the token that sent them, of those with the most."""

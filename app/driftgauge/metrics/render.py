@@ -35,6 +35,7 @@ from driftgauge.metrics.gauges import (
 )
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
+from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.release_gauges import PERCENTILES
 from driftgauge.metrics.series import (
     ABOUT_LABELS,
@@ -66,7 +67,7 @@ class Exposed:
     """Windows that gauges list beside the main one; None is all."""
 
 
-Spec = Declared | ReportGauge | ShareGauge | MonitorGauge
+Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge
 EVERYTHING: Final = Exposed()
 COLUMNS_AT_ONCE: Final = 64
 """Columns whose bins are written at once, in some tenths of a millisecond."""
@@ -171,6 +172,16 @@ class _MonitorSeries:
         listed = values[self.positions] if FEATURE in spec.labels else values
         return samples(spec.name, labelled(self.base), [self.axes[label] for label in spec.labels], listed)
 
+    def performance(self, spec: PerformanceGauge) -> list[str]:
+        """Return the samples of a gauge of performance; none without a report."""
+        report = self.facts.performance
+        found = [] if report is None else spec.samples(report)
+        return [
+            sample(spec.name, labelled({**self.base, **dict(zip(spec.labels, values, strict=True))}), value)
+            for values, value in found
+            if not math.isnan(value)
+        ]
+
     def shares(self, spec: ShareGauge, report: DriftReport) -> Iterator[str]:
         """Yield one sample for each listed column that has such a share."""
         for index in self.positions.tolist():
@@ -227,6 +238,9 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
         )
     for shared in SHARE_GAUGES:
         yield from _family(shared, openmetrics, [member.shares(shared, report) for member, report in watched])
+    for judged in PERFORMANCE_GAUGES:
+        measured = [own for member in members if (own := member.performance(judged))]
+        yield from _family(judged, openmetrics, measured)
     for stated in MONITOR_GAUGES:
         known = [member for member in members if stated.applies_to(member.facts)]
         yield from _family(

@@ -20,7 +20,8 @@ from driftgauge.monitor import ground_truth_state as states
 from driftgauge.monitor.cohort_builder import CohortBuilder, SeenRows
 from driftgauge.monitor.ground_truth_state import TruthState
 from driftgauge.predictions.cohort_bytes import cohort_bytes, cohort_of
-from driftgauge.predictions.rows import MICROSECONDS
+from driftgauge.predictions.rows import MICROSECONDS, LoggedModel
+from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.truth_store import TruthStore
 
 COHORT_SECONDS: Final = 3_600.0
@@ -52,6 +53,31 @@ class GroundTruthOptions:
     def judged(self) -> tuple[str, ...]:
         """The windows that the verdict rests on."""
         return tuple(map(str, self.windows))
+
+
+@dataclass(frozen=True)
+class TruthParts:
+    """What the ground truth of one model version is evaluated with."""
+
+    model: LoggedModel
+    builder: CohortBuilder
+    reference: Reference
+    options: GroundTruthOptions
+    errors: ErrorDetector | None = None
+    labels: LabelDetector | None = None
+
+    def monitor(self, store: PredictionStore, owner: str) -> GroundTruthMonitor:
+        """Return the monitor of the version in an open log; it blocks."""
+        store.register(self.model)
+        return GroundTruthMonitor(
+            TruthStore(store.engine, self.model.name, self.model.version),
+            self.builder,
+            self.reference,
+            self.options,
+            owner=owner,
+            errors=self.errors,
+            labels=self.labels,
+        )
 
 
 class GroundTruthMonitor:

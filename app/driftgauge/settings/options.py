@@ -25,6 +25,7 @@ from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown
 from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
+from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
@@ -41,6 +42,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
     "Ground truth": GroundTruthSettings,
+    "Performance": PerformanceSettings,
     "Prediction log": PredictionLogSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
@@ -70,6 +72,7 @@ class _Environment(EnvSettingsSource):
 
 class Settings(
     PredictionLogSettings,
+    PerformanceSettings,
     GroundTruthSettings,
     ThresholdSettings,
     MonitoringSettings,

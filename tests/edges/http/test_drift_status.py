@@ -148,6 +148,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "report_age_seconds": 5.0,
                 "more": MORE if selection is SUMMARY else None,
                 "estimated_performance": estimated_json(monitor.last.estimated),
+                "performance": None,
                 "news": None,
                 "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
             }

@@ -1,4 +1,4 @@
-"""Alerts on ground truth: labels that no longer come."""
+"""Alerts on ground truth: labels that no longer come, and predictions that have become worse."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from driftgauge.alerting.alerts.alert import Alert
 from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
 from driftgauge.metrics.series import PREDICTIONS
 
 TRAFFIC: Final = "1d"
@@ -17,7 +18,28 @@ TRAFFIC: Final = "1d"
 
 def ground_truth_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     """Yield the alerts on ground truth."""
-    yield _missing(options, Scope(options.by))
+    scope = Scope(options.by)
+    yield _missing(options, scope)
+    for severity in LIMITS:
+        yield _degraded(options, scope, severity)
+
+
+def _degraded(options: MonitoringOptions, scope: Scope, severity: Limit) -> Alert:
+    """Return the alert on performance of at least a severity, by the replica that evaluated last.
+
+    Replicas with a log of their own each judge their own predictions; the worst counts.
+    """
+    level = 1 + SEVERITIES.index(severity)
+    return Alert(
+        "ModelPerformanceDegraded",
+        severity,
+        f"max by ({scope.model()}) (min_over_time(model_performance_severity[{options.window}])) >= {level}",
+        options.hold,
+        f"The predictions of {MODEL} have become worse.",
+        "On matured predictions with ground truth a metric has dropped significantly against its held-out value, or is "
+        "beyond its floor.",
+        keeps=("model_name", "model_version"),
+    )
 
 
 def _missing(options: MonitoringOptions, scope: Scope) -> Alert:

@@ -124,6 +124,17 @@ class PerformanceReport:
 
 
 @dataclass(frozen=True)
+class BundleTruth:
+    """What a bundle knows of the truth of its model."""
+
+    held: Held | None = None
+    labels: Baseline | None = None
+    """The baseline of the target."""
+    errors: Baseline | None = None
+    """The baseline of the errors on held-out rows."""
+
+
+@dataclass(frozen=True)
 class Reference:
     """What performance is judged by."""
 

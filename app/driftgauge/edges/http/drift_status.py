@@ -11,11 +11,13 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
+from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
@@ -57,7 +59,7 @@ async def status(request: Request) -> Response:
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
 
     def answer() -> Response:
-        found = drift_status(monitor, problems, state, monitoring.clock(), selection, news)
+        found = drift_status(monitor, problems, state, monitoring.clock(), selection, news, model.performance)
         return large_json(found, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
@@ -106,6 +108,7 @@ def drift_status(
     now: float,
     selection: Selection = SUMMARY,
     news: News | None = None,
+    performance: PerformanceReport | None = None,
 ) -> dict[str, Any]:
     """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
     return {
@@ -115,6 +118,7 @@ def drift_status(
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
+        "performance": performance_json(performance),
         "more": MORE if selection.is_summary else None,
         "news": news_json(news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},

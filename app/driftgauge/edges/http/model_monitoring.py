@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final
+from uuid import uuid4
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
+from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
+from driftgauge.monitor.ground_truth import TruthParts
+from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
 from driftgauge.monitor.label_intake import LabelIntake
 from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.monitor.monitor import ColumnMonitor
@@ -64,6 +68,10 @@ class ModelMonitoring:
     """What the version is; None where versions are not replaced."""
     labels: LabelIntake | None = None
     """Takes in its ground truth; None without a prediction log."""
+    truth_parts: TruthParts | None = None
+    """What evaluates its ground truth; None if its task is unknown or monitoring is off."""
+    truth: GroundTruthLoop | None = None
+    """Evaluates its ground truth; None without a prediction log."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -95,14 +103,33 @@ class ModelMonitoring:
         """Return what runs beside requests until it is cancelled."""
         evaluating = [] if self.evaluator is None else [self.evaluator.run()]
         settling = [] if self.labels is None else [self.labels.run()]
+        judging = [] if self.truth is None else [self.truth.run()]
         writing = [] if self.monitor.clients is None else [self._write_clients(self.monitor.clients)]
-        return [*evaluating, *settling, *writing, self.publisher.run()]
+        return [*evaluating, *settling, *judging, *writing, self.publisher.run()]
 
     async def _write_clients(self, clients: ClientRows) -> None:
         """Write the rows of clients for the other workers each second, until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
             await asyncio.get_running_loop().run_in_executor(self.watching, clients.write)
+
+    def truth_in(self, log: PredictionLog) -> GroundTruthLoop | None:
+        """Return what evaluates the ground truth in the prediction log, None if there is nothing to evaluate."""
+        parts = self.truth_parts
+        if parts is None:
+            return None
+        owner = uuid4().hex
+        return GroundTruthLoop(
+            lambda: parts.monitor(log.store(), owner),
+            self.problems,
+            self.clock,
+            interval_seconds=self.settings.performance_interval_seconds,
+        )
+
+    @property
+    def performance(self) -> PerformanceReport | None:
+        """The latest report on ground truth; None without a prediction log, and before the first evaluation."""
+        return None if self.truth is None else self.truth.report
 
     def way_into(self, log: PredictionLog) -> ModelLog:
         """Return the way of this model's predictions into the prediction log, on which they are counted."""
@@ -124,6 +151,8 @@ class ModelMonitoring:
             self.monitor.clients.write()
         if self.labels is not None:
             self.labels.close()
+        if self.truth is not None:
+            self.truth.close()
         self.store.leave()
 
     async def facts(self) -> MonitorFacts:
@@ -207,6 +236,7 @@ class ModelMonitoring:
             estimated=last.estimated.windows if watched else {},
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=self._label_facts,
+            performance=self.performance,
         )
 
     @property

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from driftgauge.access.caller import Scope
-from driftgauge.edges.http import drift_history, drift_status, metrics_endpoint, page, runbooks
-from driftgauge.edges.http.openapi import schemas_history, schemas_status
+from driftgauge.edges.http import drift_history, drift_status, metrics_endpoint, page, performance, runbooks
+from driftgauge.edges.http.openapi import schemas_history, schemas_performance, schemas_status
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -69,6 +69,15 @@ MONITORING_ROUTES: Final = (
         "monitoring",
         READ,
         schemas_history.DriftHistory,
+    ),
+    Route(
+        "GET",
+        "/performance",
+        performance.performance,
+        (200, 404, 422),
+        "monitoring",
+        READ,
+        schemas_performance.PerformanceHistory,
     ),
     Route("GET", METRICS, metrics_endpoint.metrics, (200, 406), "monitoring", READ),
     Route("GET", "/runbooks", runbooks.contents, (200,), "monitoring", READ),

@@ -28,6 +28,7 @@ from driftgauge.edges.http.openapi import (
     schemas,
     schemas_history,
     schemas_labels,
+    schemas_performance,
     schemas_status,
     schemas_v2,
     schemas_versions,
@@ -150,6 +151,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         parameters += schemas_status.REPORT_PARAMETERS
     elif route.path == "/drift/history":
         parameters += schemas_history.PARAMETERS
+    elif route.path == "/performance":
+        parameters += schemas_performance.PARAMETERS
     elif route.codes[: len(OF_MODEL)] == OF_MODEL:
         parameters += schemas.OF_MODEL
     elif route.path == LABELS:

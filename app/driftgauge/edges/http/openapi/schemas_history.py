@@ -7,8 +7,8 @@ from typing import Final
 from pydantic import ConfigDict, Field
 
 from driftgauge.drift.verdict.rule import Severity, Status
+from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, News
-from driftgauge.edges.http.openapi.schemas_status import query_parameters
 
 
 class ColumnHistory(Documented):

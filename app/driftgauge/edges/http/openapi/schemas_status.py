@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, create_model
 
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, ColumnStatistic
 from driftgauge.drift.verdict.rule import Severity, Status
+from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
+from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
 
 
 class Thresholds(Documented):
@@ -185,17 +187,10 @@ class DriftStatus(Documented):
     prediction: ColumnSummary | Column | None = None
     prediction_class: ColumnSummary | Column | None = None
     estimated_performance: EstimatedPerformance
+    performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring
-
-
-def query_parameters(texts: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return optional parameters of a query, by name with their descriptions."""
-    return [
-        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
-        for name, text in texts.items()
-    ]
 
 
 PARAMETERS: Final = query_parameters(

@@ -1,0 +1,50 @@
+"""`GET /performance`: how good predictions were, by the time at which they were made."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any, Final
+
+from fastapi import Request
+from starlette.responses import Response
+
+from driftgauge.common.quoting import shortened
+from driftgauge.edges.formats.performance import SPANS, Span, history_json, performance_json
+from driftgauge.edges.http.encodings import wants_gzip
+from driftgauge.edges.http.monitoring import monitoring_of
+from driftgauge.edges.http.queries import large_json, since_of
+from driftgauge.errors import Reason, Refused
+
+DEFAULT_SPAN: Final[Span] = "day"
+
+
+async def performance(request: Request) -> Response:
+    """Answer with the report on ground truth and its history by cohort; both are empty without a prediction log."""
+    monitoring = monitoring_of(request)
+    query = request.query_params
+    model = monitoring.model(query.get("model"))
+    span, since = _span(query.get("by")), since_of(query, monitoring.clock())
+    small = wants_gzip(request.headers.get("accept-encoding"))
+    truth = model.truth
+    begin = -math.inf if since is None else since // SPANS[span] * SPANS[span]
+    cohorts = [] if truth is None else await truth.history(begin)
+
+    def answer() -> Response:
+        found: dict[str, Any] = {
+            "model_name": model.model_name,
+            "model_version": model.model_version,
+            "performance": performance_json(model.performance),
+            **history_json(cohorts, span, query.get("segment")),
+        }
+        return large_json(found, small=small)
+
+    return await asyncio.get_running_loop().run_in_executor(monitoring.writing, answer)
+
+
+def _span(text: str | None) -> Span:
+    for own in SPANS:
+        if own == (text or DEFAULT_SPAN):
+            return own
+    message = f"by: there is no span {shortened(str(text))!r}; give one of {', '.join(SPANS)}"
+    raise Refused(Reason.UNKNOWN_WINDOW, message, {"field": "by"})
