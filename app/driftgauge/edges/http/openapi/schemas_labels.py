@@ -8,8 +8,8 @@ from typing import Any, Final
 from pydantic import Field
 
 from driftgauge.edges.http.openapi.bodies import ID, NUMBER, TIME
+from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented
-from driftgauge.edges.http.openapi.schemas_status import query_parameters
 from driftgauge.models.bundle import BundleInfo
 
 
