@@ -85,11 +85,13 @@ def damaged(draw: st.DrawFn, whole: bytes, fragments: Sequence[bytes] = FRAGMENT
 def hostile(example: Example) -> st.SearchStrategy[bytes]:
     """Bodies of requests to predict, from almost honest to mere bytes."""
     bodies = st.sampled_from(honest(example))
+    whole = bodies.map(lambda body: json.dumps(body).encode())
     changed = bodies.flatmap(_changed).map(lambda body: json.dumps(body).encode("utf-8", "surrogatepass"))
     return (
-        changed
+        whole
+        | changed
         | values.map(lambda body: json.dumps(body).encode())
-        | bodies.map(lambda body: json.dumps(body).encode()).flatmap(damaged)
+        | whole.flatmap(damaged)
         | st.binary(max_size=64)
     )
 

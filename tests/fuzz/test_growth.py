@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from driftgauge.edges.http.request_metrics import http_series
 from driftgauge.edges.http.routes import measured
 from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.processes import answers, free_port, running, until
@@ -24,10 +26,10 @@ from tests.fuzz.test_bytes import paths_of
 
 pytestmark = pytest.mark.e2e
 
-CONVERSATIONS = 1_000
-"""Connections of hostile clients with every example; `make fuzz` opens 50,000, with more than 100,000 requests."""
-AT_ONCE = 1_000
-"""Connections of one run of hypothesis, which remembers what it has tried."""
+CONVERSATIONS = 100
+"""Conversations with every example; `make fuzz` has 5,000, which are 50,000 connections with variants."""
+VARIANTS = 10
+"""Connections on which a conversation is sent, with a byte of each request changed."""
 WARM = 1_100
 """Honest rows before: the windows are full, and everything that is made on first use is made."""
 GROWTH_MIB = 24
@@ -88,24 +90,22 @@ def test_nothing_grows_and_no_series_appears_under_hostile_requests(target: Targ
     conversation = wire.conversations(paths_of(tolerant), bodies.hostile(tolerant))
 
     def attack(count: int) -> None:
-        for left in range(count, 0, -AT_ONCE):
-            converse_often(min(left, AT_ONCE))
-
-    def converse_often(count: int) -> None:
         @settings(max_examples=count, phases=[Phase.generate, Phase.shrink], database=None)
-        @given(conversation)
-        def converse(requests: list[bytes]) -> None:
-            got = exchange(target.port, requests)
-            target.asked += len(requests)
-            assert faults(got) == []
+        @given(conversation, st.integers(0, 2**32))
+        def converse(requests: list[bytes], seed: int) -> None:
+            chance = random.Random(seed)
+            for variant in range(VARIANTS):
+                sent = [wire.varied(chance, request) for request in requests] if variant else requests
+                target.asked += len(sent)
+                assert faults(exchange(target.port, sent)) == []
 
         converse()
 
-    attack(examples(CONVERSATIONS // 10))
+    attack(examples(CONVERSATIONS // 5))
     series, memory = target.series(), target.resident_mib()
     attack(examples(CONVERSATIONS))
     assert httpx.post(f"{target.address}/predict", json=honest).status_code == 200, "others are served"
     assert unknown(target.series() - series) == set()
     assert target.resident_mib() - memory < GROWTH_MIB
-    assert target.asked > examples(CONVERSATIONS)
+    assert target.asked > 2 * VARIANTS * examples(CONVERSATIONS)
     assert "Traceback" not in target.log.read_text(errors="replace")
