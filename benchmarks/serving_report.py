@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.contestants.catalogue import BARE, MONITORED, UNMONITORED
+from benchmarks.contestants.catalogue import BARE, MONITORED, UNLOGGED, UNMONITORED
 from benchmarks.load import Load
 from benchmarks.measuring import number, table
 from benchmarks.open_loop import Latency
@@ -32,6 +32,7 @@ from benchmarks.serving_workers_report import workers_report
 REFUSED_WITHIN_MS: Final = 10.0
 """The slowest refusal must be faster."""
 WATCHED: Final = (
+    (MONITORED, UNLOGGED),
     (MONITORED, UNMONITORED),
     ("bare + instrumentator", BARE),
     ("bare + textbook monitor", BARE),

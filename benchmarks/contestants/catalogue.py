@@ -17,6 +17,7 @@ from benchmarks.serving_models import Fitted
 ROOT: Final = Path(__file__).parents[2]
 BARE: Final = "bare FastAPI + scikit-learn"
 MONITORED: Final = "Driftgauge"
+UNLOGGED: Final = "Driftgauge, prediction log off"
 UNMONITORED: Final = "Driftgauge, monitoring off"
 
 
@@ -165,7 +166,8 @@ def _bentoml(fitted: Fitted, port: int, folder: Path) -> Start:
 
 CONTESTANTS: Final = (
     Contestant(MONITORED, driftgauge(), _named_row, _named_score, scraped="/metrics"),
-    Contestant(UNMONITORED, driftgauge(monitoring_enabled="false"), _named_row, _named_score),
+    Contestant(UNLOGGED, driftgauge(prediction_log="false"), _named_row, _named_score, scraped="/metrics"),
+    Contestant(UNMONITORED, driftgauge(monitoring_enabled="false", prediction_log="false"), _named_row, _named_score),
     Contestant(BARE, _uvicorn("bare"), _named_row, _named_score),
     Contestant("bare + instrumentator", _uvicorn("instrumented"), _named_row, _named_score, scraped="/metrics"),
     Contestant("bare + textbook monitor", _uvicorn("textbook"), _named_row, _named_score, scraped="/metrics/"),

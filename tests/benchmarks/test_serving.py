@@ -17,7 +17,7 @@ import pytest
 import typer
 from rich.progress import Progress
 
-from benchmarks.contestants.catalogue import BARE, CONTESTANTS, MONITORED, UNMONITORED, environment, named
+from benchmarks.contestants.catalogue import BARE, CONTESTANTS, MONITORED, UNLOGGED, UNMONITORED, environment, named
 from benchmarks.load import Load, missing_wrk, read_result
 from benchmarks.open_loop import BROKEN, Asked, Client, Latency, Outcome, http_request, outcome
 from benchmarks.processes import (
@@ -279,7 +279,12 @@ def test_numbers_of_workers_are_read_or_refused() -> None:
 
 
 def test_parts_of_names_choose() -> None:
-    assert [own.name for own in chosen(CONTESTANTS, "mlserver, off")] == [UNMONITORED, "MLServer", "MLServer, batching"]
+    assert [own.name for own in chosen(CONTESTANTS, "mlserver, off")] == [
+        UNLOGGED,
+        UNMONITORED,
+        "MLServer",
+        "MLServer, batching",
+    ]
     assert chosen(CONTESTANTS, "") == list(CONTESTANTS)
     with pytest.raises(typer.BadParameter, match="is none of"):
         chosen(CONTESTANTS, "tomcat")
