@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -150,8 +150,29 @@ class Monitor:
             if self._on_error == "raise":
                 raise
 
+    def label(
+        self, ids: Any, labels: Any = None, *, at: Any = None, outcomes: Mapping[str, Any] | None = None
+    ) -> dict[str, int]:
+        """Join ground truth with the predictions that were observed with `ids`; return what became of it.
+
+        `ids` is a text or one for each row, `labels` the true class or number of each, None where it is unknown. `at`
+        is when it became known, by default now. `outcomes` are business outcomes by name, one value for each id; the
+        settings name them. The result counts labels by what became of them: `matched`, `repeated` (known before),
+        `corrected`, `waiting` for the prediction, `orphan`, `not_sampled`, `refused`. It may be called again with the
+        same labels. The call waits for the database, so an event loop should make it in a thread.
+
+        What goes wrong is counted and logged, and raised with `on_error="raise"`.
+        """
+        try:
+            return self._parts().label(ids, labels, at, outcomes)
+        except Exception as error:
+            self._failed(error)
+            if self._on_error == "raise":
+                raise
+            return {}
+
     def _failed(self, error: Exception) -> None:
-        """Count and log what went wrong with a call of `observe`; nothing can be done about a second failure."""
+        """Count and log what went wrong with a call; nothing can be done about a second failure."""
         with suppress(Exception):
             if self._session.opened is None:
                 return

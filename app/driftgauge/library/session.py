@@ -8,21 +8,26 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.util import Finalize
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from driftgauge.composition import WatchedModel, compose_library
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION
+from driftgauge.edges.formats.label_values import LabelValues, OutcomeValues
+from driftgauge.edges.formats.labels import TruthDecoder
+from driftgauge.edges.http.labels import given_labels, label_counts
 from driftgauge.edges.http.monitoring import Monitoring
+from driftgauge.errors import Reason, Refused
 from driftgauge.library.background import Background
 from driftgauge.library.ids import require_one_each
 from driftgauge.library.logs import standard_log
 from driftgauge.library.source import WatchedSource
+from driftgauge.library.truth import truth_rows
 from driftgauge.metrics.series import LIBRARY, PREDICTIONS, SCORE
 from driftgauge.monitor.capture import Answered
 from driftgauge.monitor.row_observer import RowObserver
@@ -32,6 +37,7 @@ FORK_SECONDS: Final = 5.0
 """Longest wait of a fork for an evaluation to end."""
 RETRY_SECONDS: Final = 30.0
 """Pause after a process could not open the monitor."""
+REFUSED_LABELS: Final = "labels_refused"
 NOT_OPENED: Final = "monitor_not_opened"
 _LAST: Final = -1_000
 """Priority of what a process of multiprocessing calls last."""
@@ -80,6 +86,20 @@ class Opened:
                 labels=(),
             )
         )
+
+    def label(self, ids: Any, labels: Any, at: Any, outcomes: Mapping[str, Any] | None) -> dict[str, int]:
+        """Store ground truth, and return what became of it; see `Monitor.label`."""
+        own, settings = self.monitoring.model(), self.monitoring.settings
+        if own.labels is None:
+            message = "there is no prediction log: open the monitor with state_dir or prediction_log_url"
+            raise Refused(Reason.PREDICTION_LOG_DISABLED, message)
+        kinds = {name: outcome.kind for name, outcome in settings.outcomes.items()}
+        decoder = TruthDecoder(LabelValues(own.logged.model.classes), OutcomeValues(kinds))
+        batch = decoder.rows(truth_rows(ids, labels, at, outcomes))
+        tally = own.labels.add_now(given_labels(batch.rows), batch.refused)
+        for found in batch.errors[:1]:
+            own.problems.record(REFUSED_LABELS, found.error)
+        return label_counts(tally.fates)
 
     def close(self) -> None:
         """Stop the thread and save the state."""

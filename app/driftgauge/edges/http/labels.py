@@ -73,17 +73,17 @@ class LabelEndpoint:
         return self.decoder.batch(body, self.max_rows, lines=lines)
 
     def _answer(self, batch: TruthBatch, tally: LabelTally) -> Mapping[str, Any]:
-        outcomes = {"outcomes": _counts(tally.outcome_fates)} if self.decoder.outcomes.kinds else {}
+        outcomes = {"outcomes": label_counts(tally.outcome_fates)} if self.decoder.outcomes.kinds else {}
         return {
             "model_name": self.model_name,
             "rows": len(batch.rows) + batch.refused,
-            "labels": _counts(tally.fates),
+            "labels": label_counts(tally.fates),
             **outcomes,
             "errors": errors_json(batch.errors),
         }
 
 
-def _counts(fates: Mapping[Fate, int]) -> dict[str, int]:
+def label_counts(fates: Mapping[Fate, int]) -> dict[str, int]:
     """Return how many there are of each fate, none left out."""
     return {str(fate): fates.get(fate, 0) for fate in Fate}
 
