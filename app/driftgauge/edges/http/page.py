@@ -112,6 +112,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
             age_limit=limits.evaluation_age_seconds,
         ),
         estimated=last.estimated,
+        performance=model.performance,
         traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
         history=history,
         news=news,

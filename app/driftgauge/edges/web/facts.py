@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from driftgauge.drift.performance.held_out import Estimated
+from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
@@ -82,6 +83,8 @@ class PageFacts:
     model_version: str
     report: DriftReport
     health: Health = field(default_factory=Health)
+    performance: PerformanceReport | None = None
+    """The performance on predictions with ground truth; None without a prediction log."""
     estimated: Estimated | None = None
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     traffic: Traffic | None = None

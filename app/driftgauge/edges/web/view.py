@@ -19,6 +19,7 @@ from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
+from driftgauge.edges.web.performance import PerformanceView, performance_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
 from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table, rows_of
 from driftgauge.edges.web.trend import Past, Timeline
@@ -102,6 +103,7 @@ class PageView:
     scores: Sequence[ScoreView]
     correlation: str
     estimated: EstimatedView | None
+    performance: PerformanceView | None
     health: Mapping[str, str]
     problems: Sequence[str]
     state_notes: Sequence[str]
@@ -151,6 +153,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         scores=_scores(report, query) if is_overview else [],
         correlation=_correlation(report) if is_overview else "",
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
+        performance=performance_view(facts.performance) if is_overview else None,
         health=_health(facts),
         problems=facts.health.problems,
         state_notes=facts.health.notes,
