@@ -128,10 +128,10 @@ def cases(seed: int) -> list[Case]:
         live = live.merge(later, on="id") if "id" in later else live.join(later)
         others = {answer, truth, score, "id", "timestamp", "y_pred_proba"}
         found.append(Case(name, held_out, live, [c for c in held_out if c not in others], answer, truth, score))
-    return [*found, _simulated(seed)]
+    return [*found, simulated(seed)]
 
 
-def _simulated(seed: int) -> Case:
+def simulated(seed: int) -> Case:
     """Return a regression whose error depends on two features together, and whose inputs drift away."""
     rng = np.random.default_rng(seed)
 
