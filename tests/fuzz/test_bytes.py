@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from driftgauge.edges.http.routes import ROUTES
 from driftgauge.main import create_app
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,13 +20,18 @@ from tests.fuzz import bodies, wire
 from tests.fuzz.judging import exchange, faults
 from tests.served import Served, served
 
-PATHS = ["/predict", "/v2/models/{name}/infer", "/drift/status", "/metrics", "/", "/health/ready", "/runbooks/Watchdog"]
+PREDICTING = ["/predict", "/v2/models/{model_name}/infer"]
 QUICK: dict[str, Any] = {"head_timeout_seconds": 1.0, "body_timeout_seconds": 1.0, "max_body_bytes": 50_000}
 KINDS = ["tolerant", "binary", "text"]
 
 
 def paths_of(example: Example) -> list[str]:
-    return [path.format(name=example.bundle.info.name) for path in PATHS]
+    """Return the path of every route, and those that predict once more for each other path."""
+    info = example.bundle.info
+    names = {"model_name": info.name, "name": info.name, "model_version": info.version, "version": info.version}
+    paths = [re.sub(r"{(\w+)}", lambda found: names.get(found[1], "Watchdog"), route.path) for route in ROUTES]
+    predicting = [path.format_map(names) for path in PREDICTING]
+    return [*paths, *predicting * (len(paths) // len(predicting))]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -33,8 +40,9 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def server(example: Example) -> Iterator[Served]:
-    with served(example, **QUICK) as running:
+def server(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    state = tmp_path_factory.mktemp("state")
+    with served(example, state_dir=state, prediction_log=True, **QUICK) as running:
         yield running
 
 

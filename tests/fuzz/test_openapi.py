@@ -43,7 +43,7 @@ What bodies are accepted is tested beside the schemas: schemathesis takes ids fo
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("fuzz")
-    with served(MAKERS["tolerant"](folder / "tolerant"), state_dir=folder / "state") as running:
+    with served(MAKERS["tolerant"](folder / "tolerant"), state_dir=folder / "state", prediction_log=True) as running:
         yield running
 
 

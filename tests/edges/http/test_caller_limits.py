@@ -179,6 +179,7 @@ def test_a_client_that_leaves_gives_its_place_back(binary: Example, tokens_file:
         ("fe80::1%eth0", "fe80::/64"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("not:an:address", "not:an:address"),
+        ("x" * 60_000, "x" * 64),
     ],
 )
 def test_addresses_of_one_network_of_ipv6_are_one_caller(address: str, expected: str) -> None:

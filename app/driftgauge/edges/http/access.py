@@ -24,6 +24,7 @@ CALLER_KEY: Final = "driftgauge.caller"
 ENTERED_KEY: Final = "driftgauge.entered"
 """Where the state of a request that counts for a limit holds the name of its caller."""
 IPV6_HOST_BITS: Final = 64
+LONGEST_ADDRESS: Final = 64
 TOKENS_NOT_READ: Final = "tokens_not_read"
 REFRESH_SECONDS: Final = 1.0
 """Time between two looks at the file of tokens."""
@@ -169,7 +170,7 @@ def caller_name(asgi: AsgiScope, caller: Caller) -> str:
     """
     if caller.name:
         return caller.name
-    host: str = (asgi.get("client") or ("",))[0]
+    host: str = (asgi.get("client") or ("",))[0][:LONGEST_ADDRESS]  # a proxy may forward any text
     if ":" not in host:
         return host
     try:
