@@ -297,6 +297,10 @@ class StateError(DriftgaugeError):
     """State files cannot be read or deleted; the message says what to do."""
 
 
+class ReleaseError(DriftgaugeError):
+    """A running server did not change or list its versions; the message says why."""
+
+
 class LedgerError(StateError):
     """The ledger of releases cannot be read or written; the message says what to do."""
 

@@ -30,6 +30,12 @@ COMMANDS: Final = (
     LazyCommand("token", "driftgauge.cli.token", "token_app", "Create tokens for the callers of a server."),
     LazyCommand("labels", "driftgauge.cli.labels", "labels_app", "Send ground truth to a server."),
     LazyCommand("check", "driftgauge.cli.check", "check", "Compare tables with a baseline and report drift."),
+    LazyCommand(
+        "models",
+        "driftgauge.cli.models",
+        "models_app",
+        "Load, list and roll back the versions of models in a running server.",
+    ),
     LazyCommand("state", "driftgauge.cli.state", "state_app", "Inspect or delete the state of a server."),
     LazyCommand(
         "monitoring",

@@ -1,0 +1,211 @@
+"""`driftgauge models`: load, list and roll back the versions of a running server."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from driftgauge.cli.console import console
+from driftgauge.cli.help import CommandLine
+from driftgauge.errors import ReleaseError
+
+models_app = CommandLine("Load, list and roll back the versions of models in a running server.")
+
+TOKEN_VARIABLE: Final = "DRIFTGAUGE_TOKEN_FILE"  # noqa: S105  the name of a variable
+WAIT_SECONDS: Final = 3_700.0
+"""Longer than a server may take to load a version."""
+
+Name = Annotated[str, typer.Argument(help="Name of the model.", metavar="NAME")]
+Reason = Annotated[str, typer.Option(help="Why; the history keeps it.", metavar="TEXT")]
+Who = Annotated[str | None, typer.Option(help="Who asks.", metavar="TEXT", show_default="the user of this shell")]
+Address = Annotated[str, typer.Option("--url", help="Address of the server.", metavar="URL")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(help="File that holds a token with the scope `admin`.", metavar="FILE", envvar=TOKEN_VARIABLE),
+]
+DEFAULT_ADDRESS: Final = "http://127.0.0.1:8000"
+
+
+@models_app.command("load")
+def load(
+    name: Name,
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="Folder of the bundle, as the server sees it. A relative one counts from its bundle_folders.",
+            metavar="FOLDER",
+        ),
+    ],
+    reason: Reason,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Predict the same rows and never answer.")] = False,
+    who: Who = None,
+    url: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+) -> None:
+    """Load a version beside the live one; it answers once every worker is ready.
+
+    If a worker cannot load it, nothing changes.
+    """
+    mode = "shadow" if shadow else "live"
+    body = {"bundle": bundle, "mode": mode, "reason": reason, "who": _who(who)}
+    _say(_asked(url, f"/models/{quote(name)}/versions", token_file, body))
+
+
+@models_app.command("rollback")
+def rollback(
+    name: Name,
+    reason: Reason,
+    version: Annotated[
+        str | None, typer.Option(help="An earlier version.", metavar="VERSION", show_default="the one before")
+    ] = None,
+    who: Who = None,
+    url: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+) -> None:
+    """Let an earlier version answer again, by default the one before the live one."""
+    body = {"version": version, "reason": reason, "who": _who(who)}
+    _say(_asked(url, f"/models/{quote(name)}/rollback", token_file, body))
+
+
+@models_app.command("unload")
+def unload(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="Version that runs as the shadow.", metavar="VERSION")],
+    reason: Reason,
+    who: Who = None,
+    url: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+) -> None:
+    """End a shadow."""
+    path = f"/models/{quote(name)}/versions/{quote(version)}"
+    _say(_asked(url, path, token_file, {"reason": reason, "who": _who(who)}, method="DELETE"))
+
+
+@models_app.command("list")
+def list_versions(
+    name: Name,
+    url: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the versions of a model, its releases with latency and errors, and its history."""
+    found = _asked(url, f"/models/{quote(name)}/versions", token_file)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    out = console()
+    out.print(_versions(found))
+    out.print()
+    out.print(_releases(found))
+    out.print()
+    out.print(_history(found))
+
+
+def _who(given: str | None) -> str:
+    try:
+        return given or getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in a container
+        return f"user {os.getuid()}"
+
+
+def _asked(
+    url: str, path: str, token_file: Path | None, body: Mapping[str, Any] | None = None, method: str | None = None
+) -> dict[str, Any]:
+    """Return the server's answer; ReleaseError says why there is none."""
+    if not url.startswith(("http://", "https://")):
+        raise ReleaseError(f"--url: {url} is not an address: give e.g. {DEFAULT_ADDRESS}")
+    request = urllib.request.Request(  # noqa: S310  its scheme is checked above
+        url.rstrip("/") + path,
+        data=None if body is None else json.dumps(body).encode(),
+        method=method,
+        headers={"Content-Type": "application/json", **_authorization(token_file)},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:  # noqa: S310  see above
+            found: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise ReleaseError(_refusal(error)) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "reason", None) or error
+        raise ReleaseError(f"no answer from {url} ({why}): is the server running there? (--url)") from error
+    return found
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    try:
+        message: str = json.load(error)["error"]["message"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"the server answered {error.code} {error.reason}"
+    return message
+
+
+def _authorization(token_file: Path | None) -> Mapping[str, str]:
+    if token_file is None:
+        return {}
+    try:
+        return {"Authorization": f"Bearer {token_file.read_text('utf-8').strip()}"}
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"--token-file: cannot read {token_file}: {error}") from error
+
+
+def _say(changed: Mapping[str, Any]) -> None:
+    what = {"shadow": "is the shadow of", "unload": "is no longer the shadow of"}.get(changed["kind"], "is live for")
+    typer.echo(f"version {changed['to_version']} {what} {changed['model_name']}")
+    if not changed["all_workers"]:
+        typer.echo("some workers still load it; `driftgauge models list` shows the versions", err=True)
+
+
+def _versions(found: Mapping[str, Any]) -> Table:
+    table = Table("version", "role", "since", "bundle", box=None, pad_edge=False)
+    for own in found["versions"]:
+        table.add_row(own["version"], own["role"], own["since"], escape(own["bundle"]))
+    return table
+
+
+def _releases(found: Mapping[str, Any]) -> Table:
+    table = Table("release", "since", "requests", "p50", "p99", "errors", "change of p99", box=None, pad_edge=False)
+    for own in found["releases"]:
+        figures, change = own["figures"] or {}, own["change"] or {}
+        table.add_row(
+            own["version"],
+            own["since"],
+            str(figures.get("requests", "?")),
+            _milliseconds(figures.get("p50_seconds")),
+            _milliseconds(figures.get("p99_seconds")),
+            _percentage(figures.get("error_ratio")),
+            _percentage(change.get("p99_ratio"), sign="+"),
+        )
+    return table
+
+
+def _history(found: Mapping[str, Any]) -> Table:
+    table = Table("at", "change", "from", "to", "who", "reason", box=None, pad_edge=False)
+    for own in found["history"]:
+        table.add_row(
+            own["at"],
+            own["kind"],
+            own["from_version"] or "",
+            own["to_version"] or "",
+            escape(own["who"]),
+            escape(own["reason"]),
+        )
+    return table
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.2f} ms"
+
+
+def _percentage(ratio: float | None, sign: str = "") -> str:
+    return "" if ratio is None else f"{ratio:{sign}.2%}"
