@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from driftgauge.models.creation.create import create_bundle
+from sklearn.linear_model import LogisticRegression
 
-from tests.e2e.workers import Service, coin_bundle, service
-from tests.versions import versions_of
+from tests.e2e.workers import Service, service
 
 pytestmark = pytest.mark.e2e
 CONNECTIONS = 64
@@ -30,7 +32,7 @@ class Traffic:
 
     address: str
     answers: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    """The version that each answer names, and the versions of its rows."""
+    """The version that each answer names, and the versions that made the scores of its rows."""
     failures: list[str] = field(default_factory=list)
     _should_stop: bool = False
 
@@ -38,7 +40,7 @@ class Traffic:
         with httpx.Client(base_url=self.address, timeout=30.0) as client:
             while not self._should_stop:
                 try:
-                    answer = client.post("/predict", json={"instances": [{"a": 0.25, "b": 0.5}, {"a": 0.75, "b": 0.5}]})
+                    answer = client.post("/predict", json={"instances": [{"a": 2.0, "b": 0.5}, {"a": 3.0, "b": 0.5}]})
                 except httpx.TransportError as error:
                     self.failures.append(repr(error))
                     client.close()
@@ -47,8 +49,8 @@ class Traffic:
                     self.failures.append(f"{answer.status_code} {answer.text}")
                     continue
                 body: dict[str, Any] = answer.json()
-                named = {row["model_version"] for row in body["predictions"]} | {body["model_version"]}
-                self.answers.append((body["model_version"], frozenset(named)))
+                made = frozenset("1" if row["score"] > 0.5 else "2" for row in body["predictions"])
+                self.answers.append((body["model_version"], made))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -67,12 +69,17 @@ class Traffic:
 @contextmanager
 def two_versions(tmp_path: Path) -> Iterator[tuple[Service, str]]:
     """Serve version 1 of a model with two workers; version 2 lies beside it."""
-    made = coin_bundle(tmp_path / "made")
-    first, _ = versions_of(made, tmp_path / "bundles", VERSIONS)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2_000, 2))
+    for version in VERSIONS:
+        y = ((x[:, 0] > 0) == (version == "1")).astype(np.int64)  # the second version says the opposite
+        table = {"a": x[:, 0], "b": x[:, 1], "y": y}
+        out = tmp_path / "bundles" / version
+        create_bundle(LogisticRegression().fit(x, y), table, "y", name="coin", version=version, out=out)
+    first = tmp_path / "bundles" / "1"
     with service(first, tmp_path / "state", 2, tmp_path / "log") as running:
         running.clients(2)
-        name = httpx.get(f"{running.address}/metadata").json()["model_name"]
-        yield running, name
+        yield running, "coin"
 
 
 def _load(running: Service, name: str, version: str) -> httpx.Response:

@@ -25,3 +25,7 @@ class Scope:
     def feature(self, *more: str) -> str:
         """Return the labels of a feature of a model."""
         return self.model("feature_name", *more)
+
+    def answering(self, window: str) -> str:
+        """Return the part of an expression that leaves out versions which do not answer requests, such as shadows."""
+        return f"unless on ({self.model('instance')}) last_over_time(model_live[{window}]) == 0"

@@ -13,6 +13,7 @@ from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
 from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
 from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
+from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
 from driftgauge.alerting.alerts.watcher import WATCHDOG, watcher_alerts
 from driftgauge.alerting.options import MonitoringOptions
@@ -28,6 +29,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-data": data_alerts(options),
         "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-prediction-log": prediction_log_alerts(options),
+        "driftgauge-releases": release_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
     }
     return {

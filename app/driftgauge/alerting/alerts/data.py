@@ -60,6 +60,7 @@ def _expr(options: MonitoringOptions, metric: str, severity: Limit) -> str:
         f"  min_over_time({metric}[{window}])\n"
         f"  > on ({scope.feature('instance')}) group_left () max by ({scope.feature('instance')}) ({limit})\n"
         f"  and on ({scope.model('instance', 'window')}) {rows}\n"
+        f"  {scope.answering(window)}\n"
         f")"
     )
 

@@ -46,4 +46,4 @@ def _expr(options: MonitoringOptions, severity: Limit, columns: str) -> str:
     """
     scope, level = Scope(options.by), 1 + SEVERITIES.index(severity)
     lasting = f"min_over_time(model_feature_drift_severity{{{columns}}}[{options.window}])"
-    return f"max by ({scope.feature()}) ({lasting}) >= {level}"
+    return f"max by ({scope.feature()}) (\n  {lasting}\n  {scope.answering(options.window)}\n) >= {level}"

@@ -1,0 +1,36 @@
+"""Alerts on releases: a new version is slower, or fails more, than the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from driftgauge.alerting.alerts.alert import Alert
+from driftgauge.alerting.alerts.templates import MODEL
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.scope import Scope
+from driftgauge.drift.verdict.rule import LIMITS
+
+MEASURES: Final = (
+    ("latency", "model_release_latency_change_ratio", "takes {} longer for a prediction than the version before."),
+    ("errors", "model_release_error_change_ratio", "fails on {} more rows than the version before."),
+)
+"""The label of the alert, its metric, and what its description says."""
+
+
+def release_alerts(options: MonitoringOptions) -> Iterator[Alert]:
+    """Yield the alerts on versions that are worse than the one before."""
+    scope, window = Scope(options.by), options.window
+    for severity in LIMITS:
+        limit = f'last_over_time(model_release_change_threshold_ratio{{severity="{severity}"}}[{window}])'
+        for measure, metric, what in MEASURES:
+            yield Alert(
+                "ModelReleaseWorse",
+                severity,
+                f"max by ({scope.model()}) (min_over_time({metric}[{window}]))\n  > max by ({scope.model()}) ({limit})",
+                options.hold,
+                "A new version is slower than the one before, or fails more.",
+                f"{MODEL} " + what.format("{{ $value | humanizePercentage }}"),
+                keeps=("model_name", "model_version"),
+                labels={"measure": measure},
+            )
