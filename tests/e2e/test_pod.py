@@ -65,7 +65,7 @@ class Pod:
         given = {own["name"]: own["value"] for own in (*_server()["env"], *_server_with_logs()["env"])}
         paths = {
             "/etc/driftgauge-tokens": "secret",
-            "/etc/driftgauge/": "config/",
+            "/etc/driftgauge": "config",
             "/bundle": "bundle",
             "/var/lib/driftgauge": "state",
             "/var/log/driftgauge": "logs",

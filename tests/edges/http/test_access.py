@@ -277,3 +277,15 @@ def test_without_tokens_no_caller_is_counted(binary: Example) -> None:
         running.predict({"instances": binary.rows()})
         assert "model_client_rows_ratio{" not in running.client.get("/metrics").text
         assert "One caller" not in running.status()["reason"]
+
+
+def test_the_document_says_which_routes_need_a_token(binary: Example, server: Served) -> None:
+    document = server.client.get("/openapi.json", headers=bearer(TOKENS[Scope.READ])).json()
+    assert {scheme["scheme"] for scheme in document["components"]["securitySchemes"].values()} == {"bearer", "basic"}
+    for route in ROUTES:
+        if route.is_documented:
+            operation = document["paths"][route.path][route.method.lower()]
+            needed = [{"bearer": []}, {"basic": []}]
+            assert operation.get("security") == (None if route.scope is None else needed), route.path
+    with served(binary) as running:
+        assert "securitySchemes" not in running.client.get("/openapi.json").text

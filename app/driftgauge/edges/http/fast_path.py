@@ -16,6 +16,7 @@ from driftgauge.access.caller import Scope as TokenScope
 from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.connection.connections import REFUSED_KEY
 from driftgauge.edges.http.errors import shaped
+from driftgauge.edges.http.openapi.security import with_schemes
 from driftgauge.edges.http.origins import Header, OriginPolicy
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint, closing
 from driftgauge.edges.http.request_metrics import HttpCounters, handler
@@ -77,7 +78,8 @@ class FastPathApp(FastAPI):
             if len(self._documents) >= _DOCUMENTS:
                 self._documents.clear()
             servers = {"servers": [{"url": root}]} if root else {}
-            self._documents[root] = orjson.dumps({**self.openapi(), **servers})
+            described = with_schemes(self.openapi()) if self._access.is_on else self.openapi()
+            self._documents[root] = orjson.dumps({**described, **servers})
         return self._documents[root]
 
     def build_middleware_stack(self) -> ASGIApp:

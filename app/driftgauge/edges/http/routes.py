@@ -33,6 +33,7 @@ from driftgauge.edges.http.openapi import (
     schemas_v2,
     schemas_versions,
 )
+from driftgauge.edges.http.openapi.security import REQUIRED
 from driftgauge.edges.http.request_metrics import MODEL_PREDICT, PREDICT, handler
 from driftgauge.edges.http.served_models import MODEL_PATHS
 from driftgauge.models.bundle import BundleInfo
@@ -119,21 +120,26 @@ def install_routes(
 ) -> None:
     """Add the routes, documented with the models' own features; each asks for the token that it needs."""
     for route in ROUTES:
+        is_open = route.scope is None or (open_metrics and route.path == METRICS)
         app.add_api_route(
             route.path,
             route.handler,
             methods=[route.method],
             tags=[route.tag],
-            dependencies=_dependencies(route, access, open_metrics=open_metrics),
+            dependencies=[] if is_open else _dependencies(route, access),
             response_class=Response,
             responses=schemas.responses((*route.all_codes, *ANYWHERE), route.body, route.path, _error(route)),
             include_in_schema=route.is_documented,
-            openapi_extra=_extra(route, served),
+            openapi_extra={
+                **_extra(route, served),
+                **({"security": REQUIRED} if access.is_on and not is_open else {}),
+            },
         )
 
 
-def _dependencies(route: Route, access: Access, *, open_metrics: bool) -> list[Any]:
-    if route.scope is None or not access.is_checking or (open_metrics and route.path == METRICS):
+def _dependencies(route: Route, access: Access) -> list[Any]:
+    """Return what checks the caller of a route."""
+    if route.scope is None or not access.is_checking:
         return []
     return [Depends(access.requires(route.scope, is_limited=route.path != METRICS))]
 
