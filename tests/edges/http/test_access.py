@@ -285,7 +285,7 @@ def test_the_document_says_which_routes_need_a_token(binary: Example, server: Se
     for route in ROUTES:
         if route.is_documented:
             operation = document["paths"][route.path][route.method.lower()]
-            needed = [{"bearer": []}, {"basic": []}]
+            needed: list[dict[str, list[str]]] = [{"bearer": []}, {"basic": []}]
             assert operation.get("security") == (None if route.scope is None else needed), route.path
     with served(binary) as running:
         assert "securitySchemes" not in running.client.get("/openapi.json").text
