@@ -27,7 +27,7 @@ def models(example_of: ExampleOf, tmp_path_factory: pytest.TempPathFactory) -> d
     (damaged / "bundle.json").write_text("{")
     return {
         "binary": {"bundle": binary.folder, "windows": [40, 500], "features": {"mean area": {"monitor": False}}},
-        "flowers": {"bundle": multiclass.folder, "version": "9", "max_rows": 5},
+        "flowers": {"bundle": multiclass.folder, "version": "9", "max_rows": 5, "metrics_bin_rows": False},
         "elsewhere": {"baseline": binary.folder / "baseline.json", "version": "7"},
         BROKEN: {"bundle": damaged},
     }
@@ -120,9 +120,33 @@ def test_each_model_has_its_own_state_and_settings(server: Served, binary: Examp
     named = {"model_name": "binary"}
     assert server.metric("model_predictions_total", **named) == after["binary"]
     assert server.metric("model_predictions_rejected_total", reason="too_many_rows", **named) == 0
+    assert server.metric("model_feature_bin_rows_total", **named) > 0
+    assert server.metric("model_feature_bin_rows_total", model_name="flowers") == 0
     assert "mean area" not in {
         dict(labels).get("feature_name") for (_, labels) in server.metrics() if ("model_name", "binary") in labels
     }
+
+
+def test_the_page_begins_with_an_overview(server: Served) -> None:
+    page = server.client.get("/", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert "1 of 4 models need attention" in page.text
+    assert page.text.index(">not loaded<") < page.text.index('<a href="?model=binary">binary</a>')
+    assert "bundle.json cannot be used" in page.text
+    own = server.client.get("/", params={"model": "flowers"}, headers={"accept": "text/html"})
+    assert (own.status_code, ">flowers</a>" in own.text) == (200, True)
+
+
+def test_metrics_say_which_models_could_be_loaded(server: Served) -> None:
+    found = {name: server.metric("model_available", model_name=name) for name in ("binary", "elsewhere", BROKEN)}
+    assert found == {"binary": 1, "elsewhere": 1, BROKEN: 0}
+
+
+def test_runbooks_name_the_model_that_is_asked_for(server: Served) -> None:
+    of_one = server.client.get("/runbooks/ModelFeatureDrift", params={"model": "flowers"}).text
+    assert "/drift/status?model=flowers" in of_one
+    assert server.client.get("/runbooks/ModelFeatureDrift").status_code == 200
+    assert "could not load one of them" in server.client.get("/runbooks/ModelUnavailable").text
 
 
 def test_requests_are_counted_for_the_server(server: Served, binary: Example) -> None:

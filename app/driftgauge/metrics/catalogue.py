@@ -7,6 +7,7 @@ from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.series import (
+    AVAILABLE,
     BINS,
     BUDGET,
     CALLER_LIMITS,
@@ -30,6 +31,6 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [
         (spec.name, spec.type, spec.labels, spec.help)
-        for spec in (*server_series(()), *PROCESS, BUDGET, *CALLER_LIMITS, *LOG_GAUGES)
+        for spec in (*server_series(()), *PROCESS, AVAILABLE, BUDGET, *CALLER_LIMITS, *LOG_GAUGES)
     ]
     return [(name, kind, ", ".join(labels), text) for name, kind, labels, text in sorted(listed)]

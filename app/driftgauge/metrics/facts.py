@@ -29,6 +29,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Exposed:
+    """The part of the drift metrics that is listed; see the settings `metrics_…` of these names."""
+
+    bin_rows: bool = True
+    """Whether the rows of every bin are listed, and the reference's share of each bin."""
+    top_features: int | None = None
+    """Number of features that gauges list, worst first; None is all. Predictions are always listed."""
+    windows: frozenset[str] | None = None
+    """Windows that gauges list beside the main one; None is all."""
+
+
+@dataclass(frozen=True)
 class LabelFacts:
     """The facts of a model's labels."""
 
@@ -97,6 +109,8 @@ class MonitorFacts:
     release: ReleaseFacts = ReleaseFacts()
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the window's rows by the name of the token that sent them, of those with the most."""
+    exposed: Exposed | None = None
+    """The part of its drift metrics that is listed; None for that of the server."""
 
 
 @dataclass(frozen=True)
@@ -122,3 +136,5 @@ class ServerFacts:
     """What one caller may ask of a worker, in the order of `CALLER_LIMITS`; None without a limit."""
     prediction_log: Sequence[float | None] = (None,) * 6
     """Size and limits of the prediction log, in the order of `LOG_GAUGES`; None where they are not known."""
+    available: Mapping[str, bool] = field(default_factory=dict)
+    """Whether each model could be loaded; empty where there is only one, because then the server does not start."""

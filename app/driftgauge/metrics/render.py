@@ -23,6 +23,7 @@ from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import LIMITS
 from driftgauge.metrics.facts import Arrays, MonitorFacts, ServerFacts
+from driftgauge.metrics.facts import Exposed as Exposed
 from driftgauge.metrics.gauges import (
     ORIGINS,
     REPORT_GAUGES,
@@ -39,6 +40,7 @@ from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, Performanc
 from driftgauge.metrics.release_gauges import PERCENTILES
 from driftgauge.metrics.series import (
     ABOUT_LABELS,
+    AVAILABLE,
     BINS,
     BUDGET,
     CALLER_LIMITS,
@@ -53,19 +55,6 @@ from driftgauge.metrics.series import (
     Declared,
 )
 from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
-
-
-@dataclass(frozen=True)
-class Exposed:
-    """The part of the drift metrics that is listed; see the settings `metrics_…` of these names."""
-
-    bin_rows: bool = True
-    """Whether the rows of every bin are listed, and the reference's share of each bin."""
-    top_features: int | None = None
-    """Number of features that gauges list, worst first; None is all. Predictions are always listed."""
-    windows: frozenset[str] | None = None
-    """Windows that gauges list beside the main one; None is all."""
-
 
 Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge
 EVERYTHING: Final = Exposed()
@@ -88,7 +77,7 @@ def render_chunks(
     platform, content_type = _platform(accept)
     openmetrics = content_type.startswith("application/openmetrics-text")
     end = b"# EOF\n" if openmetrics else b""
-    members = [_MonitorSeries(facts, exposed) for facts in monitors]
+    members = [_MonitorSeries(facts, facts.exposed or exposed) for facts in monitors]
     families = chain(_server_families(server, openmetrics), _model_families(members, openmetrics))
     return chain([platform.removesuffix(end)], (text.encode() for text in families), [end]), content_type
 
@@ -211,6 +200,10 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
     for spec in server.series:
         yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
+    listed = [
+        sample(AVAILABLE.name, labelled({"model_name": name}), float(own)) for name, own in server.available.items()
+    ]
+    yield from _family(AVAILABLE, openmetrics, [listed] if listed else [])
     stated = [
         *zip(CALLER_LIMITS, server.caller_limits, strict=True),
         *zip(LOG_GAUGES, server.prediction_log, strict=True),

@@ -362,6 +362,12 @@ INFO: Final = Declared(
     "The served model, its baseline, and whose it is where that is stated; always 1.",
     ("task", "baseline_hash", *ABOUT_LABELS),
 )
+AVAILABLE: Final = Declared(
+    "model_available",
+    "gauge",
+    "Whether the server could load a model, 1 or 0; listed where there are several models.",
+    ("model_name",),
+)
 ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
 BUDGET: Final = Declared(
     ERROR_BUDGET, "gauge", "Share of prediction requests that may fail because of the server: the error budget."

@@ -19,6 +19,7 @@ INSUFFICIENT_HOLDS: Final = 12
 def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     """Yield the alerts on what watches the model."""
     scope = Scope(options.by)
+    yield _unavailable(options, scope)
     yield _stale(options, scope)
     yield _dropped(scope)
     yield _insufficient(options, scope)
@@ -36,6 +37,19 @@ def watcher_alerts(options: MonitoringOptions) -> Iterator[Alert]:
 def insufficient_hold(options: MonitoringOptions) -> str:
     """Return how long windows have too few rows before the alert: new servers fill theirs meanwhile."""
     return duration(INSUFFICIENT_HOLDS * milliseconds(options.hold))
+
+
+def _unavailable(options: MonitoringOptions, scope: Scope) -> Alert:
+    return Alert(
+        "ModelUnavailable",
+        "critical",
+        f"max by ({scope.job('model_name', 'instance')}) (max_over_time(model_available[{options.window}])) == 0",
+        options.hold,
+        "A model could not be loaded.",
+        "{{ $labels.instance }} could not load {{ $labels.model_name }} when it started. Requests for it get 503; the "
+        "other models are served.",
+        keeps=("model_name", "instance"),
+    )
 
 
 def _stale(options: MonitoringOptions, scope: Scope) -> Alert:

@@ -18,7 +18,7 @@ from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts
+from driftgauge.metrics.facts import Exposed, LabelFacts, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
@@ -237,6 +237,7 @@ class ModelMonitoring:
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=self._label_facts,
             performance=self.performance,
+            exposed=self.exposed,
         )
 
     @property
@@ -263,6 +264,12 @@ class ModelMonitoring:
             "workers": self.store.workers,
             "notes": self.store.notes,
         }
+
+    @property
+    def exposed(self) -> Exposed:
+        """The part of the drift metrics that `/metrics` lists."""
+        settings = self.settings
+        return Exposed(settings.metrics_bin_rows, settings.metrics_top_features, settings.exposed_windows)
 
     @property
     def limits(self) -> Limits:

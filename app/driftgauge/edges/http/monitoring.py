@@ -60,6 +60,11 @@ class Monitoring:
     unusable: dict[str, str] = field(default_factory=dict)
     """The models that could not be loaded, and why."""
 
+    @property
+    def has_several(self) -> bool:
+        """Whether there are several models, counting those that could not be loaded."""
+        return len(self.models.names) + len(self.unusable) > 1
+
     def model(self, name: str | None = None, version: str | None = None) -> ModelMonitoring:
         """Return the monitoring of a model, of its live version by default.
 
@@ -168,7 +173,9 @@ class Monitoring:
         callers = caller_bounds(self.settings).stated
         budget = self.settings.error_budget_ratio
         log = NO_LOG if self.predictions is None else self.predictions.numbers()
-        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, log)
+        available = {**dict.fromkeys(self.models.names, True), **dict.fromkeys(self.unusable, False)}
+        listed = available if self.has_several else {}
+        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, log, listed)
 
     def service_problems(self) -> list[str]:
         """Return a sentence for each problem with what is the service's own."""

@@ -18,8 +18,17 @@ from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
 from driftgauge.edges.web.facts import NO_LINKS, Health, Links, PageFacts
+from driftgauge.edges.web.overview import ModelFacts, overview
 from driftgauge.edges.web.query import RANGES, THEMES, USUAL_RANGE, Query
-from driftgauge.edges.web.render import TYPES, asset, page_headers, render_page, render_report, report_headers
+from driftgauge.edges.web.render import (
+    TYPES,
+    asset,
+    page_headers,
+    render_overview,
+    render_page,
+    render_report,
+    report_headers,
+)
 from driftgauge.edges.web.traffic import traffic_of
 from driftgauge.errors import Reason, Refused
 
@@ -44,12 +53,31 @@ async def root(request: Request) -> Response:
     if not as_page and DOCS in _paths(request):
         return RedirectResponse(f"{request.scope.get('root_path', '')}{DOCS}", 307, {"vary": "Accept"})
     query = Query.parse(request.query_params.multi_items())
-    facts = await _facts(request, monitoring, monitoring.model(query.model), query)
     chosen = request.cookies.get(THEME_COOKIE, "")
-    facts = replace(facts, theme=chosen if chosen in THEMES else THEMES[0])
+    theme = chosen if chosen in THEMES else THEMES[0]
+    if query.model is None and monitoring.has_several:
+        return await _overview(request, monitoring, query, query.theme or theme)
+    facts = await _facts(request, monitoring, monitoring.model(query.model), query)
+    facts = replace(facts, theme=theme)
     unknown = set(query.features) - set(facts.report.baseline.names)
     headers = {**page_headers(), **_remembered(query.theme)}
     return await _answer(request, monitoring, lambda: render_page(facts, query), headers, 404 if unknown else 200)
+
+
+async def _overview(request: Request, monitoring: Monitoring, query: Query, theme: str) -> Response:
+    """Answer with the overview of the live models; each is evaluated first if rows came."""
+    live = monitoring.models.all_live
+    await asyncio.gather(*(model.evaluator.current() for model in live if model.evaluator))
+    found = [
+        *(
+            ModelFacts(own.model_name, own.model_version, own.monitor.last.report, own.current_problems())
+            for own in live
+        ),
+        *(ModelFacts(name, "", None, [why]) for name, why in monitoring.unusable.items()),
+    ]
+    refresh = max(REFRESH_SECONDS, monitoring.settings.evaluation_interval_seconds)
+    headers = {**page_headers(), **_remembered(query.theme)}
+    return await _answer(request, monitoring, lambda: render_overview(overview(found, query, refresh, theme)), headers)
 
 
 def _remembered(theme: str) -> dict[str, str]:

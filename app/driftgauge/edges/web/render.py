@@ -14,6 +14,7 @@ from driftgauge import __version__
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.verdict.wording import sentence
 from driftgauge.edges.web.facts import PageFacts
+from driftgauge.edges.web.overview import Overview
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.view import PageView, page_view
 
@@ -62,6 +63,11 @@ def render_page(facts: PageFacts, query: Query) -> str:
     return _rendered("page.html", page_view(facts, query))
 
 
+def render_overview(view: Overview) -> str:
+    """Return the page of several models."""
+    return _rendered("overview.html", view)
+
+
 def render_report(facts: PageFacts, query: Query | None = None) -> str:
     """Return everything as one file, which loads and runs nothing."""
     return _rendered("report.html", page_view(facts, query or Query(), is_report=True))
@@ -84,7 +90,7 @@ def report_headers(file_name: str | None = None) -> Mapping[str, str]:
     }
 
 
-def _rendered(template: str, view: PageView) -> str:
+def _rendered(template: str, view: PageView | Overview) -> str:
     text: str = environment().get_template(template).render(view=view, style=asset(STYLE), script=asset(SCRIPT))
     return text
 
