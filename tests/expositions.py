@@ -83,7 +83,8 @@ class Exposition:
         workers: Sequence[WorkerFacts] = WORKERS,
     ) -> None:
         counters = server or counters_of(SERVER)
-        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED)
+        available = {(own.model_name, own.model_version): True for own in monitors}
+        facts = ServerFacts(counters.series, counters.copy(), 0.001, workers, CALLERS, LOGGED, available)
         body, self.content_type = render(accept, monitors, facts, exposed)
         self.text = body.decode()
         parse: Callable[[str], Iterable[Family]] = (

@@ -136,5 +136,5 @@ class ServerFacts:
     """What one caller may ask of a worker, in the order of `CALLER_LIMITS`; None without a limit."""
     prediction_log: Sequence[float | None] = (None,) * 6
     """Size and limits of the prediction log, in the order of `LOG_GAUGES`; None where they are not known."""
-    available: Mapping[str, bool] = field(default_factory=dict)
-    """Whether each model could be loaded; empty where there is only one, because then the server does not start."""
+    available: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether each model, by name and version, could be loaded; empty where there is only one."""

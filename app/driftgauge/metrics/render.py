@@ -48,6 +48,7 @@ from driftgauge.metrics.series import (
     FEATURE,
     INFO,
     LOG_GAUGES,
+    MODEL_LABELS,
     PROCESS,
     REFERENCE_RATIO,
     SLOT,
@@ -201,7 +202,8 @@ def _server_families(server: ServerFacts, openmetrics: bool) -> Iterator[str]:
         yield from _family(spec, openmetrics, [_stored(spec, {}, server.arrays)])
     yield from _family(BUDGET, openmetrics, [[sample(BUDGET.name, "", server.error_budget_ratio)]])
     listed = [
-        sample(AVAILABLE.name, labelled({"model_name": name}), float(own)) for name, own in server.available.items()
+        sample(AVAILABLE.name, labelled(dict(zip(MODEL_LABELS, model, strict=True))), float(own))
+        for model, own in server.available.items()
     ]
     yield from _family(AVAILABLE, openmetrics, [listed] if listed else [])
     stated = [

@@ -366,7 +366,6 @@ AVAILABLE: Final = Declared(
     "model_available",
     "gauge",
     "Whether the server could load a model, 1 or 0; listed where there are several models.",
-    ("model_name",),
 )
 ERROR_BUDGET: Final = "http_requests_error_budget_ratio"
 BUDGET: Final = Declared(

@@ -173,7 +173,8 @@ class Monitoring:
         callers = caller_bounds(self.settings).stated
         budget = self.settings.error_budget_ratio
         log = NO_LOG if self.predictions is None else self.predictions.numbers()
-        available = {**dict.fromkeys(self.models.names, True), **dict.fromkeys(self.unusable, False)}
+        loaded = {(own.model_name, own.model_version): True for own in self.models.all_live}
+        available = {**loaded, **{(name, ""): False for name in self.unusable}}
         listed = available if self.has_several else {}
         return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, log, listed)
 
