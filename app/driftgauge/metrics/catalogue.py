@@ -27,18 +27,7 @@ def catalogue() -> list[tuple[str, str, str, str]]:
     of_model: tuple[Declared | ReportGauge | ShareGauge | PerformanceGauge | MonitorGauge, ...]
     gauges: tuple[ReportGauge | ShareGauge | PerformanceGauge | MonitorGauge, ...]
     gauges = (*REPORT_GAUGES, *SHARE_GAUGES, *PERFORMANCE_GAUGES, *MONITOR_GAUGES)
-    of_model = (INFO, *monitor_series(), BINS, REFERENCE_RATIO, *gauges)
-    of_model: tuple[Declared | ReportGauge | ShareGauge | MonitorGauge, ...]
-    of_model = (
-        INFO,
-        AVAILABLE,
-        *monitor_series(),
-        BINS,
-        REFERENCE_RATIO,
-        *REPORT_GAUGES,
-        *SHARE_GAUGES,
-        *MONITOR_GAUGES,
-    )
+    of_model = (INFO, AVAILABLE, *monitor_series(), BINS, REFERENCE_RATIO, *gauges)
     listed = [(spec.name, spec.type, (*MODEL_LABELS, *spec.labels), spec.help) for spec in of_model]
     listed += [
         (spec.name, spec.type, spec.labels, spec.help)
