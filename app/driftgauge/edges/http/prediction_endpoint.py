@@ -146,8 +146,10 @@ class PredictionEndpoint(Generic[R]):
         decoded: R | None = None
         try:
             self.batcher.admit()  # before any work: under overload this is what most requests cost
-            caller = caller_name(scope, caller_of(scope)) if self.shares.is_on else ""
-            self.shares.admit(caller)
+            caller = ""
+            if self.shares.is_on:
+                caller = caller_name(scope, caller_of(scope))
+                self.shares.admit(caller)
             decoded = await self._decode(scope, receive)
             if decoded.event is not None:
                 self.access.require(scope, Scope.TIMESTAMPS, "a timestamp")
