@@ -46,7 +46,7 @@ PACKAGES: Final[dict[str, str]] = {
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors settings shutdown models state edges.http composition loading main",
+    "process": "common errors drift settings shutdown models state edges.http composition loading main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
     "edges.web process demo",

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from driftgauge.process.banner import address_of, announce
+from driftgauge.process.banner import address_of, announce, prediction_log
 from structlog.testing import capture_logs
 
 from tests.examples import quiet
@@ -57,3 +58,26 @@ def test_elsewhere_they_are_one_log_line(form: Any, capsys: pytest.CaptureFixtur
             "metrics": "http://127.0.0.1:8000/metrics",
         }
     ]
+
+
+def test_a_server_with_a_prediction_log_says_where_and_how_much(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = quiet(log_format="console", state_dir=tmp_path)
+    kept = f"predictions of 7 d, at most 2 GiB, in {tmp_path / 'predictions'}"
+    assert prediction_log(settings) == kept
+    announce(settings, 8000)
+    assert f"  log      {kept}\n" in capsys.readouterr().err
+    with capture_logs() as lines:
+        announce(quiet(log_format="json", state_dir=tmp_path), 8000)
+    assert lines[0]["prediction_log"] == kept
+
+
+def test_a_database_elsewhere_is_named_without_its_password() -> None:
+    settings = quiet(prediction_log_url="postgresql://me:secret@host/log", prediction_log_max_bytes=1 << 29)
+    assert prediction_log(settings) == "predictions of 7 d, at most 0.5 GiB, in PostgreSQL"
+
+
+def test_a_server_without_a_prediction_log_says_nothing_of_it(tmp_path: Path) -> None:
+    assert prediction_log(quiet()) is None
+    assert prediction_log(quiet(state_dir=tmp_path, prediction_log=False)) is None
