@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions.ids import is_sampled, key_of
-from driftgauge.predictions.recorder import Kept, ModelRecorder
+from driftgauge.predictions.recorder import Kept, ModelRecorder, merged
 from driftgauge.predictions.rows import LoggedModel
 
 from tests.predictions.logs import Counted, answers, model
@@ -97,3 +97,15 @@ def test_features_are_those_of_the_first_columns_without_a_copy() -> None:
     given = answers(["a"])
     features: FloatArray = _recorder().prepared(1, given).features
     assert np.shares_memory(features, given.columns)
+
+
+def test_merged_batches_have_the_rows_of_each() -> None:
+    first = replace(answers(["a", "b"], labels=["yes", "no"], seed=1), latency_seconds=[0.001])
+    second = replace(answers(["c"], labels=["no"], seed=2), event=np.array([1_600_000_000.0]), latency_seconds=[0.5])
+    together = _recorder().prepared(1, merged([first, second]))
+    parts = [_recorder().prepared(1, part) for part in (first, second)]
+    assert together.keys == [key for part in parts for key in part.keys]
+    for name in ("time", "arrival", "scores", "predictions", "latency", "features"):
+        expected = np.concatenate([getattr(part, name) for part in parts])
+        assert np.array_equal(getattr(together, name), expected), name
+    assert merged([first]) is first

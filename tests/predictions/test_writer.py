@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from driftgauge.errors import PredictionLogError, Reason
 from driftgauge.predictions import writer as writer_module
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.recorder import Kept, ModelRecorder
+from driftgauge.predictions.rows import LoggedRows
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.writer import PredictionWriter
 
@@ -246,3 +247,19 @@ def test_a_database_that_is_away_does_not_hold_up_the_end(database: Failing) -> 
     writer.close(0.0)
     assert counts.drops == {Reason.PREDICTION_LOG_FAILED: 1}
     assert writer.queued_rows == 0
+
+
+def test_what_a_retry_prepares_again_is_counted_once(database: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, failures = database.store.write, [PredictionLogError("the database is away")]
+
+    def fails_once(rows: Sequence[LoggedRows]) -> int:
+        if failures:
+            raise failures.pop()
+        return write(rows)
+
+    monkeypatch.setattr(database.store, "write", fails_once)
+    counts = Counted()
+    with writing(database) as writer:
+        writer.put(recorder(counts, sample=0.5), answers([f"order {row}" for row in range(200)]))
+    assert failures == []
+    assert counts.written_rows + counts.drops[Reason.NOT_SAMPLED] == 200

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.errors import PredictionLogError, Reason
-from driftgauge.predictions.recorder import Answers, ModelRecorder
+from driftgauge.errors import Reason
+from driftgauge.predictions.recorder import Answers, ModelRecorder, merged
 from driftgauge.predictions.rows import LoggedRows
 from driftgauge.predictions.store import PredictionStore
 
@@ -35,6 +35,10 @@ class Queued:
 
     def __len__(self) -> int:
         return len(self.answers.ids)
+
+
+Drop = tuple[ModelRecorder, int, Reason]
+"""Rows of a model that are left out, and why."""
 
 
 class PredictionWriter:
@@ -177,33 +181,47 @@ class PredictionWriter:
 
     def _write(self, batch: Sequence[Queued]) -> None:
         store = self._store()
-        prepared = [(queued, self._prepared(store, queued)) for queued in batch]
-        usable = [rows for _, rows in prepared if rows is not None]
-        fresh = store.write(usable)
+        by_recorder: dict[ModelRecorder, list[Queued]] = {}
+        for queued in batch:
+            by_recorder.setdefault(queued.recorder, []).append(queued)
+        drops: list[Drop] = []
+        usable = [
+            (own, rows)
+            for own, parts in by_recorder.items()
+            for rows in self._prepared(store.register(own.model), own, parts, drops)
+        ]
+        fresh = store.write([rows for _, rows in usable])
         now = self._clock()
         self._taken(len(batch))
-        repeated = sum(map(len, usable)) - fresh
-        for queued, rows in prepared:
-            if rows is None:
-                queued.recorder.counts.dropped(len(queued), Reason.MONITORING_FAILED)
-                continue
+        repeated = sum(len(rows) for _, rows in usable) - fresh
+        for own, rows in usable:
             twice = min(repeated, len(rows))  # which rows of a transaction were repeated is not known
             repeated -= twice
-            queued.recorder.counts.written(len(rows) - twice, _lags(rows, now)[twice:])
+            own.counts.written(len(rows) - twice, _lags(rows, now)[twice:])
             if twice:
-                queued.recorder.counts.dropped(twice, Reason.PREDICTION_ID_REPEATED)
-            if len(rows) < len(queued):
-                queued.recorder.counts.dropped(len(queued) - len(rows), Reason.NOT_SAMPLED)
+                drops.append((own, twice, Reason.PREDICTION_ID_REPEATED))
+        for own, dropped, reason in drops:  # once they are written, because a retry prepares them again
+            own.counts.dropped(dropped, reason)
 
-    def _prepared(self, store: PredictionStore, queued: Queued) -> LoggedRows | None:
-        """Return rows as they are written, or None if they cannot be."""
+    def _prepared(
+        self, version: int, own: ModelRecorder, parts: Sequence[Queued], drops: list[Drop]
+    ) -> list[LoggedRows]:
+        """Return rows as they are written, together, or each batch by itself if one of them cannot be written.
+
+        What is left out is added to `drops`.
+        """
         try:
-            return queued.recorder.prepared(store.register(queued.recorder.model), queued.answers)
-        except PredictionLogError:
-            raise
+            rows = own.prepared(version, merged([queued.answers for queued in parts]))
         except Exception as error:
+            if len(parts) > 1:
+                return [rows for queued in parts for rows in self._prepared(version, own, [queued], drops)]
             self._failed(error)
-            return None
+            drops.append((own, len(parts[0]), Reason.MONITORING_FAILED))
+            return []
+        left_out = sum(map(len, parts)) - len(rows)
+        if left_out:
+            drops.append((own, left_out, Reason.NOT_SAMPLED))
+        return [rows]
 
     def _taken(self, count: int) -> Sequence[Queued]:
         """Return the oldest batches, which leave the queue: so many, or as many as are left."""
