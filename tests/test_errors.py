@@ -63,6 +63,7 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         Reason.NOT_READY,
         Reason.NOT_FOUND,
         Reason.MODEL_NOT_NAMED,
+        Reason.MODEL_UNUSABLE,
         Reason.UNKNOWN_WINDOW,
         Reason.TOO_MANY_COLUMNS,
         Reason.UNKNOWN_FORMAT,
