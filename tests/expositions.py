@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from driftgauge.drift.performance.outcomes import OutcomeRule, OutcomeSums, judge_outcome
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
@@ -115,6 +116,9 @@ class Exposition:
         return value
 
 
+CLICKS = judge_outcome(OutcomeSums(40, 10.0, 10.0, 50), OutcomeRule("event", 60.0))
+
+
 def facts_of(
     monitor: ColumnMonitor,
     *,
@@ -137,7 +141,7 @@ def facts_of(
         healthy=healthy,
         persistent=persistent,
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
-        labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0),
+        labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0, outcomes={"click": CLICKS}),
         clients={"shop": 0.75, "batch": 0.25},
         release=release or ReleaseFacts(),
         estimated=monitor.last.estimated.windows,

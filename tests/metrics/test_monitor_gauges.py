@@ -9,7 +9,7 @@ from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
 
 from tests.examples import Example
-from tests.expositions import FORMATS, Exposition, facts_of
+from tests.expositions import CLICKS, FORMATS, Exposition, facts_of
 from tests.monitors import START, observed, small_monitor
 
 OF_LABELS = ("model_labels_waiting", "model_label_timestamp_seconds", "model_label_age_threshold_seconds")
@@ -36,7 +36,20 @@ def test_before_the_first_label_there_is_no_time(accept: str) -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_without_a_prediction_log_there_are_no_gauges_of_labels(accept: str) -> None:
     assert values(None, accept) == {}
-    assert {gauge.name for gauge in MONITOR_GAUGES if gauge.of_labels} == set(OF_LABELS)
+    of_outcomes = {gauge.name for gauge in MONITOR_GAUGES if gauge.labels == ("outcome_name",)}
+    assert {gauge.name for gauge in MONITOR_GAUGES if gauge.of_labels} == {*OF_LABELS, *of_outcomes}
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_each_outcome_has_its_mean_with_an_interval_and_a_verdict(accept: str) -> None:
+    shown = Exposition(accept, [facts_of(small_monitor())])
+    found = {
+        name: shown.children(f"model_outcome_{name}", "outcome_name")[("click",)]
+        for name in ("mean", "mean_lower", "mean_upper", "rows", "severity")
+    }
+    estimate = CLICKS.estimate
+    wanted = (0.25, estimate.lower, estimate.upper, 40.0, 0.0)
+    assert tuple(found.values()) == pytest.approx(wanted)
 
 
 # ---------------------------------------------------------------- estimated performance

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule
 from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABEL_RESULTS, LABELS, OUTCOMES
 from driftgauge.monitor import label_intake
@@ -176,3 +177,16 @@ def test_labels_of_deleted_predictions_are_forgotten(parts: Parts) -> None:
         connection.exec_driver_sql("DELETE FROM predictions WHERE seq = 1")
     parts.intake.settle()
     assert len(parts.store.read(0.0, START)) == 1
+
+
+def test_outcomes_of_mature_predictions_are_judged(parts: Parts) -> None:
+    rule = OutcomeRule("event", 3_600.0, absent=0.0, limits=OutcomeLimits(below=(0.9, 0.5)))
+    intake = LabelIntake(
+        lambda: parts.store, parts.state, parts.problems, parts.clock, wait_seconds=WAIT, outcomes={"click": rule}
+    )
+    parts.predict([str(number) for number in range(100)])
+    intake.add_now(labels([str(number) for number in range(70)], "click"))
+    intake.settle()
+    report = intake.outcomes["click"]
+    intake.close()
+    assert (report.estimate.value, report.rows, report.coverage, report.status) == (0.7, 100, 0.7, "warning")

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
+from driftgauge.drift.performance.outcomes import OutcomeSums
 from driftgauge.predictions import label_store
 from driftgauge.predictions.ids import is_sampled, key_of
 from driftgauge.predictions.label_store import LabelStore
@@ -199,3 +200,12 @@ def test_nothing_given_is_nothing_done(store: PredictionStore) -> None:
     truth = opened(store)
     assert truth.add([], AT) == LabelTally()
     assert truth.facts().last_received is None
+
+
+def test_outcomes_of_a_span_of_time_are_summed_up(store: PredictionStore) -> None:
+    truth = opened(store, ["a", "b", "c", "d"])
+    truth.add([*labels(["a"], 2.0, "revenue"), *labels(["b", "d"], 3.0, "revenue"), *labels(["a"])], AT)
+    begin = NOW / 1e6
+    assert truth.outcome_sums("revenue", begin, begin + 0.003) == OutcomeSums(2, 5.0, 13.0, 3)
+    assert truth.outcome_sums("revenue", *ALL) == OutcomeSums(3, 8.0, 22.0, 4)
+    assert truth.outcome_sums("click", *ALL) == OutcomeSums(predictions=4)

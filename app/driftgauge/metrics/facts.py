@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.performance.estimated import Estimates
+from driftgauge.drift.performance.outcomes import OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.report import DriftReport
@@ -50,6 +51,8 @@ class LabelFacts:
     """When the newest arrived, seconds since 1970; None before the first."""
     missing_seconds: float
     """Time without labels after which they count as missing."""
+    outcomes: Mapping[str, OutcomeReport] = field(default_factory=dict)
+    """The business outcomes that the settings name."""
 
 
 @dataclass(frozen=True)

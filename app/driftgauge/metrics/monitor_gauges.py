@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.performance.estimated import ESTIMATED_METRICS, EstimatedMetric
+from driftgauge.drift.performance.outcomes import SEVERITIES, OutcomeReport
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.monitor_gauge import MonitorGauge
@@ -25,7 +26,48 @@ def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]
     return MonitorGauge(name, help, (), values, of_monitoring=False, of_labels=True)
 
 
+OUTCOME: Final = "outcome_name"
+
+
+def _of_outcomes(name: str, help: str, value: Callable[[OutcomeReport], float]) -> MonitorGauge:
+    """Declare a gauge of each business outcome that the settings name."""
+
+    def values(facts: MonitorFacts) -> Numbers:
+        known = {} if facts.labels is None else facts.labels.outcomes
+        return np.array([value(report) for report in known.values()], dtype=np.float64)
+
+    return MonitorGauge(name, help, (OUTCOME,), values, of_monitoring=False, of_labels=True)
+
+
+_SEVERITIES: Final = {status: float(number) for number, status in enumerate(SEVERITIES)}
+_MATURE: Final = "Of the newest mature predictions."
+_OUTCOME_GAUGES: Final = (
+    _of_outcomes(
+        "model_outcome_mean",
+        f"Mean of a business outcome; for an event its rate. {_MATURE}",
+        lambda report: report.estimate.value,
+    ),
+    _of_outcomes(
+        "model_outcome_mean_lower",
+        f"Lower end of the 95 % interval of a business outcome's mean. {_MATURE}",
+        lambda report: report.estimate.lower,
+    ),
+    _of_outcomes(
+        "model_outcome_mean_upper",
+        f"Upper end of the 95 % interval of a business outcome's mean. {_MATURE}",
+        lambda report: report.estimate.upper,
+    ),
+    _of_outcomes(
+        "model_outcome_rows", f"Predictions that a business outcome's mean is of. {_MATURE}", lambda report: report.rows
+    ),
+    _of_outcomes(
+        "model_outcome_severity",
+        "Verdict on a business outcome: 0 normal, 1 warning, 2 critical; absent with too few rows.",
+        lambda report: _SEVERITIES.get(report.status, math.nan),
+    ),
+)
 _LABEL_GAUGES: Final = (
+    *_OUTCOME_GAUGES,
     _of_labels("model_labels_waiting", "Labels whose predictions are not logged yet.", lambda labels: labels.waiting),
     _of_labels(
         "model_label_timestamp_seconds",

@@ -35,7 +35,7 @@ from driftgauge.metrics.gauges import (
     reference_shares,
 )
 from driftgauge.metrics.monitor_gauge import MonitorGauge
-from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
+from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.release_gauges import PERCENTILES
 from driftgauge.metrics.series import (
@@ -151,6 +151,7 @@ class _MonitorSeries:
             "severity": LIMITS,
             "stat": STATS,
             "origin": ORIGINS,
+            OUTCOME: self.facts.labels.outcomes if self.facts.labels else (),
             "percentile": PERCENTILES,
             "client": self.facts.clients,
         }

@@ -6,10 +6,11 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, judge_outcome
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABELS, OUTCOMES
 from driftgauge.monitor.problems import Problems
@@ -25,6 +26,8 @@ REST_FACTOR: Final = 20.0
 """Least pause after such a look, as a multiple of its duration."""
 FORGET_SECONDS: Final = 300.0
 """Time between two looks for labels whose predictions the log has deleted."""
+OUTCOME_SECONDS: Final = 60.0
+"""Time between two evaluations of business outcomes."""
 MOST_PENDING: Final = 16
 """Batches that wait for the database."""
 
@@ -40,8 +43,13 @@ class LabelIntake:
         clock: Callable[[], float],
         *,
         wait_seconds: float,
+        outcomes: Mapping[str, OutcomeRule] | None = None,
+        mature: Callable[[], float] | None = None,
     ) -> None:
-        """Open the labels at their first use, and count in `state`; `clock` gives the time of day in seconds."""
+        """Open the labels at their first use, and count in `state`; `clock` gives the time of day in seconds.
+
+        `outcomes` are judged on predictions made before `mature()`, by default before now.
+        """
         self._opener = opener
         self._opened: LabelStore | None = None
         self._state = state
@@ -51,6 +59,11 @@ class LabelIntake:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="labels")
         self._pending = threading.BoundedSemaphore(MOST_PENDING)
         self._forgotten_at = -FORGET_SECONDS
+        self._rules: Final = dict(outcomes or {})
+        self._mature = mature or clock
+        self._judged_at = -OUTCOME_SECONDS
+        self.outcomes: Mapping[str, OutcomeReport] = {}
+        """The business outcomes at the last look."""
         self.facts = LabelFacts(waiting=0, last_received=None)
         """What was known at the last look."""
 
@@ -85,6 +98,13 @@ class LabelIntake:
             while store.forget():
                 pass
             self._forgotten_at = time.monotonic()
+        if self._rules and time.monotonic() - self._judged_at >= OUTCOME_SECONDS:
+            end = self._mature()
+            self.outcomes = {
+                name: judge_outcome(store.outcome_sums(name, end - rule.seconds, end), rule)
+                for name, rule in self._rules.items()
+            }
+            self._judged_at = time.monotonic()
         self.facts = store.facts()
 
     async def run(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, update
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.performance.outcomes import OutcomeSums
 from driftgauge.predictions.database import reading, writing
 from driftgauge.predictions.ids import is_sampled
 from driftgauge.predictions.labels import (
@@ -181,6 +182,18 @@ class LabelStore:
         seq, value, version, time, observed = zip(*rows, strict=True) if rows else ((),) * 5
         integers = [np.array(column, np.int64) for column in (seq, version, time, observed)]
         return LabelRows(integers[0], np.array(value, np.float64), *integers[1:])
+
+    def outcome_sums(self, outcome: str, begin: float, end: float) -> OutcomeSums:
+        """Return the sums of an outcome of predictions made from `begin` to `end`, seconds since 1970."""
+        since, until = _micro(begin), _micro(end)
+        value, made = labels.c.value, predictions.c
+        sums = select(func.count(), func.sum(value), func.sum(value * value)).where(
+            self._is(outcome), labels.c.time >= since, labels.c.time < until
+        )
+        count = select(func.count()).where(made.model == self.model, made.time >= since, made.time < until)
+        with reading(self._engine) as connection:
+            rows, total, squares = connection.execute(sums).one()
+            return OutcomeSums(rows, total or 0.0, squares or 0.0, connection.execute(count).scalar_one())
 
     # ------------------------------------------------------------ parts
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic_settings import NoDecode
 
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule
 from driftgauge.drift.windows.time_spans import TimeSpan
 
 MOST_OUTCOMES: Final = 20
@@ -43,6 +44,13 @@ class OutcomeSettings(BaseModel):
     above: tuple[float, float] | None = Field(
         None, description=f"Limits {PAIR}: the outcome is too high if its whole interval lies above."
     )
+
+    @property
+    def rule(self) -> OutcomeRule:
+        """The options, as a monitor takes them."""
+        return OutcomeRule(
+            self.kind, TimeSpan.named(self.window).seconds, self.absent, OutcomeLimits(self.below, self.above)
+        )
 
     @field_validator("window")
     @classmethod

@@ -8,7 +8,9 @@ from driftgauge.drift.performance.intervals import Estimate
 from driftgauge.drift.performance.outcomes import (
     LEAST_ROWS,
     OutcomeLimits,
+    OutcomeRule,
     OutcomeSums,
+    judge_outcome,
     outcome_estimate,
 )
 from hypothesis import given
@@ -88,3 +90,10 @@ def test_a_rate_that_is_at_its_limit_seldom_passes_it() -> None:
         for n in events.tolist()
     ]
     assert np.mean(passed) < 0.035  # 2.5 % on one side, and what 4,000 draws allow
+
+
+def test_a_report_counts_absent_outcomes_and_still_says_how_many_came() -> None:
+    rule = OutcomeRule("event", 60.0, absent=0.0, limits=OutcomeLimits(below=(0.5, 0.3)))
+    report = judge_outcome(sums([1.0] * 10, predictions=100), rule)
+    assert (report.estimate.value, report.rows, report.coverage, report.status) == (0.1, 100, 0.1, "critical")
+    assert judge_outcome(OutcomeSums(), rule).status == "insufficient_data"

@@ -79,3 +79,33 @@ class OutcomeLimits:
         if self.above is not None:
             passed = max(passed, sum(estimate.lower > limit for limit in self.above))
         return SEVERITIES[passed]
+
+
+@dataclass(frozen=True)
+class OutcomeRule:
+    """How an outcome is judged; see the settings of the same names."""
+
+    kind: OutcomeKind
+    seconds: float
+    """Length of the window."""
+    absent: float | None = None
+    limits: OutcomeLimits = OutcomeLimits()
+
+
+@dataclass(frozen=True)
+class OutcomeReport:
+    """An outcome of the newest mature predictions."""
+
+    estimate: Estimate
+    rows: int
+    """Predictions that count."""
+    coverage: float
+    """Share of the predictions whose outcome is known; NaN without any."""
+    status: OutcomeStatus
+
+
+def judge_outcome(sums: OutcomeSums, rule: OutcomeRule) -> OutcomeReport:
+    """Return the estimate and the verdict on an outcome."""
+    counted = sums if rule.absent is None else sums.with_absent(rule.absent)
+    estimate = outcome_estimate(counted, rule.kind)
+    return OutcomeReport(estimate, counted.rows, sums.coverage, rule.limits.status(estimate, counted.rows))

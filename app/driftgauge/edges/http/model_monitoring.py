@@ -142,8 +142,20 @@ class ModelMonitoring:
             store = log.store()
             return LabelStore(store.engine, store.register(self.logged.model), log.options.sample_ratio)
 
-        wait = self.settings.label_wait_seconds
-        return LabelIntake(opened, self.store, self.problems, self.clock, wait_seconds=wait)
+        return LabelIntake(
+            opened,
+            self.store,
+            self.problems,
+            self.clock,
+            wait_seconds=self.settings.label_wait_seconds,
+            outcomes={name: own.rule for name, own in self.settings.outcomes.items()},
+            mature=self._mature,
+        )
+
+    def _mature(self) -> float:
+        """Return the time before which predictions are judged by what became known of them."""
+        now = self.monitor.clock.now(self.store.latest_at, self.clock())
+        return now - self.settings.label_maturity_seconds
 
     def leave(self) -> None:
         """Save the state and give it back."""
@@ -245,7 +257,9 @@ class ModelMonitoring:
         if self.labels is None:
             return None
         known = self.labels.facts
-        return LabelFacts(known.waiting, known.last_received, self.settings.labels_missing_seconds)
+        return LabelFacts(
+            known.waiting, known.last_received, self.settings.labels_missing_seconds, self.labels.outcomes
+        )
 
     @property
     def series(self) -> tuple[CounterSpec, ...]:
