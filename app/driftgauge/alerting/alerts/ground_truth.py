@@ -36,8 +36,8 @@ def _degraded(options: MonitoringOptions, scope: Scope, severity: Limit) -> Aler
         f"max by ({scope.model()}) (min_over_time(model_performance_severity[{options.window}])) >= {level}",
         options.hold,
         f"The predictions of {MODEL} have become worse.",
-        "On matured predictions with ground truth a metric has dropped significantly against its held-out value, or is "
-        "beyond its floor.",
+        f"On matured predictions of {MODEL} with ground truth a metric has dropped significantly against its "
+        "held-out value, or is beyond its floor.",
         keeps=("model_name", "model_version"),
     )
 
