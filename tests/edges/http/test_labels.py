@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,3 +161,18 @@ def test_a_regression_takes_numbers(regression: Example, tmp_path: Path) -> None
         assert some(post(running, {"prediction_id": known, "label": 12.5})) == {"matched": 1}
         refused = running.client.post("/labels", json={"prediction_id": known, "label": "much"})
         assert refused.json()["error"]["code"] == "invalid_label"
+
+
+def test_outcomes_of_mature_predictions_have_gauges(binary: Example, tmp_path: Path) -> None:
+    outcomes = {"click": {"kind": "event", "absent": 0, "below": [0.9, 0.5]}}
+    with served(binary, state_dir=tmp_path, outcomes=outcomes, label_maturity_seconds=0) as running:
+        ids = predicted(running, binary, 100)
+        post(running, [{"prediction_id": own, "outcomes": {"click": True}} for own in ids[:70]])
+        intake = running.context.model().monitoring.labels
+        assert intake is not None
+        intake._judged_at = -math.inf
+        intake.settle()
+        found = {
+            name: running.metric(f"model_outcome_{name}", outcome_name="click") for name in ("mean", "rows", "severity")
+        }
+    assert found == {"mean": 0.7, "rows": 100.0, "severity": 1.0}
