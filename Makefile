@@ -25,7 +25,7 @@ test: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run
 test-all: .venv/dev servers browser wrk postgres openmp kubernetes lint types ## Run the checks and every test, with all examples; CI runs this.
 	$(PYTEST) $(ARGS)
 
-fuzz: .venv/dev ## Send 100,000 hostile requests and more, for about half an hour. ARGS="--hypothesis-seed=1" repeats a run.
+fuzz: .venv/dev ## Send 100,000 hostile requests and more, for half an hour. ARGS="--hypothesis-seed=1" repeats a run.
 	$(PYTEST) tests/fuzz --hypothesis-profile=fuzz $(ARGS)
 
 # Programs that tests need are installed as root on Debian; elsewhere their tests are skipped and named at the end.
