@@ -133,6 +133,7 @@ def _watching(model: str, rounds: Sequence[Round]) -> str:
     rows = [
         [
             watched,
+            base,
             number(typical_ratio(rounds, watched, base, MEASURES["requests/s"]), 3),
             number(typical_difference(rounds, watched, base, MEASURES["CPU"]), 1),
             number(typical_ratio(rounds, watched, base, MEASURES["CPU"]), 3),
@@ -142,7 +143,7 @@ def _watching(model: str, rounds: Sequence[Round]) -> str:
         for watched, base in WATCHED
         if {watched, base} <= known
     ]
-    heads = ("monitor", "requests/s, ×", "CPU, µs a request more", "CPU, ×", "p99, ×", "RSS, MiB more")
+    heads = ("monitor", "beside", "requests/s, ×", "CPU, µs a request more", "CPU, ×", "p99, ×", "RSS, MiB more")
     return table(f"What monitoring adds to the same server without it: {model}", heads, rows) if rows else ""
 
 

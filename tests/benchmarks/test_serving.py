@@ -199,7 +199,7 @@ def test_what_was_found_is_read_as_it_was_written_and_reported(tmp_path: Path) -
         "| Driftgauge | 200 | 2.00 | 60 | 0.60 | 1.00 | 2.00 | 1.00 | 2.0 | 90 | 80 | 1 | 2, 1 invalid: 3 failed |"
         in text
     )
-    assert "| Driftgauge | 1.000 | 10.0 | 1.200 | 1.00 | 0 |" in text
+    assert "| Driftgauge | Driftgauge, monitoring off | 1.000 | 10.0 | 1.200 | 1.00 | 0 |" in text
     assert "Not started: BentoML, it is not there" in text
     assert "| 30 | p99 | 2.00 | 4.00 | +2.00 | 2.00 | 0.10 |" in text
     assert "| 4 × | 400 | 4 | 1 / 2 | 10.0 % | 0.5 / 4.0 / 5.0 | yes | 100 % | 0 | 0.1 | 90 → 90 |" in text
