@@ -30,6 +30,7 @@ WITHOUT_UNIT = {
     "max_header_count",
     "max_models",
     "max_versions",
+    *(f"performance_drop_threshold_{how}" for how in ("warning", "critical")),
     *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
 }
 """Numbers that are no time or size, or are known by their name to be rows, processes, or header fields."""
@@ -129,6 +130,11 @@ OPTIONS: list[tuple[str, str, object]] = [
         '{"click": {"kind": "event", "absent": 0}}',
         {"click": OutcomeSettings(kind="event", absent=0.0)},
     ),
+    ("performance_interval_seconds", "10", 10.0),
+    ("performance_drop_threshold_warning", "0.03", 0.03),
+    ("performance_drop_threshold_critical", "0.1", 0.1),
+    ("performance_floors", "precision=0.85,log_loss=0.4", {"precision": 0.85, "log_loss": 0.4}),
+    ("performance_segments", "carrier,origin", ("carrier", "origin")),
     ("prediction_log", "false", False),
     ("prediction_log_url", "postgresql://me@host/log", "postgresql://me@host/log"),
     ("prediction_log_sample_ratio", "0.25", 0.25),
@@ -264,6 +270,8 @@ WRONG: list[tuple[str, str]] = [
     ("label_maturity_seconds", "-1"),
     ("label_wait_seconds", "inf"),
     ("labels_missing_seconds", "0"),
+    ("performance_floors", "precision"),
+    ("performance_floors", "exactness=0.5"),
     ("outcomes", "click"),
     ("prediction_log", "sometimes"),
     ("prediction_log_url", ""),
