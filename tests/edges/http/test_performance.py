@@ -118,6 +118,14 @@ def test_cohorts_are_joined_by_day_and_limited_in_time(server: Served, binary: E
     day = get(server, "/performance")["cohorts"]
     assert [own["start"] for own in day] == ["2023-11-14T00:00:00Z"]
     assert get(server, "/performance", by="hour", since="1h")["cohorts"] == []
+    (month,) = get(server, "/performance", by="month", since="1d")["cohorts"]
+    assert (month["start"], month["end"]) == ("2023-11-01T00:00:00Z", "2023-12-01T00:00:00Z")
+    assert (month["rows"], month["metrics"]) == (day[0]["rows"], day[0]["metrics"])
+
+
+@pytest.mark.parametrize("since", ["9999999999w", "32503680001", "-1"])
+def test_a_month_of_any_moment_is_answered(server: Served, since: str) -> None:
+    assert server.client.get("/performance", params={"by": "month", "since": since}).status_code in (200, 422)
 
 
 def test_an_unknown_span_and_an_unknown_model_are_refused(server: Served) -> None:

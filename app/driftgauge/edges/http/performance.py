@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from driftgauge.common.quoting import shortened
-from driftgauge.edges.formats.performance import SPANS, Span, history_json, performance_json
+from driftgauge.edges.formats.performance import SPANS, Span, history_json, performance_json, span_around
 from driftgauge.edges.http.encodings import wants_gzip
 from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.edges.http.queries import large_json, since_of
@@ -27,7 +27,7 @@ async def performance(request: Request) -> Response:
     span, since = _span(query.get("by")), since_of(query, monitoring.clock())
     small = wants_gzip(request.headers.get("accept-encoding"))
     truth = model.truth
-    begin = -math.inf if since is None else since // SPANS[span] * SPANS[span]
+    begin = -math.inf if since is None else span_around(since, span)[0]
     cohorts = [] if truth is None else await truth.history(begin)
 
     def answer() -> Response:

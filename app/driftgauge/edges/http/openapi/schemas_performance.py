@@ -138,7 +138,7 @@ class PerformanceHistory(Documented):
 PARAMETERS: Final = query_parameters(
     {
         "model": "Which model, where several are watched.",
-        "by": "Length of the cohorts: `hour`, `day` (the default) or `week`.",
+        "by": "Length of the cohorts: `hour`, `day` (the default), `week` or `month`, in UTC.",
         "segment": "A feature of the setting `performance_segments`: cohorts then have its values too.",
         "since": "How long ago (`24h`, `7d`) or a moment (RFC 3339, or seconds since 1970); by default everything.",
     }
