@@ -27,3 +27,10 @@ def break_bundle(folder: Path) -> None:
     for sample in info["samples"]:
         sample["score"] = 1.0 - sample["score"]
     path.write_text(json.dumps(info), encoding="utf-8")
+
+
+def drop_sample(folder: Path) -> None:
+    """Take the first sample from a bundle."""
+    path = folder / "bundle.json"
+    info = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**info, "samples": info["samples"][1:]}), encoding="utf-8")

@@ -38,7 +38,7 @@ from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.edges.http.predict import PredictJson
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
-from driftgauge.edges.http.routes import install_routes, measured
+from driftgauge.edges.http.routes import DocumentedModel, describe_models, install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.loading import Loaded, bundle_of, load_models, source_of
@@ -81,7 +81,7 @@ def create_app(
         OriginPolicy(settings.host, settings.allowed_hosts, settings.allowed_origins),
         context.access,
         settings.root_path,
-        title=f"Driftgauge: {_title(context)}",
+        title=_titled(context),
         description=DESCRIPTION,
         version=__version__,
         lifespan=lifespan,
@@ -101,16 +101,26 @@ def create_app(
 
         app.state.releases = compose_releases(settings, context, load_version, clock)
     open_metrics = settings.metrics_access == "open"
-    documented = [(model.info, model.max_rows) for model in context.models.all_live]
-    install_routes(app, documented, context.access, open_metrics=open_metrics)
+    install_routes(app, _documented(context), context.access, open_metrics=open_metrics)
+
+    def describe() -> None:
+        app.title = _titled(context)
+        describe_models(app, _documented(context))
+
+    app.describe = describe
     install_error_handlers(app, context.failures)
     return app
 
 
-def _title(context: ServerContext) -> str:
-    """Return the model and its version, or how many models there are."""
+def _titled(context: ServerContext) -> str:
+    """Return the title of the OpenAPI document: the model and its version, or how many models there are."""
     models = context.monitoring.models.all_live
-    return f"{models[0].model_name} {models[0].model_version}" if len(models) == 1 else f"{len(models)} models"
+    own = f"{models[0].model_name} {models[0].model_version}" if len(models) == 1 else f"{len(models)} models"
+    return f"Driftgauge: {own}"
+
+
+def _documented(context: ServerContext) -> Sequence[DocumentedModel]:
+    return [(model.info, model.max_rows) for model in context.models.all_live]
 
 
 def compose(

@@ -16,7 +16,7 @@ from tests.examples import Example, quiet
 from tests.json_schema import problems
 from tests.served import Served
 from tests.servers import serving
-from tests.versions import break_bundle, versions_of
+from tests.versions import break_bundle, drop_sample, versions_of
 
 
 @pytest.fixture
@@ -286,3 +286,38 @@ def test_a_program_that_hands_over_a_bundle_has_no_versions(binary: Example) -> 
     with serving(create_app(quiet(), bundle=binary.bundle)) as client:
         refused = client.get(f"/models/{name_of(binary)}/versions")
         assert refused.status_code == 409
+
+
+def test_only_the_live_version_answers_under_its_own_path(bundles: Path, binary: Example) -> None:
+    name = name_of(binary)
+
+    def asked(version: str, more: str = "") -> httpx.Response:
+        return own.client.get(f"/v2/models/{name}/versions/{version}{more}")
+
+    with running(bundles) as own:
+        load(own, name, "2")
+        load(own, name, "3", mode="shadow")
+        assert asked("2").status_code == 200
+        for version, role in (("1", "retired"), ("3", "a shadow")):
+            infer = own.client.post(f"/v2/models/{name}/versions/{version}/infer", json={"inputs": []})
+            for answer in (infer, asked(version), asked(version, "/ready")):
+                assert answer.status_code == 404
+                message = f"version {version} of {name} answers no requests, it is {role}; the live version is 2"
+                assert answer.json()["error"] == f"not_found: {message}"
+        assert own.metric("model_predictions_total", model_version="1") == 0.0
+
+
+def test_the_documentation_describes_the_live_version(bundles: Path, binary: Example) -> None:
+    name, samples = name_of(binary), binary.bundle.info.shown_samples
+    drop_sample(bundles / "2")
+    with running(bundles) as own:
+
+        def documented() -> tuple[str, Any]:
+            document = own.client.get("/openapi.json").json()
+            assert document["paths"]["/drift/status"]["get"]["parameters"]
+            body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+            return document["info"]["title"], body["examples"]["one row by name"]["value"]["features"]
+
+        assert documented() == (f"Driftgauge: {name} 1", samples[0].features)
+        assert load(own, name, "2").status_code == 200
+        assert documented() == (f"Driftgauge: {name} 2", samples[1].features)

@@ -35,7 +35,7 @@ class ServerContext:
     def model(self, name: str | None = None, version: str | None = None, *, how: str = "?model=NAME") -> ServedModel:
         """Return a served model, its live version by default; the name may be left out where there is one model.
 
-        Refused for an unknown name or version, and for a model that could not be loaded.
+        Refused for an unknown name or version, a version that is not live, and a model that could not be loaded.
         """
         names = self.models.names
         if name is None and len(names) == 1:
@@ -47,11 +47,19 @@ class ServerContext:
         if found is None:
             if why := self.monitoring.unusable.get(name):
                 raise Refused(Reason.MODEL_UNUSABLE, f"the model {name} could not be loaded: {why}", {"field": "model"})
-            if self.monitoring.models.live(name):
+            if name not in names and self.monitoring.models.live(name):
                 message = f"{name} is served elsewhere: this server monitors it and does not predict"
                 raise Refused(Reason.NOT_FOUND, message, {"field": "model"})
             raise Refused(Reason.NOT_FOUND, self._unknown(name, version), {"field": "model"})
+        if not self.models.is_live(found):
+            raise Refused(Reason.NOT_FOUND, self._not_live(found), {"field": "model"})
         return found
+
+    def _not_live(self, model: ServedModel) -> str:
+        release, live = model.monitoring.release, self.models.live(model.model_name)
+        what = "not live" if release is None else "a shadow" if release.role == "shadow" else release.role
+        now = "" if live is None else f"; the live version is {live.model_version}"
+        return f"version {model.model_version} of {model.model_name} answers no requests, it is {what}{now}"
 
     def _unknown(self, name: str, version: str | None) -> str:
         """Return what is wrong with a name or version that is not served."""

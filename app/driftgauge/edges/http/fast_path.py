@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import orjson
@@ -55,6 +55,10 @@ class FastPathApp(FastAPI):
     ) -> None:
         self._documents: dict[str, bytes] = {}
         """The serialised OpenAPI document, by the path under which a proxy exposes the server."""
+        self._documented: object = None
+        """The paths of the models that it describes."""
+        self.describe: Callable[[], None] | None = None
+        """Describes the models that are live now; called when they have changed."""
         self._access = access
         super().__init__(**options)
         self._counters = counters
@@ -73,7 +77,12 @@ class FastPathApp(FastAPI):
         return Response(self.document(request.scope.get("root_path", "").rstrip("/")), media_type="application/json")
 
     def document(self, root: str) -> bytes:
-        """Return the OpenAPI document of a server exposed under a path; it is cached."""
+        """Return the OpenAPI document of a server exposed under a path; it is cached until other versions are live."""
+        if self._documented is not (paths := self._shortcuts.paths):
+            self._documented, self.openapi_schema = paths, None
+            self._documents.clear()
+            if self.describe is not None:
+                self.describe()
         if root not in self._documents:
             if len(self._documents) >= _DOCUMENTS:
                 self._documents.clear()

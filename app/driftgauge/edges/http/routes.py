@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -135,6 +136,14 @@ def install_routes(
                 **({"security": REQUIRED} if access.is_on and not is_open else {}),
             },
         )
+
+
+def describe_models(app: FastAPI, served: Sequence[DocumentedModel]) -> None:
+    """Document the routes with the features of the models that are live now."""
+    declared = {(route.path, route.handler): route for route in ROUTES}
+    for own in app.routes:
+        if isinstance(own, APIRoute) and (route := declared.get((own.path, own.endpoint))):
+            own.openapi_extra = {**(own.openapi_extra or {}), **_extra(route, served)}
 
 
 def _dependencies(route: Route, access: Access) -> list[Any]:

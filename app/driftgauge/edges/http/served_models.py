@@ -98,19 +98,17 @@ class ServedModels(Versions[ServedModel]):
 
 
 def paths_of(models: Versions[ServedModel]) -> Paths:
-    """Return the endpoints of prediction requests by path, which need no routing."""
+    """Return the endpoints of prediction requests by path, which need no routing; only live versions have some."""
     live = models.all_live
     short = {PREDICT: (PREDICT, live[0].predict)} if len(live) == 1 else {}
     named = {MODEL_PREDICT.format(model_name=own.model_name): (MODEL_PREDICT, own.predict) for own in live}
-    return {**short, **named, **dict(_inferring(MODEL_PATHS[:1], live)), **dict(_inferring(MODEL_PATHS[1:], models))}
+    return {**short, **named, **dict(_inferring(live))}
 
 
-def _inferring(
-    templates: Iterable[str], models: Iterable[ServedModel]
-) -> Iterable[tuple[str, tuple[str, PredictionEndpoint[Any]]]]:
+def _inferring(models: Iterable[ServedModel]) -> Iterable[tuple[str, tuple[str, PredictionEndpoint[Any]]]]:
     """Yield each path of each model, with the template of its route and its endpoint."""
     for model in models:
         names = {"model_name": model.model_name, "model_version": model.model_version}
-        for template in templates:
+        for template in MODEL_PATHS:
             path = f"{template}/infer"
             yield path.format_map(names), (handler(path), model.infer)
