@@ -33,3 +33,9 @@ def test_nothing_is_known_of_no_rows_and_no_interval_of_one() -> None:
 
 def test_bounds_stay_in_the_range_of_the_number() -> None:
     assert Estimate(0.5, -0.1, 1.2).clipped(0.0, 1.0) == Estimate(0.5, 0.0, 1.0)
+
+
+def test_unknown_bounds_stay_unknown() -> None:
+    found = Estimate(0.5).clipped(0.0, 1.0)
+    assert math.isnan(found.lower)
+    assert math.isnan(found.upper)

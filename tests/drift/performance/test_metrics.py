@@ -173,6 +173,25 @@ def test_a_constant_target_has_no_r2() -> None:
     assert not measure(count(LAYOUTS["regression"], rows))["r2"].is_known
 
 
+@pytest.mark.parametrize("value", [1e60, -1e100, 1e308])
+@pytest.mark.parametrize("rows", [1, 500])
+def test_a_number_out_of_all_proportion_leaves_every_metric_finite(value: float, rows: int) -> None:
+    usual = number_rows(0, rows)
+    actual = np.append(usual.actual, value)
+    found = measure(count(LAYOUTS["regression"], LabelledRows(np.append(usual.scores, 10.0), actual)))
+    for name, own in found.items():
+        assert np.isfinite([own.value, own.lower, own.upper]).all(), name
+    assert found["mean_absolute_error"].value > 1e40
+    assert found["mean_absolute_error"].lower == 0.0  # one row decides, so nothing is certain
+
+
+def test_a_log_loss_without_probabilities_has_no_bounds() -> None:
+    rows, _ = class_rows(0, 50)
+    unknown = LabelledRows(rows.scores, rows.actual, rows.predicted)
+    found = measure(count(LAYOUTS["multiclass"], unknown))["log_loss"]
+    assert np.isnan([found.value, found.lower, found.upper]).all()
+
+
 def test_every_metric_is_declared_once() -> None:
     assert len({metric.gauge_name for metric in PERFORMANCE_METRICS}) == len(PERFORMANCE_METRICS) == len(BY_NAME)
     assert all(metrics_of(task) for task in TASKS)

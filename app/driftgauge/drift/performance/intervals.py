@@ -28,8 +28,12 @@ class Estimate:
         return not math.isnan(self.value)
 
     def clipped(self, least: float, most: float) -> Estimate:
-        """Return the estimate with its bounds inside the range that the number can have."""
-        return Estimate(self.value, max(least, self.lower), min(most, self.upper))
+        """Return the estimate with its bounds inside the range that the number can have; unknown ones stay NaN."""
+        return Estimate(self.value, _kept(self.lower, least, most), _kept(self.upper, least, most))
+
+
+def _kept(bound: float, least: float, most: float) -> float:
+    return bound if math.isnan(bound) else min(most, max(least, bound))
 
 
 UNKNOWN: Final = Estimate(math.nan)

@@ -7,20 +7,28 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.performance.counts import CohortCounts, CountLayout, LabelledRows
 from driftgauge.drift.performance.intervals import UNKNOWN, Estimate, mean_of, normal
 
 _SUMS: Final = ("n", "e", "abs_e", "e2", "e4", "y", "y2", "y3", "y4", "e2y", "e2y2")
 """Of the error e (predicted minus actual) in units of the layout's scale, and the target y, centred and scaled."""
+_FARTHEST: Final = 1e50
+"""Larger errors and targets count as this, so that no sum of their powers overflows."""
 
 
 def count(layout: CountLayout, rows: LabelledRows) -> CohortCounts:
     """Sum powers of the errors and of the targets, on which R2 and its interval rest."""
-    y = (rows.actual - layout.centre) / layout.scale
-    e = (rows.scores - rows.actual) / layout.scale
+    y = _scaled_down(rows.actual, layout.centre, layout.scale)
+    e = _scaled_down(rows.scores, rows.actual, layout.scale)
     e2, y2 = e * e, y * y
     sums = (e, np.abs(e), e2, e2 * e2, y, y2, y2 * y, y2 * y2, e2 * y, e2 * y2)
     return CohortCounts(layout, {"sums": np.array([float(len(rows)), *(own.sum() for own in sums)])})
+
+
+def _scaled_down(values: FloatArray, origin: FloatArray | float, scale: float) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.clip((values - origin) / scale, -_FARTHEST, _FARTHEST)
 
 
 def _means(counts: CohortCounts) -> dict[str, float]:
@@ -65,5 +73,6 @@ def r2(counts: CohortCounts) -> Estimate:
         return UNKNOWN
     crossed = own["e2y2"] - 2.0 * mu * own["e2y"] + mu * mu * error
     fourth = own["y4"] - 4.0 * mu * own["y3"] + 6.0 * mu * mu * own["y2"] - 3.0 * mu**4
-    variance = own["e4"] / spread**2 - 2.0 * error * crossed / spread**3 + error**2 * fourth / spread**4
-    return normal(1.0 - error / spread, variance / counts.rows).clipped(-math.inf, 1.0)
+    ratio, square = error / spread, spread * spread
+    variance = (own["e4"] - 2.0 * ratio * crossed + ratio * ratio * fourth) / square
+    return normal(1.0 - ratio, variance / counts.rows).clipped(-math.inf, 1.0)
