@@ -61,6 +61,8 @@ def test_a_label_becomes_the_index_of_its_class_or_a_number(classes: Any, value:
         ((), float("nan")),
         ((), float("inf")),
         ((), 10**400),
+        ((), 1e101),
+        ((), "-1e200"),
         ((), [1]),
     ],
 )
@@ -93,6 +95,7 @@ def test_an_outcome_becomes_a_number(name: str, value: Any, number: float) -> No
     [
         ("revenue", "true", Reason.INVALID_OUTCOME, "send a finite number"),
         ("revenue", float("nan"), Reason.INVALID_OUTCOME, "send a finite number"),
+        ("revenue", 1e155, Reason.INVALID_OUTCOME, r"1e\+155 is too large: send a number from -1e\+100 to 1e\+100"),
         ("click", 0.5, Reason.INVALID_OUTCOME, "send true or false"),
         ("profit", 1, Reason.UNKNOWN_OUTCOME, "there is revenue, click"),
     ],

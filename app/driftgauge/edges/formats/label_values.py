@@ -13,6 +13,8 @@ from driftgauge.errors import Reason, Refused
 Label = int | float | bool | str
 OutcomeKind = Literal["number", "event"]
 LABEL: Final = "label"
+LARGEST: Final = 1e100
+"""Magnitude up to which numbers are taken; the squares of larger ones overflow in sums of a database."""
 _EVENTS: Final = (0.0, 1.0)
 _WORDS: Final = {"false": 0.0, "true": 1.0}
 
@@ -82,7 +84,7 @@ class OutcomeValues:
 
 
 def _number(field: str, value: Any, reason: Reason) -> float:
-    """Return a finite number, also one that a text spells, as cells of a csv file are; raises Refused."""
+    """Return a number up to `LARGEST`, also one that a text spells, as cells of a csv file are; raises Refused."""
     try:
         number = math.nan if not isinstance(value, bool | int | float | str) or "_" in str(value) else float(value)
     except ValueError:
@@ -91,5 +93,8 @@ def _number(field: str, value: Any, reason: Reason) -> float:
         number = math.inf
     if not math.isfinite(number):
         message = f"{field}: {shortened(str(value))!r} is not a number: send a finite number"
+        raise Refused(reason, message, {"field": field})
+    if abs(number) > LARGEST:
+        message = f"{field}: {number:g} is too large: send a number from {-LARGEST:g} to {LARGEST:g}"
         raise Refused(reason, message, {"field": field})
     return number
