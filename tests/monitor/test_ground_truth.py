@@ -175,6 +175,19 @@ def test_labels_that_come_late_and_corrections_change_their_cohort(log: Log) -> 
     assert monitor.report.windows["500"].metrics["accuracy"].value < before
 
 
+def test_labels_that_come_before_their_late_predictions_change_their_cohort(log: Log) -> None:
+    now = START + 2 * DAY
+    log.label(log.predict(START, 300), now)
+    early = [(f"{START:.0f}-2-{index}", 1.0) for index in range(100)]
+    log.label(early, now)
+    monitor = evaluated(monitor_of(log), now + 200.0)
+    assert [own.rows for own in monitor.history()] == [300]
+    log.predict(START, 100)
+    log.labels.settle(now + 200.0, 3_600.0)
+    evaluated(monitor, now + 201.0)
+    assert [own.rows for own in monitor.history()] == [400]
+
+
 def test_a_model_that_becomes_worse_is_degraded(log: Log) -> None:
     log.label(log.predict(START, 1_000, wrong=0.2), START + HOUR)
     report = evaluated(monitor_of(log), START + 2 * DAY).report

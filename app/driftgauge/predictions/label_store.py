@@ -139,7 +139,7 @@ class LabelStore:
                 return tally
         with writing(self._engine) as connection:
             _lock(connection)
-            self._join_ready(connection, tally)
+            self._join_ready(connection, tally, _micro(now))
             gone = connection.execute(select(labels.c.outcome, labels.c.id).where(late).limit(SETTLED_ROWS)).all()
             self._delete(connection, gone)
         for outcome, _ in gone:
@@ -208,11 +208,12 @@ class LabelStore:
     def _ready(self) -> Any:
         """The query for labels that wait, whose predictions are logged."""
         same = and_(predictions.c.model == labels.c.model, predictions.c.id == labels.c.id)
-        columns = [labels.c[name] for name in ("outcome", "id", "value", "version", "observed", "received")]
+        columns = [labels.c[name] for name in ("outcome", "id", "value", "version", "observed")]
         found = (predictions.c.time, predictions.c.seq, predictions.c.version.label("target"))
         return select(*columns, *found).join(predictions, same).where(self._waits).limit(SETTLED_ROWS)
 
-    def _join_ready(self, connection: Connection, tally: LabelTally) -> None:
+    def _join_ready(self, connection: Connection, tally: LabelTally, at: int) -> None:
+        """Join labels; they count as received at `at`, so that an evaluation of their cohort sees them."""
         rows = connection.execute(self._ready).all()
         if not rows:
             return
@@ -220,7 +221,7 @@ class LabelStore:
         changed: dict[_Place, KnownLabel] = {}
         for row in rows:
             value = translation.value(row.value, row.outcome, row.version, row.target)
-            joined = KnownLabel(value, row.target, row.observed, row.time, row.seq, row.received)
+            joined = KnownLabel(value, row.target, row.observed, row.time, row.seq, at)
             changed[row.outcome, bytes(row.id)] = joined
             tally.count(Fate.MATCHED, row.outcome, _lag(joined))
         self._write(connection, changed)
