@@ -60,7 +60,7 @@ def test_a_page_is_short(alert: str) -> None:
 @each_page
 def test_every_metric_of_a_page_exists(alert: str) -> None:
     named = set(re.findall(r"\b(?:model|http)_[a-z_]+\b", PAGES.page(alert)))
-    words = {Reason.MODEL_FAILED.value}  # an event of the log
+    words = {Reason.MODEL_FAILED.value, Reason.MODEL_UNUSABLE.value}  # events of the log
     assert named - words - label_names() <= sample_names()
 
 

@@ -380,7 +380,7 @@ CALLER_LIMITS: Final = (
     Declared(
         "http_caller_concurrent_requests_limit",
         "gauge",
-        "Requests of one caller that a worker answers at the same time; absent without a limit.",
+        "Requests of one caller that a worker answers at once; absent without a limit.",
     ),
     Declared(
         "http_caller_queue_share_limit_ratio",

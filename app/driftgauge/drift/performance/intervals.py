@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
-
-from scipy.special import ndtri, stdtrit
 
 LEVEL: Final = 0.95
 """Confidence level of the intervals that are shown."""
-Z: Final = float(ndtri(0.5 + 0.5 * LEVEL))
+Z: Final = NormalDist().inv_cdf(0.5 + 0.5 * LEVEL)
 """Its quantile of the standard normal distribution."""
 
 
@@ -68,6 +67,8 @@ def mean_of(total: float, squares: float, rows: float) -> Estimate:
     if rows < 2:
         return Estimate(mean)
     variance = max(0.0, squares / rows - mean * mean) * rows / (rows - 1.0)
+    from scipy.special import stdtrit  # the settings import this module, and `--help` reads them
+
     half = float(stdtrit(rows - 1.0, 0.5 + 0.5 * LEVEL)) * math.sqrt(variance / rows)
     return Estimate(mean, mean - half, mean + half)
 

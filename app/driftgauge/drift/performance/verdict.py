@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from statistics import NormalDist
 from typing import Final
-
-from scipy.special import ndtri
 
 from driftgauge.drift.performance.counts import CohortCounts, PerformanceTask
 from driftgauge.drift.performance.intervals import Estimate, Z
@@ -19,7 +18,7 @@ REQUIRED_ROWS: Final = 200
 """Rows with ground truth from which performance is judged."""
 SIGNIFICANCE_LEVEL: Final = 0.999
 """Confidence level of the interval that decides whether a drop is significant, because it is looked at often."""
-WIDER: Final = float(ndtri(0.5 + 0.5 * SIGNIFICANCE_LEVEL)) / Z
+WIDER: Final = NormalDist().inv_cdf(0.5 + 0.5 * SIGNIFICANCE_LEVEL) / Z
 """Its half-width in those of the intervals that are shown."""
 
 
