@@ -68,7 +68,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
-    "pyarrow": "tables models models.creation checks cli",
+    "pyarrow": "tables models models.creation predictions checks cli",
     "jinja2": "edges.web",
     "sqlalchemy": "predictions",
     "typer": "cli",

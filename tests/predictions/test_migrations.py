@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from driftgauge.errors import PredictionLogError
+from driftgauge.predictions.compaction import compact
 from driftgauge.predictions.database import open_sqlite, reading, sqlite_file, writing
 from driftgauge.predictions.migrations import MIGRATIONS, migrate
 from driftgauge.predictions.reader import Selection
@@ -11,7 +12,7 @@ from driftgauge.predictions.schema import metadata, schema_version
 from driftgauge.predictions.store import PredictionStore
 from sqlalchemy import Connection, Engine, inspect, select
 
-from tests.predictions.logs import model, rows
+from tests.predictions.logs import NOW, model, rows
 
 
 def _version(engine: Engine) -> int:
@@ -49,6 +50,22 @@ def test_a_log_of_every_earlier_schema_keeps_its_rows(known: int, tmp_path: Path
     assert _version(opened.engine) == len(MIGRATIONS)
     assert [batch.ids for batch in opened.read(Selection("m"))] == [["a"]]
     opened.close()
+
+
+def test_chunks_of_a_log_before_files_of_days_get_a_time_of_arrival_and_are_compacted(store: PredictionStore) -> None:
+    version = store.register(model())
+    for number in range(3):
+        store.write([rows(version, [f"r{number}"], seed=number)])
+    with writing(store.engine) as connection:  # as version 3 left it
+        connection.exec_driver_sql("ALTER TABLE chunks DROP COLUMN arrived")
+        connection.exec_driver_sql("DROP TABLE day_files")
+        connection.execute(schema_version.update().values(version=3))
+    again = PredictionStore(store.engine)
+    assert compact(again.engine, NOW / 1e6 + 2 * 86_400)
+    assert _version(again.engine) == len(MIGRATIONS)
+    (batch,) = again.read(Selection("m"))
+    assert batch.ids == ["r0", "r1", "r2"]
+    assert batch.features[version].tolist() == [rows(1, ["x"], seed=seed).features[0].tolist() for seed in range(3)]
 
 
 def test_a_log_of_a_newer_driftgauge_is_refused(store: PredictionStore) -> None:

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
+from driftgauge.predictions.chunk_reader import MOST_KEYS
 from driftgauge.predictions.database import writing
 from driftgauge.predictions.ids import key_of
-from driftgauge.predictions.reader import MOST_KEYS, Selection
+from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.rows import Cursor
 from driftgauge.predictions.schema import chunks
 from driftgauge.predictions.store import PredictionStore

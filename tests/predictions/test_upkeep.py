@@ -7,11 +7,13 @@ import pytest
 from driftgauge.common.private_files import FileLock
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions import upkeep as upkeep_module
-from driftgauge.predictions.database import sqlite_file
+from driftgauge.predictions.database import reading, sqlite_file
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.retention import Limits
+from driftgauge.predictions.schema import day_files
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.upkeep import LOCK, DiskGuard, Upkeep, free_bytes
+from sqlalchemy import func, select
 
 from tests.predictions.logs import NOW, model, rows
 
@@ -53,6 +55,42 @@ def test_another_process_that_deletes_is_not_disturbed(store: PredictionStore, t
     assert [batch.ids for batch in store.read(Selection("m"))] == [["a", "b"]]
     own.once()
     assert list(store.read(Selection("m"))) == []
+
+
+def _files(store: PredictionStore) -> int:
+    with reading(store.engine) as connection:
+        return int(connection.execute(select(func.count()).select_from(day_files)).scalar_one())
+
+
+def test_closed_days_are_compacted_while_the_disk_has_room(
+    store: PredictionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "MOST_FILES", 2)
+    version = store.register(model())
+    for day in range(4):
+        store.write([rows(version, [f"r{day}"], at=NOW + day * 86_400_000_000)])
+    room = [False]
+    folder = _folder(store, tmp_path)
+    own = Upkeep(
+        lambda: store,
+        Limits(1e9, 1 << 40),
+        lambda: NOW / 1e6 + 10 * 86_400,
+        lambda _: None,
+        folder,
+        lambda: room[0],
+    )
+    own.once()
+    assert _files(store) == 0
+    room[0] = True
+    own.once()
+    assert _files(store) == 2
+    if folder is not None:
+        (folder / "days" / "2023-01-01-1-1.parquet.new").write_bytes(b"left by a process that was killed")
+    own.once()
+    assert _files(store) == 3  # the newest chunk stays
+    if folder is not None:
+        assert len(list((folder / "days").iterdir())) == 3
+    assert [id_ for batch in store.read(Selection("m")) for id_ in batch.ids] == ["r0", "r1", "r2", "r3"]
 
 
 def test_the_thread_deletes_by_interval_and_goes_on_after_an_error(

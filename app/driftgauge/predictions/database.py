@@ -17,6 +17,7 @@ from driftgauge.errors import PredictionLogError
 
 FOLDER: Final = "predictions"
 FILE: Final = "log.sqlite3"
+DAYS: Final = "days"
 BUSY_SECONDS: Final = 30.0
 """How long a writer waits for another process that writes."""
 CHECKPOINT_PAGES: Final = 4_000
@@ -30,6 +31,11 @@ POSTGRES: Final = "postgresql+psycopg"
 def sqlite_file(state_folder: Path) -> Path:
     """Return the file of the embedded database in a state folder."""
     return state_folder / FOLDER / FILE
+
+
+def days_folder(engine: Engine) -> Path | None:
+    """Return the folder of the Parquet files beside a SQLite file; None for PostgreSQL, which keeps them itself."""
+    return Path(str(engine.url.database)).parent / DAYS if engine.dialect.name == "sqlite" else None
 
 
 def open_sqlite(path: Path, *, durable: bool = False) -> Engine:

@@ -83,7 +83,12 @@ class PredictionLog:
             acknowledges=options.acknowledges,
         )
         self.upkeep: Final = Upkeep(
-            self.store, Limits(options.max_age_seconds, options.max_bytes), clock, failed, options.folder
+            self.store,
+            Limits(options.max_age_seconds, options.max_bytes),
+            clock,
+            failed,
+            options.folder,
+            self.guard.has_room,
         )
         self._opening = threading.Lock()
         self._store: PredictionStore | None = None

@@ -14,9 +14,11 @@ from sqlalchemy import Connection, Engine, inspect, select
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.database import writing
 from driftgauge.predictions.schema import (
+    DAY_TABLES,
     LABEL_TABLES,
     PREDICTION_TABLES,
     TRUTH_TABLES,
+    chunks,
     labels_by_arrival,
     metadata,
     schema_version,
@@ -40,7 +42,14 @@ def _create_truth(connection: Connection) -> None:
     labels_by_arrival.create(connection, checkfirst=True)  # which a new database has already
 
 
-MIGRATIONS: Final[Sequence[Step]] = (_create_predictions, _create_labels, _create_truth)
+def _create_day_files(connection: Connection) -> None:
+    metadata.create_all(connection, tables=DAY_TABLES, checkfirst=False)
+    known = {column["name"] for column in inspect(connection).get_columns(chunks.name)}
+    if chunks.c.arrived.name not in known:  # which a new database has already
+        connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN arrived BIGINT")
+
+
+MIGRATIONS: Final[Sequence[Step]] = (_create_predictions, _create_labels, _create_truth, _create_day_files)
 """The step from each schema version to the next; a new database takes all of them."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftgauge.drift.bins import FloatArray
 
@@ -12,15 +13,17 @@ SINGLE: Final = "<f4"
 DOUBLE: Final = "<f8"
 
 
-def pack(values: FloatArray) -> bytes:
-    """Return the values of rows, shape [n, k], as bytes.
-
-    They are stored as float32 if each of them reads back as the same float64. The size of the blob tells which.
-    """
+def narrowed(values: FloatArray) -> NDArray[np.floating[Any]]:
+    """Return values as float32 if each of them reads back as the same float64, and as they are otherwise."""
     with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype(SINGLE)
         is_lossless = np.array_equal(single.astype(np.float64), values, equal_nan=True)
-    return single.tobytes() if is_lossless else values.astype(DOUBLE).tobytes()
+    return single if is_lossless else values.astype(DOUBLE)
+
+
+def pack(values: FloatArray) -> bytes:
+    """Return the values of rows, shape [n, k], as bytes: `narrowed`, which the size of the blob tells."""
+    return narrowed(values).tobytes()
 
 
 def unpack(blob: bytes, rows: int, columns: int) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +12,12 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, tuple_
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.predictions.chunk_reader import MOST_KEYS, ChunkReader
 from driftgauge.predictions.database import reading
-from driftgauge.predictions.packing import unpack
 from driftgauge.predictions.rows import MICROSECONDS, Cursor, LoggedModel, PredictionBatch
-from driftgauge.predictions.schema import chunks, models, predictions, versions
+from driftgauge.predictions.schema import models, predictions, versions
 
 BATCH_ROWS: Final = 4_096
-MOST_KEYS: Final = 500
-"""Ids in one query; SQLite takes a bounded number of parameters."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,19 @@ _NARROW: Final = [
 def read(engine: Engine, selection: Selection) -> Iterator[PredictionBatch]:
     """Yield the selected predictions; those asked for by id in batches that are each in the order of time."""
     known = _Versions()
-    if selection.keys is not None:
-        for first in range(0, len(selection.keys), MOST_KEYS):
-            yield from _pages(engine, selection, known, selection.keys[first : first + MOST_KEYS])
-    else:
-        yield from _pages(engine, selection, known, None)
+    with closing(ChunkReader(engine)) as features:
+        if selection.keys is not None:
+            for first in range(0, len(selection.keys), MOST_KEYS):
+                yield from _pages(engine, selection, known, features, selection.keys[first : first + MOST_KEYS])
+        else:
+            yield from _pages(engine, selection, known, features, None)
 
 
 def _pages(
-    engine: Engine, selection: Selection, known: _Versions, keys: Sequence[bytes] | None
+    engine: Engine, selection: Selection, known: _Versions, features: ChunkReader, keys: Sequence[bytes] | None
 ) -> Iterator[PredictionBatch]:
     after = selection.after
-    held: dict[int, FloatArray] = {}
+    held: Mapping[int, FloatArray] = {}
     while True:
         with reading(engine) as connection:
             model = connection.execute(select(models.c.model).where(models.c.name == selection.model)).scalar()
@@ -76,7 +76,7 @@ def _pages(
                 return
             known.need(connection, model, {row.version for row in rows})
             if selection.with_features:
-                held = _chunks(connection, {row.chunk for row in rows}, held, known.models)
+                held = features.read(connection, {row.chunk for row in rows}, known.models)
         batch = _batch(rows, known.models, held if selection.with_features else None)
         yield batch
         if len(rows) < selection.batch_rows:
@@ -121,19 +121,6 @@ def _query(
     if after is not None:
         query = query.where(tuple_(own.time, own.seq) > tuple_(after.time, after.seq))
     return query
-
-
-def _chunks(
-    connection: Connection, numbers: set[int], held: Mapping[int, FloatArray], known: Mapping[int, LoggedModel]
-) -> dict[int, FloatArray]:
-    """Return the features of chunks by their number; those that are `held` from the page before are not read again."""
-    found = {number: held[number] for number in numbers if number in held}
-    missing = sorted(numbers - found.keys())
-    for first in range(0, len(missing), MOST_KEYS):
-        query = select(chunks).where(chunks.c.chunk.in_(missing[first : first + MOST_KEYS]))
-        for row in connection.execute(query):
-            found[row.chunk] = unpack(row.features, row.rows, len(known[row.version].features))
-    return found
 
 
 def _batch(

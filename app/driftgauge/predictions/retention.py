@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, delete, func, select
 
 from driftgauge.predictions.database import reading, writing
 from driftgauge.predictions.rows import MICROSECONDS
-from driftgauge.predictions.schema import chunks, predictions
+from driftgauge.predictions.schema import chunks, day_files, predictions
 
 STEP_ROWS: Final = 2_000
 """Rows of one transaction: it holds up the writers for some milliseconds."""
@@ -55,15 +55,16 @@ def used_bytes(engine: Engine) -> int:
 
 
 def _used(connection: Connection) -> int:
+    files = int(connection.execute(select(func.coalesce(func.sum(day_files.c.bytes), 0))).scalar_one())
     if connection.dialect.name == "sqlite":
         pages, free, size = (
             int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
             for name in ("page_count", "freelist_count", "page_size")
         )
-        return (pages - free) * size
+        return (pages - free) * size + files
     first, last = connection.execute(select(func.min(predictions.c.seq), func.max(predictions.c.seq))).one()
     features = connection.execute(select(func.coalesce(func.sum(func.length(chunks.c.features)), 0))).scalar_one()
-    return int(features) + (0 if first is None else (last - first + 1) * ROW_BYTES)
+    return files + int(features) + (0 if first is None else (last - first + 1) * ROW_BYTES)
 
 
 def _shrink(engine: Engine, max_bytes: int) -> int:
@@ -94,6 +95,9 @@ def _delete_oldest(engine: Engine, before: int | None) -> int:
         first_used = connection.execute(select(func.min(near.c.chunk))).scalar()
         unused = chunks.c.chunk < first_used if first_used is not None else chunks.c.chunk <= _last_chunk(connection)
         connection.execute(delete(chunks).where(unused))
+        # The files themselves go with the next upkeep, so that a loss of power leaves no row without its file.
+        files = delete(day_files)
+        connection.execute(files if first_used is None else files.where(day_files.c.last_chunk < first_used))
         return len(old)
 
 

@@ -58,8 +58,12 @@ chunks: Final = Table(
     Column("first_time", BigInteger, nullable=False),
     Column("last_time", BigInteger, nullable=False),
     Column("features", LargeBinary, nullable=False),
+    Column("arrived", BigInteger, nullable=True),
 )
-"""Features of rows that were written together, packed in bundle order. Deleted once the day is in a Parquet file."""
+"""Features of rows that were written together, packed in bundle order. Deleted once the day is in a Parquet file.
+
+`arrived` is the latest arrival of its rows; null for a chunk older than schema version 4.
+"""
 
 predictions: Final = Table(
     "predictions",
@@ -152,3 +156,25 @@ labels_by_arrival: Final = Index("labels_by_arrival", labels.c.model, labels.c.r
 
 TRUTH_TABLES: Final = (truth_cohorts, truth_states)
 """The tables that schema version 3 adds, with an index of labels."""
+
+day_files: Final = Table(
+    "day_files",
+    metadata,
+    Column("part", _KEY, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("first_chunk", BigInteger, nullable=False),
+    Column("last_chunk", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("file", Text, nullable=True),
+    Column("content", LargeBinary, nullable=True),
+)
+"""Parquet files of chunks that arrived on one day, or a part of it, with one version.
+
+Beside SQLite, `file` is the name of a file in the folder `days`. In PostgreSQL, `content` is the file itself, because
+replicas share the database but no disk.
+"""
+
+DAY_TABLES: Final = (day_files,)
+"""The tables that schema version 4 adds, with a column of chunks."""

@@ -101,6 +101,7 @@ class PredictionStore:
                 first_time=min(int(part.time.min()) for part in parts),
                 last_time=max(int(part.time.max()) for part in parts),
                 features=pack(features),
+                arrived=max(int(part.arrival.max()) for part in parts),
             )
             .returning(chunks.c.chunk)
         ).scalar_one()

@@ -1,4 +1,4 @@
-"""Keeps the prediction log within its limits: one process at a time deletes, and each looks at the free disk space."""
+"""Keeps the prediction log in order: one process at a time deletes and compacts, each looks at the free disk space."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from driftgauge.common.private_files import FileLock
+from driftgauge.predictions.compaction import compact, remove_orphans
 from driftgauge.predictions.retention import Limits, retain, used_bytes
 from driftgauge.predictions.store import PredictionStore
 
 INTERVAL_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 2.0
 """Time for which a look at the free disk space is believed."""
+MOST_FILES: Final = 8
+"""Files of closed days that one interval writes."""
 LOCK: Final = "upkeep.lock"
 _ADVISORY_LOCK: Final = 0x64726967
 
@@ -50,7 +53,7 @@ class DiskGuard:
 
 
 class Upkeep:
-    """Deletes by interval what is beyond the limits, in a thread of its own."""
+    """Deletes by interval what is beyond the limits and compacts closed days, in a thread of its own."""
 
     def __init__(
         self,
@@ -59,8 +62,13 @@ class Upkeep:
         clock: Callable[[], float],
         failed: Callable[[Exception], None],
         folder: Path | None = None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Look after what `store` opens; processes that share `folder` take turns."""
+        """Look after what `store` opens; processes that share `folder` take turns.
+
+        Files of closed days are only written while the disk `has_room`.
+        """
+        self._has_room: Final = has_room
         self._store: Final = store
         self._limits: Final = limits
         self._clock: Final = clock
@@ -90,21 +98,25 @@ class Upkeep:
                 self._failed(error)
 
     def once(self) -> None:
-        """Delete what is beyond the limits, unless another process does; PredictionLogError if the database fails."""
+        """Delete and compact, unless another process does; PredictionLogError if the database or the disk fails."""
         store = self._store()
         if self._folder is None:
             with store.alone(_ADVISORY_LOCK) as is_alone:
-                self._retain(store, is_alone=is_alone)
+                self._keep(store, is_alone=is_alone)
             return
         lock = FileLock(self._folder / LOCK)
         is_alone = lock.acquire()
         try:
-            self._retain(store, is_alone=is_alone)
+            self._keep(store, is_alone=is_alone)
         finally:
             if is_alone:
                 lock.release()
 
-    def _retain(self, store: PredictionStore, *, is_alone: bool) -> None:
+    def _keep(self, store: PredictionStore, *, is_alone: bool) -> None:
         if is_alone:
+            remove_orphans(store.engine)
             retain(store.engine, self._limits, self._clock())
+            for _ in range(MOST_FILES):
+                if self._is_closing.is_set() or not self._has_room() or not compact(store.engine, self._clock()):
+                    break
         self.used_bytes = used_bytes(store.engine)

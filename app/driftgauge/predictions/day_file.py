@@ -1,0 +1,92 @@
+"""Parquet files of features: the chunks of one model version, one after another, compressed with zstd.
+
+A file has the columns `_chunk` and `_position`, by which a row of `predictions` finds its features, and one column for
+each feature, in bundle order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import PredictionLogError
+from driftgauge.predictions.packing import narrowed
+
+CHUNK: Final = "_chunk"
+POSITION: Final = "_position"
+GROUP_ROWS: Final = 10_000
+"""Rows that are decompressed together: what one prediction that is asked for costs."""
+
+
+def write_day_file(sink: BinaryIO, names: Sequence[str], numbers: Sequence[int], values: Sequence[FloatArray]) -> int:
+    """Write chunks with ascending numbers, each of shape [rows, features]; return how many rows they have."""
+    import pyarrow as pa  # here, because a server that does not compact should not pay for it
+    from pyarrow import parquet
+
+    lengths = [len(one) for one in values]
+    together = np.concatenate(values)
+    columns: list[Any] = [
+        np.repeat(np.array(numbers, dtype=np.int64), lengths),
+        np.concatenate([np.arange(length, dtype=np.int32) for length in lengths]),
+        *(narrowed(together[:, index]) for index in range(len(names))),
+    ]
+    table = pa.Table.from_arrays([pa.array(column) for column in columns], names=[CHUNK, POSITION, *names])
+    parquet.write_table(table, sink, compression="zstd", row_group_size=GROUP_ROWS)
+    return len(together)
+
+
+class DayFile:
+    """An open Parquet file of chunks."""
+
+    def __init__(self, source: Path | bytes) -> None:
+        """Open a file, or its content; FileNotFoundError, or PredictionLogError for a damaged one."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._name: Final = str(source) if isinstance(source, Path) else "in the database"
+        self._errors: Final = (pa.ArrowException, OSError)
+        try:
+            self._file = parquet.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
+        except FileNotFoundError:
+            raise
+        except self._errors as error:
+            raise self._damaged(error) from error
+        groups = self._file.metadata
+        of_chunk = [groups.row_group(group).column(0).statistics for group in range(groups.num_row_groups)]
+        self._ranges: Final = [(int(own.min), int(own.max)) for own in of_chunk]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def chunks(self, wanted: Collection[int]) -> dict[int, FloatArray]:
+        """Return the features of those chunks that the file has; PredictionLogError for a damaged file."""
+        groups = [
+            group for group, (low, high) in enumerate(self._ranges) if any(low <= number <= high for number in wanted)
+        ]
+        if not groups:
+            return {}
+        try:
+            table = self._file.read_row_groups(groups, use_threads=False)
+        except self._errors as error:
+            raise self._damaged(error) from error
+        numbers = table.column(0).to_numpy()
+        values = np.empty((len(numbers), table.num_columns - 2))
+        for index in range(values.shape[1]):
+            values[:, index] = table.column(index + 2).to_numpy()
+        found: dict[int, FloatArray] = {}
+        for number in wanted:
+            first, end = np.searchsorted(numbers, (number, number + 1)).tolist()
+            if first < end:
+                found[number] = values[first:end].copy()
+        return found
+
+    def _damaged(self, error: Exception) -> PredictionLogError:
+        return PredictionLogError(
+            f"the prediction log: the Parquet file {self._name} is damaged ({error}). Move it away: "
+            "its predictions are then read without their features"
+        )

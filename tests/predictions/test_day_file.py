@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from driftgauge.errors import PredictionLogError
+from driftgauge.predictions import day_file
+from driftgauge.predictions.day_file import DayFile, write_day_file
+from pyarrow import parquet
+
+
+def _content(numbers: list[int], lengths: list[int], names: list[str], seed: int = 0) -> tuple[bytes, list[np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    values = [rng.normal(size=(length, len(names))) for length in lengths]
+    sink = BytesIO()
+    assert write_day_file(sink, names, numbers, values) == sum(lengths)
+    return sink.getvalue(), values
+
+
+def test_chunks_read_back_exactly_from_several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(day_file, "GROUP_ROWS", 7)
+    content, values = _content([3, 5, 9], [10, 1, 12], ["a", "b"])
+    own = DayFile(content)
+    for wanted in ([3], [5], [9], [3, 9], [3, 5, 9]):
+        found = own.chunks(wanted)
+        assert sorted(found) == wanted
+        for number in wanted:
+            assert np.array_equal(found[number], values[[3, 5, 9].index(number)])
+    assert own.chunks([4, 10]) == {}
+    own.close()
+
+
+def test_numbers_that_fit_in_32_bits_take_32_bits_by_column() -> None:
+    values = np.array([[1.5, 0.1], [np.nan, np.nan], [np.inf, -np.inf]])
+    sink = BytesIO()
+    write_day_file(sink, ["whole", "fine"], [1], [values])
+    schema = parquet.read_schema(BytesIO(sink.getvalue()))
+    assert [(field.name, str(field.type)) for field in schema] == [
+        *(("_chunk", "int64"), ("_position", "int32"), ("whole", "float"), ("fine", "double"))
+    ]
+    assert np.array_equal(DayFile(sink.getvalue()).chunks([1])[1], values, equal_nan=True)
+
+
+def test_it_is_compressed_with_zstd() -> None:
+    content, _ = _content([1], [100], ["a"])
+    group = parquet.ParquetFile(BytesIO(content)).metadata.row_group(0)
+    assert {group.column(index).compression for index in range(group.num_columns)} == {"ZSTD"}
+
+
+def test_features_may_have_any_name_and_there_may_be_none() -> None:
+    for names in (["_chunk", "_position", "a.b", ""], []):
+        content, values = _content([1, 2], [2, 3], names)
+        assert np.array_equal(DayFile(content).chunks([2])[2], values[1])
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "2026-11-28-1-1.parquet"
+    path.write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(PredictionLogError, match=r"the Parquet file .*2026-11-28-1-1\.parquet is damaged"):
+        DayFile(path)
+    content, _ = _content([1], [1_000], ["a"])
+    path.write_bytes(content[:100] + bytes(2_000) + content[2_100:])
+    own = DayFile(path)
+    with pytest.raises(PredictionLogError, match="is damaged"):
+        own.chunks([1])
+    own.close()
+    with pytest.raises(FileNotFoundError):
+        DayFile(tmp_path / "missing.parquet")
