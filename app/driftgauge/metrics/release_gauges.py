@@ -14,19 +14,21 @@ from driftgauge.metrics.series import SHADOW_DIFFERENCE, SHADOW_ROWS
 PERCENTILES: Final = ("50", "99")
 
 
-def _shadow_rows(facts: MonitorFacts) -> float:
+def shadow_rows(facts: MonitorFacts) -> float:
     """Return the rows that a shadow has predicted, NaN without any."""
     rows = float(facts.arrays[SHADOW_ROWS.name].sum())
     return rows if facts.release.is_shadow and rows else math.nan
 
 
-def _agreement(facts: MonitorFacts) -> float:
-    return float(facts.arrays[SHADOW_ROWS.name][0, 0]) / _shadow_rows(facts)
+def shadow_agreement(facts: MonitorFacts) -> float:
+    """Return the share of the rows that a shadow predicts as the live version does, NaN without any."""
+    return float(facts.arrays[SHADOW_ROWS.name][0, 0]) / shadow_rows(facts)
 
 
-def _score_difference(facts: MonitorFacts) -> float:
+def shadow_score_difference(facts: MonitorFacts) -> float:
+    """Return the mean of a shadow's score less that of the live version, NaN without rows."""
     above, below = facts.arrays[SHADOW_DIFFERENCE.name][:, 0].tolist()
-    return float(above - below) / _shadow_rows(facts)
+    return float(above - below) / shadow_rows(facts)
 
 
 RELEASE_GAUGES: Final = (
@@ -72,14 +74,14 @@ RELEASE_GAUGES: Final = (
         "Share of the rows for which a shadow version and the live one predict the same, since the shadow's state was "
         "created. Only for a shadow.",
         (),
-        _agreement,
+        shadow_agreement,
         of_monitoring=False,
     ),
     MonitorGauge(
         "model_shadow_mean_score_difference",
         "Mean of the shadow's score less that of the live version. Only for a shadow.",
         (),
-        _score_difference,
+        shadow_score_difference,
         of_monitoring=False,
     ),
 )

@@ -13,6 +13,7 @@ import pytest
 from driftgauge.main import create_app
 
 from tests.examples import Example, quiet
+from tests.html_pages import BROWSER, Tree
 from tests.json_schema import problems
 from tests.served import Served
 from tests.servers import serving
@@ -321,3 +322,38 @@ def test_the_documentation_describes_the_live_version(bundles: Path, binary: Exa
         assert documented() == (f"Driftgauge: {name} 1", samples[0].features)
         assert load(own, name, "2").status_code == 200
         assert documented() == (f"Driftgauge: {name} 2", samples[1].features)
+
+
+def test_the_status_and_the_page_show_the_release_and_the_shadow(bundles: Path, binary: Example) -> None:
+    name = name_of(binary)
+    with running(bundles) as own:
+        load(own, name, "2")
+        load(own, name, "3", mode="shadow")
+        answering(own, binary)
+        until(lambda: own.metric("model_shadow_rows_total", outcome="agreed") == 1.0)
+        release = own.status()["release"]
+        document = own.client.get("/openapi.json").json()
+        schema = {"$ref": "#/components/schemas/ReleaseSummary"}
+        assert problems(release, schema, document) == []
+        began = release["began_with"]
+        assert (began["kind"], began["who"], began["from_version"], began["to_version"]) == ("load", "ann", "1", "2")
+        assert release["live_since"] == began["at"]
+        assert release["figures"]["requests"] == 1
+        assert release["change"] == {"p50_ratio": None, "p99_ratio": None, "error_ratio": None}
+        shadow = release["shadow"]
+        assert (shadow["version"], shadow["rows"], shadow["agreement_ratio"], shadow["rows_dropped"]) == (
+            "3",
+            1,
+            1.0,
+            0,
+        )
+        words = Tree(own.client.get("/", headers=BROWSER).text).words
+        assert "Version 2 answers since" in words
+        assert "The shadow 3 has predicted 1 row. It agrees with the live version on 100 % of them" in words
+        assert "loaded 1 → 2 ann a test" in words
+
+
+def test_a_program_that_hands_over_a_bundle_has_no_release(binary: Example) -> None:
+    with serving(create_app(quiet(), bundle=binary.bundle)) as client:
+        assert client.get("/drift/status").json()["release"] is None
+        assert 'id="releases"' not in client.get("/", headers=BROWSER).text

@@ -23,6 +23,7 @@ from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.edges.http.queries import columns_in, large_json, names_in, since_of
+from driftgauge.edges.http.release_summary import ReleaseSummary, release_json, release_summary
 from driftgauge.edges.web.query import Query
 from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.monitor import ColumnMonitor
@@ -57,9 +58,11 @@ async def status(request: Request) -> Response:
     problems, state = await monitoring.state(model)
     selection = selected(request.query_params, monitor.last.report)
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
+    release = await release_summary(monitoring, model)
 
     def answer() -> Response:
-        found = drift_status(monitor, problems, state, monitoring.clock(), selection, news, model.performance)
+        now = monitoring.clock()
+        found = drift_status(monitor, problems, state, now, selection, news, model.performance, release)
         return large_json(found, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
@@ -109,6 +112,7 @@ def drift_status(
     selection: Selection = SUMMARY,
     news: News | None = None,
     performance: PerformanceReport | None = None,
+    release: ReleaseSummary | None = None,
 ) -> dict[str, Any]:
     """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
     return {
@@ -119,6 +123,7 @@ def drift_status(
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
         "performance": performance_json(performance),
+        "release": release_json(release),
         "more": MORE if selection.is_summary else None,
         "news": news_json(news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},

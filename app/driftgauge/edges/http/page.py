@@ -17,6 +17,7 @@ from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
+from driftgauge.edges.http.release_summary import release_summary, releases_facts
 from driftgauge.edges.web.facts import NO_LINKS, Health, Links, PageFacts
 from driftgauge.edges.web.overview import ModelFacts, overview
 from driftgauge.edges.web.query import RANGES, THEMES, USUAL_RANGE, Query
@@ -125,6 +126,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
     since, yesterday = (report.evaluated_at - seconds for seconds in (query.past_seconds, RANGES[USUAL_RANGE]))
     history = await running.run_in_executor(model.watching, monitor.history.read, since)
     news = await running.run_in_executor(model.watching, monitor.history.news, report, yesterday)
+    release = await release_summary(monitoring, model, facts.arrays)
     last, limits, paths = monitor.last, model.limits, _paths(request)
     return PageFacts(
         model_name=monitor.model_name,
@@ -141,6 +143,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         ),
         estimated=last.estimated,
         performance=model.performance,
+        releases=releases_facts(release),
         traffic=traffic_of(facts.arrays, limits.latency_seconds[0]),
         history=history,
         news=news,

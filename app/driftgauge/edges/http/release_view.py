@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.metrics.facts import Arrays, ReleaseFacts
 from driftgauge.metrics.series import FAILED, LATENCY, LATENCY_BUCKETS, PREDICTIONS
 from driftgauge.releases.figures import UNKNOWN, Changes, Counts, Figures, compared, figures_of
-from driftgauge.releases.release import Change, Role, Version
+from driftgauge.releases.release import Change, Role, Version, releases_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class ReleaseView:
     change: Change | None
     thresholds: tuple[float, float]
     """Increases over the release before that are a warning and critical."""
+    history: Sequence[Change] = ()
+    """The changes of the model's versions, the oldest first."""
 
     @property
     def is_watched(self) -> bool:
@@ -64,7 +68,32 @@ def view_of(version: Version, history: Sequence[Change], thresholds: tuple[float
         for change in history
         if change.to_version == version.name and change.at == version.since and version.role is Role.LIVE
     ]
-    return ReleaseView(version.role, version.since, began[-1] if began else None, thresholds)
+    return ReleaseView(version.role, version.since, began[-1] if began else None, thresholds, tuple(history))
+
+
+def figures_by_release(history: Sequence[Change], current: Figures | None) -> list[tuple[Change, Figures | None]]:
+    """Return the change with which each release began and its figures, those of the last one being `current`."""
+    releases = releases_of(history)
+    ended = [change.before for change in releases[1:]]
+    return list(zip(releases, [*ended, current], strict=False))
+
+
+def changes_json(figures: Figures, before: Figures | None) -> dict[str, Any]:
+    """Return how a release compares with the one before."""
+    changes = compared(figures, before)
+    return {"p50_ratio": changes.p50_ratio, "p99_ratio": changes.p99_ratio, "error_ratio": changes.error_ratio}
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """Return an entry of the history."""
+    return {
+        "at": rfc3339(change.at, "milliseconds"),
+        "kind": change.kind.value,
+        "who": change.cause.who,
+        "reason": change.cause.reason,
+        "from_version": change.from_version,
+        "to_version": change.to_version,
+    }
 
 
 def _number(value: float | None) -> float:

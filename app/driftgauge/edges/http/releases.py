@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,13 @@ from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.deployment import ServedDeployment
-from driftgauge.edges.http.release_view import counts_of
+from driftgauge.edges.http.release_view import change_json, changes_json, counts_of, figures_by_release
 from driftgauge.errors import BundleError, Reason, Refused
 from driftgauge.models.bundle import BundleInfo, read_info
 from driftgauge.releases.agent import Agent
 from driftgauge.releases.bundles import allowed_bundle, content_digest
-from driftgauge.releases.figures import Figures, compared
-from driftgauge.releases.release import Candidate, Cause, Change, Kind, Swap, SwapState, Version, releases_of
+from driftgauge.releases.figures import Figures
+from driftgauge.releases.release import Candidate, Cause, Change, Kind, Swap, SwapState, Version
 from driftgauge.releases.swaps import rollback_target
 from driftgauge.serving.shadow import FeatureMap
 from driftgauge.state.snapshot import sum_totals
@@ -117,7 +117,7 @@ class Releases:
                 break
             await asyncio.sleep(POLL_SECONDS)
         history = await asyncio.to_thread(self.agent.ledger.history, candidate.model)
-        return {**_change_json(history[-1]), "model_name": candidate.model, "all_workers": done}
+        return {**change_json(history[-1]), "model_name": candidate.model, "all_workers": done}
 
     async def _finished(self, number: int) -> Swap:
         while (swap := await asyncio.to_thread(self.agent.ledger.swap, number)) is not None:
@@ -145,7 +145,7 @@ class Releases:
                 "warning_ratio": settings.release_threshold_warning_ratio,
                 "critical_ratio": settings.release_threshold_critical_ratio,
             },
-            "history": [_change_json(change) for change in reversed(history)],
+            "history": [change_json(change) for change in reversed(history)],
             "releases": self._releases_json(model, history),
         }
 
@@ -161,11 +161,9 @@ class Releases:
 
     def _releases_json(self, model: str, history: Sequence[Change]) -> list[dict[str, Any]]:
         """Return the figures of each release beside those of the one before, the newest first."""
-        releases = releases_of(history)
-        ended = [change.before for change in releases[1:]]
         found: list[dict[str, Any]] = []
-        for change, figures in zip(releases, [*ended, self._current(model)], strict=False):
-            changes = None if figures is None else _changes_json(figures, change.before)
+        for change, figures in figures_by_release(history, self._current(model)):
+            changes = None if figures is None else changes_json(figures, change.before)
             found.append(
                 {
                     "version": change.to_version,
@@ -182,22 +180,6 @@ class Releases:
         if live is None or (view := live.monitoring.release) is None:
             return None
         return view.figures(counts_of(sum_totals(live.monitoring.store.counted())))
-
-
-def _changes_json(figures: Figures, before: Figures | None) -> Mapping[str, Any]:
-    changes = compared(figures, before)
-    return {"p50_ratio": changes.p50_ratio, "p99_ratio": changes.p99_ratio, "error_ratio": changes.error_ratio}
-
-
-def _change_json(change: Change) -> dict[str, Any]:
-    return {
-        "at": rfc3339(change.at, "milliseconds"),
-        "kind": change.kind.value,
-        "who": change.cause.who,
-        "reason": change.cause.reason,
-        "from_version": change.from_version,
-        "to_version": change.to_version,
-    }
 
 
 def _require_features(live: BundleInfo, shadow: BundleInfo) -> None:

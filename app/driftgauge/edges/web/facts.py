@@ -10,6 +10,7 @@ from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.web.releases import ReleasesFacts
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class PageFacts:
     """The performance on predictions with ground truth; None without a prediction log."""
     estimated: Estimated | None = None
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
+    releases: ReleasesFacts | None = None
+    """The versions of the model; None where they are not replaced."""
     traffic: Traffic | None = None
     """None where predictions are not counted, as in the check of a table."""
     history: History | None = None

@@ -21,6 +21,7 @@ from driftgauge.edges.web.feature import Distribution, FeatureView, distribution
 from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.performance import PerformanceView, performance_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
+from driftgauge.edges.web.releases import ReleasesView, releases_view
 from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table, rows_of
 from driftgauge.edges.web.trend import Past, Timeline
 from driftgauge.edges.web.verdict import VerdictView, title, verdict_view
@@ -104,6 +105,7 @@ class PageView:
     correlation: str
     estimated: EstimatedView | None
     performance: PerformanceView | None
+    releases: ReleasesView | None
     health: Mapping[str, str]
     problems: Sequence[str]
     state_notes: Sequence[str]
@@ -154,6 +156,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         correlation=_correlation(report) if is_overview else "",
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         performance=performance_view(facts.performance) if is_overview else None,
+        releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
         health=_health(facts),
         problems=facts.health.problems,
         state_notes=facts.health.notes,

@@ -12,6 +12,7 @@ from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
+from driftgauge.edges.http.openapi.schemas_versions import ReleaseSummary
 
 
 class Thresholds(Documented):
@@ -188,6 +189,7 @@ class DriftStatus(Documented):
     prediction_class: ColumnSummary | Column | None = None
     estimated_performance: EstimatedPerformance
     performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
+    release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring

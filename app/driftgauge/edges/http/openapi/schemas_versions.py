@@ -67,6 +67,26 @@ class Release(Documented):
     change: ReleaseChange | None
 
 
+class ShadowSummary(Documented):
+    """A version that predicts the same rows unseen."""
+
+    version: str
+    rows: int = Field(description="Rows that it has predicted since its state was created.")
+    agreement_ratio: float | None = Field(description="Share of them for which both versions predict the same.")
+    mean_score_difference: float | None = Field(description="Its score less that of the live version.")
+    rows_dropped: int = Field(description="Rows that it did not predict.")
+
+
+class ReleaseSummary(Documented):
+    """How long the live version has answered, and how it compares with the one before."""
+
+    live_since: str
+    began_with: VersionChange | None
+    figures: ReleaseFigures
+    change: ReleaseChange
+    shadow: ShadowSummary | None
+
+
 class LoadingVersion(Documented):
     """A version that workers are getting ready for."""
 
