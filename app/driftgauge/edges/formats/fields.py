@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
+from driftgauge.common.moments import seconds_of
 from driftgauge.edges.formats.large.pieces import TOO_DEEP, NotJson, parsed
 from driftgauge.edges.formats.large.structure import Structure, survey
 from driftgauge.errors import Reason, Refused
@@ -18,14 +18,6 @@ ID_LENGTH: Final = 128
 ID_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufeff]+$"
 """Allowed ids: no control characters, no line breaks, nothing that reverses or hides text."""
 _IS_ID: Final = re.compile(ID_PATTERN.replace("$", r"\Z"))
-TIME_PATTERN: Final = (
-    r"^(?!0000)[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
-    r"([Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
-    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?)?)?$"
-)
-"""RFC 3339, where the offset or the whole time of day may be missing; UTC is then assumed."""
-_IS_TIME: Final = re.compile(TIME_PATTERN.replace("$", r"\Z"))
-_LEAP_SECOND: Final = slice(17, 19)
 READ_AGAIN_BYTES: Final = 65_536
 """Largest invalid body that is parsed again by a slower parser, to find the field at fault."""
 
@@ -97,10 +89,8 @@ def time_of(field: str, value: Any, row: int = 0) -> float:
     Raises Refused for anything else, and for times outside the years 1 to 9999.
     """
     try:
-        if isinstance(value, str):
-            return _instant(value).timestamp()
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC).timestamp()
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return seconds_of(value)
     except (ValueError, OverflowError, OSError):
         pass
     raise Refused(
@@ -109,15 +99,3 @@ def time_of(field: str, value: Any, row: int = 0) -> float:
         "or seconds since 1970",
         {"field": field, "row": row},
     )
-
-
-def _instant(text: str) -> datetime:
-    """Return a time in UTC; ValueError or OverflowError if the text is not one.
-
-    Second 60, a leap second, counts as the following second.
-    """
-    if not _IS_TIME.match(text):
-        raise ValueError(text)
-    leap = text[_LEAP_SECOND] == "60"
-    at = datetime.fromisoformat(f"{text[:17]}59{text[19:]}".upper() if leap else text.upper())
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC) + timedelta(seconds=leap)

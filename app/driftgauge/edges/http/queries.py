@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.moments import moment
 from driftgauge.common.quoting import named, shortened
-from driftgauge.drift.windows.time_spans import UNITS
-from driftgauge.edges.formats.fields import time_of
 from driftgauge.edges.http.encodings import gzipped, negotiated
 from driftgauge.edges.http.errors import json_response
 from driftgauge.errors import Reason, Refused
-
-_AGO: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
 
 def columns_in(query: QueryParams, columns: Sequence[str]) -> frozenset[str]:
@@ -34,24 +29,22 @@ def names_in(texts: Sequence[str], known: Sequence[str]) -> frozenset[str]:
     return frozenset(name for text in texts for name in ([text] if text in known else comma_list(text)))
 
 
-def since_of(query: QueryParams, now: float) -> float | None:
+def since_of(query: QueryParams, now: float, field: str = "since") -> float | None:
     """Return the time that a query names, seconds since 1970: a moment, or how long ago; None without one.
 
     `now` is the time of the last report. Refused for anything else.
     """
-    text = query.get("since")
+    text = query.get(field)
     if text is None:
         return None
-    if found := _AGO.fullmatch(text):
-        return now - int(found[1]) * UNITS[found[2]]
     try:
-        return time_of("since", float(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else text)
-    except Refused as error:
+        return moment(text, now)
+    except ValueError as error:
         message = (
-            f"since: {shortened(text)!r} is not a time: send how long ago, such as 24h or 7d, "
+            f"{field}: {shortened(text)!r} is not a time: send how long ago, such as 24h or 7d, "
             "or a moment such as 2026-01-31T12:00:00Z"
         )
-        raise Refused(Reason.INVALID_TIMESTAMP, message, {"field": "since"}) from error
+        raise Refused(Reason.INVALID_TIMESTAMP, message, {"field": field}) from error
 
 
 def large_json(body: object, *, small: bool) -> Response:

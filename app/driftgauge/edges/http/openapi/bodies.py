@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from driftgauge.common.moments import TIME_PATTERN
 from driftgauge.edges.formats.dataframes import RECORDS, SPLIT
-from driftgauge.edges.formats.fields import ID_LENGTH, ID_PATTERN, TIME_PATTERN
+from driftgauge.edges.formats.fields import ID_LENGTH, ID_PATTERN
 from driftgauge.edges.formats.predict_json import LISTS
 from driftgauge.models.bundle import BundleInfo, Feature
 
