@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,10 @@ from driftgauge.predictions.writer import PredictionWriter
 
 ALERT_FACTOR: Final = 2
 """Free disk space raises an alert below this multiple of the space at which logging stops."""
+
+
+MOST_READS: Final = 16
+"""Requests that wait for the thread that reads."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,10 @@ class PredictionLog:
             options.folder,
             self.guard.has_room,
         )
+        self.reading: Final = ThreadPoolExecutor(1, thread_name_prefix="prediction-reader")
+        """Answers requests that read the log."""
+        self.reads: Final = threading.BoundedSemaphore(MOST_READS)
+        """Is held by each of them."""
         self._opening = threading.Lock()
         self._store: PredictionStore | None = None
 
@@ -128,6 +136,7 @@ class PredictionLog:
     def close(self, seconds: float) -> None:
         """Write what is queued, for at most so long, and close the database."""
         self.upkeep.close(0.0)
+        self.reading.shutdown(wait=False, cancel_futures=True)
         self.writer.close(seconds)
         with self._opening:
             if self._store is not None:

@@ -40,6 +40,7 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.OVERLOADED: 503,
     Reason.TOO_MANY_CONNECTIONS: 503,
     Reason.LABELS_NOT_STORED: 503,
+    Reason.PREDICTION_LOG_NOT_READ: 503,
     Reason.PREDICTION_LOG_DISABLED: 404,
     Reason.MODEL_NOT_NAMED: 400,
     Reason.MODEL_UNUSABLE: 503,

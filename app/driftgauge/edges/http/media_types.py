@@ -1,4 +1,4 @@
-"""Media types: whether a client prefers HTML, by its `Accept` header (RFC 9110, 12.5.1)."""
+"""Media types: which one a client prefers, by its `Accept` header (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ HTML: Final = "text/html"
 def prefers_html(request: Request, other: str) -> bool:
     """Say whether a client prefers HTML to the `other` media type, which everyone else gets.
 
-    Browsers name `text/html`; curl, fetch and scripts accept anything, `*/*`. Of two equal weights the one that is
-    named wins, and `other` if both are.
+    Browsers name `text/html`; curl, fetch and scripts accept anything, `*/*`.
+    """
+    return prefers(request, HTML, other)
+
+
+def prefers(request: Request, wanted: str, other: str) -> bool:
+    """Say whether a client prefers a media type to the `other`, which it gets if it states nothing.
+
+    Of two equal weights the one that is named wins, and `other` if both are.
     """
     ranges = _weights(",".join(request.headers.getlist("accept")))
-    html, plain = _weight(ranges, HTML), _weight(ranges, other)
-    return html > plain or (html == plain > 0.0 and HTML in ranges and other not in ranges)
+    weight, plain = _weight(ranges, wanted), _weight(ranges, other)
+    return weight > plain or (weight == plain > 0.0 and wanted in ranges and other not in ranges)
 
 
 def _weight(ranges: dict[str, float], media_type: str) -> float:

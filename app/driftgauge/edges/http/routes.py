@@ -19,6 +19,7 @@ from driftgauge.edges.http import (
     metadata,
     models,
     predict,
+    predictions,
     self_test,
     swap,
 )
@@ -30,6 +31,7 @@ from driftgauge.edges.http.openapi import (
     schemas_history,
     schemas_labels,
     schemas_performance,
+    schemas_predictions,
     schemas_status,
     schemas_v2,
     schemas_versions,
@@ -52,6 +54,7 @@ CHANGES: Final[Mapping[Handler, type[BaseModel]]] = {
 }
 """The bodies of the routes that change versions."""
 LABELS: Final = "/labels"
+PREDICTIONS: Final = "/predictions"
 LABELLING: Final = (200, 400, 403, 404, 408, 413, 415, 421, 422, 503)
 ANYWHERE: Final = (408, 414, 421, 431)
 """Codes of every route: answers to requests that are refused before their route is known."""
@@ -60,6 +63,15 @@ ROUTES: Final = (
     Route("POST", MODEL_PREDICT, predict.predict_by, INFERRING, "predict", Scope.PREDICT, schemas.PredictAnswer),
     Route("GET", "/predict/test", self_test.predict_test, (*OF_MODEL, 500), "predict", READ, schemas.TestAnswer),
     Route("POST", LABELS, labels.labels, LABELLING, "labels", Scope.LABELS, schemas_labels.LabelsAnswer),
+    Route(
+        "GET",
+        PREDICTIONS,
+        predictions.predictions,
+        (200, 400, 404, 406, 422, 503),
+        "predictions",
+        READ,
+        schemas_predictions.LoggedPredictions,
+    ),
     *MONITORING_ROUTES,
     Route("GET", "/models", models.models, (200,), "model", READ, schemas.ListedModels),
     Route("GET", "/metadata", metadata.metadata, OF_MODEL, "model", READ, schemas.Metadata),
@@ -172,6 +184,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         parameters += schemas.OF_MODEL
     elif route.path == LABELS:
         parameters += schemas_labels.PARAMETERS
+    elif route.path == PREDICTIONS:
+        parameters += schemas_predictions.PARAMETERS
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if served and route.path in (PREDICT, MODEL_PREDICT):
         extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in served])

@@ -225,6 +225,8 @@ def responses(
         described[503] |= {"description": _OVERLOADED, "headers": {"Retry-After": _RETRY_AFTER}}
     if body is not None:
         described[200] = {"model": body}
+        if path == "/predictions":
+            described[200] |= {"content": _JSON_LINES}
         if path == "/drift/status":
             described[307] = {"description": "Browsers are sent to the page, which shows the same."}
     elif path == "/metrics":
@@ -236,6 +238,11 @@ def responses(
     return described
 
 
+_JSON_LINES: Final = {
+    "application/x-ndjson": {
+        "schema": {"type": "string", "description": "A JSON object in each line, like those of `predictions`."}
+    }
+}
 _OVERLOADED: Final = "The queue of the model is full. Retry after the seconds in Retry-After."
 _RETRY_AFTER: Final = {"schema": {"type": "integer"}, "description": "Seconds to wait before the next attempt."}
 _DESCRIPTIONS: Final = {
