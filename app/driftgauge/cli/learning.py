@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from driftgauge.cli.log_source import open_log
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import BaselineError
 from driftgauge.models.bundle import BASELINE_FILE, belonging_to, read_baseline, read_info
-from driftgauge.predictions.database import sqlite_file
 from driftgauge.predictions.learned_baseline import LearnedBaseline, LearningOptions, learn_baseline
 from driftgauge.predictions.reader import Selection
-from driftgauge.predictions.store import PredictionStore
-from driftgauge.settings.options import load
 
 DEFAULT_NAME = "model"
 """Name of a model in the library, unless the program states one."""
@@ -25,7 +23,7 @@ def learn(
 ) -> LearnedBaseline:
     """Learn a baseline from the newest predictions of the model of a bundle or baseline.
 
-    BaselineError if there is no log or no such prediction, SettingsError for a setting.
+    BaselineError if there is no such prediction, PredictionLogError if there is no log, SettingsError for a setting.
     """
     try:
         seconds = TimeSpan.named(since).seconds
@@ -33,7 +31,7 @@ def learn(
         raise BaselineError(f"--since: {error}") from error
     name, known = _known(source, model)
     now = time.time()
-    store = _store(source, state_dir)
+    store = open_log(source if source.is_dir() else None, state_dir)
     try:
         batches = store.read(Selection(name, since=now - seconds))
         return learn_baseline(known, batches, rfc3339(now), options)
@@ -50,18 +48,3 @@ def _known(source: Path, model: str | None) -> tuple[str, Baseline]:
         return model or DEFAULT_NAME, read_baseline(source)
     info = read_info(source)
     return model or info.name, belonging_to(info, read_baseline(source / BASELINE_FILE))
-
-
-def _store(source: Path, state_dir: Path | None) -> PredictionStore:
-    settings = load({"bundle": source if source.is_dir() else None, "state_dir": state_dir})
-    if settings.prediction_log_url is not None:
-        return PredictionStore.open(None, settings.prediction_log_url)
-    folder = settings.state_folder
-    if folder is None:
-        raise BaselineError("there is no prediction log in memory: name the folder of the state (--state-dir)")
-    if not sqlite_file(folder).exists():
-        raise BaselineError(
-            f"there is no prediction log in {folder}: name the folder of the state (--state-dir) of a server with "
-            "prediction_log = true"
-        )
-    return PredictionStore.open(folder)

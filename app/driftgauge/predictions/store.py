@@ -14,11 +14,12 @@ from sqlalchemy import Connection, Engine, Table, and_, insert, select
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions.database import open_postgres, open_sqlite, reading, sqlite_file, writing
+from driftgauge.predictions.labels import LABEL
 from driftgauge.predictions.migrations import migrate
 from driftgauge.predictions.packing import pack
 from driftgauge.predictions.reader import Selection, read
 from driftgauge.predictions.rows import LoggedModel, LoggedRows, PredictionBatch
-from driftgauge.predictions.schema import chunks, models, predictions, versions
+from driftgauge.predictions.schema import chunks, labels, models, predictions, versions
 
 _COLUMNS: Final = (
     *("model", "id", "version", "time", "arrival", "score", "prediction", "latency", "source", "caller"),
@@ -118,6 +119,20 @@ class PredictionStore:
         Each batch is read in a transaction of its own, so a long reading holds nothing up.
         """
         return read(self.engine, selection)
+
+    def versions_of(self, model: str) -> Sequence[LoggedModel]:
+        """Return the versions of a model that the log has rows of, or had; a version that changed has several."""
+        query = select(versions).join(models, models.c.model == versions.c.model).where(models.c.name == model)
+        with reading(self.engine) as connection:
+            rows = connection.execute(query.order_by(versions.c.version)).all()
+        return [LoggedModel.read(model, row.name, row.description) for row in rows]
+
+    def outcomes_of(self, model: str) -> list[str]:
+        """Return the names of the business outcomes that predictions of a model have."""
+        own = select(labels.c.outcome).distinct().join(models, models.c.model == labels.c.model)
+        query = own.where(models.c.name == model, labels.c.outcome != LABEL).order_by(labels.c.outcome)
+        with reading(self.engine) as connection:
+            return list(connection.execute(query).scalars())
 
     def model_names(self) -> list[str]:
         """Return the names of the models that the log has rows of, or had."""
