@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.store import PredictionStore
@@ -76,6 +80,36 @@ def test_a_stop_writes_what_was_answered(bundle: Path, tmp_path: Path) -> None:
         stop(running)
     assert len(askers.ids) > 10
     assert set(askers.ids) <= logged(tmp_path / "state")
+
+
+def test_what_was_answered_is_shown_and_exported_while_the_server_runs(bundle: Path, tmp_path: Path) -> None:
+    state, out = tmp_path / "state", tmp_path / "log.parquet"
+    with service(bundle, state, 2, tmp_path / "log", prediction_log_durability="acknowledged") as running:
+        with Askers(running.address).running() as askers:
+            while len(askers.ids) < 50:
+                time.sleep(0.01)
+            known = list(askers.ids)
+            command = [
+                sys.executable,
+                "-m",
+                "driftgauge",
+                "log",
+                "export",
+                "--state-dir",
+                str(state),
+                "--out",
+                str(out),
+            ]
+            exported = subprocess.run(command, capture_output=True, text=True, timeout=120.0, check=False)
+            assert exported.returncode == 0, exported.stderr
+        shown, address = set(), "/predictions?limit=30&features=false"
+        while address:
+            answer = httpx.get(f"{running.address}{address}", timeout=30.0)
+            shown |= {json.loads(line)["prediction_id"] for line in answer.text.splitlines()}
+            address = f"/predictions{answer.links['next']['url']}" if "next" in answer.links else ""
+        stop(running)
+    assert set(known) <= set(pq.read_table(out)["prediction_id"].to_pylist())
+    assert set(askers.ids) <= shown
 
 
 @pytest.mark.long

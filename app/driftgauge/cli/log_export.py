@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -52,14 +53,12 @@ def export(
     done = Exported(first=int(first.time[0]))
     with _opened(out) as stream:
         file = _file(store, selection, stream, kind, with_labels=with_labels)
-        batch = first
-        while batch is not None:
+        for batch in chain((first,), batches):
             truths = joined_labels(store.engine, batch) if with_labels else None
             written = file.write(batch, truths)
             left_out = done.left_out + len(batch) - written
             done = Exported(done.rows + written, left_out, done.first, int(batch.time[-1]))
             on_batch(done)
-            batch = next(batches, None)
         file.close()
     return done
 
