@@ -93,7 +93,8 @@ class LabelStore:
         keys = list(dict.fromkeys(label.key for label in given))
         with writing(self._engine) as connection:
             _lock(connection)
-            known, found = self._known(connection, keys), self._found(connection, keys)
+            outcomes = {label.outcome for label in given}
+            known, found = self._known(connection, keys, outcomes), self._found(connection, keys)
             join = Join(self._version, at, self._translation(connection, known, found))
             room = MOST_WAITING - self._waiting(connection) if len(found) < len(keys) else 0
             self._write(connection, self._joined(given, join, known, found, room, tally))
@@ -235,10 +236,14 @@ class LabelStore:
     def _waiting(self, connection: Connection) -> int:
         return int(connection.execute(select(func.count()).select_from(labels).where(self._waits)).scalar_one())
 
-    def _known(self, connection: Connection, keys: Sequence[bytes]) -> dict[_Place, KnownLabel]:
-        """Return what is stored of these predictions."""
+    def _known(
+        self, connection: Connection, keys: Sequence[bytes], outcomes: Iterable[str]
+    ) -> dict[_Place, KnownLabel]:
+        """Return what is stored of these outcomes of these predictions."""
         columns = [labels.c[name] for name in ("value", "version", "observed", "time", "seq", "received")]
-        query = select(labels.c.outcome, labels.c.id, *columns).where(labels.c.model == self.model)
+        query = select(labels.c.outcome, labels.c.id, *columns).where(
+            labels.c.model == self.model, labels.c.outcome.in_(outcomes)
+        )  # by the whole primary key, because SQLite would read all labels otherwise
         return {
             (outcome, bytes(key)): KnownLabel(*rest)
             for part in _parts(keys)
