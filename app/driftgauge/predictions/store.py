@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Engine, Table, and_, insert, select
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions.database import open_postgres, open_sqlite, reading, sqlite_file, writing
+from driftgauge.predictions.joined_labels import outcome_names
 from driftgauge.predictions.labels import LABEL
 from driftgauge.predictions.migrations import migrate
 from driftgauge.predictions.packing import pack
 from driftgauge.predictions.reader import Selection, read
 from driftgauge.predictions.rows import LoggedModel, LoggedRows, PredictionBatch
-from driftgauge.predictions.schema import chunks, labels, models, predictions, versions
+from driftgauge.predictions.schema import chunks, models, predictions, versions
 
 _COLUMNS: Final = (
     *("model", "id", "version", "time", "arrival", "score", "prediction", "latency", "source", "caller"),
@@ -129,10 +130,10 @@ class PredictionStore:
 
     def outcomes_of(self, model: str) -> list[str]:
         """Return the names of the business outcomes that predictions of a model have."""
-        own = select(labels.c.outcome).distinct().join(models, models.c.model == labels.c.model)
-        query = own.where(models.c.name == model, labels.c.outcome != LABEL).order_by(labels.c.outcome)
         with reading(self.engine) as connection:
-            return list(connection.execute(query).scalars())
+            number = connection.execute(select(models.c.model).where(models.c.name == model)).scalar()
+            names = [] if number is None else outcome_names(connection, number)
+        return [name for name in names if name != LABEL]
 
     def model_names(self) -> list[str]:
         """Return the names of the models that the log has rows of, or had."""
