@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from driftgauge.drift.performance.outcomes import OutcomeRule, OutcomeSums, judge_outcome
+from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule, OutcomeSums, judge_outcome
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
@@ -116,7 +116,9 @@ class Exposition:
         return value
 
 
-CLICKS = judge_outcome(OutcomeSums(40, 10.0, 10.0, 50), OutcomeRule("event", 60.0))
+CLICKS = judge_outcome(
+    OutcomeSums(40, 10.0, 10.0, 50), OutcomeRule("event", 60.0, limits=OutcomeLimits((0.1, 0.05), (0.9, 0.95)))
+)
 
 
 def facts_of(

@@ -57,6 +57,7 @@ def truth_parts(
             tuple(map(TimeSpan.named, settings.time_windows)),
             settings.label_maturity_seconds,
             is_event_time=settings.clock == "event",
+            outcome_seconds={name: own.rule.seconds for name, own in settings.outcomes.items()},
         ),
         errors=None if truth.errors is None else ErrorDetector(truth.errors, policy.budget, beside=watched),
         labels=None if labels is None else LabelDetector(labels, policy.budget, beside=watched),

@@ -36,7 +36,7 @@ def test_before_the_first_label_there_is_no_time(accept: str) -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_without_a_prediction_log_there_are_no_gauges_of_labels(accept: str) -> None:
     assert values(None, accept) == {}
-    of_outcomes = {gauge.name for gauge in MONITOR_GAUGES if gauge.labels == ("outcome_name",)}
+    of_outcomes = {gauge.name for gauge in MONITOR_GAUGES if gauge.labels[:1] == ("outcome_name",)}
     assert {gauge.name for gauge in MONITOR_GAUGES if gauge.of_labels} == {*OF_LABELS, *of_outcomes}
 
 
@@ -50,6 +50,14 @@ def test_each_outcome_has_its_mean_with_an_interval_and_a_verdict(accept: str) -
     estimate = CLICKS.estimate
     wanted = (0.25, estimate.lower, estimate.upper, 40.0, 0.0)
     assert tuple(found.values()) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_the_limits_of_an_outcome_stand_beside_its_mean(accept: str) -> None:
+    shown = Exposition(accept, [facts_of(small_monitor())])
+    for side, warning, critical in (("below", 0.1, 0.05), ("above", 0.9, 0.95)):
+        limits = shown.children(f"model_outcome_threshold_{side}", "outcome_name", "severity")
+        assert limits == {("click", "warning"): warning, ("click", "critical"): critical}
 
 
 # ---------------------------------------------------------------- estimated performance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from driftgauge.drift.performance.counts import CountLayout
 from driftgauge.drift.performance.intervals import Estimate
 from driftgauge.drift.performance.label_evidence import LabelDetector
+from driftgauge.drift.performance.outcomes import OutcomeSums
 from driftgauge.drift.performance.report import Reference
 from driftgauge.drift.performance.verdict import Held, PerformancePolicy, PerformanceStatus
 from driftgauge.drift.reference.baseline import LABEL, Baseline
@@ -97,15 +98,25 @@ def log(tmp_path: Path) -> Iterator[Log]:
 
 
 def monitor_of(
-    log: Log, *, owner: str = "one", segments: tuple[str, ...] = (), labels: bool = False
+    log: Log,
+    *,
+    owner: str = "one",
+    segments: tuple[str, ...] = (),
+    labels: bool = False,
+    outcomes: Mapping[str, float] | None = None,
 ) -> GroundTruthMonitor:
     target = target_baseline() if labels else None
     layout = CountLayout.of("binary", 2, small_baseline().columns[-1].quantiles)
     return GroundTruthMonitor(
-        TruthStore(log.store.engine, "m", "1"),
+        TruthStore(log.store.engine, "m", "1", tuple(outcomes or {})),
         CohortBuilder(layout, small_baseline(), target, segments),
         Reference(layout, HELD, PerformancePolicy(), target, classes=("no", "yes")),
-        GroundTruthOptions((500, 1_000), (TimeSpan.named("2h"), TimeSpan.named("10m")), maturity_seconds=DAY),
+        GroundTruthOptions(
+            (500, 1_000),
+            (TimeSpan.named("2h"), TimeSpan.named("10m")),
+            maturity_seconds=DAY,
+            outcome_seconds=outcomes or {},
+        ),
         owner=owner,
         labels=None if target is None else LabelDetector(target),
     )
@@ -203,6 +214,36 @@ def test_segments_split_the_rows_by_the_bins_of_a_feature(log: Log) -> None:
     by_feature = {name: sum(own.rows for own in report.segments if own.segment[0] == name) for name in ("city", "flag")}
     assert by_feature == {"city": 600, "flag": 600}
     assert {own.segment[1] for own in report.segments if own.segment[0] == "city"} >= {"north", "south"}
+
+
+def test_outcomes_are_kept_by_cohort_and_by_segment(log: Log) -> None:
+    early, late = log.predict(START, 200), log.predict(START + HOUR, 100)
+    clicks = [GivenLabel(key_of(id_), value, outcome="click") for id_, value in early + late[:50]]
+    log.labels.add(clicks, START + 2 * HOUR)
+    monitor = monitor_of(log, segments=("city",), outcomes={"click": HOUR, "other": DAY})
+    report = evaluated(monitor, START + DAY + 2 * HOUR).report
+    assert report is not None
+    whole = [own.outcomes["click", "", ""] for own in monitor.history()]
+    assert [(own.rows, own.predictions) for own in whole] == [(200, 200), (50, 100)]
+    assert whole[0].total == sum(value for _, value in early)
+    assert report.outcomes["click", "", ""] == whole[1]  # its window is an hour
+    assert report.outcomes["other", "", ""].predictions == 300
+    cities = [own for part, own in report.outcomes.items() if part[:2] == ("click", "city")]
+    assert len(cities) > 1
+    assert (sum(own.rows for own in cities), sum(own.predictions for own in cities)) == (50, 100)
+    assert sum(own.total for own in cities) == whole[1].total
+
+
+def test_an_outcome_that_comes_late_changes_its_cohort(log: Log) -> None:
+    ids = [id_ for id_, _ in log.predict(START, 20)]
+    monitor = evaluated(monitor_of(log, outcomes={"click": DAY}), START + DAY + HOUR)
+    assert monitor.report is not None
+    assert monitor.report.outcomes["click", "", ""] == OutcomeSums(predictions=20)
+    log.labels.add([GivenLabel(key_of(own), 1.0, outcome="click") for own in ids[:5]], START + DAY + HOUR)
+    other = monitor_of(log, owner="two", outcomes={"click": DAY})
+    evaluated(other, START + DAY + HOUR + 120.0)
+    monitor.refresh()
+    assert monitor.report.outcomes["click", "", ""] == OutcomeSums(5, 5.0, 5.0, 20)
 
 
 def test_a_change_of_the_labels_is_found(log: Log) -> None:

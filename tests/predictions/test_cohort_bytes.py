@@ -7,6 +7,7 @@ import pytest
 from driftgauge.drift.performance.cohort import Cohort, count_segments
 from driftgauge.drift.performance.counts import CountLayout, LabelledRows
 from driftgauge.drift.performance.metrics import count
+from driftgauge.drift.performance.outcomes import OutcomeSums
 from driftgauge.predictions.cohort_bytes import cohort_bytes, cohort_of
 
 LAYOUT = CountLayout.of("binary")
@@ -16,7 +17,8 @@ def cohort() -> Cohort:
     rng = np.random.default_rng(0)
     rows = LabelledRows(rng.random(300), rng.integers(0, 2, 300).astype(np.float64))
     segments = count_segments(LAYOUT, rows, "carrier", ("UA", "DL"), rng.integers(0, 2, 300))
-    return Cohort(3_600.0, 7_200.0, 400, 12.5, count(LAYOUT, rows), np.array([100.0, 200.0]), segments)
+    outcomes = {("click", "", ""): OutcomeSums(3, 1.1, 1.21, 400), ("click", "carrier", "UA"): OutcomeSums(1, 1.1)}
+    return Cohort(3_600.0, 7_200.0, 400, 12.5, count(LAYOUT, rows), np.array([100.0, 200.0]), segments, outcomes)
 
 
 def test_a_cohort_reads_back_as_it_was_written() -> None:
@@ -25,6 +27,7 @@ def test_a_cohort_reads_back_as_it_was_written() -> None:
     assert (after.start, after.end, after.predicted, after.lag_seconds) == (3_600.0, 7_200.0, 400, 12.5)
     np.testing.assert_array_equal(after.counts.flat(), before.counts.flat())
     np.testing.assert_array_equal(after.labels, before.labels)
+    assert after.outcomes == before.outcomes
     assert list(after.segments) == list(before.segments)
     for segment, counts in before.segments.items():
         np.testing.assert_array_equal(after.segments[segment].flat(), counts.flat())

@@ -206,6 +206,15 @@ def test_outcomes_of_a_span_of_time_are_summed_up(store: PredictionStore) -> Non
     truth = opened(store, ["a", "b", "c", "d"])
     truth.add([*labels(["a"], 2.0, "revenue"), *labels(["b", "d"], 3.0, "revenue"), *labels(["a"])], AT)
     begin = NOW / 1e6
-    assert truth.outcome_sums("revenue", begin, begin + 0.003) == OutcomeSums(2, 5.0, 13.0, 3)
-    assert truth.outcome_sums("revenue", *ALL) == OutcomeSums(3, 8.0, 22.0, 4)
-    assert truth.outcome_sums("click", *ALL) == OutcomeSums(predictions=4)
+    assert truth.outcome_sums("revenue", begin, begin + 0.003) == {"1": OutcomeSums(2, 5.0, 13.0, 3)}
+    assert truth.outcome_sums("revenue", *ALL) == {"1": OutcomeSums(3, 8.0, 22.0, 4)}
+    assert truth.outcome_sums("click", *ALL) == {"1": OutcomeSums(predictions=4)}
+
+
+def test_outcomes_are_summed_up_by_the_version_that_predicted(store: PredictionStore) -> None:
+    opened(store, ["a", "b"])
+    later = store.register(model(version="2"))
+    store.write([rows(later, ["c"])])
+    truth = LabelStore(store.engine, later)
+    truth.add(labels(["a", "c"], 2.0, "revenue"), AT)
+    assert truth.outcome_sums("revenue", *ALL) == {"1": OutcomeSums(1, 2.0, 4.0, 2), "2": OutcomeSums(1, 2.0, 4.0, 1)}

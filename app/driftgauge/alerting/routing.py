@@ -47,8 +47,9 @@ def _route(options: MonitoringOptions, receiver: str) -> dict[str, Any]:
 def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
     """Return the inhibitions: the worse of two silences the other, and a cause its consequence."""
     feature = [*options.by, *MODEL, "feature_name"]
+    same = ["alertname", *feature, "batch_size_bucket", "outcome_name"]
     return [
-        _inhibit('severity="critical"', 'severity=~"warning|info"', ["alertname", *feature, "batch_size_bucket"]),
+        _inhibit('severity="critical"', 'severity=~"warning|info"', same),
         _inhibit('alertname="DriftgaugeDown"', 'alertname!="DriftgaugeDown"', ["job"]),
         _inhibit('alertname="DriftgaugeServerDown"', 'alertname="ModelEvaluationStale"', [*options.by, "instance"]),
         _inhibit('alertname=~"ModelMissingValues|ModelUnseenCategories"', 'alertname="ModelFeatureDrift"', feature),

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.performance.estimated import ESTIMATED_METRICS, EstimatedMetric
-from driftgauge.drift.performance.outcomes import SEVERITIES, OutcomeReport
+from driftgauge.drift.performance.outcomes import SEVERITIES, Limits, OutcomeLimits, OutcomeReport
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.monitor_gauge import MonitorGauge
@@ -39,6 +39,17 @@ def _of_outcomes(name: str, help: str, value: Callable[[OutcomeReport], float]) 
     return MonitorGauge(name, help, (OUTCOME,), values, of_monitoring=False, of_labels=True)
 
 
+def _of_outcome_limits(name: str, help: str, limits: Callable[[OutcomeLimits], Limits | None]) -> MonitorGauge:
+    """Declare the gauge of a limit of outcomes; it is absent for an outcome without it."""
+
+    def values(facts: MonitorFacts) -> Numbers:
+        known = {} if facts.labels is None else facts.labels.outcomes
+        found = [limits(report.rule.limits) or (math.nan, math.nan) for report in known.values()]
+        return np.array(found, dtype=np.float64).reshape(len(found), 2)
+
+    return MonitorGauge(name, help, (OUTCOME, "severity"), values, of_monitoring=False, of_labels=True)
+
+
 _SEVERITIES: Final = {status: float(number) for number, status in enumerate(SEVERITIES)}
 _MATURE: Final = "Of the newest mature predictions."
 _OUTCOME_GAUGES: Final = (
@@ -64,6 +75,16 @@ _OUTCOME_GAUGES: Final = (
         "model_outcome_severity",
         "Verdict on a business outcome: 0 normal, 1 warning, 2 critical; absent with too few rows.",
         lambda report: _SEVERITIES.get(report.status, math.nan),
+    ),
+    _of_outcome_limits(
+        "model_outcome_threshold_below",
+        "Value below which the whole interval of a business outcome's mean raises an alert.",
+        lambda limits: limits.below,
+    ),
+    _of_outcome_limits(
+        "model_outcome_threshold_above",
+        "Value above which the whole interval of a business outcome's mean raises an alert.",
+        lambda limits: limits.above,
     ),
 )
 _LABEL_GAUGES: Final = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,9 +14,10 @@ from driftgauge.drift.performance.cohort import Cohort, Segment, count_segments,
 from driftgauge.drift.performance.counts import CohortCounts, CountLayout, LabelledRows
 from driftgauge.drift.performance.errors import ErrorRows, class_errors, value_errors
 from driftgauge.drift.performance.metrics import count
+from driftgauge.drift.performance.outcomes import OutcomePart, OutcomeSums, added, sums_of
 from driftgauge.drift.reference.baseline import Baseline
-from driftgauge.predictions.rows import ClassLabel
-from driftgauge.predictions.truth_store import TruthPage, TruthRows, class_indices
+from driftgauge.predictions.rows import ClassLabel, LoggedModel
+from driftgauge.predictions.truth_store import OutcomeRows, TruthPage, TruthRows, class_indices
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class CohortBuilder:
                 part, own = self.count(rows, start, end)
                 cohort = cohort + part
                 seen.append(own)
+            for outcomes in page.outcomes:
+                cohort = replace(cohort, outcomes=added(cohort.outcomes, self._outcomes(outcomes)))
         return cohort.with_largest_segments(), _in_order(seen)
 
     def _alone(self, predicted: int, start: float, end: float) -> Cohort:
@@ -127,17 +130,32 @@ class CohortBuilder:
         return class_errors(correct, rows.scores, rows.actual == 1.0 if self.layout.task == "binary" else None)
 
     def _segments(self, rows: TruthRows, taken: IntArray, labelled: LabelledRows) -> Mapping[Segment, CohortCounts]:
-        if rows.features is None:
-            return {}
         found: dict[Segment, CohortCounts] = {}
-        logged = [feature.name for feature in rows.model.features]
-        for name in self.segments:
-            if name in logged:
-                bins = self.baseline.bins[self.baseline.names.index(name)]
-                cells = rows.features[taken, logged.index(name)]
-                codes = Binner((bins,)).codes(cells[:, None])[:, 0].astype(np.int64)
-                found |= count_segments(self.layout, labelled, name, bins.names, codes)
+        for name, names, codes in self._split(rows.model, rows.features):
+            found |= count_segments(self.layout, labelled, name, names, codes[taken])
         return found
+
+    def _outcomes(self, rows: OutcomeRows) -> dict[OutcomePart, OutcomeSums]:
+        """Return the sums of the outcomes of predictions, and those of their segments."""
+        splits = list(self._split(rows.model, rows.features))
+        found: dict[OutcomePart, OutcomeSums] = {}
+        for outcome, values in rows.values.items():
+            found[outcome, "", ""] = sums_of(values)
+            for feature, names, codes in splits:
+                for code in np.unique(codes).tolist():
+                    found[outcome, feature, names[code]] = sums_of(values[codes == code])
+        return found
+
+    def _split(
+        self, model: LoggedModel, features: FloatArray | None
+    ) -> Iterator[tuple[str, tuple[str, ...], IntArray]]:
+        """Yield each feature of the segments that was logged, the names of its bins, and the bin of each row."""
+        logged = [feature.name for feature in model.features]
+        for name in self.segments:
+            if features is not None and name in logged:
+                bins = self.baseline.bins[self.baseline.names.index(name)]
+                cells = features[:, logged.index(name)]
+                yield name, bins.names, Binner((bins,)).codes(cells[:, None])[:, 0].astype(np.int64)
 
 
 _NONE: Final = SeenRows(np.zeros(0), np.zeros((0, 2)), np.zeros(0))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from driftgauge.drift.performance import errors_json
-from driftgauge.drift.performance.cohort import Cohort, Segment, merged
+from driftgauge.drift.performance.cohort import MOST_SEGMENTS, Cohort, Segment, merged
 from driftgauge.drift.performance.counts import CohortCounts
 from driftgauge.drift.performance.errors import ErrorDetector, ErrorEvidence
 from driftgauge.drift.performance.label_evidence import LabelDetector
+from driftgauge.drift.performance.outcomes import OutcomeParts, added, largest_parts
 from driftgauge.drift.performance.report import EvidenceFacts, GroundTruth, PerformanceReport, Reference, report_of
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.monitor import ground_truth_state as states
@@ -43,6 +44,8 @@ class GroundTruthOptions:
     maturity_seconds: float = 86_400.0
     is_event_time: bool = False
     """Whether the time of day is that of the newest prediction."""
+    outcome_seconds: Mapping[str, float] = field(default_factory=dict)
+    """The window of each business outcome."""
 
     @property
     def main(self) -> str:
@@ -70,7 +73,7 @@ class TruthParts:
         """Return the monitor of the version in an open log; it blocks."""
         store.register(self.model)
         return GroundTruthMonitor(
-            TruthStore(store.engine, self.model.name, self.model.version),
+            TruthStore(store.engine, self.model.name, self.model.version, tuple(self.options.outcome_seconds)),
             self.builder,
             self.reference,
             self.options,
@@ -259,7 +262,16 @@ class GroundTruthMonitor:
                 own = [cohort for cohort in cohorts if cohort.start >= since]
                 windows[span.name] = replace(merged(own, self._builder.empty(since, upto)), segments={})
         errors, labels = self._evidence(state), self._label_evidence(state)
-        return GroundTruth(now, upto, windows, _facts(errors), _facts(labels))
+        outcomes = self._outcomes(cohorts, upto)
+        return GroundTruth(now, upto, windows, _facts(errors), _facts(labels), outcomes)
+
+    def _outcomes(self, cohorts: list[Cohort], upto: float) -> OutcomeParts:
+        """Return the sums of each business outcome and its segments over its window."""
+        found: OutcomeParts = {}
+        for cohort in cohorts:
+            newest = {name for name, seconds in self.options.outcome_seconds.items() if cohort.start >= upto - seconds}
+            found = added(found, {part: own for part, own in cohort.outcomes.items() if part[0] in newest})
+        return largest_parts(found, MOST_SEGMENTS)
 
     def _newest(self, upto: float, rows: int) -> Cohort:
         """Return the newest rows with a label."""

@@ -8,6 +8,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from driftgauge.drift.performance.outcomes import parts_json, parts_of
 from driftgauge.drift.performance.report import EvidenceFacts, GroundTruth
 from driftgauge.monitor.cohort_builder import CohortBuilder
 from driftgauge.predictions.cohort_bytes import cohort_bytes, cohort_of, layout_digest
@@ -81,6 +82,7 @@ def _truth_json(truth: GroundTruth) -> dict[str, Any]:
         "windows": {name: base64.b64encode(cohort_bytes(own)).decode() for name, own in truth.windows.items()},
         "errors": None if truth.errors is None else asdict(truth.errors),
         "labels": None if truth.labels is None else asdict(truth.labels),
+        "outcomes": parts_json(truth.outcomes),
     }
 
 
@@ -93,4 +95,5 @@ def _truth_of(content: dict[str, Any], builder: CohortBuilder) -> GroundTruth:
         windows={name: cohort_of(base64.b64decode(own), builder.layout, builder.label_bins) for name, own in windows},
         errors=None if errors is None else EvidenceFacts(**errors),
         labels=None if labels is None else EvidenceFacts(**labels),
+        outcomes=parts_of(content.get("outcomes", [])),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, judge_outcome
+from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, judge_versions
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABELS, OUTCOMES
 from driftgauge.monitor.problems import Problems
@@ -101,7 +101,7 @@ class LabelIntake:
         if self._rules and time.monotonic() - self._judged_at >= OUTCOME_SECONDS:
             end = self._mature()
             self.outcomes = {
-                name: judge_outcome(store.outcome_sums(name, end - rule.seconds, end), rule)
+                name: judge_versions(store.outcome_sums(name, end - rule.seconds, end), rule)
                 for name, rule in self._rules.items()
             }
             self._judged_at = time.monotonic()

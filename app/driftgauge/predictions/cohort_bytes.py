@@ -11,6 +11,7 @@ import numpy as np
 
 from driftgauge.drift.performance.cohort import Cohort, empty_cohort
 from driftgauge.drift.performance.counts import CountLayout
+from driftgauge.drift.performance.outcomes import parts_json, parts_of
 
 _VERSION: Final = 1
 _LEVEL: Final = 1
@@ -31,6 +32,7 @@ def cohort_bytes(cohort: Cohort) -> bytes:
         "predicted": cohort.predicted,
         "lag_seconds": cohort.lag_seconds,
         "segments": list(cohort.segments),
+        **({"outcomes": parts_json(cohort.outcomes)} if cohort.outcomes else {}),
     }
     numbers = [cohort.labels, cohort.counts.flat(), *(own.flat() for own in cohort.segments.values())]
     text = json.dumps(head, separators=(",", ":")).encode()
@@ -61,4 +63,5 @@ def cohort_of(content: bytes, layout: CountLayout, label_bins: int) -> Cohort:
         empty.counts.like(rows[0]),
         values[:label_bins],
         {segment: empty.counts.like(row) for segment, row in zip(names, rows[1:], strict=True)},
+        parts_of(head.get("outcomes", [])),
     )

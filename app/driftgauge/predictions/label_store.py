@@ -184,17 +184,31 @@ class LabelStore:
         integers = [np.array(column, np.int64) for column in (seq, version, time, observed)]
         return LabelRows(integers[0], np.array(value, np.float64), *integers[1:])
 
-    def outcome_sums(self, outcome: str, begin: float, end: float) -> OutcomeSums:
-        """Return the sums of an outcome of predictions made from `begin` to `end`, seconds since 1970."""
+    def outcome_sums(self, outcome: str, begin: float, end: float) -> dict[str, OutcomeSums]:
+        """Return the sums of an outcome of predictions made from `begin` to `end`, by their model version.
+
+        Times are seconds since 1970.
+        """
         since, until = _micro(begin), _micro(end)
-        value, made = labels.c.value, predictions.c
-        sums = select(func.count(), func.sum(value), func.sum(value * value)).where(
-            self._is(outcome), labels.c.time >= since, labels.c.time < until
+        own, made, value = labels.c, predictions.c, labels.c.value
+        sums = select(own.version, func.count(), func.sum(value), func.sum(value * value)).where(
+            self._is(outcome), own.time >= since, own.time < until
         )
-        count = select(func.count()).where(made.model == self.model, made.time >= since, made.time < until)
+        counts = select(made.version, func.count()).where(
+            made.model == self.model, made.time >= since, made.time < until
+        )
+        names = select(versions.c.version, versions.c.name).where(versions.c.model == self.model)
+        found: dict[int, OutcomeSums] = {}
         with reading(self._engine) as connection:
-            rows, total, squares = connection.execute(sums).one()
-            return OutcomeSums(rows, total or 0.0, squares or 0.0, connection.execute(count).scalar_one())
+            for version, predicted in connection.execute(counts.group_by(made.version)):
+                found[version] = OutcomeSums(predictions=predicted)
+            for version, rows, total, squares in connection.execute(sums.group_by(own.version)):
+                found[version] = found.get(version, OutcomeSums()) + OutcomeSums(rows, total, squares)
+            known = {row.version: row.name for row in connection.execute(names)}
+        together: dict[str, OutcomeSums] = {}
+        for version, part in found.items():
+            together[known[version]] = together.get(known[version], OutcomeSums()) + part
+        return together
 
     # ------------------------------------------------------------ parts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,21 +47,35 @@ class TruthRows:
 
 
 @dataclass(frozen=True)
+class OutcomeRows:
+    """Predictions of one model version, with and without outcomes, in the order of their time."""
+
+    model: LoggedModel
+    values: Mapping[str, FloatArray]
+    """By outcome, shape [n]; NaN where it is not known."""
+    features: FloatArray | None = None
+    """Shape [n, features], if they were asked for."""
+
+
+@dataclass(frozen=True)
 class TruthPage:
-    """Predictions that were read together: how many, and those that have a label."""
+    """Predictions that were read together: how many, those that have a label, and all with their outcomes."""
 
     predicted: int
     rows: Sequence[TruthRows]
+    outcomes: Sequence[OutcomeRows] = ()
+    """Empty if no outcome is named."""
 
 
 class TruthStore:
     """The cohorts of one model version, beside its predictions and labels."""
 
-    def __init__(self, engine: Engine, model: str, version: str) -> None:
-        """Use a migrated database in which the version is registered."""
+    def __init__(self, engine: Engine, model: str, version: str, outcomes: Sequence[str] = ()) -> None:
+        """Use a migrated database in which the version is registered; read these business outcomes."""
         self._engine = engine
         self._name = model
         self._version = version
+        self._outcomes: Final = tuple(outcomes)
         with reading(engine) as connection:
             self._model: int = connection.execute(select(models.c.model).where(models.c.name == model)).scalar_one()
         self._known: dict[int, LoggedModel] = {}
@@ -154,7 +168,7 @@ class TruthStore:
             return int(connection.execute(query).scalar_one())
 
     def changed_since(self, received: int, most: int = _ROWS) -> tuple[list[float], int]:
-        """Return the times of predictions whose label arrived after a moment, and the moment of the last of them.
+        """Return the times of predictions whose label or outcome arrived after a moment, and the last one's moment.
 
         Moments are microseconds since 1970. At most `most` labels are read, and all that arrived at the same moment.
         """
@@ -167,7 +181,7 @@ class TruthStore:
             if last is None or last <= received:
                 return [], received
             query = select(own.time).where(
-                *(own.model == self._model, own.outcome == LABEL, own.time.is_not(None)),
+                *(own.model == self._model, own.outcome.in_((LABEL, *self._outcomes)), own.time.is_not(None)),
                 *(own.received > received, own.received <= last),
             )
             found = connection.execute(query).scalars()
@@ -177,7 +191,7 @@ class TruthStore:
         """Yield the predictions of a span, seconds since 1970, in order, and the labels that have come for them."""
         selection = Selection(self._name, self._version, since, until, with_features=with_features)
         for batch in read(self._engine, selection):
-            yield TruthPage(len(batch), self._joined(batch))
+            yield TruthPage(len(batch), self._joined(batch), self._with_outcomes(batch) if self._outcomes else ())
 
     def newest(self, until: float, most: int) -> list[TruthRows]:
         """Return the newest predictions before a time that have a label, at most so many, oldest first."""
@@ -225,6 +239,28 @@ class TruthStore:
                 )
             )
         return result
+
+    def _with_outcomes(self, batch: PredictionBatch) -> list[OutcomeRows]:
+        """Return the rows of a batch with their outcomes."""
+        own = labels.c
+        query = select(own.seq, own.outcome, own.value).where(
+            *(own.model == self._model, own.outcome.in_(self._outcomes)),
+            *(own.time >= int(batch.time[0]), own.time <= int(batch.time[-1])),
+        )
+        values = {name: np.full(len(batch), np.nan) for name in self._outcomes}
+        places = {seq: place for place, seq in enumerate(batch.seq.tolist())}
+        with reading(self._engine) as connection:
+            for seq, name, value in connection.execute(query):
+                if (place := places.get(seq)) is not None:
+                    values[name][place] = value
+        return [
+            OutcomeRows(
+                batch.models[version],
+                {name: found[batch.rows_of(version)] for name, found in values.items()},
+                batch.features.get(version),
+            )
+            for version in np.unique(batch.version).tolist()
+        ]
 
     def _truths(self, rows: Sequence[Any]) -> list[TruthRows]:
         """Return labels with their predictions by the number of their version."""

@@ -10,8 +10,13 @@ from driftgauge.drift.performance.outcomes import (
     OutcomeLimits,
     OutcomeRule,
     OutcomeSums,
+    added,
     judge_outcome,
+    judge_versions,
+    largest_parts,
     outcome_estimate,
+    segments_of,
+    sums_of,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +102,29 @@ def test_a_report_counts_absent_outcomes_and_still_says_how_many_came() -> None:
     report = judge_outcome(sums([1.0] * 10, predictions=100), rule)
     assert (report.estimate.value, report.rows, report.coverage, report.status) == (0.1, 100, 0.1, "critical")
     assert judge_outcome(OutcomeSums(), rule).status == "insufficient_data"
+
+
+def test_each_version_is_judged_and_all_together() -> None:
+    rule = OutcomeRule("number", 60.0, limits=OutcomeLimits(below=(1.5, 0.5)))
+    report = judge_versions({"1": sums([2.0] * 40), "2": sums([1.0] * 40)}, rule)
+    assert (report.rows, report.estimate.value, report.status) == (80, 1.5, "normal")
+    assert {name: own.status for name, own in report.versions.items()} == {"1": "normal", "2": "warning"}
+    assert judge_versions({}, rule).status == "insufficient_data"
+
+
+def test_unknown_outcomes_count_as_predictions_alone() -> None:
+    assert sums_of(np.array([1.0, math.nan, 3.0])) == OutcomeSums(2, 4.0, 10.0, 3)
+
+
+def test_segments_are_those_with_the_most_predictions() -> None:
+    parts = {("click", "city", str(n)): OutcomeSums(1, 1.0, 1.0, predictions=n) for n in range(30)}
+    parts |= {("click", "", ""): OutcomeSums(predictions=0), ("revenue", "city", "1"): OutcomeSums(predictions=99)}
+    kept = largest_parts(parts, 2)
+    assert list(kept) == [("click", "", ""), ("revenue", "city", "1"), ("click", "city", "29")]
+    shown = segments_of(parts, "click", OutcomeRule("event", 60.0))
+    assert [own.value for own in shown] == [str(n) for n in range(29, 9, -1)]
+
+
+def test_parts_add_up() -> None:
+    one, two = {("a", "", ""): OutcomeSums(1, 2.0, 4.0, 3)}, {("b", "", ""): OutcomeSums(predictions=1)}
+    assert added(added(one, two), one) == {("a", "", ""): OutcomeSums(2, 4.0, 8.0, 6), **two}

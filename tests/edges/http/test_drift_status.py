@@ -150,6 +150,8 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "estimated_performance": estimated_json(monitor.last.estimated),
                 "performance": None,
                 "release": None,
+                "labels": None,
+                "outcomes": {},
                 "news": None,
                 "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
             }

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from driftgauge.edges.http.openapi.schemas_labels import LabelsAnswer
+from driftgauge.edges.http.openapi.schemas_performance import PerformanceHistory
+from driftgauge.edges.http.openapi.schemas_status import DriftStatus
 from driftgauge.errors import PredictionLogError
 
 from tests.examples import Example
@@ -176,3 +178,44 @@ def test_outcomes_of_mature_predictions_have_gauges(binary: Example, tmp_path: P
             name: running.metric(f"model_outcome_{name}", outcome_name="click") for name in ("mean", "rows", "severity")
         }
     assert found == {"mean": 0.7, "rows": 100.0, "severity": 1.0}
+
+
+def test_the_status_the_history_and_the_page_say_labels_and_outcomes(binary: Example, tmp_path: Path) -> None:
+    feature = binary.bundle.baseline.names[0]
+    options: dict[str, Any] = {
+        "outcomes": {"click": {"kind": "event", "below": [0.9, 0.5], "window": "1d"}},
+        "label_maturity_seconds": 0,
+        "performance_segments": (feature,),
+    }
+    clock = [1_700_000_000.0]
+    with served(binary, now=lambda: clock[0], state_dir=tmp_path, **options) as running:
+        ids = predicted(running, binary, 100)
+        clicks = [{"prediction_id": own, "label": 1, "outcomes": {"click": n < 70}} for n, own in enumerate(ids)]
+        post(running, clicks)
+        clock[0] += 3 * 3_600.0
+        model = running.context.model().monitoring
+        assert model.labels is not None
+        assert model.truth is not None
+        model.labels._judged_at = -math.inf
+        model.labels.settle()
+        while model.truth.step():
+            pass
+        status = running.status()
+        history = running.client.get("/performance", params={"segment": feature}).json()
+        page = running.client.get("/", headers={"accept": "text/html"}).text
+    DriftStatus.model_validate(status)
+    PerformanceHistory.model_validate(history)
+    assert (status["labels"]["results"]["matched"], status["labels"]["waiting"]) == (100, 0)
+    assert status["labels"]["last_received_at"] == "2023-11-14T22:13:20Z"
+    click = status["outcomes"]["click"]
+    assert (click["status"], click["rows"], click["mean"]["value"]) == ("warning", 100, 0.7)
+    assert click["limits"] == {"below": {"warning": 0.9, "critical": 0.5}, "above": None}
+    assert {name: own["rows"] for name, own in click["versions"].items()} == {status["model_version"]: 100}
+    assert [(own["feature"], own["rows"]) for own in click["segments"]] == [(feature, 100)]
+    assert history["outcomes"] == status["outcomes"]
+    (cohort,) = history["cohorts"]
+    assert (cohort["outcomes"]["click"]["mean"]["value"], cohort["outcomes"]["click"]["predictions"]) == (0.7, 100)
+    assert [own["rows"] for own in cohort["outcomes"]["click"]["segments"]] == [100]
+    assert "Business outcomes" in page
+    assert "Beyond its limit" in page
+    assert 'id="labels"' in page

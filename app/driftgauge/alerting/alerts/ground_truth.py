@@ -1,4 +1,4 @@
-"""Alerts on ground truth: labels that no longer come, and predictions that have become worse."""
+"""Alerts on ground truth: labels that no longer come, and predictions or business outcomes that are worse."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def ground_truth_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     yield _missing(options, scope)
     for severity in LIMITS:
         yield _degraded(options, scope, severity)
+    for severity in LIMITS:
+        yield _outcome(options, scope, severity)
 
 
 def _degraded(options: MonitoringOptions, scope: Scope, severity: Limit) -> Alert:
@@ -38,6 +40,22 @@ def _degraded(options: MonitoringOptions, scope: Scope, severity: Limit) -> Aler
         f"The predictions of {MODEL} have become worse.",
         f"On matured predictions of {MODEL} with ground truth a metric has dropped significantly against its "
         "held-out value, or is beyond its floor.",
+        keeps=("model_name", "model_version"),
+    )
+
+
+def _outcome(options: MonitoringOptions, scope: Scope, severity: Limit) -> Alert:
+    """Return the alert on a business outcome of at least a severity; the worst of all replicas counts."""
+    level = SEVERITIES.index(severity)
+    outcome = scope.model("outcome_name")
+    return Alert(
+        "ModelOutcomeBeyondLimit",
+        severity,
+        f"max by ({outcome}) (min_over_time(model_outcome_severity[{options.window}])) >= {level}",
+        options.hold,
+        f"A business outcome of {MODEL} is beyond its limit.",
+        f"The outcome {{{{ $labels.outcome_name }}}} of matured predictions of {MODEL} is beyond its limit with its "
+        "whole 95 % interval.",
         keeps=("model_name", "model_version"),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.performance.counts import CohortCounts, CountLayout, LabelledRows
 from driftgauge.drift.performance.metrics import count, no_rows
+from driftgauge.drift.performance.outcomes import OutcomeParts, added, largest_parts
 
 Segment = tuple[str, str]
 """A feature, and the name of its bin."""
@@ -34,6 +35,8 @@ class Cohort:
     labels: FloatArray
     """Labels in each bin of the target's baseline, shape [K]; shape [0] without it."""
     segments: Mapping[Segment, CohortCounts] = field(default_factory=dict)
+    outcomes: OutcomeParts = field(default_factory=dict)
+    """Sums of business outcomes."""
 
     @property
     def rows(self) -> int:
@@ -62,12 +65,13 @@ class Cohort:
             self.counts + other.counts,
             self.labels + other.labels,
             segments,
+            added(self.outcomes, other.outcomes),
         )
 
     def with_largest_segments(self, most: int = MOST_SEGMENTS) -> Cohort:
         """Return the cohort with the segments of the most rows."""
-        kept = largest_segments(self.segments, most)
-        return Cohort(self.start, self.end, self.predicted, self.lag_seconds, self.counts, self.labels, kept)
+        kept, outcomes = largest_segments(self.segments, most), largest_parts(self.outcomes, most)
+        return replace(self, segments=kept, outcomes=outcomes)
 
 
 def empty_cohort(layout: CountLayout, label_bins: int, start: float, end: float) -> Cohort:

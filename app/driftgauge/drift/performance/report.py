@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from driftgauge.drift.performance.cohort import Cohort, Segment, largest_segment
 from driftgauge.drift.performance.counts import CountLayout
 from driftgauge.drift.performance.intervals import Estimate
 from driftgauge.drift.performance.metrics import class_recalls, measure
+from driftgauge.drift.performance.outcomes import OutcomeParts
 from driftgauge.drift.performance.verdict import (
     Held,
     PerformancePolicy,
@@ -96,6 +97,8 @@ class GroundTruth:
     """The evidence of concept drift."""
     labels: EvidenceFacts | None = None
     """The evidence that the labels have changed."""
+    outcomes: OutcomeParts = field(default_factory=dict)
+    """Sums of business outcomes, each over its own window."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class PerformanceReport:
     status: PerformanceStatus
     severity: Limit | None
     reason: str
+    outcomes: OutcomeParts = field(default_factory=dict)
+    """Sums of business outcomes and their segments, each over its own window."""
 
     @property
     def main_window(self) -> WindowPerformance:
@@ -169,6 +174,7 @@ def report_of(truth: GroundTruth, reference: Reference, main: str, judged: tuple
         status=worst.status,
         severity=worst.severity,
         reason=worst.reason,
+        outcomes=truth.outcomes,
     )
 
 

@@ -11,7 +11,10 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.intervals import LEVEL, Estimate
 from driftgauge.drift.performance.metrics import measure
+from driftgauge.drift.performance.outcomes import OutcomeKind
 from driftgauge.drift.performance.report import EvidenceFacts, LabelDrift, PerformanceReport, WindowPerformance
+from driftgauge.edges.formats.estimates import estimate_json
+from driftgauge.edges.formats.outcomes import outcome_means
 
 Span = Literal["hour", "day", "week", "month"]
 SPANS: Final[tuple[Span, ...]] = get_args(Span)
@@ -55,11 +58,6 @@ def _held_out(report: PerformanceReport) -> dict[str, Any] | None:
 def metrics_json(metrics: Mapping[str, Estimate]) -> dict[str, Any]:
     """Return metrics with their intervals; unknown ones are left out."""
     return {name: estimate_json(own) for name, own in metrics.items() if own.is_known}
-
-
-def estimate_json(estimate: Estimate) -> dict[str, float]:
-    """Return a number with its interval."""
-    return {"value": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
 
 
 def _window(window: WindowPerformance, classes: Sequence[str]) -> dict[str, Any]:
@@ -143,7 +141,12 @@ def span_around(at: float, span: Span) -> tuple[float, float]:
     return first.timestamp(), following.timestamp()
 
 
-def history_json(cohorts: Iterable[Cohort], span: Span, segment: str | None = None) -> dict[str, Any]:
+def history_json(
+    cohorts: Iterable[Cohort],
+    span: Span,
+    segment: str | None = None,
+    outcomes: Mapping[str, OutcomeKind] | None = None,
+) -> dict[str, Any]:
     """Return the performance by cohort; with a `segment`, a feature, also by its values."""
     return {
         "by": span,
@@ -158,6 +161,7 @@ def history_json(cohorts: Iterable[Cohort], span: Span, segment: str | None = No
                     for (name, value), counts in own.segments.items()
                     if name == segment
                 ],
+                "outcomes": outcome_means(own.outcomes, outcomes or {}, segment),
             }
             for own in cohorts_by(cohorts, span)
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import Request
@@ -19,6 +20,7 @@ from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_jso
 from driftgauge.edges.formats.estimated_performance import estimated_json
 from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
+from driftgauge.edges.http.ground_truth import labels_json, labels_of, outcomes_of
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import monitoring_of
@@ -35,6 +37,16 @@ MORE: Final = (
     "(all columns, all windows; or a list of windows)."
 )
 """What a summary says of the rest."""
+
+
+@dataclass(frozen=True)
+class TruthSections:
+    """What is known of the truth of predictions."""
+
+    performance: PerformanceReport | None = None
+    labels: Mapping[str, Any] | None = None
+    """None without a prediction log."""
+    outcomes: Mapping[str, Any] = field(default_factory=dict)
 
 
 HTML: Final = "html"
@@ -57,12 +69,14 @@ async def status(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     problems, state = await monitoring.state(model)
     selection = selected(request.query_params, monitor.last.report)
+    labels = None if model.labels is None else labels_of(await model.facts())
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
     release = await release_summary(monitoring, model)
 
     def answer() -> Response:
         now = monitoring.clock()
-        found = drift_status(monitor, problems, state, now, selection, news, model.performance, release)
+        truth = TruthSections(model.performance, labels_json(labels), outcomes_of(model))
+        found = drift_status(monitor, problems, state, now, selection, news, truth, release)
         return large_json(found, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
@@ -111,10 +125,11 @@ def drift_status(
     now: float,
     selection: Selection = SUMMARY,
     news: News | None = None,
-    performance: PerformanceReport | None = None,
+    truth: TruthSections | None = None,
     release: ReleaseSummary | None = None,
 ) -> dict[str, Any]:
     """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
+    known = truth or TruthSections()
     return {
         "model_name": monitor.model_name,
         "model_version": monitor.model_version,
@@ -122,8 +137,10 @@ def drift_status(
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
-        "performance": performance_json(performance),
         "release": release_json(release),
+        "performance": performance_json(known.performance),
+        "labels": known.labels,
+        "outcomes": known.outcomes,
         "more": MORE if selection.is_summary else None,
         "news": news_json(news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},

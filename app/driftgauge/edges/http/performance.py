@@ -12,6 +12,7 @@ from starlette.responses import Response
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.performance import SPANS, Span, history_json, performance_json, span_around
 from driftgauge.edges.http.encodings import wants_gzip
+from driftgauge.edges.http.ground_truth import outcomes_of
 from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.edges.http.queries import large_json, since_of
 from driftgauge.errors import Reason, Refused
@@ -30,12 +31,15 @@ async def performance(request: Request) -> Response:
     begin = -math.inf if since is None else span_around(since, span)[0]
     cohorts = [] if truth is None else await truth.history(begin)
 
+    kinds = {name: own.kind for name, own in model.settings.outcomes.items()}
+
     def answer() -> Response:
         found: dict[str, Any] = {
             "model_name": model.model_name,
             "model_version": model.model_version,
             "performance": performance_json(model.performance),
-            **history_json(cohorts, span, query.get("segment")),
+            "outcomes": outcomes_of(model),
+            **history_json(cohorts, span, query.get("segment"), kinds),
         }
         return large_json(found, small=small)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftgauge.drift.performance.held_out import Estimated
+from driftgauge.drift.performance.outcomes import OutcomeParts, OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
@@ -53,6 +54,20 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """The labels that came in since the state was created."""
+
+    results: Mapping[str, int]
+    """Labels by what became of them."""
+    waiting: int
+    """Labels whose predictions are not logged yet."""
+    mean_lag_seconds: float
+    """Mean time from a prediction until its label became known, NaN without labels."""
+    last_received: float | None
+    """When the newest arrived, seconds since 1970; None before the first."""
+
+
+@dataclass(frozen=True)
 class Links:
     """Addresses that the page links to, relative to itself; None for what a service does not have."""
 
@@ -86,6 +101,12 @@ class PageFacts:
     health: Health = field(default_factory=Health)
     performance: PerformanceReport | None = None
     """The performance on predictions with ground truth; None without a prediction log."""
+    labels: Labels | None = None
+    """None without a prediction log."""
+    outcomes: Mapping[str, OutcomeReport] = field(default_factory=dict)
+    """The business outcomes that the settings name."""
+    outcome_parts: OutcomeParts = field(default_factory=dict)
+    """The sums of business outcomes by segment."""
     estimated: Estimated | None = None
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     releases: ReleasesFacts | None = None

@@ -67,14 +67,15 @@ def performance_view(report: PerformanceReport | None) -> PerformanceView | None
             SegmentRow(
                 f"{own.segment[0]}: {own.segment[1]}",
                 f"{own.rows:,}",
-                [_interval(own.metrics[name]) for name in judged],
+                [interval(own.metrics[name]) for name in judged],
             )
             for own in report.segments
         ],
     )
 
 
-def _interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate) -> str:
+    """Return a number with its interval in words; a dash if it is not known."""
     if not estimate.is_known:
         return "–"
     if math.isnan(estimate.lower) or math.isnan(estimate.upper):
@@ -83,7 +84,7 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _beside(metric: MetricVerdict) -> str:
-    text = _interval(metric.current)
+    text = interval(metric.current)
     if metric.held_out is not None:
         text += f", {short(metric.held_out)} on the held-out rows"
     return text if metric.limit is None else f"{text}, limit {short(metric.limit)}"

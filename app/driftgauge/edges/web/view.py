@@ -19,6 +19,7 @@ from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
+from driftgauge.edges.web.outcomes import OutcomeRow, labels_list, outcome_rows
 from driftgauge.edges.web.performance import PerformanceView, performance_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
 from driftgauge.edges.web.releases import ReleasesView, releases_view
@@ -106,6 +107,8 @@ class PageView:
     estimated: EstimatedView | None
     performance: PerformanceView | None
     releases: ReleasesView | None
+    labels: Mapping[str, str]
+    outcomes: Sequence[OutcomeRow]
     health: Mapping[str, str]
     problems: Sequence[str]
     state_notes: Sequence[str]
@@ -157,6 +160,8 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         performance=performance_view(facts.performance) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
+        labels=labels_list(facts.labels) if is_overview else {},
+        outcomes=outcome_rows(facts.outcomes, facts.outcome_parts) if is_overview else [],
         health=_health(facts),
         problems=facts.health.problems,
         state_notes=facts.health.notes,

@@ -10,14 +10,7 @@ from driftgauge.drift.performance.verdict import PerformanceStatus
 from driftgauge.drift.verdict.rule import Limit, Severity
 from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented
-
-
-class Interval(Documented):
-    """A number with its 95 % interval; null where the rows are too few for one."""
-
-    value: float
-    lower: float | None
-    upper: float | None
+from driftgauge.edges.http.openapi.schemas_outcomes import CohortOutcome, Interval, Outcome, SeverityThresholds
 
 
 class JudgedMetric(Interval):
@@ -79,13 +72,6 @@ class LabelBin(Documented):
     reference_ratio: float
 
 
-class SeverityThresholds(Documented):
-    """A threshold for each severity."""
-
-    warning: float
-    critical: float
-
-
 class LabelDrift(Documented):
     """The labels of the main window against the target of the reference."""
 
@@ -123,6 +109,7 @@ class PerformanceCohort(_LabelledRows):
     end: str
     metrics: dict[str, Interval]
     segments: list[SegmentMetrics]
+    outcomes: dict[str, CohortOutcome] = Field(description="Business outcomes by name.")
 
 
 class PerformanceHistory(Documented):
@@ -131,6 +118,7 @@ class PerformanceHistory(Documented):
     model_name: str
     model_version: str
     performance: PerformanceSummary | None = Field(description="Null without a prediction log.")
+    outcomes: dict[str, Outcome] = Field(description="Business outcomes by name, each over its own window.")
     by: str
     cohorts: list[PerformanceCohort]
 

@@ -11,6 +11,7 @@ from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, Column
 from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
+from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
 from driftgauge.edges.http.openapi.schemas_versions import ReleaseSummary
 
@@ -190,6 +191,8 @@ class DriftStatus(Documented):
     estimated_performance: EstimatedPerformance
     performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
     release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")
+    labels: LabelsSummary | None = Field(description="The labels that came in; null without a prediction log.")
+    outcomes: dict[str, Outcome] = Field(description="Business outcomes by name, each over its own window.")
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring
