@@ -249,6 +249,20 @@ def test_the_oldest_version_goes_when_there_are_more_than_three(bundles: Path, b
         assert refused.status_code == 409
 
 
+def test_versions_that_are_not_live_go_with_their_state_after_a_time(bundles: Path, binary: Example) -> None:
+    name, folder = name_of(binary), bundles.parent / "state" / name_of(binary)
+    with running(bundles, body_timeout_seconds=0.1, retired_state_seconds=0.5) as own:
+        answering(own, binary)
+        load(own, name, "3", mode="shadow")
+        own.client.request("DELETE", f"/models/{name}/versions/3", json={"reason": "seen enough"}, timeout=60.0)
+        load(own, name, "2")
+        until(lambda: roles(own, name) == {"2": "live"})
+        assert [path.name for path in folder.iterdir()] == ["2"]
+        assert answering(own, binary) == "2"
+        shown = {dict(labels)["model_version"] for sample, labels in own.metrics() if sample == "model_live"}
+        assert shown == {"2"}
+
+
 def test_releases_are_compared_once_both_have_enough_requests(bundles: Path, binary: Example) -> None:
     name = name_of(binary)
     with running(bundles) as own:
