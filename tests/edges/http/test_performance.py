@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceHistory
 from driftgauge.edges.http.openapi.schemas_status import DriftStatus
+from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.labels import GivenLabel
@@ -46,6 +47,18 @@ def server(binary: Example, tmp_path: Path, clock: Clock) -> Iterator[Served]:
     }
     with served(binary, now=clock, state_dir=tmp_path, **options) as running:
         yield running
+
+
+def test_a_history_that_cannot_be_read_is_unavailable(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = server.context.model().monitoring.truth
+    assert truth is not None
+
+    async def fails(*_: object) -> None:
+        raise PredictionLogError("the disk is full")
+
+    monkeypatch.setattr(truth, "history", fails)
+    answer = server.client.get("/performance")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "prediction_log_not_read")
 
 
 def get(server: Served, path: str, **query: Any) -> Any:

@@ -74,7 +74,7 @@ MONITORING_ROUTES: Final = (
         "GET",
         "/performance",
         performance.performance,
-        (200, 404, 422),
+        (200, 404, 422, 503),
         "monitoring",
         READ,
         schemas_performance.PerformanceHistory,

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.performance import SPANS, Span, history_json, performance_json, span_around
 from driftgauge.edges.http.encodings import wants_gzip
+from driftgauge.edges.http.errors import error_response
 from driftgauge.edges.http.ground_truth import outcomes_of
 from driftgauge.edges.http.monitoring import monitoring_of
 from driftgauge.edges.http.queries import large_json, since_of
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import PredictionLogError, Reason, Refused
 
 DEFAULT_SPAN: Final[Span] = "day"
 
@@ -29,7 +30,11 @@ async def performance(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     truth = model.truth
     begin = -math.inf if since is None else span_around(since, span)[0]
-    cohorts = [] if truth is None else await truth.history(begin)
+    try:
+        cohorts = [] if truth is None else await truth.history(begin)
+    except PredictionLogError:
+        message = "the database of the prediction log cannot be read: see the server's log, and try again in a moment"
+        return error_response(Reason.PREDICTION_LOG_NOT_READ, message)
 
     kinds = {name: own.kind for name, own in model.settings.outcomes.items()}
 
