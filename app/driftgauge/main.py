@@ -14,9 +14,6 @@ from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
 from driftgauge.composition import WatchedModel, check_service, check_state, compose_model, compose_service
-from driftgauge.drift.performance.intervals import Estimate
-from driftgauge.drift.performance.report import BundleTruth
-from driftgauge.drift.performance.verdict import Held
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
@@ -43,6 +40,7 @@ from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import BundleError, SettingsError, StateError
 from driftgauge.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.models.bundle import Bundle, BundleInfo
+from driftgauge.models.bundle_truth import truth_of
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
@@ -240,17 +238,8 @@ def watched(settings: Settings, bundle: Bundle, service: int | None) -> WatchedM
         classes=tuple(info.classes),
         service=service,
         held_out=bundle.held_out,
-        truth=truth_of(bundle),
+        truth=truth_of(info, bundle.labels, bundle.held_out),
     )
-
-
-def truth_of(bundle: Bundle) -> BundleTruth:
-    """Return what a bundle knows of the truth of its model."""
-    known, held_out = bundle.info.performance, bundle.held_out
-    held = None
-    if known is not None and known.estimates:
-        held = Held(known.rows, {name: Estimate(*own) for name, own in known.estimates.items()}, known.in_sample)
-    return BundleTruth(held, bundle.labels, None if held_out is None else held_out.errors)
 
 
 def check_served_state(settings: Settings, models: Sequence[Loaded], service: int) -> None:

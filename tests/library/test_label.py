@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from driftgauge.errors import Reason, Refused
 from driftgauge.library.monitor import Monitor
 from driftgauge.library.truth import truth_rows
+from driftgauge.models.creation.create import create_bundle
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 
 from tests.examples import Example
 
@@ -77,3 +81,30 @@ def test_missing_values_say_nothing() -> None:
         {"prediction_id": "a", "outcomes": {"x": 1.5}},
         {"prediction_id": "c", "label": True, "outcomes": {"x": 2.0}, "observed_at": 5.0},
     ]
+
+
+def test_labels_of_a_bundle_of_two_are_its_classes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 1))
+    y = np.where(x[:, 0] + rng.normal(size=600) > 0, "late", "in time")
+    model = LogisticRegression().fit(x, y)
+    table = {"a": x[:, 0], "y": y}
+    create_bundle(model, table, "y", name="m", version="1", out=tmp_path / "bundle", evaluation=table)
+    options: dict[str, Any] = {"label_maturity_seconds": 0.0, "windows": (1_000,)}
+    with Monitor.open(tmp_path / "bundle", state_dir=tmp_path / "state", on_error="raise", **options) as monitor:
+        ids, scores = [f"{index}" for index in range(600)], model.predict_proba(x)[:, 1]
+        assert some(monitor.label(ids, y)) == {"waiting": 600}
+        monitor.observe(x, prediction=scores, ids=ids, at=np.full(600, time.time() - 7_200.0))
+        own = monitor._parts().monitoring.model()
+        assert own.labels is not None
+        assert own.truth is not None
+        deadline = time.monotonic() + 30.0
+        while own.labels.facts.waiting and time.monotonic() < deadline:
+            own.labels.settle()
+            time.sleep(0.05)
+        own.truth.step()
+        assert own.performance is not None
+        found = own.performance.main_window.metrics["accuracy"].value
+        assert found == pytest.approx(accuracy_score(y, model.predict(x)))
+        assert own.performance.held is not None
+        assert own.performance.label_drift is not None

@@ -165,7 +165,15 @@ class Session:
     def _open(self) -> Opened:
         own, folder = self._source, self._settings.state_folder
         model = WatchedModel(
-            own.baseline, own.name, own.version, own.task, folder, source=LIBRARY, held_out=own.held_out
+            own.baseline,
+            own.name,
+            own.version,
+            own.task,
+            folder,
+            classes=own.classes,
+            source=LIBRARY,
+            held_out=own.held_out,
+            truth=own.truth,
         )
         log = standard_log()
         try:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from driftgauge.drift.performance.held_out import HeldOut
+from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline
+from driftgauge.edges.formats.label_values import Label
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.models import held_out_file
 from driftgauge.models.bundle import (
     BASELINE_FILE,
     BUNDLE_FILE,
+    LABELS_FILE,
     Bundle,
     BundleInfo,
     Name,
@@ -23,6 +26,7 @@ from driftgauge.models.bundle import (
     read_baseline,
     read_info,
 )
+from driftgauge.models.bundle_truth import truth_of
 
 DEFAULT_NAME: Final = "model"
 DEFAULT_VERSION: Final = "1"
@@ -41,6 +45,10 @@ class WatchedSource:
     """What the program named: a bundle can also predict."""
     held_out: HeldOut | None = None
     """What a bundle keeps of its held-out rows."""
+    classes: tuple[Label, ...] | None = None
+    """The classes of a bundle of two, whose baseline does not name them; by default those of the baseline."""
+    truth: BundleTruth = field(default_factory=BundleTruth)
+    """What a bundle knows of the truth."""
 
 
 def watched_source(
@@ -50,37 +58,43 @@ def watched_source(
 
     Raises BundleError for files, SettingsError for anything else, and for names that cannot be those of a folder.
     """
-    info, own, given, held_out = _read(baseline)
+    info, own, given, held_out, labels = _read(baseline)
     task = "multiclass" if PREDICTION_CLASS in own.names else UNKNOWN_TASK
     found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given)
     if info is not None:
-        found = WatchedSource(own, name or info.name, version or info.version, info.task, given, held_out)
-    for field, text in (("name", found.name), ("version", found.version)):
+        classes = None if PREDICTION_CLASS in own.names else tuple(info.classes)
+        truth = truth_of(info, labels, held_out)
+        names = (name or info.name, version or info.version)
+        found = WatchedSource(own, *names, info.task, given, held_out, classes, truth)
+    for what, text in (("name", found.name), ("version", found.version)):
         try:
             TypeAdapter(Name).validate_python(text)
         except ValidationError as error:
             raise SettingsError(
-                f"{field} {text!r}: give letters, digits, points, dashes and underscores, at most 128"
+                f"{what} {text!r}: give letters, digits, points, dashes and underscores, at most 128"
             ) from error
     return found
 
 
-def _read(given: Any) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path, HeldOut | None]:
-    """Return what is known of the model, the baseline, what was given, and what is known of held-out rows."""
+def _read(
+    given: Any,
+) -> tuple[BundleInfo | None, Baseline, Baseline | Bundle | Path, HeldOut | None, Baseline | None]:
+    """Return what is known of the model, its baseline, what was given, the held-out rows, and the target's baseline."""
     if isinstance(given, Baseline):
-        return None, given, given, None
+        return None, given, given, None, None
     if isinstance(given, Bundle):
-        return given.info, given.baseline, given, given.held_out
+        return given.info, given.baseline, given, given.held_out, given.labels
     if not isinstance(given, str | Path):
         name = type(given).__name__
         raise SettingsError(f"a {name} cannot be watched: give a baseline or a bundle, or the path of one")
     path = Path(given)
     if not path.is_dir():
         baseline = read_baseline(path)
-        return None, baseline, baseline, None
+        return None, baseline, baseline, None, None
     if not (path / BUNDLE_FILE).exists():
         raise BundleError(f"{path} is a folder without {BUNDLE_FILE}: give a bundle's folder, or a {BASELINE_FILE}")
     info = read_info(path)
     baseline = belonging_to(info, read_baseline(path / BASELINE_FILE))
     check_features(info, baseline)
-    return info, baseline, path, held_out_file.read(path)
+    labels = read_baseline(path / LABELS_FILE) if (path / LABELS_FILE).exists() else None
+    return info, baseline, path, held_out_file.read(path), labels

@@ -153,6 +153,8 @@ class ModelRecorder:
         if self._indices and self._kept.class_column is not None:
             codes = answers.columns[:, self._kept.class_column]
             return np.where(codes < len(self._indices), codes, np.nan)
+        if len(self._indices) == 2:  # a program that observes scores alone
+            return np.where(np.isnan(answers.scores), np.nan, (answers.scores > 0.5).astype(np.float64))
         return np.full(len(answers.scores), np.nan)
 
     def _features(self, columns: FloatArray) -> FloatArray:
