@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..panels import RATIO, SECONDS, AnyPanel, Text, lines
+from ..panels import PLAIN, RATIO, SECONDS, AnyPanel, Text, lines
 from ..queries import MODEL_IS, SERVER_IS, SERVES_IT, Query, limits, rate, rate_by
 
 ERRORS: Final = "job:http_request_errors:ratio_rate"
@@ -66,7 +66,7 @@ def _quantile(share: float, by: str) -> str:
 
 
 def process() -> list[AnyPanel]:
-    """Return the panels on CPU, memory and open files."""
+    """Return the panels on CPU, memory, open files and the models of each server."""
     return [
         lines(
             Text("CPU", "Cores used by each server, all its workers together. Bad: as many as it has workers, or its "
@@ -84,5 +84,12 @@ def process() -> list[AnyPanel]:
                  "Bad: near 100 %: the server then refuses connections.", RATIO),
             Query(f"max by (instance) (process_open_fds{{{SERVER_IS}}} / process_max_fds{{{SERVER_IS}}} {SERVES_IT})",
                   "{{instance}}"),
+        ),
+        lines(
+            Text("Models loaded", "Whether each server of several models could load its models, 1 or 0; a server of "
+                 "one model has no line. Bad: 0, which raises an alert: requests for that model are refused.", PLAIN),
+            Query(f"min by (instance, model_name) (model_available{{{SERVER_IS}}} {SERVES_IT})",
+                  "{{instance}} {{model_name}}"),
+            width=24, height=6, soft_max=1, empty="no server of several models",
         ),
     ]  # fmt: skip
