@@ -30,7 +30,9 @@ def test_every_flight_is_there_in_the_order_of_the_schedule(flights: pd.DataFram
 @pytest.mark.long
 def test_no_feature_is_known_only_after_departure(flights: pd.DataFrame) -> None:
     assert not KNOWN_ONLY_LATER & set(FEATURES)
-    assert list(flights.columns) == ["time", "month", "late", *FEATURES]
+    assert flights["landed"].isna().equals(flights["late"].isna())
+    assert (flights["landed"] > flights["time"])[flights["late"].notna()].all()
+    assert list(flights.columns) == ["time", "month", "late", "landed", *FEATURES]
     # Flights of the same minute are in an order that says nothing of how they went.
     ties = flights.groupby(["time", "origin"])["carrier"]
     assert all(part.is_monotonic_increasing for _, part in list(ties)[:2_000])

@@ -19,6 +19,8 @@ def test_a_request_holds_the_flights_of_one_hour(flights: pd.DataFrame) -> None:
         assert len(body["data"]) == len(body["timestamps"]) == rows
         assert len({time[:13] for time in body["timestamps"]}) == 1
         assert body["timestamps"][-1] == f"{last:%Y-%m-%dT%H:%M:%SZ}"
+    ids = [own for body, _, _ in bodies for own in body["prediction_ids"]]
+    assert ids == [demo.flight_id(position) for position in range(len(part))]
     sent = [row for body, _, _ in bodies for row in body["data"]]
     assert [row[FEATURES.index("dest")] for row in sent] == part["dest"].tolist()
     gusts = [np.nan if row[FEATURES.index("wind_gust")] is None else row[FEATURES.index("wind_gust")] for row in sent]

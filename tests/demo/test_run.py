@@ -13,10 +13,11 @@ from driftgauge.errors import MonitoringError
 
 
 def test_the_server_is_told_its_host_and_port_and_to_begin_anew() -> None:
-    command = demo.serve_command(Path("bundle"), Endpoint(81, host="0.0.0.0"), insecure=True)  # noqa: S104  # it is not started
+    where = Endpoint(81, host="0.0.0.0")  # noqa: S104  # it is not started
+    command = demo.serve_command(Path("bundle"), where, Path("new"), insecure=True)
     assert command[:4] == [sys.executable, "-m", "driftgauge", "serve"]
     assert "--host 0.0.0.0 --port 81 --insecure" in " ".join(command)
-    assert "--clock event --state-dir memory" in " ".join(command)
+    assert "--clock event --state-dir new" in " ".join(command)
 
 
 @pytest.mark.parametrize(

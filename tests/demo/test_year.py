@@ -4,31 +4,17 @@ import io
 import re
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pytest
 from driftgauge.demo import year as demo
-from driftgauge.demo.flights import CLASSES
 from driftgauge.demo.replay import Replay
 from driftgauge.drift.verdict.rule import RANK
 from rich.console import Console
-from sklearn.metrics import roc_auc_score
 
 
 def test_the_long_view_begins_after_the_held_out_month(flights: pd.DataFrame) -> None:
     sent = demo.year_flights(flights)
     assert set(sent["month"]) == set(range(5, 13))
     assert sent["time"].is_monotonic_increasing
-
-
-def test_auc_by_month_is_that_of_the_arrived_flights(flights: pd.DataFrame) -> None:
-    part = flights[flights["month"].isin([5, 6])]
-    scores = np.random.default_rng(0).random(len(part))
-    by_month = demo.auc_by_month(part, scores.tolist())
-    may = (part["month"] == 5) & part["late"].notna()
-    assert set(by_month) == {5, 6}
-    assert by_month[5][0] == may.sum()
-    assert by_month[5][1] == pytest.approx(roc_auc_score(part["late"][may] == CLASSES[1], scores[may.to_numpy()]))
 
 
 def test_the_verdicts_of_every_month_are_shown_with_what_they_rest_on() -> None:
@@ -84,10 +70,8 @@ def test_the_last_verdicts_of_a_month_are_kept_and_the_season_is_called_one(flig
     assert monthly.verdicts == {
         month: dict.fromkeys(("temp", "prediction"), verdicts[month - 4][1]) for month in (5, 6)
     }
-    seen.scores = np.linspace(0, 1, seen.rows).tolist()
     printed = io.StringIO()
-    performance = {"rows": 27_564, "metrics": {"roc_auc": 0.65}}
-    demo.print_year(Console(file=printed, width=200), seen, monthly, performance)
+    demo.print_year(Console(file=printed, width=200), seen, monthly)
     words = " ".join(printed.getvalue().split())
     assert "Verdict: drift_detected, severity critical temp: warm." in words
     assert "learned from January to March." in words

@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 from driftgauge.demo import run as demo
-from driftgauge.demo.flights import SPRING, WINTER, Recipe
+from driftgauge.demo.flights import CLASSES, SPRING, WINTER, Recipe, right_scores
+from driftgauge.demo.ground_truth import GroundTruth, matured_until
 from driftgauge.demo.prometheus_stack import Endpoint
 from driftgauge.demo.replay import read_status, replay, requests
 from driftgauge.demo.year import year_flights
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from tests.e2e.processes import COMMAND, answers, free_port, run, running, until
 from tests.trained_demo import TrainedDemo
@@ -64,6 +75,37 @@ def test_the_demo_tells_its_story_and_ends(trained_demo: TrainedDemo) -> None:
     for path in ("/docs", "/drift/status", "/metrics"):
         assert f"http://127.0.0.1:{port}{path}" in done.stdout
     assert not answers(f"http://127.0.0.1:{port}")
+
+
+def test_performance_by_month_is_that_of_scikit_learn(
+    client: httpx.Client, flights: pd.DataFrame, trained_demo: TrainedDemo
+) -> None:
+    sent = flights[flights["time"].between("2013-08-30T00:00Z", "2013-09-03T12:00Z")].reset_index(drop=True)
+    truth = GroundTruth(client, sent)
+    seen = replay(client, requests(sent, SPRING.features, 500), len(sent), on_batch=truth.on_batch)
+    truth.end(seen)
+    scores = right_scores(flights, SPRING, trained_demo.bundle, sent)
+    np.testing.assert_allclose(seen.scores, scores)
+    performance = truth.performance
+    assert performance.matured_until == matured_until(seen.at)
+    assert [f"{month:%Y-%m}" for month in performance.months] == ["2013-08", "2013-09"]
+    for month, found in performance.months.items():
+        counted = (sent["time"] >= month) & (sent["time"] < performance.matured_until)
+        counted &= sent["time"].dt.month == month.month
+        known = counted & (sent["landed"] <= seen.at)
+        late, own = sent["late"][known] == CLASSES[1], scores[known.to_numpy()]
+        assert (found["predictions"], found["rows"]) == (counted.sum(), known.sum())
+        assert found["coverage_ratio"] == pytest.approx(known.sum() / counted.sum())
+        lag = (sent["landed"] - sent["time"])[known].dt.total_seconds().mean()
+        assert found["mean_lag_seconds"] == pytest.approx(lag)
+        measured = {name: value["value"] for name, value in found["metrics"].items()}
+        assert measured["accuracy"] == pytest.approx(accuracy_score(late, own > 0.5))
+        assert measured["precision"] == pytest.approx(precision_score(late, own > 0.5))
+        assert measured["recall"] == pytest.approx(recall_score(late, own > 0.5))
+        assert measured["f1"] == pytest.approx(f1_score(late, own > 0.5))
+        assert measured["roc_auc"] == pytest.approx(roc_auc_score(late, own), abs=1e-3)
+        assert measured["log_loss"] == pytest.approx(log_loss(late, own))
+        assert measured["brier"] == pytest.approx(brier_score_loss(late, own))
 
 
 def _number(written: str) -> int:

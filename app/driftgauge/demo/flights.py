@@ -88,9 +88,9 @@ WINTER: Final = Recipe("2013-q1", FEATURES, (1, 2, 3), 4)
 
 
 def load_flights() -> pd.DataFrame:
-    """Return all flights by scheduled departure: the features, `time`, `month` and `late`.
+    """Return all flights by scheduled departure: the features, `time`, `month`, `late` and `landed`.
 
-    `late` is missing where a flight never arrived. `time_hour` is in UTC, day and hour are New York's:
+    `late` and `landed` are missing where a flight never arrived. `time_hour` is in UTC, day and hour are New York's:
     the weather is joined on the former, which is unique in the night when clocks are set back; the
     weekday is the local one.
     """
@@ -100,9 +100,11 @@ def load_flights() -> pd.DataFrame:
     rows["weekday"] = pd.to_datetime(rows[["year", "month", "day"]]).dt.day_of_week
     late = pd.Series(np.where(rows["arr_delay"] > LATE_MINUTES, CLASSES[1], CLASSES[0]), index=rows.index, dtype="str")
     rows["late"] = late.mask(rows["arr_delay"].isna())
+    minutes = rows["dep_delay"] + rows["air_time"]
+    rows["landed"] = (rows["time"] + pd.to_timedelta(minutes, unit="min")).mask(rows["arr_delay"].isna())
     # The table is in the order of actual departures, which is unknown beforehand.
     rows = rows.sort_values(["time", "origin", "carrier", "flight"], kind="stable", ignore_index=True)
-    flights_in_order: pd.DataFrame = rows[["time", "month", "late", *FEATURES]]
+    flights_in_order: pd.DataFrame = rows[["time", "month", "late", "landed", *FEATURES]]
     return flights_in_order
 
 

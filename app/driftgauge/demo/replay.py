@@ -80,11 +80,17 @@ def requests(flights: pd.DataFrame, features: Sequence[str], batch_rows: int) ->
     hours = flights["time"].dt.floor("h")
     starts = np.flatnonzero((hours != hours.shift()).to_numpy())
     for start, end in zip(starts, [*starts[1:], len(times)], strict=True):
-        for first in range(start, end, batch_rows):
-            part = slice(first, min(first + batch_rows, end))
+        for first in range(int(start), int(end), batch_rows):
+            part = slice(first, min(first + batch_rows, int(end)))
             rows = [list(row) for row in zip(*(column[part] for column in columns), strict=True)]
-            body = orjson.dumps({"data": rows, "timestamps": times[part]})
+            ids = list(map(flight_id, range(part.start, part.stop)))
+            body = orjson.dumps({"data": rows, "timestamps": times[part], "prediction_ids": ids})
             yield Request(body, len(rows), flights["time"].iloc[part.stop - 1])
+
+
+def flight_id(position: int) -> str:
+    """Return the prediction id of the flight that is sent at a position."""
+    return f"flight-{position}"
 
 
 def replay(

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from rich.console import Console
 
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.demo.flights import Recipe, cache_folder, is_complete, load_flights, make_bundle
+from driftgauge.demo.ground_truth import MATURITY_SECONDS, GroundTruth, MonthlyPerformance
+from driftgauge.demo.ground_truth_report import print_performance
 from driftgauge.demo.prometheus_stack import (
     Endpoint,
     Endpoints,
@@ -46,6 +49,10 @@ REPLAY_SETTINGS: Final = {
     "evaluation_rest_factor": "0",
     # The 10,000 flights of the main window span ten days or more.
     "max_age_seconds": str(30 * 86_400),
+    # A flight's truth finds its prediction at once, although days pass within a second.
+    "prediction_log_durability": "acknowledged",
+    "label_maturity_seconds": str(MATURITY_SECONDS),
+    "performance_interval_seconds": "2",
 }
 STACK_PACE: Final = 400
 """Flights per second that leave Prometheus time to see the fault of the story."""
@@ -117,7 +124,7 @@ def run(options: DemoOptions) -> int:
         if options.stack and found:
             started.enter_context(stack(found, options.stack, options.monitoring(options.stack), bundle.parent))
         _print_addresses(console, options)
-        _replay_and_report(console, options, recipe, scenario, log)
+        _replay_and_report(console, options, recipe, scenario, bundle, log)
         if not options.leave:
             _stay(console, options, process, log)
     return 0
@@ -153,19 +160,24 @@ def prepare(console: Console, recipe: Recipe) -> tuple[pd.DataFrame, Path]:
 def server(
     bundle: Path, listen: Endpoint, log: Path, *, insecure: bool = False
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `driftgauge serve` while the block runs; gives its address and its process."""
+    """Run `driftgauge serve` while the block runs; gives its address and its process.
+
+    Its state is a temporary folder: each replay starts without history.
+    """
     require_free(listen)
     AccessSettings(insecure=insecure).require_protection(listen.host)
     env = {**os.environ, **{variable(name): value for name, value in REPLAY_SETTINGS.items()}}
     ready = f"{listen.address}/health/ready"
-    with running("the server", serve_command(bundle, listen, insecure=insecure), ready, log, env) as process:
-        yield listen.address, process
+    with tempfile.TemporaryDirectory(prefix="driftgauge-demo-") as state:
+        command = serve_command(bundle, listen, Path(state), insecure=insecure)
+        with running("the server", command, ready, log, env) as process:
+            yield listen.address, process
 
 
-def serve_command(bundle: Path, listen: Endpoint, *, insecure: bool = False) -> list[str]:
-    """Return the command that serves the bundle there."""
+def serve_command(bundle: Path, listen: Endpoint, state: Path, *, insecure: bool = False) -> list[str]:
+    """Return the command that serves the bundle there, with its state in a folder."""
     where = ["--host", listen.host, "--port", str(listen.port), *(["--insecure"] if insecure else [])]
-    replay = ("--clock", "event", "--state-dir", "memory")  # each replay starts without history
+    replay = ("--clock", "event", "--state-dir", str(state))
     return [sys.executable, "-m", "driftgauge", "serve", "--bundle", str(bundle), *where, *replay]
 
 
@@ -193,13 +205,16 @@ def _print_addresses(console: Console, options: DemoOptions) -> None:
 # ---------------------------------------------------------------- the replay
 
 
-def _replay_and_report(console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario, log: Path) -> None:
+def _replay_and_report(
+    console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario, bundle: Path, log: Path
+) -> None:
     scenario.begin()
     try:
-        seen = _replay(console, options, recipe, scenario)
+        seen, performance = _replay(console, options, recipe, scenario)
     except httpx.HTTPError as error:
         raise DemoError(f"the server stopped answering ({error}); see its log {log}") from error
     scenario.end(seen)
+    print_performance(console, performance, scenario.sent, seen.scores, bundle, recipe.held_out_month)
     if options.stack:
         with console.status("waiting for the last alerts to fire"):
             time.sleep(SETTLE_SECONDS)
@@ -207,9 +222,12 @@ def _replay_and_report(console: Console, options: DemoOptions, recipe: Recipe, s
         print_alerts(console, alerts(options.stack.alertmanager.address), counted, HOLD)
 
 
-def _replay(console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario) -> Replay:
-    """Replay the flights with a progress bar, and with a log of alerts if Prometheus runs."""
+def _replay(
+    console: Console, options: DemoOptions, recipe: Recipe, scenario: Scenario
+) -> tuple[Replay, MonthlyPerformance]:
+    """Replay the flights and their truths with a progress bar, and with a log of alerts if Prometheus runs."""
     client = httpx.Client(base_url=options.listen.address, timeout=60.0)
+    truth = GroundTruth(client, scenario.sent)
     tell_alerts = _alert_log(console, options)
     with progress_bar(console) as progress, client:
         task = progress.add_task("replaying", total=len(scenario.sent), note="")
@@ -217,6 +235,7 @@ def _replay(console: Console, options: DemoOptions, recipe: Recipe, scenario: Sc
         def on_batch(seen: Replay) -> None:
             note = f"{seen.at:%Y-%m-%d}  {seen.rows_per_second:,.0f} flights/s  {in_short(seen.status)}"
             progress.update(task, completed=seen.rows, note=note)
+            truth.on_batch(seen)
             scenario.on_batch(seen)
 
         def on_status(seen: Replay) -> None:
@@ -224,7 +243,10 @@ def _replay(console: Console, options: DemoOptions, recipe: Recipe, scenario: Sc
             scenario.on_status(seen)
 
         sent = requests(scenario.sent, recipe.features, options.batch_rows)
-        return replay(client, sent, scenario.status_every, Pace(options.rows_per_second()), on_status, on_batch)
+        pace = Pace(options.rows_per_second())
+        seen = replay(client, sent, scenario.status_every, pace, on_status, on_batch)
+        truth.end(seen)
+        return seen, truth.performance
 
 
 def _alert_log(console: Console, options: DemoOptions) -> Callable[[str], None]:

@@ -47,9 +47,9 @@ def scenario_of(
     long_view: bool, console: Console, flights: pd.DataFrame, bundle: Path, rows: int | None = None
 ) -> Scenario:
     """Return the long view or the story, of the first `rows` flights if given; `flights` are all flights."""
-    performance = orjson.loads((bundle / BUNDLE_FILE).read_bytes())["performance"]
     if long_view:
-        return Year(console, year.year_flights(flights).head(rows or len(flights)), performance)
+        return Year(console, year.year_flights(flights).head(rows or len(flights)))
+    performance = orjson.loads((bundle / BUNDLE_FILE).read_bytes())["performance"]
     return Story(console, flights, bundle, rows, performance)
 
 
@@ -88,10 +88,10 @@ class Story:
 class Year:
     """The seasons, as a model of the winter sees them."""
 
-    def __init__(self, console: Console, sent: pd.DataFrame, performance: dict[str, Any]) -> None:
+    def __init__(self, console: Console, sent: pd.DataFrame) -> None:
         self.sent = sent
         self.status_every = year.STATUS_EVERY_ROWS
-        self._console, self._performance = console, performance
+        self._console = console
         self._monthly = year.MonthlyVerdicts(sent)
 
     def begin(self) -> None:
@@ -105,5 +105,5 @@ class Year:
         self._monthly.on_status(seen)
 
     def end(self, seen: Replay) -> None:
-        """Print verdict, quality and drift by month."""
-        year.print_year(self._console, seen, self._monthly, self._performance)
+        """Print verdict and drift by month."""
+        year.print_year(self._console, seen, self._monthly)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from calendar import month_abbr
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Column, Table
 
 from driftgauge.demo.flights import WINTER
-from driftgauge.demo.quality import auc
 from driftgauge.demo.replay import Replay, columns_of
 from driftgauge.drift.verdict.numbers import short
 
@@ -68,39 +66,16 @@ class MonthlyVerdicts:
         self.verdicts[month] = {name: (column["status"], column["severity"]) for name, column in columns}
 
 
-def print_year(console: Console, seen: Replay, monthly: MonthlyVerdicts, performance: Mapping[str, Any]) -> None:
-    """Print the speed, the verdict, the quality of the model by month, and drift by month and column."""
+def print_year(console: Console, seen: Replay, monthly: MonthlyVerdicts) -> None:
+    """Print the speed, the verdict, and drift by month and column."""
     console.print(f"\nReplayed {seen.rows:,} flights in {seen.seconds:.1f} s: {seen.rows_per_second:,.0f} per second.")
     severity = f", severity {seen.status['severity']}" if seen.status["severity"] else ""
     console.print(f"\nVerdict: [bold]{seen.status['status']}[/bold]{severity}")
     console.print(f"{seen.status['reason']}\n")
     console.print(f"{SEASON}\n")
-    console.print("[bold]Model quality[/bold]: AUC of the predicted delays, by month")
-    console.print(quality_table(monthly.flights, seen.scores, performance))
-    console.print("\n[bold]Drift[/bold]: the verdict on each column at the end of each month, then its last numbers")
+    console.print("[bold]Drift[/bold]: the verdict on each column at the end of each month, then its last numbers")
     console.print(drift_table(monthly.verdicts, columns_of(seen.status)))
     console.print(f"\n{LEGEND.format(threshold=seen.status['evidence']['threshold_log10'])}", soft_wrap=True)
-
-
-def quality_table(flights: pd.DataFrame, scores: Sequence[float], performance: Mapping[str, Any]) -> Table:
-    """Return a table of the AUC of the held-out month and of each month that was replayed."""
-    table = Table("month", Column("arrived flights", justify="right"), Column("AUC", justify="right"), box=None)
-    table.add_row("Apr (held out)", f"{performance['rows']:,}", f"{performance['metrics']['roc_auc']:.3f}")
-    for month, (arrived, quality) in auc_by_month(flights, scores).items():
-        table.add_row(month_abbr[month], f"{arrived:,}", f"{quality:.3f}")
-    return table
-
-
-def auc_by_month(flights: pd.DataFrame, scores: Sequence[float]) -> dict[int, tuple[int, float]]:
-    """Return the number of arrived flights and the AUC of their scores, by month."""
-    sent, values = flights.iloc[: len(scores)], np.asarray(scores)
-    found = {}
-    for month in sent["month"].unique().tolist():
-        chosen = (sent["month"] == month).to_numpy()
-        late = sent.loc[chosen, "late"]
-        if (quality := auc(late, values[chosen])) is not None:
-            found[month] = (int(late.notna().sum()), quality)
-    return found
 
 
 def drift_table(

@@ -16,7 +16,7 @@ from driftgauge.monitor.problems import Problems
 
 PROBLEM: Final = "performance_not_evaluated"
 REST_FACTOR: Final = 10.0
-"""Least pause after a step, as a multiple of its duration."""
+"""Least pause after a step, as a multiple of its duration, unless a smaller one is given."""
 
 
 class GroundTruthLoop:
@@ -29,12 +29,14 @@ class GroundTruthLoop:
         clock: Callable[[], float],
         *,
         interval_seconds: float,
+        rest_factor: float = REST_FACTOR,
     ) -> None:
         """Take what makes the monitor at its first use; it is called in the thread, and again if it failed."""
         self._made = made
         self._problems = problems
         self._clock = clock
         self._interval = interval_seconds
+        self._rest_factor = min(rest_factor, REST_FACTOR)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ground-truth")
         self._monitor: GroundTruthMonitor | None = None
 
@@ -56,7 +58,7 @@ class GroundTruthLoop:
                 self._problems.resolve(PROBLEM)
             except Exception as error:
                 self._problems.record(PROBLEM, error)
-            rest = REST_FACTOR * (time.monotonic() - began)
+            rest = self._rest_factor * (time.monotonic() - began)
             await asyncio.sleep(rest if is_left else max(self._interval, rest))
 
     async def history(self, since: float = -math.inf, until: float = math.inf) -> list[Cohort]:

@@ -45,7 +45,10 @@ class MonitoringSettings(BaseModel):
         5.0, gt=0, description="Time between evaluations while the status and the metrics are not read."
     )
     evaluation_rest_factor: float = Field(
-        50.0, ge=0, description="Minimum pause between evaluations, as a multiple of the last one's CPU time."
+        50.0,
+        ge=0,
+        description="Minimum pause between evaluations, as a multiple of the last one's CPU time; between those of "
+        "ground truth of its duration, and then 10 at most.",
     )
     evaluation_wait_seconds: float = Field(
         1.0,

@@ -124,6 +124,7 @@ class ModelMonitoring:
             self.problems,
             self.clock,
             interval_seconds=self.settings.performance_interval_seconds,
+            rest_factor=self.settings.evaluation_rest_factor,
         )
 
     @property
