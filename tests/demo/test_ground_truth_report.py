@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def test_the_table_has_the_held_out_month_and_each_month_beside_its_estimate(
     metrics = {name: {"value": value, "lower": 0.0, "upper": 1.0} for name, value in
                (("accuracy", 0.8123), ("roc_auc", 0.7456))}  # fmt: skip
     counted = {"predictions": 1_234, "coverage_ratio": 0.98, "mean_lag_seconds": 9_900.0, "metrics": metrics}
-    unknown = {"predictions": 3, "coverage_ratio": 0.0, "mean_lag_seconds": None, "metrics": {}}
+    unknown: dict[str, Any] = {"predictions": 3, "coverage_ratio": 0.0, "mean_lag_seconds": None, "metrics": {}}
     performance = MonthlyPerformance()
     performance.add({
         "performance": {"matured_until": "2013-09-02T00:00:00Z", "reason": "It is as good as before."},
