@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 from driftgauge import Monitor
-from driftgauge.composition import WatchedModel, compose_library
+from driftgauge.composition.monitoring import WatchedModel, compose_library
 from driftgauge.library.session import Opened
 from driftgauge.monitor.capture import Answered, Capture
 from driftgauge.settings.options import load

@@ -37,16 +37,13 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.counters metrics "
     "predictions state monitor serving releases alerting edges.formats edges.web",
-    "compose_truth": "common errors drift settings predictions monitor",
-    "composition": "compose_truth errors drift settings metrics.series metrics predictions state monitor edges.http",
-    "loading": "errors drift settings models releases",
-    "release_composition": "errors settings metrics.series releases edges.http loading",
-    "main": "drift loading errors settings shutdown models monitor serving releases edges.formats edges.http "
-    "composition release_composition",
+    "composition": "common errors drift settings models metrics.series metrics predictions state monitor releases "
+    "edges.http",
+    "main": "drift errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors drift settings shutdown models state edges.http composition loading main",
+    "process": "common errors drift settings shutdown models state edges.http composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
     "edges.web process demo",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
-from driftgauge.composition import IN_MEMORY_PROBLEM
+from driftgauge.composition.monitoring import IN_MEMORY_PROBLEM
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.errors import BundleError, SettingsError

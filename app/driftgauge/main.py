@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
-from driftgauge.composition import WatchedModel, check_service, check_state, compose_model, compose_service
+from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
+from driftgauge.composition.monitoring import WatchedModel, check_service, check_state, compose_model, compose_service
+from driftgauge.composition.releases import compose_releases
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
@@ -38,13 +40,11 @@ from driftgauge.edges.http.request_metrics import HttpCounters, http_series
 from driftgauge.edges.http.routes import DocumentedModel, describe_models, install_routes, measured
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
 from driftgauge.errors import BundleError, SettingsError, StateError
-from driftgauge.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.models.bundle import Bundle, BundleInfo
 from driftgauge.models.bundle_truth import truth_of
 from driftgauge.models.predictor import Predictor, verify
 from driftgauge.monitor.capture import Capture
 from driftgauge.monitor.problems import Problems
-from driftgauge.release_composition import compose_releases
 from driftgauge.releases.release import Candidate
 from driftgauge.serving.batcher import Batcher, BatchLimits
 from driftgauge.serving.caller_limits import CallerLimits

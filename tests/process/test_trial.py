@@ -9,7 +9,7 @@ import pytest
 import structlog
 from driftgauge.common.private_files import FileLock
 from driftgauge.common.processes import service_id
-from driftgauge.loading import config_digest
+from driftgauge.composition.loading import config_digest
 from driftgauge.process.trial import try_application
 from driftgauge.settings.options import load
 

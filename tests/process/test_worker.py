@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import structlog
+from driftgauge.composition.loading import config_digest
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import BundleError
-from driftgauge.loading import config_digest
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.process.endings import OUTDATED
 from driftgauge.process.fork_server import PING

@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
+from driftgauge.composition.loading import config_digest
 from driftgauge.errors import BundleError, SettingsError, StateError
-from driftgauge.loading import config_digest
 from driftgauge.main import create_app
 from driftgauge.process.endings import OUTDATED
 from driftgauge.process.fork_server import PING

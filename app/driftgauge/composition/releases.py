@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from driftgauge.composition.loading import candidate_of
 from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.deployment import ServedDeployment
 from driftgauge.edges.http.releases import Releases
 from driftgauge.edges.http.served_models import ServedModel
 from driftgauge.errors import BundleError, LedgerUnavailable
-from driftgauge.loading import candidate_of
 from driftgauge.metrics.series import LATENCY_BUCKETS
 from driftgauge.releases.agent import Agent, Terms
 from driftgauge.releases.ledger import Ledger

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from driftgauge.compose_truth import truth_parts
+from driftgauge.composition.ground_truth import truth_parts
+from driftgauge.composition.options import monitor_options
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
-from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
-from driftgauge.drift.windows.time_spans import TimeSpan
+from driftgauge.drift.verdict.policy import Policy
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
-from driftgauge.errors import SettingsError
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
     LIBRARY,
@@ -40,7 +38,7 @@ from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.predictions.description import Described, Privacy, described
 from driftgauge.predictions.log import LogOptions, PredictionLog
 from driftgauge.predictions.rows import ClassLabel
-from driftgauge.settings.features import require_kinds, require_known
+from driftgauge.settings.features import require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.clients_file import ClientsFile
 from driftgauge.state.files import StateKey
@@ -249,12 +247,12 @@ def _writing_thread() -> ThreadPoolExecutor:
 
 def check_state(settings: Settings, model: WatchedModel) -> None:
     """Raise StateError if a service must not use the state of the model; takes none."""
-    if slots := _slots(model, _state_shape(model, _options(settings, model.baseline))):
+    if slots := _slots(model, _state_shape(model, monitor_options(settings, model.baseline))):
         slots.check()
 
 
 def _monitor(settings: Settings, model: WatchedModel, now: float, problems: Problems) -> ColumnMonitor:
-    options = _options(settings, model.baseline)
+    options = monitor_options(settings, model.baseline)
     folder, shape = model.state_folder, _state_shape(model, options)
     return ColumnMonitor(
         model.baseline,
@@ -276,29 +274,6 @@ def _state_shape(model: WatchedModel, options: MonitorOptions) -> StateShape:
         if model.task == "regression" or score.min < 0.0 or score.max > 1.0:
             series = monitor_series(score_buckets(score.bins.edges))
     return state_shape(baseline, options, series)
-
-
-def _options(settings: Settings, baseline: Baseline) -> MonitorOptions:
-    return MonitorOptions(
-        policy=Policy(
-            windows=settings.windows,
-            time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
-            max_age_seconds=settings.max_age_seconds,
-            psi_thresholds=(settings.psi_threshold_warning, settings.psi_threshold_critical),
-            columns=_columns(settings, baseline),
-            budget=Budget(
-                false_alarm_rows=settings.false_alarm_rows,
-                false_alarm_interval_seconds=settings.false_alarm_interval_seconds,
-                tolerance=settings.evidence_tolerance_ratio,
-            ),
-            missing_thresholds=(settings.missing_threshold_warning, settings.missing_threshold_critical),
-            unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
-            alert_on_small=settings.alert_on_small,
-            learning_seconds=settings.learning_seconds,
-        ),
-        clock=settings.clock,
-        max_event_ahead_seconds=settings.max_event_ahead_seconds,
-    )
 
 
 def _store(slots: Slots | None, shape: StateShape, problems: Problems) -> Store:
@@ -325,19 +300,6 @@ def _slots(model: WatchedModel, shape: StateShape) -> Slots | None:
     folder = model.state_folder / model.name / model.version
     key = StateKey(model.name, model.version, model.baseline.hash)
     return Slots(folder, key, shape, state_dir=model.state_folder, service=model.service)
-
-
-def _columns(settings: Settings, baseline: Baseline) -> Mapping[str, ColumnPolicy]:
-    """Return what is different for single columns. Raises SettingsError if the baseline contradicts it."""
-    pairs, features = settings.psi_thresholds_by_feature, settings.features
-    require_known("psi_thresholds_by_feature", pairs, baseline)
-    require_known("features", features, baseline)
-    require_kinds(features, baseline)
-    columns = {name: own.policy for name, own in features.items()}
-    columns |= {name: replace(columns.get(name, ColumnPolicy()), psi_thresholds=pair) for name, pair in pairs.items()}
-    if not Policy(columns=columns).monitored(baseline.names).any():
-        raise SettingsError("features: at least one column must be monitored; monitoring_enabled = false turns all off")
-    return columns
 
 
 def _watching_threads(
