@@ -14,6 +14,7 @@ from driftgauge.metrics.counters import Counters
 from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
+from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.series import (
     NO_SLOT,
     SHADOW_DIFFERENCE,
@@ -179,9 +180,9 @@ def idle() -> ColumnMonitor:
 
 
 def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """The declared series without those that only ground truth gives."""
-    of_truth = {gauge.name for gauge in PERFORMANCE_GAUGES}
-    return [own for own in declared_series() if own[0] not in of_truth]
+    """The declared series without those that only ground truth or a rolling reference gives."""
+    sometimes = {gauge.name for gauge in (*PERFORMANCE_GAUGES, *ROLLING_GAUGES)}
+    return [own for own in declared_series() if own[0] not in sometimes]
 
 
 def declared_series() -> list[tuple[str, str, tuple[str, ...], str]]:

@@ -30,6 +30,7 @@ WITHOUT_UNIT = {
     "max_header_count",
     "max_models",
     "max_versions",
+    "rolling_reference_days",
     *(f"performance_drop_threshold_{how}" for how in ("warning", "critical")),
     *(f"{what}_threshold_{how}" for what in LIMITED for how in ("warning", "critical")),
 }
@@ -92,6 +93,9 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("windows", "50,500", (50, 500)),
     ("time_windows", "90s,36h,7d", ("90s", "36h", "7d")),
     ("max_age_seconds", "3600", 3_600.0),
+    ("reference", "Rolling", "rolling"),
+    ("rolling_reference_days", "7", 7),
+    ("rolling_reference_refresh_seconds", "3600", 3_600.0),
     ("evaluation_interval_seconds", "0.5", 0.5),
     ("evaluation_rest_factor", "0", 0.0),
     ("evaluation_wait_seconds", "0.5", 0.5),
@@ -148,6 +152,10 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("prediction_log_hash_key", "a long and secret text", "a long and secret text"),
 ]
 WRONG: list[tuple[str, str]] = [
+    ("reference", "yesterday"),
+    ("rolling_reference_days", "1"),
+    ("rolling_reference_days", "61"),
+    ("rolling_reference_refresh_seconds", "0"),
     ("allowed_hosts", "https://api.example.com"),
     ("allowed_hosts", "api.example.com:8000"),
     ("allowed_hosts", "api.*.com"),
@@ -591,6 +599,22 @@ def test_a_feature_is_dropped_or_hashed_but_not_both() -> None:
                 "prediction_log_hash_key": "a long and secret text",
             }
         )
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"prediction_log": False}, "reference=rolling needs the prediction log: set prediction_log=true"),
+        ({"prediction_log_drop": "age"}, "leave out prediction_log_drop"),
+        (
+            {"prediction_log_hash": "age", "prediction_log_hash_key": "a long and secret text"},
+            "leave out prediction_log_hash",
+        ),
+    ],
+)
+def test_a_rolling_reference_needs_all_features_in_the_log(other: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load({"reference": "rolling", **other})
 
 
 def test_critical_below_warning_is_refused() -> None:

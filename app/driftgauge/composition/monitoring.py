@@ -42,6 +42,7 @@ from driftgauge.settings.features import require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.clients_file import ClientsFile
 from driftgauge.state.files import StateKey
+from driftgauge.state.rolling_files import RollingFiles
 from driftgauge.state.shape import StateShape, service_shape
 from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
@@ -121,8 +122,17 @@ def compose_model(
         watching=watching,
         logged=_described(settings, model),
         truth_parts=_truth_parts(settings, model, monitor.options.policy),
+        rolling_files=_rolling_files(settings, model, monitor.store),
         source=model.source,
     )
+
+
+def _rolling_files(settings: Settings, model: WatchedModel, store: Store) -> RollingFiles | None:
+    """Return where the rolling reference is kept; None if the settings ask for none, or monitoring is off."""
+    if settings.reference != "rolling" or not settings.monitoring_enabled:
+        return None
+    folder = None if model.state_folder is None else model.state_folder / model.name / model.version
+    return RollingFiles(folder if store.is_persistent else None, model.baseline.hash)
 
 
 def _clients(settings: Settings, model: WatchedModel, store: Store, problems: Problems) -> ClientRows:

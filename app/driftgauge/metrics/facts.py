@@ -14,6 +14,7 @@ from driftgauge.drift.performance.estimated import Estimates
 from driftgauge.drift.performance.outcomes import OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.metrics.series import CounterSpec
 
@@ -109,6 +110,8 @@ class MonitorFacts:
     """The estimated performance by window; empty for a model without held-out rows."""
     performance: PerformanceReport | None = None
     """None without a prediction log, and before the first evaluation of ground truth."""
+    rolling: RollingReport | None = None
+    """The main window against the rolling reference; None without one."""
     release: ReleaseFacts = ReleaseFacts()
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the window's rows by the name of the token that sent them, of those with the most."""

@@ -23,8 +23,15 @@ class MonitorGauge:
     """Whether it is absent with monitoring disabled."""
     of_labels: bool = False
     """Whether it is absent without a prediction log."""
+    of_rolling: bool = False
+    """Whether it is absent without a rolling reference."""
     type: ClassVar[Kind] = "gauge"
 
     def applies_to(self, facts: MonitorFacts) -> bool:
         """Say whether a monitor has it."""
-        return (facts.report is not None or not self.of_monitoring) and (facts.labels is not None or not self.of_labels)
+        needed = (
+            (self.of_monitoring, facts.report),
+            (self.of_labels, facts.labels),
+            (self.of_rolling, facts.rolling),
+        )
+        return all(known is not None or not is_needed for is_needed, known in needed)

@@ -14,6 +14,7 @@ from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.release_gauges import RELEASE_GAUGES
+from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 
 
 def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]) -> MonitorGauge:
@@ -161,4 +162,5 @@ MONITOR_GAUGES: Final = (
         lambda facts: np.array(list(facts.clients.values()), dtype=np.float64),
     ),
     *RELEASE_GAUGES,
+    *ROLLING_GAUGES,
 )

@@ -38,6 +38,7 @@ from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES, OUTCOME
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
 from driftgauge.metrics.release_gauges import PERCENTILES
+from driftgauge.metrics.rolling_gauges import REFERENCE, REFERENCES
 from driftgauge.metrics.series import (
     ABOUT_LABELS,
     AVAILABLE,
@@ -153,6 +154,7 @@ class _MonitorSeries:
             "origin": ORIGINS,
             OUTCOME: self.facts.labels.outcomes if self.facts.labels else (),
             "percentile": PERCENTILES,
+            REFERENCE: REFERENCES,
             "client": self.facts.clients,
         }
         return {label: Axis.of(label, known) for label, known in values.items()}

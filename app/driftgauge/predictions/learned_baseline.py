@@ -74,32 +74,37 @@ def learn_baseline(
 
 
 @dataclass(frozen=True)
-class _Rows:
+class MonitoredRows:
+    """Rows of the monitored columns."""
+
     columns: FloatArray
     """In the order of the baseline, shape [n, columns]."""
     at: FloatArray
     """Seconds since 1970, shape [n]."""
 
 
-def _newest(known: Baseline, batches: Iterable[PredictionBatch], most: int) -> tuple[_Rows, int]:
+def _newest(known: Baseline, batches: Iterable[PredictionBatch], most: int) -> tuple[MonitoredRows, int]:
     """Return the newest rows that were logged with the baseline, and how many were not."""
-    held: deque[_Rows] = deque()
+    held: deque[MonitoredRows] = deque()
     count = left_out = 0
     for batch in batches:
-        rows, others = _rows_of(known, batch)
+        rows, others = monitored_rows(known, batch)
         left_out += others
         held.append(rows)
         count += len(rows.at)
         while count - len(held[0].at) >= most:
             count -= len(held.popleft().at)
     if not held:
-        return _Rows(np.empty((0, len(known.columns))), np.empty(0)), left_out
+        return MonitoredRows(np.empty((0, len(known.columns))), np.empty(0)), left_out
     columns, at = np.concatenate([rows.columns for rows in held]), np.concatenate([rows.at for rows in held])
-    return _Rows(columns[-most:], at[-most:]), left_out
+    return MonitoredRows(columns[-most:], at[-most:]), left_out
 
 
-def _rows_of(known: Baseline, batch: PredictionBatch) -> tuple[_Rows, int]:
-    """Return a batch's rows that were logged with the baseline and their features, and how many were not."""
+def monitored_rows(known: Baseline, batch: PredictionBatch) -> tuple[MonitoredRows, int]:
+    """Return a batch's rows that were logged with the baseline and their features, and how many were not.
+
+    BaselineError if columns are not logged.
+    """
     own = [number for number, model in batch.models.items() if model.baseline_hash == known.hash]
     taken = np.isin(batch.version, own)
     columns = np.full((len(batch), len(known.columns)), np.nan)
@@ -109,7 +114,7 @@ def _rows_of(known: Baseline, batch: PredictionBatch) -> tuple[_Rows, int]:
             columns[where] = _columns(known, batch, number, where)
             lost = np.isnan(batch.features[number]).all(axis=1)
             taken[where[lost]] &= batch.features[number].shape[1] == 0
-    return _Rows(columns[taken], batch.time[taken] / MICROSECONDS), int((~taken).sum())
+    return MonitoredRows(columns[taken], batch.time[taken] / MICROSECONDS), int((~taken).sum())
 
 
 def _columns(known: Baseline, batch: PredictionBatch, number: int, where: IntArray) -> FloatArray:

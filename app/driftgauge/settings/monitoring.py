@@ -41,6 +41,20 @@ class MonitoringSettings(BaseModel):
         allow_inf_nan=False,
         description="Rows older than this are dropped from the sliding windows.",
     )
+    reference: Annotated[Literal["training", "rolling"], LOWER_CASE] = Field(
+        "training",
+        description="What rows are compared with: the baseline of the `training`, or beside it also the rows of the "
+        "last days (`rolling`), which needs the prediction log. The verdict on the model rests on the training.",
+    )
+    rolling_reference_days: int = Field(
+        14,
+        ge=2,
+        le=60,
+        description="Days of the rolling reference, without the last day and those on which a column had drifted.",
+    )
+    rolling_reference_refresh_seconds: float = Field(
+        86_400.0, gt=0, le=1e9, description="Time after which the rolling reference is built again. Default: 1 day."
+    )
     evaluation_interval_seconds: float = Field(
         5.0, gt=0, description="Time between evaluations while the status and the metrics are not read."
     )

@@ -107,11 +107,21 @@ class Settings(
             if name in self.features and self.features[name].thresholds.psi is not None:
                 both = f"psi_thresholds_by_feature and {spelled_path([name, 'thresholds', 'psi'])}"
                 raise ValueError(f"{both} set the same thresholds: leave one of them out")
+        if self.reference == "rolling":
+            self._require_log()
         if self.release_threshold_critical_ratio < self.release_threshold_warning_ratio:
             raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self
+
+    def _require_log(self) -> None:
+        """Raise ValueError if the prediction log does not have what a rolling reference is made of."""
+        if not self.prediction_log:
+            raise ValueError("reference=rolling needs the prediction log: set prediction_log=true")
+        for name in ("prediction_log_drop", "prediction_log_hash"):
+            if getattr(self, name):
+                raise ValueError(f"reference=rolling needs all features in the prediction log: leave out {name}")
 
     @model_validator(mode="after")
     def _models_agree(self) -> Self:

@@ -149,6 +149,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "more": MORE if selection is SUMMARY else None,
                 "estimated_performance": estimated_json(monitor.last.estimated),
                 "performance": None,
+                "references": None,
                 "release": None,
                 "labels": None,
                 "outcomes": {},

@@ -13,12 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from driftgauge.common.quoting import shortened
 from driftgauge.drift.performance.report import PerformanceReport
+from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.drift_history import news_json
 from driftgauge.edges.formats.drift_status import SUMMARY, Selection, report_json
 from driftgauge.edges.formats.estimated_performance import estimated_json
 from driftgauge.edges.formats.performance import performance_json
+from driftgauge.edges.formats.references import references_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import labels_json, labels_of, outcomes_of
 from driftgauge.edges.http.media_types import prefers_html
@@ -76,7 +78,8 @@ async def status(request: Request) -> Response:
     def answer() -> Response:
         now = monitoring.clock()
         truth = TruthSections(model.performance, labels_json(labels), outcomes_of(model))
-        found = drift_status(monitor, problems, state, now, selection, news, truth, release)
+        rolling = model.against_rolling
+        found = drift_status(monitor, problems, state, now, selection, news, truth, release, rolling)
         return large_json(found, small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
@@ -127,6 +130,7 @@ def drift_status(
     news: News | None = None,
     truth: TruthSections | None = None,
     release: ReleaseSummary | None = None,
+    rolling: RollingReport | None = None,
 ) -> dict[str, Any]:
     """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
     known = truth or TruthSections()
@@ -141,6 +145,7 @@ def drift_status(
         "performance": performance_json(known.performance),
         "labels": known.labels,
         "outcomes": known.outcomes,
+        "references": references_json(rolling),
         "more": MORE if selection.is_summary else None,
         "news": news_json(news),
         "monitoring": {"healthy": not problems, "problems": problems, "state": state},

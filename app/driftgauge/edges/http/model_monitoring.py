@@ -16,6 +16,7 @@ from uuid import uuid4
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
+from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import Exposed, LabelFacts, Limits, MonitorFacts, ReleaseFacts
@@ -28,11 +29,14 @@ from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import INTERVAL_SECONDS, Publisher, state_problems
+from driftgauge.monitor.rolling import RollingMonitor, RollingOptions
+from driftgauge.monitor.rolling_loop import RollingLoop
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.predictions.description import Described
 from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.log import ModelLog, PredictionLog
 from driftgauge.settings.options import Settings
+from driftgauge.state.rolling_files import RollingFiles
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
 
@@ -72,6 +76,10 @@ class ModelMonitoring:
     """What evaluates its ground truth; None if its task is unknown or monitoring is off."""
     truth: GroundTruthLoop | None = None
     """Evaluates its ground truth; None without a prediction log."""
+    rolling_files: RollingFiles | None = None
+    """Where its rolling reference is kept; None if the settings ask for none, or monitoring is off."""
+    rolling: RollingLoop | None = None
+    """Keeps its rolling reference; None also without a prediction log."""
     _persistent: bool = field(default=False)
     """Whether the state was in files when it was last read."""
 
@@ -103,9 +111,27 @@ class ModelMonitoring:
         """Return what runs beside requests until it is cancelled."""
         evaluating = [] if self.evaluator is None else [self.evaluator.run()]
         settling = [] if self.labels is None else [self.labels.run()]
-        judging = [] if self.truth is None else [self.truth.run()]
+        judging = [loop.run() for loop in self._loops]
         writing = [] if self.monitor.clients is None else [self._write_clients(self.monitor.clients)]
         return [*evaluating, *settling, *judging, *writing, self.publisher.run()]
+
+    @property
+    def _loops(self) -> Sequence[GroundTruthLoop | RollingLoop]:
+        """What reads the prediction log in threads of its own."""
+        return [loop for loop in (self.truth, self.rolling) if loop is not None]
+
+    def use_log(self, log: PredictionLog) -> None:
+        """Take in ground truth, evaluate it and keep a rolling reference with the prediction log."""
+        self.labels = self.intake_of(log)
+        self.truth = self.truth_in(log)
+        self.rolling = self.rolling_in(log)
+
+    def close_log(self) -> None:
+        """End what uses the prediction log."""
+        if self.labels is not None:
+            self.labels.close()
+        for loop in self._loops:
+            loop.close()
 
     async def _write_clients(self, clients: ClientRows) -> None:
         """Write the rows of clients for the other workers each second, until cancelled."""
@@ -131,6 +157,30 @@ class ModelMonitoring:
     def performance(self) -> PerformanceReport | None:
         """The latest report on ground truth; None without a prediction log, and before the first evaluation."""
         return None if self.truth is None else self.truth.report
+
+    def rolling_in(self, log: PredictionLog) -> RollingLoop | None:
+        """Return what keeps the rolling reference, None if the settings ask for none."""
+        files, monitor = self.rolling_files, self.monitor
+        if files is None:
+            return None
+        options = RollingOptions(
+            self.settings.rolling_reference_days,
+            self.settings.rolling_reference_refresh_seconds,
+            self.settings.windows[-1],
+        )
+        return RollingLoop(
+            lambda: RollingMonitor(
+                log.store(), self.model_name, monitor.baseline, files, monitor.history.read, options
+            ),
+            self.problems,
+            lambda: monitor.clock.now(self.store.latest_at, self.clock()),
+            refresh_seconds=options.refresh_seconds,
+        )
+
+    @property
+    def against_rolling(self) -> RollingReport | None:
+        """The last report's main window against the rolling reference; None before there is one."""
+        return None if self.rolling is None else self.rolling.report_on(self.monitor.last.report)
 
     def way_into(self, log: PredictionLog) -> ModelLog:
         """Return the way of this model's predictions into the prediction log, on which they are counted."""
@@ -162,10 +212,7 @@ class ModelMonitoring:
         """Save the state and give it back."""
         if self.monitor.clients is not None:
             self.monitor.clients.write()
-        if self.labels is not None:
-            self.labels.close()
-        if self.truth is not None:
-            self.truth.close()
+        self.close_log()
         self.store.leave()
 
     async def facts(self) -> MonitorFacts:
@@ -250,6 +297,7 @@ class ModelMonitoring:
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=self._label_facts,
             performance=self.performance,
+            rolling=self.against_rolling if watched else None,
             exposed=self.exposed,
         )
 

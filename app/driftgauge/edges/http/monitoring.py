@@ -94,8 +94,7 @@ class Monitoring:
     def add(self, model: ModelMonitoring) -> None:
         """Monitor a model version; with a prediction log, also by its ground truth."""
         if self.predictions is not None:
-            model.labels = model.intake_of(self.predictions)
-            model.truth = model.truth_in(self.predictions)
+            model.use_log(self.predictions)
         self.models.add(model)
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
@@ -120,10 +119,7 @@ class Monitoring:
         """
         errors: list[Exception] = []
         for model in self.models:
-            if model.labels is not None:
-                model.labels.close()
-            if model.truth is not None:
-                model.truth.close()
+            model.close_log()
         if self.predictions is not None:
             self.predictions.close(LOG_SECONDS)
         for store in dict.fromkeys([*(model.store for model in self.models), self.service.store]):

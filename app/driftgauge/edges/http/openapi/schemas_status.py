@@ -13,6 +13,7 @@ from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
+from driftgauge.edges.http.openapi.schemas_references import References
 from driftgauge.edges.http.openapi.schemas_versions import ReleaseSummary
 
 
@@ -193,6 +194,9 @@ class DriftStatus(Documented):
     release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")
     labels: LabelsSummary | None = Field(description="The labels that came in; null without a prediction log.")
     outcomes: dict[str, Outcome] = Field(description="Business outcomes by name, each over its own window.")
+    references: References | None = Field(
+        description="Both references; null unless `reference` is `rolling`, and before the first days are counted."
+    )
     more: str | None = Field(description="How to get the statistics that a summary leaves out.")
     news: News | None = Field(description="What changed, if `since` is given and there is a history.")
     monitoring: WatchedMonitoring
