@@ -181,7 +181,7 @@ def idle() -> ColumnMonitor:
 
 def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
     """The declared series without those that only ground truth or a rolling reference gives."""
-    sometimes = {gauge.name for gauge in (*PERFORMANCE_GAUGES, *ROLLING_GAUGES)}
+    sometimes = {own.name for own in PERFORMANCE_GAUGES} | {own.name for own in ROLLING_GAUGES}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 
