@@ -21,7 +21,7 @@ def clock() -> Clock:
 @pytest.fixture
 def workers(tmp_path: Path, clock: Clock) -> Iterator[list[Worker]]:
     own = [Worker(tmp_path / "state", clock) for _ in range(3)]
-    own[0].ledger.configure(candidate("1"), clock())
+    own[0].ledger.configure(candidate("1"), clock(), 3)
     settle(*own)
     yield own
     for worker in own:
@@ -157,6 +157,20 @@ def test_at_most_three_versions_have_series(workers: list[Worker]) -> None:
     assert workers[1].served.roles == {"1": Role.REMOVED, "2": Role.RETIRED, "3": Role.RETIRED, "4": Role.LIVE}
 
 
+def test_further_shadows_leave_the_version_to_roll_back_to(workers: list[Worker]) -> None:
+    _load(workers, "2")
+    for version in "34":
+        _load(workers, version, Kind.SHADOW)
+    assert workers[1].served.roles == {
+        "1": Role.RETIRED,
+        "2": Role.LIVE,
+        "3": Role.REMOVED,
+        "4": Role.SHADOW,
+    }
+    _roll_back(workers)
+    assert workers[1].served.live == "1"
+
+
 def test_retired_versions_go_with_their_state_after_a_time(workers: list[Worker], clock: Clock) -> None:
     _load(workers, "2")
     clock.now += 3599.0
@@ -192,7 +206,7 @@ def test_the_history_keeps_the_figures_of_the_release_that_ended(workers: list[W
 
 def test_the_thread_of_an_agent_serves_what_another_worker_was_asked_for(tmp_path: Path, clock: Clock) -> None:
     own = [Worker(tmp_path / "state", clock) for _ in range(2)]
-    own[0].ledger.configure(candidate("1"), clock())
+    own[0].ledger.configure(candidate("1"), clock(), 3)
     for worker in own:
         worker.agent.start()
     number = own[0].agent.request(candidate("2"), Kind.LOAD, CAUSE)

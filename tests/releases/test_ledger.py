@@ -26,22 +26,22 @@ def _promote(ledger: Ledger, version: str, kind: Kind = Kind.LOAD, now: float = 
 
 
 def test_the_configured_bundle_is_live_at_first(ledger: Ledger) -> None:
-    assert ledger.configure(candidate("1"), 5.0) == Version(candidate("1"), Role.LIVE, 5.0)
+    assert ledger.configure(candidate("1"), 5.0, 3) == Version(candidate("1"), Role.LIVE, 5.0)
     (change,) = ledger.history("m")
     assert (change.kind, change.from_version, change.to_version) == (Kind.CONFIGURED, None, "1")
 
 
 def test_a_loaded_version_stays_live_while_the_settings_name_the_same_bundle(ledger: Ledger) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     _promote(ledger, "2")
-    assert ledger.configure(candidate("1"), 20.0).name == "2"
+    assert ledger.configure(candidate("1"), 20.0, 3).name == "2"
     assert _roles(ledger) == {"2": Role.LIVE, "1": Role.RETIRED}
 
 
 def test_a_change_of_the_settings_wins(ledger: Ledger) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     _promote(ledger, "2")
-    assert ledger.configure(candidate("3"), 20.0).name == "3"
+    assert ledger.configure(candidate("3"), 20.0, 3).name == "3"
     assert [(change.kind, change.to_version) for change in ledger.history("m")] == [
         (Kind.CONFIGURED, "1"),
         (Kind.LOAD, "2"),
@@ -49,22 +49,41 @@ def test_a_change_of_the_settings_wins(ledger: Ledger) -> None:
     ]
 
 
+def test_a_bundle_of_the_settings_makes_room_as_a_loaded_one_does(ledger: Ledger) -> None:
+    ledger.configure(candidate("1"), 5.0, 3)
+    for number, version in enumerate("23"):
+        _promote(ledger, version, now=10.0 + number)
+    ledger.configure(candidate("4"), 20.0, 3)
+    assert _roles(ledger) == {"4": Role.LIVE, "3": Role.RETIRED, "2": Role.RETIRED, "1": Role.REMOVED}
+
+
+def test_versions_beyond_a_lowered_limit_are_removed_at_the_start(ledger: Ledger) -> None:
+    ledger.configure(candidate("1"), 5.0, 5)
+    for number, version in enumerate("2345"):
+        _promote(ledger, version, now=10.0 + number)
+    before = ledger.serial("m")
+    ledger.configure(candidate("1"), 20.0, 3)
+    removed = {name for name, role in _roles(ledger).items() if role is Role.REMOVED}
+    assert removed == {"1", "2"}
+    assert ledger.serial("m") > before
+
+
 def test_settings_that_name_the_live_bundle_change_nothing(ledger: Ledger) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     _promote(ledger, "2")
-    assert ledger.configure(candidate("2"), 20.0) == Version(candidate("2"), Role.LIVE, 10.0)
+    assert ledger.configure(candidate("2"), 20.0, 3) == Version(candidate("2"), Role.LIVE, 10.0)
     assert len(ledger.history("m")) == 2
-    assert ledger.configure(candidate("1"), 30.0).name == "1"
+    assert ledger.configure(candidate("1"), 30.0, 3).name == "1"
 
 
 def test_a_bundle_that_has_moved_is_found_in_its_new_folder(ledger: Ledger) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     moved = Candidate("m", "1", Path("/elsewhere"), candidate("1").digest)
-    assert ledger.configure(moved, 20.0) == Version(moved, Role.LIVE, 5.0)
+    assert ledger.configure(moved, 20.0, 3) == Version(moved, Role.LIVE, 5.0)
 
 
 def test_one_version_is_the_shadow_at_a_time(ledger: Ledger) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     _promote(ledger, "2", Kind.SHADOW)
     _promote(ledger, "3", Kind.SHADOW)
     assert _roles(ledger) == {"1": Role.LIVE, "2": Role.RETIRED, "3": Role.SHADOW}
@@ -72,7 +91,7 @@ def test_one_version_is_the_shadow_at_a_time(ledger: Ledger) -> None:
 
 
 def test_everything_is_there_again_after_the_process(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     with ledger.transaction():
         begun, before = Counts((1.0, 2.0), 3.0, 0.0), Figures(9, 0.1, None, 0.5)
         ledger.promote(candidate("2"), Kind.LOAD, CAUSE, 6.5, begun, before)
@@ -87,13 +106,13 @@ def test_another_process_sees_that_something_was_written(ledger: Ledger, tmp_pat
     other = Ledger.open(tmp_path / "state")
     assert other.has_changed()
     assert not other.has_changed()
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     assert other.has_changed()
     assert not other.has_changed()
 
 
 def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
 
     def promote_and_fail() -> None:
         with ledger.transaction():
@@ -116,7 +135,7 @@ def test_the_history_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_other_users_cannot_read_it(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.configure(candidate("1"), 5.0)
+    ledger.configure(candidate("1"), 5.0, 3)
     folder = tmp_path / "state" / FOLDER
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -139,6 +158,6 @@ def test_a_ledger_of_a_later_version_is_refused(ledger: Ledger, tmp_path: Path) 
 
 def test_in_memory_each_process_has_its_own() -> None:
     first, second = Ledger.in_memory(), Ledger.in_memory()
-    first.configure(candidate("1"), 5.0)
+    first.configure(candidate("1"), 5.0, 3)
     assert second.models() == []
     assert first.models() == ["m"]

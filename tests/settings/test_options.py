@@ -189,7 +189,7 @@ WRONG: list[tuple[str, str]] = [
     ("max_queued_rows", "0"),
     ("max_connections", "0"),
     ("version_load_seconds", "0"),
-    ("max_versions", "1"),
+    ("max_versions", "2"),
     ("retired_state_seconds", "-1"),
     ("shadow_queue_rows", "0"),
     ("release_threshold_warning_ratio", "0"),

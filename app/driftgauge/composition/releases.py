@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from driftgauge.composition.loading import candidate_of
@@ -12,6 +13,7 @@ from driftgauge.edges.http.releases import Releases
 from driftgauge.edges.http.served_models import ServedModel
 from driftgauge.errors import BundleError, LedgerUnavailable
 from driftgauge.metrics.series import LATENCY_BUCKETS
+from driftgauge.models.bundle import read_info
 from driftgauge.releases.agent import Agent, Terms
 from driftgauge.releases.ledger import Ledger
 from driftgauge.releases.membership import Membership
@@ -35,18 +37,20 @@ def compose_releases(
             ledger = Ledger.open(folder)
         except LedgerUnavailable as error:
             problems.record_lasting(PROBLEM, f"{error}. Loaded versions are forgotten at a restart")
-    folders, renamed, states = [], [], {}
+    folders: list[Path] = []
+    own_names: dict[str, str] = {}
+    states: dict[str, Path | None] = {}
     for source in settings.sources:
         if source.bundle is None:
             continue
         try:
             candidate = candidate_of(source, source.bundle)
+            own_names[candidate.model] = read_info(source.bundle).name
         except BundleError:  # of several models, it is left out
             continue
-        ledger.configure(candidate, clock())
+        ledger.configure(candidate, clock(), settings.max_versions)
         folders.append(candidate.bundle.parent)
         states[candidate.model] = source.settings.state_folder
-        renamed += [candidate.model] * (source.name is not None)
     membership = Membership(ledger, tuple(states))
     deployment = ServedDeployment(context, ledger, load, states)
     terms = Terms(
@@ -61,6 +65,6 @@ def compose_releases(
         agent,
         deployment,
         folders=settings.bundle_folders or tuple(dict.fromkeys(folders)),
-        renamed=frozenset(renamed),
+        own_names=own_names,
         is_alone=ledger.folder is None and settings.workers > 1,
     )

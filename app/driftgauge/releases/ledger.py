@@ -17,7 +17,7 @@ from typing import Any, Final
 from driftgauge.common.private_files import make_private, opened
 from driftgauge.errors import LedgerError, LedgerUnavailable
 from driftgauge.releases.figures import Counts, Figures
-from driftgauge.releases.release import Candidate, Cause, Change, Kind, Role, Swap, SwapState, Version, live_of
+from driftgauge.releases.release import Candidate, Cause, Change, Kind, Role, Swap, SwapState, Version, live_of, surplus
 
 FOLDER: Final = "@releases"
 """Name of the folder in the state folder: no model can have it."""
@@ -167,10 +167,11 @@ class Ledger:
 
     # ------------------------------------------------------------ changes
 
-    def configure(self, candidate: Candidate, now: float) -> Version:
+    def configure(self, candidate: Candidate, now: float, most_versions: int) -> Version:
         """Return the live version of a model whose bundle the settings name.
 
         A bundle that the settings did not name before becomes live; otherwise the version stays that was live.
+        Afterwards no more than `most_versions` of the model have series.
         """
         model = candidate.model
         with self.transaction():
@@ -190,6 +191,7 @@ class Ledger:
                     candidate.digest,
                     candidate.digest,
                 )
+            self.make_room(model, most_versions)
             found = live_of(self.versions(model))
         assert found is not None  # noqa: S101  it was just made live
         return found
@@ -233,6 +235,14 @@ class Ledger:
             *(model, model, MOST_CHANGES),
         )
         self.bump(model)
+
+    def make_room(self, model: str, most: int) -> None:
+        """Remove retired versions beyond `most` with series, inside a transaction that the caller holds."""
+        for version in surplus(self.versions(model), self.history(model), most):
+            self.transaction_run(
+                "update versions set role = ? where model = ? and version = ?", Role.REMOVED, model, version.name
+            )
+            self.bump(model)
 
     def bump(self, model: str) -> None:
         """Say that the versions of a model have changed, inside a transaction that the caller holds."""

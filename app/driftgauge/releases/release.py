@@ -134,6 +134,18 @@ def live_stack(history: Sequence[Change]) -> list[str]:
     return stack
 
 
+def surplus(versions: Sequence[Version], history: Sequence[Change], most: int) -> list[Version]:
+    """Return the retired versions to remove so that no more than `most` have series.
+
+    Those that retired first go first. The one that a rollback goes back to goes last.
+    """
+    kept = [own for own in versions if own.role is not Role.REMOVED]
+    retired = {own.name: own for own in kept if own.role is Role.RETIRED}
+    back = next((name for name in reversed(live_stack(history)[:-1]) if name in retired), None)
+    leaving = sorted(retired.values(), key=lambda own: (own.name == back, own.since))
+    return leaving[: max(0, len(kept) - most)]
+
+
 def releases_of(history: Sequence[Change]) -> list[Change]:
     """Return the changes after which another version answered, in order."""
     return [change for change in history if change.kind not in (Kind.SHADOW, Kind.UNLOAD)]

@@ -81,17 +81,6 @@ def _refuse_conflict(under_way: Swap | None, candidate: Candidate, versions: lis
         raise conflict(f"version {candidate.version} of {candidate.model} is the {same.role} version already")
 
 
-def _make_room(ledger: Ledger, candidate: Candidate, versions: list[Version], most: int) -> None:
-    """Remove the versions that retired first, so that no more than `most` have series."""
-    kept = [own for own in versions if own.role is not Role.REMOVED and own.name != candidate.version]
-    retired = sorted((own for own in kept if own.role is Role.RETIRED), key=lambda own: own.since)
-    for version in retired[: max(0, len(kept) + 1 - most)]:
-        ledger.transaction_run(
-            "update versions set role = ? where model = ? and version = ?",
-            *(Role.REMOVED, version.candidate.model, version.name),
-        )
-
-
 def advance(
     ledger: Ledger, swap: Swap, running: Mapping[str, int], measure: Measure, *, now: float, most_versions: int
 ) -> None:
@@ -111,8 +100,8 @@ def advance(
         begun, before = (None, None) if swap.role is not Role.LIVE else measure(swap)
         with ledger.transaction():
             if _is_open(ledger, swap):
-                _make_room(ledger, swap.candidate, ledger.versions(swap.candidate.model), most_versions)
                 ledger.promote(swap.candidate, swap.kind, swap.cause, now, begun, before)
+                ledger.make_room(swap.candidate.model, most_versions)
                 ledger.finish_swap(swap.number, SwapState.DONE)
 
 

@@ -23,7 +23,7 @@ class ReleaseSettings(BaseModel):
     )
     max_versions: int = Field(
         3,
-        ge=2,
+        ge=3,
         le=10,
         description="Versions of a model that have series: the live one, a shadow, and those that retired last.",
     )
