@@ -156,6 +156,30 @@ def test_requests_are_counted_for_the_server(server: Served, binary: Example) ->
     assert server.metric("http_requests_total", handler=template, code="200") == before + 1
 
 
+def test_a_short_route_needs_a_name_though_only_one_model_could_be_loaded(
+    models: dict[str, dict[str, Any]], binary: Example
+) -> None:
+    app = create_app(quiet(models={"binary": models["binary"], BROKEN: models[BROKEN]}))
+    with serving(app) as client:
+        body = {"instances": binary.rows(1)}
+        assert code_of(client.post("/predict", json=body)) == (400, "model_not_named")
+        for path in ("/metadata", "/drift/status", "/drift/history"):
+            assert code_of(client.get(path)) == (400, "model_not_named")
+        assert client.post("/models/binary/predict", json=body).status_code == 200
+        assert client.get("/runbooks/DriftgaugeDown", headers={"Accept": "text/html"}).status_code == 200
+        page = client.get("/", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assert BROKEN in page.text
+
+
+def test_a_model_that_is_served_elsewhere_leaves_the_short_route_of_the_one_that_predicts(
+    models: dict[str, dict[str, Any]], binary: Example
+) -> None:
+    app = create_app(quiet(models={"binary": models["binary"], "elsewhere": models["elsewhere"]}))
+    with serving(app) as client:
+        assert client.post("/predict", json={"instances": binary.rows(1)}).status_code == 200
+
+
 def test_one_model_keeps_the_short_routes(binary: Example) -> None:
     app = create_app(quiet(models={"churn": {"bundle": binary.folder}}))
     with serving(app) as client:
@@ -183,7 +207,7 @@ def test_settings_that_do_not_fit_a_model_name_it(binary: Example, flowers: Exam
 
 
 def test_more_versions_than_the_settings_allow_are_refused(binary: Example) -> None:
-    settings = quiet(max_versions=2)
+    settings = quiet(max_versions=3)
     context = compose(settings, binary.bundle, lambda: 5.0)
 
     def install(version: str) -> None:
@@ -191,9 +215,10 @@ def test_more_versions_than_the_settings_allow_are_refused(binary: Example) -> N
         context.install(load_model(settings, bundle, context.access, lambda: 5.0))
 
     install("2")
-    with pytest.raises(SettingsError, match="binary has 2 versions already: remove one, or raise max_versions"):
-        install("3")
-    assert [own.model_version for own in context.models] == ["1.2", "2"]
+    install("3")
+    with pytest.raises(SettingsError, match="binary has 3 versions already: remove one, or raise max_versions"):
+        install("4")
+    assert [own.model_version for own in context.models] == ["1.2", "2", "3"]
     assert context.model().model_version == "1.2"
 
 

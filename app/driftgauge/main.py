@@ -143,7 +143,7 @@ def compose(
     context = ServerContext(
         settings=settings,
         monitoring=monitoring,
-        models=ServedModels(),
+        models=ServedModels(has_short_routes=sum(own.source.baseline is None for own in models) <= 1),
         failures=Problems(clock),
         http=http,
         connections=Connections(_connection_limits(settings), http.refused),

@@ -33,19 +33,20 @@ _EXPECTED: Final = {
     "too_long": "at most {max_length} entries",
     "too_short": "at least {min_length} entries",
     "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "one line of printable characters",
     "string_too_short": "at least {min_length} characters",
 }
 
 
-def explain(error: ValidationError) -> str:
-    """Return the first problems as one sentence: where, what is there, what was expected."""
-    found = list(dict.fromkeys(map(_problem, error.errors(include_url=False))))
+def explain(error: ValidationError, whole: str = "the file") -> str:
+    """Return the first problems as one sentence: where, what is there, what was expected; `whole` is what was read."""
+    found = list(dict.fromkeys(_problem(problem, whole) for problem in error.errors(include_url=False)))
     more = f"; and {len(found) - MOST_PROBLEMS} more" if len(found) > MOST_PROBLEMS else ""
     return "; ".join(found[:MOST_PROBLEMS]) + more
 
 
-def _problem(problem: Any) -> str:
-    where = ".".join(display(str(part)) for part in problem["loc"] if not _is_alternative(part)) or "the file"
+def _problem(problem: Any, whole: str) -> str:
+    where = ".".join(display(str(part)) for part in problem["loc"] if not _is_alternative(part)) or whole
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "missing":
         return f"{where} is absent"

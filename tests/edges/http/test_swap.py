@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -371,3 +373,45 @@ def test_a_program_that_hands_over_a_bundle_has_no_release(binary: Example) -> N
     with serving(create_app(quiet(), bundle=binary.bundle)) as client:
         assert client.get("/drift/status").json()["release"] is None
         assert 'id="releases"' not in client.get("/", headers=BROWSER).text
+
+
+def test_a_table_of_the_settings_does_not_let_in_another_model(bundles: Path, binary: Example, tmp_path: Path) -> None:
+    other = tmp_path / "bundles" / "other"
+    shutil.copytree(bundles / "2", other)
+    described = json.loads((other / "bundle.json").read_text())
+    (other / "bundle.json").write_text(json.dumps(described | {"name": "other"}))
+    settings: dict[str, Any] = {"models": {"served": {"bundle": bundles / "1"}}, "bundle": None}
+    with running(bundles, **settings) as own:
+        refused = load(own, "served", "other")
+        assert refused.status_code == 422
+        assert refused.json()["error"]["message"] == f"bundle: it holds the model other, not {name_of(binary)}"
+        assert load(own, "served", "2").json()["to_version"] == "2"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "two\nlines", "\x1b[2Jgone", "nul\0", "\u202e"])
+def test_reasons_are_one_line_of_text(text: str, bundles: Path, binary: Example) -> None:
+    with running(bundles) as own:
+        refused = load(own, name_of(binary), "2", reason=text)
+        assert (refused.status_code, refused.json()["error"]["detail"]) == (422, {"field": "reason"})
+
+
+def test_a_body_that_is_no_json_is_called_a_body(bundles: Path, binary: Example) -> None:
+    with running(bundles) as own:
+        refused = own.client.post(f"/models/{name_of(binary)}/versions", content=b"{")
+        assert refused.json()["error"]["message"] == "the body is not complete JSON"
+
+
+def test_another_bundle_in_the_settings_becomes_live_though_there_are_as_many_versions_as_may_be(
+    bundles: Path, binary: Example
+) -> None:
+    name = name_of(binary)
+    with running(bundles) as own:
+        for version in "23":
+            assert load(own, name, version).status_code == 200
+    with running(bundles, "4") as own:
+        until(lambda: own.metric("model_live", model_version="4") == 1.0)
+        until(lambda: "1" not in roles(own, name))
+        assert roles(own, name) == {"2": "retired", "3": "retired", "4": "live"}
+        back = own.client.post(f"/models/{name}/rollback", json={"reason": "back"}, timeout=60.0)
+        assert (back.json()["to_version"], back.json()["all_workers"]) == ("3", True)
+        assert answering(own, binary) == "3"

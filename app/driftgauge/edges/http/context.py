@@ -38,10 +38,10 @@ class ServerContext:
         Refused for an unknown name or version, a version that is not live, and a model that could not be loaded.
         """
         names = self.models.names
-        if name is None and len(names) == 1:
+        if name is None and self.models.has_short_routes and len(names) == 1:
             name = names[0]
         if name is None:
-            message = f"this server has {len(names)} models: name one with {how}; there is {named(sorted(names))}"
+            message = f"this server has several models: name one with {how}; there is {named(sorted(names))}"
             raise Refused(Reason.MODEL_NOT_NAMED, message, {"field": "model"})
         found = self.models.live(name) if version is None else self.models.find(name, version)
         if found is None:

@@ -72,10 +72,10 @@ class Monitoring:
         """
         names = self.models.names
         if name is None:
-            if len(names) != 1:
+            if self.has_several or not names:
                 raise Refused(
                     Reason.MODEL_NOT_NAMED,
-                    f"this server monitors {len(names)} models: name one with ?model=; there is {named(sorted(names))}",
+                    f"this server monitors several models: name one with ?model=; there is {named(sorted(names))}",
                     {"field": "model"},
                 )
             name = names[0]

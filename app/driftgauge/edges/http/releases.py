@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,8 +40,8 @@ class Releases:
     deployment: ServedDeployment
     folders: Sequence[Path]
     """Where bundles may be loaded from."""
-    renamed: frozenset[str]
-    """Models that the settings name otherwise than their bundles."""
+    own_names: Mapping[str, str]
+    """By model, what the bundle in the settings calls it."""
     is_alone: bool
     """Whether other workers cannot see the ledger, so that no version may be loaded."""
 
@@ -93,9 +93,10 @@ class Releases:
             digest = content_digest(bundle)
         except BundleError as error:
             raise Refused(Reason.VERSION_NOT_LOADED, str(error), {"field": "bundle"}) from error
-        if info.name != model and model not in self.renamed:
+        own_name = self.own_names.get(model, model)
+        if info.name not in (model, own_name):
             raise Refused(
-                Reason.INVALID_VERSION, f"bundle: it holds the model {info.name}, not {model}", {"field": "bundle"}
+                Reason.INVALID_VERSION, f"bundle: it holds the model {info.name}, not {own_name}", {"field": "bundle"}
             )
         if kind is Kind.SHADOW:
             _require_features(self.context.model(model).info, info)

@@ -57,7 +57,7 @@ async def runbook(request: Request) -> Response:
 def _asked(request: Request) -> ModelMonitoring | None:
     """Return the model that a request names, or the only one; None where there are several and it names none."""
     monitoring, name = monitoring_of(request), request.query_params.get("model")
-    return None if name is None and len(monitoring.models.names) > 1 else monitoring.model(name)
+    return None if name is None and monitoring.has_several else monitoring.model(name)
 
 
 def _runbooks_of(request: Request, model: ModelMonitoring | None) -> Runbooks:

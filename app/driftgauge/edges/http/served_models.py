@@ -75,8 +75,10 @@ class ServedModel:
 class ServedModels(Versions[ServedModel]):
     """The served models, and the paths on which they predict."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_short_routes: bool = True) -> None:
+        """`has_short_routes` says whether requests need no name of a model: not if the settings name several."""
         super().__init__()
+        self.has_short_routes: Final = has_short_routes
         self.paths: Paths = {}
         """The fast path looks every prediction request up here; it is replaced as a whole."""
 
@@ -97,10 +99,10 @@ class ServedModels(Versions[ServedModel]):
         return removed
 
 
-def paths_of(models: Versions[ServedModel]) -> Paths:
+def paths_of(models: ServedModels) -> Paths:
     """Return the endpoints of prediction requests by path, which need no routing; only live versions have some."""
     live = models.all_live
-    short = {PREDICT: (PREDICT, live[0].predict)} if len(live) == 1 else {}
+    short = {PREDICT: (PREDICT, live[0].predict)} if models.has_short_routes and len(live) == 1 else {}
     named = {MODEL_PREDICT.format(model_name=own.model_name): (MODEL_PREDICT, own.predict) for own in live}
     return {**short, **named, **dict(_inferring(live))}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.responses import Response
 
 from driftgauge.common.schema_errors import explain
@@ -18,7 +18,9 @@ from driftgauge.releases.release import Cause, Kind
 MOST_BODY_BYTES: Final = 65_536
 UNKNOWN: Final = "unknown"
 """Who asks for a change without a name."""
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+"""Texts of the history go to terminals: one line, without control characters."""
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT, pattern=LINE)]
 
 
 class _Asked(BaseModel):
@@ -101,7 +103,7 @@ def _model(request: Request) -> str:
 
 
 def _cause(request: Request, asked: _Asked) -> Cause:
-    return Cause(caller_of(request.scope).name or asked.who.strip() or UNKNOWN, asked.reason.strip())
+    return Cause(caller_of(request.scope).name or asked.who or UNKNOWN, asked.reason)
 
 
 async def _body(request: Request, schema: type[Body]) -> Body:
@@ -115,7 +117,7 @@ async def _body(request: Request, schema: type[Body]) -> Body:
         return schema.model_validate_json(bytes(content))
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors()[0]["loc"]) or "body"
-        raise Refused(Reason.INVALID_VERSION, explain(error), {"field": field}) from error
+        raise Refused(Reason.INVALID_VERSION, explain(error, "the body"), {"field": field}) from error
 
 
 def body_schema(schema: type[BaseModel]) -> dict[str, Any]:
