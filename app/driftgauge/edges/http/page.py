@@ -144,6 +144,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         ),
         estimated=last.estimated,
         performance=model.performance,
+        rolling=facts.rolling,
         releases=releases_facts(release),
         labels=labels_of(facts),
         outcomes={} if facts.labels is None else facts.labels.outcomes,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.drift.performance.outcomes import OutcomeParts, OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
+from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.drift.verdict.history import History
 from driftgauge.drift.verdict.news import News
 from driftgauge.drift.verdict.report import DriftReport
@@ -107,6 +108,8 @@ class PageFacts:
     """The business outcomes that the settings name."""
     outcome_parts: OutcomeParts = field(default_factory=dict)
     """The sums of business outcomes by segment."""
+    rolling: RollingReport | None = None
+    """The main window against the rolling reference; None without one."""
     estimated: Estimated | None = None
     """The performance on live rows as it is estimated; None where it is not, as in the check of a table."""
     releases: ReleasesFacts | None = None

@@ -22,6 +22,7 @@ from driftgauge.edges.web.glossary import TERMS
 from driftgauge.edges.web.outcomes import OutcomeRow, labels_list, outcome_rows
 from driftgauge.edges.web.performance import PerformanceView, performance_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
+from driftgauge.edges.web.references import ReferencesView, references_view
 from driftgauge.edges.web.releases import ReleasesView, releases_view
 from driftgauge.edges.web.rows import Choice, FeatureTable, feature_table, rows_of
 from driftgauge.edges.web.trend import Past, Timeline
@@ -106,6 +107,7 @@ class PageView:
     correlation: str
     estimated: EstimatedView | None
     performance: PerformanceView | None
+    references: ReferencesView | None
     releases: ReleasesView | None
     labels: Mapping[str, str]
     outcomes: Sequence[OutcomeRow]
@@ -159,6 +161,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         correlation=_correlation(report) if is_overview else "",
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         performance=performance_view(facts.performance) if is_overview else None,
+        references=references_view(facts.rolling) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
         labels=labels_list(facts.labels) if is_overview else {},
         outcomes=outcome_rows(facts.outcomes, facts.outcome_parts) if is_overview else [],
