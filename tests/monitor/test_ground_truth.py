@@ -103,6 +103,7 @@ def monitor_of(
     owner: str = "one",
     segments: tuple[str, ...] = (),
     labels: bool = False,
+    is_event_time: bool = False,
     outcomes: Mapping[str, float] | None = None,
 ) -> GroundTruthMonitor:
     target = target_baseline() if labels else None
@@ -315,3 +316,9 @@ def test_without_predictions_there_are_too_few_labels(log: Log) -> None:
     assert report is not None
     assert report.status is PerformanceStatus.INSUFFICIENT_LABELS
     assert report.main_window.cohort.rows == 0
+
+
+def test_with_the_clock_of_events_a_log_without_predictions_has_nothing_to_evaluate(log: Log) -> None:
+    monitor = evaluated(monitor_of(log, is_event_time=True), START)
+    assert monitor.report is not None
+    assert monitor.history() == []

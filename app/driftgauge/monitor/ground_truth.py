@@ -212,7 +212,7 @@ class GroundTruthMonitor:
         while True:
             following = self._store.next_prediction(max(upto, 0.0))
             start = matured if following is None else math.floor(following / COHORT_SECONDS) * COHORT_SECONDS
-            if start + COHORT_SECONDS > matured:
+            if following is None or start + COHORT_SECONDS > matured:
                 upto, is_complete = max(upto, matured), True
                 break
             if room <= 0:
