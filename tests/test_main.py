@@ -206,6 +206,10 @@ def test_a_restart_goes_on_with_windows_evidence_and_counters(tolerant: Example,
         assert running.client.get("/health").json()["worker"]["slot"] == 0
     assert before["status"] == "drift_detected"
     assert before["monitoring"]["state"] == {"kept": "files", "workers": 1, "notes": []}
+    log = before["monitoring"].pop("prediction_log")
+    del after["monitoring"]["prediction_log"]  # its free space is that of the moment
+    assert (log["kept"], log["max_bytes"], log["max_age_seconds"]) == ("sqlite", 1 << 31, 604_800.0)
+    assert log["free_bytes"] > 0
     assert after == before
     assert _counted_of_the_model(recounted) == _counted_of_the_model(counted)
     assert total(counted, "model_predictions_total") == 760

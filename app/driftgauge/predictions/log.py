@@ -128,6 +128,18 @@ class PredictionLog:
             ALERT_FACTOR * own.min_free_bytes if has_disk else None,
         )
 
+    def status(self) -> dict[str, str | float | None]:
+        """Return where predictions are kept, the rows that wait in this process, size and limits; None if not known."""
+        queued, _, used, most, free, _ = self.numbers()
+        return {
+            "kept": "sqlite" if self.options.url is None else "postgresql",
+            "rows_queued": queued,
+            "bytes": used,
+            "max_bytes": most,
+            "free_bytes": free,
+            "max_age_seconds": self.options.max_age_seconds,
+        }
+
     def start(self) -> None:
         """Start to write."""
         self.writer.start()

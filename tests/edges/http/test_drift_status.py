@@ -79,6 +79,7 @@ def test_a_failing_evaluation_leaves_the_last_report_and_is_shown(
         "healthy": False,
         "problems": ["evaluation_failed: ArithmeticError: no verdict"],
         "state": IN_MEMORY,
+        "prediction_log": None,
     }
     assert server.metric("model_monitoring_healthy") == 0
 
@@ -141,7 +142,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
             status = drift_status(monitor, [], IN_MEMORY, monitor.last.at + 5.0, selection)
             body = bytes(json_response(status).body)
             assert _without_nan(status) == json.loads(body)
-            own = {
+            own: dict[str, Any] = {
                 "model_name": "m",
                 "model_version": "1",
                 "about": None,
@@ -154,7 +155,7 @@ def test_the_status_is_the_report_with_the_models_name_and_how_monitoring_is(nam
                 "labels": None,
                 "outcomes": {},
                 "news": None,
-                "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY},
+                "monitoring": {"healthy": True, "problems": [], "state": IN_MEMORY, "prediction_log": None},
             }
             assert json.loads(body) == _without_nan({**report_json(monitor.last.report, selection), **own})
             DriftStatus.model_validate_json(body)
@@ -201,7 +202,12 @@ def test_a_summary_with_a_statistic_more_or_less_is_not_the_documented_one(binar
 def test_problems_make_monitoring_unhealthy(binary: Example) -> None:
     for problems in ([], ["x: y"]):
         status = drift_status(monitor_of(binary), problems, IN_MEMORY, 0.0)
-        assert status["monitoring"] == {"healthy": not problems, "problems": problems, "state": IN_MEMORY}
+        assert status["monitoring"] == {
+            "healthy": not problems,
+            "problems": problems,
+            "state": IN_MEMORY,
+            "prediction_log": None,
+        }
 
 
 # ---------------------------------------------------------------- parts of the status

@@ -42,13 +42,20 @@ MORE: Final = (
 
 
 @dataclass(frozen=True)
-class TruthSections:
-    """What is known of the truth of predictions."""
+class Sections:
+    """What a status shows beside the report; each is None or empty where there is none."""
 
+    news: News | None = None
+    release: ReleaseSummary | None = None
+    rolling: RollingReport | None = None
     performance: PerformanceReport | None = None
     labels: Mapping[str, Any] | None = None
-    """None without a prediction log."""
     outcomes: Mapping[str, Any] = field(default_factory=dict)
+    log: Mapping[str, Any] | None = None
+    """How predictions are logged."""
+
+
+NOTHING: Final = Sections()
 
 
 HTML: Final = "html"
@@ -76,11 +83,16 @@ async def status(request: Request) -> Response:
     release = await release_summary(monitoring, model)
 
     def answer() -> Response:
-        now = monitoring.clock()
-        truth = TruthSections(model.performance, labels_json(labels), outcomes_of(model))
-        rolling = model.against_rolling
-        found = drift_status(monitor, problems, state, now, selection, news, truth, release, rolling)
-        return large_json(found, small=small)
+        sections = Sections(
+            news=news,
+            release=release,
+            rolling=model.against_rolling,
+            performance=model.performance,
+            labels=labels_json(labels),
+            outcomes=outcomes_of(model),
+            log=None if monitoring.predictions is None else monitoring.predictions.status(),
+        )
+        return large_json(drift_status(monitor, problems, state, monitoring.clock(), selection, sections), small=small)
 
     # In a thread: with a thousand columns it takes longer than predictions should wait.
     return await asyncio.get_running_loop().run_in_executor(monitoring.writing, answer)
@@ -127,13 +139,9 @@ def drift_status(
     state: Mapping[str, Any],
     now: float,
     selection: Selection = SUMMARY,
-    news: News | None = None,
-    truth: TruthSections | None = None,
-    release: ReleaseSummary | None = None,
-    rolling: RollingReport | None = None,
+    beside: Sections = NOTHING,
 ) -> dict[str, Any]:
-    """Return a monitor's last report, the problems of monitoring itself, and how state is kept."""
-    known = truth or TruthSections()
+    """Return a monitor's last report, what is shown beside it, and the problems of monitoring itself."""
     return {
         "model_name": monitor.model_name,
         "model_version": monitor.model_version,
@@ -141,12 +149,12 @@ def drift_status(
         "report_age_seconds": max(0.0, now - monitor.last.at),
         **report_json(monitor.last.report, selection),
         "estimated_performance": estimated_json(monitor.last.estimated),
-        "release": release_json(release),
-        "performance": performance_json(known.performance),
-        "labels": known.labels,
-        "outcomes": known.outcomes,
-        "references": references_json(rolling),
+        "release": release_json(beside.release),
+        "performance": performance_json(beside.performance),
+        "labels": beside.labels,
+        "outcomes": beside.outcomes,
+        "references": references_json(beside.rolling),
         "more": MORE if selection.is_summary else None,
-        "news": news_json(news),
-        "monitoring": {"healthy": not problems, "problems": problems, "state": state},
+        "news": news_json(beside.news),
+        "monitoring": {"healthy": not problems, "problems": problems, "state": state, "prediction_log": beside.log},
     }

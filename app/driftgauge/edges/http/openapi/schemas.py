@@ -89,10 +89,22 @@ class StateKept(Documented):
     notes: list[str] = Field(description="What the worker that answers could not use as it was when it started.")
 
 
+class LogKept(Documented):
+    """How predictions are logged."""
+
+    kept: Literal["sqlite", "postgresql"]
+    rows_queued: int = Field(description="Rows that wait to be written, in the worker that answers.")
+    bytes: int | None = Field(description="Size at the last look, once a minute; null before the first.")
+    max_bytes: int
+    free_bytes: int | None = Field(description="Free space of its disk; null for PostgreSQL.")
+    max_age_seconds: float
+
+
 class WatchedMonitoring(Monitoring):
     """Whether monitoring itself works, and what it rests on."""
 
     state: StateKept
+    prediction_log: LogKept | None = Field(description="Null if predictions are not logged.")
 
 
 class Worker(Documented):
