@@ -17,6 +17,7 @@ from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app
 from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS
 from driftgauge.models.bundle import MODEL_FILE
+from driftgauge.monitor.problems import LOG_PROBLEM
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES
 from driftgauge.state.slots import CHECKPOINT_FILE
@@ -333,8 +334,9 @@ def test_where_no_state_can_be_kept_predictions_go_on_and_it_is_told(binary: Exa
         assert running.predict({"instances": binary.rows(7)}).status_code == 200
         monitoring, series = running.status()["monitoring"], running.metrics()
         assert running.client.get("/health").json()["monitoring"]["healthy"] is False
-    (problem,) = monitoring["problems"]
+    problem, of_log = sorted(monitoring["problems"])
     assert problem.startswith(f"{IN_MEMORY_PROBLEM}: {folder}: Not a directory. ")
+    assert of_log.startswith(f"{LOG_PROBLEM}: ")
     assert "state_dir" in problem
     assert monitoring["state"] == IN_MEMORY
     assert total(series, "model_state_persistent") == total(series, "model_monitoring_healthy") == 0
@@ -371,13 +373,18 @@ def test_a_damaged_checkpoint_is_restored_and_predictions_continue(binary: Examp
 
 def test_a_state_in_memory_is_no_problem_where_it_was_asked_for(binary: Example) -> None:
     with served(binary, state_dir="memory") as running:
-        assert running.status()["monitoring"] == {"healthy": True, "problems": [], "state": IN_MEMORY}
+        assert running.status()["monitoring"] == {
+            "healthy": True,
+            "problems": [],
+            "state": IN_MEMORY,
+            "prediction_log": None,
+        }
         assert (running.metric("model_state_persistent"), running.metric("model_monitoring_healthy")) == (0, 1)
 
 
 def test_a_second_replay_on_one_folder_keeps_its_state_in_memory(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path, clock="event"), served(binary, state_dir=tmp_path, clock="event") as second:
-        (problem,) = second.status()["monitoring"]["problems"]
+        (problem,) = [text for text in second.status()["monitoring"]["problems"] if text.startswith(IN_MEMORY_PROBLEM)]
         assert "1 worker(s) use it already; with clock=event there is one worker" in problem
         assert second.predict({"instances": binary.rows(3)}).status_code == 200
 

@@ -105,6 +105,7 @@ def monitor_of(
     labels: bool = False,
     is_event_time: bool = False,
     outcomes: Mapping[str, float] | None = None,
+    windows: tuple[int, ...] = (500, 1_000),
 ) -> GroundTruthMonitor:
     target = target_baseline() if labels else None
     layout = CountLayout.of("binary", 2, small_baseline().columns[-1].quantiles)
@@ -113,7 +114,7 @@ def monitor_of(
         CohortBuilder(layout, small_baseline(), target, segments),
         Reference(layout, HELD, PerformancePolicy(), target, classes=("no", "yes")),
         GroundTruthOptions(
-            (500, 1_000),
+            windows,
             (TimeSpan.named("2h"), TimeSpan.named("10m")),
             maturity_seconds=DAY,
             outcome_seconds=outcomes or {},
@@ -299,6 +300,14 @@ def test_a_cohort_outlives_its_predictions(log: Log) -> None:
     log.label([(id_, 1.0 - value) for id_, value in truth[:10]], START + 3 * DAY)
     evaluated(monitor, START + 3 * DAY)
     assert [own.predicted for own in monitor.history()] == [300]
+
+
+def test_other_windows_are_evaluated_again(log: Log) -> None:
+    log.label(log.predict(START, 300), START + HOUR)
+    evaluated(monitor_of(log), START + 2 * DAY)
+    report = evaluated(monitor_of(log, windows=(50, 200)), START + 2 * DAY).report
+    assert report is not None
+    assert {name: own.cohort.rows for name, own in report.windows.items()} == {"50": 50, "200": 200, "2h": 0}
 
 
 def test_a_damaged_state_begins_again(log: Log) -> None:

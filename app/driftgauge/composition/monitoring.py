@@ -32,7 +32,7 @@ from driftgauge.metrics.series import (
 from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
-from driftgauge.monitor.problems import Log, Problems
+from driftgauge.monitor.problems import LOG_PROBLEM, Log, Problems
 from driftgauge.monitor.publisher import LOST, Publisher
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.predictions.description import Described, Privacy, described
@@ -57,7 +57,6 @@ SERVICE: Final = "server"
 SERVICE_FOLDER: Final = "@server"
 """Folder of what is the server's own, in a state folder; no model can have this name."""
 LONGEST_NAME: Final = 150
-LOG_PROBLEM: Final = "prediction_log_failed"
 WATCHING_THREADS: Final = 6
 """Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
 EVALUATION_SHARE: Final = 0.75

@@ -57,6 +57,11 @@ class GroundTruthOptions:
         """The windows that the verdict rests on."""
         return tuple(map(str, self.windows))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All windows; a time window shorter than a cohort has none."""
+        return (*self.judged, *(span.name for span in self.spans if span.seconds >= COHORT_SECONDS))
+
 
 @dataclass(frozen=True)
 class TruthParts:
@@ -130,7 +135,7 @@ class GroundTruthMonitor:
             return
         truth = self._loaded(text).truth
         self._text = text
-        if truth is not None:
+        if truth is not None and self._fits(truth):
             self.report = report_of(truth, self._reference, self.options.main, self.options.judged)
 
     def history(self, since: float = -math.inf, until: float = math.inf) -> list[Cohort]:
@@ -155,9 +160,9 @@ class GroundTruthMonitor:
         packed = [(start, cohort_bytes(cohort)) for start, cohort in changed.items()]
         if not self._store.save(self._owner, states.dumps(state, self._builder), packed):
             return True
-        if changed or state.truth is None:
+        if changed or state.truth is None or not self._fits(state.truth):
             state = replace(state, truth=self._truth(state, now))
-        elif state.truth is not None:
+        else:
             state = replace(state, truth=replace(state.truth, at=now))
         self._store.save(self._owner, states.dumps(state, self._builder), ())
         return bool(state.pending) or not is_complete
@@ -167,6 +172,10 @@ class GroundTruthMonitor:
             return states.loads(text, self._builder)
         except ValueError:  # begin again; cohorts are counted from the log
             return TruthState()
+
+    def _fits(self, truth: GroundTruth) -> bool:
+        """Return whether the windows are those of the options; others were evaluated with other settings."""
+        return set(self.options.names) == set(truth.windows)
 
     def _matured_until(self, now: float) -> float:
         """Return the end of the newest cohort whose labels have had the time to come."""

@@ -11,6 +11,8 @@ import structlog
 
 from driftgauge.common.log_throttle import LogThrottle
 
+LOG_PROBLEM: Final = "prediction_log_failed"
+"""What is wrong with the prediction log, whoever finds it out."""
 SHOWN_SECONDS: Final = 300.0
 """How long a problem is shown after it was last recorded."""
 

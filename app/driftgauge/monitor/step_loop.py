@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
-from driftgauge.monitor.problems import Problems
+from driftgauge.errors import PredictionLogError
+from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 
 REST_FACTOR: Final = 10.0
 """Least pause after a step, as a multiple of its duration, unless a smaller one is given."""
@@ -62,6 +63,8 @@ class StepLoop(Generic[Work]):
             try:
                 is_left = await asyncio.get_running_loop().run_in_executor(self.thread, self.step)
                 self._problems.resolve(self._problem)
+            except PredictionLogError as error:  # one problem, though several need the log
+                self._problems.record(LOG_PROBLEM, error)
             except Exception as error:
                 self._problems.record(self._problem, error)
             rest = self._rest_factor * (time.monotonic() - began)
