@@ -17,7 +17,6 @@ from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app
 from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS
 from driftgauge.models.bundle import MODEL_FILE
-from driftgauge.monitor.problems import LOG_PROBLEM
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES
 from driftgauge.state.slots import CHECKPOINT_FILE
@@ -334,9 +333,12 @@ def test_where_no_state_can_be_kept_predictions_go_on_and_it_is_told(binary: Exa
         assert running.predict({"instances": binary.rows(7)}).status_code == 200
         monitoring, series = running.status()["monitoring"], running.metrics()
         assert running.client.get("/health").json()["monitoring"]["healthy"] is False
-    problem, of_log = sorted(monitoring["problems"])
+    of_state = [text for text in monitoring["problems"] if text.startswith(f"{IN_MEMORY_PROBLEM}: ")]
+    (problem,) = of_state
     assert problem.startswith(f"{IN_MEMORY_PROBLEM}: {folder}: Not a directory. ")
-    assert of_log.startswith(f"{LOG_PROBLEM}: ")
+    of_log = set(monitoring["problems"]) - set(of_state)
+    assert of_log
+    assert all("cannot open the prediction log" in text for text in of_log)
     assert "state_dir" in problem
     assert monitoring["state"] == IN_MEMORY
     assert total(series, "model_state_persistent") == total(series, "model_monitoring_healthy") == 0

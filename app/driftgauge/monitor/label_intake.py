@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, judge_versions
-from driftgauge.errors import PredictionLogError, Reason, Refused
+from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABELS, OUTCOMES
-from driftgauge.monitor.problems import LOG_PROBLEM, Problems
+from driftgauge.monitor.problems import Problems
 from driftgauge.predictions.label_store import LabelFacts, LabelStore
 from driftgauge.predictions.labels import FINAL, Fate, GivenLabel, LabelTally
 from driftgauge.state.store import Store
@@ -114,8 +114,6 @@ class LabelIntake:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self.settle)
                 self._problems.resolve(PROBLEM)
-            except PredictionLogError as error:
-                self._problems.record(LOG_PROBLEM, error)
             except Exception as error:
                 self._problems.record(PROBLEM, error)
             await asyncio.sleep(max(INTERVAL_SECONDS, REST_FACTOR * (time.monotonic() - began)))
