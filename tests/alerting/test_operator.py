@@ -33,7 +33,7 @@ FULL = MonitoringOptions(
     token_file="tokens/prometheus",  # noqa: S106  the key of a Secret
 )
 KINDS = ("PrometheusRule", "ServiceMonitor", "AlertmanagerConfig")
-DASHBOARDS = ("driftgauge-overview", "driftgauge-feature-drift", "driftgauge-replicas")
+DASHBOARDS = ("driftgauge-overview", "driftgauge-feature-drift", "driftgauge-ground-truth", "driftgauge-replicas")
 APPLY_LIMIT = 262_144
 """Bytes that the annotations of a resource may have, `kubectl apply`'s copy of it included."""
 SCHEMAS = Path(__file__).parent / "operator_schemas"

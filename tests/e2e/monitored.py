@@ -97,10 +97,16 @@ class Server:
     def address(self) -> str:
         return f"http://{self.target}"
 
-    def send(self, x: Rows) -> None:
-        """Have rows predicted, in one request."""
+    def send(self, x: Rows, at: float | None = None) -> list[str]:
+        """Have rows predicted in one request, of now or of a time, and return the ids of their predictions."""
         data = [[None if np.isnan(value) else value for value in row] for row in x.tolist()]
-        httpx.post(f"{self.address}/predict", json={"data": data}, timeout=SECONDS).raise_for_status()
+        timed = {} if at is None else {"timestamps": [at] * len(data)}
+        answer = httpx.post(f"{self.address}/predict", json={"data": data, **timed}, timeout=SECONDS)
+        return [own["prediction_id"] for own in answer.raise_for_status().json()["predictions"]]
+
+    def label(self, rows: list[dict[str, Any]]) -> None:
+        """Send ground truth, in one request."""
+        httpx.post(f"{self.address}/labels", json=rows, timeout=SECONDS).raise_for_status()
 
     def kill(self) -> None:
         """End it at once, by its id."""

@@ -38,6 +38,20 @@ OTHER: Final = "dice"
 DISCRETE, SHIFTED = FEATURES[-2:]
 DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 BOARDS: Final = load()
+NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
+"""Panels that stay empty for a model of two classes."""
+LIMITS: Final = '[0.6, 0.55], "above": [0.98, 0.99]'
+TRUTH: Final = {
+    "DRIFTGAUGE_CLOCK": "event",  # rows of hours ago are in the cohort of that hour, which is over
+    "DRIFTGAUGE_PREDICTION_LOG_DURABILITY": "acknowledged",  # so labels find their predictions at once
+    "DRIFTGAUGE_LABEL_MATURITY_SECONDS": "0",
+    "DRIFTGAUGE_PERFORMANCE_INTERVAL_SECONDS": "1",
+    "DRIFTGAUGE_PERFORMANCE_FLOORS": "accuracy=0.5,roc_auc=0.5",
+    "DRIFTGAUGE_PERFORMANCE_SEGMENTS": DISCRETE,
+    "DRIFTGAUGE_OUTCOMES": f'{{"click": {{"kind": "event", "below": {LIMITS}}}}}',
+}
+"""Settings of the server that gets ground truth."""
+HOURS_AGO: Final = 3 * 3_600.0
 ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
 """Panels that stay empty as long as a server exposes the main window alone."""
 
@@ -65,10 +79,11 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         prometheus=f"127.0.0.1:{ports[3]}",
     )
     write(options, folder)
+    known = {**ALL, **TRUTH, "DRIFTGAUGE_STATE_DIR": str(folder / "state")}
     with contextlib.ExitStack() as started:
         apps = [
             started.enter_context(server(bundles[name], port, folder / f"{port}.log", **env))
-            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (ALL, ALL, {}), strict=True)
+            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (known, ALL, {}), strict=True)
         ]
         await_answer(*apps)
         configured, data, log = folder / "prometheus", folder / "data", folder / "prometheus.log"
@@ -79,13 +94,20 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         watched = Watched(drifted, quiet, other, prometheus)
         moved = rows(7, 2_000, shift=1.5)
         moved[::2, 0] = float("nan")  # of this feature a share of rows has changed, of the other the mean
-        watched.drifted.send(moved)
+        predicted = watched.drifted.send(moved, time.time() - HOURS_AGO)
+        # Every tenth prediction has no ground truth, and of the others it has nothing to do with the features.
+        labelled = [(i, own) for i, own in enumerate(predicted) if i % 10]
+        watched.drifted.label(
+            [{"prediction_id": own, "label": i % 3 == 0, "outcomes": {"click": i % 4 > 0}} for i, own in labelled]
+        )
+        watched.drifted.send(moved[:1])  # by the clock of events the hour of the others is over now
         watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
         # Whichever test comes first, the verdicts have been scraped.
         drifted_columns = f'count(model_feature_drift_severity{{model_name="{MODEL}"}} >= 2)'
         seen(lambda: prometheus.value(drifted_columns), lambda count: count == len(DRIFTED))
         seen(lambda: prometheus.value(f'model_evaluated_features{{model_name="{OTHER}"}}'))
+        seen(lambda: prometheus.value(f'model_performance_severity{{model_name="{MODEL}"}}'), lambda level: level == 3)
         yield watched
 
 
@@ -133,7 +155,8 @@ def empty(watched: Watched, uid: str) -> list[str]:
     return [
         title
         for title, target in targets(uid)
-        if not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
+        if title not in NOT_OF_TWO_CLASSES
+        and not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
     ]
 
 
@@ -174,6 +197,23 @@ def test_the_overview_answers_for_each_model_by_itself(watched: Watched) -> None
     seen(lambda: answer("Is it all right?", OTHER)[0], lambda value: value == 0)  # all right
     assert answer("Servers", MODEL) == [2, 0]
     assert answer("Servers", OTHER) == [1, 0]
+
+
+def test_the_dashboard_of_ground_truth_says_what_the_labels_say(watched: Watched) -> None:
+    def answer(panel: str, model: str = MODEL) -> list[list[dict[str, Any]]]:
+        asked = [target for title, target in targets("driftgauge-ground-truth") if title == panel]
+        return [answers(watched.prometheus, target, choices(model)[0]) for target in asked]
+
+    assert [last(own) for own in answer("Performance")] == [3]
+    assert [last(own) for own in answer("Labelled rows")] == [1_800, 200]
+    assert [last(own) for own in answer("Coverage")] == [pytest.approx(0.9)]
+    value, lower, upper, estimated, held_out, floor = (last(own) for own in answer("Accuracy"))
+    assert lower < value < upper < min(estimated, held_out)
+    assert floor == 0.5
+    (severity,) = answer("Outcomes beside their limits")[4]
+    assert (severity["metric"]["outcome_name"], float(severity["value"][1])) == ("click", 0)
+    assert answer("Performance", OTHER) == [[]]  # it has no prediction log
+    assert {title for title in NOT_OF_TWO_CLASSES if any(answer(title))} == set()
 
 
 def last(series: Sequence[Mapping[str, Any]]) -> float:

@@ -1,4 +1,4 @@
-"""The three dashboards: variables, annotations, links, and rows of panels."""
+"""The dashboards: variables, annotations, links, and rows of panels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from . import feature, overview, replicas
-from .panels import FEATURE, OVERVIEW, REPLICAS, STATUS_URL, AnyPanel
+from . import feature, ground_truth, overview, replicas
+from .panels import FEATURE, GROUND_TRUTH, OVERVIEW, REPLICAS, STATUS_URL, AnyPanel
 from .queries import MODEL_IS, SERVER_IS, SOURCE
 
 NOTE: Final = "Written by monitoring/grafana/dashboards.py from source/; change that, then run it."
@@ -39,12 +39,12 @@ ANNOTATIONS: Final = (
 """Alerts that fire, and models that were not served five minutes before."""
 
 
-TITLES: Final = {OVERVIEW: "Overview", FEATURE: "Feature drift", REPLICAS: "Replicas"}
+TITLES: Final = {OVERVIEW: "Overview", FEATURE: "Feature drift", GROUND_TRUTH: "Ground truth", REPLICAS: "Replicas"}
 
 
 def files() -> dict[str, str]:
     """Return the text of each dashboard by its file's name."""
-    made = {board["uid"]: board for board in (_overview(), _feature_drift(), _replicas())}
+    made = {board["uid"]: board for board in (_overview(), _feature_drift(), _ground_truth(), _replicas())}
     return {
         f"{uid}.json": json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         for uid, board in made.items()
@@ -65,6 +65,14 @@ def _feature_drift() -> dict[str, Any]:
     board.variables([*_variables(), _feature_variable(), _window_variable()])
     board.links(list(_links(FEATURE, f"{STATUS_URL}&feature=${{feature_name:percentencode}}&windows=all")))
     return _assemble(board, feature.PARTS)
+
+
+def _ground_truth() -> dict[str, Any]:
+    board = build.Dashboard("Driftgauge: ground truth").uid(GROUND_TRUTH).time("now-24h", "now")
+    board.description(f"Is the model still right, are its labels coming, and what comes of its predictions? {NOTE}")
+    board.variables([*_variables(), _labelled_window_variable()])
+    board.links(list(_links(GROUND_TRUTH, STATUS_URL)))
+    return _assemble(board, ground_truth.PARTS)
 
 
 def _replicas() -> dict[str, Any]:
@@ -108,6 +116,12 @@ def _feature_variable() -> build.QueryVariable:
 
 def _window_variable() -> build.QueryVariable:
     return _all(_query_variable("window", "Window", f"label_values(model_window_rows{{{MODEL_IS}}}, window)"))
+
+
+def _labelled_window_variable() -> build.QueryVariable:
+    """Return the variable of one window of labelled predictions; the largest sliding window comes first."""
+    variable = _query_variable("window", "Window", f"label_values(model_labelled_rows{{{MODEL_IS}}}, window)")
+    return variable.sort(model.VariableSort.NUMERICAL_DESC)
 
 
 def _query_variable(name: str, label: str, query: str) -> build.QueryVariable:

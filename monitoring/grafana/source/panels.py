@@ -17,6 +17,7 @@ from .words import with_words
 OVERVIEW: Final = "driftgauge-overview"
 FEATURE: Final = "driftgauge-feature-drift"
 REPLICAS: Final = "driftgauge-replicas"
+GROUND_TRUTH: Final = "driftgauge-ground-truth"
 
 RATIO: Final = "percentunit"
 SECONDS: Final = "s"

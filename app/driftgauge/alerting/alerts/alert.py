@@ -13,6 +13,7 @@ from driftgauge.alerting.options import MonitoringOptions
 Level = Literal["critical", "warning", "info", "none"]
 OVERVIEW: Final = "driftgauge-overview"
 FEATURE: Final = "driftgauge-feature-drift"
+GROUND_TRUTH: Final = "driftgauge-ground-truth"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from driftgauge.alerting.alerts.alert import Alert
+from driftgauge.alerting.alerts.alert import GROUND_TRUTH, Alert
 from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
@@ -40,6 +40,7 @@ def _degraded(options: MonitoringOptions, scope: Scope, severity: Limit) -> Aler
         f"The predictions of {MODEL} have become worse.",
         f"On matured predictions of {MODEL} with ground truth a metric has dropped significantly against its "
         "held-out value, or is beyond its floor.",
+        dashboard=GROUND_TRUTH,
         keeps=("model_name", "model_version"),
     )
 
@@ -56,6 +57,7 @@ def _outcome(options: MonitoringOptions, scope: Scope, severity: Limit) -> Alert
         f"A business outcome of {MODEL} is beyond its limit.",
         f"The outcome {{{{ $labels.outcome_name }}}} of matured predictions of {MODEL} is beyond its limit with its "
         "whole 95 % interval.",
+        dashboard=GROUND_TRUTH,
         keeps=("model_name", "model_version"),
     )
 
@@ -73,5 +75,6 @@ def _missing(options: MonitoringOptions, scope: Scope) -> Alert:
         "Ground truth has stopped coming in.",
         f"The newest label of {MODEL} arrived {{{{ $value | humanizeDuration }}}} ago. Newer predictions cannot be "
         "judged by their labels.",
+        dashboard=GROUND_TRUTH,
         keeps=("model_name", "model_version"),
     )
