@@ -110,3 +110,54 @@ def test_a_stale_verdict_is_counted(tmp_path: Path) -> None:
     given: Given = {**ONE_DOWN, "model_evaluation_timestamp_seconds": [({}, 290.0), (DOWN, 60.0)]}
     find(ONE_DOWN, [(stale, "{}", 0)], tmp_path)
     find(given, [(stale, "{}", 1)], tmp_path)
+
+
+REGRESSION: Final[Given] = {
+    "model_mae": [({"window": "1000"}, 3.0)],
+    "model_mae_lower": [({"window": "1000"}, 2.5)],
+    "model_mae_upper": [({"window": "1000"}, 3.5)],
+    "model_estimated_mae": [({"window": "1000"}, 2.0)],
+    "model_performance_held_out": [({"metric": "mean_absolute_error"}, 2.25)],
+    "model_performance_floor": [({"metric": "mean_absolute_error"}, 4.0), ({"metric": "bias"}, 1.0)],
+    "model_bias": [({"window": "1000"}, -0.5)],
+    "model_rmse": [({"window": "1000"}, 4.5)],
+    "model_performance_severity": [({}, 3)],
+    "model_labelled_rows": [({"window": "1000"}, 800)],
+    "model_labelled_rows_required": [({}, 200)],
+}
+"""What a server says of a regression with ground truth."""
+
+
+def test_the_error_of_a_regression_is_beside_its_estimate_and_its_limits(tmp_path: Path) -> None:
+    found = [3.0, 2.5, 3.5, 2.0, 2.25, 4.0]
+    shown = [
+        (expr, "{}", value) for expr, value in zip(asked("ground-truth", "Mean absolute error"), found, strict=True)
+    ]
+    (others,) = asked("ground-truth", "Other metrics that are best at 0")
+    shown += [(others, '{metric="root_mean_squared_error"}', 4.5), (others, '{metric="bias"}', -0.5)]
+    find(REGRESSION, shown, tmp_path)
+
+
+def test_the_recall_of_each_class_is_shown(tmp_path: Path) -> None:
+    recall, *_ = asked("ground-truth", "Recall by class")
+    given: Given = {"model_class_recall": [({"class": "cat"}, 0.75), ({"class": "dog"}, 0.5)]}
+    find(given, [(recall, '{class="cat"}', 0.75), (recall, '{class="dog"}', 0.5)], tmp_path)
+
+
+@pytest.mark.parametrize(("labelled", "severity"), [(800, 3), (199, -1)])
+def test_performance_has_a_severity_once_there_are_enough_labels(labelled: int, severity: int, tmp_path: Path) -> None:
+    own = max(severity, 0)  # a server judges nothing of too few labels
+    given = {
+        **REGRESSION,
+        "model_performance_severity": [({}, own)],
+        "model_labelled_rows": [({"window": "1000"}, labelled)],
+    }
+    (verdict,) = asked("ground-truth", "Performance")
+    find(given, [(verdict, "{}", severity)], tmp_path)
+
+
+@pytest.mark.parametrize(("own", "severity"), [(0, 0), (1, 2), (2, 3)])
+def test_the_verdict_on_an_outcome_is_shown_as_a_severity(own: int, severity: int, tmp_path: Path) -> None:
+    verdict = asked("ground-truth", "Outcomes beside their limits")[4]
+    click = {"outcome_name": "click"}
+    find({"model_outcome_severity": [(click, own)]}, [(verdict, '{outcome_name="click"}', severity)], tmp_path)

@@ -38,6 +38,8 @@ OTHER: Final = "dice"
 DISCRETE, SHIFTED = FEATURES[-2:]
 DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 BOARDS: Final = load()
+ONLY_OF_SEVERAL_MODELS: Final = {"Models loaded"}
+"""Panels that stay empty for a server with one model."""
 NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
 """Panels that stay empty for a model of two classes."""
 LIMITS: Final = '[0.6, 0.55], "above": [0.98, 0.99]'
@@ -100,7 +102,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         watched.drifted.label(
             [{"prediction_id": own, "label": i % 3 == 0, "outcomes": {"click": i % 4 > 0}} for i, own in labelled]
         )
-        watched.drifted.send(moved[:1])  # by the clock of events the hour of the others is over now
+        watched.drifted.send(moved[:1], time.time())  # by the clock of events the hour of the others is over now
         watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
         # Whichever test comes first, the verdicts have been scraped.
@@ -108,6 +110,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         seen(lambda: prometheus.value(drifted_columns), lambda count: count == len(DRIFTED))
         seen(lambda: prometheus.value(f'model_evaluated_features{{model_name="{OTHER}"}}'))
         seen(lambda: prometheus.value(f'model_performance_severity{{model_name="{MODEL}"}}'), lambda level: level == 3)
+        seen(lambda: prometheus.value("model_outcome_rows"), lambda count: count == len(labelled))  # once a minute
         yield watched
 
 
@@ -155,7 +158,7 @@ def empty(watched: Watched, uid: str) -> list[str]:
     return [
         title
         for title, target in targets(uid)
-        if title not in NOT_OF_TWO_CLASSES
+        if title not in NOT_OF_TWO_CLASSES | ONLY_OF_SEVERAL_MODELS
         and not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
     ]
 
