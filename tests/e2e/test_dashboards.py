@@ -198,8 +198,9 @@ def test_the_overview_answers_for_each_model_by_itself(watched: Watched) -> None
 
     seen(lambda: answer("Is it all right?", MODEL)[0], lambda value: value >= 5)  # drift: critical
     seen(lambda: answer("Is it all right?", OTHER)[0], lambda value: value == 0)  # all right
-    assert answer("Servers", MODEL) == [2, 0]
-    assert answer("Servers", OTHER) == [1, 0]
+    # A scrape that took too long leaves its server out until the next.
+    seen(lambda: answer("Servers", MODEL), lambda counts: counts == [2, 0])
+    seen(lambda: answer("Servers", OTHER), lambda counts: counts == [1, 0])
 
 
 def test_the_dashboard_of_ground_truth_says_what_the_labels_say(watched: Watched) -> None:
