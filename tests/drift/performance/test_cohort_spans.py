@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from driftgauge.edges.formats.performance import SPANS, span_around
+from driftgauge.drift.performance.cohort_spans import SPANS, span_around
 from hypothesis import given
 from hypothesis import strategies as st
 

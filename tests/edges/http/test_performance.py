@@ -144,3 +144,28 @@ def test_a_month_of_any_moment_is_answered(server: Served, since: str) -> None:
 def test_an_unknown_span_and_an_unknown_model_are_refused(server: Served) -> None:
     for query in ({"by": "minute"}, {"model": "other"}):
         assert server.client.get("/performance", params=query).status_code in (404, 422)
+
+
+def test_the_page_draws_performance_by_cohort_unless_its_history_cannot_be_read(
+    server: Served, binary: Example, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated(server, binary, clock)
+    assert "Performance by hour" not in page_text(server)  # of one cohort
+    evaluated(server, binary, clock)
+    text = page_text(server)
+    assert 'aria-label="Accuracy by hour: newest 0.8' in text
+    assert text.partition('id="cohorts-table"')[2].partition("</table>")[0].count("0.8 (") >= 2
+    truth = server.context.model().monitoring.truth
+    assert truth is not None
+
+    async def fails(*_: object) -> None:
+        raise PredictionLogError("the disk is full")
+
+    monkeypatch.setattr(truth, "history", fails)
+    assert "Performance by hour" not in page_text(server)
+
+
+def page_text(server: Served) -> str:
+    answer = server.client.get("/", headers={"accept": "text/html"})
+    assert answer.status_code == 200
+    return answer.text

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from typing import Any, Final, Literal, get_args
+from typing import Any
 
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.performance.cohort import Cohort
+from driftgauge.drift.performance.cohort_spans import Span, cohorts_by
 from driftgauge.drift.performance.intervals import LEVEL, Estimate
 from driftgauge.drift.performance.metrics import measure
 from driftgauge.drift.performance.outcomes import OutcomeKind
 from driftgauge.drift.performance.report import EvidenceFacts, LabelDrift, PerformanceReport, WindowPerformance
 from driftgauge.edges.formats.estimates import estimate_json
 from driftgauge.edges.formats.outcomes import outcome_means
-
-Span = Literal["hour", "day", "week", "month"]
-SPANS: Final[tuple[Span, ...]] = get_args(Span)
-"""Lengths of the cohorts that a history may have."""
-_SECONDS: Final[Mapping[Span, int]] = {"hour": 3_600, "day": 86_400, "week": 604_800}
-"""Those of a fixed length; weeks begin with Thursday, as 1970 did."""
-_YEAR_3000: Final = 32_503_680_000.0
 
 
 def performance_json(report: PerformanceReport | None) -> dict[str, Any] | None:
@@ -113,32 +105,6 @@ def _label_drift(drift: LabelDrift | None) -> dict[str, Any] | None:
         "evidence": _evidence(drift.evidence),
         "bins": [{"name": name, "ratio": share, "reference_ratio": own} for name, share, own in shares if share or own],
     }
-
-
-def cohorts_by(cohorts: Iterable[Cohort], span: Span) -> list[Cohort]:
-    """Return cohorts joined by hour, day, week or month (UTC), in order."""
-    joined = []
-    for (start, end), parts in groupby(cohorts, key=lambda own: span_around(own.start, span)):
-        first, *others = parts
-        for own in others:
-            first = first + own
-        joined.append(Cohort(**{**vars(first), "start": start, "end": end}))
-    return joined
-
-
-def span_around(at: float, span: Span) -> tuple[float, float]:
-    """Return the start and the end of the hour, day, week or month (UTC) of a moment, seconds since 1970.
-
-    >>> span_around(90_000.0, "day"), span_around(90_000.0, "month")
-    ((86400.0, 172800.0), (0.0, 2678400.0))
-    """
-    if span != "month":
-        start = at // _SECONDS[span] * _SECONDS[span]
-        return start, start + _SECONDS[span]
-    moment = datetime.fromtimestamp(min(max(at, 0.0), _YEAR_3000), UTC)
-    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = (first + timedelta(days=31)).replace(day=1)
-    return first.timestamp(), following.timestamp()
 
 
 def history_json(

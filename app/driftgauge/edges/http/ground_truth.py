@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.outcomes import OutcomeParts
 from driftgauge.edges.formats.outcomes import outcomes_json
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
+from driftgauge.edges.web.cohorts import PAST_SECONDS
 from driftgauge.edges.web.facts import Labels
+from driftgauge.errors import PredictionLogError
 from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.series import LABEL_LAG, LABELS, CounterSpec
 
@@ -53,3 +56,14 @@ def labels_json(labels: Labels | None) -> dict[str, Any] | None:
 def _counts(facts: MonitorFacts, counter: CounterSpec) -> Mapping[str, int]:
     numbers = facts.arrays[counter.name].reshape(-1).tolist()
     return {result: int(number) for (result,), number in zip(counter.children, numbers, strict=True)}
+
+
+async def cohorts_of(model: ModelMonitoring) -> list[Cohort]:
+    """Return the cohorts that the page shows; none while the database cannot be read."""
+    performance, truth = model.performance, model.truth
+    if performance is None or truth is None:
+        return []
+    try:
+        return await truth.history(performance.matured_until - PAST_SECONDS)
+    except PredictionLogError:  # the next evaluation of ground truth fails too and says so
+        return []

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
-from driftgauge.edges.http.ground_truth import labels_of, outcome_parts
+from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
@@ -145,6 +145,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         estimated=last.estimated,
         performance=model.performance,
         rolling=facts.rolling,
+        cohorts=[] if query.features else await cohorts_of(model),
         releases=releases_facts(release),
         labels=labels_of(facts),
         outcomes={} if facts.labels is None else facts.labels.outcomes,

@@ -10,7 +10,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from driftgauge.common.quoting import shortened
-from driftgauge.edges.formats.performance import SPANS, Span, history_json, performance_json, span_around
+from driftgauge.drift.performance.cohort_spans import SPANS, Span, span_around
+from driftgauge.edges.formats.performance import history_json, performance_json
 from driftgauge.edges.http.encodings import wants_gzip
 from driftgauge.edges.http.errors import error_response
 from driftgauge.edges.http.ground_truth import outcomes_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.held_out import Estimated
 from driftgauge.drift.performance.outcomes import OutcomeParts, OutcomeReport
 from driftgauge.drift.performance.report import PerformanceReport
@@ -102,6 +103,8 @@ class PageFacts:
     health: Health = field(default_factory=Health)
     performance: PerformanceReport | None = None
     """The performance on predictions with ground truth; None without a prediction log."""
+    cohorts: Sequence[Cohort] = ()
+    """The newest cohorts of matured predictions, by hour."""
     labels: Labels | None = None
     """None without a prediction log."""
     outcomes: Mapping[str, OutcomeReport] = field(default_factory=dict)

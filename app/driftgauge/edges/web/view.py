@@ -15,6 +15,7 @@ from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport, score_means
 from driftgauge.drift.verdict.wording import notes
+from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
@@ -108,6 +109,8 @@ class PageView:
     estimated: EstimatedView | None
     performance: PerformanceView | None
     references: ReferencesView | None
+    cohorts: CohortsView | None
+    """Performance over time."""
     releases: ReleasesView | None
     labels: Mapping[str, str]
     outcomes: Sequence[OutcomeRow]
@@ -162,6 +165,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         estimated=estimated_view(facts.estimated, report.main.name) if is_overview else None,
         performance=performance_view(facts.performance) if is_overview else None,
         references=references_view(facts.rolling) if is_overview else None,
+        cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
         labels=labels_list(facts.labels) if is_overview else {},
         outcomes=outcome_rows(facts.outcomes, facts.outcome_parts) if is_overview else [],
