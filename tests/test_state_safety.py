@@ -166,7 +166,8 @@ def test_a_server_that_finds_such_a_folder_keeps_its_state_in_memory_and_says_so
     root.chmod(0o777)
     with served(binary, state_dir=root) as running:
         assert running.predict({"instances": binary.rows(3)}).status_code == 200
-        (problem,) = running.status()["monitoring"]["problems"]
+        problems = running.status()["monitoring"]["problems"]
+        (problem,) = [text for text in problems if text.startswith("state_in_memory: ")]
         assert problem.startswith(f"state_in_memory: {root}: everybody can write in it (mode 0777): take that right")
         assert running.metric("model_state_persistent") == 0
     assert list(root.iterdir()) == []

@@ -155,7 +155,7 @@ def test_each_monitor_lists_its_own_worst_features() -> None:
     }
 
 
-STATED_WITHOUT = {"model_prediction_latency_threshold_seconds", "model_state_persistent"} | {
+STATED_WITHOUT = {"model_available", "model_prediction_latency_threshold_seconds", "model_state_persistent"} | {
     gauge.name for gauge in MONITOR_GAUGES if gauge.name.startswith(("model_live", "model_release", "model_shadow"))
 }
 

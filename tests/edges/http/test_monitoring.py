@@ -7,7 +7,14 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import Reason, Refused
 from driftgauge.main import compose
 from driftgauge.metrics.process import process_numbers
-from driftgauge.metrics.series import CONNECTIONS_REFUSED, CPU, HTTP_DURATION, HTTP_REQUESTS, REQUESTS_DENIED
+from driftgauge.metrics.series import (
+    CONNECTIONS_REFUSED,
+    CPU,
+    HTTP_DURATION,
+    HTTP_REQUESTS,
+    REQUESTS_DENIED,
+    REQUESTS_LIMITED,
+)
 
 from tests.examples import Example, quiet
 from tests.served import IN_MEMORY
@@ -49,7 +56,13 @@ def test_its_facts_of_the_server_are_of_its_own_series_and_its_process(context: 
     context.http.count("POST", "/predict", 200, 0.01)
     (facts,), server = asyncio.run(context.monitoring.facts())
     names = {spec.name for spec in server.series}
-    assert names == {HTTP_REQUESTS, HTTP_DURATION, CONNECTIONS_REFUSED.name, REQUESTS_DENIED.name}
+    assert names == {
+        HTTP_REQUESTS,
+        HTTP_DURATION,
+        CONNECTIONS_REFUSED.name,
+        REQUESTS_DENIED.name,
+        REQUESTS_LIMITED.name,
+    }
     assert server.arrays[HTTP_REQUESTS].sum() == 1
     assert not names & {spec.name for spec in facts.series}
     (worker,) = server.workers
