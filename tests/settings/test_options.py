@@ -369,10 +369,20 @@ def test_settings_do_not_change_once_read() -> None:
 # ---------------------------------------------------------------- where they come from
 
 
+NEEDED = {"max_request_burst": "max_requests_per_second"}
+"""Options that need another one, which is then set to 1."""
+
+
+def _set_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name in NEEDED:
+        monkeypatch.setenv(variable(NEEDED[name]), "1")
+
+
 @pytest.mark.parametrize(("name", "text", "value"), OPTIONS)
 def test_every_option_can_come_from_the_environment(
     name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _set_needed(name, monkeypatch)
     monkeypatch.setenv(variable(name), text)
     assert variable(name) == f"DRIFTGAUGE_{name.upper()}"
     assert getattr(load(), name) == value
@@ -382,6 +392,7 @@ def test_every_option_can_come_from_the_environment(
 def test_every_option_can_come_from_a_file(
     name: str, text: str, value: object, toml: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _set_needed(name, monkeypatch)
     path = toml(f"{name} = {_as_toml(value)}\n")
     assert getattr(load(config=path), name) == value
     monkeypatch.setenv(CONFIG_VARIABLE, str(path))
@@ -389,7 +400,10 @@ def test_every_option_can_come_from_a_file(
 
 
 @pytest.mark.parametrize(("name", "text", "value"), OPTIONS)
-def test_every_option_can_come_from_a_flag(name: str, text: str, value: object) -> None:
+def test_every_option_can_come_from_a_flag(
+    name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_needed(name, monkeypatch)
     assert getattr(load({name: text}), name) == value
     assert getattr(load({name: value}), name) == value
 
