@@ -20,6 +20,7 @@ from driftgauge.metrics.series import (
 
 PREDICT: Final = "/predict"
 MODEL_PREDICT: Final = "/models/{model_name}/predict"
+INFER: Final = "/v2/models/{model_name}/infer"
 UNMATCHED = ("other", "unmatched", (400, 404, 405, 408, 414, 431))
 """Method, handler and codes of requests that match no route, or are refused before it is known."""
 
@@ -35,11 +36,11 @@ Routes = Sequence[Route]
 def http_series(routes: Routes, *, several: bool = False) -> tuple[CounterSpec, ...]:
     """Return the series of some routes, and of requests that fit none.
 
-    Alerts watch the errors of routes that take POST, so they are listed from the start; of the two that predict in our
+    Alerts watch the errors of routes that predict, so they are listed from the start; of the two that predict in our
     own format, the one that names a model if there are several, else the short one.
     """
-    unused = PREDICT if several else MODEL_PREDICT
-    predicting = [(method, template) for method, template, _ in routes if method == "POST" and template != unused]
+    used = (MODEL_PREDICT if several else PREDICT, INFER)
+    predicting = [(method, template) for method, template, _ in routes if method == "POST" and template in used]
     return server_series([*routes, UNMATCHED], predicting)
 
 
