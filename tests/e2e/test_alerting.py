@@ -260,6 +260,14 @@ def _about(body: Mapping[str, Any], name: str) -> bool:
 # ---------------------------------------------------------------- every query, every address
 
 
+ELSEWHERE = {
+    *("model_label_timestamp_seconds", "model_label_age_threshold_seconds", "model_outcome_severity"),
+    *("model_performance_severity", "prediction_log_disk_free_bytes", "prediction_log_disk_free_threshold_bytes"),
+    *("model_release_latency_change_ratio", "model_release_error_change_ratio", "model_available"),
+}
+"""What this chain does not have: ground truth, a log on a disk, a second version, several models."""
+
+
 @pytest.mark.long
 def test_every_query_of_rules_and_alerts_runs_and_finds_something(chain: Chain) -> None:
     drifted = rows(7, 2_000, shift=1.5)
@@ -267,6 +275,8 @@ def test_every_query_of_rules_and_alerts_runs_and_finds_something(chain: Chain) 
     chain.server.send(drifted)
     asked = _recorded() | _alert_selectors()
     assert len(asked) > 50
+    assert asked >= ELSEWHERE
+    asked -= ELSEWHERE
     seen(lambda: [query for query in asked if not chain.prometheus.ask(query)], lambda empty: not empty)
 
 
