@@ -64,6 +64,18 @@ model_window_required_rows{model_name="new",model_version="2",window="1000"} 500
 model_evaluation_timestamp_seconds{MODEL} PAST
 model_evaluation_age_threshold_seconds{MODEL} 120
 model_observations_dropped_total{MODEL,reason="log_full"} RISING
+model_predictions_total{MODEL} RISING
+model_label_timestamp_seconds{MODEL} PAST
+model_label_age_threshold_seconds{MODEL} 120
+model_performance_severity{MODEL} 3
+model_outcome_severity{MODEL,outcome_name="revenue"} 2
+model_prediction_log_dropped_total{MODEL,reason="prediction_log_failed"} RISING
+prediction_log_disk_free_bytes 1048576
+prediction_log_disk_free_threshold_bytes 2097152
+model_release_latency_change_ratio{MODEL,percentile="99"} 1.5
+model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
+model_release_change_threshold_ratio{MODEL,severity="critical"} 1
+model_available{model_name="broken"} 0
 """
 TEXTS: Final = """
 DriftgaugeDown: No server answers. Predictions and drift monitoring have stopped. No server of driftgauge has
@@ -76,6 +88,11 @@ DriftgaugeLatencyHigh: Predictions are slow. The 95th percentile of latency is #
 DriftgaugeConnectionsRefused: A server refuses clients because all its connections are in use. 127.0.0.1:# of
     driftgauge refused or closed about # connections in the last 5m (too_many_connections), because it has reached
     its maximum.
+DriftgaugeCallerLimited: A server has been refusing requests of a caller that reached its limit. 127.0.0.1:# of
+    driftgauge answered about # requests with 429 in the last 5m (rate_limited), and has done so for 15m.
+DriftgaugeDiskNearlyFull: The disk of the prediction log is nearly full. 127.0.0.1:# has 1MiB of disk left. At half
+    of the threshold (prediction_log_disk_free_threshold_bytes) predictions are no longer logged; they are still
+    answered.
 ModelFeatureDrift: temp of delay 1 has drifted from the reference. 94.5% of rows above the reference's largest
     value (reference: 0%). Since 2026-01-01 00:00:00 +0000 UTC. The change is 3.1 times its limit.
 ModelPredictionDrift: The predictions of delay 1 have drifted from those on held-out rows. mean 0.6149 (reference:
@@ -91,6 +108,18 @@ ModelObservationsDropped: Drift monitoring loses rows. About # rows of delay 1 w
 ModelInsufficientData: There are too few rows to judge the size of a change. The sliding windows of new 2 hold at
     most 12 rows. That is too few to judge the size of a change, so drift is at most a warning, and missing and
     unseen values raise no alert.
+ModelLabelsMissing: Ground truth has stopped coming in. The newest label of delay 1 arrived 1h 0m #s ago. Newer
+    predictions cannot be judged by their labels.
+ModelPerformanceDegraded: The predictions of delay 1 have become worse. On matured predictions of delay 1 with ground
+    truth a metric has dropped significantly against its held-out value, or is beyond its floor.
+ModelOutcomeBeyondLimit: A business outcome of delay 1 is beyond its limit. The outcome revenue of matured predictions
+    of delay 1 is beyond its limit with its whole 95 % interval.
+ModelPredictionsNotLogged: Predictions are missing from the prediction log. About # predictions of delay 1 were
+    answered in the last 5m but not logged (prediction_log_failed). Their labels will be orphans.
+ModelReleaseWorse: A new version is slower than the one before, or fails more. delay 1 takes 150% longer for a
+    prediction than the version before.
+ModelUnavailable: A model could not be loaded. 127.0.0.1:# could not load broken when it started. Requests for it
+    get 503; the other models are served.
 Watchdog: Always fires: it shows that alerts arrive. Prometheus evaluates rules and reaches Alertmanager. An
     outside service should raise the alarm when this alert stops arriving.
 """
