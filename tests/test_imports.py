@@ -29,6 +29,7 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.counters",
     "predictions": "common errors drift",
     "monitor": "common errors drift metrics.series predictions state",
+    "ingestion": "errors drift predictions",
     "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
     "alerting": "common errors drift settings metrics.series",

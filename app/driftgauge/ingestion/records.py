@@ -1,0 +1,66 @@
+"""What the decoders of other servers' logs return: rows of predictions, ground truth, and refused records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from driftgauge.drift.bins import FloatArray
+from driftgauge.errors import Refused
+from driftgauge.predictions.labels import GivenLabel
+from driftgauge.predictions.rows import ClassLabel
+
+
+@dataclass(frozen=True)
+class IngestedRows:
+    """Rows of one model's predictions, n in number."""
+
+    columns: FloatArray
+    """Monitored values in the baseline's order with the predictions, NaN where unknown, shape [n, columns]."""
+    event: FloatArray
+    """When each was predicted, seconds since 1970, NaN where its record does not say, shape [n]."""
+    ids: Sequence[str]
+    """The prediction id that each row was given; an empty text for a row without one."""
+    keys: Sequence[bytes]
+    """16 bytes for each row, which a redelivery of its record repeats."""
+    classes: Sequence[ClassLabel] = ()
+    """Predicted class of each row; empty if only the column of classes tells it."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class RefusedRecord:
+    """A record that cannot be read; those beside it are."""
+
+    position: int
+    """Its position in the body or file, from 0."""
+    error: Refused
+    record: bytes
+    """The record as it came."""
+
+
+@dataclass(frozen=True)
+class HalfEvent:
+    """The request or the response of a prediction, which are joined by their id."""
+
+    id: str
+    is_request: bool
+    at: float
+    """Seconds since 1970, NaN where it does not say."""
+    content: Any
+    """Its body, as JSON has it."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What one body or one piece of a file holds."""
+
+    rows: IngestedRows | None = None
+    """None if it has no complete row."""
+    halves: Sequence[HalfEvent] = ()
+    """Requests and responses, to be joined."""
+    labels: Sequence[GivenLabel] = ()
+    refused: Sequence[RefusedRecord] = field(default=())
