@@ -119,6 +119,7 @@ def test_prometheus_scrapes_with_a_token_over_tls_and_a_signal_renews_the_certif
 def test_every_worker_sees_a_changed_file_of_tokens(example_of: ExampleOf, tmp_path: Path) -> None:
     port, file, log = free_port(), tmp_path / "tokens", tmp_path / "log"
     old = created(file, "reader", "read")
+    watcher = bearer(created(file, "watcher", "read"))
     arguments = serve(example_of, port, "--workers", "3", "--tokens-file", str(file))
     with running(*arguments, log=log) as process:
         until(lambda: '"ready"' in log.read_text(), process, log)
@@ -128,7 +129,7 @@ def test_every_worker_sees_a_changed_file_of_tokens(example_of: ExampleOf, tmp_p
             taken: set[int] = set()
             for _ in range(30):
                 got = httpx.get(f"http://127.0.0.1:{port}/v2", headers=bearer(token)).status_code
-                pid = int(httpx.get(f"http://127.0.0.1:{port}/health").json()["worker"]["pid"])
+                pid = int(httpx.get(f"http://127.0.0.1:{port}/health", headers=watcher).json()["worker"]["pid"])
                 taken.add(got)
                 pids.add(pid)
             return taken, pids

@@ -227,6 +227,39 @@ def test_a_running_server_reads_a_changed_file_and_keeps_a_broken_one_out(
     eventually(lambda: problems() == [])
 
 
+@pytest.fixture
+def ailing(binary: Example, tokens_file: Path, tmp_path: Path) -> Iterator[Served]:
+    """A server with tokens and a model that cannot be loaded, whose file of tokens is broken after the start."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "bundle.json").write_text("{")
+    models = {"binary": {"bundle": binary.folder}, "broken": {"bundle": broken}}
+    app = create_app(quiet(models=models, tokens_file=tokens_file))
+    with serving(app) as client:
+        running = Served(client, app)
+        tokens_file.write_text("another read", encoding="utf-8")
+        eventually(lambda: not running.client.get("/health").json()["monitoring"]["healthy"])
+        yield running
+
+
+def test_without_the_scope_read_health_has_names_and_states_and_no_texts(ailing: Served, tmp_path: Path) -> None:
+    paths = ("/health", "/health/ready", "/v2/models/broken/ready")
+    for token in ({}, bearer("unknown"), bearer(TOKENS[Scope.PREDICT])):
+        health = ailing.client.get("/health", headers=token).json()
+        assert (health["unusable_models"], health["monitoring"]) == ({"broken": None}, {"healthy": False})
+        assert [own["model_name"] for own in health["models"]] == ["binary"]
+        assert health.keys() & {"version", "worker"} == set()
+        assert not any(str(tmp_path) in ailing.client.get(path, headers=token).text for path in paths)
+    health = ailing.client.get("/health", headers=bearer(TOKENS[Scope.READ])).json()
+    assert str(tmp_path) in health["unusable_models"]["broken"]
+    assert "tokens_not_read" in health["monitoring"]["problems"][0]
+    assert health["worker"]["slot"] == 0
+    assert str(tmp_path) in ailing.client.get(paths[2], headers=bearer(TOKENS[Scope.READ])).text
+    ailing.client.headers.update(bearer(TOKENS[Scope.READ]))
+    assert ailing.metric("http_requests_denied_total", reason="invalid_token") == 3
+    assert ailing.metric("http_requests_denied_total", reason="missing_token") == 0
+
+
 def test_a_server_that_others_reach_needs_tokens_or_a_word(binary: Example, tokens_file: Path) -> None:
     anywhere = "0.0.0.0"  # noqa: S104  # nothing listens
     with pytest.raises(SettingsError, match=r"host 0\.0\.0\.0 can be reached by other machines.*tokens_file"):

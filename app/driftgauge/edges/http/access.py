@@ -95,6 +95,17 @@ class Access:
             self._denied(Reason.MISSING_SCOPE)
             raise without_scope(caller, needed, what)
 
+    def shows(self, asgi: AsgiScope) -> bool:
+        """Return whether a request that needs no token has one that may read; an unknown token is counted as denied."""
+        if self.tokens is None:
+            return True
+        try:
+            return Scope.READ in self._caller(self.tokens, asgi["headers"]).scopes
+        except Refused as error:
+            if error.reason is not Reason.MISSING_TOKEN:
+                self._denied(error.reason)
+            return False
+
     def enter(self, asgi: AsgiScope) -> None:
         """Mark a request as one of nobody, until `admit` finds its caller."""
         if self.tokens is not None:

@@ -12,9 +12,10 @@ from driftgauge.errors import Reason
 
 
 async def health(request: Request) -> Response:
-    """Return the served model, and whether monitoring works."""
+    """Return the served model, and whether monitoring works; problems in words need the scope `read`."""
     context = context_of(request)
-    return monitoring_health(context.monitoring, "ok" if context.ready else "starting")
+    health = "ok" if context.ready else "starting"
+    return monitoring_health(context.monitoring, health, in_full=context.access.shows(request.scope))
 
 
 async def live() -> Response:

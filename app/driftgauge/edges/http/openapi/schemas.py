@@ -114,6 +114,13 @@ class Worker(Documented):
     pid: int
 
 
+class HealthOfMonitoring(Documented):
+    """Whether monitoring itself works."""
+
+    healthy: bool
+    problems: list[str] = Field([], description="A sentence for each; with tokens, for callers that may read.")
+
+
 class HealthyModel(Documented):
     """A live model version."""
 
@@ -153,13 +160,15 @@ class Health(Documented):
     """The server's state."""
 
     health: Literal["ok", "starting"]
-    version: str
+    version: str = Field("", description="Version of Driftgauge; with tokens, for callers that may read.")
     model_name: str | None = Field(description="Null where there are several models.")
     model_version: str | None
     models: list[HealthyModel] = Field([], description="The models, where there are several.")
-    unusable_models: dict[str, str] = Field({}, description="Models that could not be loaded, and why.")
-    worker: Worker
-    monitoring: Monitoring
+    unusable_models: dict[str, str | None] = Field(
+        {}, description="Models that could not be loaded, and why; null for callers that may not read."
+    )
+    worker: Worker | None = Field(None, description="The process that answers; with tokens, for callers that may read.")
+    monitoring: HealthOfMonitoring
 
 
 class Alive(Documented):
