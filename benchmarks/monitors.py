@@ -14,7 +14,7 @@ from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.metrics.counters import Counters, counter_fields
 from driftgauge.metrics.facts import Limits, MonitorFacts, ServerFacts
-from driftgauge.metrics.series import server_series
+from driftgauge.metrics.server_series import server_series
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions
 
 START: Final = 1_700_000_000.0

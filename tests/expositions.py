@@ -15,13 +15,8 @@ from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFa
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
-from driftgauge.metrics.series import (
-    NO_SLOT,
-    SHADOW_DIFFERENCE,
-    SHADOW_ROWS,
-    monitor_series,
-    server_series,
-)
+from driftgauge.metrics.series import SHADOW_DIFFERENCE, SHADOW_ROWS, monitor_series
+from driftgauge.metrics.server_series import NO_SLOT, server_series
 from driftgauge.monitor.monitor import ColumnMonitor, state_shape
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store

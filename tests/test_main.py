@@ -15,7 +15,8 @@ from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app
-from driftgauge.metrics.series import PROCESS, SCORE, SCORE_BUCKETS
+from driftgauge.metrics.series import SCORE, SCORE_BUCKETS
+from driftgauge.metrics.server_series import PROCESS
 from driftgauge.models.bundle import MODEL_FILE
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES

@@ -27,7 +27,8 @@ from driftgauge.common.layout import Field, Layout
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.metrics.series import CPU, DROPPED, LATE, CounterSpec
+from driftgauge.metrics.series import DROPPED, LATE, CounterSpec
+from driftgauge.metrics.server_series import CPU
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.state.double_buffer import DoubleBuffer, double_buffer_fields
 from driftgauge.state.failpoints import FAILPOINTS, Failpoint, no_failpoint

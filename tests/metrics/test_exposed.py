@@ -11,16 +11,8 @@ from driftgauge.metrics.facts import MonitorFacts
 from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
-from driftgauge.metrics.series import (
-    BIN_ROWS,
-    CALLER_LIMITS,
-    ERROR_BUDGET,
-    LOG_GAUGES,
-    PREDICTIONS,
-    PROCESS,
-    REFERENCE_RATIO,
-    monitor_series,
-)
+from driftgauge.metrics.series import BIN_ROWS, PREDICTIONS, REFERENCE_RATIO, monitor_series
+from driftgauge.metrics.server_series import CALLER_LIMITS, ERROR_BUDGET, LOG_GAUGES, PROCESS
 from driftgauge.monitor.monitor import ColumnMonitor
 
 from tests.expositions import FORMATS, OPENMETRICS, SERVER, TEXT, Exposition, drifted, facts_of, other_monitor

@@ -5,10 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from driftgauge.metrics.process import process_numbers
-from driftgauge.metrics.series import (
-    CPU,
-    PROCESS,
-)
+from driftgauge.metrics.server_series import CPU, PROCESS
 from prometheus_client import ProcessCollector
 
 from tests.expositions import FORMATS, TEXT, WORKERS, Exposition

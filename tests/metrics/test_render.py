@@ -14,24 +14,26 @@ from driftgauge.metrics.render import COLUMNS_AT_ONCE, render, render_chunks
 from driftgauge.metrics.series import (
     BATCH_SIZES,
     BIN_ROWS,
+    INPUT_SIZE,
+    INPUT_SIZE_BUCKETS,
+    LATENCY,
+    LATENCY_BUCKETS,
+    OBSERVATIONS,
+    PREDICTIONS,
+    SCORE,
+    SCORE_BUCKETS,
+    monitor_series,
+)
+from driftgauge.metrics.server_series import (
     CALLER_LIMITS,
     CONNECTIONS_REFUSED,
     ERROR_BUDGET,
     HTTP_DURATION,
     HTTP_REQUESTS,
-    INPUT_SIZE,
-    INPUT_SIZE_BUCKETS,
-    LATENCY,
-    LATENCY_BUCKETS,
     LOG_GAUGES,
-    OBSERVATIONS,
-    PREDICTIONS,
     PROCESS,
     REQUESTS_DENIED,
     REQUESTS_LIMITED,
-    SCORE,
-    SCORE_BUCKETS,
-    monitor_series,
 )
 from driftgauge.metrics.text_format import LOT
 from driftgauge.monitor.monitor import ColumnMonitor

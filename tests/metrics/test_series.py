@@ -8,15 +8,8 @@ from driftgauge.errors import DROPS, FAILURES, RECOVERIES, REJECTIONS
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.gauges import REPORT_GAUGES
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
-from driftgauge.metrics.series import (
-    LATENCY_BUCKETS,
-    PROCESS,
-    SCORE,
-    SCORE_BUCKETS,
-    CounterSpec,
-    monitor_series,
-    score_buckets,
-)
+from driftgauge.metrics.series import LATENCY_BUCKETS, SCORE, SCORE_BUCKETS, CounterSpec, monitor_series, score_buckets
+from driftgauge.metrics.server_series import PROCESS
 
 from tests.expositions import PER_SAMPLE, SERVER, declared_series
 

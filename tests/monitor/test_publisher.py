@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.series import CPU, PREDICTIONS, PROCESS
+from driftgauge.metrics.series import PREDICTIONS
+from driftgauge.metrics.server_series import CPU, PROCESS
 from driftgauge.monitor.monitor import state_shape
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import DAMAGED, LOST, PROBLEM, RESTART, Publisher

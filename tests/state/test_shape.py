@@ -11,7 +11,8 @@ from driftgauge.drift.bins import Bins
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
-from driftgauge.metrics.series import LATE, PROCESS
+from driftgauge.metrics.series import LATE
+from driftgauge.metrics.server_series import PROCESS
 from driftgauge.state.shape import StateShape
 
 from tests.monitors import small_baseline

@@ -15,7 +15,7 @@ import driftgauge.state.slots
 import numpy as np
 import pytest
 from driftgauge.errors import Reason, StateError
-from driftgauge.metrics.series import CPU
+from driftgauge.metrics.server_series import CPU
 from driftgauge.state.files import HEADER_BYTES, Lease
 from driftgauge.state.root import FOLDED, MAX_SLOTS
 from driftgauge.state.slots import Slots, StateUnavailable

@@ -15,7 +15,8 @@ from driftgauge.alerting.scope import Scope
 from driftgauge.drift.bins import MISSING
 from driftgauge.drift.statistics.psi import CLIP
 from driftgauge.drift.verdict.rule import JUDGED_ROWS
-from driftgauge.metrics.series import BIN_ROWS, HTTP_REQUESTS
+from driftgauge.metrics.series import BIN_ROWS
+from driftgauge.metrics.server_series import HTTP_REQUESTS
 
 LONGEST_INTERVAL: Final = "4m"
 """Prometheus forgets an instant value after five minutes."""

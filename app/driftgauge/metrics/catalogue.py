@@ -6,20 +6,8 @@ from driftgauge.metrics.gauges import REPORT_GAUGES, SHARE_GAUGES, ReportGauge, 
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES, PerformanceGauge
-from driftgauge.metrics.series import (
-    AVAILABLE,
-    BINS,
-    BUDGET,
-    CALLER_LIMITS,
-    INFO,
-    LOG_GAUGES,
-    MODEL_LABELS,
-    PROCESS,
-    REFERENCE_RATIO,
-    Declared,
-    monitor_series,
-    server_series,
-)
+from driftgauge.metrics.series import AVAILABLE, BINS, INFO, MODEL_LABELS, REFERENCE_RATIO, Declared, monitor_series
+from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, LOG_GAUGES, PROCESS, server_series
 
 
 def catalogue() -> list[tuple[str, str, str, str]]:

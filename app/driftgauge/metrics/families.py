@@ -12,7 +12,7 @@ from prometheus_client.samples import Sample
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts
 from driftgauge.metrics.render import EVERYTHING, Exposed, render_chunks
-from driftgauge.metrics.series import PROCESS, server_series
+from driftgauge.metrics.server_series import PROCESS, server_series
 
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED: Final = re.compile(r"\\(.)")

@@ -8,7 +8,7 @@ import numpy as np
 from prometheus_client import ProcessCollector
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.series import PROCESS
+from driftgauge.metrics.server_series import PROCESS
 
 
 def process_numbers() -> FloatArray:

@@ -43,19 +43,14 @@ from driftgauge.metrics.series import (
     ABOUT_LABELS,
     AVAILABLE,
     BINS,
-    BUDGET,
-    CALLER_LIMITS,
-    CPU,
     FEATURE,
     INFO,
-    LOG_GAUGES,
     MODEL_LABELS,
-    PROCESS,
     REFERENCE_RATIO,
-    SLOT,
     CounterSpec,
     Declared,
 )
+from driftgauge.metrics.server_series import BUDGET, CALLER_LIMITS, CPU, LOG_GAUGES, PROCESS, SLOT
 from driftgauge.metrics.text_format import Axis, head, histogram, labelled, sample, samples
 
 Spec = Declared | ReportGauge | ShareGauge | MonitorGauge | PerformanceGauge

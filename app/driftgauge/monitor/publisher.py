@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.series import CPU
+from driftgauge.metrics.server_series import CPU
 from driftgauge.monitor.problems import Problems
 from driftgauge.state.store import Store
 

@@ -115,7 +115,7 @@ class PredictionLog:
         return ModelLog(self.writer, recorder)
 
     def numbers(self) -> Sequence[float | None]:
-        """Return size and limits, in the order of `metrics.series.LOG_GAUGES`; None where they are not known."""
+        """Return size and limits, in the order of `metrics.server_series.LOG_GAUGES`; None where they are not known."""
         own, has_disk = self.options, self.options.folder is not None
         with suppress(OSError):  # the folder may be unreadable; the writer says so
             self.guard.has_room()

@@ -20,7 +20,8 @@ from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.buckets import Rings
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.counters import counter_fields
-from driftgauge.metrics.series import PROCESS, CounterSpec
+from driftgauge.metrics.series import CounterSpec
+from driftgauge.metrics.server_series import PROCESS
 from driftgauge.state.double_buffer import double_buffer_fields
 from driftgauge.state.history import HistoryShape
 from driftgauge.state.pages import page_field

@@ -7,7 +7,7 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.errors import Reason, Refused
 from driftgauge.main import compose
 from driftgauge.metrics.process import process_numbers
-from driftgauge.metrics.series import (
+from driftgauge.metrics.server_series import (
     CONNECTIONS_REFUSED,
     CPU,
     HTTP_DURATION,

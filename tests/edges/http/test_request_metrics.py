@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from driftgauge.edges.http.request_metrics import HttpCounters, http_series
-from driftgauge.metrics.series import HTTP_DURATION, HTTP_REQUESTS
+from driftgauge.metrics.server_series import HTTP_DURATION, HTTP_REQUESTS
 
 from tests.examples import Example
 from tests.monitors import counters_of

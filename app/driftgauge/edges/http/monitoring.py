@@ -19,7 +19,8 @@ from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import Exposed
-from driftgauge.metrics.series import LOG_GAUGES, NO_SLOT, CounterSpec
+from driftgauge.metrics.series import CounterSpec
+from driftgauge.metrics.server_series import LOG_GAUGES, NO_SLOT
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
 from driftgauge.predictions.log import PredictionLog

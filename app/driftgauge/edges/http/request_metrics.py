@@ -7,13 +7,13 @@ from typing import Final
 
 from driftgauge.errors import Reason
 from driftgauge.metrics.counters import Counters
-from driftgauge.metrics.series import (
+from driftgauge.metrics.series import CounterSpec
+from driftgauge.metrics.server_series import (
     CONNECTIONS_REFUSED,
     HTTP_DURATION,
     HTTP_REQUESTS,
     REQUESTS_DENIED,
     REQUESTS_LIMITED,
-    CounterSpec,
     Route,
     server_series,
 )
