@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import Refused
@@ -54,6 +54,10 @@ class HalfEvent:
     """Its body, as JSON has it."""
 
 
+Pair = tuple[HalfEvent, HalfEvent]
+"""The request and the response of one prediction."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """What one body or one piece of a file holds."""
@@ -64,3 +68,13 @@ class Decoded:
     """Requests and responses, to be joined."""
     labels: Sequence[GivenLabel] = ()
     refused: Sequence[RefusedRecord] = field(default=())
+
+
+class PairDecoder(Protocol):
+    """What a decoder that returns halves also has: it makes rows of halves once they are joined."""
+
+    def joined(self, pairs: Sequence[Pair]) -> Decoded:
+        """Return the rows of requests with their responses; what cannot be read is among the refused records.
+
+        A row's key is made of the pair's id and its position in the request.
+        """
