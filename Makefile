@@ -118,7 +118,7 @@ bench-serving: .venv-bench/done .venv-bench-mlserver/done .venv-bench-bentoml/do
 
 lock: .venv/dev ## Lock the dependencies into requirements/.
 	$(BIN)/uv pip compile $(LOCK) --group build -o requirements/build.txt
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra pandas --extra onnx -o requirements/server.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra pandas --extra onnx --extra kafka -o requirements/server.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra bench --group build -o requirements/bench.txt
