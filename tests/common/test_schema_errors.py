@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from driftgauge.common.schema_errors import display, explain
+from driftgauge.common.schema_errors import LINE, display, explain
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
@@ -15,6 +15,8 @@ class Inner(BaseModel):
 
 class Outer(BaseModel):
     name: str
+    title: Annotated[str, Field(pattern=LINE)] = ""
+    digits: Annotated[str, Field(pattern="^[0-9]*$")] = ""
     inner: tuple[Inner, ...] = ()
 
 
@@ -31,6 +33,8 @@ class Outer(BaseModel):
         ({"name": "a", "inner": [{"count": "7"}]}, "inner.0.count is 7, expected: a whole number"),
         ({"name": "a", "inner": [{"more": 1}]}, "inner.0.more is not a known key"),
         ({"name": "a", "inner": [3]}, "inner.0 is 3, expected: an object"),
+        ({"name": "a", "title": "two\nlines"}, "lines, expected: one line of printable characters"),
+        ({"name": "a", "digits": "f8"}, "digits is f8, which is not allowed there"),
         ({"name": 1, "inner": [{"count": 0}] * 4}, "; and 2 more"),
     ],
 )

@@ -33,9 +33,12 @@ _EXPECTED: Final = {
     "too_long": "at most {max_length} entries",
     "too_short": "at least {min_length} entries",
     "string_too_long": "at most {max_length} characters",
-    "string_pattern_mismatch": "one line of printable characters",
     "string_too_short": "at least {min_length} characters",
 }
+LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+"""The pattern of one line of printable characters."""
+_PATTERNS: Final = {LINE: "one line of printable characters"}
+"""What is expected where a text does not match; other patterns are not explained."""
 
 
 def explain(error: ValidationError, whole: str = "the file") -> str:
@@ -56,7 +59,7 @@ def _problem(problem: Any, whole: str) -> str:
         return f"{where}: {context['error']}"
     if kind.startswith("json_"):
         return f"{where} is not complete JSON"
-    expected = _EXPECTED.get(kind)
+    expected = _EXPECTED.get(kind) or _PATTERNS.get(context.get("pattern", ""))
     if expected is None:
         return f"{where} is {display(problem['input'])}, which is not allowed there"
     return f"{where} is {display(problem['input'])}, expected: {expected.format(**context)}"

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.responses import Response
 
-from driftgauge.common.schema_errors import explain
+from driftgauge.common.schema_errors import LINE, explain
 from driftgauge.edges.http.access import caller_of
 from driftgauge.edges.http.errors import json_response
 from driftgauge.edges.http.releases import LONGEST_TEXT, Releases
@@ -18,9 +18,8 @@ from driftgauge.releases.release import Cause, Kind
 MOST_BODY_BYTES: Final = 65_536
 UNKNOWN: Final = "unknown"
 """Who asks for a change without a name."""
-LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
-"""Texts of the history go to terminals: one line, without control characters."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT, pattern=LINE)]
+"""Texts of the history go to terminals: one line, without control characters."""
 
 
 class _Asked(BaseModel):
