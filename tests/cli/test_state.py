@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from driftgauge.cli import main as cli
 from driftgauge.cli.state import OLD
+from driftgauge.predictions.reader import Selection
+from driftgauge.predictions.store import PredictionStore
 
 from tests.examples import Example
 from tests.served import served
@@ -54,6 +56,19 @@ def state(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 def _of_version(example: Example, version: str) -> Example:
     info = example.bundle.info.model_copy(update={"version": version})
     return replace(example, bundle=replace(example.bundle, info=info))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _logged(folder: Path) -> list[str]:
+    """The ids of the predictions of the example `binary` in the log of a state folder."""
+    store = PredictionStore.open(folder)
+    try:
+        return [id_ for batch in store.read(Selection("binary")) for id_ in batch.ids]
+    finally:
+        store.close()
 
 
 def _serve(example: Example, folder: Path, rows: int = 5) -> None:
@@ -177,10 +192,12 @@ def test_an_empty_folder_has_no_state(tmp_path: Path, state: Command) -> None:
 def test_a_state_that_is_reset_is_gone(binary: Example, tmp_path: Path, state: Command) -> None:
     for version in ("1.1", "1.2"):
         _serve(_of_version(binary, version), tmp_path)
+    log, ids = _files(tmp_path / "predictions"), _logged(tmp_path)
     result = state("reset", "--state-dir", tmp_path)
     assert (result.code, result.out) == (0, f"8 files deleted from {tmp_path}\n")
-    left = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.parent.name for path in left} == {"predictions"}  # the log is data, not a state of monitoring
+    assert _files(tmp_path) == log  # it is data, not a state of monitoring
+    assert _logged(tmp_path) == ids
+    assert len(ids) == 10
     with served(binary, state_dir=tmp_path) as running:
         assert running.status()["rows_observed"] == running.metric("model_predictions_total") == 0
         assert running.status()["monitoring"]["state"]["notes"] == []
@@ -244,6 +261,7 @@ def test_what_is_not_ours_is_left_alone(binary: Example, tmp_path: Path, state: 
     for path in others:
         path.write_text("mine")
     _serve(binary, tmp_path)
+    log = _files(tmp_path / "predictions")
     assert state("reset", "--state-dir", tmp_path).code == 0
-    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "predictions"]
-    assert sorted(left) == sorted(others)
+    assert tmp_path / "predictions" / "log.sqlite3" in log
+    assert _files(tmp_path) == sorted([*others, *log])

@@ -195,7 +195,12 @@ def test_every_refusal_has_its_reason_in_the_body_and_in_the_metrics(text: Examp
         assert all(total(series, "model_predictions_rejected_total", reason=reason) == 1 for reason in BODIES)
         assert total(series, "model_predictions_rejected_total") == len(BODIES)
         assert total(series, "model_predictions_total") == running.monitor.store.rows == 1
-        assert running.status()["monitoring"] == {"healthy": True, "problems": [], "state": IN_MEMORY}
+        assert running.status()["monitoring"] == {
+            "healthy": True,
+            "problems": [],
+            "state": IN_MEMORY,
+            "prediction_log": None,
+        }
 
 
 @pytest.mark.parametrize("name", ["text", "category", "coded"])
@@ -260,6 +265,7 @@ def test_a_failing_model_is_an_error_of_its_own_request_alone(binary: Example) -
             "healthy": True,
             "problems": [],
             "state": IN_MEMORY,
+            "prediction_log": None,
         }  # it was the model that failed
 
 
@@ -296,7 +302,9 @@ def test_a_failing_monitor_never_fails_a_prediction_and_is_shown(
     monitoring = server.status()["monitoring"]
     assert not monitoring["healthy"]
     assert monitoring["problems"] == ["observation_failed: OSError: no space left"]
-    assert server.client.get("/health").json()["monitoring"] | {"state": IN_MEMORY} == monitoring
+    assert (
+        server.client.get("/health").json()["monitoring"] | {"state": IN_MEMORY, "prediction_log": None} == monitoring
+    )
     server.predict({"instances": binary.rows(3)})
     assert server.status()["windows"]["50"]["rows"] == 3
 
