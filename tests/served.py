@@ -48,6 +48,14 @@ class Served:
         status: dict[str, Any] = self.client.get("/drift/status", params=query).json()
         return status
 
+    def problems(self, count: int) -> list[str]:
+        """The problems of monitoring in order, once there are so many: threads find them out."""
+        deadline = time.monotonic() + 30.0
+        while len(found := self.status()["monitoring"]["problems"]) < count:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.02)
+        return sorted(found)
+
     def metrics(self) -> Series:
         """Every sample of `/metrics`, by name and labels."""
         families = text_string_to_metric_families(self.client.get("/metrics").text)

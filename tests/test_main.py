@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
-from driftgauge.composition.monitoring import IN_MEMORY_PROBLEM
+from driftgauge.composition.monitoring import IN_MEMORY_PROBLEM, WITHOUT_FILES
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.errors import BundleError, SettingsError
@@ -18,6 +18,7 @@ from driftgauge.main import compose, create_app
 from driftgauge.metrics.series import SCORE, SCORE_BUCKETS
 from driftgauge.metrics.server_series import PROCESS
 from driftgauge.models.bundle import MODEL_FILE
+from driftgauge.monitor.problems import LOG_PROBLEM
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import HEADER_BYTES
 from driftgauge.state.slots import CHECKPOINT_FILE
@@ -332,15 +333,15 @@ def test_where_no_state_can_be_kept_predictions_go_on_and_it_is_told(binary: Exa
     folder = tmp_path / "file" / "state"
     with served(binary, state_dir=folder) as running:
         assert running.predict({"instances": binary.rows(7)}).status_code == 200
+        problems = running.problems(2)
         monitoring, series = running.status()["monitoring"], running.metrics()
         assert running.client.get("/health").json()["monitoring"]["healthy"] is False
-    of_state = [text for text in monitoring["problems"] if text.startswith(f"{IN_MEMORY_PROBLEM}: ")]
-    (problem,) = of_state
-    assert problem.startswith(f"{IN_MEMORY_PROBLEM}: {folder}: Not a directory. ")
-    of_log = set(monitoring["problems"]) - set(of_state)
-    assert of_log
-    assert all("cannot open the prediction log" in text for text in of_log)
-    assert "state_dir" in problem
+    log = folder / "predictions" / "log.sqlite3"
+    assert problems == [
+        f"{LOG_PROBLEM}: PredictionLogError: cannot open the prediction log {log}: Not a directory",
+        f"{IN_MEMORY_PROBLEM}: {folder}: Not a directory. {WITHOUT_FILES}",
+    ]
+    assert "state_dir" in WITHOUT_FILES
     assert monitoring["state"] == IN_MEMORY
     assert total(series, "model_state_persistent") == total(series, "model_monitoring_healthy") == 0
     assert total(series, "model_predictions_total") == total(series, "model_observations_total") == 7
@@ -387,7 +388,7 @@ def test_a_state_in_memory_is_no_problem_where_it_was_asked_for(binary: Example)
 
 def test_a_second_replay_on_one_folder_keeps_its_state_in_memory(binary: Example, tmp_path: Path) -> None:
     with served(binary, state_dir=tmp_path, clock="event"), served(binary, state_dir=tmp_path, clock="event") as second:
-        (problem,) = [text for text in second.status()["monitoring"]["problems"] if text.startswith(IN_MEMORY_PROBLEM)]
+        (problem,) = second.status()["monitoring"]["problems"]
         assert "1 worker(s) use it already; with clock=event there is one worker" in problem
         assert second.predict({"instances": binary.rows(3)}).status_code == 200
 

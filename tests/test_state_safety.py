@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from driftgauge.common.private_files import FileLock, make_private, opened
+from driftgauge.composition.monitoring import WITHOUT_FILES
 from driftgauge.state.slots import StateUnavailable
 
 from tests.examples import Example
@@ -166,8 +167,11 @@ def test_a_server_that_finds_such_a_folder_keeps_its_state_in_memory_and_says_so
     root.chmod(0o777)
     with served(binary, state_dir=root) as running:
         assert running.predict({"instances": binary.rows(3)}).status_code == 200
-        problems = running.status()["monitoring"]["problems"]
-        (problem,) = [text for text in problems if text.startswith("state_in_memory: ")]
-        assert problem.startswith(f"state_in_memory: {root}: everybody can write in it (mode 0777): take that right")
+        why = "everybody can write in it (mode 0777): take that right away (chmod o-w)"
+        log = root / "predictions" / "log.sqlite3"
+        assert running.problems(2) == [
+            f"prediction_log_failed: PredictionLogError: cannot open the prediction log {log}: {why}",
+            f"state_in_memory: {root}: {why}. {WITHOUT_FILES}",
+        ]
         assert running.metric("model_state_persistent") == 0
     assert list(root.iterdir()) == []

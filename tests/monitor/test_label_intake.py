@@ -11,8 +11,8 @@ from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule
 from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABEL_RESULTS, LABELS, OUTCOMES
 from driftgauge.monitor import label_intake
-from driftgauge.monitor.label_intake import MOST_PENDING, PROBLEM, LabelIntake
-from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.label_intake import MOST_PENDING, LabelIntake
+from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelFacts, LabelStore
 from driftgauge.predictions.labels import FINAL, GivenLabel, LabelTally
@@ -137,7 +137,7 @@ def test_a_failing_database_is_a_problem_until_it_works_again(parts: Parts, monk
         running = asyncio.create_task(parts.intake.run())
         while not parts.problems.current():
             await asyncio.sleep(0.01)
-        assert parts.problems.current() == [f"{PROBLEM}: PredictionLogError: the disk is full"]
+        assert parts.problems.current() == [f"{LOG_PROBLEM}: PredictionLogError: the disk is full"]
         monkeypatch.setattr(parts.store, "settle", settle)
         while parts.problems.current():
             await asyncio.sleep(0.01)

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from driftgauge.drift.performance.outcomes import OutcomeReport, OutcomeRule, judge_versions
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.metrics.series import LABEL_LAG, LABELS, OUTCOMES
-from driftgauge.monitor.problems import Problems
+from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 from driftgauge.predictions.label_store import LabelFacts, LabelStore
 from driftgauge.predictions.labels import FINAL, Fate, GivenLabel, LabelTally
 from driftgauge.state.store import Store
@@ -109,13 +109,17 @@ class LabelIntake:
 
     async def run(self) -> None:
         """Settle by interval, until cancelled."""
+        found: str | None = None
         while True:
             began = time.monotonic()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self.settle)
-                self._problems.resolve(PROBLEM)
-            except Exception as error:
-                self._problems.record(PROBLEM, error)
+                if found is not None:
+                    self._problems.resolve(found)
+                    found = None
+            except Exception as error:  # one problem of the log, though several need it
+                found = LOG_PROBLEM if isinstance(error, PredictionLogError) else PROBLEM
+                self._problems.record(found, error)
             await asyncio.sleep(max(INTERVAL_SECONDS, REST_FACTOR * (time.monotonic() - began)))
 
     def close(self) -> None:
