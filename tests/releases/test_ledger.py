@@ -3,9 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from driftgauge.errors import LedgerError
 from driftgauge.releases.figures import Counts, Figures
-from driftgauge.releases.ledger import DATABASE, FOLDER, Ledger
+from driftgauge.releases.ledger import Ledger
 from driftgauge.releases.release import Candidate, Kind, Role, Version, live_of
 
 from tests.ledgers import CAUSE, candidate
@@ -102,15 +101,6 @@ def test_everything_is_there_again_after_the_process(ledger: Ledger, tmp_path: P
     assert (again.versions("m"), again.history("m"), again.serial("m")) == known
 
 
-def test_another_process_sees_that_something_was_written(ledger: Ledger, tmp_path: Path) -> None:
-    other = Ledger.open(tmp_path / "state")
-    assert other.has_changed()
-    assert not other.has_changed()
-    ledger.configure(candidate("1"), 5.0, 3)
-    assert other.has_changed()
-    assert not other.has_changed()
-
-
 def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
     ledger.configure(candidate("1"), 5.0, 3)
 
@@ -132,28 +122,6 @@ def test_the_history_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch)
     for version in "123456":
         _promote(ledger, version)
     assert [change.to_version for change in ledger.history("m")] == ["4", "5", "6"]
-
-
-def test_other_users_cannot_read_it(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.configure(candidate("1"), 5.0, 3)
-    folder = tmp_path / "state" / FOLDER
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
-    assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_file_that_is_no_ledger_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
-    folder = tmp_path / FOLDER
-    folder.mkdir(mode=0o700)
-    (folder / DATABASE).write_bytes(b"no database at all" * 100)
-    with pytest.raises(LedgerError, match=r"cannot be used .*without the folder, the server begins a new one"):
-        Ledger.open(tmp_path)
-
-
-def test_a_ledger_of_a_later_version_is_refused(ledger: Ledger, tmp_path: Path) -> None:
-    with ledger.transaction() as run:
-        run("pragma user_version = 99")
-    with pytest.raises(LedgerError, match="has layout 99"):
-        Ledger.open(tmp_path / "state")
 
 
 def test_in_memory_each_process_has_its_own() -> None:
