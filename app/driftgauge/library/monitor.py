@@ -13,9 +13,9 @@ import numpy as np
 
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.library.ids import prediction_ids
-from driftgauge.library.rows import RowReader
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times

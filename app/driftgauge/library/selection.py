@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from driftgauge.common.quoting import named, shortened
+from driftgauge.edges.formats.rows.cells import type_name
 from driftgauge.errors import Reason, Refused, SettingsError
-from driftgauge.library.cells import type_name
 
 Key = str | Callable[[Any], Any]
 """A key like `answer.score`, or a function of the whole."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.fields import time_of
+from driftgauge.edges.formats.rows.cells import is_missing
+from driftgauge.edges.formats.rows.columns import column_of, matrix_of
 from driftgauge.errors import Reason, Refused
-from driftgauge.library.cells import is_missing
-from driftgauge.library.columns import column_of, matrix_of
 
 FIELD: Final = "at"
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()

@@ -9,8 +9,8 @@ import numpy as np
 
 from driftgauge.edges.formats.label_values import LABEL
 from driftgauge.edges.formats.labels import ID, OBSERVED_AT, OUTCOMES
+from driftgauge.edges.formats.rows.cells import is_missing
 from driftgauge.errors import Reason, Refused
-from driftgauge.library.cells import is_missing
 from driftgauge.library.ids import prediction_ids
 from driftgauge.library.times import event_times
 

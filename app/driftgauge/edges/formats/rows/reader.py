@@ -18,9 +18,9 @@ import numpy as np
 from driftgauge.common.quoting import NAMED, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
+from driftgauge.edges.formats.rows.cells import CategoryCells, cells_of, is_missing, type_name
+from driftgauge.edges.formats.rows.columns import column_of, labels_of, matrix_of
 from driftgauge.errors import Reason, Refused
-from driftgauge.library.cells import CategoryCells, cells_of, is_missing, type_name
-from driftgauge.library.columns import column_of, labels_of, matrix_of
 
 _FLOAT: Final = np.dtype(np.float64)
 _OTHER: Final = object()

@@ -17,9 +17,9 @@ from driftgauge.drift.bins import MISSING, UNSEEN, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
+from driftgauge.edges.formats.rows.cells import CategoryCells
+from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused
-from driftgauge.library.cells import CategoryCells
-from driftgauge.library.rows import RowReader
 from driftgauge.models.predictor import Predictor
 from hypothesis import given, settings
 from hypothesis import strategies as st
