@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driftgauge.common.shared_text import SharedText
 from driftgauge.drift.performance.counts import CountLayout
 from driftgauge.drift.performance.intervals import Estimate
 from driftgauge.drift.performance.label_evidence import LabelDetector
@@ -21,6 +22,7 @@ from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.monitor import ground_truth
 from driftgauge.monitor.cohort_builder import CohortBuilder
 from driftgauge.monitor.ground_truth import COHORT_SECONDS, GroundTruthMonitor, GroundTruthOptions
+from driftgauge.monitor.truth_reports import TruthReports
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.labels import GivenLabel
@@ -106,6 +108,7 @@ def monitor_of(
     is_event_time: bool = False,
     outcomes: Mapping[str, float] | None = None,
     windows: tuple[int, ...] = (500, 1_000),
+    reports: TruthReports | None = None,
 ) -> GroundTruthMonitor:
     target = target_baseline() if labels else None
     layout = CountLayout.of("binary", 2, small_baseline().columns[-1].quantiles)
@@ -121,7 +124,18 @@ def monitor_of(
         ),
         owner=owner,
         labels=None if target is None else LabelDetector(target),
+        reports=reports,
     )
+
+
+def reports_of(folder: Path | None, *windows: int) -> TruthReports:
+    """Return the reports of `monitor_of`, as a worker of a service reads them."""
+    layout = CountLayout.of("binary", 2, small_baseline().columns[-1].quantiles)
+    options = GroundTruthOptions(windows or (500, 1_000), (TimeSpan.named("2h"), TimeSpan.named("10m")))
+    reference = Reference(layout, HELD, PerformancePolicy(), None, classes=("no", "yes"))
+    reports = options.reports(CohortBuilder(layout, small_baseline()), reference)
+    reports.shared = SharedText(folder, "performance")
+    return reports
 
 
 def evaluated(monitor: GroundTruthMonitor, now: float) -> GroundTruthMonitor:

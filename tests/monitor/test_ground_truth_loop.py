@@ -35,14 +35,15 @@ def test_a_database_that_is_away_is_a_problem_until_it_is_back(log: Log) -> None
         while not problems.current():
             await asyncio.sleep(0.01)
         assert problems.current()[0].startswith(PROBLEM)
-        assert loop.report is None
-        made.append(monitor_of(log))
-        while loop.report is None or problems.current():
+        assert loop.work is None
+        made.append(monitor := monitor_of(log))
+        while monitor.report is None or problems.current():
             await asyncio.sleep(0.01)
         assert [own.rows for own in await loop.history()] == [300]
         running.cancel()
 
     asyncio.run(asyncio.wait_for(watched(), 60.0))
     loop.close()
-    assert loop.report is not None
-    assert loop.report.main_window.cohort.rows == 300
+    (monitor,) = made
+    assert monitor.report is not None
+    assert monitor.report.main_window.cohort.rows == 300

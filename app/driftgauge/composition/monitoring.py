@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from driftgauge.common.shared_text import SharedText
 from driftgauge.composition.ground_truth import truth_parts
 from driftgauge.composition.options import monitor_options
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
-from driftgauge.drift.verdict.policy import Policy
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.metrics.process import process_numbers
@@ -120,7 +120,7 @@ def compose_model(
         publisher=publisher,
         watching=watching,
         logged=_described(settings, model),
-        truth_parts=_truth_parts(settings, model, monitor.options.policy),
+        truth_parts=_truth_parts(settings, model, monitor),
         rolling_files=_rolling_files(settings, model, monitor.store),
         source=model.source,
     )
@@ -130,16 +130,13 @@ def _rolling_files(settings: Settings, model: WatchedModel, store: Store) -> Rol
     """Return where the rolling reference is kept; None if the settings ask for none, or monitoring is off."""
     if settings.reference != "rolling" or not settings.monitoring_enabled:
         return None
-    folder = None if model.state_folder is None else model.state_folder / model.name / model.version
-    return RollingFiles(folder if store.is_persistent else None, model.baseline.hash)
+    return RollingFiles(_version_folder(model, store), model.baseline.hash)
 
 
 def _clients(settings: Settings, model: WatchedModel, store: Store, problems: Problems) -> ClientRows:
     """Return what counts the rows of each caller, in a file where the state is in files."""
-    folder, slot = model.state_folder, store.number
-    file = None
-    if folder is not None and slot is not None and store.is_persistent:
-        file = ClientsFile(folder / model.name / model.version, slot)
+    folder, slot = _version_folder(model, store), store.number
+    file = None if folder is None or slot is None else ClientsFile(folder, slot)
     return ClientRows(settings.windows[-1], file, problems)
 
 
@@ -243,11 +240,21 @@ def _described(settings: Settings, model: WatchedModel) -> Described:
     return described(model.baseline, model.name, model.version, model.task, classes=model.classes, privacy=privacy)
 
 
-def _truth_parts(settings: Settings, model: WatchedModel, policy: Policy) -> TruthParts | None:
+def _truth_parts(settings: Settings, model: WatchedModel, monitor: ColumnMonitor) -> TruthParts | None:
     """Return what evaluates ground truth; None with monitoring off, or without a known task."""
     if not settings.monitoring_enabled:
         return None
-    return truth_parts(settings, _described(settings, model).model, model.baseline, model.truth, policy)
+    policy = monitor.options.policy
+    parts = truth_parts(settings, _described(settings, model).model, model.baseline, model.truth, policy)
+    if parts is not None:
+        parts.reports.shared = SharedText(_version_folder(model, monitor.store), "performance")
+    return parts
+
+
+def _version_folder(model: WatchedModel, store: Store) -> Path | None:
+    """Return the folder of the model's version, which its workers share; None for state in memory."""
+    folder = model.state_folder
+    return folder / model.name / model.version if folder is not None and store.is_persistent else None
 
 
 def _writing_thread() -> ThreadPoolExecutor:

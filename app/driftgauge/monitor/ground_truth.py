@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,11 +16,12 @@ from driftgauge.drift.performance.counts import CohortCounts
 from driftgauge.drift.performance.errors import ErrorDetector, ErrorEvidence
 from driftgauge.drift.performance.label_evidence import LabelDetector
 from driftgauge.drift.performance.outcomes import OutcomeParts, added, largest_parts
-from driftgauge.drift.performance.report import EvidenceFacts, GroundTruth, PerformanceReport, Reference, report_of
+from driftgauge.drift.performance.report import EvidenceFacts, GroundTruth, PerformanceReport, Reference
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.monitor import ground_truth_state as states
 from driftgauge.monitor.cohort_builder import CohortBuilder, SeenRows
 from driftgauge.monitor.ground_truth_state import TruthState
+from driftgauge.monitor.truth_reports import TruthReports
 from driftgauge.predictions.cohort_bytes import cohort_bytes, cohort_of
 from driftgauge.predictions.rows import MICROSECONDS, LoggedModel
 from driftgauge.predictions.store import PredictionStore
@@ -62,6 +64,10 @@ class GroundTruthOptions:
         """All windows; a time window shorter than a cohort has none."""
         return (*self.judged, *(span.name for span in self.spans if span.seconds >= COHORT_SECONDS))
 
+    def reports(self, builder: CohortBuilder, reference: Reference) -> TruthReports:
+        """Return what reads the reports of these windows."""
+        return TruthReports(builder, reference, self.main, self.judged, self.names)
+
 
 @dataclass(frozen=True)
 class TruthParts:
@@ -74,6 +80,11 @@ class TruthParts:
     errors: ErrorDetector | None = None
     labels: LabelDetector | None = None
 
+    @cached_property
+    def reports(self) -> TruthReports:
+        """The reports of the version."""
+        return self.options.reports(self.builder, self.reference)
+
     def monitor(self, store: PredictionStore, owner: str) -> GroundTruthMonitor:
         """Return the monitor of the version in an open log; it blocks."""
         store.register(self.model)
@@ -85,6 +96,7 @@ class TruthParts:
             owner=owner,
             errors=self.errors,
             labels=self.labels,
+            reports=self.reports,
         )
 
 
@@ -101,18 +113,24 @@ class GroundTruthMonitor:
         owner: str,
         errors: ErrorDetector | None = None,
         labels: LabelDetector | None = None,
+        reports: TruthReports | None = None,
     ) -> None:
-        """Evaluate in the name of `owner`, which names this process among all that share the database."""
+        """Evaluate in the name of `owner`, which names this process among all that share the database.
+
+        `reports` are shared with other workers, by default with none.
+        """
         self._store = store
         self._builder = builder
-        self._reference = reference
+        self._reports: Final = reports or options.reports(builder, reference)
         self.options: Final = options
         self._owner = owner
         self._errors = errors
         self._labels = labels
-        self._text = ""
-        self.report: PerformanceReport | None = None
+
+    @property
+    def report(self) -> PerformanceReport | None:
         """The latest report of any worker; None before the first."""
+        return self._reports.known
 
     def step(self, now: float) -> bool:
         """Evaluate if it is this worker's turn, and take over the latest report; return whether more is left to do.
@@ -129,14 +147,8 @@ class GroundTruthMonitor:
         return is_left
 
     def refresh(self) -> None:
-        """Take over the latest report of any worker."""
-        text = self._store.state()
-        if text == self._text:
-            return
-        truth = self._loaded(text).truth
-        self._text = text
-        if truth is not None and self._fits(truth):
-            self.report = report_of(truth, self._reference, self.options.main, self.options.judged)
+        """Take over the latest report of any process that shares the database, and share it with other workers."""
+        self._reports.publish(self._store.state)
 
     def history(self, since: float = -math.inf, until: float = math.inf) -> list[Cohort]:
         """Return the cohorts that start in a span, seconds since 1970, in order."""
@@ -152,7 +164,7 @@ class GroundTruthMonitor:
     # ------------------------------------------------------------ one evaluation
 
     def _evaluate(self, now: float) -> bool:
-        state = self._loaded(self._store.state())
+        state = self._reports.loaded(self._store.state())
         matured = self._matured_until(now)
         changed: dict[float, Cohort] = {}
         state, room = self._recount(self._changed(state, now), changed)
@@ -160,22 +172,12 @@ class GroundTruthMonitor:
         packed = [(start, cohort_bytes(cohort)) for start, cohort in changed.items()]
         if not self._store.save(self._owner, states.dumps(state, self._builder), packed):
             return True
-        if changed or state.truth is None or not self._fits(state.truth):
+        if changed or state.truth is None or not self._reports.fits(state.truth):
             state = replace(state, truth=self._truth(state, now))
         else:
             state = replace(state, truth=replace(state.truth, at=now))
         self._store.save(self._owner, states.dumps(state, self._builder), ())
         return bool(state.pending) or not is_complete
-
-    def _loaded(self, text: str) -> TruthState:
-        try:
-            return states.loads(text, self._builder)
-        except ValueError:  # begin again; cohorts are counted from the log
-            return TruthState()
-
-    def _fits(self, truth: GroundTruth) -> bool:
-        """Return whether the windows are those of the options; others were evaluated with other settings."""
-        return set(self.options.names) == set(truth.windows)
 
     def _matured_until(self, now: float) -> float:
         """Return the end of the newest cohort whose labels have had the time to come."""

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from driftgauge.drift.performance.cohort import Cohort
-from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.monitor.ground_truth import GroundTruthMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.step_loop import REST_FACTOR, StepLoop
@@ -32,11 +31,6 @@ class GroundTruthLoop(StepLoop[GroundTruthMonitor]):
         super().__init__(
             made, problems, clock, problem=PROBLEM, interval_seconds=interval_seconds, rest_factor=rest_factor
         )
-
-    @property
-    def report(self) -> PerformanceReport | None:
-        """The latest report; None before the first."""
-        return None if self.work is None else self.work.report
 
     async def history(self, since: float = -math.inf, until: float = math.inf) -> list[Cohort]:
         """Return the cohorts that start in a span, seconds since 1970, in order."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from driftgauge.common.private_files import FileLock, LockTimeout
+from driftgauge.common.shared_text import PREFIX as SHARED
 from driftgauge.errors import StateError
 from driftgauge.state.clients_file import PREFIX as CLIENTS
 from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, Lease, parse_header, read_header
@@ -106,7 +107,7 @@ def reset(folder: Path) -> int:
         unfinished = [new for own in folders for new in own.glob("*.new")]
         models = {folder, *folders, *(own.parent for own in folders if own != folder)}
         beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*") if not own.is_dir()]
-        own_files = (f"{CLIENTS}*.json", f"{ROLLING}*")
+        own_files = (f"{CLIENTS}*.json", f"{ROLLING}*", f"{SHARED}*")
         beside += [own for model in folders for name in own_files for own in model.glob(name) if not own.is_dir()]
         for path in [*files, *unfinished, *beside, *slots, *locks]:
             path.unlink(missing_ok=True)

@@ -156,7 +156,20 @@ class ModelMonitoring:
     @property
     def performance(self) -> PerformanceReport | None:
         """The latest report on ground truth; None without a prediction log, and before the first evaluation."""
-        return None if self.truth is None else self.truth.report
+        return None if self.truth is None or self.truth_parts is None else self.truth_parts.reports.known
+
+    async def latest_performance(self) -> PerformanceReport | None:
+        """Return the latest report on ground truth of any worker, the one known if it cannot be read in time."""
+        try:
+            await self._read_performance.get(self.settings.evaluation_wait_seconds)
+        except Exception as error:
+            self._unread(error)
+        return self.performance
+
+    def _look_at_performance(self) -> None:
+        """Look for a report on ground truth that another worker made."""
+        if self.truth is not None and self.truth_parts is not None:
+            self.truth_parts.reports.latest()
 
     def rolling_in(self, log: PredictionLog) -> RollingLoop | None:
         """Return what keeps the rolling reference, None if the settings ask for none."""
@@ -248,12 +261,17 @@ class ModelMonitoring:
         return max(MIN_READ_SECONDS, self.settings.evaluation_wait_seconds - (time.monotonic() - began))
 
     @cached_property
+    def _read_performance(self) -> SingleFlight[None]:
+        return SingleFlight(self._look_at_performance, self.watching)
+
+    @cached_property
     def _read_facts(self) -> SingleFlight[MonitorFacts]:
         return SingleFlight(self._facts, self.watching)
 
     @cached_property
     def _read_state(self) -> SingleFlight[tuple[list[str], dict[str, Any]]]:
         def read() -> tuple[list[str], dict[str, Any]]:
+            self._look_at_performance()
             facts = self.state_facts()
             return self.current_problems(), facts
 
@@ -261,6 +279,7 @@ class ModelMonitoring:
 
     def _facts(self) -> MonitorFacts:
         self.publisher.measure()
+        self._look_at_performance()
         self._catch_up()
         members = self.store.counted()
         healthy = not self.current_problems()

@@ -31,6 +31,7 @@ async def performance(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     truth = model.truth
     begin = -math.inf if since is None else span_around(since, span)[0]
+    report = await model.latest_performance()
     try:
         cohorts = [] if truth is None else await truth.history(begin)
     except PredictionLogError:
@@ -43,7 +44,7 @@ async def performance(request: Request) -> Response:
         found: dict[str, Any] = {
             "model_name": model.model_name,
             "model_version": model.model_version,
-            "performance": performance_json(model.performance),
+            "performance": performance_json(report),
             "outcomes": outcomes_of(model),
             **history_json(cohorts, span, query.get("segment"), kinds),
         }
