@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ from tests.e2e.browser import DESKTOP, PHONE, browser, opened
 from tests.e2e.processes import free_port
 from tests.edges.web.test_trend import QUIET, REPORT, history_of
 from tests.examples import Example
+from tests.full_page import full_page
 from tests.served import Served, served
 from tests.trained_demo import TrainedDemo
 
@@ -81,6 +83,19 @@ def test_axe_finds_nothing_in_charts_over_time(size: tuple[int, int], theme: str
         own.page.set_content(render_report(facts, Query(features=("risen",), theme=theme)))
         own.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert own.page.locator(".over-time").count() == 3
+        assert Axe().run(own.page).response["violations"] == []
+        assert not own.scrolls_sideways
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_ground_truth_and_releases(theme: str, size: tuple[int, int], chromium: Browser) -> None:
+    with opened(chromium, size) as own:
+        own.page.set_content(render_report(full_page(), Query(theme=theme)))
+        own.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        for section in ("performance", "outcomes", "labels", "estimated", "references", "releases"):
+            assert own.page.locator(f"section[aria-labelledby={section}]").is_visible()
+        assert own.page.get_by_role("img", name=re.compile("^Accuracy by hour: newest")).is_visible()
         assert Axe().run(own.page).response["violations"] == []
         assert not own.scrolls_sideways
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from tests import abouts
 from tests.abouts import USUAL
 from tests.effort import examples
+from tests.full_page import full_page
 from tests.html_pages import Tree, empty_report, late_report, many_report, mixed_report, page_of, report_of, tree_of
 from tests.monitors import START
 
@@ -349,3 +351,31 @@ def test_any_names_leave_the_page_whole(names: list[str]) -> None:
     text = page_of(renamed(REPORT, names))
     assert [tag for tag, _ in Tree(text).elements] == [tag for tag, _ in plain.elements]
     assert names[2].replace(" %", "\xa0%") in unescape(text)
+
+
+# ---------------------------------------------------------------- all sections
+
+
+@pytest.mark.parametrize("render", [render_page, render_report])
+def test_each_section_of_a_full_page_stands_once(render: Callable[[PageFacts, Query], str]) -> None:
+    tree = Tree(render(full_page(), Query()))
+    ids = [str(attributes["id"]) for _, attributes in tree.elements if "id" in attributes]
+    assert sorted(ids) == sorted(set(ids))
+    assert {
+        "performance",
+        "cohorts-table",
+        "labels",
+        "outcomes",
+        "estimated",
+        "references",
+        "releases",
+        "about",
+    } <= set(ids)
+
+
+def test_what_a_heading_labels_refers_to_an_element_of_the_page() -> None:
+    tree = Tree(render_page(full_page(), Query()))
+    ids = {attributes.get("id") for _, attributes in tree.elements}
+    named = [str(attributes["aria-labelledby"]) for _, attributes in tree.elements if "aria-labelledby" in attributes]
+    assert named
+    assert [name for name in named if name not in ids] == []
