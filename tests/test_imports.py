@@ -34,7 +34,7 @@ PACKAGES: Final[dict[str, str]] = {
     "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
-    "edges.formats": "common errors drift models serving",
+    "edges.formats": "common errors drift models serving predictions ingestion",
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.server_series "

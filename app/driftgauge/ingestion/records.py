@@ -24,8 +24,8 @@ class IngestedRows:
     """The prediction id that each row was given; an empty text for a row without one."""
     keys: Sequence[bytes]
     """16 bytes for each row, which a redelivery of its record repeats."""
-    classes: Sequence[ClassLabel] = ()
-    """Predicted class of each row; empty if only the column of classes tells it."""
+    classes: Sequence[ClassLabel | None] = ()
+    """Predicted class of each row, None where unknown; empty if no row has one."""
 
     def __len__(self) -> int:
         return len(self.keys)

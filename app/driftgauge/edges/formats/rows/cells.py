@@ -29,12 +29,12 @@ class NumberCells:
 
     def __init__(self, column: ColumnBaseline) -> None:
         self.name: Final = column.name
-        self._of_text = column.of_text
+        self.of_text: Final = column.of_text
 
     def of(self, values: Sequence[Any]) -> FloatArray:
         """Return numbers, NaN for missing ones, shape [n]; raises Refused, naming the field and the row."""
         cells = _as_array(values)
-        if cells is None or self._of_text:
+        if cells is None or self.of_text:
             cells = np.array([self._number(value, row) for row, value in enumerate(values)], dtype=np.float64)
         infinite = np.isinf(cells)
         if infinite.any():
@@ -49,12 +49,12 @@ class NumberCells:
     def _number(self, value: Any, row: int) -> float:
         if is_missing(value):
             return math.nan
-        if self._of_text:
+        if self.of_text:
             if isinstance(value, str):
                 return float(len(value))
         elif (number := _number_of(value)) is not None:
             return number
-        wanted = "a text" if self._of_text else "a number"
+        wanted = "a text" if self.of_text else "a number"
         raise Refused(
             Reason.WRONG_TYPE,
             f"{bounded_name(self.name)}: expected {wanted} or None, got {type_name(value)}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,18 @@ def labels_of(table: Any) -> Mapping[str, Any]:
         names = [str(label) for label in labels]
         raise ValueError(next(name for name in names if names.count(name) > 1))
     return named
+
+
+def numbers_of(rows: Sequence[list[Any]], width: int) -> FloatArray | None:
+    """Return lists of `width` finite numbers as a matrix, None if there is anything else in them."""
+    flat = array("d")
+    try:
+        for row in rows:
+            flat.fromlist(row)
+    except (TypeError, OverflowError):
+        return None
+    found = np.frombuffer(flat).reshape(len(rows), width)
+    return found if math.isfinite(found.sum()) or not np.isinf(found).any() else None
 
 
 def _array_of(values: Any) -> Any:

@@ -19,7 +19,7 @@ from driftgauge.common.quoting import NAMED, named, shortened
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
 from driftgauge.edges.formats.rows.cells import CategoryCells, cells_of, is_missing, type_name
-from driftgauge.edges.formats.rows.columns import column_of, labels_of, matrix_of
+from driftgauge.edges.formats.rows.columns import column_of, labels_of, matrix_of, numbers_of
 from driftgauge.errors import Reason, Refused
 
 _FLOAT: Final = np.dtype(np.float64)
@@ -36,7 +36,7 @@ class RowReader:
         names = baseline.names
         self._names: Final = tuple(name for name in names if name not in RESERVED)
         self._known_names: Final = frozenset(self._names)
-        self._width: Final = len(names)
+        self.width: Final = len(names)
         self._positions: Final = [names.index(name) for name in self._names]
         cells = [cells_of(column) for column in baseline.columns]
         self._cells: Final = [cells[position] for position in self._positions]
@@ -50,6 +50,9 @@ class RowReader:
         self._has_class: Final = PREDICTION_CLASS in self._scores
         self._codes: Final = [own.codes if isinstance(own, CategoryCells) else None for own in cells]
         self._is_numeric: Final = not any(self._codes)
+        self._has_numeric_features: Final = not any(
+            isinstance(own, CategoryCells) or own.of_text for own in self._cells
+        )
 
     def row(self, row: Any, prediction: Any, prediction_class: Any = None) -> FloatArray | None:
         """Return the monitored values of a single row that is as usual, shape [columns]; else None.
@@ -96,12 +99,12 @@ class RowReader:
     def _of_array(self, row: Any, prediction: Any) -> FloatArray | None:
         if type(row) is not np.ndarray or row.ndim != 1 or row.dtype is not _FLOAT or not self._is_numeric:
             return None
-        if len(row) == self._width and prediction is None:
+        if len(row) == self.width and prediction is None:
             return row
         one = len(self._scores) == 1 and type(prediction) in (float, np.float64)
         if len(row) != len(self._names) or not one:
             return None
-        values = np.empty(self._width)
+        values = np.empty(self.width)
         values[:-1] = row
         values[-1] = prediction
         return values
@@ -118,9 +121,28 @@ class RowReader:
                     return quick
             return self._columns(rows, prediction, prediction_class)
 
+    def lists(self, rows: Sequence[list[Any]], scores: Sequence[Any], classes: Sequence[Any]) -> FloatArray:
+        """Return the monitored values of lists of features in the baseline's order, all of the right length.
+
+        There is one score and one class for each, used if the baseline has such a column. Raises Refused.
+        """
+        given = {PREDICTION: scores, PREDICTION_CLASS: classes}
+        columns = np.empty((len(rows), self.width))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
+            numbers = numbers_of(rows, len(self._names)) if self._has_numeric_features else None
+            if numbers is not None:
+                columns[:, self._positions] = numbers
+            else:
+                features: Sequence[Sequence[Any]] = list(zip(*rows, strict=True))
+                for position, cells, values in zip(self._positions, self._cells, features, strict=True):
+                    columns[:, position] = cells.of(values)
+            for name, (position, cells) in self._scores.items():
+                columns[:, position] = cells.of(given[name])
+        return columns
+
     def _columns(self, rows: Any, prediction: Any, prediction_class: Any) -> FloatArray:
         features, count, single = self._features(rows)
-        columns = np.empty((count, self._width))
+        columns = np.empty((count, self.width))
         for position, cells, values in zip(self._positions, self._cells, features, strict=True):
             columns[:, position] = cells.of(values)
         given = {PREDICTION: prediction, PREDICTION_CLASS: prediction_class}
@@ -133,7 +155,7 @@ class RowReader:
         matrix = rows.reshape(1, -1) if rows.ndim == 1 else rows
         if not (self._is_quick and self._is_numeric) or matrix.ndim != 2 or len(self._scores) > 1:
             return None
-        if matrix.shape[1] == self._width and (prediction is None or not self._has_score):
+        if matrix.shape[1] == self.width and (prediction is None or not self._has_score):
             columns = matrix.astype(np.float64, copy=False)
         else:
             try:
@@ -143,7 +165,7 @@ class RowReader:
             fits = scores.shape == (len(matrix),) or (scores.shape == () and len(matrix) == 1)
             if matrix.shape[1] != len(self._names) or not fits or scores.dtype.kind not in "fiu":
                 return None
-            columns = np.empty((len(matrix), self._width))
+            columns = np.empty((len(matrix), self.width))
             columns[:, :-1] = matrix
             columns[:, -1] = scores
         return columns if math.isfinite(columns.sum()) or not np.isinf(columns).any() else None

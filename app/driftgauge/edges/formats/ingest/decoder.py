@@ -1,0 +1,103 @@
+"""What all decoders share: records one by one into a batch, and a refusal for each that cannot be read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import cached_property
+from typing import Any, Final
+
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.edges.formats.ingest.features import FeatureOrder, Outputs
+from driftgauge.edges.formats.ingest.gather import Gathered
+from driftgauge.edges.formats.ingest.keys import key_of_record
+from driftgauge.edges.formats.ingest.records import Records, Unreadable, records_of, records_of_messages
+from driftgauge.edges.formats.ingest.times import EventTimes
+from driftgauge.edges.formats.label_values import LabelValues
+from driftgauge.edges.formats.rows.reader import RowReader
+from driftgauge.errors import Reason, Refused
+from driftgauge.ingestion.records import Decoded
+from driftgauge.predictions.rows import ClassLabel
+
+KeyOf = Callable[[int], bytes]
+"""Returns the key of the record at a position."""
+
+
+@dataclass(frozen=True)
+class ModelReading:
+    """How the records of one model are read."""
+
+    baseline: Baseline
+    zone: tzinfo
+    """Of times without an offset."""
+    classes: Sequence[ClassLabel] = ()
+    """Classes of the model in order; empty for a regression or where they are not known."""
+
+    @cached_property
+    def reader(self) -> RowReader:
+        """Reads rows as columns."""
+        return RowReader(self.baseline)
+
+    @cached_property
+    def order(self) -> FeatureOrder:
+        """The order of the features."""
+        return FeatureOrder(self.baseline)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """Reads predictions."""
+        return Outputs(self.baseline, self.classes)
+
+    @cached_property
+    def times(self) -> EventTimes:
+        """Reads times."""
+        return EventTimes(self.zone)
+
+    @cached_property
+    def labels(self) -> LabelValues:
+        """Reads labels."""
+        return LabelValues(self.classes)
+
+
+class Decoder(ABC):
+    """Decodes the records of one format for one model; it never raises for what a body holds."""
+
+    def __init__(self, model: ModelReading) -> None:
+        self.model: Final = model
+
+    def decode(self, body: bytes, place: bytes = b"") -> Decoded:
+        """Return what a whole body or a piece of a file holds.
+
+        `place` says where it stands, such as a file and an offset: it tells records without an id from equal ones
+        elsewhere.
+        """
+        records = records_of(body)
+        return self._gathered(records, lambda position: key_of_record(records.raw(position), place, position))
+
+    def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
+        """Return what messages hold, each of them one record whose key is given."""
+        return self._gathered(records_of_messages(messages), keys.__getitem__)
+
+    @abstractmethod
+    def add(self, content: Any, position: int, key_of: KeyOf, batch: Gathered) -> None:
+        """Add a record to a batch; raises Refused before anything of it is added."""
+
+    def _gathered(self, records: Records, key_of: KeyOf) -> Decoded:
+        batch = Gathered()
+        add = self.add
+        for position, content in enumerate(records.contents):
+            try:
+                if type(content) is not dict:
+                    _refuse(content)
+                add(content, position, key_of, batch)
+            except Refused as error:
+                batch.refused[position] = error
+        return batch.decoded(self.model.reader, records)
+
+
+def _refuse(content: Any) -> None:
+    if type(content) is Unreadable:
+        raise content.error
+    raise Refused(Reason.UNKNOWN_SHAPE, "the record is not an object: send one JSON object for each record")

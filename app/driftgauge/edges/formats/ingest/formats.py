@@ -1,0 +1,24 @@
+"""The formats in which other servers log their predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Final, Literal, get_args
+
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
+from driftgauge.edges.formats.ingest.own import OwnDecoder
+from driftgauge.predictions.rows import ClassLabel
+
+Format = Literal["jsonl", "bentoml", "fluent_bit", "sagemaker", "kserve", "azureml"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+_DECODERS: Final[Mapping[str, Callable[[ModelReading], Decoder]]] = {"jsonl": OwnDecoder}
+
+
+def decoder_of(kind: Format, baseline: Baseline, zone: tzinfo, classes: Sequence[ClassLabel] = ()) -> Decoder:
+    """Return the decoder of a format for one model.
+
+    `zone` is that of times without an offset; `classes` are the model's, empty where they are not known.
+    """
+    return _DECODERS[kind](ModelReading(baseline, zone, classes))

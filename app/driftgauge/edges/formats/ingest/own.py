@@ -1,0 +1,79 @@
+"""Our own rows: an object for each prediction, much as the prediction log exports it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
+from driftgauge.edges.formats.fields import id_of
+from driftgauge.edges.formats.ingest.decoder import Decoder, KeyOf
+from driftgauge.edges.formats.ingest.gather import Gathered
+from driftgauge.edges.formats.ingest.keys import key_of_id
+from driftgauge.errors import Reason, Refused
+from driftgauge.predictions.ids import key_of
+from driftgauge.predictions.labels import GivenLabel
+from driftgauge.predictions.rows import MICROSECONDS, ClassLabel
+
+FEATURES: Final = "features"
+SCORE: Final = "score"
+LABEL: Final = "label"
+ID: Final = "prediction_id"
+TIMESTAMP: Final = "timestamp"
+OBSERVED_AT: Final = "observed_at"
+_HINT: Final = 'send {"features": {"name": value, …}, "prediction": value}'
+
+
+class OwnDecoder(Decoder):
+    """Decodes `{"features": {…}, "prediction": …}`, with an id, a time, a class and a label if they are known."""
+
+    def add(self, content: Any, position: int, key_of: KeyOf, batch: Gathered) -> None:
+        """Add a record; one with a label and an id alone is ground truth."""
+        get = content.get
+        given = get(ID)
+        id_ = "" if given is None else id_of(ID, given)
+        label = get(LABEL)
+        if FEATURES not in content and label is not None and id_ and not self.model.order.are_in(content):
+            batch.labels.append(self._label(content, label, id_))
+            return
+        features, output = self._features(content), self._output(content)
+        stamp = get(TIMESTAMP)
+        at = math.nan if stamp is None else self.model.times.seconds(TIMESTAMP, stamp)
+        key = key_of(position) if not id_ else key_of_id(id_)
+        if label is not None:
+            id_ = id_ or key.hex()  # joins the row with its label
+            batch.labels.append(self._label(content, label, id_))
+        batch.add(position, features, output, at, id_, key)
+
+    def _features(self, content: Mapping[str, Any]) -> list[Any]:
+        order = self.model.order
+        features = content.get(FEATURES)
+        if type(features) is dict:
+            return order.by_name(features)
+        if type(features) is list:
+            return order.in_order(features)
+        if features is None and order.are_in(content):
+            return order.by_name(content)
+        what = "has no features" if features is None else "has features that are no object and no list"
+        raise Refused(Reason.UNKNOWN_SHAPE, f"the record {what}: {_HINT}", {"field": FEATURES})
+
+    def _output(self, content: Mapping[str, Any]) -> tuple[Any, Any, ClassLabel | None]:
+        """Return the score, the class, and the class as the model names it."""
+        outputs = self.model.outputs
+        prediction, given = content.get(PREDICTION), content.get(PREDICTION_CLASS)
+        if SCORE in content:  # as the log writes it: the prediction is the class
+            score, named = content[SCORE], prediction if given is None else given
+        elif given is not None:
+            score, named = prediction, given
+        elif prediction is None and PREDICTION not in content and outputs.are_needed:
+            message = f"{PREDICTION} is absent: {_HINT}, with null for a missing value"
+            raise Refused(Reason.MISSING_FEATURE, message, {"field": PREDICTION})
+        else:
+            score, named = outputs.of(prediction)
+        return score, named, None if named is None else outputs.label(named)
+
+    def _label(self, content: Mapping[str, Any], label: Any, id_: str) -> GivenLabel:
+        observed = content.get(OBSERVED_AT)
+        at = None if observed is None else int(self.model.times.seconds(OBSERVED_AT, observed) * MICROSECONDS)
+        return GivenLabel(key_of(id_), self.model.labels.number(label), at)

@@ -1,0 +1,139 @@
+"""Records of a body: a JSON array, JSON lines, or JSON objects one after another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from driftgauge.edges.formats.fields import unmarked
+from driftgauge.errors import Reason, Refused
+
+_SPACE: Final = " \t\r\n"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands for the content of a record that is no JSON."""
+
+    error: Refused
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a body, in order."""
+
+    contents: Sequence[Any]
+    """What each says; an `Unreadable` for one that is no JSON."""
+    raws: Sequence[bytes] = field(default=(), repr=False)
+    """The bytes of each; empty where the body is one JSON value."""
+
+    def raw(self, position: int) -> bytes:
+        """Return a record as bytes: as it came, or as its content is written."""
+        return self.raws[position] if self.raws else json_bytes(self.contents[position])
+
+
+def records_of(body: bytes) -> Records:
+    """Return the records of a body; what cannot be read is one of them, and costs none of the others."""
+    body = unmarked(body).strip()
+    if not body:
+        return Records(())
+    if body[:1] == b"[" or b"\n" not in body:
+        return _of_value(body)
+    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    found = records_of_messages(lines)
+    if body[:1] == b"{" and type(found.contents[0]) is Unreadable:  # perhaps an object over several lines
+        scanned = _scanned(body, is_array=False)
+        if Unreadable not in map(type, scanned.contents):
+            return scanned
+    return found
+
+
+def records_of_messages(messages: Sequence[bytes]) -> Records:
+    """Return the record of each message."""
+    try:
+        return Records(list(map(orjson.loads, messages)), messages)
+    except orjson.JSONDecodeError:
+        return Records([content_of(message) for message in messages], messages)
+
+
+def content_of(raw: bytes) -> Any:
+    """Return what a record says, an `Unreadable` if it is no JSON; NaN and infinite numbers are read."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        problem = str(error)
+    try:
+        return json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Unreadable(Refused(Reason.NOT_UTF8, f"the record is not UTF-8: {error.reason} at byte {error.start}"))
+    except (ValueError, RecursionError):
+        return Unreadable(Refused(Reason.NOT_JSON, f"the record is not JSON: {problem}"))
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return a value as JSON, whatever it holds."""
+    if type(content) is Unreadable:
+        return b""
+    try:
+        return orjson.dumps(content)
+    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
+        return json.dumps(content).encode()
+
+
+def _of_value(body: bytes) -> Records:
+    """Return the records of a body that is one array, or objects without lines."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _scanned(body, is_array=body[:1] == b"[")
+    return Records(content) if isinstance(content, list) else Records([content], [body])
+
+
+def _scanned(body: bytes, *, is_array: bool) -> Records:
+    """Return the values of an array or stream one by one; where it breaks, the rest is an unreadable record."""
+    contents: list[Any] = []
+    raws: list[bytes] = []
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return Records([content_of(body)], [body])
+    position = 0
+    try:
+        for content, begin, end in _values(text, is_array=is_array):
+            contents.append(content)
+            raws.append(text[begin:end].encode("utf-8", "surrogatepass"))
+            position = end
+    except (ValueError, RecursionError) as error:
+        contents.append(Unreadable(Refused(Reason.NOT_JSON, f"the body is not JSON from here on: {error}")))
+        raws.append(text[position:].encode())
+    return Records(contents, raws)
+
+
+def _values(text: str, *, is_array: bool) -> Iterator[tuple[Any, int, int]]:
+    """Yield each value with its begin and end; ValueError where the text is no JSON."""
+    decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
+    at = _skipped(text, 1 if is_array else 0)
+    while at < len(text):
+        content, end = decode(text, at)
+        yield content, at, end
+        at = _skipped(text, end)
+        if is_array:
+            mark = text[at : at + 1]
+            at = _skipped(text, at + 1)
+            if mark == "]" and at >= len(text):
+                return
+            if mark != ",":
+                raise ValueError(f"a comma is missing at character {end}")
+    if is_array:
+        raise ValueError("the array does not end")
+
+
+def _skipped(text: str, at: int) -> int:
+    """Return the position of the next character that is no space."""
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
