@@ -146,8 +146,9 @@ class ColumnMonitor:
                 counters.add(OBSERVATIONS.name, self.store.uncounted, source)
         self.clients: ClientRows | None = None
         """Who sent the rows, where callers have names."""
-        self.observing: Final = threading.Lock()
-        """Held while rows are appended: the time of a row may depend on the row before."""
+        self.observing: Final = threading.RLock()
+        """Held while rows are appended: the time of a row may depend on the row before. One who must know which rows
+        of the log are its own holds it around `observe`."""
         self.history: Final = VerdictHistory(self.store, baseline.names)
         """The verdicts of the past."""
         self._traffic = traffic

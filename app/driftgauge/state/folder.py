@@ -18,6 +18,8 @@ from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, 
 from driftgauge.state.rolling_files import PREFIX as ROLLING
 from driftgauge.state.traffic import TRAFFIC_FILE
 
+POSITIONS: Final = "positions-"
+"""How the names of files with the positions of sources begin."""
 _LOCK: Final = re.compile(re.escape(EVALUATION_LOCK))
 _OLD_NAME: Final = re.compile(r"([0-9]+|evaluation|retired)\.state")
 """The names of state files of version 0.1.0."""
@@ -107,7 +109,7 @@ def reset(folder: Path) -> int:
         unfinished = [new for own in folders for new in own.glob("*.new")]
         models = {folder, *folders, *(own.parent for own in folders if own != folder)}
         beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*") if not own.is_dir()]
-        own_files = (f"{CLIENTS}*.json", f"{ROLLING}*", f"{SHARED}*")
+        own_files = (f"{CLIENTS}*.json", f"{POSITIONS}*", f"{ROLLING}*", f"{SHARED}*")
         beside += [own for model in folders for name in own_files for own in model.glob(name) if not own.is_dir()]
         for path in [*files, *unfinished, *beside, *slots, *locks]:
             path.unlink(missing_ok=True)

@@ -33,6 +33,7 @@ from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
 from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
+from driftgauge.state.source_positions import SourcePositions
 from driftgauge.state.totals import Totals
 
 _SOUND_SECONDS: Final = 0.001
@@ -59,17 +60,16 @@ class Store:
         """Gives this worker's counters to one writer at a time, as a context manager."""
         self.counters: Final = own.log.counters.counters
         self.counters_lock: Final = own.log.counters.lock
-        """What `counting` holds. A program that may be interrupted (Ctrl-C) uses it itself: an interrupt inside a
-        context manager written in Python would leave it locked.
-        """
+        """What `counting` holds. A program uses it itself where an interrupt (Ctrl-C) would leave that locked."""
         self.process: Final = own.log.counters.process
         """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
         self.history: Final = slots.history
+        self.sources: Final = SourcePositions.of(slots, own)
+        """How far messages of other programs are rows of this worker's log."""
         self.evaluations: Final = threading.RLock()
         """Held by the thread of this process that evaluates."""
         self._slots = slots
-        self._key = own.key
-        self._own_file = f"{own.number}.log"
+        self._key, self._own_file = own.key, f"{own.number}.log"
         self._log = own.log
         self._checkpoint = own.checkpoint
         self._appending = threading.RLock()

@@ -1,0 +1,189 @@
+"""Source positions: how far the messages of each partition are rows of a log, exactly, however a process ends.
+
+Before rows are appended, a small file beside the log says which messages they come from and at which row of the log
+they begin. The rows that the log really has then tell how many of them were appended: a process that was killed in
+the middle goes on with the next one. A file is replaced as a whole, so a kill never leaves half of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from driftgauge.common.private_files import opened
+from driftgauge.state.folder import POSITIONS
+from driftgauge.state.log import Log, LogReader
+from driftgauge.state.slots import Acquired, Slot, Slots
+
+_MOST_BYTES: Final = 8_388_608
+_END: Final = 1 << 62
+"""More rows than a log has: one that is gone was read to its end before."""
+
+
+class Partition(NamedTuple):
+    """A part of a topic, whose messages are numbered by their offsets."""
+
+    topic: str
+    number: int
+
+
+class Position(NamedTuple):
+    """How far a partition was read; positions of one partition are ordered."""
+
+    offset: int
+    """Offset of the next message."""
+    rows: int = 0
+    """Rows of the messages from there on that were appended already."""
+
+
+@dataclass(frozen=True)
+class Appending:
+    """Rows that are about to be appended."""
+
+    partition: Partition
+    before: Position
+    after: Position
+    start: int
+    """Rows of the log before them."""
+    rows: int
+
+    def reached(self, log_rows: int) -> Position:
+        """Return the position of a log that has this many rows by now."""
+        appended = max(0, log_rows - self.start)
+        return self.after if appended >= self.rows else _after_rows(self.before, appended)
+
+
+def _after_rows(position: Position, more: int) -> Position:
+    """Return a position after more rows of the same messages."""
+    return position._replace(rows=position.rows + more)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The content of a file."""
+
+    log: int
+    """The key of the log that the rows were appended to."""
+    positions: Mapping[Partition, Position]
+    appending: Appending | None = None
+
+    def reached(self, log_rows: int) -> Mapping[Partition, Position]:
+        """Return the positions, given the rows of the log."""
+        if (own := self.appending) is None:
+            return self.positions
+        return {**self.positions, own.partition: own.reached(log_rows)}
+
+
+class SourcePositions:
+    """The positions of one worker's partitions, and what the workers before and beside it have left.
+
+    One thread uses it.
+    """
+
+    def __init__(
+        self, folder: Path | None, number: int, key: int, log: Log, others: Callable[[], Sequence[Slot]]
+    ) -> None:
+        """Keep them beside a log, in memory without a folder; an earlier process of the slot is continued.
+
+        `others` returns the slots of other workers.
+        """
+        self._folder: Final = folder
+        self._file: Final = None if folder is None else folder / f"{POSITIONS}{number}.json"
+        self._log: Final = log
+        self._others: Final = others
+        known = None if self._file is None else _read(self._file)
+        reached = {} if known is None else known.reached(log.rows if known.log == key else _END)
+        self._saved = _Saved(key, reached)
+
+    @classmethod
+    def of(cls, slots: Slots, own: Acquired) -> SourcePositions:
+        """Return those of an acquired slot."""
+        return cls(slots.folder if slots.files else None, own.number, own.key, own.log, slots.others)
+
+    def own(self, partition: Partition) -> Position | None:
+        """Return how far this worker has read a partition; None if it has not."""
+        return self._saved.positions.get(partition)
+
+    def furthest(self, partition: Partition) -> Position | None:
+        """Return how far any worker of the folder has read a partition; None if none has."""
+        found = [self.own(partition), *(left.get(partition) for left in self._left_by_others())]
+        return max((position for position in found if position is not None), default=None)
+
+    def _left_by_others(self) -> list[Mapping[Partition, Position]]:
+        """Return the positions of the other workers, running or ended."""
+        if self._folder is None:
+            return []
+        logs = {slot.key: slot.log for slot in self._others()}
+        files = (path for path in self._folder.glob(f"{POSITIONS}*.json") if path != self._file)
+        known = [saved for path in files if (saved := _read(path)) is not None]
+        return [saved.reached(_found(logs[saved.log]) if saved.log in logs else _END) for saved in known]
+
+    def start(self, partition: Partition, position: Position) -> None:
+        """Say where a partition is read from; OSError if it cannot be kept."""
+        self._keep(replace(self._saved, positions={**self._saved.positions, partition: position}))
+
+    def begin(self, partition: Partition, after: Position, rows: int) -> None:
+        """Say that rows are about to be appended which end at a position; OSError if it cannot be kept.
+
+        Nothing else appends to the log until `finish`.
+        """
+        before = self._saved.positions[partition]
+        self._keep(replace(self._saved, appending=Appending(partition, before, after, self._log.rows, rows)))
+
+    def finish(self) -> Position:
+        """Take note that the rows were appended, and return the position after them."""
+        own = self._saved.appending
+        assert own is not None  # noqa: S101  # it was begun
+        self._saved = replace(self._saved, positions=self._saved.reached(_END), appending=None)
+        return own.after
+
+    def keep(self) -> None:
+        """Write what was finished, for the worker that reads a partition next; OSError if it cannot be kept."""
+        self._keep(self._saved)
+
+    def _keep(self, saved: _Saved) -> None:
+        self._saved = saved
+        if self._file is not None:
+            new = self._file.with_suffix(".new")
+            with os.fdopen(opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "wb") as file:
+                file.write(_as_json(saved))
+            os.replace(new, self._file)
+
+
+def _found(log: LogReader) -> int:
+    """Return the rows of a log that its next worker goes on after: also rows that were written and not committed."""
+    return max(log.rows, int(log.scan().max(initial=-1)) + 1)
+
+
+def _as_json(saved: _Saved) -> bytes:
+    positions = [[*partition, *position] for partition, position in saved.positions.items()]
+    own = saved.appending
+    appending = own and [*own.partition, *own.before, *own.after, own.start, own.rows]
+    return json.dumps({"log": saved.log, "positions": positions, "appending": appending}).encode()
+
+
+def _read(path: Path) -> _Saved | None:
+    """Return the content of a file; None without it, or where it is damaged."""
+    try:
+        with os.fdopen(opened(path, os.O_RDONLY), "rb") as file:
+            return _parsed(json.loads(file.read(_MOST_BYTES)))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _parsed(content: Any) -> _Saved:
+    """Return the content of a file; an error of many kinds if it is damaged."""
+    positions = {
+        Partition(str(topic), int(number)): Position(int(offset), int(rows))
+        for topic, number, offset, rows in content["positions"]
+    }
+    if content["appending"] is None:
+        return _Saved(int(content["log"]), positions)
+    topic, *numbers = content["appending"]
+    number, offset, before, after, then, start, rows = (int(own) for own in numbers)
+    own = Appending(Partition(str(topic), number), Position(offset, before), Position(after, then), start, rows)
+    return _Saved(int(content["log"]), positions, own)
