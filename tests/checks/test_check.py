@@ -21,6 +21,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories, CorrelationTable
 from driftgauge.drift.statistics.two_sample import LEVELS
+from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.drift.windows.blocks import Blocks, hours_of
 from driftgauge.edges.formats.drift_status import report_json
@@ -226,7 +227,7 @@ def test_thresholds_are_the_options(write: Writer, tmp_path: Path) -> None:
     assert only(small_baseline(), table, psi_threshold_critical=9.0).report.severity == "warning"
     lenient = only(small_baseline(), table, psi_threshold_warning=8.0, psi_threshold_critical=9.0)
     assert (lenient.report.status, lenient.report.severity, lenient.drifted) == (Status.NORMAL, "info", False)
-    of_age = only(small_baseline(), table, feature_psi_thresholds={"age": (8.0, 9.0)})
+    of_age = only(small_baseline(), table, base=Policy(columns={"age": ColumnPolicy(psi_thresholds=(8.0, 9.0))}))
     assert (of_age.report.status, of_age.report.severity) == (Status.NORMAL, "info")
     tolerant = only(small_baseline(), table, tolerance=1.0)
     assert tolerant.report.status is Status.NORMAL

@@ -59,8 +59,9 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
     """Run `driftgauge check` with the small baseline, as its entry point does."""
     (tmp_path / "baseline.json").write_text(dumps(small_baseline()), encoding="utf-8")
 
-    def run(*arguments: object, baseline: Path = tmp_path / "baseline.json") -> Result:
-        monkeypatch.setattr(sys, "argv", ["driftgauge", "check", *map(str, arguments), "--baseline", str(baseline)])
+    def run(*arguments: object, baseline: Path | None = tmp_path / "baseline.json") -> Result:
+        named = [] if baseline is None else ["--baseline", str(baseline)]
+        monkeypatch.setattr(sys, "argv", ["driftgauge", "check", *map(str, arguments), *named])
         with pytest.raises(SystemExit) as left:
             cli.main()
         return Result(left.value.code or 0, *capfd.readouterr())
@@ -135,6 +136,86 @@ def test_the_budget_for_false_alarms_is_the_one_given(check: Command, moved: Pat
         wrong = check(moved, option, value)
         assert wrong.code == 2
         assert option in wrong.err
+
+
+# ---------------------------------------------------------------- the settings of a server
+
+
+@pytest.fixture
+def config(check: Command, tmp_path: Path) -> Path:
+    """A settings file of three models with one baseline, of which two have settings of their own."""
+    file = tmp_path / "driftgauge.toml"
+    tables = """
+        [models.usual]
+        baseline = "{baseline}"
+        [models.lenient]
+        baseline = "{baseline}"
+        psi_threshold_warning = 8
+        psi_threshold_critical = 9
+        evidence_tolerance_ratio = 0.3
+        [models.blind]
+        baseline = "{baseline}"
+        [models.blind.features.age]
+        monitor = false
+        [models.silent]
+        baseline = "{baseline}"
+        [models.silent.features.age]
+        alert = false
+        tolerance = 0.1
+    """
+    file.write_text(tables.format(baseline=tmp_path / "baseline.json"), encoding="utf-8")
+    return file
+
+
+def test_the_settings_of_a_model_give_its_baseline_thresholds_and_columns(
+    check: Command, config: Path, moved: Path
+) -> None:
+    def found(name: str, *options: object) -> tuple[Result, dict[str, Any]]:
+        result = check(moved, "--config", config, "--model", name, "--json", *options, baseline=None)
+        return result, report_of(result.out)
+
+    assert found("usual")[0].code == 1
+    result, lenient = found("lenient")
+    assert (result.code, lenient["severity"]) == (0, "info")
+    assert lenient["evidence"]["tolerance"] == 0.3
+    assert found("lenient", "--psi-threshold-warning", 0.1)[0].code == 1, "the command line wins"
+    result, blind = found("blind")
+    assert result.code == 0
+    assert "age" not in blind["features"]
+    result, silent = found("silent")
+    assert (result.code, silent["severity"]) == (1, "info")
+
+
+def test_of_several_models_in_the_settings_one_is_named(
+    check: Command, config: Path, moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = check(moved, "--config", config, baseline=None)
+    assert several.refuses("several models", "--model NAME", "usual, lenient, blind, silent")
+    unknown = check(moved, "--config", config, "--model", "lenent", baseline=None)
+    assert unknown.refuses("no model lenent", "did you mean lenient?")
+    assert check(moved, "--config", config).refuses("--model NAME", "usual, lenient")
+    assert check(moved, baseline=None).refuses("no model to compare with", "--baseline", "--config FILE")
+    monkeypatch.setenv("DRIFTGAUGE_CONFIG", str(config))
+    assert check(moved, "--model", "lenient", baseline=None).code == 0
+    assert check(moved, "--model", "lenient").code == 0, "with a baseline of its own"
+    assert check(moved).code == 1, "a baseline alone takes no settings"
+
+
+def test_settings_without_a_model_hold_for_the_baseline(check: Command, moved: Path, tmp_path: Path) -> None:
+    file = tmp_path / "thresholds.toml"
+    file.write_text("psi_threshold_warning = 8\npsi_threshold_critical = 9\n", encoding="utf-8")
+    assert check(moved, "--config", file).code == 0
+    file.write_text("[features.agee]\nalert = false\n", encoding="utf-8")
+    assert check(moved, "--config", file).refuses("features", "agee", "did you mean age?")
+
+
+def test_the_only_bundle_of_the_settings_needs_no_name(check: Command, binary: Example, tmp_path: Path) -> None:
+    table = parquet_of(binary.held_out, tmp_path / "held")
+    file = tmp_path / "served.toml"
+    file.write_text(f'bundle = "{binary.folder}"\n', encoding="utf-8")
+    result = check(table, "--config", file, baseline=None)
+    assert (result.code, "predicted by the bundle's model" in result.err) == (0, True)
+    assert check(table, "--config", file, "--model", "binary", baseline=None).code == 0
 
 
 def test_drift_is_1_in_whichever_period(check: Command, usual: Path, moved: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -265,3 +266,21 @@ def test_what_is_not_ours_is_left_alone(binary: Example, tmp_path: Path, state: 
     assert state("reset", "--state-dir", tmp_path).code == 0
     assert tmp_path / "predictions" / "log.sqlite3" in log
     assert _files(tmp_path) == sorted([*others, *log])
+
+
+def test_the_states_of_all_models_of_a_settings_file_are_listed(
+    state: Command, binary: Example, tmp_path: Path
+) -> None:
+    config, tables = tmp_path / "driftgauge.toml", []
+    for name in ("one", "two"):
+        bundle = shutil.copytree(binary.folder, tmp_path / name)
+        _serve(binary, tmp_path / f"{name}.state")
+        tables.append(f'[models.{name}]\nbundle = "{bundle}"\n')
+    config.write_text("".join(tables), encoding="utf-8")
+    listed = json.loads(state("show", "--config", config, "--json").out)
+    assert [own["model_name"] for own in listed if own["kind"] == "log" and own["rows"]] == ["binary"] * 2
+
+
+def test_of_several_bundles_each_has_its_state_beside_it(state: Command, tmp_path: Path) -> None:
+    result = state("show", "--bundle", tmp_path / "a", "--bundle", tmp_path / "b")
+    assert (result.code, result.out) == (0, f"no state in {tmp_path / 'a.state'}, {tmp_path / 'b.state'}\n")

@@ -44,7 +44,7 @@ class Check:
             raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
         self._streams: Final = [open_table(table, self.options.bytes_at_once) for table in tables]
         self._whole: Final = baseline
-        self._require_known(baseline, self.options.ignore)
+        self._require_known(baseline, self.options.left_out)
         absent = self._absent_scores(baseline)
         self.model_problem = ""
         """Why the bundle's model could not be used, although it was needed."""
@@ -54,7 +54,7 @@ class Check:
         """Score columns that some table lacks, predicted by the model."""
         self.not_compared: Final = () if self._scorer else absent
         """Score columns that some table lacks, left out."""
-        excluded = {*self.options.ignore, *self.not_compared}
+        excluded = {*self.options.left_out, *self.not_compared}
         self.baseline: Final = restrict(baseline, [name for name in baseline.names if name not in excluded])
         """The columns that are compared."""
         if not self.baseline.columns:
@@ -109,7 +109,7 @@ class Check:
         `now`, in seconds since 1970, is the time of a window without times. `progress` is called with the bytes
         read so far. Raises TableError.
         """
-        evidence = EvidenceAccumulator(self.baseline.binner, self.baseline.detector(self.options.policy.budget))
+        evidence = EvidenceAccumulator(self.baseline.binner, self.options.policy.detector(self.baseline))
         reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history)
         evaluator = _Evaluator(self.baseline, self.options, evidence)
         for rows in reader.windows(evidence, progress or (lambda _: None)):
@@ -118,7 +118,7 @@ class Check:
             yield verdict
 
     def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
-        scores = [name for name in RESERVED if name in baseline.names and name not in self.options.ignore]
+        scores = [name for name in RESERVED if name in baseline.names and name not in self.options.left_out]
         return tuple(name for name in scores if any(name not in stream.column_names for stream in self._streams))
 
     def _require_known(self, baseline: Baseline, names: Sequence[str]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 
 from driftgauge.common.option import Option
 from driftgauge.drift.evidence.budget import Budget
-from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
+from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import CheckError
 
@@ -40,31 +39,44 @@ class CheckOptions:
         ),
     ] = ()
     psi_threshold_warning: Annotated[
-        float,
-        Option("Noise-corrected PSI at which a significant change is drift, with severity warning.", "PSI", THRESHOLDS),
-    ] = Policy.psi_thresholds[0]
+        float | None,
+        Option(
+            "Noise-corrected PSI at which a significant change is drift, with severity warning.",
+            "PSI",
+            THRESHOLDS,
+            shown_default=f"{Policy.psi_thresholds[0]:g}",
+        ),
+    ] = None
+    """The options that are None are those of `base`."""
     psi_threshold_critical: Annotated[
-        float, Option("Noise-corrected PSI at which the severity is critical.", "PSI", THRESHOLDS)
-    ] = Policy.psi_thresholds[1]
+        float | None,
+        Option(
+            "Noise-corrected PSI at which the severity is critical.",
+            "PSI",
+            THRESHOLDS,
+            shown_default=f"{Policy.psi_thresholds[1]:g}",
+        ),
+    ] = None
     false_alarm_rows: Annotated[
-        float,
+        float | None,
         Option(
             "Rows per false alarm of the evidence, on average at least, over all columns.",
             "ROWS",
             THRESHOLDS,
             shown_default=f"{Budget.false_alarm_rows:.0f}",
         ),
-    ] = Budget.false_alarm_rows
+    ] = None
     tolerance: Annotated[
-        float,
+        float | None,
         Option(
             "Shifts smaller than this are no evidence: in standard deviations, or relative to a bin's share.",
             "RATIO",
             THRESHOLDS,
+            shown_default=f"{Budget.tolerance:g}",
         ),
-    ] = Budget.tolerance
-    feature_psi_thresholds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """PSI thresholds of single columns, by name: warning and critical."""
+    ] = None
+    base: Policy = field(default_factory=Policy)
+    """How a monitor judges the same columns; the windows are the tables' own."""
     held_rows: int = HELD_ROWS
     """Most rows of a window that are held in memory; of a larger window, a uniform sample."""
     held_cells: int = HELD_CELLS
@@ -77,13 +89,14 @@ class CheckOptions:
         if self.every is not None and self.time is None:
             raise CheckError(f"--every {self.every} needs times: name the column that holds them (--time COLUMN)")
         _ = self.period
-        if not 0.0 < self.psi_threshold_warning <= self.psi_threshold_critical:
+        policy = self.policy
+        if not 0.0 < policy.psi_thresholds[0] <= policy.psi_thresholds[1]:
             raise CheckError("--psi-threshold-warning must be above 0, and at most --psi-threshold-critical")
-        least, most = FALSE_ALARM_ROWS
-        if not least <= self.false_alarm_rows <= most:
-            raise CheckError(f"--false-alarm-rows {self.false_alarm_rows:g}: give a number from {least:g} to {most:g}")
-        if not 0.0 <= self.tolerance <= 1.0:
-            raise CheckError(f"--tolerance {self.tolerance:g}: give a number from 0 to 1")
+        (least, most), rows = FALSE_ALARM_ROWS, policy.budget.false_alarm_rows
+        if not least <= rows <= most:
+            raise CheckError(f"--false-alarm-rows {rows:g}: give a number from {least:g} to {most:g}")
+        if not 0.0 <= policy.budget.tolerance <= 1.0:
+            raise CheckError(f"--tolerance {policy.budget.tolerance:g}: give a number from 0 to 1")
 
     @property
     def period(self) -> TimeSpan | None:
@@ -95,9 +108,22 @@ class CheckOptions:
 
     @property
     def policy(self) -> Policy:
-        """The thresholds, as a monitor takes them; the windows are the tables' own."""
-        return Policy(
-            psi_thresholds=(self.psi_threshold_warning, self.psi_threshold_critical),
-            columns={name: ColumnPolicy(psi_thresholds=pair) for name, pair in self.feature_psi_thresholds.items()},
-            budget=Budget(self.false_alarm_rows, tolerance=self.tolerance),
+        """The policy of `base` with the thresholds that are given."""
+        base = self.base
+        given = (self.psi_threshold_warning, self.psi_threshold_critical)
+        warning, critical = (
+            usual if own is None else own for own, usual in zip(given, base.psi_thresholds, strict=True)
         )
+        rows, tolerance = self.false_alarm_rows, self.tolerance
+        budget = replace(
+            base.budget,
+            false_alarm_rows=base.budget.false_alarm_rows if rows is None else rows,
+            false_alarm_interval_seconds=None,  # a table has no current rate of rows
+            tolerance=base.budget.tolerance if tolerance is None else tolerance,
+        )
+        return replace(base, psi_thresholds=(warning, critical), budget=budget)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The columns that are not compared: the ignored ones, and those that the monitor does not monitor."""
+        return tuple(dict.fromkeys((*self.ignore, *self.base.ignored)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
+from driftgauge.cli.check_model import checked_model
 from driftgauge.cli.check_page import check_page
 from driftgauge.cli.check_report import show
 from driftgauge.cli.column_options import chosen
@@ -28,6 +29,7 @@ from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_option
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.models.bundle import Bundle, load_bundle
+from driftgauge.settings.policies import policy_of
 
 OUTPUT = "Output"
 
@@ -38,10 +40,21 @@ def check(
         list[Path],
         typer.Argument(help="Tables of any size: csv, parquet, JSON lines, or folders.", metavar="TABLE"),
     ],
-    baseline: Annotated[
-        Path, typer.Option(help="A baseline.json, or the folder of a bundle.", metavar="PATH", show_default=False)
-    ],
     options: CheckOptions,
+    baseline: Annotated[
+        Path | None, typer.Option(help="A baseline.json, or the folder of a bundle.", metavar="PATH")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings file of a server: its model, thresholds and columns hold here too.",
+            metavar="FILE",
+            dir_okay=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model of the settings, where they have several.", metavar="NAME")
+    ] = None,
     no_predict: Annotated[
         bool,
         typer.Option(
@@ -77,8 +90,12 @@ def check(
     Exit code 0 means no drift, 1 drift, 2 bad input. Each table is one window, or each period with --time and
     --every; several windows form a history that shows when a drift began. docs/check.md has examples.
     """
-    reference = reference_of(baseline, _loading(trusted_types or ""), with_model=not no_predict)
+    checked = checked_model(baseline, config, model)
+    trusted = comma_list(trusted_types or "") or (checked.settings.trusted_types if checked.settings else ())
+    reference = reference_of(checked.path, _loading(trusted), with_model=not no_predict)
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
+    if checked.settings is not None:
+        options = replace(options, base=policy_of(checked.settings, reference.baseline))
     comparison = Check(reference.baseline, tables, options, reference.scorer)
     errors = console(stderr=True)
     for line in comparison.remarks:
@@ -100,12 +117,12 @@ def _judge(comparison: Check, errors: Console) -> CheckReport:
         return comparison.report(time.time(), progress)
 
 
-def _loading(trusted_types: str) -> Callable[[Path], Bundle]:
+def _loading(trusted_types: Sequence[str]) -> Callable[[Path], Bundle]:
     """Return the function that loads a bundle, trusting these types."""
 
     def load(folder: Path) -> Bundle:
         with trust_by_option():
-            return load_bundle(folder, comma_list(trusted_types))
+            return load_bundle(folder, trusted_types)
 
     return load
 

@@ -13,12 +13,19 @@ from rich.table import Column, Table
 from driftgauge.cli.console import console
 from driftgauge.cli.help import CommandLine
 from driftgauge.errors import SettingsError, StateError
-from driftgauge.settings.options import load
+from driftgauge.settings.options import CONFIG_VARIABLE, load
 from driftgauge.state.folder import StateFile, reset, state_files
 
 state_app = CommandLine("Inspect or delete the state of a server.")
 
-Bundle = Annotated[Path | None, typer.Option(help="Folder of the bundle that is served.", metavar="FOLDER")]
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Option("--bundle", help="Folder of the bundle that is served; repeat it for several.", metavar="FOLDER"),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(help=f"Settings file of the server (or {CONFIG_VARIABLE}).", metavar="FILE", dir_okay=False),
+]
 StateDir = Annotated[
     Path | None, typer.Option(help="Folder of the state.", metavar="FOLDER", show_default="BUNDLE.state")
 ]
@@ -31,12 +38,13 @@ OLD: Final = (
 
 @state_app.command("show")
 def show(
-    bundle: Bundle = None,
+    bundles: Bundles = None,
     state_dir: StateDir = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the state files with their model, their rows and the process that uses them."""
-    folders = _folders(bundle, state_dir)
+    folders = _folders(bundles, state_dir, config)
     files = [_described(file, folder) for folder in folders for file in state_files(folder)]
     folder = ", ".join(map(str, folders))
     if as_json:
@@ -52,24 +60,29 @@ def show(
 
 
 @state_app.command("reset")
-def reset_state(bundle: Bundle = None, state_dir: StateDir = None) -> None:
+def reset_state(bundles: Bundles = None, state_dir: StateDir = None, config: Config = None) -> None:
     """Delete the state of all models and versions in a folder.
 
     The command is refused while a server uses the folder. To delete the state of one model version only, start its
     server with --fresh-state.
     """
-    folders = _folders(bundle, state_dir)
+    folders = _folders(bundles, state_dir, config)
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise StateError(f"there is no folder {missing[0]}")
     for folder in folders:
         typer.echo(f"{reset(folder)} files deleted from {folder}")
 
 
-def _folders(bundle: Path | None, state_dir: Path | None) -> Sequence[Path]:
+def _folders(bundles: Sequence[Path] | None, state_dir: Path | None, config: Path | None) -> Sequence[Path]:
     """Return the state folders; SettingsError if no option, variable or file names one."""
-    folders = load({"bundle": bundle, "state_dir": state_dir}).state_folders
+    one = {"bundle": bundles[0] if bundles else None}
+    several = {"bundles": ",".join(map(str, bundles))} if bundles and len(bundles) > 1 else one
+    folders = load({**several, "state_dir": state_dir}, config).state_folders
     if not folders:
-        raise SettingsError("no state folder is known: give the bundle (--bundle FOLDER) or --state-dir FOLDER")
+        raise SettingsError(
+            "no state folder is known: give the bundle (--bundle FOLDER), --state-dir FOLDER, or the settings file "
+            "(--config FILE)"
+        )
     return folders
 
 

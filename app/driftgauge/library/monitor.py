@@ -201,18 +201,7 @@ class Monitor:
         from driftgauge.checks.options import CheckOptions
         from driftgauge.checks.table import check
 
-        policy = self._parts().monitor.options.policy
-        own = {name: column.psi_thresholds for name, column in policy.columns.items()}
-        options = CheckOptions(
-            time=time,
-            every=every,
-            ignore=tuple(name for name, column in policy.columns.items() if not column.monitor),
-            psi_threshold_warning=policy.psi_thresholds[0],
-            psi_threshold_critical=policy.psi_thresholds[1],
-            false_alarm_rows=policy.budget.false_alarm_rows,
-            tolerance=policy.budget.tolerance,
-            feature_psi_thresholds={name: pair for name, pair in own.items() if pair is not None},
-        )
+        options = CheckOptions(time=time, every=every, base=self._parts().monitor.options.policy)
         return check(self._source.given, table, options, now=self._clock())
 
     # ------------------------------------------------------------ what others read

@@ -74,6 +74,11 @@ class Policy:
         if self.columns:
             yield from ((index, self.columns[name]) for index, name in enumerate(names) if name in self.columns)
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The columns that are not monitored."""
+        return tuple(name for name, own in self.columns.items() if not own.monitor)
+
     def monitored(self, names: Sequence[str]) -> BoolArray:
         """Return which columns are monitored, shape [columns]."""
         monitored = np.ones(len(names), dtype=np.bool_)
