@@ -254,7 +254,7 @@ def check_served_state(settings: Settings, models: Sequence[Loaded], service: in
 
 
 def _limits(settings: Settings, http: HttpCounters) -> CallerLimits:
-    return CallerLimits(caller_bounds(settings), CallerLog(http.limited))
+    return CallerLimits(caller_bounds(settings, settings.workers), CallerLog(http.limited))
 
 
 def _verified(bundle: Bundle) -> Predictor:

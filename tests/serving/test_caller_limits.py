@@ -63,6 +63,30 @@ def test_the_burst_is_one_second_by_default() -> None:
     assert CallerBounds(requests_per_second=0.1).burst_requests == 1
 
 
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_together_admit_the_rate_and_the_burst(workers: int) -> None:
+    bounds = CallerBounds(requests_per_second=8.0, burst=4, workers=workers)
+    service = [Limited(bounds) for _ in range(workers)]
+    assert sum(limited.asks() for limited in service for _ in range(20)) == 4
+    for _ in range(200):
+        for limited in service:
+            limited.clock.now += 0.05
+        [limited.asks() for limited in service for _ in range(5)]
+    admitted = sum(1 for limited in service for _ in range(5) if limited.asks())
+    assert admitted <= 4
+    asked = workers * 20 + 200 * workers * 5 + workers * 5
+    assert asked - sum(len(limited.refused) for limited in service) == 4 + 8 * 10
+
+
+def test_each_worker_admits_a_request_however_small_the_burst() -> None:
+    bounds = CallerBounds(requests_per_second=1.0, workers=8)
+    assert (bounds.burst_requests, bounds.worker_rate, bounds.stated[0]) == (1, 0.125, 1.0)
+    limited = Limited(bounds)
+    assert [limited.asks() for _ in range(2)] == [True, False]
+    with pytest.raises(Refused, match=r"more than 0\.125 requests a second to one of 8 workers, which are 1 in all"):
+        limited.limits.enter("a")
+
+
 def test_a_refusal_says_when_to_try_again_and_then_the_request_is_admitted() -> None:
     limited = Limited(CallerBounds(requests_per_second=0.2))
     assert limited.asks()

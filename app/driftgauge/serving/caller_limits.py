@@ -26,19 +26,27 @@ RETRY_KEY: Final = "retry_after_seconds"
 
 @dataclass(frozen=True)
 class CallerBounds:
-    """What one caller may ask of a worker; None is no limit."""
+    """What one caller may ask of a service; None is no limit."""
 
     requests_per_second: float | None = None
     burst: int | None = None
     """Requests at once before the rate applies; by default those of one second."""
     concurrent_requests: int | None = None
+    """Requests at the same time, in each worker."""
     queue_share_ratio: float = 1.0
-    """Share of a model's queue that one caller may hold."""
+    """Share of a model's queue that one caller may hold; each worker has a queue."""
+    workers: int = 1
+    """Workers of the service. Each admits an equal part of the rate and of the burst, at least one request."""
+
+    @property
+    def worker_rate(self) -> float | None:
+        """Requests per second that one worker admits."""
+        return None if self.requests_per_second is None else self.requests_per_second / self.workers
 
     @property
     def burst_requests(self) -> int:
-        """Requests that a caller may send at once."""
-        return self.burst or max(1, math.ceil(self.requests_per_second or 1.0))
+        """Requests that a caller may send to one worker at once."""
+        return max(1, math.ceil((self.burst or self.requests_per_second or 1.0) / self.workers))
 
     @property
     def stated(self) -> tuple[float | None, float | None, float | None]:
@@ -75,9 +83,9 @@ class CallerLimits:
         self.limited: Final = limited
         self._clock = clock
         self._most = bounds.concurrent_requests
-        self._interval = 1.0 / bounds.requests_per_second if bounds.requests_per_second else 0.0
+        self._interval = 1.0 / bounds.worker_rate if bounds.worker_rate else 0.0
         self._tolerance = (bounds.burst_requests - 1) * self._interval
-        self._rate = bounds.requests_per_second
+        self._rate = bounds.worker_rate
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
         """By caller, the one that asked longest ago first."""
         self.is_on: Final = self._most is not None or self._rate is not None
@@ -117,10 +125,16 @@ class CallerLimits:
         due = max(account.due, now)
         wait = due - now - self._tolerance
         if wait > ROUNDING_SECONDS:
+            workers = self.bounds.workers
+            where = (
+                ""
+                if workers == 1
+                else f" to one of {workers} workers, which are {self.bounds.requests_per_second:g} in all"
+            )
             self._refuse(
                 Reason.RATE_LIMITED,
                 caller,
-                f"this client sends more than {self._rate:g} requests a second: send fewer, with more rows each",
+                f"this client sends more than {self._rate:g} requests a second{where}: send fewer, with more rows each",
                 {"limit_per_second": self._rate},
                 wait,
             )

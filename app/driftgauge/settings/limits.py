@@ -59,8 +59,8 @@ class LimitSettings(BaseModel):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="Average number of requests per second that one caller may send to a worker; further ones get 429. "
-        "Default: no limit.",
+        description="Average number of requests per second that one caller may send; further ones get 429. Each worker "
+        "admits an equal part. Default: no limit.",
     )
     max_request_burst: int | None = Field(
         None,
@@ -71,8 +71,8 @@ class LimitSettings(BaseModel):
     max_concurrent_requests: int | None = Field(
         None,
         ge=1,
-        description="Maximum number of requests of one caller that a worker answers at the same time; further ones get "
-        "429. Default: no limit.",
+        description="Maximum number of requests of one caller that each worker answers at the same time; further ones "
+        "get 429. Default: no limit.",
     )
     max_queue_share_ratio: float = Field(
         1.0,

@@ -136,13 +136,14 @@ class Access:
         return found
 
 
-def caller_bounds(settings: LimitSettings) -> CallerBounds:
-    """Return what one caller may ask of a worker."""
+def caller_bounds(settings: LimitSettings, workers: int) -> CallerBounds:
+    """Return what one caller may ask of a service with so many workers."""
     return CallerBounds(
         settings.max_requests_per_second,
         settings.max_request_burst,
         settings.max_concurrent_requests,
         settings.max_queue_share_ratio,
+        workers,
     )
 
 

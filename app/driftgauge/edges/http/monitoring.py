@@ -167,7 +167,7 @@ class Monitoring:
             for own in members
             if own.number is not None or own.counted["process"].any()  # no slot was folded
         ]
-        callers = caller_bounds(self.settings).stated
+        callers = caller_bounds(self.settings, self.settings.workers).stated
         budget = self.settings.error_budget_ratio
         log = NO_LOG if self.predictions is None else self.predictions.numbers()
         loaded = {(own.model_name, own.model_version): True for own in self.models.all_live}
