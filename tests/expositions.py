@@ -11,7 +11,15 @@ from driftgauge.drift.performance.outcomes import OutcomeLimits, OutcomeRule, Ou
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.metrics.counters import Counters
-from driftgauge.metrics.facts import LabelFacts, Limits, MonitorFacts, ReleaseFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.facts import (
+    IngestFacts,
+    LabelFacts,
+    Limits,
+    MonitorFacts,
+    ReleaseFacts,
+    ServerFacts,
+    WorkerFacts,
+)
 from driftgauge.metrics.performance_gauges import PERFORMANCE_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
@@ -141,6 +149,7 @@ def facts_of(
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
         labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0, outcomes={"click": CLICKS}),
         clients={"shop": 0.75, "batch": 0.25},
+        ingest=IngestFacts(last_received=START, stale_seconds=3_600.0, refused_ratio=0.01, seen_records=1_000_000),
         release=release or ReleaseFacts(),
         estimated=monitor.last.estimated.windows,
     )

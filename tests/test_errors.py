@@ -55,6 +55,9 @@ def test_reasons_of_no_metric_are_the_clock_and_the_server() -> None:
         *SHADOW_DROPS,
     } == {
         Reason.INVALID_LABEL,
+        Reason.TOO_MANY_PENDING,
+        Reason.INTAKE_FULL,
+        Reason.UNREADABLE_RECORD,
         Reason.UNKNOWN_OUTCOME,
         Reason.INVALID_OUTCOME,
         Reason.PREDICTION_LOG_DISABLED,

@@ -65,6 +65,13 @@ class Reason(StrEnum):
     """The caller has as many requests at the same time as it may."""
     QUEUE_SHARE_USED = "queue_share_used"
     """The caller's requests that wait for the model have taken its share of the queue."""
+    # Records from the logs of other servers.
+    TOO_MANY_PENDING = "too_many_pending"
+    """Too many requests with records wait to be taken in."""
+    INTAKE_FULL = "intake_full"
+    """There is no room for the rows of the request now."""
+    UNREADABLE_RECORD = "unreadable_record"
+    """The record cannot be read, for a reason that has no code of its own."""
     # Predictions that fail.
     MODEL_FAILED = "model_failed"
     """The model raised on accepted rows."""
@@ -192,6 +199,22 @@ REJECTIONS: Final = (
     Reason.OVERLOADED,
 )
 """Reasons of refused requests to predict."""
+UNREADABLE: Final = (
+    Reason.NOT_UTF8,
+    Reason.NOT_JSON,
+    Reason.UNKNOWN_SHAPE,
+    Reason.WRONG_TYPE,
+    Reason.NOT_FINITE,
+    Reason.WRONG_FEATURE_COUNT,
+    Reason.UNKNOWN_FEATURE,
+    Reason.MISSING_FEATURE,
+    Reason.INVALID_TIMESTAMP,
+    Reason.INVALID_PREDICTION_ID,
+    Reason.INVALID_LABEL,
+    Reason.PREDICTION_LOG_DISABLED,
+    Reason.UNREADABLE_RECORD,
+)
+"""Reasons of records from the logs of other servers that are refused; others are counted as the last one."""
 DENIALS: Final = (Reason.MISSING_TOKEN, Reason.INVALID_TOKEN, Reason.MISSING_SCOPE)
 """Reasons of requests whose caller may not send them."""
 LIMITED: Final = (Reason.RATE_LIMITED, Reason.TOO_MANY_CONCURRENT_REQUESTS, Reason.QUEUE_SHARE_USED)
@@ -315,6 +338,10 @@ class LedgerUnavailable(LedgerError):
 
 class PredictionLogError(DriftgaugeError):
     """The prediction log cannot be opened, read or written; the message says what to do."""
+
+
+class IngestError(DriftgaugeError):
+    """What ingestion keeps beside the rows cannot be read or written; the message says why."""
 
 
 class DemoError(DriftgaugeError):

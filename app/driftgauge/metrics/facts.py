@@ -57,6 +57,20 @@ class LabelFacts:
 
 
 @dataclass(frozen=True)
+class IngestFacts:
+    """The facts of records that come from the logs of other servers."""
+
+    last_received: float | None
+    """When the newest arrived, seconds since 1970; None before the first."""
+    stale_seconds: float
+    """Time without records after which the source counts as stopped."""
+    refused_ratio: float
+    """Share of records that cannot be read above which an alert is raised."""
+    seen_records: int
+    """Number of the latest records that are remembered."""
+
+
+@dataclass(frozen=True)
 class ReleaseFacts:
     """What a version does, and how its release compares with the one before; NaN where unknown."""
 
@@ -112,11 +126,17 @@ class MonitorFacts:
     """None without a prediction log, and before the first evaluation of ground truth."""
     rolling: RollingReport | None = None
     """The main window against the rolling reference; None without one."""
+    ingest: IngestFacts | None = None
+    """None for a model that this server serves itself, until records of it come in."""
     release: ReleaseFacts = ReleaseFacts()
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the window's rows by the name of the token that sent them, of those with the most."""
     exposed: Exposed | None = None
     """The part of its drift metrics that is listed; None for that of the server."""
+
+    def lists(self, spec: CounterSpec) -> bool:
+        """Say whether `/metrics` lists a counter of the model."""
+        return (self.release.is_shadow or not spec.of_shadows) and (self.ingest is not None or not spec.of_ingestion)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ class MonitorGauge:
     """Whether it is absent without a prediction log."""
     of_rolling: bool = False
     """Whether it is absent without a rolling reference."""
+    of_ingestion: bool = False
+    """Whether it is absent without records from the logs of other servers."""
     type: ClassVar[Kind] = "gauge"
 
     def applies_to(self, facts: MonitorFacts) -> bool:
@@ -33,5 +35,6 @@ class MonitorGauge:
             (self.of_monitoring, facts.report),
             (self.of_labels, facts.labels),
             (self.of_rolling, facts.rolling),
+            (self.of_ingestion, facts.ingest),
         )
         return all(known is not None or not is_needed for is_needed, known in needed)

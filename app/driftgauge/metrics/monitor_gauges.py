@@ -12,6 +12,7 @@ from driftgauge.drift.performance.estimated import ESTIMATED_METRICS, EstimatedM
 from driftgauge.drift.performance.outcomes import SEVERITIES, Limits, OutcomeLimits, OutcomeReport
 from driftgauge.metrics.facts import LabelFacts, MonitorFacts
 from driftgauge.metrics.gauges import Numbers
+from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
@@ -163,4 +164,5 @@ MONITOR_GAUGES: Final = (
     ),
     *RELEASE_GAUGES,
     *ROLLING_GAUGES,
+    *INGEST_GAUGES,
 )

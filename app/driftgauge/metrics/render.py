@@ -217,11 +217,7 @@ def _model_families(members: Sequence[_MonitorSeries], openmetrics: bool) -> Ite
     watched = [(member, report) for member in members if (report := member.report)]
     yield from _family(INFO, openmetrics, [_info(member) for member in members])
     for same in zip(*(member.facts.series for member in members), strict=True):
-        listed = [
-            (spec, member)
-            for spec, member in zip(same, members, strict=True)
-            if member.facts.release.is_shadow or not spec.of_shadows
-        ]
+        listed = [(spec, member) for spec, member in zip(same, members, strict=True) if member.facts.lists(spec)]
         parts = [_stored(spec, member.base, member.facts.arrays) for spec, member in listed]
         yield from _family(same[0], openmetrics, parts or [[]])
     yield from _bin_families([member for member, _ in watched], openmetrics)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from driftgauge.errors import DROPS, FAILURES, LOG_DROPS, RECOVERIES, REJECTIONS, SHADOW_DROPS, Reason
+from driftgauge.errors import DROPS, FAILURES, LOG_DROPS, RECOVERIES, REJECTIONS, SHADOW_DROPS, UNREADABLE, Reason
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -21,7 +21,9 @@ LIBRARY: Final = "library"
 """The source of rows that a program hands over itself."""
 SHADOW: Final = "shadow"
 """The source of rows that a shadow version predicts beside the live one."""
-SOURCES: Final = ("predict", LIBRARY, SHADOW)
+INGEST: Final = "ingest"
+"""The source of rows from the logs of other servers."""
+SOURCES: Final = ("predict", LIBRARY, SHADOW, INGEST)
 LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SCORE_BUCKETS: Final = tuple(round(0.1 * step, 1) for step in range(1, 11))
 INPUT_SIZE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0)
@@ -56,6 +58,8 @@ class CounterSpec(Declared):
     """Groups that are listed at zero from the start."""
     of_shadows: bool = False
     """Whether only versions that run as a shadow list it."""
+    of_ingestion: bool = False
+    """Whether only models that other servers serve list it, and those whose records came in."""
 
     @property
     def width(self) -> int:
@@ -96,6 +100,9 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         LOG_WRITTEN,
         LOG_DROPPED,
         LOG_LAG,
+        INGESTED,
+        INGEST_REFUSED,
+        INGEST_EVENTS,
     )
 
 
@@ -239,6 +246,36 @@ LOG_LAG: Final = CounterSpec(
     "histogram",
     "Time from the arrival of a prediction's request until it was in the prediction log.",
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+
+
+TAKEN, DUPLICATE = "taken", "duplicate"
+INGESTED: Final = CounterSpec(
+    "model_ingest_rows_total",
+    "counter",
+    "Rows from the logs of other servers, by what became of them: taken, or a duplicate of a row that was taken "
+    "before.",
+    ("result",),
+    each((TAKEN, DUPLICATE)),
+    of_ingestion=True,
+)
+INGEST_REFUSED: Final = CounterSpec(
+    "model_ingest_refused_records_total",
+    "counter",
+    "Records from the logs of other servers that cannot be read, by reason. GET /ingest/errors lists the last ones.",
+    ("reason",),
+    each(UNREADABLE),
+    of_ingestion=True,
+)
+JOINED, EXPIRED, CROWDED_OUT = "joined", "expired", "dropped"
+INGEST_EVENTS: Final = CounterSpec(
+    "model_ingest_events_total",
+    "counter",
+    "Requests and responses from the logs of other servers, by what became of them: joined, expired because the other "
+    "half did not come, or dropped because too many waited.",
+    ("result",),
+    each((JOINED, EXPIRED, CROWDED_OUT)),
+    of_ingestion=True,
 )
 
 

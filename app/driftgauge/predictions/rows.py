@@ -14,7 +14,7 @@ from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.predictions.ids import id_of_key
 
 MICROSECONDS: Final = 1_000_000
-SOURCES: Final = ("predict", "library")
+SOURCES: Final = ("predict", "library", "ingest")
 """Where predictions come from; a new source is added at the end."""
 FeatureKind = Literal["numeric", "categorical", "text", "hashed"]
 ClassLabel = str | int | float | bool

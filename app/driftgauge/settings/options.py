@@ -21,6 +21,7 @@ from driftgauge.errors import SettingsError
 from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
+from driftgauge.settings.ingestion import IngestionSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown
@@ -44,6 +45,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Ground truth": GroundTruthSettings,
     "Performance": PerformanceSettings,
     "Prediction log": PredictionLogSettings,
+    "Ingestion": IngestionSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -53,9 +55,13 @@ PER_MODEL: Final = frozenset(
         *MonitoringSettings.model_fields,
         *ThresholdSettings.model_fields,
         *GroundTruthSettings.model_fields,
+        *IngestionSettings.model_fields,
         *("trusted_types", "model_threads", "max_rows", "max_batch_rows", "max_queued_requests", "max_queued_rows"),
     }
-    - {"error_budget_ratio"}
+    - {
+        "error_budget_ratio",
+        *("ingest_max_body_bytes", "ingest_max_inflated_bytes", "ingest_max_pending_requests"),
+    }
 )
 """The settings that may differ from model to model."""
 OF_COLUMNS: Final = ("features", "psi_thresholds_by_feature")
@@ -71,6 +77,7 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(
+    IngestionSettings,
     PredictionLogSettings,
     PerformanceSettings,
     GroundTruthSettings,

@@ -38,6 +38,8 @@ STATUS: Final[Mapping[Reason, int]] = {
     Reason.MODEL_FAILED: 500,
     Reason.NOT_READY: 503,
     Reason.OVERLOADED: 503,
+    Reason.TOO_MANY_PENDING: 429,
+    Reason.INTAKE_FULL: 503,
     Reason.TOO_MANY_CONNECTIONS: 503,
     Reason.LABELS_NOT_STORED: 503,
     Reason.PREDICTION_LOG_NOT_READ: 503,
