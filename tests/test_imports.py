@@ -30,7 +30,7 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.server_series metrics.counters",
     "predictions": "common errors drift",
     "monitor": "common errors drift metrics.series metrics.server_series predictions state",
-    "ingestion": "errors drift predictions",
+    "ingestion": "common errors drift predictions",
     "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
