@@ -85,7 +85,8 @@ class SeenRecords:
         known = (self._table[buckets] == prints[:, None]).any(axis=1)
         is_first = np.zeros(len(prints), np.bool_)
         is_first[np.unique(prints, return_index=True)[1]] = True
-        return is_first & ~known
+        unseen: BoolArray = is_first & ~known
+        return unseen
 
     def add(self, keys: Sequence[bytes], now: float) -> None:
         """Remember records, which arrived `now`, in seconds since 1970. Call it in `alone`."""
