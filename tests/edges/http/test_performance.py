@@ -61,6 +61,15 @@ def test_a_history_that_cannot_be_read_is_unavailable(server: Served, monkeypatc
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "prediction_log_not_read")
 
 
+def test_a_segment_that_is_not_in_the_settings_is_refused(binary: Example, tmp_path: Path, clock: Clock) -> None:
+    options: dict[str, Any] = {"prediction_log": True, "performance_segments": ("mean area",)}
+    with served(binary, now=clock, state_dir=tmp_path, **options) as running:
+        assert get(running, "/performance", segment="mean area")["cohorts"] == []
+        answer = running.client.get("/performance", params={"segment": "carrier"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unknown_feature")
+        assert "'carrier' is not in the setting performance_segments; there is mean area" in answer.text
+
+
 def get(server: Served, path: str, **query: Any) -> Any:
     answer = server.client.get(path, params=query)
     assert answer.status_code == 200, answer.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import Request
@@ -28,6 +29,7 @@ async def performance(request: Request) -> Response:
     query = request.query_params
     model = monitoring.model(query.get("model"))
     span, since = _span(query.get("by")), since_of(query, monitoring.clock())
+    segment = _segment(query.get("segment"), model.settings.performance_segments)
     small = wants_gzip(request.headers.get("accept-encoding"))
     truth = model.truth
     begin = -math.inf if since is None else span_around(since, span)[0]
@@ -46,7 +48,7 @@ async def performance(request: Request) -> Response:
             "model_version": model.model_version,
             "performance": performance_json(report),
             "outcomes": outcomes_of(model),
-            **history_json(cohorts, span, query.get("segment"), kinds),
+            **history_json(cohorts, span, segment, kinds),
         }
         return large_json(found, small=small)
 
@@ -59,3 +61,11 @@ def _span(text: str | None) -> Span:
             return own
     message = f"by: there is no span {shortened(str(text))!r}; give one of {', '.join(SPANS)}"
     raise Refused(Reason.UNKNOWN_WINDOW, message, {"field": "by"})
+
+
+def _segment(name: str | None, known: Sequence[str]) -> str | None:
+    if name is None or name in known:
+        return name
+    there = f"there is {', '.join(known)}" if known else "it is empty"
+    message = f"segment: {shortened(name)!r} is not in the setting performance_segments; {there}"
+    raise Refused(Reason.UNKNOWN_FEATURE, message, {"field": "segment"})
