@@ -146,12 +146,15 @@ class CatchUp:
     def folded(self, root: Root, key: int, log: LogReader, oldest: float) -> tuple[Root | None, str]:
         """Return a root with the counters and rows of a log among the carried ones, and what is damaged of it.
 
-        Return None while it is not read to its end, or its newest row did not arrive before `oldest`.
+        Return None while it is not read to its end, or its newest row did not arrive before `oldest`. A log without
+        rows is folded where no log has any.
         """
         position, said = root.positions.get(key, 0), ""
         if position == FOLDED:  # a worker ended between its fold and its deletion
             return root, said
-        if not 0 < log.rows_after(position) == position or log.arrivals(position - 1, position)[0] >= oldest:
+        if self._shape.has_rows and (
+            not 0 < log.rows_after(position) == position or log.arrivals(position - 1, position)[0] >= oldest
+        ):
             return None, said
         words = root.carried.copy()
         carried = self._shape.counted.arrays(words)

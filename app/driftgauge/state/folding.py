@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from driftgauge.state.catch_up import CatchUp
@@ -11,11 +11,18 @@ from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.slots import Slot, Slots
 
 
-def fold(slots: Slots, checkpoint: Checkpoint, catch_up: CatchUp, oldest: float, note: Callable[[str], None]) -> None:
+def fold(
+    slots: Slots,
+    checkpoint: Checkpoint,
+    catch_up: CatchUp,
+    oldest: float,
+    note: Callable[[str], None],
+    among: Collection[int] | None = None,
+) -> None:
     """Add logs that no worker holds to the carried counters, and delete them. The caller holds the lock.
 
     That is once they are read to the end and their newest row arrived before `oldest`, so it is in no window. `note`
-    takes what was found damaged.
+    takes what was found damaged. `among` are the keys of the only logs that may be folded.
     """
 
     def carry(slot: Slot) -> bool:
@@ -28,5 +35,7 @@ def fold(slots: Slots, checkpoint: Checkpoint, catch_up: CatchUp, oldest: float,
         return after is not None
 
     for slot in slots.others():
+        if among is not None and slot.key not in among:
+            continue
         with suppress(Damaged, OSError):
             slots.remove(slot, lambda slot=slot: carry(slot))  # type: ignore[misc]

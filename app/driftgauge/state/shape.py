@@ -51,6 +51,11 @@ class StateShape:
     max_workers: int = MAX_SLOTS
 
     @property
+    def has_rows(self) -> bool:
+        """Whether rows are appended; the server's own state has counters alone."""
+        return self.window_rows > 0
+
+    @property
     def record_words(self) -> int:
         """Words of eight bytes of a row in a log."""
         return self.binner.columns + EXTRA_WORDS

@@ -306,6 +306,11 @@ class Slots:
         names = [name for name in os.listdir(self.folder) if _LOG_FILE.fullmatch(name)]
         return [self.folder / name for name in sorted(names, key=lambda name: int(name.removesuffix(".log")))]
 
+    def unused(self) -> frozenset[int]:
+        """Return the keys of the logs that no worker holds."""
+        free = [slot for slot in self.others() if FileLock(self.folder / f"{slot.number}.lock").is_free()]
+        return frozenset(slot.key for slot in free)
+
     def remove(self, slot: Slot, before: Callable[[], bool]) -> None:
         """Delete a log unless a worker holds it or `before`, which is called with its lock held, returns False."""
         lock = FileLock(self.folder / f"{slot.number}.lock")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -344,7 +344,11 @@ class Store:
             self.note(f"{logs[key].number}.log: damaged rows were left out of the windows")
         return rows
 
-    def fold(self, oldest: float) -> None:
+    def fold(self, oldest: float, among: Collection[int] | None = None) -> None:
         """Carry and delete logs that no worker holds and whose rows arrived before `oldest`; see `folding.fold`."""
         if CHECKPOINT_FILE in self._slots.files:
-            fold(self._slots, self._checkpoint, self._catch_up, oldest, self.note)
+            fold(self._slots, self._checkpoint, self._catch_up, oldest, self.note, among)
+
+    def unused(self) -> frozenset[int]:
+        """Return the keys of the logs that no worker holds."""
+        return self._slots.unused()

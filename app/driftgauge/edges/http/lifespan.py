@@ -40,7 +40,7 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
     if releases is None:
         watching = [asyncio.create_task(work) for work in context.monitoring.work()]
     else:
-        watching = [asyncio.create_task(context.monitoring.service.publisher.run())]
+        watching = [asyncio.create_task(work) for work in context.monitoring.service_work()]
         releases.start()
     watching.append(asyncio.create_task(context.access.watch()))
     log, slot = structlog.get_logger(), context.monitoring.service.store.number

@@ -23,6 +23,7 @@ from driftgauge.metrics.series import CounterSpec
 from driftgauge.metrics.server_series import LOG_GAUGES, NO_SLOT
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
+from driftgauge.monitor.unused_slots import UnusedSlots
 from driftgauge.predictions.log import PredictionLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
@@ -101,7 +102,12 @@ class Monitoring:
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what runs beside requests until it is cancelled."""
         running = [work for model in self.models for work in model.work()]
-        return running if self._is_shared else [*running, self.service.publisher.run()]
+        return running if self._is_shared else [*running, *self.service_work()]
+
+    def service_work(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return what runs for the service's own state until it is cancelled."""
+        unused = UnusedSlots(self.service.store)
+        return [self.service.publisher.run(), unused.run(self.watching, self.service.problems)]
 
     @property
     def _is_shared(self) -> bool:
