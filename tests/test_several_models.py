@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from driftgauge.composition.monitoring import WatchedModel, compose_model
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app, load_model
 
@@ -220,6 +221,23 @@ def test_more_versions_than_the_settings_allow_are_refused(binary: Example) -> N
         install("4")
     assert [own.model_version for own in context.models] == ["1.2", "2", "3"]
     assert context.model().model_version == "1.2"
+
+
+def test_more_models_than_the_settings_allow_are_refused_however_they_are_added(
+    binary: Example, flowers: Example
+) -> None:
+    settings = quiet(max_models=1)
+    context = compose(settings, binary.bundle, lambda: 5.0)
+    elsewhere = WatchedModel(flowers.bundle.baseline, "elsewhere", "1", "unknown", None)
+    said = r"^2 models are more than max_models = 1: leave out some, or raise it$"
+    with pytest.raises(SettingsError, match=said):
+        context.monitoring.add(compose_model(settings, elsewhere, lambda: 5.0))
+    with pytest.raises(SettingsError, match=said):
+        context.install(load_model(settings, flowers.bundle, context.access, lambda: 5.0))
+    assert (context.models.names, context.monitoring.models.names) == (["binary"], ["binary"])
+    tables = {"binary": {"bundle": binary.folder}, "elsewhere": {"baseline": binary.folder / "baseline.json"}}
+    with pytest.raises(ValueError, match=said[1:-1]):
+        quiet(models=tables, max_models=1)
 
 
 def test_files_of_each_model_are_beside_its_bundle(binary: Example, flowers: Example, tmp_path: Path) -> None:

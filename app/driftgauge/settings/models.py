@@ -110,6 +110,11 @@ class ModelSource:
         return self.name or (self.bundle.resolve().name if self.bundle else "model")
 
 
+def too_many_models(count: int, most: int) -> str:
+    """Return what is wrong with more models than there may be."""
+    return f"{count} models are more than max_models = {most}: leave out some, or raise it"
+
+
 def sentence(problem: Mapping[str, Any]) -> str:
     """Return what is wrong with a model's table, from what pydantic refused."""
     path = [str(part) for part in problem["loc"]]

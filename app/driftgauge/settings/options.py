@@ -24,7 +24,7 @@ from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.ingestion import IngestionSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
-from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown
+from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown, too_many_models
 from driftgauge.settings.monitoring import ALL_WINDOWS, MAIN_WINDOW, MonitoringSettings
 from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
@@ -137,9 +137,7 @@ class Settings(
             raise ValueError(f"{' and '.join(given)} both name models: leave one of them out")
         several = len(self.bundles) + len(self.models)
         if several > self.max_models:
-            raise ValueError(
-                f"{several} models are more than max_models = {self.max_models}: leave out some or raise it"
-            )
+            raise ValueError(too_many_models(several, self.max_models))
         if of_columns := [name for name in OF_COLUMNS if several and getattr(self, name)]:
             raise ValueError(f"{of_columns[0]}: with several models, give it in the table of one: [models.NAME]")
         for name, table in self.models.items():

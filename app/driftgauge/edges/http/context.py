@@ -12,7 +12,7 @@ from driftgauge.edges.http.connection.connections import Connections
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.edges.http.request_metrics import HttpCounters
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
-from driftgauge.errors import Reason, Refused, SettingsError
+from driftgauge.errors import Reason, Refused
 from driftgauge.monitor.problems import Problems
 from driftgauge.settings.options import Settings
 
@@ -76,22 +76,12 @@ class ServerContext:
         """Serve and monitor a model version; it is live if it is the first of its name.
 
         Call it in the event loop, so that a request sees all of it or nothing. Starting its tasks is the caller's.
+        SettingsError as in `Monitoring.add`.
         """
-        self._refuse_too_many(model.model_name)
+        self.monitoring.add(model.monitoring)
         if self.monitoring.predictions is not None:
             model.capture.log = model.monitoring.way_into(self.monitoring.predictions)
-        self.monitoring.add(model.monitoring)
         self.models.add(model)
-
-    def _refuse_too_many(self, name: str) -> None:
-        """Raise SettingsError if there are as many models, or versions of one, as there may be."""
-        models, settings = self.monitoring.models, self.settings
-        if name not in models.names and len(models.names) >= settings.max_models:
-            raise SettingsError(f"there are {len(models.names)} models already: remove one, or raise max_models")
-        if len(models.of(name)) >= settings.max_versions:
-            raise SettingsError(
-                f"{name} has {len(models.of(name))} versions already: remove one, or raise max_versions"
-            )
 
     def make_live(self, name: str, version: str) -> None:
         """Let another version answer all further requests for a model; KeyError for an unknown one."""

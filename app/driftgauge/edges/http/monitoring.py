@@ -16,7 +16,7 @@ from driftgauge.common.single_flight import SingleFlight
 from driftgauge.common.versions import Versions
 from driftgauge.edges.http.access import caller_bounds
 from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
-from driftgauge.errors import Reason, Refused
+from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import CounterSpec
@@ -25,6 +25,7 @@ from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
 from driftgauge.monitor.unused_slots import UnusedSlots
 from driftgauge.predictions.log import PredictionLog
+from driftgauge.settings.models import too_many_models
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
@@ -94,10 +95,21 @@ class Monitoring:
         return self.models.of(name) or list(self.models)
 
     def add(self, model: ModelMonitoring) -> None:
-        """Monitor a model version; with a prediction log, also by its ground truth."""
+        """Monitor a model version; with a prediction log, also by its ground truth.
+
+        SettingsError if there are as many models, or versions of one, as there may be, whether they predict or not.
+        """
+        self._refuse_too_many(model.model_name)
         if self.predictions is not None:
             model.use_log(self.predictions)
         self.models.add(model)
+
+    def _refuse_too_many(self, name: str) -> None:
+        names, versions, most = self.models.names, len(self.models.of(name)), self.settings.max_versions
+        if name not in names and len(names) >= self.settings.max_models:
+            raise SettingsError(too_many_models(len(names) + 1, self.settings.max_models))
+        if versions >= most:
+            raise SettingsError(f"{name} has {versions} versions already: remove one, or raise max_versions")
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what runs beside requests until it is cancelled."""
