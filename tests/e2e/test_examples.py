@@ -48,8 +48,8 @@ def at_once(client: httpx.Client, flights: list[dict[str, Any]]) -> None:
 
 
 @contextlib.contextmanager
-def example(name: str, folder: Path) -> Iterator[Service]:
-    """Run the commands of an example's page in a copy of it; the last of them is the server."""
+def example(name: str, folder: Path, bearer: str = "") -> Iterator[Service]:
+    """Run the commands of an example's page in a copy of it; the last of them is the server, with a token if given."""
     shutil.copytree(ROOT / "examples", folder / "examples")
     cwd, port, log = folder / "examples" / name, free_port(), folder / "log"
     _, train, baseline, serve = commands(blocks(page("examples", name, "README.md"), "sh")[0])
@@ -57,9 +57,11 @@ def example(name: str, folder: Path) -> Iterator[Service]:
     assert baseline[0] == "driftgauge"
     for command in ([sys.executable, *train[1:]], [*COMMAND, *baseline[1:]]):
         subprocess.run(command, cwd=cwd, check=True, capture_output=True, timeout=120)
+    if bearer:
+        _, serve = commands(blocks(page("examples", name, "README.md"), "sh")[2])
     given = [part.replace("8000", str(port)) for part in serve[1:]]
     own = [sys.executable, "-m", serve[0]]
-    with running(*given, log=log, command=own, cwd=cwd, env=dict(os.environ)) as process:
+    with running(*given, log=log, command=own, cwd=cwd, env={**os.environ, "SERVICE_TOKEN": bearer}) as process:
         address = f"http://127.0.0.1:{port}"
         until(lambda: anything_answers(address), process, log)
         with httpx.Client(base_url=address, timeout=30) as client:
@@ -106,3 +108,21 @@ def test_an_example_says_when_its_rows_drift(name: str, ask: Ask, tmp_path: Path
         assert status["monitoring"]["problems"] == []
         for counter in ("model_observations_total", "model_predictions_total"):
             until(lambda name=counter: counted(client, name) == 2 * ROWS + 1, process, log)
+
+
+@pytest.mark.parametrize("name", ["fastapi", "flask"])
+def test_the_token_of_a_service_protects_the_routes_of_its_monitor_too(name: str, tmp_path: Path) -> None:
+    with example(name, tmp_path, bearer="the-token-of-the-service") as (client, process, log):
+        paths = ["", "/", "/metrics", "/drift/status", "/drift/report", "/drift/history", "/health", "/runbooks"]
+        for path in (*(f"/monitoring{path}" for path in paths), "//monitoring/metrics", "/%6Donitoring/metrics"):
+            for headers in (
+                {},
+                {"authorization": "Bearer another-token"},
+                {"authorization": "the-token-of-the-service"},
+            ):
+                answer = client.get(path, headers=headers)
+                assert (answer.status_code, answer.text) == (401, "a token is needed\n"), path
+        client.headers["authorization"] = "Bearer the-token-of-the-service"
+        answers = asked_of(name, client)
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        until(lambda: counted(client, "model_predictions_total") == 1, process, log)
