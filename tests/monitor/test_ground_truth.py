@@ -223,6 +223,24 @@ def test_a_model_that_becomes_worse_is_degraded(log: Log) -> None:
     assert "worse than on held-out rows (0.75)" in report.reason
 
 
+def test_a_drop_that_was_reached_is_reported_until_it_is_small_by_every_worker_and_after_a_restart(log: Log) -> None:
+    log.label(log.predict(START, 1_000, wrong=0.2), START + HOUR)
+    evaluated(monitor_of(log), START + DAY + HOUR)
+    log.label(log.predict(START + HOUR, 1_000, wrong=0.09), START + 2 * HOUR)
+    report = evaluated(monitor_of(log, owner="two"), START + DAY + 2 * HOUR).report
+    assert report is not None
+    assert {report.windows[name].verdict.severity for name in ("500", "1000")} == {None}
+    assert (report.status, report.severity) == (PerformanceStatus.DEGRADED, "critical")
+    assert report.reason.endswith("still large (limit 5 %, ends below 4 %)")
+    other = monitor_of(log, owner="three")
+    other.refresh()
+    assert repr(other.report) == repr(report)
+    log.label(log.predict(START + 2 * HOUR, 1_000), START + 3 * HOUR)
+    report = evaluated(other, START + DAY + 3 * HOUR).report
+    assert report is not None
+    assert (report.status, report.severity) == (PerformanceStatus.NORMAL, None)
+
+
 def test_segments_split_the_rows_by_the_bins_of_a_feature(log: Log) -> None:
     log.label(log.predict(START, 600), START + HOUR)
     report = evaluated(monitor_of(log, segments=("city", "flag")), START + 2 * DAY).report

@@ -274,7 +274,8 @@ class GroundTruthMonitor:
                 windows[span.name] = replace(merged(own, self._builder.empty(since, upto)), segments={})
         errors, labels = self._evidence(state), self._label_evidence(state)
         outcomes = self._outcomes(cohorts, upto)
-        return GroundTruth(now, upto, windows, _facts(errors), _facts(labels), outcomes)
+        truth = GroundTruth(now, upto, windows, _facts(errors), _facts(labels), outcomes)
+        return self._reports.latched(state.truth, truth)
 
     def _outcomes(self, cohorts: list[Cohort], upto: float) -> OutcomeParts:
         """Return the sums of each business outcome and its segments over its window."""
@@ -314,4 +315,5 @@ def _evidence_of(text: str, detector: errors_json.MaturedDetector) -> ErrorEvide
 def _facts(evidence: ErrorEvidence | None) -> EvidenceFacts | None:
     if evidence is None or np.isnan(evidence.evidence.values).all():
         return None
-    return EvidenceFacts(evidence.log10, evidence.evidence.threshold_log10, evidence.since)
+    own = evidence.evidence
+    return EvidenceFacts(evidence.log10, own.threshold_log10, evidence.since, float(own.tau[0]))

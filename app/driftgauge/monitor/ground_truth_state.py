@@ -83,6 +83,7 @@ def _truth_json(truth: GroundTruth) -> dict[str, Any]:
         "errors": None if truth.errors is None else asdict(truth.errors),
         "labels": None if truth.labels is None else asdict(truth.labels),
         "outcomes": parts_json(truth.outcomes),
+        "latches": sorted(truth.latches),
     }
 
 
@@ -96,4 +97,5 @@ def _truth_of(content: dict[str, Any], builder: CohortBuilder) -> GroundTruth:
         errors=None if errors is None else EvidenceFacts(**errors),
         labels=None if labels is None else EvidenceFacts(**labels),
         outcomes=parts_of(content.get("outcomes", [])),
+        latches=frozenset((metric, threshold) for metric, threshold in content.get("latches", [])),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from driftgauge.common.shared_text import SharedText
-from driftgauge.drift.performance.report import GroundTruth, PerformanceReport, Reference, report_of
+from driftgauge.drift.performance.latches import NO_LATCHES
+from driftgauge.drift.performance.report import GroundTruth, PerformanceReport, Reference, latches_after, report_of
 from driftgauge.monitor import ground_truth_state as states
 from driftgauge.monitor.cohort_builder import CohortBuilder
 from driftgauge.monitor.ground_truth_state import TruthState
@@ -56,6 +58,11 @@ class TruthReports:
             return states.loads(text, self._builder)
         except ValueError:
             return TruthState()
+
+    def latched(self, before: GroundTruth | None, truth: GroundTruth) -> GroundTruth:
+        """Return what was read with the thresholds that are latched after what was read before."""
+        latches = NO_LATCHES if before is None else before.latches
+        return replace(truth, latches=latches_after(latches, truth, self._reference, self._judged))
 
     def fits(self, truth: GroundTruth) -> bool:
         """Return whether the windows are those of the options; others were evaluated with other settings."""

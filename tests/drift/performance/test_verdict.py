@@ -69,6 +69,41 @@ def test_evidence_makes_a_large_drop_significant() -> None:
     assert found.severity == "critical"
 
 
+def test_evidence_that_errors_are_fewer_makes_no_drop_significant() -> None:
+    held = Held(20_000, {"accuracy": wilson(16_000, 20_000), "macro_f1": Estimate(0.95, 0.8, 1.0)})
+    found = judge_performance(counted(171, 200), held, PerformancePolicy(), is_significant=True)
+    assert (found.severity, found.metrics[1].drop > 0.05) == (None, True)
+
+
+@pytest.mark.parametrize(("tau", "severity"), [(1.0, "critical"), (2.0, "critical"), (40.0, None)])
+def test_dependent_rows_are_worth_fewer(tau: float, severity: str | None) -> None:
+    found = judge_performance(counted(8_400, 10_000), HELD, PerformancePolicy(), tau=tau)
+    assert found.severity == severity
+
+
+def test_dependent_rows_are_said_as_a_reason() -> None:
+    found = judge_performance(counted(8_400, 10_000), HELD, PerformancePolicy(), tau=40.0)
+    assert found.reason == (
+        "Accuracy 0.84 is 6.7 % worse than on held-out rows: not significant "
+        "(consecutive errors are alike: 40 rows count as one)"
+    )
+
+
+def test_a_bound_that_is_unknown_excludes_nothing() -> None:
+    held = Held(20_000, {"accuracy": Estimate(0.9), "macro_f1": Estimate(0.9)})
+    found = judge_performance(counted(8_400, 10_000), held, PerformancePolicy())
+    assert found.severity is None
+    assert found.reason == "Accuracy 0.84 is 6.7 % worse than on held-out rows: not significant"
+
+
+@pytest.mark.parametrize(("name", "limit"), [("mean_absolute_error", 0.1), ("bias", 0.1), ("r2", 0.9)])
+def test_a_value_without_bounds_is_beyond_no_limit(name: str, limit: float) -> None:
+    row = LabelledRows(np.array([2.0]), np.array([1.0]))
+    policy = PerformancePolicy(limits={name: limit}, required_rows=1)
+    found = judge_performance(count(CountLayout.of("regression"), row), None, policy)
+    assert found.status is PerformanceStatus.NORMAL
+
+
 @pytest.mark.parametrize(("limit", "is_beyond"), [(0.85, False), (0.905, False), (0.95, True)])
 def test_a_limit_holds_until_the_whole_interval_is_beyond_it(limit: float, is_beyond: bool) -> None:
     found = judged(1_800, 2_000, limits={"accuracy": limit})

@@ -12,6 +12,7 @@ import numpy as np
 from driftgauge.drift.performance.cohort import Cohort, Segment, largest_segments
 from driftgauge.drift.performance.counts import CountLayout
 from driftgauge.drift.performance.intervals import Estimate
+from driftgauge.drift.performance.latches import NO_LATCHES, PerformanceLatches, latched_verdict, update_latches
 from driftgauge.drift.performance.metrics import class_recalls, measure
 from driftgauge.drift.performance.outcomes import OutcomeParts
 from driftgauge.drift.performance.verdict import (
@@ -26,7 +27,6 @@ from driftgauge.drift.verdict.rule import LIMITS, Limit, Severity
 
 SHOWN_SEGMENTS: Final = 20
 """Segments in reports and metrics, those with the most rows."""
-_ORDER: Final = tuple(PerformanceStatus)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class EvidenceFacts:
     threshold_log10: float
     since: float | None = None
     """Seconds since 1970; None while it is not significant."""
+    tau: float = 1.0
+    """Autocorrelation time: rows that carry the information of one independent row; of several columns the first's."""
 
     @property
     def is_raised(self) -> bool:
@@ -99,6 +101,8 @@ class GroundTruth:
     """The evidence that the labels have changed."""
     outcomes: OutcomeParts = field(default_factory=dict)
     """Sums of business outcomes, each over its own window."""
+    latches: PerformanceLatches = NO_LATCHES
+    """Thresholds that metrics have reached."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,10 @@ class Reference:
 
 
 def report_of(truth: GroundTruth, reference: Reference, main: str, judged: tuple[str, ...]) -> PerformanceReport:
-    """Return the report. The verdict is the worst of the `judged` windows."""
-    is_raised = truth.errors is not None and truth.errors.is_raised
-    windows = {name: _window(own, reference, is_significant=is_raised) for name, own in truth.windows.items()}
-    worst = max((windows[name].verdict for name in judged), key=lambda own: _ORDER.index(own.status))
+    """Return the report. The verdict is the worst of the `judged` windows, and of what is latched."""
+    windows = {name: _window(own, reference, truth.errors) for name, own in truth.windows.items()}
+    verdicts = [windows[name].verdict for name in judged]
+    worst = latched_verdict(truth.latches, verdicts, reference.policy)
     cohort = windows[main].cohort
     shown = largest_segments(cohort.segments, SHOWN_SEGMENTS)
     return PerformanceReport(
@@ -178,8 +182,26 @@ def report_of(truth: GroundTruth, reference: Reference, main: str, judged: tuple
     )
 
 
-def _window(cohort: Cohort, reference: Reference, *, is_significant: bool) -> WindowPerformance:
-    verdict = judge_performance(cohort.counts, reference.held, reference.policy, is_significant=is_significant)
+def latches_after(
+    before: PerformanceLatches, truth: GroundTruth, reference: Reference, judged: tuple[str, ...]
+) -> PerformanceLatches:
+    """Return the latches after the `judged` windows."""
+    verdicts = [_verdict(truth.windows[name], reference, truth.errors) for name in judged]
+    return update_latches(before, verdicts, reference.policy)
+
+
+def _verdict(cohort: Cohort, reference: Reference, errors: EvidenceFacts | None) -> PerformanceVerdict:
+    return judge_performance(
+        cohort.counts,
+        reference.held,
+        reference.policy,
+        is_significant=errors is not None and errors.is_raised,
+        tau=1.0 if errors is None else errors.tau,
+    )
+
+
+def _window(cohort: Cohort, reference: Reference, errors: EvidenceFacts | None) -> WindowPerformance:
+    verdict = _verdict(cohort, reference, errors)
     recalls = tuple(class_recalls(cohort.counts))
     return WindowPerformance(cohort, {own.name: own.current for own in verdict.metrics}, recalls, verdict)
 

@@ -20,6 +20,12 @@ SIGNIFICANCE_LEVEL: Final = 0.999
 """Confidence level of the interval that decides whether a drop is significant, because it is looked at often."""
 WIDER: Final = NormalDist().inv_cdf(0.5 + 0.5 * SIGNIFICANCE_LEVEL) / Z
 """Its half-width in those of the intervals that are shown."""
+ERRORS: Final[Mapping[PerformanceTask, str]] = {
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "regression": "mean_absolute_error",
+}
+"""The metric that is the mean of the errors whose evidence is taken."""
 
 
 class PerformanceStatus(StrEnum):
@@ -85,25 +91,86 @@ class PerformanceVerdict:
     metrics: tuple[MetricVerdict, ...]
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """Judges one metric after the other, by what is common to all of them."""
+
+    held: Held | None
+    policy: PerformancePolicy
+    is_significant: bool
+    """Whether every drop is significant."""
+    wider: float
+    """Half-width of the interval that decides, in those of the intervals that are shown."""
+
+    def verdict(self, metric: PerformanceMetric, current: Estimate) -> MetricVerdict:
+        """Return the verdict on a metric."""
+        limit = self.policy.limits.get(metric.name)
+        beyond = limit is not None and current.is_known and self._is_beyond(metric, current, limit)
+        reference = None if self.held is None or self.held.in_sample else self.held.metrics.get(metric.name)
+        if reference is None or not reference.is_known:
+            return MetricVerdict(metric.name, current, None, math.nan, None, limit, beyond)
+        drop = _relative_drop(metric, current.value, reference.value)
+        is_real = self.is_significant or self._is_worse(metric, current, reference)
+        severity = _drop_severity(drop, self.policy) if metric.is_judged and is_real else None
+        return MetricVerdict(metric.name, current, reference.value, drop, severity, limit, beyond)
+
+    def _half_width(self, estimate: Estimate, *, upper: bool) -> float:
+        """Return the distance of a bound of the interval that decides, infinite where it is not known."""
+        half = estimate.upper - estimate.value if upper else estimate.value - estimate.lower
+        return self.wider * half if math.isfinite(half) else math.inf
+
+    def _is_worse(self, metric: PerformanceMetric, current: Estimate, reference: Estimate) -> bool:
+        """Return whether the interval of the difference excludes 0.
+
+        It is that of Zou and Donner (2008, "Construction of confidence limits about effect measures"), from the bounds
+        of both numbers.
+        """
+        if not current.is_known or metric.better == "zero":
+            return False
+        lower_is_worse = metric.better == "higher"
+        own = self._half_width(current, upper=lower_is_worse)
+        other = self._half_width(reference, upper=not lower_is_worse)
+        return metric.worse_by(current.value, reference.value) > math.hypot(own, other)
+
+    def _is_beyond(self, metric: PerformanceMetric, current: Estimate, limit: float) -> bool:
+        """Return whether the whole interval is beyond an absolute limit."""
+        low = current.value - self._half_width(current, upper=False)
+        high = current.value + self._half_width(current, upper=True)
+        if metric.better == "higher":
+            return high < limit
+        if metric.better == "lower":
+            return low > limit
+        return low > limit or high < -limit
+
+
 def judge_performance(
-    counts: CohortCounts, held: Held | None, policy: PerformancePolicy, *, is_significant: bool = False
+    counts: CohortCounts,
+    held: Held | None,
+    policy: PerformancePolicy,
+    *,
+    is_significant: bool = False,
+    tau: float = 1.0,
 ) -> PerformanceVerdict:
     """Return the verdict on counted rows.
 
     A drop counts if it is large (its thresholds) and significant: its interval of level `SIGNIFICANCE_LEVEL` excludes
-    no drop, or the evidence of concept drift is raised (`is_significant`).
+    no drop, or the evidence of concept drift is raised (`is_significant`) and errors have grown. `tau` is the
+    autocorrelation time of the errors; the interval is that of `tau` times fewer rows.
     """
     task = counts.layout.task
     found = measure(counts)
-    verdicts = tuple(_metric(metric, found[metric.name], held, policy, is_significant) for metric in metrics_of(task))
+    is_raised = is_significant and _has_more_errors(found, held, task)
+    judge = _Judge(held, policy, is_raised, WIDER * math.sqrt(max(1.0, tau)))
+    verdicts = tuple(judge.verdict(metric, found[metric.name]) for metric in metrics_of(task))
     if counts.rows < policy.required_rows:
         reason = f"{counts.rows:,} labelled rows, {policy.required_rows:,} needed"
         return PerformanceVerdict(PerformanceStatus.INSUFFICIENT_LABELS, None, reason, verdicts)
     worst = _worst(verdicts)
     if worst is None:
-        return PerformanceVerdict(PerformanceStatus.NORMAL, None, _quiet(verdicts, held, task), verdicts)
+        reason = _quiet(verdicts, held, task, policy, tau)
+        return PerformanceVerdict(PerformanceStatus.NORMAL, None, reason, verdicts)
     status = PerformanceStatus.DEGRADED if worst.severity == "critical" else PerformanceStatus.WARNING
-    return PerformanceVerdict(status, worst.severity, _reason(worst), verdicts)
+    return PerformanceVerdict(status, worst.severity, reason_of(worst, by_limit=worst.is_beyond_limit), verdicts)
 
 
 def _worst(verdicts: tuple[MetricVerdict, ...]) -> MetricVerdict | None:
@@ -115,18 +182,11 @@ def _worst(verdicts: tuple[MetricVerdict, ...]) -> MetricVerdict | None:
     return None
 
 
-def _metric(
-    metric: PerformanceMetric, current: Estimate, held: Held | None, policy: PerformancePolicy, is_significant: bool
-) -> MetricVerdict:
-    limit = policy.limits.get(metric.name)
-    beyond = limit is not None and current.is_known and _is_beyond(metric, current, limit)
-    reference = None if held is None or held.in_sample else held.metrics.get(metric.name)
-    if reference is None or not reference.is_known:
-        return MetricVerdict(metric.name, current, None, math.nan, None, limit, beyond)
-    drop = _relative_drop(metric, current.value, reference.value)
-    is_real = is_significant or _is_worse(metric, current, reference)
-    severity = _drop_severity(drop, policy) if metric.is_judged and is_real else None
-    return MetricVerdict(metric.name, current, reference.value, drop, severity, limit, beyond)
+def _has_more_errors(found: Mapping[str, Estimate], held: Held | None, task: PerformanceTask) -> bool:
+    """Return whether the errors have grown: evidence is also raised when they have become fewer."""
+    name = ERRORS[task]
+    known = None if held is None else held.metrics.get(name)
+    return known is not None and BY_NAME[name].worse_by(found[name].value, known.value) > 0.0
 
 
 def _drop_severity(drop: float, policy: PerformancePolicy) -> Limit | None:
@@ -143,46 +203,19 @@ def _relative_drop(metric: PerformanceMetric, value: float, held_out: float) -> 
     return worse / abs(held_out)
 
 
-def _half_width(estimate: Estimate, *, upper: bool) -> float:
-    """Return the distance of a bound at `SIGNIFICANCE_LEVEL`, 0 where it is not known."""
-    half = estimate.upper - estimate.value if upper else estimate.value - estimate.lower
-    return WIDER * half if math.isfinite(half) else 0.0
-
-
-def _is_worse(metric: PerformanceMetric, current: Estimate, reference: Estimate) -> bool:
-    """Return whether the interval of the difference excludes 0.
-
-    It is that of Zou and Donner (2008, "Construction of confidence limits about effect measures"), from the bounds of
-    both numbers.
-    """
-    if not current.is_known or metric.better == "zero":
-        return False
-    lower_is_worse = metric.better == "higher"
-    own = _half_width(current, upper=lower_is_worse)
-    other = _half_width(reference, upper=not lower_is_worse)
-    return metric.worse_by(current.value, reference.value) > math.hypot(own, other)
-
-
-def _is_beyond(metric: PerformanceMetric, current: Estimate, limit: float) -> bool:
-    """Return whether the whole interval of level `SIGNIFICANCE_LEVEL` is beyond an absolute limit."""
-    if metric.better == "higher":
-        return current.value + _half_width(current, upper=True) < limit
-    if metric.better == "lower":
-        return current.value - _half_width(current, upper=False) > limit
-    low, high = current.value - _half_width(current, upper=False), current.value + _half_width(current, upper=True)
-    return low > limit or high < -limit
-
-
-def _reason(worst: MetricVerdict) -> str:
+def reason_of(worst: MetricVerdict, *, by_limit: bool) -> str:
+    """Return how far a metric is beyond its limit, or how much worse than held out it is."""
     metric = BY_NAME[worst.name]
     now = f"{metric.title} {worst.current.value:.3g} ({worst.current.lower:.3g} to {worst.current.upper:.3g})"
-    if worst.is_beyond_limit and worst.limit is not None:
+    if by_limit:
         side = "below" if metric.better == "higher" else "above"
         return f"{now} is {side} its limit of {worst.limit:.3g}"
     return f"{now} is {100.0 * worst.drop:.2g} % worse than on held-out rows ({worst.held_out:.3g})"
 
 
-def _quiet(verdicts: tuple[MetricVerdict, ...], held: Held | None, task: PerformanceTask) -> str:
+def _quiet(
+    verdicts: tuple[MetricVerdict, ...], held: Held | None, task: PerformanceTask, policy: PerformancePolicy, tau: float
+) -> str:
     if held is None:
         return "the bundle has no performance to compare with"
     if held.in_sample:
@@ -194,4 +227,8 @@ def _quiet(verdicts: tuple[MetricVerdict, ...], held: Held | None, task: Perform
     if worst.drop <= 0.0:
         return "no worse than on held-out rows"
     now = f"{BY_NAME[worst.name].title} {worst.current.value:.3g}"
-    return f"{now} is {100.0 * worst.drop:.2g} % worse than on held-out rows: small, or not significant"
+    now = f"{now} is {100.0 * worst.drop:.2g} % worse than on held-out rows"
+    if worst.drop < policy.drop_thresholds[0]:
+        return f"{now}: small"
+    alike = f" (consecutive errors are alike: {tau:.0f} rows count as one)" if round(tau) > 1 else ""
+    return f"{now}: not significant{alike}"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from driftgauge.drift.bins import BoolArray
 from driftgauge.drift.verdict.rule import LIMITS
+
+CLEARED: Final = 0.8
+"""A latched threshold is released when the effect falls below this part of it."""
 
 
 @dataclass(frozen=True)

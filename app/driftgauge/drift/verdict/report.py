@@ -15,6 +15,7 @@ from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.statistics.correlation import CorrelationChange
 from driftgauge.drift.verdict.comparison import WindowReport, compare, effects_of
+from driftgauge.drift.verdict.latches import CLEARED
 from driftgauge.drift.verdict.moved import Change, largest_change
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.rule import (
@@ -46,8 +47,6 @@ IN_SAMPLE: Final = (
     "not evaluated, because its reference is the scores of the model's own training rows (use --evaluation)"
 )
 NOT_MONITORED: Final = "not monitored (monitor = false in the settings)"
-CLEARED: Final = 0.8
-"""A latched threshold is released when the effect falls below this part of it."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def _evidence(facts: EvidenceFacts | None) -> dict[str, Any] | None:
     if facts is None:
         return None
     since = None if facts.since is None else rfc3339(facts.since)
-    return {"log10": facts.log10, "threshold_log10": facts.threshold_log10, "since": since}
+    return {"log10": facts.log10, "threshold_log10": facts.threshold_log10, "since": since, "tau": facts.tau}
 
 
 def _label_drift(drift: LabelDrift | None) -> dict[str, Any] | None:

@@ -62,6 +62,7 @@ class PerformanceEvidence(Documented):
     log10: float
     threshold_log10: float
     since: str | None = Field(description="Since when it is significant; null while it is not.")
+    tau: float = Field(description="Autocorrelation time: rows that carry the information of one independent row.")
 
 
 class LabelBin(Documented):
