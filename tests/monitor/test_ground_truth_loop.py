@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import count
+from types import SimpleNamespace
 
+import pytest
+from driftgauge.monitor import step_loop
 from driftgauge.monitor.ground_truth import GroundTruthMonitor
 from driftgauge.monitor.ground_truth_loop import PROBLEM, GroundTruthLoop
 from driftgauge.monitor.problems import Problems
@@ -47,3 +52,30 @@ def test_a_database_that_is_away_is_a_problem_until_it_is_back(log: Log) -> None
     (monitor,) = made
     assert monitor.report is not None
     assert monitor.report.main_window.cohort.rows == 300
+
+
+@pytest.mark.parametrize(
+    ("factor", "interval", "rest"),
+    [(2.0, 1.0, 6.0), (10.0, 1.0, 30.0), (50.0, 1.0, 30.0), (2.0, 60.0, 60.0), (0.0, 1.0, 1.0)],
+)
+def test_the_loop_rests_a_multiple_of_its_own_duration(
+    log: Log, monkeypatch: pytest.MonkeyPatch, factor: float, interval: float, rest: float
+) -> None:
+    seconds: Iterator[int] = count(0, 3)  # each step lasts three seconds
+    rests: list[float] = []
+
+    async def rested(pause: float) -> None:
+        rests.append(pause)
+        if len(rests) == 2:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(step_loop, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    monkeypatch.setattr(step_loop, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": rested}))
+    made, now = monitor_of(log), START + 2 * DAY
+    loop = GroundTruthLoop(
+        lambda: made, Problems(lambda: now), lambda: now, interval_seconds=interval, rest_factor=factor
+    )
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(loop.run())
+    loop.close()
+    assert rests == [rest, rest]
