@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import Any, Final
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.ingest.features import FeatureOrder, Outputs
 from driftgauge.edges.formats.ingest.gather import Gathered
-from driftgauge.edges.formats.ingest.keys import key_of_record
+from driftgauge.edges.formats.ingest.keys import GivenKeys, Keys, PlacedKeys
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, records_of, records_of_messages
 from driftgauge.edges.formats.ingest.times import EventTimes
 from driftgauge.edges.formats.label_values import LabelValues
@@ -20,9 +20,6 @@ from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.records import Decoded
 from driftgauge.predictions.rows import ClassLabel
-
-KeyOf = Callable[[int], bytes]
-"""Returns the key of the record at a position."""
 
 
 @dataclass(frozen=True)
@@ -74,24 +71,24 @@ class Decoder(ABC):
         elsewhere.
         """
         records = records_of(body)
-        return self._gathered(records, lambda position: key_of_record(records.raw(position), place, position))
+        return self._gathered(records, PlacedKeys(records, place))
 
     def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
         """Return what messages hold, each of them one record whose key is given."""
-        return self._gathered(records_of_messages(messages), keys.__getitem__)
+        return self._gathered(records_of_messages(messages), GivenKeys(keys))
 
     @abstractmethod
-    def add(self, content: Any, position: int, key_of: KeyOf, batch: Gathered) -> None:
+    def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add a record to a batch; raises Refused before anything of it is added."""
 
-    def _gathered(self, records: Records, key_of: KeyOf) -> Decoded:
+    def _gathered(self, records: Records, keys: Keys) -> Decoded:
         batch = Gathered()
         add = self.add
         for position, content in enumerate(records.contents):
             try:
                 if type(content) is not dict:
                     _refuse(content)
-                add(content, position, key_of, batch)
+                add(content, position, keys, batch)
             except Refused as error:
                 batch.refused[position] = error
         return batch.decoded(self.model.reader, records)

@@ -87,7 +87,8 @@ class Outputs:
     def _of_list(self, output: list[Any]) -> tuple[Any, Any]:
         if len(output) == 1:
             return self.of(output[0])
-        if not output or not {int, float}.issuperset(map(type, output)):
+        are_numbers = bool(output) and {int, float}.issuperset(map(type, output))
+        if not are_numbers or not (min(output) >= 0.0 and max(output) <= 1.0):
             message = f"the prediction is a list of {len(output)} values: give a number, a class, or probabilities"
             raise Refused(Reason.UNKNOWN_SHAPE, message, {"field": PREDICTION})
         best = max(range(len(output)), key=output.__getitem__)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final, Protocol
+
+from driftgauge.edges.formats.ingest.records import Records, json_bytes
 
 KEY_BYTES: Final = 16
 _ID: Final = b"id"
 _EVENT: Final = b"event"
+_MESSAGE: Final = b"message"
 _RECORD: Final = b"record"
 
 
@@ -21,6 +26,12 @@ def key_of_event(id_: str, row: int) -> bytes:
     return blake2b(b"%d %s" % (row, id_.encode()), digest_size=KEY_BYTES, person=_EVENT).digest()
 
 
+def key_of_message(topic: str, partition: int, offset: int) -> bytes:
+    """Return the key of a message of Kafka, from where it stands."""
+    place = f"{topic}/{partition}/{offset}"
+    return blake2b(place.encode(), digest_size=KEY_BYTES, person=_MESSAGE).digest()
+
+
 def key_of_record(raw: bytes, place: bytes, position: int) -> bytes:
     """Return the key of a record without an id, from its bytes and its position at a place."""
     found = blake2b(raw, digest_size=KEY_BYTES, person=_RECORD)
@@ -31,3 +42,48 @@ def key_of_record(raw: bytes, place: bytes, position: int) -> bytes:
 def key_of_row(key: bytes, row: int) -> bytes:
     """Return the key of a row of a record with a key; the first row has the key of its record."""
     return key if row == 0 else blake2b(key + b" %d" % row, digest_size=KEY_BYTES).digest()
+
+
+class Keys(Protocol):
+    """Gives the rows of a batch their keys."""
+
+    def at(self, position: int, row: int = 0) -> bytes:
+        """Return the key of a row of the record at a position."""
+
+    def of(self, position: int, row: int, content: Any) -> bytes:
+        """Return the key of a row of a record that differs from all others by its content, wherever it stands."""
+
+
+class PlacedKeys:
+    """Keys of the records of a body."""
+
+    def __init__(self, records: Records, place: bytes) -> None:
+        self._records: Final = records
+        self._place: Final = place
+        self._seen: Final[Counter[bytes]] = Counter()
+
+    def at(self, position: int, row: int = 0) -> bytes:
+        """Return the key of a record by its bytes and its place."""
+        return key_of_row(key_of_record(self._records.raw(position), self._place, position), row)
+
+    def of(self, position: int, row: int, content: Any) -> bytes:
+        """Return the key of a record by its content, and its number among equal ones of the body."""
+        raw = json_bytes(content)
+        if row == 0:
+            self._seen[raw] += 1
+        return key_of_row(key_of_record(raw, b"", self._seen[raw]), row)
+
+
+class GivenKeys:
+    """Keys of messages, by their position in a batch."""
+
+    def __init__(self, keys: Sequence[bytes] | Mapping[int, bytes]) -> None:
+        self._keys: Final = keys
+
+    def at(self, position: int, row: int = 0) -> bytes:
+        """Return the key of a row of a message."""
+        return key_of_row(self._keys[position], row)
+
+    def of(self, position: int, row: int, content: Any) -> bytes:
+        """Return the key of a row of a message."""
+        return self.at(position, row)

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.edges.formats.fields import id_of
-from driftgauge.edges.formats.ingest.decoder import Decoder, KeyOf
+from driftgauge.edges.formats.ingest.decoder import Decoder
 from driftgauge.edges.formats.ingest.gather import Gathered
-from driftgauge.edges.formats.ingest.keys import key_of_id
+from driftgauge.edges.formats.ingest.keys import Keys, key_of_id
 from driftgauge.errors import Reason, Refused
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.labels import GivenLabel
@@ -28,7 +28,7 @@ _HINT: Final = 'send {"features": {"name": value, …}, "prediction": value}'
 class OwnDecoder(Decoder):
     """Decodes `{"features": {…}, "prediction": …}`, with an id, a time, a class and a label if they are known."""
 
-    def add(self, content: Any, position: int, key_of: KeyOf, batch: Gathered) -> None:
+    def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add a record; one with a label and an id alone is ground truth."""
         get = content.get
         given = get(ID)
@@ -40,7 +40,7 @@ class OwnDecoder(Decoder):
         features, output = self._features(content), self._output(content)
         stamp = get(TIMESTAMP)
         at = math.nan if stamp is None else self.model.times.seconds(TIMESTAMP, stamp)
-        key = key_of(position) if not id_ else key_of_id(id_)
+        key = keys.at(position) if not id_ else key_of_id(id_)
         if label is not None:
             id_ = id_ or key.hex()  # joins the row with its label
             batch.labels.append(self._label(content, label, id_))

@@ -1,0 +1,105 @@
+"""Lines of BentoML's monitor: the logged names as keys, with a time and the id of the request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
+from driftgauge.edges.formats.ingest.decoder import Decoder
+from driftgauge.edges.formats.ingest.gather import Gathered
+from driftgauge.edges.formats.ingest.keys import Keys
+from driftgauge.edges.formats.ingest.numpy_text import read_array
+from driftgauge.errors import Reason, Refused
+
+INPUTS: Final = ("input_array", "inputs", "input", "features")
+OUTPUTS: Final = ("output_array", "outputs", "output", PREDICTION)
+TIMES: Final = ("timestamp", "@timestamp", "date")
+"""Fields of a time, the first of which counts; Fluent Bit writes the others."""
+REQUEST_ID: Final = "request_id"
+"""The same in all lines of a call: with the rest of a line it tells a line that is read again from others."""
+_SCHEMA: Final = ("meta_data", "columns")
+
+
+class BentomlDecoder(Decoder):
+    """Decodes what `bentoml.monitor` logs: arrays of features and outputs, or one field for each feature."""
+
+    def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
+        """Add a record, which may hold several rows; the line of the schema is skipped."""
+        if _SCHEMA[0] in content and _SCHEMA[1] in content:
+            return
+        at, outputs = self._time(content), self.model.outputs
+        features = self._features(content)
+        given = self._outputs(content, len(features))
+        found = [(score, named, None if named is None else outputs.label(named)) for score, named in given]
+        is_unique = REQUEST_ID in content
+        if is_unique and TIMES[0] in content and TIMES[-1] in content:  # when the line was read
+            content = {name: value for name, value in content.items() if name != TIMES[-1]}
+        for row, (values, output) in enumerate(zip(features, found, strict=True)):
+            key = keys.of(position, row, content) if is_unique else keys.at(position, row)
+            batch.add(position, values, output, at, "", key)
+
+    def _time(self, content: Mapping[str, Any]) -> float:
+        """Return when a record's rows were predicted, NaN if it does not say; raises Refused."""
+        for field in TIMES:
+            stamp = content.get(field)
+            if stamp is not None:
+                return self.model.times.seconds(field, stamp)
+        return math.nan
+
+    def _features(self, content: Mapping[str, Any]) -> Sequence[list[Any]]:
+        order = self.model.order
+        field = next((name for name in INPUTS if name in content), None)
+        if field is None or field in order.names:
+            return [order.by_name(content)]
+        values = content[field]
+        if type(values) is str:
+            values = read_array(values)
+        if type(values) is dict:
+            return [order.by_name(values)]
+        if type(values) is not list:
+            values = [values]
+        if not values or type(values[0]) is not list:
+            if order.width == 1:
+                return [[value] for value in values]
+            return [order.in_order(values)]
+        return [order.by_name(row) if type(row) is dict else order.in_order(_listed(field, row)) for row in values]
+
+    def _outputs(self, content: Mapping[str, Any], rows: int) -> Sequence[tuple[Any, Any]]:
+        """Return the score and the class of each row."""
+        outputs = self.model.outputs
+        if not outputs.are_needed:
+            return [(None, None)] * rows
+        field = next((name for name in OUTPUTS if name in content), None)
+        named = content.get(PREDICTION_CLASS)
+        if field is None and named is None:
+            message = f"the output is absent: log it as {OUTPUTS[0]}, or as {PREDICTION}"
+            raise Refused(Reason.MISSING_FEATURE, message, {"field": OUTPUTS[0]})
+        found = [(None, None)] * rows if field is None else list(map(outputs.of, _rows(field, content[field], rows)))
+        if named is None:
+            return found
+        classes = _rows(PREDICTION_CLASS, named, rows)
+        return [(score, own) for (score, _), own in zip(found, classes, strict=True)]
+
+
+def _listed(field: str, row: Any) -> list[Any]:
+    if type(row) is not list:
+        message = f"{field} is a list in which not all rows are lists: log one list for each row"
+        raise Refused(Reason.UNKNOWN_SHAPE, message, {"field": field})
+    return row
+
+
+def _rows(field: str, values: Any, rows: int) -> list[Any]:
+    """Return the output of each row; raises Refused if there are more or fewer."""
+    if type(values) is str and values[:1] == "[":
+        values = read_array(values)
+    if rows == 1:
+        if type(values) is list and len(values) == 1:
+            return values
+        return [values]
+    if type(values) is not list or len(values) != rows:
+        given = len(values) if type(values) is list else 1
+        message = f"{field} has {given} values for {rows} rows: log one for each"
+        raise Refused(Reason.UNKNOWN_SHAPE, message, {"field": field})
+    return values

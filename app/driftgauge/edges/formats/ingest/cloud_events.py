@@ -1,0 +1,109 @@
+"""CloudEvents of KServe, Seldon and Azure ML: requests and responses, to be joined by their id."""
+
+from __future__ import annotations
+
+import binascii
+import math
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any, Final
+
+from driftgauge.common.quoting import shortened
+from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
+from driftgauge.edges.formats.ingest.gather import Gathered
+from driftgauge.edges.formats.ingest.keys import Keys, key_of_event
+from driftgauge.edges.formats.ingest.payloads import AnswerRows, RequestRows
+from driftgauge.edges.formats.ingest.records import Records, Unreadable, content_of
+from driftgauge.edges.formats.ingest.row_ids import row_id
+from driftgauge.errors import Reason, Refused
+from driftgauge.ingestion.records import Decoded, HalfEvent
+
+_REQUESTS: Final = ("request", "inputs", "model_inputs")
+_RESPONSES: Final = ("response", "outputs", "model_outputs")
+"""Last parts of the types of events."""
+_ATTRIBUTE: Final = "ce-"
+_AZURE: Final = "azureml."
+_BLOB: Final = ("reqType", "bytes")
+"""Keys of the records that KServe writes to object storage."""
+
+
+class CloudEventDecoder(Decoder):
+    """Decodes events into halves, and joins two halves into rows."""
+
+    def __init__(self, model: ModelReading) -> None:
+        super().__init__(model)
+        self._requests: Final = RequestRows(model.order)
+        self._answers: Final = AnswerRows(model.outputs)
+
+    def event(self, headers: Mapping[str, str], body: bytes) -> Decoded:
+        """Return the half in one event of the binary mode: `headers` has lower-case names, the body is inflated."""
+        content = content_of(body)
+        batch = Gathered()
+        try:
+            if type(content) is Unreadable:
+                raise content.error
+            attributes = {name.removeprefix(_ATTRIBUTE): value for name, value in headers.items()}
+            batch.halves.append(self._half(attributes, content))
+        except Refused as error:
+            batch.refused[0] = error
+        return batch.decoded(self.model.reader, Records([content], [body]))
+
+    def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
+        """Add an event of the structured mode, a line of Azure ML's collector, or one that KServe stored."""
+        if all(key in content for key in _BLOB):
+            attributes = {**content, "type": content["reqType"], "time": content.get("occurrenceTime")}
+            batch.halves.append(self._half(attributes, _of_base64("bytes", content["bytes"])))
+        elif "data_base64" in content:
+            batch.halves.append(self._half(content, _of_base64("data_base64", content["data_base64"])))
+        elif content.get("data") is not None:
+            data = content["data"]
+            batch.halves.append(self._half(content, _parsed("data", data.encode()) if type(data) is str else data))
+        else:
+            raise _refused("data", "is absent; a payload that was stored elsewhere cannot be read")
+
+    def join(self, request: HalfEvent, response: HalfEvent) -> Decoded:
+        """Return the rows of a request and its response."""
+        batch = Gathered()
+        try:
+            features = self._requests.of(request.content)
+            outputs = self._answers.of(response.content, len(features))
+            label = self.model.outputs.label
+            at = response.at if math.isnan(request.at) else request.at
+            for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
+                output = (score, named, None if named is None else label(named))
+                id_ = row_id(request.id, row, len(features))
+                batch.add(0, values, output, at, id_, key_of_event(request.id, row))
+        except Refused as error:
+            batch.refused[0] = error
+        joined = {"id": request.id, "request": request.content, "response": response.content}
+        return batch.decoded(self.model.reader, Records([joined]))
+
+    def _half(self, attributes: Mapping[str, Any], content: Any) -> HalfEvent:
+        kind = attributes.get("type")
+        last = kind.rpartition(".")[2] if isinstance(kind, str) else ""
+        if last not in (*_REQUESTS, *_RESPONSES):
+            given = "absent" if kind is None else f"{shortened(str(kind))!r}"
+            raise _refused("type", f"is {given}, not that of an inference request or response")
+        field = "correlationid" if str(kind).startswith(_AZURE) else "id"
+        id_ = attributes.get(field)
+        if not isinstance(id_, str) or not id_:
+            raise _refused(field, "is absent: requests and responses are joined by it")
+        return HalfEvent(id_, last in _REQUESTS, self.model.times.seconds("time", attributes.get("time")), content)
+
+
+def _of_base64(field: str, given: Any) -> Any:
+    try:
+        return _parsed(field, b64decode(given, validate=True))
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise _refused(field, "is no text in Base64") from error
+
+
+def _parsed(field: str, raw: bytes) -> Any:
+    content = content_of(raw)
+    if type(content) is Unreadable:
+        raise Refused(content.error.reason, f"{field}: {content.error.message}", {"field": field})
+    return content
+
+
+def _refused(field: str, problem: str) -> Refused:
+    return Refused(Reason.UNKNOWN_SHAPE, f"{field} {problem}", {"field": field})

@@ -1,0 +1,109 @@
+"""Arrays as numpy prints them, without commas, read back as lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from driftgauge.common.quoting import shortened
+from driftgauge.errors import Reason, Refused
+
+_TOKEN: Final = re.compile(r"\s*(?:(\[)|(\])|'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s\[\],'\"]+))\s*,?")
+_NUMBERS: Final = frozenset("0123456789+-.eEnaif \n\r\t[]")
+"""Characters of arrays of numbers, those of nan and inf among them."""
+_WORDS: Final = {"True": True, "False": False, "None": None, "nan": None, "<NA>": None, "NaT": None}
+_DEEPEST: Final = 2
+
+
+def read_array(text: str) -> Any:
+    """Return the rows of a printed array as nested lists, of a printed number as a number; raises Refused.
+
+    >>> read_array("[[7.7 3.8]\\n [4.9 3. ]]"), read_array("[2 0]"), read_array("[['a' 1.5]]")
+    ([[7.7, 3.8], [4.9, 3.0]], [2.0, 0.0], [['a', 1.5]])
+    """
+    if "..." in text:
+        raise Refused(
+            Reason.UNKNOWN_SHAPE,
+            "numpy has shortened the array with ...: log array.tolist() in place of the array",
+        )
+    if "," in text:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
+    if _NUMBERS.issuperset(text):
+        rows = _of_numbers(text.strip())
+        if rows is not None:
+            return rows
+    return _of_tokens(text)
+
+
+def _of_numbers(text: str) -> Any:
+    """Return an array of numbers in one or two dimensions, None for any other text."""
+    try:
+        if text[:2] == "[[" and text[-2:] == "]]":
+            parts = text[2:-2].split("[")
+            ends = [part.rstrip() for part in parts]
+            if any(end[-1:] != "]" for end in ends[:-1]) or any(end.count("]") != 1 for end in ends[:-1]):
+                return None
+            return [list(map(float, end.rstrip("]").split())) for end in ends]
+        if text[:1] == "[" and text[-1:] == "]":
+            return list(map(float, text[1:-1].split()))
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _of_tokens(text: str) -> Any:
+    """Return an array of any values."""
+    stack: list[list[Any]] = [[]]
+    for kind, value in _tokens(text):
+        if kind == "[":
+            if len(stack) > _DEEPEST:
+                raise _unreadable(text)
+            stack.append([])
+        elif kind == "]":
+            if len(stack) == 1:
+                raise _unreadable(text)
+            done = stack.pop()
+            stack[-1].append(done)
+        else:
+            stack[-1].append(value)
+    if len(stack) != 1 or len(stack[0]) != 1:
+        raise _unreadable(text)
+    return stack[0][0]
+
+
+def _tokens(text: str) -> Iterator[tuple[str, Any]]:
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _unreadable(text)
+        at = found.end()
+        opening, closing, single, double, word = found.groups()
+        if opening or closing:
+            yield opening or closing, None
+        elif word is None:
+            yield "value", single if double is None else double
+        else:
+            yield "value", _value(word, text)
+
+
+def _value(word: str, text: str) -> Any:
+    if word in _WORDS:
+        return _WORDS[word]
+    try:
+        if "_" in word:
+            raise ValueError(word)
+        return float(word)
+    except ValueError:
+        raise _unreadable(text) from None
+
+
+def _unreadable(text: str) -> Refused:
+    message = f"{shortened(text)!r} is no array that numpy prints: log array.tolist() in place of the array"
+    return Refused(Reason.UNKNOWN_SHAPE, message)
