@@ -202,6 +202,8 @@ def test_a_restart_goes_on_with_windows_evidence_and_counters(tolerant: Example,
         for first in range(0, len(moved), 100):
             running.predict({"instances": moved[first : first + 100]})
         running.predict({})
+        while running.status()["performance"] is None:  # its first evaluation is a thread's
+            time.sleep(0.02)
         before, counted = running.status(), running.metrics()
     with served(tolerant, state_dir=tmp_path, now=lambda: START) as running:
         after, recounted = running.status(), running.metrics()
@@ -218,7 +220,7 @@ def test_a_restart_goes_on_with_windows_evidence_and_counters(tolerant: Example,
     assert total(counted, "model_state_persistent") == total(recounted, "model_state_persistent") == 1
     asked = {code: total(recounted, "http_requests_total", handler="/predict", code=code) for code in ("200", "422")}
     assert asked == {"200": 8, "422": 1}
-    assert total(recounted, "http_requests_total", handler="/drift/status") == 2
+    assert total(recounted, "http_requests_total", handler="/drift/status") >= 3
     assert total(recounted, "process_cpu_seconds_total") >= total(counted, "process_cpu_seconds_total") > 0
 
 
@@ -286,7 +288,9 @@ def test_a_slot_never_shows_the_process_that_had_it_before(binary: Example, tmp_
     first.monitoring.leave()
     second = compose(settings, binary.bundle, time.time)
     (member,) = (own for own in second.monitoring.service.store.counted() if own.number == 0)
-    numbers = dict(zip([process.name for process in PROCESS], member.counted["process"].tolist(), strict=True))
+    names = [*(process.name for process in PROCESS), "queued"]
+    numbers = dict(zip(names, member.counted["process"].tolist(), strict=True))
+    assert numbers.pop("queued") == 0.0
     assert numbers.pop("process_cpu_seconds_total") > 1e12
     assert all(0.0 < number < 1e12 for number in numbers.values())
     second.monitoring.leave()

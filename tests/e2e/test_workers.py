@@ -8,9 +8,10 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -57,24 +58,23 @@ def test_every_worker_answers_alike_for_the_whole_service(bundle: Path, tmp_path
             rows = generator.normal(2.0, 1.0, size=(50, 2)).tolist()
             clients[place % 3].post("/predict", json={"data": rows}).raise_for_status()
             sent += 50
-        statuses = [client.get("/drift/status").json() for client in clients.values()]
-        metrics = [samples_of(client.get("/metrics").text) for client in clients.values()]
+        statuses, metrics = settled(clients, sent)
         pids = {client.get("/health").json()["worker"]["pid"] for client in clients.values()}
         assert pids == set(running.pids())
         for status in statuses:
             assert status["rows_observed"] == status["windows"]["5000"]["rows"] == sent
             assert (status["status"], sorted(status["drifted_features"])) == ("drift_detected", ["a", "b"])
             assert status["monitoring"]["state"] == {"kept": "files", "workers": 3, "notes": []}
-            for of_time in ("evaluated_at", "report_age_seconds"):
-                status.pop(of_time)
-            status["monitoring"].pop("prediction_log")  # its queue is the worker's own
-            status.pop("performance")  # each worker takes it over by interval
-            for window in status["windows"].values():
-                window.pop("to")
-                window.pop("from")
-        assert statuses[1:] == statuses[:-1]
+            assert status["performance"]["status"] == "insufficient_labels"
+            log = status["monitoring"]["prediction_log"]
+            assert (log["rows"], log["rows_queued"], set(log["rows_dropped"].values())) == (sent, 0, {0})
+            assert log["bytes"] > 0
+        assert all(same_in(status) == same_in(statuses[0]) for status in statuses)
         for told in metrics:
             assert total(told, "model_predictions_total") == sent
+            assert total(told, "prediction_log_queued_rows") == 0
+            assert total(told, "prediction_log_queue_limit_rows") == 150_000
+            assert total(told, "prediction_log_bytes") > 0
             assert total(told, "http_requests_total", handler="/predict", code="200") == 60
             assert {key for key in told if key[0].startswith("process_")} == {
                 key for key in metrics[0] if key[0].startswith("process_")
@@ -82,9 +82,34 @@ def test_every_worker_answers_alike_for_the_whole_service(bundle: Path, tmp_path
             for slot in "012":
                 assert total(told, "process_resident_memory_bytes", slot=slot) > 1e7
                 assert total(told, "process_cpu_seconds_total", slot=slot) > 0.1
-        changing = ("process_", "http_", "model_evaluation_", "model_performance_timestamp_", "prediction_log_")
-        same = [{key: value for key, value in told.items() if not key[0].startswith(changing)} for told in metrics]
-        assert same[1:] == same[:-1]
+        assert all(lasting(told) == lasting(metrics[0]) for told in metrics)
+
+
+def settled(clients: Mapping[int, httpx.Client], sent: int) -> tuple[list[dict[str, Any]], list[Samples]]:
+    """Ask all workers once all rows are logged and looked at; again if a look or an evaluation came between two.
+
+    Those come every few seconds, so most rounds have none.
+    """
+    deadline, alike = time.monotonic() + 90.0, False
+    while not alike and time.monotonic() < deadline:
+        statuses = [client.get("/drift/status").json() for client in clients.values()]
+        metrics = [samples_of(client.get("/metrics").text) for client in clients.values()]
+        is_logged = all(own["monitoring"]["prediction_log"]["rows"] == sent for own in statuses)
+        same = all(same_in(own) == same_in(statuses[0]) for own in statuses)
+        alike = is_logged and same and all(lasting(own) == lasting(metrics[0]) for own in metrics)
+    return statuses, metrics
+
+
+def same_in(status: dict[str, Any]) -> dict[str, Any]:
+    """Return what does not depend on the moment at which a worker was asked."""
+    windows = {name: {**own, "to": None, "from": None} for name, own in status["windows"].items()}
+    return {**status, "windows": windows, "evaluated_at": None, "report_age_seconds": None}
+
+
+def lasting(told: Samples) -> Samples:
+    """Return the samples that do not depend on it: those of requests and processes change with each scrape."""
+    changing = ("process_", "http_", "model_evaluation_")
+    return {key: value for key, value in told.items() if not key[0].startswith(changing)}
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from driftgauge.errors import PredictionLogError
 from driftgauge.predictions import upkeep as upkeep_module
 from driftgauge.predictions.database import reading, sqlite_file
 from driftgauge.predictions.reader import Selection
-from driftgauge.predictions.retention import Limits
+from driftgauge.predictions.retention import Limits, used_bytes
 from driftgauge.predictions.schema import day_files
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.predictions.upkeep import LOCK, DiskGuard, Upkeep, free_bytes
@@ -36,10 +36,13 @@ def _upkeep(store: PredictionStore, folder: Path | None, seconds: float = 10.0) 
 
 def test_old_predictions_are_deleted_and_the_size_is_known(store: PredictionStore, tmp_path: Path) -> None:
     own = _upkeep(_filled(store), _folder(store, tmp_path))
-    assert own.used_bytes is None
+    assert own.looks.latest() is None
     own.once()
     assert list(store.read(Selection("m"))) == []
-    assert own.used_bytes is not None
+    look = own.looks.latest()
+    assert look is not None
+    assert (look.at, look.rows, look.oldest) == (LATER, 0, None)
+    assert look.bytes == used_bytes(store.engine)
 
 
 def test_another_process_that_deletes_is_not_disturbed(store: PredictionStore, tmp_path: Path) -> None:
@@ -109,7 +112,7 @@ def test_the_thread_deletes_by_interval_and_goes_on_after_an_error(
     own = Upkeep(opened, Limits(10.0, 1 << 40), lambda: LATER, errors.append, _folder(store, tmp_path))
     own.start()
     deadline = time.monotonic() + 60.0
-    while own.used_bytes is None and time.monotonic() < deadline:
+    while own.looks.latest() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     own.close(60.0)
     assert list(store.read(Selection("m"))) == []

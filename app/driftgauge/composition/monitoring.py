@@ -154,7 +154,7 @@ def compose_library(
         service=ServiceState(own.store, own.publisher, own.problems),
         watching=own.watching,
         writing=_writing_thread(),
-        predictions=prediction_log(settings, clock, own.problems),
+        predictions=prediction_log(settings, clock, own.problems, _version_folder(model, own.store)),
     )
     monitoring.add(own)
     return monitoring
@@ -176,13 +176,15 @@ def compose_service(
     store = _store(_service_slots(settings, names, series, service), service_shape(series), problems)
     publisher = Publisher(store, problems, process_numbers)
     publisher.now()
+    folder = settings.state_folder
+    shared = service_folder(folder, names) if folder is not None and store.is_persistent else None
     return Monitoring(
         settings=settings,
         clock=clock,
         service=ServiceState(store, publisher, problems, series),
         watching=ThreadPoolExecutor(2, thread_name_prefix="service"),
         writing=_writing_thread(),
-        predictions=prediction_log(settings, clock, problems),
+        predictions=prediction_log(settings, clock, problems, shared),
     )
 
 
@@ -214,8 +216,13 @@ def _service_slots(
     return Slots(own, StateKey(own.name, SERVICE, ""), service_shape(series), state_dir=folder, service=service)
 
 
-def prediction_log(settings: Settings, clock: Callable[[], float], problems: Problems) -> PredictionLog | None:
-    """Return the prediction log; None if it is off, or there is no place for it."""
+def prediction_log(
+    settings: Settings, clock: Callable[[], float], problems: Problems, folder: Path | None
+) -> PredictionLog | None:
+    """Return the prediction log; None if it is off, or there is no place for it.
+
+    The workers of a service share `folder`; None for state in memory.
+    """
     options = LogOptions(
         state_folder=settings.state_folder,
         url=settings.prediction_log_url,
@@ -228,7 +235,7 @@ def prediction_log(settings: Settings, clock: Callable[[], float], problems: Pro
     )
     if not settings.prediction_log or not options.is_possible:
         return None
-    return PredictionLog(options, clock, partial(problems.record, LOG_PROBLEM))
+    return PredictionLog(options, clock, partial(problems.record, LOG_PROBLEM), SharedText(folder, "prediction-log"))
 
 
 def _described(settings: Settings, model: WatchedModel) -> Described:

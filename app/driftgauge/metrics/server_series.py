@@ -89,6 +89,10 @@ PROCESS: Final = (_CPU, *(Declared(name, "gauge", text, (SLOT,)) for name, text 
 one."""
 CPU: Final = 0
 """The position of CPU time among them."""
+QUEUED: Final = len(PROCESS)
+"""The position of the rows that wait for the prediction log, behind them."""
+WORKER_NUMBERS: Final = len(PROCESS) + 1
+"""Numbers that each worker publishes of itself."""
 NO_SLOT: Final = "retired"
 """The label of removed slots, of which only CPU time remains."""
 
@@ -120,10 +124,14 @@ LOG_GAUGES: Final = (
     Declared(
         "prediction_log_queued_rows",
         "gauge",
-        "Predictions that wait to be written to the prediction log, in the worker that answers the scrape.",
+        "Predictions that wait to be written to the prediction log, in all workers.",
     ),
-    Declared("prediction_log_queue_limit_rows", "gauge", "Predictions that may wait in a worker; more are dropped."),
-    Declared("prediction_log_bytes", "gauge", "Size of the prediction log at the last look, once a minute."),
+    Declared(
+        "prediction_log_queue_limit_rows",
+        "gauge",
+        "Predictions that may wait in all workers, the same number in each; more are dropped.",
+    ),
+    Declared("prediction_log_bytes", "gauge", "Size of the prediction log at the last look, some seconds ago."),
     Declared("prediction_log_limit_bytes", "gauge", "Size from which the oldest predictions are deleted."),
     Declared(
         "prediction_log_disk_free_bytes",

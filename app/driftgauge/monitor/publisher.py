@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.metrics.server_series import CPU
+from driftgauge.metrics.server_series import CPU, QUEUED
 from driftgauge.monitor.problems import Problems
 from driftgauge.state.store import Store
 
@@ -36,6 +36,8 @@ class Publisher:
         self._is_scheduled = False
         self._reported: dict[str, str] = {}
         """The state's problems as they were last recorded, by kind."""
+        self.queued: Callable[[], int] = lambda: 0
+        """Returns the rows of this worker that wait for the prediction log."""
         self._before = float(np.nan_to_num(store.process[CPU]))
 
     def soon(self) -> None:
@@ -57,7 +59,8 @@ class Publisher:
             return
         numbers = self._process()
         numbers[CPU] += self._before
-        self._store.process[:] = numbers
+        self._store.process[: len(numbers)] = numbers
+        self._store.process[QUEUED] = self.queued()
 
     async def run(self) -> None:
         """Publish each second until cancelled."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from driftgauge.common.shared_text import SharedText
 from driftgauge.predictions.database import sqlite_file
 from driftgauge.predictions.description import Described
+from driftgauge.predictions.look import LogLook, SharedLook
 from driftgauge.predictions.recorder import Counts, ModelRecorder
 from driftgauge.predictions.retention import Limits
 from driftgauge.predictions.rows import SOURCES
@@ -22,8 +24,8 @@ from driftgauge.predictions.writer import PredictionWriter
 
 ALERT_FACTOR: Final = 2
 """Free disk space raises an alert below this multiple of the space at which logging stops."""
-
-
+STALE_SECONDS: Final = 60.0
+"""Age of a look at the log from which each worker looks at the free disk space itself."""
 MOST_READS: Final = 16
 """Requests that wait for the thread that reads."""
 
@@ -52,6 +54,24 @@ class LogOptions:
         return self.url is not None or self.state_folder is not None
 
 
+@dataclass(frozen=True)
+class LogFacts:
+    """What the workers of a service say of their log."""
+
+    kept: str
+    """`sqlite` or `postgresql`."""
+    queued_rows: int
+    """Rows that wait to be written, in all workers."""
+    queue_limit_rows: int
+    look: LogLook | None
+    """The last look at the database; None before the first."""
+    free_bytes: int | None
+    max_bytes: int
+    max_age_seconds: float
+    free_threshold_bytes: int | None
+    """Free space below which an alert is raised; None for a database elsewhere."""
+
+
 class ModelLog:
     """The way of one model version's predictions into the log."""
 
@@ -74,9 +94,19 @@ class ModelLog:
 class PredictionLog:
     """A prediction log that is opened at its first use, so that a database that is away does not stop a start."""
 
-    def __init__(self, options: LogOptions, clock: Callable[[], float], failed: Callable[[Exception], None]) -> None:
-        """Take the options; `clock` gives seconds since 1970, and `failed` is told of errors of the database."""
+    def __init__(
+        self,
+        options: LogOptions,
+        clock: Callable[[], float],
+        failed: Callable[[Exception], None],
+        shared: SharedText | None = None,
+    ) -> None:
+        """Take the options; `clock` gives seconds since 1970, and `failed` is told of errors of the database.
+
+        The workers of a service give the same `shared`, so that each says the same of the database.
+        """
         self.options: Final = options
+        self._clock: Final = clock
         self.guard: Final = DiskGuard(options.folder, options.min_free_bytes)
         self.writer: Final = PredictionWriter(
             self.store,
@@ -93,6 +123,7 @@ class PredictionLog:
             failed,
             options.folder,
             self.guard.has_room,
+            SharedLook(shared),
         )
         self.reading: Final = ThreadPoolExecutor(1, thread_name_prefix="prediction-reader")
         """Answers requests that read the log."""
@@ -114,31 +145,27 @@ class PredictionLog:
         recorder = ModelRecorder(own.model, own.kept, counts, sample=self.options.sample_ratio, source=source)
         return ModelLog(self.writer, recorder)
 
-    def numbers(self) -> Sequence[float | None]:
-        """Return size and limits, in the order of `metrics.server_series.LOG_GAUGES`; None where they are not known."""
-        own, has_disk = self.options, self.options.folder is not None
-        with suppress(OSError):  # the folder may be unreadable; the writer says so
-            self.guard.has_room()
-        return (
-            self.writer.queued_rows,
-            own.queue_rows,
-            self.upkeep.used_bytes,
-            own.max_bytes,
-            self.guard.free_bytes,
-            ALERT_FACTOR * own.min_free_bytes if has_disk else None,
+    def facts(self, queued_rows: float, workers: int) -> LogFacts:
+        """Return what is known of the log; `queued_rows` wait in all `workers`. It reads a small file, no database."""
+        own, look = self.options, self.upkeep.looks.latest()
+        return LogFacts(
+            kept="sqlite" if own.url is None else "postgresql",
+            queued_rows=int(queued_rows),
+            queue_limit_rows=workers * own.queue_rows,
+            look=look,
+            free_bytes=self._free_bytes(look),
+            max_bytes=own.max_bytes,
+            max_age_seconds=own.max_age_seconds,
+            free_threshold_bytes=None if own.folder is None else ALERT_FACTOR * own.min_free_bytes,
         )
 
-    def status(self) -> dict[str, str | float | None]:
-        """Return where predictions are kept, the rows that wait in this process, size and limits; None if not known."""
-        queued, _, used, most, free, _ = self.numbers()
-        return {
-            "kept": "sqlite" if self.options.url is None else "postgresql",
-            "rows_queued": queued,
-            "bytes": used,
-            "max_bytes": most,
-            "free_bytes": free,
-            "max_age_seconds": self.options.max_age_seconds,
-        }
+    def _free_bytes(self, look: LogLook | None) -> int | None:
+        """Return the free space that the look found, or what it is now if no worker could look lately."""
+        if look is not None and abs(self._clock() - look.at) < STALE_SECONDS:
+            return look.free_bytes
+        with suppress(OSError):  # the folder may be unreadable; the writer says so
+            self.guard.has_room()
+        return self.guard.free_bytes
 
     def start(self) -> None:
         """Start to write."""

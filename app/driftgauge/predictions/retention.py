@@ -51,10 +51,11 @@ def used_bytes(engine: Engine) -> int:
     SQLite has a write-ahead log of some 16 MiB beside it.
     """
     with reading(engine) as connection:
-        return _used(connection)
+        return size_of(connection)
 
 
-def _used(connection: Connection) -> int:
+def size_of(connection: Connection) -> int:
+    """Return the same within a transaction."""
     files = int(connection.execute(select(func.coalesce(func.sum(day_files.c.bytes), 0))).scalar_one())
     if connection.dialect.name == "sqlite":
         pages, free, size = (

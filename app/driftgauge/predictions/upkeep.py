@@ -11,10 +11,13 @@ from typing import Final
 
 from driftgauge.common.private_files import FileLock
 from driftgauge.predictions.compaction import compact, remove_orphans
-from driftgauge.predictions.retention import Limits, retain, used_bytes
+from driftgauge.predictions.look import SharedLook, look_at
+from driftgauge.predictions.retention import Limits, retain
 from driftgauge.predictions.store import PredictionStore
 
 INTERVAL_SECONDS: Final = 60.0
+SIZE_SECONDS: Final = 10.0
+"""Time between two looks at the size of the log, by whichever worker."""
 LOOK_SECONDS: Final = 2.0
 """Time for which a look at the free disk space is believed."""
 MOST_FILES: Final = 8
@@ -63,11 +66,14 @@ class Upkeep:
         failed: Callable[[Exception], None],
         folder: Path | None = None,
         has_room: Callable[[], bool] = lambda: True,
+        looks: SharedLook | None = None,
     ) -> None:
         """Look after what `store` opens; processes that share `folder` take turns.
 
-        Files of closed days are only written while the disk `has_room`.
+        Files of closed days are only written while the disk `has_room`. `looks` are shared with other workers.
         """
+        self.looks: Final = looks or SharedLook()
+        """The size of the log, as it was last looked at."""
         self._has_room: Final = has_room
         self._store: Final = store
         self._limits: Final = limits
@@ -76,8 +82,6 @@ class Upkeep:
         self._folder: Final = folder
         self._is_closing: Final = threading.Event()
         self._thread: threading.Thread | None = None
-        self.used_bytes: int | None = None
-        """Size of the log at the last look; None before the first."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -91,11 +95,28 @@ class Upkeep:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        while not self._is_closing.wait(INTERVAL_SECONDS):
+        began = time.monotonic()
+        while True:
             try:
-                self.once()
+                if time.monotonic() - began >= INTERVAL_SECONDS:
+                    began = time.monotonic()
+                    self.once()
+                else:
+                    self.look()
             except Exception as error:
                 self._failed(error)
+            if self._is_closing.wait(min(SIZE_SECONDS, INTERVAL_SECONDS)):
+                return
+
+    def look(self) -> None:
+        """Look at the size of the log, unless another worker has just done so; PredictionLogError if that fails."""
+        known = self.looks.latest()
+        if known is None or not 0.0 <= self._clock() - known.at < SIZE_SECONDS / 2:
+            self._look(self._store())
+
+    def _look(self, store: PredictionStore) -> None:
+        free = None if self._folder is None else free_bytes(self._folder)
+        self.looks.renew(lambda: look_at(store.engine, self._clock(), free))
 
     def once(self) -> None:
         """Delete and compact, unless another process does; PredictionLogError if the database or the disk fails."""
@@ -119,4 +140,4 @@ class Upkeep:
             for _ in range(MOST_FILES):
                 if self._is_closing.is_set() or not self._has_room() or not compact(store.engine, self._clock()):
                     break
-        self.used_bytes = used_bytes(store.engine)
+        self._look(store)

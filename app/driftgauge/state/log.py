@@ -42,7 +42,7 @@ class OwnCounters(AbstractContextManager[Counters]):
         live = shape.counted.arrays(self.words)
         self.counters: Final = Counters(shape.series, live)
         self.process: Final[FloatArray] = live["process"]
-        """The numbers of the process, in the order of `metrics.PROCESS`."""
+        """The numbers of the process, in the order of `metrics.PROCESS`, and its queue."""
         self.rows: Final[IntArray] = live["rows"]
         """Rows of the log that the counters contain, shape [1]."""
 

@@ -21,7 +21,7 @@ from driftgauge.drift.windows.buckets import Rings
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.counters import counter_fields
 from driftgauge.metrics.series import CounterSpec
-from driftgauge.metrics.server_series import PROCESS
+from driftgauge.metrics.server_series import WORKER_NUMBERS
 from driftgauge.state.double_buffer import double_buffer_fields
 from driftgauge.state.history import HistoryShape
 from driftgauge.state.pages import page_field
@@ -73,7 +73,7 @@ class StateShape:
     @cached_property
     def counted(self) -> Layout:
         """The layout of a worker's counters; `rows` are those that it has counted."""
-        process, rows = Field("process", "f8", (len(PROCESS),)), Field("rows", "i8", (1,))
+        process, rows = Field("process", "f8", (WORKER_NUMBERS,)), Field("rows", "i8", (1,))
         return Layout([*counter_fields(self.series), process, rows])
 
     @cached_property

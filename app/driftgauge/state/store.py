@@ -62,7 +62,7 @@ class Store:
         self.counters_lock: Final = own.log.counters.lock
         """What `counting` holds. A program uses it itself where an interrupt (Ctrl-C) would leave that locked."""
         self.process: Final = own.log.counters.process
-        """The numbers of this worker's process, in the order of `metrics.PROCESS`."""
+        """The numbers of this worker's process, in the order of `metrics.PROCESS`, and its queue."""
         self.history: Final = slots.history
         self.sources: Final = SourcePositions.of(slots, own)
         """How far messages of other programs are rows of this worker's log."""

@@ -23,6 +23,7 @@ from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.formats.references import references_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import labels_json, labels_of, outcomes_of
+from driftgauge.edges.http.log_status import log_json
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import monitoring_of
@@ -78,7 +79,8 @@ async def status(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     problems, state = await monitoring.state(model)
     selection = selected(request.query_params, monitor.last.report)
-    labels = None if model.labels is None else labels_of(await model.facts())
+    facts = None if monitoring.predictions is None else await model.facts()
+    labels, log = None if facts is None else labels_of(facts), await monitoring.log_facts()
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
     release = await release_summary(monitoring, model)
 
@@ -90,7 +92,7 @@ async def status(request: Request) -> Response:
             performance=model.performance,
             labels=labels_json(labels),
             outcomes=outcomes_of(model),
-            log=None if monitoring.predictions is None else monitoring.predictions.status(),
+            log=None if facts is None else log_json(log, facts),
         )
         return large_json(drift_status(monitor, problems, state, monitoring.clock(), selection, sections), small=small)
 

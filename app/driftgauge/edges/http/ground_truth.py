@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from driftgauge.common.rfc3339 import rfc3339
@@ -33,7 +32,7 @@ def labels_of(facts: MonitorFacts) -> Labels | None:
         return None
     lags, seconds = facts.arrays[LABEL_LAG.name][0, :-1].sum(), facts.arrays[LABEL_LAG.name][0, -1]
     return Labels(
-        results=_counts(facts, LABELS),
+        results=counts_of(facts, LABELS),
         waiting=facts.labels.waiting,
         mean_lag_seconds=float(seconds / lags) if lags else float("nan"),
         last_received=facts.labels.last_received,
@@ -53,7 +52,8 @@ def labels_json(labels: Labels | None) -> dict[str, Any] | None:
     }
 
 
-def _counts(facts: MonitorFacts, counter: CounterSpec) -> Mapping[str, int]:
+def counts_of(facts: MonitorFacts, counter: CounterSpec) -> dict[str, int]:
+    """Return a counter of a model by its only label."""
     numbers = facts.arrays[counter.name].reshape(-1).tolist()
     return {result: int(number) for (result,), number in zip(counter.children, numbers, strict=True)}
 

@@ -20,11 +20,11 @@ from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.metrics.facts import MonitorFacts, ServerFacts, WorkerFacts
 from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import CounterSpec
-from driftgauge.metrics.server_series import LOG_GAUGES, NO_SLOT
+from driftgauge.metrics.server_series import LOG_GAUGES, NO_SLOT, QUEUED
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import Publisher, state_problems
 from driftgauge.monitor.unused_slots import UnusedSlots
-from driftgauge.predictions.log import PredictionLog
+from driftgauge.predictions.log import LogFacts, PredictionLog
 from driftgauge.settings.models import too_many_models
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
@@ -62,6 +62,11 @@ class Monitoring:
     models: Versions[ModelMonitoring] = field(default_factory=Versions)
     unusable: dict[str, str] = field(default_factory=dict)
     """The models that could not be loaded, and why."""
+
+    def __post_init__(self) -> None:
+        """Have this worker publish how many of its rows wait for the prediction log."""
+        if (log := self.predictions) is not None:
+            self.service.publisher.queued = lambda: log.writer.queued_rows
 
     @property
     def has_several(self) -> bool:
@@ -163,23 +168,36 @@ class Monitoring:
         problems, state = await model.state()
         return list(dict.fromkeys([*problems, *self.service_problems()])), state
 
+    async def log_facts(self) -> LogFacts | None:
+        """Return what is known of the prediction log; None without one."""
+        return None if self.predictions is None else (await self._members())[1]
+
     async def _server(self) -> ServerFacts:
+        return self._server_facts(*await self._members())
+
+    async def _members(self) -> tuple[Sequence[SlotTotals], LogFacts | None]:
+        """Return what the workers have counted, and what is known of the prediction log."""
         try:
-            return self._server_facts(await self._read_members.get(self.settings.evaluation_wait_seconds))
+            return await self._read_members.get(self.settings.evaluation_wait_seconds)
         except Exception as error:
             late = TimeoutError(f"the state was not read within {self.settings.evaluation_wait_seconds:g} s")
             self.service.problems.record(UNREAD, late if isinstance(error, TimeoutError) else error)
-            return self._server_facts(self.service.store.own_and_known())
+            return self.service.store.own_and_known(), None
+
+    def _log_facts(self, members: Sequence[SlotTotals]) -> LogFacts | None:
+        running = [own.counted["process"][QUEUED] for own in members if own.is_running]
+        return None if self.predictions is None else self.predictions.facts(sum(running), len(running))
 
     @cached_property
-    def _read_members(self) -> SingleFlight[Sequence[SlotTotals]]:
-        def read() -> Sequence[SlotTotals]:
+    def _read_members(self) -> SingleFlight[tuple[Sequence[SlotTotals], LogFacts | None]]:
+        def read() -> tuple[Sequence[SlotTotals], LogFacts | None]:
             self.service.publisher.measure()
-            return self.service.store.counted()
+            members = self.service.store.counted()
+            return members, self._log_facts(members)
 
         return SingleFlight(read, self.watching)
 
-    def _server_facts(self, members: Sequence[SlotTotals]) -> ServerFacts:
+    def _server_facts(self, members: Sequence[SlotTotals], log: LogFacts | None) -> ServerFacts:
         workers = [
             WorkerFacts(NO_SLOT if own.number is None else str(own.number), own.counted["process"], own.is_running)
             for own in members
@@ -187,11 +205,10 @@ class Monitoring:
         ]
         callers = caller_bounds(self.settings, self.settings.workers).stated
         budget = self.settings.error_budget_ratio
-        log = NO_LOG if self.predictions is None else self.predictions.numbers()
         loaded = {(own.model_name, own.model_version): True for own in self.models.all_live}
         available = {**loaded, **{(name, ""): False for name in self.unusable}}
         listed = available if self.has_several else {}
-        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, log, listed)
+        return ServerFacts(self.service.series, sum_totals(members), budget, workers, callers, _gauges(log), listed)
 
     def service_problems(self) -> list[str]:
         """Return a sentence for each problem with what is the service's own."""
@@ -214,6 +231,15 @@ class Monitoring:
         return Exposed(
             self.settings.metrics_bin_rows, self.settings.metrics_top_features, self.settings.exposed_windows
         )
+
+
+def _gauges(log: LogFacts | None) -> Sequence[float | None]:
+    """Return the numbers of `LOG_GAUGES`; None where they are not known."""
+    if log is None:
+        return NO_LOG
+    size = None if log.look is None else log.look.bytes
+    queue = (log.queued_rows, log.queue_limit_rows)
+    return (*queue, size, log.max_bytes, log.free_bytes, log.free_threshold_bytes)
 
 
 def monitoring_of(request: Request) -> Monitoring:

@@ -15,6 +15,7 @@ from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
+from driftgauge.edges.http.log_status import logged_of
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, monitoring_of
@@ -141,6 +142,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
             evaluation_seconds=last.cpu_seconds,
             evaluation_age=max(0.0, monitoring.clock() - last.at),
             age_limit=limits.evaluation_age_seconds,
+            logged=logged_of(await monitoring.log_facts(), facts),
         ),
         estimated=last.estimated,
         performance=model.performance,

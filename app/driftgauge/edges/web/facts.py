@@ -38,6 +38,21 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class LoggedPredictions:
+    """The prediction log, as its last look found it; None where nothing is known yet."""
+
+    rows: int | None
+    size_bytes: int | None
+    oldest: float | None
+    """When the oldest prediction arrived, seconds since 1970."""
+    max_bytes: int
+    queued_rows: int
+    """Rows that wait to be written, in all workers."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the model that were not logged, by reason."""
+
+
+@dataclass(frozen=True)
 class Health:
     """How monitoring itself does."""
 
@@ -53,6 +68,8 @@ class Health:
     """Seconds since the last evaluation."""
     age_limit: float | None = None
     """Seconds from which an evaluation is stale."""
+    logged: LoggedPredictions | None = None
+    """None without a prediction log."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
+from driftgauge.edges.web.log_line import log_line
 from driftgauge.edges.web.outcomes import OutcomeRow, labels_list, outcome_rows
 from driftgauge.edges.web.performance import PerformanceView, performance_view
 from driftgauge.edges.web.query import MOST_FEATURES, RANGES, THEMES, USUAL_RANGE, Query
@@ -321,6 +322,8 @@ def _health(facts: PageFacts) -> dict[str, str]:
         found["Last evaluation"] = f"{ago(health.evaluation_age)} ago{limit}"
     if health.evaluation_seconds is not None:
         found["Cost of an evaluation"] = f"{duration(health.evaluation_seconds)} of CPU time"
+    if health.logged is not None:
+        found["Prediction log"] = log_line(health.logged)
     created = report.baseline.created
     when = f"created {created[:10]} {created[11:16]} UTC" if created else "undated"
     found["Baseline"] = f"{report.baseline.rows:,} rows, hash {report.baseline.hash[:12]}, {when}"

@@ -93,8 +93,11 @@ class LogKept(Documented):
     """How predictions are logged."""
 
     kept: Literal["sqlite", "postgresql"]
-    rows_queued: int = Field(description="Rows that wait to be written, in the worker that answers.")
-    bytes: int | None = Field(description="Size at the last look, once a minute; null before the first.")
+    rows_queued: int = Field(description="Rows that wait to be written, in all workers.")
+    rows: int | None = Field(description="Rows kept, of all models, at the last look; null before the first.")
+    bytes: int | None = Field(description="Size at the last look, some seconds ago; null before the first.")
+    oldest_at: str | None = Field(description="When the oldest row arrived; null without one.")
+    rows_dropped: dict[str, int] = Field(description="Rows of the model that were not logged, by reason.")
     max_bytes: int
     free_bytes: int | None = Field(description="Free space of its disk; null for PostgreSQL.")
     max_age_seconds: float
