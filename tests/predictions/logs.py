@@ -59,6 +59,7 @@ class Answered:
     event: FloatArray | None
     ids: Sequence[str]
     labels: Sequence[str | int | float | bool]
+    callers: Sequence[str] = ()
 
 
 def answers(ids: Sequence[str], *, labels: Sequence[str | int | float | bool] | None = None, seed: int = 0) -> Answered:

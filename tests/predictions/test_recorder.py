@@ -109,3 +109,14 @@ def test_merged_batches_have_the_rows_of_each() -> None:
         expected = np.concatenate([getattr(part, name) for part in parts])
         assert np.array_equal(getattr(together, name), expected), name
     assert merged([first]) is first
+
+
+def test_each_row_has_the_caller_of_its_request() -> None:
+    given = replace(answers(["a", "b", "c"]), rows=[2, 1], latency_seconds=[0.001, 0.5], callers=["billing", ""])
+    own = _recorder()
+    assert own.prepared(1, given).callers == ["billing", "billing", None]
+    assert own.prepared(1, answers(["a"])).callers is None
+    assert own.prepared(1, merged([answers(["d"]), given])).callers == [None, "billing", "billing", None]
+    sampled = [id_ for id_ in map(str, range(50)) if is_sampled(key_of(id_), 0.5)]
+    many = replace(answers([str(number) for number in range(50)]), callers=["billing"])
+    assert _recorder(sample=0.5).prepared(1, many).callers == ["billing"] * len(sampled)

@@ -50,6 +50,8 @@ class Answered:
     """Id of each row's prediction."""
     labels: Sequence[str | int | float | bool]
     """Predicted class of each row, or the value of a regression."""
+    callers: Sequence[str] = ()
+    """Name of the token that sent each request, empty for one without; empty if none has one."""
 
 
 class Capture:

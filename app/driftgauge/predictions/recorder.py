@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import compress, repeat
 from typing import Final, Protocol
 
 import numpy as np
@@ -53,6 +54,10 @@ class Answers(Protocol):
     def labels(self) -> Sequence[ClassLabel]:
         """Predicted class of each row; empty if only the column of classes tells it."""
 
+    @property
+    def callers(self) -> Sequence[str]:
+        """Name of the token that sent each request, empty for one without; empty if none has one."""
+
 
 @dataclass(frozen=True)
 class MergedAnswers:
@@ -66,6 +71,7 @@ class MergedAnswers:
     event: FloatArray | None
     ids: Sequence[str]
     labels: Sequence[ClassLabel]
+    callers: Sequence[str]
 
 
 def merged(batches: Sequence[Answers]) -> Answers:
@@ -84,6 +90,9 @@ def merged(batches: Sequence[Answers]) -> Answers:
         event=event,
         ids=[id_ for own in batches for id_ in own.ids],
         labels=[label for own in batches for label in own.labels],
+        callers=[name for own in batches for name in own.callers or repeat("", len(own.rows))]
+        if any(own.callers for own in batches)
+        else (),
     )
 
 
@@ -143,6 +152,7 @@ class ModelRecorder:
             latency=latency,
             features=self._features(answers.columns),
             source=self._source,
+            callers=_by_row(answers),
         )
         return rows if self._sample >= 1.0 else _part(rows, [is_sampled(key, self._sample) for key in keys])
 
@@ -172,6 +182,13 @@ class ModelRecorder:
         return float(int.from_bytes(digest, "big"))
 
 
+def _by_row(answers: Answers) -> Sequence[str | None] | None:
+    """Return the caller of each row, None for one that is not known; None if none is."""
+    if not answers.callers:
+        return None
+    return [name or None for name, rows in zip(answers.callers, answers.rows, strict=True) for _ in range(rows)]
+
+
 def _microseconds(seconds: FloatArray) -> IntArray:
     return np.rint(seconds * MICROSECONDS).astype(np.int64)
 
@@ -195,4 +212,5 @@ def _part(rows: LoggedRows, chosen: Sequence[bool]) -> LoggedRows:
         latency=rows.latency[at],
         features=rows.features[at],
         source=rows.source,
+        callers=None if rows.callers is None else list(compress(rows.callers, chosen)),
     )

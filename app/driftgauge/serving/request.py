@@ -37,24 +37,31 @@ class PartialAnswer(NamedTuple):
 class QueuedRequest:
     """A request with admitted rows that waits for the model."""
 
-    __slots__ = ("answer", "arrival", "batch", "dispatched", "event", "ids", "parts", "pending", "started")
+    __slots__ = ("answer", "arrival", "batch", "caller", "dispatched", "event", "ids", "parts", "pending", "started")
 
     answer: asyncio.Future[Answer]
     """Set once it is queued."""
 
     def __init__(
-        self, batch: Batch, arrival: float, event: FloatArray | None, started: float, ids: Sequence[str]
+        self,
+        batch: Batch,
+        arrival: float,
+        event: FloatArray | None,
+        started: float,
+        ids: Sequence[str],
+        caller: str = "",
     ) -> None:
         """Take rows that arrived at `arrival` (seconds since 1970; `started` by the clock of `time.perf_counter`).
 
         `event` holds the event times of the request, NaN for a row without one, shape [n]; `ids` those of its
-        predictions.
+        predictions. `caller` is the name of the token that sent it, empty without tokens.
         """
         self.batch = batch
         self.arrival = arrival
         self.event = event
         self.started = started
         self.ids = ids
+        self.caller = caller
         self.dispatched = 0
         """Rows already given to the model."""
         self.pending = len(batch)
@@ -139,4 +146,5 @@ def observed(answers: Mapping[QueuedRequest, Answer]) -> Answered:
         event=event,
         ids=list(chain.from_iterable(request.ids for request in answers)),
         labels=list(chain.from_iterable(answer.labels for answer in answers.values())),
+        callers=[request.caller for request in answers] if any(request.caller for request in answers) else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,24 @@ def test_columns_are_dropped_and_hashed(binary: Example, tmp_path: Path) -> None
     hashed = set(batch.features[version][:, 0].tolist())
     assert len(hashed) == len(plain)
     assert hashed.isdisjoint(plain)
+
+
+def test_the_log_names_the_token_of_each_caller_and_never_has_the_token(binary: Example, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("billing predict token:a-secret-of-billing\nweb predict,read token:a-secret-of-the-web\n")
+    with served(
+        binary, state_dir=tmp_path / "state", tokens_file=tokens, prediction_log_durability="acknowledged"
+    ) as running:
+        for id_, secret in (("a", "a-secret-of-billing"), ("b", "a-secret-of-the-web")):
+            body = {"features": binary.rows(1)[0], "prediction_id": id_}
+            headers = {"authorization": f"Bearer {secret}"}
+            running.client.post("/predict", json=body, headers=headers).raise_for_status()
+        answer = running.client.get("/predictions", headers={"authorization": "Bearer a-secret-of-the-web"})
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(own["prediction_id"], own["caller"]) for own in found] == [("a", "billing"), ("b", "web")]
+    content = b"".join(path.read_bytes() for path in (tmp_path / "state" / "predictions").iterdir())
+    assert b"billing" in content
+    assert b"a-secret-of" not in content
 
 
 def test_a_server_without_a_log_writes_none(binary: Example, tmp_path: Path) -> None:

@@ -154,11 +154,12 @@ class PredictionEndpoint(Generic[R]):
             if decoded.event is not None:
                 self.access.require(scope, Scope.TIMESTAMPS, "a timestamp")
             ids = self.codec.ids(decoded, arrival)
-            request = QueuedRequest(decoded.batch, arrival, decoded.event, started, ids)
+            token = caller_of(scope).name if self.access.is_on else ""
+            request = QueuedRequest(decoded.batch, arrival, decoded.event, started, ids, token)
             with self.shares.hold(caller, len(decoded.batch)):
                 answer = await self._predict(request, receive)
             if self.access.is_on:
-                self.capture.sent_by(caller_of(scope).name, len(answer.labels), arrival)
+                self.capture.sent_by(token, len(answer.labels), arrival)
             if self.capture.log is not None and self.capture.log.acknowledges:
                 await self._acknowledged(self.capture.log)
             if len(answer.labels) <= INLINE_ROWS:
