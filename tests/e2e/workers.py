@@ -60,7 +60,8 @@ class Service:
         deadline = time.monotonic() + seconds
         while len(found) < workers:
             assert time.monotonic() < deadline, f"only slots {sorted(found)} answer\n{self.log.read_text()}"
-            client = self.connections.enter_context(httpx.Client(base_url=self.address, timeout=30.0))
+            lasting = httpx.Limits(keepalive_expiry=None)  # a new connection may reach another worker
+            client = self.connections.enter_context(httpx.Client(base_url=self.address, timeout=30.0, limits=lasting))
             with contextlib.suppress(httpx.TransportError):
                 slot = client.get("/health").json()["worker"]["slot"]
                 if found.setdefault(slot, client) is client:
