@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 import pytest
-from driftgauge.drift.bins import OTHER
+from driftgauge.drift.bins import OTHER, UNSEEN
+from driftgauge.drift.reference.build import build_baseline
+from driftgauge.drift.reference.columns import Categories
 from driftgauge.edges.formats.ingest.formats import decoder_of
 from driftgauge.errors import Reason
 from driftgauge.ingestion.records import IngestedRows
@@ -205,6 +208,45 @@ def test_times_without_an_offset_are_in_the_zone() -> None:
 def test_an_unknown_category_is_counted() -> None:
     row = {**ROW, "features": [1, 1, "hamlet"]}
     assert rows_of(body(row)).columns[0, 2] == BASELINE.bins[2].special[OTHER]
+
+
+def test_a_record_of_the_prediction_log_has_bins_and_lengths_in_place_of_values() -> None:
+    reference = build_baseline(
+        {"note": np.arange(100.0) % 9, "city": Categories(np.arange(100) % 2, ("north", "other"))}, created="2026"
+    )
+    note, city = reference.columns
+    decoder = decoder_of("jsonl", replace(reference, columns=(replace(note, of_text=True), city)), UTC)
+    logged = [{"note": 7, "city": "unseen"}, {"note": None, "city": '"other"'}, {"note": 0, "city": "other"}]
+    decoded = decoder.decode(
+        body(*({"features": features, "arrived_at": "2026-01-01T00:00:00Z"} for features in logged))
+    )
+    assert decoded.refused == []
+    assert decoded.rows is not None
+    assert decoded.rows.columns[[0, 2]].tolist() == [
+        [7.0, city.bins.special[UNSEEN]],
+        [0.0, city.bins.special[OTHER]],
+    ]
+    assert decoded.rows.columns[1, 1] == city.bins.category_code("other")
+    (refused,) = decoder.decode(body({"features": logged[0]})).refused
+    assert refused.error.detail == {"field": "note", "row": 0}
+
+
+def test_rows_of_a_baseline_of_predictions_alone_need_no_features() -> None:
+    decoder = decoder_of("jsonl", build_baseline({"prediction": np.arange(50.0)}, created="2026"), UTC)
+    decoded = decoder.decode(body({"prediction": 3}, {"features": {}, "prediction": 4.5}))
+    assert decoded.rows is not None
+    assert decoded.rows.columns.tolist() == [[3.0], [4.5]]
+
+
+def test_many_rows_of_numbers_are_read_as_few_are() -> None:
+    names = [f"f{number}" for number in range(30)]
+    generator = np.random.default_rng(5)
+    reference = build_baseline({name: generator.normal(size=200) for name in (*names, "prediction")}, created="2026")
+    table = generator.normal(size=(500, 31))
+    records = [{"features": row[:30], "prediction": row[30]} for row in table.tolist()]
+    decoded = decoder_of("jsonl", reference, UTC).decode(orjson.dumps(records))
+    assert decoded.rows is not None
+    assert decoded.rows.columns.tolist() == table.tolist()
 
 
 VALUES = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.edges.formats.ingest.decoder import Decoder
 from driftgauge.edges.formats.ingest.gather import Gathered
-from driftgauge.edges.formats.ingest.keys import Keys
+from driftgauge.edges.formats.ingest.keys import Keys, key_of_row
 from driftgauge.edges.formats.ingest.numpy_text import read_array
 from driftgauge.errors import Reason, Refused
 
@@ -29,16 +29,20 @@ class BentomlDecoder(Decoder):
         """Add a record, which may hold several rows; the line of the schema is skipped."""
         if _SCHEMA[0] in content and _SCHEMA[1] in content:
             return
-        at, outputs = self._time(content), self.model.outputs
+        at = self._time(content)
         features = self._features(content)
-        given = self._outputs(content, len(features))
-        found = [(score, named, None if named is None else outputs.label(named)) for score, named in given]
-        is_unique = REQUEST_ID in content
-        if is_unique and TIMES[0] in content and TIMES[-1] in content:  # when the line was read
+        outputs = self._outputs(content, len(features))
+        key = self._key(content, position, keys)
+        for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
+            batch.add(position, values, score, named, at, "", key_of_row(key, row))
+
+    def _key(self, content: Mapping[str, Any], position: int, keys: Keys) -> bytes:
+        """Return the key of a record: a line that is read again has the same, even if it stands elsewhere then."""
+        if REQUEST_ID not in content:
+            return keys.at(position)
+        if TIMES[0] in content and TIMES[-1] in content:  # when the line was read
             content = {name: value for name, value in content.items() if name != TIMES[-1]}
-        for row, (values, output) in enumerate(zip(features, found, strict=True)):
-            key = keys.of(position, row, content) if is_unique else keys.at(position, row)
-            batch.add(position, values, output, at, "", key)
+        return keys.of(position, content)
 
     def _time(self, content: Mapping[str, Any]) -> float:
         """Return when a record's rows were predicted, NaN if it does not say; raises Refused."""
@@ -50,7 +54,7 @@ class BentomlDecoder(Decoder):
 
     def _features(self, content: Mapping[str, Any]) -> Sequence[list[Any]]:
         order = self.model.order
-        field = next((name for name in INPUTS if name in content), None)
+        field = INPUTS[0] if INPUTS[0] in content else next((name for name in INPUTS if name in content), None)
         if field is None or field in order.names:
             return [order.by_name(content)]
         values = content[field]
@@ -71,12 +75,13 @@ class BentomlDecoder(Decoder):
         outputs = self.model.outputs
         if not outputs.are_needed:
             return [(None, None)] * rows
-        field = next((name for name in OUTPUTS if name in content), None)
+        field = OUTPUTS[0] if OUTPUTS[0] in content else next((name for name in OUTPUTS if name in content), None)
         named = content.get(PREDICTION_CLASS)
         if field is None and named is None:
             message = f"the output is absent: log it as {OUTPUTS[0]}, or as {PREDICTION}"
             raise Refused(Reason.MISSING_FEATURE, message, {"field": OUTPUTS[0]})
-        found = [(None, None)] * rows if field is None else list(map(outputs.of, _rows(field, content[field], rows)))
+        given = [None] * rows if field is None else _rows(field, content[field], rows)
+        found = [outputs.of(value) for value in given]
         if named is None:
             return found
         classes = _rows(PREDICTION_CLASS, named, rows)

@@ -46,7 +46,7 @@ class CloudEventDecoder(Decoder):
             batch.halves.append(self._half(attributes, content))
         except Refused as error:
             batch.refused[0] = error
-        return batch.decoded(self.model.reader, Records([content], [body]))
+        return batch.decoded(self.model.reader, self.model.outputs.label, Records([content], [body]))
 
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add an event of the structured mode, a line of Azure ML's collector, or one that KServe stored."""
@@ -67,16 +67,14 @@ class CloudEventDecoder(Decoder):
         try:
             features = self._requests.of(request.content)
             outputs = self._answers.of(response.content, len(features))
-            label = self.model.outputs.label
             at = response.at if math.isnan(request.at) else request.at
             for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
-                output = (score, named, None if named is None else label(named))
                 id_ = row_id(request.id, row, len(features))
-                batch.add(0, values, output, at, id_, key_of_event(request.id, row))
+                batch.add(0, values, score, named, at, id_, key_of_event(request.id, row))
         except Refused as error:
             batch.refused[0] = error
         joined = {"id": request.id, "request": request.content, "response": response.content}
-        return batch.decoded(self.model.reader, Records([joined]))
+        return batch.decoded(self.model.reader, self.model.outputs.label, Records([joined]))
 
     def _half(self, attributes: Mapping[str, Any], content: Any) -> HalfEvent:
         kind = attributes.get("type")

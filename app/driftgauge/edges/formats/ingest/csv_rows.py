@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from typing import Any, Final
+
+import orjson
 
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.edges.formats.ingest.features import FeatureOrder
 from driftgauge.errors import Reason, Refused
 
+_NESTED: Final = re.compile(r"[\[\]{}\"]")
 _MISSING: Final = frozenset({"", "nan", "NaN", "null", "None", "NA", "N/A"})
 
 
@@ -25,21 +29,28 @@ class CsvRows:
 
     def of(self, text: str) -> Sequence[list[Any]]:
         """Return the rows of a text; raises Refused."""
+        rows = self._numbers(text) if self._is_numeric else None
+        if rows is not None:
+            return rows
         lines = lines_of(text)
         if lines and tuple(lines[0]) == self._order.names:
             lines = lines[1:]  # a header
         if not lines:
             raise Refused(Reason.EMPTY_BATCH, "the CSV has no rows")
-        return [self._row(cells) for cells in lines]
+        return [self._row(self._order.in_order(cells)) for cells in lines]
+
+    def _numbers(self, text: str) -> Sequence[list[Any]] | None:
+        """Return rows of numbers as JSON reads them, which is faster; None for anything else."""
+        if _NESTED.search(text):
+            return None
+        lines = [line for line in text.splitlines() if line and not line.isspace()]
+        try:
+            rows = orjson.loads(f"[[{'],['.join(lines)}]]") if lines else []
+        except orjson.JSONDecodeError:
+            return None
+        return [self._order.in_order(row) for row in rows] or None
 
     def _row(self, cells: list[str]) -> list[Any]:
-        self._order.in_order(cells)
-        if self._is_numeric:
-            try:
-                if not any("_" in cell for cell in cells):
-                    return list(map(float, cells))
-            except ValueError:
-                pass
         return [
             (None if cell in _MISSING else cell) if is_text else cell_value(cell)
             for cell, is_text in zip(cells, self._are_texts, strict=True)

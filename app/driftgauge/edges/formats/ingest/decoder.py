@@ -91,7 +91,7 @@ class Decoder(ABC):
                 add(content, position, keys, batch)
             except Refused as error:
                 batch.refused[position] = error
-        return batch.decoded(self.model.reader, records)
+        return batch.decoded(self.model.reader, self.model.outputs.label, records)
 
 
 def _refuse(content: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from driftgauge.common.quoting import bounded_name, named
 from driftgauge.drift.bins import category_name
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, RESERVED, Baseline
+from driftgauge.edges.formats.rows.cells import BinName, TextLength
 from driftgauge.errors import Reason, Refused
 from driftgauge.predictions.rows import ClassLabel
 
@@ -23,6 +24,9 @@ class FeatureOrder:
         self.width: Final = len(self.names)
         self._first: Final = self.names[:1]
         self._set: Final = frozenset(self.names)
+        columns = {column.name: column for column in baseline.columns}
+        self._texts: Final = [i for i, name in enumerate(self.names) if columns[name].of_text]
+        self._categories: Final = [i for i, name in enumerate(self.names) if columns[name].kind == "categorical"]
         self._get: Final = itemgetter(*self.names) if self.width > 1 else None
 
     def are_in(self, record: Mapping[str, Any]) -> bool:
@@ -37,6 +41,16 @@ class FeatureOrder:
             absent = [name for name in self.names if name not in features]
         message = f"{named(absent)} {'is' if len(absent) == 1 else 'are'} absent: give null for a missing value"
         raise Refused(Reason.MISSING_FEATURE, message, {"field": bounded_name(absent[0])})
+
+    def as_logged(self, features: list[Any]) -> list[Any]:
+        """Return features as the prediction log has them: bins in place of categories, lengths in place of texts."""
+        for place in self._texts:
+            if type(features[place]) is int:
+                features[place] = TextLength(features[place])
+        for place in self._categories:
+            if type(features[place]) is str:
+                features[place] = BinName(features[place])
+        return features
 
     def in_order(self, features: list[Any]) -> list[Any]:
         """Return a list of features; raises Refused if it has another length."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from driftgauge.predictions.labels import GivenLabel
 from driftgauge.predictions.rows import ClassLabel
 
 Value = TypeVar("Value")
+LabelOf = Callable[[Any], ClassLabel | None]
+"""Returns a class as the model names it."""
 
 
 @dataclass
@@ -27,7 +29,6 @@ class Gathered:
     """In the baseline's order."""
     scores: list[Any] = field(default_factory=list)
     classes: list[Any] = field(default_factory=list)
-    labels_of_classes: list[ClassLabel | None] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
@@ -38,39 +39,31 @@ class Gathered:
     refused: dict[int, Refused] = field(default_factory=dict)
     """By the position of the record."""
 
-    def add(
-        self,
-        position: int,
-        features: list[Any],
-        output: tuple[Any, Any, ClassLabel | None],
-        at: float,
-        id_: str,
-        key: bytes,
-    ) -> None:
-        """Add a row; `output` is its score, its class, and the class as the model names it."""
+    def add(self, position: int, features: list[Any], score: Any, named: Any, at: float, id_: str, key: bytes) -> None:
+        """Add a row; its score and its class are None where they are not known."""
         self.features.append(features)
-        self.scores.append(output[0])
-        self.classes.append(output[1])
-        self.labels_of_classes.append(output[2])
+        self.scores.append(score)
+        self.classes.append(named)
         self.times.append(at)
         self.ids.append(id_)
         self.keys.append(key)
         self.positions.append(position)
 
-    def decoded(self, reader: RowReader, records: Records) -> Decoded:
+    def decoded(self, reader: RowReader, label_of: LabelOf, records: Records) -> Decoded:
         """Return the batch; a record with a row that cannot be read is refused."""
-        rows = self._rows(reader) if self.features else None
+        rows = self._rows(reader, label_of) if self.features else None
         refused = [RefusedRecord(at, error, records.raw(at)) for at, error in sorted(self.refused.items())]
         return Decoded(rows, self.halves, self.labels, refused)
 
-    def _rows(self, reader: RowReader) -> IngestedRows | None:
+    def _rows(self, reader: RowReader, label_of: LabelOf) -> IngestedRows | None:
         try:
-            return self._ingested(reader.lists(self.features, self.scores, self.classes), range(len(self.features)))
+            columns = reader.lists(self.features, self.scores, self.classes)
+            return self._ingested(columns, range(len(self.features)), label_of)
         except Refused:
             columns = np.full((len(self.features), reader.width), np.nan)
             self._search(reader, columns, 0, len(self.features))
         kept = [row for row, position in enumerate(self.positions) if position not in self.refused]
-        return self._ingested(columns[kept], kept) if kept else None
+        return self._ingested(columns[kept], kept, label_of) if kept else None
 
     def _search(self, reader: RowReader, columns: FloatArray, begin: int, end: int) -> None:
         """Fill in the rows from `begin` to `end`, and note those that are refused: halves of halves."""
@@ -85,8 +78,8 @@ class Gathered:
             self._search(reader, columns, begin, middle)
             self._search(reader, columns, middle, end)
 
-    def _ingested(self, columns: FloatArray, kept: Sequence[int]) -> IngestedRows:
-        classes = _kept(self.labels_of_classes, kept)
+    def _ingested(self, columns: FloatArray, kept: Sequence[int], label_of: LabelOf) -> IngestedRows:
+        classes = [None if named is None else label_of(named) for named in _kept(self.classes, kept)]
         return IngestedRows(
             columns,
             np.array(_kept(self.times, kept)),

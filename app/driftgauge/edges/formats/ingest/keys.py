@@ -14,6 +14,7 @@ _ID: Final = b"id"
 _EVENT: Final = b"event"
 _MESSAGE: Final = b"message"
 _RECORD: Final = b"record"
+_ROW: Final = b"row"
 
 
 def key_of_id(id_: str) -> bytes:
@@ -34,24 +35,22 @@ def key_of_message(topic: str, partition: int, offset: int) -> bytes:
 
 def key_of_record(raw: bytes, place: bytes, position: int) -> bytes:
     """Return the key of a record without an id, from its bytes and its position at a place."""
-    found = blake2b(raw, digest_size=KEY_BYTES, person=_RECORD)
-    found.update(b" %d %s" % (position, place))
-    return found.digest()
+    return blake2b(b"%s %d %s" % (raw, position, place), digest_size=KEY_BYTES, person=_RECORD).digest()
 
 
 def key_of_row(key: bytes, row: int) -> bytes:
-    """Return the key of a row of a record with a key; the first row has the key of its record."""
-    return key if row == 0 else blake2b(key + b" %d" % row, digest_size=KEY_BYTES).digest()
+    """Return the key of a row of a record, or of one of equal records; the first has the key itself."""
+    return key if row == 0 else blake2b(key + b" %d" % row, digest_size=KEY_BYTES, person=_ROW).digest()
 
 
 class Keys(Protocol):
-    """Gives the rows of a batch their keys."""
+    """Gives the records of a batch their keys."""
 
-    def at(self, position: int, row: int = 0) -> bytes:
-        """Return the key of a row of the record at a position."""
+    def at(self, position: int) -> bytes:
+        """Return the key of the record at a position."""
 
-    def of(self, position: int, row: int, content: Any) -> bytes:
-        """Return the key of a row of a record that differs from all others by its content, wherever it stands."""
+    def of(self, position: int, content: Any) -> bytes:
+        """Return the key of a record that differs from all others by its content, wherever it stands."""
 
 
 class PlacedKeys:
@@ -62,16 +61,17 @@ class PlacedKeys:
         self._place: Final = place
         self._seen: Final[Counter[bytes]] = Counter()
 
-    def at(self, position: int, row: int = 0) -> bytes:
+    def at(self, position: int) -> bytes:
         """Return the key of a record by its bytes and its place."""
-        return key_of_row(key_of_record(self._records.raw(position), self._place, position), row)
+        return key_of_record(self._records.raw(position), self._place, position)
 
-    def of(self, position: int, row: int, content: Any) -> bytes:
+    def of(self, position: int, content: Any) -> bytes:
         """Return the key of a record by its content, and its number among equal ones of the body."""
-        raw = json_bytes(content)
-        if row == 0:
-            self._seen[raw] += 1
-        return key_of_row(key_of_record(raw, b"", self._seen[raw]), row)
+        is_whole = content is self._records.contents[position]
+        raw = self._records.raw(position) if is_whole else json_bytes(content)
+        key = key_of_record(raw, b"", 0)
+        self._seen[key] += 1
+        return key_of_row(key, self._seen[key] - 1)
 
 
 class GivenKeys:
@@ -80,10 +80,10 @@ class GivenKeys:
     def __init__(self, keys: Sequence[bytes] | Mapping[int, bytes]) -> None:
         self._keys: Final = keys
 
-    def at(self, position: int, row: int = 0) -> bytes:
-        """Return the key of a row of a message."""
-        return key_of_row(self._keys[position], row)
+    def at(self, position: int) -> bytes:
+        """Return the key of a message."""
+        return self._keys[position]
 
-    def of(self, position: int, row: int, content: Any) -> bytes:
-        """Return the key of a row of a message."""
-        return self.at(position, row)
+    def of(self, position: int, content: Any) -> bytes:
+        """Return the key of a message."""
+        return self._keys[position]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -12,8 +13,6 @@ from driftgauge.common.quoting import shortened
 from driftgauge.errors import Reason, Refused
 
 _TOKEN: Final = re.compile(r"\s*(?:(\[)|(\])|'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s\[\],'\"]+))\s*,?")
-_NUMBERS: Final = frozenset("0123456789+-.eEnaif \n\r\t[]")
-"""Characters of arrays of numbers, those of nan and inf among them."""
 _WORDS: Final = {"True": True, "False": False, "None": None, "nan": None, "<NA>": None, "NaT": None}
 _DEEPEST: Final = 2
 
@@ -22,23 +21,28 @@ def read_array(text: str) -> Any:
     """Return the rows of a printed array as nested lists, of a printed number as a number; raises Refused.
 
     >>> read_array("[[7.7 3.8]\\n [4.9 3. ]]"), read_array("[2 0]"), read_array("[['a' 1.5]]")
-    ([[7.7, 3.8], [4.9, 3.0]], [2.0, 0.0], [['a', 1.5]])
+    ([[7.7, 3.8], [4.9, 3.0]], [2, 0], [['a', 1.5]])
     """
     if "..." in text:
         raise Refused(
             Reason.UNKNOWN_SHAPE,
             "numpy has shortened the array with ...: log array.tolist() in place of the array",
         )
-    if "," in text:
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            pass
-    if _NUMBERS.issuperset(text):
+    if '"' not in text:
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(text if "," in text else _as_json(text))
+    if "_" not in text:  # which Python's numbers may have
         rows = _of_numbers(text.strip())
         if rows is not None:
             return rows
     return _of_tokens(text)
+
+
+def _as_json(text: str) -> str:
+    """Return an array of finite numbers as JSON, which is read several times faster than Python's numbers."""
+    for end in ("]", " ", "\n", "e"):
+        text = text.replace("." + end, ".0" + end)
+    return ",".join(text.split()).replace("[,", "[")
 
 
 def _of_numbers(text: str) -> Any:

@@ -14,13 +14,15 @@ from driftgauge.edges.formats.ingest.keys import Keys, key_of_id
 from driftgauge.errors import Reason, Refused
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.labels import GivenLabel
-from driftgauge.predictions.rows import MICROSECONDS, ClassLabel
+from driftgauge.predictions.rows import MICROSECONDS
 
 FEATURES: Final = "features"
 SCORE: Final = "score"
 LABEL: Final = "label"
 ID: Final = "prediction_id"
 TIMESTAMP: Final = "timestamp"
+LOGGED: Final = "arrived_at"
+"""A key that the prediction log writes."""
 OBSERVED_AT: Final = "observed_at"
 _HINT: Final = 'send {"features": {"name": value, …}, "prediction": value}'
 
@@ -37,14 +39,17 @@ class OwnDecoder(Decoder):
         if FEATURES not in content and label is not None and id_ and not self.model.order.are_in(content):
             batch.labels.append(self._label(content, label, id_))
             return
-        features, output = self._features(content), self._output(content)
+        features = self._features(content)
+        if LOGGED in content:
+            features = self.model.order.as_logged(features)
+        score, named = self._output(content)
         stamp = get(TIMESTAMP)
         at = math.nan if stamp is None else self.model.times.seconds(TIMESTAMP, stamp)
         key = keys.at(position) if not id_ else key_of_id(id_)
         if label is not None:
             id_ = id_ or key.hex()  # joins the row with its label
             batch.labels.append(self._label(content, label, id_))
-        batch.add(position, features, output, at, id_, key)
+        batch.add(position, features, score, named, at, id_, key)
 
     def _features(self, content: Mapping[str, Any]) -> list[Any]:
         order = self.model.order
@@ -58,20 +63,19 @@ class OwnDecoder(Decoder):
         what = "has no features" if features is None else "has features that are no object and no list"
         raise Refused(Reason.UNKNOWN_SHAPE, f"the record {what}: {_HINT}", {"field": FEATURES})
 
-    def _output(self, content: Mapping[str, Any]) -> tuple[Any, Any, ClassLabel | None]:
-        """Return the score, the class, and the class as the model names it."""
+    def _output(self, content: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return the score and the class."""
         outputs = self.model.outputs
         prediction, given = content.get(PREDICTION), content.get(PREDICTION_CLASS)
         if SCORE in content:  # as the log writes it: the prediction is the class
-            score, named = content[SCORE], prediction if given is None else given
-        elif given is not None:
-            score, named = prediction, given
-        elif prediction is None and PREDICTION not in content and outputs.are_needed:
+            return content[SCORE], prediction if given is None else given
+        if given is not None:
+            return prediction, given
+        if prediction is None and PREDICTION not in content and outputs.are_needed:
             message = f"{PREDICTION} is absent: {_HINT}, with null for a missing value"
             raise Refused(Reason.MISSING_FEATURE, message, {"field": PREDICTION})
-        else:
-            score, named = outputs.of(prediction)
-        return score, named, None if named is None else outputs.label(named)
+        found: tuple[Any, Any] = outputs.of(prediction)
+        return found
 
     def _label(self, content: Mapping[str, Any], label: Any, id_: str) -> GivenLabel:
         observed = content.get(OBSERVED_AT)

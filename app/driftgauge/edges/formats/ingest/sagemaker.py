@@ -11,7 +11,7 @@ from typing import Any, Final
 from driftgauge.edges.formats.ingest.csv_rows import CsvRows, cell_value, lines_of
 from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
-from driftgauge.edges.formats.ingest.keys import Keys, key_of_event
+from driftgauge.edges.formats.ingest.keys import Keys, key_of_event, key_of_row
 from driftgauge.edges.formats.ingest.payloads import AnswerRows, Output, RequestRows
 from driftgauge.edges.formats.ingest.records import Unreadable, content_of
 from driftgauge.edges.formats.ingest.row_ids import row_id
@@ -56,11 +56,9 @@ class SagemakerDecoder(Decoder):
         stamp = metadata.get(TIME)
         at = math.nan if stamp is None else self.model.times.seconds(TIME, stamp)
         event = metadata.get("eventId") or id_
-        label = self.model.outputs.label
-        found = [(score, named, None if named is None else label(named)) for score, named in outputs]
-        for row, (values, output) in enumerate(zip(features, found, strict=True)):
-            key = key_of_event(str(event), row) if event else keys.at(position, row)
-            batch.add(position, values, output, at, row_id(id_, row, len(features)), key)
+        for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
+            key = key_of_event(str(event), row) if event else key_of_row(keys.at(position), row)
+            batch.add(position, values, score, named, at, row_id(id_, row, len(features)), key)
 
     def _features(self, half: Mapping[str, Any]) -> Sequence[list[Any]]:
         kind, data = _data(INPUT, half)

@@ -24,6 +24,18 @@ _NO_NUMBERS: Final = (str, np.character, np.complexfloating, np.datetime64, np.t
 """Types that numpy would convert to a number all the same."""
 
 
+class BinName(str):
+    """The name of a bin, as the prediction log has it in place of a category's own."""
+
+    __slots__ = ()
+
+
+class TextLength(int):
+    """The number of a text's characters, as the prediction log has it in place of the text."""
+
+    __slots__ = ()
+
+
 class NumberCells:
     """Reads the cells of a numeric column."""
 
@@ -50,8 +62,8 @@ class NumberCells:
         if is_missing(value):
             return math.nan
         if self.of_text:
-            if isinstance(value, str):
-                return float(len(value))
+            if isinstance(value, str | TextLength):
+                return float(len(value) if isinstance(value, str) else value)
         elif (number := _number_of(value)) is not None:
             return number
         wanted = "a text" if self.of_text else "a number"
@@ -87,6 +99,8 @@ class CategoryCells:
     def _code(self, value: Any, row: int) -> float:
         if is_missing(value):
             return math.nan
+        if type(value) is BinName and value in self._bins.names:
+            return float(self._bins.names.index(value))
         if isinstance(value, np.generic):
             value = value.item()
         if not isinstance(value, str | bool | int | float):

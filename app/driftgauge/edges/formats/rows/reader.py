@@ -316,8 +316,8 @@ class RowReader:
 
 
 def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
-    if len(names) == 1:
-        return lambda row: (row[names[0]],)
+    if len(names) < 2:
+        return lambda row: tuple(row[name] for name in names)
     return itemgetter(*names)
 
 
