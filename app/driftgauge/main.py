@@ -100,14 +100,15 @@ def create_app(
         app.state.releases = compose_releases(settings, context, load_version, clock)
     open_metrics = settings.metrics_access == "open"
     install_routes(app, _documented(context), context.access, open_metrics=open_metrics)
-
-    def describe() -> None:
-        app.title = _titled(context)
-        describe_models(app, _documented(context))
-
-    app.describe = describe
+    app.describe = partial(_describe, app, context)
     install_error_handlers(app, context.failures)
     return app
+
+
+def _describe(app: FastPathApp, context: ServerContext) -> None:
+    """Let the OpenAPI document describe the versions that answer now."""
+    app.title = _titled(context)
+    describe_models(app, _documented(context))
 
 
 def _titled(context: ServerContext) -> str:

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -28,10 +28,23 @@ from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_option
 from driftgauge.common.comma_lists import comma_list
+from driftgauge.common.option import Option
 from driftgauge.models.bundle import Bundle, load_bundle
 from driftgauge.settings.policies import policy_of
 
-OUTPUT = "Output"
+OUTPUT: Final = "Output"
+
+
+@dataclass(frozen=True)
+class CheckOutput:
+    """What is written about a check."""
+
+    as_json: Annotated[
+        bool, Option("Print the report as GET /drift/status answers it.", group=OUTPUT, flag="--json")
+    ] = False
+    statistics: Annotated[bool, Option("Print the statistics of every column.", group=OUTPUT, flag="--stats")] = False
+    html: Annotated[Path | None, Option("Write the report as one HTML file too.", "FILE", OUTPUT)] = None
+    show_all: Annotated[bool, Option("Print the columns of every period.", group=OUTPUT, flag="--all")] = False
 
 
 @derived_options
@@ -41,6 +54,7 @@ def check(
         typer.Argument(help="Tables of any size: csv, parquet, JSON lines, or folders.", metavar="TABLE"),
     ],
     options: CheckOptions,
+    *,
     baseline: Annotated[
         Path | None, typer.Option(help="A baseline.json, or the folder of a bundle.", metavar="PATH")
     ] = None,
@@ -64,26 +78,7 @@ def check(
         ),
     ] = False,
     trusted_types: TrustedTypes = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the report as GET /drift/status answers it.", rich_help_panel=OUTPUT),
-    ] = False,
-    statistics: Annotated[
-        bool, typer.Option("--stats", help="Print the statistics of every column.", rich_help_panel=OUTPUT)
-    ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html",
-            help="Write the report as one HTML file too.",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Print the columns of every period.", rich_help_panel=OUTPUT)
-    ] = False,
+    output: CheckOutput,
 ) -> None:
     """Compare tables with a baseline and report drift.
 
@@ -102,13 +97,13 @@ def check(
         errors.print(line, soft_wrap=True)
     report = _judge(comparison, errors)
     with _interruptible(), _writing(errors):
-        if as_json:
+        if output.as_json:
             typer.echo(as_bytes(report))
         else:
-            show(report, console(), show_all=show_all, statistics=statistics)
+            show(report, console(), show_all=output.show_all, statistics=output.statistics)
         sys.stdout.flush()
-    if html is not None:
-        _write_page(html, report, errors)
+    if output.html is not None:
+        _write_page(output.html, report, errors)
     raise typer.Exit(int(report.has_drift))
 
 

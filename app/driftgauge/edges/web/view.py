@@ -134,11 +134,7 @@ class PageView:
 def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> PageView:
     """Return the page that a query asks for, or with `is_report` everything in one page."""
     report, known = facts.report, facts.report.baseline.names
-    asked = [name for name in query.features if name in known]
-    if is_report and not asked:
-        changed = [report.verdicts[i] for i in report.worst_first if report.verdicts[i].severity is not None]
-        asked = [verdict.name for verdict in changed[:REPORTED_FEATURES]]
-    shown = [known.index(name) for name in asked[:MOST_FEATURES]]
+    shown = _shown(report, query, is_report=is_report)
     is_overview = is_report or not shown
     verdict = verdict_view(report, query, facts.links)
     past = Past.of(facts.history, report.evaluated_at, query.past_seconds)
@@ -185,6 +181,15 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         theme=(theme := query.theme or facts.theme),
         themes=[Choice(name, query.address(theme=name), name == theme) for name in THEMES],
     )
+
+
+def _shown(report: DriftReport, query: Query, *, is_report: bool) -> list[int]:
+    """Return the columns to show in full: those that are asked for, or in a report the worst that changed."""
+    known = report.baseline.names
+    asked = [known.index(name) for name in query.features if name in known]
+    if is_report and not asked:
+        asked = [i for i in report.worst_first if report.verdicts[i].severity is not None][:REPORTED_FEATURES]
+    return asked[:MOST_FEATURES]
 
 
 def _ranges(query: Query) -> list[Choice]:
