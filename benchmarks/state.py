@@ -6,6 +6,7 @@ see `state_versions`. Prints tables for benchmarks/README.md.
 
 from __future__ import annotations
 
+import json
 import platform
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from driftgauge.models.bundle import BUNDLE_FILE
 
 from benchmarks.load import missing_wrk
 from benchmarks.measuring import table
 from benchmarks.pairing import HEADS, Pairs
-from benchmarks.serving_models import LOGISTIC, fit
+from benchmarks.serving_models import LOGISTIC, Fitted, fit
 from benchmarks.serving_servers import Plan
 from benchmarks.state_library import baseline_file, catch_ups, evaluations, memories, package_of
 from benchmarks.state_serving import Versions, beside_one_worker, scrape_pairs, scraped, served
@@ -65,9 +67,19 @@ class Run:
         )
 
 
+def _fitted(run: Run, name: str) -> Fitted:
+    """Return a model whose bundle both versions can read: earlier ones refuse keys that they do not know."""
+    fitted = fit(LOGISTIC, FEATURES, run.folder / name, seed=run.seed, bodies=BODIES)
+    file = fitted.bundle / BUNDLE_FILE
+    content = json.loads(file.read_text("utf-8"))
+    content.get("performance", {}).pop("estimates", None)
+    file.write_text(json.dumps(content), "utf-8")
+    return fitted
+
+
 def serving(run: Run) -> str:
     """Return the table of requests."""
-    fitted = fit(LOGISTIC, FEATURES, run.folder / "model", seed=run.seed, bodies=BODIES)
+    fitted = _fitted(run, "model")
     found = [served(run.versions, workers, fitted, run.plan) for workers in SERVING_WORKERS]
     rows = [pairs.row() for own in found for pairs in (own.cpu_us, own.p99_ms, own.rate)]
     return "\n".join([table("State: requests", HEADS, rows), *(f"- {own.remark()}" for own in found), ""])
@@ -75,7 +87,7 @@ def serving(run: Run) -> str:
 
 def scrape(run: Run) -> str:
     """Return the tables of scrapes."""
-    fitted = fit(LOGISTIC, FEATURES, run.folder / "scraped", seed=run.seed, bodies=BODIES)
+    fitted = _fitted(run, "scraped")
     found = [
         turns
         for workers in SCRAPE_WORKERS

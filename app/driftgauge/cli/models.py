@@ -32,7 +32,11 @@ Who = Annotated[str | None, typer.Option(help="Who asks.", metavar="TEXT", show_
 Address = Annotated[str, typer.Option("--url", help="Address of the server.", metavar="URL")]
 TokenFile = Annotated[
     Path | None,
-    typer.Option(help="File that holds a token with the scope `admin`.", metavar="FILE", envvar=TOKEN_VARIABLE),
+    typer.Option(
+        help="File that holds a token: with the scope `read` to list, else `admin`.",
+        metavar="FILE",
+        envvar=TOKEN_VARIABLE,
+    ),
 ]
 DEFAULT_ADDRESS: Final = "http://127.0.0.1:8000"
 
@@ -43,7 +47,7 @@ def load(
     bundle: Annotated[
         str,
         typer.Argument(
-            help="Folder of the bundle, as the server sees it. A relative one counts from its bundle_folders.",
+            help="Folder of the bundle, as the server sees it; a relative path begins in the first of bundle_folders.",
             metavar="FOLDER",
         ),
     ],

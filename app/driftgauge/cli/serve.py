@@ -17,7 +17,7 @@ Given = Annotated[
     typer.Option(
         metavar="FILE",
         dir_okay=False,
-        help=f"TOML file of settings (or {CONFIG_VARIABLE}).",
+        help=f"TOML file of settings (or {CONFIG_VARIABLE}); it can give each of several models its own.",
         rich_help_panel="Settings",
     ),
 ]
@@ -31,7 +31,7 @@ Insecure = Annotated[
     bool,
     typer.Option(
         "--insecure",
-        help="Listen on an address that other machines can reach without tokens.",
+        help="Ask for no token on an address that other machines can reach.",
         rich_help_panel="Access",
     ),
 ]
