@@ -254,9 +254,13 @@ def test_without_the_scope_read_health_has_names_and_states_and_no_texts(ailing:
     assert str(tmp_path) in health["unusable_models"]["broken"]
     assert "tokens_not_read" in health["monitoring"]["problems"][0]
     assert health["worker"]["slot"] == 0
-    assert str(tmp_path) in ailing.client.get(paths[2], headers=bearer(TOKENS[Scope.READ])).text
+    body = {"instances": [[1.0]]}
+    for path in ("/models/broken/predict", "/v2/models/broken/infer"):
+        refused = ailing.client.post(path, json=body, headers=bearer(TOKENS[Scope.PREDICT]))
+        assert (refused.status_code, "broken could not be loaded: GET /models says why" in refused.text) == (503, True)
+    assert str(tmp_path) in ailing.client.get("/models", headers=bearer(TOKENS[Scope.READ])).text
     ailing.client.headers.update(bearer(TOKENS[Scope.READ]))
-    assert ailing.metric("http_requests_denied_total", reason="invalid_token") == 3
+    assert ailing.metric("http_requests_denied_total", reason="invalid_token") == 2
     assert ailing.metric("http_requests_denied_total", reason="missing_token") == 0
 
 

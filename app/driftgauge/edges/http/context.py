@@ -46,7 +46,10 @@ class ServerContext:
         found = self.models.live(name) if version is None else self.models.find(name, version)
         if found is None:
             if why := self.monitoring.unusable.get(name):
-                raise Refused(Reason.MODEL_UNUSABLE, f"the model {name} could not be loaded: {why}", {"field": "model"})
+                shown = "GET /models says why" if self.access.is_on else why  # the text may hold paths
+                raise Refused(
+                    Reason.MODEL_UNUSABLE, f"the model {name} could not be loaded: {shown}", {"field": "model"}
+                )
             if name not in names and self.monitoring.models.live(name):
                 message = f"{name} is served elsewhere: this server monitors it and does not predict"
                 raise Refused(Reason.NOT_FOUND, message, {"field": "model"})

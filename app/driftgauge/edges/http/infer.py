@@ -86,7 +86,7 @@ async def model(request: Request) -> Response:
 
 async def model_ready(request: Request) -> Response:
     """Return 200 once the model predicts, 503 while the server starts or stops."""
-    found = _named(request, in_full=context_of(request).access.shows(request.scope))
+    found = _named(request)
     if not isinstance(found, ServedModel):
         return found
     return _ready(context_of(request), {"name": found.model_name, "ready": True})
@@ -96,18 +96,13 @@ def _ready(context: ServerContext, body: Mapping[str, object]) -> Response:
     return json_response(body) if context.ready else _error(503, Reason.NOT_READY, NOT_READY).response()
 
 
-def _named(request: Request, *, in_full: bool = True) -> ServedModel | Response:
-    """Return the model that a request's path names, or the 404 answer to an unknown name or version.
-
-    Unless `in_full`, the answer does not say why a model could not be loaded: that text may hold paths.
-    """
+def _named(request: Request) -> ServedModel | Response:
+    """Return the model that a request's path names, or the 404 answer to an unknown name or version."""
     parameters = request.path_params
     try:
         return context_of(request).model(parameters["model_name"], parameters.get("model_version"))
     except Refused as error:
-        is_hidden = error.reason is Reason.MODEL_UNUSABLE and not in_full
-        message = f"the model {parameters['model_name']} could not be loaded" if is_hidden else error.message
-        return _error(status_of(error.reason), error.reason, message).response()
+        return _error(status_of(error.reason), error.reason, error.message).response()
 
 
 def _error(status: int, reason: Reason, message: str) -> Reply:
