@@ -41,5 +41,5 @@ def find(given: Given, expected: Sequence[tuple[str, str, float | None]], tmp_pa
 
 def series_of(name: str, labels: dict[str, str]) -> str:
     """Return a series with the labels that it needs; an empty one is left out."""
-    known = SERVER | (COLUMN if name.startswith("model_feature_") else {}) | labels
+    known = SERVER | (COLUMN if name.startswith(("model_feature_", "model_reference_feature_")) else {}) | labels
     return name + "{" + ", ".join(f'{label}="{value}"' for label, value in known.items() if value) + "}"

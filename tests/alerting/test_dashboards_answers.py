@@ -161,3 +161,34 @@ def test_the_verdict_on_an_outcome_is_shown_as_a_severity(own: int, severity: in
     verdict = asked("ground-truth", "Outcomes beside their limits")[4]
     click = {"outcome_name": "click"}
     find({"model_outcome_severity": [(click, own)]}, [(verdict, '{outcome_name="click"}', severity)], tmp_path)
+
+
+def test_changes_within_the_last_days_are_shown_beside_their_limit(tmp_path: Path) -> None:
+    rolling, training = ({"reference": own} for own in ("rolling", "training"))
+    given: Given = {
+        "model_reference_feature_psi_debiased": [(rolling, 0.25), (training, 7.0)],
+        "model_reference_feature_psi_threshold": [
+            ({**rolling, "severity": "warning"}, 0.5),
+            ({**rolling, "severity": "critical"}, 0.75),
+            ({**training, "severity": "warning"}, 0.1),
+        ],
+    }
+    relative, _ = asked("overview", "PSI against the last days")
+    shown = [(relative, '{feature_name="prediction"}', 0.5)]
+    both, limit = asked("feature-drift", "PSI against both references")
+    shown += [(both, '{reference="rolling"}', 0.25), (both, '{reference="training"}', 7.0)]
+    shown += [(limit, '{severity="warning"}', 0.5), (limit, '{severity="critical"}', 0.75)]
+    find(given, shown, tmp_path)
+
+
+def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reason(tmp_path: Path) -> None:
+    given: Given = {
+        "model_shadow_rows_total": [({"outcome": "agreed"}, "0+60x10"), ({"outcome": "differed"}, "0+30x10")],
+        "model_shadow_rows_dropped_total": [
+            ({"reason": "shadow_queue_full"}, "0+15x10"),
+            ({"reason": "shadow_failed"}, "0x10"),
+        ],
+    }
+    predicted, missed = asked("overview", "Rows of a shadow version")
+    found = [(predicted, '{outcome="agreed"}', 1.0), (predicted, '{outcome="differed"}', 0.5)]
+    find(given, [*found, (missed, '{reason="shadow_queue_full"}', 0.25)], tmp_path)

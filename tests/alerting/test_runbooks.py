@@ -142,8 +142,10 @@ STATED: dict[str, set[str]] = {
     "ModelMissingValues": {"1"},
     "ModelObservationsDropped": {"5"},
     "ModelPredictionsNotLogged": {"5"},
+    "ModelShadowRowsDropped": {"5"},
     "ModelUnseenCategories": {"1"},
 }
+ROWS_LOST = ("ModelObservationsDropped", "ModelPredictionsNotLogged", "ModelShadowRowsDropped")
 
 
 def written_numbers(alert: str) -> set[str]:
@@ -164,7 +166,7 @@ def test_the_numbers_that_pages_state_are_those_of_the_program() -> None:
     assert f"took more than {SLOW_SECONDS:.0f} seconds to arrive" in connections
     assert f"for {LIMITED_HOLD[:-1]} minutes" in PAGES.page("DriftgaugeCallerLimited")
     limited = ("DriftgaugeConnectionsRefused", "DriftgaugeCallerLimited")
-    for name in (*limited, "DriftgaugeLatencyHigh", "ModelObservationsDropped", "ModelPredictionsNotLogged"):
+    for name in (*limited, "DriftgaugeLatencyHigh", *ROWS_LOST):
         ranges = {found for rule in rules_of(name) for found in re.findall(r"\[(\w+)\]", rule["expr"])}
         assert ranges == {"5m"}, f"the page of {name} says 5 minutes"
         assert re.search(r"\b5\sminutes", PAGES.page(name))

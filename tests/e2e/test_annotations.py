@@ -76,6 +76,10 @@ model_release_latency_change_ratio{MODEL,percentile="99"} 1.5
 model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
 model_release_change_threshold_ratio{MODEL,severity="critical"} 1
 model_available{model_name="broken"} 0
+model_shadow_rows_dropped_total{MODEL,reason="shadow_queue_full"} RISING
+model_reference_feature_drift_severity{MODEL,feature_name="temp",reference="rolling"} 2
+model_reference_feature_psi_debiased{MODEL,feature_name="temp",reference="rolling"} 0.31
+model_reference_feature_psi_threshold{MODEL,feature_name="temp",reference="rolling",severity="warning"} 0.1
 """
 TEXTS: Final = """
 DriftgaugeDown: No server answers. Predictions and drift monitoring have stopped. No server of driftgauge has
@@ -120,6 +124,10 @@ ModelReleaseWorse: A new version is slower than the one before, or fails more. d
     prediction than the version before.
 ModelUnavailable: A model could not be loaded. 127.0.0.1:# could not load broken when it started. Requests for it
     get 503; the other models are served.
+ModelRecentChange: temp of delay 1 has changed within the last days. Its PSI against the rolling reference is 0.31
+    (limit: 0.10). It is a size, not evidence.
+ModelShadowRowsDropped: A shadow version misses rows. About # rows in the last 5m were not predicted by the shadow
+    delay 1 (shadow_queue_full). The live version has answered them.
 Watchdog: Always fires: it shows that alerts arrive. Prometheus evaluates rules and reaches Alertmanager. An
     outside service should raise the alarm when this alert stops arriving.
 """

@@ -52,7 +52,11 @@ def _inhibitions(options: MonitoringOptions) -> list[dict[str, Any]]:
         _inhibit('severity="critical"', 'severity=~"warning|info"', same),
         _inhibit('alertname="DriftgaugeDown"', 'alertname!="DriftgaugeDown"', ["job"]),
         _inhibit('alertname="DriftgaugeServerDown"', 'alertname="ModelEvaluationStale"', [*options.by, "instance"]),
-        _inhibit('alertname=~"ModelMissingValues|ModelUnseenCategories"', 'alertname="ModelFeatureDrift"', feature),
+        _inhibit(
+            'alertname=~"ModelMissingValues|ModelUnseenCategories"',
+            'alertname=~"ModelFeatureDrift|ModelRecentChange"',
+            feature,
+        ),
     ]
 
 

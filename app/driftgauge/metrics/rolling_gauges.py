@@ -18,7 +18,8 @@ from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.series import FEATURE, Labels
 
 REFERENCE: Final = "reference"
-REFERENCES: Final = ("training", "rolling")
+ROLLING: Final = "rolling"
+REFERENCES: Final = ("training", ROLLING)
 _MAIN: Final = "of the main window, by reference: the baseline of the `training`, or the days before (`rolling`)."
 
 

@@ -50,6 +50,13 @@ def test_a_large_change_is_a_warning_and_never_more() -> None:
     assert found.effects[0] > 10.0
 
 
+def test_a_column_that_raises_no_alert_has_severity_info() -> None:
+    policy = Policy(windows=(500, 2_000), columns={"age": ColumnPolicy(alert=False)})
+    found = compared(report_on(age=40.0, policy=policy))
+    assert found.severities == ("info", None, None, None)
+    assert (found.severity, found.changed) == ("info", ("age",))
+
+
 def test_the_numbers_are_those_of_the_definition() -> None:
     report = report_on(age=58.0)
     found = compared(report)

@@ -106,3 +106,15 @@ def test_without_the_setting_there_is_no_reference(binary: Example, tmp_path: Pa
     with served(binary, state_dir=tmp_path, prediction_log=True) as running:
         assert running.context.monitoring.model().rolling is None
         assert running.status()["references"] is None
+
+
+def test_by_the_clock_of_events_no_day_is_counted_before_the_first_event(
+    binary: Example, tmp_path: Path, clock: Clock
+) -> None:
+    options: dict[str, Any] = {"reference": "rolling", "rolling_reference_refresh_seconds": 1e9, "clock": "event"}
+    with served(binary, now=clock, state_dir=tmp_path, **options) as running:
+        assert not loop_of(running).step()
+        assert not list(tmp_path.rglob("rolling-*"))
+        stamps = ["2023-11-14T12:00:00Z"] * 10
+        running.predict({"data": binary.rows(10), "timestamps": stamps}).raise_for_status()
+        assert loop_of(running).step()

@@ -1,4 +1,4 @@
-"""Alerts on drift: they follow the severity of each column's verdict."""
+"""Alerts on drift: they follow the severity of each column's verdict, and of its change within the last days."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from driftgauge.alerting.alerts.alert import FEATURE, Alert
-from driftgauge.alerting.alerts.templates import MODEL
+from driftgauge.alerting.alerts.templates import MODEL, asked
 from driftgauge.alerting.drift_details import details_text
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
+from driftgauge.metrics.rolling_gauges import REFERENCE, ROLLING
 
 SCORES: Final = "|".join(RESERVED)
 COLUMNS: Final = (
@@ -22,7 +23,7 @@ COLUMNS: Final = (
 
 
 def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
-    """Yield the alerts on features and on the model's own scores."""
+    """Yield the alerts on features and on the model's own scores, and on changes within the last days."""
     for severity in LIMITS:
         for name, match, summary in COLUMNS:
             yield Alert(
@@ -35,6 +36,32 @@ def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
                 dashboard=FEATURE,
                 keeps=("model_name", "model_version", "feature_name"),
             )
+    yield _recent_change(options)
+
+
+def _recent_change(options: MonitoringOptions) -> Alert:
+    """Return the alert on columns that differ from the rolling reference, by size alone: a warning and never more."""
+    scope, window = Scope(options.by), options.window
+    rolling = f'{REFERENCE}="{ROLLING}"'
+    lasting = f"min_over_time(model_reference_feature_drift_severity{{{rolling}}}[{window}])"
+    level = 1 + SEVERITIES.index("warning")
+    psi, limit = (
+        asked("max", f"last_over_time(model_reference_feature_psi_{what}[{window}])", options)
+        for what in (f"debiased{{%s, {rolling}}}", f'threshold{{%s, {rolling}, severity="warning"}}')
+    )
+    value = "{{ . | first | value | printf `%.2f` }}"
+    return Alert(
+        "ModelRecentChange",
+        "warning",
+        f"max by ({scope.feature()}) (\n  {lasting}\n  {scope.answering(window)}\n) >= {level}",
+        options.hold,
+        f"{{{{ $labels.feature_name }}}} of {MODEL} has changed within the last days.",
+        f"{{{{ with {psi} }}}}Its PSI against the rolling reference is {value}{{{{ end }}}}"
+        f"{{{{ with {limit} }}}} (limit: {value}){{{{ end }}}}. It is a size, not evidence.",
+        dashboard=FEATURE,
+        keeps=("model_name", "model_version", "feature_name"),
+        labels={REFERENCE: ROLLING},
+    )
 
 
 def _expr(options: MonitoringOptions, severity: Limit, columns: str) -> str:

@@ -34,13 +34,17 @@ class RollingReport:
 
     @property
     def severities(self) -> tuple[Severity | None, ...]:
-        """The severity of each column: warning for a large change, and never more."""
-        return tuple("warning" if effect >= 1.0 else None for effect in self.effects.tolist())
+        """The severity of each column: warning for a large change, info if the column raises no alert."""
+        policy = self.report.policy
+        return tuple(
+            None if not effect >= 1.0 else "warning" if policy.column(name).alert else "info"
+            for name, effect in zip(self.report.baseline.names, self.effects.tolist(), strict=True)
+        )
 
     @property
     def severity(self) -> Severity | None:
         """The severity of the worst column; it is no part of the model's verdict."""
-        return "warning" if any(self.severities) else None
+        return next((own for own in ("warning", "info") if own in self.severities), None)
 
     @property
     def changed(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from math import nan
 from typing import Any, Final
 from uuid import uuid4
 
@@ -176,17 +177,14 @@ class ModelMonitoring:
         files, monitor = self.rolling_files, self.monitor
         if files is None:
             return None
-        options = RollingOptions(
-            self.settings.rolling_reference_days,
-            self.settings.rolling_reference_refresh_seconds,
-            self.settings.windows[-1],
-        )
+        own = self.settings
+        options = RollingOptions(own.rolling_reference_days, own.rolling_reference_refresh_seconds, own.windows[-1])
         return RollingLoop(
             lambda: RollingMonitor(
                 log.store(), self.model_name, monitor.baseline, files, monitor.history.read, options
             ),
             self.problems,
-            lambda: monitor.clock.now(self.store.latest_at, self.clock()),
+            lambda: monitor.clock.now(self.store.latest_at, nan if monitor.clock.name == "event" else self.clock()),
             refresh_seconds=options.refresh_seconds,
         )
 

@@ -33,6 +33,7 @@ def psi() -> list[AnyPanel]:
 def other_statistics() -> list[AnyPanel]:
     """Return the panels on distances, the p-value and the rows behind them."""
     return [
+        _references(),
         *_distances(),
         lines(
             Text("p-value", "Probability of bins at least this different if nothing changed and rows are independent, "
@@ -54,6 +55,18 @@ def other_statistics() -> list[AnyPanel]:
             _of_window("min", "model_feature_value_rows", "{{window}} with a number"), width=24, log=True, many=True,
         ),
     ]  # fmt: skip
+
+
+def _references() -> AnyPanel:
+    where = f'{COLUMN_IS}, reference="rolling"'
+    return lines(
+        Text("PSI against both references", "Noise-corrected PSI of the main window against the baseline of the "
+             "training, and against the rows of the last days (rolling), on the worst server. Bad: rolling above its "
+             "limit for long: the column has changed within the last days.", NUMBER),
+        Query(f"max by (reference) (model_reference_feature_psi_debiased{{{COLUMN_IS}}})", "{{reference}}"),
+        limits("model_reference_feature_psi_threshold", where), width=24,
+        empty="no rolling reference: set DRIFTGAUGE_REFERENCE=rolling, and wait until days are counted",
+    )  # fmt: skip
 
 
 def _distances() -> list[AnyPanel]:

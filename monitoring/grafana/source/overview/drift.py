@@ -12,6 +12,12 @@ from ..panels import NUMBER, PLAIN, AnyPanel, Text, column, feature_url, lines, 
 from ..queries import MODEL_IS, Query, largest
 
 CORRELATION: Final = f"max by (feature_name) (model_feature_correlation_change_z{{{MODEL_IS}}})"
+_ROLLING: Final = f'{MODEL_IS}, reference="rolling"'
+RECENT: Final = (
+    f"model_reference_feature_psi_debiased{{{_ROLLING}}} / ignoring (severity) "
+    f'model_reference_feature_psi_threshold{{{_ROLLING}, severity="warning"}}'
+)
+"""PSI against the last days, in units of its warning threshold."""
 SHOWN: Final = 20
 NEAREST: Final = largest(f"({SEVERITY} + on (feature_name) {EVIDENCE} / 1000)", SHOWN)
 """The columns that are nearest to drift at the end of the time range."""
@@ -19,11 +25,10 @@ NEAREST: Final = largest(f"({SEVERITY} + on (feature_name) {EVIDENCE} / 1000)", 
 
 def drift() -> list[AnyPanel]:
     """Return the panels on all columns, each linked to its own dashboard."""
-    linked = [_severities(), _sizes(), _evidence(), _correlations()]
+    linked = [_severities(), _sizes(), _evidence(), _recent(), _correlations()]
     for panel in linked:
         panel.data_links([build.DashboardLink("Feature drift").url(feature_url("${__field.labels.feature_name}"))])
-    severities, sizes, evidence, correlations = linked
-    return [severities, sizes, evidence, correlations, _pair()]
+    return [*linked, _pair()]
 
 
 def _severities() -> AnyPanel:
@@ -52,6 +57,17 @@ def _evidence() -> AnyPanel:
              "false-alarm budget. Bad: at the limit and above. Once raised, it clears at 1 below the limit.", NUMBER),
         Query(largest(EVIDENCE), "{{feature_name}}"),
         Query(f"min(model_feature_evidence_threshold_log10{{{MODEL_IS}}})", "limit"), width=12, height=9, many=True,
+    )  # fmt: skip
+
+
+def _recent() -> AnyPanel:
+    return lines(
+        Text("PSI against the last days", "Noise-corrected PSI of the main window against the rows of the last days, "
+             "in units of its warning limit: the ten largest columns, each on its worst server. It shows new changes; "
+             "one that is long known is no part of it. Bad: 1 and above for long, which raises an alert.", NUMBER),
+        Query(largest(f"max by (feature_name) ({RECENT})"), "{{feature_name}}"),
+        Query("vector(1)", "limit"), width=24, many=True,
+        empty="no rolling reference: set DRIFTGAUGE_REFERENCE=rolling, and wait until days are counted",
     )  # fmt: skip
 
 

@@ -30,7 +30,20 @@ def predictions() -> list[AnyPanel]:
                  "is answered with status 500.", ROWS_RATE),
             Query(rate_by("reason", "model_prediction_failures_total", MODEL_IS), "{{reason}}"), width=12,
         ),
+        _shadow(),
     ]  # fmt: skip
+
+
+def _shadow() -> AnyPanel:
+    predicted, dropped = (rate(f"model_shadow_rows{what}_total", MODEL_IS) for what in ("", "_dropped"))
+    return lines(
+        Text("Rows of a shadow version", "Rows that the chosen version predicted as a shadow each second, by whether "
+             "it agreed with the live version, and rows that it missed, by reason. Bad: any that it missed for long, "
+             "which raises an alert: the comparison lacks them.", ROWS_RATE),
+        Query(f"sum by (outcome) ({predicted})", "{{outcome}}"),
+        Query(f"sum by (reason) ({dropped}) > 0", "missed: {{reason}}"), width=24, height=6,
+        empty="the chosen version is no shadow",
+    )  # fmt: skip
 
 
 def _mean() -> AnyPanel:

@@ -46,7 +46,9 @@ class RollingDays(Documented):
     """The main window against the days before."""
 
     model_config = ConfigDict(extra="allow")  # `from` is a word of Python
-    severity: Severity | None = Field(description="Warning if a column's change is large, and never more.")
+    severity: Severity | None = Field(
+        description="Warning if a column's change is large, info if none of these columns raises alerts."
+    )
     window: str
     changed: list[str] = Field(description="Columns with a large change, the largest first.")
     to: str | None = Field(description="End of the newest day (UTC); null while there are too few rows.")
