@@ -18,8 +18,8 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.edges.formats.prediction_ids import time_ordered_ids
 from driftgauge.errors import Reason
 from driftgauge.monitor.capture import Answered
-from driftgauge.predictions.database import sqlite_file
 from driftgauge.predictions.description import Described
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.log import LogOptions, PredictionLog
 from driftgauge.predictions.recorder import Kept
 from driftgauge.predictions.rows import LoggedFeature, LoggedModel

@@ -68,7 +68,7 @@ CALLERS = (50.0, 8.0, 0.25)
 
 OURS = ("model_", "http_", "prediction_log_", "process_")
 
-LOGGED = (12.0, 50_000.0, 3e8, 2e9, 5e10, 1e9)
+LOGGED = (12.0, 50_000.0, 3e8, 2e9, 5e10, 1e9, 1.0)
 """Numbers of the prediction log, in the order of `LOG_GAUGES`."""
 PER_SAMPLE = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
 

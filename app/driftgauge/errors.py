@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 
@@ -338,6 +339,22 @@ class LedgerUnavailable(LedgerError):
 
 class PredictionLogError(DriftgaugeError):
     """The prediction log cannot be opened, read or written; the message says what to do."""
+
+
+class PredictionLogAway(PredictionLogError):
+    """The database of the prediction log does not answer, is locked, or has no room: it may work later."""
+
+
+class PredictionLogDamaged(PredictionLogError):
+    """The file of the prediction log is damaged."""
+
+    def __init__(self, message: str, file: Path) -> None:
+        super().__init__(message)
+        self.file: Final = file
+
+
+class PredictionLogReplaced(PredictionLogError):
+    """The prediction log goes on in another file, because this one is damaged: open it again."""
 
 
 class IngestError(DriftgaugeError):

@@ -264,6 +264,7 @@ ELSEWHERE = {
     *("model_label_timestamp_seconds", "model_label_age_threshold_seconds", "model_outcome_severity"),
     *("model_performance_severity", "prediction_log_disk_free_bytes", "prediction_log_disk_free_threshold_bytes"),
     *("model_release_latency_change_ratio", "model_release_error_change_ratio", "model_available"),
+    "prediction_log_damaged_files",
     *("model_shadow_rows_dropped_total", 'model_reference_feature_drift_severity{reference="rolling"}'),
 }
 """What this chain does not have: ground truth, a log on a disk, other versions, several models, a rolling reference."""

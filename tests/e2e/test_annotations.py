@@ -72,6 +72,7 @@ model_outcome_severity{MODEL,outcome_name="revenue"} 2
 model_prediction_log_dropped_total{MODEL,reason="prediction_log_failed"} RISING
 prediction_log_disk_free_bytes 1048576
 prediction_log_disk_free_threshold_bytes 2097152
+prediction_log_damaged_files 1
 model_release_latency_change_ratio{MODEL,percentile="99"} 1.5
 model_release_change_threshold_ratio{MODEL,severity="warning"} 0.5
 model_release_change_threshold_ratio{MODEL,severity="critical"} 1
@@ -97,6 +98,8 @@ DriftgaugeCallerLimited: A server has been refusing requests of a caller that re
 DriftgaugeDiskNearlyFull: The disk of the prediction log is nearly full. 127.0.0.1:# has 1MiB of disk left. At half
     of the threshold (prediction_log_disk_free_threshold_bytes) predictions are no longer logged; they are still
     answered.
+DriftgaugePredictionLogDamaged: A database of the prediction log is damaged. 127.0.0.1:# goes on with its
+    prediction log in a new file (damaged so far: 1). Predictions and labels in a damaged file are not read any more.
 ModelFeatureDrift: temp of delay 1 has drifted from the reference. 94.5% of rows above the reference's largest
     value (reference: 0%). Since 2026-01-01 00:00:00 +0000 UTC. The change is 3.1 times its limit.
 ModelPredictionDrift: The predictions of delay 1 have drifted from those on held-out rows. mean 0.6149 (reference:
@@ -124,8 +127,8 @@ ModelReleaseWorse: A new version is slower than the one before, or fails more. d
     prediction than the version before.
 ModelUnavailable: A model could not be loaded. 127.0.0.1:# could not load broken when it started. Requests for it
     get 503; the other models are served.
-ModelRecentChange: temp of delay 1 has changed within the last days. Its PSI against the rolling reference is 0.31
-    (limit: 0.10). It is a size, not evidence.
+ModelRecentChange: temp of delay 1 has changed within the last days. Its values differ from those of the last
+    days: 3.1 times the limit of PSI. Whether they differ from the reference of delay 1, other alerts say.
 ModelShadowRowsDropped: A shadow version misses rows. About # rows in the last 5m were not predicted by the shadow
     delay 1 (shadow_queue_full). The live version has answered them.
 Watchdog: Always fires: it shows that alerts arrive. Prometheus evaluates rules and reaches Alertmanager. An

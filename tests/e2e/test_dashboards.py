@@ -40,8 +40,8 @@ DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 BOARDS: Final = load()
 ONLY_OF_SEVERAL_MODELS: Final = {"Models loaded"}
 """Panels that stay empty for a server with one model."""
-ONLY_OF_SHADOWS: Final = {"Rows of a shadow version"}
-"""Panels that stay empty for a version that answers."""
+ONLY_WITH_OTHERS: Final = {"Rows of a shadow version", "PSI against the last days", "PSI against both references"}
+"""Panels that stay empty without a shadow and a rolling reference; test_dashboards_answers has their answers."""
 NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
 """Panels that stay empty for a model of two classes."""
 LIMITS: Final = '[0.6, 0.55], "above": [0.98, 0.99]'
@@ -56,15 +56,6 @@ TRUTH: Final = {
 }
 """Settings of the server that gets ground truth."""
 HOURS_AGO: Final = 3 * 3_600.0
-ROLLING: Final = {
-    "DRIFTGAUGE_CLOCK": "event",
-    "DRIFTGAUGE_REFERENCE": "rolling",
-    "DRIFTGAUGE_ROLLING_REFERENCE_DAYS": "7",
-    "DRIFTGAUGE_ROLLING_REFERENCE_REFRESH_SECONDS": "1",
-    "DRIFTGAUGE_PREDICTION_LOG_DURABILITY": "acknowledged",
-}
-"""Settings of the server that compares its rows with the last days."""
-DAYS_AGO: Final = 3 * 86_400.0
 ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
 """Panels that stay empty as long as a server exposes the main window alone."""
 
@@ -93,11 +84,10 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
     )
     write(options, folder)
     known = {**ALL, **TRUTH, "DRIFTGAUGE_STATE_DIR": str(folder / "state")}
-    rolling = {**ALL, **ROLLING, "DRIFTGAUGE_STATE_DIR": str(folder / "rolling")}
     with contextlib.ExitStack() as started:
         apps = [
             started.enter_context(server(bundles[name], port, folder / f"{port}.log", **env))
-            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (known, rolling, {}), strict=True)
+            for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (known, ALL, {}), strict=True)
         ]
         await_answer(*apps)
         configured, data, log = folder / "prometheus", folder / "data", folder / "prometheus.log"
@@ -115,8 +105,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
             [{"prediction_id": own, "label": i % 3 == 0, "outcomes": {"click": i % 4 > 0}} for i, own in labelled]
         )
         watched.drifted.send(moved[:1], time.time())  # by the clock of events the hour of the others is over now
-        watched.quiet.send(rows(11, 2_000), time.time() - DAYS_AGO)
-        watched.quiet.send(rows(8, 2_000), time.time())
+        watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
         # Whichever test comes first, the verdicts have been scraped.
         drifted_columns = f'count(model_feature_drift_severity{{model_name="{MODEL}"}} >= 2)'
@@ -124,7 +113,6 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         seen(lambda: prometheus.value(f'model_evaluated_features{{model_name="{OTHER}"}}'))
         seen(lambda: prometheus.value(f'model_performance_severity{{model_name="{MODEL}"}}'), lambda level: level == 3)
         seen(lambda: prometheus.value("model_outcome_rows"), lambda count: count == len(labelled))  # once a minute
-        seen(lambda: prometheus.value('model_reference_feature_rows{reference="rolling",feature_name="prediction"}'))
         yield watched
 
 
@@ -172,7 +160,7 @@ def empty(watched: Watched, uid: str) -> list[str]:
     return [
         title
         for title, target in targets(uid)
-        if title not in NOT_OF_TWO_CLASSES | ONLY_OF_SEVERAL_MODELS | ONLY_OF_SHADOWS
+        if title not in NOT_OF_TWO_CLASSES | ONLY_OF_SEVERAL_MODELS | ONLY_WITH_OTHERS
         and not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
     ]
 

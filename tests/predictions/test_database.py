@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from driftgauge.errors import PredictionLogError
-from driftgauge.predictions.database import open_postgres, open_sqlite, place_of, reading, sqlite_file
+from driftgauge.predictions.database import open_postgres, open_sqlite, place_of, reading
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.store import PredictionStore
 
 

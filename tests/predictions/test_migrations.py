@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.compaction import compact
-from driftgauge.predictions.database import open_sqlite, reading, sqlite_file, writing
+from driftgauge.predictions.database import open_sqlite, reading, writing
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.migrations import MIGRATIONS, migrate
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.schema import metadata, schema_version

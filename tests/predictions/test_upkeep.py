@@ -7,7 +7,8 @@ import pytest
 from driftgauge.common.private_files import FileLock
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions import upkeep as upkeep_module
-from driftgauge.predictions.database import reading, sqlite_file
+from driftgauge.predictions.database import reading
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.retention import Limits, used_bytes
 from driftgauge.predictions.schema import day_files

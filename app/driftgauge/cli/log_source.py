@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from driftgauge.errors import PredictionLogError
-from driftgauge.predictions.database import sqlite_file
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.store import PredictionStore
 from driftgauge.settings.options import load
 

@@ -160,7 +160,7 @@ class ServerFacts:
     workers: Sequence[WorkerFacts] = ()
     caller_limits: Sequence[float | None] = (None, None, None)
     """What one caller may ask of a worker, in the order of `CALLER_LIMITS`; None without a limit."""
-    prediction_log: Sequence[float | None] = (None,) * 6
+    prediction_log: Sequence[float | None] = (None,) * 7
     """Size and limits of the prediction log, in the order of `LOG_GAUGES`; None where they are not known."""
     available: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     """Whether each model, by name and version, could be loaded; empty where there is only one."""

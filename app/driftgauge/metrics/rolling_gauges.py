@@ -18,8 +18,7 @@ from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.series import FEATURE, Labels
 
 REFERENCE: Final = "reference"
-ROLLING: Final = "rolling"
-REFERENCES: Final = ("training", ROLLING)
+REFERENCES: Final = ("training", "rolling")
 _MAIN: Final = "of the main window, by reference: the baseline of the `training`, or the days before (`rolling`)."
 
 

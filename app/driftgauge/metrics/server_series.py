@@ -143,5 +143,10 @@ LOG_GAUGES: Final = (
         "gauge",
         "Free space below which an alert is raised. At half of it predictions are no longer logged.",
     ),
+    Declared(
+        "prediction_log_damaged_files",
+        "gauge",
+        "Damaged databases that lie beside the prediction log, which goes on in a new one; absent for PostgreSQL.",
+    ),
 )
 """In the order of `ServerFacts.prediction_log`."""

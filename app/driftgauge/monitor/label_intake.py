@@ -127,7 +127,7 @@ class LabelIntake:
         self._thread.shutdown(cancel_futures=True)
 
     def _store(self) -> LabelStore:
-        if self._opened is None:
+        if self._opened is None or self._opened.is_replaced:
             self._opened = self._opener()
         return self._opened
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
-from driftgauge.errors import PredictionLogError
+from driftgauge.errors import PredictionLogError, PredictionLogReplaced
 from driftgauge.monitor.problems import LOG_PROBLEM, Problems
 
 REST_FACTOR: Final = 10.0
@@ -63,6 +63,8 @@ class StepLoop(Generic[Work]):
             try:
                 is_left = await asyncio.get_running_loop().run_in_executor(self.thread, self.step)
                 self._problems.resolve(self._problem)
+            except PredictionLogReplaced:  # begin again, in the new file
+                self.work, is_left = None, True
             except PredictionLogError as error:  # one problem, though several need the log
                 self._problems.record(LOG_PROBLEM, error)
             except Exception as error:

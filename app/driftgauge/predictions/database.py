@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from driftgauge.common.private_files import make_private, opened
-from driftgauge.errors import PredictionLogError
+from driftgauge.errors import PredictionLogAway, PredictionLogDamaged, PredictionLogError, PredictionLogReplaced
+from driftgauge.predictions.generations import days_of, is_damage, is_replaced
 
-FOLDER: Final = "predictions"
-FILE: Final = "log.sqlite3"
-DAYS: Final = "days"
 BUSY_SECONDS: Final = 30.0
 """How long a writer waits for another process that writes."""
 CHECKPOINT_PAGES: Final = 4_000
@@ -28,14 +26,9 @@ _WRITES: Final = "driftgauge_writes"
 POSTGRES: Final = "postgresql+psycopg"
 
 
-def sqlite_file(state_folder: Path) -> Path:
-    """Return the file of the embedded database in a state folder."""
-    return state_folder / FOLDER / FILE
-
-
 def days_folder(engine: Engine) -> Path | None:
     """Return the folder of the Parquet files beside a SQLite file; None for PostgreSQL, which keeps them itself."""
-    return Path(str(engine.url.database)).parent / DAYS if engine.dialect.name == "sqlite" else None
+    return days_of(Path(str(engine.url.database))) if engine.dialect.name == "sqlite" else None
 
 
 def open_sqlite(path: Path, *, durable: bool = False) -> Engine:
@@ -57,7 +50,13 @@ def open_sqlite(path: Path, *, durable: bool = False) -> Engine:
     )
     event.listen(engine, "connect", lambda raw, _: _prepare(raw, durable=durable))
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "checkout", lambda *_: _refuse_replaced(engine))
     return engine
+
+
+def _refuse_replaced(engine: Engine) -> None:
+    if is_replaced(engine):
+        raise PredictionLogReplaced(f"the prediction log {place_of(engine)} is damaged, and goes on in another file")
 
 
 def _prepare(raw: sqlite3.Connection, *, durable: bool) -> None:
@@ -88,11 +87,19 @@ def open_postgres(url: str) -> Engine:
     if parsed.get_backend_name() != "postgresql":
         raise PredictionLogError(_WRONG_URL)
     try:
-        return create_engine(parsed.set(drivername=POSTGRES), pool_size=4, max_overflow=8, pool_pre_ping=True)
+        from driftgauge.predictions.bounded_postgres import CONNECT_SECONDS, BoundedConnection
+
+        engine = create_engine(parsed.set(drivername=POSTGRES), pool_size=4, max_overflow=8, pool_pre_ping=True)
     except ImportError as error:
         raise PredictionLogError(
             "the prediction log in PostgreSQL needs psycopg: pip install 'driftgauge[postgres]'"
         ) from error
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_: object, __: object, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
+        return BoundedConnection.connect(*arguments, **{"connect_timeout": CONNECT_SECONDS, **options})
+
+    return engine
 
 
 _WRONG_URL: Final = "prediction_log_url: give a URL such as postgresql://user:password@host/database"
@@ -114,14 +121,17 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def explained(engine: Engine) -> Iterator[None]:
-    """Turn an error of the database into a PredictionLogError."""
+    """Turn an error of the database into a PredictionLogError, which says whether it may pass, and of damage."""
     try:
         yield
     except SQLAlchemyError as error:
         cause: Any = error.orig if isinstance(error, DBAPIError) else error
         said = str(cause).strip().splitlines()
-        why = said[0] if said else type(cause).__name__
-        raise PredictionLogError(f"the prediction log ({place_of(engine)}): {why}") from error
+        why = f"the prediction log ({place_of(engine)}): {said[0] if said else type(cause).__name__}"
+        if is_damage(cause):
+            raise PredictionLogDamaged(why, Path(str(engine.url.database))) from error
+        may_pass = isinstance(error, OperationalError | InterfaceError)
+        raise (PredictionLogAway if may_pass else PredictionLogError)(why) from error
 
 
 def place_of(engine: Engine) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, u
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.drift.performance.outcomes import OutcomeSums
 from driftgauge.predictions.database import reading, writing
+from driftgauge.predictions.generations import is_replaced
 from driftgauge.predictions.ids import is_sampled
 from driftgauge.predictions.labels import (
     LABEL,
@@ -81,6 +82,11 @@ class LabelStore:
             self.model: Final[int] = connection.execute(
                 select(versions.c.model).where(versions.c.version == version)
             ).scalar_one()
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the log goes on in another file."""
+        return is_replaced(self._engine)
 
     # ------------------------------------------------------------ writing
 

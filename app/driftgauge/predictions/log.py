@@ -11,9 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
 from driftgauge.common.shared_text import SharedText
-from driftgauge.predictions.database import sqlite_file
+from driftgauge.errors import PredictionLogDamaged
 from driftgauge.predictions.description import Described
+from driftgauge.predictions.generations import damaged_files, is_damage, is_replaced, replace_damaged, sqlite_file
 from driftgauge.predictions.look import LogLook, SharedLook
 from driftgauge.predictions.recorder import Counts, ModelRecorder
 from driftgauge.predictions.retention import Limits
@@ -26,6 +30,8 @@ ALERT_FACTOR: Final = 2
 """Free disk space raises an alert below this multiple of the space at which logging stops."""
 STALE_SECONDS: Final = 60.0
 """Age of a look at the log from which each worker looks at the free disk space itself."""
+OPENING_SECONDS: Final = 1.0
+"""Longest wait at the end for a thread that opens the database."""
 MOST_READS: Final = 16
 """Requests that wait for the thread that reads."""
 
@@ -70,6 +76,8 @@ class LogFacts:
     max_age_seconds: float
     free_threshold_bytes: int | None
     """Free space below which an alert is raised; None for a database elsewhere."""
+    damaged_files: int | None
+    """Damaged databases beside the log; None for a database elsewhere."""
 
 
 class ModelLog:
@@ -89,6 +97,10 @@ class ModelLog:
     def written(self) -> Future[None]:
         """Return what is done once all that is queued now is written, or could not be."""
         return self._writer.written()
+
+    def let_go(self) -> None:
+        """Let answers wait no longer, until rows are written again."""
+        self._writer.let_go()
 
 
 class PredictionLog:
@@ -129,16 +141,49 @@ class PredictionLog:
         """Answers requests that read the log."""
         self.reads: Final = threading.BoundedSemaphore(MOST_READS)
         """Is held by each of them."""
+        self._failed: Final = failed
         self._opening = threading.Lock()
         self._store: PredictionStore | None = None
+        self._damaged: Path | None = None
+        """The file in which somebody has found damage."""
 
     def store(self) -> PredictionStore:
-        """Return the open database; PredictionLogError if it cannot be used now. It may wait: call it in a thread."""
+        """Return the open database; PredictionLogError if it cannot be used now. It may wait: call it in a thread.
+
+        A damaged file stays where it is, and the log goes on in a new one.
+        """
         with self._opening:
+            if self._store is not None and (self._damaged or is_replaced(self._store.engine)):
+                self._store.close()
+                self._store = None
+            if self._damaged is not None:
+                self._replace(self._damaged)
             if self._store is None:
-                own = self.options
-                self._store = PredictionStore.open(own.state_folder, own.url, durable=own.acknowledges)
+                self._store = self._opened()
             return self._store
+
+    def _opened(self) -> PredictionStore:
+        own = self.options
+        try:
+            store = PredictionStore.open(own.state_folder, own.url, durable=own.acknowledges)
+        except PredictionLogDamaged as error:
+            self._replace(error.file)
+            store = PredictionStore.open(own.state_folder, own.url, durable=own.acknowledges)
+        event.listen(store.engine, "handle_error", partial(self._look, store.engine))
+        return store
+
+    def _look(self, engine: Engine, context: ExceptionContext) -> None:
+        """Notice damage, whoever finds it; the next use of the log goes on in a new file."""
+        if is_damage(context.original_exception) and not is_replaced(engine):
+            self._damaged = Path(str(engine.url.database))
+
+    def _replace(self, file: Path) -> None:
+        """Begin the file after a damaged one, unless another process has."""
+        if replace_damaged(file):
+            self._failed(
+                PredictionLogDamaged(f"{file} is damaged, and stays where it is. The log goes on in a new file", file)
+            )
+        self._damaged = None
 
     def of_model(self, own: Described, counts: Counts, source: str = SOURCES[0]) -> ModelLog:
         """Return the way of a model version's predictions into the log; `source` is one of SOURCES."""
@@ -157,6 +202,7 @@ class PredictionLog:
             max_bytes=own.max_bytes,
             max_age_seconds=own.max_age_seconds,
             free_threshold_bytes=None if own.folder is None else ALERT_FACTOR * own.min_free_bytes,
+            damaged_files=None if own.folder is None else damaged_files(own.folder),
         )
 
     def _free_bytes(self, look: LogLook | None) -> int | None:
@@ -177,7 +223,8 @@ class PredictionLog:
         self.upkeep.close(0.0)
         self.reading.shutdown(wait=False, cancel_futures=True)
         self.writer.close(seconds)
-        with self._opening:
+        if self._opening.acquire(timeout=OPENING_SECONDS):  # or a thread waits for a database that does not answer
             if self._store is not None:
                 self._store.close()
                 self._store = None
+            self._opening.release()

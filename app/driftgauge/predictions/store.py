@@ -13,7 +13,8 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Table, and_, insert, select
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.predictions.database import open_postgres, open_sqlite, reading, sqlite_file, writing
+from driftgauge.predictions.database import open_postgres, open_sqlite, reading, writing
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.joined_labels import outcome_names
 from driftgauge.predictions.labels import LABEL
 from driftgauge.predictions.migrations import migrate
@@ -34,6 +35,7 @@ class PredictionStore:
     def __init__(self, engine: Engine) -> None:
         """Use a database, and bring its tables to the newest schema; PredictionLogError if that fails."""
         migrate(engine)
+        _read_newest(engine)
         self.engine: Final = engine
         mark = "?" if engine.dialect.name == "sqlite" else "%s"
         self._insert = (
@@ -139,6 +141,13 @@ class PredictionStore:
         """Return the names of the models that the log has rows of, or had."""
         with reading(self.engine) as connection:
             return list(connection.execute(select(models.c.name).order_by(models.c.name)).scalars())
+
+
+def _read_newest(engine: Engine) -> None:
+    """Read the newest rows, which finds most damage without a look at the whole file; PredictionLogDamaged then."""
+    with reading(engine) as connection:
+        for table, key in ((predictions, predictions.c.seq), (chunks, chunks.c.chunk)):
+            connection.execute(select(table).order_by(key.desc()).limit(1)).all()
 
 
 def _number(connection: Connection, table: Table, keys: dict[str, Any] | None = None, **values: Any) -> int:

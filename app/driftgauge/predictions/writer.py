@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.errors import Reason
+from driftgauge.errors import PredictionLogAway, Reason
 from driftgauge.predictions.recorder import Answers, ModelRecorder, merged
 from driftgauge.predictions.rows import LoggedRows
 from driftgauge.predictions.store import PredictionStore
@@ -23,7 +24,7 @@ INTERVAL_SECONDS: Final = 0.5
 WAKE_ROWS: Final = 2_048
 """Queued rows that are written without waiting for more."""
 RETRY_SECONDS: Final = (0.1, 0.5, 2.0, 5.0)
-"""Pauses after failed writes; after as many of the same rows they are dropped."""
+"""Pauses after failed writes; after as many of the same rows they are dropped, unless the database is away."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class PredictionWriter:
         """Callers that wait until so many batches are done."""
         self._has_some: Final = threading.Event()
         self._is_urgent: Final = threading.Event()
+        self._is_failing = False
+        """Whether the last write failed, or answers have waited too long for it."""
         self._is_closing = False
         self._ends_at = float("inf")
         self._thread: threading.Thread | None = None
@@ -107,14 +110,23 @@ class PredictionWriter:
             self._has_some.set()
 
     def written(self) -> Future[None]:
-        """Return what is done once all rows that are queued now are written, or could not be."""
+        """Return what is done once all rows that are queued now are written, or could not be.
+
+        It is done at once while the database fails.
+        """
         done: Future[None] = Future()
         with self._lock:
-            if self._queue and self._thread is not None:
+            if self._queue and self._thread is not None and not self._is_failing:
                 self._waiting.append((self._put, done))
                 return done
         done.set_result(None)
         return done
+
+    def let_go(self) -> None:
+        """Let answers wait no longer, until rows are written again: the database fails, or does not answer."""
+        with self._lock:
+            self._is_failing = True
+        self._release(self._put)
 
     # ------------------------------------------------------------ the life of the thread
 
@@ -153,17 +165,19 @@ class PredictionWriter:
         if not self._has_room():
             self._drop(self._taken(len(batch)), Reason.PREDICTION_LOG_DISK_FULL)
             return True
-        for pause in (*RETRY_SECONDS, None):
+        for attempt in count():
             try:
                 self._write(batch)
+                self._is_failing = False
                 return True
             except Exception as error:  # of the database, or of its driver
                 self._failed(error)
-                self._release(self._put)  # answers do not wait for a database that fails
+                self.let_go()
                 if time.monotonic() >= self._ends_at:
                     return False
-                if pause is not None:
-                    time.sleep(pause)
+                if attempt >= len(RETRY_SECONDS) and not isinstance(error, PredictionLogAway):
+                    break
+                time.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
         self._drop(self._taken(len(batch)), Reason.PREDICTION_LOG_FAILED)
         return True
 

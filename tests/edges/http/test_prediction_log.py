@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.errors import LOG_DROPS, Reason
-from driftgauge.predictions.database import sqlite_file
+from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.ids import is_sampled, key_of
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.rows import PredictionBatch

@@ -12,9 +12,10 @@ from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.rule import LIMITS, SEVERITIES, Limit
-from driftgauge.metrics.rolling_gauges import REFERENCE, ROLLING
 
 SCORES: Final = "|".join(RESERVED)
+ROLLING: Final = {"reference": "rolling"}
+"""The label of the reference that is made of the last days."""
 COLUMNS: Final = (
     ("ModelFeatureDrift", "!~", f"{{{{ $labels.feature_name }}}} of {MODEL} has drifted from the reference."),
     ("ModelPredictionDrift", "=~", f"The predictions of {MODEL} have drifted from those on held-out rows."),
@@ -42,25 +43,25 @@ def drift_alerts(options: MonitoringOptions) -> Iterator[Alert]:
 def _recent_change(options: MonitoringOptions) -> Alert:
     """Return the alert on columns that differ from the rolling reference, by size alone: a warning and never more."""
     scope, window = Scope(options.by), options.window
-    rolling = f'{REFERENCE}="{ROLLING}"'
+    rolling = ", ".join(f'{label}="{value}"' for label, value in ROLLING.items())
     lasting = f"min_over_time(model_reference_feature_drift_severity{{{rolling}}}[{window}])"
     level = 1 + SEVERITIES.index("warning")
-    psi, limit = (
-        asked("max", f"last_over_time(model_reference_feature_psi_{what}[{window}])", options)
-        for what in (f"debiased{{%s, {rolling}}}", f'threshold{{%s, {rolling}, severity="warning"}}')
+    relative = (
+        f"last_over_time(model_reference_feature_psi_debiased{{%s, {rolling}}}[{window}]) / ignoring (severity) "
+        f'last_over_time(model_reference_feature_psi_threshold{{%s, {rolling}, severity="warning"}}[{window}])'
     )
-    value = "{{ . | first | value | printf `%.2f` }}"
+    value = "{{ . | first | value | printf `%.1f` }}"
     return Alert(
         "ModelRecentChange",
         "warning",
         f"max by ({scope.feature()}) (\n  {lasting}\n  {scope.answering(window)}\n) >= {level}",
         options.hold,
         f"{{{{ $labels.feature_name }}}} of {MODEL} has changed within the last days.",
-        f"{{{{ with {psi} }}}}Its PSI against the rolling reference is {value}{{{{ end }}}}"
-        f"{{{{ with {limit} }}}} (limit: {value}){{{{ end }}}}. It is a size, not evidence.",
+        f"Its values differ from those of the last days{{{{ with {asked('max', relative, options)} }}}}: "
+        f"{value} times the limit of PSI{{{{ end }}}}. Whether they differ from the reference of {MODEL}, other alerts say.",
         dashboard=FEATURE,
         keeps=("model_name", "model_version", "feature_name"),
-        labels={REFERENCE: ROLLING},
+        labels=ROLLING,
     )
 
 

@@ -1,4 +1,4 @@
-"""Alerts on the prediction log: predictions that are not logged, a disk that is nearly full."""
+"""Alerts on the prediction log: predictions that are not logged, a damaged database, a disk that is nearly full."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def prediction_log_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     scope = Scope(options.by)
     yield _not_logged(scope)
     yield _disk(options, scope)
+    yield _damaged(options, scope)
 
 
 def _not_logged(scope: Scope) -> Alert:
@@ -48,5 +49,18 @@ def _disk(options: MonitoringOptions, scope: Scope) -> Alert:
         "The disk of the prediction log is nearly full.",
         "{{ $labels.instance }} has {{ $value | humanize1024 }}B of disk left. At half of the threshold "
         "(prediction_log_disk_free_threshold_bytes) predictions are no longer logged; they are still answered.",
+        keeps=("instance",),
+    )
+
+
+def _damaged(options: MonitoringOptions, scope: Scope) -> Alert:
+    return Alert(
+        "DriftgaugePredictionLogDamaged",
+        "warning",
+        f"max by ({scope.job('instance')}) (max_over_time(prediction_log_damaged_files[{options.window}])) > 0",
+        "",
+        "A database of the prediction log is damaged.",
+        "{{ $labels.instance }} goes on with its prediction log in a new file (damaged so far: {{ $value }}). "
+        "Predictions and labels in a damaged file are not read any more.",
         keeps=("instance",),
     )

@@ -239,7 +239,7 @@ def _gauges(log: LogFacts | None) -> Sequence[float | None]:
         return NO_LOG
     size = None if log.look is None else log.look.bytes
     queue = (log.queued_rows, log.queue_limit_rows)
-    return (*queue, size, log.max_bytes, log.free_bytes, log.free_threshold_bytes)
+    return (*queue, size, log.max_bytes, log.free_bytes, log.free_threshold_bytes, log.damaged_files)
 
 
 def monitoring_of(request: Request) -> Monitoring:

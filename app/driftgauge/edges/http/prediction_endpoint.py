@@ -241,10 +241,14 @@ class PredictionEndpoint(Generic[R]):
             answer.cancel()
 
     async def _acknowledged(self, log: ModelLog) -> None:
-        """Wait until the prediction log has the rows; a log that fails or takes too long does not fail the answer."""
+        """Wait until the prediction log has the rows; a log that fails or takes too long does not fail the answer.
+
+        After one that took too long no answer waits, until rows are written again.
+        """
         try:
             await asyncio.wait_for(asyncio.wrap_future(log.written()), ACKNOWLEDGED_SECONDS)
         except TimeoutError:
+            log.let_go()
             late = f"the prediction log did not write within {ACKNOWLEDGED_SECONDS:g} s; rows were answered before"
             self.capture.problems.record(NOT_ACKNOWLEDGED, TimeoutError(late))
 
