@@ -58,7 +58,8 @@ def _recent_change(options: MonitoringOptions) -> Alert:
         options.hold,
         f"{{{{ $labels.feature_name }}}} of {MODEL} has changed within the last days.",
         f"Its values differ from those of the last days{{{{ with {asked('max', relative, options)} }}}}: "
-        f"{value} times the limit of PSI{{{{ end }}}}. Whether they differ from the reference of {MODEL}, other alerts say.",
+        f"{value} times the limit of PSI{{{{ end }}}}. "
+        f"Whether they differ from the reference of {MODEL}, other alerts say.",
         dashboard=FEATURE,
         keeps=("model_name", "model_version", "feature_name"),
         labels=ROLLING,
