@@ -81,8 +81,9 @@ def named_workers(count: int) -> str:
 
 
 def contestant(root: Path, workers: int, **settings: str) -> Contestant:
-    """Return the server of a version."""
-    start = driftgauge(workers=str(workers), **settings)
+    """Return the server of a version, without a log of predictions, which earlier versions do not have."""
+    has_log = (root / "app" / "driftgauge" / "settings" / "prediction_log.py").is_file()
+    start = driftgauge(workers=str(workers), **settings, **({"prediction_log": "false"} if has_log else {}))
 
     def started_from_root(fitted: Fitted, port: int, folder: Path) -> Start:
         own = start(fitted, port, folder)
