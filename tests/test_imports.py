@@ -30,7 +30,7 @@ PACKAGES: Final[dict[str, str]] = {
     "state": "common errors drift metrics.series metrics.server_series metrics.counters",
     "predictions": "common errors drift",
     "monitor": "common errors drift metrics.series metrics.server_series predictions state",
-    "ingestion": "common errors drift predictions",
+    "ingestion": "common errors drift metrics.series predictions state monitor",
     "serving": "common errors drift metrics.series models monitor",
     "releases": "common errors",
     "alerting": "common errors drift settings metrics.series metrics.server_series",
@@ -38,9 +38,9 @@ PACKAGES: Final[dict[str, str]] = {
     "checks": "common errors drift tables models edges.formats",
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.server_series "
-    "metrics.counters metrics predictions state monitor serving releases alerting edges.formats edges.web",
-    "composition": "common errors drift settings models metrics.series metrics predictions state monitor releases "
-    "edges.http",
+    "metrics.counters metrics predictions state monitor ingestion serving releases alerting edges.formats edges.web",
+    "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
+    "ingestion releases edges.http",
     "main": "drift errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "

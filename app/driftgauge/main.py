@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
+from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.composition.monitoring import WatchedModel, check_service, check_state, compose_model, compose_service
 from driftgauge.composition.releases import compose_releases
@@ -32,7 +33,9 @@ from driftgauge.edges.http.context import ServerContext
 from driftgauge.edges.http.errors import install_error_handlers
 from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.edges.http.infer import InferV2
+from driftgauge.edges.http.intakes import Intakes
 from driftgauge.edges.http.lifespan import lifespan
+from driftgauge.edges.http.model_monitoring import UNKNOWN_TASK
 from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.edges.http.predict import PredictJson
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
@@ -53,7 +56,6 @@ from driftgauge.settings.models import ModelSource
 from driftgauge.settings.options import Settings, load
 from driftgauge.shutdown import FLUSH_SECONDS
 
-UNKNOWN_TASK: Final = "unknown"
 DESCRIPTION: Final = "Serves a model and monitors whether its inputs and predictions still look like the training data."
 
 
@@ -149,6 +151,7 @@ def compose(
         http=http,
         connections=Connections(_connection_limits(settings), http.refused),
         access=access,
+        intakes=Intakes(settings, lambda own: model_intake(own, monitoring.predictions)),
     )
     for own in models:
         _install(context, own, clock, service, is_only=not several)

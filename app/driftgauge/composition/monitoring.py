@@ -43,6 +43,7 @@ from driftgauge.settings.options import Settings
 from driftgauge.state.clients_file import ClientsFile
 from driftgauge.state.files import StateKey
 from driftgauge.state.rolling_files import RollingFiles
+from driftgauge.state.seen_records import SeenRecords, seen_file
 from driftgauge.state.shape import StateShape, service_shape
 from driftgauge.state.slots import Slots, StateUnavailable
 from driftgauge.state.store import Store
@@ -123,7 +124,14 @@ def compose_model(
         truth_parts=_truth_parts(settings, model, monitor),
         rolling_files=_rolling_files(settings, model, monitor.store),
         source=model.source,
+        seen=_seen(settings, model, monitor.store),
     )
+
+
+def _seen(settings: Settings, model: WatchedModel, store: Store) -> SeenRecords:
+    """Return what remembers the records from the logs of other servers."""
+    folder = model.state_folder if store.is_persistent else None
+    return SeenRecords(None if folder is None else seen_file(folder, model.name), settings.ingest_seen_records)
 
 
 def _rolling_files(settings: Settings, model: WatchedModel, store: Store) -> RollingFiles | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import Refused
@@ -70,11 +70,12 @@ class Decoded:
     refused: Sequence[RefusedRecord] = field(default=())
 
 
+@runtime_checkable
 class PairDecoder(Protocol):
     """What a decoder that returns halves also has: it makes rows of halves once they are joined."""
 
-    def joined(self, pairs: Sequence[Pair]) -> Decoded:
-        """Return the rows of requests with their responses; what cannot be read is among the refused records.
+    def join(self, request: HalfEvent, response: HalfEvent) -> Decoded:
+        """Return the rows of a request with its response; if they cannot be read they are a refused record.
 
         A row's key is made of the pair's id and its position in the request.
         """

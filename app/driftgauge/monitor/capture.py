@@ -48,8 +48,8 @@ class Answered:
     """Event times given by requests, NaN for rows without one, shape [n]; None if no row has one."""
     ids: Sequence[str]
     """Id of each row's prediction."""
-    labels: Sequence[str | int | float | bool]
-    """Predicted class of each row, or the value of a regression."""
+    labels: Sequence[str | int | float | bool | None]
+    """Predicted class of each row, or the value of a regression; None where it is not known."""
     callers: Sequence[str] = ()
     """Name of the token that sent each request, empty for one without; empty if none has one."""
 

@@ -94,6 +94,10 @@ class ModelLog:
         """Whether answers wait until they are written."""
         return self._writer.acknowledges
 
+    def has_room(self, rows: int) -> bool:
+        """Say whether so many rows can be queued now."""
+        return self._writer.has_place(rows)
+
     def written(self) -> Future[None]:
         """Return what is done once all that is queued now is written, or could not be."""
         return self._writer.written()

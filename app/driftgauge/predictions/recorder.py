@@ -51,8 +51,8 @@ class Answers(Protocol):
         """Id of each row's prediction."""
 
     @property
-    def labels(self) -> Sequence[ClassLabel]:
-        """Predicted class of each row; empty if only the column of classes tells it."""
+    def labels(self) -> Sequence[ClassLabel | None]:
+        """Predicted class of each row, None where unknown; empty if only the column of classes tells it."""
 
     @property
     def callers(self) -> Sequence[str]:
@@ -70,7 +70,7 @@ class MergedAnswers:
     arrival: FloatArray
     event: FloatArray | None
     ids: Sequence[str]
-    labels: Sequence[ClassLabel]
+    labels: Sequence[ClassLabel | None]
     callers: Sequence[str]
 
 
@@ -89,11 +89,18 @@ def merged(batches: Sequence[Answers]) -> Answers:
         arrival=np.concatenate([own.arrival for own in batches]),
         event=event,
         ids=[id_ for own in batches for id_ in own.ids],
-        labels=[label for own in batches for label in own.labels],
+        labels=_labels(batches),
         callers=[name for own in batches for name in own.callers or repeat("", len(own.rows))]
         if any(own.callers for own in batches)
         else (),
     )
+
+
+def _labels(batches: Sequence[Answers]) -> Sequence[ClassLabel | None]:
+    """Return the classes of all rows, None for those of batches that state none; empty if no batch states any."""
+    if not any(own.labels for own in batches):
+        return ()
+    return [label for own in batches for label in own.labels or [None] * len(own.ids)]
 
 
 class Counts(Protocol):
@@ -158,8 +165,15 @@ class ModelRecorder:
 
     def _classes(self, answers: Answers) -> FloatArray:
         """Return the index of each predicted class, NaN where there is none."""
-        if self._indices and answers.labels:
-            return np.array([self._indices.get(label, np.nan) for label in answers.labels])
+        unsaid = self._unsaid_classes(answers)
+        if not (self._indices and answers.labels):
+            return unsaid
+        known = self._indices
+        said = zip(answers.labels, unsaid.tolist(), strict=True)
+        return np.array([other if own is None else known.get(own, np.nan) for own, other in said])
+
+    def _unsaid_classes(self, answers: Answers) -> FloatArray:
+        """Return the same for rows whose class is not given."""
         if self._indices and self._kept.class_column is not None:
             codes = answers.columns[:, self._kept.class_column]
             return np.where(codes < len(self._indices), codes, np.nan)

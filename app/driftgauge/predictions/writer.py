@@ -90,13 +90,17 @@ class PredictionWriter:
         """Rows that wait to be written."""
         return self._rows
 
+    def has_place(self, rows: int) -> bool:
+        """Say whether `put` would queue so many rows now."""
+        return not self._is_closing and (self._rows + rows <= self.queue_rows or not self._queue)
+
     # ------------------------------------------------------------ for those who predict
 
     def put(self, recorder: ModelRecorder, answers: Answers) -> None:
         """Queue rows to be written; they are dropped if the queue is full."""
         rows = len(answers.ids)
         with self._lock:
-            fits = not self._is_closing and (self._rows + rows <= self.queue_rows or not self._queue)
+            fits = self.has_place(rows)
             if fits:
                 self._queue.append(Queued(recorder, answers))
                 self._rows += rows

@@ -39,6 +39,11 @@ _HALF: Final = np.uint64(32)
 UintArray = npt.NDArray[np.uint64]
 
 
+def seen_file(state_folder: Path, model: str) -> Path:
+    """Return the file of a model."""
+    return state_folder / FOLDER / model / "seen"
+
+
 class SeenRecords:
     """The fingerprints of a model's latest records: in a file that its workers share, or in memory."""
 
@@ -48,11 +53,8 @@ class SeenRecords:
         self._buckets: Final = -(-PLACES * records // BUCKET)
         self._path = path
         self._lock = threading.Lock()
-        self._buffer: Any = bytearray(self._size) if path is None else b""
+        self._buffer: Any = b""
         self._file: os.stat_result | None = None
-        if path is None:
-            self._begin()
-            self._use()
 
     @property
     def _size(self) -> int:
@@ -70,6 +72,7 @@ class SeenRecords:
         """
         with self._lock:
             if self._path is None:
+                self._have_memory()
                 yield
                 return
             with FileLock(self._path.with_suffix(".lock")).held(seconds):
@@ -106,12 +109,18 @@ class SeenRecords:
         """When the newest record arrived at any worker, seconds since 1970; None before the first."""
         at = 0.0
         if self._path is None:
-            at = _HEAD.unpack_from(self._buffer, 0)[2]
+            at = _HEAD.unpack_from(self._buffer, 0)[2] if self._buffer else 0.0
         else:
             with contextlib.suppress(OSError, struct.error), os.fdopen(opened(self._path, os.O_RDONLY), "rb") as file:
                 magic, _, at = _HEAD.unpack(file.read(_HEAD.size))
                 at = at if magic == _MAGIC else 0.0
         return at if 0.0 < at < float("inf") else None
+
+    def _have_memory(self) -> None:
+        if not self._buffer:
+            self._buffer = bytearray(self._size)
+            self._begin()
+            self._use()
 
     # ------------------------------------------------------------ the file
 

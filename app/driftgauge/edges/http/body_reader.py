@@ -73,8 +73,17 @@ class Pending:
 class BodyReader:
     """Reads bodies for all endpoints of a server."""
 
-    def __init__(self, max_body_bytes: int, max_pending_bytes: int, max_pending_rows: int = 50_000) -> None:
+    def __init__(
+        self,
+        max_body_bytes: int,
+        max_pending_bytes: int,
+        max_pending_rows: int = 50_000,
+        *,
+        max_inflated_bytes: int | None = None,
+    ) -> None:
+        """`max_inflated_bytes` bounds a body once it is decompressed, by default as the body itself."""
         self.max_body_bytes: Final = max_body_bytes
+        self.max_inflated_bytes: Final = max_inflated_bytes or max_body_bytes
         self.inline_bytes: Final = min(INLINE_BYTES, max_body_bytes)
         """Bodies up to this size are decoded on the event loop."""
         self.max_pending_bytes: Final = max_pending_bytes
@@ -128,8 +137,8 @@ class BodyReader:
         count, began = 0, time.perf_counter()
         for piece in inflated(body, coding):
             count += len(piece)
-            if count > self.max_body_bytes:
-                raise self._too_large()
+            if count > self.max_inflated_bytes:
+                raise self._too_large(self.max_inflated_bytes)
             pending.add(len(piece))
             pieces.append(piece)
             if time.perf_counter() - began > TURN_SECONDS:
@@ -175,11 +184,12 @@ class BodyReader:
                 {"pending_rows": others},
             )
 
-    def _too_large(self) -> Refused:
+    def _too_large(self, limit: int | None = None) -> Refused:
+        most = limit or self.max_body_bytes
         return Refused(
             Reason.BODY_TOO_LARGE,
-            f"the body is larger than {self.max_body_bytes} bytes: send fewer rows per request",
-            {"limit": self.max_body_bytes},
+            f"the body is larger than {most} bytes: send fewer rows per request",
+            {"limit": most},
         )
 
 

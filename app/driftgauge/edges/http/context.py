@@ -9,6 +9,7 @@ from fastapi import Request
 from driftgauge.common.quoting import named, shortened
 from driftgauge.edges.http.access import Access
 from driftgauge.edges.http.connection.connections import Connections
+from driftgauge.edges.http.intakes import Intakes
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.edges.http.request_metrics import HttpCounters
 from driftgauge.edges.http.served_models import ServedModel, ServedModels
@@ -30,6 +31,7 @@ class ServerContext:
     http: HttpCounters
     connections: Connections
     access: Access
+    intakes: Intakes
     ready: bool = field(default=False)
 
     def model(self, name: str | None = None, version: str | None = None, *, how: str = "?model=NAME") -> ServedModel:

@@ -16,7 +16,7 @@ from driftgauge.edges.http.body_thread import Urgency
 from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.encodings import coding_of
 from driftgauge.edges.http.errors import error_response, json_response
-from driftgauge.edges.http.served_models import ServedModel
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.errors import PredictionLogError, Reason, Refused
 from driftgauge.monitor.label_intake import NOT_STORED, LabelIntake
 from driftgauge.monitor.problems import Problems
@@ -102,25 +102,39 @@ def given_labels(rows: Sequence[TruthRow]) -> list[GivenLabel]:
 
 async def labels(request: Request) -> Response:
     """Take in ground truth: rows that cannot be read do not fail the others."""
-    return await endpoint_of(context_of(request).model(request.query_params.get("model"))).answer(request)
+    own, reader = _model_of(request)
+    return await endpoint_of(own, reader).answer(request)
 
 
-def endpoint_of(model: ServedModel) -> LabelEndpoint:
+def _model_of(request: Request) -> tuple[ModelMonitoring, BodyReader]:
+    """Return the model that a request names, or the only one, and what reads its bodies.
+
+    Refused for an unknown name, and for a model that could not be loaded.
+    """
+    context, name = context_of(request), request.query_params.get("model")
+    if name not in context.models.names and (name is not None or not context.models.names):
+        elsewhere = context.monitoring.models.live(name) if name is not None else context.monitoring.model()
+        if elsewhere is not None:  # another server serves it
+            return elsewhere, context.intakes.reader
+    served = context.model(name)
+    return served.monitoring, served.predict.reader
+
+
+def endpoint_of(own: ModelMonitoring, reader: BodyReader) -> LabelEndpoint:
     """Return what takes in the ground truth of a model; Refused without a prediction log."""
-    settings = model.monitoring.settings
-    intake = model.monitoring.labels
+    settings, intake = own.settings, own.labels
     if intake is None:
         message = (
             "there is no prediction log, so that labels have nothing to join: start the server with "
             "prediction_log=true, and with a state folder or prediction_log_url"
         )
         raise Refused(Reason.PREDICTION_LOG_DISABLED, message)
-    outcomes = OutcomeValues({name: own.kind for name, own in settings.outcomes.items()})
+    outcomes = OutcomeValues({name: outcome.kind for name, outcome in settings.outcomes.items()})
     return LabelEndpoint(
-        model_name=model.model_name,
-        decoder=TruthDecoder(LabelValues(model.info.classes), outcomes),
+        model_name=own.model_name,
+        decoder=TruthDecoder(LabelValues(own.logged.model.classes), outcomes),
         intake=intake,
-        reader=model.predict.reader,
-        problems=model.monitoring.problems,
+        reader=reader,
+        problems=own.problems,
         max_rows=settings.max_rows,
     )

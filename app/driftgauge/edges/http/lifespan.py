@@ -60,6 +60,7 @@ async def lifespan(app: FastPathApp) -> AsyncIterator[Mapping[str, Any]]:
         if releases is not None:
             await releases.stop()
         await asyncio.gather(*watching, return_exceptions=True)
+        await asyncio.to_thread(context.intakes.close)
         try:
             await asyncio.to_thread(context.monitoring.leave)
         except Exception as error:  # the disk may be what fails; nothing more can be done

@@ -20,7 +20,7 @@ from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
-from driftgauge.metrics.facts import Exposed, LabelFacts, Limits, MonitorFacts, ReleaseFacts
+from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
@@ -38,9 +38,12 @@ from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.log import ModelLog, PredictionLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.rolling_files import RollingFiles
+from driftgauge.state.seen_records import SeenRecords
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
 
+UNKNOWN_TASK: Final = "unknown"
+"""The task of a model that another server serves."""
 UNREAD: Final = "state_not_read"
 CATCH_UP_WAIT_SECONDS: Final = 0.05
 """How long a scrape waits for another worker that evaluates, before it goes on without a catch-up."""
@@ -67,6 +70,8 @@ class ModelMonitoring:
     """Reads and evaluates the state; a slow disk blocks nothing else."""
     logged: Described
     """The model version as the prediction log describes it."""
+    seen: SeenRecords
+    """Remembers its records from the logs of other servers."""
     source: str = SOURCES[0]
     """Who observes its rows."""
     release: ReleaseView | None = None
@@ -313,6 +318,7 @@ class ModelMonitoring:
             estimated=last.estimated.windows if watched else {},
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=self._label_facts,
+            ingest=self._ingest_facts,
             performance=self.performance,
             rolling=self.against_rolling if watched else None,
             exposed=self.exposed,
@@ -325,6 +331,21 @@ class ModelMonitoring:
         known = self.labels.facts
         return LabelFacts(
             known.waiting, known.last_received, self.settings.labels_missing_seconds, self.labels.outcomes
+        )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another server serves the model."""
+        return self.task == UNKNOWN_TASK and self.source == SOURCES[0]
+
+    @property
+    def _ingest_facts(self) -> IngestFacts | None:
+        last = self.seen.last_received
+        if last is None and not self.is_elsewhere:
+            return None
+        settings = self.settings
+        return IngestFacts(
+            last, settings.ingest_stale_seconds, settings.ingest_refused_threshold_ratio, self.seen.records
         )
 
     @property

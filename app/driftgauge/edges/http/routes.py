@@ -15,6 +15,7 @@ from driftgauge.edges.http import (
     docs_page,
     health,
     infer,
+    ingest,
     labels,
     metadata,
     models,
@@ -29,6 +30,7 @@ from driftgauge.edges.http.openapi import (
     bodies,
     schemas,
     schemas_history,
+    schemas_ingest,
     schemas_labels,
     schemas_performance,
     schemas_predictions,
@@ -56,6 +58,49 @@ CHANGES: Final[Mapping[Handler, type[BaseModel]]] = {
 LABELS: Final = "/labels"
 PREDICTIONS: Final = "/predictions"
 LABELLING: Final = (200, 400, 403, 404, 408, 413, 415, 421, 422, 503)
+INGESTING: Final = (200, 400, 403, 404, 408, 413, 415, 421, 422, 503)
+INGEST_ERRORS: Final = "/ingest/errors"
+INGEST: Final = "/ingest/{model_name}"
+INGEST_ROUTES: Final = (
+    Route(
+        "POST",
+        "/ingest/cloudevents",
+        ingest.ingest_cloudevents,
+        INGESTING,
+        "ingest",
+        Scope.INGEST,
+        schemas_ingest.IngestAnswer,
+    ),
+    Route("POST", INGEST, ingest.ingest, INGESTING, "ingest", Scope.INGEST, schemas_ingest.IngestAnswer),
+    Route(
+        "POST",
+        f"{INGEST}/sagemaker",
+        ingest.ingest_sagemaker,
+        INGESTING,
+        "ingest",
+        Scope.INGEST,
+        schemas_ingest.IngestAnswer,
+    ),
+    Route(
+        "POST",
+        "/validation",
+        ingest.validation,
+        INGESTING,
+        "ingest",
+        Scope.INGEST,
+        schemas_ingest.ValidationAnswer,
+    ),
+    Route(
+        "GET",
+        INGEST_ERRORS,
+        ingest.ingest_errors,
+        (200, 400, 404, 422, 503),
+        "ingest",
+        READ,
+        schemas_ingest.IngestErrors,
+    ),
+)
+"""Routes for rows of models that other servers serve."""
 ANYWHERE: Final = (408, 414, 421, 431)
 """Codes of every route: answers to requests that are refused before their route is known."""
 ROUTES: Final = (
@@ -72,6 +117,7 @@ ROUTES: Final = (
         READ,
         schemas_predictions.LoggedPredictions,
     ),
+    *INGEST_ROUTES,
     *MONITORING_ROUTES,
     Route("GET", "/models", models.models, (200,), "model", READ, schemas.ListedModels),
     Route("GET", "/metadata", metadata.metadata, OF_MODEL, "model", READ, schemas.Metadata),
@@ -116,6 +162,19 @@ ROUTES: Final = (
 )
 DOCUMENT: Final = ("GET", "/openapi.json", (200, 401, 403, 429))
 """The route that the application itself adds; it needs the scope `read`."""
+
+
+_INGEST_PARAMETERS: Final = {
+    INGEST: schemas_ingest.FORMAT_PARAMETERS,
+    "/ingest/cloudevents": schemas_ingest.MODEL_PARAMETERS,
+    "/validation": schemas_ingest.MODEL_PARAMETERS,
+    INGEST_ERRORS: schemas_ingest.ERROR_PARAMETERS,
+}
+_RECORDS: Final = {
+    "required": True,
+    "description": "Records as the other server logs them: a JSON array, JSON lines, or one event. docs/ingest.md.",
+    "content": {"application/json": {"schema": {}}, "application/x-ndjson": {"schema": {}}},
+}
 
 
 DocumentedModel = tuple[BundleInfo, int]
@@ -186,6 +245,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         parameters += schemas_labels.PARAMETERS
     elif route.path == PREDICTIONS:
         parameters += schemas_predictions.PARAMETERS
+    elif route.tag == "ingest":
+        parameters += _INGEST_PARAMETERS.get(route.path, [])
     extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
     if served and route.path in (PREDICT, MODEL_PREDICT):
         extra["requestBody"] = bodies.any_of([bodies.predict_body(info, most) for info, most in served])
@@ -193,6 +254,8 @@ def _extra(route: Route, served: Sequence[DocumentedModel]) -> dict[str, Any]:
         extra["requestBody"] = bodies.any_of([schemas_v2.infer_schema(info, most) for info, most in served])
     elif route.handler in CHANGES:
         extra["requestBody"] = swap.body_schema(CHANGES[route.handler])
+    elif route.tag == "ingest" and route.method == "POST":
+        extra["requestBody"] = _RECORDS
     elif route.path == LABELS:
         extra["requestBody"] = schemas_labels.labels_body(served)
     return extra

@@ -1,0 +1,255 @@
+"""Takes rows of a model that another server serves the way that predictions go: each record once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from driftgauge.common.private_files import LockTimeout
+from driftgauge.drift.bins import BoolArray
+from driftgauge.drift.reference.baseline import PREDICTION
+from driftgauge.errors import UNREADABLE, IngestError, PredictionLogError, Reason, Refused
+from driftgauge.ingestion.dead_letters import DeadLetters
+from driftgauge.ingestion.joins import Joined, OpenEvents
+from driftgauge.ingestion.records import Decoded, IngestedRows, Pair, PairDecoder, RefusedRecord
+from driftgauge.ingestion.tally import IngestTally
+from driftgauge.metrics.series import (
+    CROWDED_OUT,
+    DROPPED,
+    DUPLICATE,
+    EXPIRED,
+    INGEST,
+    INGEST_EVENTS,
+    INGEST_REFUSED,
+    INGESTED,
+    JOINED,
+    PREDICTIONS,
+    TAKEN,
+)
+from driftgauge.monitor.capture import Answered
+from driftgauge.monitor.label_intake import LabelIntake
+from driftgauge.monitor.monitor import ColumnMonitor
+from driftgauge.monitor.problems import Problems
+from driftgauge.predictions.ids import id_of_key
+from driftgauge.predictions.labels import Fate
+from driftgauge.predictions.log import ModelLog
+from driftgauge.state.seen_records import SeenRecords
+
+PROBLEM: Final = "ingest_failed"
+LETTERS_PROBLEM: Final = "dead_letters_not_kept"
+LOCK_SECONDS: Final = 5.0
+"""Longest wait for another worker that takes rows of the same model."""
+CATCH_UP_SECONDS: Final = 1.0
+"""Longest wait for room in the log."""
+STEP_ROWS: Final = 4_096
+"""Rows that are observed in one call."""
+
+
+@dataclass(frozen=True)
+class IntakeParts:
+    """What ingestion of one model uses."""
+
+    monitor: ColumnMonitor
+    problems: Problems
+    seen: SeenRecords
+    events: OpenEvents
+    letters: DeadLetters
+    log: ModelLog | None = None
+    """None without a prediction log."""
+    labels: LabelIntake | None = None
+    """None without a prediction log."""
+    is_watched: bool = True
+    """Whether rows are observed; otherwise they are counted and logged only."""
+
+
+class ModelIntake:
+    """Takes what decoders return for one model; callers of several threads take turns."""
+
+    def __init__(self, parts: IntakeParts, clock: Callable[[], float]) -> None:
+        """Use the parts of a model; `clock` gives seconds since 1970."""
+        self.parts: Final = parts
+        self._clock = clock
+        self._lock = threading.Lock()
+        names = parts.monitor.baseline.names
+        self._score = names.index(PREDICTION) if PREDICTION in names else None
+
+    def take(self, decoded: Decoded, pairs: PairDecoder | None = None) -> IngestTally:
+        """Take rows, labels and refused records; `pairs` makes rows of requests and responses that are joined.
+
+        Refused if there is no room now, and then nothing is taken but labels, which may be sent again.
+        """
+        with self._lock:
+            now = self._clock()
+            fates, unlabelled = self._label(decoded)
+            try:
+                with ExitStack() as stack:
+                    stack.enter_context(self.parts.seen.alone(LOCK_SECONDS))
+                    joining = self.parts.events.joined(decoded.halves, now)
+                    joined = stack.enter_context(joining) if decoded.halves else None
+                    more = _of_pairs(joined.pairs if joined else (), pairs)
+                    batches = _batches([decoded, *more])
+                    taken = self._take_rows(batches, now)
+            except (LockTimeout, OSError, IngestError) as error:
+                self.parts.problems.record(PROBLEM, error)
+                raise _full("what is remembered of earlier records cannot be used now") from error
+            self.parts.problems.resolve(PROBLEM)
+            refused = [own for part in (decoded, *more) for own in part.refused]
+            self._keep(refused, now)
+            return self._count(batches, taken, refused, unlabelled, joined, decoded, fates)
+
+    # ------------------------------------------------------------ rows
+
+    def _take_rows(self, batches: Sequence[IngestedRows], now: float) -> int:
+        """Observe and log the rows that are new, and remember them; return their number."""
+        seen, taken = self.parts.seen, 0
+        fresh = [_part(rows, seen.unseen(rows.keys)) for rows in batches]
+        self._require_room(sum(map(len, fresh)))
+        for rows in fresh:
+            if len(rows):
+                self._observe(rows, now)
+                seen.add(rows.keys, now)
+                taken += len(rows)
+        return taken
+
+    def _require_room(self, rows: int) -> None:
+        """Raise Refused if the rows have no room in the log of this worker, or in the queue of the prediction log."""
+        store, log = self.parts.monitor.store, self.parts.log
+        if self.parts.is_watched and store.room < (wanted := min(rows, STEP_ROWS)):
+            self._catch_up()
+            if store.room < wanted:
+                raise _full("the log of the rows is full")
+        if log is not None and not log.has_room(rows):
+            raise _full("too many predictions wait to be written to the prediction log")
+
+    def _observe(self, rows: IngestedRows, now: float) -> None:
+        """Observe and log rows; a failure of monitoring is counted and shown, and the rows are not taken again."""
+        monitor = self.parts.monitor
+        try:
+            for first in range(0, len(rows) if self.parts.is_watched else 0, STEP_ROWS):
+                step = slice(first, first + STEP_ROWS)
+                if monitor.store.room < STEP_ROWS:
+                    self._catch_up()
+                monitor.observe(rows.columns[step], arrival=now, event=rows.event[step], source=INGEST)
+            if self.parts.log is not None:
+                self.parts.log.put(self._answered(rows, now))
+        except Exception as error:
+            self.parts.problems.record(PROBLEM, error)
+            with monitor.store.counting() as counters:
+                counters.add(DROPPED.name, len(rows), Reason.MONITORING_FAILED)
+
+    def _catch_up(self) -> None:
+        with suppress(LockTimeout):
+            self.parts.monitor.catch_up(self._clock(), CATCH_UP_SECONDS)
+
+    def _answered(self, rows: IngestedRows, now: float) -> Answered:
+        """Return rows as the prediction log takes them; a row without an id has one made of its key."""
+        count = len(rows)
+        ids = [given or id_of_key(key) for given, key in zip(rows.ids, rows.keys, strict=True)]
+        scores = np.full(count, np.nan) if self._score is None else rows.columns[:, self._score]
+        arrival, classes = np.full(count, now), list(rows.classes)
+        return Answered([count], [0.0], scores, rows.columns, arrival, rows.event, ids, classes)
+
+    # ------------------------------------------------------------ labels, refusals and counts
+
+    def _label(self, decoded: Decoded) -> tuple[Counter[Fate], int]:
+        """Store labels; return what became of them, and how many have no prediction log to be stored in."""
+        if not decoded.labels:
+            return Counter(), 0
+        if self.parts.labels is None:
+            return Counter({Fate.REFUSED: len(decoded.labels)}), len(decoded.labels)
+        try:
+            tally = self.parts.labels.add_now(decoded.labels)
+        except PredictionLogError as error:
+            self.parts.problems.record(PROBLEM, error)
+            raise _full("the labels could not be stored") from error
+        return tally.fates + tally.outcome_fates, 0
+
+    def _keep(self, refused: Sequence[RefusedRecord], now: float) -> None:
+        if not refused:
+            return
+        try:
+            self.parts.letters.keep(refused, now)
+            self.parts.problems.resolve(LETTERS_PROBLEM)
+        except (OSError, LockTimeout) as error:
+            self.parts.problems.record(LETTERS_PROBLEM, error)
+
+    def _count(
+        self,
+        batches: Sequence[IngestedRows],
+        taken: int,
+        refused: Sequence[RefusedRecord],
+        unlabelled: int,
+        joined: Joined | None,
+        decoded: Decoded,
+        fates: Counter[Fate],
+    ) -> IngestTally:
+        """Count what became of a delivery, and return it."""
+        reasons = Counter(reason_of(own.error) for own in refused)
+        if unlabelled:
+            reasons[Reason.PREDICTION_LOG_DISABLED] += unlabelled
+        duplicates = sum(map(len, batches)) - taken
+        halves = 2 * len(joined.pairs) if joined else 0
+        with self.parts.monitor.store.counting() as counters:
+            counters.add(PREDICTIONS.name, taken)
+            counters.add(INGESTED.name, taken, TAKEN)
+            counters.add(INGESTED.name, duplicates, DUPLICATE)
+            for reason, count in reasons.items():
+                counters.add(INGEST_REFUSED.name, count, reason)
+            if joined is not None:
+                counters.add(INGEST_EVENTS.name, halves, JOINED)
+                counters.add(INGEST_EVENTS.name, joined.expired, EXPIRED)
+                counters.add(INGEST_EVENTS.name, joined.dropped, CROWDED_OUT)
+        with suppress(Exception):  # the state shows its own problems
+            self.parts.monitor.store.publish()
+        waiting = max(0, len(decoded.halves) - len(joined.pairs)) if joined else 0
+        return IngestTally(taken, duplicates, {str(own): n for own, n in reasons.items()}, halves, waiting, fates)
+
+
+def reason_of(error: Refused) -> Reason:
+    """Return the reason under which a refused record is counted."""
+    return error.reason if error.reason in UNREADABLE else Reason.UNREADABLE_RECORD
+
+
+def _of_pairs(pairs: Sequence[Pair], decoder: PairDecoder | None) -> Sequence[Decoded]:
+    return [decoder.join(*pair) for pair in pairs] if decoder is not None else ()
+
+
+def _batches(parts: Sequence[Decoded]) -> Sequence[IngestedRows]:
+    """Return the rows of all parts in as few batches as numpy wants: those with classes apart from those without."""
+    found = [part.rows for part in parts if part.rows is not None and len(part.rows)]
+    groups = [[rows for rows in found if bool(rows.classes) == has_classes] for has_classes in (False, True)]
+    return [group[0] if len(group) == 1 else _together(group) for group in groups if group]
+
+
+def _together(group: Sequence[IngestedRows]) -> IngestedRows:
+    return IngestedRows(
+        columns=np.concatenate([rows.columns for rows in group]),
+        event=np.concatenate([rows.event for rows in group]),
+        ids=[id_ for rows in group for id_ in rows.ids],
+        keys=[key for rows in group for key in rows.keys],
+        classes=[label for rows in group for label in rows.classes],
+    )
+
+
+def _full(why: str) -> Refused:
+    return Refused(Reason.INTAKE_FULL, f"{why}: send the same request again in a moment")
+
+
+def _part(rows: IngestedRows, chosen: BoolArray) -> IngestedRows:
+    """Return some of the rows."""
+    if chosen.all():
+        return rows
+    at = np.flatnonzero(chosen).tolist()
+    return IngestedRows(
+        columns=rows.columns[chosen],
+        event=rows.event[chosen],
+        ids=[rows.ids[i] for i in at],
+        keys=[rows.keys[i] for i in at],
+        classes=[rows.classes[i] for i in at] if rows.classes else (),
+    )
