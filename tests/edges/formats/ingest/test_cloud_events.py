@@ -141,6 +141,7 @@ def test_a_row_without_the_time_of_its_request_has_that_of_the_response() -> Non
     [
         ({"ce-type": "io.seldon.serving.feedback"}, b"{}", "type"),
         ({"ce-id": ""}, b"{}", "id"),
+        ({"ce-id": "a" * 513}, b"{}", "id"),
         ({"ce-time": "late"}, b"{}", "time"),
         ({}, b"{", None),
     ],

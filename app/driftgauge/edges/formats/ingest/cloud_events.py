@@ -18,6 +18,8 @@ from driftgauge.edges.formats.ingest.row_ids import row_id
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.records import Decoded, HalfEvent
 
+LONGEST_ID: Final = 512
+"""Characters of an event's id, which is kept until the other half arrives."""
 _REQUESTS: Final = ("request", "inputs", "model_inputs")
 _RESPONSES: Final = ("response", "outputs", "model_outputs")
 """Last parts of the types of events."""
@@ -86,6 +88,8 @@ class CloudEventDecoder(Decoder):
         id_ = attributes.get(field)
         if not isinstance(id_, str) or not id_:
             raise _refused(field, "is absent: requests and responses are joined by it")
+        if len(id_) > LONGEST_ID:
+            raise _refused(field, f"has {len(id_)} characters, more than {LONGEST_ID}")
         return HalfEvent(id_, last in _REQUESTS, self.model.times.seconds("time", attributes.get("time")), content)
 
 

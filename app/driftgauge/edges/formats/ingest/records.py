@@ -67,11 +67,20 @@ def content_of(raw: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         problem = str(error)
     try:
-        return json.loads(raw.decode("utf-8"))
+        return _checked(json.loads(raw.decode("utf-8")))
     except UnicodeDecodeError as error:
         return Unreadable(Refused(Reason.NOT_UTF8, f"the record is not UTF-8: {error.reason} at byte {error.start}"))
     except (ValueError, RecursionError):
         return Unreadable(Refused(Reason.NOT_JSON, f"the record is not JSON: {problem}"))
+
+
+def _checked(content: Any) -> Any:
+    """Return a value that Python's parser has read; an `Unreadable` if it holds half a surrogate pair."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Unreadable(Refused(Reason.NOT_JSON, "the record holds half a surrogate pair, which is no text"))
+    return content
 
 
 def json_bytes(content: Any) -> bytes:
@@ -80,7 +89,7 @@ def json_bytes(content: Any) -> bytes:
         return b""
     try:
         return orjson.dumps(content)
-    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
+    except TypeError:  # an integer of more than 64 bits
         return json.dumps(content).encode()
 
 
@@ -104,7 +113,7 @@ def _scanned(body: bytes, *, is_array: bool) -> Records:
     position = 0
     try:
         for content, begin, end in _values(text, is_array=is_array):
-            contents.append(content)
+            contents.append(_checked(content))
             raws.append(text[begin:end].encode("utf-8", "surrogatepass"))
             position = end
     except (ValueError, RecursionError) as error:
