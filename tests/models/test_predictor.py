@@ -54,6 +54,11 @@ def test_a_classifier_answers_as_the_estimator_itself(name: str, example_of: Exa
     expected = probabilities.max(axis=1) if name == "multiclass" else probabilities[:, 1]
     assert np.allclose(answer.scores, expected, rtol=1e-12, atol=0)
     assert list(answer.labels) == example.estimator.predict(inputs).tolist()
+    if name == "multiclass":
+        assert answer.probabilities is not None
+        assert np.allclose(answer.probabilities, probabilities, rtol=1e-12, atol=0)
+    else:
+        assert answer.probabilities is None
 
 
 def test_a_regression_answers_as_the_estimator_itself(regression: Example) -> None:

@@ -60,6 +60,7 @@ class Answered:
     ids: Sequence[str]
     labels: Sequence[str | int | float | bool]
     callers: Sequence[str] = ()
+    probabilities: FloatArray | None = None
 
 
 def answers(ids: Sequence[str], *, labels: Sequence[str | int | float | bool] | None = None, seed: int = 0) -> Answered:

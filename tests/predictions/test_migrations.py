@@ -60,6 +60,7 @@ def test_chunks_of_a_log_before_files_of_days_get_a_time_of_arrival_and_are_comp
     with writing(store.engine) as connection:  # as version 3 left it
         connection.exec_driver_sql("ALTER TABLE chunks DROP COLUMN arrived")
         connection.exec_driver_sql("DROP TABLE day_files")
+        connection.exec_driver_sql("DROP TABLE class_probabilities")
         connection.execute(schema_version.update().values(version=3))
     again = PredictionStore(store.engine)
     assert compact(again.engine, NOW / 1e6 + 2 * 86_400)

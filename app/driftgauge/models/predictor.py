@@ -52,6 +52,8 @@ class Predictions:
     """Binary: probability of the positive class; multiclass: the top probability; regression: the value."""
     columns: FloatArray
     """The monitored columns in the baseline's order: features, score (and class), shape [n, columns]."""
+    probabilities: FloatArray | None = None
+    """Of each class, where there are more than two, shape [n, classes]."""
 
 
 class Predictor:
@@ -169,7 +171,8 @@ class Predictor:
         # While a bundle is created, its classes have no codes yet.
         codes, indices = self._class_codes, answer.indices
         further = [] if codes is None or indices is None else [codes[indices]]
-        return Predictions(answer.labels, answer.scores, _with_scores(observed, answer.scores, *further))
+        columns = _with_scores(observed, answer.scores, *further)
+        return Predictions(answer.labels, answer.scores, columns, answer.probabilities)
 
 
 def _with_scores(observed: FloatArray, *scores: FloatArray) -> FloatArray:
@@ -191,7 +194,9 @@ def _merged(parts: Sequence[tuple[IntArray | None, Predictions]], rows: int) -> 
     labels = [label for _, part in parts for label in part.labels]
     scores = np.concatenate([part.scores for _, part in parts])[order]
     columns = np.concatenate([part.columns for _, part in parts])[order]
-    return Predictions([labels[index] for index in order.tolist()], scores, columns)
+    given = [part.probabilities for _, part in parts if part.probabilities is not None]
+    probabilities = np.concatenate(given)[order] if given else None
+    return Predictions([labels[index] for index in order.tolist()], scores, columns, probabilities)
 
 
 class _CategoryEncoder:

@@ -52,6 +52,8 @@ class Answered:
     """Predicted class of each row, or the value of a regression; None where it is not known."""
     callers: Sequence[str] = ()
     """Name of the token that sent each request, empty for one without; empty if none has one."""
+    probabilities: FloatArray | None = None
+    """Probability of each class of a model of several, shape [n, classes]; None where unknown."""
 
 
 class Capture:

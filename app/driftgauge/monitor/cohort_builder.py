@@ -103,7 +103,8 @@ class CohortBuilder:
 
     def _labelled(self, rows: TruthRows, taken: IntArray) -> LabelledRows:
         predicted = None if self.layout.task == "regression" else class_indices(rows.predicted[taken])
-        return LabelledRows(rows.scores[taken], rows.actual[taken], predicted)
+        given = None if rows.probabilities is None else rows.probabilities[taken]
+        return LabelledRows(rows.scores[taken], rows.actual[taken], predicted, given)
 
     def _label_cells(self, rows: TruthRows, taken: IntArray) -> FloatArray:
         actual = rows.actual[taken]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, select
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.database import writing
 from driftgauge.predictions.schema import (
+    CLASS_TABLES,
     DAY_TABLES,
     LABEL_TABLES,
     PREDICTION_TABLES,
@@ -49,7 +50,17 @@ def _create_day_files(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN arrived BIGINT")
 
 
-MIGRATIONS: Final[Sequence[Step]] = (_create_predictions, _create_labels, _create_truth, _create_day_files)
+def _create_class_probabilities(connection: Connection) -> None:
+    metadata.create_all(connection, tables=CLASS_TABLES, checkfirst=False)
+
+
+MIGRATIONS: Final[Sequence[Step]] = (
+    _create_predictions,
+    _create_labels,
+    _create_truth,
+    _create_day_files,
+    _create_class_probabilities,
+)
 """The step from each schema version to the next; a new database takes all of them."""
 
 

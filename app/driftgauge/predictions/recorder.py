@@ -12,6 +12,7 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.errors import Reason
+from driftgauge.predictions.class_probabilities import are_kept
 from driftgauge.predictions.ids import is_sampled, key_of
 from driftgauge.predictions.rows import MICROSECONDS, SOURCES, ClassLabel, LoggedModel, LoggedRows
 
@@ -58,6 +59,10 @@ class Answers(Protocol):
     def callers(self) -> Sequence[str]:
         """Name of the token that sent each request, empty for one without; empty if none has one."""
 
+    @property
+    def probabilities(self) -> FloatArray | None:
+        """Probability of each class of a model of several, shape [n, classes]; None where unknown."""
+
 
 @dataclass(frozen=True)
 class MergedAnswers:
@@ -72,6 +77,7 @@ class MergedAnswers:
     ids: Sequence[str]
     labels: Sequence[ClassLabel | None]
     callers: Sequence[str]
+    probabilities: FloatArray | None
 
 
 def merged(batches: Sequence[Answers]) -> Answers:
@@ -81,6 +87,7 @@ def merged(batches: Sequence[Answers]) -> Answers:
     event = None
     if any(own.event is not None for own in batches):
         event = np.concatenate([np.full(len(o.ids), np.nan) if o.event is None else o.event for o in batches])
+    given = [own.probabilities for own in batches if own.probabilities is not None]
     return MergedAnswers(
         rows=[rows for own in batches for rows in own.rows],
         latency_seconds=[seconds for own in batches for seconds in own.latency_seconds],
@@ -93,6 +100,7 @@ def merged(batches: Sequence[Answers]) -> Answers:
         callers=[name for own in batches for name in own.callers or repeat("", len(own.rows))]
         if any(own.callers for own in batches)
         else (),
+        probabilities=np.concatenate(given) if len(given) == len(batches) else None,
     )
 
 
@@ -160,6 +168,7 @@ class ModelRecorder:
             features=self._features(answers.columns),
             source=self._source,
             callers=_by_row(answers),
+            probabilities=answers.probabilities if are_kept(len(self._indices)) else None,
         )
         return rows if self._sample >= 1.0 else _part(rows, [is_sampled(key, self._sample) for key in keys])
 
@@ -227,4 +236,5 @@ def _part(rows: LoggedRows, chosen: Sequence[bool]) -> LoggedRows:
         features=rows.features[at],
         source=rows.source,
         callers=None if rows.callers is None else list(compress(rows.callers, chosen)),
+        probabilities=None if rows.probabilities is None else rows.probabilities[at],
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, delete, func, select
 
 from driftgauge.predictions.database import reading, writing
 from driftgauge.predictions.rows import MICROSECONDS
-from driftgauge.predictions.schema import chunks, day_files, predictions
+from driftgauge.predictions.schema import chunks, class_probabilities, day_files, predictions
 
 STEP_ROWS: Final = 2_000
 """Rows of one transaction: it holds up the writers for some milliseconds."""
@@ -65,6 +65,8 @@ def size_of(connection: Connection) -> int:
         return (pages - free) * size + files
     first, last = connection.execute(select(func.min(predictions.c.seq), func.max(predictions.c.seq))).one()
     features = connection.execute(select(func.coalesce(func.sum(func.length(chunks.c.features)), 0))).scalar_one()
+    given = func.coalesce(func.sum(func.length(class_probabilities.c.content)), 0)
+    features += connection.execute(select(given)).scalar_one()
     return files + int(features) + (0 if first is None else (last - first + 1) * ROW_BYTES)
 
 
@@ -96,6 +98,8 @@ def _delete_oldest(engine: Engine, before: int | None) -> int:
         first_used = connection.execute(select(func.min(near.c.chunk))).scalar()
         unused = chunks.c.chunk < first_used if first_used is not None else chunks.c.chunk <= _last_chunk(connection)
         connection.execute(delete(chunks).where(unused))
+        given = delete(class_probabilities)
+        connection.execute(given if first_used is None else given.where(class_probabilities.c.chunk < first_used))
         # The files themselves go with the next upkeep, so that a loss of power leaves no row without its file.
         files = delete(day_files)
         connection.execute(files if first_used is None else files.where(day_files.c.last_chunk < first_used))

@@ -90,6 +90,8 @@ class LoggedRows:
     """Position in SOURCES."""
     callers: Sequence[str | None] | None = None
     """Who sent each row, if known."""
+    probabilities: FloatArray | None = None
+    """The probability of each class of a model of several, NaN where unknown, shape [n, classes]."""
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -178,3 +178,17 @@ replicas share the database but no disk.
 
 DAY_TABLES: Final = (day_files,)
 """The tables that schema version 4 adds, with a column of chunks."""
+
+class_probabilities: Final = Table(
+    "class_probabilities",
+    metadata,
+    Column("chunk", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""The probability of each class for the rows of a chunk, float32 [rows, classes]; of models of several classes alone.
+
+They stay when the features of the chunk are moved into a file, and go with its predictions.
+"""
+
+CLASS_TABLES: Final = (class_probabilities,)
+"""The tables that schema version 5 adds."""

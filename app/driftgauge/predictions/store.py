@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Table, and_, insert, select
 
 from driftgauge.drift.bins import FloatArray
+from driftgauge.predictions.class_probabilities import write_probabilities
 from driftgauge.predictions.database import open_postgres, open_sqlite, reading, writing
 from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.joined_labels import outcome_names
@@ -109,6 +110,7 @@ class PredictionStore:
             )
             .returning(chunks.c.chunk)
         ).scalar_one()
+        write_probabilities(connection, chunk, parts)
         tuples: list[tuple[Any, ...]] = []
         for part in parts:
             tuples += _tuples(part, self._models[version], chunk, len(tuples))

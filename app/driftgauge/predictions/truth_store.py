@@ -12,6 +12,7 @@ from sqlalchemy import Engine, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.predictions.class_probabilities import are_kept, probabilities_of
 from driftgauge.predictions.database import reading, writing
 from driftgauge.predictions.labels import LABEL
 from driftgauge.predictions.reader import Selection, read
@@ -41,6 +42,8 @@ class TruthRows:
     """Seconds until the label became known."""
     features: FloatArray | None = None
     """Shape [n, features], if they were asked for."""
+    probabilities: FloatArray | None = None
+    """The probability that a model of several classes gave the true one, NaN where unknown, shape [n]."""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -197,7 +200,7 @@ class TruthStore:
         """Return the newest predictions before a time that have a label, at most so many, oldest first."""
         own, made = labels.c, predictions.c
         numbers = self._numbers()
-        columns = (own.time, own.value, own.observed, made.score, made.prediction, made.version)
+        columns = (own.time, own.value, own.observed, made.score, made.prediction, own.seq, made.version)
         query = (
             select(*columns)
             .join(predictions, made.seq == own.seq)
@@ -227,6 +230,7 @@ class TruthStore:
             features = batch.features.get(version)
             if features is not None:
                 features = features[known[batch.rows_of(version)]]
+            given = self._probabilities(batch.models[version], batch.seq[places], values[:, 0])
             result.append(
                 TruthRows(
                     batch.models[version],
@@ -236,6 +240,7 @@ class TruthStore:
                     values[:, 0],
                     (values[:, 1] - batch.time[places]) / MICROSECONDS,
                     features,
+                    given,
                 )
             )
         return result
@@ -264,15 +269,23 @@ class TruthStore:
 
     def _truths(self, rows: Sequence[Any]) -> list[TruthRows]:
         """Return labels with their predictions by the number of their version."""
-        table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(len(rows), 6)
+        table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(len(rows), 7)
         result = []
-        for version in np.unique(table[:, 5]).astype(np.int64).tolist():
-            time, value, observed, score, predicted, _ = table[table[:, 5] == version].T
+        for version in np.unique(table[:, 6]).astype(np.int64).tolist():
+            time, value, observed, score, predicted, seq, _ = table[table[:, 6] == version].T
             model = self._known[version]
             answered = predicted if model.classes else score
             lag = (observed - time) / MICROSECONDS
-            result.append(TruthRows(model, time / MICROSECONDS, score, answered, value, lag))
+            given = self._probabilities(model, seq.astype(np.int64), value)
+            result.append(TruthRows(model, time / MICROSECONDS, score, answered, value, lag, None, given))
         return result
+
+    def _probabilities(self, model: LoggedModel, seqs: IntArray, actual: FloatArray) -> FloatArray | None:
+        """Return the probability of the true class of predictions by their number, if the log keeps it."""
+        if not are_kept(len(model.classes)):
+            return None
+        with reading(self._engine) as connection:
+            return probabilities_of(connection, seqs, actual, len(model.classes))
 
     def _numbers(self) -> list[int]:
         """Return the numbers of the version; it has several if its features changed."""

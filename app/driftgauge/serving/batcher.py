@@ -279,10 +279,11 @@ class Batcher:
     def _partial_answers(self, slices: Slices) -> list[PartialAnswer]:
         predictions = self._predictor.predict_admitted(concatenate([one.batch for one in slices]))
         labels, scores, columns = predictions.labels, predictions.scores.tolist(), predictions.columns
-        parts = []
+        given, parts = predictions.probabilities, []
         first = 0
         for one in slices:
             last = first + one.rows
-            parts.append(PartialAnswer(labels[first:last], scores[first:last], columns[first:last]))
+            own = None if given is None else given[first:last]
+            parts.append(PartialAnswer(labels[first:last], scores[first:last], columns[first:last], own))
             first = last
         return parts

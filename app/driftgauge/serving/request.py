@@ -32,6 +32,8 @@ class PartialAnswer(NamedTuple):
     scores: Sequence[float]
     columns: FloatArray
     """The columns that the monitor observes, shape [rows, columns]."""
+    probabilities: FloatArray | None = None
+    """Of each class, where there are more than two, shape [rows, classes]."""
 
 
 class QueuedRequest:
@@ -76,7 +78,7 @@ class QueuedRequest:
     def complete(self, now: float) -> Answer:
         """Return the whole answer, complete at `now` by the clock of `started`."""
         if len(self.parts) == 1:
-            labels, scores, _ = self.parts[0]
+            labels, scores = self.parts[0][:2]
         else:
             labels = [label for part in self.in_order() for label in part.labels]
             scores = [score for part in self.in_order() for score in part.scores]
@@ -137,14 +139,17 @@ def observed(answers: Mapping[QueuedRequest, Answer]) -> Answered:
     event = None
     if any(request.event is not None for request in answers):
         event = np.concatenate([r.event if r.event is not None else np.full(len(r.batch), np.nan) for r in answers])
+    parts = [part for request in answers for part in request.in_order()]
+    given = [part.probabilities for part in parts if part.probabilities is not None]
     return Answered(
         rows=rows,
         latency_seconds=[answer.latency_seconds for answer in answers.values()],
         scores=np.array(list(chain.from_iterable(answer.scores for answer in answers.values()))),
-        columns=np.concatenate([part.columns for request in answers for part in request.in_order()]),
+        columns=np.concatenate([part.columns for part in parts]),
         arrival=np.repeat([request.arrival for request in answers], rows),
         event=event,
         ids=list(chain.from_iterable(request.ids for request in answers)),
         labels=list(chain.from_iterable(answer.labels for answer in answers.values())),
         callers=[request.caller for request in answers] if any(request.caller for request in answers) else (),
+        probabilities=np.concatenate(given) if given else None,
     )

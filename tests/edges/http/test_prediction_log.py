@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.errors import LOG_DROPS, Reason
+from driftgauge.predictions.class_probabilities import probabilities_of
+from driftgauge.predictions.database import reading
 from driftgauge.predictions.generations import sqlite_file
 from driftgauge.predictions.ids import is_sampled, key_of
 from driftgauge.predictions.reader import Selection
@@ -197,6 +199,23 @@ def test_a_log_that_cannot_be_written_does_not_fail_predictions(
         assert answer.status_code == 200
         running.context.monitoring.predictions.writer.written().result(60)  # type: ignore[union-attr]
         assert any("log.sqlite3" in problem for problem in running.status()["monitoring"]["problems"])
+
+
+def test_the_probability_of_each_of_several_classes_is_logged(multiclass: Example, tmp_path: Path) -> None:
+    with served(multiclass, state_dir=tmp_path / "state") as running:
+        running.predict({"instances": multiclass.rows(30), "prediction_ids": [f"{row:02}" for row in range(30)]})
+        running.predict({"features": multiclass.rows(1, first=30)[0], "prediction_id": "30"})
+    batch = logged(tmp_path / "state", "multiclass")
+    expected = multiclass.estimator.predict_proba(multiclass.inputs(multiclass.held_out))[
+        [int(id_) for id_ in batch.ids]
+    ]
+    store = PredictionStore.open(tmp_path / "state")
+    with reading(store.engine) as connection:
+        for index in range(expected.shape[1]):
+            asked = np.full(len(batch), float(index))
+            found = probabilities_of(connection, batch.seq, asked, expected.shape[1])
+            assert found == pytest.approx(expected[:, index], rel=1e-6, abs=1e-7)
+    store.close()
 
 
 def test_monitored_columns_of_the_prediction_are_no_features(multiclass: Example, tmp_path: Path) -> None:

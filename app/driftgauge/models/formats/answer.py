@@ -27,6 +27,8 @@ class Answer:
     """Binary: probability of the positive class; multiclass: the top probability; regression: the value."""
     indices: IntArray | None = None
     """Each label's index among the classes, -1 for an unknown class; None of a regression."""
+    probabilities: FloatArray | None = None
+    """Of each class, where there are more than two, shape [n, classes]."""
 
 
 class Model(Protocol):
@@ -53,12 +55,18 @@ def scores_of(probabilities: FloatArray) -> FloatArray:
     return probabilities[:, 1].copy() if probabilities.shape[1] == 2 else probabilities.max(axis=1)
 
 
+def of_several(probabilities: FloatArray) -> FloatArray | None:
+    """Return the probabilities of more than two classes, shape [n, classes]; of two, the score says them."""
+    return probabilities if probabilities.shape[1] > 2 else None
+
+
 def most_probable(probabilities: FloatArray, classes: Sequence[Label]) -> Answer:
     """Return the classes of the largest probabilities, the first of equal ones; shape [n, classes]."""
     if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
         raise ValueError(f"it answered probabilities of shape {probabilities.shape} for {len(classes)} classes")
     indices: IntArray = probabilities.argmax(axis=1)
-    return Answer([classes[index] for index in indices.tolist()], scores_of(probabilities), indices)
+    labels = [classes[index] for index in indices.tolist()]
+    return Answer(labels, scores_of(probabilities), indices, of_several(probabilities))
 
 
 def answer_of(found: Any, classes: Sequence[Label], rows: int) -> Answer:

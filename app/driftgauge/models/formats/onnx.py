@@ -12,7 +12,14 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.errors import BundleError
-from driftgauge.models.formats.answer import Answer, most_probable, require_probabilities, scores_of, values_of
+from driftgauge.models.formats.answer import (
+    Answer,
+    most_probable,
+    of_several,
+    require_probabilities,
+    scores_of,
+    values_of,
+)
 from driftgauge.models.formats.description import Description, ModelColumn
 from driftgauge.models.formats.files import content_of, reading
 from driftgauge.models.formats.numbers import as_fractions, as_whole
@@ -205,7 +212,13 @@ class OnnxModel:
         labels = [label for answer in answers for label in answer.labels]
         indices = [answer.indices for answer in answers if answer.indices is not None]
         scores = np.concatenate([answer.scores for answer in answers])
-        return Answer(labels, scores, np.concatenate(indices) if indices else None)
+        given = [answer.probabilities for answer in answers if answer.probabilities is not None]
+        return Answer(
+            labels,
+            scores,
+            np.concatenate(indices) if indices else None,
+            np.concatenate(given) if given else None,
+        )
 
     def _answer(self, outputs: Sequence[Any], rows: int) -> Answer:
         if not self._classes:
@@ -220,7 +233,7 @@ class OnnxModel:
         labels: list[Label] = [
             label if index < 0 else self._classes[index] for label, index in zip(found, indices.tolist(), strict=True)
         ]
-        return Answer(labels, scores_of(probabilities), indices)
+        return Answer(labels, scores_of(probabilities), indices, of_several(probabilities))
 
 
 def _probabilities(answered: Any, rows: int) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from driftgauge.models.formats.answer import Answer, scores_of, values_of
+from driftgauge.models.formats.answer import Answer, of_several, scores_of, values_of
 from driftgauge.models.formats.spec import ModelSpec
 from driftgauge.models.labels import Labels
 from driftgauge.models.model_file import load_model
@@ -38,7 +38,7 @@ class EstimatorModel:
         probabilities = np.asarray(self._model.predict_proba(inputs), dtype=np.float64)
         scores = scores_of(probabilities)
         labels, indices = self._labels.of(inputs, probabilities, scores)
-        return Answer(labels, scores, indices)
+        return Answer(labels, scores, indices, of_several(probabilities))
 
 
 adapted = EstimatorModel
