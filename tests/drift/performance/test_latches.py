@@ -81,6 +81,11 @@ def test_a_window_that_is_still_worse_holds_the_threshold() -> None:
     assert [own.severity for own in found] == ["critical", "critical", None]
 
 
+def test_of_equal_verdicts_the_one_of_the_main_window_is_said() -> None:
+    found, _ = followed([[window(0.89), window(0.895)]])
+    assert found[0].reason == "Accuracy 0.895 is 0.56 % worse than on held-out rows: small"
+
+
 def test_a_threshold_that_holds_is_said_with_its_end() -> None:
     found, _ = followed([[window(0.85)], [window(0.863)]])
     assert found[1].status is PerformanceStatus.DEGRADED

@@ -48,9 +48,9 @@ def update_latches(
 def latched_verdict(
     latches: PerformanceLatches, judged: Sequence[PerformanceVerdict], policy: PerformancePolicy
 ) -> PerformanceVerdict:
-    """Return the worst verdict of the judged windows, or the one on what is latched if that is more severe."""
+    """Return the worst verdict of the judged windows, the last of equal ones, or what is latched if that is worse."""
     order = tuple(PerformanceStatus)
-    worst = max(judged, key=lambda own: order.index(own.status))
+    worst = max(reversed(judged), key=lambda own: order.index(own.status))
     known = [own for own in judged if own.status is not PerformanceStatus.INSUFFICIENT_LABELS]
     for status, thresholds in _LATCHED.items():
         if known and order.index(status) > order.index(worst.status):
