@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -28,6 +28,18 @@ ENV: Final = {
     # As if each server had a machine of its own: on one bundle they would share their state.
     "DRIFTGAUGE_STATE_DIR": "memory",
 }
+LIMITS: Final = '[0.6, 0.55], "above": [0.98, 0.99]'
+TRUTH: Final = {
+    "DRIFTGAUGE_CLOCK": "event",  # rows of hours ago are in the cohort of that hour, which is over
+    "DRIFTGAUGE_PREDICTION_LOG_DURABILITY": "acknowledged",  # so labels find their predictions at once
+    "DRIFTGAUGE_LABEL_MATURITY_SECONDS": "0",
+    "DRIFTGAUGE_PERFORMANCE_INTERVAL_SECONDS": "1",
+    "DRIFTGAUGE_PERFORMANCE_FLOORS": "accuracy=0.5,roc_auc=0.5",
+    "DRIFTGAUGE_PERFORMANCE_SEGMENTS": FEATURES[-2],
+    "DRIFTGAUGE_OUTCOMES": f'{{"click": {{"kind": "event", "below": {LIMITS}}}}}',
+}
+"""Settings of the server that gets ground truth."""
+HOURS_AGO: Final = 3 * 3_600.0
 SECONDS: Final = 60.0
 """Longest wait for anything."""
 
@@ -97,16 +109,36 @@ class Server:
     def address(self) -> str:
         return f"http://{self.target}"
 
-    def send(self, x: Rows, at: float | None = None) -> list[str]:
-        """Have rows predicted in one request, of now or of a time, and return the ids of their predictions."""
+    def send(self, x: Rows, at: float | None = None, model: str | None = None) -> list[str]:
+        """Have rows predicted in one request, of now or of a time, and return the ids of their predictions.
+
+        The model is named where there are several.
+        """
         data = [[None if np.isnan(value) else value for value in row] for row in x.tolist()]
         timed = {} if at is None else {"timestamps": [at] * len(data)}
-        answer = httpx.post(f"{self.address}/predict", json={"data": data, **timed}, timeout=SECONDS)
+        path = "/predict" if model is None else f"/models/{model}/predict"
+        answer = httpx.post(f"{self.address}{path}", json={"data": data, **timed}, timeout=SECONDS)
         return [own["prediction_id"] for own in answer.raise_for_status().json()["predictions"]]
 
-    def label(self, rows: list[dict[str, Any]]) -> None:
-        """Send ground truth, in one request."""
-        httpx.post(f"{self.address}/labels", json=rows, timeout=SECONDS).raise_for_status()
+    def label(self, ids: Sequence[str], model: str | None = None) -> int:
+        """Send ground truth that has nothing to do with features, in one request; return of how many predictions.
+
+        Every tenth has none.
+        """
+        known = [
+            {"prediction_id": own, "label": i % 3 == 0, "outcomes": {"click": i % 4 > 0}}
+            for i, own in enumerate(ids)
+            if i % 10
+        ]
+        asked = {} if model is None else {"model": model}
+        httpx.post(f"{self.address}/labels", params=asked, json=known, timeout=SECONDS).raise_for_status()
+        return len(known)
+
+    def load(self, model: str, bundle: Path, mode: str = "live") -> None:
+        """Have another version of a model answer in place of the live one, or predict the same rows unseen."""
+        body = {"bundle": str(bundle), "reason": "a test", "mode": mode}
+        answer = httpx.post(f"{self.address}/models/{model}/versions", json=body, timeout=SECONDS)
+        answer.raise_for_status()
 
     def kill(self) -> None:
         """End it at once, by its id."""
@@ -115,9 +147,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(bundle: Path, port: int, log: Path, **env: str) -> Iterator[Server]:
-    """Serve a bundle while the block runs; does not wait until it answers. `env` comes before ENV."""
-    arguments = ("serve", "--bundle", str(bundle), "--port", str(port))
+def server(bundle: Path, port: int, log: Path, *beside: Path, **env: str) -> Iterator[Server]:
+    """Serve a bundle, and those beside it, while the block runs; does not wait until it answers.
+
+    `env` comes before ENV.
+    """
+    bundles = (option for own in (bundle, *beside) for option in ("--bundle", str(own)))
+    arguments = ("serve", *bundles, "--port", str(port))
     with running(*arguments, log=log, env={**ENV, **env}) as process:
         yield Server(process, log, f"127.0.0.1:{port}")
 

@@ -19,8 +19,10 @@ from driftgauge.demo.prometheus_stack import Endpoint, Programs
 from tests.alerting.queries import filled, load, panels
 from tests.e2e.monitored import (
     FEATURES,
+    HOURS_AGO,
     MODEL,
     SECONDS,
+    TRUTH,
     Prometheus,
     Server,
     await_answer,
@@ -44,18 +46,6 @@ ONLY_WITH_OTHERS: Final = {"Rows of a shadow version", "PSI against the last day
 """Panels that stay empty without a shadow and a rolling reference; test_dashboards_answers has their answers."""
 NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
 """Panels that stay empty for a model of two classes."""
-LIMITS: Final = '[0.6, 0.55], "above": [0.98, 0.99]'
-TRUTH: Final = {
-    "DRIFTGAUGE_CLOCK": "event",  # rows of hours ago are in the cohort of that hour, which is over
-    "DRIFTGAUGE_PREDICTION_LOG_DURABILITY": "acknowledged",  # so labels find their predictions at once
-    "DRIFTGAUGE_LABEL_MATURITY_SECONDS": "0",
-    "DRIFTGAUGE_PERFORMANCE_INTERVAL_SECONDS": "1",
-    "DRIFTGAUGE_PERFORMANCE_FLOORS": "accuracy=0.5,roc_auc=0.5",
-    "DRIFTGAUGE_PERFORMANCE_SEGMENTS": DISCRETE,
-    "DRIFTGAUGE_OUTCOMES": f'{{"click": {{"kind": "event", "below": {LIMITS}}}}}',
-}
-"""Settings of the server that gets ground truth."""
-HOURS_AGO: Final = 3 * 3_600.0
 ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
 """Panels that stay empty as long as a server exposes the main window alone."""
 
@@ -99,11 +89,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         moved = rows(7, 2_000, shift=1.5)
         moved[::2, 0] = float("nan")  # of this feature a share of rows has changed, of the other the mean
         predicted = watched.drifted.send(moved, time.time() - HOURS_AGO)
-        # Every tenth prediction has no ground truth, and of the others it has nothing to do with the features.
-        labelled = [(i, own) for i, own in enumerate(predicted) if i % 10]
-        watched.drifted.label(
-            [{"prediction_id": own, "label": i % 3 == 0, "outcomes": {"click": i % 4 > 0}} for i, own in labelled]
-        )
+        labelled = watched.drifted.label(predicted)
         watched.drifted.send(moved[:1], time.time())  # by the clock of events the hour of the others is over now
         watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
@@ -112,7 +98,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         seen(lambda: prometheus.value(drifted_columns), lambda count: count == len(DRIFTED))
         seen(lambda: prometheus.value(f'model_evaluated_features{{model_name="{OTHER}"}}'))
         seen(lambda: prometheus.value(f'model_performance_severity{{model_name="{MODEL}"}}'), lambda level: level == 3)
-        seen(lambda: prometheus.value("model_outcome_rows"), lambda count: count == len(labelled))  # once a minute
+        seen(lambda: prometheus.value("model_outcome_rows"), lambda count: count == labelled)  # once a minute
         yield watched
 
 
