@@ -40,7 +40,7 @@ def tensor(name: str, shape: list[int], data: Any, datatype: str = "FP64") -> di
 
 
 def joined(request: Any, response: Any) -> IngestedRows:
-    decoded = DECODER.join(HalfEvent("a1", True, 5.5, request), HalfEvent("a1", False, 6.5, response))
+    decoded = DECODER.joined([(HalfEvent("a1", True, 5.5, request), HalfEvent("a1", False, 6.5, response))])
     assert decoded.refused == []
     assert decoded.rows is not None
     return decoded.rows
@@ -122,15 +122,14 @@ def test_lines_of_azure_are_joined_by_the_correlation() -> None:
     response, request = decoded.halves
     assert [half.id for half in decoded.halves] == ["c7", "c7"]
     assert request.is_request
-    rows = azure.join(request, response).rows
+    rows = azure.joined([(request, response)]).rows
     assert rows is not None
     assert rows.columns.tolist() == ROWS
 
 
 def test_a_row_without_the_time_of_its_request_has_that_of_the_response() -> None:
-    decoded = DECODER.join(
-        HalfEvent("a", True, np.nan, {"instances": FEATURES[:1]}), HalfEvent("a", False, 6.5, {"predictions": [2]})
-    )
+    request = HalfEvent("a", True, np.nan, {"instances": FEATURES[:1]})
+    decoded = DECODER.joined([(request, HalfEvent("a", False, 6.5, {"predictions": [2]}))])
     assert decoded.rows is not None
     assert decoded.rows.event.tolist() == [6.5]
     assert list(decoded.rows.ids) == ["a"]
@@ -187,7 +186,8 @@ def test_a_structured_event_that_cannot_be_read_costs_none_beside_it(event: Any,
     ],
 )
 def test_halves_that_do_not_fit_are_refused_together(request_body: Any, response_body: Any, reason: Reason) -> None:
-    decoded = DECODER.join(HalfEvent("a", True, 5.5, request_body), HalfEvent("a", False, 6.5, response_body))
+    pair = HalfEvent("a", True, 5.5, request_body), HalfEvent("a", False, 6.5, response_body)
+    decoded = DECODER.joined([pair])
     assert decoded.rows is None
     (refused,) = decoded.refused
     assert refused.error.reason == reason
@@ -198,3 +198,16 @@ def test_a_redelivered_pair_keeps_its_keys() -> None:
     first = joined({"instances": FEATURES}, {"predictions": [2, 0]})
     assert list(first.keys) == list(joined({"instances": FEATURES}, {"predictions": [2, 0]}).keys)
     assert len(set(first.keys)) == 2
+
+
+def test_pairs_are_joined_at_once_and_a_bad_one_costs_no_other() -> None:
+    pairs = [
+        (HalfEvent(id_, True, 5.5, {"instances": given}), HalfEvent(id_, False, 6.5, {"predictions": [2, 0]}))
+        for id_, given in (("a", FEATURES), ("b", [["x", 1, 2, 3]] * 2), ("c", FEATURES))
+    ]
+    decoded = DECODER.joined(pairs)
+    assert [refused.position for refused in decoded.refused] == [1]
+    assert decoded.rows is not None
+    assert decoded.rows.columns.tolist() == ROWS * 2
+    assert list(decoded.rows.ids) == ["a:0", "a:1", "c:0", "c:1"]
+    assert len(set(decoded.rows.keys)) == 4

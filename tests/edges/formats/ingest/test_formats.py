@@ -139,7 +139,7 @@ def test_whatever_bodies_hold_no_join_raises(request_body: Any, response_body: A
     for decoder in DECODERS:
         if isinstance(decoder, CloudEventDecoder):
             request = HalfEvent("a", True, 1.0, request_body)
-            assert is_sound(decoder.join(request, HalfEvent("a", False, 2.0, response_body)), 1)
+            assert is_sound(decoder.joined([(request, HalfEvent("a", False, 2.0, response_body))]), 1)
 
 
 @given(st.binary(max_size=60))

@@ -191,7 +191,8 @@ def test_a_given_id_is_the_key_wherever_its_record_stands() -> None:
 
 def test_messages_have_the_keys_that_are_given() -> None:
     keys = [bytes([number]) * 16 for number in range(3)]
-    decoded = DECODER.decode_messages([orjson.dumps(ROW), b"{", orjson.dumps(ROW)], keys)
+    known = {**ROW, "prediction_id": "order 7"}
+    decoded = DECODER.decode_messages([orjson.dumps(ROW), b"{", orjson.dumps(known)], keys)
     assert decoded.rows is not None
     assert list(decoded.rows.keys) == [keys[0], keys[2]]
     assert [refused.position for refused in decoded.refused] == [1]

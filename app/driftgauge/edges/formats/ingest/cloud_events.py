@@ -5,18 +5,18 @@ from __future__ import annotations
 import binascii
 import math
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
-from driftgauge.edges.formats.ingest.keys import Keys, key_of_event
+from driftgauge.edges.formats.ingest.keys import Keys, key_of_event, key_of_row
 from driftgauge.edges.formats.ingest.payloads import AnswerRows, RequestRows
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, content_of
 from driftgauge.edges.formats.ingest.row_ids import row_id
 from driftgauge.errors import Reason, Refused
-from driftgauge.ingestion.records import Decoded, HalfEvent
+from driftgauge.ingestion.records import Decoded, HalfEvent, Pair
 
 LONGEST_ID: Final = 512
 """Characters of an event's id, which is kept until the other half arrives."""
@@ -63,20 +63,27 @@ class CloudEventDecoder(Decoder):
         else:
             raise _refused("data", "is absent; a payload that was stored elsewhere cannot be read")
 
-    def join(self, request: HalfEvent, response: HalfEvent) -> Decoded:
-        """Return the rows of a request and its response."""
+    def joined(self, pairs: Sequence[Pair]) -> Decoded:
+        """Return the rows of requests and their responses; the position of a refused record is that of its pair."""
         batch = Gathered()
-        try:
-            features = self._requests.of(request.content)
-            outputs = self._answers.of(response.content, len(features))
-            at = response.at if math.isnan(request.at) else request.at
-            for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
-                id_ = row_id(request.id, row, len(features))
-                batch.add(0, values, score, named, at, id_, key_of_event(request.id, row))
-        except Refused as error:
-            batch.refused[0] = error
-        joined = {"id": request.id, "request": request.content, "response": response.content}
-        return batch.decoded(self.model.reader, self.model.outputs.label, Records([joined]))
+        for position, (request, response) in enumerate(pairs):
+            try:
+                self._add_pair(request, response, position, batch)
+            except Refused as error:
+                batch.refused[position] = error
+        contents = [
+            {"id": request.id, "request": request.content, "response": response.content} for request, response in pairs
+        ]
+        return batch.decoded(self.model.reader, self.model.outputs.label, Records(contents))
+
+    def _add_pair(self, request: HalfEvent, response: HalfEvent, position: int, batch: Gathered) -> None:
+        """Add the rows of a request and its response; raises Refused before the first."""
+        features = self._requests.of(request.content)
+        outputs = self._answers.of(response.content, len(features))
+        at, key = response.at if math.isnan(request.at) else request.at, key_of_event(request.id)
+        for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
+            id_ = row_id(request.id, row, len(features))
+            batch.add(position, values, score, named, at, id_, key_of_row(key, row))
 
     def _half(self, attributes: Mapping[str, Any], content: Any) -> HalfEvent:
         kind = attributes.get("type")

@@ -22,9 +22,9 @@ def key_of_id(id_: str) -> bytes:
     return blake2b(id_.encode(), digest_size=KEY_BYTES, person=_ID).digest()
 
 
-def key_of_event(id_: str, row: int) -> bytes:
-    """Return the key of a row of an event with an id."""
-    return blake2b(b"%d %s" % (row, id_.encode()), digest_size=KEY_BYTES, person=_EVENT).digest()
+def key_of_event(id_: str) -> bytes:
+    """Return the key of an event with an id."""
+    return blake2b(id_.encode(), digest_size=KEY_BYTES, person=_EVENT).digest()
 
 
 def key_of_message(topic: str, partition: int, offset: int) -> bytes:
@@ -52,6 +52,9 @@ class Keys(Protocol):
     def of(self, position: int, content: Any) -> bytes:
         """Return the key of a record that differs from all others by its content, wherever it stands."""
 
+    def known(self, position: int, key: bytes) -> bytes:
+        """Return the key of a record whose own id makes `key`."""
+
 
 class PlacedKeys:
     """Keys of the records of a body."""
@@ -73,6 +76,10 @@ class PlacedKeys:
         self._seen[key] += 1
         return key_of_row(key, self._seen[key] - 1)
 
+    def known(self, position: int, key: bytes) -> bytes:
+        """Return the key that its id makes."""
+        return key
+
 
 class GivenKeys:
     """Keys of messages, by their position in a batch."""
@@ -85,5 +92,9 @@ class GivenKeys:
         return self._keys[position]
 
     def of(self, position: int, content: Any) -> bytes:
+        """Return the key of a message."""
+        return self._keys[position]
+
+    def known(self, position: int, key: bytes) -> bytes:
         """Return the key of a message."""
         return self._keys[position]

@@ -45,7 +45,7 @@ class OwnDecoder(Decoder):
         score, named = self._output(content)
         stamp = get(TIMESTAMP)
         at = math.nan if stamp is None else self.model.times.seconds(TIMESTAMP, stamp)
-        key = keys.at(position) if not id_ else key_of_id(id_)
+        key = keys.known(position, key_of_id(id_)) if id_ else keys.at(position)
         if label is not None:
             id_ = id_ or key.hex()  # joins the row with its label
             batch.labels.append(self._label(content, label, id_))
