@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -55,21 +56,28 @@ def _folder() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+@contextmanager
+def own_postgres() -> Iterator[PostgresServer]:
     """Give a server that holds no data yet; without the programs the test is skipped, or fails in CI."""
     require(missing_postgres(), in_ci=os.environ.get("CI", "").lower() in {"true", "1"})
     programs = _folder()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="driftgauge-postgres-"))
     try:
-        with _server(programs, folder) as server:
+        with PostgresServer(programs, folder) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _server:  # noqa: N801 - a context manager
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Give a server that tests share."""
+    with own_postgres() as server:
+        yield server.running
+
+
+class PostgresServer:
     """Runs a server under a user of its own, as PostgreSQL demands of root."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
@@ -80,12 +88,22 @@ class _server:  # noqa: N801 - a context manager
             os.chown(folder, user.pw_uid, user.pw_gid)
             self.as_user = {**self.as_user, "user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
-    def __enter__(self) -> Postgres:
-        data, log = self.folder / "data", self.folder / "log"
+    def __enter__(self) -> PostgresServer:
+        data = self.folder / "data"
         made: Sequence[str] = [f"--pgdata={data}", f"--username={USER}", "--auth=trust", "--no-sync", "--encoding=UTF8"]
         subprocess.run(
             [self.programs / "initdb", *made], check=True, capture_output=True, timeout=SECONDS, **self.as_user
         )
+        self.start()
+        return self
+
+    @property
+    def running(self) -> Postgres:
+        return Postgres(self.port)
+
+    def start(self) -> None:
+        """Start the server on its data, and wait until it answers."""
+        data, log = self.folder / "data", self.folder / "log"
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with log.open("wb") as output:
@@ -96,18 +114,39 @@ class _server:  # noqa: N801 - a context manager
                 start_new_session=True,
                 **self.as_user,
             )
-        server, deadline = Postgres(self.port), time.monotonic() + SECONDS
+        deadline = time.monotonic() + SECONDS
         while True:
             try:
-                psycopg.connect(server.url("postgres"), connect_timeout=5).close()
-                return server
+                psycopg.connect(self.running.url("postgres"), connect_timeout=5).close()
+                return
             except psycopg.OperationalError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    self.__exit__()
+                    self.stop()
                     pytest.fail(f"PostgreSQL did not start: {log.read_text('utf-8', 'replace')[-2_000:]}")
                 time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let no process of the server run: connections stay open, and nothing answers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        os.kill(self.process.pid, signal.SIGSTOP)  # first, so that it starts no more of them
+        stopped = [self.process.pid, *map(int, children.read_text().split())]
+        for pid in stopped[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(stopped):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End the server."""
+        if self.process.poll() is not None:
+            return
         self.process.send_signal(signal.SIGINT)  # ends connections that tests left open
         try:
             self.process.wait(timeout=SECONDS)
