@@ -62,7 +62,7 @@ class OutcomeRows:
 
 @dataclass(frozen=True)
 class TruthPage:
-    """Predictions that were read together: how many, those that have a label, and all with their outcomes."""
+    """Predictions that were read together: their number, the labelled ones, and all with their outcomes."""
 
     predicted: int
     rows: Sequence[TruthRows]
@@ -86,7 +86,7 @@ class TruthStore:
     # ------------------------------------------------------------ the evaluator's turn
 
     def acquire(self, owner: str, now: float, seconds: float) -> bool:
-        """Return whether `owner` may evaluate for so many seconds, because no other does."""
+        """Return whether `owner` may evaluate for this number of seconds, because no other owner does."""
         states, until = truth_states.c, _micro(now + seconds)
         far = _micro(now + 10.0 * seconds)  # the owner's clock was ahead
         with writing(self._engine) as connection:
@@ -197,7 +197,7 @@ class TruthStore:
             yield TruthPage(len(batch), self._joined(batch), self._with_outcomes(batch) if self._outcomes else ())
 
     def newest(self, until: float, most: int) -> list[TruthRows]:
-        """Return the newest predictions before a time that have a label, at most so many, oldest first."""
+        """Return the newest predictions before a time that have a label, up to a limit, oldest first."""
         own, made = labels.c, predictions.c
         numbers = self._numbers()
         columns = (own.time, own.value, own.observed, made.score, made.prediction, own.seq, made.version)

@@ -60,7 +60,7 @@ class PredictionWriter:
     ) -> None:
         """Write to what `store` opens, at its first use; `clock` gives seconds since 1970.
 
-        `failed` is told of errors, `has_room` says whether the disk has room for more rows. With `acknowledges`, rows
+        `failed` gets errors, `has_room` says whether the disk has room for more rows. With `acknowledges`, rows
         are written at once, because answers wait for them.
         """
         self.queue_rows: Final = queue_rows
@@ -76,7 +76,7 @@ class PredictionWriter:
         self._done = 0
         """Batches that were ever queued, and those of them that left the queue."""
         self._waiting: deque[tuple[int, Future[None]]] = deque()
-        """Callers that wait until so many batches are done."""
+        """Callers that wait, each with the number of batches that must be done first."""
         self._has_some: Final = threading.Event()
         self._is_urgent: Final = threading.Event()
         self._is_failing = False
@@ -224,7 +224,7 @@ class PredictionWriter:
     def _prepared(
         self, version: int, own: ModelRecorder, parts: Sequence[Queued], drops: list[Drop]
     ) -> list[LoggedRows]:
-        """Return rows as they are written, together, or each batch by itself if one of them cannot be written.
+        """Return rows as they are written, together, or each batch alone if one of them cannot be written.
 
         What is left out is added to `drops`.
         """
@@ -242,7 +242,7 @@ class PredictionWriter:
         return [rows]
 
     def _taken(self, count: int) -> Sequence[Queued]:
-        """Return the oldest batches, which leave the queue: so many, or as many as are left."""
+        """Return the oldest batches, which leave the queue: this number, or all that are left."""
         with self._lock:
             taken = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
             self._rows -= sum(map(len, taken))
@@ -256,7 +256,7 @@ class PredictionWriter:
             queued.recorder.counts.dropped(len(queued), reason)
 
     def _release(self, done: int) -> None:
-        """Let those go on who wait until so many batches are done."""
+        """Let the callers go on whose batches are done."""
         released: list[Future[None]] = []
         with self._lock:
             while self._waiting and self._waiting[0][0] <= done:

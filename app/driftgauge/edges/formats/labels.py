@@ -21,7 +21,7 @@ ROWS: Final = "labels"
 SURVEYED_BYTES: Final = 65_536
 """Larger bodies are parsed in pieces, so that other threads get their turn."""
 MOST_ERRORS: Final = 100
-"""Refused rows of which an answer lists the reason; all of them are counted."""
+"""Refused rows that an answer lists with their reason; all of them are counted."""
 LINES_TYPES: Final = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines")
 """Content types of JSON lines."""
 _KNOWN: Final = frozenset({ID, LABEL, OUTCOMES, OBSERVED_AT})
@@ -56,7 +56,7 @@ class RowError:
 
 @dataclass
 class TruthBatch:
-    """The rows of a request: those that can be read, and why others cannot."""
+    """The rows of a request that can be read, and why the others cannot."""
 
     rows: list[TruthRow] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
@@ -143,7 +143,7 @@ def _of_json(body: bytes) -> list[Any]:
 
 
 def _is_lines(body: bytes) -> bool:
-    """Say whether the first line of several is an object by itself."""
+    """Say whether the first line of several is a whole object."""
     first, _, rest = body.strip().partition(b"\n")
     if not first.startswith(b"{") or not rest:
         return False

@@ -107,7 +107,7 @@ class Access:
             return False
 
     def enter(self, asgi: AsgiScope) -> None:
-        """Mark a request as one of nobody, until `admit` finds its caller."""
+        """Leave a request without a caller until `admit` finds one."""
         if self.tokens is not None:
             asgi.setdefault("state", {})[CALLER_KEY] = NOBODY
 
@@ -137,7 +137,7 @@ class Access:
 
 
 def caller_bounds(settings: LimitSettings, workers: int) -> CallerBounds:
-    """Return what one caller may ask of a service with so many workers."""
+    """Return what one caller may ask of a service with this number of workers."""
     return CallerBounds(
         settings.max_requests_per_second,
         settings.max_request_burst,
