@@ -10,14 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from math import nan
 from typing import Any, Final
-from uuid import uuid4
 
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
 from driftgauge.drift.rolling.report import RollingReport
+from driftgauge.edges.http.log_uses import label_intake, rolling_loop, truth_loop
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
@@ -30,11 +29,9 @@ from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
 from driftgauge.monitor.publisher import INTERVAL_SECONDS, Publisher, state_problems
-from driftgauge.monitor.rolling import RollingMonitor, RollingOptions
 from driftgauge.monitor.rolling_loop import RollingLoop
 from driftgauge.monitor.scheduler import Evaluator
 from driftgauge.predictions.description import Described
-from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.log import ModelLog, PredictionLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.rolling_files import RollingFiles
@@ -128,9 +125,12 @@ class ModelMonitoring:
 
     def use_log(self, log: PredictionLog) -> None:
         """Take in ground truth, evaluate it and keep a rolling reference with the prediction log."""
-        self.labels = self.intake_of(log)
-        self.truth = self.truth_in(log)
-        self.rolling = self.rolling_in(log)
+        settings, problems, clock = self.settings, self.problems, self.clock
+        self.labels = label_intake(log, self.logged, self.monitor, settings, problems, clock)
+        if self.truth_parts is not None:
+            self.truth = truth_loop(log, self.truth_parts, settings, problems, clock)
+        if self.rolling_files is not None:
+            self.rolling = rolling_loop(log, self.rolling_files, self.monitor, settings, problems, clock)
 
     def close_log(self) -> None:
         """End what uses the prediction log."""
@@ -144,20 +144,6 @@ class ModelMonitoring:
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
             await asyncio.get_running_loop().run_in_executor(self.watching, clients.write)
-
-    def truth_in(self, log: PredictionLog) -> GroundTruthLoop | None:
-        """Return what evaluates the ground truth in the prediction log, None if there is nothing to evaluate."""
-        parts = self.truth_parts
-        if parts is None:
-            return None
-        owner = uuid4().hex
-        return GroundTruthLoop(
-            lambda: parts.monitor(log.store(), owner),
-            self.problems,
-            self.clock,
-            interval_seconds=self.settings.performance_interval_seconds,
-            rest_factor=self.settings.evaluation_rest_factor,
-        )
 
     @property
     def performance(self) -> PerformanceReport | None:
@@ -177,22 +163,6 @@ class ModelMonitoring:
         if self.truth is not None and self.truth_parts is not None:
             self.truth_parts.reports.latest()
 
-    def rolling_in(self, log: PredictionLog) -> RollingLoop | None:
-        """Return what keeps the rolling reference, None if the settings ask for none."""
-        files, monitor = self.rolling_files, self.monitor
-        if files is None:
-            return None
-        own = self.settings
-        options = RollingOptions(own.rolling_reference_days, own.rolling_reference_refresh_seconds, own.windows[-1])
-        return RollingLoop(
-            lambda: RollingMonitor(
-                log.store(), self.model_name, monitor.baseline, files, monitor.history.read, options
-            ),
-            self.problems,
-            lambda: monitor.clock.now(self.store.latest_at, nan if monitor.clock.name == "event" else self.clock()),
-            refresh_seconds=options.refresh_seconds,
-        )
-
     @property
     def against_rolling(self) -> RollingReport | None:
         """The last report's main window against the rolling reference; None before there is one."""
@@ -201,28 +171,6 @@ class ModelMonitoring:
     def way_into(self, log: PredictionLog) -> ModelLog:
         """Return the way of this model's predictions into the prediction log, on which they are counted."""
         return log.of_model(self.logged, LogCounts(self.store), self.source)
-
-    def intake_of(self, log: PredictionLog) -> LabelIntake:
-        """Return what takes in the ground truth of this model's predictions in the prediction log."""
-
-        def opened() -> LabelStore:
-            store = log.store()
-            return LabelStore(store.engine, store.register(self.logged.model), log.options.sample_ratio)
-
-        return LabelIntake(
-            opened,
-            self.store,
-            self.problems,
-            self.clock,
-            wait_seconds=self.settings.label_wait_seconds,
-            outcomes={name: own.rule for name, own in self.settings.outcomes.items()},
-            mature=self._mature,
-        )
-
-    def _mature(self) -> float:
-        """Return the time before which predictions are judged by what became known of them."""
-        now = self.monitor.clock.now(self.store.latest_at, self.clock())
-        return now - self.settings.label_maturity_seconds
 
     def leave(self) -> None:
         """Save the state and give it back."""
