@@ -96,6 +96,16 @@ def check(
     for line in comparison.remarks:
         errors.print(line, soft_wrap=True)
     report = _judge(comparison, errors)
+    _write(report, output, errors)
+    raise typer.Exit(int(report.has_drift))
+
+
+def _judge(comparison: Check, errors: Console) -> CheckReport:
+    with _progress(errors, comparison.bytes) as progress, _interruptible():
+        return comparison.report(time.time(), progress)
+
+
+def _write(report: CheckReport, output: CheckOutput, errors: Console) -> None:
     with _interruptible(), _writing(errors):
         if output.as_json:
             typer.echo(as_bytes(report))
@@ -104,12 +114,6 @@ def check(
         sys.stdout.flush()
     if output.html is not None:
         _write_page(output.html, report, errors)
-    raise typer.Exit(int(report.has_drift))
-
-
-def _judge(comparison: Check, errors: Console) -> CheckReport:
-    with _progress(errors, comparison.bytes) as progress, _interruptible():
-        return comparison.report(time.time(), progress)
 
 
 def _loading(trusted_types: Sequence[str]) -> Callable[[Path], Bundle]:

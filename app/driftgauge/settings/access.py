@@ -49,7 +49,8 @@ class AccessSettings(BaseModel):
         None, description="File with the password of the key, if it is encrypted."
     )
     ssl_ca_certs: Path | None = Field(
-        None, description="Authorities (PEM) one of which must have signed a client's certificate. Default: none asked."
+        None,
+        description="Authorities (PEM): one must have signed the certificate of each client. Default: none asked.",
     )
 
     @property

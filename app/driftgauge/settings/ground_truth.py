@@ -14,8 +14,8 @@ class GroundTruthSettings(BaseModel):
         86_400.0,
         ge=0,
         le=1e9,
-        description="Age from which on predictions are judged by their labels. It should be longer than most labels "
-        "take, or those that come early would count more.",
+        description="Minimum age of predictions that are judged by their labels. It should be longer than most labels "
+        "take; otherwise labels that come early count more.",
     )
     label_wait_seconds: float = Field(
         3_600.0,

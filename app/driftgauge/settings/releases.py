@@ -25,7 +25,7 @@ class ReleaseSettings(BaseModel):
         3,
         ge=3,
         le=10,
-        description="Versions of a model that have series: the live one, a shadow, and those that retired last.",
+        description="Versions of a model that have series: the live one, a shadow, and the last to retire.",
     )
     retired_state_seconds: float = Field(
         604_800.0,
