@@ -24,7 +24,8 @@ def metrics_page() -> str:
         "Metrics",
         "`GET /metrics` serves these as Prometheus text or OpenMetrics, depending on the `Accept` header, and "
         "prometheus-client's `python_info`. Any worker answers for all workers: counters are sums. Only `process_*` "
-        "belongs to one worker, its `slot`; `retired` holds the CPU time of removed slots. Counters and histograms "
+        "belongs to one worker, its `slot`; `retired` holds the CPU time of removed slots, and rises at once when one "
+        "is removed: leave it out of rates. Counters and histograms "
         "start at zero for every combination of labels, except that `http_requests_total` and "
         "`http_request_duration_seconds` list a route that does not predict from its first request. A gauge without a "
         "value is absent, for example a mean of categories, or a statistic with too few rows. `window` is the "

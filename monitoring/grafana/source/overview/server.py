@@ -9,6 +9,9 @@ from ..queries import MODEL_IS, SERVER_IS, SERVES_IT, Query, limits, rate, rate_
 
 ERRORS: Final = "job:http_request_errors:ratio_rate"
 
+RUNNING: Final = f'{SERVER_IS}, slot!="retired"'
+"""Workers that run, without those that are no more."""
+
 
 def requests() -> list[AnyPanel]:
     """Return the panels on requests, their errors and their latency."""
@@ -71,7 +74,8 @@ def process() -> list[AnyPanel]:
         lines(
             Text("CPU", "Cores used by each server, all its workers together. Bad: as many as it has workers, or its "
                  "machine has cores, for long: latency rises.", "suffix:cores"),
-            Query(f"sum by (instance) ({rate('process_cpu_seconds_total', SERVER_IS)} {SERVES_IT})", "{{instance}}"),
+            # A slot that is folded adds its CPU time to that of the retired ones all at once.
+            Query(f"sum by (instance) ({rate('process_cpu_seconds_total', RUNNING)} {SERVES_IT})", "{{instance}}"),
         ),
         lines(
             Text("Memory", "Resident memory of each worker, by its slot. Memory that workers share counts in each. "
