@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
-from driftgauge.edges.formats.ingest.decoder import Decoder
+from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import Keys, key_of_row
 from driftgauge.edges.formats.ingest.numpy_text import read_array
@@ -19,22 +19,35 @@ TIMES: Final = ("timestamp", "@timestamp", "date")
 """Fields of a time, the first of which counts; Fluent Bit writes the others."""
 REQUEST_ID: Final = "request_id"
 """The same in all lines of a call: with the rest of a line it tells a line that is read again from others."""
+_NUMBERS: Final = (float, int)
 _SCHEMA: Final = ("meta_data", "columns")
 
 
 class BentomlDecoder(Decoder):
     """Decodes what `bentoml.monitor` logs: arrays of features and outputs, or one field for each feature."""
 
+    def __init__(self, model: ModelReading) -> None:
+        super().__init__(model)
+        order = model.order
+        is_usual = order.width > 1 and INPUTS[0] not in order.names and not model.outputs.has_class
+        self._usual_width: Final = order.width if is_usual else -1
+        """Values of a row that has a short way."""
+
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add a record, which may hold several rows; the line of the schema is skipped."""
         if _SCHEMA[0] in content and _SCHEMA[1] in content:
             return
         at = self._time(content)
+        values, output = content.get(INPUTS[0]), content.get(OUTPUTS[0])
+        if type(output) in _NUMBERS and type(values) is list and len(values) == self._usual_width:
+            score, named = self.model.outputs.of(output)  # a row of lists, as usual
+            batch.rows.append((position, values, score, named, at, "", self._key(content, position, keys)))
+            return
         features = self._features(content)
         outputs = self._outputs(content, len(features))
         key = self._key(content, position, keys)
         for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
-            batch.add(position, values, score, named, at, "", key_of_row(key, row))
+            batch.rows.append((position, values, score, named, at, "", key_of_row(key, row)))
 
     def _key(self, content: Mapping[str, Any], position: int, keys: Keys) -> bytes:
         """Return the key of a record: a line that is read again has the same, even if it stands elsewhere then."""

@@ -83,7 +83,7 @@ class CloudEventDecoder(Decoder):
         at, key = response.at if math.isnan(request.at) else request.at, key_of_event(request.id)
         for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
             id_ = row_id(request.id, row, len(features))
-            batch.add(position, values, score, named, at, id_, key_of_row(key, row))
+            batch.rows.append((position, values, score, named, at, id_, key_of_row(key, row)))
 
     def _half(self, attributes: Mapping[str, Any], content: Any) -> HalfEvent:
         kind = attributes.get("type")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
@@ -52,8 +52,8 @@ class Keys(Protocol):
     def of(self, position: int, content: Any) -> bytes:
         """Return the key of a record that differs from all others by its content, wherever it stands."""
 
-    def known(self, position: int, key: bytes) -> bytes:
-        """Return the key of a record whose own id makes `key`."""
+    def known(self, position: int, id_: str, key_of: Callable[[str], bytes]) -> bytes:
+        """Return the key of a record with an id, of which `key_of` makes it."""
 
 
 class PlacedKeys:
@@ -76,9 +76,9 @@ class PlacedKeys:
         self._seen[key] += 1
         return key_of_row(key, self._seen[key] - 1)
 
-    def known(self, position: int, key: bytes) -> bytes:
-        """Return the key that its id makes."""
-        return key
+    def known(self, position: int, id_: str, key_of: Callable[[str], bytes]) -> bytes:
+        """Return the key that the id makes."""
+        return key_of(id_)
 
 
 class GivenKeys:
@@ -95,6 +95,6 @@ class GivenKeys:
         """Return the key of a message."""
         return self._keys[position]
 
-    def known(self, position: int, key: bytes) -> bytes:
+    def known(self, position: int, id_: str, key_of: Callable[[str], bytes]) -> bytes:
         """Return the key of a message."""
         return self._keys[position]

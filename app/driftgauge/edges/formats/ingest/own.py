@@ -45,11 +45,11 @@ class OwnDecoder(Decoder):
         score, named = self._output(content)
         stamp = get(TIMESTAMP)
         at = math.nan if stamp is None else self.model.times.seconds(TIMESTAMP, stamp)
-        key = keys.known(position, key_of_id(id_)) if id_ else keys.at(position)
+        key = keys.known(position, id_, key_of_id) if id_ else keys.at(position)
         if label is not None:
             id_ = id_ or key.hex()  # joins the row with its label
             batch.labels.append(self._label(content, label, id_))
-        batch.add(position, features, score, named, at, id_, key)
+        batch.rows.append((position, features, score, named, at, id_, key))
 
     def _features(self, content: Mapping[str, Any]) -> list[Any]:
         order = self.model.order

@@ -56,10 +56,10 @@ class SagemakerDecoder(Decoder):
         stamp = metadata.get(TIME)
         at = math.nan if stamp is None else self.model.times.seconds(TIME, stamp)
         event = metadata.get("eventId") or id_
-        key = keys.known(position, key_of_event(str(event))) if event else keys.at(position)
+        key = keys.known(position, str(event), key_of_event) if event else keys.at(position)
         for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
             own_id = row_id(id_, row, len(features))
-            batch.add(position, values, score, named, at, own_id, key_of_row(key, row))
+            batch.rows.append((position, values, score, named, at, own_id, key_of_row(key, row)))
 
     def _features(self, half: Mapping[str, Any]) -> Sequence[list[Any]]:
         kind, data = _data(INPUT, half)
