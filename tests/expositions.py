@@ -25,6 +25,7 @@ from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.series import SHADOW_DIFFERENCE, SHADOW_ROWS, monitor_series
 from driftgauge.metrics.server_series import NO_SLOT, server_series
+from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 from driftgauge.monitor.monitor import ColumnMonitor, state_shape
 from driftgauge.state.snapshot import sum_totals
 from driftgauge.state.store import Store
@@ -184,8 +185,9 @@ def idle() -> ColumnMonitor:
 
 
 def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """The declared series without those that only ground truth or a rolling reference gives."""
-    sometimes = {own.name for own in PERFORMANCE_GAUGES} | {own.name for own in ROLLING_GAUGES}
+    """The declared series without those that only ground truth, a rolling reference or a consumer gives."""
+    sometimes = {own.name for own in PERFORMANCE_GAUGES}
+    sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES)}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 

@@ -39,13 +39,14 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.server_series "
     "metrics.counters metrics predictions state monitor ingestion serving releases alerting edges.formats edges.web",
+    "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion edges.formats",
     "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
-    "ingestion releases edges.http",
+    "ingestion releases edges.formats edges.http edges.kafka",
     "main": "drift errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors drift settings shutdown models state edges.http composition main",
+    "process": "common errors drift settings shutdown models state edges.http edges.kafka composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
     "edges.web process demo",
@@ -66,6 +67,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "uvicorn": "edges.http process",
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",
+    "confluent_kafka": "edges.kafka",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
     "pyarrow": "tables models models.creation predictions checks cli",
     "jinja2": "edges.web",

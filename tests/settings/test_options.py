@@ -21,7 +21,7 @@ from driftgauge.settings.outcomes import OutcomeSettings
 from driftgauge.settings.server import IN_MEMORY
 from pydantic import BaseModel, ValidationError
 
-UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests")
+UNITS = ("_ratio", "_seconds", "_bytes", "_rows", "_threads", "_factor", "_requests", "_messages")
 LIMITED = ("psi", "missing", "unseen")
 WITHOUT_UNIT = {
     "port",
@@ -166,6 +166,18 @@ OPTIONS: list[tuple[str, str, object]] = [
     ("ingest_max_body_bytes", "1000000", 1_000_000),
     ("ingest_max_inflated_bytes", "2000000", 2_000_000),
     ("ingest_max_pending_requests", "8", 8),
+    ("kafka_brokers", "kafka-1:9092,kafka-2:9092", "kafka-1:9092,kafka-2:9092"),
+    ("kafka_topics", "clicks, orders", ("clicks", "orders")),
+    ("kafka_group", "drift", "drift"),
+    ("kafka_format", "BentoML", "bentoml"),
+    ("kafka_from_beginning", "true", True),
+    (
+        "kafka_properties",
+        '{"security.protocol": "SSL", "socket": {"keepalive": {"enable": true}}, "retries": 3}',
+        {"security.protocol": "SSL", "socket.keepalive.enable": "true", "retries": "3"},
+    ),
+    ("kafka_lag_threshold_warning_messages", "500", 500.0),
+    ("kafka_lag_threshold_critical_messages", "200000", 200_000.0),
 ]
 WRONG: list[tuple[str, str]] = [
     ("reference", "yesterday"),
@@ -318,6 +330,10 @@ WRONG: list[tuple[str, str]] = [
     ("ingest_max_body_bytes", "0"),
     ("ingest_max_inflated_bytes", "0"),
     ("ingest_max_pending_requests", "0"),
+    ("kafka_format", "xml"),
+    ("kafka_properties", "security.protocol=SSL"),
+    ("kafka_properties", "3"),
+    ("kafka_lag_threshold_warning_messages", "0"),
     ("evaluation_interval_seconds", "0"),
     ("evaluation_rest_factor", "-1"),
     ("evaluation_wait_seconds", "0"),

@@ -27,6 +27,12 @@ COMMANDS: Final = (
         "baseline", "driftgauge.cli.baseline", "baseline_app", "Build and inspect baselines of reference data."
     ),
     LazyCommand("serve", "driftgauge.cli.serve", "serve", "Serve a model bundle over HTTP and monitor it for drift."),
+    LazyCommand(
+        "consume",
+        "driftgauge.cli.consume",
+        "consume",
+        "Monitor a model that others serve by the messages of Kafka topics.",
+    ),
     LazyCommand("token", "driftgauge.cli.token", "token_app", "Create tokens for the callers of a server."),
     LazyCommand("labels", "driftgauge.cli.labels", "labels_app", "Send ground truth to a server."),
     LazyCommand("log", "driftgauge.cli.log", "log_app", "Export the prediction log of a server."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -45,12 +45,15 @@ class Flag:
     metavar: str
     group: str
     is_repeatable: bool = False
+    flag: str | None = None
+    """Its name on the command line, by default that of the setting."""
 
     @property
     def parameter(self) -> inspect.Parameter:
         """The parameter that typer reads: text, which the settings parse, or None if it is not given."""
         field = Settings.model_fields[self.setting]
         option = typer.Option(
+            *([] if self.flag is None else [self.flag]),
             metavar=self.metavar,
             help=field.description,
             show_default=str(field.default or "") or False,
@@ -76,15 +79,19 @@ FLAGS: Final = (
 """The settings that are asked for most; all of them can be set by environment or file."""
 
 
-def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes `**flags` an option for each of `FLAGS`."""
-    *own, _ = inspect.signature(command, eval_str=True).parameters.values()
-    parameters = [*(flag.parameter for flag in FLAGS), *own]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it, mypy does not know it
-    return command
+def with_flags(flags: Sequence[Flag]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command that takes `**flags` an option for each of some flags."""
+
+    def extended(command: Callable[..., None]) -> Callable[..., None]:
+        *own, _ = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [*(flag.parameter for flag in flags), *own]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it, mypy does not know it
+        return command
+
+    return extended
 
 
-@_with_flags
+@with_flags(FLAGS)
 def serve(*, insecure: Insecure = False, fresh_state: Fresh = False, config: Given = None, **flags: Any) -> None:
     """Serve a model bundle over HTTP and monitor it for drift.
 

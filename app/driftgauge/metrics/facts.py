@@ -71,6 +71,26 @@ class IngestFacts:
 
 
 @dataclass(frozen=True)
+class StreamFacts:
+    """The facts of a consumer of messages, of this process since it started."""
+
+    messages: int = 0
+    """Messages that were read."""
+    rebalances: int = 0
+    """How often it was given partitions."""
+    errors: int = 0
+    """Errors of the client and the broker."""
+    pauses: int = 0
+    """How often it waited for room in the log."""
+    partitions: int = 0
+    """Partitions that it reads."""
+    lag: float = 0.0
+    """Messages of these that are not rows yet."""
+    limits: tuple[float, float] = (math.nan, math.nan)
+    """Lags that are a warning and critical."""
+
+
+@dataclass(frozen=True)
 class ReleaseFacts:
     """What a version does, and how its release compares with the one before; NaN where unknown."""
 
@@ -128,6 +148,8 @@ class MonitorFacts:
     """The main window against the rolling reference; None without one."""
     ingest: IngestFacts | None = None
     """None for a model that this server serves itself, until records of it come in."""
+    stream: StreamFacts | None = None
+    """None without a consumer of messages."""
     release: ReleaseFacts = ReleaseFacts()
     clients: Mapping[str, float] = field(default_factory=dict)
     """Share of the window's rows by the name of the token that sent them, of those with the most."""

@@ -16,6 +16,7 @@ from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
+from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 
 
 def _of_labels(name: str, help: str, value: Callable[[LabelFacts], float | None]) -> MonitorGauge:
@@ -165,4 +166,5 @@ MONITOR_GAUGES: Final = (
     *RELEASE_GAUGES,
     *ROLLING_GAUGES,
     *INGEST_GAUGES,
+    *STREAM_GAUGES,
 )

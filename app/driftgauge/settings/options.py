@@ -22,6 +22,7 @@ from driftgauge.settings.access import AccessSettings
 from driftgauge.settings.features import spelled_path
 from driftgauge.settings.ground_truth import GroundTruthSettings
 from driftgauge.settings.ingestion import IngestionSettings
+from driftgauge.settings.kafka import KafkaSettings
 from driftgauge.settings.limits import LimitSettings
 from driftgauge.settings.messages import sentences, service_links
 from driftgauge.settings.models import ModelSource, ModelsSettings, refuse_unknown, too_many_models
@@ -46,6 +47,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Performance": PerformanceSettings,
     "Prediction log": PredictionLogSettings,
     "Ingestion": IngestionSettings,
+    "Kafka": KafkaSettings,
 }
 """The options by what they are about, in the order in which they are listed."""
 
@@ -77,6 +79,7 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(
+    KafkaSettings,
     IngestionSettings,
     PredictionLogSettings,
     PerformanceSettings,
@@ -118,6 +121,8 @@ class Settings(
             self._require_log()
         if self.release_threshold_critical_ratio < self.release_threshold_warning_ratio:
             raise ValueError("release_threshold_critical_ratio must not be below release_threshold_warning_ratio")
+        if self.kafka_lag_threshold_critical_messages < self.kafka_lag_threshold_warning_messages:
+            raise ValueError("kafka_lag_threshold_critical_messages must not be below the one for a warning")
         if self.evaluation_stale_seconds <= self.evaluation_interval_seconds:
             raise ValueError("evaluation_stale_seconds must be longer than evaluation_interval_seconds")
         return self

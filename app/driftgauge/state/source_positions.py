@@ -141,6 +141,10 @@ class SourcePositions:
         self._saved = replace(self._saved, positions=self._saved.reached(_END), appending=None)
         return own.after
 
+    def settle(self) -> None:
+        """Take note of the rows that were really appended, after a failure."""
+        self._saved = replace(self._saved, positions=self._saved.reached(self._log.rows), appending=None)
+
     def keep(self) -> None:
         """Write what was finished, for the worker that reads a partition next; OSError if it cannot be kept."""
         self._keep(self._saved)

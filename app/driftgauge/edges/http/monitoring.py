@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fastapi import Request
 
@@ -17,7 +17,7 @@ from driftgauge.common.versions import Versions
 from driftgauge.edges.http.access import caller_bounds
 from driftgauge.edges.http.model_monitoring import UNREAD, ModelMonitoring
 from driftgauge.errors import Reason, Refused, SettingsError
-from driftgauge.metrics.facts import MonitorFacts, ServerFacts, WorkerFacts
+from driftgauge.metrics.facts import MonitorFacts, ServerFacts, StreamFacts, WorkerFacts
 from driftgauge.metrics.render import Exposed
 from driftgauge.metrics.series import CounterSpec
 from driftgauge.metrics.server_series import LOG_GAUGES, NO_SLOT, QUEUED
@@ -29,6 +29,21 @@ from driftgauge.settings.models import too_many_models
 from driftgauge.settings.options import Settings
 from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
+
+
+class Stream(Protocol):
+    """Reads messages of other programs into the state of a model."""
+
+    @property
+    def facts(self) -> StreamFacts:
+        """What the metrics say of it."""
+
+    def start(self) -> None:
+        """Start to read."""
+
+    def stop(self) -> None:
+        """Stop, once what was read is in the state."""
+
 
 NO_LOG: Final = (None,) * len(LOG_GAUGES)
 LOG_SECONDS: Final = 0.5
@@ -62,6 +77,8 @@ class Monitoring:
     models: Versions[ModelMonitoring] = field(default_factory=Versions)
     unusable: dict[str, str] = field(default_factory=dict)
     """The models that could not be loaded, and why."""
+    streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
+    """What reads messages into models, by their names and versions."""
 
     def __post_init__(self) -> None:
         """Have this worker publish how many of its rows wait for the prediction log."""
@@ -135,6 +152,8 @@ class Monitoring:
         """Start what runs in threads of its own."""
         if self.predictions is not None:
             self.predictions.start()
+        for stream in self.streams.values():
+            stream.start()
 
     def leave(self) -> None:
         """Write what is left of the prediction log, save all states and give them back.
@@ -142,6 +161,8 @@ class Monitoring:
         The first error is raised once all were tried.
         """
         errors: list[Exception] = []
+        for stream in self.streams.values():
+            stream.stop()
         for model in self.models:
             model.close_log()
         if self.predictions is not None:
@@ -161,7 +182,11 @@ class Monitoring:
             await reading
         server, monitors = await asyncio.gather(self._server(), reading)
         sound = not self.service_problems()
-        return [replace(facts, healthy=facts.healthy and sound) for facts in monitors], server
+        return [self._completed(facts, sound=sound) for facts in monitors], server
+
+    def _completed(self, facts: MonitorFacts, *, sound: bool) -> MonitorFacts:
+        stream = self.streams.get((facts.model_name, facts.model_version))
+        return replace(facts, healthy=facts.healthy and sound, stream=None if stream is None else stream.facts)
 
     async def state(self, model: ModelMonitoring) -> tuple[list[str], dict[str, Any]]:
         """Return the problems of a model's monitoring and how its state is kept; it is evaluated first if rows came."""

@@ -1,0 +1,84 @@
+"""`driftgauge consume`: its options are settings, and say what these say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from driftgauge.cli.serve import Flag, Fresh, Given, Insecure, with_flags
+from driftgauge.errors import SettingsError
+
+FLAGS: Final = (
+    Flag("kafka_brokers", "HOST:PORT,…", "Kafka", flag="--brokers"),
+    Flag("kafka_topics", "NAME", "Kafka", is_repeatable=True, flag="--topic"),
+    Flag("kafka_group", "NAME", "Kafka", flag="--group"),
+    Flag("kafka_format", "FORMAT", "Kafka", flag="--format"),
+    Flag("host", "ADDRESS", "Server"),
+    Flag("port", "PORT", "Server"),
+    Flag("tokens_file", "FILE", "Access"),
+    Flag("state_dir", "FOLDER", "State"),
+    Flag("clock", "arrival|event", "State"),
+    Flag("log_format", "auto|json|console", "Logs"),
+    Flag("log_level", "debug|info|warning|error", "Logs"),
+)
+"""The settings that are asked for most; all of them can be set by environment or file."""
+
+BaselineFile = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", dir_okay=False, help="Baseline of the model.", rich_help_panel="Model"),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Name of the model; with --config, which of its models the messages are of.",
+        rich_help_panel="Model",
+    ),
+]
+Version = Annotated[
+    str | None, typer.Option("--model-version", metavar="VERSION", help="Its version.", rich_help_panel="Model")
+]
+Beginning = Annotated[
+    bool,
+    typer.Option(
+        "--from-beginning",
+        help="Read partitions that this state has not read yet from their first message, whatever the group has "
+        "committed. With --fresh-state and --clock event this repeats a report.",
+        rich_help_panel="Kafka",
+    ),
+]
+
+
+@with_flags(FLAGS)
+def consume(
+    *,
+    baseline: BaselineFile = None,
+    model: Name = None,
+    model_version: Version = None,
+    from_beginning: Beginning = False,
+    insecure: Insecure = False,
+    fresh_state: Fresh = False,
+    config: Given = None,
+    **flags: Any,
+) -> None:
+    """Monitor a model that others serve by the messages of Kafka topics.
+
+    Each message is counted exactly once, also when the process is killed. Metrics, status and page are those of
+    `driftgauge serve`. Processes of one group share the partitions. docs/kafka.md says more.
+    """
+    from driftgauge.process.consume import run
+    from driftgauge.process.serve import Started
+
+    own = {**flags, "kafka_topics": ",".join(flags.pop("kafka_topics") or []) or None}
+    if baseline is not None:
+        table = {"baseline": str(baseline), **({"version": model_version} if model_version else {})}
+        own["models"] = json.dumps({model or "model": table})
+        model = model or "model"
+    elif model_version is not None:
+        raise SettingsError("--model-version goes with --baseline; with --config give it in the model's table")
+    given = {**own, "kafka_from_beginning": from_beginning or None, "insecure": insecure or None}
+    run(Started(given, config, fresh_state=fresh_state), model)

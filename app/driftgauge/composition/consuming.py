@@ -1,0 +1,46 @@
+"""Puts a consumer of Kafka together: what it reads goes into the monitoring of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from driftgauge.edges.formats.ingest.formats import decoder_of
+from driftgauge.edges.http.monitoring import Monitoring
+from driftgauge.edges.kafka.consumer import KafkaConsumer
+from driftgauge.edges.kafka.kept_rows import KeptRows
+from driftgauge.edges.kafka.options import KafkaOptions
+from driftgauge.edges.kafka.rows import RowTaker
+from driftgauge.errors import SettingsError
+from driftgauge.settings.options import Settings
+
+
+def kafka_options(settings: Settings) -> KafkaOptions:
+    """Return what the settings say of Kafka; SettingsError without brokers or topics."""
+    if settings.kafka_brokers is None:
+        raise SettingsError("no brokers: give --brokers ADDRESS (or kafka_brokers)")
+    if not settings.kafka_topics:
+        raise SettingsError("no topic: give --topic NAME (or kafka_topics)")
+    return KafkaOptions(
+        settings.kafka_brokers,
+        settings.kafka_topics,
+        settings.kafka_group,
+        settings.kafka_from_beginning,
+        settings.kafka_properties,
+    )
+
+
+def consume_into(monitoring: Monitoring, settings: Settings, name: str | None, clock: Callable[[], float]) -> None:
+    """Have the messages of Kafka read into a model, the only one by default, once the server starts.
+
+    SettingsError for settings that cannot be used, Refused for a model that there is not.
+    """
+    model = monitoring.model(name)
+    monitor, log = model.monitor, monitoring.predictions
+    zone = ZoneInfo(settings.ingest_time_zone)
+    decoder = decoder_of(settings.kafka_format, monitor.baseline, zone, model.logged.model.classes or ())
+    keeper = KeptRows(monitor, None if log is None else model.way_into(log), model.problems)
+    limits = settings.kafka_lag_threshold_warning_messages, settings.kafka_lag_threshold_critical_messages
+    taker = RowTaker(monitor, decoder, keeper, clock)
+    consumer = KafkaConsumer(kafka_options(settings), taker, model.problems, limits=limits)
+    monitoring.streams[model.model_name, model.model_version] = consumer

@@ -1,0 +1,190 @@
+"""The consumer: a thread that reads a group's messages, and says what it does in numbers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from driftgauge.edges.kafka.batches import batches_of
+from driftgauge.edges.kafka.options import KafkaOptions, client_library
+from driftgauge.edges.kafka.partitions import Partitions
+from driftgauge.edges.kafka.rows import RowTaker
+from driftgauge.metrics.facts import StreamFacts
+from driftgauge.monitor.problems import Problems
+from driftgauge.state.source_positions import Partition
+
+PROBLEM: Final = "kafka_failed"
+MESSAGES_AT_ONCE: Final = 2_000
+WAIT_SECONDS: Final = 0.2
+"""Longest wait for a message, and so for the end."""
+COMMIT_SECONDS: Final = 1.0
+"""Time between two commits of offsets, which are also when the lag is measured."""
+RETRY_SECONDS: Final = (1.0, 30.0)
+"""Shortest and longest pause before a client that failed is replaced; it doubles in between."""
+STOP_SECONDS: Final = 10.0
+
+
+class KafkaConsumer:
+    """Reads messages in a thread of its own until it is stopped; no failure ends it."""
+
+    def __init__(
+        self,
+        options: KafkaOptions,
+        taker: RowTaker,
+        problems: Problems,
+        *,
+        limits: tuple[float, float],
+        retry_seconds: tuple[float, float] = RETRY_SECONDS,
+        opened: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> None:
+        """Hand messages to `taker`; `limits` are the lags that are a warning and critical.
+
+        `opened` returns the client for some properties. SettingsError without the client library.
+        """
+        self._library: Final = client_library()
+        self._open: Final = opened or self._library.Consumer
+        self._options: Final = options
+        self._config: Final = options.config()
+        self._taker: Final = taker
+        self._problems: Final = problems
+        self._retry: Final = retry_seconds
+        self._partitions = Partitions(taker.sources, options)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kafka", daemon=True)
+        self._client: Any = None
+        self._is_paused = False
+        self._commit_at = 0.0
+        self._facts = StreamFacts(limits=limits)
+
+    def start(self) -> None:
+        """Start to read."""
+        self._thread.start()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop once the rows at hand are appended, commit and leave the group."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    @property
+    def facts(self) -> StreamFacts:
+        """What the metrics say of it."""
+        return self._facts
+
+    # ------------------------------------------------------------ the thread
+
+    def _run(self) -> None:
+        pause = self._retry[0]
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._read()
+            except Exception as error:
+                self._failed(error)
+            pause = self._retry[0] if time.monotonic() - began > self._retry[1] else min(2 * pause, self._retry[1])
+            self._stopping.wait(pause)
+
+    def _read(self) -> None:
+        """Join the group and read until this is stopped; any error ends it."""
+        self._partitions = Partitions(self._taker.sources, self._options)
+        self._client = client = self._open({**self._config, "error_cb": self._noticed, "on_commit": self._committed})
+        try:
+            client.subscribe(
+                list(self._options.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            )
+            while not self._stopping.is_set():
+                self._take(client.consume(MESSAGES_AT_ONCE, WAIT_SECONDS))
+                self._commit_if_due()
+            self._commit()
+        finally:
+            self._update(partitions=0, lag=0.0)
+            client.close()
+
+    def _take(self, messages: Sequence[Any]) -> None:
+        """Append the rows of messages; those of a partition that is taken away meanwhile are left to its next owner."""
+        for failed in (message for message in messages if message.error()):
+            self._noticed(failed.error())
+        good = [message for message in messages if not message.error()]
+        if good:
+            self._problems.resolve(PROBLEM)
+            self._update(messages=self._facts.messages + len(good))
+        for batch in batches_of(good):
+            if batch.partition in self._partitions.assigned:
+                self._taker.take(batch, self._wait)
+        self._resume()
+
+    def _wait(self, partition: Partition) -> bool:
+        """Wait for room without leaving the group; return whether a partition is still this process's."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._client.pause(self._partitions.handles())
+            self._update(pauses=self._facts.pauses + 1)
+        self._client.poll(WAIT_SECONDS / 10)  # returns no message while all partitions are paused
+        return not self._stopping.is_set() and partition in self._partitions.assigned
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._client.resume(self._partitions.handles())
+
+    def _commit_if_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._commit_at:
+            self._commit_at = now + COMMIT_SECONDS
+            if offsets := self._partitions.uncommitted():
+                self._client.commit(offsets=offsets, asynchronous=True)
+            self._update(lag=float(self._partitions.lag(self._client)))
+
+    def _commit(self, partitions: Iterable[Partition] | None = None) -> None:
+        """Commit what is in the state, now. A failure is recorded: the state knows its positions itself."""
+        if offsets := self._partitions.uncommitted(partitions):
+            try:
+                self._client.commit(offsets=offsets, asynchronous=False)
+            except self._library.KafkaException as error:
+                self._failed(error)
+
+    def _committed(self, error: Any, offsets: Sequence[Any]) -> None:
+        """Take note of offsets that were committed; the others are committed again."""
+        if error is None:
+            self._partitions.committed(own for own in offsets if own.error is None)
+        else:
+            self._noticed(error)
+
+    # ------------------------------------------------------------ what the client calls, in the same thread
+
+    def _assigned(self, client: Any, found: Sequence[Any]) -> None:
+        """Begin to read partitions."""
+        places = self._partitions.assign(client, found)
+        client.assign(places)
+        if self._is_paused:
+            client.pause(places)
+        self._update(partitions=len(self._partitions.assigned), rebalances=self._facts.rebalances + 1)
+
+    def _revoked(self, client: Any, gone: Sequence[Any]) -> None:
+        """Hand partitions over: what is in the state is committed before."""
+        partitions = [Partition(own.topic, own.partition) for own in gone]
+        with suppress(OSError):  # the next owner then waits for nothing: rows in the log tell how far this one came
+            self._taker.sources.keep()
+        self._commit(partitions)
+        self._lost(client, gone)
+
+    def _lost(self, client: Any, gone: Sequence[Any]) -> None:
+        """Stop reading partitions that others may have already."""
+        self._partitions.give_up(Partition(own.topic, own.partition) for own in gone)
+        client.unassign()
+        self._update(partitions=len(self._partitions.assigned))
+
+    def _noticed(self, error: Any) -> None:
+        """Record an error of the client, which goes on by itself; a fatal one ends the next call."""
+        self._failed(self._library.KafkaException(error))
+
+    def _failed(self, error: BaseException) -> None:
+        self._problems.record(PROBLEM, error)
+        self._update(errors=self._facts.errors + 1)
+
+    def _update(self, **changes: Any) -> None:
+        self._facts = replace(self._facts, **changes)

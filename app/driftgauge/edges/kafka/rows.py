@@ -1,0 +1,115 @@
+"""Rows of messages: decoded, and appended to the log exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final, Protocol
+
+from driftgauge.common.private_files import LockTimeout
+from driftgauge.edges.kafka.batches import Batch
+from driftgauge.ingestion.records import Decoded, IngestedRows
+from driftgauge.metrics.series import INGEST
+from driftgauge.monitor.monitor import ColumnMonitor
+from driftgauge.state.source_positions import Partition, Position, SourcePositions
+
+ROWS_AT_ONCE: Final = 2_048
+"""Rows that are appended in one step: half of the room in the smallest log."""
+CATCH_UP_SECONDS: Final = 0.5
+"""How long a catch-up waits for another worker that evaluates."""
+
+
+class MessageDecoder(Protocol):
+    """Decodes the messages of one format."""
+
+    def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
+        """Return what messages hold, in their order; `keys` has 16 bytes for each of them."""
+
+
+class RowKeeper(Protocol):
+    """Takes what is not appended to the log."""
+
+    def keep(self, rows: IngestedRows, arrival: float) -> None:
+        """Count rows that were observed, and put them in line for the prediction log."""
+
+    def take(self, decoded: Decoded) -> object:
+        """Take in ground truth, halves of predictions, and refused records."""
+
+
+class RowTaker:
+    """Appends the rows of batches to the log of one monitor, from their positions on."""
+
+    def __init__(
+        self, monitor: ColumnMonitor, decoder: MessageDecoder, keeper: RowKeeper, clock: Callable[[], float]
+    ) -> None:
+        """Decode with `decoder`; `clock` gives the time of day in seconds since 1970."""
+        self._monitor: Final = monitor
+        self._decoder: Final = decoder
+        self._keeper: Final = keeper
+        self._clock: Final = clock
+
+    @property
+    def sources(self) -> SourcePositions:
+        """How far each partition was read."""
+        return self._monitor.store.sources
+
+    def take(self, batch: Batch, wait: Callable[[Partition], bool]) -> bool:
+        """Append the rows of a batch that are not yet; return whether all of them are.
+
+        `wait` is called while there is no room, and returns whether the partition is still this process's.
+        """
+        known = self.sources.own(batch.partition)
+        if known is None:
+            known = Position(batch.messages[0].offset())
+            self.sources.start(batch.partition, known)
+        left = batch.after(known.offset)
+        if left is None:
+            return True
+        keys = left.keys
+        decoded = self._decoder.decode_messages(left.values, keys)
+        if decoded.halves or decoded.labels or decoded.refused:
+            self._keeper.take(replace(decoded, rows=None))
+        if decoded.rows is None:
+            self.sources.start(batch.partition, Position(batch.end, known.rows))
+            return True
+        return self._append(left, left.dated(decoded.rows, keys), known, wait)
+
+    def _append(self, batch: Batch, rows: IngestedRows, known: Position, wait: Callable[[Partition], bool]) -> bool:
+        """Append rows in steps; those that an earlier process appended are passed."""
+        first = known.rows
+        if first >= len(rows):
+            self.sources.start(batch.partition, Position(batch.end, first - len(rows)))
+            return True
+        while first < len(rows):
+            end = min(first + ROWS_AT_ONCE, len(rows))
+            after = Position(batch.end) if end == len(rows) else Position(known.offset, end)
+            while not self._step(batch.partition, after, rows, slice(first, end)):
+                if not (self._made_room(end - first) or wait(batch.partition)):
+                    return False
+            first = end
+        return True
+
+    def _step(self, partition: Partition, after: Position, rows: IngestedRows, part: slice) -> bool:
+        """Append some rows if there is room for all of them; return whether there was."""
+        monitor, now, count = self._monitor, self._clock(), part.stop - part.start
+        columns, event = rows.columns[part], rows.event[part]
+        with monitor.observing:
+            if monitor.store.room < count:
+                return False
+            self.sources.begin(partition, after, count)
+            try:
+                monitor.observe(columns, arrival=now, event=event, source=INGEST)
+            except BaseException:
+                self.sources.settle()
+                raise
+            self.sources.finish()
+        own = IngestedRows(columns, event, rows.ids[part], rows.keys[part], rows.classes[part])
+        self._keeper.keep(own, now)
+        return True
+
+    def _made_room(self, count: int) -> bool:
+        """Catch up, and return whether there is room for some rows."""
+        with suppress(LockTimeout):
+            self._monitor.catch_up(self._clock(), CATCH_UP_SECONDS)
+        return self._monitor.store.room >= count

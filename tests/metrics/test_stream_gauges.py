@@ -1,0 +1,33 @@
+"""The numbers of a consumer of messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from driftgauge.metrics.facts import StreamFacts
+from driftgauge.metrics.stream_gauges import STREAM_GAUGES
+
+from tests.expositions import FORMATS, Exposition, facts_of, idle
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+def test_a_consumer_has_a_sample_of_each(accept: str) -> None:
+    stream = StreamFacts(messages=7, rebalances=2, errors=3, pauses=4, partitions=5, lag=1_234.0, limits=(1_000.0, 1e6))
+    shown = Exposition(accept, [replace(facts_of(idle()), stream=stream)])
+    values = {own.name: [s.value for s in shown.family(own.name).samples] for own in STREAM_GAUGES}
+    assert values == {
+        "model_ingest_messages_total": [7.0],
+        "model_ingest_rebalances_total": [2.0],
+        "model_ingest_errors_total": [3.0],
+        "model_ingest_pauses_total": [4.0],
+        "model_ingest_partitions": [5.0],
+        "model_ingest_lag_messages": [1_234.0],
+        "model_ingest_lag_threshold_messages": [1_000.0, 1e6],
+    }
+
+
+def test_without_a_consumer_there_are_none() -> None:
+    shown = Exposition(FORMATS[0], [facts_of(idle())])
+    assert {own.name for own in STREAM_GAUGES}.isdisjoint(family.name for family in shown.list)
+    assert "model_ingest_messages" not in shown.text
