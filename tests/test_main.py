@@ -202,7 +202,9 @@ def test_a_restart_goes_on_with_windows_evidence_and_counters(tolerant: Example,
         for first in range(0, len(moved), 100):
             running.predict({"instances": moved[first : first + 100]})
         running.predict({})
+        deadline = time.monotonic() + 60.0
         while running.status()["performance"] is None:  # its first evaluation is a thread's
+            assert time.monotonic() < deadline
             time.sleep(0.02)
         before, counted = running.status(), running.metrics()
     with served(tolerant, state_dir=tmp_path, now=lambda: START) as running:
