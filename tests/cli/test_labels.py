@@ -1,35 +1,23 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from driftgauge.cli import main as cli
 from driftgauge.cli.label_import import Columns, ImportTally, Server, send
 from driftgauge.errors import SettingsError, TableError
 from driftgauge.tables.stream import TableStream
 
+from tests.cli.runs import Run, runs
 from tests.examples import Example
 from tests.served import Served, served
-
-Run = Callable[..., tuple[object, str, str]]
 
 
 @pytest.fixture
 def labels(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs `driftgauge labels import` in this process; returns its exit code, output and errors."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["driftgauge", "labels", "import", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return (left.value.code or 0, *capfd.readouterr())
-
-    return run
+    return runs(monkeypatch, capfd, "labels", "import")
 
 
 @pytest.fixture

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from driftgauge.cli import main as cli
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.labels import GivenLabel
 from driftgauge.predictions.rows import MICROSECONDS
 from driftgauge.predictions.store import PredictionStore
 
+from tests.cli.runs import Run, runs
 from tests.postgres import Postgres
 from tests.predictions.logs import NOW, model, rows
 
-Export = Callable[..., tuple[object, str, str]]
 IDS = [f"r{row}" for row in range(30)]
 SINCE = "2023-11-14T22:13:20Z"
 """The time of the first of them."""
 
 
 @pytest.fixture
-def export(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Export:
-    """Runs `driftgauge log export` in this process; returns its exit code, output and errors."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["driftgauge", "log", "export", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return (left.value.code or 0, *capfd.readouterr())
-
-    return run
+def export(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    return runs(monkeypatch, capfd, "log", "export")
 
 
 def fill(store: PredictionStore, name: str = "m") -> None:
@@ -64,7 +53,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_json_lines_go_to_standard_output(export: Export, folder: Path) -> None:
+def test_json_lines_go_to_standard_output(export: Run, folder: Path) -> None:
     code, shown, errors = export("--state-dir", folder, "--out", "-")
     assert code == 0, errors
     found = lines(shown)
@@ -76,7 +65,7 @@ def test_json_lines_go_to_standard_output(export: Export, folder: Path) -> None:
     assert "wrote 30 predictions" in errors
 
 
-def test_a_file_has_labels_on_request(export: Export, folder: Path, tmp_path: Path) -> None:
+def test_a_file_has_labels_on_request(export: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "log.jsonl"
     assert export("--state-dir", folder, "--out", out, "--labels")[0] == 0
     found = {row["prediction_id"]: row for row in lines(out.read_text())}
@@ -87,7 +76,7 @@ def test_a_file_has_labels_on_request(export: Export, folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("arguments", [("--format", "parquet", "--out", "log.bin"), ("--out", "log.parquet")])
 def test_parquet_has_the_same(
-    export: Export, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    export: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shown = export("--state-dir", folder, "--out", "-", "--labels")[1]
@@ -104,20 +93,20 @@ def test_parquet_has_the_same(
     assert sorted(path.name for path in tmp_path.iterdir()) == [arguments[-1], "state"]
 
 
-def test_parquet_goes_to_a_pipe(export: Export, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_goes_to_a_pipe(export: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "piped").open("w+b") as piped:
         monkeypatch.setattr(sys, "stdout", open(piped.fileno(), "w", closefd=False))  # noqa: SIM115
         assert export("--state-dir", folder, "--out", "-", "--format", "parquet")[0] == 0
     assert pq.read_table(tmp_path / "piped").num_rows == len(IDS)
 
 
-def test_a_span_of_time_holds_its_start_and_not_its_end(export: Export, folder: Path) -> None:
+def test_a_span_of_time_holds_its_start_and_not_its_end(export: Run, folder: Path) -> None:
     bounds = ("--since", SINCE.replace("Z", ".010Z"), "--until", SINCE.replace("Z", ".012Z"))
     shown = export("--state-dir", folder, "--out", "-", *bounds)[1]
     assert [row["prediction_id"] for row in lines(shown)] == ["r10", "r11"]
 
 
-def test_one_of_several_models_is_named(export: Export, folder: Path) -> None:
+def test_one_of_several_models_is_named(export: Run, folder: Path) -> None:
     store = PredictionStore.open(folder)
     fill(store, "other")
     store.close()
@@ -127,14 +116,14 @@ def test_one_of_several_models_is_named(export: Export, folder: Path) -> None:
     assert (code, {row["model_name"] for row in lines(shown)}) == (0, {"other"})
 
 
-def test_a_bundles_log_is_beside_it(export: Export, folder: Path, tmp_path: Path) -> None:
+def test_a_bundles_log_is_beside_it(export: Run, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     folder.rename(tmp_path / "bundle.state")
     code, shown, errors = export("--bundle", tmp_path / "bundle", "--out", "-")
     assert (code, len(lines(shown))) == (0, len(IDS)), errors
 
 
-def test_postgresql_is_named_by_its_url(export: Export, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postgresql_is_named_by_its_url(export: Run, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     url = postgres.new_database()
     store = PredictionStore.open(None, url)
     fill(store)
@@ -156,7 +145,7 @@ def test_postgresql_is_named_by_its_url(export: Export, postgres: Postgres, monk
     ],
 )
 def test_what_cannot_be_exported_is_said_and_nothing_written(
-    export: Export, folder: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+    export: Run, folder: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     code, shown, errors = export("--state-dir", folder, "--out", tmp_path / "out.parquet", *arguments)
     assert (code, shown) == (2, "")
@@ -164,20 +153,20 @@ def test_what_cannot_be_exported_is_said_and_nothing_written(
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_a_folder_that_is_missing_is_named(export: Export, folder: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_missing_is_named(export: Run, folder: Path, tmp_path: Path) -> None:
     code, _, errors = export("--state-dir", folder, "--out", tmp_path / "none" / "out.jsonl")
     assert code == 2
     assert "out.jsonl: No such file or directory" in errors
 
 
-def test_without_a_log_none_is_made(export: Export, tmp_path: Path) -> None:
+def test_without_a_log_none_is_made(export: Run, tmp_path: Path) -> None:
     code, _, errors = export("--state-dir", tmp_path / "state", "--out", "-")
     assert (code, "there is no prediction log in" in errors) == (2, True)
     assert export("--out", "-")[0] == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_versions_with_other_features_share_a_parquet_file(export: Export, folder: Path, tmp_path: Path) -> None:
+def test_versions_with_other_features_share_a_parquet_file(export: Run, folder: Path, tmp_path: Path) -> None:
     store = PredictionStore.open(folder)
     store.write([rows(store.register(model(version="2", features=5)), ["n1", "n2"], features=5)])
     store.close()
