@@ -13,7 +13,8 @@ from driftgauge.errors import Reason, Refused
 
 Output = tuple[Any, Any]
 """The score and the class of a row, each None where it is not known."""
-MOST_ROWS: Final = 10_000_000
+MOST_ROWS: Final = 1_000_000
+"""Rows of one request."""
 _ROW_LISTS: Final = ("instances", "dataframe_records", "inputs", "features", "data", "ndarray")
 """Keys under which requests have rows."""
 _OUTPUT_LISTS: Final = ("predictions", "outputs", "output", "prediction", "data", "ndarray", "scores", "probabilities")
