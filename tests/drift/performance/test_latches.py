@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
-from driftgauge.drift.performance.counts import CohortCounts, CountLayout, LabelledRows
-from driftgauge.drift.performance.intervals import Estimate, wilson
 from driftgauge.drift.performance.latches import NO_LATCHES, PerformanceLatches, latched_verdict, update_latches
-from driftgauge.drift.performance.metrics import count
 from driftgauge.drift.performance.verdict import (
-    Held,
     PerformancePolicy,
     PerformanceStatus,
     PerformanceVerdict,
@@ -21,16 +15,10 @@ from driftgauge.drift.performance.verdict import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-LAYOUT = CountLayout.of("multiclass", 3)
-HELD = Held(20_000, {"accuracy": wilson(18_000, 20_000), "macro_f1": Estimate(math.nan)})
+from tests.drift.performance.test_verdict import HELD, counted
+
 POLICY = PerformancePolicy()
 FLOOR = PerformancePolicy(limits={"accuracy": 0.85})
-
-
-def counted(right: int, rows: int) -> CohortCounts:
-    actual = np.arange(rows) % 3
-    predicted = np.where(np.arange(rows) < right, actual, (actual + 1) % 3)
-    return count(LAYOUT, LabelledRows(np.full(rows, 0.9), actual.astype(np.float64), predicted))
 
 
 def window(accuracy: float, rows: int = 10_000) -> PerformanceVerdict:
