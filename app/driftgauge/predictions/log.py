@@ -95,7 +95,7 @@ class ModelLog:
         return self._writer.acknowledges
 
     def has_room(self, rows: int) -> bool:
-        """Say whether so many rows can be queued now."""
+        """Say whether this number of rows can be queued now."""
         return self._writer.has_place(rows)
 
     def written(self) -> Future[None]:
@@ -117,7 +117,7 @@ class PredictionLog:
         failed: Callable[[Exception], None],
         shared: SharedText | None = None,
     ) -> None:
-        """Take the options; `clock` gives seconds since 1970, and `failed` is told of errors of the database.
+        """Take the options; `clock` gives seconds since 1970, and `failed` gets the errors of the database.
 
         The workers of a service give the same `shared`, so that each says the same of the database.
         """
@@ -149,7 +149,7 @@ class PredictionLog:
         self._opening = threading.Lock()
         self._store: PredictionStore | None = None
         self._damaged: Path | None = None
-        """The file in which somebody has found damage."""
+        """The file in which damage was found."""
 
     def store(self) -> PredictionStore:
         """Return the open database; PredictionLogError if it cannot be used now. It may wait: call it in a thread.
@@ -177,7 +177,7 @@ class PredictionLog:
         return store
 
     def _look(self, engine: Engine, context: ExceptionContext) -> None:
-        """Notice damage, whoever finds it; the next use of the log goes on in a new file."""
+        """Note damage that any user of the log found; the next use of the log goes on in a new file."""
         if is_damage(context.original_exception) and not is_replaced(engine):
             self._damaged = Path(str(engine.url.database))
 
