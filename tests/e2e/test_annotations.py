@@ -67,6 +67,10 @@ model_observations_dropped_total{MODEL,reason="log_full"} RISING
 model_predictions_total{MODEL} RISING
 model_label_timestamp_seconds{MODEL} PAST
 model_label_age_threshold_seconds{MODEL} 120
+model_ingest_refused_records_total{MODEL,reason="not_json"} RISING
+model_ingest_refused_threshold_ratio{MODEL} 0.01
+model_ingest_timestamp_seconds{MODEL} PAST
+model_ingest_age_threshold_seconds{MODEL} 120
 model_performance_severity{MODEL} 3
 model_outcome_severity{MODEL,outcome_name="revenue"} 2
 model_prediction_log_dropped_total{MODEL,reason="prediction_log_failed"} RISING
@@ -117,6 +121,10 @@ ModelInsufficientData: There are too few rows to judge the size of a change. The
     unseen values raise no alert.
 ModelLabelsMissing: Ground truth has stopped coming in. The newest label of delay 1 arrived 1h 0m #s ago. Newer
     predictions cannot be judged by their labels.
+ModelIngestRefused: Records from the logs of another server cannot be read. #% of the records of delay 1 in the last
+    15m could not be read. GET /ingest/errors lists the last ones with the reason.
+ModelIngestStopped: The logs of another server have stopped coming in. The newest record of delay 1 arrived 1h 0m #s
+    ago. Its drift is no longer known.
 ModelPerformanceDegraded: The predictions of delay 1 have become worse. On matured predictions of delay 1 with ground
     truth a metric has dropped significantly against its held-out value, or is beyond its floor.
 ModelOutcomeBeyondLimit: A business outcome of delay 1 is beyond its limit. The outcome revenue of matured predictions

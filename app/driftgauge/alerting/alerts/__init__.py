@@ -12,6 +12,7 @@ from driftgauge.alerting.alerts.alert import rule
 from driftgauge.alerting.alerts.data import data_alerts
 from driftgauge.alerting.alerts.drift import drift_alerts
 from driftgauge.alerting.alerts.ground_truth import ground_truth_alerts
+from driftgauge.alerting.alerts.ingestion import ingestion_alerts
 from driftgauge.alerting.alerts.prediction_log import prediction_log_alerts
 from driftgauge.alerting.alerts.releases import release_alerts
 from driftgauge.alerting.alerts.server import server_alerts
@@ -29,6 +30,7 @@ def alert_rules(options: MonitoringOptions) -> dict[str, Any]:
         "driftgauge-data": data_alerts(options),
         "driftgauge-ground-truth": ground_truth_alerts(options),
         "driftgauge-prediction-log": prediction_log_alerts(options),
+        "driftgauge-ingestion": ingestion_alerts(options),
         "driftgauge-releases": release_alerts(options),
         "driftgauge-monitoring": watcher_alerts(options),
     }

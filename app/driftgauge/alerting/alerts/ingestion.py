@@ -1,0 +1,54 @@
+"""Alerts on rows from the logs of other servers: records that cannot be read, and a source that stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from driftgauge.alerting.alerts.alert import Alert
+from driftgauge.alerting.alerts.templates import MODEL
+from driftgauge.alerting.options import MonitoringOptions
+from driftgauge.alerting.scope import Scope
+from driftgauge.metrics.series import INGEST_REFUSED, INGESTED
+
+RANGE: Final = "15m"
+"""Range over which the share of refused records is taken."""
+
+
+def ingestion_alerts(options: MonitoringOptions) -> Iterator[Alert]:
+    """Yield the alerts on rows from the logs of other servers."""
+    scope = Scope(options.by)
+    yield _refused(options, scope)
+    yield _stopped(options, scope)
+
+
+def _refused(options: MonitoringOptions, scope: Scope) -> Alert:
+    model = scope.model()
+    refused = f"sum by ({model}) (increase({INGEST_REFUSED.name}[{RANGE}]))"
+    return Alert(
+        "ModelIngestRefused",
+        "warning",
+        f"{refused}\n"
+        f"  / ({refused}\n"
+        f"    + sum by ({model}) (increase({INGESTED.name}[{RANGE}])))\n"
+        f"  > max by ({model}) (last_over_time(model_ingest_refused_threshold_ratio[{options.window}]))",
+        options.hold,
+        "Records from the logs of another server cannot be read.",
+        f"{{{{ $value | humanizePercentage }}}} of the records of {MODEL} in the last {RANGE} could not be read. "
+        "GET /ingest/errors lists the last ones with the reason.",
+        keeps=("model_name", "model_version"),
+    )
+
+
+def _stopped(options: MonitoringOptions, scope: Scope) -> Alert:
+    model, window = scope.model(), options.window
+    return Alert(
+        "ModelIngestStopped",
+        "warning",
+        f"time() - max by ({model}) (last_over_time(model_ingest_timestamp_seconds[{window}]))\n"
+        f"  > max by ({model}) (last_over_time(model_ingest_age_threshold_seconds[{window}]))",
+        options.hold,
+        "The logs of another server have stopped coming in.",
+        f"The newest record of {MODEL} arrived {{{{ $value | humanizeDuration }}}} ago. Its drift is no longer known.",
+        keeps=("model_name", "model_version"),
+    )
