@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from driftgauge.common.private_files import make_private
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
@@ -12,7 +13,9 @@ from driftgauge.ingestion.joins import FILE, OpenEvents
 from driftgauge.metrics.series import INGEST
 from driftgauge.monitor.log_counts import LogCounts
 from driftgauge.predictions.log import PredictionLog
-from driftgauge.state.seen_records import seen_file
+
+FOLDER: Final = "@ingest"
+"""Folder of refused records and open events, in a state folder; no model can have this name."""
 
 
 def model_intake(own: ModelMonitoring, log: PredictionLog | None) -> ModelIntake:
@@ -44,7 +47,7 @@ def _folder(own: ModelMonitoring) -> Path | None:
     root = own.settings.state_folder
     if root is None or not own.store.is_persistent:
         return None
-    folder = seen_file(root, own.model_name).parent
+    folder = root / FOLDER / own.model_name
     try:
         make_private(folder, root)
     except OSError as error:

@@ -131,7 +131,8 @@ def compose_model(
 def _seen(settings: Settings, model: WatchedModel, store: Store) -> SeenRecords:
     """Return what remembers the records from the logs of other servers."""
     folder = model.state_folder if store.is_persistent else None
-    return SeenRecords(None if folder is None else seen_file(folder, model.name), settings.ingest_seen_records)
+    path = None if folder is None else seen_file(folder, model.name, model.version)
+    return SeenRecords(path, settings.ingest_seen_records)
 
 
 def _rolling_files(settings: Settings, model: WatchedModel, store: Store) -> RollingFiles | None:

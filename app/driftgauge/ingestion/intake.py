@@ -47,6 +47,8 @@ LOCK_SECONDS: Final = 5.0
 """Longest wait for another worker that takes rows of the same model."""
 CATCH_UP_SECONDS: Final = 1.0
 """Longest wait for room in the log."""
+ACKNOWLEDGED_SECONDS: Final = 5.0
+"""Longest wait for the prediction log, where it is to have rows before they are answered."""
 STEP_ROWS: Final = 4_096
 """Rows that are observed in one call."""
 
@@ -138,6 +140,9 @@ class ModelIntake:
                 monitor.observe(rows.columns[step], arrival=now, event=rows.event[step], source=INGEST)
             if self.parts.log is not None:
                 self.parts.log.put(self._answered(rows, now))
+                if self.parts.log.acknowledges:
+                    with suppress(TimeoutError):  # the rows are written later, or counted as dropped
+                        self.parts.log.written().result(ACKNOWLEDGED_SECONDS)
         except Exception as error:
             self.parts.problems.record(PROBLEM, error)
             with monitor.store.counting() as counters:

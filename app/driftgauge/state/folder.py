@@ -16,6 +16,7 @@ from driftgauge.errors import StateError
 from driftgauge.state.clients_file import PREFIX as CLIENTS
 from driftgauge.state.files import EVALUATION_LOCK, HEADER_BYTES, OPEN_SECONDS, Lease, parse_header, read_header
 from driftgauge.state.rolling_files import PREFIX as ROLLING
+from driftgauge.state.seen_records import PREFIX as SEEN
 from driftgauge.state.traffic import TRAFFIC_FILE
 
 POSITIONS: Final = "positions-"
@@ -109,7 +110,7 @@ def reset(folder: Path) -> int:
         unfinished = [new for own in folders for new in own.glob("*.new")]
         models = {folder, *folders, *(own.parent for own in folders if own != folder)}
         beside = [own for model in models for own in model.glob(f"{TRAFFIC_FILE}*") if not own.is_dir()]
-        own_files = (f"{CLIENTS}*.json", f"{POSITIONS}*", f"{ROLLING}*", f"{SHARED}*")
+        own_files = (f"{CLIENTS}*.json", f"{POSITIONS}*", f"{ROLLING}*", f"{SEEN}*", f"{SHARED}*")
         beside += [own for model in folders for name in own_files for own in model.glob(name) if not own.is_dir()]
         for path in [*files, *unfinished, *beside, *slots, *locks]:
             path.unlink(missing_ok=True)

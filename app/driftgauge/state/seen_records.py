@@ -21,8 +21,8 @@ import numpy.typing as npt
 from driftgauge.common.private_files import FileLock, allocate, opened
 from driftgauge.drift.bins import BoolArray
 
-FOLDER: Final = "@ingest"
-"""Folder of what ingestion keeps, in a state folder; no model can have this name."""
+PREFIX: Final = "seen-records"
+"""Begins the names of the table and of its lock, in the folder of a model version."""
 KEY_BYTES: Final = 16
 BUCKET: Final = 32
 """Fingerprints of a bucket."""
@@ -39,9 +39,9 @@ _HALF: Final = np.uint64(32)
 UintArray = npt.NDArray[np.uint64]
 
 
-def seen_file(state_folder: Path, model: str) -> Path:
-    """Return the file of a model."""
-    return state_folder / FOLDER / model / "seen"
+def seen_file(state_folder: Path, model: str, version: str) -> Path:
+    """Return the file of a model version."""
+    return state_folder / model / version / PREFIX
 
 
 class SeenRecords:
