@@ -3,9 +3,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from driftgauge.predictions import chunk_reader, compaction
 from driftgauge.predictions.compaction import CLOSING_SECONDS, FAILPOINTS, compact, remove_orphans
 from driftgauge.predictions.database import days_folder, reading
 from driftgauge.predictions.ids import key_of
+from driftgauge.predictions.label_store import LabelStore
+from driftgauge.predictions.labels import GivenLabel
+from driftgauge.predictions.pages import read_page
 from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.retention import Limits, retain, used_bytes
 from driftgauge.predictions.schema import chunks, day_files
@@ -93,6 +97,28 @@ def test_closed_days_are_moved_and_read_as_before(filled: PredictionStore) -> No
     }
     only = contents(filled, Selection("m", version="2", since=MIDNIGHT + DAY, until=MIDNIGHT + 2 * DAY))
     assert only == {id_: values for id_, values in before.items() if id_.startswith("b1")}
+
+
+@pytest.mark.parametrize("size", [7, 64])
+def test_pages_over_closed_days_and_live_rows_are_those_of_live_rows_alone(filled: PredictionStore, size: int) -> None:
+    def pages() -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        after = None
+        while not found or after is not None:
+            page = read_page(filled, Selection("m", after=after), size, with_labels=True)
+            found, after = [*found, *page.predictions], page.after
+        return found
+
+    before = pages()
+    assert len(before) == 600
+    assert _compacted(filled, MIDNIGHT + 2 * DAY + 4 * 3_600) == 4
+    assert pages() == before
+    at = MIDNIGHT + 3 * DAY
+    wanted = {f"a{day} {row}": row % 2 for day in range(3) for row in range(50)}
+    given = [GivenLabel(key_of(id_), float(label), at * 1_000_000) for id_, label in wanted.items()]
+    LabelStore(filled.engine, filled.register(model())).add(given, at)
+    labelled = {row["prediction_id"]: row["label"] for row in pages() if row.get("label") is not None}
+    assert labelled == {id_: ("no", "yes")[label] for id_, label in wanted.items()}
 
 
 def test_a_day_is_closed_some_minutes_after_midnight(filled: PredictionStore) -> None:
