@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 import pytest
-from driftgauge.drift.bins import OTHER, UNSEEN
+from driftgauge.drift.bins import MISSING, OTHER, UNSEEN, FloatArray
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories
 from driftgauge.edges.formats.ingest.formats import decoder_of
 from driftgauge.errors import Reason
 from driftgauge.ingestion.records import IngestedRows
 from driftgauge.predictions.ids import key_of
+from driftgauge.predictions.records import records
+from driftgauge.predictions.rows import LoggedFeature, LoggedModel, PredictionBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +33,22 @@ SOUTH = float(BASELINE.bins[2].category_code("south"))
 
 def body(*records: Any) -> bytes:
     return b"\n".join(map(orjson.dumps, records))
+
+
+def small_rows(count: int) -> FloatArray:
+    """Return rows of the small baseline, in which every bin of its categories is."""
+    generator = np.random.default_rng(6)
+    columns = np.column_stack(
+        [
+            generator.normal(40, 10, count),
+            generator.integers(0, 2, count),
+            np.arange(count) % len(BASELINE.bins[2].names),
+            generator.random(count),
+        ]
+    )
+    columns[columns[:, 2] == BASELINE.bins[2].special[MISSING], 2] = np.nan
+    columns[3, 0] = np.nan
+    return columns
 
 
 def rows_of(content: bytes) -> IngestedRows:
@@ -230,6 +248,35 @@ def test_a_record_of_the_prediction_log_has_bins_and_lengths_in_place_of_values(
     assert decoded.rows.columns[1, 1] == city.bins.category_code("other")
     (refused,) = decoder.decode(body({"features": logged[0]})).refused
     assert refused.error.detail == {"field": "note", "row": 0}
+
+
+def test_what_the_prediction_log_exports_is_read_back() -> None:
+    columns = small_rows(40)
+    names = BASELINE.bins[2].names
+    features = (LoggedFeature("age", "numeric"), LoggedFeature("flag", "numeric"))
+    model = LoggedModel(
+        "m", "1", "binary", ("stays", "leaves"), (*features, LoggedFeature("city", "categorical", names)), ""
+    )
+    count = len(columns)
+    batch = PredictionBatch(
+        models={1: model},
+        seq=np.arange(count),
+        version=np.ones(count, dtype=np.int64),
+        keys=[key_of(f"order {row}") for row in range(count)],
+        time=np.arange(count) * 1_500_000,
+        arrival=np.arange(count) * 2_000_000,
+        scores=columns[:, 3],
+        predictions=(columns[:, 3] > 0.5).astype(np.float64),
+        latency=np.zeros(count, dtype=np.int64),
+        source=np.zeros(count, dtype=np.int64),
+        callers=[None] * count,
+        features={1: columns[:, :3]},
+    )
+    rows = rows_of(body(*records(batch)))
+    np.testing.assert_array_equal(rows.columns, columns)
+    assert rows.event.tolist() == [row * 1.5 for row in range(count)]
+    assert list(rows.ids) == batch.ids
+    assert list(rows.classes) == ["leaves" if score > 0.5 else "stays" for score in columns[:, 3]]
 
 
 def test_rows_of_a_baseline_of_predictions_alone_need_no_features() -> None:
