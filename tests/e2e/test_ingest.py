@@ -38,11 +38,11 @@ def pid_of(client: httpx.Client) -> int:
 
 
 def test_bodies_sent_twice_to_changing_workers_are_counted_once_also_if_one_is_killed(tmp_path: Path) -> None:
-    baseline, file, log = tmp_path / "iris.json", tmp_path / "driftgauge.toml", tmp_path / "log"
+    baseline, log = tmp_path / "iris.json", tmp_path / "log"
     baseline.write_text(dumps(iris_baseline()))
-    file.write_text(f'[models.iris]\nbaseline = "{baseline}"\n')
     address = f"http://127.0.0.1:{free_port()}"
-    options = ("--config", str(file), "--workers", "2", "--state-dir", str(tmp_path / "state"))
+    model = ("--baseline", str(baseline), "--model", "iris")
+    options = (*model, "--workers", "2", "--state-dir", str(tmp_path / "state"))
     with (
         running("serve", *options, "--port", address.rpartition(":")[2], log=log) as process,
         contextlib.ExitStack() as connections,

@@ -13,7 +13,7 @@ from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.dead_letters import DeadLetters
 from driftgauge.ingestion.intake import IntakeParts, ModelIntake
 from driftgauge.ingestion.joins import OpenEvents
-from driftgauge.ingestion.records import Decoded, HalfEvent, IngestedRows, RefusedRecord
+from driftgauge.ingestion.records import Decoded, HalfEvent, IngestedRows, Pair, RefusedRecord
 from driftgauge.metrics.series import DROPPED, INGEST_REFUSED
 from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import Problems
@@ -101,8 +101,8 @@ class Joins:
     def __init__(self, monitor: ColumnMonitor) -> None:
         self.monitor = monitor
 
-    def join(self, request: HalfEvent, response: HalfEvent) -> Decoded:
-        return Decoded(rows(self.monitor, [int(request.id)]))
+    def joined(self, pairs: Sequence[Pair]) -> Decoded:
+        return Decoded(rows(self.monitor, [int(request.id) for request, _ in pairs]))
 
 
 def test_halves_are_kept_if_their_rows_cannot_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from driftgauge.errors import SettingsError
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings
 
 Given = Annotated[
@@ -91,8 +93,28 @@ def with_flags(flags: Sequence[Flag]) -> Callable[[Callable[..., None]], Callabl
     return extended
 
 
+BaselineFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        dir_okay=False,
+        help="Baseline of a model that another server serves, in place of a bundle.",
+        rich_help_panel="Model",
+    ),
+]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Its name.", rich_help_panel="Model")]
+
+
 @with_flags(FLAGS)
-def serve(*, insecure: Insecure = False, fresh_state: Fresh = False, config: Given = None, **flags: Any) -> None:
+def serve(
+    *,
+    baseline: BaselineFile = None,
+    model: Name = None,
+    insecure: Insecure = False,
+    fresh_state: Fresh = False,
+    config: Given = None,
+    **flags: Any,
+) -> None:
     """Serve a model bundle over HTTP and monitor it for drift.
 
     Every setting can also come from the environment (DRIFTGAUGE_PSI_THRESHOLD_WARNING=0.15) or the TOML file. The
@@ -102,4 +124,8 @@ def serve(*, insecure: Insecure = False, fresh_state: Fresh = False, config: Giv
 
     bundles: list[str] = flags.pop("bundle") or []
     several = {"bundles": ",".join(bundles)} if len(bundles) > 1 else {"bundle": bundles[0] if bundles else None}
+    if baseline is not None:
+        several["models"] = json.dumps({model or "model": {"baseline": str(baseline)}})
+    elif model is not None:
+        raise SettingsError("--model names the model of a --baseline; that of a bundle is named in its table")
     run(Started({**flags, **several, "insecure": insecure or None}, config, fresh_state=fresh_state))

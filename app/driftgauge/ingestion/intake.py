@@ -30,6 +30,7 @@ from driftgauge.metrics.series import (
     INGESTED,
     JOINED,
     PREDICTIONS,
+    SCORE,
     TAKEN,
 )
 from driftgauge.monitor.capture import Answered
@@ -132,6 +133,10 @@ class ModelIntake:
     def _observe(self, rows: IngestedRows, now: float) -> None:
         """Observe and log rows; a failure of monitoring is counted and shown, and the rows are not taken again."""
         monitor = self.parts.monitor
+        if self._score is not None:
+            scores = rows.columns[:, self._score]
+            with monitor.store.counting() as counters:
+                counters.observe(SCORE, scores[np.isfinite(scores)])
         try:
             for first in range(0, len(rows) if self.parts.is_watched else 0, STEP_ROWS):
                 step = slice(first, first + STEP_ROWS)
@@ -222,7 +227,7 @@ def reason_of(error: Refused) -> Reason:
 
 
 def _of_pairs(pairs: Sequence[Pair], decoder: PairDecoder | None) -> Sequence[Decoded]:
-    return [decoder.join(*pair) for pair in pairs] if decoder is not None else ()
+    return [decoder.joined(pairs)] if pairs and decoder is not None else ()
 
 
 def _batches(parts: Sequence[Decoded]) -> Sequence[IngestedRows]:

@@ -74,8 +74,8 @@ class Decoded:
 class PairDecoder(Protocol):
     """What a decoder that returns halves also has: it makes rows of halves once they are joined."""
 
-    def join(self, request: HalfEvent, response: HalfEvent) -> Decoded:
-        """Return the rows of a request with its response; if they cannot be read they are a refused record.
+    def joined(self, pairs: Sequence[Pair]) -> Decoded:
+        """Return the rows of requests with their responses; a pair that cannot be read is a refused record.
 
         A row's key is made of the pair's id and its position in the request.
         """

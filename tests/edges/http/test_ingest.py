@@ -77,6 +77,7 @@ def test_rows_are_counted_watched_and_logged_at_their_own_time(server: Served, b
     assert server.status()["rows_observed"] == 20
     assert server.metric("model_observations_total", source="ingest") == 20.0
     assert server.metric("model_ingest_rows_total", result="taken") == 20.0
+    assert server.metric("model_predictions_total") == server.metric("model_prediction_score_count") == 20.0
     found = logged(server)
     assert len(found) == 20
     assert {own["source"] for own in found} == {"ingest"}
@@ -272,7 +273,7 @@ def test_a_request_is_joined_with_its_response_that_came_before_it(server: Serve
     assert (first.status_code, first.json()["events"]) == (200, {"joined": 0, "waiting": 1})
     second = server.client.post("/ingest/cloudevents", **request)
     assert (second.status_code, second.json()["events"]) == (200, {"joined": 2, "waiting": 0})
-    assert second.json()["rows"] == {"taken": 3, "duplicate": 0}
+    assert second.json()["rows"] == {"taken": 3, "duplicate": 0}, server.client.get("/ingest/errors").text
     for again in (request, response):
         found = server.client.post("/ingest/cloudevents", **again).json()
     assert found["rows"] == {"taken": 0, "duplicate": 3}
