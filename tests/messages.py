@@ -149,8 +149,9 @@ def send(address: str, topic: str, messages: Sequence[bytes], partitions: int, *
     from confluent_kafka import Producer
 
     client = Producer({"bootstrap.servers": address, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
+    begin = int(time.time()) - 86_400  # brokers delete what is older than a week
     for position, message in enumerate(messages, first):
-        at = 1_700_000_000_000 + 1_000 * position
+        at = 1_000 * (begin + position)
         client.produce(topic, message, partition=position % partitions, timestamp=at)
         client.poll(0)
     assert client.flush(60) == 0

@@ -39,7 +39,7 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.web": "common drift metrics.series",
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.server_series "
     "metrics.counters metrics predictions state monitor ingestion serving releases alerting edges.formats edges.web",
-    "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion edges.formats",
+    "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
     "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
     "ingestion releases edges.formats edges.http edges.kafka",
     "main": "drift errors settings shutdown models monitor serving releases edges.formats edges.http composition",

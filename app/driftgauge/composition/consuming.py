@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from driftgauge.composition.ingestion import model_intake
 from driftgauge.edges.formats.ingest.formats import decoder_of
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.edges.kafka.consumer import KafkaConsumer
@@ -12,6 +14,7 @@ from driftgauge.edges.kafka.kept_rows import KeptRows
 from driftgauge.edges.kafka.options import KafkaOptions
 from driftgauge.edges.kafka.rows import RowTaker
 from driftgauge.errors import SettingsError
+from driftgauge.ingestion.records import PairDecoder
 from driftgauge.settings.options import Settings
 
 
@@ -36,10 +39,11 @@ def consume_into(monitoring: Monitoring, settings: Settings, name: str | None, c
     SettingsError for settings that cannot be used, Refused for a model that there is not.
     """
     model = monitoring.model(name)
-    monitor, log = model.monitor, monitoring.predictions
+    monitor, intake = model.monitor, model_intake(model, monitoring.predictions)
     zone = ZoneInfo(settings.ingest_time_zone)
     decoder = decoder_of(settings.kafka_format, monitor.baseline, zone, model.logged.model.classes or ())
-    keeper = KeptRows(monitor, None if log is None else model.way_into(log), model.problems)
+    take = partial(intake.take, pairs=decoder if isinstance(decoder, PairDecoder) else None)
+    keeper = KeptRows(monitor, intake.parts.log, take)
     limits = settings.kafka_lag_threshold_warning_messages, settings.kafka_lag_threshold_critical_messages
     taker = RowTaker(monitor, decoder, keeper, clock)
     consumer = KafkaConsumer(kafka_options(settings), taker, model.problems, limits=limits)

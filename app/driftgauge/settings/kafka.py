@@ -42,7 +42,7 @@ class KafkaSettings(BaseModel):
         "environment as JSON.",
     )
     kafka_lag_threshold_warning_messages: float = Field(
-        100_000, gt=0, description="Messages not yet counted from which `ModelIngestLag` is raised as a warning."
+        100_000, gt=0, description="Messages not yet counted that are a lag worth a warning."
     )
     kafka_lag_threshold_critical_messages: float = Field(1_000_000, gt=0, description="The same as a critical alert.")
 

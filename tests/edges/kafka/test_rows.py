@@ -11,7 +11,6 @@ from driftgauge.edges.kafka.kept_rows import KeptRows
 from driftgauge.edges.kafka.rows import ROWS_AT_ONCE, RowTaker
 from driftgauge.metrics.series import OBSERVATIONS, PREDICTIONS
 from driftgauge.monitor.monitor import ColumnMonitor
-from driftgauge.monitor.problems import Problems
 from driftgauge.state.source_positions import Partition, Position
 
 from tests.messages import TOPIC, AgeDecoder, Kept, Message
@@ -140,6 +139,6 @@ def test_a_failure_loses_no_row_and_counts_none_twice(
 
 
 def test_rows_count_as_predictions_with_their_scores(monitor: ColumnMonitor) -> None:
-    taker = RowTaker(monitor, AgeDecoder(), KeptRows(monitor, None, Problems(lambda: START)), lambda: START)
+    taker = RowTaker(monitor, AgeDecoder(), KeptRows(monitor, None, Kept().take), lambda: START)
     assert take(taker, counted("1", "2 3", "what"))
     assert monitor.store.counted()[0].counted[PREDICTIONS.name].sum() == 3
