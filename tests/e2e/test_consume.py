@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -26,6 +27,7 @@ ENV = {
     "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0",
     "DRIFTGAUGE_PREDICTION_LOG": "false",
 }
+KILLS = 5
 QUICK = json.dumps({"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500, "reconnect.backoff.max.ms": 500})
 
 
@@ -73,6 +75,43 @@ class Consume:
 def finished(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.long
+def test_a_process_that_is_killed_again_and_again_counts_every_row_once(
+    kafka: Broker, baseline: Path, tmp_path: Path
+) -> None:
+    count, reached = 40_000, [0]
+    kafka.create("killed", 3)
+    kafka.send("killed", rows(count), 3)
+    for kill in range(KILLS):
+        # The broker waits for the dead member of a group, so each process has a group of its own.
+        own = Consume(kafka, "killed", baseline, tmp_path / "state", "--from-beginning", group=str(kill))
+        with running(*own.arguments, log=own.log, env=own.env) as process:
+            goal = reached[-1] + count // (KILLS + 1)
+            until(lambda goal=goal: _appended(tmp_path / "state") >= goal, process, own.log)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=30)
+        reached.append(_appended(tmp_path / "state"))
+    assert any(0 < rows < count for rows in reached)  # or none was killed in the middle
+    own = Consume(kafka, "killed", baseline, tmp_path / "state", "--from-beginning", group="last")
+    with running(*own.arguments, log=own.log, env=own.env) as process:
+        until(lambda: answers(own.address), process, own.log)
+        until(lambda: own.sample("model_ingest_partitions") == 3.0, process, own.log)
+        status_after(count, own.address, process, own.log)
+        until(lambda: own.sample("model_ingest_lag_messages") == 0.0, process, own.log)
+        assert own.status()["rows_observed"] == count
+        finished(process)
+
+
+def _appended(state: Path) -> int:
+    """Return the rows of the log, as the file says."""
+    try:
+        with (state / "churn" / "1" / "0.log").open("rb") as file:
+            file.seek(4_096)
+            return int.from_bytes(file.read(8), "little")
+    except FileNotFoundError:
+        return 0
 
 
 def test_a_broker_that_comes_back_is_read_on(kafka: Broker, baseline: Path, tmp_path: Path) -> None:
