@@ -68,6 +68,7 @@ model_predictions_total{MODEL} RISING
 model_label_timestamp_seconds{MODEL} PAST
 model_label_age_threshold_seconds{MODEL} 120
 model_ingest_refused_records_total{MODEL,reason="not_json"} RISING
+model_ingest_rows_total{MODEL,result="taken"} 0
 model_ingest_refused_threshold_ratio{MODEL} 0.01
 model_ingest_timestamp_seconds{MODEL} PAST
 model_ingest_age_threshold_seconds{MODEL} 120
