@@ -23,13 +23,22 @@ def test_chunks_read_back_exactly_from_several_row_groups(monkeypatch: pytest.Mo
     monkeypatch.setattr(day_file, "GROUP_ROWS", 7)
     content, values = _content([3, 5, 9], [10, 1, 12], ["a", "b"])
     own = DayFile(content)
-    for wanted in ([3], [5], [9], [3, 9], [3, 5, 9]):
-        found = own.chunks(wanted)
-        assert sorted(found) == wanted
+    for wanted in ([3], [5], [9], [3, 9], [9, 5, 3]):
+        found = own.rows({number: np.arange(len(values[[3, 5, 9].index(number)])) for number in wanted})
+        assert sorted(found) == sorted(wanted)
         for number in wanted:
             assert np.array_equal(found[number], values[[3, 5, 9].index(number)])
-    assert own.chunks([4, 10]) == {}
+    assert own.rows({4: np.array([0]), 10: np.array([0])}) == {}
     own.close()
+
+
+def test_rows_of_a_chunk_come_in_the_order_in_which_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(day_file, "GROUP_ROWS", 7)
+    content, values = _content([3, 5, 9], [10, 1, 12], ["a", "b"])
+    positions = np.array([11, 0, 6, 6, 3])
+    found = DayFile(content).rows({9: positions, 5: np.array([0, 1])})
+    assert np.array_equal(found[9], values[2][positions])
+    assert np.array_equal(found[5], [values[1][0], [np.nan, np.nan]], equal_nan=True)
 
 
 def test_numbers_that_fit_in_32_bits_take_32_bits_by_column() -> None:
@@ -40,7 +49,7 @@ def test_numbers_that_fit_in_32_bits_take_32_bits_by_column() -> None:
     assert [(field.name, str(field.type)) for field in schema] == [
         *(("_chunk", "int64"), ("_position", "int32"), ("whole", "float"), ("fine", "double"))
     ]
-    assert np.array_equal(DayFile(sink.getvalue()).chunks([1])[1], values, equal_nan=True)
+    assert np.array_equal(DayFile(sink.getvalue()).rows({1: np.arange(3)})[1], values, equal_nan=True)
 
 
 def test_it_is_compressed_with_zstd() -> None:
@@ -52,7 +61,7 @@ def test_it_is_compressed_with_zstd() -> None:
 def test_features_may_have_any_name_and_there_may_be_none() -> None:
     for names in (["_chunk", "_position", "a.b", ""], []):
         content, values = _content([1, 2], [2, 3], names)
-        assert np.array_equal(DayFile(content).chunks([2])[2], values[1])
+        assert np.array_equal(DayFile(content).rows({2: np.arange(3)})[2], values[1])
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
@@ -64,7 +73,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(content[:100] + bytes(2_000) + content[2_100:])
     own = DayFile(path)
     with pytest.raises(PredictionLogError, match="is damaged"):
-        own.chunks([1])
+        own.rows({1: np.array([0])})
     own.close()
     with pytest.raises(FileNotFoundError):
         DayFile(tmp_path / "missing.parquet")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, func, select
 
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.predictions.database import days_folder
 from driftgauge.predictions.day_file import DayFile
-from driftgauge.predictions.packing import unpack
+from driftgauge.predictions.packing import view
 from driftgauge.predictions.rows import LoggedModel
 from driftgauge.predictions.schema import chunks, day_files
 
@@ -19,15 +22,21 @@ MOST_KEYS: Final = 500
 """Values in one query; SQLite takes a bounded number of parameters."""
 MOST_FILES: Final = 4
 """Files that stay open between pages: one for each version whose predictions alternate."""
+HELD_BYTES: Final = 16 << 20
+"""Packed features that are held between pages."""
+QUERY_BYTES: Final = 8 << 20
+"""Packed features of one query: a driver may hold its whole answer."""
+Packed = NDArray[np.floating[Any]]
+"""The features of a chunk, in single precision where that loses nothing."""
 
 
 class ChunkReader:
-    """Features by chunk; those of the page before are not read again."""
+    """Features of rows by chunk and position; some chunks of the page before are held, in bounded memory."""
 
     def __init__(self, engine: Engine) -> None:
         """Read for one reading of predictions, and close it in the end."""
         self._folder: Final = days_folder(engine)
-        self._held: dict[int, FloatArray] = {}
+        self._held: dict[int, Packed] = {}
         self._files: dict[tuple[Any, ...], DayFile] = {}
 
     def close(self) -> None:
@@ -36,30 +45,39 @@ class ChunkReader:
             self._files.popitem()[1].close()
 
     def read(
-        self, connection: Connection, numbers: set[int], known: Mapping[int, LoggedModel]
+        self, connection: Connection, wanted: Mapping[int, IntArray], known: Mapping[int, LoggedModel]
     ) -> Mapping[int, FloatArray]:
-        """Return the features of chunks by their number, without those that are lost; `known` has their versions."""
-        found = {number: self._held[number] for number in numbers if number in self._held}
-        missing = sorted(numbers - found.keys())
-        for first in range(0, len(missing), MOST_KEYS):
-            query = select(chunks).where(chunks.c.chunk.in_(missing[first : first + MOST_KEYS]))
-            for row in connection.execute(query):
-                found[row.chunk] = unpack(row.features, row.rows, len(known[row.version].features))
+        """Return features by chunk, of its rows at the wanted positions, without chunks that are lost.
+
+        `known` has the versions of the chunks. Only the wanted rows of a chunk outlive the reading of it, but for
+        HELD_BYTES of chunks that the next page may need.
+        """
+        found: dict[int, FloatArray] = {}
+        held, self._held, size = self._held, {}, 0
+        again = ((number, held[number]) for number in wanted if number in held)
+        missing = sorted(wanted.keys() - held.keys())
+        for number, packed in chain(again, _from_database(connection, missing, known)):
+            found[number] = packed[wanted[number]].astype(np.float64)
+            if (size := size + packed.nbytes) <= HELD_BYTES:
+                self._held[number] = packed
         # After the database: a chunk that is moved between the two queries is then found in a file.
-        if missing := sorted(numbers - found.keys()):
-            found |= self._from_files(connection, missing)
-        self._held = found
+        if missing := sorted(wanted.keys() - found.keys()):
+            found |= self._from_files(connection, {number: wanted[number] for number in missing})
         return found
 
-    def _from_files(self, connection: Connection, missing: list[int]) -> dict[int, FloatArray]:
+    def _from_files(self, connection: Connection, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
         own = day_files.c
         query = select(own.part, own.first_chunk, own.last_chunk, own.file).order_by(own.part)
-        near = query.where(own.last_chunk >= missing[0], own.first_chunk <= missing[-1])
+        near = query.where(own.last_chunk >= min(wanted), own.first_chunk <= max(wanted))
         found: dict[int, FloatArray] = {}
         for row in connection.execute(near).all():
-            wanted = [one for one in missing if row.first_chunk <= one <= row.last_chunk and one not in found]
-            if wanted and (file := self._opened(connection, row)) is not None:
-                found |= file.chunks(wanted)
+            inside = {
+                number: positions
+                for number, positions in wanted.items()
+                if row.first_chunk <= number <= row.last_chunk and number not in found
+            }
+            if inside and (file := self._opened(connection, row)) is not None:
+                found |= file.rows(inside)
         return found
 
     def _opened(self, connection: Connection, row: Any) -> DayFile | None:
@@ -82,3 +100,29 @@ class ChunkReader:
             return self._folder / str(row.file)
         content = connection.execute(select(day_files.c.content).where(day_files.c.part == row.part)).scalar()
         return None if content is None else bytes(content)
+
+
+def _from_database(
+    connection: Connection, numbers: Sequence[int], known: Mapping[int, LoggedModel]
+) -> Iterator[tuple[int, Packed]]:
+    """Yield those chunks that the database holds, about QUERY_BYTES of them at a time."""
+    for some in _of_few_bytes(connection, numbers):
+        for row in connection.execute(select(chunks).where(chunks.c.chunk.in_(some))):
+            yield row.chunk, view(row.features, row.rows, len(known[row.version].features))
+
+
+def _of_few_bytes(connection: Connection, numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the numbers of chunks in groups whose features fit in QUERY_BYTES together, or of one chunk."""
+    own = chunks.c
+    for first in range(0, len(numbers), MOST_KEYS):
+        query = select(own.chunk, func.length(own.features)).where(own.chunk.in_(numbers[first : first + MOST_KEYS]))
+        some: list[int] = []
+        total = 0
+        for number, length in connection.execute(query.order_by(own.chunk)).all():
+            if some and total + length > QUERY_BYTES:
+                yield some
+                some, total = [], 0
+            some.append(number)
+            total += length
+        if some:
+            yield some

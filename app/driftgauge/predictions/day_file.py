@@ -6,13 +6,13 @@ each feature, in bundle order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.errors import PredictionLogError
 from driftgauge.predictions.packing import narrowed
 
@@ -57,33 +57,45 @@ class DayFile:
             raise self._damaged(error) from error
         groups = self._file.metadata
         of_chunk = [groups.row_group(group).column(0).statistics for group in range(groups.num_row_groups)]
+        self._held: tuple[int, Any] | None = None
         self._ranges: Final = [(int(own.min), int(own.max)) for own in of_chunk]
 
     def close(self) -> None:
         """Close the file."""
+        self._held = None
         self._file.close()
 
-    def chunks(self, wanted: Collection[int]) -> dict[int, FloatArray]:
-        """Return the features of those chunks that the file has; PredictionLogError for a damaged file."""
-        groups = [
-            group for group, (low, high) in enumerate(self._ranges) if any(low <= number <= high for number in wanted)
-        ]
-        if not groups:
-            return {}
-        try:
-            table = self._file.read_row_groups(groups, use_threads=False)
-        except self._errors as error:
-            raise self._damaged(error) from error
-        numbers = table.column(0).to_numpy()
-        values = np.empty((len(numbers), table.num_columns - 2))
-        for index in range(values.shape[1]):
-            values[:, index] = table.column(index + 2).to_numpy()
+    def rows(self, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
+        """Return the features at positions of those chunks that the file has, by the number of the chunk.
+
+        PredictionLogError for a damaged file. One row group is held at a time.
+        """
         found: dict[int, FloatArray] = {}
-        for number in wanted:
-            first, end = np.searchsorted(numbers, (number, number + 1)).tolist()
-            if first < end:
-                found[number] = values[first:end].copy()
+        for group, (low, high) in enumerate(self._ranges):
+            for number in sorted(number for number in wanted if low <= number <= high):
+                table = self._group(group)
+                first, end = np.searchsorted(table.column(0).to_numpy(), (number, number + 1)).tolist()
+                if first == end:
+                    continue
+                if number not in found:
+                    found[number] = np.full((len(wanted[number]), table.num_columns - 2), np.nan)
+                # A chunk may go on in the next row group: positions say which of its rows are in this one.
+                places = first + wanted[number] - int(table.column(1)[first].as_py())
+                inside = (places >= first) & (places < end)
+                for index in range(table.num_columns - 2):
+                    found[number][inside, index] = table.column(index + 2).to_numpy()[places[inside]]
         return found
+
+    def _group(self, group: int) -> Any:
+        """Return a row group; the last one is kept, because the next page often goes on in it."""
+        if self._held is None or self._held[0] != group:
+            self._held = None
+            try:
+                table = self._file.read_row_group(group, use_threads=False).combine_chunks()
+            except self._errors as error:
+                raise self._damaged(error) from error
+            self._held = (group, table)
+        return self._held[1]
 
     def _damaged(self, error: Exception) -> PredictionLogError:
         return PredictionLogError(

@@ -26,8 +26,12 @@ def pack(values: FloatArray) -> bytes:
     return narrowed(values).tobytes()
 
 
+def view(blob: bytes, rows: int, columns: int) -> NDArray[np.floating[Any]]:
+    """Return packed values of rows without a copy, shape [rows, columns]; ValueError for a blob of another size."""
+    dtype = SINGLE if len(blob) == 4 * rows * columns else DOUBLE
+    return np.frombuffer(blob, dtype).reshape(rows, columns)
+
+
 def unpack(blob: bytes, rows: int, columns: int) -> FloatArray:
     """Return the values of rows, shape [rows, columns]; ValueError for a blob of another size."""
-    cells = rows * columns
-    dtype = SINGLE if len(blob) == 4 * cells else DOUBLE
-    return np.frombuffer(blob, dtype).astype(np.float64).reshape(rows, columns)
+    return view(blob, rows, columns).astype(np.float64)

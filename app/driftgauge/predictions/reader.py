@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, tuple_
 
-from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions.chunk_reader import MOST_KEYS, ChunkReader
 from driftgauge.predictions.database import reading
 from driftgauge.predictions.rows import MICROSECONDS, Cursor, LoggedModel, PredictionBatch
@@ -62,7 +62,7 @@ def _pages(
     engine: Engine, selection: Selection, known: _Versions, features: ChunkReader, keys: Sequence[bytes] | None
 ) -> Iterator[PredictionBatch]:
     after = selection.after
-    held: Mapping[int, FloatArray] = {}
+    values: Mapping[int, FloatArray] = {}
     while True:
         with reading(engine) as connection:
             model = connection.execute(select(models.c.model).where(models.c.name == selection.model)).scalar()
@@ -76,8 +76,8 @@ def _pages(
                 return
             known.need(connection, model, {row.version for row in rows})
             if selection.with_features:
-                held = features.read(connection, {row.chunk for row in rows}, known.models)
-        batch = _batch(rows, known.models, held if selection.with_features else None)
+                values = _features(rows, known.models, connection, features)
+        batch = _batch(rows, known.models, values)
         yield batch
         if len(rows) < selection.batch_rows:
             return
@@ -124,11 +124,9 @@ def _query(
 
 
 def _batch(
-    rows: Sequence[Any], known: Mapping[int, LoggedModel], held: Mapping[int, FloatArray] | None
+    rows: Sequence[Any], known: Mapping[int, LoggedModel], features: Mapping[int, FloatArray]
 ) -> PredictionBatch:
-    seq, version, keys, time, arrival, score, prediction, latency, source, callers, chunk, position = zip(
-        *rows, strict=True
-    )
+    seq, version, keys, time, arrival, score, prediction, latency, source, callers, *_ = zip(*rows, strict=True)
     numbers = np.array(version, dtype=np.int64)
     scores = np.array(score, dtype=np.float64)  # None becomes NaN
     predicted = np.array(prediction, dtype=np.float64)
@@ -145,26 +143,28 @@ def _batch(
         latency=np.array(latency, dtype=np.int64),
         source=np.array(source, dtype=np.int64),
         callers=callers,
-        features={} if held is None else _features(numbers, chunk, position, known, held),
+        features=features,
     )
 
 
 def _features(
-    version: IntArray,
-    chunk: Sequence[int],
-    position: Sequence[int],
-    known: Mapping[int, LoggedModel],
-    held: Mapping[int, FloatArray],
+    rows: Sequence[Any], known: Mapping[int, LoggedModel], connection: Connection, reader: ChunkReader
 ) -> Mapping[int, FloatArray]:
     """Return the features of rows by version, NaN where their chunk is lost."""
-    chunk_of, place = np.array(chunk, dtype=np.int64), np.array(position, dtype=np.int64)
-    found: dict[int, FloatArray] = {}
+    version = np.array([row.version for row in rows], dtype=np.int64)
+    chunk = np.array([row.chunk for row in rows], dtype=np.int64)
+    position = np.array([row.position for row in rows], dtype=np.int64)
+    order = np.argsort(chunk, kind="stable")
+    numbers, first = np.unique(chunk[order], return_index=True)
+    rows_of = dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
+    found = reader.read(connection, {number: position[own] for number, own in rows_of.items()}, known)
+    features: dict[int, FloatArray] = {}
+    place = np.empty(len(rows), dtype=np.int64)
     for number in np.unique(version).tolist():
         at = np.flatnonzero(version == number)
-        values = np.full((len(at), len(known[number].features)), np.nan)
-        for one in np.unique(chunk_of[at]).tolist():
-            if one in held:
-                inside = chunk_of[at] == one
-                values[inside] = held[one][place[at[inside]]]
-        found[number] = values
-    return found
+        place[at] = np.arange(len(at))
+        features[number] = np.full((len(at), len(known[number].features)), np.nan)
+    for one, values in found.items():
+        own = rows_of[one]
+        features[int(version[own[0]])][place[own]] = values
+    return features
