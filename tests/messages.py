@@ -61,6 +61,7 @@ class AgeDecoder:
     def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
         ages: list[float] = []
         known: list[bytes] = []
+        records: list[int] = []
         refused = []
         for position, (message, key) in enumerate(zip(messages, keys, strict=True)):
             try:
@@ -71,8 +72,9 @@ class AgeDecoder:
                 continue
             ages += own
             known += [key] * len(own)
+            records += [position] * len(own)
         columns = np.column_stack([ages, np.zeros(len(ages)), np.zeros(len(ages)), np.full(len(ages), 0.5)])
-        rows = IngestedRows(columns, np.full(len(ages), math.nan), [""] * len(ages), known)
+        rows = IngestedRows(columns, np.full(len(ages), math.nan), [""] * len(ages), known, (), records)
         return Decoded(rows=rows if ages else None, refused=refused)
 
 

@@ -26,6 +26,8 @@ class IngestedRows:
     """16 bytes for each row, which a redelivery of its record repeats."""
     classes: Sequence[ClassLabel | None] = ()
     """Predicted class of each row, None where unknown; empty if no row has one."""
+    records: Sequence[int] = ()
+    """The position of each row's record in the body or batch of messages; empty where it is not known."""
 
     def __len__(self) -> int:
         return len(self.keys)

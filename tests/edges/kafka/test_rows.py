@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import UTC
 
 import numpy as np
 import pytest
+from driftgauge.edges.formats.ingest.formats import Format, decoder_of
 from driftgauge.edges.kafka.batches import batches_of
 from driftgauge.edges.kafka.kept_rows import KeptRows
 from driftgauge.edges.kafka.rows import ROWS_AT_ONCE, RowTaker
@@ -98,7 +101,22 @@ def test_rows_without_a_time_have_that_of_their_message(monitor: ColumnMonitor) 
     (batch,) = batches_of(messages)
     rows = AgeDecoder().decode_messages(batch.values, batch.keys).rows
     assert rows is not None
-    np.testing.assert_array_equal(batch.dated(rows, batch.keys).event, [5.0, 5.0, 7.5, np.nan])
+    np.testing.assert_array_equal(batch.dated(rows).event, [5.0, 5.0, 7.5, np.nan])
+
+
+@pytest.mark.parametrize("format_", ["bentoml", "fluent_bit"])
+def test_all_rows_of_a_message_have_its_time_and_those_with_a_time_keep_it(format_: Format) -> None:
+    def line(count: int, **more: str) -> bytes:
+        content = {"inputs": [[40, 1, "north"]] * count, "outputs": [0.5] * count, **more}
+        return json.dumps(content).encode()
+
+    contents = [line(3), b"what", line(2, timestamp="1970-01-01T00:00:09Z"), line(2), line(2, outputs="[0.5]"), line(1)]
+    messages = [Message(number, content, at=(1, 1_000 * number)) for number, content in enumerate(contents, 10)]
+    (batch,) = batches_of(messages)
+    decoded = decoder_of(format_, small_baseline(), UTC).decode_messages(batch.values, batch.keys)
+    assert decoded.rows is not None
+    assert [own.position for own in decoded.refused] == [1, 4]
+    assert batch.dated(decoded.rows).event.tolist() == [10, 10, 10, 9, 9, 13, 13, 15]
 
 
 def test_many_rows_are_appended_in_steps_and_nothing_is_dropped(taker: RowTaker, monitor: ColumnMonitor) -> None:

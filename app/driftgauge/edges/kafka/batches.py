@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any, Final
@@ -48,15 +48,14 @@ class Batch:
         left = [message for message in self.messages if message.offset() >= offset]
         return Batch(self.partition, left) if left else None
 
-    def dated(self, rows: IngestedRows, keys: Sequence[bytes]) -> IngestedRows:
+    def dated(self, rows: IngestedRows) -> IngestedRows:
         """Return rows with the times of their messages where they have none of their own."""
         unknown = np.flatnonzero(np.isnan(rows.event))
         if not len(unknown):
             return rows
-        times = dict(zip(keys, map(_time_of, self.messages), strict=True))
         event = rows.event.copy()
-        event[unknown] = [times.get(rows.keys[row], math.nan) for row in unknown.tolist()]
-        return IngestedRows(rows.columns, event, rows.ids, rows.keys, rows.classes)
+        event[unknown] = [_time_of(self.messages[rows.records[row]]) for row in unknown.tolist()]
+        return replace(rows, event=event)
 
 
 def _time_of(message: Any) -> float:

@@ -66,14 +66,13 @@ class RowTaker:
         left = batch.after(known.offset)
         if left is None:
             return True
-        keys = left.keys
-        decoded = self._decoder.decode_messages(left.values, keys)
+        decoded = self._decoder.decode_messages(left.values, left.keys)
         if decoded.halves or decoded.labels or decoded.refused:
             self._keeper.take(replace(decoded, rows=None))
         if decoded.rows is None:
             self.sources.start(batch.partition, Position(batch.end, known.rows))
             return True
-        return self._append(left, left.dated(decoded.rows, keys), known, wait)
+        return self._append(left, left.dated(decoded.rows), known, wait)
 
     def _append(self, batch: Batch, rows: IngestedRows, known: Position, wait: Callable[[Partition], bool]) -> bool:
         """Append rows in steps; those that an earlier process appended are passed."""

@@ -55,9 +55,9 @@ class Gathered:
             kept, columns = [kept[place] for place in places], columns[places]
         if not kept:
             return None
-        _, _, _, named, times, ids, keys = zip(*kept, strict=True)
+        positions, _, _, named, times, ids, keys = zip(*kept, strict=True)
         classes = () if named.count(None) == len(named) else [None if own is None else label_of(own) for own in named]
-        return IngestedRows(columns, np.array(times), ids, keys, classes)
+        return IngestedRows(columns, np.array(times), ids, keys, classes, positions)
 
     def _search(self, reader: RowReader, columns: FloatArray, begin: int, end: int) -> None:
         """Fill in the rows from `begin` to `end`, and note those that are refused: halves of halves."""
