@@ -40,13 +40,14 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.http": "access about common errors drift settings shutdown models metrics.series metrics.server_series "
     "metrics.counters metrics predictions state monitor ingestion serving releases alerting edges.formats edges.web",
     "edges.kafka": "common errors drift metrics.series metrics state predictions monitor ingestion",
+    "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
-    "ingestion releases edges.formats edges.http edges.kafka",
+    "ingestion releases edges.formats edges.http edges.kafka edges.files",
     "main": "drift errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",
-    "process": "common errors drift settings shutdown models state edges.http edges.kafka composition main",
+    "process": "common errors drift settings shutdown models state edges.http edges.kafka edges.files composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
     "edges.web process demo",
@@ -68,8 +69,9 @@ OUTSIDE: Final[dict[str, str]] = {
     "sklearn": "models models.creation demo",
     "skops": "models models.creation",
     "confluent_kafka": "edges.kafka",
+    "fsspec": "edges.files",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
-    "pyarrow": "tables models models.creation predictions checks cli",
+    "pyarrow": "tables models models.creation predictions checks edges.files cli",
     "jinja2": "edges.web",
     "sqlalchemy": "predictions",
     "typer": "cli",

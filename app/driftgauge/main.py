@@ -171,8 +171,7 @@ def _install(
         if own.bundle is not None:
             context.install(load_model(settings, own.bundle, context.access, clock, service))
         elif own.baseline is not None:
-            elsewhere = _elsewhere(own, own.baseline, service)
-            context.monitoring.add(compose_model(settings, elsewhere, clock))
+            context.monitoring.add(compose_model(settings, elsewhere(own, own.baseline, service), clock))
     except SettingsError as error:
         raise error if is_only else SettingsError(f"models.{own.name}: {error}") from error
     except (BundleError, StateError) as error:
@@ -182,7 +181,7 @@ def _install(
         structlog.get_logger().error("model_unusable", model=own.name, detail=str(error))
 
 
-def _elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedModel:
+def elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedModel:
     """Return a model that is served elsewhere as it is watched."""
     folder = own.source.settings.state_folder
     return WatchedModel(baseline, own.name, own.version, UNKNOWN_TASK, folder, service=service)

@@ -33,6 +33,12 @@ COMMANDS: Final = (
         "consume",
         "Monitor a model that others serve by the messages of Kafka topics.",
     ),
+    LazyCommand(
+        "ingest",
+        "driftgauge.cli.ingest",
+        "ingest",
+        "Monitor a model that others serve by its log files, here or in object storage.",
+    ),
     LazyCommand("token", "driftgauge.cli.token", "token_app", "Create tokens for the callers of a server."),
     LazyCommand("labels", "driftgauge.cli.labels", "labels_app", "Send ground truth to a server."),
     LazyCommand("log", "driftgauge.cli.log", "log_app", "Export the prediction log of a server."),

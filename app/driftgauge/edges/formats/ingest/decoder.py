@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cached_property
@@ -76,6 +76,11 @@ class Decoder(ABC):
     def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
         """Return what messages hold, each of them one record whose key is given."""
         return self._gathered(records_of_messages(messages), GivenKeys(keys))
+
+    def decode_lines(self, lines: Sequence[bytes], keys_of: Callable[[Records], Keys]) -> Decoded:
+        """Return what lines of a file hold, each of them one record; `keys_of` returns their keys."""
+        records = records_of_messages(lines)
+        return self._gathered(records, keys_of(records))
 
     @abstractmethod
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:

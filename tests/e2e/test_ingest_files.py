@@ -1,0 +1,117 @@
+"""`driftgauge ingest` of recorded logs: each row once, at its own time, however the process ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from driftgauge.drift.reference.baseline import dumps
+
+from tests.e2e.processes import answers, free_port, run, running, until
+from tests.ingest_bodies import BODIES, EVENTS, ROWS, iris_baseline
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> tuple[str, ...]:
+    baseline = tmp_path / "iris.json"
+    baseline.write_text(dumps(iris_baseline()))
+    return ("--baseline", str(baseline), "--model", "iris", "--state-dir", str(tmp_path / "state"))
+
+
+def exported(tmp_path: Path) -> list[dict[str, object]]:
+    done = run("log", "export", "--state-dir", str(tmp_path / "state"), "--out", "-")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_rows_of_a_file_are_counted_once_at_their_own_times(tmp_path: Path, options: tuple[str, ...]) -> None:
+    first = run("ingest", str(BODIES / "data.1.log"), "--format", "bentoml", *options)
+    assert (first.returncode, first.stdout.splitlines()) == (
+        0,
+        ["1 files read", f"{len(ROWS)} rows counted, 0 known from before"],
+    ), first.stderr
+    again = run("ingest", str(BODIES / "data.1.log"), "--format", "bentoml", *options)
+    assert again.stdout.splitlines() == ["0 files read, 1 were read before", "0 rows counted, 0 known from before"]
+    logged = exported(tmp_path)
+    times = [datetime.fromisoformat(str(own["timestamp"])).timestamp() for own in logged]
+    assert sorted(times) == pytest.approx(sorted(EVENTS), abs=1e-6)
+    assert {own["source"] for own in logged} == {"ingest"}
+
+
+def test_what_cannot_be_read_is_kept_with_the_reason(tmp_path: Path, options: tuple[str, ...]) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("no json\n")
+    done = run("ingest", str(path), str(BODIES / "data.1.log"), "--format", "bentoml", *options)
+    assert done.returncode == 1
+    assert "1 records cannot be read: 1 not_json" in done.stdout
+    letters = tmp_path / "state" / "@ingest" / "iris" / "dead_letters.jsonl"
+    assert str(letters) in done.stdout
+    assert json.loads(letters.read_text())["record"] == "no json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("absent.log",), "there is no file absent.log"),
+        (("a.log", "--format", "xml"), "there is jsonl, bentoml, fluent_bit, sagemaker, kserve, azureml, parquet"),
+        (("a.log", "--time", "at"), "they go with --format parquet"),
+        (("a.log", "--model-version", "2", "--baseline", ""), "--model-version goes with --baseline"),
+    ],
+)
+def test_wrong_options_are_named(options: tuple[str, ...], arguments: tuple[str, ...], sentence: str) -> None:
+    is_own = "--baseline" in arguments
+    own = (*arguments[:-2], *options[2:]) if is_own else (*arguments, *options)
+    done = run("ingest", *own)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+
+
+def lines(ages: Iterator[int] | range) -> str:
+    names = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    rows = ({"features": {**dict.fromkeys(names, 4.0), "sepal_length": age}, "prediction_class": 0} for age in ages)
+    return "".join(json.dumps(own) + "\n" for own in rows)
+
+
+def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_nothing(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    path, log, address = tmp_path / "a.jsonl", tmp_path / "log", f"http://127.0.0.1:{free_port()}"
+    follow = ("ingest", str(path), "--follow", "--interval", "0.05", *options)
+    path.write_text(lines(range(1000)))
+    serve = ("serve", *options, "--port", address.rpartition(":")[2])
+    with running(*serve, log=tmp_path / "server") as server:
+        until(lambda: answers(address), server, tmp_path / "server", 120.0)
+
+        def observed() -> int:
+            rows: int = httpx.get(f"{address}/drift/status").json()["rows_observed"]
+            return rows
+
+        with running(*follow, log=log) as process:
+            until(lambda: observed() >= 1000, process, log)
+            with path.open("a") as file:
+                file.write(lines(range(1000, 20_000)))
+            until(lambda: observed() > 1000, process, log)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait(30)
+        path.rename(tmp_path / "a.jsonl.1")
+        path.write_text(lines(range(500)))
+        with running(*follow, log=log) as process:
+            until(lambda: observed() >= 20_500, process, log)
+            with path.open("a") as file:
+                file.write(lines(range(500, 600))[:-1])
+            until(lambda: observed() >= 20_600, process, log)
+            time.sleep(0.3)
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.wait(60) == 0, log.read_text()
+        until(lambda: observed() == 20_600, server, tmp_path / "server")
+    done = run("ingest", str(tmp_path / "a.jsonl*"), *options)
+    assert "0 rows counted, 0 known from before" in done.stdout, done.stderr
