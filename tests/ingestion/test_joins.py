@@ -34,7 +34,7 @@ def take(events: OpenEvents, *halves: HalfEvent, now: float = NOW) -> Joined:
 
 @pytest.mark.parametrize("halves", [(request("a"), response("a")), (response("a"), request("a"))])
 def test_halves_of_one_batch_are_joined_in_any_order(events: OpenEvents, halves: tuple[HalfEvent, ...]) -> None:
-    assert take(events, *halves) == Joined([(request("a"), response("a"))], 0, 0)
+    assert take(events, *halves) == Joined([(request("a"), response("a"))], 0, 0, 0)
     assert take(events, response("a")).pairs == []
 
 

@@ -104,7 +104,7 @@ class ModelIntake:
             self.parts.problems.resolve(PROBLEM)
             refused = [own for part in (decoded, *more) for own in part.refused]
             self._keep(refused, now)
-            return self._count(batches, taken, refused, unlabelled, joined, decoded, fates)
+            return self._count(batches, taken, refused, unlabelled, joined, fates)
 
     # ------------------------------------------------------------ rows
 
@@ -196,7 +196,6 @@ class ModelIntake:
         refused: Sequence[RefusedRecord],
         unlabelled: int,
         joined: Joined | None,
-        decoded: Decoded,
         fates: Counter[Fate],
     ) -> IngestTally:
         """Count what became of a delivery, and return it."""
@@ -217,7 +216,7 @@ class ModelIntake:
                 counters.add(INGEST_EVENTS.name, joined.dropped, CROWDED_OUT)
         with suppress(Exception):  # the state shows its own problems
             self.parts.monitor.store.publish()
-        waiting = max(0, len(decoded.halves) - len(joined.pairs)) if joined else 0
+        waiting = joined.waiting if joined else 0
         return IngestTally(taken, duplicates, {str(own): n for own, n in reasons.items()}, halves, waiting, fates)
 
 

@@ -36,6 +36,8 @@ class Joined:
     """What became of the halves of a batch."""
 
     pairs: Sequence[Pair]
+    waiting: int
+    """Halves that are kept until the other comes."""
     expired: int
     """Halves that waited too long, and were deleted."""
     dropped: int
@@ -61,9 +63,9 @@ class OpenEvents:
         the database fails.
         """
         with self._lock, self._transaction() as connection:
-            pairs = _matched(connection, halves, now)
+            pairs, waiting = _matched(connection, halves, now)
             expired = connection.execute("delete from open_events where arrival < ?", (now - self._wait,)).rowcount
-            yield Joined(pairs, expired, self._dropped(connection))
+            yield Joined(pairs, waiting, expired, self._dropped(connection))
 
     def close(self) -> None:
         """Close the database."""
@@ -120,8 +122,8 @@ class OpenEvents:
             ) from error
 
 
-def _matched(connection: sqlite3.Connection, halves: Sequence[HalfEvent], now: float) -> list[Pair]:
-    """Return the pairs, in the order in which they are complete; keep the halves that are still alone."""
+def _matched(connection: sqlite3.Connection, halves: Sequence[HalfEvent], now: float) -> tuple[list[Pair], int]:
+    """Return the pairs, in the order in which they are complete; keep the halves that are alone, and count them."""
     waiting: dict[tuple[str, bool], HalfEvent] = {}
     pairs: list[Pair] = []
     for half in halves:
@@ -136,7 +138,7 @@ def _matched(connection: sqlite3.Connection, halves: Sequence[HalfEvent], now: f
         "insert or replace into open_events values (?, ?, ?, ?, ?)",
         [(own.id, own.is_request, own.at, now, orjson.dumps(own.content)) for own in waiting.values()],
     )
-    return pairs
+    return pairs, len(waiting)
 
 
 def _open_half(connection: sqlite3.Connection, half: HalfEvent) -> HalfEvent | None:
