@@ -12,7 +12,7 @@ from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.metrics.series import LATE
-from driftgauge.metrics.server_series import PROCESS
+from driftgauge.metrics.server_series import WORKER_NUMBERS
 from driftgauge.state.shape import StateShape
 
 from tests.monitors import small_baseline
@@ -61,7 +61,7 @@ def test_a_worker_counts_its_series_its_process_and_its_rows() -> None:
         COUNTED.name: (2, 1),
         TIMED.name: (2, len(TIMED.buckets) + 2),
         LATE.name: (1, 1),
-        "process": (len(PROCESS),),
+        "process": (WORKER_NUMBERS,),
         "rows": (1,),
     }
 
