@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -115,3 +116,45 @@ def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_no
         until(lambda: observed() == 20_600, server, tmp_path / "server")
     done = run("ingest", str(tmp_path / "a.jsonl*"), *options)
     assert "0 rows counted, 0 known from before" in done.stdout, done.stderr
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a file system of a server that speaks S3, of which the environment says the address."""
+    server_of = pytest.importorskip("moto.server").ThreadedMotoServer
+    s3fs = pytest.importorskip("s3fs")
+    server = server_of(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    given = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in {**given, "AWS_ENDPOINT_URL": address}.items():
+        monkeypatch.setenv(name, value)
+    system = s3fs.S3FileSystem(endpoint_url=address, skip_instance_cache=True)
+    system.mkdir("bucket")
+    yield system
+    server.stop()
+
+
+def capture(id_: str, at: str) -> bytes:
+    half = {"observedContentType": "text/csv", "mode": "INPUT", "data": "5.1,3.5,1.4,0.2", "encoding": "CSV"}
+    data = {"endpointInput": half, "endpointOutput": {**half, "mode": "OUTPUT", "data": "0"}}
+    return json.dumps({"captureData": data, "eventMetadata": {"eventId": id_, "inferenceTime": at}}).encode() + b"\n"
+
+
+def test_captures_of_sagemaker_in_object_storage_are_read_in_the_order_of_their_hours(
+    tmp_path: Path, options: tuple[str, ...], bucket: Any
+) -> None:
+    for day, hour in ((2, 0), (1, 23)):
+        content = b"".join(capture(f"{day}-{minute}", f"2026-11-0{day}T{hour:02}:{minute}:00Z") for minute in (10, 20))
+        bucket.pipe(f"bucket/captures/iris/all/2026/11/0{day}/{hour:02}/10-00-1-a.jsonl", content)
+    command = ("ingest", "s3://bucket/captures", "--format", "sagemaker", *options)
+    assert "4 rows counted, 0 known" in run(*command).stdout
+    late = capture("2-10", "2026-11-02T00:10:00Z") + capture("2-30", "2026-11-02T00:30:00Z")
+    bucket.pipe("bucket/captures/iris/all/2026/11/02/00/30-00-1-b.jsonl", late)
+    done = run(*command)
+    assert done.stdout.splitlines() == ["1 files read, 2 were read before", "1 rows counted, 1 known from before"]
+    assert [str(own["timestamp"])[8:16] for own in exported(tmp_path)] == [
+        *("01T23:10", "01T23:20", "02T00:10", "02T00:20", "02T00:30")
+    ]
+    bad = run("ingest", "s3://absent/captures", "--format", "sagemaker", *options)
+    assert bad.returncode == 2
