@@ -38,6 +38,8 @@ class ChunkReader:
         self._folder: Final = days_folder(engine)
         self._held: dict[int, Packed] = {}
         self._files: dict[tuple[Any, ...], DayFile] = {}
+        self.decoded = 0
+        """Rows that were decoded to find the wanted ones."""
 
     def close(self) -> None:
         """Close the files."""
@@ -46,39 +48,41 @@ class ChunkReader:
 
     def read(
         self, connection: Connection, wanted: Mapping[int, IntArray], known: Mapping[int, LoggedModel]
-    ) -> Mapping[int, FloatArray]:
-        """Return features by chunk, of its rows at the wanted positions, without chunks that are lost.
+    ) -> Iterator[tuple[int, FloatArray]]:
+        """Yield features by chunk, of its rows at the wanted positions, without chunks that are lost.
 
         `known` has the versions of the chunks. Only the wanted rows of a chunk outlive the reading of it, but for
         HELD_BYTES of chunks that the next page may need.
         """
-        found: dict[int, FloatArray] = {}
         held, self._held, size = self._held, {}, 0
-        again = ((number, held[number]) for number in wanted if number in held)
-        missing = sorted(wanted.keys() - held.keys())
-        for number, packed in chain(again, _from_database(connection, missing, known)):
-            found[number] = packed[wanted[number]].astype(np.float64)
+        missing = wanted.keys() - held.keys()
+        for number, packed in chain(
+            ((number, held[number]) for number in wanted if number in held),
+            _from_database(connection, sorted(missing), known),
+        ):
+            yield number, packed[wanted[number]].astype(np.float64)
+            if number in missing:
+                missing.remove(number)
+                self.decoded += len(packed)
             if (size := size + packed.nbytes) <= HELD_BYTES:
                 self._held[number] = packed
         # After the database: a chunk that is moved between the two queries is then found in a file.
-        if missing := sorted(wanted.keys() - found.keys()):
-            found |= self._from_files(connection, {number: wanted[number] for number in missing})
-        return found
+        if missing:
+            yield from self._from_files(connection, {number: wanted[number] for number in sorted(missing)})
 
-    def _from_files(self, connection: Connection, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
+    def _from_files(self, connection: Connection, wanted: dict[int, IntArray]) -> Iterator[tuple[int, FloatArray]]:
         own = day_files.c
         query = select(own.part, own.first_chunk, own.last_chunk, own.file).order_by(own.part)
         near = query.where(own.last_chunk >= min(wanted), own.first_chunk <= max(wanted))
-        found: dict[int, FloatArray] = {}
         for row in connection.execute(near).all():
-            inside = {
-                number: positions
-                for number, positions in wanted.items()
-                if row.first_chunk <= number <= row.last_chunk and number not in found
-            }
+            inside = {number: wanted[number] for number in wanted if row.first_chunk <= number <= row.last_chunk}
             if inside and (file := self._opened(connection, row)) is not None:
-                found |= file.rows(inside)
-        return found
+                decoded = file.decoded
+                found = file.rows(inside)
+                self.decoded += file.decoded - decoded
+                yield from found.items()
+                for number in found:
+                    del wanted[number]
 
     def _opened(self, connection: Connection, row: Any) -> DayFile | None:
         key = tuple(row)

@@ -58,6 +58,8 @@ class DayFile:
         groups = self._file.metadata
         of_chunk = [groups.row_group(group).column(0).statistics for group in range(groups.num_row_groups)]
         self._held: tuple[int, Any] | None = None
+        self.decoded = 0
+        """Rows that were decompressed."""
         self._ranges: Final = [(int(own.min), int(own.max)) for own in of_chunk]
 
     def close(self) -> None:
@@ -95,6 +97,7 @@ class DayFile:
             except self._errors as error:
                 raise self._damaged(error) from error
             self._held = (group, table)
+            self.decoded += table.num_rows
         return self._held[1]
 
     def _damaged(self, error: Exception) -> PredictionLogError:

@@ -6,14 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, tuple_
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.predictions.chunk_reader import MOST_KEYS, ChunkReader
+from driftgauge.predictions.chunk_reader import MOST_KEYS
 from driftgauge.predictions.database import reading
+from driftgauge.predictions.feature_reader import FeatureReader, Places
 from driftgauge.predictions.rows import MICROSECONDS, Cursor, LoggedModel, PredictionBatch
 from driftgauge.predictions.schema import models, predictions, versions
 
@@ -41,8 +43,8 @@ class Selection:
 _NARROW: Final = [
     predictions.c[name]
     for name in (
-        *("seq", "version", "id", "time", "arrival", "score", "prediction", "latency", "source", "caller"),
-        *("chunk", "position"),
+        *("seq", "id", "time", "arrival", "score", "prediction", "latency", "source", "caller"),
+        *("version", "chunk", "position"),
     )
 ]
 
@@ -50,7 +52,7 @@ _NARROW: Final = [
 def read(engine: Engine, selection: Selection) -> Iterator[PredictionBatch]:
     """Yield the selected predictions; those asked for by id in batches that are each in the order of time."""
     known = _Versions()
-    with closing(ChunkReader(engine)) as features:
+    with closing(FeatureReader(engine)) as features:
         if selection.keys is not None:
             for first in range(0, len(selection.keys), MOST_KEYS):
                 yield from _pages(engine, selection, known, features, selection.keys[first : first + MOST_KEYS])
@@ -59,7 +61,7 @@ def read(engine: Engine, selection: Selection) -> Iterator[PredictionBatch]:
 
 
 def _pages(
-    engine: Engine, selection: Selection, known: _Versions, features: ChunkReader, keys: Sequence[bytes] | None
+    engine: Engine, selection: Selection, known: _Versions, features: FeatureReader, keys: Sequence[bytes] | None
 ) -> Iterator[PredictionBatch]:
     after = selection.after
     values: Mapping[int, FloatArray] = {}
@@ -76,7 +78,7 @@ def _pages(
                 return
             known.need(connection, model, {row.version for row in rows})
             if selection.with_features:
-                values = _features(rows, known.models, connection, features)
+                values = features.read(connection, Places.of(rows), known.models, partial(_places, connection, query))
         batch = _batch(rows, known.models, values)
         yield batch
         if len(rows) < selection.batch_rows:
@@ -123,10 +125,18 @@ def _query(
     return query
 
 
+def _places(connection: Connection, query: Select[Any], most: int) -> Places:
+    """Return where the features of so many selected rows are."""
+    own = predictions.c
+    return Places.of(
+        connection.execute(query.with_only_columns(own.version, own.chunk, own.position).limit(most)).all()
+    )
+
+
 def _batch(
     rows: Sequence[Any], known: Mapping[int, LoggedModel], features: Mapping[int, FloatArray]
 ) -> PredictionBatch:
-    seq, version, keys, time, arrival, score, prediction, latency, source, callers, *_ = zip(*rows, strict=True)
+    seq, keys, time, arrival, score, prediction, latency, source, callers, version, *_ = zip(*rows, strict=True)
     numbers = np.array(version, dtype=np.int64)
     scores = np.array(score, dtype=np.float64)  # None becomes NaN
     predicted = np.array(prediction, dtype=np.float64)
@@ -145,26 +155,3 @@ def _batch(
         callers=callers,
         features=features,
     )
-
-
-def _features(
-    rows: Sequence[Any], known: Mapping[int, LoggedModel], connection: Connection, reader: ChunkReader
-) -> Mapping[int, FloatArray]:
-    """Return the features of rows by version, NaN where their chunk is lost."""
-    version = np.array([row.version for row in rows], dtype=np.int64)
-    chunk = np.array([row.chunk for row in rows], dtype=np.int64)
-    position = np.array([row.position for row in rows], dtype=np.int64)
-    order = np.argsort(chunk, kind="stable")
-    numbers, first = np.unique(chunk[order], return_index=True)
-    rows_of = dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
-    found = reader.read(connection, {number: position[own] for number, own in rows_of.items()}, known)
-    features: dict[int, FloatArray] = {}
-    place = np.empty(len(rows), dtype=np.int64)
-    for number in np.unique(version).tolist():
-        at = np.flatnonzero(version == number)
-        place[at] = np.arange(len(at))
-        features[number] = np.full((len(at), len(known[number].features)), np.nan)
-    for one, values in found.items():
-        own = rows_of[one]
-        features[int(version[own[0]])][place[own]] = values
-    return features
