@@ -28,8 +28,14 @@ def options(tmp_path: Path) -> tuple[str, ...]:
     return ("--baseline", str(baseline), "--model", "iris", "--state-dir", str(tmp_path / "state"))
 
 
-def exported(tmp_path: Path) -> list[dict[str, object]]:
-    done = run("log", "export", "--state-dir", str(tmp_path / "state"), "--out", "-")
+def capture(id_: str, at: str) -> bytes:
+    half = {"observedContentType": "text/csv", "mode": "INPUT", "data": "5.1,3.5,1.4,0.2", "encoding": "CSV"}
+    data = {"endpointInput": half, "endpointOutput": {**half, "mode": "OUTPUT", "data": "0"}}
+    return json.dumps({"captureData": data, "eventMetadata": {"eventId": id_, "inferenceTime": at}}).encode() + b"\n"
+
+
+def exported(tmp_path: Path, *more: str) -> list[dict[str, object]]:
+    done = run("log", "export", "--state-dir", str(tmp_path / "state"), "--out", "-", *more)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -46,6 +52,22 @@ def test_rows_of_a_file_are_counted_once_at_their_own_times(tmp_path: Path, opti
     times = [datetime.fromisoformat(str(own["timestamp"])).timestamp() for own in logged]
     assert sorted(times) == pytest.approx(sorted(EVENTS), abs=1e-6)
     assert {own["source"] for own in logged} == {"ingest"}
+    table, other = tmp_path / "log.parquet", (*options[:-1], str(tmp_path / "other"))
+    assert run("log", "export", "--state-dir", options[-1], "--out", str(table)).returncode == 0
+    copied = run("ingest", str(table), "--format", "parquet", *other)
+    assert f"{len(ROWS)} rows counted, 0 known" in copied.stdout, copied.stderr
+
+
+def test_ground_truth_is_joined_with_the_captures_of_the_same_run(tmp_path: Path, options: tuple[str, ...]) -> None:
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(capture("1", "2026-11-01T10:00:00Z"))
+    truth = {"groundTruthData": {"data": "2", "encoding": "CSV"}, "eventMetadata": {"eventId": "1"}}
+    (folder / "b.jsonl").write_text(json.dumps(truth) + "\n")
+    done = run("ingest", str(folder), "--format", "sagemaker", *options)
+    assert done.returncode == 0, done.stderr
+    (logged,) = exported(tmp_path, "--labels")
+    assert logged["label"] == "2"
 
 
 def test_what_cannot_be_read_is_kept_with_the_reason(tmp_path: Path, options: tuple[str, ...]) -> None:
@@ -133,12 +155,6 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     system.mkdir("bucket")
     yield system
     server.stop()
-
-
-def capture(id_: str, at: str) -> bytes:
-    half = {"observedContentType": "text/csv", "mode": "INPUT", "data": "5.1,3.5,1.4,0.2", "encoding": "CSV"}
-    data = {"endpointInput": half, "endpointOutput": {**half, "mode": "OUTPUT", "data": "0"}}
-    return json.dumps({"captureData": data, "eventMetadata": {"eventId": id_, "inferenceTime": at}}).encode() + b"\n"
 
 
 def test_captures_of_sagemaker_in_object_storage_are_read_in_the_order_of_their_hours(

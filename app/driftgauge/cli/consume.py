@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from driftgauge.cli.model_options import BaselineFile, Version, model_by_baseline
 from driftgauge.cli.serve import Flag, Fresh, Given, Insecure, with_flags
-from driftgauge.errors import SettingsError
 
 FLAGS: Final = (
     Flag("kafka_brokers", "HOST:PORT,…", "Kafka", flag="--brokers"),
@@ -26,10 +24,6 @@ FLAGS: Final = (
 )
 """The settings that are asked for most; all of them can be set by environment or file."""
 
-BaselineFile = Annotated[
-    Path | None,
-    typer.Option("--baseline", metavar="FILE", dir_okay=False, help="Baseline of the model.", rich_help_panel="Model"),
-]
 Name = Annotated[
     str | None,
     typer.Option(
@@ -38,9 +32,6 @@ Name = Annotated[
         help="Name of the model; with --config, which of its models the messages are of.",
         rich_help_panel="Model",
     ),
-]
-Version = Annotated[
-    str | None, typer.Option("--model-version", metavar="VERSION", help="Its version.", rich_help_panel="Model")
 ]
 Beginning = Annotated[
     bool,
@@ -74,11 +65,6 @@ def consume(
     from driftgauge.process.serve import Started
 
     own = {**flags, "kafka_topics": ",".join(flags.pop("kafka_topics") or []) or None}
-    if baseline is not None:
-        table = {"baseline": str(baseline), **({"version": model_version} if model_version else {})}
-        own["models"] = json.dumps({model or "model": table})
-        model = model or "model"
-    elif model_version is not None:
-        raise SettingsError("--model-version goes with --baseline; with --config give it in the model's table")
-    given = {**own, "kafka_from_beginning": from_beginning or None, "insecure": insecure or None}
+    models, model = model_by_baseline(baseline, model, model_version)
+    given = {**own, **models, "kafka_from_beginning": from_beginning or None, "insecure": insecure or None}
     run(Started(given, config, fresh_state=fresh_state), model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from driftgauge.cli.console import console
-from driftgauge.cli.consume import BaselineFile, Version
+from driftgauge.cli.model_options import BaselineFile, Version, model_by_baseline
 from driftgauge.cli.serve import Flag, Fresh, Given, with_flags
 from driftgauge.errors import SettingsError
 
@@ -30,7 +29,7 @@ COLUMNS: Final = "Columns of Parquet"
 Files = Annotated[
     list[str],
     typer.Argument(
-        metavar="FILE…",
+        metavar="FILE",
         help="Files, folders or globs, or addresses of object storage such as s3://bucket/prefix.",
         show_default=False,
     ),
@@ -84,7 +83,7 @@ def ingest(
     config: Given = None,
     **flags: Any,
 ) -> None:
-    """Monitor a model that others serve by its log files.
+    """Monitor a model that others serve by its log files, here or in object storage.
 
     Files are read in the order of their time, each from where it was read to before: the same command again counts
     nothing twice. The state may be that of a running server, which shows the rows. The exit code is 1 if records or
@@ -97,16 +96,11 @@ def ingest(
     columns = {key: own for key, own in named.items() if own is not None}
     if columns and kind != FORMATS[-1]:
         raise SettingsError("--prediction, --time, --id and --label name columns: they go with --format parquet")
-    if baseline is not None:
-        table = {"baseline": str(baseline), **({"version": model_version} if model_version else {})}
-        flags["models"] = json.dumps({model or "model": table})
-        model = model or "model"
-    elif model_version is not None:
-        raise SettingsError("--model-version goes with --baseline; with --config give it in the model's table")
+    models, model = model_by_baseline(baseline, model, model_version)
     own = Run(files, kind, columns, model, follow=follow, interval_seconds=interval)
     out, errors = console(), console(stderr=True)
     with _progress(errors, follow=follow) as on_progress:
-        outcome = run(Started(flags, config, fresh_state=fresh_state), own, on_progress)
+        outcome = run(Started({**flags, **models}, config, fresh_state=fresh_state), own, on_progress)
     for line in outcome.lines:
         out.print(line, soft_wrap=True)
     for line in outcome.problems:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from driftgauge.common.private_files import FileLock
+from driftgauge.common.private_files import FileLock, LockTimeout
 from driftgauge.composition.ingestion import FOLDER, model_intake
 from driftgauge.composition.monitoring import prediction_log
 from driftgauge.drift.reference.baseline import RESERVED
@@ -19,8 +19,9 @@ from driftgauge.edges.files.positions import FILE, FilePositions
 from driftgauge.edges.files.sources import source_of
 from driftgauge.edges.formats.ingest.formats import Format, decoder_of
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
-from driftgauge.errors import StateError
+from driftgauge.errors import PredictionLogError, StateError
 from driftgauge.ingestion.dead_letters import FILE as LETTERS
+from driftgauge.predictions.log import ModelLog
 from driftgauge.settings.options import Settings
 from driftgauge.state.seen_records import seen_file
 
@@ -28,7 +29,7 @@ PARQUET: Final = "parquet"
 FileFormat = Literal[Format, "parquet"]
 FILE_FORMATS: Final[tuple[FileFormat, ...]] = (*get_args(Format), PARQUET)
 LOG_SECONDS: Final = 60.0
-"""Longest wait at the end for predictions to be written to their log."""
+"""Longest wait for predictions to be written to their log."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,27 @@ class Reading:
     """Columns of Parquet by the key of a record that they are read as."""
 
 
+@dataclass(frozen=True)
+class FileReader:
+    """What reads files into a model, and the log of its predictions."""
+
+    ingest: FileIngest
+    own: ModelMonitoring
+    log: ModelLog | None
+
+    def evaluate(self) -> None:
+        """Join ground truth with predictions and evaluate the windows, unless another process does for too long."""
+        if self.log is not None and self.own.labels is not None:
+            with suppress(TimeoutError, PredictionLogError):  # a server settles them later
+                self.log.written().result(LOG_SECONDS)
+                self.own.labels.settle()
+        if self.own.evaluator is not None:
+            with suppress(LockTimeout):
+                self.own.monitor.evaluate(self.own.clock())
+
+
 @contextmanager
-def reading_into(settings: Settings, own: ModelMonitoring, reading: Reading) -> Iterator[FileIngest]:
+def reading_into(settings: Settings, own: ModelMonitoring, reading: Reading) -> Iterator[FileReader]:
     """Yield what reads files into a model, and keep its state at the end.
 
     StateError if its state cannot be used, or if another process reads files into it.
@@ -67,7 +87,7 @@ def reading_into(settings: Settings, own: ModelMonitoring, reading: Reading) -> 
     columns = TableColumns(features, reading.columns) if is_table else None
     into = Into(decoder, intake, positions, own.clock, columns)
     try:
-        yield FileIngest([source_of(text) for text in reading.files], into)
+        yield FileReader(FileIngest([source_of(text) for text in reading.files], into), own, intake.parts.log)
     finally:
         positions.close()
         intake.parts.events.close()

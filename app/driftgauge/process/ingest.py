@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -13,12 +13,10 @@ from types import FrameType
 
 import structlog
 
-from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.processes import service_id
 from driftgauge.composition.loading import Loaded, load_models
 from driftgauge.composition.monitoring import compose_model
-from driftgauge.composition.reading_files import FILE_FORMATS, Reading, letters_file, reading_into
-from driftgauge.edges.files.ingest import FileIngest
+from driftgauge.composition.reading_files import FILE_FORMATS, FileReader, Reading, letters_file, reading_into
 from driftgauge.edges.files.tally import FileTally
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.errors import IngestError, SettingsError
@@ -83,11 +81,12 @@ def run(started: Started, own: Run, on_progress: Progressed) -> Outcome:
         reset_state(settings)
     loaded = _chosen(settings, own.model)
     model = _monitoring(loaded)
-    with _signals() as stopping, reading_into(loaded.source.settings, model, reading) as ingest:
+    with _signals() as stopping, reading_into(loaded.source.settings, model, reading) as reader:
+        ingest = reader.ingest
         ingest.stopping = stopping
         ingest.on_progress = lambda done, total: on_progress(done, total, ingest.tally.rows)
-        _read(ingest, own, model)
-        _evaluate(model)
+        _read(reader, own)
+        reader.evaluate()
         return _outcome(ingest.tally, letters_file(loaded.source.settings, model))
 
 
@@ -121,15 +120,9 @@ def _monitoring(own: Loaded) -> ModelMonitoring:
     return compose_model(settings, model, time.time, callers_wait=True)
 
 
-def _evaluate(model: ModelMonitoring) -> None:
-    """Evaluate the windows, unless another process does for too long."""
-    if model.evaluator is not None:
-        with suppress(LockTimeout):
-            model.monitor.evaluate(model.clock())
-
-
-def _read(ingest: FileIngest, own: Run, model: ModelMonitoring) -> None:
+def _read(reader: FileReader, own: Run) -> None:
     """Look at the files once, or until a signal comes."""
+    ingest = reader.ingest
     if not own.follow:
         ingest.look()
         if ingest.missing:
@@ -143,8 +136,8 @@ def _read(ingest: FileIngest, own: Run, model: ModelMonitoring) -> None:
         except IngestError as error:  # a storage that is away comes back
             log.warning("ingest_waits", detail=str(error))
         if has_more and time.monotonic() >= evaluate_at:
-            _evaluate(model)
-            evaluate_at, has_more = time.monotonic() + model.settings.evaluation_interval_seconds, False
+            reader.evaluate()
+            evaluate_at, has_more = time.monotonic() + reader.own.settings.evaluation_interval_seconds, False
         for path, why in ingest.tally.failed.items():
             if failed.get(path) != why:
                 log.warning("file_not_read", path=path, detail=why)

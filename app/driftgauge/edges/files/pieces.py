@@ -114,6 +114,9 @@ FIELDS: Final = (
 )
 """Keys of a record, which are also the names of its columns unless others are given."""
 
+NULLABLE: Final = (PREDICTION, "score")
+"""Those of them that say something by being null."""
+
 
 def table_pieces(file: BinaryIO, row: int, columns: TableColumns) -> Iterator[Piece]:
     """Yield rows of a Parquet file from a row on, as JSON lines; TableError if it cannot be read."""
@@ -149,7 +152,7 @@ def _json_lines(batch: Any, fields: Mapping[str, str], features: Mapping[str, st
     by_name = [{key: cells[name][row] for key, name in features.items()} for row in rows]
     given = [{key: cells[name][row] for key, name in fields.items()} for row in rows]
     for own, record in zip(by_name, given, strict=True):
-        for key in [key for key, value in record.items() if value is None and key != PREDICTION]:
+        for key in [key for key, value in record.items() if value is None and key not in NULLABLE]:
             del record[key]
         record["features"] = own
     return [orjson.dumps(record, default=_plain) for record in given]
