@@ -150,7 +150,9 @@ def facts_of(
         limits=Limits(latency_seconds=(0.5, 1.0), evaluation_age_seconds=120.0),
         labels=LabelFacts(waiting=3, last_received=START, missing_seconds=3_600.0, outcomes={"click": CLICKS}),
         clients={"shop": 0.75, "batch": 0.25},
-        ingest=IngestFacts(last_received=START, stale_seconds=3_600.0, refused_ratio=0.01, seen_records=1_000_000),
+        ingest=IngestFacts(
+            last_received=START, stale_seconds=3_600.0, refused_ratio=0.01, seen_records=1_000_000, open_events=12
+        ),
         release=release or ReleaseFacts(),
         estimated=monitor.last.estimated.windows,
     )

@@ -10,6 +10,7 @@ from driftgauge.edges.web.facts import Health, Labels, PageFacts, Traffic
 from tests.abouts import USUAL
 from tests.drift.rolling.test_report import compared, report_on
 from tests.edges.web.test_cohorts import cohort
+from tests.edges.web.test_ingestion import INGESTION
 from tests.edges.web.test_outcomes import CLICKS, PARTS
 from tests.edges.web.test_releases import FACTS as RELEASES
 from tests.edges.web.test_trend import QUIET, history_of
@@ -27,6 +28,7 @@ def full_page() -> PageFacts:
         health=Health(problems=("the log is full",), kept="files", notes=("a slot was repaired",)),
         performance=performance_report("binary"),
         cohorts=[cohort(0, 90), cohort(1, 60), cohort(2, 0, rows=0), cohort(3, 75)],
+        ingestion=INGESTION,
         labels=Labels({"matched": 1_200, "orphan": 3}, 4, 7_200.0, 1_700_000_000.0),
         outcomes={"click": CLICKS},
         outcome_parts=PARTS,

@@ -97,3 +97,24 @@ def test_a_damaged_database_is_an_error_that_says_where(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database at all, but long enough to be one" * 100)
     with pytest.raises(IngestError, match="cannot be joined"):
         take(OpenEvents(tmp_path / FILE, wait_seconds=300.0, most=10), request("a"))
+
+
+def test_those_that_wait_now_are_counted_also_while_others_are_joined(events: OpenEvents) -> None:
+    assert events.waiting(NOW) == 0
+    take(events, request("a"), request("b"), response("b"))
+    assert events.waiting(NOW) == 1
+    with events.joined([request("c")], NOW):
+        assert events.waiting(NOW) in (1, 2)  # a file has it once it is written
+    assert events.waiting(NOW) == 2
+
+
+def test_expired_ones_wait_no_more_in_a_file(tmp_path: Path) -> None:
+    events = OpenEvents(tmp_path / FILE, wait_seconds=300.0, most=10)
+    take(events, request("a"))
+    assert (events.waiting(NOW + 299.0), events.waiting(NOW + 301.0)) == (1, 0)
+    events.close()
+
+
+def test_a_damaged_file_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"x" * 5_000)
+    assert OpenEvents(tmp_path / FILE, wait_seconds=300.0, most=10).waiting(NOW) is None

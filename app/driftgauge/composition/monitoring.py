@@ -12,6 +12,7 @@ from typing import Final
 
 from driftgauge.common.shared_text import SharedText
 from driftgauge.composition.ground_truth import truth_parts
+from driftgauge.composition.ingestion import open_events
 from driftgauge.composition.options import monitor_options
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.performance.held_out import HeldOut
@@ -125,6 +126,7 @@ def compose_model(
         rolling_files=_rolling_files(settings, model, monitor.store),
         source=model.source,
         seen=_seen(settings, model, monitor.store),
+        events=open_events(settings, model.name, monitor.store),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import orjson
 
@@ -22,12 +23,15 @@ from driftgauge.ingestion.records import HalfEvent, Pair
 
 FILE: Final = "open_events.sqlite3"
 BUSY_SECONDS: Final = 5.0
+READ_SECONDS: Final = 0.2
+"""Longest wait for the database where nothing but the number of halves is asked for."""
 _TABLE: Final = """
 create table if not exists open_events (
     id text, is_request integer, at real, arrival real, content blob, primary key (id, is_request)
 )
 """
 _INDEX: Final = "create index if not exists by_arrival on open_events (arrival)"
+_WAITING: Final = "select count(*) from open_events where arrival >= ?"
 _DROP: Final = "delete from open_events where rowid in (select rowid from open_events order by arrival, rowid limit ?)"
 
 
@@ -54,6 +58,7 @@ class OpenEvents:
         self._most = most
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._open = 0
 
     @contextlib.contextmanager
     def joined(self, halves: Sequence[HalfEvent], now: float) -> Iterator[Joined]:
@@ -67,6 +72,27 @@ class OpenEvents:
             expired = connection.execute("delete from open_events where arrival < ?", (now - self._wait,)).rowcount
             yield Joined(pairs, waiting, expired, self._dropped(connection))
 
+    def waiting(self, now: float) -> int | None:
+        """Return how many halves wait at this time; None if it is not known.
+
+        It does not wait for those that join: a file is read by a connection of its own.
+        """
+        if self._path is None:
+            return self._open
+        if not self._path.exists():
+            return 0
+        with contextlib.suppress(sqlite3.Error):
+            address = f"file:{quote(str(self._path))}?mode=ro"
+            connection = sqlite3.connect(address, uri=True, timeout=READ_SECONDS, isolation_level=None)
+            with contextlib.closing(connection):
+                ((count,),) = connection.execute(_WAITING, (now - self._wait,)).fetchall()
+                return int(count)
+        return None
+
+    def keep_in_memory(self) -> None:
+        """Use no file, because its folder cannot be made; call it before the first use."""
+        self._path = None
+
     def close(self) -> None:
         """Close the database."""
         with self._lock:
@@ -76,6 +102,7 @@ class OpenEvents:
 
     def _dropped(self, connection: sqlite3.Connection) -> int:
         ((count,),) = connection.execute("select count(*) from open_events").fetchall()
+        self._open = min(count, self._most)
         if count <= self._most:
             return 0
         return connection.execute(_DROP, (count - self._most,)).rowcount

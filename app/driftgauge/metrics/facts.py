@@ -68,6 +68,8 @@ class IngestFacts:
     """Share of records that cannot be read above which an alert is raised."""
     seen_records: int
     """Number of the latest records that are remembered."""
+    open_events: int | None = None
+    """Requests and responses that wait for each other; None if it is not known."""
 
 
 @dataclass(frozen=True)

@@ -41,4 +41,9 @@ INGEST_GAUGES: Final = (
         "Number of the latest records that are remembered, so that they are not counted twice.",
         lambda facts: facts.seen_records,
     ),
+    _of_ingestion(
+        "model_ingest_open_events",
+        "Requests and responses from the logs of other servers that wait for each other now.",
+        lambda facts: facts.open_events,
+    ),
 )

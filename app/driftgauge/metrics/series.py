@@ -103,6 +103,7 @@ def monitor_series(score_buckets: tuple[float, ...] = SCORE_BUCKETS) -> tuple[Co
         INGESTED,
         INGEST_REFUSED,
         INGEST_EVENTS,
+        INGEST_DEFERRED,
     )
 
 
@@ -275,6 +276,15 @@ INGEST_EVENTS: Final = CounterSpec(
     "half did not come, or dropped because too many waited.",
     ("result",),
     each((JOINED, EXPIRED, CROWDED_OUT)),
+    of_ingestion=True,
+)
+INGEST_DEFERRED: Final = CounterSpec(
+    "model_ingest_deferred_total",
+    "counter",
+    "Requests with records from the logs of other servers that were asked to come again, by reason: their answer was "
+    "429 or 503, and none of their rows was taken.",
+    ("reason",),
+    each((Reason.TOO_MANY_PENDING, Reason.INTAKE_FULL)),
     of_ingestion=True,
 )
 

@@ -151,6 +151,7 @@ def test_a_full_queue_of_the_log_asks_for_the_request_again_and_takes_nothing(bi
             answer = running.client.post("/ingest/elsewhere", json=records(binary, 4, first=4))
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.json()["error"]["code"] == "intake_full"
+        assert running.metric("model_ingest_deferred_total", reason="intake_full") == 1.0
         assert running.status()["rows_observed"] == 4
         log.writer.written().result(10)
         assert rows(post(running, records(binary, 4, first=4))) == (4, 0, 0)
@@ -166,6 +167,8 @@ def test_too_many_requests_at_once_are_asked_to_come_again(binary: Example, tmp_
                 time.sleep(0.001)
             answer = running.client.post("/ingest/elsewhere", json=records(binary, 1, first=1))
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        assert running.metric("model_ingest_deferred_total", reason="too_many_pending") == 1.0
+        assert running.status()["ingestion"]["deferred_requests"] == 1
         assert rows(waiting()) == (1, 0, 0)
 
 
@@ -233,3 +236,35 @@ def test_a_request_is_joined_with_its_response_that_came_before_it(server: Serve
     assert found["rows"] == {"taken": 0, "duplicate": 3}
     assert server.status()["rows_observed"] == 3
     assert server.metric("model_ingest_events_total", result="joined") == 4.0
+
+
+def test_the_status_and_the_page_say_what_came_in(binary: Example, tmp_path: Path) -> None:
+    with watching(binary, tmp_path, ingest_max_pending_requests=1) as running:
+        assert running.status()["ingestion"] == {
+            "rows": {"taken": 0, "duplicate": 0},
+            "refused_records": {},
+            "events": {"joined": 0, "expired": 0, "dropped": 0, "waiting": 0},
+            "deferred_requests": 0,
+            "last_received_at": None,
+            "kafka": None,
+        }
+        for _ in range(2):
+            post(running, [*records(binary, 5), 7])
+        post(running, path="/ingest/cloudevents", body=b"{}", headers=half(binary, "a", "request", {})["headers"])
+        found = running.status()["ingestion"]
+        assert found["rows"] == {"taken": 5, "duplicate": 5}
+        assert found["refused_records"] == {"unknown_shape": 2}
+        assert found["events"] == {"joined": 0, "expired": 0, "dropped": 0, "waiting": 1}
+        assert found["last_received_at"] is not None
+        assert running.metric("model_ingest_open_events") == 1.0
+        page = running.client.get("/", headers={"accept": "text/html"}).text
+        assert "5 taken, 5 duplicates left out" in page
+        assert "2 (2 unknown_shape)" in page
+
+
+def test_a_model_that_this_server_alone_serves_has_no_ingestion(binary: Example) -> None:
+    app = create_app(quiet(), bundle=binary.bundle)
+    with serving(app) as client:
+        running = Served(client, app)
+        assert running.status()["ingestion"] is None
+        assert 'id="ingestion"' not in client.get("/", headers={"accept": "text/html"}).text

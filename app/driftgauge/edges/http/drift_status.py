@@ -23,6 +23,7 @@ from driftgauge.edges.formats.performance import performance_json
 from driftgauge.edges.formats.references import references_json
 from driftgauge.edges.http.encodings import negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import labels_json, labels_of, outcomes_of
+from driftgauge.edges.http.ingestion_status import ingestion_json, ingestion_of
 from driftgauge.edges.http.log_status import log_json
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
@@ -50,6 +51,7 @@ class Sections:
     release: ReleaseSummary | None = None
     rolling: RollingReport | None = None
     performance: PerformanceReport | None = None
+    ingestion: Mapping[str, Any] | None = None
     labels: Mapping[str, Any] | None = None
     outcomes: Mapping[str, Any] = field(default_factory=dict)
     log: Mapping[str, Any] | None = None
@@ -79,8 +81,7 @@ async def status(request: Request) -> Response:
     small = wants_gzip(request.headers.get("accept-encoding"))
     problems, state = await monitoring.state(model)
     selection = selected(request.query_params, monitor.last.report)
-    facts = None if monitoring.predictions is None else await model.facts()
-    labels, log = None if facts is None else labels_of(facts), await monitoring.log_facts()
+    facts, log = await monitoring.facts_of(model), await monitoring.log_facts()
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
     release = await release_summary(monitoring, model)
 
@@ -90,9 +91,10 @@ async def status(request: Request) -> Response:
             release=release,
             rolling=model.against_rolling,
             performance=model.performance,
-            labels=labels_json(labels),
+            ingestion=ingestion_json(ingestion_of(facts)),
+            labels=labels_json(labels_of(facts)),
             outcomes=outcomes_of(model),
-            log=None if facts is None else log_json(log, facts),
+            log=log_json(log, facts),
         )
         return large_json(drift_status(monitor, problems, state, monitoring.clock(), selection, sections), small=small)
 
@@ -153,6 +155,7 @@ def drift_status(
         "estimated_performance": estimated_json(monitor.last.estimated),
         "release": release_json(beside.release),
         "performance": performance_json(beside.performance),
+        "ingestion": beside.ingestion,
         "labels": beside.labels,
         "outcomes": beside.outcomes,
         "references": references_json(beside.rolling),

@@ -30,6 +30,7 @@ from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.dead_letters import shown
 from driftgauge.ingestion.records import Decoded, PairDecoder
 from driftgauge.ingestion.tally import IngestTally
+from driftgauge.metrics.series import INGEST_DEFERRED
 
 RETRY_AFTER_SECONDS: Final = 1
 AGAIN: Final = (Reason.TOO_MANY_PENDING, Reason.INTAKE_FULL, Reason.OVERLOADED, Reason.MODEL_UNUSABLE)
@@ -131,14 +132,16 @@ async def _taken(
     with_verdict: bool = False,
 ) -> Response:
     """Take in a request; `name` returns the model's name, given the body, None for the only one."""
-    intakes = context_of(request).intakes
+    intakes, own = context_of(request).intakes, None
     try:
         body = await _body(request, intakes)
-        own = monitoring_of(request).model(name(body))
-        tally = await intakes.run(lambda: _take(intakes, own, kind, decode, body))
+        own = model = monitoring_of(request).model(name(body))
+        tally = await intakes.run(lambda: _take(intakes, model, kind, decode, body))
     except Refused as error:
         if error.reason not in AGAIN:
             raise
+        if own is not None:
+            _deferred(own, error.reason)
         return error_response(
             error.reason, error.message, error.detail, headers={"retry-after": str(RETRY_AFTER_SECONDS)}
         )
@@ -147,6 +150,14 @@ async def _taken(
         report = own.monitor.last.report if own.evaluator is None else (await own.evaluator.current()).report
         answer = {**drift_verdict(report), **answer}
     return json_response(answer)
+
+
+def _deferred(own: ModelMonitoring, reason: Reason) -> None:
+    """Count a request that is asked to come again."""
+    if (reason,) in INGEST_DEFERRED.children:
+        with own.store.counting() as counters:
+            counters.add(INGEST_DEFERRED.name, 1, reason)
+        own.publisher.soon()
 
 
 def _take(intakes: Intakes, own: ModelMonitoring, kind: Format, decode: Decode, body: bytes) -> IngestTally:

@@ -19,6 +19,7 @@ from driftgauge.drift.rolling.report import RollingReport
 from driftgauge.edges.http.log_uses import label_intake, rolling_loop, truth_loop
 from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
+from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
 from driftgauge.metrics.series import SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
@@ -69,6 +70,8 @@ class ModelMonitoring:
     """The model version as the prediction log describes it."""
     seen: SeenRecords
     """Remembers its records from the logs of other servers."""
+    events: OpenEvents
+    """Its requests and responses from the logs of other servers, which wait for each other."""
     source: str = SOURCES[0]
     """Who observes its rows."""
     release: ReleaseView | None = None
@@ -293,7 +296,11 @@ class ModelMonitoring:
             return None
         settings = self.settings
         return IngestFacts(
-            last, settings.ingest_stale_seconds, settings.ingest_refused_threshold_ratio, self.seen.records
+            last,
+            settings.ingest_stale_seconds,
+            settings.ingest_refused_threshold_ratio,
+            self.seen.records,
+            self.events.waiting(self.clock()),
         )
 
     @property

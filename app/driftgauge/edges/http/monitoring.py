@@ -184,6 +184,10 @@ class Monitoring:
         sound = not self.service_problems()
         return [self._completed(facts, sound=sound) for facts in monitors], server
 
+    async def facts_of(self, model: ModelMonitoring) -> MonitorFacts:
+        """Return the facts of one model, with those of its consumer."""
+        return self._completed(await model.facts(), sound=not self.service_problems())
+
     def _completed(self, facts: MonitorFacts, *, sound: bool) -> MonitorFacts:
         stream = self.streams.get((facts.model_name, facts.model_version))
         return replace(facts, healthy=facts.healthy and sound, stream=None if stream is None else stream.facts)

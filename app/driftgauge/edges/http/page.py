@@ -15,6 +15,7 @@ from driftgauge.common.quoting import shortened
 from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.edges.http.encodings import gzipped, negotiated, wants_gzip
 from driftgauge.edges.http.ground_truth import cohorts_of, labels_of, outcome_parts
+from driftgauge.edges.http.ingestion_status import ingestion_of
 from driftgauge.edges.http.log_status import logged_of
 from driftgauge.edges.http.media_types import prefers_html
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
@@ -123,7 +124,7 @@ def file_name(facts: PageFacts) -> str:
 async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitoring, query: Query) -> PageFacts:
     """Return what the page of a model shows; it is evaluated first if rows came."""
     problems, state = await monitoring.state(model)
-    facts, monitor = await model.facts(), model.monitor
+    facts, monitor = await monitoring.facts_of(model), model.monitor
     running, report = asyncio.get_running_loop(), monitor.last.report
     since, yesterday = (report.evaluated_at - seconds for seconds in (query.past_seconds, RANGES[USUAL_RANGE]))
     history = await running.run_in_executor(model.watching, monitor.history.read, since)
@@ -149,6 +150,7 @@ async def _facts(request: Request, monitoring: Monitoring, model: ModelMonitorin
         rolling=facts.rolling,
         cohorts=[] if query.features else await cohorts_of(model),
         releases=releases_facts(release),
+        ingestion=ingestion_of(facts),
         labels=labels_of(facts),
         outcomes={} if facts.labels is None else facts.labels.outcomes,
         outcome_parts=outcome_parts(model),

@@ -87,6 +87,39 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What this process reads from Kafka, since it started."""
+
+    partitions: int
+    messages: int
+    lag: int
+    """Messages that are not rows yet."""
+    pauses: int
+    """How often it waited for room."""
+    errors: int
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """What came from the logs of other servers since the state was created."""
+
+    rows: Mapping[str, int]
+    """Rows by what became of them."""
+    refused: Mapping[str, int]
+    """Records that cannot be read, by reason; reasons without any are left out."""
+    events: Mapping[str, int | None]
+    """Requests and responses by what became of them, with those that wait now; None if that is not known."""
+    deferred: int
+    """Requests that were asked to come again."""
+    last_received: float | None
+    """When the newest record arrived, seconds since 1970; None before the first."""
+    stale_seconds: float
+    """Time without records after which their source counts as stopped."""
+    reading: Reading | None = None
+    """None without a consumer of Kafka."""
+
+
+@dataclass(frozen=True)
 class Links:
     """Addresses that the page links to, relative to itself; None for what a service does not have."""
 
@@ -124,6 +157,8 @@ class PageFacts:
     """The newest cohorts of matured predictions, by hour."""
     labels: Labels | None = None
     """None without a prediction log."""
+    ingestion: Ingestion | None = None
+    """None for a model that this server alone serves."""
     outcomes: Mapping[str, OutcomeReport] = field(default_factory=dict)
     """The business outcomes that the settings name."""
     outcome_parts: OutcomeParts = field(default_factory=dict)

@@ -20,6 +20,7 @@ from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
 from driftgauge.edges.web.feature import Distribution, FeatureView, distribution, feature_view
 from driftgauge.edges.web.glossary import TERMS
+from driftgauge.edges.web.ingestion import ingestion_list
 from driftgauge.edges.web.log_line import log_line
 from driftgauge.edges.web.outcomes import OutcomeRow, labels_list, outcome_rows
 from driftgauge.edges.web.performance import PerformanceView, performance_view
@@ -113,6 +114,7 @@ class PageView:
     cohorts: CohortsView | None
     """Performance over time."""
     releases: ReleasesView | None
+    ingestion: Mapping[str, str]
     labels: Mapping[str, str]
     outcomes: Sequence[OutcomeRow]
     health: Mapping[str, str]
@@ -164,6 +166,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         references=references_view(facts.rolling) if is_overview else None,
         cohorts=cohorts_view(facts.performance, facts.cohorts) if is_overview else None,
         releases=releases_view(facts.releases, report.evaluated_at) if is_overview else None,
+        ingestion=ingestion_list(facts.ingestion, _now(facts)) if is_overview else {},
         labels=labels_list(facts.labels) if is_overview else {},
         outcomes=outcome_rows(facts.outcomes, facts.outcome_parts) if is_overview else [],
         health=_health(facts),
@@ -219,6 +222,11 @@ def _moment(at: float) -> Moment:
 def mail_address(contact: str) -> str:
     """Return where a link to a contact leads; empty if it is no e-mail address."""
     return f"mailto:{quote(contact, safe='@')}" if _MAIL.fullmatch(contact) else ""
+
+
+def _now(facts: PageFacts) -> float:
+    """Return when the page is made, seconds since 1970."""
+    return facts.report.evaluated_at + (facts.health.evaluation_age or 0.0)
 
 
 def _periods(facts: PageFacts) -> list[PeriodView]:

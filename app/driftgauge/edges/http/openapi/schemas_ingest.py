@@ -53,6 +53,32 @@ class ValidationAnswer(IngestAnswer):
     drift_by_columns: dict[str, bool]
 
 
+class KafkaReading(Documented):
+    """What this process reads from Kafka, since it started."""
+
+    partitions: int = Field(description="Partitions that it reads.")
+    messages: int = Field(description="Messages that it has read.")
+    lag_messages: int = Field(description="Messages in these partitions that are not counted yet.")
+    pauses: int = Field(description="How often it paused because its log had no room.")
+    errors: int = Field(description="Errors of the client and the brokers.")
+
+
+class IngestionSummary(Documented):
+    """Rows from the logs of other servers, since the state was created."""
+
+    rows: dict[str, int] = Field(description="Rows by what became of them.")
+    refused_records: dict[str, int] = Field(
+        description="Records that cannot be read, by reason. `GET /ingest/errors` lists the last ones."
+    )
+    events: dict[str, int | None] = Field(
+        description="Requests and responses by what became of them, and those that wait for each other now: null if "
+        "that is not known."
+    )
+    deferred_requests: int = Field(description="Requests that were answered with 429 or 503, to come again.")
+    last_received_at: str | None = Field(description="When the newest record arrived.")
+    kafka: KafkaReading | None = Field(description="Null without a consumer of Kafka.")
+
+
 class IngestError(Documented):
     """A record that could not be read."""
 

@@ -11,6 +11,7 @@ from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, Column
 from driftgauge.drift.verdict.rule import Severity, Status
 from driftgauge.edges.http.openapi.queries import query_parameters
 from driftgauge.edges.http.openapi.schemas import Documented, ModelAbout, News, WatchedMonitoring
+from driftgauge.edges.http.openapi.schemas_ingest import IngestionSummary
 from driftgauge.edges.http.openapi.schemas_outcomes import LabelsSummary, Outcome
 from driftgauge.edges.http.openapi.schemas_performance import PerformanceSummary
 from driftgauge.edges.http.openapi.schemas_references import References
@@ -192,6 +193,9 @@ class DriftStatus(Documented):
     estimated_performance: EstimatedPerformance
     performance: PerformanceSummary | None = Field(description="On predictions whose ground truth is known.")
     release: ReleaseSummary | None = Field(description="Null where versions are not replaced while the server runs.")
+    ingestion: IngestionSummary | None = Field(
+        description="Rows from the logs of other servers; null for a model that this server alone serves."
+    )
     labels: LabelsSummary | None = Field(description="The labels that came in; null without a prediction log.")
     outcomes: dict[str, Outcome] = Field(description="Business outcomes by name, each over its own window.")
     references: References | None = Field(
