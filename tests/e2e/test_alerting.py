@@ -22,10 +22,12 @@ from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 from driftgauge.releases.figures import ENOUGH_REQUESTS
 
+from tests.e2e.boards import BOARDS, OF_RELEASES, answers, choices, targets
 from tests.e2e.monitored import (
     FEATURES,
     HOURS_AGO,
     MODEL,
+    SECONDS,
     TRUTH,
     Alertmanager,
     Prometheus,
@@ -288,11 +290,13 @@ def complete(bundle: Path, watching: Watching, tmp_path: Path) -> Iterator[Chain
         for _ in range(ENOUGH_REQUESTS):
             app.send(drifted[:1], time.time(), MODEL)
         app.send(rows(8, 2_000), model=OTHER)
+        logged = [{"features": rows(9, 1)[0].tolist(), "prediction": 0.5, "prediction_id": "of another server"}]
+        httpx.post(f"{app.address}/ingest/{OTHER}", json=logged, timeout=SECONDS).raise_for_status()
         yield Chain(app, watching.prometheus, watching.alertmanager, watching.inbox)
 
 
 @pytest.mark.long
-def test_every_query_of_rules_and_alerts_runs_and_finds_something(complete: Chain) -> None:
+def test_every_query_of_rules_and_alerts_and_of_panels_of_releases_runs_and_finds_something(complete: Chain) -> None:
     asked = _recorded() | _alert_selectors()
     assert len(asked) > 50
     seen(lambda: complete.prometheus.ask("model_outcome_severity"))  # once a minute
@@ -303,6 +307,24 @@ def test_every_query_of_rules_and_alerts_runs_and_finds_something(complete: Chai
         return asked
 
     seen(left, lambda queries: not queries)
+    assert {title for uid in BOARDS for title, _ in targets(uid)} >= OF_RELEASES
+    seen(lambda: _empty(complete), lambda panels: not panels)
+
+
+def _empty(chain: Chain) -> list[str]:
+    """Return the panels of releases and of the rolling reference with a query that finds nothing.
+
+    The chosen version is the live one or the shadow. Of rows that a shadow missed there are counts, which are zero.
+    """
+    chosen = [own for version in ("8", "9") for own in choices(MODEL, version)]
+    return [
+        title
+        for uid in BOARDS
+        for title, target in targets(uid)
+        if title in OF_RELEASES
+        for counted in [{**target, "expr": target["expr"].removesuffix(" > 0")}]
+        if not any(answers(chain.prometheus, counted, own) for own in chosen)
+    ]
 
 
 def test_every_alert_names_a_runbook_that_the_server_has(chain: Chain) -> None:

@@ -9,19 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
 import pytest
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.render import write
 from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 
-from tests.alerting.queries import filled, load, panels
+from tests.alerting.queries import filled
+from tests.e2e.boards import BOARDS, OF_RELEASES, SHIFTED, answers, choices, targets
 from tests.e2e.monitored import (
     FEATURES,
     HOURS_AGO,
     MODEL,
-    SECONDS,
     TRUTH,
     Prometheus,
     Server,
@@ -37,13 +36,7 @@ from tests.e2e.programs import needs_servers
 pytestmark = [pytest.mark.e2e, pytest.mark.long, needs_servers]
 
 OTHER: Final = "dice"
-DISCRETE, SHIFTED = FEATURES[-2:]
 DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
-BOARDS: Final = load()
-ONLY_OF_SEVERAL_MODELS: Final = {"Models loaded"}
-"""Panels that stay empty for a server with one model."""
-ONLY_WITH_OTHERS: Final = {"Rows of a shadow version", "PSI against the last days", "PSI against both references"}
-"""Panels that stay empty without a shadow and a rolling reference; test_dashboards_answers has their answers."""
 NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
 """Panels that stay empty for a model of two classes."""
 ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
@@ -105,39 +98,7 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
 ALL: Final = {"DRIFTGAUGE_METRICS_WINDOWS": "all"}
 
 
-# ---------------------------------------------------------------- asking as Grafana does
-
-
-def targets(uid: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the title and each query of the panels of a dashboard."""
-    for panel in panels(BOARDS[uid]):
-        for target in panel.get("targets", []):
-            yield panel["title"], target
-
-
-def answers(prometheus: Prometheus, target: Mapping[str, Any], chosen: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return what a query finds with these variables: now, or over the last two minutes for a panel of lines."""
-    query = filled(target["expr"], {"job": "driftgauge", "instance": ".*", **SPANS, **chosen})
-    if target.get("instant"):
-        return prometheus.ask(query)
-    now = time.time()
-    span = {"start": f"{now - 120:.3f}", "end": f"{now:.3f}", "step": "20"}
-    answer = httpx.post(f"{prometheus.address}/api/v1/query_range", data={"query": query, **span}, timeout=SECONDS)
-    content = answer.json()
-    assert content["status"] == "success", f"{query}: {content}"
-    found: list[dict[str, Any]] = content["data"]["result"]
-    return found
-
-
-SPANS: Final = {"__rate_interval": "1m", "__range": "5m"}
-
-
-def choices(model: str) -> list[dict[str, str]]:
-    """Return the variables for a continuous and for a discrete feature: only that one can have unseen values."""
-    return [
-        {"model_name": model, "model_version": "7", "window": "2000", "feature_name": name}
-        for name in (SHIFTED, DISCRETE)
-    ]
+# ---------------------------------------------------------------- what they show
 
 
 def empty(watched: Watched, uid: str) -> list[str]:
@@ -146,12 +107,9 @@ def empty(watched: Watched, uid: str) -> list[str]:
     return [
         title
         for title, target in targets(uid)
-        if title not in NOT_OF_TWO_CLASSES | ONLY_OF_SEVERAL_MODELS | ONLY_WITH_OTHERS
+        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES
         and not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
     ]
-
-
-# ---------------------------------------------------------------- what they show
 
 
 @pytest.mark.parametrize("uid", BOARDS)
