@@ -29,7 +29,8 @@ def test_a_path_a_folder_and_a_glob_are_files(tmp_path: Path) -> None:
     assert paths(tmp_path) == [str(first), str(second)]
     assert paths(tmp_path / "*.log") == [str(first)]
     assert paths(tmp_path / "**" / "*.log") == [str(first), str(second)]
-    assert paths(tmp_path / "absent") == []
+    assert paths(tmp_path / "i*") == [str(second)]
+    assert paths(tmp_path / "absent") == paths(tmp_path / "absent*") == []
 
 
 def test_files_are_in_the_order_of_the_hours_of_their_folders_then_of_their_last_change(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import importlib
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -93,12 +94,10 @@ class LocalFiles:
         return [own for own in found if own.identity in wanted]
 
     def _paths(self) -> list[str]:
-        path = Path(self.label)
-        if path.is_dir():
-            return _shown(path, recursive=True)
-        if path.exists():
-            return [self.label]
-        return sorted(glob.glob(self.label, recursive=True)) if glob.has_magic(self.label) else []
+        is_name = os.path.exists(self.label) or not glob.has_magic(self.label)
+        found = [self.label] if is_name else sorted(glob.glob(self.label, recursive=True))
+        below = (_shown(Path(own), recursive=True) if os.path.isdir(own) else [own] for own in found)
+        return list(dict.fromkeys(path for paths in below for path in paths))
 
 
 class RemoteFiles:

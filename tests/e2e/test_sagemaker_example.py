@@ -1,0 +1,34 @@
+"""examples/sagemaker works as its page says, without AWS."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.processes import COMMAND, answers, free_port, running, until
+from tests.pages import ROOT, blocks, commands, page
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_commands_of_the_page_find_the_drift_of_the_second_day(tmp_path: Path) -> None:
+    cwd, port, log = tmp_path / "sagemaker", free_port(), tmp_path / "log"
+    shutil.copytree(ROOT / "examples" / "sagemaker", cwd)
+    _, script, baseline, ingest, serve = commands(blocks(page("examples", "sagemaker", "README.md"), "sh")[0])
+    subprocess.run([sys.executable, *script[1:]], cwd=cwd, check=True, timeout=60)
+    printed = [
+        subprocess.run([*COMMAND, *own[1:]], cwd=cwd, check=True, capture_output=True, text=True, timeout=120).stdout
+        for own in (baseline, ingest, ingest)
+    ]
+    assert "2,880 rows counted, 0 known from before" in printed[1]
+    assert "0 rows counted" in printed[2]
+    address = f"http://127.0.0.1:{port}"
+    with running(*serve[1:], "--port", str(port), log=log, cwd=cwd) as process:
+        until(lambda: answers(address), process, log, 120.0)
+        status = httpx.get(f"{address}/drift/status").json()
+    assert (status["rows_observed"], status["status"]) == (2_880, "drift_detected")
