@@ -192,3 +192,51 @@ def test_rows_of_a_shadow_are_shown_by_outcome_and_those_that_it_missed_by_reaso
     predicted, missed = asked("overview", "Rows of a shadow version")
     found = [(predicted, '{outcome="agreed"}', 1.0), (predicted, '{outcome="differed"}', 0.5)]
     find(given, [*found, (missed, '{reason="shadow_queue_full"}', 0.25)], tmp_path)
+
+
+def test_rows_from_other_servers_are_shown_with_what_was_refused_and_what_waits(tmp_path: Path) -> None:
+    given: Given = {
+        "model_ingest_rows_total": [({"result": "taken"}, "0+54x10"), ({"result": "duplicate"}, "0+3x10")],
+        "model_ingest_refused_records_total": [({"reason": "not_json"}, "0+3x10"), ({"reason": "wrong_type"}, "0x10")],
+        "model_ingest_refused_threshold_ratio": [({}, 0.01)],
+        "model_ingest_timestamp_seconds": [({}, 210)],
+        "model_ingest_age_threshold_seconds": [({}, 3_600)],
+        "model_ingest_events_total": [({"result": "joined"}, "0+30x10"), ({"result": "expired"}, "0x10")],
+        "model_ingest_open_events": [({}, 7)],
+        "model_ingest_deferred_total": [({"reason": "intake_full"}, "0+6x10")],
+    }
+    share, limit = asked("overview", "Share of refused records")
+    age, stale = asked("overview", "Age of the newest record")
+    found: list[tuple[str, str, float | None]] = [
+        (asked("overview", "Rows from other servers")[0], '{result="taken"}', 0.9),
+        (asked("overview", "Rows from other servers")[0], '{result="duplicate"}', 0.05),
+        (asked("overview", "Refused records by reason")[0], '{reason="not_json"}', 0.05),
+        (share, "{}", 0.05),
+        (limit, "{}", 0.01),
+        (age, "{}", 90),
+        (stale, "{}", 3_600),
+        (asked("overview", "Requests and responses joined")[0], '{result="joined"}', 0.5),
+        (asked("overview", "Requests and responses waiting")[0], "{}", 7),
+        (asked("overview", "Requests asked to come again")[0], '{reason="intake_full"}', 0.1),
+    ]
+    find(given, found, tmp_path)
+
+
+def test_the_lag_behind_kafka_is_that_of_all_processes_beside_its_limits(tmp_path: Path) -> None:
+    other = {"instance": "app-2:8000"}
+    given: Given = {
+        "model_ingest_lag_messages": [({}, 400), (other, 100)],
+        "model_ingest_lag_threshold_messages": [({"severity": "warning"}, 1_000), ({"severity": "critical"}, 9_000)],
+        "model_ingest_pauses_total": [({}, "0+6x10"), (other, "0+6x10")],
+        "model_ingest_rebalances_total": [({}, "0+3x10")],
+        "model_ingest_errors_total": [({}, "0x10")],
+    }
+    lag, limits = asked("overview", "Lag behind Kafka")
+    disturbances = zip(asked("overview", "Disturbances of Kafka"), (0.2, 0.05, 0.0), strict=True)
+    found: list[tuple[str, str, float | None]] = [(query, "{}", value) for query, value in disturbances]
+    found += [
+        (lag, "{}", 500),
+        (limits, '{severity="warning"}', 1_000),
+        (limits, '{severity="critical"}', 9_000),
+    ]
+    find(given, found, tmp_path)

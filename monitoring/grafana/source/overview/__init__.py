@@ -8,6 +8,7 @@ from typing import Final
 from ..panels import AnyPanel
 from .capture import capture
 from .drift import drift
+from .ingestion import ingestion
 from .predictions import predictions
 from .quality import quality
 from .server import process, requests
@@ -18,6 +19,7 @@ PARTS: Final[Sequence[tuple[str, Callable[[], list[AnyPanel]]]]] = (
     ("Rate, errors, duration", requests),
     ("Predictions", predictions),
     ("Capture and windows", capture),
+    ("Rows from other servers", ingestion),
     ("Drift", drift),
     ("Data quality", quality),
     ("Process", process),
