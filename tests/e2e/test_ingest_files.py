@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -56,6 +58,21 @@ def test_rows_of_a_file_are_counted_once_at_their_own_times(tmp_path: Path, opti
     assert run("log", "export", "--state-dir", options[-1], "--out", str(table)).returncode == 0
     copied = run("ingest", str(table), "--format", "parquet", *other)
     assert f"{len(ROWS)} rows counted, 0 known" in copied.stdout, copied.stderr
+    fresh = run("ingest", str(BODIES / "data.1.log"), "--format", "bentoml", "--fresh-state", *options)
+    assert f"{len(ROWS)} rows counted, 0 known" in fresh.stdout, fresh.stderr
+
+
+def test_a_request_is_joined_with_the_response_in_another_file(tmp_path: Path, options: tuple[str, ...]) -> None:
+    kinds = {"request": {"instances": [[5.1, 3.5, 1.4, 0.2]]}, "response": {"predictions": [1]}}
+    for kind, data in kinds.items():
+        event = {"specversion": "1.0", "id": "7", "time": "2026-11-01T10:00:00Z", "data": data}
+        own = {**event, "type": f"org.kubeflow.serving.inference.{kind}"}
+        (tmp_path / f"{kind}.jsonl").write_text(json.dumps(own) + "\n")
+    first = run("ingest", str(tmp_path / "request.jsonl"), "--format", "kserve", *options)
+    assert "0 requests and responses joined, 1 wait for the other" in first.stdout
+    second = run("ingest", str(tmp_path / "re*.jsonl"), "--format", "kserve", *options)
+    assert "1 rows counted" in second.stdout
+    assert "2 requests and responses joined, 0 wait for the other" in second.stdout
 
 
 def test_ground_truth_is_joined_with_the_captures_of_the_same_run(tmp_path: Path, options: tuple[str, ...]) -> None:
@@ -104,6 +121,13 @@ def lines(ages: Iterator[int] | range) -> str:
     return "".join(json.dumps(own) + "\n" for own in rows)
 
 
+def kept(state: Path) -> int:
+    """Return the position in the file that was read last."""
+    with contextlib.closing(sqlite3.connect(state / "iris" / "1" / "seen-records-files.sqlite3")) as connection:
+        ((position,),) = connection.execute("select position from files order by at desc limit 1").fetchall()
+    return int(position)
+
+
 def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_nothing(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -122,7 +146,7 @@ def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_no
             until(lambda: observed() >= 1000, process, log)
             with path.open("a") as file:
                 file.write(lines(range(1000, 20_000)))
-            until(lambda: observed() > 1000, process, log)
+            until(lambda: kept(tmp_path / "state") == path.stat().st_size, process, log)
             os.kill(process.pid, signal.SIGKILL)
             process.wait(30)
         path.rename(tmp_path / "a.jsonl.1")

@@ -65,7 +65,7 @@ class FileIngest:
 
     def look(self) -> bool:
         """Read what is new, and return whether anything was; IngestError if it cannot go on."""
-        rows = (self.tally.rows, self.tally.duplicates, self.tally.refused.total(), self.tally.waiting)
+        before = self.tally.records
         files = self._files()
         total, done = sum(own.size for own in files), 0
         for own in files:
@@ -75,7 +75,7 @@ class FileIngest:
             done += own.size
             self.on_progress(done, total)
         self.into.positions.trim()
-        return rows != (self.tally.rows, self.tally.duplicates, self.tally.refused.total(), self.tally.waiting)
+        return self.tally.records != before
 
     def _progressed(self, done: int, total: int, more: int) -> None:
         self.on_progress(done + more, total)
@@ -166,7 +166,8 @@ class FileIngest:
         decoder, until = self.into.decoder, time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                self.tally.add(self.into.taker.take(decoded, decoder if isinstance(decoder, PairDecoder) else None))
+                taken = self.into.taker.take(decoded, decoder if isinstance(decoder, PairDecoder) else None)
+                self.tally.add(taken, len(decoded.halves))
                 return
             except Refused as error:
                 if error.reason != Reason.INTAKE_FULL or time.monotonic() > until:

@@ -23,7 +23,8 @@ class FileTally:
     refused: Counter[str] = field(default_factory=Counter)
     """Records that cannot be read, by reason."""
     joined: int = 0
-    waiting: int = 0
+    halves: int = 0
+    """Requests and responses that were read."""
     labels: Counter[Fate] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
     """Why files cannot be read, by their path."""
@@ -35,13 +36,23 @@ class FileTally:
         """Whether all files and records could be read."""
         return not self.refused and not self.failed
 
-    def add(self, own: IngestTally) -> None:
-        """Add what became of a piece."""
+    @property
+    def waiting(self) -> int:
+        """Requests and responses that wait for the other."""
+        return max(0, self.halves - self.joined)
+
+    @property
+    def records(self) -> int:
+        """What was read, in any way."""
+        return self.rows + self.duplicates + self.refused.total() + self.halves + self.labels.total()
+
+    def add(self, own: IngestTally, halves: int) -> None:
+        """Add what became of a piece, which has so many requests and responses."""
         self.rows += own.taken
         self.duplicates += own.duplicates
         self.refused.update(own.refused)
         self.joined += own.joined
-        self.waiting += own.waiting
+        self.halves += halves
         self.labels.update(own.labels)
 
     def lines(self) -> Iterator[str]:
