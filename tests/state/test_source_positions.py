@@ -123,6 +123,50 @@ def test_a_worker_finds_how_far_a_killed_one_came(tmp_path: Path) -> None:
     assert second.sources.furthest(CLICKS) == (10, 0)  # the next worker of the slot goes on after these rows
 
 
+def test_rows_that_a_killed_process_wrote_are_counted_where_another_goes_on(tmp_path: Path) -> None:
+    first = Store.open(Slots(tmp_path, KEY, SHAPE, failpoint=killed_at("append.written")))
+    second = Store.open(Slots(tmp_path, KEY, SHAPE))
+    first.sources.start(CLICKS, Position(0))
+    with pytest.raises(Killed):
+        take(first, CLICKS, Position(10), 20)
+    first.disown()  # as the end of its process does
+    catch_up(second)
+    assert second.rows == 0  # no worker has committed them
+    assert second.sources.furthest(CLICKS) == (10, 0)
+    catch_up(second)
+    with second.evaluating():
+        assert second.snapshot(1_700_000_000.0).observed == second.rows == 20
+    assert Store.open(Slots(tmp_path, KEY, SHAPE)).rows == 20  # the next worker of the slot
+
+
+def test_rows_that_a_killed_process_wrote_are_counted_before_its_log_is_folded(tmp_path: Path) -> None:
+    first = Store.open(Slots(tmp_path, KEY, SHAPE, failpoint=killed_at("append.written", 2)))
+    second = Store.open(Slots(tmp_path, KEY, SHAPE))
+    first.sources.start(CLICKS, Position(0))
+    take(first, CLICKS, Position(5), 10)
+    catch_up(second)
+    with pytest.raises(Killed):
+        take(first, CLICKS, Position(10), 20)
+    first.disown()
+    later = 1_800_000_000.0
+    for _ in range(2):
+        with second.evaluating():
+            second.fold(later)
+        catch_up(second)
+    assert list(tmp_path.glob("0.log")) == []
+    assert second.rows == 30
+    assert second.sources.furthest(CLICKS) == (10, 0)
+
+
+def test_rows_appended_after_a_kill_are_not_taken_for_those_before_it(tmp_path: Path) -> None:
+    worker = Killable(tmp_path, SHAPE)
+    worker.store.sources.start(CLICKS, Position(0))
+    worker.store.sources.begin(CLICKS, Position(10), 20)
+    send(worker.store, rows(5), 1_700_000_000.0)  # and is killed in the middle
+    send(worker.kill(), rows(30), 1_700_000_000.0)  # of another source
+    assert worker.kill().sources.own(CLICKS) == (0, 5)
+
+
 def test_a_damaged_file_is_as_none(tmp_path: Path) -> None:
     worker = Killable(tmp_path, SHAPE)
     worker.store.sources.start(CLICKS, Position(5))

@@ -8,6 +8,7 @@ from contextlib import suppress
 from driftgauge.state.catch_up import CatchUp
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
+from driftgauge.state.root import FOLDED
 from driftgauge.state.slots import Slot, Slots
 
 
@@ -28,6 +29,9 @@ def fold(
     def carry(slot: Slot) -> bool:
         """Carry the counters and rows of a log; returns whether its file is not needed any more."""
         root = checkpoint.read()
+        position = root.positions.get(slot.key, 0)
+        if position != FOLDED and not slot.log.is_complete(position):
+            slots.complete(slot)
         after, said = catch_up.folded(root, slot.key, slot.log, oldest)
         note(f"{slot.number}.log {said}" if said else "")
         if after is not None and after is not root:

@@ -80,6 +80,16 @@ class LogReader:
         """Rows appended since the log began."""
         return int(self.committed[0])
 
+    @property
+    def written(self) -> int:
+        """Rows that the next worker goes on after: also those that a killed one wrote and did not commit."""
+        return max(self.rows, int(self.scan().max(initial=-1)) + 1)
+
+    def is_complete(self, position: int) -> bool:
+        """Return whether no row is behind those that are committed; `position` is how far it was read."""
+        rows = self.rows_after(position)
+        return not self.read(rows, rows + 1).valid[0]
+
     def rows_after(self, position: int) -> int:
         """Return the rows appended: the number that says so, or those that can be found if it is damaged."""
         rows = self.rows

@@ -293,6 +293,31 @@ class Slots:
         self._seen, self.left_out = found, left_out
         return [Slot(own, file.key, log, file.lease.is_running(self._boot)) for own, (file, log) in found.items()]
 
+    def completed(self) -> list[Slot]:
+        """Return the slots of other workers, those of ended ones with all rows that they wrote; OSError if it fails."""
+        found = self.others()
+        for slot in found:
+            lock = FileLock(self.folder / f"{slot.number}.lock")
+            if lock.acquire():  # or its worker runs, and commits its rows itself
+                try:
+                    self.complete(slot)
+                finally:
+                    lock.release()
+        return found
+
+    def complete(self, slot: Slot) -> None:
+        """Commit the rows that a killed worker wrote last: no other worker counts them before.
+
+        The caller holds the lock of the slot.
+        """
+        if slot.log.written == slot.log.rows:
+            return
+        with contextlib.suppress(FileNotFoundError, ValueError):  # it was deleted or replaced
+            file = MappedFile(self.folder / f"{slot.number}.log", self._log_identity, self.shape.log)
+            if file.key == slot.key:
+                log = LogReader(self.shape, file.body)
+                log.committed[0] = log.written
+
     def _mapped(self, path: Path) -> tuple[MappedFile, LogReader]:
         """Return the log of another worker; a file that is still there is mapped once."""
         status, before = os.lstat(path), self._seen.get(int(path.stem))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from driftgauge.common.private_files import opened
 from driftgauge.state.folder import POSITIONS
-from driftgauge.state.log import Log, LogReader
+from driftgauge.state.log import Log
 from driftgauge.state.slots import Acquired, Slot, Slots
 
 _MOST_BYTES: Final = 8_388_608
@@ -89,7 +90,7 @@ class SourcePositions:
     ) -> None:
         """Keep them beside a log, in memory without a folder; an earlier process of the slot is continued.
 
-        `others` returns the slots of other workers.
+        `others` returns the slots of other workers, those of ended ones with all rows that they wrote.
         """
         self._folder: Final = folder
         self._file: Final = None if folder is None else folder / f"{POSITIONS}{number}.json"
@@ -98,11 +99,14 @@ class SourcePositions:
         known = None if self._file is None else _read(self._file)
         reached = {} if known is None else known.reached(log.rows if known.log == key else _END)
         self._saved = _Saved(key, reached)
+        if known is not None and known.appending is not None:  # other rows may be next
+            with suppress(OSError):  # then it is written with the next position
+                self.keep()
 
     @classmethod
     def of(cls, slots: Slots, own: Acquired) -> SourcePositions:
         """Return those of an acquired slot."""
-        return cls(slots.folder if slots.files else None, own.number, own.key, own.log, slots.others)
+        return cls(slots.folder if slots.files else None, own.number, own.key, own.log, slots.completed)
 
     def own(self, partition: Partition) -> Position | None:
         """Return how far this worker has read a partition; None if it has not."""
@@ -120,7 +124,7 @@ class SourcePositions:
         logs = {slot.key: slot.log for slot in self._others()}
         files = (path for path in self._folder.glob(f"{POSITIONS}*.json") if path != self._file)
         known = [saved for path in files if (saved := _read(path)) is not None]
-        return [saved.reached(_found(logs[saved.log]) if saved.log in logs else _END) for saved in known]
+        return [saved.reached(logs[saved.log].written if saved.log in logs else _END) for saved in known]
 
     def start(self, partition: Partition, position: Position) -> None:
         """Say where a partition is read from; OSError if it cannot be kept."""
@@ -156,11 +160,6 @@ class SourcePositions:
             with os.fdopen(opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "wb") as file:
                 file.write(_as_json(saved))
             os.replace(new, self._file)
-
-
-def _found(log: LogReader) -> int:
-    """Return the rows of a log that its next worker goes on after: also rows that were written and not committed."""
-    return max(log.rows, int(log.scan().max(initial=-1)) + 1)
 
 
 def _as_json(saved: _Saved) -> bytes:
