@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from driftgauge.composition.monitoring import WatchedModel, compose_model
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app, load_model
+from driftgauge.metrics.series import INGEST, INGESTED, OBSERVATIONS, PREDICTIONS, SOURCES
 
 from tests.conftest import ExampleOf
 from tests.examples import Example, quiet
@@ -238,6 +240,22 @@ def test_more_models_than_the_settings_allow_are_refused_however_they_are_added(
     tables = {"binary": {"bundle": binary.folder}, "elsewhere": {"baseline": binary.folder / "baseline.json"}}
     with pytest.raises(ValueError, match=said[1:-1]):
         quiet(models=tables, max_models=1)
+
+
+def test_rows_that_a_killed_process_did_not_count_are_from_the_server_that_predicts(
+    models: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = quiet(models={"elsewhere": models["elsewhere"]}, state_dir=tmp_path)
+    killed = compose(settings, None, lambda: 5.0).monitoring.model("elsewhere").store
+    columns = killed.shape.binner.columns
+    killed.append(np.full((7, columns), 0.5), np.full(7, 5.0), np.full(7, 5.0))
+    killed.disown()
+    context = compose(settings, None, lambda: 6.0)
+    own = context.monitoring.model("elsewhere").store.counted()[0].counted
+    assert own[OBSERVATIONS.name].ravel().tolist() == [7.0 if source == INGEST else 0.0 for source in SOURCES]
+    assert own[INGESTED.name].ravel().tolist() == [7.0, 0.0]
+    assert own[PREDICTIONS.name].sum() == 7.0
+    context.monitoring.leave()
 
 
 def test_files_of_each_model_are_beside_its_bundle(binary: Example, flowers: Example, tmp_path: Path) -> None:

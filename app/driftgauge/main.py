@@ -35,7 +35,6 @@ from driftgauge.edges.http.fast_path import FastPathApp
 from driftgauge.edges.http.infer import InferV2
 from driftgauge.edges.http.intakes import Intakes
 from driftgauge.edges.http.lifespan import lifespan
-from driftgauge.edges.http.model_monitoring import UNKNOWN_TASK
 from driftgauge.edges.http.origins import OriginPolicy
 from driftgauge.edges.http.predict import PredictJson
 from driftgauge.edges.http.prediction_endpoint import PredictionEndpoint
@@ -184,7 +183,7 @@ def _install(
 def elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedModel:
     """Return a model that is served elsewhere as it is watched."""
     folder = own.source.settings.state_folder
-    return WatchedModel(baseline, own.name, own.version, UNKNOWN_TASK, folder, service=service)
+    return WatchedModel.elsewhere(baseline, own.name, own.version, folder, service)
 
 
 def load_model(

@@ -18,14 +18,17 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
-from driftgauge.edges.http.model_monitoring import ModelMonitoring
+from driftgauge.edges.http.model_monitoring import UNKNOWN_TASK, ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
+    INGEST,
+    INGESTED,
     LIBRARY,
     PREDICTIONS,
     RECOVERED,
     SOURCES,
+    TAKEN,
     CounterSpec,
     monitor_series,
     score_buckets,
@@ -86,6 +89,13 @@ class WatchedModel:
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What its bundle knows of the truth."""
 
+    @classmethod
+    def elsewhere(
+        cls, baseline: Baseline, name: str, version: str, state_folder: Path | None, service: int | None = None
+    ) -> WatchedModel:
+        """Return a model that another server serves: its rows are ingested."""
+        return cls(baseline, name, version, UNKNOWN_TASK, state_folder, service=service, source=INGEST)
+
 
 def compose_model(
     settings: Settings,
@@ -104,9 +114,7 @@ def compose_model(
     """
     problems = Problems(clock, log)
     monitor = _monitor(settings, model, clock(), problems)
-    if model.source == LIBRARY and (uncounted := monitor.store.uncounted):  # a server publishes with each answer
-        with monitor.store.counting() as counters:
-            counters.add(PREDICTIONS.name, uncounted)
+    _count_left(monitor.store, model.source)
     publisher = Publisher(monitor.store, problems, process)
     publisher.now()  # or the slot would show the numbers of its previous process
     if settings.tokens_file is not None and settings.monitoring_enabled and model.source != LIBRARY:
@@ -128,6 +136,16 @@ def compose_model(
         seen=_seen(settings, model, monitor.store),
         events=open_events(settings, model.name, monitor.store),
     )
+
+
+def _count_left(store: Store, source: str) -> None:
+    """Count the rows that an earlier process appended and did not count; a server publishes with each answer."""
+    if not store.uncounted or source not in {LIBRARY, INGEST}:
+        return
+    with store.counting() as counters:
+        counters.add(PREDICTIONS.name, store.uncounted)
+        if source == INGEST:
+            counters.add(INGESTED.name, store.uncounted, TAKEN)
 
 
 def _seen(settings: Settings, model: WatchedModel, store: Store) -> SeenRecords:

@@ -21,7 +21,7 @@ from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
-from driftgauge.metrics.series import SOURCES, CounterSpec
+from driftgauge.metrics.series import LIBRARY, SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
@@ -287,7 +287,7 @@ class ModelMonitoring:
     @property
     def is_elsewhere(self) -> bool:
         """Whether another server serves the model."""
-        return self.task == UNKNOWN_TASK and self.source == SOURCES[0]
+        return self.task == UNKNOWN_TASK and self.source != LIBRARY
 
     @property
     def _ingest_facts(self) -> IngestFacts | None:
