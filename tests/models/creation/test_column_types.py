@@ -310,3 +310,17 @@ def test_a_bundle_of_an_earlier_version_answers_as_it_did(tmp_path: Path) -> Non
     found = Predictor(bundle).predict(batch_of(bundle.info.features, rows)).scores
     oracle = pd.DataFrame({"c": pd.Categorical(["red", None, None], categories=["green", "red"]), "x": [0.1] * 3})
     np.testing.assert_allclose(found, model.predict_proba(oracle)[:, 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_classes_are_categories_also_if_they_are_numbers(tmp_path: Path, *, is_file: bool) -> None:
+    numbers, given = [1.5, 2.5, 3.5, 4.5] * 50, [0, 1, 1, 2] * 50
+    table = {"x": numbers, "prediction_class": given}
+    source = tmp_path / "classes.csv"
+    lines = (f"{x},{own}\n" for x, own in zip(numbers, given, strict=True))
+    source.write_text("x,prediction_class\n" + "".join(lines))
+    x, classes = create_baseline(source if is_file else table).columns
+    assert (x.kind, classes.kind) == ("numeric", "categorical")
+    assert classes.bins.categories == ("1", "0", "2")
+    stated = BaselineOptions(kinds={"prediction_class": "numeric"})
+    assert create_baseline(source if is_file else table, stated).columns[1].kind == "numeric"

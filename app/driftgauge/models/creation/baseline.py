@@ -12,7 +12,7 @@ import pyarrow as pa
 from driftgauge.about import NOTHING, About
 from driftgauge.common.option import Option
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.reference.baseline import Baseline, measuring_length
+from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, measuring_length
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Kind, Table
 from driftgauge.drift.statistics.psi import ZeroBin
@@ -120,21 +120,23 @@ class BaselineOptions:
 def create_baseline(reference: Any, options: BaselineOptions | None = None) -> Baseline:
     """Build the baseline of a table alone, for a model that is served elsewhere.
 
-    `reference` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. Raises
-    BaselineError or TableError, both of them DriftgaugeError.
+    `reference` is a DataFrame, an Arrow table, a dict of columns, or the path of a file or folder. A column
+    `prediction_class` is one of categories, also if its classes are numbers. Raises BaselineError or TableError, both
+    of them DriftgaugeError.
 
     >>> import driftgauge
     >>> driftgauge.create_baseline({"age": [31, 42, 57, 38] * 50, "country": ["DE", "FR", "DE", "NL"] * 50})
     <Baseline of 200 rows: 2 columns>
     """
     options = options or BaselineOptions()
-    table = ordered(read_table(reference, stated_text(options)), options)
+    table = ordered(read_table(reference, [*stated_text(options), PREDICTION_CLASS]), options)
     hint = separator_hint(table.column_names) if is_csv(reference) else ""
     if hint:
         raise TableError(f"the table has one column, {table.column_names[0]}{hint}")
     left_out = not_features(options, table)
     names = [name for name in table.column_names if name not in left_out]
-    kinds = infer_kinds(table, names, column_kinds(options.kinds))
+    classes: dict[str, Kind] = {PREDICTION_CLASS: "categorical"} if PREDICTION_CLASS in names else {}
+    kinds = infer_kinds(table, names, {**classes, **column_kinds(options.kinds)})
     lengths = [name for name, kind in options.kinds.items() if kind == "text"]
     columns = {
         name: text_lengths(table[name], name) if name in lengths else column(table, name, kinds[name]) for name in names
