@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from zlib import crc32
 import pytest
 from driftgauge.edges.kafka.consumer import PROBLEM, KafkaConsumer
 from driftgauge.edges.kafka.options import KafkaOptions
-from driftgauge.edges.kafka.rows import RowTaker
+from driftgauge.edges.kafka.rows import MessageDecoder, RowTaker
 from driftgauge.errors import SettingsError
+from driftgauge.ingestion.records import Decoded
 from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
 from driftgauge.monitor.problems import Problems
 from driftgauge.state.slots import Slots
@@ -42,7 +43,13 @@ def topic(cluster: str, request: pytest.FixtureRequest) -> str:
 class Process:
     """A consumer with a state of its own or one that it shares, as in a process of its own."""
 
-    def __init__(self, options: KafkaOptions, folder: Path | None) -> None:
+    def __init__(
+        self,
+        options: KafkaOptions,
+        folder: Path | None,
+        decoder: MessageDecoder | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         pytest.importorskip("confluent_kafka")
         shape = state_shape(small_baseline(), MonitorOptions())
         store = None if folder is None else Store.open(Slots(folder, KEY, shape))
@@ -51,8 +58,10 @@ class Process:
         )
         self.kept = Kept()
         self.problems = Problems(time.time)
-        taker = RowTaker(self.monitor, AgeDecoder(), self.kept, time.time)
-        self.consumer = KafkaConsumer(options, taker, self.problems, limits=LIMITS, retry_seconds=(0.1, 0.2))
+        taker = RowTaker(self.monitor, decoder or AgeDecoder(), self.kept, time.time)
+        self.consumer = KafkaConsumer(
+            options, taker, self.problems, limits=LIMITS, retry_seconds=(0.1, 0.2), monotonic=monotonic
+        )
 
     def read(self, partition: int, topic: str) -> int:
         position = self.monitor.store.sources.own(Partition(topic, partition))
@@ -183,6 +192,33 @@ def test_a_failure_is_shown_and_the_rows_come_after_it(
     try:
         until(lambda: process.monitor.store.rows == 100)
         assert process.consumer.facts.errors >= 2
+    finally:
+        process.consumer.stop(60.0)
+    assert sorted(process.kept.ages) == [float(number) for number in range(100)]
+
+
+def test_a_process_that_stood_still_drops_what_it_fetched_and_joins_the_group_again(cluster: str, topic: str) -> None:
+    stood_still, kept_then = [0.0], []
+
+    class Suspended(AgeDecoder):
+        """Stands still while it decodes the first messages."""
+
+        def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
+            decoded = super().decode_messages(messages, keys)
+            if not stood_still[0]:
+                stood_still[0] = 100.0
+            else:
+                kept_then.append(process.monitor.store.rows)
+            return decoded
+
+    process = Process(options(cluster, topic), None, Suspended(), lambda: time.monotonic() + stood_still[0])
+    send(cluster, topic, numbers(100), 1)
+    process.consumer.start()
+    try:
+        until(lambda: process.monitor.store.rows == 100)
+        assert kept_then[0] == 0  # nothing was appended of what had been fetched before
+        assert process.consumer.facts.rebalances >= 2
+        assert process.consumer.facts.errors >= 1
     finally:
         process.consumer.stop(60.0)
     assert sorted(process.kept.ages) == [float(number) for number in range(100)]

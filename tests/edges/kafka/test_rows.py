@@ -142,6 +142,16 @@ def test_without_room_a_batch_is_left_at_the_row_that_it_reached(
     assert taker.sources.own(HERE) == (1, 0)
 
 
+def test_a_partition_that_is_taken_away_in_the_middle_is_left_at_the_row_that_was_reached(
+    taker: RowTaker, monitor: ColumnMonitor, kept: Kept
+) -> None:
+    (batch,) = batches_of(counted(" ".join(["1"] * (3 * ROWS_AT_ONCE))))
+    answers = iter([True, False])
+    assert not taker.take(batch, impatient, lambda _: next(answers))
+    assert monitor.store.rows == len(kept.ages) == ROWS_AT_ONCE
+    assert taker.sources.own(HERE) == (0, ROWS_AT_ONCE)
+
+
 def test_a_failure_loses_no_row_and_counts_none_twice(
     taker: RowTaker, monitor: ColumnMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,10 +40,12 @@ class KafkaConsumer:
         limits: tuple[float, float],
         retry_seconds: tuple[float, float] = RETRY_SECONDS,
         opened: Callable[[dict[str, Any]], Any] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Hand messages to `taker`; `limits` are the lags that are a warning and critical.
 
-        `opened` returns the client for some properties. SettingsError without the client library.
+        `opened` returns the client for some properties, `monotonic` seconds that never go back. SettingsError without
+        the client library.
         """
         self._library: Final = client_library()
         self._open: Final = opened or self._library.Consumer
@@ -57,6 +59,9 @@ class KafkaConsumer:
         self._thread = threading.Thread(target=self._run, name="kafka", daemon=True)
         self._client: Any = None
         self._is_paused = False
+        self._monotonic: Final = monotonic
+        self._session_seconds: Final = float(self._config["session.timeout.ms"]) / 1_000
+        self._active_at = monotonic()
         self._commit_at = 0.0
         self._facts = StreamFacts(limits=limits)
 
@@ -80,12 +85,12 @@ class KafkaConsumer:
     def _run(self) -> None:
         pause = self._retry[0]
         while not self._stopping.is_set():
-            began = time.monotonic()
+            began = self._monotonic()
             try:
                 self._read()
             except Exception as error:
                 self._failed(error)
-            pause = self._retry[0] if time.monotonic() - began > self._retry[1] else min(2 * pause, self._retry[1])
+            pause = self._retry[0] if self._monotonic() - began > self._retry[1] else min(2 * pause, self._retry[1])
             self._stopping.wait(pause)
 
     def _read(self) -> None:
@@ -97,6 +102,7 @@ class KafkaConsumer:
                 list(self._options.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
             )
             while not self._stopping.is_set():
+                self._active_at = self._monotonic()
                 self._take(client.consume(MESSAGES_AT_ONCE, WAIT_SECONDS))
                 self._commit_if_due()
             self._commit()
@@ -113,9 +119,21 @@ class KafkaConsumer:
             self._problems.resolve(PROBLEM)
             self._update(messages=self._facts.messages + len(good))
         for batch in batches_of(good):
-            if batch.partition in self._partitions.assigned:
-                self._taker.take(batch, self._wait)
+            if self._is_own(batch.partition):
+                self._taker.take(batch, self._wait, self._is_own)
         self._resume()
+
+    def _is_own(self, partition: Partition) -> bool:
+        """Return whether a partition is still this process's.
+
+        TimeoutError if the process stood still for as long as its session lasts: then Kafka has given its partitions
+        to others, and the client library may not know it yet. It joins the group again.
+        """
+        now = self._monotonic()
+        idle, self._active_at = now - self._active_at, now
+        if idle >= self._session_seconds:
+            raise TimeoutError(f"the process stood still for {idle:.0f} s, longer than its session in the group")
+        return partition in self._partitions.assigned
 
     def _wait(self, partition: Partition) -> bool:
         """Wait for room without leaving the group; return whether a partition is still this process's."""
@@ -132,7 +150,7 @@ class KafkaConsumer:
             self._client.resume(self._partitions.handles())
 
     def _commit_if_due(self) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         if now >= self._commit_at:
             self._commit_at = now + COMMIT_SECONDS
             if offsets := self._partitions.uncommitted():
@@ -162,6 +180,7 @@ class KafkaConsumer:
         client.assign(places)
         if self._is_paused:
             client.pause(places)
+        self._active_at = self._monotonic()  # the broker may take its time to say where they begin
         self._update(partitions=len(self._partitions.assigned), rebalances=self._facts.rebalances + 1)
 
     def _revoked(self, client: Any, gone: Sequence[Any]) -> None:
@@ -173,7 +192,7 @@ class KafkaConsumer:
         self._lost(client, gone)
 
     def _lost(self, client: Any, gone: Sequence[Any]) -> None:
-        """Stop reading partitions that others may have already."""
+        """Stop reading partitions that others may have already; what was fetched of them and not taken is dropped."""
         self._partitions.give_up(Partition(own.topic, own.partition) for own in gone)
         client.unassign()
         self._update(partitions=len(self._partitions.assigned))
@@ -183,8 +202,8 @@ class KafkaConsumer:
         self._failed(self._library.KafkaException(error))
 
     def _failed(self, error: BaseException) -> None:
-        self._problems.record(PROBLEM, error)
         self._update(errors=self._facts.errors + 1)
+        self._problems.record(PROBLEM, error)
 
     def _update(self, **changes: Any) -> None:
         self._facts = replace(self._facts, **changes)

@@ -37,6 +37,10 @@ class RowKeeper(Protocol):
         """Take in ground truth, halves of predictions, and refused records."""
 
 
+def _always(_: Partition) -> bool:
+    return True
+
+
 class RowTaker:
     """Appends the rows of batches to the log of one monitor, from their positions on."""
 
@@ -54,10 +58,13 @@ class RowTaker:
         """How far each partition was read."""
         return self._monitor.store.sources
 
-    def take(self, batch: Batch, wait: Callable[[Partition], bool]) -> bool:
+    def take(
+        self, batch: Batch, wait: Callable[[Partition], bool], is_own: Callable[[Partition], bool] = _always
+    ) -> bool:
         """Append the rows of a batch that are not yet; return whether all of them are.
 
-        `wait` is called while there is no room, and returns whether the partition is still this process's.
+        `wait` is called while there is no room, `is_own` before each step; both return whether the partition is still
+        this process's. Otherwise the rest is left to its next owner.
         """
         known = self.sources.own(batch.partition)
         if known is None:
@@ -72,21 +79,30 @@ class RowTaker:
         if decoded.rows is None:
             self.sources.start(batch.partition, Position(batch.end, known.rows))
             return True
-        return self._append(left, left.dated(decoded.rows), known, wait)
+        return self._append(left, left.dated(decoded.rows), known, wait, is_own)
 
-    def _append(self, batch: Batch, rows: IngestedRows, known: Position, wait: Callable[[Partition], bool]) -> bool:
+    def _append(
+        self,
+        batch: Batch,
+        rows: IngestedRows,
+        known: Position,
+        wait: Callable[[Partition], bool],
+        is_own: Callable[[Partition], bool],
+    ) -> bool:
         """Append rows in steps; those that an earlier process appended are passed."""
         first = known.rows
         if first >= len(rows):
             self.sources.start(batch.partition, Position(batch.end, first - len(rows)))
             return True
         while first < len(rows):
+            if not is_own(batch.partition):
+                return False
             end = min(first + ROWS_AT_ONCE, len(rows))
             after = Position(batch.end) if end == len(rows) else Position(known.offset, end)
-            while not self._step(batch.partition, after, rows, slice(first, end)):
-                if not (self._made_room(end - first) or wait(batch.partition)):
-                    return False
-            first = end
+            if self._step(batch.partition, after, rows, slice(first, end)):
+                first = end
+            elif not (self._made_room(end - first) or wait(batch.partition)):
+                return False
         return True
 
     def _step(self, partition: Partition, after: Position, rows: IngestedRows, part: slice) -> bool:
