@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from driftgauge.errors import TableError
+from driftgauge.tables import files
 from driftgauge.tables.stream import TableStream, require_columns
 from driftgauge.tables.table import (
     categories,
@@ -24,6 +26,28 @@ from driftgauge.tables.table import (
 from tests.tables.test_table import csv_with
 
 # ---------------------------------------------------------------- parts of a file
+
+
+def test_nothing_reads_ahead_once_a_stream_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[bytes] = []
+    read = files._Unsplit.read
+
+    def slow(self: files._Unsplit, size: int = -1) -> bytes:
+        time.sleep(0.01)
+        answers.append(read(self, size))
+        return answers[-1]
+
+    monkeypatch.setattr(files._Unsplit, "read", slow)
+    path = tmp_path / "large.csv"
+    path.write_text("a,b\n" + "1,2\n" * 100_000)
+    stream = TableStream(path, 4_096)
+    assert answers[-1] == b"", "the header's reader is told that the file is over, and asks no more"
+    parts = stream.parts(["a"])
+    assert next(parts).table["a"][0].as_py() == "1"
+    answers.clear()
+    del parts
+    assert answers[-1] == b""
+    assert len(answers) < 50, "it does not read to the end of the file"
 
 
 def as_written(values: Any) -> list[Any]:

@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, cast
 
@@ -102,6 +102,7 @@ class _Unsplit(io.RawIOBase):
     def __init__(self, source: Any) -> None:
         self._source = source
         self._held = b""
+        self._is_over = False
 
     def readable(self) -> bool:
         """Return True."""
@@ -109,10 +110,16 @@ class _Unsplit(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, none at the end."""
+        if self._is_over:
+            return b""
         found: bytes = self._source.read(size - len(self._held))
         block = self._held + found
         self._held = b"\r" if found and len(block) > 1 and block.endswith(b"\r") else b""
         return block.removesuffix(self._held)
+
+    def finish(self) -> None:
+        """Return no more bytes."""
+        self._is_over = True
 
 
 class CsvFile:
@@ -159,8 +166,9 @@ class CsvFile:
 
     def _blocks_of(self, columns: Sequence[str], at_once: int) -> Iterator[tuple[pa.Table, int]]:
         with _opened(self._path) as (source, raw):
+            unsplit = _Unsplit(source)
             reader = pyarrow.csv.open_csv(
-                pa.PythonFile(_Unsplit(source), mode="r"),
+                pa.PythonFile(unsplit, mode="r"),
                 read_options=pyarrow.csv.ReadOptions(block_size=at_once),
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._refuse),
                 convert_options=pyarrow.csv.ConvertOptions(
@@ -171,9 +179,21 @@ class CsvFile:
                     quoted_strings_can_be_null=False,
                 ),
             )
-            yield reader.schema.empty_table(), 0
-            for batch in reader:
-                yield pa.Table.from_batches([batch]), raw.tell()
+            try:
+                yield reader.schema.empty_table(), 0
+                for batch in reader:
+                    yield pa.Table.from_batches([batch]), raw.tell()
+            finally:
+                unsplit.finish()
+                self._drain(reader)
+
+    def _drain(self, reader: Any) -> None:
+        """Wait for what Arrow's threads read ahead: a process that ends before they do is aborted."""
+        ragged = len(self._ragged)
+        with suppress(pa.ArrowInvalid):
+            for _ in reader:
+                pass
+        del self._ragged[ragged:]
 
     def _refuse(self, row: Any) -> str:
         self._ragged.append(row)
