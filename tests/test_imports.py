@@ -43,7 +43,7 @@ PACKAGES: Final[dict[str, str]] = {
     "edges.files": "common errors drift state predictions ingestion edges.formats",
     "composition": "common errors drift settings models metrics.series metrics predictions state monitor "
     "ingestion releases edges.formats edges.http edges.kafka edges.files",
-    "main": "drift errors settings shutdown models monitor serving releases edges.formats edges.http composition",
+    "main": "errors settings shutdown models monitor serving releases edges.formats edges.http composition",
     "library": "common errors drift settings metrics metrics.series models checks monitor edges.formats "
     "edges.http "
     "composition",

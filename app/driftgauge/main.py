@@ -13,11 +13,11 @@ from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from driftgauge import __version__
+from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
 from driftgauge.composition.monitoring import WatchedModel, check_service, check_state, compose_model, compose_service
 from driftgauge.composition.releases import compose_releases
-from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.http.access import Access, access_of, caller_bounds
@@ -178,12 +178,6 @@ def _install(
             raise
         context.monitoring.unusable[own.name] = str(error)
         structlog.get_logger().error("model_unusable", model=own.name, detail=str(error))
-
-
-def elsewhere(own: Loaded, baseline: Baseline, service: int | None) -> WatchedModel:
-    """Return a model that is served elsewhere as it is watched."""
-    folder = own.source.settings.state_folder
-    return WatchedModel.elsewhere(baseline, own.name, own.version, folder, service)
 
 
 def load_model(

@@ -231,6 +231,19 @@ def test_samples_are_shared_only_when_asked_for(files: Path, binary: Example, dr
     assert all(dict(sample.features) in rows for sample in read_info(files / "bundle").samples)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--task", "binary"), "--task goes with --baseline"),
+        (("--model", "m"), "--model names the model of a --baseline"),
+        (("--baseline", "b.json", "--model", "m", "--task", "foo"), "m cannot have the task foo: give binary,"),
+        (("--baseline", "b.json", "--model", "m", "--task", "binary"), "b.json"),
+    ],
+)
+def test_serve_takes_the_task_of_a_baseline(arguments: tuple[str, ...], said: str, driftgauge: Driftgauge) -> None:
+    assert driftgauge("serve", *arguments, "--port", "22102").says(said)
+
+
 def test_types_are_trusted_by_one_option_and_one_variable(
     files: Path, binary: Example, driftgauge: Driftgauge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

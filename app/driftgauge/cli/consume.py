@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from driftgauge.cli.model_options import BaselineFile, Version, model_by_baseline
+from driftgauge.cli.model_options import BaselineFile, Task, Version, model_by_baseline
 from driftgauge.cli.serve import Flag, Fresh, Given, Insecure, with_flags
 
 FLAGS: Final = (
@@ -50,6 +50,7 @@ def consume(
     baseline: BaselineFile = None,
     model: Name = None,
     model_version: Version = None,
+    task: Task = None,
     from_beginning: Beginning = False,
     insecure: Insecure = False,
     fresh_state: Fresh = False,
@@ -65,6 +66,6 @@ def consume(
     from driftgauge.process.serve import Started
 
     own = {**flags, "kafka_topics": ",".join(flags.pop("kafka_topics") or []) or None}
-    models, model = model_by_baseline(baseline, model, model_version)
+    models, model = model_by_baseline(baseline, model, model_version, task)
     given = {**own, **models, "kafka_from_beginning": from_beginning or None, "insecure": insecure or None}
     run(Started(given, config, fresh_state=fresh_state), model)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from driftgauge.cli.console import console
-from driftgauge.cli.model_options import BaselineFile, Version, model_by_baseline
+from driftgauge.cli.model_options import BaselineFile, Task, Version, model_by_baseline
 from driftgauge.cli.serve import Flag, Fresh, Given, with_flags
 from driftgauge.errors import SettingsError
 
@@ -75,6 +75,7 @@ def ingest(
     baseline: BaselineFile = None,
     model: Name = None,
     model_version: Version = None,
+    task: Task = None,
     prediction: Prediction = None,
     time: Time = None,
     id_column: Id = None,
@@ -96,7 +97,7 @@ def ingest(
     columns = {key: own for key, own in named.items() if own is not None}
     if columns and kind != FORMATS[-1]:
         raise SettingsError("--prediction, --time, --id and --label name columns: they go with --format parquet")
-    models, model = model_by_baseline(baseline, model, model_version)
+    models, model = model_by_baseline(baseline, model, model_version, task)
     own = Run(files, kind, columns, model, follow=follow, interval_seconds=interval)
     out, errors = console(), console(stderr=True)
     with _progress(errors, follow=follow) as on_progress:

@@ -21,18 +21,30 @@ Version = Annotated[
     str | None, typer.Option("--model-version", metavar="VERSION", help="Its version.", rich_help_panel="Model")
 ]
 
+Task = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="Its task, so that performance is evaluated from labels: binary, multiclass or regression.",
+        rich_help_panel="Model",
+    ),
+]
+
 
 def model_by_baseline(
-    baseline: Path | None, name: str | None, version: str | None
+    baseline: Path | None, name: str | None, version: str | None, task: str | None = None
 ) -> tuple[Mapping[str, str], str | None]:
     """Return the setting `models` for a baseline, and the model's name; nothing is set without a baseline.
 
-    SettingsError for a version that has no baseline.
+    SettingsError for a version or a task that has no baseline.
     """
     if baseline is None:
         if version is not None:
             raise SettingsError("--model-version goes with --baseline; with --config give it in the model's table")
+        if task is not None:
+            raise SettingsError("--task goes with --baseline; with --config give it in the model's table")
         return {}, name
     name = name or USUAL_NAME
-    table = {"baseline": str(baseline), **({"version": version} if version else {})}
+    table = {"baseline": str(baseline), **({"version": version} if version else {}), **({"task": task} if task else {})}
     return {"models": json.dumps({name: table})}, name

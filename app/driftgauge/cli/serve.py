@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from driftgauge.cli.model_options import Task, model_by_baseline
 from driftgauge.errors import SettingsError
 from driftgauge.settings.options import CONFIG_VARIABLE, Settings
 
@@ -110,6 +110,7 @@ def serve(
     *,
     baseline: BaselineFile = None,
     model: Name = None,
+    task: Task = None,
     insecure: Insecure = False,
     fresh_state: Fresh = False,
     config: Given = None,
@@ -124,8 +125,7 @@ def serve(
 
     bundles: list[str] = flags.pop("bundle") or []
     several = {"bundles": ",".join(bundles)} if len(bundles) > 1 else {"bundle": bundles[0] if bundles else None}
-    if baseline is not None:
-        several["models"] = json.dumps({model or "model": {"baseline": str(baseline)}})
-    elif model is not None:
+    if baseline is None and model is not None:
         raise SettingsError("--model names the model of a --baseline; that of a bundle is named in its table")
-    run(Started({**flags, **several, "insecure": insecure or None}, config, fresh_state=fresh_state))
+    named, _ = model_by_baseline(baseline, model, None, task)
+    run(Started({**flags, **several, **named, "insecure": insecure or None}, config, fresh_state=fresh_state))

@@ -21,12 +21,13 @@ from driftgauge.settings.options import Settings
 def truth_parts(
     settings: Settings, model: LoggedModel, baseline: Baseline, truth: BundleTruth, policy: Policy
 ) -> TruthParts | None:
-    """Return what evaluates the ground truth of a model; None if its task or its scores are not known.
+    """Return what evaluates the ground truth of a model; None if its task is not known, or the scores that it needs.
 
     SettingsError for a segment that is not one of its features.
     """
     task = next((own for own in TASKS if own == model.task), None)
-    if task is None or PREDICTION not in baseline.names:
+    has_score = PREDICTION in baseline.names
+    if task is None or not (has_score or task == "multiclass"):
         return None
     features = [name for name in baseline.names if name not in RESERVED]
     for name in settings.performance_segments:
@@ -34,8 +35,10 @@ def truth_parts(
             known = nearest(name, features)
             hint = f"; did you mean {known!r}?" if known else ""
             raise SettingsError(f"performance_segments: there is no feature {name!r}{hint}")
-    score = baseline.columns[baseline.names.index(PREDICTION)]
-    layout = CountLayout.of(task, len(model.classes), score.quantiles, score.mean, score.std)
+    layout = CountLayout.of(task, len(model.classes))
+    if has_score:
+        score = baseline.columns[baseline.names.index(PREDICTION)]
+        layout = CountLayout.of(task, len(model.classes), score.quantiles, score.mean, score.std)
     watched = int((policy.monitored(baseline.names) & ~baseline.in_sample).sum())
     labels = truth.labels
     return TruthParts(

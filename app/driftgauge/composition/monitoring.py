@@ -18,7 +18,7 @@ from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.performance.held_out import HeldOut
 from driftgauge.drift.performance.report import BundleTruth
 from driftgauge.drift.reference.baseline import PREDICTION, Baseline
-from driftgauge.edges.http.model_monitoring import UNKNOWN_TASK, ModelMonitoring
+from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
@@ -88,13 +88,6 @@ class WatchedModel:
     """What is known of rows that the model was not fitted on; None for a baseline alone."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What its bundle knows of the truth."""
-
-    @classmethod
-    def elsewhere(
-        cls, baseline: Baseline, name: str, version: str, state_folder: Path | None, service: int | None = None
-    ) -> WatchedModel:
-        """Return a model that another server serves: its rows are ingested."""
-        return cls(baseline, name, version, UNKNOWN_TASK, state_folder, service=service, source=INGEST)
 
 
 def compose_model(

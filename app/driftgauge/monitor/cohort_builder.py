@@ -15,7 +15,7 @@ from driftgauge.drift.performance.counts import CohortCounts, CountLayout, Label
 from driftgauge.drift.performance.errors import ErrorRows, class_errors, value_errors
 from driftgauge.drift.performance.metrics import count
 from driftgauge.drift.performance.outcomes import OutcomePart, OutcomeSums, added, sums_of
-from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.predictions.rows import ClassLabel, LoggedModel
 from driftgauge.predictions.truth_store import OutcomeRows, TruthPage, TruthRows, class_indices
 
@@ -93,7 +93,9 @@ class CohortBuilder:
         return cohort, SeenRows(rows.time[taken], self._errors(labelled), cells)
 
     def _comparable(self, rows: TruthRows) -> BoolArray:
-        known: BoolArray = np.isfinite(rows.scores) & np.isfinite(rows.actual)
+        known: BoolArray = np.isfinite(rows.actual)
+        if PREDICTION in self.baseline.names:
+            known = known & np.isfinite(rows.scores)
         if self.layout.task == "regression":
             return known
         if len(rows.model.classes) != self.layout.classes:

@@ -14,13 +14,14 @@ from types import FrameType
 import structlog
 
 from driftgauge.common.processes import service_id
+from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.loading import Loaded, load_models
 from driftgauge.composition.monitoring import compose_model
 from driftgauge.composition.reading_files import FILE_FORMATS, FileReader, Reading, letters_file, reading_into
 from driftgauge.edges.files.tally import FileTally
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.errors import IngestError, SettingsError
-from driftgauge.main import elsewhere, watched
+from driftgauge.main import watched
 from driftgauge.process.logs import configure_logs
 from driftgauge.process.serve import Started
 from driftgauge.process.trial import reset_state

@@ -14,6 +14,8 @@ from pydantic_settings import NoDecode
 
 from driftgauge.common.nearest import nearest
 from driftgauge.common.quoting import shortened
+from driftgauge.drift.bins import category_name
+from driftgauge.drift.performance.counts import TASKS
 from driftgauge.settings.features import LONGEST_VALUE
 from driftgauge.settings.values import Folders
 
@@ -33,6 +35,16 @@ class ModelTable(BaseModel):
     bundle: Path | None = Field(None, description="Folder of the model bundle to serve.")
     baseline: Path | None = Field(
         None, description="Baseline of a model that is served elsewhere; it is monitored and does not predict."
+    )
+    task: str | None = Field(
+        None,
+        description="Task of a model that is served elsewhere: `binary`, `multiclass` or `regression`. With it, "
+        "performance is evaluated from labels.",
+    )
+    classes: tuple[Any, ...] = Field(
+        (),
+        description="Classes of such a model in order; of two, the last is the positive one. Default: those of the "
+        "baseline, else 0 and 1.",
     )
     version: str | None = Field(None, description="Version of the model. Default: that of the bundle, else `1`.")
 
@@ -75,9 +87,33 @@ class ModelsSettings(BaseModel):
                 raise ValueError(f"{shortened(repr(name))} cannot be a model's name: give {NAMING}")
             if (table.bundle is None) == (table.baseline is None):
                 raise ValueError(f"{name}: give either its bundle, or the baseline of a model that is served elsewhere")
+            _require_task(name, table)
             if table.version is not None and not NAME.fullmatch(table.version):
                 raise ValueError(f"{name}: {shortened(repr(table.version))} cannot be a version: give {NAMING}")
         return value
+
+
+def _require_task(name: str, table: ModelTable) -> None:
+    """Raise ValueError for a task or classes that a model cannot have."""
+    if table.task is None and not table.classes:
+        return
+    if table.baseline is None:
+        raise ValueError(f"{name}: the bundle says its task and classes: leave them out")
+    if table.task not in TASKS:
+        task = table.task
+        said = "needs its task beside its classes" if task is None else f"cannot have the task {shortened(task)}"
+        raise ValueError(f"{name} {said}: give {', '.join(TASKS[:-1])} or {TASKS[-1]}")
+    if not all(isinstance(label, str | int | float) and label == label for label in table.classes):
+        raise ValueError(f"{name}: classes must be texts, numbers, or true and false")
+    count = len(set(map(category_name, table.classes)))
+    if count != len(table.classes):
+        raise ValueError(f"{name}: two of its classes have the same name")
+    if table.task == TASKS[-1] and count:
+        raise ValueError(f"{name}: a regression has no classes: leave them out")
+    if table.task == TASKS[0] and count not in (0, 2):
+        raise ValueError(f"{name}: a binary model has two classes, the positive one last; there are {count}")
+    if count == 1:
+        raise ValueError(f"{name}: give all of its classes; there is 1")
 
 
 def _named(tables: Sequence[object]) -> dict[str, Any]:
@@ -103,6 +139,10 @@ class ModelSource:
     name: str | None = None
     """Its name in place of the bundle's own."""
     version: str | None = None
+    task: str | None = None
+    """The task of a model that is served elsewhere; None where it is not known."""
+    classes: Sequence[str | int | float | bool] = ()
+    """Its classes in order; empty where they are not given."""
 
     @property
     def label(self) -> str:
@@ -119,6 +159,8 @@ def sentence(problem: Mapping[str, Any]) -> str:
     """Return what is wrong with a model's table, from what pydantic refused."""
     path = [str(part) for part in problem["loc"]]
     wanted = "a table, e.g. [models.churn] with a bundle" if len(path) < 3 else "text"
+    if path[2:3] == ["classes"]:
+        wanted = 'a list, e.g. ["in time", "late"]'
     return f"{'.'.join(path)}: {shortened(repr(problem['input']), LONGEST_VALUE)} cannot be used: give {wanted}"
 
 

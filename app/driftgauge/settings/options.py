@@ -57,6 +57,7 @@ PER_MODEL: Final = frozenset(
         *MonitoringSettings.model_fields,
         *ThresholdSettings.model_fields,
         *GroundTruthSettings.model_fields,
+        *PerformanceSettings.model_fields,
         *IngestionSettings.model_fields,
         *("trusted_types", "model_threads", "max_rows", "max_batch_rows", "max_queued_requests", "max_queued_rows"),
     }
@@ -170,7 +171,9 @@ class Settings(
         """The models that the settings name, each with the settings that hold for it."""
         if self.models:
             return [
-                ModelSource(self._of_model(name), table.bundle, table.baseline, name, table.version)
+                ModelSource(
+                    self._of_model(name), table.bundle, table.baseline, name, table.version, table.task, table.classes
+                )
                 for name, table in self.models.items()
             ]
         if self.bundles:

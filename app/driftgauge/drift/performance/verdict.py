@@ -217,7 +217,7 @@ def _quiet(
     verdicts: tuple[MetricVerdict, ...], held: Held | None, task: PerformanceTask, policy: PerformancePolicy, tau: float
 ) -> str:
     if held is None:
-        return "the bundle has no performance to compare with"
+        return "there is no performance on held-out rows to compare with"
     if held.in_sample:
         return "the bundle has its performance on training rows only: create it with held-out rows to compare"
     known = [own for own in verdicts if BY_NAME[own.name].is_judged and not math.isnan(own.drop)]

@@ -21,7 +21,7 @@ from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
-from driftgauge.metrics.series import LIBRARY, SOURCES, CounterSpec
+from driftgauge.metrics.series import INGEST, SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
@@ -41,7 +41,7 @@ from driftgauge.state.snapshot import SlotTotals, sum_totals
 from driftgauge.state.store import Store
 
 UNKNOWN_TASK: Final = "unknown"
-"""The task of a model that another server serves."""
+"""The task of a model that another server serves, unless the settings say it."""
 UNREAD: Final = "state_not_read"
 CATCH_UP_WAIT_SECONDS: Final = 0.05
 """How long a scrape waits for another worker that evaluates, before it goes on without a catch-up."""
@@ -57,7 +57,7 @@ class ModelMonitoring:
     """The options of this model."""
     clock: Callable[[], float]
     task: str
-    """The model's task, `unknown` for one that is served elsewhere."""
+    """The model's task, `unknown` for one that is served elsewhere and whose settings do not say it."""
     monitor: ColumnMonitor
     evaluator: Evaluator | None
     """None if monitoring is off."""
@@ -287,7 +287,7 @@ class ModelMonitoring:
     @property
     def is_elsewhere(self) -> bool:
         """Whether another server serves the model."""
-        return self.task == UNKNOWN_TASK and self.source != LIBRARY
+        return self.source == INGEST
 
     @property
     def _ingest_facts(self) -> IngestFacts | None:
