@@ -11,7 +11,7 @@ import pytest
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.dead_letters import DeadLetters
-from driftgauge.ingestion.intake import IntakeParts, ModelIntake
+from driftgauge.ingestion.intake import STEP_ROWS, IntakeParts, ModelIntake
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.ingestion.records import Decoded, HalfEvent, IngestedRows, Pair, RefusedRecord
 from driftgauge.metrics.series import DROPPED, INGEST_REFUSED
@@ -60,6 +60,28 @@ def test_more_rows_than_the_log_has_room_for_are_all_counted() -> None:
     many = monitor.store.shape.unread_rows * 2 + 100
     assert intake_of(monitor).take(Decoded(rows(monitor, range(many)))).taken == many
     assert monitor.evaluate(NOW).report.rows_observed == many
+
+
+def test_an_end_in_the_middle_counts_no_more_than_one_step_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor, calls = small_monitor("ended"), 0
+    add = SeenRecords.add
+
+    def ends(self: SeenRecords, keys: Sequence[bytes], now: float) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # its rows are observed, and it is not remembered
+            raise KeyboardInterrupt
+        add(self, keys, now)
+
+    monkeypatch.setattr(SeenRecords, "add", ends)
+    delivery = Decoded(rows(monitor, range(5_000)))
+    with pytest.raises(KeyboardInterrupt):
+        intake_of(monitor, tmp_path).take(delivery)
+    again = intake_of(monitor, tmp_path).take(delivery)
+    assert (again.taken, again.duplicates) == (5_000 - 2 * STEP_ROWS, 2 * STEP_ROWS)
+    assert monitor.evaluate(NOW).report.rows_observed == 5_000 + STEP_ROWS
 
 
 def test_a_failure_of_monitoring_is_counted_and_shown_and_the_rows_are_not_taken_again() -> None:

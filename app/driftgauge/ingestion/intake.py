@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -50,8 +50,8 @@ CATCH_UP_SECONDS: Final = 1.0
 """Longest wait for room in the log."""
 ACKNOWLEDGED_SECONDS: Final = 5.0
 """Longest wait for the prediction log, where it is to have rows before they are answered."""
-STEP_ROWS: Final = 4_096
-"""Rows that are observed in one call."""
+STEP_ROWS: Final = 1_024
+"""Rows that are observed and then remembered; a kill in between has them counted twice."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,10 @@ class ModelIntake:
         seen, taken = self.parts.seen, 0
         fresh = [_part(rows, seen.unseen(rows.keys)) for rows in batches]
         self._require_room(sum(map(len, fresh)))
-        for rows in fresh:
-            if len(rows):
-                self._observe(rows, now)
-                seen.add(rows.keys, now)
-                taken += len(rows)
+        for rows in (step for part in fresh for step in _steps(part)):
+            self._observe(rows, now)
+            seen.add(rows.keys, now)
+            taken += len(rows)
         return taken
 
     def _require_room(self, rows: int) -> None:
@@ -138,11 +137,10 @@ class ModelIntake:
             with monitor.store.counting() as counters:
                 counters.observe(SCORE, scores[np.isfinite(scores)])
         try:
-            for first in range(0, len(rows) if self.parts.is_watched else 0, STEP_ROWS):
-                step = slice(first, first + STEP_ROWS)
-                if monitor.store.room < STEP_ROWS:
+            if self.parts.is_watched:
+                if monitor.store.room < len(rows):
                     self._catch_up()
-                monitor.observe(rows.columns[step], arrival=now, event=rows.event[step], source=INGEST)
+                monitor.observe(rows.columns, arrival=now, event=rows.event, source=INGEST)
             if self.parts.log is not None:
                 self.parts.log.put(self._answered(rows, now))
                 if self.parts.log.acknowledges:
@@ -244,6 +242,13 @@ def _together(group: Sequence[IngestedRows]) -> IngestedRows:
         keys=[key for rows in group for key in rows.keys],
         classes=[label for rows in group for label in rows.classes],
     )
+
+
+def _steps(rows: IngestedRows) -> Iterator[IngestedRows]:
+    """Yield the rows, at most STEP_ROWS at a time."""
+    for first in range(0, len(rows), STEP_ROWS):
+        step = slice(first, first + STEP_ROWS)
+        yield IngestedRows(rows.columns[step], rows.event[step], rows.ids[step], rows.keys[step], rows.classes[step])
 
 
 def _full(why: str) -> Refused:
