@@ -72,6 +72,9 @@ model_ingest_rows_total{MODEL,result="taken"} 0
 model_ingest_refused_threshold_ratio{MODEL} 0.01
 model_ingest_timestamp_seconds{MODEL} PAST
 model_ingest_age_threshold_seconds{MODEL} 120
+model_ingest_lag_messages{MODEL} 1200000
+model_ingest_lag_threshold_messages{MODEL,severity="warning"} 100000
+model_ingest_lag_threshold_messages{MODEL,severity="critical"} 1000000
 model_performance_severity{MODEL} 3
 model_outcome_severity{MODEL,outcome_name="revenue"} 2
 model_prediction_log_dropped_total{MODEL,reason="prediction_log_failed"} RISING
@@ -126,6 +129,8 @@ ModelIngestRefused: Records from the logs of another server cannot be read. #% o
     15m could not be read. GET /ingest/errors lists the last ones with the reason.
 ModelIngestStopped: The logs of another server have stopped coming in. The newest record of delay 1 arrived 1h 0m #s
     ago. Its drift is no longer known.
+ModelIngestLag: Reading predictions from Kafka is behind. 1.2M messages of delay 1 in Kafka are not counted yet, above
+    the limit for LEVEL. Its drift is that of older rows.
 ModelPerformanceDegraded: The predictions of delay 1 have become worse. On matured predictions of delay 1 with ground
     truth a metric has dropped significantly against its held-out value, or is beyond its floor.
 ModelOutcomeBeyondLimit: A business outcome of delay 1 is beyond its limit. The outcome revenue of matured predictions

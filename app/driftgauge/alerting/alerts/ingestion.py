@@ -1,4 +1,4 @@
-"""Alerts on rows from the logs of other servers: records that cannot be read, and a source that stops."""
+"""Alerts on rows from the logs of other servers: records that cannot be read, a source that stops, and a lag."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from driftgauge.alerting.alerts.alert import Alert
 from driftgauge.alerting.alerts.templates import MODEL
 from driftgauge.alerting.options import MonitoringOptions
 from driftgauge.alerting.scope import Scope
+from driftgauge.drift.verdict.rule import LIMITS, Limit
 from driftgauge.metrics.series import INGEST_REFUSED, INGESTED
 
 RANGE: Final = "15m"
@@ -20,6 +21,8 @@ def ingestion_alerts(options: MonitoringOptions) -> Iterator[Alert]:
     scope = Scope(options.by)
     yield _refused(options, scope)
     yield _stopped(options, scope)
+    for severity in LIMITS:
+        yield _behind(options, scope, severity)
 
 
 def _refused(options: MonitoringOptions, scope: Scope) -> Alert:
@@ -50,5 +53,20 @@ def _stopped(options: MonitoringOptions, scope: Scope) -> Alert:
         options.hold,
         "The logs of another server have stopped coming in.",
         f"The newest record of {MODEL} arrived {{{{ $value | humanizeDuration }}}} ago. Its drift is no longer known.",
+        keeps=("model_name", "model_version"),
+    )
+
+
+def _behind(options: MonitoringOptions, scope: Scope, severity: Limit) -> Alert:
+    model, window = scope.model(), options.window
+    limit = f'last_over_time(model_ingest_lag_threshold_messages{{severity="{severity}"}}[{window}])'
+    return Alert(
+        "ModelIngestLag",
+        severity,
+        f"sum by ({model}) (min_over_time(model_ingest_lag_messages[{window}]))\n  > max by ({model}) ({limit})",
+        options.hold,
+        "Reading predictions from Kafka is behind.",
+        f"{{{{ $value | humanize }}}} messages of {MODEL} in Kafka are not counted yet, above the limit for "
+        f"{severity}. Its drift is that of older rows.",
         keeps=("model_name", "model_version"),
     )
