@@ -27,6 +27,15 @@ def test_a_consumer_has_a_sample_of_each(accept: str) -> None:
     }
 
 
+@pytest.mark.parametrize(("over_http", "newest"), [(None, 7.0), (5.0, 7.0), (9.0, 9.0)])
+def test_rows_of_a_consumer_are_records_that_arrived_too(over_http: float | None, newest: float) -> None:
+    facts = facts_of(idle())
+    assert facts.ingest is not None
+    found = replace(facts, ingest=replace(facts.ingest, last_received=over_http))
+    shown = Exposition(FORMATS[0], [found.with_stream(StreamFacts(last_received=7.0))])
+    assert [own.value for own in shown.family("model_ingest_timestamp_seconds").samples] == [newest]
+
+
 def test_without_a_consumer_there_are_none() -> None:
     shown = Exposition(FORMATS[0], [facts_of(idle())])
     assert {own.name for own in STREAM_GAUGES}.isdisjoint(family.name for family in shown.list)

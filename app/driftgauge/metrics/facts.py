@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -90,6 +90,8 @@ class StreamFacts:
     """Messages of these that are not rows yet."""
     limits: tuple[float, float] = (math.nan, math.nan)
     """Lags that are a warning and critical."""
+    last_received: float | None = None
+    """When the newest rows were counted, seconds since 1970; None before the first."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,13 @@ class MonitorFacts:
     """Share of the window's rows by the name of the token that sent them, of those with the most."""
     exposed: Exposed | None = None
     """The part of its drift metrics that is listed; None for that of the server."""
+
+    def with_stream(self, stream: StreamFacts) -> MonitorFacts:
+        """Return the same with a consumer of messages, whose rows are records from the logs of other servers too."""
+        times = [] if self.ingest is None else [self.ingest.last_received, stream.last_received]
+        last = max((at for at in times if at is not None), default=None)
+        ingest = None if self.ingest is None else replace(self.ingest, last_received=last)
+        return replace(self, stream=stream, ingest=ingest)
 
     def lists(self, spec: CounterSpec) -> bool:
         """Say whether `/metrics` lists a counter of the model."""

@@ -262,9 +262,12 @@ def test_the_status_and_the_page_say_what_came_in(binary: Example, tmp_path: Pat
         assert "2 (2 unknown_shape)" in page
 
 
-def test_a_model_that_this_server_alone_serves_has_no_ingestion(binary: Example) -> None:
+def test_a_model_that_this_server_serves_has_ingestion_once_a_record_came(binary: Example) -> None:
     app = create_app(quiet(), bundle=binary.bundle)
     with serving(app) as client:
         running = Served(client, app)
         assert running.status()["ingestion"] is None
         assert 'id="ingestion"' not in client.get("/", headers={"accept": "text/html"}).text
+        assert rows(post(running, [7], path="/ingest/binary")) == (0, 0, 1)
+        assert running.status()["ingestion"]["refused_records"] == {"unknown_shape": 1}
+        assert 'id="ingestion"' in client.get("/", headers={"accept": "text/html"}).text

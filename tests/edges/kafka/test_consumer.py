@@ -103,6 +103,7 @@ def test_every_message_is_a_row_and_the_lag_falls_to_zero(cluster: str, topic: s
         facts = process.consumer.facts
         assert (facts.messages, facts.partitions, facts.limits) == (1_000, 4, LIMITS)
         assert facts.rebalances >= 1
+        assert facts.last_received is not None
     assert sorted(process.kept.ages) == [float(number) for number in range(1_000)]
     assert process.monitor.store.rows == 1_000
     assert process.consumer.facts.partitions == 0

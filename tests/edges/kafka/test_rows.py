@@ -63,7 +63,9 @@ def test_messages_go_to_batches_of_their_partitions_in_order() -> None:
 def test_each_row_of_a_message_is_appended_and_what_cannot_be_read_is_handed_on(
     taker: RowTaker, monitor: ColumnMonitor, kept: Kept
 ) -> None:
+    assert taker.last_received is None
     assert take(taker, counted("1 2", "what", "3", first=10))
+    assert taker.last_received == START
     assert kept.ages == [1.0, 2.0, 3.0]
     assert kept.refused == [b"what"]
     assert monitor.store.rows == 3

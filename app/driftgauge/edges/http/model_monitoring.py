@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
+from driftgauge.common.layout import Arrays
 from driftgauge.common.private_files import LockTimeout
 from driftgauge.common.single_flight import SingleFlight
 from driftgauge.drift.performance.report import PerformanceReport
@@ -21,7 +22,7 @@ from driftgauge.edges.http.release_view import ReleaseView
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.joins import OpenEvents
 from driftgauge.metrics.facts import Exposed, IngestFacts, LabelFacts, Limits, MonitorFacts, ReleaseFacts
-from driftgauge.metrics.series import INGEST, SOURCES, CounterSpec
+from driftgauge.metrics.series import INGEST, INGEST_REFUSED, INGESTED, SOURCES, CounterSpec
 from driftgauge.monitor.clients import SHOWN, ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
 from driftgauge.monitor.ground_truth_loop import GroundTruthLoop
@@ -269,7 +270,7 @@ class ModelMonitoring:
             estimated=last.estimated.windows if watched else {},
             release=ReleaseFacts() if release is None else release.facts(arrays),
             labels=self._label_facts,
-            ingest=self._ingest_facts,
+            ingest=self._ingest_facts(arrays),
             performance=self.performance,
             rolling=self.against_rolling if watched else None,
             exposed=self.exposed,
@@ -289,10 +290,10 @@ class ModelMonitoring:
         """Whether another server serves the model."""
         return self.source == INGEST
 
-    @property
-    def _ingest_facts(self) -> IngestFacts | None:
+    def _ingest_facts(self, arrays: Arrays) -> IngestFacts | None:
         last = self.seen.last_received
-        if last is None and not self.is_elsewhere:
+        has_counted = any(arrays[counter.name].any() for counter in (INGESTED, INGEST_REFUSED))
+        if last is None and not self.is_elsewhere and not has_counted:
             return None
         settings = self.settings
         return IngestFacts(

@@ -189,8 +189,12 @@ class Monitoring:
         return self._completed(await model.facts(), sound=not self.service_problems())
 
     def _completed(self, facts: MonitorFacts, *, sound: bool) -> MonitorFacts:
+        facts, stream = replace(facts, healthy=facts.healthy and sound), self._stream_of(facts)
+        return facts if stream is None else facts.with_stream(stream)
+
+    def _stream_of(self, facts: MonitorFacts) -> StreamFacts | None:
         stream = self.streams.get((facts.model_name, facts.model_version))
-        return replace(facts, healthy=facts.healthy and sound, stream=None if stream is None else stream.facts)
+        return None if stream is None else stream.facts
 
     async def state(self, model: ModelMonitoring) -> tuple[list[str], dict[str, Any]]:
         """Return the problems of a model's monitoring and how its state is kept; it is evaluated first if rows came."""

@@ -78,7 +78,7 @@ class KafkaConsumer:
     @property
     def facts(self) -> StreamFacts:
         """What the metrics say of it."""
-        return self._facts
+        return replace(self._facts, last_received=self._taker.last_received)
 
     # ------------------------------------------------------------ the thread
 

@@ -52,6 +52,8 @@ class RowTaker:
         self._decoder: Final = decoder
         self._keeper: Final = keeper
         self._clock: Final = clock
+        self.last_received: float | None = None
+        """When the newest rows were appended, seconds since 1970; None before the first."""
 
     @property
     def sources(self) -> SourcePositions:
@@ -121,6 +123,7 @@ class RowTaker:
             self.sources.finish()
         own = IngestedRows(columns, event, rows.ids[part], rows.keys[part], rows.classes[part])
         self._keeper.keep(own, now)
+        self.last_received = now
         return True
 
     def _made_room(self, count: int) -> bool:
