@@ -7,8 +7,11 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ ENV = {
     "DRIFTGAUGE_EVALUATION_REST_FACTOR": "0",
     "DRIFTGAUGE_PREDICTION_LOG": "false",
 }
-KILLS = 5
+KILLS = 20
 QUICK = json.dumps({"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500, "reconnect.backoff.max.ms": 500})
 
 
@@ -77,21 +80,46 @@ def finished(process: subprocess.Popen[bytes]) -> None:
     assert process.wait(timeout=60) in (0, -signal.SIGTERM)
 
 
+def command(arguments: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+    """Run the command in this process, which was forked for it."""
+    with log.open("wb") as output:
+        for own in (1, 2):
+            os.dup2(output.fileno(), own)
+    os.environ.update(env)
+    from driftgauge.cli.main import app
+
+    app(list(arguments))
+
+
+def _killed(forks: ForkServerContext, own: Consume, state: Path, goal: int) -> None:
+    """Run the command until the log has some rows, and kill it then."""
+    process = forks.Process(target=command, args=(own.arguments, own.env, own.log))
+    process.start()
+    deadline = time.monotonic() + 60.0
+    try:
+        while _appended(state) < goal:
+            assert process.is_alive(), own.log.read_text()
+            assert time.monotonic() < deadline, own.log.read_text()
+            time.sleep(0.001)
+    finally:
+        process.kill()
+        process.join(30)
+
+
 @pytest.mark.long
 def test_a_process_that_is_killed_again_and_again_counts_every_row_once(
     kafka: Broker, baseline: Path, tmp_path: Path
 ) -> None:
-    count, reached = 40_000, [0]
+    count, reached = 60_000, [0]
     kafka.create("killed", 3)
     kafka.send("killed", rows(count), 3)
+    forks = get_context("forkserver")  # which has imported the command, so that a process starts in half of the time
+    forks.set_forkserver_preload(["driftgauge.process.consume", __name__])
     for kill in range(KILLS):
         # The broker waits for the dead member of a group, so each process has a group of its own.
         own = Consume(kafka, "killed", baseline, tmp_path / "state", "--from-beginning", group=str(kill))
-        with running(*own.arguments, log=own.log, env=own.env) as process:
-            goal = reached[-1] + count // (KILLS + 1)
-            until(lambda goal=goal: _appended(tmp_path / "state") >= goal, process, own.log)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=30)
+        goal = reached[-1] + (count - reached[-1]) // (KILLS + 1 - kill)  # a process may have gone on beyond its own
+        _killed(forks, own, tmp_path / "state", goal)
         reached.append(_appended(tmp_path / "state"))
     assert any(0 < rows < count for rows in reached)  # or none was killed in the middle
     own = Consume(kafka, "killed", baseline, tmp_path / "state", "--from-beginning", group="last")
