@@ -118,3 +118,14 @@ def test_expired_ones_wait_no_more_in_a_file(tmp_path: Path) -> None:
 def test_a_damaged_file_says_nothing(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"x" * 5_000)
     assert OpenEvents(tmp_path / FILE, wait_seconds=300.0, most=10).waiting(NOW) is None
+
+
+def test_without_a_folder_they_are_kept_in_memory(tmp_path: Path) -> None:
+    events = OpenEvents(tmp_path / "absent" / FILE, wait_seconds=300.0, most=10)
+    assert events.waiting(NOW) == 0
+    events.keep_in_memory()
+    take(events, request("a"))
+    assert events.waiting(NOW) == 1
+    assert take(events, response("a")).pairs == [(request("a"), response("a"))]
+    assert list(tmp_path.iterdir()) == []
+    events.close()
