@@ -9,6 +9,7 @@ from datetime import tzinfo
 from functools import cached_property
 from typing import Any, Final
 
+from driftgauge.common.garbage import without_collections
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.ingest.features import FeatureOrder, Outputs
 from driftgauge.edges.formats.ingest.gather import Gathered
@@ -64,6 +65,7 @@ class Decoder(ABC):
     def __init__(self, model: ModelReading) -> None:
         self.model: Final = model
 
+    @without_collections()
     def decode(self, body: bytes, place: bytes = b"") -> Decoded:
         """Return what a whole body or a piece of a file holds.
 
@@ -73,10 +75,12 @@ class Decoder(ABC):
         records = records_of(body)
         return self._gathered(records, PlacedKeys(records, place))
 
+    @without_collections()
     def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
         """Return what messages hold, each of them one record whose key is given."""
         return self._gathered(records_of_messages(messages), GivenKeys(keys))
 
+    @without_collections()
     def decode_lines(self, lines: Sequence[bytes], keys_of: Callable[[Records], Keys]) -> Decoded:
         """Return what lines of a file hold, each of them one record; `keys_of` returns their keys."""
         records = records_of_messages(lines)
