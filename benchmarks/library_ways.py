@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 from driftgauge import Monitor
-from driftgauge.composition.monitoring import WatchedModel, compose_library
+from driftgauge.composition.monitoring import compose_library
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.library.session import Opened
 from driftgauge.monitor.capture import Answered, Capture
 from driftgauge.settings.options import load

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
-from driftgauge.composition.monitoring import IN_MEMORY_PROBLEM, WITHOUT_FILES
+from driftgauge.composition.states import IN_MEMORY_PROBLEM, WITHOUT_FILES
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import ColumnPolicy
 from driftgauge.errors import BundleError, SettingsError

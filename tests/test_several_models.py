@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from driftgauge.composition.monitoring import WatchedModel, compose_model
+from driftgauge.composition.monitoring import compose_model
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app, load_model
 from driftgauge.metrics.series import INGEST, INGESTED, OBSERVATIONS, PREDICTIONS, SOURCES

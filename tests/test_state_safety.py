@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from driftgauge.common.private_files import FileLock, make_private, opened
-from driftgauge.composition.monitoring import WITHOUT_FILES
+from driftgauge.composition.states import WITHOUT_FILES
 from driftgauge.state.slots import StateUnavailable
 
 from tests.examples import Example

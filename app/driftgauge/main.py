@@ -16,8 +16,10 @@ from driftgauge import __version__
 from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.ingestion import model_intake
 from driftgauge.composition.loading import Loaded, bundle_of, load_models, source_of
-from driftgauge.composition.monitoring import WatchedModel, check_service, check_state, compose_model, compose_service
+from driftgauge.composition.monitoring import compose_model, compose_service
 from driftgauge.composition.releases import compose_releases
+from driftgauge.composition.states import check_service, check_state
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.edges.formats.features import FeatureDecoder
 from driftgauge.edges.formats.large.extent import Extent
 from driftgauge.edges.http.access import Access, access_of, caller_bounds

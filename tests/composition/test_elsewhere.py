@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from driftgauge.composition.elsewhere import elsewhere
 from driftgauge.composition.loading import Loaded
-from driftgauge.composition.monitoring import WatchedModel
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.build import build_baseline
 from driftgauge.drift.reference.columns import Categories

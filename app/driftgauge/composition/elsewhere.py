@@ -7,7 +7,7 @@ from typing import Final
 
 from driftgauge.common.quoting import named
 from driftgauge.composition.loading import Loaded
-from driftgauge.composition.monitoring import WatchedModel
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import category_name
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS, Baseline
 from driftgauge.edges.http.model_monitoring import UNKNOWN_TASK

@@ -1,11 +1,9 @@
-"""Puts monitoring together: the state of each model, its monitor and what evaluates it, and what is the server's."""
+"""Puts monitoring together: the monitor of each model, what evaluates it, and what is the server's own."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,10 +12,16 @@ from driftgauge.common.shared_text import SharedText
 from driftgauge.composition.ground_truth import truth_parts
 from driftgauge.composition.ingestion import open_events
 from driftgauge.composition.options import monitor_options
+from driftgauge.composition.states import (
+    model_slots,
+    open_store,
+    service_folder,
+    service_slots,
+    shape_of,
+    version_folder,
+)
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import FloatArray
-from driftgauge.drift.performance.held_out import HeldOut
-from driftgauge.drift.performance.report import BundleTruth
-from driftgauge.drift.reference.baseline import PREDICTION, Baseline
 from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.metrics.process import process_numbers
@@ -26,68 +30,30 @@ from driftgauge.metrics.series import (
     INGESTED,
     LIBRARY,
     PREDICTIONS,
-    RECOVERED,
-    SOURCES,
     TAKEN,
     CounterSpec,
-    monitor_series,
-    score_buckets,
 )
 from driftgauge.monitor.clients import ClientRows
 from driftgauge.monitor.ground_truth import TruthParts
-from driftgauge.monitor.monitor import ColumnMonitor, MonitorOptions, state_shape
+from driftgauge.monitor.monitor import ColumnMonitor
 from driftgauge.monitor.problems import LOG_PROBLEM, Log, Problems
-from driftgauge.monitor.publisher import LOST, Publisher
+from driftgauge.monitor.publisher import Publisher
 from driftgauge.monitor.scheduler import BackgroundRoom, Evaluator
 from driftgauge.predictions.description import Described, Privacy, described
 from driftgauge.predictions.log import LogOptions, PredictionLog
-from driftgauge.predictions.rows import ClassLabel
 from driftgauge.settings.features import require_known
 from driftgauge.settings.options import Settings
 from driftgauge.state.clients_file import ClientsFile
-from driftgauge.state.files import StateKey
 from driftgauge.state.rolling_files import RollingFiles
 from driftgauge.state.seen_records import SeenRecords, seen_file
-from driftgauge.state.shape import StateShape, service_shape
-from driftgauge.state.slots import Slots, StateUnavailable
+from driftgauge.state.shape import service_shape
 from driftgauge.state.store import Store
 from driftgauge.state.traffic import TrafficFile
 
-WITHOUT_FILES: Final = (
-    "Windows and counters are kept in memory: a restart loses them, and each worker reports its own rows only. "
-    "Set state_dir to another folder, or to `memory` to keep it that way"
-)
-IN_MEMORY_PROBLEM: Final = LOST
-SERVICE: Final = "server"
-SERVICE_FOLDER: Final = "@server"
-"""Folder of what is the server's own, in a state folder; no model can have this name."""
-LONGEST_NAME: Final = 150
 WATCHING_THREADS: Final = 6
 """Threads that read state: one each for rows, evaluation, catch-up, metrics and status, and a spare one."""
 EVALUATION_SHARE: Final = 0.75
 """Share of the readers' waiting time that an evaluation may take; the rest is for reading the counters."""
-
-
-@dataclass(frozen=True)
-class WatchedModel:
-    """The model that is watched, and where its state is kept."""
-
-    baseline: Baseline
-    name: str
-    version: str
-    task: str
-    state_folder: Path | None
-    """Folder of the states of all models; None for in memory."""
-    classes: Sequence[ClassLabel] | None = None
-    """The classes by their index, as the model answers them; by default those of the baseline."""
-    service: int | None = None
-    """The id that the workers of one service share, by default one of this process alone."""
-    source: str = SOURCES[0]
-    """Who observes its rows, one of `metrics.SOURCES`."""
-    held_out: HeldOut | None = None
-    """What is known of rows that the model was not fitted on; None for a baseline alone."""
-    truth: BundleTruth = field(default_factory=BundleTruth)
-    """What its bundle knows of the truth."""
 
 
 def compose_model(
@@ -152,12 +118,12 @@ def _rolling_files(settings: Settings, model: WatchedModel, store: Store) -> Rol
     """Return where the rolling reference is kept; None if the settings ask for none, or monitoring is off."""
     if settings.reference != "rolling" or not settings.monitoring_enabled:
         return None
-    return RollingFiles(_version_folder(model, store), model.baseline.hash)
+    return RollingFiles(version_folder(model, store), model.baseline.hash)
 
 
 def _clients(settings: Settings, model: WatchedModel, store: Store, problems: Problems) -> ClientRows:
     """Return what counts the rows of each caller, in a file where the state is in files."""
-    folder, slot = _version_folder(model, store), store.number
+    folder, slot = version_folder(model, store), store.number
     file = None if folder is None or slot is None else ClientsFile(folder, slot)
     return ClientRows(settings.windows[-1], file, problems)
 
@@ -176,7 +142,7 @@ def compose_library(
         service=ServiceState(own.store, own.publisher, own.problems),
         watching=own.watching,
         writing=_writing_thread(),
-        predictions=prediction_log(settings, clock, own.problems, _version_folder(model, own.store)),
+        predictions=prediction_log(settings, clock, own.problems, version_folder(model, own.store)),
     )
     monitoring.add(own)
     return monitoring
@@ -195,7 +161,7 @@ def compose_service(
     the server. `service` is the id that its workers share.
     """
     problems = Problems(clock)
-    store = _store(_service_slots(settings, names, series, service), service_shape(series), problems)
+    store = open_store(service_slots(settings, names, series, service), service_shape(series), problems)
     publisher = Publisher(store, problems, process_numbers)
     publisher.now()
     folder = settings.state_folder
@@ -208,34 +174,6 @@ def compose_service(
         writing=_writing_thread(),
         predictions=prediction_log(settings, clock, problems, shared),
     )
-
-
-def check_service(
-    settings: Settings, names: Collection[str], series: Sequence[CounterSpec], service: int | None
-) -> None:
-    """Raise StateError if a service must not use the state of a server; takes none."""
-    if slots := _service_slots(settings, names, series, service):
-        slots.check()
-
-
-def service_folder(folder: Path, names: Collection[str]) -> Path:
-    """Return the folder of what is the own of a server of these models, inside a state folder."""
-    joined = "+".join(sorted(names))
-    return (
-        folder
-        / SERVICE_FOLDER
-        / (joined if len(joined) <= LONGEST_NAME else hashlib.sha256(joined.encode()).hexdigest()[:16])
-    )
-
-
-def _service_slots(
-    settings: Settings, names: Collection[str], series: Sequence[CounterSpec], service: int | None
-) -> Slots | None:
-    """Return the slots of what is the server's own, None for state in memory."""
-    if (folder := settings.state_folder) is None:
-        return None
-    own = service_folder(folder, names)
-    return Slots(own, StateKey(own.name, SERVICE, ""), service_shape(series), state_dir=folder, service=service)
 
 
 def prediction_log(
@@ -276,75 +214,28 @@ def _truth_parts(settings: Settings, model: WatchedModel, monitor: ColumnMonitor
     policy = monitor.options.policy
     parts = truth_parts(settings, _described(settings, model).model, model.baseline, model.truth, policy)
     if parts is not None:
-        parts.reports.shared = SharedText(_version_folder(model, monitor.store), "performance")
+        parts.reports.shared = SharedText(version_folder(model, monitor.store), "performance")
     return parts
-
-
-def _version_folder(model: WatchedModel, store: Store) -> Path | None:
-    """Return the folder of the model's version, which its workers share; None for state in memory."""
-    folder = model.state_folder
-    return folder / model.name / model.version if folder is not None and store.is_persistent else None
 
 
 def _writing_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="writing")
 
 
-def check_state(settings: Settings, model: WatchedModel) -> None:
-    """Raise StateError if a service must not use the state of the model; takes none."""
-    if slots := _slots(model, _state_shape(model, monitor_options(settings, model.baseline))):
-        slots.check()
-
-
 def _monitor(settings: Settings, model: WatchedModel, now: float, problems: Problems) -> ColumnMonitor:
     options = monitor_options(settings, model.baseline)
-    folder, shape = model.state_folder, _state_shape(model, options)
+    folder, shape = model.state_folder, shape_of(model, options)
     return ColumnMonitor(
         model.baseline,
         model_name=model.name,
         model_version=model.version,
         now=now,
         options=options,
-        store=_store(_slots(model, shape), shape, problems),
+        store=open_store(model_slots(model, shape), shape, problems),
         traffic=None if folder is None else TrafficFile(folder / model.name, model.version),
         source=model.source,
         held_out=model.held_out,
     )
-
-
-def _state_shape(model: WatchedModel, options: MonitorOptions) -> StateShape:
-    baseline, series = model.baseline, monitor_series()
-    if PREDICTION in baseline.names:
-        score = baseline.columns[baseline.names.index(PREDICTION)]
-        if model.task == "regression" or score.min < 0.0 or score.max > 1.0:
-            series = monitor_series(score_buckets(score.bins.edges))
-    return state_shape(baseline, options, series)
-
-
-def _store(slots: Slots | None, shape: StateShape, problems: Problems) -> Store:
-    """Return a state: in files, or in memory if files cannot be used."""
-    if slots is None:
-        return Store.in_memory(shape)
-    try:
-        store = Store.open(slots)
-    except StateUnavailable as error:
-        problems.record_lasting(IN_MEMORY_PROBLEM, f"{error}. {WITHOUT_FILES}")
-        return Store.in_memory(shape)
-    for recovery in store.recoveries:
-        problems.log.warning("state_recovered", reason=recovery.reason, detail=recovery.text)
-        with store.counting() as counters:
-            if counters.has(RECOVERED.name, recovery.reason):  # the server's own state does not count them
-                counters.add(RECOVERED.name, 1, recovery.reason)
-    return store
-
-
-def _slots(model: WatchedModel, shape: StateShape) -> Slots | None:
-    """Return the slots of the model's version, None for state in memory."""
-    if model.state_folder is None:
-        return None
-    folder = model.state_folder / model.name / model.version
-    key = StateKey(model.name, model.version, model.baseline.hash)
-    return Slots(folder, key, shape, state_dir=model.state_folder, service=model.service)
 
 
 def _watching_threads(

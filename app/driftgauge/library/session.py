@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from driftgauge.composition.monitoring import WatchedModel, compose_library
+from driftgauge.composition.monitoring import compose_library
+from driftgauge.composition.watched import WatchedModel
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.edges.formats.label_values import LabelValues, OutcomeValues

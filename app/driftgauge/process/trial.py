@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from driftgauge.composition.loading import Loaded, config_digest, identity_of, load_models
-from driftgauge.composition.monitoring import service_folder
+from driftgauge.composition.states import service_folder
 from driftgauge.errors import DriftgaugeError
 from driftgauge.main import check_served_state, create_app
 from driftgauge.process.fork_server import Trial

@@ -1,0 +1,37 @@
+"""The model that is watched, and where its state is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from driftgauge.drift.performance.held_out import HeldOut
+from driftgauge.drift.performance.report import BundleTruth
+from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.metrics.series import (
+    SOURCES,
+)
+from driftgauge.predictions.rows import ClassLabel
+
+
+@dataclass(frozen=True)
+class WatchedModel:
+    """The model that is watched, and where its state is kept."""
+
+    baseline: Baseline
+    name: str
+    version: str
+    task: str
+    state_folder: Path | None
+    """Folder of the states of all models; None for in memory."""
+    classes: Sequence[ClassLabel] | None = None
+    """The classes by their index, as the model answers them; by default those of the baseline."""
+    service: int | None = None
+    """The id that the workers of one service share, by default one of this process alone."""
+    source: str = SOURCES[0]
+    """Who observes its rows, one of `metrics.SOURCES`."""
+    held_out: HeldOut | None = None
+    """What is known of rows that the model was not fitted on; None for a baseline alone."""
+    truth: BundleTruth = field(default_factory=BundleTruth)
+    """What its bundle knows of the truth."""
