@@ -193,6 +193,7 @@ def _report(kafka: Broker, baseline: Path, state: Path, *more: str) -> dict[str,
         until(lambda: answers(consume.address), process, consume.log)
         status = status_after(5_000, consume.address, process, consume.log)
         finished(process)
+    assert status["ingestion"].pop("last_received_at")
     return {name: value for name, value in status.items() if name not in {"report_age_seconds", "evaluated_at"}}
 
 

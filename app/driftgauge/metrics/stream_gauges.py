@@ -76,7 +76,7 @@ STREAM_GAUGES: Final[tuple[StreamGauge, ...]] = (
     ),
     StreamGauge(
         "model_ingest_lag_threshold_messages",
-        "Lag from which an alert is raised.",
+        "Lag of all processes of a model together above which `ModelIngestLag` is raised.",
         ("severity",),
         _numbers(lambda stream: np.array(stream.limits)),
     ),

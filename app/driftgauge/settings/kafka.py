@@ -42,7 +42,10 @@ class KafkaSettings(BaseModel):
         "environment as JSON.",
     )
     kafka_lag_threshold_warning_messages: float = Field(
-        100_000, gt=0, description="Messages not yet counted that are a lag worth a warning."
+        100_000,
+        gt=0,
+        description="Messages not yet counted, by all processes of the model together, above which `ModelIngestLag` is "
+        "a warning.",
     )
     kafka_lag_threshold_critical_messages: float = Field(1_000_000, gt=0, description="The same as a critical alert.")
 

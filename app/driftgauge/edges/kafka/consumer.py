@@ -112,9 +112,12 @@ class KafkaConsumer:
 
     def _take(self, messages: Sequence[Any]) -> None:
         """Append the rows of messages; those of a partition that is taken away meanwhile are left to its next owner."""
-        for failed in (message for message in messages if message.error()):
-            self._noticed(failed.error())
-        good = [message for message in messages if not message.error()]
+        good = []
+        for message in messages:
+            if error := message.error():
+                self._noticed(error)
+            else:
+                good.append(message)
         if good:
             self._problems.resolve(PROBLEM)
             self._update(messages=self._facts.messages + len(good))
