@@ -203,7 +203,6 @@ def _report(kafka: Broker, baseline: Path, state: Path, *more: str) -> dict[str,
     [
         (["--topic", "t"], "no brokers: give --brokers"),
         (["--brokers", "127.0.0.1:9"], "no topic: give --topic"),
-        (["--brokers", "127.0.0.1:9", "--topic", "t"], "give a folder for windows, counters and read positions"),
         (["--brokers", "127.0.0.1:9", "--topic", "t", "--format", "xml"], "kafka_format"),
     ],
 )

@@ -20,7 +20,6 @@ from driftgauge.process.server import Server
 from driftgauge.process.tls import certificate_of
 from driftgauge.process.trial import check_application, reset_state
 from driftgauge.settings.options import Settings, load
-from driftgauge.settings.server import IN_MEMORY
 
 
 def run(started: Started, model: str | None) -> None:
@@ -41,8 +40,6 @@ def _check(settings: Settings) -> None:
     certificate_of(settings)
     client_library()
     kafka_options(settings).config()
-    if settings.state_folder is None and settings.state_dir != IN_MEMORY:
-        raise SettingsError("give a folder for windows, counters and read positions: --state-dir FOLDER (or `memory`)")
     if settings.workers > 1:
         raise SettingsError(
             "consume is one process: start several with the same --group, and they share the partitions"
