@@ -79,9 +79,11 @@ async def status(request: Request) -> Response:
         features = selected(request.query_params, monitor.last.report).features or ()
         return RedirectResponse(f"../{page_address(features, asked)}", 307, negotiated(is_gzip=False))
     small = wants_gzip(request.headers.get("accept-encoding"))
-    problems, state = await monitoring.state(model)
+    # At once: each waits for a state that cannot be read.
+    (problems, state), facts, log = await asyncio.gather(
+        monitoring.state(model), monitoring.facts_of(model), monitoring.log_facts()
+    )
     selection = selected(request.query_params, monitor.last.report)
-    facts, log = await monitoring.facts_of(model), await monitoring.log_facts()
     news = await _news(model, since_of(request.query_params, monitor.last.report.evaluated_at))
     release = await release_summary(monitoring, model)
 
