@@ -13,15 +13,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.records import Decoded, IngestedRows, RefusedRecord
 
 from tests.e2e.processes import free_port
+from tests.e2e.programs import require
 
 TOPIC = "predictions"
 BROKER = Path(sys.executable).with_name("noida-db")
@@ -162,9 +163,8 @@ def send(address: str, topic: str, messages: Sequence[bytes], partitions: int, *
 @contextlib.contextmanager
 def broker(folder: Path) -> Iterator[Broker]:
     """Start a broker with its data in a folder, and end it."""
-    if not BROKER.exists():
-        pytest.skip("noida-db is not installed")
-    pytest.importorskip("confluent_kafka")
+    in_ci = os.environ.get("CI", "").lower() in {"true", "1"}
+    require(None if BROKER.exists() else "noida-db is not installed", in_ci=in_ci)
     own = Broker(folder, free_port())
     own.start()
     try:
@@ -177,7 +177,7 @@ def broker(folder: Path) -> Iterator[Broker]:
 @contextlib.contextmanager
 def mock_cluster() -> Iterator[str]:
     """Start the mock cluster of the client library inside this process; yields its address."""
-    library: Any = pytest.importorskip("confluent_kafka")
+    library: Any = import_module("confluent_kafka")
     own = library.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "ignored", "log_level": 0})
     yield ",".join(f"{one.host}:{one.port}" for one in own.list_topics(timeout=10).brokers.values())
     own.flush(1)

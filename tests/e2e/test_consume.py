@@ -207,7 +207,6 @@ def _report(kafka: Broker, baseline: Path, state: Path, *more: str) -> dict[str,
     ],
 )
 def test_what_is_missing_is_said(baseline: Path, arguments: Sequence[str], message: str) -> None:
-    pytest.importorskip("confluent_kafka")
     done = run("consume", "--baseline", str(baseline), *arguments)
     assert done.returncode == 2
     assert message in done.stderr

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,8 @@ def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_no
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Give a file system of a server that speaks S3, of which the environment says the address."""
-    server_of = pytest.importorskip("moto.server").ThreadedMotoServer
-    s3fs = pytest.importorskip("s3fs")
+    server_of = import_module("moto.server").ThreadedMotoServer
+    s3fs = import_module("s3fs")
     server = server_of(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.file_logs import Process, lines
 
 @pytest.fixture
 def storage() -> Iterator[Any]:
-    fsspec = pytest.importorskip("fsspec")
+    fsspec = import_module("fsspec")
     memory = fsspec.filesystem("memory")
     yield memory
     memory.rm("/bucket", recursive=True)

@@ -56,6 +56,5 @@ def test_a_renamed_file_keeps_its_identity_and_is_found_beside_its_source(tmp_pa
 
 
 def test_an_unknown_kind_of_storage_is_named() -> None:
-    pytest.importorskip("fsspec")
     with pytest.raises(SettingsError, match="nowhere://bucket"):
         source_of("nowhere://bucket/prefix")

@@ -50,7 +50,6 @@ class Process:
         decoder: MessageDecoder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        pytest.importorskip("confluent_kafka")
         shape = state_shape(small_baseline(), MonitorOptions())
         store = None if folder is None else Store.open(Slots(folder, KEY, shape))
         self.monitor = ColumnMonitor(
