@@ -54,6 +54,12 @@ def test_the_time_at_which_a_label_became_known_gives_its_lag(store: PredictionS
     assert tally.lags == [90.0]
 
 
+def test_a_label_that_was_known_before_its_prediction_has_no_negative_lag(store: PredictionStore) -> None:
+    truth = opened(store, ["a"])
+    tally = truth.add([GivenLabel(key_of("a"), 1.0, observed=NOW - 90_000_000)], AT)
+    assert tally.lags == [0.0]
+
+
 def test_the_same_again_changes_nothing_and_a_correction_replaces(store: PredictionStore) -> None:
     truth = opened(store, ["a", "b"])
     truth.add(labels(["a", "b"]), AT)

@@ -54,11 +54,12 @@ def writing(
     has_room: Callable[[], bool] = lambda: True,
     acknowledges: bool = False,
     errors: list[Exception] | None = None,
+    clock: Callable[[], float] = lambda: NOW / 1e6 + 1.5,
 ) -> Iterator[PredictionWriter]:
     writer = PredictionWriter(
         database,
         queue_rows=queue_rows,
-        clock=lambda: NOW / 1e6 + 1.5,
+        clock=clock,
         failed=(errors if errors is not None else []).append,
         has_room=has_room,
         acknowledges=acknowledges,
@@ -92,6 +93,13 @@ def test_rows_are_written_behind(database: Failing) -> None:
     assert (counts.written_rows, counts.drops) == (60, {})
     assert counts.lags == [pytest.approx(1.5)] * 60
     assert writer.queued_rows == 0
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_lag(database: Failing) -> None:
+    counts = Counted()
+    with writing(database, clock=lambda: NOW / 1e6 - 60.0) as writer:
+        writer.put(recorder(counts), answers(["a", "b"]))
+    assert counts.lags == [0.0, 0.0]
 
 
 def test_a_put_does_not_wait_for_the_database(database: Failing) -> None:

@@ -330,7 +330,8 @@ def _parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _lag(stored: KnownLabel | None) -> float | None:
-    return None if stored is None or stored.time is None else (stored.observed - stored.time) / MICROSECONDS
+    """Return the seconds from a prediction until its label was known; 0 if that time is before the prediction."""
+    return None if stored is None or stored.time is None else max(0.0, (stored.observed - stored.time) / MICROSECONDS)
 
 
 def _micro(seconds: float) -> int:

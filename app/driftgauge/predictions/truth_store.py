@@ -275,7 +275,7 @@ class TruthStore:
             time, value, observed, score, predicted, seq, _ = table[table[:, 6] == version].T
             model = self._known[version]
             answered = predicted if model.classes else score
-            lag = (observed - time) / MICROSECONDS
+            lag = np.maximum(observed - time, 0.0) / MICROSECONDS
             given = self._probabilities(model, seq.astype(np.int64), value)
             result.append(TruthRows(model, time / MICROSECONDS, score, answered, value, lag, None, given))
         return result

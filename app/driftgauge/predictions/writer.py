@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
+import numpy as np
+
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import PredictionLogAway, Reason
 from driftgauge.predictions.recorder import Answers, ModelRecorder, merged
@@ -267,6 +269,6 @@ class PredictionWriter:
 
 
 def _lags(rows: LoggedRows, now: float) -> FloatArray:
-    """Return how long after its arrival each row was written, in seconds."""
-    lags: FloatArray = now - rows.arrival / 1e6
+    """Return how long after its arrival each row was written, in seconds; 0 where a clock was set back."""
+    lags: FloatArray = np.maximum(now - rows.arrival / 1e6, 0.0)
     return lags
