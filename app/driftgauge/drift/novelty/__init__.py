@@ -1,0 +1,1 @@
+"""Row novelty: how unlike the reference a single row is."""
