@@ -298,6 +298,10 @@ class BaselineError(DriftgaugeError, ValueError):
     """A baseline cannot be built or read; the message says what to do."""
 
 
+class ConstraintsError(DriftgaugeError, ValueError):
+    """Constraints that cannot hold, or a file of them that cannot be used."""
+
+
 class TableError(DriftgaugeError, ValueError):
     """A table cannot be used; the message says what to do."""
 

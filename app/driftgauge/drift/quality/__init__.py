@@ -1,0 +1,1 @@
+"""Data quality: constraints on the rows, and which rows violate them."""
