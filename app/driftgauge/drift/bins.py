@@ -150,7 +150,7 @@ def _near_cut(ranked: Sequence[int], kept: int) -> int:
     return near if near > 0.6 * alike else 0
 
 
-def reference_counts(bins: Bins, counts: IntArray, singletons: int) -> FloatArray:
+def reference_counts(bins: Bins, counts: IntArray | FloatArray, singletons: int) -> FloatArray:
     """Return the reference's rows in each bin, with the expected rows of `unseen`.
 
     `counts` has shape [len(bins.names)]. The reference's own `unseen` is empty by construction, so its

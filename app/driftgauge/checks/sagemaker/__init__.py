@@ -1,0 +1,1 @@
+"""The files of SageMaker's model monitor, read as a baseline and written from a check."""
