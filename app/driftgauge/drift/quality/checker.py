@@ -1,0 +1,206 @@
+"""Checks windows of rows against constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from driftgauge.drift.bins import UNSEEN, FloatArray, IntArray
+from driftgauge.drift.quality.constraints import Constraints
+from driftgauge.drift.quality.duplicates import row_hashes
+from driftgauge.drift.quality.items import Item, items_of, unchecked_domains
+from driftgauge.drift.quality.report import DUPLICATES, ConstraintVerdict, Example, QualityReport, limits
+from driftgauge.drift.quality.significance import evidence, share_bound, threshold_log10
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.rule import Severity
+from driftgauge.drift.windows.window import Rows, Window
+
+EXAMPLES: Final = 3
+"""Rows that a verdict names."""
+UNKNOWN_VALUE: Final = "a value that the reference does not have"
+
+
+@dataclass(frozen=True)
+class QualityOptions:
+    """Which columns are checked, and what is shown of them."""
+
+    ignored: frozenset[str] = frozenset()
+    """Columns that are not checked."""
+    silent: frozenset[str] = frozenset()
+    """Columns whose severity is at most info."""
+    redacted: frozenset[str] = frozenset()
+    """Columns of which no value is shown."""
+    has_examples: bool = True
+    """Whether values are shown at all."""
+
+    @classmethod
+    def of(cls, policy: Policy, redacted: Collection[str] = (), *, has_examples: bool = True) -> QualityOptions:
+        """Return the options of a policy."""
+        silent = frozenset(name for name, own in policy.columns.items() if not own.alert)
+        return cls(frozenset(policy.ignored), silent, frozenset(redacted), has_examples)
+
+
+class Checker:
+    """Checks windows against constraints; it keeps nothing between two calls."""
+
+    def __init__(self, baseline: Baseline, constraints: Constraints, options: QualityOptions | None = None) -> None:
+        """Check the columns of a baseline; constraints on other columns are not checked here."""
+        self.baseline: Final = baseline
+        self.constraints: Final = constraints
+        self.options: Final = options or QualityOptions()
+        self.items: Final = tuple(
+            item for item in items_of(constraints, baseline) if item.name not in self.options.ignored
+        )
+        self.has_duplicates: Final = constraints.duplicates < 1.0
+        self._features: Final = np.array([name not in RESERVED for name in baseline.names])
+
+    def __len__(self) -> int:
+        """Return how many constraints are checked."""
+        return len(self.items) + self.has_duplicates
+
+    @cached_property
+    def allowed(self) -> FloatArray:
+        """Share of rows that may violate each constraint, shape [constraints]."""
+        rows = [self.constraints.duplicates] * self.has_duplicates
+        return np.array([*(item.allowed for item in self.items), *rows])
+
+    @cached_property
+    def _tau(self) -> FloatArray:
+        return self._of_constraints(self.baseline.tau)
+
+    def _of_constraints(self, columns: FloatArray) -> FloatArray:
+        """Return the number of each constraint's column, shape [constraints]; 1 for one on whole rows."""
+        return np.array([*(columns[item.index] for item in self.items), *[1.0] * self.has_duplicates])
+
+    @cached_property
+    def _expected(self) -> FloatArray:
+        """Share of violations that is expected at most, shape [constraints]."""
+        known = np.array([item.reference for item in self.items])
+        rows = np.array([item.rows for item in self.items], dtype=np.float64)
+        bound = share_bound(known, rows, self._tau[: len(self.items)])
+        expected: FloatArray = np.maximum(np.append(bound, [0.0] * self.has_duplicates), self.allowed)
+        return expected
+
+    def violations(self, window: Window) -> FloatArray:
+        """Return how many rows of a window violate each constraint, shape [constraints].
+
+        NaN where the window does not have the rows themselves, and bins do not tell.
+        """
+        found = np.full(len(self), np.nan)
+        for place, item in enumerate(self.items):
+            if item.is_binned:
+                found[place] = window.counts[item.index, list(item.codes)].sum()
+            elif window.sample is not None:
+                found[place] = np.count_nonzero(item.violated(window.sample.by_column[item.index]))
+        if self.has_duplicates and window.sample is not None:
+            found[-1] = window.rows - self._distinct(window.sample)
+        return found
+
+    def _distinct(self, rows: Rows) -> int:
+        return len(np.unique(row_hashes(rows.values[:, self._features]))) if len(rows) else 0
+
+    def report(
+        self, windows: Sequence[Window], false_alarm_rows: float, tau: FloatArray | None = None
+    ) -> QualityReport:
+        """Return what windows say; verdicts rest on sliding windows.
+
+        `false_alarm_rows` are those between two false alarms on average. `tau` (shape [columns]) are the
+        autocorrelation times in force, by default those of the reference.
+        """
+        found = {window.name: self.violations(window) for window in windows}
+        sliding = [window for window in windows if window.capacity is not None]
+        limit = threshold_log10(false_alarm_rows, len(self) * len(sliding))
+        own_tau = self._tau.copy()
+        if tau is not None:
+            own_tau[: len(self.items)] = np.maximum(
+                tau[[item.index for item in self.items]], own_tau[: len(self.items)]
+            )
+        weights = {w.name: evidence(found[w.name], float(w.rows), self._expected, own_tau) for w in sliding}
+        ratios = {w.name: found[w.name] / w.rows if w.rows else np.full(len(self), np.nan) for w in windows}
+        verdicts = tuple(self._verdict(place, sliding, found, weights, limit) for place in range(len(self)))
+        return QualityReport(self.constraints, self.items, verdicts, ratios, limit, tuple(self._notes()))
+
+    def _verdict(
+        self,
+        place: int,
+        windows: Sequence[Window],
+        found: Mapping[str, FloatArray],
+        weights: Mapping[str, FloatArray],
+        limit: float,
+    ) -> ConstraintVerdict:
+        significant = [own for own in windows if weights[own.name][place] >= limit]
+        window = max(
+            significant or windows,
+            key=lambda own: (found[own.name][place] / max(1, own.rows), weights[own.name][place], own.rows),
+        )
+        item = self.items[place] if place < len(self.items) else None
+        violations, weight = int(found[window.name][place]), float(weights[window.name][place])
+        allowed = float(self.allowed[place])
+        thresholds = limits(allowed, self.constraints)
+        ratio = violations / window.rows if window.rows else 0.0
+        severity: Severity | None = None
+        if weight >= limit:
+            severity = next((own for own in ("critical", "warning") if ratio >= thresholds[own]), "info")
+            if item is not None and item.name in self.options.silent:
+                severity = "info"
+        examples = self._examples(item, window) if severity and item else ()
+        return ConstraintVerdict(
+            feature=None if item is None else item.name,
+            constraint=DUPLICATES if item is None else item.kind,
+            severity=severity,
+            window=window.name,
+            rows=window.rows,
+            violations=violations,
+            allowed=allowed,
+            thresholds=thresholds,
+            evidence_log10=weight,
+            reason=self._reason(item, violations, window, examples),
+            examples=examples,
+        )
+
+    def _reason(self, item: Item | None, violations: int, window: Window, examples: Sequence[Example]) -> str:
+        share = f"{violations:,} of the last {window.rows:,} rows"
+        if item is None:
+            allowed = f"{self.constraints.duplicates:.4g}"
+            return f"{share} are equal to an earlier one; a share of {allowed} is allowed."
+        column = self.constraints.column(item.name)
+        what = "" if column is None else item.violation_in_words(column)
+        allowed = f"; a share of {item.allowed:.4g} is allowed" if item.allowed else ""
+        said = f"{item.name}: {share} are {what}{allowed}."
+        shown = ", ".join(f"{own.value:.6g}" if isinstance(own.value, float) else own.value for own in examples)
+        return f"{said} Examples: {shown}." if shown else said
+
+    def _examples(self, item: Item, window: Window) -> tuple[Example, ...]:
+        """Return the newest rows that violate a constraint, each value once."""
+        rows, options = window.sample, self.options
+        if rows is None or not options.has_examples or item.name in options.redacted or item.kind == "completeness":
+            return ()
+        if item.is_binned:
+            codes: IntArray = np.flatnonzero(np.isin(rows.codes[:, item.index], item.codes))
+        else:
+            codes = np.flatnonzero(item.violated(rows.by_column[item.index]))
+        found: dict[float | str, Example] = {}
+        for row in codes[::-1][: 50 * EXAMPLES].tolist():
+            value = self._value(item, rows, row)
+            found.setdefault(value, Example(value, float(rows.at[row])))
+            if len(found) == EXAMPLES:
+                break
+        return tuple(found.values())
+
+    def _value(self, item: Item, rows: Rows, row: int) -> float | str:
+        if not item.is_binned:
+            return float(rows.values[row, item.index])
+        bins, code = self.baseline.bins[item.index], int(rows.codes[row, item.index])
+        return UNKNOWN_VALUE if code == bins.special.get(UNSEEN) else bins.names[code]
+
+    def _notes(self) -> list[str]:
+        return [
+            f"{name}: its domain has values that the baseline does not know, so other new values are not counted; "
+            "build the baseline again with rows that have them"
+            for name in unchecked_domains(self.constraints, self.baseline)
+        ]

@@ -1,0 +1,45 @@
+"""Evidence that more rows violate a constraint than in the reference, within a budget of false alarms.
+
+Evidence is the negative logarithm of a binomial tail: how rarely a window would hold so many violations if the share
+were that of the reference. With a threshold of 2 A C, for C constraints in all windows, a row at random is the last of
+a window with false evidence with probability 1 / (2 A) at most. So at least A rows pass on average until a false
+alarm, however often the windows are looked at (the union bound; Markov's inequality).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from scipy.special import betainc, betaincinv
+
+from driftgauge.drift.bins import FloatArray
+
+BOUND_LEVEL: Final = 1e-4
+"""Probability that the reference's true share lies above its bound (Clopper and Pearson)."""
+LEAST_TAIL: Final = 1e-300
+"""Smallest tail that is told apart; evidence is at most 300."""
+
+
+def share_bound(violations: FloatArray, rows: FloatArray, tau: FloatArray) -> FloatArray:
+    """Return the upper confidence bound of a share that so many rows of a reference have; all of shape [constraints].
+
+    `tau` are the autocorrelation times: a reference holds rows / tau independent ones.
+    """
+    known, total = violations / tau, np.maximum(rows / tau, 1.0)
+    bound = betaincinv(known + 1.0, np.maximum(total - known, 1e-9), 1.0 - BOUND_LEVEL)
+    return np.minimum(np.where(violations >= rows, 1.0, bound), 1.0)
+
+
+def evidence(violations: FloatArray, rows: float, expected: FloatArray, tau: FloatArray) -> FloatArray:
+    """Return the evidence of windows of so many rows, shape [constraints] as each argument but `rows`."""
+    found, total = violations / tau, np.maximum(rows / tau, violations / tau)
+    with np.errstate(invalid="ignore"):
+        tail = betainc(np.maximum(found, 1e-9), total - found + 1.0, np.clip(expected, 0.0, 1.0))
+    values: FloatArray = -np.log10(np.maximum(np.where(found > 0.0, tail, 1.0), LEAST_TAIL))
+    return np.maximum(values, 0.0)
+
+
+def threshold_log10(false_alarm_rows: float, constraints: int) -> float:
+    """Return the evidence from which so many constraints in all windows together are significant."""
+    return float(np.log10(2.0 * false_alarm_rows * max(1, constraints)))
