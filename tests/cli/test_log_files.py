@@ -24,6 +24,9 @@ KINDS = (
 VALUES = np.array([[0.5, 0, 3, 123_456_789_012], [np.nan, 4, np.nan, np.nan], [1.5, 1, 0, 7]])
 
 
+GIVEN = np.array([[0.5, 0.25, 0.25], [np.nan] * 3, [0.0, 1.0, 0.0]])
+
+
 def read(folder: Path, *own: LoggedModel) -> PredictionBatch:
     """Return the predictions of versions that have these features, three of each."""
     store = PredictionStore.open(folder)
@@ -95,3 +98,21 @@ def test_predictions_of_a_version_that_came_later_are_left_out(tmp_path: Path) -
     table, count = written(read(tmp_path, old, new), old)
     assert count == 3
     assert set(table["model_version"].to_pylist()) == {"1"}
+
+
+def test_probabilities_have_a_column_for_each_class_of_all_versions(tmp_path: Path) -> None:
+    old = replace(model(features=2), classes=("a", "b", "c"))
+    new = replace(model(version="2", features=1), classes=("c", "d", "a"))
+    batch = replace(read(tmp_path, old, new), probabilities={1: GIVEN, 2: GIVEN[[1, 0, 2]]})
+    table, _ = written(batch, old, new)
+    own = {name: table[f"probability.{name}"].to_pylist() for name in "abcd"}
+    rows = dict(zip(table["prediction_id"].to_pylist(), zip(*own.values(), strict=True), strict=True))
+    assert rows["0.0"] == (0.5, 0.25, 0.25, None)
+    assert rows["0.1"] == (None, None, None, None)
+    assert rows["1.1"] == (0.25, None, 0.5, 0.25)
+    assert table["probability.a"].type == pa.float32()
+
+
+def test_two_classes_have_no_columns_of_probabilities(tmp_path: Path) -> None:
+    table, _ = written(read(tmp_path, model()), model())
+    assert not [name for name in table.column_names if name.startswith("probability")]

@@ -15,6 +15,8 @@ from driftgauge.predictions.database import reading
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.label_store import LabelStore
 from driftgauge.predictions.labels import GivenLabel
+from driftgauge.predictions.pages import read_page
+from driftgauge.predictions.reader import Selection
 from driftgauge.predictions.recorder import Kept, ModelRecorder, merged
 from driftgauge.predictions.retention import Limits, retain, used_bytes
 from driftgauge.predictions.rows import MICROSECONDS, LoggedModel, LoggedRows
@@ -105,6 +107,36 @@ def test_probabilities_outlive_the_chunks_that_are_moved_into_files_and_go_with_
     retain(store.engine, Limits(86_400.0, 1 << 40), AT + 3 * 86_400.0)
     assert kept(store) == 0
     assert used_bytes(store.engine) <= before
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_readings_have_them_by_class_where_they_are_known(store: PredictionStore, *, is_compacted: bool) -> None:
+    given = probable(5)
+    written(store, ["a", "b", "c", "d", "e"], given)
+    written(store, ["f"], None)
+    two = store.register(model(version="2"))
+    store.write([rows(two, ["g"], at=NOW + MICROSECONDS)])
+    while is_compacted and compact(store.engine, AT + 3 * 86_400.0):
+        pass
+    page = read_page(store, Selection("m"), 100, with_labels=False)
+    found = {own["prediction_id"]: own["probabilities"] for own in page.predictions}
+    assert (found.pop("f"), found.pop("g")) == (None, None)
+    single = given.astype(np.float32).astype(np.float64).tolist()
+    assert found == {id_: dict(zip("abc", single[row], strict=True)) for row, id_ in enumerate("abcde")}
+
+
+def test_readings_do_not_read_them_unasked(store: PredictionStore) -> None:
+    written(store, ["a"], probable(1))
+    (batch,) = store.read(Selection("m"))
+    assert batch.probabilities == {}
+
+
+def test_batches_of_calls_with_and_without_them_are_merged() -> None:
+    given = probable(2)
+    batches = [answers(["x"]), replace(answers(["y", "z"]), probabilities=given)]
+    found = ModelRecorder(SEVERAL, Kept((0, 1, 2)), Counted()).prepared(1, merged(batches)).probabilities
+    assert found is not None
+    assert np.array_equal(found, [[np.nan] * 3, *given], equal_nan=True)
 
 
 def test_newer_probabilities_are_kept(store: PredictionStore) -> None:

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from driftgauge import create_baseline
 from driftgauge.drift.bins import FloatArray
+from driftgauge.predictions.description import described
 from driftgauge.predictions.ids import is_sampled, key_of
 from driftgauge.predictions.recorder import Kept, ModelRecorder, merged
 from driftgauge.predictions.rows import LoggedModel
@@ -52,7 +54,7 @@ def test_a_regression_has_no_class() -> None:
 def test_the_class_may_be_a_code_among_the_columns() -> None:
     given = answers(["a", "b", "c"], labels=[])
     given.columns[:, 3] = [1.0, 2.0, math.nan]  # there are two classes; code 2 is that of others
-    rows = _recorder(kept=Kept((0, 1, 2), class_column=3)).prepared(1, given)
+    rows = _recorder(kept=Kept((0, 1, 2), class_column=3, class_places=(0.0, 1.0))).prepared(1, given)
     assert np.array_equal(rows.predictions, [1.0, np.nan, np.nan], equal_nan=True)
 
 
@@ -120,3 +122,13 @@ def test_each_row_has_the_caller_of_its_request() -> None:
     sampled = [id_ for id_ in map(str, range(50)) if is_sampled(key_of(id_), 0.5)]
     many = replace(answers([str(number) for number in range(50)]), callers=["billing"])
     assert _recorder(sample=0.5).prepared(1, many).callers == ["billing"] * len(sampled)
+
+
+def test_an_unsaid_class_is_found_by_its_name_where_classes_have_another_order_than_the_baseline() -> None:
+    table = {"age": [1.0, 2.0, 3.0] * 100, "prediction_class": ["often"] * 200 + ["seldom"] * 100}
+    baseline = create_baseline(table)
+    own = described(baseline, "m", "1", "multiclass", classes=("seldom", "never", "often"))
+    codes = baseline.columns[1].bins.encode(["often", "seldom", "other one", None])
+    given = replace(answers(["a", "b", "c", "d"], labels=()), columns=np.column_stack([np.ones(4), codes]))
+    found = ModelRecorder(own.model, own.kept, Counted()).prepared(1, given).predictions
+    assert np.array_equal(found, [2.0, 0.0, np.nan, np.nan], equal_nan=True)

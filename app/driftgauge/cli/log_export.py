@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
@@ -46,7 +46,7 @@ def export(
 
     The file appears when it is whole. Rows that a server writes meanwhile do no harm.
     """
-    batches = store.read(selection)
+    batches = store.read(replace(selection, with_probabilities=True))
     first = next(batches, None)
     if first is None:
         raise PredictionLogError(f"the log has no such predictions of {selection.model}")

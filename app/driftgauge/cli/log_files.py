@@ -10,8 +10,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from driftgauge.drift.bins import FloatArray
+from driftgauge.predictions.class_probabilities import are_kept
 from driftgauge.predictions.joined_labels import NO_TRUTH, JoinedTruth
-from driftgauge.predictions.records import feature_columns, predicted, records
+from driftgauge.predictions.records import class_names, feature_columns, predicted, records
 from driftgauge.predictions.rows import MICROSECONDS, SOURCES, ClassLabel, LoggedFeature, LoggedModel, PredictionBatch
 
 GROUP_ROWS: Final = 65_536
@@ -72,7 +74,11 @@ class ParquetFile:
         self._outcomes = tuple(outcomes) if with_labels else ()
         answer = _answer_type(versions)
         truth = {"label": answer, "observed_at": _TIME} if with_labels else {}
-        fixed = {**_FIXED, "prediction": answer, **truth, **{f"outcome.{own}": pa.float64() for own in self._outcomes}}
+        classes = _probable_classes(versions)
+        self._probabilities = {name: f"probability.{name}" for name in classes}
+        others = {name: pa.float32() for name in self._probabilities.values()}
+        others |= {f"outcome.{own}": pa.float64() for own in self._outcomes}
+        fixed = {**_FIXED, "prediction": answer, **truth, **others}
         self._features = _feature_types(versions)
         self._names = {name: f"feature.{name}" if name in fixed else name for name in self._features}
         of_features = {self._names[name]: kind for name, kind in self._features.items()}
@@ -115,6 +121,7 @@ class ParquetFile:
             "caller": batch.callers,
             "prediction": self._answers(predicted(batch)),
             **self._feature_cells(batch),
+            **self._probability_cells(batch),
         }
         if truths is not None:
             found = [truths.get(seq, NO_TRUTH) for seq in batch.seq.tolist()]
@@ -123,7 +130,7 @@ class ParquetFile:
                 "observed_at": [own.observed for own in found],
                 **{f"outcome.{name}": [own.outcomes.get(name) for own in found] for name in self._outcomes},
             }
-        return pa.table({own.name: pa.array(columns[own.name], own.type) for own in self._schema}, self._schema)
+        return pa.table({own.name: _array(columns[own.name], own.type) for own in self._schema}, self._schema)
 
     def _answers(self, answers: Sequence[ClassLabel | None]) -> Sequence[Any]:
         """Return classes as their column takes them: versions with classes of different types have text."""
@@ -141,6 +148,28 @@ class ParquetFile:
                 for row, value in zip(rows, column, strict=True):
                     own[row] = str(value) if is_text and value is not None else value
         return {self._names[name]: column for name, column in cells.items()}
+
+    def _probability_cells(self, batch: PredictionBatch) -> dict[str, FloatArray]:
+        """Return the probability of each class; NaN, which Parquet has as null, where it is not known."""
+        cells = {name: np.full(len(batch), np.nan) for name in self._probabilities}
+        for version, values in batch.probabilities.items():
+            for name, column in zip(class_names(batch.models[version]), values.T, strict=True):
+                if name in cells:
+                    cells[name][batch.rows_of(version)] = column
+        return {self._probabilities[name]: column for name, column in cells.items()}
+
+
+def _probable_classes(versions: Sequence[LoggedModel]) -> list[str]:
+    """Return the classes whose probabilities are kept, of all versions."""
+    several = (own for own in versions if are_kept(len(own.classes)))
+    return list(dict.fromkeys(name for own in several for name in class_names(own)))
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Return a column, in which NaN of an array is null."""
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        return pa.array(values, kind, from_pandas=True)
+    return pa.array(values, kind)
 
 
 def _answer_type(versions: Sequence[LoggedModel]) -> pa.DataType:

@@ -16,6 +16,7 @@ from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused, SettingsError
 from driftgauge.library.ids import prediction_ids
+from driftgauge.library.probabilities import probabilities_of, require_rows
 from driftgauge.library.session import Opened, Session
 from driftgauge.library.source import WatchedSource, watched_source
 from driftgauge.library.times import event_times
@@ -116,34 +117,50 @@ class Monitor:
     # ------------------------------------------------------------ rows
 
     def observe(
-        self, rows: Any, *, prediction: Any = None, prediction_class: Any = None, at: Any = None, ids: Any = None
+        self,
+        rows: Any,
+        *,
+        prediction: Any = None,
+        prediction_class: Any = None,
+        probabilities: Any = None,
+        at: Any = None,
+        ids: Any = None,
     ) -> None:
         """Count rows and their predictions: all rows of a call, or none.
 
         `rows` is a dict by name, a list of dicts, an array ([columns] or [n, columns] in the baseline's order) or a
         DataFrame. `prediction` is the score of the row, or one for each row: a probability, or the value of a
-        regression; `prediction_class` the class, if the baseline has classes. `at` are the rows' own times, if they
-        have some. Missing values are None or NaN. `ids` are their prediction ids, a text or one for each row: with a
-        state folder or `prediction_log_url`, rows that have ids are kept in the prediction log, where ground truth
-        finds them.
+        regression; `prediction_class` the class, if the baseline has classes. `probabilities` are those of several
+        classes, by class, such as `dict(zip(model.classes_, model.predict_proba(rows).T))`, or as an array in the order
+        of a bundle's classes; left out, `prediction` is the largest one, and `prediction_class` its class. `at` are the
+        rows' own times, if they have some. Missing values are None or NaN. `ids` are their prediction ids, a text or
+        one for each row: with a state folder or `prediction_log_url`, rows that have ids are kept in the prediction
+        log, where ground truth finds them.
 
         Rows that do not fit are counted by reason, and raised as `Refused` with `on_error="raise"`.
         """
         try:
             opened = self._session.opened or self._session.current()
             texts = None if ids is None else prediction_ids(ids)
-            if at is None:
+            given = None
+            if probabilities is not None:
+                given = probabilities_of(probabilities, self._source.classes or None)
+                prediction = given.score if prediction is None else prediction
+                prediction_class = given.predicted if prediction_class is None else prediction_class
+            if at is None and given is None:
                 values = self._rows.row(rows, prediction, prediction_class)
                 if values is not None:
                     now = self._clock()
                     if texts is not None:
-                        opened.keep(values[np.newaxis].copy(), now, None, texts)
+                        opened.keep(values[np.newaxis].copy(), now, None, texts, prediction_class)
                     opened.observe_row(values, now)
                     return
             columns = self._rows.read(rows, prediction, prediction_class)
             now, event = self._clock(), event_times(at, len(columns))
+            if given is not None:
+                require_rows(given, len(columns))
             if texts is not None:
-                opened.keep(columns, now, event, texts)
+                opened.keep(columns, now, event, texts, prediction_class, given)
             opened.observe(columns, now, event)
         except Exception as error:
             self._failed(error)

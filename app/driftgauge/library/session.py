@@ -17,16 +17,18 @@ import numpy as np
 
 from driftgauge.composition.monitoring import compose_library
 from driftgauge.composition.watched import WatchedModel
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import FloatArray, category_name
 from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.edges.formats.label_values import LabelValues, OutcomeValues
 from driftgauge.edges.formats.labels import TruthDecoder
+from driftgauge.edges.formats.rows.columns import column_of
 from driftgauge.edges.http.labels import given_labels, label_counts
 from driftgauge.edges.http.monitoring import Monitoring
 from driftgauge.errors import Reason, Refused
 from driftgauge.library.background import Background
 from driftgauge.library.ids import require_one_each
 from driftgauge.library.logs import standard_log
+from driftgauge.library.probabilities import ClassLabel, GivenProbabilities, name_of
 from driftgauge.library.source import WatchedSource
 from driftgauge.library.truth import truth_rows
 from driftgauge.metrics.series import LIBRARY, PREDICTIONS, SCORE
@@ -56,6 +58,8 @@ class Opened:
         self.observe_row: Final = RowObserver(self.monitor, LIBRARY, self._score).observe
         self.background: Final = Background(monitoring)
         own = monitoring.model()
+        self._classes = own.logged.model.classes
+        self._class_of: Final = {category_name(label): label for label in self._classes}
         self._log = None if monitoring.predictions is None else own.way_into(monitoring.predictions)
         monitoring.start()
 
@@ -69,9 +73,18 @@ class Opened:
                 scores = columns[:, self._score]
                 counters.observe(SCORE, scores[np.isfinite(scores)])
 
-    def keep(self, columns: FloatArray, arrival: float, event: FloatArray | None, ids: Sequence[str]) -> None:
+    def keep(
+        self,
+        columns: FloatArray,
+        arrival: float,
+        event: FloatArray | None,
+        ids: Sequence[str],
+        predicted: Any = None,
+        given: GivenProbabilities | None = None,
+    ) -> None:
         """Put rows in line for the prediction log, if there is one; Refused for another number of ids than of rows."""
         require_one_each(ids, len(columns))
+        probabilities = given.of(self._classes) if given is not None and len(self._classes) > 2 else None
         if self._log is None:
             return
         scores = np.full(len(columns), np.nan) if self._score is None else columns[:, self._score]
@@ -84,9 +97,18 @@ class Opened:
                 arrival=np.full(len(columns), arrival),
                 event=event,
                 ids=ids,
-                labels=(),
+                labels=self._labels(predicted, len(columns)),
+                probabilities=probabilities,
             )
         )
+
+    def _labels(self, predicted: Any, rows: int) -> Sequence[ClassLabel | None]:
+        """Return the predicted classes that the model has, None for others; empty if none are given."""
+        if predicted is None or not self._classes:
+            return ()
+        values = column_of(predicted)
+        found = np.asarray(values, dtype=object).reshape(-1).tolist()
+        return [self._class_of.get(name_of(value)) for value in found] if len(found) == rows else ()
 
     def label(self, ids: Any, labels: Any, at: Any, outcomes: Mapping[str, Any] | None) -> dict[str, int]:
         """Store ground truth, and return what became of it; see `Monitor.label`."""

@@ -46,7 +46,7 @@ class WatchedSource:
     held_out: HeldOut | None = None
     """What a bundle keeps of its held-out rows."""
     classes: tuple[Label, ...] | None = None
-    """The classes of a bundle of two, whose baseline does not name them; by default those of the baseline."""
+    """The classes of a bundle in the order of its model's probabilities; None for those that a baseline knows."""
     truth: BundleTruth = field(default_factory=BundleTruth)
     """What a bundle knows of the truth."""
 
@@ -62,10 +62,9 @@ def watched_source(
     task = "multiclass" if PREDICTION_CLASS in own.names else UNKNOWN_TASK
     found = WatchedSource(own, name or DEFAULT_NAME, version or DEFAULT_VERSION, task, given)
     if info is not None:
-        classes = None if PREDICTION_CLASS in own.names else tuple(info.classes)
         truth = truth_of(info, labels, held_out)
         names = (name or info.name, version or info.version)
-        found = WatchedSource(own, *names, info.task, given, held_out, classes, truth)
+        found = WatchedSource(own, *names, info.task, given, held_out, tuple(info.classes), truth)
     for what, text in (("name", found.name), ("version", found.version)):
         try:
             TypeAdapter(Name).validate_python(text)

@@ -1,22 +1,22 @@
-"""Reads the features of predictions by chunk: from the database, or from the Parquet file of a closed day."""
+"""Reads numbers of predictions by chunk: features, also from the Parquet file of a closed day, or probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Column, Connection, Engine, func, select
 
 from driftgauge.drift.bins import FloatArray, IntArray
 from driftgauge.predictions.database import days_folder
 from driftgauge.predictions.day_file import DayFile
-from driftgauge.predictions.packing import view
-from driftgauge.predictions.rows import LoggedModel
-from driftgauge.predictions.schema import chunks, day_files
+from driftgauge.predictions.packing import SINGLE_BYTES, view
+from driftgauge.predictions.schema import chunks, class_probabilities, day_files
 
 MOST_KEYS: Final = 500
 """Values in one query; SQLite takes a bounded number of parameters."""
@@ -27,14 +27,31 @@ HELD_BYTES: Final = 16 << 20
 QUERY_BYTES: Final = 8 << 20
 """Packed features of one query: a driver may hold its whole answer."""
 Packed = NDArray[np.floating[Any]]
-"""The features of a chunk, in single precision where that loses nothing."""
+"""The numbers of a chunk, in single precision where that loses nothing."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Which numbers of predictions are read, and where they are."""
+
+    chunk: Column[Any]
+    content: Column[Any]
+    rows: Column[Any] | None
+    """The number of rows of a chunk; None if all numbers are in single precision, and their size tells it."""
+    are_moved: bool
+    """Whether those of closed days are in files."""
+
+
+FEATURES: Final = Stored(chunks.c.chunk, chunks.c.features, chunks.c.rows, are_moved=True)
+PROBABILITIES: Final = Stored(class_probabilities.c.chunk, class_probabilities.c.content, None, are_moved=False)
 
 
 class ChunkReader:
-    """Features of rows by chunk and position; some chunks of the page before are held, in bounded memory."""
+    """Numbers of rows by chunk and position; some chunks of the page before are held, in bounded memory."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, stored: Stored = FEATURES) -> None:
         """Read for one reading of predictions, and close it in the end."""
+        self._stored: Final = stored
         self._folder: Final = days_folder(engine)
         self._held: dict[int, Packed] = {}
         self._files: dict[tuple[Any, ...], DayFile] = {}
@@ -47,18 +64,18 @@ class ChunkReader:
             self._files.popitem()[1].close()
 
     def read(
-        self, connection: Connection, wanted: Mapping[int, IntArray], known: Mapping[int, LoggedModel]
+        self, connection: Connection, wanted: Mapping[int, IntArray], widths: Mapping[int, int]
     ) -> Iterator[tuple[int, FloatArray]]:
-        """Yield features by chunk, of its rows at the wanted positions, without chunks that are lost.
+        """Yield numbers by chunk, of its rows at the wanted positions, without chunks that are lost.
 
-        `known` has the versions of the chunks. Only the wanted rows of a chunk outlive the reading of it, but for
-        HELD_BYTES of chunks that the next page may need.
+        `widths` are the numbers of a row of each chunk. Only the wanted rows of a chunk outlive the reading of it, but
+        for HELD_BYTES of chunks that the next page may need.
         """
         held, self._held, size = self._held, {}, 0
         missing = wanted.keys() - held.keys()
         for number, packed in chain(
             ((number, held[number]) for number in wanted if number in held),
-            _from_database(connection, sorted(missing), known),
+            _from_database(connection, self._stored, sorted(missing), widths),
         ):
             yield number, packed[wanted[number]].astype(np.float64)
             if number in missing:
@@ -67,7 +84,7 @@ class ChunkReader:
             if (size := size + packed.nbytes) <= HELD_BYTES:
                 self._held[number] = packed
         # After the database: a chunk that is moved between the two queries is then found in a file.
-        if missing:
+        if missing and self._stored.are_moved:
             yield from self._from_files(connection, {number: wanted[number] for number in sorted(missing)})
 
     def _from_files(self, connection: Connection, wanted: dict[int, IntArray]) -> Iterator[tuple[int, FloatArray]]:
@@ -107,22 +124,25 @@ class ChunkReader:
 
 
 def _from_database(
-    connection: Connection, numbers: Sequence[int], known: Mapping[int, LoggedModel]
+    connection: Connection, stored: Stored, numbers: Sequence[int], widths: Mapping[int, int]
 ) -> Iterator[tuple[int, Packed]]:
     """Yield those chunks that the database holds, about QUERY_BYTES of them at a time."""
-    for some in _of_few_bytes(connection, numbers):
-        for row in connection.execute(select(chunks).where(chunks.c.chunk.in_(some))):
-            yield row.chunk, view(row.features, row.rows, len(known[row.version].features))
+    columns = (stored.chunk, stored.content, *(() if stored.rows is None else (stored.rows,)))
+    for some in _of_few_bytes(connection, stored, numbers):
+        for number, content, *rows in connection.execute(select(*columns).where(stored.chunk.in_(some))):
+            width = widths[number]
+            count = rows[0] if rows else len(content) // (SINGLE_BYTES * max(width, 1))
+            yield number, view(content, count, width)
 
 
-def _of_few_bytes(connection: Connection, numbers: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the numbers of chunks in groups whose features fit in QUERY_BYTES together, or of one chunk."""
-    own = chunks.c
+def _of_few_bytes(connection: Connection, stored: Stored, numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the numbers of chunks in groups whose content fits in QUERY_BYTES together, or of one chunk."""
+    lengths = select(stored.chunk, func.length(stored.content)).order_by(stored.chunk)
     for first in range(0, len(numbers), MOST_KEYS):
-        query = select(own.chunk, func.length(own.features)).where(own.chunk.in_(numbers[first : first + MOST_KEYS]))
+        query = lengths.where(stored.chunk.in_(numbers[first : first + MOST_KEYS]))
         some: list[int] = []
         total = 0
-        for number, length in connection.execute(query.order_by(own.chunk)).all():
+        for number, length in connection.execute(query).all():
             if some and total + length > QUERY_BYTES:
                 yield some
                 some, total = [], 0

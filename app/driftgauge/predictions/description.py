@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from driftgauge.drift.bins import category_name
 from driftgauge.drift.reference.baseline import PREDICTION_CLASS, RESERVED, Baseline
 from driftgauge.predictions.recorder import Kept
 from driftgauge.predictions.rows import ClassLabel, LoggedFeature, LoggedModel
@@ -48,12 +51,14 @@ def described(
         columns.append(position)
         features.append(LoggedFeature(column.name, "hashed" if is_hashed else column.kind, tuple(names)))
     of_class = baseline.names.index(PREDICTION_CLASS) if PREDICTION_CLASS in baseline.names else None
-    if classes is None:
-        classes = () if of_class is None else baseline.columns[of_class].bins.categories
+    predicted = () if of_class is None else baseline.columns[of_class].bins.categories
+    classes = predicted if classes is None else classes
+    places = {category_name(label): float(place) for place, label in enumerate(classes)}
     kept = Kept(
         columns=tuple(columns),
         hashed=tuple(index for index, feature in enumerate(features) if feature.kind == "hashed"),
         secret=privacy.secret,
         class_column=of_class,
+        class_places=tuple(places.get(name, np.nan) for name in predicted),
     )
     return Described(LoggedModel(name, version, task, tuple(classes), tuple(features), baseline.hash), kept)

@@ -1,4 +1,4 @@
-"""Reads the features of pages of predictions, and ahead of them where their rows are scattered over many chunks."""
+"""Reads the numbers of pages of predictions, and ahead of them where their rows are scattered over many chunks."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.predictions.chunk_reader import ChunkReader
-from driftgauge.predictions.rows import LoggedModel
+from driftgauge.predictions.chunk_reader import FEATURES, ChunkReader, Stored
 
 AHEAD_BYTES: Final = 24 << 20
-"""Features that are read ahead."""
+"""Numbers that are read ahead."""
 SCATTERED: Final = 16
-"""Rows decoded for each row of a page from which on features are read ahead."""
+"""Rows decoded for each row of a page from which on numbers are read ahead."""
+Widths = Mapping[int, int]
+"""The numbers of a row by version."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the features of rows are: three arrays of shape [n]."""
+    """Where the numbers of rows are: three arrays of shape [n]."""
 
     version: IntArray
     chunk: IntArray
@@ -47,22 +48,22 @@ class Places:
 
 @dataclass(frozen=True)
 class _Ahead:
-    """Features of rows of one version, by their keys in ascending order."""
+    """Numbers of rows of one version, by their keys in ascending order."""
 
     keys: IntArray
     values: FloatArray
 
 
 class FeatureReader:
-    """The features of one page after another.
+    """The features of one page after another, or the probabilities.
 
     The rows of a page may lie in all chunks, if events came in any order. Then a page costs as much as the whole log,
     and all pages together would cost its square. So features of many more rows are read at once, in bounded memory.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, stored: Stored = FEATURES) -> None:
         """Read for one reading of predictions, and close it in the end."""
-        self._chunks: Final = ChunkReader(engine)
+        self._chunks: Final = ChunkReader(engine, stored)
         self._ahead: dict[int, _Ahead] = {}
         self._is_scattered = False
 
@@ -74,27 +75,28 @@ class FeatureReader:
         self,
         connection: Connection,
         page: Places,
-        known: Mapping[int, LoggedModel],
+        widths: Widths,
         following: Callable[[int], Places],
     ) -> Mapping[int, FloatArray]:
-        """Return the features of a page's rows by version, NaN where their chunk is lost.
+        """Return the numbers of a page's rows by version, NaN where their chunk is lost.
 
-        `known` has the versions; `following` gives the places of so many rows, of which the page's are the first.
+        Versions that are not in `widths` are left out. `following` gives the places of so many rows, of which the
+        page's are the first.
         """
         if self._is_scattered and not self._has(page):
-            self._read_ahead(connection, following(_most_rows(page, known)), known)
+            self._read_ahead(connection, following(_most_rows(page, widths)), widths)
         found: dict[int, FloatArray] = {}
-        missing = np.ones(len(page), dtype=np.bool_)
-        for number in np.unique(page.version).tolist():
+        missing = np.isin(page.version, list(widths))
+        for number in np.unique(page.version[missing]).tolist():
             where = np.flatnonzero(page.version == number)
-            found[number] = np.full((len(where), len(known[number].features)), np.nan)
+            found[number] = np.full((len(where), widths[number]), np.nan)
             if (ahead := self._ahead.get(number)) is not None:
                 index, is_there = _find(ahead.keys, page.keys[where])
                 found[number][is_there] = ahead.values[index[is_there]]
                 missing[where[is_there]] = False
         if missing.any():
             decoded = self._chunks.decoded
-            self._fill(connection, page, np.flatnonzero(missing), known, found)
+            self._fill(connection, page, np.flatnonzero(missing), widths, found)
             self._is_scattered |= self._chunks.decoded - decoded > SCATTERED * len(page)
         return found
 
@@ -102,18 +104,18 @@ class FeatureReader:
         """Return whether some of a page's rows were read ahead: rows that came meanwhile are read by themselves."""
         return any(bool(_find(own.keys, page.keys)[1].any()) for own in self._ahead.values())
 
-    def _read_ahead(self, connection: Connection, places: Places, known: Mapping[int, LoggedModel]) -> None:
+    def _read_ahead(self, connection: Connection, places: Places, widths: Widths) -> None:
         self._ahead = {}
-        places = places.at(np.flatnonzero(np.isin(places.version, list(known))))
+        places = places.at(np.flatnonzero(np.isin(places.version, list(widths))))
         places = places.at(np.argsort(places.keys))
         found = {
-            number: np.full((int(count), len(known[number].features)), np.nan)
+            number: np.full((int(count), widths[number]), np.nan)
             for number, count in zip(
                 *map(np.ndarray.tolist, np.unique(places.version, return_counts=True)), strict=True
             )
         }
         decoded = self._chunks.decoded
-        self._fill(connection, places, np.arange(len(places)), known, found)
+        self._fill(connection, places, np.arange(len(places)), widths, found)
         self._is_scattered = self._chunks.decoded - decoded > 2 * len(places)
         keys = places.keys
         self._ahead = {number: _Ahead(keys[places.version == number], values) for number, values in found.items()}
@@ -123,10 +125,10 @@ class FeatureReader:
         connection: Connection,
         places: Places,
         where: IntArray,
-        known: Mapping[int, LoggedModel],
+        widths: Widths,
         found: Mapping[int, FloatArray],
     ) -> None:
-        """Read the features of some rows into arrays by version, in which rows have the order of `places`."""
+        """Read the numbers of some rows into arrays by version, in which rows have the order of `places`."""
         index = np.empty(len(places), dtype=np.int64)
         for number in found:
             own = places.version == number
@@ -135,14 +137,15 @@ class FeatureReader:
         numbers, first = np.unique(places.chunk[order], return_index=True)
         rows_of = dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
         wanted = {number: places.position[rows] for number, rows in rows_of.items()}
-        for number, values in self._chunks.read(connection, wanted, known):
+        of_chunk = {number: widths[int(places.version[rows[0]])] for number, rows in rows_of.items()}
+        for number, values in self._chunks.read(connection, wanted, of_chunk):
             rows = rows_of[number]
             found[int(places.version[rows[0]])][index[rows]] = values
 
 
-def _most_rows(page: Places, known: Mapping[int, LoggedModel]) -> int:
+def _most_rows(page: Places, widths: Widths) -> int:
     """Return how many rows are read ahead."""
-    widest = max(len(known[number].features) for number in np.unique(page.version).tolist())
+    widest = max((widths.get(number, 1) for number in np.unique(page.version).tolist()), default=1)
     return max(len(page), AHEAD_BYTES // (8 * max(widest, 1)))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from driftgauge.drift.bins import FloatArray
 
 SINGLE: Final = "<f4"
+SINGLE_BYTES: Final = 4
 DOUBLE: Final = "<f8"
 
 
@@ -28,7 +29,7 @@ def pack(values: FloatArray) -> bytes:
 
 def view(blob: bytes, rows: int, columns: int) -> NDArray[np.floating[Any]]:
     """Return packed values of rows without a copy, shape [rows, columns]; ValueError for a blob of another size."""
-    dtype = SINGLE if len(blob) == 4 * rows * columns else DOUBLE
+    dtype = SINGLE if len(blob) == SINGLE_BYTES * rows * columns else DOUBLE
     return np.frombuffer(blob, dtype).reshape(rows, columns)
 
 

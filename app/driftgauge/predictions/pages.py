@@ -30,7 +30,7 @@ class PredictionPage:
 
 def read_page(store: PredictionStore, selection: Selection, rows: int, *, with_labels: bool) -> PredictionPage:
     """Return at most so many of the selected predictions; they may be asked for by at most `MOST_KEYS` ids."""
-    batch = next(store.read(replace(selection, batch_rows=rows + 1)), None)
+    batch = next(store.read(replace(selection, batch_rows=rows + 1, with_probabilities=True)), None)
     if batch is None:
         return PredictionPage((), None)
     truths = joined_labels(store.engine, batch) if with_labels else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,8 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, tuple_
 
 from driftgauge.drift.bins import FloatArray
-from driftgauge.predictions.chunk_reader import MOST_KEYS
+from driftgauge.predictions.chunk_reader import MOST_KEYS, PROBABILITIES
+from driftgauge.predictions.class_probabilities import are_kept
 from driftgauge.predictions.database import reading
 from driftgauge.predictions.feature_reader import FeatureReader, Places
 from driftgauge.predictions.rows import MICROSECONDS, Cursor, LoggedModel, PredictionBatch
@@ -37,6 +38,8 @@ class Selection:
     after: Cursor | None = None
     """Where an earlier reading stopped."""
     with_features: bool = True
+    with_probabilities: bool = False
+    """Whether to read the probability of each class too, of models of several."""
     batch_rows: int = BATCH_ROWS
 
 
@@ -52,19 +55,45 @@ _NARROW: Final = [
 def read(engine: Engine, selection: Selection) -> Iterator[PredictionBatch]:
     """Yield the selected predictions; those asked for by id in batches that are each in the order of time."""
     known = _Versions()
-    with closing(FeatureReader(engine)) as features:
+    with closing(_Numbers(engine, selection)) as numbers:
         if selection.keys is not None:
             for first in range(0, len(selection.keys), MOST_KEYS):
-                yield from _pages(engine, selection, known, features, selection.keys[first : first + MOST_KEYS])
+                yield from _pages(engine, selection, known, numbers, selection.keys[first : first + MOST_KEYS])
         else:
-            yield from _pages(engine, selection, known, features, None)
+            yield from _pages(engine, selection, known, numbers, None)
+
+
+class _Numbers:
+    """Readers of what a selection asks for beside the rows."""
+
+    def __init__(self, engine: Engine, selection: Selection) -> None:
+        self._features = FeatureReader(engine) if selection.with_features else None
+        self._probabilities = FeatureReader(engine, PROBABILITIES) if selection.with_probabilities else None
+
+    def close(self) -> None:
+        for own in (self._features, self._probabilities):
+            if own is not None:
+                own.close()
+
+    def read(
+        self, connection: Connection, page: Places, known: Mapping[int, LoggedModel], following: Callable[[int], Places]
+    ) -> tuple[Mapping[int, FloatArray], Mapping[int, FloatArray]]:
+        """Return features and probabilities by version, empty if they were not asked for."""
+        features: Mapping[int, FloatArray] = {}
+        probabilities: Mapping[int, FloatArray] = {}
+        if self._features is not None:
+            widths = {number: len(model.features) for number, model in known.items()}
+            features = self._features.read(connection, page, widths, following)
+        if self._probabilities is not None:
+            widths = {number: len(model.classes) for number, model in known.items() if are_kept(len(model.classes))}
+            probabilities = self._probabilities.read(connection, page, widths, following)
+        return features, probabilities
 
 
 def _pages(
-    engine: Engine, selection: Selection, known: _Versions, features: FeatureReader, keys: Sequence[bytes] | None
+    engine: Engine, selection: Selection, known: _Versions, numbers: _Numbers, keys: Sequence[bytes] | None
 ) -> Iterator[PredictionBatch]:
     after = selection.after
-    values: Mapping[int, FloatArray] = {}
     while True:
         with reading(engine) as connection:
             model = connection.execute(select(models.c.model).where(models.c.name == selection.model)).scalar()
@@ -77,9 +106,8 @@ def _pages(
             if not rows:
                 return
             known.need(connection, model, {row.version for row in rows})
-            if selection.with_features:
-                values = features.read(connection, Places.of(rows), known.models, partial(_places, connection, query))
-        batch = _batch(rows, known.models, values)
+            values = numbers.read(connection, Places.of(rows), known.models, partial(_places, connection, query))
+        batch = _batch(rows, known.models, *values)
         yield batch
         if len(rows) < selection.batch_rows:
             return
@@ -134,7 +162,10 @@ def _places(connection: Connection, query: Select[Any], most: int) -> Places:
 
 
 def _batch(
-    rows: Sequence[Any], known: Mapping[int, LoggedModel], features: Mapping[int, FloatArray]
+    rows: Sequence[Any],
+    known: Mapping[int, LoggedModel],
+    features: Mapping[int, FloatArray],
+    probabilities: Mapping[int, FloatArray],
 ) -> PredictionBatch:
     seq, keys, time, arrival, score, prediction, latency, source, callers, version, *_ = zip(*rows, strict=True)
     numbers = np.array(version, dtype=np.int64)
@@ -154,4 +185,5 @@ def _batch(
         source=np.array(source, dtype=np.int64),
         callers=callers,
         features=features,
+        probabilities=probabilities,
     )

@@ -87,7 +87,6 @@ def merged(batches: Sequence[Answers]) -> Answers:
     event = None
     if any(own.event is not None for own in batches):
         event = np.concatenate([np.full(len(o.ids), np.nan) if o.event is None else o.event for o in batches])
-    given = [own.probabilities for own in batches if own.probabilities is not None]
     return MergedAnswers(
         rows=[rows for own in batches for rows in own.rows],
         latency_seconds=[seconds for own in batches for seconds in own.latency_seconds],
@@ -100,7 +99,18 @@ def merged(batches: Sequence[Answers]) -> Answers:
         callers=[name for own in batches for name in own.callers or repeat("", len(own.rows))]
         if any(own.callers for own in batches)
         else (),
-        probabilities=np.concatenate(given) if len(given) == len(batches) else None,
+        probabilities=_probabilities(batches),
+    )
+
+
+def _probabilities(batches: Sequence[Answers]) -> FloatArray | None:
+    """Return the probabilities of all rows, NaN for those of batches without; None if no batch has any."""
+    known = next((own.probabilities for own in batches if own.probabilities is not None), None)
+    if known is None:
+        return None
+    width = known.shape[1]
+    return np.concatenate(
+        [np.full((len(o.ids), width), np.nan) if o.probabilities is None else o.probabilities for o in batches]
     )
 
 
@@ -133,6 +143,8 @@ class Kept:
     """Key of the hash, so that values cannot be found by trying all of them."""
     class_column: int | None = None
     """Position of the predicted class in the monitored columns, by its code."""
+    class_places: tuple[float, ...] = ()
+    """The index of the class of each code, NaN for one that is no class; codes beyond have none."""
 
 
 class ModelRecorder:
@@ -149,6 +161,7 @@ class ModelRecorder:
         self._are_first: Final = kept.columns == tuple(range(len(kept.columns)))
         self._sample: Final = sample
         self._source: Final = SOURCES.index(source)
+        self._class_places: Final = np.array([*kept.class_places, np.nan])
         self._indices: Final = {label: float(index) for index, label in enumerate(model.classes)}
 
     def prepared(self, version: int, answers: Answers) -> LoggedRows:
@@ -184,8 +197,10 @@ class ModelRecorder:
     def _unsaid_classes(self, answers: Answers) -> FloatArray:
         """Return the same for rows whose class is not given."""
         if self._indices and self._kept.class_column is not None:
-            codes = answers.columns[:, self._kept.class_column]
-            return np.where(codes < len(self._indices), codes, np.nan)
+            last = len(self._class_places) - 1
+            codes = np.nan_to_num(answers.columns[:, self._kept.class_column], nan=last)
+            found: FloatArray = self._class_places[np.minimum(codes, last).astype(np.int64)]
+            return found
         if len(self._indices) == 2:  # a program that observes scores alone
             return np.where(np.isnan(answers.scores), np.nan, (answers.scores > 0.5).astype(np.float64))
         return np.full(len(answers.scores), np.nan)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from driftgauge.drift.bins import MISSING, FloatArray, IntArray
+from driftgauge.drift.bins import MISSING, FloatArray, IntArray, category_name
 from driftgauge.predictions.joined_labels import NO_TRUTH, JoinedTruth
 from driftgauge.predictions.rows import MICROSECONDS, SOURCES, ClassLabel, LoggedFeature, LoggedModel, PredictionBatch
 
@@ -19,7 +19,7 @@ def records(batch: PredictionBatch, truths: Mapping[int, JoinedTruth] | None = N
 
     Features are left out if the batch was read without them.
     """
-    features = _features_by_row(batch)
+    features, probabilities = _features_by_row(batch), _probabilities_by_row(batch)
     names = (batch.ids, time_texts(batch.time), time_texts(batch.arrival), batch.version.tolist(), predicted(batch))
     rest = (batch.scores.tolist(), batch.latency.tolist(), batch.source.tolist(), batch.callers, batch.seq.tolist())
     for row, (id_, time, arrival, version, said, score, latency, source, caller, seq) in enumerate(
@@ -34,6 +34,7 @@ def records(batch: PredictionBatch, truths: Mapping[int, JoinedTruth] | None = N
             "model_version": model.version,
             "prediction": said,
             "score": score,
+            "probabilities": probabilities.get(row),
             "latency_seconds": latency / MICROSECONDS,
             "source": SOURCES[source],
             "caller": caller,
@@ -82,6 +83,22 @@ def _features_by_row(batch: PredictionBatch) -> list[dict[str, FeatureValue]]:
         for row, values in zip(batch.rows_of(version).tolist(), zip(*named.values(), strict=True), strict=False):
             found[row] = dict(zip(named, values, strict=True))
     return found
+
+
+def _probabilities_by_row(batch: PredictionBatch) -> dict[int, dict[str, float]]:
+    """Return the probability of each class by the row, without rows of which they are not known."""
+    found: dict[int, dict[str, float]] = {}
+    for version, values in batch.probabilities.items():
+        names = class_names(batch.models[version])
+        known = ~np.isnan(values).any(axis=1)
+        for row, own in zip(batch.rows_of(version)[known].tolist(), values[known].tolist(), strict=True):
+            found[row] = dict(zip(names, own, strict=True))
+    return found
+
+
+def class_names(model: LoggedModel) -> list[str]:
+    """Return the classes of a model as text."""
+    return [str(category_name(label)) for label in model.classes]
 
 
 def _values(feature: LoggedFeature, values: FloatArray) -> list[FeatureValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -131,6 +131,11 @@ class PredictionBatch:
     """By version: features of its rows in their order, shape [rows, features]; empty if they were not asked for.
 
     Rows whose features are lost are NaN.
+    """
+    probabilities: Mapping[int, FloatArray] = field(default_factory=dict)
+    """By version with several classes: the probability of each class, NaN where unknown, shape [rows, classes].
+
+    Empty if they were not asked for.
     """
 
     def __len__(self) -> int:

@@ -75,6 +75,11 @@ def test_a_prediction_is_shown_as_it_was_asked_and_answered(name: str, example_o
         row = of_id[said["prediction_id"]]
         assert (row["prediction"], row["score"]) == (said["prediction"], said["score"])
         assert (row["model_name"], row["model_version"], row["source"]) == (name, "1.2", "predict")
+        if name == "multiclass":
+            assert max(row["probabilities"].values()) == pytest.approx(row["score"], rel=1e-6)
+            assert row["probabilities"][row["prediction"]] == max(row["probabilities"].values())
+        else:
+            assert row["probabilities"] is None
         for feature in example.bundle.info.features:
             value = sent[feature.name]
             if feature.kind == "numeric":

@@ -21,6 +21,9 @@ class LoggedPrediction(Documented):
     model_version: str
     prediction: Label | None
     score: float | None
+    probabilities: dict[str, float | None] | None = Field(
+        description="The probability of each class, of models of 3 to 64 classes; null where it is not known."
+    )
     latency_seconds: float
     source: str
     caller: str | None
