@@ -65,7 +65,7 @@ def test_the_page_of_python_explains_every_field() -> None:
     assert re.findall(r"^\| `(\w+)` \| *\|$", page("docs", "python.md"), flags=re.MULTILINE) == []
 
 
-EXAMPLES = ("create_bundle", "load_bundle", "create_baseline", "About", "Monitor", "instrument", "check")
+EXAMPLES = ("create_bundle", "load_bundle", "create_baseline", "About", "Monitor", "instrument", "check", "suite")
 """Public names whose documentation has examples; some of them continue the one before."""
 
 

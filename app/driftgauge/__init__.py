@@ -19,9 +19,9 @@ Its packages, in the order of the data:
 replays real flights. `settings` holds every option, `errors` every reason code, `about` whose a model is, `common` what
 several packages need.
 
-From Python: `Monitor` watches a model that your own program serves, `instrument` a route of FastAPI, and `check`
-compares a table; `create_bundle`, `load_bundle` and `create_baseline` make and read what they compare with. Each name
-is imported when it is first used.
+From Python: `Monitor` watches a model that your own program serves, `instrument` a route of FastAPI, `check` compares a
+table, and `suite` asserts what must hold of one; `create_bundle`, `load_bundle` and `create_baseline` make and read
+what they compare with. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -39,16 +39,21 @@ __all__ = [
     "Monitor",
     "Reason",
     "Refused",
+    "Suite",
+    "SuiteReport",
     "__version__",
     "check",
     "create_baseline",
     "create_bundle",
     "instrument",
     "load_bundle",
+    "suite",
 ]
 
 if TYPE_CHECKING:
     from driftgauge.about import About
+    from driftgauge.checks.assertions.report import SuiteReport
+    from driftgauge.checks.assertions.suite import Suite, suite
     from driftgauge.checks.options import CheckOptions
     from driftgauge.checks.report import CheckReport
     from driftgauge.checks.table import check
@@ -74,11 +79,14 @@ else:
             "Monitor": "driftgauge.library.monitor",
             "Reason": "driftgauge.errors",
             "Refused": "driftgauge.errors",
+            "Suite": "driftgauge.checks.assertions.suite",
+            "SuiteReport": "driftgauge.checks.assertions.report",
             "check": "driftgauge.checks.table",
             "create_baseline": "driftgauge.models.creation.baseline",
             "create_bundle": "driftgauge.models.creation.create",
             "instrument": "driftgauge.library.instrument",
             "load_bundle": "driftgauge.models.bundle",
+            "suite": "driftgauge.checks.assertions.suite",
         }
         if name not in modules:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -92,26 +92,38 @@ class WindowReader:
         newest = np.maximum.accumulate(np.append(before, periods))[1:]
         late = np.flatnonzero(periods < newest)
         if late.size:
-            raise self._unordered(stream, rows.at[late[0]], newest[late[0]] * float(self._period.seconds))
+            began = newest[late[0]] * float(self._period.seconds)
+            raise unordered(stream.label, str(self._options.time), rows.at[late[0]], began)
         ends = [*np.flatnonzero(np.diff(periods)) + 1, len(periods)]
         for first, end in zip([0, *ends], ends, strict=False):
             yield slice(first, end), int(periods[first])
 
-    def _unordered(self, stream: TableSource, at: float, began: float) -> TableError:
-        return TableError(
-            f"{stream.label}: {self._options.time} goes back to {rfc3339(at)} after the period of {rfc3339(began)} has "
-            f"begun: sort the tables by {self._options.time}"
-        )
-
     def _started(self, key: int, table: str) -> WindowRows:
         name = table if self._is_history else "table"
         if self._period is not None:
-            name = rfc3339(key * self._period.seconds)
-            name = name.partition("T")[0] if self._period.seconds % _DAY_SECONDS == 0 else name
+            name = period_name(key, self._period.seconds)
         baseline, options = self._reader.baseline, self._options
         most = max(1, min(options.held_rows, options.held_cells // len(baseline.columns)))
         sample = None if self._scorer is None else PerformanceSample(self._scorer.info, options.held_rows)
         return WindowRows(WindowBuilder(key, name, baseline, most), sample)
+
+
+def period_name(key: int, seconds: float) -> str:
+    """Return the name of a period: its start, of whole days the date.
+
+    >>> period_name(20_484, 86_400)
+    '2026-01-31'
+    """
+    name = rfc3339(key * seconds)
+    return name.partition("T")[0] if seconds % _DAY_SECONDS == 0 else name
+
+
+def unordered(table: str, time: str, at: float, began: float) -> TableError:
+    """Return the error of a row whose period is over; times are in seconds since 1970."""
+    return TableError(
+        f"{table}: {time} goes back to {rfc3339(at)} after the period of {rfc3339(began)} has begun: "
+        f"sort the tables by {time}"
+    )
 
 
 def unique(names: Sequence[str]) -> list[str]:

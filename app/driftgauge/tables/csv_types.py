@@ -45,7 +45,7 @@ class CsvColumn:
             self._texts.append(texts)
         if self._sort == "text":
             return
-        sort, typed = _inferred(texts, self._sort)
+        sort, typed = inferred(texts, self._sort)
         if sort == "text" or (typed is not None and self._conflicts(typed)):
             self._become_text(texts)
             return
@@ -95,7 +95,7 @@ def _renamed(texts: pa.ChunkedArray, names: KnownCategories) -> pa.ChunkedArray:
     return pa.chunked_array([encoded.cast(pa.string())])
 
 
-def _inferred(texts: pa.ChunkedArray, before: CellType) -> tuple[CellType, pa.ChunkedArray | None]:
+def inferred(texts: pa.ChunkedArray, before: CellType) -> tuple[CellType, pa.ChunkedArray | None]:
     """Return the type that texts spell and their values; `before` is the type of earlier texts."""
     number = _numbers(texts)
     if number is not None:

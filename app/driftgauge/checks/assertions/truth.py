@@ -1,0 +1,280 @@
+"""Performance where a table has the truth beside the predictions, counted while its rows are read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow.compute as pc
+
+from driftgauge.checks.assertions.cells import Cells, class_name
+from driftgauge.checks.assertions.language import Value
+from driftgauge.checks.assertions.measures import Undefined, sample_note
+from driftgauge.checks.assertions.reservoir import Reservoir
+from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.errors import ColumnError
+from driftgauge.tables.cells import codes_of
+
+MOST_CLASSES: Final = 1_000
+TINY: Final = float(np.finfo(np.float64).eps)
+"""Scores are kept this far from 0 and 1 in the logarithmic loss, as scikit-learn does."""
+
+
+@dataclass(frozen=True)
+class TruthColumns:
+    """The columns of a table that hold the truth and the predictions."""
+
+    label: str | None = None
+    """The truth."""
+    prediction: str | None = None
+    """The predicted class or value; of a score, the class that it makes likelier."""
+    score: str | None = None
+    """The probability of the positive class."""
+    positive: str | None = None
+    """The positive class of two; by default 1 or true."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are named."""
+        return tuple(name for name in (self.label, self.prediction, self.score) if name is not None)
+
+    def positive_of(self, classes: Iterable[str]) -> str:
+        """Return the positive class; Undefined if it is not named, and the classes are not 0 and 1."""
+        if self.positive is not None:
+            return str(class_name(self.positive))
+        others = sorted(set(classes) - {"0", "1"})
+        if others:
+            raise Undefined(f"the classes are {', '.join(others[:2])}: name the positive one (--positive CLASS)")
+        return "1"
+
+
+class Confusion:
+    """A measure of predicted classes against true ones."""
+
+    note: Final = ""
+
+    def __init__(self, columns: TruthColumns, measure: Callable[[Table], float]) -> None:
+        self._columns = columns
+        self._measure = measure
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, cells: Cells) -> None:
+        """Add rows; those without a truth or a prediction do not count."""
+        label = str(self._columns.label)
+        truth = cells.classes(label)
+        names, actual = truth.dictionary.to_pylist(), codes_of(truth)
+        if self._columns.prediction is None:
+            positive = self._columns.positive_of(names)
+            names, answers = ["1" if name == positive else "0" for name in names], ["0", "1"]
+            scores = cells.numbers(str(self._columns.score))
+            answered = np.where(np.isnan(scores), -1, (scores >= 0.5).astype(np.int64))
+        else:
+            predicted = cells.classes(self._columns.prediction)
+            answers, answered = predicted.dictionary.to_pylist(), codes_of(predicted)
+        rows = (actual >= 0) & (answered >= 0)
+        pairs, counts = np.unique(actual[rows] * max(1, len(answers)) + answered[rows], return_counts=True)
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            self._counts[names[pair // len(answers)], answers[pair % len(answers)]] += count
+        if len(self._counts) > MOST_CLASSES**2 or len({true for true, _ in self._counts}) > MOST_CLASSES:
+            raise ColumnError(
+                label, f"it has more than {MOST_CLASSES:,} classes: a prediction of numbers has mae, rmse"
+            )
+
+    def value(self) -> Value:
+        """Return the measure; Undefined if the positive class is not known."""
+        classes = {name for pair in self._counts for name in pair}
+        if self._columns.prediction is None:
+            return self._measure(Table(dict(self._counts), "1"))
+        several = len(classes) > 2 and self._columns.positive is None
+        return self._measure(Table(dict(self._counts), None if several else self._columns.positive_of(classes)))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Counts of pairs of a true and a predicted class."""
+
+    counts: Mapping[tuple[str, str], int]
+    positive: str | None
+    """None for several classes, whose numbers are averaged."""
+
+    @property
+    def rows(self) -> int:
+        """All pairs."""
+        return sum(self.counts.values())
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that occur."""
+        return sorted({name for pair in self.counts for name in pair})
+
+    def total(self, *, true: str | None = None, predicted: str | None = None) -> int:
+        """Return the number of pairs with a true class, a predicted one, or both."""
+        return sum(
+            count for (own, answer), count in self.counts.items() if true in (None, own) and predicted in (None, answer)
+        )
+
+    def average(self, of_class: Callable[[Table, str], float]) -> float:
+        """Return the number of the positive class, else the mean of all classes (macro average)."""
+        if self.positive is not None:
+            return of_class(self, self.positive)
+        found = [of_class(self, name) for name in self.classes]
+        return math.nan if not found else float(np.nan_to_num(np.array(found)).mean())
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+def accuracy(table: Table) -> float:
+    """Return the share of right classes."""
+    return _ratio(sum(count for (true, answer), count in table.counts.items() if true == answer), table.rows)
+
+
+def precision(table: Table) -> float:
+    """Return the share of predicted positives that are positive."""
+    return table.average(lambda own, name: _ratio(own.total(true=name, predicted=name), own.total(predicted=name)))
+
+
+def recall(table: Table) -> float:
+    """Return the share of positives that were predicted positive."""
+    return table.average(lambda own, name: _ratio(own.total(true=name, predicted=name), own.total(true=name)))
+
+
+def f1(table: Table) -> float:
+    """Return the harmonic mean of precision and recall."""
+    return table.average(
+        lambda own, name: _ratio(
+            2 * own.total(true=name, predicted=name), own.total(true=name) + own.total(predicted=name)
+        )
+    )
+
+
+def false_positive_rate(table: Table) -> float:
+    """Return the share of negatives that were predicted positive."""
+    return table.average(_false_positive_rate)
+
+
+def _false_positive_rate(table: Table, name: str) -> float:
+    negatives = table.rows - table.total(true=name)
+    return _ratio(table.total(predicted=name) - table.total(true=name, predicted=name), negatives)
+
+
+def labelled_rows(table: Table) -> float:
+    """Return the number of rows with a truth and a prediction."""
+    return float(table.rows)
+
+
+CONFUSIONS: Final[Mapping[str, Callable[[Table], float]]] = {
+    "accuracy": accuracy,
+    "precision": precision,
+    "recall": recall,
+    "f1": f1,
+    "true_positive_rate": recall,
+    "false_positive_rate": false_positive_rate,
+    "true_negative_rate": lambda table: 1.0 - false_positive_rate(table),
+    "false_negative_rate": lambda table: 1.0 - recall(table),
+    "labelled_rows": labelled_rows,
+}
+
+
+class Scored:
+    """A measure of scores against true classes: logarithmic loss, Brier score, or area under the ROC curve."""
+
+    def __init__(self, columns: TruthColumns, which: str, most: int) -> None:
+        self._columns = columns
+        self._which = which
+        self._held = Reservoir(most, 2)
+        self._rows = 0
+        self._loss = 0.0
+
+    @property
+    def note(self) -> str:
+        """That the area under the curve is of a sample; the other measures are of all rows."""
+        return sample_note(self._held)
+
+    def add(self, cells: Cells) -> None:
+        """Add rows; those without a truth or a score do not count."""
+        truth, name = cells.classes(str(self._columns.label)), str(self._columns.score)
+        scores = cells.numbers(name)
+        if np.any((scores < 0.0) | (scores > 1.0)):
+            wrong = int(np.argmax((scores < 0.0) | (scores > 1.0)))
+            raise ColumnError(name, f"{scores[wrong]:g} is no probability from 0 to 1", wrong + 1)
+        positive = self._columns.positive_of(truth.dictionary.to_pylist())
+        is_positive = np.asarray(pc.equal(truth.dictionary, positive).to_numpy(zero_copy_only=False))
+        codes = codes_of(truth)
+        known = (codes >= 0) & ~np.isnan(scores)
+        actual, answered = np.append(is_positive, False)[codes][known].astype(np.bool_), scores[known]
+        self._rows += len(actual)
+        if self._which == "roc_auc":
+            self._held.add(np.column_stack([answered, actual]))
+        else:
+            self._loss += float(_losses(self._which, actual, answered).sum())
+
+    def value(self) -> Value:
+        """Return the measure, NaN where it is not defined."""
+        if self._which == "roc_auc":
+            held = self._held.values()
+            return area_under_roc(held[:, 0], held[:, 1] > 0.5)
+        return _ratio(self._loss, self._rows)
+
+
+def _losses(which: str, actual: BoolArray, scores: FloatArray) -> FloatArray:
+    if which == "brier":
+        return np.asarray((scores - actual) ** 2)
+    kept = np.clip(scores, TINY, 1.0 - TINY)
+    return np.asarray(-np.log(np.where(actual, kept, 1.0 - kept)))
+
+
+def area_under_roc(scores: FloatArray, positive: BoolArray) -> float:
+    """Return the probability that a positive row has a higher score than another, ties half; NaN without both."""
+    distinct, codes = np.unique(scores, return_inverse=True)
+    positives = np.bincount(codes, positive, minlength=len(distinct))
+    negatives = np.bincount(codes, ~positive, minlength=len(distinct))
+    below = np.cumsum(negatives) - negatives
+    return _ratio(float((positives * (below + 0.5 * negatives)).sum()), float(positives.sum() * negatives.sum()))
+
+
+class Errors:
+    """A measure of predicted numbers against true ones."""
+
+    note: Final = ""
+
+    def __init__(self, columns: TruthColumns, which: str) -> None:
+        self._columns = columns
+        self._which = which
+        self._rows = 0
+        self._sums: FloatArray = np.zeros(4)
+        self._mean = 0.0
+        self._squares = 0.0
+
+    def add(self, cells: Cells) -> None:
+        """Add rows; those without a truth or a prediction do not count."""
+        actual, answered = cells.numbers(str(self._columns.label)), cells.numbers(str(self._columns.prediction))
+        known = np.isfinite(actual) & np.isfinite(answered)
+        actual, error = actual[known], answered[known] - actual[known]
+        if not len(actual):
+            return
+        relative = np.abs(error) / np.maximum(np.abs(actual), TINY)
+        self._sums += (error.sum(), np.abs(error).sum(), (error**2).sum(), relative.sum())
+        mean, rows = float(actual.mean()), self._rows + len(actual)
+        shift = mean - self._mean
+        self._squares += float(((actual - mean) ** 2).sum()) + shift**2 * self._rows * len(actual) / rows
+        self._mean += shift * len(actual) / rows
+        self._rows = rows
+
+    def value(self) -> Value:
+        """Return the measure, NaN where it is not defined."""
+        if not self._rows:
+            return math.nan
+        mean, absolute, square, relative = map(float, self._sums / self._rows)
+        return {
+            "bias": mean,
+            "mae": absolute,
+            "rmse": math.sqrt(square),
+            "mape": relative,
+            "r2": 1.0 - _ratio(square * self._rows, self._squares),
+        }[self._which]
