@@ -20,18 +20,6 @@ OF_RELEASES: Final = {
     "PSI against both references",
 }
 """Panels that stay empty with one model, no shadow and no rolling reference; test_alerting has all of them."""
-OF_INGESTION: Final = {
-    "Rows from other servers",
-    "Refused records by reason",
-    "Share of refused records",
-    "Age of the newest record",
-    "Requests and responses joined",
-    "Requests and responses waiting",
-    "Requests asked to come again",
-    "Lag behind Kafka",
-    "Disturbances of Kafka",
-}
-"""Panels that stay empty for a model that its server alone serves; test_dashboards_answers has their answers."""
 
 
 def targets(uid: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -18,6 +19,7 @@ from driftgauge.models.creation.create import create_bundle
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tests.e2e.processes import answers, running, until
+from tests.messages import Broker
 
 FEATURES: Final = tuple(f"f{i}" for i in range(12))
 MODEL: Final = "coin"
@@ -134,6 +136,14 @@ class Server:
         httpx.post(f"{self.address}/labels", params=asked, json=known, timeout=SECONDS).raise_for_status()
         return len(known)
 
+    def ingest(self, x: Rows, model: str) -> None:
+        """Send rows that another server predicted: a record that cannot be read among them, and a request alone."""
+        logged = [{"features": row, "prediction": 0.5} for row in x.tolist()]
+        event = {"ce-id": "alone", "ce-type": "org.kubeflow.serving.inference.request"}
+        httpx.post(f"{self.address}/ingest/{model}", json=[*logged, {}], timeout=SECONDS).raise_for_status()
+        address, body = f"{self.address}/ingest/cloudevents?model={model}", {"instances": x[:1].tolist()}
+        httpx.post(address, headers=event, json=body, timeout=SECONDS).raise_for_status()
+
     def load(self, model: str, bundle: Path, mode: str = "live") -> None:
         """Have another version of a model answer in place of the live one, or predict the same rows unseen."""
         body = {"bundle": str(bundle), "reason": "a test", "mode": mode}
@@ -153,8 +163,38 @@ def server(bundle: Path, port: int, log: Path, *beside: Path, **env: str) -> Ite
     `env` comes before ENV.
     """
     bundles = (option for own in (bundle, *beside) for option in ("--bundle", str(own)))
-    arguments = ("serve", *bundles, "--port", str(port))
-    with running(*arguments, log=log, env={**ENV, **env}) as process:
+    with _running(("serve", *bundles), port, log, env) as own:
+        yield own
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A topic of one partition, and the model of its messages."""
+
+    kafka: Broker
+    topic: str
+    model: str
+
+    def send(self, x: Rows, *, first: int = 0) -> None:
+        """Send rows as predictions that another server made, `first` is the number of those before."""
+        messages = [
+            json.dumps({"features": dict(zip(FEATURES, row, strict=True)), "prediction": 0.5}).encode()
+            for row in x.tolist()
+        ]
+        self.kafka.send(self.topic, messages, 1, first=first)
+
+
+@contextlib.contextmanager
+def consumer(stream: Stream, port: int, log: Path, *model: str, **env: str) -> Iterator[Server]:
+    """Consume a topic that there is while the block runs, with further arguments that say which model it is of."""
+    kafka = ("--brokers", stream.kafka.address, "--topic", stream.topic, "--from-beginning")
+    with _running(("consume", *kafka, "--model", stream.model, *model), port, log, env) as own:
+        yield own
+
+
+@contextlib.contextmanager
+def _running(arguments: Sequence[str], port: int, log: Path, env: Mapping[str, str]) -> Iterator[Server]:
+    with running(*arguments, "--port", str(port), log=log, env={**ENV, **env}) as process:
         yield Server(process, log, f"127.0.0.1:{port}")
 
 

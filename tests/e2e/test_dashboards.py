@@ -1,4 +1,4 @@
-"""The dashboards' queries on a real Prometheus: two replicas of a model, and another model, in one job."""
+"""The dashboards' queries on a real Prometheus: replicas of a model, another one, and one from Kafka, in one job."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -16,7 +17,7 @@ from driftgauge.demo import prometheus_stack as stack
 from driftgauge.demo.prometheus_stack import Endpoint, Programs
 
 from tests.alerting.queries import filled
-from tests.e2e.boards import BOARDS, OF_INGESTION, OF_RELEASES, SHIFTED, answers, choices, targets
+from tests.e2e.boards import BOARDS, OF_RELEASES, SHIFTED, answers, choices, targets
 from tests.e2e.monitored import (
     FEATURES,
     HOURS_AGO,
@@ -24,7 +25,9 @@ from tests.e2e.monitored import (
     TRUTH,
     Prometheus,
     Server,
+    Stream,
     await_answer,
+    consumer,
     make_bundle,
     rows,
     seen,
@@ -32,10 +35,12 @@ from tests.e2e.monitored import (
 )
 from tests.e2e.processes import free_port
 from tests.e2e.programs import needs_servers
+from tests.messages import broker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, needs_servers]
 
 OTHER: Final = "dice"
+LOGGED: Final = "logged"
 DRIFTED: Final = {FEATURES[0], SHIFTED, "prediction"}
 NOT_OF_TWO_CLASSES: Final = {"Mean absolute error", "Recall by class"}
 """Panels that stay empty for a model of two classes."""
@@ -45,25 +50,27 @@ ONLY_WITH_ALL_WINDOWS: Final = {"Rows in time windows"}
 
 @dataclass(frozen=True)
 class Watched:
-    """Two replicas of which one has drifted, a server of another model, and who scrapes them."""
+    """Two replicas of which one has drifted, servers of two other models, and who scrapes them."""
 
     drifted: Server
     quiet: Server
     other: Server
+    logged: Server
+    """Has the rows of a model that another server serves, by Kafka and by requests."""
     prometheus: Prometheus
 
 
 @pytest.fixture(scope="module")
 def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    folder = tmp_path_factory.mktemp("dashboards")
+    folder, kafka = tmp_path_factory.mktemp("dashboards"), tmp_path_factory.mktemp("kafka")
     bundles = {name: make_bundle(folder / name, "7", name) for name in (MODEL, OTHER)}
-    ports = [free_port() for _ in range(4)]
+    ports = [free_port() for _ in range(5)]
     options = MonitoringOptions(
-        scrape_interval="500ms",
-        window="2s",
+        scrape_interval="1s",  # four servers on few cores
+        window="4s",
         hold="1s",
-        targets=tuple(f"127.0.0.1:{port}" for port in ports[:3]),
-        prometheus=f"127.0.0.1:{ports[3]}",
+        targets=tuple(f"127.0.0.1:{port}" for port in ports[:4]),
+        prometheus=f"127.0.0.1:{ports[4]}",
     )
     write(options, folder)
     known = {**ALL, **TRUTH, "DRIFTGAUGE_STATE_DIR": str(folder / "state")}
@@ -72,13 +79,16 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
             started.enter_context(server(bundles[name], port, folder / f"{port}.log", **env))
             for name, port, env in zip((MODEL, MODEL, OTHER), ports[:3], (known, ALL, {}), strict=True)
         ]
+        stream = Stream(started.enter_context(broker(kafka)), LOGGED, LOGGED)
+        stream.kafka.create(LOGGED, 1)
+        apps.append(started.enter_context(_logged(stream, bundles[MODEL], ports[3], folder / f"{ports[3]}.log")))
         await_answer(*apps)
         configured, data, log = folder / "prometheus", folder / "data", folder / "prometheus.log"
-        address = started.enter_context(stack.prometheus(servers.prometheus, configured, data, Endpoint(ports[3]), log))
+        address = started.enter_context(stack.prometheus(servers.prometheus, configured, data, Endpoint(ports[4]), log))
         prometheus = Prometheus(address)
-        seen(lambda: prometheus.value('up{job="driftgauge"}'), lambda up: up == 3)
-        drifted, quiet, other = apps
-        watched = Watched(drifted, quiet, other, prometheus)
+        seen(lambda: prometheus.value('up{job="driftgauge"}'), lambda up: up == 4)
+        drifted, quiet, other, logged = apps
+        watched = Watched(drifted, quiet, other, logged, prometheus)
         moved = rows(7, 2_000, shift=1.5)
         moved[::2, 0] = float("nan")  # of this feature a share of rows has changed, of the other the mean
         predicted = watched.drifted.send(moved, time.time() - HOURS_AGO)
@@ -86,6 +96,8 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
         watched.drifted.send(moved[:1], time.time())  # by the clock of events the hour of the others is over now
         watched.quiet.send(rows(8, 2_000))
         watched.other.send(rows(9, 2_000))
+        stream.send(rows(11, 500))
+        watched.logged.ingest(rows(12, 500), LOGGED)
         # Whichever test comes first, the verdicts have been scraped.
         drifted_columns = f'count(model_feature_drift_severity{{model_name="{MODEL}"}} >= 2)'
         seen(lambda: prometheus.value(drifted_columns), lambda count: count == len(DRIFTED))
@@ -98,17 +110,23 @@ def watched(servers: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iter
 ALL: Final = {"DRIFTGAUGE_METRICS_WINDOWS": "all"}
 
 
+def _logged(stream: Stream, bundle: Path, port: int, log: Path) -> contextlib.AbstractContextManager[Server]:
+    """Consume the messages of a model that has the baseline of a bundle."""
+    return consumer(stream, port, log, "--baseline", str(bundle / "baseline.json"), "--model-version", "7")
+
+
 # ---------------------------------------------------------------- what they show
 
 
 def empty(watched: Watched, uid: str) -> list[str]:
     """Return the panels of a dashboard with a query that finds nothing, while traffic goes on."""
     watched.drifted.send(rows(10, 20, shift=1.5))
+    watched.logged.ingest(rows(13, 20), LOGGED)
     return [
         title
         for title, target in targets(uid)
-        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES | OF_INGESTION
-        and not any(answers(watched.prometheus, target, chosen) for chosen in choices(MODEL))
+        if title not in NOT_OF_TWO_CLASSES | OF_RELEASES
+        and not any(answers(watched.prometheus, target, own) for name in (MODEL, LOGGED) for own in choices(name))
     ]
 
 
@@ -147,6 +165,19 @@ def test_the_overview_answers_for_each_model_by_itself(watched: Watched) -> None
     # A scrape that took too long leaves its server out until the next.
     seen(lambda: answer("Servers", MODEL), lambda counts: counts == [2, 0])
     seen(lambda: answer("Servers", OTHER), lambda counts: counts == [1, 0])
+
+
+def test_the_overview_says_what_came_from_other_servers(watched: Watched) -> None:
+    def answer(panel: str, model: str = LOGGED) -> list[list[dict[str, Any]]]:
+        asked = [target for title, target in targets("driftgauge-overview") if title == panel]
+        return [answers(watched.prometheus, target, choices(model)[0]) for target in asked]
+
+    (rows_of,) = answer("Rows from other servers")
+    assert {series["metric"]["result"] for series in rows_of} == {"taken", "duplicate"}
+    waiting, lag = answer("Requests and responses waiting"), answer("Lag behind Kafka")
+    assert (last(waiting[0]), last(lag[0])) == (1, 0)
+    assert {series["metric"]["severity"] for series in lag[1]} == {"warning", "critical"}
+    assert answer("Lag behind Kafka", MODEL) == [[], []]
 
 
 def test_the_dashboard_of_ground_truth_says_what_the_labels_say(watched: Watched) -> None:
@@ -195,7 +226,7 @@ def test_the_variables_offer_what_there_is(watched: Watched) -> None:
 
 OFFERED: Final[Mapping[str, set[str]]] = {
     "job": {"driftgauge"},
-    "model_name": {MODEL, OTHER},
+    "model_name": {MODEL, OTHER, LOGGED},
     "model_version": {"7"},
     "instance": set(),
     "feature_name": {*FEATURES, "prediction"},
