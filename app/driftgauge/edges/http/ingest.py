@@ -18,6 +18,7 @@ from driftgauge.common.quoting import shortened
 from driftgauge.edges.formats.evidently import drift_verdict
 from driftgauge.edges.formats.ingest.decoder import Decoder
 from driftgauge.edges.formats.ingest.formats import FORMATS, Format
+from driftgauge.edges.formats.ingest.packed import MEDIA_TYPES, packed_names
 from driftgauge.edges.http.access import caller_of
 from driftgauge.edges.http.context import context_of
 from driftgauge.edges.http.encodings import Coding, coding_of
@@ -61,12 +62,12 @@ async def ingest(request: Request) -> Response:
     if kind not in FORMATS:
         message = f"there is no format {shortened(kind)!r}; there is {', '.join(FORMATS)}"
         raise Refused(Reason.INVALID_QUERY, message, {"field": "format"})
-    return await _taken(request, lambda _: request.path_params["model_name"], kind, _of_body)
+    return await _taken(request, lambda _: request.path_params["model_name"], kind, _decode_of(request))
 
 
 async def ingest_sagemaker(request: Request) -> Response:
     """Take in lines of SageMaker's data capture, and of its ground truth."""
-    return await _taken(request, lambda _: request.path_params["model_name"], "sagemaker", _of_body)
+    return await _taken(request, lambda _: request.path_params["model_name"], "sagemaker", _decode_of(request))
 
 
 async def ingest_cloudevents(request: Request) -> Response:
@@ -92,9 +93,11 @@ async def validation(request: Request) -> Response:
         if (given := request.query_params.get("model")) or len(monitoring_of(request).models.names) == 1:
             return given
         named = {found.decode("utf-8", "replace") for found in SERVICE.findall(body)}
+        if _is_packed(request):
+            named |= packed_names(body)
         return next((own for own in sorted(named) if _names(request, own)), None)
 
-    return await _taken(request, name, "fluent_bit", _of_body, with_verdict=True)
+    return await _taken(request, name, "fluent_bit", _decode_of(request), with_verdict=True)
 
 
 async def ingest_errors(request: Request) -> Response:
@@ -113,8 +116,14 @@ async def ingest_errors(request: Request) -> Response:
 # ---------------------------------------------------------------- one way for all
 
 
-def _of_body(decoder: Decoder, body: bytes) -> Decoded:
-    return decoder.decode(body)
+def _decode_of(request: Request) -> Decode:
+    """Return what decodes the body: as MessagePack if its media type says so, otherwise as JSON."""
+    return Decoder.decode_packed if _is_packed(request) else Decoder.decode
+
+
+def _is_packed(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type in MEDIA_TYPES
 
 
 def _names(request: Request, name: str | None) -> bool:

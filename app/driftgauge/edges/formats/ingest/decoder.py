@@ -14,6 +14,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.ingest.features import FeatureOrder, Outputs
 from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import GivenKeys, Keys, PlacedKeys
+from driftgauge.edges.formats.ingest.packed import packed_records
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, records_of, records_of_messages
 from driftgauge.edges.formats.ingest.times import EventTimes
 from driftgauge.edges.formats.label_values import LabelValues
@@ -74,6 +75,12 @@ class Decoder(ABC):
         """
         records = records_of(body)
         return self._gathered(records, PlacedKeys(records, place))
+
+    @without_collections()
+    def decode_packed(self, body: bytes) -> Decoded:
+        """Return what a whole body in MessagePack holds."""
+        records = packed_records(body)
+        return self._gathered(records, PlacedKeys(records, b""))
 
     @without_collections()
     def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
