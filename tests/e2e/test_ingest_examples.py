@@ -74,7 +74,7 @@ def sent(client: httpx.Client, curl: Sequence[str]) -> httpx.Response:
 @pytest.mark.parametrize("name", ["kserve", "seldon"])
 def test_requests_and_responses_that_a_logger_sends_are_rows(name: str, tmp_path: Path) -> None:
     text = page("examples", name, "README.md")
-    first, second = blocks(text, "sh")
+    first, second, *feedback = blocks(text, "sh")
     cwd = prepared(name, tmp_path)
     with started(commands(first)[3], cwd) as (client, process, log):
         request, response = [sent(client, curl) for curl in commands(second)]
@@ -82,6 +82,10 @@ def test_requests_and_responses_that_a_logger_sends_are_rows(name: str, tmp_path
         assert response.json()["rows"] == {"taken": 2, "duplicate": 0}, response.text
         assert response.json()["refused"]["records"] == 0
         status_after(2, str(client.base_url), process, log)
+        for curl in (own for block in feedback for own in commands(block)):
+            found = sent(client, curl).json()
+            assert found["refused"]["records"] == 0
+            assert found["labels"]["matched"] + found["labels"]["waiting"] == 2
 
 
 def test_records_of_a_second_fluent_bit_are_rows(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def consume_into(monitoring: Monitoring, settings: Settings, name: str | None, c
     """
     model = monitoring.model(name)
     monitor, intake = model.monitor, model_intake(model, monitoring.predictions)
-    zone = ZoneInfo(settings.ingest_time_zone)
-    decoder = decoder_of(settings.kafka_format, monitor.baseline, zone, model.logged.model.classes or ())
+    zone, classes = ZoneInfo(settings.ingest_time_zone), model.logged.model.classes or ()
+    decoder = decoder_of(settings.kafka_format, monitor.baseline, zone, classes, settings.outcome_kinds)
     take = partial(intake.take, pairs=decoder if isinstance(decoder, PairDecoder) else None)
     keeper = KeptRows(monitor, intake.parts.log, take)
     limits = settings.kafka_lag_threshold_warning_messages, settings.kafka_lag_threshold_critical_messages

@@ -83,7 +83,8 @@ def reading_into(settings: Settings, own: ModelMonitoring, reading: Reading) -> 
     kind: Format = "jsonl" if reading.format == "parquet" else reading.format
     baseline = own.monitor.baseline
     features = [name for name in baseline.names if name not in RESERVED]
-    decoder = decoder_of(kind, baseline, ZoneInfo(settings.ingest_time_zone), own.logged.model.classes or ())
+    zone, classes = ZoneInfo(settings.ingest_time_zone), own.logged.model.classes or ()
+    decoder = decoder_of(kind, baseline, zone, classes, settings.outcome_kinds)
     columns = TableColumns(features, reading.columns) if is_table else None
     into = Into(decoder, intake, positions, own.clock, columns)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from driftgauge.drift.performance.outcomes import OutcomeKind
 from driftgauge.settings.outcomes import Outcomes
 
 
@@ -36,3 +37,8 @@ class GroundTruthSettings(BaseModel):
         description="Business outcomes of predictions, each in a table `[outcomes.NAME]` of the file (see below); in "
         'the environment as JSON, e.g. `{"click": {"kind": "event"}}`.',
     )
+
+    @property
+    def outcome_kinds(self) -> dict[str, OutcomeKind]:
+        """The kind of each business outcome by its name."""
+        return {name: own.kind for name, own in self.outcomes.items()}

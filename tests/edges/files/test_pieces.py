@@ -100,6 +100,11 @@ def test_features_of_an_export_have_a_prefix_where_a_field_has_their_name() -> N
     assert records(file, TableColumns(["score"])) == [{"score": 0.5, "features": {"score": 7.0}}]
 
 
+def test_outcomes_of_an_export_have_a_column_each() -> None:
+    file = parquet(**{"a": [1.0, 2.0], "outcome.click": [1.0, None]})
+    assert [own.get("outcomes") for own in records(file, TableColumns(["a"]))] == [{"click": 1.0}, None]
+
+
 def test_times_in_nanoseconds_are_read() -> None:
     file = parquet(a=[1.0], timestamp=pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", "UTC")))
     assert records(file, TableColumns(["a"]))[0]["timestamp"] == "2023-11-14T22:13:20.123456+00:00"

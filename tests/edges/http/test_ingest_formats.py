@@ -114,9 +114,10 @@ def of_kserve_v2(features: list[list[float]]) -> list[Body]:
 
 def of_seldon(features: list[list[float]]) -> list[Body]:
     request_id = {"ce-requestid": "7", "ce-modelid": "m", "ce-namespace": "models"}
+    answer = {"data": {"ndarray": [[score] for score in SCORES]}}
     return [
-        binary_mode(SELDON, "request", {"data": {"ndarray": features}}, **request_id),
-        binary_mode(SELDON, "response", {"data": {"ndarray": [[score] for score in SCORES]}}, **request_id),
+        binary_mode(SELDON, "request", {"data": {"ndarray": features}}, **request_id, **{"ce-id": "e1"}),
+        binary_mode(SELDON, "response", answer, **request_id, **{"ce-id": "e2"}),
     ]
 
 
@@ -166,9 +167,23 @@ def test_both_halves_may_come_in_one_body_of_a_named_model(server: Served, binar
 
 
 def test_an_event_of_another_type_is_refused_and_its_sender_goes_on(server: Served) -> None:
-    body, headers = binary_mode("io.seldon.serving.", "feedback", {"reward": 1})
+    body, headers = binary_mode("io.seldon.serving.", "outlier", {"reward": 1})
     found = post(server, body, "/ingest/cloudevents", headers=headers)
     assert (rows(found), found["refused"]["reasons"]) == ((0, 0, 1), {"unknown_shape": 1})
+
+
+def test_feedback_of_seldon_is_the_truth_of_its_request(binary: Example, tmp_path: Path) -> None:
+    reward = {"reward": {"kind": "number"}}
+    with watching(binary, tmp_path, own={"task": "binary"}, outcomes=reward) as server:
+        for body, headers in of_seldon(values(binary)):
+            post(server, body, "/ingest/cloudevents", headers=headers)
+        logged(server)
+        feedback = {"truth": {"data": {"ndarray": [1, 0, 1]}}}
+        for content in (feedback, {**feedback, "reward": 2.5}):
+            body, headers = binary_mode("io.seldon.serving.", "feedback", content, **{"ce-requestid": "7"})
+            found = post(server, body, "/ingest/cloudevents", headers=headers)
+        assert (found["labels"]["matched"], found["labels"]["repeated"]) == (0, 3)
+        assert {own["prediction_id"]: own["label"] for own in logged(server)} == {"7:0": 1, "7:1": 0, "7:2": 1}
 
 
 def test_joined_rows_that_cannot_be_read_are_refused_together(server: Served, binary: Example) -> None:

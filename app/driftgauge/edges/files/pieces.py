@@ -114,6 +114,9 @@ FIELDS: Final = (
 )
 """Keys of a record, which are also the names of its columns unless others are given."""
 
+OUTCOME: Final = "outcome."
+"""The columns of business outcomes begin with it, as the prediction log exports them."""
+
 NULLABLE: Final = (PREDICTION, "score")
 """Those of them that say something by being null."""
 
@@ -139,7 +142,8 @@ def table_pieces(file: BinaryIO, row: int, columns: TableColumns) -> Iterator[Pi
 
 def _columns(columns: TableColumns, present: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the columns of a record's keys, and those of the features."""
-    fields = {**{name: name for name in FIELDS if name in present}, **columns.named}
+    outcomes = (name for name in present if name.startswith(OUTCOME))
+    fields = {**{name: name for name in (*FIELDS, *outcomes) if name in present}, **columns.named}
     features = {name: own if (own := f"feature.{name}") in present else name for name in columns.features}
     if absent := [name for name in [*fields.values(), *features.values()] if name not in present]:
         raise TableError(f"it has no column {absent[0]}; it has {', '.join(present)}")
@@ -154,6 +158,8 @@ def _json_lines(batch: Any, fields: Mapping[str, str], features: Mapping[str, st
     for own, record in zip(by_name, given, strict=True):
         for key in [key for key, value in record.items() if value is None and key not in NULLABLE]:
             del record[key]
+        if outcomes := {key.removeprefix(OUTCOME): record.pop(key) for key in list(record) if key.startswith(OUTCOME)}:
+            record["outcomes"] = outcomes
         record["features"] = own
     return [orjson.dumps(record, default=_plain) for record in given]
 

@@ -28,6 +28,11 @@ class LabelValues:
         self._by_name: Final = {category_name(label): index for index, label in enumerate(classes)}
         self._are_numbers: Final = all(isinstance(label, int | float) and label is not bool(label) for label in classes)
 
+    @property
+    def classes(self) -> Sequence[Label]:
+        """The classes in order; none for a regression."""
+        return self._classes
+
     def number(self, value: Any) -> float:
         """Return a label as a number; raises Refused.
 

@@ -54,7 +54,7 @@ class Intakes:
         with self._making:
             if key not in self._decoders:
                 zone, classes = ZoneInfo(own.settings.ingest_time_zone), own.logged.model.classes
-                self._decoders[key] = decoder_of(kind, own.monitor.baseline, zone, classes)
+                self._decoders[key] = decoder_of(kind, own.monitor.baseline, zone, classes, own.settings.outcome_kinds)
             return self._decoders[key]
 
     async def run(self, work: Callable[[], T]) -> T:

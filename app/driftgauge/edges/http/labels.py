@@ -129,7 +129,7 @@ def endpoint_of(own: ModelMonitoring, reader: BodyReader) -> LabelEndpoint:
             "prediction_log=true, and with a state folder or prediction_log_url"
         )
         raise Refused(Reason.PREDICTION_LOG_DISABLED, message)
-    outcomes = OutcomeValues({name: outcome.kind for name, outcome in settings.outcomes.items()})
+    outcomes = OutcomeValues(settings.outcome_kinds)
     return LabelEndpoint(
         model_name=own.model_name,
         decoder=TruthDecoder(LabelValues(own.logged.model.classes), outcomes),

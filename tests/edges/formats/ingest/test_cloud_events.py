@@ -127,6 +127,19 @@ def test_lines_of_azure_are_joined_by_the_correlation() -> None:
     assert rows.columns.tolist() == ROWS
 
 
+def test_events_of_seldon_are_joined_by_the_id_of_the_request_for_each_has_its_own() -> None:
+    seldon = {**HEADERS, "ce-requestid": "puid"}
+    halves = [
+        DECODER.event({**seldon, "ce-id": kind, "ce-type": f"io.seldon.serving.inference.{kind}"}, b"{}").halves[0]
+        for kind in ("request", "response")
+    ]
+    assert [(half.id, half.is_request) for half in halves] == [("puid", True), ("puid", False)]
+    without = DECODER.event({**HEADERS, "ce-type": "io.seldon.serving.inference.request"}, b"{}")
+    assert without.halves[0].id == "a1"
+    of_kserve = DECODER.event(seldon, b"{}")
+    assert of_kserve.halves[0].id == "a1"
+
+
 def test_a_row_without_the_time_of_its_request_has_that_of_the_response() -> None:
     request = HalfEvent("a", True, np.nan, {"instances": FEATURES[:1]})
     decoded = DECODER.joined([(request, HalfEvent("a", False, 6.5, {"predictions": [2]}))])
@@ -138,7 +151,7 @@ def test_a_row_without_the_time_of_its_request_has_that_of_the_response() -> Non
 @pytest.mark.parametrize(
     ("change", "body", "field"),
     [
-        ({"ce-type": "io.seldon.serving.feedback"}, b"{}", "type"),
+        ({"ce-type": "io.seldon.serving.outlier"}, b"{}", "type"),
         ({"ce-id": ""}, b"{}", "id"),
         ({"ce-id": "a" * 513}, b"{}", "id"),
         ({"ce-time": "late"}, b"{}", "time"),

@@ -18,6 +18,7 @@ from driftgauge.edges.formats.ingest.formats import decoder_of
 from driftgauge.errors import Reason
 from driftgauge.ingestion.records import IngestedRows
 from driftgauge.predictions.ids import key_of
+from driftgauge.predictions.labels import GivenLabel
 from driftgauge.predictions.records import records
 from driftgauge.predictions.rows import LoggedFeature, LoggedModel, PredictionBatch
 from hypothesis import given
@@ -248,6 +249,33 @@ def test_a_record_of_the_prediction_log_has_bins_and_lengths_in_place_of_values(
     assert decoded.rows.columns[1, 1] == city.bins.category_code("other")
     (refused,) = decoder.decode(body({"features": logged[0]})).refused
     assert refused.error.detail == {"field": "note", "row": 0}
+
+
+def test_outcomes_belong_to_their_row_and_unknown_ones_are_passed_over() -> None:
+    decoder = decoder_of("jsonl", BASELINE, UTC, ("stays", "leaves"), {"click": "event", "revenue": "number"})
+    outcomes = {"click": True, "revenue": 2.5, "strange": 1, "late": None}
+    more = {"observed_at": "2026-01-01T00:00:00.000001Z", "outcomes": outcomes}
+    decoded = decoder.decode(
+        body(
+            {**ROW, "prediction_id": "a", "label": "leaves", **more},
+            {**ROW, "outcomes": {"revenue": 1}},
+            {"prediction_id": "b", "outcomes": {"click": 0}},
+            {**ROW, "prediction_id": "c", "outcomes": {"strange": 1}},
+        )
+    )
+    assert decoded.refused == []
+    assert decoded.rows is not None
+    at = 1_767_225_600_000_001
+    assert list(decoded.labels) == [
+        GivenLabel(key_of("a"), 1.0, at),
+        GivenLabel(key_of("a"), 1.0, at, "click"),
+        GivenLabel(key_of("a"), 2.5, at, "revenue"),
+        GivenLabel(key_of(decoded.rows.ids[1]), 1.0, None, "revenue"),
+        GivenLabel(key_of("b"), 0.0, None, "click"),
+    ]
+    assert [decoded.rows.ids[0], decoded.rows.ids[2]] == ["a", "c"]
+    refused = decoder.decode(body({**ROW, "outcomes": 3}, {**ROW, "outcomes": {"click": 2}})).refused
+    assert [own.error.reason for own in refused] == [Reason.INVALID_OUTCOME] * 2
 
 
 def test_what_the_prediction_log_exports_is_read_back() -> None:

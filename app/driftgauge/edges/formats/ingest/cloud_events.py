@@ -15,6 +15,7 @@ from driftgauge.edges.formats.ingest.keys import Keys, key_of_event, key_of_row
 from driftgauge.edges.formats.ingest.payloads import AnswerRows, RequestRows
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, content_of
 from driftgauge.edges.formats.ingest.row_ids import row_id
+from driftgauge.edges.formats.ingest.seldon_feedback import FEEDBACK, SeldonFeedback
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.records import Decoded, HalfEvent, Pair
 
@@ -25,17 +26,21 @@ _RESPONSES: Final = ("response", "outputs", "model_outputs")
 """Last parts of the types of events."""
 _ATTRIBUTE: Final = "ce-"
 _AZURE: Final = "azureml."
+_SELDON: Final = "io.seldon."
+_REQUEST_ID: Final = "requestid"
+"""What the events of one request to Seldon have in common; each of them has an id of its own."""
 _BLOB: Final = ("reqType", "bytes")
 """Keys of the records that KServe writes to object storage."""
 
 
 class CloudEventDecoder(Decoder):
-    """Decodes events into halves, and joins two halves into rows."""
+    """Decodes events into halves or ground truth, and joins two halves into rows."""
 
     def __init__(self, model: ModelReading) -> None:
         super().__init__(model)
         self._requests: Final = RequestRows(model.order)
         self._answers: Final = AnswerRows(model.outputs)
+        self._feedback: Final = SeldonFeedback(model.labels, model.outcomes)
 
     def event(self, headers: Mapping[str, str], body: bytes) -> Decoded:
         """Return the half in one event of the binary mode: `headers` has lower-case names, the body is inflated."""
@@ -45,7 +50,7 @@ class CloudEventDecoder(Decoder):
             if type(content) is Unreadable:
                 raise content.error
             attributes = {name.removeprefix(_ATTRIBUTE): value for name, value in headers.items()}
-            batch.halves.append(self._half(attributes, content))
+            self._add_event(attributes, content, batch)
         except Refused as error:
             batch.refused[0] = error
         return batch.decoded(self.model.reader, self.model.outputs.label, Records([content], [body]))
@@ -54,12 +59,12 @@ class CloudEventDecoder(Decoder):
         """Add an event of the structured mode, a line of Azure ML's collector, or one that KServe stored."""
         if all(key in content for key in _BLOB):
             attributes = {**content, "type": content["reqType"], "time": content.get("occurrenceTime")}
-            batch.halves.append(self._half(attributes, _of_base64("bytes", content["bytes"])))
+            self._add_event(attributes, _of_base64("bytes", content["bytes"]), batch)
         elif "data_base64" in content:
-            batch.halves.append(self._half(content, _of_base64("data_base64", content["data_base64"])))
+            self._add_event(content, _of_base64("data_base64", content["data_base64"]), batch)
         elif content.get("data") is not None:
             data = content["data"]
-            batch.halves.append(self._half(content, _parsed("data", data.encode()) if type(data) is str else data))
+            self._add_event(content, _parsed("data", data.encode()) if type(data) is str else data, batch)
         else:
             raise _refused("data", "is absent; a payload that was stored elsewhere cannot be read")
 
@@ -85,6 +90,19 @@ class CloudEventDecoder(Decoder):
             id_ = row_id(request.id, row, len(features))
             batch.rows.append((position, values, score, named, at, id_, key_of_row(key, row)))
 
+    def _add_event(self, attributes: Mapping[str, Any], content: Any, batch: Gathered) -> None:
+        """Add a half, or the ground truth of a feedback; raises Refused before anything is added."""
+        kind = str(attributes.get("type"))
+        if kind.startswith(_SELDON) and kind.endswith(FEEDBACK):
+            batch.labels += self._feedback.labels(
+                content, str(attributes.get(_REQUEST_ID) or ""), self._time(attributes)
+            )
+            return
+        batch.halves.append(self._half(attributes, content))
+
+    def _time(self, attributes: Mapping[str, Any]) -> float:
+        return self.model.times.seconds("time", attributes.get("time"))
+
     def _half(self, attributes: Mapping[str, Any], content: Any) -> HalfEvent:
         kind = attributes.get("type")
         last = kind.rpartition(".")[2] if isinstance(kind, str) else ""
@@ -92,12 +110,14 @@ class CloudEventDecoder(Decoder):
             given = "absent" if kind is None else f"{shortened(str(kind))!r}"
             raise _refused("type", f"is {given}, not that of an inference request or response")
         field = "correlationid" if str(kind).startswith(_AZURE) else "id"
+        if str(kind).startswith(_SELDON) and attributes.get(_REQUEST_ID):
+            field = _REQUEST_ID
         id_ = attributes.get(field)
         if not isinstance(id_, str) or not id_:
             raise _refused(field, "is absent: requests and responses are joined by it")
         if len(id_) > LONGEST_ID:
             raise _refused(field, f"has {len(id_)} characters, more than {LONGEST_ID}")
-        return HalfEvent(id_, last in _REQUESTS, self.model.times.seconds("time", attributes.get("time")), content)
+        return HalfEvent(id_, last in _REQUESTS, self._time(attributes), content)
 
 
 def _of_base64(field: str, given: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cached_property
 from typing import Any, Final
@@ -17,7 +17,7 @@ from driftgauge.edges.formats.ingest.keys import GivenKeys, Keys, PlacedKeys
 from driftgauge.edges.formats.ingest.packed import packed_records
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, records_of, records_of_messages
 from driftgauge.edges.formats.ingest.times import EventTimes
-from driftgauge.edges.formats.label_values import LabelValues
+from driftgauge.edges.formats.label_values import LabelValues, OutcomeValues
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused
 from driftgauge.ingestion.records import Decoded
@@ -33,6 +33,8 @@ class ModelReading:
     """Of times without an offset."""
     classes: Sequence[ClassLabel] = ()
     """Classes of the model in order; empty for a regression or where they are not known."""
+    outcomes: OutcomeValues = field(default_factory=OutcomeValues)
+    """Reads business outcomes."""
 
     @cached_property
     def reader(self) -> RowReader:

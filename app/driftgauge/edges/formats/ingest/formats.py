@@ -13,6 +13,7 @@ from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.fluent_bit import FluentBitDecoder
 from driftgauge.edges.formats.ingest.own import OwnDecoder
 from driftgauge.edges.formats.ingest.sagemaker import SagemakerDecoder
+from driftgauge.edges.formats.label_values import OutcomeKind, OutcomeValues
 from driftgauge.predictions.rows import ClassLabel
 
 Format = Literal["jsonl", "bentoml", "fluent_bit", "sagemaker", "kserve", "azureml"]
@@ -27,9 +28,16 @@ _DECODERS: Final[Mapping[str, Callable[[ModelReading], Decoder]]] = {
 }
 
 
-def decoder_of(kind: Format, baseline: Baseline, zone: tzinfo, classes: Sequence[ClassLabel] = ()) -> Decoder:
+def decoder_of(
+    kind: Format,
+    baseline: Baseline,
+    zone: tzinfo,
+    classes: Sequence[ClassLabel] = (),
+    outcomes: Mapping[str, OutcomeKind] | None = None,
+) -> Decoder:
     """Return the decoder of a format for one model.
 
-    `zone` is that of times without an offset; `classes` are the model's, empty where they are not known.
+    `zone` is that of times without an offset; `classes` are the model's, empty where they are not known; `outcomes`
+    are the kinds of its business outcomes by name.
     """
-    return _DECODERS[kind](ModelReading(baseline, zone, classes))
+    return _DECODERS[kind](ModelReading(baseline, zone, classes, OutcomeValues(outcomes)))

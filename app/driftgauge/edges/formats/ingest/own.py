@@ -24,20 +24,22 @@ TIMESTAMP: Final = "timestamp"
 LOGGED: Final = "arrived_at"
 """A key that the prediction log writes."""
 OBSERVED_AT: Final = "observed_at"
+OUTCOMES: Final = "outcomes"
 _HINT: Final = 'send {"features": {"name": value, …}, "prediction": value}'
 
 
 class OwnDecoder(Decoder):
-    """Decodes `{"features": {…}, "prediction": …}`, with an id, a time, a class and a label if they are known."""
+    """Decodes `{"features": {…}, "prediction": …}`, with an id, a time, a class, a label and outcomes if known."""
 
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
-        """Add a record; one with a label and an id alone is ground truth."""
+        """Add a record; one with an id and a label or outcomes alone is ground truth."""
         get = content.get
         given = get(ID)
         id_ = "" if given is None else id_of(ID, given)
-        label = get(LABEL)
-        if FEATURES not in content and label is not None and id_ and not self.model.order.are_in(content):
-            batch.labels.append(self._label(content, label, id_))
+        label, outcomes = get(LABEL), get(OUTCOMES)
+        has_truth = label is not None or outcomes
+        if FEATURES not in content and has_truth and id_ and not self.model.order.are_in(content):
+            batch.labels += self._truth(content, id_)
             return
         features = self._features(content)
         if LOGGED in content:
@@ -46,9 +48,9 @@ class OwnDecoder(Decoder):
         stamp = get(TIMESTAMP)
         at = math.nan if stamp is None else self.model.times.seconds(TIMESTAMP, stamp)
         key = keys.known(position, id_, key_of_id) if id_ else keys.at(position)
-        if label is not None:
+        if has_truth:
             id_ = id_ or key.hex()  # joins the row with its label
-            batch.labels.append(self._label(content, label, id_))
+            batch.labels += self._truth(content, id_)
         batch.rows.append((position, features, score, named, at, id_, key))
 
     def _features(self, content: Mapping[str, Any]) -> list[Any]:
@@ -77,7 +79,15 @@ class OwnDecoder(Decoder):
         found: tuple[Any, Any] = outputs.of(prediction)
         return found
 
-    def _label(self, content: Mapping[str, Any], label: Any, id_: str) -> GivenLabel:
+    def _truth(self, content: Mapping[str, Any], id_: str) -> list[GivenLabel]:
+        """Return the label and the outcomes of a record; names that the settings do not have are passed over."""
         observed = content.get(OBSERVED_AT)
-        at = None if observed is None else int(self.model.times.seconds(OBSERVED_AT, observed) * MICROSECONDS)
-        return GivenLabel(key_of(id_), self.model.labels.number(label), at)
+        at = None if observed is None else round(self.model.times.seconds(OBSERVED_AT, observed) * MICROSECONDS)
+        key, label, outcomes = key_of(id_), content.get(LABEL), content.get(OUTCOMES) or {}
+        found = [] if label is None else [GivenLabel(key, self.model.labels.number(label), at)]
+        if type(outcomes) is not dict:
+            message = f'{OUTCOMES} is no object: send {{"name": value}}'
+            raise Refused(Reason.INVALID_OUTCOME, message, {"field": OUTCOMES})
+        reader = self.model.outcomes
+        known = ((name, value) for name, value in outcomes.items() if name in reader.kinds and value is not None)
+        return found + [GivenLabel(key, reader.number(name, value), at, name) for name, value in known]
