@@ -71,7 +71,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "confluent_kafka": "edges.kafka",
     "fsspec": "edges.files",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
-    "pyarrow": "tables models models.creation predictions checks edges.files cli",
+    "pyarrow": "tables models models.creation predictions checks edges.files edges.formats cli",
     "jinja2": "edges.web",
     "sqlalchemy": "predictions",
     "typer": "cli",

@@ -17,7 +17,7 @@ from driftgauge.drift.reference.baseline import PREDICTION
 from driftgauge.errors import UNREADABLE, IngestError, PredictionLogError, Reason, Refused
 from driftgauge.ingestion.dead_letters import DeadLetters
 from driftgauge.ingestion.joins import Joined, OpenEvents
-from driftgauge.ingestion.records import Decoded, IngestedRows, Pair, PairDecoder, RefusedRecord
+from driftgauge.ingestion.records import Decoded, IngestedRows, Pair, PairDecoder, RefusedRecord, rows_together
 from driftgauge.ingestion.tally import IngestTally
 from driftgauge.metrics.series import (
     CROWDED_OUT,
@@ -231,17 +231,7 @@ def _batches(parts: Sequence[Decoded]) -> Sequence[IngestedRows]:
     """Return the rows of all parts in as few batches as numpy wants: those with classes apart from those without."""
     found = [part.rows for part in parts if part.rows is not None and len(part.rows)]
     groups = [[rows for rows in found if bool(rows.classes) == has_classes] for has_classes in (False, True)]
-    return [group[0] if len(group) == 1 else _together(group) for group in groups if group]
-
-
-def _together(group: Sequence[IngestedRows]) -> IngestedRows:
-    return IngestedRows(
-        columns=np.concatenate([rows.columns for rows in group]),
-        event=np.concatenate([rows.event for rows in group]),
-        ids=[id_ for rows in group for id_ in rows.ids],
-        keys=[key for rows in group for key in rows.keys],
-        classes=[label for rows in group for label in rows.classes],
-    )
+    return [group[0] if len(group) == 1 else rows_together(group) for group in groups if group]
 
 
 def _steps(rows: IngestedRows) -> Iterator[IngestedRows]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.errors import Refused
 from driftgauge.predictions.labels import GivenLabel
 from driftgauge.predictions.rows import ClassLabel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,37 @@ class Decoded:
     halves: Sequence[HalfEvent] = ()
     """Requests and responses, to be joined."""
     labels: Sequence[GivenLabel] = ()
-    refused: Sequence[RefusedRecord] = field(default=())
+    refused: Sequence[RefusedRecord] = ()
+
+
+def together(parts: Sequence[Decoded]) -> Decoded:
+    """Return what several parts hold, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = [part.rows for part in parts if part.rows is not None]
+    return Decoded(
+        rows_together(rows) if rows else None,
+        [half for part in parts for half in part.halves],
+        [label for part in parts for label in part.labels],
+        [own for part in parts for own in part.refused],
+    )
+
+
+def rows_together(parts: Sequence[IngestedRows]) -> IngestedRows:
+    """Return the rows of several parts, at least one, in their order."""
+    has_classes = any(rows.classes for rows in parts)
+    return IngestedRows(
+        columns=np.concatenate([rows.columns for rows in parts]),
+        event=np.concatenate([rows.event for rows in parts]),
+        ids=_chained([rows.ids for rows in parts]),
+        keys=_chained([rows.keys for rows in parts]),
+        classes=_chained([rows.classes or [None] * len(rows) for rows in parts]) if has_classes else (),
+        records=_chained([rows.records for rows in parts]),
+    )
+
+
+def _chained(parts: Sequence[Sequence[T]]) -> Sequence[T]:
+    return list(chain.from_iterable(parts))
 
 
 @runtime_checkable

@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
+from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.edges.formats.ingest.decoder import Decoder, ModelReading
 from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import Keys, key_of_row
-from driftgauge.edges.formats.ingest.numpy_text import read_array
+from driftgauge.edges.formats.ingest.numpy_text import read_array, read_rows
+from driftgauge.edges.formats.ingest.uniform import Fields, UniformRows, features_of, scores_of
 from driftgauge.errors import Reason, Refused
 
 INPUTS: Final = ("input_array", "inputs", "input", "features")
@@ -19,7 +23,6 @@ TIMES: Final = ("timestamp", "@timestamp", "date")
 """Fields of a time, the first of which counts; Fluent Bit writes the others."""
 REQUEST_ID: Final = "request_id"
 """The same in all lines of a call: with the rest of a line it tells a line that is read again from others."""
-_NUMBERS: Final = (float, int)
 _SCHEMA: Final = ("meta_data", "columns")
 
 
@@ -28,28 +31,41 @@ class BentomlDecoder(Decoder):
 
     def __init__(self, model: ModelReading) -> None:
         super().__init__(model)
-        order = model.order
-        is_usual = order.width > 1 and INPUTS[0] not in order.names and not model.outputs.has_class
-        self._usual_width: Final = order.width if is_usual else -1
-        """Values of a row that has a short way."""
+        self._is_usual: Final = model.order.width > 1 and INPUTS[0] not in model.order.names
+        """Whether a row has a short way."""
 
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add a record, which may hold several rows; the line of the schema is skipped."""
         if _SCHEMA[0] in content and _SCHEMA[1] in content:
             return
         at = self._time(content)
-        values, output = content.get(INPUTS[0]), content.get(OUTPUTS[0])
-        if type(output) in _NUMBERS and type(values) is list and len(values) == self._usual_width:
-            score, named = self.model.outputs.of(output)  # a row of lists, as usual
-            batch.rows.append((position, values, score, named, at, "", self._key(content, position, keys)))
-            return
         features = self._features(content)
         outputs = self._outputs(content, len(features))
-        key = self._key(content, position, keys)
+        key = self.key(content, position, keys)
         for row, (values, (score, named)) in enumerate(zip(features, outputs, strict=True)):
             batch.rows.append((position, values, score, named, at, "", key_of_row(key, row)))
 
-    def _key(self, content: Mapping[str, Any], position: int, keys: Keys) -> bytes:
+    def uniform(self, fields: Fields) -> UniformRows | None:
+        """Return records with one row and one number each."""
+        is_usual = self._is_usual and INPUTS[0] in fields and OUTPUTS[0] in fields and PREDICTION_CLASS not in fields
+        if not is_usual or all(name in fields for name in _SCHEMA):
+            return None
+        given, output = fields[INPUTS[0]], fields[OUTPUTS[0]]
+        features: Sequence[Sequence[Any]] | FloatArray | None = features_of(given, self.model.order)
+        if features is None and set(map(type, given)) == {str}:
+            features = read_rows(given, self.model.order.width)
+        if set(map(type, output)) == {str} and (numbers := read_rows(output, 1)) is not None:
+            output = numbers[:, 0].tolist()
+        scores = scores_of(output, self.model.outputs)
+        if features is None or scores is None:
+            return None
+        count, field = len(scores), next((field for field in TIMES if field in fields), None)
+        if field is not None and None in fields[field]:
+            return None
+        times = np.full(count, math.nan) if field is None else self.model.times.all(field, fields[field])
+        return UniformRows(features, scores, [None] * count, times, [""] * count)
+
+    def key(self, content: Mapping[str, Any], position: int, keys: Keys) -> bytes:
         """Return the key of a record: a line that is read again has the same, even if it stands elsewhere then."""
         if REQUEST_ID not in content:
             return keys.at(position)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from functools import cached_property
 from typing import Any, Final
@@ -12,16 +13,20 @@ from typing import Any, Final
 from driftgauge.common.garbage import without_collections
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.edges.formats.ingest.features import FeatureOrder, Outputs
-from driftgauge.edges.formats.ingest.gather import Gathered
+from driftgauge.edges.formats.ingest.gather import Gathered, classes_of
 from driftgauge.edges.formats.ingest.keys import GivenKeys, Keys, PlacedKeys
 from driftgauge.edges.formats.ingest.packed import packed_records
 from driftgauge.edges.formats.ingest.records import Records, Unreadable, records_of, records_of_messages
 from driftgauge.edges.formats.ingest.times import EventTimes
+from driftgauge.edges.formats.ingest.uniform import Fields, UniformRows, fields_of
 from driftgauge.edges.formats.label_values import LabelValues, OutcomeValues
 from driftgauge.edges.formats.rows.reader import RowReader
 from driftgauge.errors import Reason, Refused
-from driftgauge.ingestion.records import Decoded
+from driftgauge.ingestion.records import Decoded, IngestedRows, together
 from driftgauge.predictions.rows import ClassLabel
+
+PART_RECORDS: Final = 512
+"""Records that are decoded at once: of these alone each costs more if one of them is unlike the others."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,11 @@ class Decoder(ABC):
     @without_collections()
     def decode_messages(self, messages: Sequence[bytes], keys: Sequence[bytes]) -> Decoded:
         """Return what messages hold, each of them one record whose key is given."""
-        return self._gathered(records_of_messages(messages), GivenKeys(keys))
+        given, parts = GivenKeys(keys), []
+        for first in range(0, len(messages), PART_RECORDS):  # a part fits into the processor's cache
+            records = records_of_messages(messages[first : first + PART_RECORDS])
+            parts.append(self._part(replace(records, first=first), given))
+        return together(parts)
 
     @without_collections()
     def decode_lines(self, lines: Sequence[bytes], keys_of: Callable[[Records], Keys]) -> Decoded:
@@ -99,10 +108,29 @@ class Decoder(ABC):
     def add(self, content: Any, position: int, keys: Keys, batch: Gathered) -> None:
         """Add a record to a batch; raises Refused before anything of it is added."""
 
+    def uniform(self, fields: Fields) -> UniformRows | None:
+        """Return the rows of records with the same fields, in which one is to be like another.
+
+        None, or Refused, where they are to be added one by one, which tells the good ones from the bad.
+        """
+        return None
+
+    def key(self, content: Any, position: int, keys: Keys) -> bytes:
+        """Return the key of a record of `uniform`."""
+        return keys.at(position)
+
     def _gathered(self, records: Records, keys: Keys) -> Decoded:
+        return together([self._part(part, keys) for part in records.parts(PART_RECORDS)])
+
+    def _part(self, records: Records, keys: Keys) -> Decoded:
+        contents, positions = records.contents, records.positions
+        with suppress(Refused):
+            rows = self._uniform(contents, positions, keys)
+            if rows is not None:
+                return Decoded(rows, [], [], [])
         batch = Gathered()
         add = self.add
-        for position, content in enumerate(records.contents):
+        for position, content in zip(positions, contents, strict=True):
             try:
                 if type(content) is not dict:
                     _refuse(content)
@@ -110,6 +138,16 @@ class Decoder(ABC):
             except Refused as error:
                 batch.refused[position] = error
         return batch.decoded(self.model.reader, self.model.outputs.label, records)
+
+    def _uniform(self, contents: Sequence[Any], positions: range, keys: Keys) -> IngestedRows | None:
+        fields = fields_of(contents)
+        rows = None if fields is None else self.uniform(fields)
+        if rows is None:
+            return None
+        columns = self.model.reader.lists(rows.features, rows.scores, rows.classes)
+        classes = classes_of(rows.classes, self.model.outputs.label)
+        own = [self.key(content, position, keys) for position, content in zip(positions, contents, strict=True)]
+        return IngestedRows(columns, rows.times, rows.ids, own, classes, positions)
 
 
 def _refuse(content: Any) -> None:

@@ -42,6 +42,15 @@ class FeatureOrder:
         message = f"{named(absent)} {'is' if len(absent) == 1 else 'are'} absent: give null for a missing value"
         raise Refused(Reason.MISSING_FEATURE, message, {"field": bounded_name(absent[0])})
 
+    def all_by_name(self, features: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Any]] | None:
+        """Return the features of many records, None if any of them is absent."""
+        if self._get is None:
+            return None
+        try:
+            return list(map(self._get, features))
+        except KeyError:
+            return None
+
     def as_logged(self, features: list[Any]) -> list[Any]:
         """Return features as the prediction log has them: bins in place of categories, lengths in place of texts."""
         for place in self._texts:

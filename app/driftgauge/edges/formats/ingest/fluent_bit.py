@@ -10,6 +10,7 @@ from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import GivenKeys, Keys, key_of_message
 from driftgauge.edges.formats.ingest.own import FEATURES, TIMESTAMP, OwnDecoder
 from driftgauge.edges.formats.ingest.records import Unreadable, content_of, records_of
+from driftgauge.edges.formats.ingest.uniform import Fields, UniformRows
 from driftgauge.errors import Reason, Refused
 
 LOG: Final = "log"
@@ -46,6 +47,20 @@ class FluentBitDecoder(Decoder):
             stamp = inner.get(KAFKA_TIME, inner.get(DATE))
             inner = {**inner, TIMESTAMP: stamp}
         self._own.add(inner, position, keys, batch)
+
+    def uniform(self, fields: Fields) -> UniformRows | None:
+        """Return records that a parser has read."""
+        if LOG in fields or PAYLOAD in fields:
+            return None
+        if FEATURES not in fields or "input_array" in fields:
+            return self._bentoml.uniform(fields)
+        stamps = fields.get(TIMESTAMP, fields.get(KAFKA_TIME, fields.get(DATE)))
+        return self._own.uniform(fields if stamps is None else {**fields, TIMESTAMP: stamps})
+
+    def key(self, content: Any, position: int, keys: Keys) -> bytes:
+        """Return the key of a record as the decoder of its content makes it."""
+        own = self._bentoml if FEATURES not in content or "input_array" in content else self._own
+        return own.key(content, position, keys)
 
 
 def service_names(body: bytes) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,8 +56,7 @@ class Gathered:
         if not kept:
             return None
         positions, _, _, named, times, ids, keys = zip(*kept, strict=True)
-        classes = () if named.count(None) == len(named) else [None if own is None else label_of(own) for own in named]
-        return IngestedRows(columns, np.array(times), ids, keys, classes, positions)
+        return IngestedRows(columns, np.array(times), ids, keys, classes_of(named, label_of), positions)
 
     def _search(self, reader: RowReader, columns: FloatArray, begin: int, end: int) -> None:
         """Fill in the rows from `begin` to `end`, and note those that are refused: halves of halves."""
@@ -70,6 +69,11 @@ class Gathered:
             middle = (begin + end) // 2
             self._search(reader, columns, begin, middle)
             self._search(reader, columns, middle, end)
+
+
+def classes_of(named: Sequence[Any], label_of: LabelOf) -> Sequence[ClassLabel | None]:
+    """Return predicted classes as the model names them; empty if none is known."""
+    return () if named.count(None) == len(named) else [None if own is None else label_of(own) for own in named]
 
 
 def _columns(reader: RowReader, rows: list[Row]) -> FloatArray:

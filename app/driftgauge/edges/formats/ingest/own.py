@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.edges.formats.fields import id_of
 from driftgauge.edges.formats.ingest.decoder import Decoder
 from driftgauge.edges.formats.ingest.gather import Gathered
 from driftgauge.edges.formats.ingest.keys import Keys, key_of_id
+from driftgauge.edges.formats.ingest.uniform import Fields, UniformRows, features_of, scores_of
 from driftgauge.errors import Reason, Refused
 from driftgauge.predictions.ids import key_of
 from driftgauge.predictions.labels import GivenLabel
@@ -25,6 +28,8 @@ LOGGED: Final = "arrived_at"
 """A key that the prediction log writes."""
 OBSERVED_AT: Final = "observed_at"
 OUTCOMES: Final = "outcomes"
+_SLOW: Final = frozenset({SCORE, LABEL, OUTCOMES, LOGGED, PREDICTION_CLASS})
+"""Fields that make a record one of the log, or ground truth."""
 _HINT: Final = 'send {"features": {"name": value, …}, "prediction": value}'
 
 
@@ -52,6 +57,25 @@ class OwnDecoder(Decoder):
             id_ = id_ or key.hex()  # joins the row with its label
             batch.labels += self._truth(content, id_)
         batch.rows.append((position, features, score, named, at, id_, key))
+
+    def uniform(self, fields: Fields) -> UniformRows | None:
+        """Return records with features, a prediction, perhaps a time and an id, and nothing else that is read."""
+        if FEATURES not in fields or PREDICTION not in fields or not _SLOW.isdisjoint(fields):
+            return None
+        features = features_of(fields[FEATURES], self.model.order)
+        scores = scores_of(fields[PREDICTION], self.model.outputs)
+        if features is None or scores is None:
+            return None
+        count = len(scores)
+        stamps = fields.get(TIMESTAMP)
+        times = np.full(count, math.nan) if stamps is None else self.model.times.all(TIMESTAMP, stamps)
+        ids = ["" if given is None else id_of(ID, given) for given in fields.get(ID, ())] or [""] * count
+        return UniformRows(features, scores, [None] * count, times, ids)
+
+    def key(self, content: Any, position: int, keys: Keys) -> bytes:
+        """Return the key of a record, which its id makes if it has one."""
+        given = content.get(ID)
+        return keys.known(position, id_of(ID, given), key_of_id) if given is not None else keys.at(position)
 
     def _features(self, content: Mapping[str, Any]) -> list[Any]:
         order = self.model.order

@@ -30,10 +30,24 @@ class Records:
     """What each says; an `Unreadable` for one that is no JSON."""
     raws: Sequence[bytes] = field(default=(), repr=False)
     """The bytes of each; empty where the body is one JSON value."""
+    first: int = 0
+    """The position of the first of them, in a part of a body."""
+
+    @property
+    def positions(self) -> range:
+        """The positions of the records in their body."""
+        return range(self.first, self.first + len(self.contents))
 
     def raw(self, position: int) -> bytes:
         """Return a record as bytes: as it came, or as its content is written."""
-        return self.raws[position] if self.raws else json_bytes(self.contents[position])
+        at = position - self.first
+        return self.raws[at] if self.raws else json_bytes(self.contents[at])
+
+    def parts(self, size: int) -> Iterator[Records]:
+        """Yield the records in parts."""
+        for at in range(0, len(self.contents), size):
+            part = slice(at, at + size)
+            yield Records(self.contents[part], self.raws[part], self.first + at)
 
 
 def records_of(body: bytes) -> Records:

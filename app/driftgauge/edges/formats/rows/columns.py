@@ -37,12 +37,12 @@ def labels_of(table: Any) -> Mapping[str, Any]:
     return named
 
 
-def numbers_of(rows: Sequence[list[Any]], width: int) -> FloatArray | None:
+def numbers_of(rows: Sequence[Sequence[Any]], width: int) -> FloatArray | None:
     """Return lists of `width` finite numbers as a matrix, None if there is anything else in them."""
     flat = array("d")
     try:
         for row in rows:
-            flat.fromlist(row)
+            flat.fromlist(row if type(row) is list else list(row))
     except (TypeError, OverflowError):
         return None
     found = np.frombuffer(flat).reshape(len(rows), width)

@@ -121,15 +121,20 @@ class RowReader:
                     return quick
             return self._columns(rows, prediction, prediction_class)
 
-    def lists(self, rows: Sequence[list[Any]], scores: Sequence[Any], classes: Sequence[Any]) -> FloatArray:
+    def lists(
+        self, rows: Sequence[Sequence[Any]] | FloatArray, scores: Sequence[Any], classes: Sequence[Any]
+    ) -> FloatArray:
         """Return the monitored values of lists of features in the baseline's order, all of the right length.
 
-        There is one score and one class for each, used if the baseline has such a column. Raises Refused.
+        A matrix holds no infinite numbers. There is one score and one class for each, used if the baseline has such a
+        column. Raises Refused.
         """
         given = {PREDICTION: scores, PREDICTION_CLASS: classes}
         columns = np.empty((len(rows), self.width))
         with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
-            numbers = numbers_of(rows, len(self._names)) if self._has_numeric_features else None
+            numbers = None
+            if self._has_numeric_features:
+                numbers = rows if isinstance(rows, np.ndarray) else numbers_of(rows, len(self._names))
             if numbers is not None:
                 columns[:, self._positions] = numbers
             else:
