@@ -50,7 +50,7 @@ PACKAGES: Final[dict[str, str]] = {
     "process": "common errors drift settings shutdown models state edges.http edges.kafka edges.files composition main",
     "demo": "about errors drift settings models models.creation alerting",
     "cli": "access about common errors drift settings tables models models.creation checks state predictions alerting "
-    "edges.web process demo",
+    "edges.web edges.files process demo",
     "__main__": "cli",
 }
 """What each package may import, in an order in which each comes after all that it imports.
@@ -70,6 +70,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "skops": "models models.creation",
     "confluent_kafka": "edges.kafka",
     "fsspec": "edges.files",
+    "datasketches": "checks",
     **dict.fromkeys(("onnxruntime", "xgboost", "lightgbm", "catboost", "mlflow"), "models"),
     "pyarrow": "tables models models.creation predictions checks edges.files edges.formats cli",
     "jinja2": "edges.web",

@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -163,23 +162,6 @@ def test_a_followed_file_that_is_rotated_and_a_killed_process_lose_and_repeat_no
         until(lambda: observed() == 20_600, server, tmp_path / "server")
     done = run("ingest", str(tmp_path / "a.jsonl*"), *options)
     assert "0 rows counted, 0 known from before" in done.stdout, done.stderr
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Give a file system of a server that speaks S3, of which the environment says the address."""
-    server_of = import_module("moto.server").ThreadedMotoServer
-    s3fs = import_module("s3fs")
-    server = server_of(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    given = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in {**given, "AWS_ENDPOINT_URL": address}.items():
-        monkeypatch.setenv(name, value)
-    system = s3fs.S3FileSystem(endpoint_url=address, skip_instance_cache=True)
-    system.mkdir("bucket")
-    yield system
-    server.stop()
 
 
 def test_captures_of_sagemaker_in_object_storage_are_read_in_the_order_of_their_hours(

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.checks.scoring import Answers, Scorer
-from driftgauge.drift.bins import MISSING, FloatArray, category_hash
+from driftgauge.drift.bins import MISSING, Bins, FloatArray, category_hash
 from driftgauge.drift.reference.baseline import RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.errors import ColumnError, TableError
@@ -91,9 +91,9 @@ class _Column:
         self._numeric = baseline.kind == "numeric"
         self._of_text = baseline.of_text
         self._bins = baseline.bins
-        self._names = KnownCategories(self._bins.categories, self._knows)
+        self._names = known_categories(baseline)
         # If the reference has empty texts and no missing ones, an empty cell is an empty text.
-        has_empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and self._knows("")
+        has_empty = not self._numeric and baseline.counts[self._bins.special[MISSING]] == 0 and knows(self._bins, "")
         self._gap = float(self._bins.category_code("")) if has_empty else math.nan
 
     def cells(self, part: Part) -> FloatArray:
@@ -108,5 +108,12 @@ class _Column:
         coded: FloatArray = np.append(self._bins.encode(found.names), self._gap)[found.codes]
         return coded
 
-    def _knows(self, category: str) -> bool:
-        return category in self._bins.categories or category_hash(category) in self._bins.tail
+
+def known_categories(column: ColumnBaseline) -> KnownCategories:
+    """Return the categories of a column of the baseline, and which of them a cell stands for."""
+    return KnownCategories(column.bins.categories, lambda category: knows(column.bins, category))
+
+
+def knows(bins: Bins, category: str) -> bool:
+    """Return whether a category is one of the reference's."""
+    return category in bins.categories or category_hash(category) in bins.tail

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from driftgauge.about import About
+from driftgauge.cli.baseline_sagemaker import import_sagemaker
 from driftgauge.cli.bundle_report import about_facts, show_baseline, show_bins, show_left_out
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
@@ -85,6 +86,9 @@ def baseline_learn(
         errors.print(f"left out {learned.left_out:,} predictions with another baseline or without their features")
     span = f"from {rfc3339(learned.first)} to {rfc3339(learned.last)}"
     errors.print(f"wrote {out}, of {learned.baseline.rows:,} predictions {span}", soft_wrap=True)
+
+
+baseline_app.command("import-sagemaker")(import_sagemaker)
 
 
 @baseline_app.command("show")

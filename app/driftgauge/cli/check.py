@@ -20,15 +20,18 @@ from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
+from driftgauge.checks.sagemaker.execution import Job
 from driftgauge.cli.check_model import checked_model
 from driftgauge.cli.check_page import check_page
 from driftgauge.cli.check_report import show
+from driftgauge.cli.check_sagemaker import SageMakerOptions, constraints_for, run
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
 from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_option
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
+from driftgauge.edges.files.fetching import fetched
 from driftgauge.models.bundle import Bundle, load_bundle
 from driftgauge.settings.policies import policy_of
 
@@ -50,8 +53,8 @@ class CheckOutput:
 @derived_options
 def check(
     tables: Annotated[
-        list[Path],
-        typer.Argument(help="Tables of any size: csv, parquet, JSON lines, or folders.", metavar="TABLE"),
+        list[str],
+        typer.Argument(help="Tables of any size: csv, parquet, JSON lines, folders, or s3://….", metavar="TABLE"),
     ],
     options: CheckOptions,
     *,
@@ -79,11 +82,15 @@ def check(
     ] = False,
     trusted_types: TrustedTypes = None,
     output: CheckOutput,
+    sagemaker: SageMakerOptions,
 ) -> None:
     """Compare tables with a baseline and report drift.
 
     Exit code 0 means no drift, 1 drift, 2 bad input. Each table is one window, or each period with --time and
     --every; several windows form a history that shows when a drift began. docs/check.md has examples.
+
+    With --sagemaker-out, violated constraints count as drift does, 2 is also a failed execution, and 4 a stopped one:
+    docs/sagemaker.md.
     """
     checked = checked_model(baseline, config, model)
     trusted = comma_list(trusted_types or "") or (checked.settings.trusted_types if checked.settings else ())
@@ -91,11 +98,15 @@ def check(
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
     if checked.settings is not None:
         options = replace(options, base=policy_of(checked.settings, reference.baseline))
-    comparison = Check(reference.baseline, tables, options, reference.scorer)
     errors = console(stderr=True)
-    for line in comparison.remarks:
-        errors.print(line, soft_wrap=True)
-    report = _judge(comparison, errors)
+    if sagemaker.sagemaker_out is not None:
+        job = Job(reference, tables, options, constraints_for(sagemaker, checked.path))
+        raise typer.Exit(run(job, tables, sagemaker, lambda report: _write(report, output, errors), console(), errors))
+    with fetched(tables) as paths:
+        comparison = Check(reference.baseline, paths, options, reference.scorer)
+        for line in comparison.remarks:
+            errors.print(line, soft_wrap=True)
+        report = _judge(comparison, errors)
     _write(report, output, errors)
     raise typer.Exit(int(report.has_drift))
 

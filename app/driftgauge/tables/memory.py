@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.errors import TableError
+from driftgauge.tables.joined import JoinedTable
 from driftgauge.tables.stream import Part, TableSource, TableStream, require_columns
 
 _FAILURES: Final = (pa.ArrowException, TypeError, ValueError, OverflowError)
@@ -17,7 +18,12 @@ _FAILURES: Final = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
 def open_table(source: Any, bytes_at_once: int = 2_097_152) -> TableSource:
-    """Open a path, a DataFrame, an Arrow table or a dict of columns; TableError for anything else."""
+    """Open a path, a DataFrame, an Arrow table or a dict of columns; TableError for anything else.
+
+    A table that is open already is returned as it is.
+    """
+    if isinstance(source, TableStream | MemoryTable | JoinedTable):
+        return source
     if isinstance(source, str | Path):
         return TableStream(source, bytes_at_once)
     return MemoryTable(source, bytes_at_once)

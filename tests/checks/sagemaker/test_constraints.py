@@ -70,16 +70,18 @@ def test_a_method_that_does_not_exist_is_refused() -> None:
 def test_a_baseline_suggests_what_its_rows_meet() -> None:
     table: Table = {
         "whole": np.array([1.0, 2.0, 3.0, np.nan] * 25),
+        "halves": np.array([0.0, 0.5, 1.0, 1.0] * 25),
         "signed": np.linspace(-1.0, 1.0, 100),
         "plan": Categories(np.array([0, 1] * 50), ("a", "b")),
         "city": Categories(np.array([0] * 60 + [*range(1, 41)]), tuple(f"c{i:02}" for i in range(41))),
         "words": np.arange(100.0),
     }
     baseline = measuring_length(build_baseline(table, created="2026-01-31T00:00:00Z"), {"words"})
-    whole, signed, plan, city, words = suggested(baseline).features
+    whole, halves, signed, plan, city, words = suggested(baseline).features
     assert (whole.inferred_type, whole.completeness) == ("Integral", 0.75)
     assert whole.num_constraints is not None
     assert whole.num_constraints.is_non_negative is True
+    assert halves.inferred_type == "Fractional"
     assert signed.inferred_type == "Fractional"
     assert signed.num_constraints is not None
     assert signed.num_constraints.is_non_negative is False

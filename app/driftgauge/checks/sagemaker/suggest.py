@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
 
 from driftgauge.checks.sagemaker.constraints import (
     COMPARISON_THRESHOLD,
@@ -41,15 +43,20 @@ def suggested(baseline: Baseline) -> Constraints:
 
 
 def inferred_type(column: ColumnBaseline) -> InferredType:
-    """Return the type that SageMaker would infer; `Integral` if all known quantiles are whole numbers."""
+    """Return the type that SageMaker would infer; `Integral` if its values are whole numbers."""
     if column.kind != "numeric" or column.of_text:
         return "String"
-    known = [*column.quantiles, column.min, column.max]
-    if not column.quantiles or any(math.isnan(value) for value in known):
+    if not column.quantiles:
         return "Unknown"
-    # Quantiles between two whole numbers are interpolated; those of the bins are the values themselves.
-    values = column.bins.edges if column.bins.rule == "value" else known
-    return "Integral" if all(value.is_integer() for value in values) else "Fractional"
+    exact = [column.min, column.max, *(column.bins.edges if column.bins.rule == "value" else ())]
+    is_whole = all(value.is_integer() for value in exact) and _are_whole(column.quantiles)
+    return "Integral" if is_whole else "Fractional"
+
+
+def _are_whole(quantiles: Sequence[float]) -> bool:
+    """Return whether quantiles are whole but for those that are interpolated between two whole neighbours."""
+    whole = np.array([value.is_integer() for value in quantiles])
+    return bool(np.all(whole[1:] | whole[:-1]))
 
 
 def _of_column(column: ColumnBaseline) -> FeatureConstraints:
@@ -59,7 +66,7 @@ def _of_column(column: ColumnBaseline) -> FeatureConstraints:
     return FeatureConstraints(
         name=column.name,
         inferred_type=kind,
-        completeness=1.0 - missing / column.rows,
+        completeness=(column.rows - missing) / column.rows,
         num_constraints=None if is_text else NumberConstraints(is_non_negative=column.min >= 0.0),
         string_constraints=_of_text(column) if is_text else None,
     )

@@ -68,11 +68,30 @@ class Source(Protocol):
         """Return files that were read before and have another name now, given their identities."""
 
 
+def is_remote(text: str) -> bool:
+    """Return whether a text is the address of an object storage."""
+    return _SCHEME.match(text) is not None and not text.startswith(_LOCAL)
+
+
 def source_of(text: str) -> Source:
     """Return the source of a path, a folder, a glob or an address; SettingsError if its library is missing."""
-    if _SCHEME.match(text) and not text.startswith(_LOCAL):
-        return RemoteFiles(text)
-    return LocalFiles(text.removeprefix(_LOCAL))
+    return RemoteFiles(text) if is_remote(text) else LocalFiles(text.removeprefix(_LOCAL))
+
+
+def storage_of(address: str) -> tuple[Any, str]:
+    """Return the storage of an address, and the path in it; SettingsError if its library is missing."""
+    scheme = address.partition("://")[0]
+    try:
+        fsspec: Any = importlib.import_module("fsspec")
+        system, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise SettingsError(
+            f"{address}: the library for {scheme}:// is missing: pip install 'driftgauge[s3]' for s3, "
+            "otherwise the package of fsspec for it"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{address}: {error}") from error
+    return system, path
 
 
 class LocalFiles:
@@ -106,16 +125,7 @@ class RemoteFiles:
     def __init__(self, address: str) -> None:
         self.label: Final = address
         self._scheme: Final = address.partition("://")[0]
-        try:
-            fsspec: Any = importlib.import_module("fsspec")
-            self._system, self._path = fsspec.core.url_to_fs(address)
-        except ImportError as error:
-            raise SettingsError(
-                f"{address}: the library for {self._scheme}:// is missing: pip install 'driftgauge[s3]' for s3, "
-                "otherwise the package of fsspec for it"
-            ) from error
-        except ValueError as error:
-            raise SettingsError(f"{address}: {error}") from error
+        self._system, self._path = storage_of(address)
 
     def files(self) -> Sequence[SourceFile]:
         """Return the objects; see `Source`."""

@@ -1,0 +1,62 @@
+"""`driftgauge baseline import-sagemaker`: a baseline of the files of SageMaker's model monitor."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from driftgauge.checks.sagemaker.baseline import ImportedBaseline, baseline_of
+from driftgauge.checks.sagemaker.constraints import Constraints
+from driftgauge.checks.sagemaker.documents import MOST_BYTES, parse_document
+from driftgauge.checks.sagemaker.execution import CONSTRAINTS_FILE
+from driftgauge.checks.sagemaker.statistics import Statistics
+from driftgauge.cli.bundle_report import show_baseline
+from driftgauge.cli.console import console
+from driftgauge.common.quoting import listed
+from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.reference.baseline import dumps
+from driftgauge.edges.files.folders import LocalFolder, read_file
+from driftgauge.models.bundle import BASELINE_FILE
+
+_FILE_ENDING: Final = ".json"
+
+
+def import_sagemaker(
+    statistics: Annotated[
+        str, typer.Argument(help="statistics.json of a baseline job: a file, or s3://….", metavar="STATISTICS")
+    ],
+    constraints: Annotated[str, typer.Argument(help="constraints.json of the same job.", metavar="CONSTRAINTS")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder or .json file to write.", metavar="PATH")] = Path(
+        "baseline"
+    ),
+) -> None:
+    """Make a baseline of what SageMaker's model monitor computed of the training data.
+
+    The constraints are kept beside it as constraints.json, where `driftgauge check --sagemaker-out` finds them.
+    docs/sagemaker.md says more.
+    """
+    errors = console(stderr=True)
+    content = parse_document(read_file(statistics, MOST_BYTES), Statistics, statistics)
+    imported = baseline_of(content, rfc3339(time.time()))
+    kept = read_file(constraints, MOST_BYTES)
+    parse_document(kept, Constraints, constraints)
+    is_file = out.suffix == _FILE_ENDING
+    folder, name = (LocalFolder(out.parent), out.name) if is_file else (LocalFolder(out), BASELINE_FILE)
+    written = [folder.write(name, dumps(imported.baseline).encode()), folder.write(CONSTRAINTS_FILE, kept)]
+    show_baseline(imported.baseline, console())
+    for line in _remarks(imported):
+        errors.print(line, soft_wrap=True)
+    errors.print(f"wrote {listed(written)}", soft_wrap=True)
+
+
+def _remarks(imported: ImportedBaseline) -> list[str]:
+    """Return what the statistics do not say."""
+    lines = []
+    if imported.left_out:
+        lines.append(f"left out, because the statistics have no values of it: {listed(imported.left_out)}")
+    if imported.coarse:
+        lines.append(f"bins of SageMaker's ten buckets, because there is no sketch: {listed(imported.coarse)}")
+    return lines

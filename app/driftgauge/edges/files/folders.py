@@ -1,0 +1,100 @@
+"""Folders to write to: here, or prefixes of object storage."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+from driftgauge.edges.files.sources import is_remote, source_of, storage_of
+from driftgauge.errors import IngestError
+
+
+class Folder(Protocol):
+    """Where files are written."""
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file; None if there is none, IngestError if it cannot be read."""
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a file in place of an earlier one and return its path or address; IngestError if that fails."""
+
+
+def folder_of(text: str) -> Folder:
+    """Return the folder of a path or an address; SettingsError if its library is missing."""
+    return RemoteFolder(text) if is_remote(text) else LocalFolder(Path(text.removeprefix("file://")))
+
+
+def read_file(text: str, most_bytes: int) -> bytes:
+    """Return the content of one file, here or in object storage; IngestError if it cannot be read."""
+    found = list(source_of(text).files())
+    if len(found) != 1:
+        what = "there is no such file" if not found else f"{len(found):,} files have this name"
+        raise IngestError(f"cannot read {text}: {what}")
+    if found[0].size > most_bytes:
+        raise IngestError(f"cannot read {text}: it has {found[0].size:,} bytes, at most {most_bytes:,} are read")
+    try:
+        with found[0].open() as file:
+            return file.read()
+    except Exception as error:  # each storage has errors of its own
+        raise IngestError(f"cannot read {text}: {error}") from error
+
+
+class LocalFolder:
+    """A folder of this machine, made once it is written to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path: Final = path
+        self.label: Final = str(path)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file; see `Folder`."""
+        try:
+            return (self._path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise IngestError(f"cannot read {self._path / name}: {error.strerror}") from error
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a file; whoever reads meanwhile sees the earlier one. See `Folder`."""
+        path = self._path / name
+        new = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(content)
+            os.replace(new, path)
+        except OSError as error:
+            raise IngestError(f"cannot write {path}: {error.strerror}") from error
+        return str(path)
+
+
+class RemoteFolder:
+    """A prefix of an object storage that fsspec knows."""
+
+    def __init__(self, address: str) -> None:
+        self.label: Final = address.rstrip("/")
+        self._system, self._path = storage_of(self.label)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of an object; see `Folder`."""
+        try:
+            self._system.invalidate_cache()
+            content: bytes = self._system.cat_file(f"{self._path}/{name}")
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # each storage has errors of its own
+            raise IngestError(f"cannot read {self.label}/{name}: {error}") from error
+        return content
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write an object; see `Folder`."""
+        try:
+            self._system.pipe_file(f"{self._path}/{name}", content)
+        except Exception as error:  # each storage has errors of its own
+            raise IngestError(f"cannot write {self.label}/{name}: {error}") from error
+        return f"{self.label}/{name}"

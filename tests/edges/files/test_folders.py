@@ -1,0 +1,76 @@
+"""Folders that are written to, here and in object storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driftgauge.edges.files.fetching import fetched
+from driftgauge.edges.files.folders import folder_of, read_file
+from driftgauge.errors import IngestError
+
+
+@pytest.fixture
+def storage() -> Iterator[Any]:
+    memory = import_module("fsspec").filesystem("memory")
+    memory.pipe("/place/in/a.csv", b"a\n1\n")
+    memory.pipe("/place/in/deep/b.csv", b"a\n2\n")
+    yield memory
+    memory.rm("/place", recursive=True)
+
+
+@pytest.mark.parametrize("is_remote", [True, False])
+def test_a_file_is_written_read_and_replaced(is_remote: bool, tmp_path: Path, storage: Any) -> None:
+    folder = folder_of("memory://place/out/" if is_remote else str(tmp_path / "out"))
+    assert folder.read("deep/list") is None
+    where = folder.write("deep/list", b"one")
+    assert where == f"{folder.label}/deep/list"
+    folder.write("deep/list", b"two")
+    assert folder.read("deep/list") == read_file(where, 100) == b"two"
+
+
+def test_a_folder_of_this_machine_may_have_the_address_of_a_file(tmp_path: Path) -> None:
+    folder_of(f"file://{tmp_path}/out").write("a", b"one")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(IngestError, match=f"cannot write {tmp_path}/out/a: Not a directory|File exists"):
+        folder_of(str(tmp_path / "out")).write("a", b"")
+    with pytest.raises(IngestError, match=f"cannot read {tmp_path}/out/a: Not a directory"):
+        folder_of(str(tmp_path / "out")).read("a")
+
+
+def test_a_file_that_is_absent_or_too_large_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(IngestError, match="there is no such file"):
+        read_file(str(tmp_path / "absent"), 10)
+    (tmp_path / "large").write_bytes(b"x" * 11)
+    with pytest.raises(IngestError, match="it has 11 bytes, at most 10 are read"):
+        read_file(str(tmp_path / "large"), 10)
+
+
+def test_objects_are_files_while_they_are_read(storage: Any, tmp_path: Path) -> None:
+    with fetched(["memory://place/in/a.csv", str(tmp_path), "memory://place/in"]) as (one, local, folder):
+        assert Path(one).name == "a.csv"
+        assert Path(one).read_bytes() == b"a\n1\n"
+        assert local == str(tmp_path)
+        below = {str(path.relative_to(folder)) for path in Path(folder).rglob("*.csv")}
+        assert below == {"a.csv", "deep/b.csv"}
+    assert not Path(one).exists()
+
+
+def test_what_is_here_stays_where_it_is(tmp_path: Path) -> None:
+    with fetched([str(tmp_path)]) as paths:
+        assert paths == [str(tmp_path)]
+
+
+def test_an_object_that_is_absent_is_named(storage: Any) -> None:
+    with (
+        pytest.raises(IngestError, match="memory://place/absent: there is no such object"),
+        fetched(["memory://place/absent"]),
+    ):
+        raise AssertionError("it was found")
