@@ -357,6 +357,10 @@ class PredictionLogDamaged(PredictionLogError):
         self.file: Final = file
 
 
+class PredictionLogDayDamaged(PredictionLogError):
+    """A Parquet file of the prediction log is damaged; the rest of the log can be read."""
+
+
 class PredictionLogReplaced(PredictionLogError):
     """The prediction log goes on in another file, because this one is damaged: open it again."""
 

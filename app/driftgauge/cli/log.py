@@ -115,4 +115,7 @@ def _summary(done: Exported, out: Path) -> list[str]:
     lines = [f"wrote {done.rows:,} predictions{target}, {span}"]
     if done.left_out:
         lines.append(f"left out {done.left_out:,} predictions of a version that is new since the start: export again")
+    if done.damaged:
+        damage = f"; {done.damage}" if done.damage else ""
+        lines.append(f"{done.damaged:,} predictions have values that cannot be read, which are null{damage}")
     return lines

@@ -28,6 +28,10 @@ class Exported:
     rows: int = 0
     left_out: int = 0
     """Predictions of versions that came while it ran, which a Parquet file has no columns for."""
+    damaged: int = 0
+    """Predictions with a stored value that cannot be read, which is null in the file."""
+    damage: str | None = None
+    """The first file that was found damaged."""
     first: int | None = None
     """Time of the first prediction, microseconds since 1970."""
     last: int | None = None
@@ -56,8 +60,14 @@ def export(
         for batch in chain((first,), batches):
             truths = joined_labels(store.engine, batch) if with_labels else None
             written = file.write(batch, truths)
-            left_out = done.left_out + len(batch) - written
-            done = Exported(done.rows + written, left_out, done.first, int(batch.time[-1]))
+            done = replace(
+                done,
+                rows=done.rows + written,
+                left_out=done.left_out + len(batch) - written,
+                damaged=done.damaged + int(batch.damaged.sum()),
+                damage=done.damage or batch.damage,
+                last=int(batch.time[-1]),
+            )
             on_batch(done)
         file.close()
     return done

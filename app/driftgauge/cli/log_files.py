@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from driftgauge.drift.bins import FloatArray
 from driftgauge.predictions.class_probabilities import are_kept
 from driftgauge.predictions.joined_labels import NO_TRUTH, JoinedTruth
-from driftgauge.predictions.records import class_names, feature_columns, predicted, records
-from driftgauge.predictions.rows import MICROSECONDS, SOURCES, ClassLabel, LoggedFeature, LoggedModel, PredictionBatch
+from driftgauge.predictions.records import class_names, feature_columns, predicted, records, source_name
+from driftgauge.predictions.rows import MICROSECONDS, ClassLabel, LoggedFeature, LoggedModel, PredictionBatch
 
 GROUP_ROWS: Final = 65_536
 """Rows of a row group of Parquet; also the most that are held."""
@@ -117,7 +117,7 @@ class ParquetFile:
             "model_version": [own.version for own in models],
             "score": [None if score != score else score for score in batch.scores.tolist()],
             "latency_seconds": batch.latency / MICROSECONDS,
-            "source": [SOURCES[source] for source in batch.source.tolist()],
+            "source": [source_name(source) for source in batch.source.tolist()],
             "caller": batch.callers,
             "prediction": self._answers(predicted(batch)),
             **self._feature_cells(batch),
@@ -175,7 +175,7 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
 def _answer_type(versions: Sequence[LoggedModel]) -> pa.DataType:
     """Return the type of the column of answers: that of all classes, or text if there are several."""
     kinds = {type(own) for version in versions for own in version.classes}
-    kinds |= {float for version in versions if not version.classes}
+    kinds |= {float for version in versions if not version.classes and version.is_readable}
     return next((arrow for kind, arrow in _TYPES if kinds == {kind}), pa.string())
 
 

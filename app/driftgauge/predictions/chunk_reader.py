@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Column, Connection, Engine, func, select
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.errors import PredictionLogDayDamaged
 from driftgauge.predictions.database import days_folder
 from driftgauge.predictions.day_file import DayFile
 from driftgauge.predictions.packing import SINGLE_BYTES, view
@@ -57,6 +58,10 @@ class ChunkReader:
         self._files: dict[tuple[Any, ...], DayFile] = {}
         self.decoded = 0
         """Rows that were decoded to find the wanted ones."""
+        self.unreadable: Final[set[int]] = set()
+        """Chunks of which something cannot be read."""
+        self.damage: str | None = None
+        """What is known of the first damaged file."""
 
     def close(self) -> None:
         """Close the files."""
@@ -72,34 +77,70 @@ class ChunkReader:
         for HELD_BYTES of chunks that the next page may need.
         """
         held, self._held, size = self._held, {}, 0
+        packed: Packed | None
         missing = wanted.keys() - held.keys()
         for number, packed in chain(
             ((number, held[number]) for number in wanted if number in held),
             _from_database(connection, self._stored, sorted(missing), widths),
         ):
-            yield number, packed[wanted[number]].astype(np.float64)
             if number in missing:
                 missing.remove(number)
-                self.decoded += len(packed)
+                self.decoded += 0 if packed is None else len(packed)
+            if packed is None:
+                self.unreadable.add(number)
+                continue
+            yield number, self._rows_at(number, packed, wanted[number])
             if (size := size + packed.nbytes) <= HELD_BYTES:
                 self._held[number] = packed
         # After the database: a chunk that is moved between the two queries is then found in a file.
         if missing and self._stored.are_moved:
-            yield from self._from_files(connection, {number: wanted[number] for number in sorted(missing)})
+            positions = {number: wanted[number] for number in sorted(missing)}
+            yield from self._from_files(connection, positions, widths)
 
-    def _from_files(self, connection: Connection, wanted: dict[int, IntArray]) -> Iterator[tuple[int, FloatArray]]:
+    def _rows_at(self, number: int, packed: Packed, positions: IntArray) -> FloatArray:
+        """Return the rows of a chunk at positions, NaN where it has none."""
+        inside = (positions >= 0) & (positions < len(packed))
+        if inside.all():
+            return packed[positions].astype(np.float64)
+        self.unreadable.add(number)
+        found = np.full((len(positions), packed.shape[1]), np.nan)
+        found[inside] = packed[positions[inside]]
+        return found
+
+    def _from_files(
+        self, connection: Connection, wanted: dict[int, IntArray], widths: Mapping[int, int]
+    ) -> Iterator[tuple[int, FloatArray]]:
         own = day_files.c
         query = select(own.part, own.first_chunk, own.last_chunk, own.file).order_by(own.part)
         near = query.where(own.last_chunk >= min(wanted), own.first_chunk <= max(wanted))
+        suspects: set[int] = set()
         for row in connection.execute(near).all():
             inside = {number: wanted[number] for number in wanted if row.first_chunk <= number <= row.last_chunk}
-            if inside and (file := self._opened(connection, row)) is not None:
-                decoded = file.decoded
-                found = file.rows(inside)
-                self.decoded += file.decoded - decoded
-                yield from found.items()
-                for number in found:
+            if not inside:
+                continue
+            try:
+                found = self._in_file(connection, row, inside)
+            except PredictionLogDayDamaged as error:
+                self.damage = self.damage or str(error)
+                suspects |= inside.keys()
+                continue
+            for number, values in found.items():
+                if values.shape[1] == widths[number]:
+                    yield number, values
                     del wanted[number]
+                else:
+                    suspects.add(number)
+        self.unreadable.update(suspects & wanted.keys())
+
+    def _in_file(self, connection: Connection, row: Any, inside: Mapping[int, IntArray]) -> Mapping[int, FloatArray]:
+        """Return the numbers of those chunks that a file has."""
+        file = self._opened(connection, row)
+        if file is None:
+            return {}
+        decoded = file.decoded
+        found = file.rows(inside)
+        self.decoded += file.decoded - decoded
+        return found
 
     def _opened(self, connection: Connection, row: Any) -> DayFile | None:
         key = tuple(row)
@@ -125,14 +166,17 @@ class ChunkReader:
 
 def _from_database(
     connection: Connection, stored: Stored, numbers: Sequence[int], widths: Mapping[int, int]
-) -> Iterator[tuple[int, Packed]]:
-    """Yield those chunks that the database holds, about QUERY_BYTES of them at a time."""
+) -> Iterator[tuple[int, Packed | None]]:
+    """Yield those chunks that the database holds, None for one of another size; about QUERY_BYTES at a time."""
     columns = (stored.chunk, stored.content, *(() if stored.rows is None else (stored.rows,)))
     for some in _of_few_bytes(connection, stored, numbers):
         for number, content, *rows in connection.execute(select(*columns).where(stored.chunk.in_(some))):
             width = widths[number]
             count = rows[0] if rows else len(content) // (SINGLE_BYTES * max(width, 1))
-            yield number, view(content, count, width)
+            try:
+                yield number, view(content, count, width)
+            except (ValueError, TypeError):
+                yield number, None
 
 
 def _of_few_bytes(connection: Connection, stored: Stored, numbers: Sequence[int]) -> Iterator[list[int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, insert, select
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.predictions.packing import SINGLE
+from driftgauge.predictions.packing import SINGLE, SINGLE_BYTES
 from driftgauge.predictions.rows import LoggedRows
 from driftgauge.predictions.schema import class_probabilities, predictions
 
@@ -54,7 +54,7 @@ def probabilities_of(connection: Connection, seqs: IntArray, classes: FloatArray
         blobs = _blobs(connection, {chunk for chunk, _ in places.values()}, blobs, width)
         for index, (seq, label) in enumerate(zip(seqs[own].tolist(), classes[own].tolist(), strict=True), first):
             chunk, position = places.get(seq, (-1, 0))
-            if chunk in blobs and 0 <= label < width:
+            if chunk in blobs and 0 <= label < width and 0 <= position < len(blobs[chunk]):
                 found[index] = blobs[chunk][position, int(label)]
     return found
 
@@ -71,5 +71,6 @@ def _blobs(connection: Connection, wanted: set[int], held: dict[int, FloatArray]
     found = {chunk: held[chunk] for chunk in wanted if chunk in held}
     query = select(own.chunk, own.content).where(own.chunk.in_(sorted(wanted - found.keys())))
     for row in connection.execute(query):
-        found[row.chunk] = np.frombuffer(row.content, SINGLE).astype(np.float64).reshape(-1, width)
+        if len(row.content) % (SINGLE_BYTES * width) == 0:  # or it is damaged
+            found[row.chunk] = np.frombuffer(row.content, SINGLE).astype(np.float64).reshape(-1, width)
     return found

@@ -16,7 +16,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, delete, func, insert, select
+import numpy as np
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from driftgauge.common.private_files import make_private, opened
 from driftgauge.drift.bins import FloatArray
@@ -100,6 +101,8 @@ def _next_part(engine: Engine, now: float) -> _Part | None:
     arrived = func.coalesce(own.arrived, own.last_time)
     query = select(own.chunk, own.version, arrived, func.length(own.features)).order_by(own.chunk)
     with reading(engine) as connection:
+        if unreadable := _unreadable_versions(connection):
+            query = query.where(own.version.not_in(unreadable))
         oldest = connection.execute(query.limit(1)).first()
         if oldest is None or oldest[2] >= before:
             return None
@@ -118,6 +121,13 @@ def _next_part(engine: Engine, now: float) -> _Part | None:
     return _Part(oldest[1], _day(oldest[2]), numbers) if numbers else None
 
 
+def _unreadable_versions(connection: Connection) -> list[int]:
+    """Return the versions whose description cannot be read: how many features they have is not known."""
+    own = versions.c
+    rows = connection.execute(select(own.version, own.name, own.description)).all()
+    return [row.version for row in rows if not LoggedModel.read("", row.name, row.description).is_readable]
+
+
 def _day(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds // MICROSECONDS, UTC).date().isoformat()
 
@@ -131,8 +141,16 @@ def _content(engine: Engine, part: _Part) -> tuple[Sequence[str], Sequence[Float
         names = [feature.name for feature in LoggedModel.read("", row.name, row.description).features]
         for some in _batches(part.numbers):
             query = select(chunks.c.rows, chunks.c.features).where(chunks.c.chunk.in_(some)).order_by(chunks.c.chunk)
-            values += [unpack(blob, rows, len(names)) for rows, blob in connection.execute(query)]
+            values += [_values(blob, rows, len(names)) for rows, blob in connection.execute(query)]
     return names, values
+
+
+def _values(blob: bytes, rows: int, columns: int) -> FloatArray:
+    """Return the features of a chunk; NaN for a damaged one, of which no row can be told."""
+    try:
+        return unpack(blob, rows, columns)
+    except ValueError:
+        return np.full((rows, columns), np.nan)
 
 
 def _write_file(

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from driftgauge.drift.bins import FloatArray, IntArray
-from driftgauge.errors import PredictionLogError
+from driftgauge.errors import PredictionLogDayDamaged, PredictionLogError
 from driftgauge.predictions.packing import narrowed
 
 CHUNK: Final = "_chunk"
@@ -43,24 +43,26 @@ class DayFile:
     """An open Parquet file of chunks."""
 
     def __init__(self, source: Path | bytes) -> None:
-        """Open a file, or its content; FileNotFoundError, or PredictionLogError for a damaged one."""
+        """Open a file, or its content; FileNotFoundError, or PredictionLogDayDamaged for a damaged one."""
         import pyarrow as pa
         from pyarrow import parquet
 
         self._name: Final = str(source) if isinstance(source, Path) else "in the database"
-        self._errors: Final = (pa.ArrowException, OSError)
+        self._errors: Final = (pa.ArrowException, OSError, ValueError, TypeError, AttributeError, IndexError)
         try:
             self._file = parquet.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
+            groups = self._file.metadata
+            of_chunk = [groups.row_group(group).column(0).statistics for group in range(groups.num_row_groups)]
+            self._ranges: Final = [(int(own.min), int(own.max)) for own in of_chunk]
         except FileNotFoundError:
             raise
+        except PermissionError as error:
+            raise PredictionLogError(f"the prediction log: {self._name}: {error.strerror or error}") from error
         except self._errors as error:
             raise self._damaged(error) from error
-        groups = self._file.metadata
-        of_chunk = [groups.row_group(group).column(0).statistics for group in range(groups.num_row_groups)]
         self._held: tuple[int, Any] | None = None
         self.decoded = 0
         """Rows that were decompressed."""
-        self._ranges: Final = [(int(own.min), int(own.max)) for own in of_chunk]
 
     def close(self) -> None:
         """Close the file."""
@@ -70,8 +72,14 @@ class DayFile:
     def rows(self, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
         """Return the features at positions of those chunks that the file has, by the number of the chunk.
 
-        PredictionLogError for a damaged file. One row group is held at a time.
+        PredictionLogDayDamaged for a damaged file. One row group is held at a time.
         """
+        try:
+            return self._rows(wanted)
+        except self._errors as error:
+            raise self._damaged(error) from error
+
+    def _rows(self, wanted: Mapping[int, IntArray]) -> dict[int, FloatArray]:
         found: dict[int, FloatArray] = {}
         for group, (low, high) in enumerate(self._ranges):
             for number in sorted(number for number in wanted if low <= number <= high):
@@ -92,16 +100,13 @@ class DayFile:
         """Return a row group; the last one is kept, because the next page often goes on in it."""
         if self._held is None or self._held[0] != group:
             self._held = None
-            try:
-                table = self._file.read_row_group(group, use_threads=False).combine_chunks()
-            except self._errors as error:
-                raise self._damaged(error) from error
+            table = self._file.read_row_group(group, use_threads=False).combine_chunks()
             self._held = (group, table)
             self.decoded += table.num_rows
         return self._held[1]
 
-    def _damaged(self, error: Exception) -> PredictionLogError:
-        return PredictionLogError(
-            f"the prediction log: the Parquet file {self._name} is damaged ({error}). Move it away: "
-            "its predictions are then read without their features"
+    def _damaged(self, error: Exception) -> PredictionLogDayDamaged:
+        return PredictionLogDayDamaged(
+            f"the prediction log: the Parquet file {self._name} is damaged ({error}). Its predictions are "
+            "read without their features"
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.predictions.chunk_reader import FEATURES, ChunkReader, Stored
 
 AHEAD_BYTES: Final = 24 << 20
@@ -70,6 +70,21 @@ class FeatureReader:
     def close(self) -> None:
         """Close the files."""
         self._chunks.close()
+
+    @property
+    def damage(self) -> str | None:
+        """What is known of the first damaged file."""
+        return self._chunks.damage
+
+    def damaged(self, page: Places, found: Mapping[int, FloatArray]) -> BoolArray:
+        """Say which rows of a page that was read have numbers that cannot be read."""
+        damaged = np.zeros(len(page), dtype=np.bool_)
+        if self._chunks.unreadable:
+            suspect = np.isin(page.chunk, list(self._chunks.unreadable))
+            for number, values in found.items():
+                where = page.version == number
+                damaged[where] = suspect[where] & np.isnan(values).all(axis=1)
+        return damaged
 
     def read(
         self,

@@ -42,7 +42,7 @@ def id_of_key(key: bytes) -> str:
     """
     if len(key) == UUID_BYTES:
         return str(UUID(bytes=key))
-    return key.rstrip(_END).decode()
+    return key.rstrip(_END).decode(errors="backslashreplace")  # of a damaged log
 
 
 def is_sampled(key: bytes, ratio: float) -> bool:

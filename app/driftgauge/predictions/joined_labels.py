@@ -19,7 +19,7 @@ class JoinedTruth:
     """The ground truth of one prediction."""
 
     label: ClassLabel | None = None
-    """The class or number; None without a label, and for a class that the model version does not have."""
+    """The class or number; None without a label, and for a class that the model version does not have or know."""
     observed: int | None = None
     """When the label became known, microseconds since 1970."""
     outcomes: dict[str, float] = field(default_factory=dict)
@@ -69,4 +69,4 @@ def _label(model: LoggedModel, value: float) -> ClassLabel | None:
     """Return a stored label by its name; it is an index of the classes of the prediction's version."""
     if not model.classes:
         return value
-    return None if value == NO_CLASS else model.classes[int(value)]
+    return model.classes[int(value)] if value != NO_CLASS and 0 <= value < len(model.classes) else None

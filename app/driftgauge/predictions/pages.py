@@ -26,6 +26,10 @@ class PredictionPage:
     """As `records` yields them."""
     after: Cursor | None
     """Where the next page begins; None on the last one."""
+    damaged: int = 0
+    """Predictions with a stored value that cannot be read, which is None."""
+    damage: str | None = None
+    """The first file that was found damaged."""
 
 
 def read_page(store: PredictionStore, selection: Selection, rows: int, *, with_labels: bool) -> PredictionPage:
@@ -36,7 +40,8 @@ def read_page(store: PredictionStore, selection: Selection, rows: int, *, with_l
     truths = joined_labels(store.engine, batch) if with_labels else None
     last = rows - 1
     after = Cursor(int(batch.time[last]), int(batch.seq[last])) if len(batch) > rows else None
-    return PredictionPage(list(islice(records(batch, truths), rows)), after)
+    found = list(islice(records(batch, truths), rows))
+    return PredictionPage(found, after, int(batch.damaged[:rows].sum()), batch.damage)
 
 
 def cursor_text(cursor: Cursor) -> str:

@@ -12,7 +12,9 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, tuple_
 
-from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.bins import BoolArray, FloatArray
+from driftgauge.errors import PredictionLogError
+from driftgauge.predictions.checked import checked
 from driftgauge.predictions.chunk_reader import MOST_KEYS, PROBABILITIES
 from driftgauge.predictions.class_probabilities import are_kept
 from driftgauge.predictions.database import reading
@@ -77,17 +79,30 @@ class _Numbers:
 
     def read(
         self, connection: Connection, page: Places, known: Mapping[int, LoggedModel], following: Callable[[int], Places]
-    ) -> tuple[Mapping[int, FloatArray], Mapping[int, FloatArray]]:
+    ) -> _Found:
         """Return features and probabilities by version, empty if they were not asked for."""
-        features: Mapping[int, FloatArray] = {}
-        probabilities: Mapping[int, FloatArray] = {}
-        if self._features is not None:
-            widths = {number: len(model.features) for number, model in known.items()}
-            features = self._features.read(connection, page, widths, following)
-        if self._probabilities is not None:
-            widths = {number: len(model.classes) for number, model in known.items() if are_kept(len(model.classes))}
-            probabilities = self._probabilities.read(connection, page, widths, following)
-        return features, probabilities
+        found, damaged = [], np.zeros(len(page), dtype=np.bool_)
+        features = {number: len(model.features) for number, model in known.items()}
+        several = {n: len(model.classes) for n, model in known.items() if are_kept(len(model.classes))}
+        damage = None
+        for reader, widths in ((self._features, features), (self._probabilities, several)):
+            values: Mapping[int, FloatArray] = {}
+            if reader is not None:
+                values = reader.read(connection, page, widths, following)
+                damaged |= reader.damaged(page, values)
+                damage = damage or reader.damage
+            found.append(values)
+        return _Found(found[0], found[1], damaged, damage)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What belongs to the rows of a page; see `PredictionBatch`."""
+
+    features: Mapping[int, FloatArray]
+    probabilities: Mapping[int, FloatArray]
+    damaged: BoolArray
+    damage: str | None
 
 
 def _pages(
@@ -107,7 +122,10 @@ def _pages(
                 return
             known.need(connection, model, {row.version for row in rows})
             values = numbers.read(connection, Places.of(rows), known.models, partial(_places, connection, query))
-        batch = _batch(rows, known.models, *values)
+        try:
+            batch = _batch(rows, known.models, values)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise PredictionLogError(f"the prediction log: a row is damaged ({error})") from error
         yield batch
         if len(rows) < selection.batch_rows:
             return
@@ -161,18 +179,13 @@ def _places(connection: Connection, query: Select[Any], most: int) -> Places:
     )
 
 
-def _batch(
-    rows: Sequence[Any],
-    known: Mapping[int, LoggedModel],
-    features: Mapping[int, FloatArray],
-    probabilities: Mapping[int, FloatArray],
-) -> PredictionBatch:
+def _batch(rows: Sequence[Any], known: Mapping[int, LoggedModel], found: _Found) -> PredictionBatch:
     seq, keys, time, arrival, score, prediction, latency, source, callers, version, *_ = zip(*rows, strict=True)
     numbers = np.array(version, dtype=np.int64)
     scores = np.array(score, dtype=np.float64)  # None becomes NaN
     predicted = np.array(prediction, dtype=np.float64)
     regressions = np.isin(numbers, [number for number in set(version) if not known[number].classes])
-    return PredictionBatch(
+    batch = PredictionBatch(
         models={number: known[number] for number in set(version)},
         seq=np.array(seq, dtype=np.int64),
         version=numbers,
@@ -184,6 +197,9 @@ def _batch(
         latency=np.array(latency, dtype=np.int64),
         source=np.array(source, dtype=np.int64),
         callers=callers,
-        features=features,
-        probabilities=probabilities,
+        features=found.features,
+        probabilities=found.probabilities,
+        damaged=found.damaged,
+        damage=found.damage,
     )
+    return checked(batch)

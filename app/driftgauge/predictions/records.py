@@ -36,7 +36,7 @@ def records(batch: PredictionBatch, truths: Mapping[int, JoinedTruth] | None = N
             "score": score,
             "probabilities": probabilities.get(row),
             "latency_seconds": latency / MICROSECONDS,
-            "source": SOURCES[source],
+            "source": source_name(source),
             "caller": caller,
         }
         if batch.features:
@@ -46,6 +46,11 @@ def records(batch: PredictionBatch, truths: Mapping[int, JoinedTruth] | None = N
             observed = None if truth.observed is None else time_texts(np.array([truth.observed]))[0]
             record |= {"label": truth.label, "observed_at": observed, "outcomes": truth.outcomes}
         yield record
+
+
+def source_name(source: int) -> str | None:
+    """Return where a prediction comes from; None if that cannot be read."""
+    return SOURCES[source] if source >= 0 else None
 
 
 def time_texts(times: IntArray) -> list[str]:

@@ -10,12 +10,14 @@ from typing import Final, Literal
 
 import numpy as np
 
-from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.drift.bins import BoolArray, FloatArray, IntArray
 from driftgauge.predictions.ids import id_of_key
 
 MICROSECONDS: Final = 1_000_000
 SOURCES: Final = ("predict", "library", "ingest")
 """Where predictions come from; a new source is added at the end."""
+UNREADABLE: Final = "unreadable"
+"""The task of a model version whose description cannot be read."""
 FeatureKind = Literal["numeric", "categorical", "text", "hashed"]
 ClassLabel = str | int | float | bool
 
@@ -43,12 +45,14 @@ class LoggedModel:
     features: tuple[LoggedFeature, ...]
     """In bundle order."""
     baseline_hash: str
+    is_readable: bool = field(default=True, compare=False)
+    """Whether its description could be read; else it has no classes and features."""
 
     @property
     def description(self) -> str:
         """The parts that the table `versions` keeps as JSON."""
         content = asdict(self)
-        del content["name"], content["version"]
+        del content["name"], content["version"], content["is_readable"]
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @property
@@ -58,12 +62,16 @@ class LoggedModel:
 
     @classmethod
     def read(cls, name: str, version: str, description: str) -> LoggedModel:
-        """Return a model from what the tables keep."""
-        content = json.loads(description)
-        features = tuple(
-            LoggedFeature(own["name"], own["kind"], tuple(own["categories"])) for own in content["features"]
-        )
-        return cls(name, version, content["task"], tuple(content["classes"]), features, content["baseline_hash"])
+        """Return a model from what the tables keep; one of no classes and features if that cannot be read."""
+        try:
+            content = json.loads(description)
+            features = tuple(
+                LoggedFeature(own["name"], own["kind"], tuple(own["categories"])) for own in content["features"]
+            )
+            task, classes, digest = content["task"], tuple(content["classes"]), content["baseline_hash"]
+        except (ValueError, TypeError, KeyError):  # damaged, or of a newer version
+            return cls(name, version, UNREADABLE, (), (), "", is_readable=False)
+        return cls(name, version, task, classes, features, digest)
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,14 @@ class PredictionBatch:
 
     Empty if they were not asked for.
     """
+    damaged: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Rows with a stored value that cannot be read, which is unknown here, shape [n]."""
+    damage: str | None = None
+    """The first thing that was found damaged while these rows were read, if a file is."""
+
+    def __post_init__(self) -> None:
+        if len(self.damaged) != len(self.seq):
+            object.__setattr__(self, "damaged", np.zeros(len(self.seq), dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.seq)

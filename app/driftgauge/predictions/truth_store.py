@@ -12,6 +12,7 @@ from sqlalchemy import Engine, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from driftgauge.drift.bins import FloatArray, IntArray
+from driftgauge.predictions.checked import known_classes
 from driftgauge.predictions.class_probabilities import are_kept, probabilities_of
 from driftgauge.predictions.database import reading, writing
 from driftgauge.predictions.labels import LABEL
@@ -274,7 +275,7 @@ class TruthStore:
         for version in np.unique(table[:, 6]).astype(np.int64).tolist():
             time, value, observed, score, predicted, seq, _ = table[table[:, 6] == version].T
             model = self._known[version]
-            answered = predicted if model.classes else score
+            answered = known_classes(model, predicted) if model.classes else score
             lag = np.maximum(observed - time, 0.0) / MICROSECONDS
             given = self._probabilities(model, seq.astype(np.int64), value)
             result.append(TruthRows(model, time / MICROSECONDS, score, answered, value, lag, None, given))

@@ -32,6 +32,7 @@ JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 RETRY_AFTER_SECONDS: Final = 5
 NOT_READ: Final = "predictions_not_read"
+DAMAGED: Final = "predictions_damaged"
 PARAMETERS: Final = ("model", "version", "id", "since", "until", "limit", "cursor", "features", "labels")
 
 
@@ -53,6 +54,10 @@ async def predictions(request: Request) -> Response:
 
     def answer() -> Response:
         page = read_page(log.store(), selection, rows, with_labels=with_labels)
+        if page.damaged:
+            damage = page.damage or "the prediction log is damaged, or a newer version has written it"
+            message = f"{page.damaged} predictions have values that cannot be read: {damage}"
+            monitoring.service.problems.record(DAMAGED, PredictionLogError(message))
         return _response(page, name, query, as_json=as_json, small=small)
 
     if not log.reads.acquire(blocking=False):

@@ -25,7 +25,7 @@ class LoggedPrediction(Documented):
         description="The probability of each class, of models of 3 to 64 classes; null where it is not known."
     )
     latency_seconds: float
-    source: str
+    source: str | None
     caller: str | None
     features: dict[str, float | str | None] | None = Field(
         None,
