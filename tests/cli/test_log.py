@@ -83,6 +83,7 @@ def test_parquet_has_the_same(
     assert export("--state-dir", folder, "--labels", *arguments)[0] == 0
     table = pq.read_table(tmp_path / arguments[-1])
     for row, expected in zip(table.to_pylist(), lines(shown), strict=True):
+        assert expected.pop("probabilities") is None
         features = expected.pop("features")
         assert {name: row.pop(name) for name in features} == features
         assert row.pop("outcome.revenue") == expected.pop("outcomes").get("revenue")

@@ -66,7 +66,7 @@ def exports(store: PredictionStore, tmp_path: Path) -> Iterator[list[int]]:
     expected: list[int] = []
     yield expected
     for kind in ("jsonl", "parquet"):
-        done = export(store, Selection("m"), tmp_path / kind, kind, with_labels=True)  # type: ignore[arg-type]
+        done = export(store, Selection("m"), tmp_path / kind, kind, with_labels=True)
         assert (done.rows, done.damaged) == (5, expected[0])
     assert pq.read_table(io.BytesIO((tmp_path / "parquet").read_bytes())).num_rows == 5
 
