@@ -18,8 +18,8 @@ Sample = tuple[tuple[str, ...], float]
 Part = Literal["value", "lower", "upper"]
 _PARTS: Final[tuple[tuple[Part, str, str], ...]] = (
     ("value", "", ""),
-    ("lower", "_lower", " Lower end of its 95 % interval."),
-    ("upper", "_upper", " Upper end of its 95 % interval."),
+    ("lower", "_lower", " Lower end of its 95 % interval, of `model_error_tau` times fewer rows."),
+    ("upper", "_upper", " Upper end of its 95 % interval, of `model_error_tau` times fewer rows."),
 )
 _MATURED: Final = "On matured predictions with ground truth."
 MOST_CLASSES: Final = 50
@@ -192,6 +192,12 @@ PERFORMANCE_GAUGES: Final = (
         "model_error_evidence_threshold_log10",
         "Evidence at which a change of the errors is significant, as a decimal logarithm.",
         lambda report: None if report.errors is None else report.errors.threshold_log10,
+    ),
+    _model(
+        "model_error_tau",
+        "Autocorrelation time of the model's errors: rows that carry the information of one independent row; 1 where "
+        "it is not known.",
+        lambda report: report.tau,
     ),
     _model(
         "model_label_psi_debiased",

@@ -26,6 +26,17 @@ class Estimate:
         """Whether there is a value."""
         return not math.isnan(self.value)
 
+    def widened(self, tau: float) -> Estimate:
+        """Return the estimate with the interval of rows of which `tau` carry the information of one independent row.
+
+        >>> Estimate(0.9, 0.8, 0.95).widened(4.0)
+        Estimate(value=0.9, lower=0.7..., upper=1.0...)
+        """
+        wider = math.sqrt(max(1.0, tau))
+        return Estimate(
+            self.value, self.value - wider * (self.value - self.lower), self.value + wider * (self.upper - self.value)
+        )
+
     def clipped(self, least: float, most: float) -> Estimate:
         """Return the estimate with its bounds inside the range that the number can have; unknown ones stay NaN."""
         return Estimate(self.value, _kept(self.lower, least, most), _kept(self.upper, least, most))

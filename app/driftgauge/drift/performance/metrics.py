@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -33,6 +34,9 @@ class PerformanceMetric:
     """Its metric after `model_`; the name by default."""
     is_judged: bool = False
     """Whether a drop against the held-out value counts for the verdict."""
+    least: float = 0.0
+    most: float = 1.0
+    """The range that its values can have."""
 
     @property
     def gauge_name(self) -> str:
@@ -84,6 +88,7 @@ PERFORMANCE_METRICS: Final = (
         "Mean negative log-likelihood of the true class.",
         {"binary": binary.log_loss, "multiclass": multiclass.log_loss},
         better="lower",
+        most=math.inf,
     ),
     PerformanceMetric(
         "brier",
@@ -106,6 +111,7 @@ PERFORMANCE_METRICS: Final = (
         "Mean absolute difference between prediction and truth, in the unit of the target.",
         {"regression": regression.mean_absolute_error},
         better="lower",
+        most=math.inf,
         gauge="mae",
         is_judged=True,
     ),
@@ -115,6 +121,7 @@ PERFORMANCE_METRICS: Final = (
         "Root of the mean squared difference between prediction and truth, in the unit of the target.",
         {"regression": regression.root_mean_squared_error},
         better="lower",
+        most=math.inf,
         gauge="rmse",
     ),
     PerformanceMetric(
@@ -122,6 +129,7 @@ PERFORMANCE_METRICS: Final = (
         "R²",
         "Share of the variance of the truth that predictions explain.",
         {"regression": regression.r2},
+        least=-math.inf,
     ),
     PerformanceMetric(
         "bias",
@@ -129,6 +137,8 @@ PERFORMANCE_METRICS: Final = (
         "Mean of prediction minus truth, in the unit of the target; positive if predictions are too high.",
         {"regression": regression.bias},
         better="zero",
+        least=-math.inf,
+        most=math.inf,
     ),
 )
 """In the order in which they are listed."""
@@ -152,14 +162,27 @@ def no_rows(layout: CountLayout) -> CohortCounts:
     return count(layout, LabelledRows(nothing, nothing, np.empty(0, dtype=np.int64)))
 
 
-def measure(counts: CohortCounts) -> dict[str, Estimate]:
-    """Return the metrics of counted rows by name; NaN where a metric is not defined."""
+def measure(counts: CohortCounts, tau: float = 1.0) -> dict[str, Estimate]:
+    """Return the metrics of counted rows by name; NaN where a metric is not defined.
+
+    `tau` is the autocorrelation time of the errors: intervals are those of `tau` times fewer rows.
+    """
     task = counts.layout.task
-    return {
+    found = {
         metric.name: metric.getters[task](counts) if counts.rows else Estimate(np.nan) for metric in metrics_of(task)
     }
+    return {name: shown(name, own, tau) for name, own in found.items()}
 
 
-def class_recalls(counts: CohortCounts) -> list[Estimate]:
-    """Return the recall of each class of a model of several; nothing for other tasks."""
-    return multiclass.recalls(counts) if counts.layout.task == "multiclass" else []
+def shown(name: str, estimate: Estimate, tau: float) -> Estimate:
+    """Return a metric with the interval of `tau` times fewer rows, inside the range of its values."""
+    metric = BY_NAME.get(name)
+    if tau <= 1.0 or metric is None:
+        return estimate
+    return estimate.widened(tau).clipped(metric.least, metric.most)
+
+
+def class_recalls(counts: CohortCounts, tau: float = 1.0) -> list[Estimate]:
+    """Return the recall of each class of a model of several; nothing for other tasks. `tau` as for `measure`."""
+    found = multiclass.recalls(counts) if counts.layout.task == "multiclass" else []
+    return [shown("recall", own, tau) for own in found]

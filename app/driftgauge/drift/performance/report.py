@@ -127,6 +127,11 @@ class PerformanceReport:
     """Sums of business outcomes and their segments, each over its own window."""
 
     @property
+    def tau(self) -> float:
+        """The autocorrelation time of the errors, by which all intervals are wider; 1 where it is not known."""
+        return tau_of(self.errors)
+
+    @property
     def main_window(self) -> WindowPerformance:
         """The main window."""
         return self.windows[self.main]
@@ -157,19 +162,24 @@ class Reference:
     classes: tuple[str, ...] = ()
 
 
+def tau_of(errors: EvidenceFacts | None) -> float:
+    """Return the autocorrelation time of the errors, at least 1, and 1 where it is not known."""
+    return 1.0 if errors is None else max(1.0, errors.tau)
+
+
 def report_of(truth: GroundTruth, reference: Reference, main: str, judged: tuple[str, ...]) -> PerformanceReport:
     """Return the report. The verdict is the worst of the `judged` windows, and of what is latched."""
     windows = {name: _window(own, reference, truth.errors) for name, own in truth.windows.items()}
     verdicts = [windows[name].verdict for name in judged]
     worst = latched_verdict(truth.latches, verdicts, reference.policy)
-    cohort = windows[main].cohort
+    cohort, tau = windows[main].cohort, tau_of(truth.errors)
     shown = largest_segments(cohort.segments, SHOWN_SEGMENTS)
     return PerformanceReport(
         at=truth.at,
         matured_until=truth.matured_until,
         windows=windows,
         main=main,
-        segments=tuple(SegmentPerformance(own, counts.rows, measure(counts)) for own, counts in shown.items()),
+        segments=tuple(SegmentPerformance(own, counts.rows, measure(counts, tau)) for own, counts in shown.items()),
         errors=truth.errors,
         label_drift=_label_drift(cohort, reference, truth.labels),
         held=reference.held,
@@ -196,13 +206,13 @@ def _verdict(cohort: Cohort, reference: Reference, errors: EvidenceFacts | None)
         reference.held,
         reference.policy,
         is_significant=errors is not None and errors.is_raised,
-        tau=1.0 if errors is None else errors.tau,
+        tau=tau_of(errors),
     )
 
 
 def _window(cohort: Cohort, reference: Reference, errors: EvidenceFacts | None) -> WindowPerformance:
     verdict = _verdict(cohort, reference, errors)
-    recalls = tuple(class_recalls(cohort.counts))
+    recalls = tuple(class_recalls(cohort.counts, tau_of(errors)))
     return WindowPerformance(cohort, {own.name: own.current for own in verdict.metrics}, recalls, verdict)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from driftgauge.drift.performance.counts import CohortCounts, PerformanceTask
 from driftgauge.drift.performance.intervals import Estimate, Z
-from driftgauge.drift.performance.metrics import BY_NAME, PerformanceMetric, measure, metrics_of
+from driftgauge.drift.performance.metrics import BY_NAME, PerformanceMetric, measure, metrics_of, shown
 from driftgauge.drift.verdict.rule import Limit
 
 REQUIRED_ROWS: Final = 200
@@ -19,7 +19,7 @@ REQUIRED_ROWS: Final = 200
 SIGNIFICANCE_LEVEL: Final = 0.999
 """Confidence level of the interval that decides whether a drop is significant, because it is looked at often."""
 WIDER: Final = NormalDist().inv_cdf(0.5 + 0.5 * SIGNIFICANCE_LEVEL) / Z
-"""Its half-width in those of the intervals that are shown."""
+"""Its half-width in those of intervals of level `intervals.LEVEL`."""
 ERRORS: Final[Mapping[PerformanceTask, str]] = {
     "binary": "accuracy",
     "multiclass": "accuracy",
@@ -64,6 +64,7 @@ class MetricVerdict:
 
     name: str
     current: Estimate
+    """With the interval that is shown: of level `intervals.LEVEL`, and of `tau` times fewer rows."""
     held_out: float | None
     """None where it is not known."""
     drop: float
@@ -99,25 +100,31 @@ class _Judge:
     policy: PerformancePolicy
     is_significant: bool
     """Whether every drop is significant."""
-    wider: float
-    """Half-width of the interval that decides, in those of the intervals that are shown."""
+    tau: float
+    """The autocorrelation time of the errors."""
+
+    @property
+    def _wider(self) -> float:
+        """Half-width of the interval that decides, in those of the intervals of independent rows."""
+        return WIDER * math.sqrt(max(1.0, self.tau))
 
     def verdict(self, metric: PerformanceMetric, current: Estimate) -> MetricVerdict:
-        """Return the verdict on a metric."""
+        """Return the verdict on a metric; `current` has the interval of independent rows, the verdict the shown one."""
+        said = shown(metric.name, current, self.tau)
         limit = self.policy.limits.get(metric.name)
         beyond = limit is not None and current.is_known and self._is_beyond(metric, current, limit)
         reference = None if self.held is None or self.held.in_sample else self.held.metrics.get(metric.name)
         if reference is None or not reference.is_known:
-            return MetricVerdict(metric.name, current, None, math.nan, None, limit, beyond)
+            return MetricVerdict(metric.name, said, None, math.nan, None, limit, beyond)
         drop = _relative_drop(metric, current.value, reference.value)
         is_real = self.is_significant or self._is_worse(metric, current, reference)
         severity = _drop_severity(drop, self.policy) if metric.is_judged and is_real else None
-        return MetricVerdict(metric.name, current, reference.value, drop, severity, limit, beyond)
+        return MetricVerdict(metric.name, said, reference.value, drop, severity, limit, beyond)
 
     def _half_width(self, estimate: Estimate, *, upper: bool) -> float:
         """Return the distance of a bound of the interval that decides, infinite where it is not known."""
         half = estimate.upper - estimate.value if upper else estimate.value - estimate.lower
-        return self.wider * half if math.isfinite(half) else math.inf
+        return self._wider * half if math.isfinite(half) else math.inf
 
     def _is_worse(self, metric: PerformanceMetric, current: Estimate, reference: Estimate) -> bool:
         """Return whether the interval of the difference excludes 0.
@@ -160,7 +167,7 @@ def judge_performance(
     task = counts.layout.task
     found = measure(counts)
     is_raised = is_significant and _has_more_errors(found, held, task)
-    judge = _Judge(held, policy, is_raised, WIDER * math.sqrt(max(1.0, tau)))
+    judge = _Judge(held, policy, is_raised, tau)
     verdicts = tuple(judge.verdict(metric, found[metric.name]) for metric in metrics_of(task))
     if counts.rows < policy.required_rows:
         reason = f"{counts.rows:,} labelled rows, {policy.required_rows:,} needed"

@@ -9,7 +9,7 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.performance.cohort import Cohort
 from driftgauge.drift.performance.cohort_spans import Span, cohorts_by
 from driftgauge.drift.performance.intervals import LEVEL, Estimate
-from driftgauge.drift.performance.metrics import measure
+from driftgauge.drift.performance.metrics import measure, shown
 from driftgauge.drift.performance.outcomes import OutcomeKind
 from driftgauge.drift.performance.report import EvidenceFacts, LabelDrift, PerformanceReport, WindowPerformance
 from driftgauge.edges.formats.estimates import estimate_json
@@ -28,6 +28,7 @@ def performance_json(report: PerformanceReport | None) -> dict[str, Any] | None:
         "matured_until": rfc3339(report.matured_until),
         "required_rows": report.policy.required_rows,
         "interval_level": LEVEL,
+        "interval_tau": report.tau,
         "drop_thresholds": dict(zip(("warning", "critical"), report.policy.drop_thresholds, strict=True)),
         "held_out": None if report.held is None else _held_out(report),
         "windows": {name: _window(own, report.classes) for name, own in report.windows.items()},
@@ -44,7 +45,8 @@ def _held_out(report: PerformanceReport) -> dict[str, Any] | None:
     held = report.held
     if held is None:
         return None
-    return {"rows": held.rows, "in_sample": held.in_sample, "metrics": metrics_json(held.metrics)}
+    metrics = {name: shown(name, own, report.tau) for name, own in held.metrics.items()}
+    return {"rows": held.rows, "in_sample": held.in_sample, "metrics": metrics_json(metrics)}
 
 
 def metrics_json(metrics: Mapping[str, Estimate]) -> dict[str, Any]:
@@ -112,8 +114,12 @@ def history_json(
     span: Span,
     segment: str | None = None,
     outcomes: Mapping[str, OutcomeKind] | None = None,
+    tau: float = 1.0,
 ) -> dict[str, Any]:
-    """Return the performance by cohort; with a `segment`, a feature, also by its values."""
+    """Return the performance by cohort; with a `segment`, a feature, also by its values.
+
+    `tau` is the autocorrelation time of the errors; intervals of metrics are those of `tau` times fewer rows.
+    """
     return {
         "by": span,
         "cohorts": [
@@ -121,9 +127,14 @@ def history_json(
                 "start": rfc3339(own.start),
                 "end": rfc3339(own.end),
                 **_rows(own),
-                "metrics": metrics_json(measure(own.counts)),
+                "metrics": metrics_json(measure(own.counts, tau)),
                 "segments": [
-                    {"feature": name, "value": value, "rows": counts.rows, "metrics": metrics_json(measure(counts))}
+                    {
+                        "feature": name,
+                        "value": value,
+                        "rows": counts.rows,
+                        "metrics": metrics_json(measure(counts, tau)),
+                    }
                     for (name, value), counts in own.segments.items()
                     if name == segment
                 ],

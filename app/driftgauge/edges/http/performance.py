@@ -48,7 +48,7 @@ async def performance(request: Request) -> Response:
             "model_version": model.model_version,
             "performance": performance_json(report),
             "outcomes": outcomes_of(model),
-            **history_json(cohorts, span, segment, kinds),
+            **history_json(cohorts, span, segment, kinds, 1.0 if report is None else report.tau),
         }
         return large_json(found, small=small)
 

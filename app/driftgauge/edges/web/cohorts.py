@@ -76,7 +76,7 @@ def cohorts_view(report: PerformanceReport | None, cohorts: Sequence[Cohort]) ->
     if report is None or len(cohorts) < 2:
         return None
     by: Span = "hour" if cohorts[-1].end - cohorts[0].start <= HOURLY_SECONDS else "day"
-    shown = [(own, measure(own.counts)) for own in cohorts_by(cohorts, by) if own.rows]
+    shown = [(own, measure(own.counts, report.tau)) for own in cohorts_by(cohorts, by) if own.rows]
     judged = [own for own in report.main_window.verdict.metrics if BY_NAME[own.name].is_judged]
     if len(shown) < 2 or not judged:
         return None

@@ -60,7 +60,7 @@ def performance_view(report: PerformanceReport | None) -> PerformanceView | None
         colour=colour,
         reason=f"{report.reason[0].upper()}{report.reason[1:]}.",
         numbers={BY_NAME[own.name].title: _beside(own) for own in main.verdict.metrics if own.current.is_known},
-        note=_note(main),
+        note=_note(main, report.tau),
         labels="" if report.label_drift is None else _labels(report.label_drift),
         segment_metrics=[BY_NAME[name].title for name in judged],
         segments=[
@@ -90,9 +90,10 @@ def _beside(metric: MetricVerdict) -> str:
     return text if metric.limit is None else f"{text}, limit {short(metric.limit)}"
 
 
-def _note(main: WindowPerformance) -> str:
+def _note(main: WindowPerformance, tau: float) -> str:
     cohort = main.cohort
-    rows = f"On the {cohort.rows:,} newest matured predictions with ground truth, with 95 % intervals."
+    alike = f" of dependent rows ({tau:.0f} count as one)" if round(tau) > 1 else ""
+    rows = f"On the {cohort.rows:,} newest matured predictions with ground truth, with 95 % intervals{alike}."
     if not cohort.rows:
         return "No matured prediction has ground truth yet. Send it to /labels."
     covered = "" if math.isnan(cohort.coverage) else f" {percent(cohort.coverage)} of predictions have it"

@@ -95,6 +95,10 @@ class PerformanceSummary(Documented):
     matured_until: str = Field(description="Predictions before this time are counted.")
     required_rows: int
     interval_level: float
+    interval_tau: float = Field(
+        description="Autocorrelation time of the errors: intervals of metrics are those of this many times fewer rows; "
+        "1 where it is not known."
+    )
     drop_thresholds: SeverityThresholds
     held_out: HeldOutMetrics | None
     windows: dict[str, PerformanceWindow]
