@@ -14,6 +14,7 @@ from driftgauge.composition.watched import WatchedModel
 from driftgauge.errors import BundleError, SettingsError
 from driftgauge.main import compose, create_app, load_model
 from driftgauge.metrics.series import INGEST, INGESTED, OBSERVATIONS, PREDICTIONS, SOURCES
+from driftgauge.state.source_positions import Partition, Position
 
 from tests.conftest import ExampleOf
 from tests.examples import Example, quiet
@@ -257,6 +258,38 @@ def test_rows_that_a_killed_process_did_not_count_are_from_the_server_that_predi
     assert own[INGESTED.name].ravel().tolist() == [7.0, 0.0]
     assert own[PREDICTIONS.name].sum() == 7.0
     context.monitoring.leave()
+
+
+def test_rows_that_a_killed_consumer_of_a_served_model_did_not_count_are_from_its_messages(
+    models: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    name = next(name for name, table in models.items() if "bundle" in table)
+    settings = quiet(models={name: models[name]}, state_dir=tmp_path)
+    killed = compose(settings, None, lambda: 5.0).monitoring.model(name).store
+    killed.sources.start(Partition("topic", 0), Position(7))
+    columns = killed.shape.binner.columns
+    killed.append(np.full((7, columns), 0.5), np.full(7, 5.0), np.full(7, 5.0))
+    killed.disown()
+    context = compose(settings, None, lambda: 6.0)
+    own = context.monitoring.model(name).store.counted()[0].counted
+    assert own[OBSERVATIONS.name].ravel().tolist() == [7.0 if source == INGEST else 0.0 for source in SOURCES]
+    assert own[INGESTED.name].ravel().tolist() == [7.0, 0.0]
+    context.monitoring.leave()
+
+
+def test_rows_of_a_killed_process_are_counted_where_another_slot_goes_on(
+    models: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = quiet(models={"elsewhere": models["elsewhere"]}, state_dir=tmp_path)
+    killed, other = (compose(settings, None, lambda: 5.0).monitoring.model("elsewhere").store for _ in range(2))
+    columns = killed.shape.binner.columns
+    killed.append(np.full((7, columns), 0.5), np.full(7, 5.0), np.full(7, 5.0))
+    killed.disown()
+    for _ in range(2):
+        assert other.sources.furthest(Partition("topic", 0)) is None  # looks at what the others have left
+        found = sum(slot.counted[PREDICTIONS.name].sum() for slot in other.counted())
+        assert found == sum(slot.counted[INGESTED.name].sum() for slot in other.counted()) == 7.0
+    other.leave()
 
 
 def test_files_of_each_model_are_beside_its_bundle(binary: Example, flowers: Example, tmp_path: Path) -> None:

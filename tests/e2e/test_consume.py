@@ -20,7 +20,7 @@ import pytest
 from driftgauge.drift.reference.baseline import dumps
 
 from tests.e2e.processes import answers, free_port, run, running, status_after, until
-from tests.messages import Broker, broker, row
+from tests.messages import Broker, broker, mock_cluster, row
 from tests.monitors import small_baseline
 
 pytestmark = pytest.mark.e2e
@@ -175,6 +175,33 @@ def test_processes_of_a_group_split_the_partitions_and_one_takes_over(
         kafka.send("shared", rows(2_000), 4)
         status_after(4_000, found[1].address, started[1], found[1].log)
         finished(started[1])
+
+
+@pytest.mark.long
+def test_a_member_that_is_killed_is_replaced_by_another_and_every_row_is_counted_once(
+    baseline: Path, tmp_path: Path
+) -> None:
+    count, topic = 60_000, "taken-over"
+    with mock_cluster() as address, ExitStack() as stack:  # which gives up a member that is killed, as Kafka does
+        kafka = Broker(tmp_path, int(address.rpartition(":")[2]))
+        kafka.send(topic, rows(400), 4)
+        found = [Consume(kafka, topic, baseline, tmp_path / "state", "--from-beginning") for _ in range(2)]
+        started = [stack.enter_context(running(*own.arguments, log=own.log, env=own.env)) for own in found]
+        for own, process in zip(found, started, strict=True):
+            until(lambda own=own: answers(own.address), process, own.log)
+            until(lambda own=own: own.sample("model_ingest_partitions") == 2.0, process, own.log)
+        kafka.send(topic, rows(count - 400, 1), 4)
+        until(lambda: _appended(tmp_path / "state") > 1_000, started[0], found[0].log)
+        started[0].kill()
+        started[0].wait(timeout=30)
+        left, process = found[1], started[1]
+        until(lambda: left.sample("model_ingest_partitions") == 4.0, process, left.log)
+        status_after(count, left.address, process, left.log)
+        until(lambda: left.sample("model_ingest_lag_messages") == 0.0, process, left.log)
+        assert left.status()["rows_observed"] == count
+        until(lambda: left.sample("model_observations_total") == count, process, left.log)
+        assert left.sample("model_ingest_rows_total") == left.sample("model_predictions_total") == count
+        finished(process)
 
 
 def test_a_replay_in_event_time_repeats_the_report(kafka: Broker, baseline: Path, tmp_path: Path) -> None:

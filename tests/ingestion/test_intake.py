@@ -55,6 +55,17 @@ def test_rows_are_observed_once() -> None:
     assert monitor.evaluate(NOW).report.rows_observed == 120
 
 
+def test_a_refused_record_with_a_key_is_counted_once() -> None:
+    monitor = small_monitor("refused")
+    intake = intake_of(monitor)
+    error = Refused(Reason.UNKNOWN_SHAPE, "it has no features")
+    with_key, without = RefusedRecord(0, error, b"{}", uuid.UUID(int=1).bytes), RefusedRecord(1, error, b"{}")
+    for _ in range(2):
+        intake.take(Decoded(refused=[with_key, without]))
+    assert counted(monitor, INGEST_REFUSED.name, Reason.UNKNOWN_SHAPE) == 3.0
+    assert len(intake.parts.letters.last(10)) == 3
+
+
 def test_more_rows_than_the_log_has_room_for_are_all_counted() -> None:
     monitor = small_monitor("many")
     many = monitor.store.shape.unread_rows * 2 + 100

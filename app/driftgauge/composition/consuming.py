@@ -43,7 +43,7 @@ def consume_into(monitoring: Monitoring, settings: Settings, name: str | None, c
     zone, classes = ZoneInfo(settings.ingest_time_zone), model.logged.model.classes or ()
     decoder = decoder_of(settings.kafka_format, monitor.baseline, zone, classes, settings.outcome_kinds)
     take = partial(intake.take, pairs=decoder if isinstance(decoder, PairDecoder) else None)
-    keeper = KeptRows(monitor, intake.parts.log, take)
+    keeper = KeptRows(monitor, intake.parts.log, intake.parts.seen, take)
     limits = settings.kafka_lag_threshold_warning_messages, settings.kafka_lag_threshold_critical_messages
     taker = RowTaker(monitor, decoder, keeper, clock)
     consumer = KafkaConsumer(kafka_options(settings), taker, model.problems, limits=limits)

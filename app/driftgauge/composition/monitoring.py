@@ -26,11 +26,7 @@ from driftgauge.edges.http.model_monitoring import ModelMonitoring
 from driftgauge.edges.http.monitoring import Monitoring, ServiceState
 from driftgauge.metrics.process import process_numbers
 from driftgauge.metrics.series import (
-    INGEST,
-    INGESTED,
     LIBRARY,
-    PREDICTIONS,
-    TAKEN,
     CounterSpec,
 )
 from driftgauge.monitor.clients import ClientRows
@@ -73,7 +69,6 @@ def compose_model(
     """
     problems = Problems(clock, log)
     monitor = _monitor(settings, model, clock(), problems)
-    _count_left(monitor.store, model.source)
     publisher = Publisher(monitor.store, problems, process)
     publisher.now()  # or the slot would show the numbers of its previous process
     if settings.tokens_file is not None and settings.monitoring_enabled and model.source != LIBRARY:
@@ -95,16 +90,6 @@ def compose_model(
         seen=_seen(settings, model, monitor.store),
         events=open_events(settings, model.name, monitor.store),
     )
-
-
-def _count_left(store: Store, source: str) -> None:
-    """Count the rows that an earlier process appended and did not count; a server publishes with each answer."""
-    if not store.uncounted or source not in {LIBRARY, INGEST}:
-        return
-    with store.counting() as counters:
-        counters.add(PREDICTIONS.name, store.uncounted)
-        if source == INGEST:
-            counters.add(INGESTED.name, store.uncounted, TAKEN)
 
 
 def _seen(settings: Settings, model: WatchedModel, store: Store) -> SeenRecords:

@@ -103,7 +103,7 @@ def model_slots(model: WatchedModel, shape: StateShape) -> Slots | None:
         return None
     folder = model.state_folder / model.name / model.version
     key = StateKey(model.name, model.version, model.baseline.hash)
-    return Slots(folder, key, shape, state_dir=model.state_folder, service=model.service)
+    return Slots(folder, key, shape, state_dir=model.state_folder, service=model.service, source=model.source)
 
 
 def version_folder(model: WatchedModel, store: Store) -> Path | None:

@@ -98,11 +98,11 @@ class ModelIntake:
                     more = _of_pairs(joined.pairs if joined else (), pairs)
                     batches = _batches([decoded, *more])
                     taken = self._take_rows(batches, now)
+                    refused = self._new_refused([own for part in (decoded, *more) for own in part.refused], now)
             except (LockTimeout, OSError, IngestError) as error:
                 self.parts.problems.record(PROBLEM, error)
                 raise _full("what is remembered of earlier records cannot be used now") from error
             self.parts.problems.resolve(PROBLEM)
-            refused = [own for part in (decoded, *more) for own in part.refused]
             self._keep(refused, now)
             return self._count(batches, taken, refused, unlabelled, joined, fates)
 
@@ -164,6 +164,15 @@ class ModelIntake:
         return Answered([count], [0.0], scores, rows.columns, arrival, rows.event, ids, classes)
 
     # ------------------------------------------------------------ labels, refusals and counts
+
+    def _new_refused(self, refused: Sequence[RefusedRecord], now: float) -> Sequence[RefusedRecord]:
+        """Return the refused records that were not delivered before, as far as that can be told; remember them."""
+        keys = [own.key for own in refused if own.key]
+        if not keys:
+            return refused
+        unseen = dict(zip(keys, self.parts.seen.unseen(keys).tolist(), strict=True))
+        self.parts.seen.add(keys, now)
+        return [own for own in refused if unseen.get(own.key, True)]
 
     def _label(self, decoded: Decoded) -> tuple[Counter[Fate], int]:
         """Store labels; return what became of them, and how many have no prediction log to be stored in."""

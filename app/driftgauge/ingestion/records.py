@@ -47,6 +47,8 @@ class RefusedRecord:
     error: Refused
     record: bytes
     """The record as it came."""
+    key: bytes = b""
+    """16 bytes that a redelivery repeats; empty where a redelivery cannot be told."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Counters:
 
     def has(self, name: str, *labels: str) -> bool:
         """Say whether a series was declared with such a child."""
-        return labels in self._children[name]
+        return labels in self._children.get(name, ())
 
     def add(self, name: str, amount: float = 1.0, *labels: str) -> None:
         """Add to a counter's child; KeyError for one that was not declared."""

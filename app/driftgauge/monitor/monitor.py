@@ -38,6 +38,7 @@ from driftgauge.state.shape import StateShape
 from driftgauge.state.snapshot import StateSnapshot
 from driftgauge.state.store import Store
 from driftgauge.state.traffic import TrafficFile
+from driftgauge.state.uncounted import credit
 
 _LATCH_BLOCKS: Final = 10
 """In event time, latches are updated after this many blocks of evidence."""
@@ -143,7 +144,7 @@ class ColumnMonitor:
         """Makes room in the log of this worker when it fills."""
         if self.store.uncounted:
             with self.store.counting() as counters:
-                counters.add(OBSERVATIONS.name, self.store.uncounted, source)
+                credit(counters, self.store.uncounted, self.store.uncounted_source or source)
         self.clients: ClientRows | None = None
         """Who sent the rows, where callers have names."""
         self.observing: Final = threading.RLock()

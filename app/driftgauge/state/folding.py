@@ -30,7 +30,7 @@ def fold(
         """Carry the counters and rows of a log; returns whether its file is not needed any more."""
         root = checkpoint.read()
         position = root.positions.get(slot.key, 0)
-        if position != FOLDED and not slot.log.is_complete(position):
+        if position != FOLDED and (slot.log.uncounted or not slot.log.is_complete(position)):
             slots.complete(slot)
         after, said = catch_up.folded(root, slot.key, slot.log, oldest)
         note(f"{slot.number}.log {said}" if said else "")

@@ -85,6 +85,14 @@ class LogReader:
         """Rows that the next worker goes on after: also those that a killed one wrote and did not commit."""
         return max(self.rows, int(self.scan().max(initial=-1)) + 1)
 
+    @property
+    def uncounted(self) -> int:
+        """Rows that the published counters do not contain; none if these are damaged."""
+        try:
+            return max(0, self.rows - int(self.counted()["rows"][0]))
+        except Damaged:
+            return 0
+
     def is_complete(self, position: int) -> bool:
         """Return whether no row is behind those that are committed; `position` is how far it was read."""
         rows = self.rows_after(position)

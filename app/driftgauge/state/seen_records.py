@@ -102,6 +102,10 @@ class SeenRecords:
         places = (self._cursors[buckets] + rank) % BUCKET
         self._table[buckets, places] = prints
         self._cursors[buckets] = (places + 1) % BUCKET  # the last one of a bucket stays
+        self.touch(now)
+
+    def touch(self, now: float) -> None:
+        """Take note that a record arrived `now` which need not be remembered. Call it in `alone`."""
         _HEAD.pack_into(self._buffer, 0, _MAGIC, self._buckets, now)
 
     @property

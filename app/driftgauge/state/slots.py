@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from driftgauge.common.private_files import FileLock, LockTimeout, allocate, make_private
 from driftgauge.common.processes import boot_id, pid_of, service_id
 from driftgauge.errors import DriftgaugeError, Reason, StateError
+from driftgauge.metrics.series import SOURCES
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import Failpoint, no_failpoint
 from driftgauge.state.files import (
@@ -39,6 +40,7 @@ from driftgauge.state.history_file import HistoryFile
 from driftgauge.state.log import Log, LogReader
 from driftgauge.state.root import FOLDED
 from driftgauge.state.shape import StateShape
+from driftgauge.state.uncounted import count_left, source_of
 
 CHECKPOINT_FILE: Final = "checkpoint.state"
 _LOG_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.log")
@@ -75,6 +77,8 @@ class Acquired(NamedTuple):
     checkpoint: Checkpoint
     uncounted: int = 0
     """Rows that the worker before this one appended and did not count."""
+    source: str = ""
+    """Who observed these, empty where it is not known."""
 
 
 class Slots:
@@ -88,11 +92,16 @@ class Slots:
         *,
         state_dir: Path | None = None,
         service: int | None = None,
+        source: str = SOURCES[0],
         failpoint: Failpoint = no_failpoint,
     ) -> None:
-        """Use a folder in `state_dir`, by default that itself; `service` is the `service_id` of the supervisor."""
+        """Use a folder in `state_dir`, by default that itself.
+
+        `service` is the `service_id` of the supervisor, `source` who observes rows.
+        """
         self.folder: Final = folder
         self.shape: Final = shape
+        self.source: Final = source
         self.failpoint: Final = failpoint
         self.recoveries: Final[list[Recovery]] = []
         """What was found when this worker started."""
@@ -200,7 +209,7 @@ class Slots:
         # Should the machine stop from now on, the mark of an orderly stop is no longer true.
         file.sign(Lease.own(self._service))
         log.repeat()
-        return Acquired(number, file.key, log, checkpoint, uncounted)
+        return Acquired(number, file.key, log, checkpoint, uncounted, source_of(self.folder, number, file.key))
 
     def _opened(self, name: str) -> MappedFile:
         """Return a file of this worker; it is new if there was none that can be used."""
@@ -306,17 +315,19 @@ class Slots:
         return found
 
     def complete(self, slot: Slot) -> None:
-        """Commit the rows that a killed worker wrote last: no other worker counts them before.
+        """Commit and count the rows that a killed worker wrote last: no other worker counts them before.
 
         The caller holds the lock of the slot.
         """
-        if slot.log.written == slot.log.rows:
+        written = slot.log.written
+        if written == slot.log.rows and not slot.log.uncounted:
             return
         with contextlib.suppress(FileNotFoundError, ValueError):  # it was deleted or replaced
             file = MappedFile(self.folder / f"{slot.number}.log", self._log_identity, self.shape.log)
             if file.key == slot.key:
                 log = LogReader(self.shape, file.body)
-                log.committed[0] = log.written
+                log.committed[0] = written
+                count_left(self.shape, log, source_of(self.folder, slot.number, slot.key) or self.source)
 
     def _mapped(self, path: Path) -> tuple[MappedFile, LogReader]:
         """Return the log of another worker; a file that is still there is mapped once."""

@@ -49,6 +49,8 @@ class Store:
         self.number: Final = own.number
         self.uncounted: Final = own.uncounted
         """Rows that the worker before this one appended and did not count."""
+        self.uncounted_source: Final = own.source
+        """Who observed these."""
         self.recoveries: Final[Sequence[Recovery]] = slots.recoveries
         self.left_out: Mapping[int, str] = {}
         """The slots of other workers that could not be read last, and why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from driftgauge.edges.formats.ingest.formats import Format, decoder_of
 from driftgauge.edges.kafka.batches import batches_of
 from driftgauge.edges.kafka.kept_rows import KeptRows
 from driftgauge.edges.kafka.rows import ROWS_AT_ONCE, RowTaker
+from driftgauge.ingestion.records import Decoded
 from driftgauge.metrics.series import OBSERVATIONS, PREDICTIONS
 from driftgauge.monitor.monitor import ColumnMonitor
+from driftgauge.state.seen_records import SeenRecords
 from driftgauge.state.source_positions import Partition, Position
 
 from tests.messages import TOPIC, AgeDecoder, Kept, Message
@@ -70,6 +73,25 @@ def test_each_row_of_a_message_is_appended_and_what_cannot_be_read_is_handed_on(
     assert kept.refused == [b"what"]
     assert monitor.store.rows == 3
     assert taker.sources.own(HERE) == (13, 0)
+
+
+def test_a_refused_record_has_the_key_of_its_message(monitor: ColumnMonitor) -> None:
+    handed: list[Decoded] = []
+    kept = KeptRows(monitor, None, SeenRecords(None, 1_000), handed.append)
+    messages = counted("1", "what", "3")
+    assert take(RowTaker(monitor, AgeDecoder(), kept, lambda: START), messages)
+    (batch,) = batches_of(messages)
+    assert [own.key for decoded in handed for own in decoded.refused] == [batch.keys[1]]
+
+
+def test_other_workers_know_when_the_newest_record_arrived(monitor: ColumnMonitor, tmp_path: Path) -> None:
+    now = [START]
+    own, other = (SeenRecords(tmp_path / "seen", 1_000) for _ in range(2))
+    taker = RowTaker(monitor, AgeDecoder(), KeptRows(monitor, None, own, Kept().take), lambda: now[0])
+    for number, (at, known) in enumerate([(0.0, 0.0), (0.5, 0.0), (1.5, 1.5)]):
+        now[0] = START + at
+        assert take(taker, counted("1", first=number))
+        assert other.last_received == START + known
 
 
 def test_messages_without_rows_are_passed(taker: RowTaker, monitor: ColumnMonitor) -> None:
@@ -169,6 +191,7 @@ def test_a_failure_loses_no_row_and_counts_none_twice(
 
 
 def test_rows_count_as_predictions_with_their_scores(monitor: ColumnMonitor) -> None:
-    taker = RowTaker(monitor, AgeDecoder(), KeptRows(monitor, None, Kept().take), lambda: START)
+    kept = KeptRows(monitor, None, SeenRecords(None, 1_000), Kept().take)
+    taker = RowTaker(monitor, AgeDecoder(), kept, lambda: START)
     assert take(taker, counted("1", "2 3", "what"))
     assert monitor.store.counted()[0].counted[PREDICTIONS.name].sum() == 3

@@ -77,7 +77,8 @@ class RowTaker:
             return True
         decoded = self._decoder.decode_messages(left.values, left.keys)
         if decoded.halves or decoded.labels or decoded.refused:
-            self._keeper.take(replace(decoded, rows=None))
+            refused = [replace(own, key=left.keys[own.position]) for own in decoded.refused]
+            self._keeper.take(replace(decoded, rows=None, refused=refused))
         if decoded.rows is None:
             self.sources.start(batch.partition, Position(batch.end, known.rows))
             return True
