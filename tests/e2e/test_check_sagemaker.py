@@ -48,9 +48,8 @@ def test_tables_and_files_are_in_object_storage(tmp_path: Path, options: tuple[s
     assert (first["status"], second["status"]) == ("Completed", "CompletedWithViolations")
     violations = orjson.loads(bucket.cat(f"{second['report']}/constraint_violations.json"))["violations"]
     assert [own["feature_name"] for own in violations] == ["income"]
-    imported = run(
-        "baseline", "import-sagemaker", f"{first['report']}/statistics.json", "-o", str(tmp_path / "imported")
-    )
+    files = [f"{first['report']}/{name}.json" for name in ("statistics", "constraints")]
+    imported = run("baseline", "import-sagemaker", *files, "-o", str(tmp_path / "imported"))
     assert imported.returncode == 0, imported.stderr
     bad = run("check", "s3://absent/rows", *options, "--sagemaker-out", "s3://bucket/other")
     assert bad.returncode == 2
