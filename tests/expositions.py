@@ -25,6 +25,7 @@ from driftgauge.metrics.render import EVERYTHING, Exposed, render
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
 from driftgauge.metrics.series import SHADOW_DIFFERENCE, SHADOW_ROWS, monitor_series
 from driftgauge.metrics.server_series import NO_SLOT, server_series
+from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 from driftgauge.monitor.monitor import ColumnMonitor, state_shape
 from driftgauge.state.snapshot import sum_totals
@@ -187,9 +188,9 @@ def idle() -> ColumnMonitor:
 
 
 def always_there() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """The declared series without those that only ground truth, a rolling reference or a consumer gives."""
+    """The declared series without those that ground truth, a rolling reference, a consumer or settings give."""
     sometimes = {own.name for own in PERFORMANCE_GAUGES}
-    sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES)}
+    sometimes |= {own.name for own in (*ROLLING_GAUGES, *STREAM_GAUGES, *SIZE_GAUGES)}
     return [own for own in declared_series() if own[0] not in sometimes]
 
 

@@ -13,6 +13,7 @@ from driftgauge.metrics.monitor_gauges import MONITOR_GAUGES
 from driftgauge.metrics.render import EVERYTHING, Exposed
 from driftgauge.metrics.series import BIN_ROWS, PREDICTIONS, REFERENCE_RATIO, monitor_series
 from driftgauge.metrics.server_series import CALLER_LIMITS, ERROR_BUDGET, LOG_GAUGES, PROCESS
+from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 from driftgauge.monitor.monitor import ColumnMonitor
 
@@ -166,7 +167,7 @@ def test_without_monitoring_there_are_counters_and_the_latencys_threshold(accept
     of_server = {gauge.name for gauge in (*CALLER_LIMITS, *LOG_GAUGES)}
     assert set(off.ours) == counted | {"model_info", ERROR_BUDGET} | STATED_WITHOUT | of_server
     of_others = [gauge for gauge in MONITOR_GAUGES if not (gauge.of_labels or gauge.of_rolling or gauge.of_ingestion)]
-    assert {gauge.name for gauge in of_others if gauge not in STREAM_GAUGES} - set(off.ours) == {
+    assert {gauge.name for gauge in of_others if gauge not in (*STREAM_GAUGES, *SIZE_GAUGES)} - set(off.ours) == {
         "model_evaluation_timestamp_seconds",
         "model_evaluation_age_threshold_seconds",
         "model_evaluation_duration_seconds",

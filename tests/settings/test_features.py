@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driftgauge.drift.verdict.policy import ColumnPolicy
+from driftgauge.drift.verdict.policy import STATISTICS, ColumnPolicy
 from driftgauge.errors import SettingsError
 from driftgauge.settings.features import FeatureSettings
 from driftgauge.settings.options import load
@@ -53,12 +53,18 @@ PAIR = "[warning, critical]: two numbers above 0, the second not below the first
         ("alrt = false", 'features."mean area": unknown key alrt; did you mean alert?'),
         (
             "colour = 1",
-            'features."mean area": unknown key colour; it takes monitor, alert, thresholds, tolerance, kind',
+            'features."mean area": unknown key colour; it takes monitor, alert, statistic, thresholds, tolerance, kind',
         ),
         ("thresholds = {pis = [1, 2]}", 'features."mean area".thresholds: unknown key pis; did you mean psi?'),
         (
-            "thresholds = {wasserstein = [1, 2]}",
-            'features."mean area".thresholds: unknown key wasserstein; it takes psi, missing, unseen',
+            "thresholds = {anova = [1, 2]}",
+            'features."mean area".thresholds: unknown key anova; it takes '
+            + ", ".join(("psi", "missing", "unseen", *STATISTICS[1:])),
+        ),
+        ("thresholds = {ks = [2, 1]}", f'features."mean area".thresholds.ks: [2, 1] cannot be used: give {PAIR}'),
+        (
+            'statistic = "anova"',
+            "features.\"mean area\".statistic: 'anova' cannot be used: give one of psi, ks, wasserstein, js, kl, chi2",
         ),
         (
             "thresholds = {psi = [2, 1]}",

@@ -94,13 +94,16 @@ def _newest_share(scope: Scope, share: str, options: MonitoringOptions) -> str:
 
 
 def _size(scope: Scope, options: MonitoringOptions) -> str:
-    """Return the largest PSI relative to its limit for a warning, in the windows that have enough rows."""
+    """Return the largest change relative to its limit for a warning, in the windows that have enough rows.
+
+    It is that of PSI, where no other statistic judges the column.
+    """
     debiased = last("model_feature_psi_debiased", options)
     limit = last('model_feature_psi_threshold{severity="warning"}', options)
     filled = f"{last('model_window_rows', options)} >= {last('model_window_required_rows', options)}"
     return (
         f"max by ({scope.feature()}) (\n"
-        f"  {debiased} / ignoring (severity) {limit}\n"
+        f"  ({debiased} / ignoring (severity) {limit} or {last('model_feature_drift_size_ratio', options)})\n"
         f"  and on ({scope.model('instance', 'window')}) {filled}\n"
         f"  {_significant(scope, options)}\n"
         f")"

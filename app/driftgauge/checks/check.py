@@ -20,6 +20,7 @@ from driftgauge.drift.reference.columns import NO_CORRELATIONS, CorrelationTable
 from driftgauge.drift.statistics.correlation import Correlations
 from driftgauge.drift.verdict.report import Carryover, evaluate
 from driftgauge.drift.verdict.rule import Status
+from driftgauge.drift.verdict.sizes import unusable
 from driftgauge.errors import BundleError, CheckError
 from driftgauge.tables.memory import open_table
 
@@ -44,7 +45,10 @@ class Check:
             raise CheckError("the baseline compares by hour of the day: name the column of times (--time COLUMN)")
         self._streams: Final = [open_table(table, self.options.bytes_at_once) for table in tables]
         self._whole: Final = baseline
-        self._require_known(baseline, self.options.left_out)
+        policy = self.options.policy
+        self._require_known(baseline, [*self.options.left_out, *policy.columns])
+        if why := unusable(policy, baseline):
+            raise CheckError(f"--statistic: {why}")
         absent = self._absent_scores(baseline)
         self.model_problem = ""
         """Why the bundle's model could not be used, although it was needed."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 
 from driftgauge.common.option import Option
 from driftgauge.drift.evidence.budget import Budget
-from driftgauge.drift.verdict.policy import Policy
+from driftgauge.drift.verdict.policy import STATISTICS, Policy
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import CheckError
 
@@ -17,6 +18,21 @@ BYTES_AT_ONCE: Final = 2_097_152
 FALSE_ALARM_ROWS: Final = (1_000.0, 1e15)
 """Smallest and largest budget for false alarms."""
 ROWS, THRESHOLDS = "Rows and columns", "Thresholds"
+
+
+def with_statistics(policy: Policy, given: Sequence[str]) -> Policy:
+    """Return a policy with the statistics that values such as `ks` and `income=js` name. Raises CheckError."""
+    columns = dict(policy.columns)
+    for text in given:
+        column, _, name = text.rpartition("=")
+        statistic = next((own for own in STATISTICS if own == name), None)
+        if statistic is None:
+            raise CheckError(f"--statistic {text}: there is no statistic {name}; give {', '.join(STATISTICS)}")
+        if column:
+            columns[column] = replace(policy.column(column), statistic=statistic)
+        else:
+            policy = replace(policy, statistic=statistic)
+    return replace(policy, columns=columns)
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,20 @@ class CheckOptions:
             shown_default=f"{Policy.psi_thresholds[1]:g}",
         ),
     ] = None
+    statistic: Annotated[
+        tuple[str, ...],
+        Option(
+            "The statistic that says how large a change is: psi, ks, wasserstein, js, kl or chi2; of one column as "
+            "COLUMN=NAME. Repeatable.",
+            "NAME",
+            THRESHOLDS,
+            commas=False,
+        ),
+    ] = ()
+    drift_share: Annotated[
+        float | None,
+        Option("Share of the features that must have drifted for the table to have drifted.", "RATIO", THRESHOLDS),
+    ] = None
     false_alarm_rows: Annotated[
         float | None,
         Option(
@@ -95,6 +125,8 @@ class CheckOptions:
         (least, most), rows = FALSE_ALARM_ROWS, policy.budget.false_alarm_rows
         if not least <= rows <= most:
             raise CheckError(f"--false-alarm-rows {rows:g}: give a number from {least:g} to {most:g}")
+        if policy.drift_share is not None and not 0.0 < policy.drift_share <= 1.0:
+            raise CheckError(f"--drift-share {policy.drift_share:g}: give a number above 0, and at most 1")
         if not 0.0 <= policy.budget.tolerance <= 1.0:
             raise CheckError(f"--tolerance {policy.budget.tolerance:g}: give a number from 0 to 1")
 
@@ -121,7 +153,9 @@ class CheckOptions:
             false_alarm_interval_seconds=None,  # a table has no current rate of rows
             tolerance=base.budget.tolerance if tolerance is None else tolerance,
         )
-        return replace(base, psi_thresholds=(warning, critical), budget=budget)
+        share = base.drift_share if self.drift_share is None else self.drift_share
+        judged = with_statistics(base, self.statistic)
+        return replace(judged, psi_thresholds=(warning, critical), budget=budget, drift_share=share)
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.column_statistics import BY_NAME
-from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.report import DriftReport
 
 NOTHING: Final = "-"
 """Stands for an unknown value."""
@@ -44,16 +47,23 @@ def _of_window(name: str) -> Number:
     return Number(name, lambda report: BY_NAME[name].values(report.main))
 
 
+def _psi_limit(report: DriftReport) -> FloatArray:
+    """Return the limit of PSI, of the columns that it judges."""
+    judged = np.array([own == "psi" for own in report.main.sizes.statistics], dtype=np.bool_)
+    return np.where(judged, report.main.thresholds["warning"], np.nan)
+
+
 SCORES: Final = (
     Shown("evidence", ".1f", (Number("evidence_log10", lambda report: report.evidence.log10),)),
     Shown("PSI", ".3f", (_of_window("psi_debiased"),)),
-    Shown("limit", ".3f", (Number("psi_threshold", lambda report: report.main.thresholds["warning"]),)),
+    Shown("limit", ".3f", (Number("psi_threshold", _psi_limit),)),
 )
 DETAILS: Final = (
     Shown("p-value", ".2g", (_of_window("p_value"),)),
     Shown("KS", ".3f", (_of_window("ks_statistic"),)),
     Shown("W", ".3f", (_of_window("wasserstein_ratio"),)),
     Shown("JS", ".3f", (_of_window("js_distance"),)),
+    Shown("KL", ".3f", (_of_window("kl_divergence"),)),
     Shown("shift", "+.2f", (_of_window("mean_shift"),)),
 )
 SHARES: Final = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftgauge.checks.report_columns import SCORES, SHARES, moved, verdict_in_words
 from driftgauge.common.quoting import shortened
-from driftgauge.drift.verdict.wording import notes
+from driftgauge.drift.verdict.report import all_notes
 
 if TYPE_CHECKING:
     from driftgauge.checks.report import CheckReport, WindowVerdict
@@ -31,7 +31,7 @@ def html_of(report: CheckReport) -> str:
     if report.is_history:
         parts += [*_history(report), f"<p>Columns in the window {_name(shown.window)}:</p>"]
     parts += _columns(shown)
-    said = [*report.remarks, *(f"note: {note}" for note in notes(shown.report.baseline, shown.report.evidence.live))]
+    said = [*report.remarks, *(f"note: {note}" for note in all_notes(shown.report))]
     parts += [f"<p>{escape(sentence)}</p>" for sentence in said]
     return "".join([*parts, "</div>"])
 

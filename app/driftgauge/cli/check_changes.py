@@ -9,7 +9,8 @@ from rich.table import Table
 
 from driftgauge.checks.report import WindowVerdict
 from driftgauge.checks.report_columns import NOTHING, began, moved
-from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.column import ColumnVerdict
+from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
 
 NAMED: Final = 8

@@ -13,7 +13,7 @@ from driftgauge.checks.report_columns import verdict_in_words
 from driftgauge.cli import check_changes, check_statistics
 from driftgauge.cli.console import widest_that_fits
 from driftgauge.common.rfc3339 import rfc3339
-from driftgauge.drift.verdict.wording import notes
+from driftgauge.drift.verdict.report import all_notes
 from driftgauge.models.bundle import Performance
 
 MORE: Final = "--stats prints the statistics of each column, --json everything."
@@ -32,7 +32,7 @@ def show(report: CheckReport, console: Console, *, show_all: bool = False, stati
         _print_facts(verdict, console, is_history=is_history, held_out=report.held_out)
         console.print()
         (_show_statistics if statistics else _show_changes)(verdict, console, is_history=is_history)
-        for note in notes(verdict.report.baseline, verdict.report.evidence.live):
+        for note in all_notes(verdict.report):
             console.print(f"note: {note}")
     if not statistics:
         console.print(f"\n{MORE}")

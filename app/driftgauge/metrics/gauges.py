@@ -9,12 +9,12 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from driftgauge.drift.bins import MISSING, UNSEEN, FloatArray
+from driftgauge.drift.bins import MISSING, UNSEEN, BoolArray, FloatArray
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS, MOMENTS, ColumnStatistic
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.moved import Share
-from driftgauge.drift.verdict.policy import Thresholded
+from driftgauge.drift.verdict.policy import Statistic, Thresholded
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, SEVERITIES, Severity, Status
 from driftgauge.metrics.series import FEATURE, Kind, Labels
@@ -80,9 +80,17 @@ def _optional(values: Iterable[float | None]) -> FloatArray:
 
 
 def _thresholds(report: DriftReport) -> FloatArray:
-    """Return the effective thresholds; time windows have none."""
+    """Return the effective thresholds of PSI where it judges; time windows have none."""
     windows = report.windows.values()
-    return np.stack([[window.thresholds[limit] for limit in LIMITS] for window in windows]).transpose(2, 0, 1)
+    found = np.stack([[window.thresholds[limit] for limit in LIMITS] for window in windows]).transpose(2, 0, 1)
+    return (
+        found if report.policy.judges_by_psi else np.where(judged_by(report.main, "psi")[:, None, None], found, np.nan)
+    )
+
+
+def judged_by(window: WindowReport, statistic: Statistic) -> BoolArray:
+    """Return which columns' verdicts rest on a statistic, shape [columns]."""
+    return np.array([own == statistic for own in window.sizes.statistics], dtype=np.bool_)
 
 
 def _limits(special: str, statistic: Thresholded) -> Callable[[DriftReport], FloatArray]:
@@ -140,7 +148,8 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_feature_psi_threshold",
-        "Noise-corrected PSI at which a change is large: the setting, or the expected range where that is higher.",
+        "Noise-corrected PSI at which a change is large: the setting, or the expected range where that is higher. "
+        "Absent where another statistic judges the column.",
         (FEATURE, "window", "severity"),
         _thresholds,
     ),
@@ -227,7 +236,7 @@ REPORT_GAUGES: Final = (
     ),
     ReportGauge(
         "model_drift_score",
-        "Largest noise-corrected PSI of all columns, in units of its threshold. From 1 a change is large, significant "
+        "Largest change of all columns, in units of its threshold for a warning. From 1 it is large, significant "
         "or not.",
         (),
         lambda report: report.drift_score,

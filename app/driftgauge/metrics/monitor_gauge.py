@@ -27,6 +27,8 @@ class MonitorGauge:
     """Whether it is absent without a rolling reference."""
     of_ingestion: bool = False
     """Whether it is absent without records from the logs of other servers."""
+    applies: Callable[[MonitorFacts], bool] = lambda _: True
+    """Whether settings make it appear."""
     type: ClassVar[Kind] = "gauge"
 
     def applies_to(self, facts: MonitorFacts) -> bool:
@@ -37,4 +39,4 @@ class MonitorGauge:
             (self.of_rolling, facts.rolling),
             (self.of_ingestion, facts.ingest),
         )
-        return all(known is not None or not is_needed for is_needed, known in needed)
+        return all(known is not None or not is_needed for is_needed, known in needed) and self.applies(facts)

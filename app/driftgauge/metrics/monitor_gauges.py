@@ -16,6 +16,7 @@ from driftgauge.metrics.ingest_gauges import INGEST_GAUGES
 from driftgauge.metrics.monitor_gauge import MonitorGauge
 from driftgauge.metrics.release_gauges import RELEASE_GAUGES
 from driftgauge.metrics.rolling_gauges import ROLLING_GAUGES
+from driftgauge.metrics.size_gauges import SIZE_GAUGES
 from driftgauge.metrics.stream_gauges import STREAM_GAUGES
 
 
@@ -167,4 +168,5 @@ MONITOR_GAUGES: Final = (
     *ROLLING_GAUGES,
     *INGEST_GAUGES,
     *STREAM_GAUGES,
+    *SIZE_GAUGES,
 )

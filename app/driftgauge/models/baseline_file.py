@@ -17,6 +17,7 @@ from driftgauge.drift.reference.baseline import SCHEMA_VERSION, Baseline
 from driftgauge.drift.reference.build import QUANTILES
 from driftgauge.drift.reference.columns import ColumnBaseline, CorrelationTable, Kind
 from driftgauge.drift.statistics.psi import ZeroBin
+from driftgauge.drift.verdict.policy import Statistic
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.errors import BaselineError
 
@@ -102,13 +103,15 @@ class _ColumnText(_Part):
     in_sample: _Flag
     of_text: _Flag = False
     expected_live_tau: Annotated[_Number, Field(ge=1.0)] | None = None
+    expected_sizes: dict[Statistic, dict[_Digits, Annotated[_Number, Field(ge=0.0)]]] = {}
 
     @model_validator(mode="after")
     def _is_possible(self) -> _ColumnText:
         _require((self.kind == "numeric") == (self.bins.rule != "category"), f"{self.bins.rule} bins of {self.kind}")
         self._counts_fit(self.bins.built())
         self._moments_fit()
-        _require("0" not in self.natural_variation, "an expected range of windows without rows")
+        measured = (self.natural_variation, *self.expected_sizes.values())
+        _require(all("0" not in known for known in measured), "an expected range of windows without rows")
         return self
 
     def _counts_fit(self, bins: Bins) -> None:
@@ -153,6 +156,9 @@ class _ColumnText(_Part):
             counts=self.counts,
             quantiles=self.quantiles,
             expected_range={int(size): value for size, value in self.natural_variation.items()},
+            expected_sizes={
+                name: {int(size): value for size, value in known.items()} for name, known in self.expected_sizes.items()
+            },
             tau=self.tau,
             trending=self.trending,
             expected_live_tau=self.expected_live_tau,

@@ -267,9 +267,11 @@ class ColumnMonitor:
             return Latches(latched, settled, clock)
         held = self.store.newest()
         codes, at = np.concatenate([held.codes, pending.rows.codes]), np.concatenate([held.at, pending.rows.at])
+        by_codes = policy.judges_by_psi  # PSI needs no values
+        values = np.empty((len(at), 0)) if by_codes else np.concatenate([held.values, pending.rows.values])
         for end in ends:
             upto = max(0, len(held) + end - counted)
-            rows = Rows(np.empty((upto, 0)), codes[:upto], at[:upto])
+            rows = Rows(values[:upto], codes[:upto], at[:upto])
             clock = max(clock, float(rows.newest(step).at.max(initial=clock)))
             windows = sliding_windows(rows, policy.windows, clock - policy.max_age_seconds, self.baseline.binner)
             latched = update_latches(self.baseline, windows, latched, policy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -12,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from driftgauge.common.nearest import nearest
 from driftgauge.common.quoting import listed, shortened
-from driftgauge.drift.verdict.policy import ColumnPolicy, Pair
+from driftgauge.drift.verdict.policy import STATISTICS, ColumnPolicy, Pair, Statistic, is_rising
 from driftgauge.errors import SettingsError
+from driftgauge.settings.statistics import OTHERS
 
 if TYPE_CHECKING:  # importing it would delay `--help`
     from driftgauge.drift.reference.baseline import Baseline
@@ -40,10 +40,16 @@ class FeatureThresholds(BaseModel):
         None, description="In place of `unseen_threshold_warning` and `unseen_threshold_critical`."
     )
 
-    @field_validator("psi", "missing", "unseen")
+    ks: Pair | None = Field(None, description="Of Kolmogorov-Smirnov, in place of `statistic_thresholds`.")
+    wasserstein: Pair | None = Field(None, description="Of Wasserstein, in place of `statistic_thresholds`.")
+    js: Pair | None = Field(None, description="Of Jensen-Shannon, in place of `statistic_thresholds`.")
+    kl: Pair | None = Field(None, description="Of Kullback-Leibler, in place of `statistic_thresholds`.")
+    chi2: Pair | None = Field(None, description="Of Cramér's V, in place of `statistic_thresholds`.")
+
+    @field_validator("psi", "missing", "unseen", *OTHERS)
     @classmethod
     def _rising(cls, value: Pair | None) -> Pair | None:
-        if value is not None and not 0.0 < value[0] <= value[1] < math.inf:
+        if value is not None and not is_rising(value):
             raise ValueError(f"{_spelled(value)} cannot be used: give {PAIR}")
         return value
 
@@ -70,9 +76,13 @@ class FeatureSettings(BaseModel):
         description="If false, the column raises no alert: its severity is at most info, and its missing and unseen "
         "values have no thresholds. Status, evidence and metrics stay.",
     )
+    statistic: Statistic | None = Field(
+        None, description="The statistic that says how large a change of the column is, in place of `statistic`."
+    )
     thresholds: FeatureThresholds = Field(
         FeatureThresholds(),
-        description="Thresholds by statistic, each `[warning, critical]`: `psi`, `missing` or `unseen`.",
+        description="Thresholds by statistic, each `[warning, critical]`: `psi`, `missing`, `unseen`, `ks`, "
+        "`wasserstein`, `js`, `kl` or `chi2`.",
     )
     tolerance: float | None = Field(
         None, ge=0, le=1, description="Shifts smaller than this are ignored, in place of `evidence_tolerance_ratio`."
@@ -93,6 +103,8 @@ class FeatureSettings(BaseModel):
             missing_thresholds=self.thresholds.missing,
             unseen_thresholds=self.thresholds.unseen,
             tolerance=self.tolerance,
+            statistic=self.statistic,
+            size_thresholds={name: pair for name in OTHERS if (pair := getattr(self.thresholds, name)) is not None},
         )
 
 
@@ -131,6 +143,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     "": "a table",
     "monitor": "true or false",
     "alert": "true or false",
+    "statistic": f"one of {', '.join(STATISTICS)}",
     "thresholds": PAIR,
     "tolerance": "a number from 0 to 1",
     "kind": "numeric or categorical",

@@ -31,6 +31,7 @@ from driftgauge.settings.performance import PerformanceSettings
 from driftgauge.settings.prediction_log import PredictionLogSettings
 from driftgauge.settings.releases import ReleaseSettings
 from driftgauge.settings.server import ServerSettings
+from driftgauge.settings.statistics import StatisticSettings
 from driftgauge.settings.thresholds import ThresholdSettings
 
 ENVIRONMENT_PREFIX: Final = "DRIFTGAUGE_"
@@ -43,6 +44,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "Releases": ReleaseSettings,
     "Monitoring": MonitoringSettings,
     "Thresholds": ThresholdSettings,
+    "Statistic": StatisticSettings,
     "Ground truth": GroundTruthSettings,
     "Performance": PerformanceSettings,
     "Prediction log": PredictionLogSettings,
@@ -56,6 +58,7 @@ PER_MODEL: Final = frozenset(
     {
         *MonitoringSettings.model_fields,
         *ThresholdSettings.model_fields,
+        *StatisticSettings.model_fields,
         *GroundTruthSettings.model_fields,
         *PerformanceSettings.model_fields,
         *IngestionSettings.model_fields,
@@ -85,6 +88,7 @@ class Settings(
     PredictionLogSettings,
     PerformanceSettings,
     GroundTruthSettings,
+    StatisticSettings,
     ThresholdSettings,
     MonitoringSettings,
     ReleaseSettings,

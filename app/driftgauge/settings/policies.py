@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.verdict.policy import ColumnPolicy, Policy
+from driftgauge.drift.verdict.sizes import unusable
 from driftgauge.drift.windows.time_spans import TimeSpan
 from driftgauge.errors import SettingsError
 from driftgauge.settings.features import require_kinds, require_known
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # importing it would delay `--help`
 
 def policy_of(settings: Settings, baseline: Baseline) -> Policy:
     """Return how a model is judged. Raises SettingsError if the baseline contradicts the settings."""
-    return Policy(
+    policy = Policy(
         windows=settings.windows,
         time_windows=tuple(map(TimeSpan.named, settings.time_windows)),
         max_age_seconds=settings.max_age_seconds,
@@ -34,7 +35,13 @@ def policy_of(settings: Settings, baseline: Baseline) -> Policy:
         unseen_thresholds=(settings.unseen_threshold_warning, settings.unseen_threshold_critical),
         alert_on_small=settings.alert_on_small,
         learning_seconds=settings.learning_seconds,
+        statistic=settings.statistic,
+        size_thresholds=settings.statistic_thresholds,
+        drift_share=settings.drift_share,
     )
+    if why := unusable(policy, baseline):
+        raise SettingsError(f"statistic: {why}")
+    return policy
 
 
 def _column_policies(settings: Settings, baseline: Baseline) -> Mapping[str, ColumnPolicy]:

@@ -87,7 +87,8 @@ def severity_or_none(severity: str, evaluated: str) -> str:
 
 
 def relative_psi(where: str, by: str) -> str:
-    """Return the largest noise-corrected PSI, in units of its warning threshold."""
+    """Return the largest change, in units of its warning threshold: of PSI, or of the statistic that judges."""
     debiased = f"model_feature_psi_debiased{{{where}}}"
     threshold = f'model_feature_psi_threshold{{{where}, severity="warning"}}'
-    return f"max{by}({debiased} / ignoring (severity) {threshold} {FILLED})"
+    other = f"model_feature_drift_size_ratio{{{where}}}"
+    return f"max{by}(({debiased} / ignoring (severity) {threshold} or {other}) {FILLED})"

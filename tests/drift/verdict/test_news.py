@@ -129,6 +129,7 @@ def test_many_changes_are_a_few_sentences_and_a_number(report: DriftReport) -> N
         psi=replace(main.psi, debiased=np.repeat(main.psi.debiased[:1], 50)),
         shares=replace(main.shares, **{name: np.repeat(own[:1], 50) for name, own in vars(main.shares).items()}),
         thresholds={name: np.repeat(own[:1], 50) for name, own in main.thresholds.items()},
+        sizes=replace(main.sizes, statistics=("psi",) * 50),
     )
     many = replace(
         report,

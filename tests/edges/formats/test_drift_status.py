@@ -34,7 +34,7 @@ from tests.monitors import (
 WINDOWS = ["50", "1000", "2m", "1h", "24h"]
 STATISTICS = {
     "rows", "psi", "psi_debiased", "psi_noise", "psi_threshold", "psi_threshold_origin", "psi_expected_max",
-    "p_value", "chi_squared", "chi_squared_degrees", "js_distance",
+    "p_value", "chi_squared", "chi_squared_degrees", "js_distance", "kl_divergence", "cramers_v",
     "value_rows", "ks_statistic", "wasserstein_ratio",
     "finite_rows", "mean_shift", "mean", "std", "min", "max", "p05", "p50", "p95",
     "missing_ratio", "unseen_ratio", "out_of_range_ratio",
@@ -245,6 +245,8 @@ def _expected(window: WindowReport, place: int) -> dict[str, Any]:
         "chi_squared": window.significance.chi_squared,
         "chi_squared_degrees": window.significance.degrees,
         "js_distance": window.js_distance,
+        "kl_divergence": window.kl_divergence,
+        "cramers_v": window.cramers_v,
         "value_rows": window.sample.rows,
         "ks_statistic": window.sample.ks_statistic,
         "wasserstein_ratio": window.sample.wasserstein_ratio,
@@ -322,7 +324,8 @@ def test_what_is_not_known_is_not_a_number_and_what_has_no_meaning_neither() -> 
 
 def test_with_few_rows_only_what_compares_is_left_out() -> None:
     age = report_json(_few())["features"]["age"]
-    compares = {"psi", "psi_debiased", "psi_noise", "js_distance", "ks_statistic", "wasserstein_ratio", "mean_shift"}
+    compares = {"psi", "psi_debiased", "psi_noise", "js_distance", "kl_divergence", "cramers_v"}
+    compares |= {"ks_statistic", "wasserstein_ratio", "mean_shift"}
     for window in ("200", "1000"):  # 150 rows: a p-value is told from 100 on
         unknown = {
             key

@@ -18,6 +18,7 @@ from driftgauge.drift.bins import ABOVE, BELOW, MISSING, Bins, BoolArray, FloatA
 from driftgauge.drift.evidence.budget import Budget
 from driftgauge.drift.evidence.detector import Detector
 from driftgauge.drift.reference.columns import NO_CORRELATIONS, ColumnBaseline, CorrelationTable, column_content
+from driftgauge.drift.reference.sizes import SizeReference, larger_ranges
 from driftgauge.drift.scales import Scales
 from driftgauge.drift.statistics.correlation import CorrelationComparison, RowCorrelations
 from driftgauge.drift.statistics.psi import (
@@ -257,6 +258,11 @@ class Baseline:
         return Scales.of(self.numbers("mean"), self.numbers("std"), low, high, self.numeric)
 
     @cached_property
+    def sizing(self) -> SizeReference:
+        """What the reference says of other statistics than PSI."""
+        return SizeReference(self.columns, self.scales)
+
+    @cached_property
     def sample_comparison(self) -> SampleComparison:
         """The comparison of raw rows with the reference."""
         known = np.array([max(1.0, c.rows - c.counts[c.bins.special[MISSING]]) for c in self.columns])
@@ -314,7 +320,7 @@ def varying_as(baseline: Baseline, other: Baseline) -> Baseline:
         live = max((one.expected_live_tau for one in (own, its) if one.expected_live_tau is not None), default=None)
         larger = replace(larger, expected_live_tau=live)
         taken = {key: getattr(larger, key) for key in ("tau", "trending", "expected_live_tau")}
-        columns.append(replace(own, expected_range=variation, **taken))
+        columns.append(replace(own, expected_range=variation, expected_sizes=larger_ranges(own, its), **taken))
     return replace(baseline, columns=tuple(columns))
 
 

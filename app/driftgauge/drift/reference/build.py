@@ -26,6 +26,7 @@ from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.reference.columns import Categories, ColumnBaseline, CorrelationTable, Table
 from driftgauge.drift.reference.dependence import TRENDING, dependence, expected_live_tau, smallest_silent_tau
 from driftgauge.drift.reference.expected_range import expected_range
+from driftgauge.drift.reference.expected_sizes import expected_sizes
 from driftgauge.drift.statistics.correlation import RowCorrelations
 from driftgauge.drift.statistics.psi import ZeroBin
 from driftgauge.drift.statistics.two_sample import describe
@@ -50,11 +51,13 @@ def build_baseline(
     zero_bin: ZeroBin = "jeffreys",
     hours: IntArray | None = None,
     fixed_bins: Mapping[str, Bins] | None = None,
+    statistics: Sequence[str] = (),
 ) -> Baseline:
     """Compute the baseline of a table whose rows are in order of time if `ordered_by` names a column.
 
     With `hours`, the hour of the day (UTC) of each row (shape [rows]), the baseline is by hour. The columns that
-    `fixed_bins` names hold the bin codes of these categories, NaN for missing. Raises BaselineError for a table without
+    `fixed_bins` names hold the bin codes of these categories, NaN for missing. `statistics` are those beside PSI whose
+    expected ranges are measured, which needs an order. Raises BaselineError for a table without
     columns or rows.
     """
     if not table:
@@ -82,7 +85,14 @@ def build_baseline(
         replace(column, expected_range={size: float(values[i]) for size, values in found.items()})
         for i, column in enumerate(baseline.columns)
     )
-    return _with_dependence(replace(baseline, columns=columns), codes, hours)
+    baseline = replace(baseline, columns=columns)
+    if statistics:
+        sized = expected_sizes(baseline, statistics, cells, codes, window_sizes, expected_range_quantile, hours=hours)
+        baseline = replace(
+            baseline,
+            columns=tuple(replace(own, expected_sizes=known) for own, known in zip(columns, sized, strict=True)),
+        )
+    return _with_dependence(baseline, codes, hours)
 
 
 def _by_hour(baseline: Baseline, table: Table, codes: CodeArray, hours: IntArray) -> Baseline:

@@ -47,6 +47,8 @@ class ColumnBaseline:
     Empty without finite values."""
     expected_range: Mapping[int, float] = field(default_factory=dict)
     """Largest `psi_debiased` of the reference's own windows, by window size; empty without times."""
+    expected_sizes: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """Expected ranges of other statistics than PSI, by name and window size; those that were asked for."""
     tau: float | None = None
     """Autocorrelation time: consecutive rows that carry the information of one independent row. None without times."""
     trending: bool = False
@@ -123,6 +125,11 @@ def column_content(column: ColumnBaseline) -> dict[str, Any]:
         del content["of_text"]
     if column.expected_live_tau is None:  # as above
         del content["expected_live_tau"]
+    sizes = content.pop("expected_sizes")
+    if sizes:  # as above
+        content["expected_sizes"] = {
+            name: {str(size): value for size, value in known.items()} for name, known in sizes.items()
+        }
     content["natural_variation"] = {str(size): value for size, value in content.pop("expected_range").items()}
     return content
 

@@ -7,11 +7,10 @@ wrong. A threshold has to allow at least what happened in the reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from driftgauge.drift.binner import Binner
 from driftgauge.drift.bins import CodeArray, FloatArray, IntArray
 from driftgauge.drift.statistics.psi import Psi
 from driftgauge.drift.windows.blocks import HOURS
@@ -29,9 +28,21 @@ WINDOWS_OF_SMALLEST: Final = 2
 _BLOCKS_AT_ONCE: Final = 1_000
 
 
+class Cells(Protocol):
+    """Cells that rows are counted in: a number of columns, and of codes of each."""
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+
+    @property
+    def width(self) -> int:
+        """Number of codes."""
+
+
 def expected_range(
-    binner: Binner,
-    codes: CodeArray,
+    binner: Cells,
+    codes: CodeArray | IntArray,
     psi: Callable[..., Psi],
     sizes: Sequence[int],
     quantile: float = 1.0,
@@ -61,7 +72,7 @@ def expected_range(
 
 
 def _debiased(
-    binner: Binner, codes: CodeArray, psi: Callable[..., Psi], size: int, hours: IntArray | None
+    binner: Cells, codes: CodeArray | IntArray, psi: Callable[..., Psi], size: int, hours: IntArray | None
 ) -> FloatArray:
     """Return `psi_debiased` of the windows of one size, shape [windows, columns]; 0 without a value."""
     windows = _windows(codes, binner.width, size)

@@ -60,7 +60,7 @@ def rolling_report(reference: RollingReference, baseline: Baseline, report: Drif
     """
     main, hidden = report.main, ~reference.is_known | ~report.policy.monitored(report.baseline.names)
     window = Window(main.name, main.rows, main.start, main.end, main.counts, capacity=main.capacity)
-    found = compare(baseline, [window], report.policy)[0]
+    found = compare(baseline, [window], report.policy.by_psi())[0]
     thresholds = np.stack([found.thresholds[limit] for limit in LIMITS], axis=1)
     return RollingReport(
         reference=reference,

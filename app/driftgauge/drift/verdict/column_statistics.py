@@ -150,6 +150,13 @@ COLUMN_STATISTICS: Final = (
         gauge="js_distance",
     ),
     ColumnStatistic(
+        "kl_divergence",
+        "Kullback-Leibler divergence of the window's bins from the reference's, in nats: 0 identical, without an upper "
+        "bound.",
+        "",
+        lambda window: window.kl_divergence,
+    ),
+    ColumnStatistic(
         "mean_shift",
         "Mean of the window minus the reference's, in standard deviations of the reference.",
         "standard deviations",
@@ -174,6 +181,12 @@ COLUMN_STATISTICS: Final = (
         "Degrees of freedom of the chi-squared statistic.",
         "",
         lambda window: window.significance.degrees,
+    ),
+    ColumnStatistic(
+        "cramers_v",
+        "Cramér's V of the window's bins and the reference's, both weighing the same: 0 identical, 1 disjoint.",
+        "",
+        lambda window: window.cramers_v,
     ),
     ColumnStatistic(
         "finite_rows",

@@ -9,11 +9,13 @@ import numpy as np
 
 from driftgauge.drift.bins import MISSING, BoolArray, FloatArray, IntArray
 from driftgauge.drift.reference.baseline import Baseline
+from driftgauge.drift.statistics.divergences import cramers_v, kl_divergence
 from driftgauge.drift.statistics.psi import Psi, Shares, js_distance, shares
 from driftgauge.drift.statistics.significance import Significance
 from driftgauge.drift.statistics.two_sample import SampleStatistics
 from driftgauge.drift.verdict.policy import Policy
 from driftgauge.drift.verdict.rule import JUDGED_ROWS, LIMITS, REPORTED_ROWS, Limit
+from driftgauge.drift.verdict.sizes import Compared, Sizes, limits, sizes
 from driftgauge.drift.windows.blocks import HOURS
 from driftgauge.drift.windows.window import Rows, Window
 
@@ -40,6 +42,8 @@ class WindowReport:
     psi: Psi
     """Like everything that compares, NaN below 200 rows."""
     js_distance: FloatArray
+    kl_divergence: FloatArray
+    cramers_v: FloatArray
     significance: Significance
     """NaN below 100 rows."""
     sample: SampleStatistics
@@ -51,6 +55,8 @@ class WindowReport:
     """The larger of the policy's thresholds and the expected range; NaN for a time window."""
     by_expected_range: BoolArray
     """Whether the expected range sets the thresholds, and not the policy."""
+    sizes: Sizes
+    """The statistic that the verdict on each column rests on; PSI unless the policy says another."""
     judged: BoolArray
     """Whether a verdict on the column may use the window: a sliding window with enough rows."""
 
@@ -58,12 +64,15 @@ class WindowReport:
         return f"<WindowReport {self.name}: {self.rows:,} rows, {len(self.judged)} columns>"
 
     def effect(self, limit: Limit) -> FloatArray:
-        """Return `psi_debiased` in units of the threshold; NaN where it is not judged."""
-        return np.where(self.judged, self.psi.debiased / self.thresholds[limit], np.nan)
+        """Return the size of each column's change in units of its threshold; NaN where it is not judged."""
+        return np.where(self.judged, self.sizes.debiased / self.sizes.thresholds[limit], np.nan)
 
 
 def effects_of(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> FloatArray:
     """Return the effects of sliding windows, as `compare` would, shape [limits, windows, columns]."""
+    if not policy.judges_by_psi:
+        compared = compare(baseline, windows, policy)
+        return np.stack([[window.effect(limit) for window in compared] for limit in LIMITS])
     counts = np.stack([window.counts for window in windows])
     psi = baseline.psi(counts, _hours(windows))
     effects = np.full((len(LIMITS), len(windows), len(baseline.columns)), np.nan)
@@ -86,7 +95,7 @@ def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> li
     hours = _hours(windows)
     reference = np.broadcast_to(baseline.expected(hours), counts.shape)
     psi = baseline.psi(counts, hours)
-    distance = js_distance(counts.astype(np.float64), reference)
+    of_bins = [measure(counts.astype(np.float64), reference) for measure in (js_distance, kl_divergence, cramers_v)]
     significance = _significance(baseline, counts)
     samples = _samples(baseline, windows)
     return [
@@ -95,7 +104,7 @@ def compare(baseline: Baseline, windows: Sequence[Window], policy: Policy) -> li
             window,
             policy,
             Psi(psi.psi[i], psi.noise[i], psi.debiased[i], psi.bins[i]),
-            distance[i],
+            [measured[i] for measured in of_bins],
             Significance(significance.p_value[i], significance.chi_squared[i], significance.degrees[i]),
             samples[i],
             reference[i],
@@ -135,7 +144,7 @@ def _window_report(
     window: Window,
     policy: Policy,
     psi: Psi,
-    distance: FloatArray,
+    of_bins: Sequence[FloatArray],
     significance: Significance,
     sample: SampleStatistics,
     reference: FloatArray,
@@ -147,8 +156,10 @@ def _window_report(
     thresholds, by_expected_range = _thresholds(baseline, n, policy)
     if n < REPORTED_ROWS:
         psi = replace(psi, psi=hidden, noise=hidden, debiased=hidden)
-        distance = hidden
+        of_bins = [hidden] * len(of_bins)
         sample = replace(sample, ks_statistic=hidden, wasserstein_ratio=hidden, mean_shift=hidden)
+    found = sizes(baseline, Compared(n, psi, window.counts.astype(np.float64), reference, sample), policy)
+    judged = counted & _judged(baseline, n, psi, policy)
     return WindowReport(
         name=window.name,
         rows=n,
@@ -160,7 +171,9 @@ def _window_report(
         slides=window.slides,
         counts=window.counts,
         psi=psi,
-        js_distance=distance,
+        js_distance=of_bins[0],
+        kl_divergence=of_bins[1],
+        cramers_v=of_bins[2],
         significance=significance,
         sample=sample,
         shares=shares(window.counts, baseline.special_codes),
@@ -168,24 +181,14 @@ def _window_report(
         expected_range=variation,
         thresholds=thresholds if counted else dict.fromkeys(LIMITS, hidden),
         by_expected_range=counted & by_expected_range,
-        judged=counted & _judged(baseline, n, psi, policy),
+        sizes=found if counted else replace(found, expected_range=hidden, thresholds=dict.fromkeys(LIMITS, hidden)),
+        judged=judged & found.enough & ~np.isnan(found.debiased),
     )
 
 
 def _thresholds(baseline: Baseline, rows: int, policy: Policy) -> tuple[dict[Limit, FloatArray], BoolArray]:
-    """Return the thresholds of sliding windows of `rows` rows, and whether the expected range sets them.
-
-    All have shape [columns]. Where the expected range is above the policy's threshold for warning, it takes its
-    place, and that for critical stays the same multiple of it.
-    """
-    # A hair above, so that the reference's own most extreme window does not reach it.
-    least = baseline.expected_range(rows) * (1.0 + 1e-9)
-    warning, critical = policy.thresholds("psi", baseline.names).T
-    is_usual = least > warning
-    return {
-        "warning": np.where(is_usual, least, warning),
-        "critical": np.where(is_usual, least * (critical / warning), critical),
-    }, is_usual
+    """Return the thresholds of PSI in sliding windows of `rows` rows, and whether the expected range sets them."""
+    return limits(baseline.expected_range(rows), policy.thresholds("psi", baseline.names))
 
 
 def _judged(baseline: Baseline, rows: int, psi: Psi, policy: Policy) -> BoolArray:

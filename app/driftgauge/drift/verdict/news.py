@@ -64,7 +64,10 @@ class _News:
         name, psi = self.now.names[i], self._psi(i)
         if change := self._severity(i):
             yield f"{name}: {change}{f' ({psi})' if psi else ''}."
-        elif self.now.psi[0, i] - self.before.psi[0, i] >= MUCH * self.report.main.thresholds["warning"][i]:
+        elif (
+            self._by_psi(i)
+            and self.now.psi[0, i] - self.before.psi[0, i] >= MUCH * self.report.main.thresholds["warning"][i]
+        ):
             yield f"{name}: {psi}."
         for statistic, words in _RATIOS.items():
             earlier, later = (float(own.column(statistic)[0, i]) for own in (self.before, self.now))
@@ -92,13 +95,16 @@ class _News:
 
     def _psi(self, i: int) -> str:
         earlier, later = float(self.before.psi[0, i]), float(self.now.psi[0, i])
-        limit = two_decimals(float(self.report.main.thresholds["warning"][i]))
+        limit = f", limit {two_decimals(float(self.report.main.thresholds['warning'][i]))}" if self._by_psi(i) else ""
         if np.isnan(later):
             return ""
         if np.isnan(earlier):
-            return f"PSI {two_decimals(later)}, limit {limit}"
+            return f"PSI {two_decimals(later)}{limit}"
         verb = "rose" if later > earlier else "fell"
-        return f"PSI {verb} from {two_decimals(earlier)} to {two_decimals(later)}, limit {limit}"
+        return f"PSI {verb} from {two_decimals(earlier)} to {two_decimals(later)}{limit}"
+
+    def _by_psi(self, i: int) -> bool:
+        return self.report.main.sizes.statistics[i] == "psi"
 
 
 def _in_words(verdict: Verdict) -> str:

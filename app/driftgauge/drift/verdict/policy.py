@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
@@ -20,6 +21,18 @@ Thresholded = Literal["psi", "missing", "unseen"]
 """Statistics that have thresholds."""
 Pair = tuple[float, float]
 """Thresholds for warning and critical."""
+Statistic = Literal["psi", "ks", "wasserstein", "js", "kl", "chi2"]
+"""A statistic that the verdict on a column may rest on; `chi2` is Cramér's V."""
+STATISTICS: Final[tuple[Statistic, ...]] = get_args(Statistic)
+OF_VALUES: Final[tuple[Statistic, ...]] = ("ks", "wasserstein")
+"""Those that compare the values of rows, and need a column of numbers; the others compare shares of bins."""
+SIZE_THRESHOLDS: Final[Pair] = (0.1, 0.2)
+"""Thresholds of a statistic for which none are given."""
+
+
+def is_rising(pair: Pair) -> bool:
+    """Return whether two numbers can be thresholds."""
+    return 0.0 < pair[0] <= pair[1] < math.inf
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,10 @@ class ColumnPolicy:
     unseen_thresholds: Pair | None = None
     tolerance: float | None = None
     """In place of that of the budget."""
+    statistic: Statistic | None = None
+    """The statistic that the verdict rests on."""
+    size_thresholds: Mapping[Statistic, Pair] = field(default_factory=dict)
+    """Thresholds of other statistics than PSI."""
 
 
 _AS_ALL: Final = ColumnPolicy()
@@ -64,6 +81,12 @@ class Policy:
     """Whether a significant but small change has severity warning instead of info."""
     learning_seconds: float = 14 * DAY_SECONDS
     """Time for which a monitor learns how live data varies, if the reference has no times; 0 for none."""
+    statistic: Statistic = "psi"
+    """The statistic that verdicts rest on; a column that cannot have it is judged by PSI."""
+    size_thresholds: Mapping[Statistic, Pair] = field(default_factory=dict)
+    """Thresholds of other statistics than PSI, where they are not `SIZE_THRESHOLDS`."""
+    drift_share: float | None = None
+    """Share of the features that must have drifted for the model to have drifted; None if one column is enough."""
 
     def column(self, name: str) -> ColumnPolicy:
         """Return what is different for a column."""
@@ -100,6 +123,37 @@ class Policy:
             if statistic != "psi" and not own.alert:
                 thresholds[index] = np.nan
         return thresholds
+
+    @property
+    def judges_by_psi(self) -> bool:
+        """Whether the verdict on every column rests on PSI."""
+        return self.statistic == "psi" and all(own.statistic in (None, "psi") for own in self.columns.values())
+
+    def statistics(self, baseline: Baseline) -> tuple[Statistic, ...]:
+        """Return the statistic that the verdict on each column rests on.
+
+        A column that cannot have that of the model is judged by PSI.
+        """
+        usual: Statistic = "psi"
+        if self.judges_by_psi:
+            return (usual,) * len(baseline.names)
+        able = baseline.sizing.can_have(self.statistic).tolist()
+        return tuple(
+            self.column(name).statistic or (self.statistic if can else usual)
+            for name, can in zip(baseline.names, able, strict=True)
+        )
+
+    def size_pair(self, name: str, statistic: Statistic) -> Pair:
+        """Return the thresholds of a column's statistic."""
+        own = self.column(name)
+        if statistic == "psi":
+            return own.psi_thresholds or self.psi_thresholds
+        return own.size_thresholds.get(statistic) or self.size_thresholds.get(statistic, SIZE_THRESHOLDS)
+
+    def by_psi(self) -> Policy:
+        """Return the policy with verdicts that rest on PSI."""
+        columns = {name: replace(own, statistic=None) for name, own in self.columns.items()}
+        return replace(self, statistic="psi", columns=columns)
 
     def detector(self, baseline: Baseline) -> Detector:
         """Return the detector of a baseline's monitored columns; see `Baseline.detector`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,9 @@ from driftgauge.drift.evidence.detector import Detector, Evidence
 from driftgauge.drift.reference.baseline import PREDICTION, RESERVED, Baseline
 from driftgauge.drift.reference.columns import ColumnBaseline
 from driftgauge.drift.statistics.correlation import CorrelationChange
+from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.comparison import WindowReport, compare, effects_of
+from driftgauge.drift.verdict.data_set import by_share, overall
 from driftgauge.drift.verdict.latches import CLEARED
 from driftgauge.drift.verdict.moved import Change, largest_change
 from driftgauge.drift.verdict.policy import Policy
@@ -31,11 +33,13 @@ from driftgauge.drift.verdict.rule import (
     as_information,
     judge,
 )
+from driftgauge.drift.verdict.sizes import IN_WORDS, range_notes
 from driftgauge.drift.verdict.wording import (
     NO_ALERTS,
     Effect,
     Finding,
     learning_in_words,
+    notes,
     since_in_words,
     too_few_in_words,
     until_in_words,
@@ -47,20 +51,6 @@ IN_SAMPLE: Final = (
     "not evaluated, because its reference is the scores of the model's own training rows (use --evaluation)"
 )
 NOT_MONITORED: Final = "not monitored (monitor = false in the settings)"
-
-
-@dataclass(frozen=True)
-class ColumnVerdict:
-    """The verdict on one column."""
-
-    name: str
-    status: Status
-    severity: Severity | None
-    reason: str
-    since: float | None
-    """When the change became significant, seconds since 1970; None while it is not."""
-    finding: Finding | None = None
-    """The facts that the reason puts in words; None for a column that is not evaluated."""
 
 
 @dataclass(frozen=True)
@@ -154,18 +144,21 @@ def evaluate(
     carried = Carryover(before.evidence, _latched(effects, before.latched))
     judging = _Judge(compared, carried, effects, policy, now, until, baseline.is_by_hour)
     verdicts = tuple(judging.verdict(i, column) for i, column in enumerate(baseline.columns))
+    if policy.drift_share is not None:
+        verdicts = by_share(verdicts, policy.drift_share)
     largest = np.fmax.reduce(effects[0], axis=0)
     order = _worst_first(verdicts, largest)
     worst = [verdicts[i] for i in order]
+    whole = overall(worst, policy.drift_share)
     drifted = tuple(v.name for v in worst if v.status is Status.DRIFT_DETECTED and v.name not in RESERVED)
     report = DriftReport(
         baseline=baseline,
         policy=policy,
         evaluated_at=now,
         rows_observed=rows_observed,
-        status=worst[0].status,
-        severity=worst[0].severity,
-        reason=with_sender(_model_reason(worst), clients, is_quiet=worst[0].severity is None),
+        status=whole.status,
+        severity=whole.severity,
+        reason=with_sender(whole.reason or _model_reason(worst), clients, is_quiet=whole.severity is None),
         verdicts=verdicts,
         evidence=carried.evidence,
         windows={window.name: window for window in compared},
@@ -301,17 +294,22 @@ def _too_few(i: int, windows: Sequence[WindowReport], policy: Policy, *, signifi
     if largest < needed and window.slides:
         return f"the largest window holds {largest} rows, and {needed} are needed; make it larger"
     if window.rows >= needed:
+        known = int(window.sample.rows[i])
+        if known and not window.sizes.enough[i]:
+            return f"{known} of {JUDGED_ROWS} rows with a value"
         return "all values of the window or of the reference are missing"
     return too_few_in_words(window.rows, needed, policy.max_age_seconds if window.expired else None)
 
 
 def _effect(i: int, window: WindowReport, limit: Limit, *, held: bool) -> Effect:
-    debiased, threshold = float(window.psi.debiased[i]), float(window.thresholds[limit][i])
+    sizes = window.sizes
+    debiased, threshold = float(sizes.debiased[i]), float(sizes.thresholds[limit][i])
     return Effect(
-        psi_debiased=debiased,
+        statistic=IN_WORDS[sizes.statistics[i]],
+        value=debiased,
         threshold=threshold,
         held_until=CLEARED * threshold if held and debiased < threshold else None,
-        usual_up_to=float(window.expected_range[i]) if window.by_expected_range[i] else None,
+        usual_up_to=float(sizes.expected_range[i]) if sizes.by_expected_range[i] else None,
     )
 
 
@@ -333,6 +331,12 @@ def _model_reason(worst: list[ColumnVerdict]) -> str:
     more = f" and {len(moved) - 4} more" if len(moved) > 4 else ""
     others = f" Also: {', '.join(moved[1:4])}{more}." if len(moved) > 1 else ""
     return f"{'no drift. ' if first.status is Status.NORMAL else ''}{first.reason}{others}"
+
+
+def all_notes(report: DriftReport) -> Iterator[str]:
+    """Yield what limits the evidence and the thresholds that the baseline allows."""
+    yield from notes(report.baseline, report.evidence.live)
+    yield from range_notes(report.policy, report.baseline)
 
 
 def score_means(report: DriftReport) -> tuple[float, float]:

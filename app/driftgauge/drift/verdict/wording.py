@@ -28,16 +28,19 @@ NAMED: Final = 8
 class Effect:
     """The size of a change beside its threshold."""
 
-    psi_debiased: float
+    value: float
+    """The statistic without its noise."""
     threshold: float
     held_until: float | None
     """Where detected drift ends, if the change is below its threshold by now."""
     usual_up_to: float | None
     """The expected range, if that sets the threshold; None if the setting does."""
+    statistic: str = "PSI"
+    """The statistic that the verdict rests on, in words."""
 
     def in_words(self) -> str:
         """Return `large`, `still large`, `small` or `within the expected range`."""
-        if self.psi_debiased >= self.threshold:
+        if self.value >= self.threshold:
             return "large"
         if self.held_until is not None:
             return "still large"
@@ -49,12 +52,12 @@ class Effect:
         return self.threshold if self.usual_up_to is None else self.usual_up_to
 
     def numbers(self) -> str:
-        """Return the PSI beside its limit: `PSI 0.41, limit 0.10`, or `PSI 10.8, usual up to 3.27`."""
-        psi, said = two_decimals(self.psi_debiased), two_decimals(self.limit)
-        if psi == said and not math.isclose(self.psi_debiased, self.limit, rel_tol=1e-6):
-            psi = f"{self.psi_debiased:.4g}"
+        """Return the statistic beside its limit: `PSI 0.41, limit 0.10`, or `KS 0.41, usual up to 0.27`."""
+        value, said = two_decimals(self.value), two_decimals(self.limit)
+        if value == said and not math.isclose(self.value, self.limit, rel_tol=1e-6):
+            value = f"{self.value:.4g}"
         held = "" if self.held_until is None else f", ends below {two_decimals(self.held_until)}"
-        return f"PSI {psi}, {'limit' if self.usual_up_to is None else 'usual up to'} {said}{held}"
+        return f"{self.statistic} {value}, {'limit' if self.usual_up_to is None else 'usual up to'} {said}{held}"
 
 
 @dataclass(frozen=True)

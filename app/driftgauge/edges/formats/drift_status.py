@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.bins import BoolArray, FloatArray
 from driftgauge.drift.reference.baseline import RESERVED
 from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
-from driftgauge.drift.verdict.report import DriftReport, score_means
-from driftgauge.drift.verdict.rule import LIMITS
-from driftgauge.drift.verdict.wording import notes
+from driftgauge.drift.verdict.data_set import share_of
+from driftgauge.drift.verdict.report import DriftReport, all_notes, score_means
+from driftgauge.drift.verdict.rule import LIMITS, Limit
+from driftgauge.drift.verdict.sizes import Sizes
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
         "recent_mean": recent,
         "reference_mean": reference,
         "drifted_features": list(report.drifted),
+        **_share(report),
         "baseline": _baseline(report),
         "evidence": _evidence(report),
         "thresholds": dict(zip(LIMITS, report.policy.psi_thresholds, strict=True)),
@@ -59,6 +63,12 @@ def report_json(report: DriftReport, selection: Selection = EVERYTHING) -> dict[
     }
 
 
+def _share(report: DriftReport) -> dict[str, Any]:
+    """Return the share of the features that have drifted, and the one that the model's verdict asks for, if any."""
+    asked = report.policy.drift_share
+    return {} if asked is None else {"drift_share": {"ratio": share_of(report.verdicts), "threshold": asked}}
+
+
 def _baseline(report: DriftReport) -> dict[str, Any]:
     baseline = report.baseline
     return {
@@ -66,7 +76,7 @@ def _baseline(report: DriftReport) -> dict[str, Any]:
         "rows": baseline.rows,
         "created": baseline.created,
         "by_hour": baseline.is_by_hour,
-        "notes": list(notes(baseline, report.evidence.live)),
+        "notes": list(all_notes(report)),
     }
 
 
@@ -138,11 +148,13 @@ def _column(report: DriftReport, index: int, selection: Selection) -> dict[str, 
 
 
 def _statistics(window: WindowReport, index: int, *, is_summary: bool = False) -> dict[str, Any]:
-    has_threshold = window.capacity is not None
+    sizes, has_threshold = window.sizes, window.capacity is not None
+    by_psi = has_threshold and sizes.statistics[index] == "psi"
     return {
         "rows": window.rows,
-        "psi_threshold": {limit: window.thresholds[limit][index].item() for limit in LIMITS} if has_threshold else None,
-        "psi_threshold_origin": _origin(window, index) if has_threshold else None,
+        "psi_threshold": _limits(window.thresholds, index) if by_psi else None,
+        "psi_threshold_origin": _origin(window.by_expected_range, index) if by_psi else None,
+        **({} if sizes.statistics[index] == "psi" else {"judged_by": _judged_by(sizes, index, has_threshold)}),
         **{
             statistic.name: statistic.getter(window)[index].item()
             for statistic in COLUMN_STATISTICS
@@ -151,6 +163,23 @@ def _statistics(window: WindowReport, index: int, *, is_summary: bool = False) -
     }
 
 
-def _origin(window: WindowReport, index: int) -> str:
+def _judged_by(sizes: Sizes, index: int, has_threshold: bool) -> dict[str, Any]:
+    """Return the statistic that the verdict on a column rests on, if it is another than PSI."""
+    return {
+        "statistic": sizes.statistics[index],
+        "value": sizes.value[index].item(),
+        "noise": sizes.noise[index].item(),
+        "debiased": sizes.debiased[index].item(),
+        "expected_max": sizes.expected_range[index].item(),
+        "threshold": _limits(sizes.thresholds, index) if has_threshold else None,
+        "threshold_origin": _origin(sizes.by_expected_range, index) if has_threshold else None,
+    }
+
+
+def _limits(thresholds: Mapping[Limit, FloatArray], index: int) -> dict[str, float]:
+    return {limit: thresholds[limit][index].item() for limit in LIMITS}
+
+
+def _origin(by_expected_range: BoolArray, index: int) -> str:
     """Say which of the two limits is the threshold."""
-    return "expected_range" if window.by_expected_range[index] else "setting"
+    return "expected_range" if by_expected_range[index] else "setting"

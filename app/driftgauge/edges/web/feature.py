@@ -16,6 +16,7 @@ from driftgauge.drift.verdict.column_statistics import COLUMN_STATISTICS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
 from driftgauge.drift.verdict.report import DriftReport
+from driftgauge.drift.verdict.sizes import IN_WORDS
 from driftgauge.edges.web.past import ColumnPast, column_past
 from driftgauge.edges.web.query import Query
 from driftgauge.edges.web.rows import FeatureRow, feature_row, rows_of, verdict_window
@@ -249,14 +250,15 @@ def _settings(report: DriftReport, i: int) -> dict[str, str]:
         report.policy.column(report.verdicts[i].name),
         verdict_window(report, i),
     )
-    warning, critical = (float(window.thresholds[limit][i]) for limit in ("warning", "critical"))
-    origin = "the reference's expected range" if window.by_expected_range[i] else "the settings"
+    sizes, name = window.sizes, IN_WORDS[window.sizes.statistics[i]]
+    warning, critical = (float(sizes.thresholds[limit][i]) for limit in ("warning", "critical"))
+    origin = "the reference's expected range" if sizes.by_expected_range[i] else "the settings"
     tolerance = report.policy.budget.tolerance if own.tolerance is None else own.tolerance
     reference_tau = "unknown without times" if column.tau is None else short(column.tau)
     return {
-        "PSI thresholds": f"{two_decimals(warning)} warning, {two_decimals(critical)} critical, from {origin}",
-        "Noise of PSI": f"{two_decimals(n)} in a window of this size"
-        if not math.isnan(n := float(window.psi.noise[i]))
+        f"{name} thresholds": f"{two_decimals(warning)} warning, {two_decimals(critical)} critical, from {origin}",
+        f"Noise of {name}": f"{two_decimals(n)} in a window of this size"
+        if not math.isnan(n := float(sizes.noise[i]))
         else UNKNOWN,
         "Monitored": "yes" if own.monitor else "no",
         "Raises alerts": "yes" if own.alert and own.monitor else "no",

@@ -11,9 +11,10 @@ import numpy as np
 
 from driftgauge.drift.bins import FloatArray
 from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import two_decimals
-from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.wording import sentence
 from driftgauge.edges.web.query import PER_PAGE, SHOWN, Query
 from driftgauge.edges.web.trend import Past
@@ -157,7 +158,7 @@ def _parts(report: DriftReport, found: Sequence[int], query: Query) -> list[Choi
 def _sorted(report: DriftReport, columns: Sequence[int], sort: str) -> list[int]:
     """Return columns in an order; equal ones stay worst first."""
     largest: Mapping[str, Callable[[int], Any]] = {
-        "psi": lambda i: -_known(report.main.psi.debiased[i]),
+        "psi": lambda i: -_known(report.main.sizes.debiased[i]),
         "evidence": lambda i: -_known(report.evidence.log10[i]),
         "missing": lambda i: -_known(report.main.shares.missing[i]),
         "name": lambda i: report.verdicts[i].name.casefold(),
@@ -184,7 +185,7 @@ def feature_row(report: DriftReport, i: int, query: Query, past: Past | None = N
         weight=finding.weight(verdict.status) if finding and finding.moved else "",
         limited=sentence(finding.limited) if finding and finding.limited else "",
         since=since(verdict, report.evaluated_at),
-        psi=psi_bar(verdict, float(report.main.psi.debiased[i])),
+        psi=psi_bar(verdict, float(report.main.sizes.debiased[i])),
         evidence=evidence_bar(report, i),
         missing=share(missing),
         unseen=share(unseen),
@@ -222,16 +223,16 @@ def since(verdict: ColumnVerdict, now: float) -> Since | None:
 
 
 def psi_bar(verdict: ColumnVerdict, debiased: float) -> Bar | None:
-    """Return the bar of the PSI that the verdict rests on; None where it is unknown."""
+    """Return the bar of the PSI, or other statistic, that the verdict rests on; None where it is unknown."""
     effect = verdict.finding.effect if verdict.finding else None
     if effect is None:
         return None if math.isnan(debiased) else Bar(0.0, False, _psi(debiased))
     word = "limit" if effect.usual_up_to is None else "usual up to"
     return Bar(
-        _length(effect.psi_debiased / effect.limit if effect.limit else 0.0),
-        effect.psi_debiased >= effect.limit,
-        _psi(effect.psi_debiased),
-        f"{word} {two_decimals(effect.limit)}",
+        _length(effect.value / effect.limit if effect.limit else 0.0),
+        effect.value >= effect.limit,
+        _psi(effect.value),
+        f"{'' if effect.statistic == 'PSI' else effect.statistic + ' '}{word} {two_decimals(effect.limit)}",
     )
 
 

@@ -159,9 +159,10 @@ def path(points: Sequence[Point], height: Callable[[float], float]) -> str:
 
 
 def limit_of(report: DriftReport, i: int) -> float:
-    """Return the PSI from which a column's change is large in its largest window; NaN if it is unknown."""
+    """Return the PSI from which a column's change is large, also if another statistic judges it; NaN if unknown."""
     finding = report.verdicts[i].finding
-    if finding is not None and finding.effect is not None:
+    by_psi = report.main.sizes.statistics[i] == "psi"
+    if by_psi and finding is not None and finding.effect is not None:
         return finding.effect.limit
     limit = float(report.main.thresholds["warning"][i])
     return limit if math.isfinite(limit) else math.nan

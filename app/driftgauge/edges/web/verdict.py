@@ -8,8 +8,9 @@ from typing import Final
 
 from driftgauge.drift.bins import MISSING, UNSEEN
 from driftgauge.drift.reference.baseline import RESERVED
+from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.numbers import short
-from driftgauge.drift.verdict.report import ColumnVerdict, DriftReport
+from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Status
 from driftgauge.edges.web.facts import Links
 from driftgauge.edges.web.query import Query

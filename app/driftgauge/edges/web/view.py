@@ -13,8 +13,7 @@ from driftgauge.common.rfc3339 import rfc3339
 from driftgauge.drift.reference.baseline import PREDICTION, PREDICTION_CLASS
 from driftgauge.drift.verdict.comparison import WindowReport
 from driftgauge.drift.verdict.numbers import percent, short, two_decimals
-from driftgauge.drift.verdict.report import DriftReport, score_means
-from driftgauge.drift.verdict.wording import notes
+from driftgauge.drift.verdict.report import DriftReport, all_notes, score_means
 from driftgauge.edges.web.cohorts import CohortsView, cohorts_view
 from driftgauge.edges.web.estimated import EstimatedView, estimated_view
 from driftgauge.edges.web.facts import Links, PageFacts, Traffic
@@ -172,7 +171,7 @@ def page_view(facts: PageFacts, query: Query, *, is_report: bool = False) -> Pag
         health=_health(facts),
         problems=facts.health.problems,
         state_notes=facts.health.notes,
-        notes=list(notes(report.baseline, report.evidence.live)),
+        notes=list(all_notes(report)),
         terms=TERMS,
         query=query,
         links=facts.links,

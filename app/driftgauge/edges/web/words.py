@@ -6,8 +6,8 @@ import math
 from typing import Final
 
 from driftgauge.common.rfc3339 import rfc3339
+from driftgauge.drift.verdict.column import ColumnVerdict
 from driftgauge.drift.verdict.numbers import percent, short
-from driftgauge.drift.verdict.report import ColumnVerdict
 from driftgauge.drift.verdict.rule import Severity, Status
 
 UNKNOWN: Final = "–"

@@ -16,6 +16,7 @@ from driftgauge.drift.reference.baseline import PREDICTION_CLASS, Baseline, meas
 from driftgauge.drift.reference.build import WINDOW_SIZES, build_baseline
 from driftgauge.drift.reference.columns import Kind, Table
 from driftgauge.drift.statistics.psi import ZeroBin
+from driftgauge.drift.verdict.policy import OF_VALUES, STATISTICS, Statistic
 from driftgauge.drift.windows.blocks import FEWEST_HOUR_ROWS, hours_of, rows_by_hour
 from driftgauge.errors import BaselineError, TableError
 from driftgauge.models.bundle import FeatureKind
@@ -41,6 +42,14 @@ def window_size(text: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"{text!r} is not a number of rows; give sizes such as {_SIZES}")
     return int(text)
+
+
+def statistic_name(text: str) -> Statistic:
+    """Return a statistic beside PSI; ValueError for a text that is none."""
+    found = next((name for name in STATISTICS[1:] if name == text), None)
+    if found is None:
+        raise ValueError(f"{text!r} is no statistic beside PSI; give {', '.join(STATISTICS[1:])}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,15 @@ class BaselineOptions:
             BASELINE,
         ),
     ] = 1.0
+    statistics: Annotated[
+        Sequence[Statistic],
+        Option(
+            "Statistics beside PSI that verdicts may rest on: their expected ranges are measured too. Needs --time.",
+            "NAME,…",
+            BASELINE,
+            parse=statistic_name,
+        ),
+    ] = ()
     zero_bin: Annotated[
         ZeroBin,
         Option(
@@ -111,6 +129,13 @@ class BaselineOptions:
         if any(size < 1 for size in self.window_sizes):
             sizes = ",".join(map(str, self.window_sizes))
             raise BaselineError(f"--windows {sizes}: a window has at least one row; give sizes such as {_SIZES}")
+        if self.statistics and self.time is None:
+            raise BaselineError("--statistics needs times: name the column that holds them (--time)")
+        of_values = [name for name in self.statistics if name in OF_VALUES]
+        if of_values and self.by_hour:
+            raise BaselineError(
+                f"--statistics {of_values[0]} compares with the whole reference: leave it out, or --by-hour"
+            )
         if not 0.0 <= self.expected_range_quantile <= 1.0:
             raise BaselineError(
                 f"--expected-range-quantile {self.expected_range_quantile:g}: give a number from 0 to 1"
@@ -166,6 +191,7 @@ def baseline_with(columns: Table, options: BaselineOptions, source: pa.Table) ->
         window_sizes=options.window_sizes,
         expected_range_quantile=options.expected_range_quantile,
         zero_bin=options.zero_bin,
+        statistics=options.statistics,
         hours=hours,
     )
     return replace(built, about=options.about)

@@ -25,15 +25,37 @@ class Thresholds(Documented):
     critical: float
 
 
+class JudgedBy(Documented):
+    """The statistic that the verdict on a column rests on, where it is another than PSI."""
+
+    statistic: Literal["ks", "wasserstein", "js", "kl", "chi2"] = Field(description="`chi2` is Cramér's V.")
+    value: float | None
+    noise: float | None = Field(description="What it would be by chance.")
+    debiased: float | None = Field(description="The value without its noise. Thresholds apply to it.")
+    expected_max: float | None = Field(description="The largest such value of the reference's own windows.")
+    threshold: Thresholds | None = Field(description="Thresholds of debiased; null for a time window.")
+    threshold_origin: Literal["setting", "expected_range"] | None
+
+
+class DriftShare(Documented):
+    """The share of the features that have drifted, with `drift_share` in the settings."""
+
+    ratio: float | None
+    threshold: float
+
+
 class _WindowPart(Documented):
     """Fields of a column in every window, in addition to its statistics."""
 
     rows: int = Field(description="Rows in the window.")
-    psi_threshold: Thresholds | None = Field(description="Thresholds of psi_debiased; null for a time window.")
+    psi_threshold: Thresholds | None = Field(
+        description="Thresholds of psi_debiased; null for a time window, and where another statistic judges the column."
+    )
     psi_threshold_origin: Literal["setting", "expected_range"] | None = Field(
         description="What the thresholds are: the settings, or multiples of the expected range where that is above "
         "the setting for warning."
     )
+    judged_by: JudgedBy | None = Field(None, description="Absent where PSI judges the column.")
 
 
 def _fields(statistics: Sequence[ColumnStatistic]) -> dict[str, Any]:
@@ -76,7 +98,7 @@ class ColumnSummary(_Summarised):
     reason: str
     since: str | None
     drift_score: float | None = Field(
-        description="Largest psi_debiased of the sliding windows in units of its threshold for warning."
+        description="Largest change of the sliding windows in units of its threshold for warning."
     )
     evidence_log10: float | None
 
@@ -90,7 +112,7 @@ class Column(Statistics):
     reason: str
     since: str | None
     drift_score: float | None = Field(
-        description="Largest psi_debiased of the sliding windows in units of its threshold for warning."
+        description="Largest change of the sliding windows in units of its threshold for warning."
     )
     evidence_log10: float | None
     evidence_threshold_log10: float
@@ -182,6 +204,7 @@ class DriftStatus(Documented):
     recent_mean: float | None
     reference_mean: float | None
     drifted_features: list[str]
+    drift_share: DriftShare | None = Field(None, description="Absent unless the settings have `drift_share`.")
     baseline: BaselineAbout
     evidence: EvidenceAbout
     thresholds: Thresholds
