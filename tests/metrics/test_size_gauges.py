@@ -19,7 +19,7 @@ NAMES = {
     "chi2": "cramers_v",
 }
 OF_A_STATISTIC = [f"model_feature_{name}_{what}" for name in NAMES.values() for what in ("debiased", "threshold")]
-OTHERS = ["model_feature_drift_size_ratio", "model_drift_share_ratio", "model_drift_share_threshold_ratio"]
+OTHERS = ["model_feature_drift_score", "model_drift_share_ratio", "model_drift_share_threshold_ratio"]
 
 
 def _monitor(
@@ -47,7 +47,7 @@ def test_columns_show_the_statistic_that_judges_them_beside_its_thresholds(stati
     exposition, main = Exposition(TEXT, [facts_of(monitor)]), monitor.last.report.main
     debiased = exposition.children(f"model_feature_{NAMES[statistic]}_debiased", "feature_name", "window")
     limits = exposition.children(f"model_feature_{NAMES[statistic]}_threshold", "feature_name", "window", "severity")
-    relative = exposition.children("model_feature_drift_size_ratio", "feature_name", "window")
+    relative = exposition.children("model_feature_drift_score", "feature_name", "window")
     assert debiased["age", main.name] == main.sizes.debiased[0]
     assert limits["age", main.name, "warning"] == main.sizes.thresholds["warning"][0]
     assert relative["age", main.name] == main.effect("warning")[0]

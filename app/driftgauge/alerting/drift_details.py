@@ -103,7 +103,7 @@ def _size(scope: Scope, options: MonitoringOptions) -> str:
     filled = f"{last('model_window_rows', options)} >= {last('model_window_required_rows', options)}"
     return (
         f"max by ({scope.feature()}) (\n"
-        f"  ({debiased} / ignoring (severity) {limit} or {last('model_feature_drift_size_ratio', options)})\n"
+        f"  ({debiased} / ignoring (severity) {limit} or {last('model_feature_drift_score', options)})\n"
         f"  and on ({scope.model('instance', 'window')}) {filled}\n"
         f"  {_significant(scope, options)}\n"
         f")"

@@ -12,6 +12,7 @@ from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.report import CheckReport, WindowVerdict
 from driftgauge.checks.rows import RowReader
 from driftgauge.checks.scoring import Scorer
+from driftgauge.checks.whole_rows import WholeRows, features_of
 from driftgauge.checks.window_builder import EvidenceAccumulator
 from driftgauge.checks.window_reader import WindowReader, WindowRows
 from driftgauge.common.quoting import listed
@@ -115,11 +116,21 @@ class Check:
         """
         evidence = EvidenceAccumulator(self.baseline.binner, self.options.policy.detector(self.baseline))
         reader = WindowReader(self._reader, self._streams, self.options, self._scorer, self.is_history)
-        evaluator = _Evaluator(self.baseline, self.options, evidence)
+        evaluator = _Evaluator(self.baseline, self.options, evidence, self._whole_rows())
         for rows in reader.windows(evidence, progress or (lambda _: None)):
             verdict = evaluator.verdict(rows, now)
             del rows  # frees its rows before the next window is read
             yield verdict
+
+    def _whole_rows(self) -> WholeRows | None:
+        """Return the reference's rows that whole rows are compared with; None if that is not asked for."""
+        table = self.options.multivariate
+        if table is None:
+            return None
+        features = restrict(self.baseline, features_of(self.baseline))
+        if not features.columns:
+            raise CheckError("--multivariate: no feature is left to compare")
+        return WholeRows.read(table, self.baseline, features, self.options.bytes_at_once)
 
     def _absent_scores(self, baseline: Baseline) -> tuple[str, ...]:
         scores = [name for name in RESERVED if name in baseline.names and name not in self.options.left_out]
@@ -134,8 +145,11 @@ class Check:
 class _Evaluator:
     """Evaluates windows in order; evidence and latches carry over to the next."""
 
-    def __init__(self, baseline: Baseline, options: CheckOptions, evidence: EvidenceAccumulator) -> None:
+    def __init__(
+        self, baseline: Baseline, options: CheckOptions, evidence: EvidenceAccumulator, whole_rows: WholeRows | None
+    ) -> None:
         self._baseline = baseline
+        self._whole_rows = whole_rows
         self._policy = options.policy
         self._evidence = evidence
         self._memory = Carryover.start(evidence.detector)
@@ -161,6 +175,7 @@ class _Evaluator:
             rows.builder.held,
             performance=None if sample is None else sample.performance(),
             unanswered_rows=0 if sample is None else sample.unanswered,
+            multivariate=None if self._whole_rows is None else self._whole_rows.compare(window),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Final
 
 from driftgauge.common.option import Option
@@ -105,6 +106,13 @@ class CheckOptions:
             shown_default=f"{Budget.tolerance:g}",
         ),
     ] = None
+    multivariate: Annotated[
+        Path | None,
+        Option(
+            "Compare whole rows too, with this table of the reference: can a classifier tell them apart?", "TABLE", ROWS
+        ),
+    ] = None
+    """No part of the verdict."""
     base: Policy = field(default_factory=Policy)
     """How a monitor judges the same columns; the windows are the tables' own."""
     held_rows: int = HELD_ROWS

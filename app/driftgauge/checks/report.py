@@ -12,6 +12,7 @@ import numpy as np
 from driftgauge.checks.report_frame import frame_of
 from driftgauge.checks.report_html import html_of
 from driftgauge.checks.report_json import dict_of
+from driftgauge.drift.multivariate.report import MultivariateReport
 from driftgauge.drift.reference.baseline import Baseline
 from driftgauge.drift.verdict.report import DriftReport
 from driftgauge.drift.verdict.rule import Severity, Status
@@ -38,6 +39,8 @@ class WindowVerdict:
     """The model's performance on rows with a known target; None without the model or such rows."""
     unanswered_rows: int = 0
     """Rows that the model cannot answer; their scores are missing."""
+    multivariate: MultivariateReport | None = None
+    """The comparison of whole rows; None unless it was asked for."""
 
     @property
     def rows(self) -> int:

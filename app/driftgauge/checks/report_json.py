@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from driftgauge.checks.whole_rows import multivariate_json
 from driftgauge.edges.formats.drift_status import report_json
 from driftgauge.models.bundle import Performance
 
@@ -35,6 +36,7 @@ def _window(verdict: WindowVerdict, check: CheckReport) -> dict[str, Any]:
         "drifting_since": dict(verdict.since),
         "unanswered_rows": verdict.unanswered_rows,
         "performance": _performance(verdict.performance, check.held_out),
+        **({} if verdict.multivariate is None else {"multivariate": multivariate_json(verdict.multivariate)}),
         **report,
         # Of the whole baseline, as a server reports it.
         "baseline": {**report["baseline"], "hash": check.baseline.hash},

@@ -86,6 +86,8 @@ def _facts(verdict: WindowVerdict, *, is_history: bool, held_out: Performance | 
         yield "performance", f"{_measured(verdict.performance)} rows with a known target"
         if held_out is not None:
             yield "when made", f"{_measured(held_out)} {'training' if held_out.in_sample else 'held-out'} rows"
+    if verdict.multivariate is not None:
+        yield "whole rows", verdict.multivariate.reason
     yield "verdict", verdict_in_words(report)
     yield "reason", report.reason
 

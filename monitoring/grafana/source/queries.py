@@ -90,5 +90,5 @@ def relative_psi(where: str, by: str) -> str:
     """Return the largest change, in units of its warning threshold: of PSI, or of the statistic that judges."""
     debiased = f"model_feature_psi_debiased{{{where}}}"
     threshold = f'model_feature_psi_threshold{{{where}, severity="warning"}}'
-    other = f"model_feature_drift_size_ratio{{{where}}}"
+    other = f"model_feature_drift_score{{{where}}}"
     return f"max{by}(({debiased} / ignoring (severity) {threshold} or {other}) {FILLED})"

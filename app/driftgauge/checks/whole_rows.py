@@ -1,0 +1,83 @@
+"""Whole rows of a check's windows against a table of the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from driftgauge.checks.rows import RowReader
+from driftgauge.checks.window_builder import WindowBuilder
+from driftgauge.drift.bins import FloatArray
+from driftgauge.drift.multivariate.report import MOST_ROWS, MultivariateReport, compare_rows
+from driftgauge.drift.reference.baseline import RESERVED, Baseline
+from driftgauge.drift.windows.window import Window
+from driftgauge.tables.memory import open_table
+
+SEED: Final = 0
+"""Of the rows that are drawn, so that a check says the same each time."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholeRows:
+    """Rows of the reference to compare with."""
+
+    baseline: Baseline
+    """That of the features."""
+    reference: FloatArray
+    """At most `MOST_ROWS` rows, shape [rows, features]."""
+    taken: tuple[int, ...]
+    """Positions of the features among the columns of a window."""
+
+    @classmethod
+    def read(cls, table: Any, compared: Baseline, baseline: Baseline, bytes_at_once: int) -> WholeRows:
+        """Read a uniform sample of a table of the reference. Raises TableError.
+
+        `compared` is the baseline of the windows, `baseline` that of their features.
+        """
+        stream = open_table(table, bytes_at_once)
+        reader = RowReader(baseline, None, None)
+        stream.require(reader.needed(stream))
+        builder = WindowBuilder(0, stream.name, baseline, MOST_ROWS)
+        for part in stream.parts(reader.needed(stream)):
+            values = reader.read(stream, part).values
+            builder.add(values, baseline.binner.codes(values), None, None)
+        sample = builder.window().sample
+        held = np.empty((0, len(baseline.columns))) if sample is None else sample.values
+        return cls(baseline, held, tuple(compared.names.index(name) for name in baseline.names))
+
+    def compare(self, window: Window) -> MultivariateReport:
+        """Compare the rows of a window that are held."""
+        rows = np.empty((0, len(self.taken))) if window.sample is None else window.sample.values[:, self.taken]
+        return compare_rows(self.baseline, self.reference, rows, np.random.default_rng(SEED))
+
+
+def features_of(baseline: Baseline) -> list[str]:
+    """Return the columns of whole rows: all but the scores of the model."""
+    return [name for name in baseline.names if name not in RESERVED]
+
+
+def multivariate_json(found: MultivariateReport) -> dict[str, Any]:
+    """Return a comparison of whole rows as JSON has it."""
+    separation, rebuilt = found.separation, found.reconstruction
+    return {
+        "rows": found.rows,
+        "reference_rows": found.reference_rows,
+        "significant": found.is_significant,
+        "reason": found.reason,
+        "auc": None
+        if separation is None
+        else {"value": separation.auc, "low": separation.low, "high": separation.high},
+        "columns": dict(found.columns),
+        "reconstruction_error": None
+        if rebuilt is None
+        else {
+            "components": rebuilt.components,
+            "reference": rebuilt.reference,
+            "current": rebuilt.current,
+            "shift": rebuilt.shift,
+            "low": rebuilt.low,
+            "high": rebuilt.high,
+        },
+    }
