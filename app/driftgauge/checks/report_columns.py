@@ -63,7 +63,6 @@ DETAILS: Final = (
     Shown("KS", ".3f", (_of_window("ks_statistic"),)),
     Shown("W", ".3f", (_of_window("wasserstein_ratio"),)),
     Shown("JS", ".3f", (_of_window("js_distance"),)),
-    Shown("KL", ".3f", (_of_window("kl_divergence"),)),
     Shown("shift", "+.2f", (_of_window("mean_shift"),)),
 )
 SHARES: Final = (
