@@ -50,7 +50,7 @@ def test_the_expected_range_of_values_is_the_largest_of_all_windows() -> None:
 
 def test_the_expected_range_of_bins_is_above_noise_where_the_reference_varies() -> None:
     rng = np.random.default_rng(1)
-    table = {
+    table: dict[str, FloatArray | Categories] = {
         "seasonal": _seasonal(),
         "steady": rng.normal(size=ROWS),
         "city": Categories(rng.integers(0, 3, ROWS), ("a", "b", "c")),
