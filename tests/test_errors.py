@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from driftgauge import errors
 from driftgauge.errors import (
     DENIALS,
     DROPS,
@@ -21,6 +20,7 @@ from driftgauge.errors import (
     ModelFailed,
     Reason,
     Refused,
+    reasons,
 )
 
 
@@ -116,7 +116,7 @@ def test_a_model_that_says_nothing_is_not_quoted() -> None:
 
 def test_every_reason_is_explained_where_it_is_declared() -> None:
     (declared,) = [
-        node for node in ast.parse(Path(errors.__file__).read_text(encoding="utf-8")).body if _is_reason(node)
+        node for node in ast.parse(Path(reasons.__file__).read_text(encoding="utf-8")).body if _is_reason(node)
     ]
     assert isinstance(declared, ast.ClassDef)
     pairs = zip(declared.body[1:], declared.body[2:], strict=False)
