@@ -15,7 +15,8 @@ from driftgauge.state.double_buffer import DoubleBuffer
 from driftgauge.state.log import ARRIVAL, AT, NUMBER, VALUES, Log
 from driftgauge.state.pages import Page, Pages, PageTable
 from driftgauge.state.root import Root
-from driftgauge.state.slots import Slot, Slots
+from driftgauge.state.slot import Slot
+from driftgauge.state.slots import Slots
 
 from tests.crashes import kill_catch_ups, kill_folds, kill_writers
 from tests.writers import Crew

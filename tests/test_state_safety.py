@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from driftgauge.common.private_files import FileLock, make_private, opened
 from driftgauge.composition.states import WITHOUT_FILES
-from driftgauge.state.slots import StateUnavailable
+from driftgauge.state.slot import StateUnavailable
 
 from tests.examples import Example
 from tests.served import served

@@ -18,7 +18,8 @@ from driftgauge.errors import Reason, StateError
 from driftgauge.metrics.server_series import CPU
 from driftgauge.state.files import HEADER_BYTES, Lease
 from driftgauge.state.root import FOLDED, MAX_SLOTS
-from driftgauge.state.slots import Slots, StateUnavailable
+from driftgauge.state.slot import StateUnavailable
+from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
 
 from tests.crashes import RING_FULL
@@ -388,7 +389,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from driftgauge.state.root import MAX_SLOTS
-from driftgauge.state.slots import StateUnavailable
+from driftgauge.state.slot import StateUnavailable
 from tests.writers import store_in
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:

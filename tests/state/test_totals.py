@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from driftgauge.state.log import Log
 from driftgauge.state.root import FOLDED, Root
-from driftgauge.state.slots import Slot
+from driftgauge.state.slot import Slot
 from driftgauge.state.snapshot import SlotTotals
 from driftgauge.state.totals import Totals
 

@@ -22,7 +22,8 @@ from driftgauge.monitor.publisher import LOST
 from driftgauge.settings.options import Settings
 from driftgauge.state.files import StateKey
 from driftgauge.state.shape import StateShape, service_shape
-from driftgauge.state.slots import Slots, StateUnavailable
+from driftgauge.state.slot import StateUnavailable
+from driftgauge.state.slots import Slots
 from driftgauge.state.store import Store
 
 WITHOUT_FILES: Final = (

@@ -9,7 +9,8 @@ from driftgauge.state.catch_up import CatchUp
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.root import FOLDED
-from driftgauge.state.slots import Slot, Slots
+from driftgauge.state.slot import Slot
+from driftgauge.state.slots import Slots
 
 
 def fold(

@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from driftgauge.common.private_files import FileLock, LockTimeout, allocate, make_private
 from driftgauge.common.processes import boot_id, pid_of, service_id
-from driftgauge.errors import DriftgaugeError, Reason, StateError
+from driftgauge.errors import Reason, StateError
 from driftgauge.metrics.series import SOURCES
 from driftgauge.state.checkpoint import Checkpoint
 from driftgauge.state.failpoints import Failpoint, no_failpoint
@@ -40,45 +40,11 @@ from driftgauge.state.history_file import HistoryFile
 from driftgauge.state.log import Log, LogReader
 from driftgauge.state.root import FOLDED
 from driftgauge.state.shape import StateShape
+from driftgauge.state.slot import Acquired, Recovery, Slot, StateUnavailable
 from driftgauge.state.uncounted import count_left, source_of
 
 CHECKPOINT_FILE: Final = "checkpoint.state"
 _LOG_FILE: Final = re.compile(r"(0|[1-9][0-9]?)\.log")
-
-
-class StateUnavailable(DriftgaugeError):
-    """No state can be kept in the folder; the message says why."""
-
-
-class Recovery(NamedTuple):
-    """What could not be used as it was found when a worker started, and what was done."""
-
-    reason: Reason
-    text: str
-
-
-class Slot(NamedTuple):
-    """The log of a worker that runs or has ended."""
-
-    number: int
-    key: int
-    """Tells the log from earlier ones of the slot."""
-    log: LogReader
-    is_running: bool = True
-    """Whether a process uses it, as far as its process id tells."""
-
-
-class Acquired(NamedTuple):
-    """The slot of this worker."""
-
-    number: int
-    key: int
-    log: Log
-    checkpoint: Checkpoint
-    uncounted: int = 0
-    """Rows that the worker before this one appended and did not count."""
-    source: str = ""
-    """Who observed these, empty where it is not known."""
 
 
 class Slots:

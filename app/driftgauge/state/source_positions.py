@@ -18,7 +18,8 @@ from typing import Any, Final, NamedTuple
 from driftgauge.common.private_files import opened
 from driftgauge.state.folder import POSITIONS
 from driftgauge.state.log import Log
-from driftgauge.state.slots import Acquired, Slot, Slots
+from driftgauge.state.slot import Acquired, Slot
+from driftgauge.state.slots import Slots
 
 _MOST_BYTES: Final = 8_388_608
 _END: Final = 1 << 62

@@ -31,7 +31,8 @@ from driftgauge.state.log import Log
 from driftgauge.state.notes import EMPTIED, LEFT_OUT, MEASURED_AGAIN, Notes
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import CHECKPOINT_FILE, Acquired, Recovery, Slot, Slots
+from driftgauge.state.slot import Acquired, Recovery, Slot, log_ends
+from driftgauge.state.slots import CHECKPOINT_FILE, Slots
 from driftgauge.state.snapshot import SlotTotals, StateSnapshot
 from driftgauge.state.source_positions import SourcePositions
 from driftgauge.state.totals import Totals
@@ -48,9 +49,8 @@ class Store:
         self.shape: Final = slots.shape
         self.number: Final = own.number
         self.uncounted: Final = own.uncounted
-        """Rows that the worker before this one appended and did not count."""
         self.uncounted_source: Final = own.source
-        """Who observed these."""
+        """Rows that the worker before this one appended and did not count, and who observed them."""
         self.recoveries: Final[Sequence[Recovery]] = slots.recoveries
         self.left_out: Mapping[int, str] = {}
         """The slots of other workers that could not be read last, and why."""
@@ -66,6 +66,7 @@ class Store:
         self.process: Final = own.log.counters.process
         """The numbers of this worker's process, in the order of `metrics.PROCESS`, and its queue."""
         self.history: Final = slots.history
+        self.unused: Final = slots.unused
         self.sources: Final = SourcePositions.of(slots, own)
         """How far messages of other programs are rows of this worker's log."""
         self.evaluations: Final = threading.RLock()
@@ -295,12 +296,7 @@ class Store:
         if root is not before:
             self.note(f"the clock was ahead: {dropped} buckets of time windows later than now were dropped")
             self._checkpoint.commit(root, {})
-        logs = {}
-        for key, slot in slots.items():
-            said, rows = slot.log.rows, slot.log.rows_after(root.positions[key])
-            if rows < said:
-                self.note(f"{slot.number}.log: its newest rows or their number are damaged")
-            logs[key] = slot.log, rows
+        logs = log_ends(slots, root, self.note)
         logs[self._key] = self._log.reader, self._log.rows  # known, whatever the file says: damaged rows are passed
         return self._catch_up.read(logs, root, limit, now)
 
@@ -350,7 +346,3 @@ class Store:
         """Carry and delete logs that no worker holds and whose rows arrived before `oldest`; see `folding.fold`."""
         if CHECKPOINT_FILE in self._slots.files:
             fold(self._slots, self._checkpoint, self._catch_up, oldest, self.note, among)
-
-    def unused(self) -> frozenset[int]:
-        """Return the keys of the logs that no worker holds."""
-        return self._slots.unused()

@@ -10,7 +10,7 @@ from driftgauge.common.layout import WordArray
 from driftgauge.state.double_buffer import Damaged
 from driftgauge.state.root import FOLDED, Root
 from driftgauge.state.shape import StateShape
-from driftgauge.state.slots import Slot
+from driftgauge.state.slot import Slot
 from driftgauge.state.snapshot import SlotTotals
 
 
