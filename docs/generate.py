@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from assertions_table import assertions_page
 from driftgauge.metrics.catalogue import catalogue
 from driftgauge.settings.features import FeatureSettings
 from driftgauge.settings.options import GROUPS, variable
@@ -139,6 +140,7 @@ def _table(head: list[str], rows: list[str]) -> list[str]:
 def main(check: bool) -> int:
     """Write the pages, or compare them; returns the exit code."""
     pages = {"metrics.md": metrics_page(), "settings.md": settings_page(), "python.md": python_page(NOTE)}
+    pages["assertions.md"] = assertions_page((HERE / "assertions.md").read_text(encoding="utf-8"))
     if not check:
         for name, text in pages.items():
             (HERE / name).write_text(text, encoding="utf-8")

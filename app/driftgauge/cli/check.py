@@ -15,9 +15,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from driftgauge.checks.assertions.run import run_suite
+from driftgauge.checks.assertions.suite import Suite
 from driftgauge.checks.check import Check
 from driftgauge.checks.options import CheckOptions
-from driftgauge.checks.reference import reference_of
+from driftgauge.checks.reference import Reference, reference_of
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.report_json import as_bytes
 from driftgauge.checks.sagemaker.execution import Job
@@ -25,6 +27,7 @@ from driftgauge.cli.check_model import checked_model
 from driftgauge.cli.check_page import check_page
 from driftgauge.cli.check_report import show
 from driftgauge.cli.check_sagemaker import SageMakerOptions, constraints_for, run
+from driftgauge.cli.check_suite import AssertionOptions, each_problem_in_a_line, write_outcomes
 from driftgauge.cli.column_options import chosen
 from driftgauge.cli.console import console
 from driftgauge.cli.derived_options import derived_options
@@ -32,6 +35,7 @@ from driftgauge.cli.reference_options import MODEL, TrustedTypes, trust_by_optio
 from driftgauge.common.comma_lists import comma_list
 from driftgauge.common.option import Option
 from driftgauge.edges.files.fetching import fetched
+from driftgauge.errors import CheckError
 from driftgauge.models.bundle import Bundle, load_bundle
 from driftgauge.settings.policies import policy_of
 
@@ -81,6 +85,7 @@ def check(
         ),
     ] = False,
     trusted_types: TrustedTypes = None,
+    asserting: AssertionOptions,
     output: CheckOutput,
     sagemaker: SageMakerOptions,
 ) -> None:
@@ -91,14 +96,25 @@ def check(
 
     With --sagemaker-out, violated constraints count as drift does, 2 is also a failed execution, and 4 a stopped one:
     docs/sagemaker.md.
+
+    With --assert or --suite, exit code 1 means that an assertion failed, whatever drifts; a baseline is only needed if
+    an assertion compares with one.
     """
+    errors = console(stderr=True)
+    with each_problem_in_a_line(errors):
+        suite = asserting.suite
+    if suite is not None and sagemaker.sagemaker_out is not None:
+        raise CheckError("--sagemaker-out writes the comparison with a baseline: leave out --assert and --suite")
+    if suite is not None and not suite.needs_baseline and (baseline, config, model) == (None, None, None):
+        raise typer.Exit(_assert(suite, tables, None, options, asserting, output, errors))
     checked = checked_model(baseline, config, model)
     trusted = comma_list(trusted_types or "") or (checked.settings.trusted_types if checked.settings else ())
     reference = reference_of(checked.path, _loading(trusted), with_model=not no_predict)
     options = replace(options, ignore=tuple(chosen(options.ignore, reference.baseline.names, "--ignore")))
     if checked.settings is not None:
         options = replace(options, base=policy_of(checked.settings, reference.baseline))
-    errors = console(stderr=True)
+    if suite is not None:
+        raise typer.Exit(_assert(suite, tables, reference, options, asserting, output, errors))
     if sagemaker.sagemaker_out is not None:
         job = Job(reference, tables, options, constraints_for(sagemaker, checked.path))
         raise typer.Exit(run(job, tables, sagemaker, lambda report: _write(report, output, errors), console(), errors))
@@ -109,6 +125,31 @@ def check(
         report = _judge(comparison, errors)
     _write(report, output, errors)
     raise typer.Exit(int(report.has_drift))
+
+
+def _assert(
+    suite: Suite,
+    tables: Sequence[str],
+    reference: Reference | None,
+    options: CheckOptions,
+    asserting: AssertionOptions,
+    output: CheckOutput,
+    errors: Console,
+) -> int:
+    """Run the suite and write its outcomes; return the exit code."""
+    if output.html is not None and reference is None:
+        raise CheckError("--html writes the comparison with a baseline: name it (--baseline PATH)")
+    with each_problem_in_a_line(errors), _interruptible(), fetched(tables) as paths:
+        report = run_suite(suite, paths, reference, options, time.time())
+    for line in () if report.comparison is None else report.comparison.remarks:
+        errors.print(line, soft_wrap=True)
+    with _interruptible(), _writing(errors):
+        write_outcomes(report, asserting, console(), errors, as_json=output.as_json, show_all=output.show_all)
+    if asserting.junit is not None:
+        _write_file(asserting.junit, report.to_junit(), errors)
+    if output.html is not None and report.comparison is not None:
+        _write_file(output.html, check_page(report.comparison), errors)
+    return int(not report.passed)
 
 
 def _judge(comparison: Check, errors: Console) -> CheckReport:
@@ -124,7 +165,7 @@ def _write(report: CheckReport, output: CheckOutput, errors: Console) -> None:
             show(report, console(), show_all=output.show_all, statistics=output.statistics)
         sys.stdout.flush()
     if output.html is not None:
-        _write_page(output.html, report, errors)
+        _write_file(output.html, check_page(report), errors)
 
 
 def _loading(trusted_types: Sequence[str]) -> Callable[[Path], Bundle]:
@@ -157,10 +198,10 @@ def _writing(errors: Console) -> Iterator[None]:
         raise typer.Exit(3) from None
 
 
-def _write_page(path: Path, report: CheckReport, errors: Console) -> None:
-    """Write the report as HTML; exit with 3 if that fails."""
+def _write_file(path: Path, text: str, errors: Console) -> None:
+    """Write a report to a file; exit with 3 if that fails."""
     try:
-        path.write_text(check_page(report), "utf-8", "replace")
+        path.write_text(text, "utf-8", "replace")
     except OSError as error:
         errors.print(f"driftgauge: cannot write {path}: {error.strerror}", soft_wrap=True)
         raise typer.Exit(3) from None

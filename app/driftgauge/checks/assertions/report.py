@@ -57,7 +57,7 @@ class SuiteReport:
     """Whether there may be several windows."""
 
     def __str__(self) -> str:
-        return "\n".join(map(self._line, self.failed)) or f"all of {len(self.outcomes):,} assertions hold"
+        return "\n".join(map(self._line, self.failed)) or "every assertion holds"
 
     def __repr__(self) -> str:
         return f"<SuiteReport: {len(self.failed):,} of {len(self.outcomes):,} assertions failed. {self}>"
