@@ -10,8 +10,7 @@ import typer
 
 from driftgauge.checks.sagemaker.baseline import ImportedBaseline, baseline_of
 from driftgauge.checks.sagemaker.constraints import Constraints
-from driftgauge.checks.sagemaker.documents import MOST_BYTES, parse_document
-from driftgauge.checks.sagemaker.execution import CONSTRAINTS_FILE
+from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, MOST_BYTES, parse_document
 from driftgauge.checks.sagemaker.statistics import Statistics
 from driftgauge.cli.bundle_report import show_baseline
 from driftgauge.cli.console import console

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.sagemaker.constraints import Constraints
-from driftgauge.checks.sagemaker.documents import MOST_BYTES, parse_document
-from driftgauge.checks.sagemaker.execution import CONSTRAINTS_FILE, Execution, Job, Limits, execute
+from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, MOST_BYTES, parse_document
+from driftgauge.checks.sagemaker.execution import Execution, Job, Limits, execute
 from driftgauge.checks.sagemaker.executions import Executions, Record
 from driftgauge.checks.schedule import Schedule
 from driftgauge.cli.new_rows import NewRows

@@ -13,6 +13,7 @@ from driftgauge.common.safe_files import read_bounded
 from driftgauge.common.schema_errors import explain
 from driftgauge.errors import BaselineError
 
+CONSTRAINTS_FILE: Final = "constraints.json"
 MOST_BYTES: Final = 256 << 20
 """Largest document that is read."""
 

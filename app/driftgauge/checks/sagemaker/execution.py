@@ -11,7 +11,7 @@ from driftgauge.checks.options import CheckOptions
 from driftgauge.checks.reference import Reference
 from driftgauge.checks.report import CheckReport
 from driftgauge.checks.sagemaker.constraints import Constraints
-from driftgauge.checks.sagemaker.documents import Document, document_bytes
+from driftgauge.checks.sagemaker.documents import CONSTRAINTS_FILE, Document, document_bytes
 from driftgauge.checks.sagemaker.number_profile import NumberProfile
 from driftgauge.checks.sagemaker.profile import TableProfile, profile_of
 from driftgauge.checks.sagemaker.sketch import datasketches
@@ -26,7 +26,6 @@ from driftgauge.tables.memory import open_table
 from driftgauge.tables.stream import TableSource
 
 STATISTICS_FILE: Final = "statistics.json"
-CONSTRAINTS_FILE: Final = "constraints.json"
 VIOLATIONS_FILE: Final = "constraint_violations.json"
 SUMMARY_FILE: Final = "execution_summary.json"
 
