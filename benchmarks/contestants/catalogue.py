@@ -83,13 +83,15 @@ def driftgauge(**settings: str) -> Callable[[Fitted, int, Path], Start]:
     return start
 
 
-def _uvicorn(module: str) -> Callable[[Fitted, int, Path], Start]:
-    def start(fitted: Fitted, port: int, folder: Path) -> Start:
-        what = ("--factory", f"benchmarks.contestants.{module}:create_app", "--loop", "uvloop", "--http", "httptools")
-        where = ("--port", str(port), "--log-level", "warning", "--no-access-log")
-        return Start((sys.executable, "-m", "uvicorn", *what, *where), {"MODEL": str(fitted.model)})
+def uvicorn(module: str, port: int, **env: str) -> Start:
+    """Return how the application of a module here is started."""
+    what = ("--factory", f"benchmarks.contestants.{module}:create_app", "--loop", "uvloop", "--http", "httptools")
+    where = ("--port", str(port), "--log-level", "warning", "--no-access-log")
+    return Start((sys.executable, "-m", "uvicorn", *what, *where), env)
 
-    return start
+
+def _uvicorn(module: str) -> Callable[[Fitted, int, Path], Start]:
+    return lambda fitted, port, _: uvicorn(module, port, MODEL=str(fitted.model))
 
 
 def _named_row(row: Mapping[str, float]) -> object:
