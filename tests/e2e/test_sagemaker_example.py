@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.processes import COMMAND, answers, free_port, running, until
 from tests.pages import ROOT, blocks, commands, page
+from tests.sketches import require_sketches
 
 pytestmark = pytest.mark.e2e
 
@@ -32,3 +33,18 @@ def test_the_commands_of_the_page_find_the_drift_of_the_second_day(tmp_path: Pat
         until(lambda: answers(address), process, log, 120.0)
         status = httpx.get(f"{address}/drift/status").json()
     assert (status["rows_observed"], status["status"]) == (2_880, "drift_detected")
+
+
+def test_the_files_of_the_model_monitor_are_written_imported_and_checked(tmp_path: Path) -> None:
+    require_sketches()
+    cwd = tmp_path / "sagemaker"
+    shutil.copytree(ROOT / "examples" / "sagemaker", cwd)
+    every = [commands(block) for block in blocks(page("examples", "sagemaker", "README.md"), "sh")]
+    _, script, baseline, *_ = every[0]
+    (files,) = [own for own in every if any("import-sagemaker" in command for command in own)]
+    subprocess.run([sys.executable, *script[1:]], cwd=cwd, check=True, timeout=60)
+    printed = [
+        subprocess.run([*COMMAND, *own[1:]], cwd=cwd, check=True, capture_output=True, text=True, timeout=120).stdout
+        for own in (baseline, *files[1:])
+    ]
+    assert " Completed: 0 violations in 5,000 rows; monitor/" in printed[-1]
